@@ -1,0 +1,1 @@
+"""U-Nets for every kind of data."""

@@ -1,0 +1,22 @@
+"""The dimension-agnostic core: it names no dimension and no domain, and imports torch alone."""
+
+from multiunet.core.condition import Condition
+from multiunet.core.dropout import Dropout
+from multiunet.core.geometry import Geometry
+from multiunet.core.skip import Add, AttentionGate, Concat, Merge, NoSkip, Skip
+from multiunet.core.unet import Level, Trail, UNet
+
+__all__ = [
+    "Add",
+    "AttentionGate",
+    "Concat",
+    "Condition",
+    "Dropout",
+    "Geometry",
+    "Level",
+    "Merge",
+    "NoSkip",
+    "Skip",
+    "Trail",
+    "UNet",
+]

@@ -1,0 +1,45 @@
+"""Dropout whose masks can be keyed, so that a Monte-Carlo sample is one network, wherever and however it is run."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Dropout(nn.Module):
+    """Dropout (Srivastava et al. 2014) with three states.
+
+    - training: a fresh mask each call from torch's global generator;
+    - evaluation: the identity;
+    - sampling (``key`` is set): one mask determined by the key alone, shared by all samples of the batch.
+
+    Args:
+        p: the probability that a feature is dropped, in [0, 1).
+        whole_channels: drop a channel at all sites together (Tompson et al. 2015). Its mask has no sites, so tiles of
+            one input that are predicted apart still see the same thinned network. Otherwise every site has its own mask.
+    """
+
+    def __init__(self, p: float, whole_channels: bool) -> None:
+        super().__init__()
+        if not 0.0 <= p < 1.0:
+            raise ValueError(f"dropout probability {p} is outside [0, 1)")
+        self.p = p
+        self.whole_channels = whole_channels
+        self.key: int | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.p == 0.0 or not (self.training or self.key is not None):
+            return x
+        per_channel = (1,) * (x.ndim - 2)
+        if self.key is None:
+            ones = x.new_ones(x.shape[:2] + per_channel if self.whole_channels else x.shape)
+            return x * functional.dropout(ones, self.p)
+        shape = (1, x.shape[1], *per_channel) if self.whole_channels else tuple(x.shape)
+        # drawn on the CPU: the same key gives the same mask on every device
+        draw = torch.rand(shape, generator=torch.Generator().manual_seed(self.key))
+        keep = (draw >= self.p).to(x) / (1.0 - self.p)
+        return x * keep.to(x.device)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, whole_channels={self.whole_channels}"

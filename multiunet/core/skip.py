@@ -1,0 +1,142 @@
+"""How an encoder field rejoins the decoder: written once, for every geometry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, Literal, TypeVar
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from multiunet.core.geometry import Geometry
+
+S = TypeVar("S")
+
+PathNorm = Literal["before", "after"]
+
+
+class Skip(nn.Module, ABC, Generic[S]):
+    """Joins the decoder's field ``x`` with the encoder's field ``skip`` on the same sites.
+
+    Attributes:
+        channels: how many channels the joined field has.
+        reads_skip: False where the encoder's field is left out.
+    """
+
+    channels: int
+    reads_skip = True
+
+    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
+        super().__init__()
+        self.geometry = geometry
+
+    @abstractmethod
+    def forward(self, x: S, skip: S) -> S: ...
+
+
+class Concat(Skip[S]):
+    """The two fields' channels side by side (Ronneberger et al. 2015)."""
+
+    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
+        super().__init__(geometry, c_x, c_skip)
+        self.channels = c_x + c_skip
+
+    def forward(self, x: S, skip: S) -> S:
+        joined = torch.cat([self.geometry.features(x), self.geometry.features(skip)], dim=1)
+        return self.geometry.with_features(x, joined)
+
+
+class Add(Skip[S]):
+    """The sum of the two fields (ResNet-like; LinkNet, Chaurasia & Culurciello 2017).
+
+    Where their channels differ, a pointwise map brings the encoder's to the decoder's.
+    """
+
+    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
+        super().__init__(geometry, c_x, c_skip)
+        self.channels = c_x
+        self.project = nn.Identity() if c_x == c_skip else geometry.pointwise(c_skip, c_x)
+
+    def forward(self, x: S, skip: S) -> S:
+        features = self.geometry.features
+        return self.geometry.with_features(x, features(x) + features(self.project(skip)))
+
+
+class AttentionGate(Skip[S]):
+    """The encoder's field weighted site by site by what the decoder asks for, then concatenated.
+
+    Oktay et al. 2018, "Attention U-Net", eq. 1-2 (additive attention): ``alpha = sigmoid(psi(relu(W_s skip + W_x x)))``.
+    The gating field is the refined decoder field, so no resampling of ``alpha`` is needed.
+    """
+
+    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
+        super().__init__(geometry, c_x, c_skip)
+        self.channels = c_x + c_skip
+        c_gate = max(1, min(c_x, c_skip) // 2)
+        self.query = geometry.pointwise(c_x, c_gate)
+        self.key = geometry.pointwise(c_skip, c_gate)
+        self.psi = geometry.pointwise(c_gate, 1)
+
+    def attention(self, x: S, skip: S) -> S:
+        """The weights alpha in (0, 1), one channel, on the sites of ``skip``."""
+        g = self.geometry
+        agreement = functional.relu(g.features(self.query(x)) + g.features(self.key(skip)))
+        return g.with_features(skip, torch.sigmoid(g.features(self.psi(g.with_features(skip, agreement)))))
+
+    def forward(self, x: S, skip: S) -> S:
+        features = self.geometry.features
+        gated = features(skip) * features(self.attention(x, skip))
+        return self.geometry.with_features(x, torch.cat([features(x), gated], dim=1))
+
+
+class NoSkip(Skip[S]):
+    """Nothing crosses: the network is an autoencoder. For seeing what skips are worth."""
+
+    reads_skip = False
+
+    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
+        super().__init__(geometry, c_x, c_skip)
+        self.channels = c_x
+
+    def forward(self, x: S, skip: S) -> S:
+        return x
+
+
+class Merge(nn.Module, Generic[S]):
+    """Where the two paths meet: align, normalise, join, normalise, fuse; every step but the join is optional.
+
+    Args:
+        skip: how the fields are joined, e.g. ``Concat``.
+        c_x, c_skip: channels of the decoder's and of the encoder's field.
+        path_norm: normalise each path before they meet, or the joined field after.
+        fuse: bring the joined field to this many channels by a 1x1 map (a valve for the skip's channels).
+
+    Attributes:
+        channels: how many channels come out.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry[S],
+        skip: type[Skip[S]],
+        c_x: int,
+        c_skip: int,
+        path_norm: PathNorm | None = None,
+        fuse: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.geometry = geometry
+        self.join = skip(geometry, c_x, c_skip)
+        before, after = path_norm == "before", path_norm == "after"
+        self.norm_x = geometry.norm(c_x) if before else nn.Identity()
+        self.norm_skip = geometry.norm(c_skip) if before and self.join.reads_skip else nn.Identity()
+        self.norm_joined = geometry.norm(self.join.channels) if after else nn.Identity()
+        self.fuse = nn.Identity() if fuse is None else geometry.pointwise(self.join.channels, fuse)
+        self.channels = self.join.channels if fuse is None else fuse
+
+    def forward(self, x: S, skip: S) -> S:
+        skip = self.geometry.align(skip, x)
+        joined = self.join(self.norm_x(x), self.norm_skip(skip))
+        fused: S = self.fuse(self.norm_joined(joined))
+        return fused
