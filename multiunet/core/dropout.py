@@ -17,7 +17,7 @@ class Dropout(nn.Module):
     Args:
         p: the probability that a feature is dropped, in [0, 1).
         whole_channels: drop a channel at all sites together (Tompson et al. 2015). Its mask has no sites, so tiles of
-            one input that are predicted apart still see the same thinned network. Otherwise every site has its own mask.
+            one input that are predicted apart still see the same thinned network. Otherwise each site has its own.
     """
 
     def __init__(self, p: float, whole_channels: bool) -> None:

@@ -33,7 +33,7 @@ class Geometry(ABC, Generic[S]):
 
     @abstractmethod
     def up(self, c_in: int, c_out: int, stride: Any = None) -> nn.Module:
-        """``(coarse field, skip field) -> field`` on the sites of the skip field; undoes ``down`` of the same stride."""
+        """``(coarse field, skip field) -> field`` on the sites of the skip field; undoes ``down`` of that stride."""
 
     @abstractmethod
     def pointwise(self, c_in: int, c_out: int) -> nn.Module:
@@ -64,8 +64,8 @@ class Geometry(ABC, Generic[S]):
 
     @abstractmethod
     def example(self, channels: int, seed: int) -> S:
-        """A small valid field of one sample; any two examples can be collated. The conformance suite needs nothing else."""
+        """A small valid field of one sample; any two can be collated. The conformance suite needs nothing else."""
 
     def align(self, skip: S, onto: S) -> S:
-        """The part of ``skip`` that lies on the sites of ``onto``; differs from ``skip`` only where blocks lose sites."""
+        """The part of ``skip`` on the sites of ``onto``; differs from ``skip`` only where blocks lose sites."""
         return skip

@@ -66,7 +66,7 @@ class Add(Skip[S]):
 class AttentionGate(Skip[S]):
     """The encoder's field weighted site by site by what the decoder asks for, then concatenated.
 
-    Oktay et al. 2018, "Attention U-Net", eq. 1-2 (additive attention): ``alpha = sigmoid(psi(relu(W_s skip + W_x x)))``.
+    Oktay et al. 2018, "Attention U-Net", eq. 1-2: ``alpha = sigmoid(psi(relu(W_s skip + W_x x)))``, additive attention.
     The gating field is the refined decoder field, so no resampling of ``alpha`` is needed.
     """
 

@@ -89,7 +89,9 @@ class UNet(nn.Module, Generic[S]):
         if depth < 1:
             raise ValueError(f"widths {list(widths)} has no way down; give at least two, e.g. [32, 64]")
         if not 0 <= deep_supervision < depth:
-            raise ValueError(f"deep_supervision {deep_supervision} is outside 0..{depth - 1} for {depth} decoder levels")
+            raise ValueError(
+                f"deep_supervision {deep_supervision} is outside 0..{depth - 1} for {depth} decoder levels"
+            )
         counts = _per_level("blocks", [blocks] * (depth + 1) if isinstance(blocks, int) else blocks, depth + 1)
         if min(counts) < 1:
             raise ValueError(f"blocks {counts} must be at least 1 on every level")
@@ -115,6 +117,10 @@ class UNet(nn.Module, Generic[S]):
             if 0 < i <= deep_supervision:
                 self.deep_heads.append(climb.pointwise(width, c_out))
         self.head = climb.pointwise(widths[0], c_out)
+
+    def prefix(self) -> list[nn.Module]:
+        """The modules that ``encode`` runs."""
+        return [self.encoder, self.downs]
 
     def encode(self, x: S, condition: Condition | None = None) -> Trail[S]:
         """The way down: fields saved for the skips, and the coarsest field."""

@@ -1,1 +1,1 @@
-
+"""Users' worlds: files in, a geometry and a task, files out."""

@@ -1,1 +1,7 @@
+"""What coarsening, refining and mixing mean on each kind of field."""
 
+from multiunet.geometries.footprint import Footprint, footprint
+from multiunet.geometries.graph import Graph, GraphField
+from multiunet.geometries.grid import Grid
+
+__all__ = ["Footprint", "Grid", "footprint"]

@@ -1,1 +1,23 @@
+"""Losses ``loss(output, target, weight)`` of sites: alike on grids ``(N, C, *space)`` and graphs ``(nodes, C)``."""
 
+from multiunet.losses.classification import CrossEntropy, DiceCE, Focal
+from multiunet.losses.overlap import Dice, SoftJaccard, Tversky
+from multiunet.losses.regression import MAE, MSE, GaussianNLL, Huber, Poisson
+from multiunet.losses.sites import Kind, Labelled, Labelling
+
+__all__ = [
+    "MAE",
+    "MSE",
+    "CrossEntropy",
+    "Dice",
+    "DiceCE",
+    "Focal",
+    "GaussianNLL",
+    "Huber",
+    "Kind",
+    "Labelled",
+    "Labelling",
+    "Poisson",
+    "SoftJaccard",
+    "Tversky",
+]

@@ -1,1 +1,7 @@
+"""What a network's output means: loss, and predictive mean and variance."""
 
+from multiunet.tasks.regression import Regression
+from multiunet.tasks.segmentation import Segmentation
+from multiunet.tasks.task import Task
+
+__all__ = ["Regression", "Segmentation", "Task"]

@@ -1,1 +1,1 @@
-
+"""Training: one readable loop, exact resume, run folders."""

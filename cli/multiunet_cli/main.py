@@ -1,0 +1,72 @@
+"""The ``multiunet`` command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from multiunet.domains.card import DomainCard, Unavailable, domains
+from multiunet_cli.demo import demo
+from multiunet_cli.doctor import doctor
+from multiunet_cli.evaluate import evaluate_command
+from multiunet_cli.info import info
+from multiunet_cli.list_domains import list_domains
+from multiunet_cli.predict import predict_command
+from multiunet_cli.train import train_command
+
+HELP = "U-Nets for images, volumes, genomes and graphs, with uncertainty."
+
+
+def application() -> typer.Typer:
+    """The command tree: the verbs, and under train, predict and evaluate one command a domain."""
+    app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(_root)
+    available = domains()
+    verbs: list[tuple[str, str, Callable[[DomainCard], Callable[..., None]]]] = [
+        ("train", "Train a model.", train_command),
+        ("predict", "Predict with a trained run.", predict_command),
+        ("evaluate", "Score a trained run beside trivial baselines.", evaluate_command),
+    ]
+    for verb, help, make in verbs:
+        group = typer.Typer(help=help, no_args_is_help=True)
+        for card in available.values():
+            if isinstance(card, Unavailable):
+                group.command(card.name, help=f"[unavailable: {card.reason}]")(_unavailable(card))
+            else:
+                group.command(card.name)(make(card))
+        app.add_typer(group, name=verb)
+    app.command("demo")(demo)
+    app.command("info")(info)
+    app.command("domains")(list_domains)
+    app.command("doctor")(doctor)
+    return app
+
+
+def _unavailable(card: Unavailable) -> Callable[[], None]:
+    def command() -> None:
+        typer.secho(f"error: domain {card.name!r} cannot be imported: {card.reason}", err=True, fg="red")
+        raise typer.Exit(3)
+
+    return command
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("multiunet"))
+        raise typer.Exit
+
+
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The entry point of the ``multiunet`` command."""
+    application()()

@@ -1,0 +1,90 @@
+"""Command-line options made from settings classes, so that a setting is written down once."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic.fields import FieldInfo
+
+from multiunet.domains.config import Options
+
+SIMPLE = (bool, int, float, str, Path)
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="YAML file of settings; options given here go before it")
+]
+SetValues = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="a setting by its name in config.yaml; repeatable")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+
+
+def command_for(settings: type[Options], body: Callable[..., None], help: str) -> Callable[..., None]:
+    """A Typer command that takes ``body``'s own parameters and one option for each field of ``settings``.
+
+    ``body`` is called with its own parameters and ``given``, a dict of the settings that were given.
+    """
+    own = [p for p in inspect.signature(body, eval_str=True).parameters.values() if p.name != "given"]
+    fields = [_parameter(name, info) for name, info in settings.model_fields.items()]
+
+    def command(**values: Any) -> None:
+        given = {name: values.pop(name) for name in settings.model_fields if name in values}
+        body(**values, given={name: value for name, value in given.items() if value is not None})
+
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *fields]]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__doc__ = help
+    return command
+
+
+def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
+    kind = _plain(info.annotation)
+    flag = "--" + name.replace("_", "-")
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    option = typer.Option(
+        f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
+        help=f"{info.description} [default: {_shown(info)}]" if _shown(info) else info.description,
+        rich_help_panel=str(extra.get("panel", "Options")),
+        show_default=False,
+        metavar="A,B,..." if kind is str and _is_list(info.annotation) else None,
+    )
+    # None stands for "not given": the settings class knows the default
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )
+
+
+def _shown(info: FieldInfo) -> str:
+    if info.is_required():
+        return ""
+    default = info.get_default(call_default_factory=True)  # type: ignore[call-arg]
+    if default is None or default == []:
+        return ""
+    return ",".join(map(str, default)) if isinstance(default, (list, tuple)) else str(default)
+
+
+def _plain(annotation: Any) -> Any:
+    """What Typer should parse: the annotation itself where it is simple, text for the settings class to parse otherwise."""
+    arguments = _without_none(annotation)
+    if len(arguments) == 1 and (arguments[0] in SIMPLE or typing.get_origin(arguments[0]) is Literal):
+        return arguments[0]
+    return str
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(typing.get_origin(a) in (list, tuple) for a in _without_none(annotation))
+
+
+def _without_none(annotation: Any) -> list[Any]:
+    if typing.get_origin(annotation) is Annotated:
+        return _without_none(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [a for part in typing.get_args(annotation) if part is not type(None) for a in _without_none(part)]
+    return [annotation]

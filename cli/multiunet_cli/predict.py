@@ -1,0 +1,50 @@
+"""multiunet predict DOMAIN"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from multiunet.domains.card import DomainCard
+from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
+from multiunet_cli.process import command, keep_large_blocks
+from multiunet_cli.settings import resolve
+
+RunPath = Annotated[Path, typer.Option("--run", help="a trained run's folder", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", help="the Zarr folder to write, NAME.zarr", show_default=False)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="check the run and the settings; write nothing")]
+
+
+def predict_command(card: DomainCard) -> Callable[..., None]:
+    """The command that predicts with a run of this domain."""
+
+    def body(
+        run: RunPath,
+        out: Out,
+        given: dict[str, Any],
+        config: ConfigFile = None,
+        set_: SetValues = None,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
+        options = resolve(card.predict, config, set_, given)
+        keep_large_blocks()
+        from multiunet.domains import workflow
+
+        if dry_run:
+            opened = workflow.open_run(run, card.name, options.device)
+            typer.echo(f"{run}: {workflow.count_parameters(opened.model.net):,} parameters, ready to predict")
+            return
+        files = workflow.predict(run, options, out, card.name)
+        if as_json:
+            typer.echo(json.dumps({"prediction": str(out), "exported": [str(file) for file in files]}))
+            return
+        typer.echo(f"prediction: {out}")
+        if files:
+            typer.echo(f"exported {len(files)} files to {options.export}")
+
+    return command(command_for(card.predict, body, f"Predict with uncertainty: {card.summary}."))

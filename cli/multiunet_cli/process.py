@@ -1,0 +1,63 @@
+"""The process around a command: signals, exit codes, memory."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import platform
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import typer
+
+from multiunet.errors import InputError
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 3, 130
+
+
+def command(body: Callable[..., None]) -> Callable[..., None]:
+    """Turns what a command may raise into the exit codes: 1 failed, 3 bad data or settings, 128 + n stopped by signal n."""
+
+    @functools.wraps(body)
+    def guarded(*args: Any, **values: Any) -> None:
+        signal.signal(signal.SIGTERM, _terminate)
+        try:
+            body(*args, **values)
+        except InputError as error:
+            fail(str(error), BAD_INPUT)
+        except KeyboardInterrupt:
+            fail("interrupted", INTERRUPTED)
+        except Exception as error:
+            signum = getattr(error, "signum", None)  # training's Stopped, not imported here: it would import torch
+            if signum is None:
+                raise
+            fail(str(error), 128 + int(signum))
+
+    return guarded
+
+
+def fail(message: str, code: int) -> None:
+    """Says why on stderr and ends the command."""
+    typer.secho(f"error: {message}", err=True, fg="red")
+    raise typer.Exit(code)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    sys.exit(128 + signum)
+
+
+def keep_large_blocks() -> None:
+    """Makes glibc keep freed memory instead of giving it back.
+
+    A network allocates and frees the same large activations at every step; by default glibc maps and unmaps them, and
+    the page faults cost up to half the time. A setting of the whole process, hence of the command line only.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    m_trim_threshold, m_mmap_max = -1, -4
+    libc = ctypes.CDLL(None)
+    libc.mallopt(m_mmap_max, 0)
+    libc.mallopt(m_trim_threshold, -1)

@@ -1,0 +1,58 @@
+"""Settings from a file, from --set and from options, the later before the earlier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+import yaml
+from pydantic import ValidationError
+
+from multiunet.domains.config import Options, explain
+from multiunet.errors import InputError
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+
+
+def resolve(kind: type[O], file: Path | None, pairs: list[str] | None, given: dict[str, Any]) -> O:
+    """The settings of a command.
+
+    Raises:
+        typer.BadParameter: when a required one is missing, or a pair has no '='.
+        InputError: when one is unknown or wrong.
+    """
+    settings = {**_from_file(file), **_from_pairs(pairs or []), **given}
+    try:
+        return kind(**settings)
+    except ValidationError as error:
+        message = explain(error, kind)
+        if any(problem["type"] == "missing" for problem in error.errors()):
+            raise typer.BadParameter(message) from error
+        raise InputError(message if file is None else f"{file} and options: {message}") from error
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{file}: cannot be read as YAML settings ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: holds no settings; write lines of the form `key: value`")
+    content.pop("domain", None)  # a run's own config.yaml serves too
+    return content
+
+
+def _from_pairs(pairs: list[str]) -> dict[str, Any]:
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--set {pair}: write KEY=VALUE")
+        try:
+            settings[key.strip().replace("-", "_")] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise typer.BadParameter(f"--set {pair}: the value cannot be read ({error})") from error
+    return settings

@@ -1,0 +1,74 @@
+"""multiunet train DOMAIN"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from multiunet.domains.card import DomainCard
+from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
+from multiunet_cli.process import command, keep_large_blocks
+from multiunet_cli.settings import resolve
+
+Out = Annotated[Path, typer.Option("--out", help="the run folder to make", show_default=False)]
+ResumeOption = Annotated[
+    Literal["never", "auto"], typer.Option("--resume", help="auto: go on where --out stopped, or begin")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="check the data and show the plan; write nothing")]
+
+
+def train_command(card: DomainCard) -> Callable[..., None]:
+    """The command that trains this domain."""
+
+    def body(
+        out: Out,
+        given: dict[str, Any],
+        resume: ResumeOption = "never",
+        config: ConfigFile = None,
+        set_: SetValues = None,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
+        settings = resolve(card.train, config, set_, given)
+        keep_large_blocks()
+        from multiunet.domains import workflow
+
+        if dry_run:
+            plan = workflow.plan(card.name, settings)
+            _show_plan(plan, as_json)
+            return
+        workflow.train(card.name, settings, out, resume)
+        _show_result(out, card.name, as_json)
+
+    return command(command_for(card.train, body, f"Train {card.summary}."))
+
+
+def _show_plan(plan: Any, as_json: bool) -> None:
+    settings = json.loads(plan.config.model_dump_json())
+    if as_json:
+        content = {"domain": plan.domain, "config": settings, "facts": plan.facts, "parameters": plan.parameters}
+        typer.echo(json.dumps(content))
+        return
+    typer.echo(f"The data can be trained on. {plan.parameters:,} parameters.")
+    for title, values in (("settings", settings), ("facts", plan.facts)):
+        typer.echo(f"\n{title}")
+        for key, value in values.items():
+            text = json.dumps(value)
+            typer.echo(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
+
+
+def _show_result(out: Path, domain: str, as_json: bool) -> None:
+    from multiunet.training.run_folder import RunFolder
+
+    best = RunFolder.open(out).best_scores()
+    if as_json:
+        typer.echo(json.dumps({"run": str(out), "best_epoch": best["epoch"], "validation": best["scores"]}))
+        return
+    scores = "  ".join(f"{key} {value:.4f}" for key, value in best["scores"].items() if isinstance(value, float))
+    typer.echo(f"best epoch {best['epoch'] + 1}, on validation: {scores}")
+    typer.echo(f"run folder: {out}")
+    typer.echo(f"next: multiunet evaluate {domain} --run {out}")

@@ -1,0 +1,33 @@
+"""What the machine computes on, and in what precision."""
+
+from __future__ import annotations
+
+import torch
+
+from multiunet.errors import InputError
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto``: CUDA, else Apple's MPS, else the CPU.
+
+    Raises:
+        InputError: for a device that this machine does not have.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try --device cpu") from error
+    return device
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether the hardware multiplies in bf16, rather than emulating it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        supported = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
+        return any(bool(check()) for check in supported if check is not None)
+    return False

@@ -1,0 +1,70 @@
+"""How a domain announces itself: cheap to import, so that listing and ``--help`` stay fast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from multiunet.domains.config import PredictOptions, TrainConfig, did_you_mean
+from multiunet.errors import InputError
+
+if TYPE_CHECKING:
+    from multiunet.domains.domain import Domain
+
+GROUP = "multiunet.domains"
+
+
+@dataclass(frozen=True)
+class DomainCard:
+    """A domain's name, settings and, as ``module:Class``, where its implementation is."""
+
+    name: str
+    summary: str
+    train: type[TrainConfig]
+    predict: type[PredictOptions]
+    implementation: str
+
+    def load(self) -> Domain[Any, Any]:
+        """The implementation; imports it, and torch with it."""
+        module, _, name = self.implementation.partition(":")
+        domain: Domain[Any, Any] = getattr(import_module(module), name)()
+        return domain
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A domain that is installed but cannot be imported."""
+
+    name: str
+    reason: str
+
+
+def domains() -> dict[str, DomainCard | Unavailable]:
+    """All installed domains by name, the built-in ones first."""
+    found: dict[str, DomainCard | Unavailable] = {}
+    for entry in entry_points(group=GROUP):
+        try:
+            found[entry.name] = entry.load()
+        except Exception as error:  # a third party's code may fail in any way; it must not take the others down
+            found[entry.name] = Unavailable(entry.name, f"{type(error).__name__}: {error}")
+    builtin = ["image", "genome", "graph"]
+    return dict(
+        sorted(found.items(), key=lambda item: (item[0] not in builtin, *map(item[0].__ne__, builtin), item[0]))
+    )
+
+
+def domain_card(name: str) -> DomainCard:
+    """The card of one domain.
+
+    Raises:
+        InputError: where there is none of this name, or it cannot be imported.
+    """
+    known = domains()
+    card = known.get(name)
+    if card is None:
+        raise InputError(f"no domain {name!r}{did_you_mean(name, list(known))}; installed: {', '.join(known)}")
+    if isinstance(card, Unavailable):
+        raise InputError(f"domain {name!r} is installed but cannot be imported: {card.reason}")
+    return card

@@ -1,0 +1,120 @@
+"""Settings that every domain has. Imports nothing heavy: the command line builds its options from these classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from multiunet.errors import InputError
+from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName
+
+
+def split_commas(value: Any) -> Any:
+    """``"32,64"`` as ``["32", "64"]``; anything else unchanged."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, (int, float)):
+        return [value]
+    return value
+
+
+IntList = Annotated[list[int], BeforeValidator(split_commas)]
+StrList = Annotated[list[str], BeforeValidator(split_commas)]
+
+
+def option(default: Any, help: str, panel: str, **constraints: Any) -> Any:
+    """A setting with the words and the panel under which ``--help`` shows it; ``...`` as default: required."""
+    return Field(default, description=help, json_schema_extra={"panel": panel}, **constraints)
+
+
+O = TypeVar("O", bound="Options")
+
+
+class Options(BaseModel):
+    """A frozen set of settings; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class TrainConfig(Options):
+    """What every domain's training can be told. Domains add their data and model settings and change defaults."""
+
+    widths: IntList = option(
+        [32, 64, 128, 256], "channels by level, finest first; the last is the bottleneck's", "Model"
+    )
+    dropout: float = option(
+        0.1, "of the bottleneck and the decoder; 0 forgoes Monte-Carlo uncertainty", "Model", ge=0, lt=1
+    )
+    skip: Literal["concat", "add", "attention", "none"] = option("concat", "how encoder fields rejoin", "Model")
+
+    epochs: int = option(Recipe.epochs, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
+    steps_per_epoch: int | None = option(
+        Recipe.steps_per_epoch, "optimiser steps a pass; default: once through the data", "Training", ge=1
+    )
+    batch_size: int = option(Recipe.batch_size, "samples a step", "Training", ge=1)
+    optimizer: OptimizerName = option(Recipe.optimizer, "sgd has Nesterov momentum 0.99", "Training")
+    lr: float = option(Recipe.lr, "peak learning rate", "Training", gt=0)
+    weight_decay: float = option(Recipe.weight_decay, "decoupled for adamw", "Training", ge=0)
+    schedule: ScheduleName = option(Recipe.schedule, "learning rate after warm-up", "Training")
+    warmup: float = option(Recipe.warmup, "share of all steps in which the rate rises linearly", "Training", ge=0, le=1)
+    clip: float | None = option(Recipe.clip, "largest gradient norm", "Training", gt=0)
+    accumulate: int = option(Recipe.accumulate, "batches a step", "Training", ge=1)
+    ema: float = option(Recipe.ema, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
+    patience: int | None = option(Recipe.patience, "stop after so many passes without a better validation score", "Training", ge=1)
+    validate_every: int = option(Recipe.validate_every, "passes between validations", "Training", ge=1)
+
+    seed: int = option(Recipe.seed, "of everything random", "Run", ge=0)
+    precision: Precision = option(Recipe.precision, "auto: bf16 where the hardware computes in it", "Run")
+    device: str = option(Recipe.device, "auto, cpu, cuda or mps", "Run")
+    workers: int = option(Recipe.workers, "processes that load data; the result does not depend on it", "Run", ge=0)
+
+    def recipe(self) -> Recipe:
+        """The settings of the training loop among these."""
+        return Recipe(**{item.name: getattr(self, item.name) for item in fields(Recipe)})
+
+
+class PredictOptions(Options):
+    """What every domain's prediction can be told."""
+
+    samples: int = option(16, "Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1)
+    seed: int = option(0, "of the dropout masks", "Prediction", ge=0)
+    device: str = option("auto", "auto, cpu, cuda or mps", "Prediction")
+    export: Path | None = option(None, "also write files of the domain's own formats into this folder", "Prediction")
+    overwrite: bool = option(False, "replace an existing result", "Prediction")
+
+
+def validated(kind: type[O], settings: dict[str, Any], origin: str) -> O:
+    """Settings as a checked object.
+
+    Raises:
+        InputError: naming each setting that is unknown or wrong.
+    """
+    try:
+        return kind(**settings)
+    except ValidationError as error:
+        raise InputError(f"{origin}: " + explain(error, kind)) from error
+
+
+def explain(error: ValidationError, kind: type[Options]) -> str:
+    """The problems of a configuration in words, one after the other."""
+    problems = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "settings"
+        if problem["type"] == "extra_forbidden":
+            problems.append(f"unknown setting {key!r}{did_you_mean(key, list(kind.model_fields))}")
+        elif problem["type"] == "missing":
+            problems.append(f"--{key.replace('_', '-')} is required")
+        else:
+            problems.append(f"{key}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r})")
+    return "; ".join(problems)
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """`` (did you mean 'x'?)`` where a known name is close, else nothing."""
+    close = get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

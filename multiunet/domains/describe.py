@@ -1,0 +1,54 @@
+"""What a model is, level by level."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.domains.domain import Model
+from multiunet.geometries.footprint import footprint
+from multiunet.geometries.grid import Grid
+
+
+def describe(model: Model, field: Any) -> dict[str, Any]:
+    """Parameters, shapes on the way down, receptive field and halo on a grid, memory; for one input ``field``."""
+    net, geometry = model.net, model.geometry
+    parameters = sum(p.numel() for p in net.parameters())
+    elements = 0
+
+    def count(module: nn.Module, inputs: Any, output: Any) -> None:
+        nonlocal elements
+        elements += output.numel() if isinstance(output, Tensor) else 0
+
+    hooks = [m.register_forward_hook(count) for m in net.modules() if not any(m.children())]
+    with torch.no_grad():
+        trail = net.encode(field)  # type: ignore[operator]
+        output = net.decode(trail)  # type: ignore[operator]
+    for hook in hooks:
+        hook.remove()
+    described: dict[str, Any] = {
+        "parameters": parameters,
+        "input": list(geometry.features(field).shape),
+        "levels": [list(geometry.features(level).shape) for level in (*trail.saved, trail.bottom)],
+        "output": list(geometry.features(output).shape),
+        "memory_mib": {
+            "weights": _mib(parameters * 4),
+            "activations_of_one_training_sample": _mib(elements * 4),
+        },
+    }
+    if isinstance(geometry, Grid):
+        seen = footprint(net)
+        described |= {
+            "receptive_field": list(seen.receptive_field),
+            "halo": list(seen.halo),
+            "stride": list(seen.stride),
+            "tiles_are_exact": seen.exact,
+        }
+    return described
+
+
+def _mib(size: int) -> float:
+    return math.ceil(size / 2**20 * 10) / 10

@@ -1,0 +1,96 @@
+"""What a domain does, from files to a trained model and back to files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from torch import nn
+
+from multiunet.core import Geometry
+from multiunet.domains.config import PredictOptions, TrainConfig
+from multiunet.prediction.store import PredictionStore
+from multiunet.tasks import Task
+from multiunet.training.data import TrainingData
+
+C = TypeVar("C", bound=TrainConfig)
+P = TypeVar("P", bound=PredictOptions)
+
+Facts = dict[str, Any]
+"""What inspection learnt from the data and later steps need (classes, channels, intensities, split). Plain JSON."""
+
+Validator = Callable[[nn.Module], Mapping[str, float]]
+"""Scores a network on the validation split; called with the network in evaluation mode and gradients off."""
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with the meaning of its input (geometry) and of its output (task)."""
+
+    net: nn.Module
+    task: Task
+    geometry: Geometry[Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores of a model on a split, beside those of trivial methods on the same split."""
+
+    domain: str
+    split: str
+    metrics: Mapping[str, Any]
+    baselines: Mapping[str, Mapping[str, Any]]
+    items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
+class Domain(ABC, Generic[C, P]):
+    """A user's world. One instance serves one command; it may keep what it has read."""
+
+    name: str
+    monitor: str
+    """The validation score that chooses the best checkpoint; higher is better. Ties go to the lower ``loss``."""
+
+    @abstractmethod
+    def inspect(self, config: C) -> Facts:
+        """Reads and checks all data that training needs; writes nothing.
+
+        Raises:
+            InputError: for anything that would make training fail or its result meaningless.
+        """
+
+    @abstractmethod
+    def build(self, config: C, facts: Facts) -> Model:
+        """The untrained model. Needs no data, so that prediction can rebuild it from a run folder."""
+
+    @abstractmethod
+    def training_data(self, config: C, facts: Facts, model: Model) -> TrainingData[Any]:
+        """What the loop draws samples from."""
+
+    @abstractmethod
+    def validator(self, config: C, facts: Facts, model: Model) -> Validator:
+        """How a network is scored on the validation split; its result has the keys ``loss`` and ``monitor``."""
+
+    @abstractmethod
+    def predict(self, model: Model, config: C, facts: Facts, options: P, store: PredictionStore) -> None:
+        """Predicts everything that ``options`` names into the store."""
+
+    @abstractmethod
+    def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
+        """Writes a finished prediction in the domain's own formats; returns the files."""
+
+    @abstractmethod
+    def evaluate(self, model: Model, config: C, facts: Facts, split: Split, device: str) -> Report:
+        """Scores the model and trivial baselines on a split."""
+
+    def example(self, model: Model, config: C, facts: Facts) -> Any:
+        """A field like those that training feeds to the network, a batch of one; the geometry's own by default."""
+        return model.geometry.example(int(model.net.c_in), seed=0)  # type: ignore[arg-type]

@@ -1,0 +1,219 @@
+"""Images, masks and target images from files: PNG, TIFF (pages are a stack), JPEG, BMP."""
+
+from __future__ import annotations
+
+import glob
+import io
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import Image, UnidentifiedImageError
+
+from multiunet.domains.image.tiff import read_tiff
+from multiunet.errors import InputError
+
+TIFF = (".tif", ".tiff")
+SUFFIXES = (".png", *TIFF, ".jpg", ".jpeg", ".bmp")
+MOST_CLASSES = 256
+
+Colour = Literal["grey", "rgb", "channels"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What an image file holds.
+
+    Attributes:
+        pixels: ``(C, *space)`` in the file's own type; space is y, x or z, y, x.
+        colour: ``rgb`` for three samples of one pixel, ``channels`` for other channels, ``grey`` for one.
+        spacing: distance of neighbouring pixels by axis, and its unit; None where the file does not say.
+    """
+
+    pixels: np.ndarray
+    colour: Colour
+    spacing: tuple[float, ...] | None = None
+    unit: str | None = None
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Pixels by axis."""
+        return tuple(self.pixels.shape[1:])
+
+
+def list_images(where: Path) -> dict[str, Path]:
+    """The image files of a folder, of a glob pattern, or one file, by stem, sorted.
+
+    Raises:
+        InputError: when there is none, or two have the same stem.
+    """
+    if where.is_file():
+        found = [where]
+    elif where.is_dir():
+        found = [path for path in where.iterdir() if path.is_file() and not path.name.startswith(".")]
+    else:
+        found = [Path(name) for name in glob.glob(str(where)) if Path(name).is_file()]
+        if not found:
+            raise InputError(f"{where}: no such file or folder, and as a pattern it matches no file")
+    known = sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+    if not known:
+        others = sorted({path.suffix or path.name for path in found})
+        there = f"it holds {', '.join(others[:5])}" if others else "it is empty"
+        raise InputError(f"{where}: no image here ({there}); known are {', '.join(SUFFIXES)}")
+    return _by_stem(known)
+
+
+def stem_of(name: str) -> str:
+    """A file's name without what says its format: ``a.png`` and ``a.ome.tif`` are both ``a``."""
+    path = Path(name)
+    if path.suffix.lower() not in SUFFIXES:
+        return name
+    return path.stem.removesuffix(".ome")
+
+
+def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    stems: dict[str, Path] = {}
+    for path in paths:
+        stem = stem_of(path.name)
+        if stem in stems:
+            raise InputError(f"{path} and {stems[stem]} have the same name but for the suffix; keep one of them")
+        stems[stem] = path
+    return stems
+
+
+def read_image(path: Path) -> Picture:
+    """An image of numbers that are all finite; a constant alpha channel is dropped.
+
+    Raises:
+        InputError: when the file cannot be read, or holds NaN, or its alpha channel says something.
+    """
+    picture = _read(path, indexed=False)
+    _refuse_infinite(path, picture.pixels)
+    bad = np.count_nonzero(np.isnan(picture.pixels)) if picture.pixels.dtype.kind == "f" else 0
+    if bad:
+        raise InputError(f"{path}: {bad} pixels are NaN; fill them (say, with the median) before training")
+    return picture
+
+
+def read_target(path: Path) -> Picture:
+    """An image of quantities to predict, float32; NaN means not measured.
+
+    Raises:
+        InputError: when the file cannot be read or holds infinities.
+    """
+    picture = _read(path, indexed=False)
+    _refuse_infinite(path, picture.pixels)
+    return Picture(picture.pixels.astype(np.float32), picture.colour, picture.spacing, picture.unit)
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """The labels of an index image, integers ``space``.
+
+    Raises:
+        InputError: when the file cannot be read, is lossy, in colours or of floats, or looks like a photograph.
+    """
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise InputError(f"{path}: JPEG changes values near edges, so labels are lost; save masks as PNG or TIFF")
+    pixels = _read(path, indexed=True).pixels
+    if pixels.dtype.kind == "f":
+        raise InputError(f"{path}: a mask of {pixels.dtype}; save labels as integers, or use --task regression --targets")
+    if pixels.shape[0] > 1 and not is_grey(pixels):
+        raise InputError(
+            f"{path}: a mask with {pixels.shape[0]} different channels; save one integer for each pixel (0, 1, 2, ...) "
+            "in place of colours"
+        )
+    labels: np.ndarray = pixels[0]
+    values = np.unique(labels)
+    changes = np.mean(labels[..., 1:] != labels[..., :-1]) if labels.shape[-1] > 1 else 0.0
+    if len(values) > MOST_CLASSES or (len(values) > 16 and changes > 0.5):
+        raise InputError(
+            f"{path}: {len(values)} different values ({values[0]} to {values[-1]}) look like an image, not like labels "
+            f"of at most {MOST_CLASSES} classes; are --images and --masks swapped?"
+        )
+    return labels
+
+
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether all channels ``(C, *space)`` are equal."""
+    return bool((pixels[1:] == pixels[:1]).all())
+
+
+def _refuse_infinite(path: Path, pixels: np.ndarray) -> None:
+    if pixels.dtype.kind == "f" and np.isinf(pixels).any():
+        raise InputError(f"{path}: {np.count_nonzero(np.isinf(pixels))} pixels are infinite; give finite numbers or NaN")
+
+
+def _read(path: Path, indexed: bool) -> Picture:
+    """``indexed``: keep the indices of a palette image, in place of its colours."""
+    try:
+        if path.suffix.lower() in TIFF:
+            stack = read_tiff(path)
+            pixels, samples, spacing, unit = stack.pixels, stack.samples, stack.spacing, stack.unit
+        else:
+            pixels, spacing, unit = _read_flat(path, indexed), None, None
+            samples = pixels.shape[0] > 1
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (UnidentifiedImageError, tifffile.TiffFileError) as error:
+        raise InputError(f"{path}: not an image that can be read ({_short(error)}); export it again") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{path}: too large for its format; convert it to TIFF") from None
+    except Exception as error:  # decoders fail in ways of their own on damaged files
+        raise InputError(f"{path}: damaged or cut short ({_short(error)}); copy or export it again") from None
+    if not pixels.size:
+        raise InputError(f"{path}: an image without pixels")
+    if pixels.dtype.kind not in "buif":
+        raise InputError(f"{path}: pixels of type {pixels.dtype}; give integers or floats")
+    pixels = _settled(pixels)
+    if samples and pixels.shape[0] in (2, 4):
+        pixels = _without_alpha(path, pixels)
+    colour: Colour = "grey" if pixels.shape[0] == 1 else "rgb" if samples and pixels.shape[0] == 3 else "channels"
+    return Picture(pixels, colour, spacing, unit)
+
+
+def _read_flat(path: Path, indexed: bool) -> np.ndarray:
+    data = path.read_bytes()
+    if data[1:4] == b"PNG" and data[24:25] == b"\x10" and data[25:26] != b"\x00":
+        # 16-bit colours, which Pillow would cut to 8
+        return np.moveaxis(imagecodecs.png_decode(data), -1, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            if image.mode == "P" and not indexed:
+                image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+            if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+                image = image.convert("RGB")
+            pixels = np.array(image)
+    return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+
+
+def _settled(pixels: np.ndarray) -> np.ndarray:
+    """In native byte order, contiguous; booleans as uint8, half and double floats as float32."""
+    if pixels.dtype.kind == "b":
+        return np.ascontiguousarray(pixels.astype(np.uint8))
+    if pixels.dtype.kind == "f":
+        return np.ascontiguousarray(pixels.astype(np.float32))
+    return np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("=")))
+
+
+def _without_alpha(path: Path, pixels: np.ndarray) -> np.ndarray:
+    alpha = pixels[-1]
+    if alpha.min() != alpha.max():
+        raise InputError(
+            f"{path}: its alpha channel varies ({alpha.min()} to {alpha.max()}), so its colours depend on a background; "
+            "flatten the image and save it without transparency"
+        )
+    return pixels[:-1]
+
+
+def _short(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) < 120 else text[:117] + "..."

@@ -1,0 +1,90 @@
+"""TIFF: which axis is which, and how far apart pixels are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+
+from multiunet.errors import InputError
+
+MICROMETRES = {"micron": 1.0, "microns": 1.0, "um": 1.0, "µm": 1.0, "μm": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
+"""Units of length as ImageJ and OME write them, in micrometres."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A TIFF's pixels ``(C, *space)``, whether its channels are samples of one pixel, and the pixels' distances."""
+
+    pixels: np.ndarray
+    samples: bool
+    spacing: tuple[float, ...] | None
+    unit: str | None
+
+
+def read_tiff(path: Path) -> Stack:
+    """The one image or stack of a TIFF file. Pages are sections (z), also where the file calls them times or nothing.
+
+    Raises:
+        InputError: when the file holds several images of different shapes, or more axes than z, y, x and channels.
+    """
+    with tifffile.TiffFile(path) as tif:
+        if len(tif.series) != 1:
+            shapes = ", ".join(str(series.shape) for series in tif.series)
+            raise InputError(f"{path}: holds {len(tif.series)} images ({shapes}); save one a file")
+        series = tif.series[0]
+        axes, pixels = _squeezed(series.axes, series.asarray())
+        sections = [axis for axis in axes if axis not in "YXSC"]
+        if len(sections) > 1 or not {"Y", "X"} <= set(axes):
+            raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")
+        order = [axes.index(axis) for axis in (*"CS", *sections, "Y", "X") if axis in axes]
+        pixels = pixels.transpose(order)
+        space = 3 if sections else 2
+        spacing, unit = _spacing(tif, bool(sections))
+    return Stack(pixels.reshape(-1, *pixels.shape[-space:]), "S" in axes and "C" not in axes, spacing, unit)
+
+
+def _squeezed(axes: str, pixels: np.ndarray) -> tuple[str, np.ndarray]:
+    """Without axes of one site, but for y and x."""
+    dropped = tuple(i for i, axis in enumerate(axes) if pixels.shape[i] == 1 and axis not in "YX")
+    return "".join(axis for i, axis in enumerate(axes) if i not in dropped), pixels.squeeze(dropped)
+
+
+def _spacing(tif: tifffile.TiffFile, stack: bool) -> tuple[tuple[float, ...] | None, str | None]:
+    """Distances in micrometres by axis, from OME or ImageJ metadata; the resolution of plain TIFF is a printer's."""
+    found = _ome_spacing(tif.ome_metadata) if tif.ome_metadata else _imagej_spacing(tif)
+    if found is None:
+        return None, None
+    z, y, x = found
+    return ((z or 1.0, y, x) if stack else (y, x)), "µm"
+
+
+def _ome_spacing(xml: str) -> tuple[float | None, float, float] | None:
+    pixels = next((e for e in ElementTree.fromstring(xml).iter() if e.tag.endswith("}Pixels")), None)
+    sizes: dict[str, float] = {}
+    for axis in "ZYX":
+        value = None if pixels is None else pixels.get(f"PhysicalSize{axis}")
+        unit = MICROMETRES.get("µm" if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        if value is not None and unit is not None and float(value) > 0:
+            sizes[axis] = float(value) * unit
+    return (sizes.get("Z"), sizes["Y"], sizes["X"]) if {"Y", "X"} <= set(sizes) else None
+
+
+def _imagej_spacing(tif: tifffile.TiffFile) -> tuple[float | None, float, float] | None:
+    metadata: dict[str, Any] = tif.imagej_metadata or {}
+    unit = MICROMETRES.get(str(metadata.get("unit", "")).replace("\\u00B5", "µ"))
+    tags = tif.pages.first.tags
+    if unit is None or not {"XResolution", "YResolution"} <= {tag.name for tag in tags}:
+        return None
+    apart = []
+    for name in ("YResolution", "XResolution"):
+        pixels, units = tags[name].value
+        if not pixels or not units:
+            return None
+        apart.append(units / pixels * unit)
+    depth = float(metadata.get("spacing") or 0.0) * unit
+    return (depth or None, apart[0], apart[1])

@@ -1,0 +1,211 @@
+"""Train, predict, evaluate: the same ways through the house for every domain."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from multiunet.device import pick_device
+from multiunet.domains.card import DomainCard, domain_card
+from multiunet.domains.config import PredictOptions, TrainConfig, validated
+from multiunet.domains.domain import Domain, Facts, Model, Report, Split
+from multiunet.errors import InputError
+from multiunet.prediction.store import PredictionStore
+from multiunet.seeds import derive
+from multiunet.training.loop import State, fit
+from multiunet.training.progress import ConsoleReporter, Reporter
+from multiunet.training.run_folder import RunFolder
+
+Resume = Literal["never", "auto"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training would do.
+
+    Attributes:
+        facts: what inspection learnt from the data.
+        parameters: of the network.
+    """
+
+    domain: str
+    config: TrainConfig
+    facts: Facts
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained run, ready to predict."""
+
+    folder: RunFolder
+    card: DomainCard
+    domain: Domain[Any, Any]
+    config: TrainConfig
+    facts: Facts
+    model: Model
+
+
+def plan(name: str, config: TrainConfig) -> Plan:
+    """Reads and checks the data and builds the network; writes nothing.
+
+    Raises:
+        InputError: for data that cannot be trained on.
+    """
+    domain = domain_card(name).load()
+    config = absolute(config)
+    facts = domain.inspect(config)
+    return Plan(name, config, facts, count_parameters(domain.build(config, facts).net))
+
+
+def train(
+    name: str, config: TrainConfig, out: Path, resume: Resume = "never", reporter: Reporter | None = None
+) -> State:
+    """Trains a domain's model into a new run folder, or goes on with one.
+
+    Args:
+        resume: ``auto`` goes on from the newest readable checkpoint of ``out``, or begins if there is none.
+        reporter: shows progress; by default on stderr.
+
+    Raises:
+        InputError: for bad data, or an ``out`` that holds something else.
+    """
+    card = domain_card(name)
+    domain = card.load()
+    config = absolute(config)
+    facts = json.loads(json.dumps(domain.inspect(config)))  # as a later process will read them
+    settings = {"domain": name, **json.loads(config.model_dump_json())}
+    going_on = resume == "auto" and (out / "config.yaml").is_file()
+    if going_on:
+        run = RunFolder.open(out)
+        _check_same(run, settings, facts)
+    torch.manual_seed(derive(config.seed))
+    model = domain.build(config, facts)
+    shown = ConsoleReporter(domain.monitor) if reporter is None else reporter
+    data = domain.training_data(config, facts, model)
+    validate = domain.validator(config, facts, model)
+    if not going_on:
+        run = RunFolder.create(out, settings, facts)
+    checkpoint, warning = run.resumable() if going_on else (None, None)
+    if warning:
+        shown.note(f"warning: {warning}")
+    run.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
+    run.status("running")
+    try:
+        state = fit(
+            model.net,
+            model.task,
+            model.geometry,
+            data,
+            validate,
+            monitor=domain.monitor,
+            run=run,
+            recipe=config.recipe(),
+            resume=checkpoint,
+            reporter=shown,
+        )
+    except BaseException as error:
+        run.status(f"stopped: {type(error).__name__}: {error}".strip())
+        raise
+    run.status("done")
+    return state
+
+
+def open_run(path: Path, name: str | None = None, device: str = "auto") -> Run:
+    """A trained run with its best weights, in evaluation mode.
+
+    Args:
+        name: the domain it must be of; None: any.
+
+    Raises:
+        InputError: when it is no run folder, of another domain, or has no readable weights.
+    """
+    folder = RunFolder.open(path)
+    settings = folder.config()
+    trained = str(settings.pop("domain", ""))
+    if name is not None and trained != name:
+        raise InputError(f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`")
+    card = domain_card(trained)
+    config = validated(card.train, settings, str(folder.path / "config.yaml"))
+    facts = folder.facts()
+    domain = card.load()
+    model = domain.build(config, facts)
+    weights, scores, warning = folder.weights()
+    if warning:
+        ConsoleReporter(domain.monitor).note(f"warning: {warning}")
+    try:
+        model.net.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{path}: the weights do not fit config.yaml, was it edited? ({error})") from error
+    model.task.calibrate(scores)
+    model.net.to(pick_device(device)).eval()
+    return Run(folder, card, domain, config, facts, model)
+
+
+def predict(path: Path, options: PredictOptions, out: Path, name: str | None = None) -> list[Path]:
+    """Predicts with a trained run into a Zarr store; returns the files exported beside it, if any.
+
+    Raises:
+        InputError: for a bad run, bad input, or an ``out`` that exists.
+    """
+    run = open_run(path, name, options.device)
+    options = absolute(options)
+    attrs = {
+        "domain": run.card.name,
+        "task": run.model.task.kind,
+        "run": str(path),
+        "weights": fingerprint(run.model.net),
+        "samples": options.samples,
+        "seed": options.seed,
+    }
+    with PredictionStore(out, attrs, options.overwrite) as store:
+        run.domain.predict(run.model, run.config, run.facts, options, store)
+    return [] if options.export is None else run.domain.export(out, options.export, run.facts)
+
+
+def evaluate(path: Path, split: Split = "test", device: str = "auto", name: str | None = None) -> Report:
+    """Scores a trained run, and trivial baselines, on a split.
+
+    Raises:
+        InputError: for a bad run, or a split that has no data.
+    """
+    run = open_run(path, name, device)
+    return run.domain.evaluate(run.model, run.config, run.facts, split, device)
+
+
+def absolute(options: Any) -> Any:
+    """The same settings with paths that hold from any folder."""
+    paths = {name: value.absolute() for name in type(options).model_fields if isinstance(value := getattr(options, name), Path)}
+    return options.model_copy(update=paths)
+
+
+def count_parameters(net: nn.Module) -> int:
+    """Trainable numbers."""
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+def fingerprint(net: nn.Module) -> str:
+    """A short name of exactly these weights."""
+    digest = hashlib.sha256()
+    for tensor in net.state_dict().values():
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _check_same(run: RunFolder, settings: dict[str, Any], facts: Facts) -> None:
+    """A run goes on only as what it was; how it is computed may change."""
+    free = {"workers", "device"}
+    before = run.config()
+    changed = sorted(key for key in before.keys() | settings.keys() if before.get(key) != settings.get(key))
+    changed = [key for key in changed if key not in free]
+    if changed:
+        differences = ", ".join(f"{key}: {before.get(key)!r} then, {settings.get(key)!r} now" for key in changed)
+        raise InputError(f"{run.path}: cannot resume with other settings ({differences}); use the same, or another --out")
+    if run.facts() != facts:
+        raise InputError(f"{run.path}: the data have changed since this run began; use the same, or another --out")

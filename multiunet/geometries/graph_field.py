@@ -1,0 +1,79 @@
+"""What flows through a U-Net on graphs: features on nodes, edges between them, several graphs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class GraphField:
+    """A batch of graphs as one disjoint union.
+
+    Attributes:
+        x: features, ``(nodes, channels)``.
+        edge_index: source and target node of each directed edge, ``(2, edges)``, int64; an undirected edge is two.
+        batch: which graph each node belongs to, ``(nodes,)``, int64, ascending.
+        edge_weight: of each edge, ``(edges,)``; None: all 1.
+        graphs: how many graphs there are.
+        parent: index of each node in the finer graph it was pooled from, ``(nodes,)``; None for an input.
+    """
+
+    x: Tensor
+    edge_index: Tensor
+    batch: Tensor
+    edge_weight: Tensor | None = None
+    graphs: int = 1
+    parent: Tensor | None = None
+
+    @classmethod
+    def of(cls, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> GraphField:
+        """One graph.
+
+        Raises:
+            ValueError: when shapes or types do not fit, or an edge names a node that is not there.
+        """
+        nodes = len(x)
+        if x.ndim != 2 or edge_index.ndim != 2 or edge_index.shape[0] != 2 or edge_index.dtype != torch.int64:
+            raise ValueError(
+                f"x {tuple(x.shape)} and edge_index {tuple(edge_index.shape)} {edge_index.dtype} "
+                "must be (nodes, channels) and (2, edges) of int64"
+            )
+        if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < nodes:
+            raise ValueError(f"edge_index names nodes {int(edge_index.min())}..{int(edge_index.max())} of {nodes} nodes")
+        if edge_weight is not None and edge_weight.shape != edge_index.shape[1:]:
+            raise ValueError(f"edge_weight {tuple(edge_weight.shape)} must be ({edge_index.shape[1]},), one for each edge")
+        return cls(x, edge_index, edge_index.new_zeros(nodes), edge_weight)
+
+    @classmethod
+    def union(cls, items: Sequence[GraphField]) -> GraphField:
+        """The disjoint union of inputs, in order."""
+        starts = [0]
+        graphs = [0]
+        for item in items:
+            starts.append(starts[-1] + len(item.x))
+            graphs.append(graphs[-1] + item.graphs)
+        weighted = any(item.edge_weight is not None for item in items)
+        return cls(
+            x=torch.cat([item.x for item in items]),
+            edge_index=torch.cat([item.edge_index + start for item, start in zip(items, starts)], dim=1),
+            batch=torch.cat([item.batch + first for item, first in zip(items, graphs)]),
+            edge_weight=torch.cat([item.weights() for item in items]) if weighted else None,
+            graphs=graphs[-1],
+        )
+
+    def weights(self) -> Tensor:
+        """The edges' weights, 1 where none were given; never below float32."""
+        dtype = torch.promote_types(self.x.dtype, torch.float32)
+        if self.edge_weight is None:
+            return torch.ones(self.edge_index.shape[1], dtype=dtype, device=self.x.device)
+        return self.edge_weight.to(dtype)
+
+    def to(self, *args: Any, **kwargs: Any) -> GraphField:
+        """On another device."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v.to(*args, **kwargs) for k, v in tensors.items() if isinstance(v, Tensor)})

@@ -1,0 +1,99 @@
+"""Scores of real quantities, in float64."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.metrics.values import ArrayLike, as_array, mean_of_defined, quotient, same_shape
+
+Values = NDArray[np.float64]
+
+
+class TrackScores(TypedDict):
+    """Scores of one track; None where one is not defined.
+
+    Attributes:
+        pearson_r, spearman_r: correlation of values, and of ranks with ties at their average; None where prediction or
+            target is constant.
+        r2: ``1 - sum (target - predicted)^2 / sum (target - mean target)^2``; None where the target is constant.
+        mse: mean squared error, in the target's units squared.
+        mae: mean absolute error, in the target's units.
+    """
+
+    pearson_r: float | None
+    spearman_r: float | None
+    r2: float | None
+    mse: float | None
+    mae: float | None
+
+
+class RegressionScores(TrackScores):
+    """Means over the tracks where a score is defined; ``per_track`` holds each track's where there are several."""
+
+    per_track: NotRequired[list[TrackScores]]
+
+
+def regression_scores(predicted: ArrayLike, target: ArrayLike) -> RegressionScores:
+    """Scores over all sites whose target is not NaN.
+
+    Args:
+        predicted, target: of equal shape: ``(sites,)`` is one track, ``(C, ...)`` is C tracks.
+
+    Raises:
+        ValueError: when the shapes differ or are empty of tracks, or a value is not finite where the target is not NaN.
+
+    >>> regression_scores(np.array([1.0, 2.0, 9.0]), np.array([1.0, 4.0, np.nan]))["mse"]
+    2.0
+    """
+    same_shape(predicted, target)
+    p, t = as_array(predicted).astype(np.float64), as_array(target).astype(np.float64)
+    if p.ndim == 0 or p.shape[0] == 0:
+        raise ValueError(f"values {p.shape}: expected (sites,) or (C, ...) with at least one")
+    tracks = p.shape[0] if p.ndim > 1 else 1
+    per_track = [_track_scores(*pair) for pair in zip(p.reshape(tracks, -1), t.reshape(tracks, -1))]
+    scores = RegressionScores(
+        pearson_r=mean_of_defined(track["pearson_r"] for track in per_track),
+        spearman_r=mean_of_defined(track["spearman_r"] for track in per_track),
+        r2=mean_of_defined(track["r2"] for track in per_track),
+        mse=mean_of_defined(track["mse"] for track in per_track),
+        mae=mean_of_defined(track["mae"] for track in per_track),
+    )
+    if tracks > 1:
+        scores["per_track"] = per_track
+    return scores
+
+
+def _track_scores(predicted: Values, target: Values) -> TrackScores:
+    from scipy.stats import rankdata  # costs most of a second
+
+    known = ~np.isnan(target)
+    p, t = predicted[known], target[known]
+    for name, values in (("predicted", p), ("target", t)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} of {values.size} {name} values are not finite")
+    error = p - t
+    squared = float(error @ error)
+    # "constant" is asked of the values: rounding leaves a constant's deviations from its mean small, not zero
+    unexplained = None if _is_constant(t) else quotient(squared, np.sum((t - t.mean()) ** 2))
+    return TrackScores(
+        pearson_r=_correlation(p, t),
+        spearman_r=_correlation(rankdata(p), rankdata(t)),
+        r2=None if unexplained is None else 1 - unexplained,
+        mse=quotient(squared, t.size),
+        mae=quotient(np.abs(error).sum(), t.size),
+    )
+
+
+def _correlation(x: Values, y: Values) -> float | None:
+    if _is_constant(x) or _is_constant(y):
+        return None
+    x, y = x - x.mean(), y - y.mean()
+    r = quotient(float(x @ y), float(np.linalg.norm(x) * np.linalg.norm(y)))
+    return None if r is None else min(1.0, max(-1.0, r))
+
+
+def _is_constant(values: Values) -> bool:
+    return not values.size or bool(values.min() == values.max())

@@ -1,0 +1,75 @@
+"""The default network of images and volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from torch import Tensor
+
+from multiunet.core import Add, AttentionGate, Concat, NoSkip, Skip, UNet
+from multiunet.geometries.grid import Grid, Normalization
+
+SKIPS: dict[str, type[Skip[Tensor]]] = {"concat": Concat, "add": Add, "attention": AttentionGate, "none": NoSkip}
+
+FEWEST = 8
+"""An axis is not coarsened to fewer sites of a patch than this, nor by more than two sites' distance of another."""
+
+
+def image_unet(
+    ndim: int,
+    c_in: int,
+    c_out: int,
+    widths: Sequence[int] = (32, 64, 128, 256),
+    *,
+    strides: Sequence[tuple[int, ...]] | None = None,
+    normalization: Normalization = "batch",
+    residual: bool = False,
+    dropout: float = 0.1,
+    skip: Literal["concat", "add", "attention", "none"] = "concat",
+    recompute: bool = False,
+) -> UNet[Tensor]:
+    """A U-Net of two-convolution blocks on ``(N, c_in, *space)``; output ``(N, c_out, *space)``, any size.
+
+    Ronneberger et al. 2015, with padded convolutions and batch normalisation, resized instead of transposed up-sampling
+    (Odena et al. 2016), and dropout of whole channels at the end of the blocks of the bottleneck and the decoder
+    (Kendall et al. 2017, "Bayesian SegNet": the deepest half is where dropout helps), so that Monte-Carlo samples share
+    one pass of the encoder.
+
+    Args:
+        strides: by way down, one number an axis; None halves every axis. See ``strides_for``.
+        dropout: probability; 0: no Monte-Carlo uncertainty.
+
+    >>> import torch
+    >>> image_unet(2, c_in=1, c_out=3, widths=[8, 16])(torch.zeros(1, 1, 33, 20)).shape
+    torch.Size([1, 3, 33, 20])
+    """
+    encoder = Grid(ndim, normalization=normalization, residual=residual)
+    decoder = replace(encoder, dropout=dropout)
+    return UNet(
+        encoder, c_in, c_out, widths, strides=strides, skip=SKIPS[skip], decoder=decoder, recompute=recompute
+    )
+
+
+def strides_for(patch: Sequence[int], spacing: Sequence[float], depth: int) -> list[tuple[int, ...]]:
+    """How ``depth`` ways down coarsen a patch whose sites are ``spacing`` apart: 2 or 1 by axis.
+
+    An axis waits while its sites are more than twice as far apart as the closest ones of another axis that can still be
+    halved (as in nnU-Net, Isensee et al. 2021), or while halving would leave fewer than ``FEWEST`` sites.
+
+    >>> strides_for((16, 128, 128), (4.0, 1.0, 1.0), depth=3)
+    [(1, 2, 2), (2, 2, 2), (1, 2, 2)]
+    """
+    sites, apart = list(patch), list(spacing)
+    ways = []
+    for _ in range(depth):
+        can = [n // 2 >= FEWEST for n in sites]
+        closest = min((a for a, yes in zip(apart, can) if yes), default=min(apart))
+        step = tuple(2 if yes and a < 2 * closest + 1e-6 else 1 for a, yes in zip(apart, can))
+        if max(step) == 1:  # too small a patch to say: coarsen all, any size works
+            step = (2,) * len(sites)
+        sites = [-(-n // s) for n, s in zip(sites, step)]
+        apart = [a * s for a, s in zip(apart, step)]
+        ways.append(step)
+    return ways

@@ -1,0 +1,37 @@
+"""An input on a grid that is read by windows and so may be larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Reader(Protocol):
+    """Gives any window inside the input as ``(channels, *window)`` float32, or uint8 codes that a net understands."""
+
+    def __call__(self, start: Sequence[int], stop: Sequence[int], /) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class GridSource:
+    """One input of a prediction.
+
+    Attributes:
+        name: of the group that holds its result.
+        shape: sites by axis.
+        read: gives the window ``[start, stop)`` of every axis, always within ``shape``.
+        dims: names of the *output's* axes, e.g. ``("y", "x")``.
+        coords: coordinates of the output by dimension or name; an array (on the dimension of that name) or
+            ``(dimension, array)``.
+        attrs: plain JSON kept with the result.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    read: Reader
+    dims: tuple[str, ...]
+    coords: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)

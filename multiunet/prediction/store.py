@@ -1,0 +1,141 @@
+"""Predictions on disk: one ``xarray.Dataset`` an input, each a group of one Zarr v3 store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from torch import Tensor
+
+from multiunet.errors import InputError
+from multiunet.uncertainty import Moments
+
+VARIANCES = ("epistemic", "aleatoric", "total")
+
+
+class PredictionStore:
+    """A store that appears under its name only when it is complete.
+
+    Use it as a context manager: groups are written into ``.NAME.partial`` beside it, which is renamed at the end and
+    removed after an error.
+
+    Raises:
+        InputError: when ``path`` exists and ``overwrite`` is False, or its folder does not exist.
+    """
+
+    def __init__(self, path: Path, attrs: Mapping[str, Any] | None = None, overwrite: bool = False) -> None:
+        if path.exists() and not overwrite:
+            raise InputError(f"{path}: exists already; pass --overwrite or another --out")
+        if path.suffix != ".zarr":
+            raise InputError(f"{path}: a prediction is a Zarr folder; give it a name that ends in .zarr")
+        self.path = path
+        self._partial = path.with_name(f".{path.name}.partial")
+        self._attrs = dict(attrs or {})
+
+    def __enter__(self) -> PredictionStore:
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial.parent.mkdir(parents=True, exist_ok=True)
+        zarr.open_group(self._partial, mode="w", zarr_format=3, attributes=self._attrs)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if kind is not None:
+            shutil.rmtree(self._partial, ignore_errors=True)
+            return
+        replaced = self.path.with_name(f".{self.path.name}.replaced")
+        if self.path.exists():
+            os.rename(self.path, replaced)
+        os.rename(self._partial, self.path)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+    def item(
+        self,
+        name: str,
+        *,
+        names: Sequence[str],
+        dims: Sequence[str],
+        shape: Sequence[int],
+        coords: Mapping[str, Any] | None = None,
+        chunks: Sequence[int] | None = None,
+        decided: bool = False,
+        per_name: bool = False,
+        attrs: Mapping[str, Any] | None = None,
+    ) -> ItemWriter:
+        """A new group for one input.
+
+        Args:
+            names: of the channels (classes, tracks).
+            dims, shape: the sites' axes.
+            coords: by name, an array on the dimension of that name or ``(dimension, array)``.
+            chunks: sites of a chunk by axis; whatever is written in one piece should be whole chunks.
+            decided: also keep ``class``, the index of the chosen channel (CF ``flag_meanings``); with ``per_name`` one
+                yes or no for each channel.
+        """
+        located = {key: value if isinstance(value, tuple) else (key, value) for key, value in (coords or {}).items()}
+        labels = xr.Dataset(coords={"channel": np.array(list(names), dtype=object), **located}, attrs=dict(attrs or {}))
+        labels.to_zarr(self._partial, group=name, mode="w", zarr_format=3, consolidated=False)
+        group = zarr.open_group(self._partial, path=name, mode="r+")
+        sites = tuple(chunks or shape)
+        for variable in ("mean", *VARIANCES):
+            group.create_array(
+                variable,
+                shape=(len(names), *shape),
+                chunks=(len(names), *(max(1, min(c, n)) for c, n in zip(sites, shape))),
+                dtype="float32",
+                fill_value=float("nan"),
+                dimension_names=("channel", *dims),
+            )
+        if decided:
+            group.create_array(
+                "class",
+                shape=(len(names), *shape) if per_name else tuple(shape),
+                chunks=(*((len(names),) if per_name else ()), *(max(1, min(c, n)) for c, n in zip(sites, shape))),
+                dtype="uint8" if len(names) <= 256 else "uint16",
+                fill_value=0,
+                dimension_names=("channel", *dims) if per_name else tuple(dims),
+                attributes={"flag_values": list(range(len(names))), "flag_meanings": " ".join(names)},
+            )
+        return ItemWriter(group)
+
+
+class ItemWriter:
+    """Writes pieces of one input's result."""
+
+    def __init__(self, group: zarr.Group) -> None:
+        self._group = group
+
+    def write(self, region: tuple[slice, ...], moments: Moments[Tensor], decision: Tensor | None = None) -> None:
+        """``moments``: ``(names, *region)``; ``decision``: ``region`` or ``(names, *region)``."""
+        for variable in ("mean", "epistemic", "aleatoric"):
+            self._array(variable)[(slice(None), *region)] = getattr(moments, variable).float().cpu().numpy()
+        # the sum of what is stored, so that the identity holds to the last bit on disk
+        total = moments.epistemic.float().cpu().numpy() + moments.aleatoric.float().cpu().numpy()
+        self._array("total")[(slice(None), *region)] = total
+        if decision is not None:
+            array = self._array("class")
+            window = region if array.ndim == len(region) else (slice(None), *region)
+            array[window] = decision.cpu().numpy().astype(array.dtype)
+
+    def _array(self, name: str) -> zarr.Array[Any]:
+        array = self._group[name]
+        assert isinstance(array, zarr.Array)
+        return array
+
+
+def open_prediction(path: Path) -> dict[str, xr.Dataset]:
+    """The datasets of a stored prediction by input, read lazily.
+
+    Raises:
+        InputError: when ``path`` is not a stored prediction.
+    """
+    if not (path / "zarr.json").is_file():
+        raise InputError(f"{path}: no prediction here (no zarr.json); `multiunet predict` writes one")
+    groups = sorted(name for name, _ in zarr.open_group(path, mode="r").groups())
+    return {name: xr.open_zarr(path, group=name, consolidated=False, chunks=None) for name in groups}

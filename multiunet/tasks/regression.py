@@ -1,0 +1,92 @@
+"""How large each quantity is at each site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.losses import MAE, MSE, GaussianNLL, Huber, Poisson
+from multiunet.tasks.task import Task
+
+RegressionLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
+
+_CRITERIA: dict[str, type[nn.Module]] = {
+    "beta-nll": GaussianNLL,
+    "gaussian-nll": GaussianNLL,
+    "mse": MSE,
+    "mae": MAE,
+    "huber": Huber,
+    "poisson": Poisson,
+}
+
+
+class Regression(Task):
+    """Real quantities of sites; NaN in a target means not measured.
+
+    Args:
+        names: of the quantities.
+        loss: ``beta-nll`` (Seitzer et al. 2022, beta = 0.5) and ``gaussian-nll`` learn a variance for each site;
+            ``mse``, ``mae`` and ``huber`` do not and take ``noise``; ``poisson`` states its mean as its variance.
+        centre, scale: of each target over the training split. The network works on ``(target - centre) / scale``;
+            the prediction is in the target's own units, its variances in those units squared. Not used by ``poisson``.
+        noise: variance of the residuals of each target (target's units squared), the aleatoric part where the loss
+            learns none.
+    """
+
+    kind = "regression"
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        loss: RegressionLoss = "beta-nll",
+        centre: Sequence[float] | None = None,
+        scale: Sequence[float] | None = None,
+        noise: Sequence[float] | None = None,
+    ) -> None:
+        count = len(names)
+        for label, values in (("centre", centre), ("scale", scale), ("noise", noise)):
+            if values is not None and len(values) != count:
+                raise ValueError(f"{label} has {len(values)} entries for {count} quantities")
+        self.names = tuple(names)
+        self.loss_name = loss
+        self.learns_variance = loss in ("beta-nll", "gaussian-nll")
+        self.channels = 2 * count if self.learns_variance else count
+        self.centre = torch.tensor([0.0] * count if centre is None else list(centre))
+        self.scale = torch.tensor([1.0] * count if scale is None else list(scale))
+        self.noise = torch.tensor([0.0] * count if noise is None else list(noise))
+        self.criterion = GaussianNLL(beta=0.5) if loss == "beta-nll" else _CRITERIA[loss]()
+
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        if self.loss_name != "poisson":
+            target = (target - _on_axis_1(self.centre, target)) / _on_axis_1(self.scale, target)
+        value: Tensor = self.criterion(output, target, weight)
+        return value
+
+    def distribution(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        output = output.float()
+        if self.loss_name == "poisson":
+            rate = output.exp()
+            return rate, rate
+        location = output[:, : len(self.names)]
+        scale = _on_axis_1(self.scale, location)
+        mean = location * scale + _on_axis_1(self.centre, location)
+        if self.learns_variance:
+            log_variance = GaussianNLL.log_variance(output)
+            return mean, log_variance.exp() * scale**2
+        return mean, _on_axis_1(self.noise, mean).expand_as(mean)
+
+    def calibrate(self, scores: Mapping[str, Any]) -> None:
+        """Takes the mean squared residual of validation as the noise, where the loss learns no variance."""
+        tracks = scores.get("per_track") or [scores]
+        if not self.learns_variance and self.loss_name != "poisson" and tracks[0].get("mse") is not None:
+            self.noise = torch.tensor([float(track["mse"]) for track in tracks])
+
+    def decide(self, mean: Tensor) -> None:
+        return None
+
+
+def _on_axis_1(values: Tensor, like: Tensor) -> Tensor:
+    return values.to(like).reshape(-1, *(1,) * (like.ndim - 2))

@@ -1,0 +1,42 @@
+"""What a network's output means."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+
+class Task(ABC):
+    """One kind of output: its channels, its loss and its predictive distribution.
+
+    Attributes:
+        channels: how many channels the network must give.
+        names: what the channels of a prediction are called (classes, tracks); their number may be smaller than
+            ``channels`` (a mean and a variance are two channels of the network and one of the prediction).
+        kind: ``"segmentation"`` or ``"regression"``.
+    """
+
+    channels: int
+    names: tuple[str, ...]
+    kind: str
+
+    @abstractmethod
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """The training loss, a scalar. ``output``: ``(N, channels, *space)`` or ``(nodes, channels)``."""
+
+    @abstractmethod
+    def distribution(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (the aleatoric part) that one output states for each site and name, in the target's units.
+
+        Both ``(N, len(names), *space)`` or ``(nodes, len(names))``.
+        """
+
+    def calibrate(self, scores: Mapping[str, Any]) -> None:
+        """Learns from a trained network's validation scores what its loss did not teach it; by default nothing."""
+
+    @abstractmethod
+    def decide(self, mean: Tensor) -> Tensor | None:
+        """The class of each site, ``(N, *space)`` or ``(nodes,)``, from the mean probabilities; None for regression."""

@@ -1,0 +1,113 @@
+"""Checkpoints: one safetensors file each, tensors and JSON together, never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from multiunet.errors import InputError
+from multiunet.files import write_atomically
+
+FORMAT = "multiunet-checkpoint-1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on.
+
+    Attributes:
+        tensors: by name: ``model.*``, ``average.*`` (the moving average, if any), ``optimizer.*``.
+        state: plain JSON: how far the run was, its best score, the optimiser's numbers.
+    """
+
+    tensors: Mapping[str, Tensor]
+    state: Mapping[str, Any]
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """The tensors under one prefix, without it; empty where there are none."""
+        prefix = name + "."
+        return {key[len(prefix) :]: value for key, value in self.tensors.items() if key.startswith(prefix)}
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint atomically."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
+    metadata = {"format": FORMAT, "state": json.dumps(checkpoint.state), "sha256": _digest(tensors)}
+    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+
+
+def save_last(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint and keeps the one before as ``previous``, to fall back on."""
+    if path.exists():
+        # a second name for the old file: at no moment is there no valid checkpoint
+        spare = path.with_name(f".{path.name}.spare")
+        spare.unlink(missing_ok=True)
+        os.link(path, spare)
+        os.replace(spare, previous(path))
+    save(path, checkpoint)
+
+
+def previous(path: Path) -> Path:
+    """Where ``save_last`` keeps the checkpoint before this one."""
+    return path.with_name("previous" + path.suffix)
+
+
+def load(path: Path) -> Checkpoint:
+    """Reads a checkpoint and checks its digest.
+
+    Raises:
+        InputError: when the file is missing, truncated, altered or something else.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  safe_open has no iterator
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: the checkpoint cannot be read ({error}); it is truncated or corrupt") from error
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path}: not a checkpoint of this program (its format is {metadata.get('format')!r})")
+    if metadata.get("sha256") != _digest(tensors):
+        raise InputError(f"{path}: the checkpoint's contents do not match its digest; it is corrupt")
+    return Checkpoint(tensors, json.loads(metadata["state"]))
+
+
+def flatten_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """An optimiser's ``state_dict`` as tensors and plain JSON."""
+    tensors, numbers = {}, {}
+    for index, entries in state["state"].items():
+        for key, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"{index}.{key}"] = value
+            else:
+                numbers[f"{index}.{key}"] = value
+    return tensors, {"numbers": numbers, "param_groups": state["param_groups"]}
+
+
+def unflatten_optimizer(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``state_dict`` that ``flatten_optimizer`` took apart."""
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in [*tensors.items(), *rest["numbers"].items()]:
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = value
+    return {"state": state, "param_groups": rest["param_groups"]}
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
+        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()

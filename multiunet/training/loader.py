@@ -1,0 +1,83 @@
+"""Batches by counter: what a batch holds is a function of seed, epoch and position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from multiunet.core import Geometry
+from multiunet.seeds import generator, permutation
+from multiunet.training.data import Sample, TrainingData
+
+Key = tuple[int, int, int]
+"""Epoch, position in the epoch, item."""
+
+
+class _Draws(Dataset[Sample[Any]]):
+    def __init__(self, data: TrainingData[Any], seed: int) -> None:
+        self.data, self.seed = data, seed
+
+    def __getitem__(self, key: Key) -> Sample[Any]:
+        epoch, position, item = key
+        return self.data.draw(item, generator(self.seed, epoch, position))
+
+
+class Plan(Sampler[list[Key]]):
+    """The batches of one epoch, from one of them on.
+
+    Items come in permutations, one after the other, each seeded by ``(seed, epoch, round)``, until the epoch is full.
+
+    Attributes:
+        epoch, first: set both before iterating.
+    """
+
+    def __init__(self, items: int, batch_size: int, batches: int, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.items, self.batch_size, self.batches, self.seed = items, batch_size, batches, seed
+        self.rank, self.world = rank, world
+        self.epoch = self.first = 0
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        count = self.batches * self.batch_size
+        rounds = [permutation(self.items, self.seed, self.epoch, r) for r in range(-(-count // self.items))]
+        order = np.concatenate(rounds)
+        for batch in range(self.first, self.batches):
+            positions = range(batch * self.batch_size, (batch + 1) * self.batch_size)[self.rank :: self.world]
+            yield [(self.epoch, position, int(order[position])) for position in positions]
+
+    def __len__(self) -> int:
+        return self.batches - self.first
+
+
+class Collate:
+    """One batch from samples; picklable, for worker processes."""
+
+    def __init__(self, geometry: Geometry[Any]) -> None:
+        self.geometry = geometry
+
+    def __call__(self, samples: Sequence[Sample[Any]]) -> Sample[Any]:
+        weights = [sample.weight for sample in samples if sample.weight is not None]
+        if weights and len(weights) != len(samples):
+            raise ValueError("some samples of a batch have weights and some have none")
+        return Sample(
+            self.geometry.collate([sample.field for sample in samples]),
+            torch.cat([sample.target for sample in samples]),
+            torch.cat(weights) if weights else None,
+        )
+
+
+def loader(
+    data: TrainingData[Any], geometry: Geometry[Any], plan: Plan, seed: int, workers: int
+) -> DataLoader[Sample[Any]]:
+    """Loads the plan's batches. Workers are spawned, not forked: forked ones can deadlock on open Zarr or BLAS threads."""
+    return DataLoader(
+        _Draws(data, seed),
+        batch_sampler=plan,
+        collate_fn=Collate(geometry),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context="spawn" if workers else None,
+    )

@@ -1,0 +1,261 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from multiunet.core import Geometry
+from multiunet.device import computes_bf16, pick_device
+from multiunet.seeds import derive
+from multiunet.tasks import Task
+from multiunet.training.average import MovingAverage
+from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, save, save_last, unflatten_optimizer
+from multiunet.training.data import Sample, TrainingData
+from multiunet.training.loader import Plan, loader
+from multiunet.training.progress import Reporter
+from multiunet.training.recipe import Recipe
+from multiunet.training.run_folder import RunFolder
+from multiunet.training.schedule import schedule
+from multiunet.training.signals import Stopped, StopRequest, stop_requests
+
+SAVE_SECONDS = 300.0
+"""A long epoch is saved in its midst this often. When it is saved does not change what comes out."""
+
+Validate = Callable[[nn.Module], Mapping[str, Any]]
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a number."""
+
+
+@dataclass
+class State:
+    """How far a run is; all else that matters is a function of it and of the seed.
+
+    Attributes:
+        epoch, step: complete epochs, and complete steps of the one under way.
+        loss: sum of the losses of those steps.
+        seconds: time spent in the epoch under way.
+        best: the best validation score and minus its loss, so that tuples compare; None before the first.
+        best_epoch: when that was.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
+    best: tuple[float, float] | None = None
+    best_epoch: int = -1
+
+
+def fit(
+    net: nn.Module,
+    task: Task,
+    geometry: Geometry[Any],
+    data: TrainingData[Any],
+    validate: Validate,
+    *,
+    monitor: str,
+    run: RunFolder,
+    recipe: Recipe | None = None,
+    resume: Checkpoint | None = None,
+    reporter: Reporter | None = None,
+) -> State:
+    """Trains ``net`` in place; the best weights on validation are in the run folder.
+
+    Args:
+        validate: scores the network (evaluation mode, no gradients); returns ``loss`` and ``monitor`` among others.
+        monitor: the score, higher is better, that chooses the best; the lower loss breaks ties.
+        resume: a checkpoint of this run to go on from; the result has the same bits as without interruption.
+
+    Raises:
+        Stopped: after SIGTERM or SIGINT, with everything saved.
+        Diverged: when the loss is not finite.
+    """
+    trainer = _Trainer(net, task, geometry, data, validate, monitor, run, recipe or Recipe())
+    if resume is not None:
+        trainer.restore(resume)
+    with (reporter or Reporter()) as shown, stop_requests() as request:
+        return trainer.run_all(shown, request)
+
+
+class _Trainer:
+    def __init__(
+        self,
+        net: nn.Module,
+        task: Task,
+        geometry: Geometry[Any],
+        data: TrainingData[Any],
+        validate: Validate,
+        monitor: str,
+        run: RunFolder,
+        recipe: Recipe,
+    ) -> None:
+        self.task, self.geometry, self.recipe = task, geometry, recipe
+        self.validate, self.monitor, self.run = validate, monitor, run
+        device = pick_device(recipe.device)
+        bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and computes_bf16(device))
+        self.fabric = Fabric(accelerator=device.type, devices=1, precision="bf16-mixed" if bf16 else "32-true")
+        self.raw = net.to(device)
+        self.optimizer = _optimizer(net, recipe)
+        self.net, self.wrapped_optimizer = self.fabric.setup(net, self.optimizer)
+        self.deep = len(getattr(net, "deep_heads", ())) > 0
+        if self.deep:
+            self.net.mark_forward_method("outputs")
+        per_step = recipe.batch_size * recipe.accumulate
+        self.steps = recipe.steps_per_epoch or max(1, math.ceil(len(data) / per_step))
+        self.rate = schedule(recipe.schedule, self.steps * recipe.epochs, recipe.warmup)
+        self.average = MovingAverage(net, recipe.ema) if recipe.ema else None
+        self.plan = Plan(
+            len(data),
+            recipe.batch_size,
+            self.steps * recipe.accumulate,
+            recipe.seed,
+            self.fabric.global_rank,
+            self.fabric.world_size,
+        )
+        self.batches = loader(data, geometry, self.plan, recipe.seed, recipe.workers)
+        self.state = State()
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        self.raw.load_state_dict(checkpoint.part("model"))
+        if self.average is not None:
+            self.average.net.load_state_dict(checkpoint.part("average"))
+        self.optimizer.load_state_dict(
+            unflatten_optimizer(checkpoint.part("optimizer"), checkpoint.state["optimizer"])
+        )
+        known = dict(checkpoint.state["progress"])
+        known["best"] = None if known["best"] is None else tuple(known["best"])
+        self.state = State(**known)
+
+    def run_all(self, reporter: Reporter, request: StopRequest) -> State:
+        state, recipe = self.state, self.recipe
+        reporter.start(self.steps * recipe.epochs, self.steps * state.epoch + state.step)
+        while state.epoch < recipe.epochs:
+            self.train_epoch(reporter, request)
+            row = {"epoch": state.epoch, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
+            last = state.epoch == recipe.epochs - 1
+            best = (last or (state.epoch + 1) % recipe.validate_every == 0) and self.score(row)
+            row["seconds"] = round(state.seconds, 3)
+            self.run.log(row)
+            reporter.row(row, best)
+            state.epoch, state.step, state.loss, state.seconds = state.epoch + 1, 0, 0.0, 0.0
+            self.save()
+            if recipe.patience is not None and state.epoch - 1 - state.best_epoch >= recipe.patience:
+                reporter.note(f"no better {self.monitor} in {recipe.patience} epochs: stopping early")
+                break
+            if request.signum is not None:
+                raise Stopped(request.signum)
+        return state
+
+    def train_epoch(self, reporter: Reporter, request: StopRequest) -> None:
+        """From the state's step to the end of its epoch."""
+        state, recipe = self.state, self.recipe
+        self.raw.train()
+        self.plan.epoch, self.plan.first = state.epoch, state.step * recipe.accumulate
+        batches = iter(self.batches)
+        started, saved, before = time.monotonic(), time.monotonic(), state.seconds
+        while state.step < self.steps:
+            loss = self.train_step(batches)
+            if not math.isfinite(loss):
+                raise Diverged(
+                    f"the loss is {loss} in epoch {state.epoch}, step {state.step}; lower --lr, or look at the inputs "
+                    f"for extreme values"
+                )
+            state.loss += loss
+            state.step += 1
+            state.seconds = before + time.monotonic() - started
+            reporter.step(loss)
+            if request.signum is not None:
+                self.save()
+                raise Stopped(request.signum)
+            if time.monotonic() - saved > SAVE_SECONDS and state.step < self.steps:
+                self.save()
+                saved = time.monotonic()
+
+    def train_step(self, batches: Any) -> float:
+        """One optimiser step; its mean loss."""
+        state, recipe = self.state, self.recipe
+        # dropout and anything else that draws from torch's own generator is a function of seed, epoch, step and rank
+        torch.manual_seed(derive(recipe.seed, state.epoch, state.step, self.fabric.global_rank))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._lr(state.step)
+        total = 0.0
+        for part in range(recipe.accumulate):
+            batch = next(batches)
+            with self.fabric.no_backward_sync(self.net, enabled=part < recipe.accumulate - 1):
+                loss = self.loss(batch) / recipe.accumulate
+                self.fabric.backward(loss)
+            total += float(loss.detach())
+        if recipe.clip is not None:
+            self.fabric.clip_gradients(self.net, self.wrapped_optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
+        self.wrapped_optimizer.step()
+        self.wrapped_optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update(self.raw, state.epoch * self.steps + state.step)
+        return total
+
+    def loss(self, batch: Sample[Any]) -> Tensor:
+        """Of one batch; with deep supervision the mean over levels, each weighted half as much as the finer one."""
+        device = self.fabric.device
+        field, target = batch.field.to(device), batch.target.to(device)
+        weight = None if batch.weight is None else batch.weight.to(device)
+        outputs = self.net.outputs(field) if self.deep else (self.net(field),)
+        total, share = torch.zeros((), device=device), 0.0
+        for level, output in enumerate(outputs):
+            if level > 0:
+                target = self.geometry.sample(target, outputs[level - 1], output)
+                weight = None if weight is None else self.geometry.sample(weight, outputs[level - 1], output)
+            total = total + 0.5**level * self.task.loss(self.geometry.features(output), target, weight)
+            share += 0.5**level
+        return total / share
+
+    def score(self, row: dict[str, Any]) -> bool:
+        """Validates, adds the scores to the row, keeps the weights if they are the best; whether they are."""
+        kept = self.raw if self.average is None else self.average.net
+        kept.eval()
+        with torch.no_grad(), self.fabric.autocast():
+            scores = dict(self.validate(kept))
+        row.update({f"val_{name}": value for name, value in scores.items()})
+        value = scores[self.monitor]
+        # a score that is undefined (None, NaN) is worse than any other
+        rank = (-math.inf if value is None or math.isnan(value) else float(value), -float(scores["loss"]))
+        if self.state.best is not None and rank <= self.state.best:
+            return False
+        self.state.best, self.state.best_epoch = rank, self.state.epoch
+        if self.fabric.is_global_zero:
+            tensors = {f"model.{name}": tensor for name, tensor in kept.state_dict().items()}
+            save(self.run.best, Checkpoint(tensors, {"epoch": self.state.epoch, "scores": scores}))
+        return True
+
+    def save(self) -> None:
+        """The whole state, as the run's last checkpoint."""
+        if not self.fabric.is_global_zero:
+            return
+        tensors = {f"model.{name}": tensor for name, tensor in self.raw.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": tensor for name, tensor in self.average.net.state_dict().items()}
+        slots, rest = flatten_optimizer(self.optimizer.state_dict())
+        tensors |= {f"optimizer.{name}": tensor for name, tensor in slots.items()}
+        save_last(self.run.last, Checkpoint(tensors, {"progress": asdict(self.state), "optimizer": rest}))
+
+    def _lr(self, step: int) -> float:
+        return self.recipe.lr * self.rate(self.state.epoch * self.steps + step)
+
+
+def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Biases and norms are not decayed: they have no scale to shrink."""
+    matrices = [p for p in net.parameters() if p.ndim > 1]
+    vectors = [p for p in net.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, recipe.lr, momentum=0.99, nesterov=True, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(groups, recipe.lr, weight_decay=recipe.weight_decay)

@@ -1,0 +1,82 @@
+"""What a person sees while a run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Reporter:
+    """Says nothing; the base of those that do."""
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        return None
+
+    def start(self, steps: int, done: int) -> None:
+        """``done`` of ``steps`` steps are behind us."""
+
+    def step(self, loss: float) -> None:
+        """One more step."""
+
+    def row(self, row: Mapping[str, Any], best: bool) -> None:
+        """An epoch's results."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing."""
+
+
+class ConsoleReporter(Reporter):
+    """A bar with loss, validation score and time left; where there is no terminal, a line an epoch. On stderr."""
+
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
+        self.console = Console(stderr=True)
+        self.best = ""
+        self.bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}  {task.fields[score]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+
+    def __enter__(self) -> Reporter:
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def start(self, steps: int, done: int) -> None:
+        self.task = self.bar.add_task("training", total=steps, completed=done, loss="-", score="")
+
+    def step(self, loss: float) -> None:
+        self.bar.update(self.task, advance=1, loss=f"{loss:.4f}")
+
+    def row(self, row: Mapping[str, Any], best: bool) -> None:
+        score = row.get(f"val_{self.monitor}")
+        if score is None:
+            return
+        if best:
+            self.best = f"{score:.4f}"
+        self.bar.update(self.task, score=f"val {self.monitor} {score:.4f} (best {self.best})")
+        if not self.console.is_terminal:
+            self.console.print(
+                f"epoch {row['epoch'] + 1}  loss {row['loss']:.4f}  val {self.monitor} {score:.4f}"
+                f"{'  *' if best else ''}  ({row['seconds']:.1f} s)",
+                highlight=False,
+            )
+
+    def note(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)

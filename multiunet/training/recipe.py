@@ -1,0 +1,53 @@
+"""How to train, whatever is trained. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ScheduleName = Literal["cosine", "poly", "constant"]
+OptimizerName = Literal["adamw", "sgd"]
+Precision = Literal["auto", "32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of ``fit``.
+
+    Attributes:
+        epochs: passes.
+        steps_per_epoch: optimiser steps a pass; None: as many as draw each item once.
+        batch_size: samples a batch.
+        optimizer: ``adamw`` (Loshchilov & Hutter 2019) or ``sgd`` with Nesterov momentum 0.99 (nnU-Net's).
+        lr: peak learning rate.
+        weight_decay: decoupled for adamw, L2 for sgd.
+        schedule: of the learning rate after the warm-up; see ``schedule``.
+        warmup: share of all steps in which it rises.
+        clip: largest norm of the gradient; None: any.
+        accumulate: batches a step.
+        ema: decay of the moving average of the weights that is validated and kept; 0: none.
+        patience: passes without a better validation score before it stops; None: never.
+        validate_every: passes between validations; the last one is always validated.
+        seed: of everything random.
+        precision: of the forward pass; ``auto``: bf16 where the hardware computes in it, else 32.
+        device: ``auto``, or ``cpu``, ``cuda``, ``mps``.
+        workers: processes that draw samples.
+    """
+
+    epochs: int = 40
+    steps_per_epoch: int | None = None
+    batch_size: int = 4
+    optimizer: OptimizerName = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    schedule: ScheduleName = "cosine"
+    warmup: float = 0.05
+    clip: float | None = 1.0
+    accumulate: int = 1
+    ema: float = 0.0
+    patience: int | None = None
+    validate_every: int = 1
+    seed: int = 0
+    precision: Precision = "auto"
+    device: str = "auto"
+    workers: int = 0

@@ -1,0 +1,177 @@
+"""A run's folder: what was asked, on what machine, how it went, and the weights."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from multiunet.errors import InputError
+from multiunet.files import write_text
+from multiunet.training.checkpoint import Checkpoint, load, previous
+
+
+class RunFolder:
+    """Reads and writes ``config.yaml``, ``facts.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
+    ``checkpoints/{last,previous,best}.safetensors`` and ``STATUS`` (running, done, stopped or failed)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last = path / "checkpoints" / "last.safetensors"
+        self.best = path / "checkpoints" / "best.safetensors"
+
+    @classmethod
+    def create(cls, path: Path, config: Mapping[str, Any], facts: Mapping[str, Any]) -> RunFolder:
+        """A new folder.
+
+        Raises:
+            InputError: when there is something under this name already.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            what = "holds a run" if (path / "config.yaml").exists() else "exists and is not empty"
+            raise InputError(f"{path}: {what} already; pass --resume auto to go on with it, or another --out")
+        (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        run = cls(path)
+        write_text(path / "facts.json", json.dumps(facts, indent=1) + "\n")
+        write_text(path / "env.json", json.dumps(environment(), indent=1) + "\n")
+        run.status("created")
+        # last: a folder with a config.yaml is a whole run folder
+        write_text(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """A folder that ``create`` made.
+
+        Raises:
+            InputError: when it is not one.
+        """
+        if not (path / "config.yaml").is_file() or not (path / "facts.json").is_file():
+            reason = "no such folder" if not path.exists() else "no run folder (it has no config.yaml and facts.json)"
+            raise InputError(f"{path}: {reason}; pass the --out of a `multiunet train`")
+        return cls(path)
+
+    def config(self) -> dict[str, Any]:
+        """The resolved settings of the run."""
+        return self._mapping("config.yaml", yaml.safe_load)
+
+    def facts(self) -> dict[str, Any]:
+        """What the run learnt from its data."""
+        return self._mapping("facts.json", json.loads)
+
+    def _mapping(self, name: str, parse: Any) -> dict[str, Any]:
+        try:
+            content = parse((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, json.JSONDecodeError) as error:
+            raise InputError(f"{self.path / name}: cannot be read ({error}); the run folder is damaged") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{self.path / name}: holds no settings; the run folder is damaged")
+        return content
+
+    def status(self, word: str) -> None:
+        """Writes ``STATUS``."""
+        write_text(self.path / "STATUS", word + "\n")
+
+    def read_status(self) -> str:
+        """What ``STATUS`` says."""
+        path = self.path / "STATUS"
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else "unknown"
+
+    def best_scores(self) -> dict[str, Any]:
+        """Epoch and validation scores of the best checkpoint; empty before the first."""
+        return dict(load(self.best).state) if self.best.exists() else {}
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Adds one row to ``metrics.jsonl`` and writes ``metrics.csv`` anew from all of them."""
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self._write_csv(self.history())
+
+    def history(self) -> list[dict[str, Any]]:
+        """The rows logged so far; a last line that was cut off in writing is left out."""
+        path = self.path / "metrics.jsonl"
+        rows = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return rows
+
+    def rewind(self, epochs: int) -> None:
+        """Forgets rows of epochs that the checkpoint does not know of."""
+        rows = [row for row in self.history() if row["epoch"] < epochs]
+        write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        self._write_csv(rows)
+
+    def _write_csv(self, rows: list[dict[str, Any]]) -> None:
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path / "metrics.csv", text.getvalue())
+
+    def resumable(self) -> tuple[Checkpoint | None, str | None]:
+        """The newest checkpoint that can be read, and a warning where it is not the newest one written.
+
+        Raises:
+            InputError: when there are checkpoints, but none can be read.
+        """
+        problems = []
+        for path in (self.last, previous(self.last)):
+            if not path.exists():
+                continue
+            try:
+                checkpoint = load(path)
+                return checkpoint, f"{problems[0]}; going on from {path.name}" if problems else None
+            except InputError as error:
+                problems.append(str(error))
+        if problems:
+            raise InputError("; ".join(problems) + "; no other checkpoint to fall back on; train anew")
+        return None, None
+
+    def weights(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], str | None]:
+        """The weights to predict with: the best on validation, else the last; their validation scores, where known; a
+        warning where a checkpoint was unreadable.
+
+        Raises:
+            InputError: when no checkpoint can be read.
+        """
+        problems = []
+        for path in (self.best, self.last, previous(self.last)):
+            if not path.exists():
+                continue
+            try:
+                checkpoint = load(path)
+            except InputError as error:
+                problems.append(str(error))
+                continue
+            tensors = checkpoint.part("average") or checkpoint.part("model")
+            warning = f"{problems[0]}; using {path.name}" if problems else None
+            return tensors, checkpoint.state.get("scores", {}), warning
+        raise InputError("; ".join(problems) or f"{self.path}: no checkpoint yet; the training has not got that far")
+
+
+def environment() -> dict[str, Any]:
+    """Machine and versions, for whoever wants to repeat the run."""
+    packages = ("multiunet", "torch", "numpy", "lightning-fabric", "torch-geometric", "zarr", "xarray")
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+    }

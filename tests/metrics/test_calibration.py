@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from multiunet.metrics import expected_calibration_error
+
+
+def two_classes(p_first: list[float]) -> np.ndarray:
+    p = np.array(p_first)
+    return np.stack([p, 1 - p], axis=-1)
+
+
+def by_definition(p: np.ndarray, target: np.ndarray, bins: int) -> float:
+    """Guo et al. 2017, eq. 2 and 3, bin by bin."""
+    confidence, right = p.max(1), p.argmax(1) == target
+    total = 0.0
+    for m in range(1, bins + 1):
+        members = ((m - 1) / bins < confidence) & (confidence <= m / bins)
+        if members.any():
+            total += members.mean() * abs(right[members].mean() - confidence[members].mean())
+    return total
+
+
+@pytest.mark.parametrize("bins", [1, 7, 10, 15])
+def test_equals_the_definition_and_torchmetrics(bins: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    p = torch.randn(500, 4, generator=generator, dtype=torch.float64).mul(2).softmax(-1)
+    target = torch.randint(4, (500,), generator=generator)
+    ours = expected_calibration_error(p, target, bins)
+    assert ours == pytest.approx(by_definition(p.numpy(), target.numpy(), bins))
+    assert ours == pytest.approx(multiclass_calibration_error(p, target, 4, n_bins=bins).item(), abs=1e-6)
+
+
+def test_certainty_belongs_to_the_last_bin() -> None:
+    p, target = two_classes([1.0, 0.95]), np.array([1, 0])
+    # one bin: accuracy 1/2, confidence 0.975; torchmetrics has two and gives (1 + 0.05) / 2
+    assert expected_calibration_error(p, target, bins=10) == pytest.approx(0.475)
+    peer = multiclass_calibration_error(torch.tensor(p), torch.tensor(target), 2, n_bins=10).item()
+    assert peer == pytest.approx(0.525)
+
+
+def test_an_edge_belongs_to_the_bin_below() -> None:
+    # 0.75 is the upper edge of (0.5, 0.75]: it shares the bin of 0.6, not that of 0.9
+    p, target = two_classes([0.75, 0.6, 0.9]), np.array([1, 0, 0])
+    assert expected_calibration_error(p, target, bins=4) == pytest.approx((abs(1 - 1.35) + abs(1 - 0.9)) / 3)
+
+
+def test_calibrated_is_zero() -> None:
+    p, target = two_classes([0.75] * 4), np.array([0, 0, 0, 1])
+    assert expected_calibration_error(p, target) == pytest.approx(0, abs=1e-12)
+
+
+def test_maps_and_unknown_sites() -> None:
+    rng = np.random.default_rng(1)
+    p = rng.dirichlet([1, 1, 1], size=(4, 5))
+    target = rng.integers(-1, 3, (4, 5))
+    known = target >= 0
+    assert expected_calibration_error(p, target) == pytest.approx(by_definition(p[known], target[known], 15))
+    assert expected_calibration_error(p, np.full((4, 5), -1)) is None
+
+
+def test_refusals() -> None:
+    with pytest.raises(ValueError, match=r"apply softmax first"):
+        expected_calibration_error(np.array([[-1.0, 2.0]]), np.array([0]))
+    with pytest.raises(ValueError, match=r"probabilities \(2, 3\) and target \(3,\) do not fit"):
+        expected_calibration_error(np.ones((2, 3)) / 3, np.zeros(3, dtype=int))
+    with pytest.raises(ValueError, match=r"target class 3 is outside the 3 classes 0\.\.2"):
+        expected_calibration_error(np.ones((1, 3)) / 3, np.array([3]))
+    with pytest.raises(ValueError, match="bins 0"):
+        expected_calibration_error(np.ones((1, 3)) / 3, np.array([0]), bins=0)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
+
+from multiunet.metrics import classification_scores
+
+
+def test_equals_torchmetrics() -> None:
+    generator = torch.Generator().manual_seed(0)
+    target = torch.randint(-1, 5, (300,), generator=generator)
+    predicted = torch.where(torch.rand(300, generator=generator) < 0.5, target.clamp_min(0), 2)
+    scores = classification_scores(predicted, target, classes=5)
+    options = {"num_classes": 5, "ignore_index": -1}
+    assert scores["accuracy"] == pytest.approx(
+        multiclass_accuracy(predicted, target, average="micro", **options).item()
+    )
+    assert scores["macro_f1"] == pytest.approx(
+        multiclass_f1_score(predicted, target, average="macro", **options).item()
+    )
+
+
+def test_by_hand() -> None:
+    scores = classification_scores(torch.tensor([0, 0, 1, 1, 2]), torch.tensor([0, 1, 1, -1, 0]), classes=4)
+    # class 0: TP 1, FP 1, FN 1; class 1: TP 1, FN 1; class 2: FP 1; class 3 is on neither side
+    assert scores == {"accuracy": 2 / 4, "macro_f1": pytest.approx((1 / 2 + 2 / 3 + 0) / 3)}
+
+
+def test_no_labels_give_none() -> None:
+    nothing = torch.tensor([-1, -1])
+    assert classification_scores(torch.tensor([0, 1]), nothing, 2) == {"accuracy": None, "macro_f1": None}
