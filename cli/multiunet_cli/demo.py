@@ -43,7 +43,7 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", min=0, help="of the data and of the training")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make data, train, predict with uncertainty and evaluate: a polycrystal, a genome with motifs, a community graph."""
+    """Make data, train, predict with uncertainty, evaluate: a polycrystal, a genome with motifs, a community graph."""
     keep_large_blocks()
     stories = _stories()
     chosen = list(stories) if domain == "all" else [domain]

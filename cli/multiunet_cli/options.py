@@ -20,7 +20,8 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML file of settings; options given here go before it")
 ]
 SetValues = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="a setting by its name in config.yaml; repeatable")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="a setting by its config.yaml name; repeatable"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
@@ -71,7 +72,7 @@ def _shown(info: FieldInfo) -> str:
 
 
 def _plain(annotation: Any) -> Any:
-    """What Typer should parse: the annotation itself where it is simple, text for the settings class to parse otherwise."""
+    """What Typer should parse: the annotation itself where it is simple, else text, which the settings class parses."""
     arguments = _without_none(annotation)
     if len(arguments) == 1 and (arguments[0] in SIMPLE or typing.get_origin(arguments[0]) is Literal):
         return arguments[0]

@@ -19,7 +19,7 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 3, 130
 
 
 def command(body: Callable[..., None]) -> Callable[..., None]:
-    """Turns what a command may raise into the exit codes: 1 failed, 3 bad data or settings, 128 + n stopped by signal n."""
+    """Turns what a command may raise into exit codes: 1 failed, 3 bad data or settings, 128 + n stopped by signal n."""
 
     @functools.wraps(body)
     def guarded(*args: Any, **values: Any) -> None:

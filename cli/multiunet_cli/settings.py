@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from multiunet.domains.config import Options, explain
 from multiunet.errors import InputError
 
-O = TypeVar("O", bound=Options)  # noqa: E741
+AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
-def resolve(kind: type[O], file: Path | None, pairs: list[str] | None, given: dict[str, Any]) -> O:
+def resolve(kind: type[AnyOptions], file: Path | None, pairs: list[str] | None, given: dict[str, Any]) -> AnyOptions:
     """The settings of a command.
 
     Raises:

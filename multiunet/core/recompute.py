@@ -19,14 +19,16 @@ S = TypeVar("S")
 @contextmanager
 def _frozen_statistics(block: nn.Module) -> Iterator[None]:
     """Batch statistics were counted in the first pass; the second pass must not count them again."""
-    counting = [m for m in block.modules() if isinstance(m, _NormBase) and m.track_running_stats and m.training]
+    counting = [module for module in block.modules() if isinstance(module, _NormBase) and module.training]
+    kept = [dict(module._buffers) for module in counting]
     for module in counting:
-        module.track_running_stats = False
+        for name, buffer in module._buffers.items():
+            module._buffers[name] = None if buffer is None else buffer.clone()
     try:
         yield
     finally:
-        for module in counting:
-            module.track_running_stats = True
+        for module, buffers in zip(counting, kept):
+            module._buffers.update(buffers)
 
 
 def recomputed(block: nn.Module, x: S, condition: Condition | None) -> S:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -32,7 +32,7 @@ def option(default: Any, help: str, panel: str, **constraints: Any) -> Any:
     return Field(default, description=help, json_schema_extra={"panel": panel}, **constraints)
 
 
-O = TypeVar("O", bound="Options")
+AnyOptions = TypeVar("AnyOptions", bound="Options")
 
 
 class Options(BaseModel):
@@ -65,7 +65,7 @@ class TrainConfig(Options):
     clip: float | None = option(Recipe.clip, "largest gradient norm", "Training", gt=0)
     accumulate: int = option(Recipe.accumulate, "batches a step", "Training", ge=1)
     ema: float = option(Recipe.ema, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
-    patience: int | None = option(Recipe.patience, "stop after so many passes without a better validation score", "Training", ge=1)
+    patience: int | None = option(Recipe.patience, "stop after so many passes without a better score", "Training", ge=1)
     validate_every: int = option(Recipe.validate_every, "passes between validations", "Training", ge=1)
 
     seed: int = option(Recipe.seed, "of everything random", "Run", ge=0)
@@ -88,7 +88,7 @@ class PredictOptions(Options):
     overwrite: bool = option(False, "replace an existing result", "Prediction")
 
 
-def validated(kind: type[O], settings: dict[str, Any], origin: str) -> O:
+def validated(kind: type[AnyOptions], settings: dict[str, Any], origin: str) -> AnyOptions:
     """Settings as a checked object.
 
     Raises:

@@ -130,7 +130,9 @@ def open_run(path: Path, name: str | None = None, device: str = "auto") -> Run:
     settings = folder.config()
     trained = str(settings.pop("domain", ""))
     if name is not None and trained != name:
-        raise InputError(f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`")
+        raise InputError(
+            f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`"
+        )
     card = domain_card(trained)
     config = validated(card.train, settings, str(folder.path / "config.yaml"))
     facts = folder.facts()
@@ -181,7 +183,11 @@ def evaluate(path: Path, split: Split = "test", device: str = "auto", name: str 
 
 def absolute(options: Any) -> Any:
     """The same settings with paths that hold from any folder."""
-    paths = {name: value.absolute() for name in type(options).model_fields if isinstance(value := getattr(options, name), Path)}
+    paths = {
+        name: value.absolute()
+        for name in type(options).model_fields
+        if isinstance(value := getattr(options, name), Path)
+    }
     return options.model_copy(update=paths)
 
 
@@ -206,6 +212,8 @@ def _check_same(run: RunFolder, settings: dict[str, Any], facts: Facts) -> None:
     changed = [key for key in changed if key not in free]
     if changed:
         differences = ", ".join(f"{key}: {before.get(key)!r} then, {settings.get(key)!r} now" for key in changed)
-        raise InputError(f"{run.path}: cannot resume with other settings ({differences}); use the same, or another --out")
+        raise InputError(
+            f"{run.path}: cannot resume with other settings ({differences}); use the same, or another --out"
+        )
     if run.facts() != facts:
         raise InputError(f"{run.path}: the data have changed since this run began; use the same, or another --out")

@@ -4,4 +4,4 @@ from multiunet.geometries.footprint import Footprint, footprint
 from multiunet.geometries.graph import Graph, GraphField
 from multiunet.geometries.grid import Grid
 
-__all__ = ["Footprint", "Grid", "footprint"]
+__all__ = ["Footprint", "Graph", "GraphField", "Grid", "footprint"]

@@ -128,25 +128,46 @@ class GraphConvolution(nn.Module):
 
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
         # torch_geometric costs seconds to import: only who builds a network on graphs pays
-        from torch_geometric.nn import APPNP, GCNConv, GraphConv
+        from torch_geometric.nn import APPNP, SimpleConv
 
         super().__init__()
-        bias = geometry.normalization != "batch"
         self.feature_dropout = Dropout(geometry.dropout, whole_channels=False)
         self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
-        self.linear: nn.Module = nn.Identity()
-        if geometry.hops > 1:
-            self.linear = nn.Linear(c_in, c_out, bias=bias)
-            self.propagate: nn.Module = APPNP(geometry.hops, geometry.teleport)
-        elif geometry.conv == "gcn":
-            self.propagate = GCNConv(c_in, c_out, bias=bias)
+        self.linear = nn.Linear(c_in, c_out, bias=False)
+        nn.init.xavier_uniform_(self.linear.weight)
+        self.own: nn.Linear | None = None
+        if geometry.conv == "sage":
+            self.own = nn.Linear(c_in, c_out, bias=False)
+            self.propagate: nn.Module = SimpleConv(aggr="mean")
         else:
-            self.propagate = GraphConv(c_in, c_out, aggr="mean", bias=bias)
+            # one step without teleport is the propagation of Kipf & Welling 2017, eq. 2
+            self.propagate = APPNP(geometry.hops, geometry.teleport if geometry.hops > 1 else 0.0)
+        # a batch norm behind it would make a bias idle
+        self.bias = nn.Parameter(torch.zeros(c_out)) if geometry.normalization != "batch" else None
 
     def forward(self, field: GraphField) -> GraphField:
-        x = self.linear(self.feature_dropout(field.x))
+        x = _drop(self.feature_dropout, field.x)
         weight = self.edge_dropout(field.weights())
-        return replace(field, x=self.propagate(x, field.edge_index, weight))
+        y = self.propagate(_map(self.linear, x), field.edge_index, weight)
+        if self.own is not None:
+            y = y + _map(self.own, x)
+        return replace(field, x=y if self.bias is None else y + self.bias)
+
+
+def _drop(dropout: Dropout, x: Tensor) -> Tensor:
+    """Dropout; of a sparse tensor, of what it holds: dropping a zero changes nothing."""
+    if not x.is_sparse:
+        return dropout(x)
+    x = x.coalesce()
+    return torch.sparse_coo_tensor(x.indices(), dropout(x.values()), x.shape, is_coalesced=True, check_invariants=False)
+
+
+def _map(linear: nn.Linear, x: Tensor) -> Tensor:
+    """``linear(x)`` without bias, of dense or sparse features."""
+    if not x.is_sparse:
+        return linear(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.sparse.mm(x, linear.weight.t())
 
 
 class GraphBlock(nn.Module):

@@ -29,11 +29,10 @@ def tversky_loss(
     if per_sample and not space:
         raise ValueError(f"per_sample needs a grid (N, C, *space); {tuple(sites.logits.shape)} is a graph's output")
     over = space if per_sample else (0, *space)
-    p, truth = sites.probabilities(), sites.truth()
-    weighted = sites.weight * p
-    true_positive = (weighted * truth).sum(over)
-    predicted = (weighted * p if squared else weighted).sum(over)
-    actual = (sites.weight * truth).sum(over)
+    p, weighted_truth = sites.probabilities(), sites.weight * sites.truth()
+    true_positive = (p * weighted_truth).sum(over)
+    predicted = ((p * p if squared else p) * sites.weight).sum(over)
+    actual = weighted_truth.sum(over)
     denominator = true_positive + alpha * (predicted - true_positive) + beta * (actual - true_positive)
     overlap = (true_positive + smooth) / (denominator + smooth)
     present = (actual > 0).to(overlap)

@@ -47,9 +47,7 @@ def image_unet(
     """
     encoder = Grid(ndim, normalization=normalization, residual=residual)
     decoder = replace(encoder, dropout=dropout)
-    return UNet(
-        encoder, c_in, c_out, widths, strides=strides, skip=SKIPS[skip], decoder=decoder, recompute=recompute
-    )
+    return UNet(encoder, c_in, c_out, widths, strides=strides, skip=SKIPS[skip], decoder=decoder, recompute=recompute)
 
 
 def strides_for(patch: Sequence[int], spacing: Sequence[float], depth: int) -> list[tuple[int, ...]]:

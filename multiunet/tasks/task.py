@@ -34,7 +34,7 @@ class Task(ABC):
         Both ``(N, len(names), *space)`` or ``(nodes, len(names))``.
         """
 
-    def calibrate(self, scores: Mapping[str, Any]) -> None:
+    def calibrate(self, scores: Mapping[str, Any]) -> None:  # noqa: B027  most tasks have nothing to learn
         """Learns from a trained network's validation scores what its loss did not teach it; by default nothing."""
 
     @abstractmethod

@@ -72,7 +72,7 @@ class Collate:
 def loader(
     data: TrainingData[Any], geometry: Geometry[Any], plan: Plan, seed: int, workers: int
 ) -> DataLoader[Sample[Any]]:
-    """Loads the plan's batches. Workers are spawned, not forked: forked ones can deadlock on open Zarr or BLAS threads."""
+    """Loads the plan's batches. Workers are spawned: forked ones can deadlock on open Zarr stores or BLAS threads."""
     return DataLoader(
         _Draws(data, seed),
         batch_sampler=plan,

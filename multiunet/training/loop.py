@@ -83,7 +83,7 @@ def fit(
     trainer = _Trainer(net, task, geometry, data, validate, monitor, run, recipe or Recipe())
     if resume is not None:
         trainer.restore(resume)
-    with (reporter or Reporter()) as shown, stop_requests() as request:
+    with reporter or Reporter() as shown, stop_requests() as request:
         return trainer.run_all(shown, request)
 
 
@@ -129,9 +129,7 @@ class _Trainer:
         self.raw.load_state_dict(checkpoint.part("model"))
         if self.average is not None:
             self.average.net.load_state_dict(checkpoint.part("average"))
-        self.optimizer.load_state_dict(
-            unflatten_optimizer(checkpoint.part("optimizer"), checkpoint.state["optimizer"])
-        )
+        self.optimizer.load_state_dict(unflatten_optimizer(checkpoint.part("optimizer"), checkpoint.state["optimizer"]))
         known = dict(checkpoint.state["progress"])
         known["best"] = None if known["best"] is None else tuple(known["best"])
         self.state = State(**known)

@@ -110,6 +110,13 @@ def test_dice_ce_is_the_weighted_sum(
     )
 
 
+def test_multiclass_by_hand() -> None:
+    # p = (1/4, 1/4, 1/2) at every site; the third site is removed
+    output = torch.tensor([1.0, 1.0, 2.0]).log().expand(3, 3)
+    loss = CrossEntropy(class_weights=[1.0, 1.0, 5.0])(output, torch.tensor([0, 2, 1]), torch.tensor([2.0, 1.0, 0.0]))
+    assert loss.item() == pytest.approx((2 * math.log(4) + 5 * math.log(2)) / (2 + 5))
+
+
 def test_class_weights_survive_only_where_the_class_is_true() -> None:
     output, target = torch.randn(6, 3, generator=seeded()), torch.tensor([0, 0, 1, 1, 2, 2])
     loss = CrossEntropy(class_weights=[1, 0, 0])(output, target)

@@ -124,7 +124,7 @@ def sample(pixels: np.ndarray, coordinates: Floats, nearest: bool = False) -> np
     low = [int(x.min()) for x in folded]
     high = [min(n, int(x.max()) + 2) for x, n in zip(folded, space)]
     window = pixels[(slice(None), *map(slice, low, high))].astype(np.float32)
-    return _linear(window, folded - np.reshape(np.float32(low), (-1, *(1,) * len(space))))
+    return _linear(window, folded - np.asarray(low, np.float32).reshape(-1, *(1,) * len(space)))
 
 
 def _linear(pixels: Floats, coordinates: Floats) -> Floats:
@@ -173,9 +173,7 @@ def _spline_basis(size: int, cells: int) -> Floats:
     return basis
 
 
-def _orientation(
-    augmentation: Augmentation, spacing: Sequence[float], rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _orientation(augmentation: Augmentation, spacing: Sequence[float], rng: np.random.Generator) -> NDArray[np.float64]:
     matrix = np.diag(rng.choice([-1.0, 1.0], size=len(spacing)))
     square = len(spacing) > 1 and np.isclose(spacing[-1], spacing[-2])
     if square and augmentation.rotation >= 90 and rng.random() < 0.5:
@@ -213,7 +211,10 @@ def _factor(largest: float, rng: np.random.Generator) -> float:
 def change_intensities(
     field: Floats, augmentation: Augmentation, spacing: Sequence[float], rng: np.random.Generator
 ) -> Floats:
-    """Random contrast, brightness, gamma, blur and noise of a normalised image ``(C, *space)``, alike in all channels."""
+    """Random contrast, brightness, gamma, blur and noise of a standardised image, alike in all channels.
+
+    ``field``: ``(C, *space)``, in deviations of its image.
+    """
 
     def happens() -> bool:
         return rng.random() < augmentation.chance
@@ -239,7 +240,8 @@ def _gamma(field: Floats, exponent: float) -> Floats:
     space = tuple(range(1, field.ndim))
     low, high = field.min(axis=space, keepdims=True), field.max(axis=space, keepdims=True)
     extent = np.maximum(high - low, np.finfo(np.float32).tiny)
-    return low + extent * ((field - low) / extent) ** np.float32(exponent)
+    bent: Floats = low + extent * ((field - low) / extent) ** np.float32(exponent)
+    return bent
 
 
 def _along(values: NDArray[np.float64], axis: int, ndim: int) -> NDArray[np.float64]:

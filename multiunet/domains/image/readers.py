@@ -121,7 +121,9 @@ def read_mask(path: Path) -> np.ndarray:
         raise InputError(f"{path}: JPEG changes values near edges, so labels are lost; save masks as PNG or TIFF")
     pixels = _read(path, indexed=True).pixels
     if pixels.dtype.kind == "f":
-        raise InputError(f"{path}: a mask of {pixels.dtype}; save labels as integers, or use --task regression --targets")
+        raise InputError(
+            f"{path}: a mask of {pixels.dtype}; save labels as integers, or use --task regression --targets"
+        )
     if pixels.shape[0] > 1 and not is_grey(pixels):
         raise InputError(
             f"{path}: a mask with {pixels.shape[0]} different channels; save one integer for each pixel (0, 1, 2, ...) "
@@ -145,7 +147,9 @@ def is_grey(pixels: np.ndarray) -> bool:
 
 def _refuse_infinite(path: Path, pixels: np.ndarray) -> None:
     if pixels.dtype.kind == "f" and np.isinf(pixels).any():
-        raise InputError(f"{path}: {np.count_nonzero(np.isinf(pixels))} pixels are infinite; give finite numbers or NaN")
+        raise InputError(
+            f"{path}: {np.count_nonzero(np.isinf(pixels))} pixels are infinite; give finite numbers or NaN"
+        )
 
 
 def _read(path: Path, indexed: bool) -> Picture:

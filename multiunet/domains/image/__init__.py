@@ -1,0 +1,12 @@
+"""Images and volumes: micrographs, sections, stacks, with masks of classes or images of quantities to learn from."""
+
+from multiunet.domains.card import DomainCard
+from multiunet.domains.image.config import ImagePredict, ImageTrain
+
+CARD = DomainCard(
+    name="image",
+    summary="images and volumes (PNG, TIFF): segmentation or regression, pixel by pixel",
+    train=ImageTrain,
+    predict=ImagePredict,
+    implementation="multiunet.domains.image.domain:ImageDomain",
+)

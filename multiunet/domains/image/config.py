@@ -1,0 +1,86 @@
+"""What training and prediction of images can be told. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, field_validator
+
+from multiunet.domains.config import IntList, PredictOptions, TrainConfig, option, split_commas
+
+FloatList = Annotated[list[float], BeforeValidator(split_commas)]
+
+SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
+QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
+
+
+class ImageTrain(TrainConfig):
+    """Settings of ``multiunet train image``."""
+
+    images: Path = option(..., "folder, file or pattern (PNG, TIFF, JPEG, BMP; TIFF pages are a stack)", "Data")
+    masks: Path | None = option(None, "their masks: index images of the same stems, any integers", "Data")
+    targets: Path | None = option(None, "for --task regression: images of what to predict, NaN where unknown", "Data")
+    task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
+    ignore_value: int | None = option(None, "mask value of pixels that do not count", "Data")
+    intensities: Literal["image", "train", "none"] = option(
+        "image", "standardise by each image's own mean and deviation, by the training images', or not", "Data"
+    )
+
+    splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
+    val_images: Path | None = option(None, "validation images of their own", "Split")
+    val_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
+    test_images: Path | None = option(None, "test images of their own", "Split")
+    test_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
+    val_fraction: float = option(0.2, "share of images to validate on, where none are given", "Split", gt=0, lt=1)
+    test_fraction: float = option(0.2, "share of images to test on, where no split is given", "Split", ge=0, lt=1)
+
+    patch_size: IntList | None = option(None, "pixels of a training patch by axis; default: from the images", "Patches")
+    rare_share: float = option(
+        0.33, "share of patches about a pixel of a class drawn evenly from those of its image", "Patches", ge=0, le=1
+    )
+    flip: bool = option(True, "mirror patches, and turn them by quarters", "Patches")
+    augment: float = option(0.5, "chance of each other change below; 0: none", "Patches", ge=0, le=1)
+    rotation: float = option(
+        180.0, "largest angle in the plane, degrees; below 90 no quarter turns either", "Patches", ge=0, le=180
+    )
+    tilt: float = option(
+        30.0, "largest angle out of the plane, degrees; volumes of like spacings", "Patches", ge=0, le=180
+    )
+    scaling: float = option(0.25, "largest relative change of size", "Patches", ge=0, le=3)
+    elastic: float = option(0.1, "deviation of control points, as a share of their distance", "Patches", ge=0, le=0.3)
+    brightness: float = option(0.3, "largest shift, in deviations of the image", "Patches", ge=0)
+    contrast: float = option(0.3, "largest relative change of contrast", "Patches", ge=0)
+    gamma: float = option(0.3, "largest relative change of the exponent", "Patches", ge=0)
+    noise: float = option(0.2, "largest deviation of added noise, in deviations of the image", "Patches", ge=0)
+    blur: float = option(1.0, "largest deviation of Gaussian blur, pixels", "Patches", ge=0)
+
+    loss: SegmentationLoss | QuantityLoss | None = option(
+        None, "default: dice-ce for segmentation, beta-nll for regression", "Training"
+    )
+    class_weights: FloatList | None = option(None, "of classes in ascending order of their mask values", "Training")
+    normalization: Literal["batch", "instance", "group", "none"] = option("batch", "of convolution blocks", "Model")
+    residual: bool = option(False, "blocks add their input to their output", "Model")
+    recompute: bool = option(False, "less memory in training for a third more time; the same result", "Model")
+    flip_average: bool = option(True, "predict the mean of all mirrored views", "Model")
+
+    widths: IntList = option([32, 32, 64, 128, 256], "channels by level, finest first", "Model")
+    epochs: int = option(24, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
+    steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
+    lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
+    ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
+
+    @field_validator("splits")
+    @classmethod
+    def _from_anywhere(cls, value: str | None) -> str | None:
+        # a run folder's config must hold from any directory
+        return None if value is None else str(Path(value).absolute())
+
+
+class ImagePredict(PredictOptions):
+    """Settings of ``multiunet predict image``."""
+
+    images: Path = option(..., "folder, file or pattern of images like those trained on", "Data")
+    tile: int | None = option(
+        None, "largest side of a tile, pixels; default: what about 3 GB allow", "Prediction", ge=1
+    )

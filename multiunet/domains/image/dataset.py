@@ -1,0 +1,92 @@
+"""Training patches: where they lie, how they are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.augment import Augmentation, change_intensities, draw_view, sample
+from multiunet.domains.image.inputs import Shelf, load_input, load_labels, load_target
+from multiunet.domains.image.splits import Item
+from multiunet.training.data import Sample, TrainingData
+
+REMEMBERED = 1000
+"""Pixels of each class and image that patches may lie about."""
+
+
+class Patches(TrainingData[Tensor]):
+    """Random patches of images.
+
+    The field is ``(1, C, *patch)`` float32; the target ``(1, *patch)`` int64 (classes, -1 where they do not count) or
+    ``(1, K, *patch)`` float32 (quantities, NaN where unknown).
+
+    Patches lie inside their image where it is large enough; what rotation or a small image brings in from outside is
+    mirrored at the border, with its labels.
+
+    Args:
+        items: the training images.
+        facts: what ``survey`` learnt.
+        augmentation: of the patches.
+        rare_share: share of patches that lie about a pixel of a class drawn evenly from those of the image; the others
+            lie anywhere. Quantities have no classes.
+    """
+
+    def __init__(
+        self, items: Sequence[Item], facts: Facts, augmentation: Augmentation, rare_share: float, shelf: Shelf
+    ) -> None:
+        self.items = list(items)
+        self.facts = facts
+        self.augmentation = augmentation
+        self.patch = tuple(int(n) for n in facts["patch_size"])
+        self.spacing = tuple(float(s) for s in facts["spacing"])
+        self.rare_share = rare_share if facts["task"] == "segmentation" else 0.0
+        self.shelf = shelf
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def draw(self, item: int, rng: np.random.Generator) -> Sample[Tensor]:
+        entry = self.items[item]
+        loaded = load_input(entry.image, self.facts, self.shelf)
+        start = self._start(entry, loaded.picture.space, rng)
+        centre = [first + (side - 1) / 2 for first, side in zip(start, self.patch)]
+        view = draw_view(self.augmentation, centre, self.patch, self.spacing, rng)
+        coordinates = view.coordinates(self.patch)
+        field = loaded.standardised(sample(loaded.picture.pixels, coordinates))
+        field = change_intensities(field, self.augmentation, self.spacing, rng)
+        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], self._target(entry, coordinates))
+
+    def _target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
+        if self.facts["task"] == "regression":
+            return torch.from_numpy(sample(load_target(entry.truth, self.shelf), coordinates))[None]
+        labels = load_labels(entry.truth, self.facts, self.shelf)
+        # nearest, not linear: labels must stay labels
+        return torch.from_numpy(sample(labels[None], coordinates, nearest=True).astype(np.int64))
+
+    def _start(self, entry: Item, space: Sequence[int], rng: np.random.Generator) -> list[int]:
+        """The patch's first pixel by axis; negative where the image is smaller than the patch."""
+        room = [n - side for n, side in zip(space, self.patch)]
+        anywhere = [int(rng.integers(0, r + 1)) if r >= 0 else -(-r // 2) for r in room]
+        if rng.random() >= self.rare_share:
+            return anywhere
+        pixels = [positions for positions in self._positions(entry) if len(positions)]
+        if not pixels:  # no pixel of this image counts
+            return anywhere
+        chosen = pixels[int(rng.integers(len(pixels)))]
+        pixel = np.unravel_index(int(chosen[int(rng.integers(len(chosen)))]), tuple(space))
+        near = [int(p) - side // 2 + int(rng.integers(-side // 4, side // 4 + 1)) for p, side in zip(pixel, self.patch)]
+        return [min(max(n, 0), r) if r >= 0 else a for n, r, a in zip(near, room, anywhere)]
+
+    def _positions(self, entry: Item) -> list[NDArray[np.int64]]:
+        """Flat indices of pixels of each class, evenly spread over all of them."""
+        return self.shelf.get("positions", entry.truth, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
+
+    def _find(self, entry: Item) -> list[NDArray[np.int64]]:
+        labels = load_labels(entry.truth, self.facts, self.shelf).ravel()
+        found = (np.flatnonzero(labels == index) for index in range(len(self.facts["values"])))
+        return [pixels[:: max(1, -(-len(pixels) // REMEMBERED))].copy() for pixels in found]

@@ -1,0 +1,179 @@
+"""Images and volumes, from files to a trained model and back to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.core import UNet
+from multiunet.device import pick_device
+from multiunet.domains.describe import describe
+from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
+from multiunet.domains.image import baselines, writers
+from multiunet.domains.image.augment import Augmentation
+from multiunet.domains.image.config import ImagePredict, ImageTrain
+from multiunet.domains.image.dataset import Patches
+from multiunet.domains.image.flips import FlipAveraged
+from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, source_of
+from multiunet.domains.image.readers import list_images
+from multiunet.domains.image.scoring import Baseline, score_baseline, score_classes, score_quantities
+from multiunet.domains.image.splits import Item, from_json
+from multiunet.domains.image.survey import survey
+from multiunet.errors import InputError
+from multiunet.geometries.grid import Grid
+from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
+from multiunet.models.image_unet import image_unet
+from multiunet.prediction import GridPredictor, PredictionStore
+from multiunet.tasks import Regression, Segmentation, Task
+from multiunet.tasks.regression import RegressionLoss
+from multiunet.training.data import TrainingData
+
+CLASS_LOSSES: dict[str, Callable[..., nn.Module]] = {
+    "dice-ce": DiceCE,
+    "dice": Dice,
+    "ce": CrossEntropy,
+    "focal": Focal,
+    "tversky": Tversky,
+    "jaccard": SoftJaccard,
+}
+QUANTITY_LOSSES = ("beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson")
+
+
+class ImageDomain(Domain[ImageTrain, ImagePredict]):
+    """Segmentation and regression of images (y, x) and volumes (z, y, x)."""
+
+    name = "image"
+    monitor = "mean_iou"
+
+    def __init__(self) -> None:
+        self.shelf = Shelf()
+
+    def inspect(self, config: ImageTrain) -> Facts:
+        _check_loss(config)
+        return survey(config)
+
+    def build(self, config: ImageTrain, facts: Facts) -> Model:
+        task = _task(config, facts)
+        # of quantities r2 judges shift and scale, too, which a correlation forgives
+        self.monitor = "mean_iou" if facts["task"] == "segmentation" else "r2"
+        net = image_unet(
+            facts["ndim"],
+            facts["channels"],
+            task.channels,
+            config.widths,
+            strides=[tuple(stride) for stride in facts["strides"]],
+            normalization=config.normalization,
+            residual=config.residual,
+            dropout=config.dropout,
+            skip=config.skip,
+            recompute=config.recompute,
+        )
+        if facts["ndim"] == 2 and config.normalization in ("batch", "none"):
+            # twice as fast in oneDNN; group norms would copy everything there and back
+            net = net.to(memory_format=torch.channels_last)
+        return Model(net, task, net.geometry)
+
+    def training_data(self, config: ImageTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
+        augmentation = Augmentation(
+            flip=config.flip,
+            chance=config.augment,
+            rotation=config.rotation,
+            tilt=config.tilt,
+            scaling=config.scaling,
+            elastic=config.elastic,
+            brightness=config.brightness,
+            contrast=config.contrast,
+            gamma=config.gamma,
+            noise=config.noise,
+            blur=config.blur,
+        )
+        return Patches(from_json(facts["split"])["train"], facts, augmentation, config.rare_share, self.shelf)
+
+    def validator(self, config: ImageTrain, facts: Facts, model: Model) -> Validator:
+        items = from_json(facts["split"])["val"]
+
+        def validate(net: nn.Module) -> Mapping[str, Any]:
+            device = next(net.parameters()).device
+            # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
+            predictor = _predictor(Model(net, model.task, model.geometry), False, device)
+            scores, loss = _score(predictor, items, facts, self.shelf)
+            return {"loss": loss, **scores}
+
+        return validate
+
+    def predict(
+        self, model: Model, config: ImageTrain, facts: Facts, options: ImagePredict, store: PredictionStore
+    ) -> None:
+        images = list_images(options.images)
+        for path in images.values():  # all are read before the first is predicted: errors come early
+            load_input(str(path), facts, self.shelf)
+        predictor = _predictor(model, config.flip_average, pick_device(options.device), options.tile)
+        for name, path in images.items():
+            source = source_of(name, str(path), load_input(str(path), facts, self.shelf))
+            predictor.into(store, source, options.samples, options.seed)
+
+    def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
+        return writers.export(prediction, folder, facts)
+
+    def evaluate(self, model: Model, config: ImageTrain, facts: Facts, split: Split, device: str) -> Report:
+        splits = from_json(facts["split"])
+        items = splits[split]
+        if not items:
+            raise InputError(f"this run has no {split} images; train with --splits, --{split}-images or a fraction")
+        predictor = _predictor(model, config.flip_average, pick_device(device))
+        scorer = score_classes if facts["task"] == "segmentation" else score_quantities
+        scores, _ = scorer(predictor, items, facts, self.shelf)
+        trivial = {
+            name: score_baseline(baseline, items, facts, self.shelf)
+            for name, baseline in self._baselines(splits["train"], facts).items()
+        }
+        return Report(self.name, split, scores.scores(), trivial, scores.items)
+
+    def describe(self, model: Model, config: ImageTrain, facts: Facts) -> dict[str, Any]:
+        """Of one training patch."""
+        return describe(model, torch.zeros(1, facts["channels"], *facts["patch_size"]))
+
+    def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
+        if facts["task"] == "regression":
+            return {"mean": baselines.mean(facts)}
+        found = {"majority": baselines.majority(facts), "otsu": baselines.otsu(items, facts, self.shelf)}
+        levels = min(len(facts["values"]), baselines.MOST_LEVELS)
+        if levels > 2:
+            found["multi_otsu"] = baselines.otsu(items, facts, self.shelf, levels)
+        return found
+
+
+def _check_loss(config: ImageTrain) -> None:
+    known = tuple(CLASS_LOSSES) if config.task == "segmentation" else QUANTITY_LOSSES
+    if config.loss is not None and config.loss not in known:
+        raise InputError(f"--loss {config.loss} is not for --task {config.task}; that takes {', '.join(known)}")
+    if config.task == "regression" and config.class_weights is not None:
+        raise InputError("--class-weights: --task regression has no classes")
+
+
+def _task(config: ImageTrain, facts: Facts) -> Task:
+    if facts["task"] == "regression":
+        loss = cast(RegressionLoss, config.loss or "beta-nll")
+        return Regression(facts["targets"], loss, facts["centre"], facts["scale"])
+    criterion = CLASS_LOSSES[config.loss or "dice-ce"](ignore_index=IGNORED, class_weights=config.class_weights)
+    return Segmentation(facts["classes"], ignore_index=IGNORED, loss=criterion)
+
+
+def _predictor(model: Model, flip_average: bool, device: torch.device, tile: int | None = None) -> GridPredictor:
+    geometry = cast(Grid, model.geometry)
+    net = model.net
+    if flip_average:
+        net = FlipAveraged(cast(UNet[Tensor], net), geometry.ndim)
+    return GridPredictor(net.eval(), model.task, geometry, device, tile=tile)
+
+
+def _score(predictor: GridPredictor, items: list[Item], facts: Facts, shelf: Shelf) -> tuple[Mapping[str, Any], float]:
+    if facts["task"] == "segmentation":
+        classes, loss = score_classes(predictor, items, facts, shelf)
+        return classes.scores(), loss
+    quantities, loss = score_quantities(predictor, items, facts, shelf)
+    return quantities.scores(), loss

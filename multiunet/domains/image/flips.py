@@ -1,0 +1,54 @@
+"""The mean over mirrored views of a prediction (test-time augmentation), as a network of its own."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from multiunet.core import Trail, UNet
+from multiunet.geometries.footprint import Footprint, footprint
+
+
+class FlipAveraged(nn.Module):
+    """The mean output of a U-Net on a grid over all combinations of mirrored axes: 2, 4 or 8 views.
+
+    Its output, too, is mirrored when its input is. The views are extended to a multiple of the network's stride (by
+    their last site), so that a mirrored tile sees the coarse sites that the mirrored whole sees. A Monte-Carlo mask is
+    the same in all views.
+    """
+
+    def __init__(self, net: UNet[Tensor], ndim: int) -> None:
+        super().__init__()
+        self.net = net
+        axes = range(2, 2 + ndim)
+        self.views = [axes_ for n in range(ndim + 1) for axes_ in itertools.combinations(axes, n)]
+        self.seen = footprint(net)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+    def encode(self, x: Tensor) -> tuple[tuple[int, ...], list[Trail[Tensor]]]:
+        """The size of the output, and the trail of each view."""
+        extra = [-n % step for n, step in zip(x.shape[2:], self.seen.stride)]
+        padding = [side for n in reversed(extra) for side in (0, n)]
+        extended = functional.pad(x, padding, mode="replicate") if any(extra) else x
+        return tuple(x.shape[2:]), [self.net.encode(extended.flip(view)) for view in self.views]
+
+    def decode(self, encoded: tuple[tuple[int, ...], list[Trail[Tensor]]]) -> Tensor:
+        """The mean of the views' outputs, each turned back."""
+        space, trails = encoded
+        total = torch.zeros(())
+        for view, trail in zip(self.views, trails):
+            total = total.to(trail.bottom.device) + self.net.decode(trail).flip(view)
+        return (total / len(self.views))[(..., *map(slice, space))]
+
+    def prefix(self) -> list[nn.Module]:
+        """The modules that ``encode`` runs."""
+        return self.net.prefix()
+
+    def footprint(self) -> Footprint:
+        """The network's own: it looks equally far to either side."""
+        return self.seen

@@ -1,0 +1,153 @@
+"""Files as the network sees them: channels, types and intensities as in training, checked against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.readers import Picture, is_grey, read_image, read_mask, read_target
+from multiunet.errors import InputError
+from multiunet.prediction.source import GridSource
+
+T = TypeVar("T")
+
+AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
+IGNORED = -1
+
+
+class Shelf:
+    """Keeps what was read, as long as it fits; a copy sent to another process starts empty."""
+
+    def __init__(self, budget: int = 2 << 30) -> None:
+        self.budget = budget
+        self._kept: dict[tuple[str, str], Any] = {}
+        self._used = 0
+
+    def get(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int]) -> T:
+        """What ``read`` gives, or gave the first time for this kind and path."""
+        if (kind, path) in self._kept:
+            kept: T = self._kept[kind, path]
+            return kept
+        value = read()
+        if self._used + size(value) <= self.budget:
+            self._kept[kind, path] = value
+            self._used += size(value)
+        return value
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"budget": self.budget, "_kept": {}, "_used": 0}
+
+
+@dataclass(frozen=True)
+class Input:
+    """An image and how its numbers become the network's: ``(pixels - shift) / scale``, by channel."""
+
+    picture: Picture
+    shift: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+    def standardised(self, pixels: np.ndarray) -> NDArray[np.float32]:
+        """Some of its pixels ``(C, *any)``, as float32."""
+        by_channel = (-1, *(1,) * (pixels.ndim - 1))
+        shifted = pixels.astype(np.float32) - self.shift.reshape(by_channel)
+        result: NDArray[np.float32] = shifted / self.scale.reshape(by_channel)
+        return result
+
+    def window(self, start: Sequence[int], stop: Sequence[int], /) -> NDArray[np.float32]:
+        """A window as the network sees it, ``(C, *window)``; a ``Reader``."""
+        inside = tuple(slice(a, b) for a, b in zip(start, stop))
+        return self.standardised(self.picture.pixels[(slice(None), *inside)])
+
+
+def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
+    """An image file like those of training.
+
+    Raises:
+        InputError: when it cannot be read, or has other axes or channels than the training images.
+    """
+    return shelf.get("image", path, lambda: _input(path, facts), lambda loaded: loaded.picture.pixels.nbytes)
+
+
+def _input(path: str, facts: Facts) -> Input:
+    picture = as_trained(read_image(Path(path)), facts, path)
+    known = facts["intensities"]
+    if known["kind"] == "image":
+        return Input(picture, *moments(picture.pixels))
+    return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32))
+
+
+def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
+    """The picture with the channels of training: grey images that are saved in colours are read as grey.
+
+    Raises:
+        InputError: when it has other axes or channels.
+    """
+    if len(picture.space) != facts["ndim"]:
+        raise InputError(f"{path}: {_described(picture.space)}, but the training images have {facts['ndim']} axes")
+    pixels = picture.pixels
+    if facts["channels"] == 1 and picture.colour == "rgb" and is_grey(pixels):
+        pixels = pixels[:1]
+    if pixels.shape[0] != facts["channels"]:
+        raise InputError(
+            f"{path}: {pixels.shape[0]} channels, but the training images have {facts['channels']}; convert it"
+        )
+    return Picture(pixels, facts["colour"], picture.spacing, picture.unit)
+
+
+def load_labels(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int16]:
+    """The class of each pixel, ``space``; -1 where it does not count.
+
+    Raises:
+        InputError: when the file cannot be read or holds a value that training did not know.
+    """
+    return shelf.get("mask", path, lambda: as_classes(read_mask(Path(path)), facts, path), lambda a: a.nbytes)
+
+
+def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
+    """Mask values as indices of classes."""
+    values = np.asarray(facts["values"], dtype=np.int64)
+    labels = labels.astype(np.int64)
+    index = np.minimum(np.searchsorted(values, labels), len(values) - 1)
+    unknown = values[index] != labels
+    ignored = (
+        unknown & (labels == facts["ignore_value"]) if facts["ignore_value"] is not None else np.zeros_like(unknown)
+    )
+    if (unknown & ~ignored).any():
+        value = labels[unknown & ~ignored][0]
+        raise InputError(
+            f"{path}: value {value} in {np.count_nonzero(labels == value)} pixels is none of the training masks' "
+            f"{', '.join(map(str, facts['values']))}"
+        )
+    return np.where(ignored, IGNORED, index).astype(np.int16)
+
+
+def load_target(path: str, shelf: Shelf) -> NDArray[np.float32]:
+    """An image of quantities ``(K, *space)``; NaN where unknown."""
+    return shelf.get("target", path, lambda: read_target(Path(path)).pixels, lambda a: a.nbytes)
+
+
+def source_of(name: str, path: str, loaded: Input) -> GridSource:
+    """What a prediction reads, with the coordinates of pixels: in the file's unit, or plain indices."""
+    picture = loaded.picture
+    dims = AXES[len(picture.space)]
+    spacing = picture.spacing or (1.0,) * len(dims)
+    coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, picture.space, spacing)}
+    attrs = {"file": path, "unit": picture.unit or "pixel", "spacing": list(spacing)}
+    return GridSource(name, picture.space, loaded.window, dims, coords, attrs)
+
+
+def moments(pixels: np.ndarray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation of each channel; 1 for the deviation of a constant, which becomes 0."""
+    flat = pixels.reshape(pixels.shape[0], -1)
+    mean, deviation = flat.mean(axis=1, dtype=np.float64), flat.std(axis=1, dtype=np.float64)
+    return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)
+
+
+def _described(space: Sequence[int]) -> str:
+    return ("an image of " if len(space) == 2 else "a volume of ") + " x ".join(map(str, space))

@@ -1,0 +1,123 @@
+"""Scores of predicted images against their truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, load_labels, load_target, source_of
+from multiunet.domains.image.splits import Item
+from multiunet.metrics import Confusion, regression_scores
+from multiunet.prediction import GridPredictor
+from multiunet.tasks import Task
+from multiunet.uncertainty import Moments
+
+Scores = dict[str, Any]
+
+
+class ClassScores:
+    """Scores of class maps, over all images and of each."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.classes = len(facts["values"])
+        self.names = list(facts["classes"])
+        self.all = Confusion(self.classes, IGNORED)
+        self.items: dict[str, Scores] = {}
+
+    def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
+        """Counts one image."""
+        self.all.update(predicted, truth)
+        one = Confusion(self.classes, IGNORED)
+        one.update(predicted, truth)
+        self.items[name] = dict(one.scores())
+
+    def scores(self) -> Scores:
+        """Of all images, with the classes' mask values beside the lists by class."""
+        return {**self.all.scores(), "classes": self.names}
+
+
+class QuantityScores:
+    """Scores of quantities: over the known pixels of all images together, and of each."""
+
+    def __init__(self) -> None:
+        self.predicted: list[NDArray[np.float32]] = []
+        self.truth: list[NDArray[np.float32]] = []
+        self.items: dict[str, Scores] = {}
+
+    def add(self, name: str, predicted: NDArray[np.float32], truth: NDArray[np.float32]) -> None:
+        """Counts one image ``(K, *space)``."""
+        flat = predicted.reshape(len(predicted), -1), truth.reshape(len(truth), -1)
+        known = ~np.isnan(flat[1]).all(axis=0)
+        self.predicted.append(flat[0][:, known])
+        self.truth.append(flat[1][:, known])
+        self.items[name] = _quantities(*flat)
+
+    def scores(self) -> Scores:
+        """Of all images."""
+        return _quantities(np.concatenate(self.predicted, axis=1), np.concatenate(self.truth, axis=1))
+
+
+def _quantities(predicted: NDArray[np.float32], truth: NDArray[np.float32]) -> Scores:
+    return dict(regression_scores(predicted, truth))
+
+
+def predictions(
+    predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf
+) -> Iterator[tuple[Item, Moments[Tensor]]]:
+    """Each item with the moments of its prediction, ``(names, *space)``."""
+    for item in items:
+        yield item, predictor.whole(source_of(item.name, item.image, load_input(item.image, facts, shelf)))
+
+
+def score_classes(
+    predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf
+) -> tuple[ClassScores, float]:
+    """Scores on some images, and the loss, the mean over images."""
+    scores, losses = ClassScores(facts), []
+    for item, moments in predictions(predictor, items, facts, shelf):
+        truth = load_labels(item.truth, facts, shelf)
+        decided = predictor.task.decide(moments.mean[None])
+        assert decided is not None  # it is a segmentation
+        scores.add(item.name, decided[0].numpy(), truth)
+        losses.append(_loss(predictor.task, moments.mean, torch.from_numpy(truth.astype(np.int64))))
+    return scores, float(np.mean(losses))
+
+
+def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
+    """The task's loss; logarithms of probabilities are logits that give these probabilities."""
+    return float(task.loss(probabilities.clamp_min(1e-12).log()[None], truth[None]))
+
+
+def score_quantities(
+    predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf
+) -> tuple[QuantityScores, float]:
+    """Scores on some images, and the squared error in units of the training targets' variance."""
+    scores = QuantityScores()
+    for item, moments in predictions(predictor, items, facts, shelf):
+        scores.add(item.name, moments.mean.numpy(), load_target(item.truth, shelf))
+    tracks = scores.scores().get("per_track") or [scores.scores()]
+    errors = [track["mse"] / scale**2 for track, scale in zip(tracks, facts["scale"]) if track["mse"] is not None]
+    return scores, float(np.mean(errors)) if errors else float("nan")
+
+
+Baseline = Callable[[NDArray[np.float32]], NDArray[Any]]
+"""A standardised image ``(C, *space)`` to its classes ``space`` or its quantities ``(K, *space)``."""
+
+
+def score_baseline(baseline: Baseline, items: Sequence[Item], facts: Facts, shelf: Shelf) -> Scores:
+    """Scores of a method that learns nothing but a number or two."""
+    classes, quantities = ClassScores(facts) if facts["task"] == "segmentation" else None, QuantityScores()
+    for item in items:
+        loaded = load_input(item.image, facts, shelf)
+        guess = baseline(loaded.standardised(loaded.picture.pixels))
+        if classes is not None:
+            classes.add(item.name, guess, load_labels(item.truth, facts, shelf))
+        else:
+            quantities.add(item.name, guess, load_target(item.truth, shelf))
+    return quantities.scores() if classes is None else classes.scores()

@@ -1,0 +1,162 @@
+"""Which mask belongs to which image, and which of them train, validate and test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from multiunet.domains.domain import Split
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.readers import list_images, stem_of
+from multiunet.errors import InputError
+from multiunet.seeds import permutation
+
+MASK_ENDINGS = ("", "_mask", "_masks", "_label", "_labels", "_seg")
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Item:
+    """An image with its truth (mask or target), by stem."""
+
+    name: str
+    image: str
+    truth: str
+
+
+Splits = dict[Split, list[Item]]
+
+
+def split_items(config: ImageTrain, truths: Path) -> Splits:
+    """All items of a training, by split; no item is in two. ``truths``: the folder of masks or targets.
+
+    Raises:
+        InputError: for images without truth, stems that are not there, overlapping or empty splits.
+    """
+    items = pair(config.images, truths)
+    folders = {"val": (config.val_images, config.val_masks), "test": (config.test_images, config.test_masks)}
+    given = any(images is not None for images, _ in folders.values())
+    if config.splits is not None and given:
+        raise InputError("--splits and --val-images or --test-images both say how to split; give one of them")
+    for name, (images, masks) in folders.items():
+        if images is None and masks is not None:
+            raise InputError(f"--{name}-masks without --{name}-images; give both")
+    if config.splits is not None:
+        splits = _listed(items, config.splits, config.images)
+    elif given:
+        own: dict[str, list[Item]] = {
+            name: [] if images is None else pair(images, masks or truths) for name, (images, masks) in folders.items()
+        }
+        splits = {"train": items, "val": own["val"], "test": own["test"]}
+    else:
+        splits = {"train": items, "val": [], "test": []}
+        _carve(splits, "test", config.test_fraction, config.seed)
+    if not splits["val"]:
+        _carve(splits, "val", config.val_fraction, config.seed)
+    _check(splits)
+    return splits
+
+
+def pair(images: Path, truths: Path) -> list[Item]:
+    """Images with the truths of the same stem, or of the stem and one ending that all share, such as ``_mask``.
+
+    Raises:
+        InputError: naming the stems that have none.
+    """
+    pictures, known = list_images(images), list_images(truths)
+    missing: dict[str, list[str]] = {}
+    for ending in MASK_ENDINGS:
+        missing[ending] = [stem for stem in pictures if stem + ending not in known]
+        if not missing[ending]:
+            return [Item(stem, str(path), str(known[stem + ending])) for stem, path in pictures.items()]
+    fewest = min(MASK_ENDINGS, key=lambda ending: len(missing[ending]))
+    stems = missing[fewest]
+    raise InputError(
+        f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {_listing(stems)}; a mask has the "
+        f"name of its image, or all have one ending more, such as {stems[0]}_mask"
+    )
+
+
+def to_json(splits: Splits) -> dict[str, list[dict[str, str]]]:
+    """Plain JSON; ``from_json`` undoes it."""
+    return {name: [asdict(item) for item in items] for name, items in splits.items()}
+
+
+def from_json(splits: Mapping[str, Sequence[Mapping[str, str]]]) -> Splits:
+    """The splits that ``to_json`` wrote."""
+    return {name: [Item(**item) for item in splits[name]] for name in SPLITS}
+
+
+def _listed(items: Sequence[Item], where: str, images: Path) -> Splits:
+    lists = _read_splits(where)
+    known = {item.name: item for item in items}
+    splits: Splits = {}
+    for name in SPLITS:
+        stems = [stem_of(str(stem)) for stem in lists.get(name, [])]
+        absent = [stem for stem in stems if stem not in known]
+        if absent:
+            raise InputError(f"{where}: {name} names {len(absent)} images that are not in {images}: {_listing(absent)}")
+        twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+        if twice:
+            raise InputError(f"{where}: {name} names images twice: {_listing(twice)}")
+        splits[name] = [known[stem] for stem in stems]
+    return splits
+
+
+def _read_splits(where: str) -> dict[str, Any]:
+    file, colon, key = where.rpartition(":")
+    if not colon or Path(where).is_file():
+        file, key = where, ""
+    try:
+        content = json.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{file}: cannot be read ({error.strerror}); --splits takes FILE.json or FILE.json:KEY"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{file}: not JSON ({error})") from None
+    keys = ", ".join(content) if isinstance(content, dict) else "none"
+    if key:
+        if not isinstance(content, dict) or key not in content:
+            raise InputError(f"{file}: has no {key!r}; it has {keys}")
+        content = content[key]
+    if not isinstance(content, dict) or not isinstance(content.get("train"), list):
+        raise InputError(f"{where}: no list of stems under 'train'; the keys are {keys}: name one as {file}:KEY")
+    for name in SPLITS:
+        if not isinstance(content.get(name, []), list):
+            raise InputError(f"{where}: {name!r} is not a list of stems")
+    return content
+
+
+def _carve(splits: Splits, name: Split, fraction: float, seed: int) -> None:
+    """Moves a share of the training items, one at least, into a split of their own."""
+    items = splits["train"]
+    if fraction == 0:
+        return
+    count = max(1, round(fraction * len(items)))
+    if count >= len(items):
+        raise InputError(
+            f"{len(items)} training images are too few to set {count} of them apart as {name}; give more images, "
+            f"cut them into pieces, or pass --{name}-images" + (" or --test-fraction 0" if name == "test" else "")
+        )
+    chosen = {int(i) for i in permutation(len(items), seed, SPLITS.index(name))[:count]}
+    splits[name] = [item for i, item in enumerate(items) if i in chosen]
+    splits["train"] = [item for i, item in enumerate(items) if i not in chosen]
+
+
+def _check(splits: Splits) -> None:
+    if not splits["train"]:
+        raise InputError("no training images: the list 'train' is empty")
+    seen: dict[Path, str] = {}
+    for name in SPLITS:
+        for item in splits[name]:
+            other = seen.setdefault(Path(item.image).resolve(), name)
+            if other != name:
+                raise InputError(f"{item.image}: is both in {other} and in {name}; an image may be in one split only")
+
+
+def _listing(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,227 @@
+"""A U-Net over the bins of a chromosome, behind a tower that reads its bases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from multiunet.core import Condition, Trail, UNet
+from multiunet.geometries.footprint import Footprint, footprint, norms_are_local
+from multiunet.geometries.grid import Grid
+from multiunet.models.image_unet import SKIPS
+
+LARGEST_STEP = 8
+"""Prime factors of a bin size are multiplied into strides up to this."""
+
+
+@dataclass(frozen=True)
+class GenomicTrail(Trail[Tensor]):
+    """A U-Net's trail that knows what came in.
+
+    Attributes:
+        bins: of the output; the trail's own fields may have more.
+        strands: 2 where the batch holds the given strands, then their reverse complements; else 1.
+    """
+
+    bins: int
+    strands: int
+
+
+class Tower(nn.Module):
+    """Convolutions and coarsenings in turn, from bases to bins; without strides, one convolution block on the bases.
+
+    Args:
+        first: makes the block that meets the bases: its kernel is as wide as a motif.
+        rest: makes the other blocks and all coarsenings.
+        widths: channels of the blocks, one for each stride (at least one).
+        strides: of the coarsenings; their product is the bin size.
+
+    Attributes:
+        channels: that come out.
+        bin_size: bases a bin.
+    """
+
+    def __init__(self, first: Grid, rest: Grid, widths: Sequence[int], strides: Sequence[int]) -> None:
+        super().__init__()
+        if len(widths) != max(1, len(strides)):
+            raise ValueError(f"{len(widths)} widths for {len(strides)} strides; a tower has one a stride, at least one")
+        sources = (4, *widths)
+        grids = (first, *(rest for _ in widths[1:]))
+        self.blocks = nn.ModuleList(grid.block(*io) for grid, io in zip(grids, zip(sources, widths)))
+        self.downs = nn.ModuleList(rest.down(width, stride) for width, stride in zip(widths, strides))
+        self.channels = widths[-1]
+        self.bin_size = 1
+        self.halo = 0  # in bases: how far the first base of a bin and the last look beyond themselves
+        for i, block in enumerate(self.blocks):
+            self.halo += block.reach[0] * self.bin_size  # type: ignore[operator, index]
+            if i < len(self.downs):
+                down: Any = self.downs[i]
+                self.halo += (down.reach[0] - (down.stride[0] - 1)) * self.bin_size
+                self.bin_size *= down.stride[0]
+
+    def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
+        """``(N, 4, L)`` to ``(N, channels, L / bin_size)``; L is a multiple of the bin size."""
+        for i, block in enumerate(self.blocks):
+            x = block(x, condition)
+            if i < len(self.downs):
+                x = self.downs[i](x)
+        return x
+
+
+class GenomicUNet(nn.Module):
+    """One-hot DNA ``(N, 4, L)``, rows A, C, G, T, to tracks ``(N, c_out, L / bin_size)``; any L of whole bins.
+
+    A column of zeros is an unknown base, or none: what lies beyond the end of a chromosome.
+
+    In evaluation mode the prediction is the mean of what the network says of the sequence and, turned back, of its
+    reverse complement (post-hoc conjoined; Zhou et al. 2022, "Towards a better understanding of reverse-complement
+    equivariance for deep learning models in genomics"). It then commutes with taking the reverse complement, exactly.
+    In training mode one strand is read, at half the cost; the data should come from both.
+
+    Args:
+        tower: brings bases to bins.
+        unet: a U-Net on a one-dimensional grid that takes the tower's channels.
+        mates: the output channel that holds, on the reverse complement, what channel i holds; itself where the track
+            has no strand. None: no track has.
+
+    Attributes:
+        c_in, c_out: channels, 4 and the U-Net's.
+        bin_size: bases a bin.
+    """
+
+    c_in = 4
+
+    def __init__(self, tower: Tower, unet: UNet[Tensor], mates: Sequence[int] | None = None) -> None:
+        super().__init__()
+        if tower.channels != unet.c_in:
+            raise ValueError(f"the tower gives {tower.channels} channels, the U-Net takes {unet.c_in}")
+        self.mates = list(range(unet.c_out)) if mates is None else list(mates)
+        if len(self.mates) != unet.c_out or any(self._mate_of(self._mate_of(i)) != i for i in range(unet.c_out)):
+            raise ValueError(f"mates {self.mates} must pair the {unet.c_out} output channels")
+        self.tower, self.unet = tower, unet
+        self.c_out, self.bin_size = unet.c_out, tower.bin_size
+
+    def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
+        return self.decode(self.encode(x, condition), condition)
+
+    def prefix(self) -> list[nn.Module]:
+        """The modules that ``encode`` runs."""
+        return [self.tower, *self.unet.prefix()]
+
+    def encode(self, x: Tensor, condition: Condition | None = None) -> GenomicTrail:
+        """The tower and the way down.
+
+        Raises:
+            ValueError: when the length is no multiple of the bin size, or there are not four rows.
+        """
+        if x.ndim != 3 or x.shape[1] != 4 or x.shape[2] % self.bin_size or not x.shape[2]:
+            raise ValueError(
+                f"the input {tuple(x.shape)} is not (N, 4, L) with L a multiple of the bin size {self.bin_size}"
+            )
+        bins = x.shape[2] // self.bin_size
+        strands = 1 if self.training else 2
+        # whole coarse sites: from either end of the sequence, the same bases are then pooled together
+        x = functional.pad(x, (0, -x.shape[2] % self._stride()))
+        if strands == 2:
+            x, condition = torch.cat([x, x.flip(1, 2)]), _for_both_strands(condition)
+        trail = self.unet.encode(self.tower(x, condition), condition)
+        return GenomicTrail(trail.saved, trail.bottom, bins, strands)
+
+    def decode(self, trail: Trail[Tensor], condition: Condition | None = None) -> Tensor:
+        """The bottleneck, the way up and the head; the mean over the strands that were encoded."""
+        assert isinstance(trail, GenomicTrail)
+        if trail.strands == 1:
+            return self.unet.decode(trail, condition)[..., : trail.bins]
+        given, reverse = self.unet.decode(trail, _for_both_strands(condition)).chunk(2)
+        return ((given + reverse.flip(2)[:, self.mates]) / 2)[..., : trail.bins]
+
+    def footprint(self) -> Footprint:
+        """Halo, stride and reduction in bases."""
+        bins = footprint(self.unet)
+        halo = self.tower.halo + self.bin_size * bins.halo[0]
+        return Footprint((halo,), (self._stride(),), (self.bin_size,), bins.exact and norms_are_local(self.tower))
+
+    def _stride(self) -> int:
+        return self.bin_size * footprint(self.unet).stride[0]
+
+    def _mate_of(self, channel: int) -> int:
+        mate = self.mates[channel]
+        return mate if 0 <= mate < len(self.mates) else -1
+
+
+def genomic_unet(
+    c_out: int,
+    bin_size: int,
+    widths: Sequence[int] = (32, 48, 64, 96),
+    *,
+    stem: int = 32,
+    motif: int = 15,
+    dropout: float = 0.2,
+    skip: Literal["concat", "add", "attention", "none"] = "concat",
+    mates: Sequence[int] | None = None,
+) -> GenomicUNet:
+    """A network from bases to binned tracks, small enough for the genome of a yeast.
+
+    The tower of convolution and pooling, and the U-Net over its bins, are those of Borzoi (Linder et al. 2025,
+    "Predicting RNA-seq coverage from DNA sequence as a unifying model of gene regulation") without its transformer;
+    the wide first kernel is Basenji's and Enformer's (Kelley et al. 2018; Avsec et al. 2021); a U-Net without attention
+    as a track predictor is SegmentNT's head (de Almeida et al. 2025).
+
+    Args:
+        widths: of the U-Net, finest (bins) first.
+        stem: channels of the tower.
+        motif: width of the first kernel, in bases.
+        dropout: of the bottleneck and the decoder, so that Monte-Carlo samples share one pass over the bases.
+
+    >>> genomic_unet(2, bin_size=10, widths=[8, 16])(torch.zeros(1, 4, 70)).shape
+    torch.Size([1, 2, 7])
+    """
+    grid = Grid(1, kernel=5, convs=1, downsample="average")
+    strides = tower_strides(bin_size)
+    tower = Tower(replace(grid, kernel=motif), grid, [stem] * max(1, len(strides)), strides)
+    encoder = replace(grid, kernel=3)
+    decoder = replace(encoder, dropout=dropout)
+    return GenomicUNet(tower, UNet(encoder, stem, c_out, widths, skip=SKIPS[skip], decoder=decoder), mates)
+
+
+def tower_strides(bin_size: int) -> list[int]:
+    """Strides whose product is the bin size, largest first, none above ``LARGEST_STEP`` unless it is a prime.
+
+    Large steps first keep the tower cheap: nearly all its work is done before them.
+
+    >>> tower_strides(1000), tower_strides(128), tower_strides(997), tower_strides(1)
+    ([8, 5, 5, 5], [8, 8, 2], [997], [])
+    """
+    if bin_size < 1:
+        raise ValueError(f"bin size {bin_size} must be at least 1")
+    strides: list[int] = []
+    for prime in _primes(bin_size):
+        fitting = [i for i, step in enumerate(strides) if step * prime <= LARGEST_STEP]
+        if fitting:
+            strides[fitting[0]] *= prime
+        else:
+            strides.append(prime)
+    return sorted(strides, reverse=True)
+
+
+def _primes(number: int) -> list[int]:
+    """Prime factors, largest first."""
+    factors, divisor = [], 2
+    while divisor * divisor <= number:
+        while number % divisor == 0:
+            factors.append(divisor)
+            number //= divisor
+        divisor += 1
+    return sorted([*factors, *([number] if number > 1 else [])], reverse=True)
+
+
+def _for_both_strands(condition: Condition | None) -> Condition | None:
+    if condition is None:
+        return None
+    twice = [None if part is None else torch.cat([part, part]) for part in (condition.embedding, condition.tokens)]
+    return Condition(*twice)

@@ -1,0 +1,99 @@
+"""The laws of the architecture, for every geometry, skip and way of building a network."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from multiunet import Add, AttentionGate, Concat, Geometry, Graph, Grid, NoSkip, UNet, footprint
+from multiunet.testing import check_geometry, check_model
+from multiunet.testing.conformance import check_recomputation
+
+GRIDS = [
+    *(Grid(ndim) for ndim in (1, 2, 3)),
+    *(Grid(2, normalization=norm) for norm in ("none", "instance", "group")),
+    *(Grid(2, upsample=up, downsample=down) for up, down in itertools.product(
+        ("linear", "transposed", "shuffle"), ("average", "conv"))),
+    Grid(1, residual=True, activation="gelu"),
+    Grid(3, residual=True, upsample="linear", up_kernel=3, downsample="conv"),
+    Grid(2, kernel=(3, 5), convs=1, activation="leaky_relu"),
+]  # fmt: skip
+GRAPHS = [Graph(), Graph(convs=2, residual=True), Graph(augment=False), Graph(normalization="layer")]
+
+
+@pytest.mark.parametrize("geometry", [*GRIDS, *GRAPHS], ids=repr)
+def test_geometry_obeys_the_laws(geometry: Geometry) -> None:
+    check_geometry(geometry)
+
+
+@pytest.mark.parametrize(("ndim", "strides"), [(2, [(1, 2), (2, 1)]), (3, [(1, 2, 2), (2, 2, 2)]), (1, [5, 3])])
+def test_per_axis_strides_obey_the_laws(ndim: int, strides: list) -> None:
+    check_geometry(Grid(ndim), strides)
+
+
+@pytest.mark.parametrize("path_norm", ["before", "after"])
+@pytest.mark.parametrize("skip", [Concat, Add, AttentionGate, NoSkip])
+@pytest.mark.parametrize("geometry", [Grid(2), Graph(normalization="batch")], ids=repr)
+def test_path_norms_obey_the_laws(geometry: Geometry, skip: type, path_norm: str) -> None:
+    net = UNet(geometry, 3, 2, [6, 8, 10], skip=skip, path_norm=path_norm, blocks=[1, 2, 1])
+    check_model(net, geometry, c_in=3, c_out=2)
+
+
+@pytest.mark.parametrize("skip", [Concat, Add, AttentionGate, NoSkip])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_output_sits_on_the_input_sites_at_any_size(ndim: int, skip: type) -> None:
+    net = UNet(Grid(ndim), 1, 2, [2, 3, 4, 5], skip=skip).eval()
+    for size in itertools.product(*[(1, 2, 7, 16, 17)] * ndim):
+        assert net(torch.zeros(1, 1, *size)).shape == (1, 2, *size)
+
+
+@pytest.mark.parametrize("geometry", [Grid(1, dropout=0.3), Grid(2, dropout=0.3), Graph(dropout=0.3)], ids=repr)
+def test_recomputation_keeps_every_bit_with_dropout(geometry: Geometry) -> None:
+    plain, again = (UNet(geometry, 3, 2, [4, 6, 8], recompute=recompute) for recompute in (False, True))
+    check_recomputation(plain, again, geometry, geometry.example(3, seed=0))
+
+
+@pytest.mark.parametrize("upsample", ["nearest", "linear", "transposed", "shuffle"])
+@pytest.mark.parametrize("downsample", ["max", "average", "conv"])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_translation_by_the_total_stride_translates_the_output(ndim: int, downsample: str, upsample: str) -> None:
+    net = UNet(Grid(ndim, downsample=downsample, upsample=upsample, convs=1), 1, 2, [3, 4]).double().eval()
+    axes, shift = list(range(2, 2 + ndim)), footprint(net).stride[0]
+    border = footprint(net).halo[0] + shift
+    x = torch.randn(1, 1, *[2 * border + 8] * ndim, dtype=torch.double)
+    inner = (..., *[slice(border, -border)] * ndim)
+    output, expected = net(x.roll([shift] * ndim, axes)), net(x).roll([shift] * ndim, axes)
+    torch.testing.assert_close(output[inner], expected[inner])
+    assert expected[inner].std() > 1e-3
+
+
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_exported_network_gives_the_same_output(ndim: int) -> None:
+    net = UNet(Grid(ndim), 1, 2, [4, 6, 8]).eval()
+    x = torch.randn(1, 1, *[21] * ndim)
+    exported = torch.export.export(net, (x,)).module()
+    torch.testing.assert_close(exported(x), net(x))
+
+
+def test_impulse_comes_back_sharp_with_skips_and_smeared_without() -> None:
+    """An autoencoder must pass a pixel through the bottleneck; a skip carries it across."""
+
+    def spread(skip: type) -> float:
+        torch.manual_seed(0)
+        net = UNet(Grid(1, normalization="none"), 1, 1, [8, 8, 8, 4], skip=skip)
+        optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
+        for _ in range(300):
+            x = (torch.rand(8, 1, 64) < 0.1).float()
+            loss = torch.nn.functional.mse_loss(net(x), x)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        impulse = torch.zeros(1, 1, 64)
+        impulse[..., 31] = 1
+        answer = net(impulse).detach()[0, 0]
+        return float((answer - impulse[0, 0]).square().sum())
+
+    assert spread(Concat) < 0.01
+    assert spread(NoSkip) > 0.3
