@@ -127,11 +127,11 @@ class Grid(Geometry[Tensor]):
 
     def sample(self, values: Tensor, fine: Tensor, coarse: Tensor) -> Tensor:
         for axis in range(-self.ndim, 0):
-            step = -(-values.shape[axis] // coarse.shape[axis])
-            values = values.movedim(axis, -1)[..., step // 2 :: step].movedim(-1, axis)
-            if values.shape[axis] < coarse.shape[axis]:  # the last, partial window has no middle: take its last site
-                last = values.narrow(axis, values.shape[axis] - 1, 1)
-                values = torch.cat([values, last], dim=axis)
+            size, count = values.shape[axis], coarse.shape[axis]
+            step = -(-size // count)
+            # the middle of each window; the last, partial one may end before its middle
+            middles = (torch.arange(count, device=values.device) * step + step // 2).clamp(max=size - 1)
+            values = values.index_select(axis, middles)
         return values
 
     def example(self, channels: int, seed: int) -> Tensor:

@@ -53,7 +53,17 @@ def run(folder: Path, recipe: Recipe = RECIPE, resume: bool = False, data: Train
     run_folder = RunFolder(folder) if folder.exists() else RunFolder.create(folder, {"a": 1}, {})
     checkpoint, _ = run_folder.resumable() if resume else (None, None)
     run_folder.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
-    fit(net, task, geometry, data or Noise(), validate, monitor="score", run=run_folder, recipe=recipe, resume=checkpoint)
+    fit(
+        net,
+        task,
+        geometry,
+        data or Noise(),
+        validate,
+        monitor="score",
+        run=run_folder,
+        recipe=recipe,
+        resume=checkpoint,
+    )
     return net
 
 
@@ -64,7 +74,8 @@ def assert_same_files(one: Path, two: Path) -> None:
         for key in a.tensors:
             assert torch.equal(a.tensors[key], b.tensors[key]), key
     rows = [
-        [{k: v for k, v in row.items() if k != "seconds"} for row in RunFolder(folder).history()] for folder in (one, two)
+        [{k: v for k, v in row.items() if k != "seconds"} for row in RunFolder(folder).history()]
+        for folder in (one, two)
     ]
     assert rows[0] == rows[1]
     assert len(rows[0]) == RECIPE.epochs

@@ -67,4 +67,5 @@ def _levels(pixels: NDArray[np.float32], levels: int) -> NDArray[np.intp]:
     if len(np.unique(grey)) < 2 * levels:
         return np.zeros(grey.shape, dtype=np.intp)
     cuts = [threshold_otsu(grey)] if levels == 2 else threshold_multiotsu(grey, levels)
-    return np.digitize(grey, cuts)
+    levels_of: NDArray[np.intp] = np.digitize(grey, cuts)
+    return levels_of

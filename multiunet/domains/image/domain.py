@@ -74,7 +74,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         )
         if facts["ndim"] == 2 and config.normalization in ("batch", "none"):
             # twice as fast in oneDNN; group norms would copy everything there and back
-            net = net.to(memory_format=torch.channels_last)
+            net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return Model(net, task, net.geometry)
 
     def training_data(self, config: ImageTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:

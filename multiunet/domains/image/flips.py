@@ -40,10 +40,11 @@ class FlipAveraged(nn.Module):
     def decode(self, encoded: tuple[tuple[int, ...], list[Trail[Tensor]]]) -> Tensor:
         """The mean of the views' outputs, each turned back."""
         space, trails = encoded
-        total = torch.zeros(())
+        total = torch.zeros((), device=trails[0].bottom.device)
         for view, trail in zip(self.views, trails):
-            total = total.to(trail.bottom.device) + self.net.decode(trail).flip(view)
-        return (total / len(self.views))[(..., *map(slice, space))]
+            total = total + self.net.decode(trail).flip(view)
+        inside = (slice(None), slice(None), *(slice(0, n) for n in space))
+        return (total / len(self.views))[inside]
 
     def prefix(self) -> list[nn.Module]:
         """The modules that ``encode`` runs."""

@@ -115,9 +115,7 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
     labels = labels.astype(np.int64)
     index = np.minimum(np.searchsorted(values, labels), len(values) - 1)
     unknown = values[index] != labels
-    ignored = (
-        unknown & (labels == facts["ignore_value"]) if facts["ignore_value"] is not None else np.zeros_like(unknown)
-    )
+    ignored = np.zeros_like(unknown) if facts["ignore_value"] is None else labels == facts["ignore_value"]
     if (unknown & ~ignored).any():
         value = labels[unknown & ~ignored][0]
         raise InputError(

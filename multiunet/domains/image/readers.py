@@ -189,8 +189,9 @@ def _read_flat(path: Path, indexed: bool) -> np.ndarray:
         return np.moveaxis(imagecodecs.png_decode(data), -1, 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
+        with Image.open(io.BytesIO(data)) as opened:
+            opened.load()
+            image: Image.Image = opened
             if image.mode == "P" and not indexed:
                 image = image.convert("RGBA" if "transparency" in image.info else "RGB")
             if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
@@ -212,8 +213,8 @@ def _without_alpha(path: Path, pixels: np.ndarray) -> np.ndarray:
     alpha = pixels[-1]
     if alpha.min() != alpha.max():
         raise InputError(
-            f"{path}: its alpha channel varies ({alpha.min()} to {alpha.max()}), so its colours depend on a background; "
-            "flatten the image and save it without transparency"
+            f"{path}: its alpha channel varies ({alpha.min()} to {alpha.max()}), so its colours depend on a "
+            "background; flatten the image and save it without transparency"
         )
     return pixels[:-1]
 

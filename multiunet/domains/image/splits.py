@@ -75,8 +75,8 @@ def pair(images: Path, truths: Path) -> list[Item]:
     fewest = min(MASK_ENDINGS, key=lambda ending: len(missing[ending]))
     stems = missing[fewest]
     raise InputError(
-        f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {_listing(stems)}; a mask has the "
-        f"name of its image, or all have one ending more, such as {stems[0]}_mask"
+        f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {_listing(stems)}; a mask has "
+        f"the name of its image, or all have one ending more, such as {stems[0]}_mask"
     )
 
 

@@ -72,9 +72,10 @@ class _Images:
             return {}
         if kind == "none":
             return {"mean": [0.0] * self.channels, "deviation": [1.0] * self.channels}
-        count = sum(n for n, _, _ in self.sums)
-        mean = sum(n * m for n, m, _ in self.sums) / count
-        variance = sum(n * (v + (m - mean) ** 2) for n, m, v in self.sums) / count
+        counts = np.array([n for n, _, _ in self.sums], dtype=np.float64)[:, None]
+        means, variances = np.stack([m for _, m, _ in self.sums]), np.stack([v for _, _, v in self.sums])
+        mean = (counts * means).sum(axis=0) / counts.sum()
+        variance = (counts * (variances + (means - mean) ** 2)).sum(axis=0) / counts.sum()
         deviation = np.where(variance > 0, np.sqrt(variance), 1.0)
         # images of grey levels saved in colours have equal channels, of which one is kept
         return {"mean": mean[: self.channels].tolist(), "deviation": deviation[: self.channels].tolist()}
@@ -186,8 +187,8 @@ def _check_weights(config: ImageTrain, values: Sequence[int]) -> None:
     weights = config.class_weights
     if weights is not None and (len(weights) != len(values) or min(weights) < 0 or max(weights) == 0):
         raise InputError(
-            f"--class-weights {','.join(f'{w:g}' for w in weights)}: give {len(values)} numbers, none negative, one for "
-            f"each mask value {', '.join(map(str, values))}"
+            f"--class-weights {','.join(f'{w:g}' for w in weights)}: give {len(values)} numbers, none negative, one "
+            f"for each mask value {', '.join(map(str, values))}"
         )
 
 

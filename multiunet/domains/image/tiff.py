@@ -12,12 +12,15 @@ import tifffile
 
 from multiunet.errors import InputError
 
+MICROMETRE = "\u00b5m"
+"""With the micro sign, not the Greek letter, as OME and ImageJ write it."""
+
 MICROMETRES = {
     "micron": 1.0,
     "microns": 1.0,
     "um": 1.0,
-    "µm": 1.0,
-    "μm": 1.0,
+    "\u00b5m": 1.0,
+    "\u03bcm": 1.0,
     "nm": 1e-3,
     "mm": 1e3,
     "cm": 1e4,
@@ -70,7 +73,7 @@ def _spacing(tif: tifffile.TiffFile, stack: bool) -> tuple[tuple[float, ...] | N
     if found is None:
         return None, None
     z, y, x = found
-    return ((z or 1.0, y, x) if stack else (y, x)), "µm"
+    return ((z or 1.0, y, x) if stack else (y, x)), MICROMETRE
 
 
 def _ome_spacing(xml: str) -> tuple[float | None, float, float] | None:
@@ -78,7 +81,7 @@ def _ome_spacing(xml: str) -> tuple[float | None, float, float] | None:
     sizes: dict[str, float] = {}
     for axis in "ZYX":
         value = None if pixels is None else pixels.get(f"PhysicalSize{axis}")
-        unit = MICROMETRES.get("µm" if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        unit = MICROMETRES.get(MICROMETRE if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", MICROMETRE))
         if value is not None and unit is not None and float(value) > 0:
             sizes[axis] = float(value) * unit
     return (sizes.get("Z"), sizes["Y"], sizes["X"]) if {"Y", "X"} <= set(sizes) else None
@@ -86,7 +89,7 @@ def _ome_spacing(xml: str) -> tuple[float | None, float, float] | None:
 
 def _imagej_spacing(tif: tifffile.TiffFile) -> tuple[float | None, float, float] | None:
     metadata: dict[str, Any] = tif.imagej_metadata or {}
-    unit = MICROMETRES.get(str(metadata.get("unit", "")).replace("\\u00B5", "µ"))
+    unit = MICROMETRES.get(str(metadata.get("unit", "")).replace("\\u00B5", "\u00b5"))
     tags = tif.pages.first.tags
     if unit is None or not {"XResolution", "YResolution"} <= {tag.name for tag in tags}:
         return None

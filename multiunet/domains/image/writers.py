@@ -12,6 +12,7 @@ import xarray as xr
 from PIL import Image
 
 from multiunet.domains.domain import Facts
+from multiunet.domains.image.tiff import MICROMETRE
 from multiunet.files import write_atomically
 from multiunet.prediction import open_prediction
 
@@ -71,7 +72,7 @@ def _write_tiff(path: Path, pixels: np.ndarray, dataset: xr.Dataset) -> None:
     dims = [str(dim) for dim in dataset["total"].dims[1:]]
     axes = ("C" if pixels.ndim > len(dims) else "") + "".join(dims).upper()
     metadata: dict[str, Any] = {"axes": axes}
-    if dataset.attrs.get("unit") == "µm":
+    if dataset.attrs.get("unit") == MICROMETRE:
         for dim, step in zip(dims, dataset.attrs["spacing"]):
-            metadata |= {f"PhysicalSize{dim.upper()}": float(step), f"PhysicalSize{dim.upper()}Unit": "µm"}
+            metadata |= {f"PhysicalSize{dim.upper()}": float(step), f"PhysicalSize{dim.upper()}Unit": MICROMETRE}
     tifffile.imwrite(path, pixels, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)

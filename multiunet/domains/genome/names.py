@@ -1,0 +1,91 @@
+"""Whether a signal and a genome speak of the same chromosomes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from multiunet.domains.config import did_you_mean
+from multiunet.errors import InputError
+
+SHOWN = 12
+ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI")
+MITOCHONDRIAL = ("M", "MT", "MITO")
+
+
+def check_names(
+    path: Path, found: Collection[str], expected: Collection[str], fasta: Path, excluded: Collection[str]
+) -> None:
+    """Raises InputError where the chromosomes of a signal are not those of the FASTA file, in either direction."""
+    unknown = [name for name in found if name not in expected and name not in excluded]
+    missing = [name for name in expected if name not in found]
+    if not unknown and not missing:
+        return
+    sides = f"{path.name} has {listed(found)}; {fasta.name} has {listed(expected)}"
+    renaming = _renaming(unknown, missing)
+    if renaming:
+        shown = ", ".join(f"{a} -> {b}" for a, b in list(renaming.items())[:3])
+        raise InputError(
+            f"{path}: chromosomes are named otherwise than in {fasta.name}: {sides}; rename those of one file ({shown}, "
+            f"...)"
+        )
+    problems = []
+    if unknown:
+        problems.append(f"{listed(unknown)} not in {fasta.name}")
+    if missing:
+        problems.append(f"no data for {listed(missing)}")
+    raise InputError(
+        f"{path}: {' and '.join(problems)}: another assembly? ({sides}); use the FASTA file that the signal was mapped "
+        f"to, or leave chromosomes out with --exclude-chroms"
+    )
+
+
+def check_within(path: Path, chrom: str, end: int, length: int, fasta: Path, exactly: bool) -> None:
+    """Raises InputError where a signal reaches beyond the chromosome, or (``exactly``) says that it has another length."""
+    if end == length or (end < length and not exactly):
+        return
+    says = f"{chrom} has {end:,} bases" if exactly else f"data on {chrom} reach base {end:,}"
+    raise InputError(
+        f"{path}: {says}, but {chrom} has {length:,} bases in {fasta.name}; another assembly? Use the FASTA file that the "
+        f"signal was mapped to"
+    )
+
+
+def matching(patterns: Sequence[str], names: Collection[str], option: str, fasta: Path) -> list[str]:
+    """The names that match the patterns (``chrUn_*``), in the order of ``names``.
+
+    Raises:
+        InputError: for a pattern that matches none.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise InputError(
+                f"{option} {pattern}: no such chromosome in {fasta}{did_you_mean(pattern, list(names))}; it has "
+                f"{listed(names)}"
+            )
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message, cut where there are many."""
+    names = list(names)
+    more = f", ... ({len(names)} in all)" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _renaming(unknown: Sequence[str], missing: Sequence[str]) -> dict[str, str]:
+    """What to call the unknown names to find them among the missing ones: I, chrI and 1; chrM and MT."""
+    by_core = {_core(name): name for name in missing}
+    by_number = {_number(core): name for core, name in by_core.items()}
+    found = {name: by_core.get(_core(name), by_number.get(_number(_core(name)))) for name in unknown}
+    return {name: other for name, other in found.items() if other is not None}
+
+
+def _core(name: str) -> str:
+    core = name.upper().removeprefix("CHROMOSOME").removeprefix("CHR").strip("_").lstrip("0")
+    return "M" if core in MITOCHONDRIAL else core
+
+
+def _number(core: str) -> str:
+    return str(ROMAN.index(core) + 1) if core in ROMAN else core

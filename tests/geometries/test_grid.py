@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from multiunet import Concat, Grid, UNet
+from multiunet.geometries.grid import GroupNorm
+
+
+def test_instance_norm_is_torchs() -> None:
+    x = torch.randn(3, 6, 7, 5)
+    torch.testing.assert_close(Grid(2, normalization="instance").norm(6)(x), nn.InstanceNorm2d(6)(x))
+
+
+def test_group_norm_takes_a_single_site() -> None:
+    assert GroupNorm(4, 4)(torch.randn(1, 4, 1, 1)).shape == (1, 4, 1, 1)
+
+
+@pytest.mark.parametrize(("size", "expected"), [(8, 4), (9, 5), (1, 1)])
+@pytest.mark.parametrize("downsample", ["max", "average", "conv"])
+def test_down_halves_even_sizes_exactly_and_keeps_the_rest_of_odd_ones(downsample, size, expected) -> None:
+    assert Grid(1, downsample=downsample).down(2)(torch.zeros(1, 2, size)).shape == (1, 2, expected)
+
+
+def test_average_of_a_partial_window_is_of_the_sites_it_has() -> None:
+    x = torch.tensor([[[1.0, 3.0, 5.0]]])
+    torch.testing.assert_close(Grid(1, downsample="average").down(1)(x), torch.tensor([[[2.0, 5.0]]]))
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+@pytest.mark.parametrize("upsample", ["nearest", "linear", "transposed", "shuffle"])
+def test_up_of_a_constant_is_constant_inside(upsample: str, stride: int) -> None:
+    """No checkerboard: neighbours get equally many taps (peers with kernel 3, stride 2 answer with a 4x spread)."""
+    up = Grid(1, upsample=upsample).up(3, 2, stride)
+    for parameter in up.parameters():
+        nn.init.constant_(parameter, 0.5)
+    y = up(torch.ones(1, 3, 12), torch.zeros(1, 2, 12 * stride))[..., 4 * stride : -4 * stride]
+    assert float(y.detach().max() / y.detach().min()) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_checkerboard_kernel_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="checkerboard"):
+        Grid(2, upsample="transposed", up_kernel=3).up(4, 2)
+    assert Grid(2, upsample="transposed", up_kernel=4).up(4, 2)(
+        torch.zeros(1, 4, 3, 3), torch.zeros(1, 2, 6, 5)
+    ).shape == (
+        1,
+        2,
+        6,
+        5,
+    )
+
+
+def test_pixel_shuffle_is_torchs() -> None:
+    up = Grid(2, upsample="shuffle").up(3, 5)
+    x = torch.randn(2, 3, 6, 4)
+    torch.testing.assert_close(up(x, torch.zeros(2, 5, 12, 8)), functional.pixel_shuffle(up.conv(x), 2))
+
+
+def test_pointwise_before_resizing_equals_resizing_before_pointwise() -> None:
+    for upsample, mode in (("nearest", "nearest"), ("linear", "bilinear")):
+        up = Grid(2, upsample=upsample).up(3, 2)
+        x = torch.randn(1, 3, 4, 5)
+        expected = up.conv(functional.interpolate(x, scale_factor=2.0, mode=mode))
+        torch.testing.assert_close(up(x, torch.zeros(1, 2, 8, 10)), expected)
+
+
+def test_per_axis_stride_leaves_the_other_axis() -> None:
+    grid = Grid(3)
+    assert grid.down(2, (1, 2, 2))(torch.zeros(1, 2, 3, 8, 9)).shape == (1, 2, 3, 4, 5)
+    with pytest.raises(ValueError, match="one an axis"):
+        grid.down(2, (2, 2))
+
+
+def test_valid_network_is_the_2015_geometry() -> None:
+    """572 -> 388, 31.03 M parameters (Ronneberger et al. 2015, fig. 1)."""
+    grid = Grid(2, padding="valid", normalization="none", upsample="transposed")
+    net = UNet(grid, 1, 2, [64, 128, 256, 512, 1024])
+    assert sum(p.numel() for p in net.parameters()) == 31_030_658
+    with torch.device("meta"):
+        meta = UNet(grid, 1, 2, [64, 128, 256, 512, 1024])
+        assert meta(torch.empty(1, 1, 572, 572)).shape == (1, 2, 388, 388)
+
+
+def test_plain_unet_equals_a_hand_written_one() -> None:
+    grid = Grid(2, normalization="none", upsample="transposed", convs=1)
+    net = UNet(grid, 1, 2, [3, 4], skip=Concat).eval()
+    x = torch.randn(2, 1, 8, 8)
+    w = dict(net.named_parameters())
+    conv = lambda y, name: functional.relu(  # noqa: E731
+        functional.conv2d(y, w[f"{name}.blocks.0.layers.0.weight"], w[f"{name}.blocks.0.layers.0.bias"], padding=1)
+    )
+    skip = conv(x, "encoder.0")
+    deep = conv(functional.max_pool2d(skip, 2), "bottleneck")
+    up = functional.conv_transpose2d(deep, w["ups.0.layer.weight"], w["ups.0.layer.bias"], stride=2)
+    fine = conv(torch.cat([up, skip], 1), "decoder.0")
+    torch.testing.assert_close(net(x), functional.conv2d(fine, w["head.weight"], w["head.bias"]))
+
+
+def test_sample_picks_labels_and_never_mixes_them() -> None:
+    labels = torch.tensor([[0, 9, 1, 9, 2]])
+    coarse = torch.zeros(1, 1, 3)
+    assert Grid(1).sample(labels, torch.zeros(1, 1, 5), coarse).tolist() == [[9, 9, 2]]
+    values = torch.rand(2, 3, 9, 7)
+    assert Grid(2).sample(values, values, torch.zeros(2, 3, 5, 4)).shape == (2, 3, 5, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"ndim": 4}, "axes"), ({"ndim": 2, "kernel": 4}, "odd"), ({"ndim": 2, "kernel": (3, 3, 3)}, "one an axis")],
+)
+def test_wrong_settings_are_refused(options: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Grid(**options)

@@ -1,0 +1,144 @@
+"""Tiled prediction equals whole prediction, Monte-Carlo variances included."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from multiunet import Grid, GridPredictor, GridSource, Regression, Segmentation, UNet, footprint, predict_field
+from multiunet.prediction.tiles import core_side, mirrored, tiles
+from multiunet.tasks import Task
+from multiunet.uncertainty import dropouts
+
+SHAPES = {1: (301,), 2: (93, 70), 3: (40, 37, 33)}
+CPU = torch.device("cpu")
+
+
+def source(image: np.ndarray) -> GridSource:
+    def read(start, stop) -> np.ndarray:
+        assert all(0 <= a < b <= n for a, b, n in zip(start, stop, image.shape[1:])), "reads lie inside the input"
+        return image[(slice(None), *map(slice, start, stop))]
+
+    return GridSource("x", image.shape[1:], read, ("z", "y", "x")[3 - image.ndim + 1 :])
+
+
+def network(ndim: int, c_out: int, **options) -> nn.Module:
+    decoder = Grid(ndim, dropout=0.4, convs=1, **options)
+    net = UNet(Grid(ndim, convs=1, **options), 1, c_out, [4, 6, 8], decoder=decoder)
+    for module in net.modules():  # statistics as after training, so that the norm does something
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    return net.eval()
+
+
+def assert_same(one, two) -> None:
+    for name in ("mean", "epistemic", "aleatoric", "total"):
+        expected = getattr(two, name)
+        scale = max(1.0, float(expected.abs().max()))
+        torch.testing.assert_close(getattr(one, name), expected, rtol=0, atol=1e-5 * scale)
+
+
+TASKS: list[tuple[Task, int]] = [(Segmentation(["a", "b", "c"]), 3), (Regression(["t"]), 2)]
+
+
+@pytest.mark.parametrize("margin", [0, 8, 13])
+@pytest.mark.parametrize(("task", "c_out"), TASKS, ids=["segmentation", "regression"])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_tiled_equals_whole(ndim: int, task: Task, c_out: int, margin: int) -> None:
+    net = network(ndim, c_out)
+    image = np.random.default_rng(0).normal(size=(1, *SHAPES[ndim])).astype(np.float32)
+    tiled = GridPredictor(net, task, Grid(ndim), CPU, margin=margin, tile=16)
+    one = GridPredictor(net, task, Grid(ndim), CPU, margin=margin, tile=10_000)
+    assert len(tiled.plan(SHAPES[ndim])) > 4 ** (ndim > 1)
+    assert len(one.plan(SHAPES[ndim])) == 1
+    found = tiled.whole(source(image), samples=3, seed=1)
+    assert found.epistemic.mean() > 1e-4, "the samples differ"
+    assert_same(found, one.whole(source(image), samples=3, seed=1))
+
+
+@pytest.mark.parametrize("upsample", ["linear", "transposed", "shuffle"])
+@pytest.mark.parametrize("downsample", ["average", "conv"])
+def test_tiled_equals_whole_for_every_operator(downsample: str, upsample: str) -> None:
+    net = network(2, 3, downsample=downsample, upsample=upsample)
+    image = np.random.default_rng(0).normal(size=(1, *SHAPES[2])).astype(np.float32)
+    whole, tiled = (GridPredictor(net, TASKS[0][0], Grid(2), CPU, tile=size) for size in (1000, 20))
+    assert_same(tiled.whole(source(image), samples=2), whole.whole(source(image), samples=2))
+
+
+def test_whole_is_the_network_on_the_mirrored_image() -> None:
+    net, (task, _) = network(2, 3), TASKS[0]
+    image = np.random.default_rng(0).normal(size=(1, 30, 41)).astype(np.float32)
+    padded = np.pad(image, ((0, 0), (9, 9), (9, 9)), mode="reflect")
+    expected = predict_field(net, task, Grid(2), torch.from_numpy(padded)[None]).mean[0, :, 9:-9, 9:-9]
+    found = GridPredictor(net, task, Grid(2), CPU, margin=9).whole(source(image)).mean
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_halo_covers_the_receptive_field_by_gradients() -> None:
+    """Second derivation: which input sites have a gradient on an output site."""
+    for downsample, upsample in itertools.product(("max", "average", "conv"), ("nearest", "linear", "transposed")):
+        net = UNet(Grid(1, downsample=downsample, upsample=upsample, normalization="none"), 1, 1, [8, 8, 8]).double()
+        halo = footprint(net).halo[0]
+        reached = []
+        for site in range(2 * halo, 2 * halo + 4):
+            x = torch.randn(8, 1, 4 * halo + 4, dtype=torch.double, requires_grad=True)
+            net(x)[..., site].sum().backward()
+            seen = x.grad.abs().sum((0, 1)).nonzero()
+            reached += [site - int(seen.min()), int(seen.max()) - site]
+        assert 0.8 * halo <= max(reached) <= halo
+
+
+def test_mirror_reads_what_numpy_pads() -> None:
+    image = np.arange(2 * 5 * 1 * 4).reshape(2, 5, 1, 4)
+    read = lambda start, stop: image[(slice(None), *map(slice, start, stop))]  # noqa: E731
+    expected = np.pad(image, ((0, 0), (7, 9), (2, 2), (0, 3)), mode="reflect")
+    np.testing.assert_array_equal(mirrored(read, (5, 1, 4), (-7, -2, 0), (14, 3, 7)), expected)
+    np.testing.assert_array_equal(mirrored(read, (5, 1, 4), (-7, -2, 0), (-5, 3, 7)), expected[:, :2])
+
+
+@pytest.mark.parametrize("size", [1, 2, 31, 32, 33, 64, 100])
+@pytest.mark.parametrize("core", [1, 7, 16, 50, 1000])
+def test_tiles_partition_the_output_and_fit_their_reads(size: int, core: int) -> None:
+    seen = footprint(network(1, 2))
+    covered = np.zeros(size, int)
+    for tile in tiles((size,), seen, (5,), (core,)):
+        assert (tile.start[0] + 5) % seen.stride[0] == 0
+        assert tile.start[0] >= -5
+        assert tile.stop[0] <= size + 5
+        assert tile.out[0].stop - tile.out[0].start == tile.keep[0].stop - tile.keep[0].start
+        covered[tile.out[0]] += 1
+    assert (covered == 1).all()
+
+
+def test_core_side_is_the_largest_that_fits() -> None:
+    seen = footprint(network(2, 2))
+    side = core_side((5000, 300), seen, (0, 0), 300_000)
+    assert (side + 2 * seen.halo[0]) * 300 <= 300_000 < (side + 1 + 2 * seen.halo[0]) * 300
+
+
+def test_sampling_moves_no_buffer_and_leaves_the_network_as_it_was() -> None:
+    net = network(2, 3)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    predict_field(net.train(), TASKS[0][0], Grid(2), torch.randn(1, 1, 20, 20), samples=4)
+    assert net.training
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+    assert all(layer.key is None for layer in dropouts(net))
+
+
+def test_encoding_once_equals_encoding_each_time() -> None:
+    net = network(2, 3)
+    x = torch.randn(1, 1, 20, 20)
+    once = predict_field(net, TASKS[0][0], Grid(2), x, samples=4)
+    net.prefix = lambda: [net]  # claims that dropout may be anywhere
+    assert_same(predict_field(net, TASKS[0][0], Grid(2), x, samples=4), once)
+
+
+def test_samples_of_a_network_without_dropout_are_refused() -> None:
+    net = UNet(Grid(1), 1, 2, [2, 3])
+    with pytest.raises(ValueError, match="without dropout"):
+        predict_field(net, Segmentation(["a", "b"]), Grid(1), torch.randn(1, 1, 9), samples=2)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from multiunet import Grid, GridPredictor, GridSource, InputError, Segmentation, UNet, open_prediction
+from multiunet.prediction import PredictionStore
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    net = UNet(Grid(2, dropout=0.3), 1, 3, [4, 6]).eval()
+    image = np.random.default_rng(0).normal(size=(1, 50, 33)).astype(np.float32)
+    where = {"y": np.arange(50) * 0.5, "x": np.arange(33) * 0.25, "row": ("y", np.arange(50) % 2)}
+    source = GridSource(
+        "a b.c",
+        (50, 33),
+        lambda a, b: image[(slice(None), *map(slice, a, b))],
+        ("y", "x"),
+        where,
+        {"file": "a b.c.png"},
+    )
+    predictor = GridPredictor(net, Segmentation(["0", "7", "255"]), Grid(2), torch.device("cpu"), tile=16)
+    with PredictionStore(tmp_path / "p.zarr", {"seed": 4}) as store:
+        predictor.into(store, source, samples=3)
+    return tmp_path / "p.zarr"
+
+
+def test_dataset_has_coordinates_and_the_identity_holds_to_the_last_bit(written: Path) -> None:
+    data = open_prediction(written)["a b.c"]
+    assert dict(data.sizes) == {"channel": 3, "y": 50, "x": 33}
+    assert list(data["channel"].values) == ["0", "7", "255"]
+    np.testing.assert_allclose(data["y"], np.arange(50) * 0.5)
+    assert "row" in data.coords
+    assert data.attrs["file"] == "a b.c.png"
+    np.testing.assert_array_equal(data["total"], data["epistemic"] + data["aleatoric"])
+    np.testing.assert_allclose(data["mean"].sum("channel"), 1, atol=1e-5)
+    np.testing.assert_allclose(data["total"], data["mean"] * (1 - data["mean"]), atol=1e-5)
+    np.testing.assert_array_equal(data["class"], data["mean"].argmax("channel"))
+    assert data["class"].attrs["flag_meanings"] == "0 7 255"
+    assert float(data["epistemic"].mean()) > 0
+
+
+def test_store_is_zarr_v3_that_xarray_opens_alone(written: Path) -> None:
+    assert (written / "zarr.json").is_file()
+    with xr.open_datatree(written, engine="zarr", consolidated=False) as tree:
+        assert tree.attrs["seed"] == 4
+        assert set(tree["a b.c"].data_vars) == {"mean", "class", "epistemic", "aleatoric", "total"}
+
+
+def test_existing_store_is_kept_unless_told(written: Path) -> None:
+    with pytest.raises(InputError, match="--overwrite"):
+        PredictionStore(written)
+    with PredictionStore(written, overwrite=True):
+        pass
+    assert open_prediction(written) == {}
+    assert sorted(path.name for path in written.parent.iterdir()) == ["p.zarr"]
+
+
+def test_an_error_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), PredictionStore(tmp_path / "q.zarr"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_keeps_what_was_there(written: Path) -> None:
+    with pytest.raises(RuntimeError), PredictionStore(written, overwrite=True):
+        raise RuntimeError
+    assert "a b.c" in open_prediction(written)
+
+
+def test_other_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no prediction here"):
+        open_prediction(tmp_path)
+    with pytest.raises(InputError, match=r"\.zarr"):
+        PredictionStore(tmp_path / "out.tif")
