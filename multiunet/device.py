@@ -28,8 +28,8 @@ def pick_device(name: str) -> torch.device:
 def computes_bf16(device: torch.device) -> bool:
     """Whether the hardware multiplies in bf16, rather than emulating it."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         supported = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
-        return any(bool(check()) for check in supported if check is not None)
+        return any(check is not None and check() for check in supported)
     return False

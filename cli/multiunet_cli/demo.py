@@ -31,7 +31,7 @@ class Story:
     """
 
     title: str
-    write: Callable[[Path, int], None]
+    write: Callable[[Path, int], object]
     train: dict[str, Any]
     predict: dict[str, Any]
 

@@ -57,10 +57,11 @@ def _examine() -> dict[str, dict[str, Any]]:
 def _try_network(device: str) -> str:
     import torch
 
-    from multiunet import Graph, Grid, UNet
+    from multiunet import Geometry, Graph, Grid, UNet
 
+    geometries: list[Geometry[Any]] = [Grid(1), Grid(2), Grid(3), Graph()]
     try:
-        for geometry in (Grid(1), Grid(2), Grid(3), Graph()):
+        for geometry in geometries:
             net = UNet(geometry, 2, 1, [4, 8]).to(device)
             output = geometry.features(net(geometry.example(2, seed=0).to(device)))
             output.square().mean().backward()

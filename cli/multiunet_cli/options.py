@@ -32,7 +32,9 @@ def command_for(settings: type[Options], body: Callable[..., None], help: str) -
     ``body`` is called with its own parameters and ``given``, a dict of the settings that were given.
     """
     own = [p for p in inspect.signature(body, eval_str=True).parameters.values() if p.name != "given"]
-    fields = [_parameter(name, info) for name, info in settings.model_fields.items()]
+    # a domain's own settings before those that all have: its data come first in --help
+    names = sorted(settings.model_fields, key=lambda name: name not in settings.__annotations__)
+    fields = [_parameter(name, settings.model_fields[name]) for name in names]
 
     def command(**values: Any) -> None:
         given = {name: values.pop(name) for name in settings.model_fields if name in values}
@@ -51,7 +53,7 @@ def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help=f"{info.description} [default: {_shown(info)}]" if _shown(info) else info.description,
+        help=f"{info.description}{_shown(info)}",
         rich_help_panel=str(extra.get("panel", "Options")),
         show_default=False,
         metavar="A,B,..." if kind is str and _is_list(info.annotation) else None,
@@ -64,11 +66,11 @@ def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
 
 def _shown(info: FieldInfo) -> str:
     if info.is_required():
-        return ""
-    default = info.get_default(call_default_factory=True)  # type: ignore[call-arg]
+        return " [required]"
+    default = info.get_default(call_default_factory=True)
     if default is None or default == []:
         return ""
-    return ",".join(map(str, default)) if isinstance(default, (list, tuple)) else str(default)
+    return f" [default: {','.join(map(str, default)) if isinstance(default, (list, tuple)) else default}]"
 
 
 def _plain(annotation: Any) -> Any:

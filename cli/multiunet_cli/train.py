@@ -44,7 +44,7 @@ def train_command(card: DomainCard) -> Callable[..., None]:
         workflow.train(card.name, settings, out, resume)
         _show_result(out, card.name, as_json)
 
-    return command(command_for(card.train, body, f"Train {card.summary}."))
+    return command(command_for(card.train, body, f"Train: {card.summary}."))
 
 
 def _show_plan(plan: Any, as_json: bool) -> None:

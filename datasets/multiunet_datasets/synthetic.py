@@ -1,4 +1,4 @@
-"""Data made up from a seed, with a known truth, small enough for a demonstration and not so easy that anything solves it.
+"""Data made up from a seed, with a known truth: small enough for a demonstration, too hard for a threshold.
 
 The same seed gives the same data. Nothing here needs torch.
 """
@@ -25,7 +25,8 @@ def polycrystal(size: int = 256, grains: int = 60, seed: int = 0) -> tuple[NDArr
     """A micrograph of a polycrystal and its grain boundaries.
 
     Voronoi grains (two relaxations by Lloyd's method) of uneven brightness, parted by etched lines that are dark, and
-    faint where neighbours are oriented alike; scratches and pits, dark too, are no boundaries. Uneven light, blur, noise.
+    faint where neighbours are oriented alike; scratches and pits, dark too, are no boundaries. Uneven light, blur and
+    noise.
 
     Args:
         size: side, pixels. grains: about how many.
@@ -111,20 +112,21 @@ def genome_with_motifs(
 
 
 def _drifting_bases(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    drift = gaussian_filter1d(rng.standard_normal(count), 2000.0)
-    strong = rng.random(count) < 0.4 + 0.08 * drift / drift.std()
+    knots = np.arange(0, count + 3000, 3000)
+    drift = np.interp(np.arange(count), knots, rng.normal(0, 0.08, len(knots)))
+    strong = rng.random(count) < 0.4 + drift
     return np.where(strong, rng.integers(1, 3, count), 3 * rng.integers(0, 2, count))
 
 
 def community_graph(nodes: int = 800, communities: int = 4, features: int = 32, seed: int = 0) -> Graph:
     """A graph of communities (stochastic block model, Holland et al. 1983) with features that hint at them.
 
-    A node has about 7 neighbours in its community and 2.5 outside. Features alone tell the community of about half the
+    A node has about 7 neighbours in its community and 2.5 outside. Features alone tell the community of over half the
     nodes; with those of the neighbours, of nearly all.
 
     Returns:
-        x ``(nodes, features)`` float32; edge_index ``(2, E)`` int64, each edge in both directions; y ``(nodes,)`` int64;
-        train_mask (20 nodes a community), val_mask (200 nodes) and test_mask (the rest), bool.
+        x ``(nodes, features)`` float32; edge_index ``(2, E)`` int64, each edge in both directions; y ``(nodes,)``
+        int64; train_mask (20 nodes a community), val_mask (200 nodes) and test_mask (the rest), bool.
     """
     rng = np.random.default_rng((seed, 3))
     y = np.sort(rng.integers(0, communities, nodes))
@@ -133,7 +135,7 @@ def community_graph(nodes: int = 800, communities: int = 4, features: int = 32, 
     edge = np.triu(rng.random((nodes, nodes)) < np.where(alike, inside, outside), k=1)
     source, target = np.nonzero(edge)
     centres = rng.normal(0, 1, (communities, features))
-    x = 0.27 * centres[y] + rng.normal(0, 1, (nodes, features))
+    x = 0.22 * centres[y] + rng.normal(0, 1, (nodes, features))
     order = rng.permutation(nodes)  # so that neighbouring numbers mean nothing
     place = np.argsort(order)
     y, x = y[order], x[order]

@@ -112,8 +112,9 @@ class UNet(nn.Module, Generic[S]):
         for i in reversed(range(depth)):
             width = widths[i]
             self.ups.append(climb.up(widths[i + 1], width, steps[i]))
-            self.merges.append(Merge(climb, skip, width, width, path_norm, width if fuse else None))
-            self.decoder.append(level(climb, self.merges[-1].channels, width, counts[i]))
+            merge = Merge(climb, skip, width, width, path_norm, width if fuse else None)
+            self.merges.append(merge)
+            self.decoder.append(level(climb, merge.channels, width, counts[i]))
             if 0 < i <= deep_supervision:
                 self.deep_heads.append(climb.pointwise(width, c_out))
         self.head = climb.pointwise(widths[0], c_out)

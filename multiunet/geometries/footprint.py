@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -34,6 +34,13 @@ class Footprint:
         return tuple(2 * h + r for h, r in zip(self.halo, self.reduction))
 
 
+@runtime_checkable
+class StatesFootprint(Protocol):
+    """A network that knows its own footprint."""
+
+    def footprint(self) -> Footprint: ...
+
+
 def footprint(net: nn.Module) -> Footprint:
     """The footprint of a U-Net on a grid, or what the network's own ``footprint()`` says.
 
@@ -42,16 +49,15 @@ def footprint(net: nn.Module) -> Footprint:
     Raises:
         TypeError: for a network that is neither.
     """
-    if hasattr(net, "footprint"):
-        own: Footprint = net.footprint()
-        return own
+    if isinstance(net, StatesFootprint):
+        return net.footprint()
     if not isinstance(net, UNet) or not isinstance(net.geometry, Grid):
         raise TypeError(
             f"{type(net).__name__} has no footprint: it is no U-Net on a grid and has no footprint() method"
         )
     ndim = net.geometry.ndim
     halo, apart = (0,) * ndim, (1,) * ndim
-    ways: list[tuple[Any, Any, Any, Any]] = list(zip(net.encoder, net.downs, reversed(net.ups), reversed(net.decoder)))  # type: ignore[call-overload]
+    ways: list[tuple[Any, Any, Any, Any]] = list(zip(net.encoder, net.downs, reversed(net.ups), reversed(net.decoder)))
     for encoder, down, up, decoder in ways:
         for reach in (*_reaches(encoder.blocks), down.reach, up.reach, *_reaches(decoder.blocks)):
             halo = tuple(h + r * a for h, r, a in zip(halo, reach, apart))

@@ -212,6 +212,7 @@ class Down(nn.Module):
         self.stride = stride
         keep_rest = grid.padding == "same"
         self.layer: nn.Module
+        look = (0,) * grid.ndim
         if grid.downsample == "max":
             self.layer = MAX_POOL[grid.ndim](stride, ceil_mode=keep_rest)
         elif grid.downsample == "average":
@@ -220,9 +221,8 @@ class Down(nn.Module):
         else:
             # odd kernel with half its width as padding: ceil(n / stride) sites, exactly n / stride where that is whole
             kernel = tuple(max(k, s + 1 - s % 2) for k, s in zip(grid._kernel, stride))
-            pad = tuple(k // 2 for k in kernel)
-            self.layer = grid.conv(channels, channels, kernel, True, stride=stride, padding=pad)
-        look = tuple(k // 2 for k in self.layer.kernel_size) if grid.downsample == "conv" else (0,) * grid.ndim  # type: ignore[union-attr,arg-type]
+            look = tuple(k // 2 for k in kernel)
+            self.layer = grid.conv(channels, channels, kernel, True, stride=stride, padding=look)
         self.reach = tuple(s - 1 + r for s, r in zip(stride, look))
 
     def forward(self, x: Tensor) -> Tensor:

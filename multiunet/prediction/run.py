@@ -64,7 +64,7 @@ class GridPredictor:
             window = mirrored(source.read, source.shape, tile.start, tile.stop)
             field = torch.from_numpy(np.ascontiguousarray(window))[None].to(self.device)
             moments = predict_field(self.net, self.task, self.geometry, field, samples, seed)
-            kept = (0, slice(None), *tile.keep)
+            kept: tuple[int | slice, ...] = (0, slice(None), *tile.keep)
             yield tile.out, Moments(moments.mean[kept], moments.epistemic[kept], moments.aleatoric[kept])
             if progress is not None:
                 progress(done, len(plan))

@@ -92,7 +92,8 @@ def _mirror(index: np.ndarray, size: int) -> np.ndarray:
     if size == 1:
         return np.zeros_like(index)
     folded = np.abs(index) % (2 * (size - 1))
-    return np.minimum(folded, 2 * (size - 1) - folded)
+    index = np.minimum(folded, 2 * (size - 1) - folded)
+    return index
 
 
 def core_side(shape: Sequence[int], footprint: Footprint, margin: Sequence[int], sites: int) -> int:

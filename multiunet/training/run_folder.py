@@ -128,7 +128,7 @@ class RunFolder:
         Raises:
             InputError: when there are checkpoints, but none can be read.
         """
-        problems = []
+        problems: list[str] = []
         for path in (self.last, previous(self.last)):
             if not path.exists():
                 continue
@@ -148,7 +148,7 @@ class RunFolder:
         Raises:
             InputError: when no checkpoint can be read.
         """
-        problems = []
+        problems: list[str] = []
         for path in (self.best, self.last, previous(self.last)):
             if not path.exists():
                 continue

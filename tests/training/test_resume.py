@@ -37,6 +37,20 @@ class Noise(TrainingData):
         return Sample(x, (x[:, 0] > 0).long())
 
 
+class Interrupting(Noise):
+    """Sends its own process a signal when it draws a certain sample."""
+
+    def __init__(self, at: int, signum: int) -> None:
+        super().__init__()
+        self.at, self.signum, self.draws = at, signum, 0
+
+    def draw(self, item, rng) -> Sample:
+        self.draws += 1
+        if self.draws == self.at:
+            os.kill(os.getpid(), self.signum)
+        return super().draw(item, rng)
+
+
 def network() -> UNet:
     torch.manual_seed(5)
     return UNet(Grid(2), 1, 2, [4, 6, 8], decoder=Grid(2, dropout=0.3), deep_supervision=1)
@@ -107,17 +121,8 @@ def test_workers_do_not_change_a_bit(whole: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_in_mid_epoch_saves_and_the_rest_has_the_same_bits(whole: Path, tmp_path: Path, signum: int) -> None:
-    class Interrupting(Noise):
-        draws = 0
-
-        def draw(self, item, rng) -> Sample:
-            self.draws += 1
-            if self.draws == 27:  # in the second step of the second epoch
-                os.kill(os.getpid(), signum)
-            return super().draw(item, rng)
-
-    with pytest.raises(Stopped) as stopped:
-        run(tmp_path / "run", data=Interrupting())
+    with pytest.raises(Stopped) as stopped:  # draw 27 is in the second step of the second epoch
+        run(tmp_path / "run", data=Interrupting(27, signum))
     assert stopped.value.signum == signum
     state = load(tmp_path / "run" / "checkpoints" / "last.safetensors").state["progress"]
     assert (state["epoch"], state["step"]) == (1, 2)
@@ -150,17 +155,7 @@ def test_kill_9_in_mid_epoch_and_the_rest_has_the_same_bits(whole: Path, tmp_pat
 def test_a_corrupt_last_checkpoint_falls_back_to_the_one_before(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(Stopped):
-
-        class Interrupting(Noise):
-            draws = 0
-
-            def draw(self, item, rng) -> Sample:
-                self.draws += 1
-                if self.draws == 45:
-                    os.kill(os.getpid(), signal.SIGTERM)
-                return super().draw(item, rng)
-
-        run(folder, data=Interrupting())
+        run(folder, data=Interrupting(45, signal.SIGTERM))
     last = folder / "checkpoints" / "last.safetensors"
     content = bytearray(last.read_bytes())
     content[-5] ^= 1

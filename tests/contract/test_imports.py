@@ -1,0 +1,111 @@
+"""Imports go one way; the core is torch alone; nothing heavy is imported for --help."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+LEAVES = {"errors", "files", "seeds", "device"}
+"""Modules of one function or two that anything but the core may use."""
+
+ALLOWED = {
+    "core": set(),
+    "geometries": {"core"},
+    "losses": {"errors"},
+    "metrics": LEAVES,
+    "uncertainty": {"core", "seeds"},
+    "models": {"core", "geometries"},
+    "tasks": {"losses"},
+    "training": {"core", "tasks", *LEAVES},
+    "prediction": {"core", "geometries", "tasks", "uncertainty", *LEAVES},
+    "testing": {"core"},
+    "domains": {
+        *("core", "geometries", "losses", "metrics", "uncertainty", "models", "tasks", "training", "prediction"),
+        *LEAVES,
+    },
+    "errors": set(),
+    "files": set(),
+    "seeds": set(),
+    "device": {"errors"},
+}
+SOURCES = sorted((ROOT / "multiunet").rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of all modules that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    parts = path.relative_to(ROOT / "multiunet").with_suffix("").parts
+    part = parts[0]
+    if part == "__init__":
+        return
+    for name in imported(path):
+        root, _, rest = name.partition(".")
+        assert root not in ("multiunet_cli", "multiunet_datasets", "cli", "benchmarks"), f"{path} imports {name}"
+        if root != "multiunet":
+            continue
+        target = rest.partition(".")[0]
+        assert target, f"{path} imports the package's public names; name the module"
+        assert target == part or target in ALLOWED[part], f"{part} may not import {target} ({path})"
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.parent.name == "core"], ids=lambda path: path.name)
+def test_core_imports_torch_alone(path: Path) -> None:
+    foreign = {name.partition(".")[0] for name in imported(path)} - set(sys.stdlib_module_names)
+    assert foreign <= {"torch", "multiunet"}
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.parent.name == "core"], ids=lambda path: path.name)
+def test_core_names_no_dimension_and_no_domain(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(tree)}
+    for word in ("Conv1d", "Conv2d", "Conv3d", "MaxPool2d", "Grid", "Graph", "genome", "image"):
+        assert word not in names
+
+
+@pytest.mark.parametrize("command", ["--help", "train image --help", "predict genome --help", "evaluate graph --help"])
+def test_help_imports_nothing_heavy(command: str) -> None:
+    program = (
+        "import sys\nfrom multiunet_cli.main import application\n"
+        f"try: application()({command.split()!r})\nexcept SystemExit as e: assert e.code == 0, e.code\n"
+        "heavy = {'torch', 'numpy', 'xarray', 'zarr', 'scipy', 'torch_geometric', 'pyfaidx', 'skimage'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+
+
+def test_importing_multiunet_does_not_import_torch_but_its_names_do() -> None:
+    program = (
+        "import sys, multiunet\nassert 'torch' not in sys.modules\n"
+        "missing = [name for name in multiunet.__all__ if getattr(multiunet, name) is None]\n"
+        "assert not missing and 'torch' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_public_names_are_deliberate() -> None:
+    import multiunet
+
+    assert multiunet.__all__ == [
+        *("Add", "AttentionGate", "Concat", "Condition", "Geometry", "Graph", "GraphField", "Grid", "GridPredictor"),
+        *("GridSource", "InputError", "Moments", "NoSkip", "Recipe", "Regression", "Segmentation", "Skip", "UNet"),
+        *("evaluate", "fit", "footprint", "open_prediction", "predict", "predict_field", "train"),
+    ]
