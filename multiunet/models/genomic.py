@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Literal
 
 import torch
@@ -57,19 +58,20 @@ class Tower(nn.Module):
         self.channels = widths[-1]
         self.bin_size = 1
         self.halo = 0  # in bases: how far the first base of a bin and the last look beyond themselves
-        for i, block in enumerate(self.blocks):
-            self.halo += block.reach[0] * self.bin_size  # type: ignore[operator, index]
-            if i < len(self.downs):
-                down: Any = self.downs[i]
+        operators: list[tuple[Any, Any]] = list(zip_longest(self.blocks, self.downs))
+        for block, down in operators:
+            self.halo += block.reach[0] * self.bin_size
+            if down is not None:
+                # pooling looks at its own bases alone; what a strided convolution sees beside them counts
                 self.halo += (down.reach[0] - (down.stride[0] - 1)) * self.bin_size
                 self.bin_size *= down.stride[0]
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """``(N, 4, L)`` to ``(N, channels, L / bin_size)``; L is a multiple of the bin size."""
-        for i, block in enumerate(self.blocks):
+        for block, down in zip_longest(self.blocks, self.downs):
             x = block(x, condition)
-            if i < len(self.downs):
-                x = self.downs[i](x)
+            if down is not None:
+                x = down(x)
         return x
 
 

@@ -94,6 +94,17 @@ def reverse_complement(codes: Codes) -> Codes:
     return COMPLEMENT[codes[::-1]]
 
 
+def cut(codes: Codes, start: int, stop: int) -> Codes:
+    """Bases ``[start, stop)``; unknown where that lies outside the sequence."""
+    inside = codes[max(start, 0) : max(stop, 0)]
+    if len(inside) == stop - start:
+        return inside
+    window = np.full(stop - start, UNKNOWN, dtype=np.uint8)
+    before = max(0, -start)
+    window[before : before + len(inside)] = inside
+    return window
+
+
 def gc_content(codes: Codes, bin_size: int) -> NDArray[np.float64]:
     """Share of G and C among the known bases of each bin, the last, partial one included; NaN where none is known."""
     starts = np.arange(0, len(codes), bin_size)

@@ -15,10 +15,10 @@ MITOCHONDRIAL = ("M", "MT", "MITO")
 
 
 def check_names(
-    path: Path, found: Collection[str], expected: Collection[str], fasta: Path, excluded: Collection[str]
+    path: Path, found: Collection[str], expected: Collection[str], fasta: Path, excluded: Sequence[str]
 ) -> None:
     """Raises InputError where the chromosomes of a signal are not those of the FASTA file, in either direction."""
-    unknown = [name for name in found if name not in expected and name not in excluded]
+    unknown = [name for name in found if name not in expected and not matches(name, excluded)]
     missing = [name for name in expected if name not in found]
     if not unknown and not missing:
         return
@@ -27,8 +27,8 @@ def check_names(
     if renaming:
         shown = ", ".join(f"{a} -> {b}" for a, b in list(renaming.items())[:3])
         raise InputError(
-            f"{path}: chromosomes are named otherwise than in {fasta.name}: {sides}; rename those of one file ({shown}, "
-            f"...)"
+            f"{path}: chromosomes are named otherwise than in {fasta.name}: {sides}; rename those of one file "
+            f"({shown}, ...)"
         )
     problems = []
     if unknown:
@@ -42,13 +42,13 @@ def check_names(
 
 
 def check_within(path: Path, chrom: str, end: int, length: int, fasta: Path, exactly: bool) -> None:
-    """Raises InputError where a signal reaches beyond the chromosome, or (``exactly``) says that it has another length."""
+    """Raises InputError where a signal reaches beyond the chromosome, or (``exactly``) states another length."""
     if end == length or (end < length and not exactly):
         return
     says = f"{chrom} has {end:,} bases" if exactly else f"data on {chrom} reach base {end:,}"
     raise InputError(
-        f"{path}: {says}, but {chrom} has {length:,} bases in {fasta.name}; another assembly? Use the FASTA file that the "
-        f"signal was mapped to"
+        f"{path}: {says}, but {chrom} has {length:,} bases in {fasta.name}; another assembly? Use the FASTA file "
+        f"that the signal was mapped to"
     )
 
 
@@ -64,7 +64,12 @@ def matching(patterns: Sequence[str], names: Collection[str], option: str, fasta
                 f"{option} {pattern}: no such chromosome in {fasta}{did_you_mean(pattern, list(names))}; it has "
                 f"{listed(names)}"
             )
-    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    return [name for name in names if matches(name, patterns)]
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name matches one of the patterns."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import gzip
 import math
 import zlib
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Track:
 
 
 def read_tracks(
-    paths: Sequence[Path], lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Collection[str] = ()
+    paths: Sequence[Path], lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str] = ()
 ) -> list[Track]:
     """Reads signals onto the bins of chromosomes of these lengths.
 
@@ -49,7 +49,7 @@ def read_tracks(
     Args:
         lengths: of the chromosomes to read, in bases.
         fasta: names them, in messages.
-        excluded: chromosomes that the files may have and that are not read.
+        excluded: patterns of chromosomes that the files may have and that are not read.
 
     Raises:
         InputError: for files that cannot be read, or that do not fit the chromosomes by name or by length.
@@ -77,8 +77,10 @@ def binned(
     where = first[owner] + np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     bases = np.minimum(ends[owner], (where + 1) * bin_size) - np.maximum(starts[owner], where * bin_size)
     count = -(-length // bin_size)
-    covered = np.bincount(where, bases, count)
-    return _means(np.bincount(where, bases * values[owner], count), covered, length, bin_size)
+    sums, covered = np.zeros(count), np.zeros(count)
+    np.add.at(sums, where, bases * values[owner])
+    np.add.at(covered, where, bases)
+    return _means(sums, covered, length, bin_size)
 
 
 def _means(sums: NDArray[np.float64], covered: NDArray[np.float64], length: int, bin_size: int) -> Values:
@@ -89,7 +91,7 @@ def _means(sums: NDArray[np.float64], covered: NDArray[np.float64], length: int,
 
 
 def _read_bigwig(
-    path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Collection[str]
+    path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str]
 ) -> dict[str, Values]:
     try:
         with pybigtools.open(str(path)) as file:
@@ -141,7 +143,7 @@ class _Intervals:
 
 
 def _read_bedgraph(
-    path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Collection[str]
+    path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str]
 ) -> dict[str, Values]:
     found = _parse_bedgraph(path)
     check_names(path, {chrom: max(i.ends) for chrom, i in found.items()}, lengths, fasta, excluded)

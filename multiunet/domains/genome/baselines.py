@@ -1,0 +1,64 @@
+"""What can be said of a signal without reading motifs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.genome.fasta import Codes, gc_content
+
+Feature = Callable[[Codes, int], NDArray[np.float64]]
+"""A chromosome and a bin size to one number a bin."""
+
+Predictor = Callable[[Codes, int], NDArray[np.float64]]
+"""A chromosome and a bin size to ``(tracks, bins)``."""
+
+
+def gc(codes: Codes, bin_size: int) -> NDArray[np.float64]:
+    """GC content; of bins without a known base the chromosome's mean."""
+    content = gc_content(codes, bin_size)
+    usual = float(np.nanmean(content)) if np.isfinite(content).any() else 0.0
+    filled: NDArray[np.float64] = np.where(np.isnan(content), usual, content)
+    return filled
+
+
+def log_distance_to_end(codes: Codes, bin_size: int) -> NDArray[np.float64]:
+    """Natural logarithm of the bases from the middle of the bin to the nearer end of the chromosome."""
+    middle = (np.arange(-(-len(codes) // bin_size)) + 0.5) * bin_size
+    return np.log(np.maximum(np.minimum(middle, len(codes) - middle), 0.5))
+
+
+FEATURES: Mapping[str, Feature] = {"gc_content": gc, "distance_to_end": log_distance_to_end}
+
+
+def fitted(
+    codes: Mapping[str, Codes], targets: Mapping[str, NDArray[np.float32]], bin_size: int
+) -> dict[str, Predictor]:
+    """The mean of each track over these chromosomes, and the least-squares line of each feature."""
+    truth = np.concatenate([targets[chrom] for chrom in codes], axis=1).astype(np.float64)
+    baselines = {"mean": _line(lambda c, b: np.zeros(-(-len(c) // b)), np.zeros(truth.shape[1]), truth)}
+    for name, feature in FEATURES.items():
+        x = np.concatenate([feature(sequence, bin_size) for sequence in codes.values()])
+        baselines[name] = _line(feature, x, truth)
+    return baselines
+
+
+def _line(feature: Feature, x: NDArray[np.float64], truth: NDArray[np.float64]) -> Predictor:
+    lines = [_least_squares(x, track) for track in truth]
+
+    def predict(codes: Codes, bin_size: int) -> NDArray[np.float64]:
+        x = feature(codes, bin_size)
+        return np.stack([slope * x + intercept for slope, intercept in lines])
+
+    return predict
+
+
+def _least_squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    known = ~np.isnan(y)
+    x, y = x[known], y[known]
+    spread = x - x.mean()
+    squares = float(spread @ spread)
+    slope = float(spread @ y) / squares if squares > 0 else 0.0
+    return slope, float(y.mean() - slope * x.mean())

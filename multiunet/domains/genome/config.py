@@ -1,0 +1,60 @@
+"""What training and prediction of genomes can be told. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from multiunet.domains.config import IntList, PredictOptions, StrList, TrainConfig, option, split_commas
+
+# made absolute at once: a run folder's config must hold from any directory
+PathList = Annotated[
+    list[Annotated[Path, AfterValidator(Path.absolute)]], BeforeValidator(split_commas), Field(min_length=1)
+]
+
+FEWEST_BASES = 1 << 14
+"""A window is never shorter than this unless told."""
+
+
+class GenomeTrain(TrainConfig):
+    """Settings of ``multiunet train genome``."""
+
+    fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")
+    targets: PathList = option(..., "the signals, one file a track: bigWig, or bedGraph[.gz]", "Data")
+    bin_size: int = option(128, "bases a bin; a bin's value is the mean over its bases that have one", "Data", ge=1)
+    strand_pairs: StrList = option([], "tracks that are each other's on the opposite strand, e.g. fwd:rev", "Data")
+
+    val_chroms: StrList = option(..., "chromosomes to validate on (patterns such as chr1* too)", "Split")
+    test_chroms: StrList = option([], "chromosomes to test on", "Split")
+    exclude_chroms: StrList = option([], "chromosomes to leave out; the rest is trained on", "Split")
+
+    window: int | None = option(None, "bins of a training window; default: 128, or what 16 kb take", "Windows", ge=8)
+    mutation: float = option(0.1, "share of a window's bases that are replaced by random ones", "Windows", ge=0, le=1)
+
+    loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
+        "beta-nll", "beta-nll and gaussian-nll learn each bin's noise; poisson is for counts", "Training"
+    )
+    stem: int = option(32, "channels of the tower that brings bases to bins", "Model", ge=1)
+    motif: int = option(15, "width of the first convolution, bases; odd", "Model", ge=1)
+
+    widths: IntList = option([48, 64, 96, 128], "channels by level, finest (bins) first", "Model")
+    dropout: float = option(0.2, "of the bottleneck and the decoder", "Model", ge=0, lt=1)
+    batch_size: int = option(8, "windows a step", "Training", ge=1)
+    epochs: int = option(16, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
+    steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
+    lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
+    weight_decay: float = option(1e-2, "decoupled for adamw", "Training", ge=0)
+    ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
+
+    def bins_of_window(self) -> int:
+        """Bins of a training window."""
+        return self.window or max(128, FEWEST_BASES // self.bin_size)
+
+
+class GenomePredict(PredictOptions):
+    """Settings of ``multiunet predict genome``."""
+
+    fasta: Path | None = option(None, "sequences to predict; default: those trained on", "Data")
+    chroms: StrList = option([], "chromosomes to predict (patterns such as chr1* too); default: all", "Data")

@@ -1,0 +1,145 @@
+"""Genomes, from files to a trained model and back to files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.device import pick_device
+from multiunet.domains.describe import describe
+from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
+from multiunet.domains.genome import baselines, writers
+from multiunet.domains.genome.config import GenomePredict, GenomeTrain
+from multiunet.domains.genome.dataset import Windowing, Windows
+from multiunet.domains.genome.fasta import read_fasta
+from multiunet.domains.genome.names import matching
+from multiunet.domains.genome.readers import Data, read_data, source
+from multiunet.domains.genome.scoring import relative_error, score
+from multiunet.domains.genome.survey import survey
+from multiunet.errors import InputError
+from multiunet.geometries.grid import Grid
+from multiunet.models.genomic import genomic_unet
+from multiunet.prediction import GridPredictor, PredictionStore
+from multiunet.tasks import Regression
+from multiunet.training.data import TrainingData
+from multiunet.uncertainty import Moments
+
+SAMPLES = 16
+"""Monte-Carlo samples of an evaluation: those that a prediction takes unless told."""
+
+
+class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
+    """Signals along chromosomes, from their sequence."""
+
+    name = "genome"
+    monitor = "pearson_r"
+
+    def __init__(self) -> None:
+        self._data: Data | None = None
+
+    def inspect(self, config: GenomeTrain) -> Facts:
+        return survey(config, self._read(config))
+
+    def build(self, config: GenomeTrain, facts: Facts) -> Model:
+        task = Regression(facts["tracks"], config.loss, facts["centre"], facts["scale"])
+        mates, tracks = facts["mates"], len(facts["tracks"])
+        net = genomic_unet(
+            task.channels,
+            config.bin_size,
+            config.widths,
+            stem=config.stem,
+            motif=config.motif,
+            dropout=config.dropout,
+            skip=config.skip,
+            # a mean and, behind the means, its log-variance change strands together
+            mates=[mate + tracks * part for part in range(task.channels // tracks) for mate in mates],
+        )
+        return Model(net, task, net.unet.geometry)
+
+    def training_data(self, config: GenomeTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
+        data, chroms = self._read(config), facts["split"]["train"]
+        bins = config.bins_of_window()
+        windowing = Windowing(config.bin_size, bins, bins // 8, tuple(facts["mates"]), config.mutation)
+        return Windows(
+            {chrom: data.codes[chrom] for chrom in chroms}, {chrom: data.targets[chrom] for chrom in chroms}, windowing
+        )
+
+    def validator(self, config: GenomeTrain, facts: Facts, model: Model) -> Validator:
+        data, chroms = self._read(config), facts["split"]["val"]
+
+        def validate(net: nn.Module) -> Mapping[str, Any]:
+            predictor = _predictor(Model(net, model.task, model.geometry), next(net.parameters()).device)
+            moments = _moments(predictor, config, data, chroms)
+            scores = score({chrom: m.mean.numpy() for chrom, m in moments.items()}, data.targets, facts["tracks"])
+            return {"loss": relative_error(scores, facts["scale"]), **scores}
+
+        return validate
+
+    def predict(
+        self, model: Model, config: GenomeTrain, facts: Facts, options: GenomePredict, store: PredictionStore
+    ) -> None:
+        fasta = options.fasta or config.fasta
+        genome = read_fasta(fasta)
+        chosen = matching(options.chroms or ["*"], genome.lengths, "--chroms", fasta)
+        predictor = _predictor(model, pick_device(options.device))
+        for chrom in chosen:
+            predictor.into(
+                store, source(fasta, chrom, genome.codes[chrom], config.bin_size), options.samples, options.seed
+            )
+
+    def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
+        return writers.export(prediction, folder)
+
+    def evaluate(self, model: Model, config: GenomeTrain, facts: Facts, split: Split, device: str) -> Report:
+        data, chroms = self._read(config), facts["split"][split]
+        if not chroms:
+            raise InputError(f"this run has no {split} chromosomes; train with --{split}-chroms")
+        predictor = _predictor(model, pick_device(device))
+        samples = SAMPLES if config.dropout > 0 else 1
+        moments = _moments(predictor, config, data, chroms, samples)
+        means = {chrom: m.mean.numpy() for chrom, m in moments.items()}
+        totals = {chrom: m.total.numpy() for chrom, m in moments.items()}
+        return Report(
+            self.name,
+            split,
+            score(means, data.targets, facts["tracks"], totals),
+            self._baselines(data, facts, chroms),
+            {chrom: score({chrom: mean}, data.targets, facts["tracks"], totals) for chrom, mean in means.items()},
+        )
+
+    def describe(self, model: Model, config: GenomeTrain, facts: Facts) -> dict[str, Any]:
+        """Of one training window."""
+        return describe(model, self.example(model, config, facts))
+
+    def example(self, model: Model, config: GenomeTrain, facts: Facts) -> Tensor:
+        bases = torch.arange(config.bins_of_window() * config.bin_size) % 4
+        return nn.functional.one_hot(bases, 4).T[None].float()
+
+    def _baselines(self, data: Data, facts: Facts, chroms: list[str]) -> dict[str, Mapping[str, Any]]:
+        trained = {chrom: data.codes[chrom] for chrom in facts["split"]["train"]}
+        methods = baselines.fitted(trained, data.targets, facts["bin_size"])
+        return {
+            name: score({c: method(data.codes[c], facts["bin_size"]) for c in chroms}, data.targets, facts["tracks"])
+            for name, method in methods.items()
+        }
+
+    def _read(self, config: GenomeTrain) -> Data:
+        if self._data is None:
+            self._data = read_data(config.fasta, config.targets, config.bin_size, config.exclude_chroms)
+        return self._data
+
+
+def _predictor(model: Model, device: torch.device) -> GridPredictor:
+    return GridPredictor(model.net, model.task, cast(Grid, model.geometry), device)
+
+
+def _moments(
+    predictor: GridPredictor, config: GenomeTrain, data: Data, chroms: list[str], samples: int = 1
+) -> dict[str, Moments[Tensor]]:
+    """Of whole chromosomes, in memory."""
+    sources = {chrom: source(config.fasta, chrom, data.codes[chrom], config.bin_size) for chrom in chroms}
+    return {chrom: predictor.whole(where, samples, seed=0) for chrom, where in sources.items()}

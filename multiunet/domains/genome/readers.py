@@ -1,0 +1,67 @@
+"""All of a run's data in memory, read once: one byte a base, one number a bin and track."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.genome.fasta import Codes, cut, one_hot, read_fasta
+from multiunet.domains.genome.names import matches
+from multiunet.domains.genome.tracks import read_tracks
+from multiunet.errors import InputError
+from multiunet.prediction import GridSource
+
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Sequences and signals of the chromosomes that a run uses.
+
+    Attributes:
+        names: of the tracks.
+        codes: bases by chromosome, in the order of the FASTA file.
+        targets: ``(tracks, bins)`` by chromosome.
+    """
+
+    names: list[str]
+    codes: dict[str, Codes]
+    targets: dict[str, Values]
+
+
+def read_data(fasta: Path, targets: Sequence[Path], bin_size: int, exclude: Sequence[str]) -> Data:
+    """Reads everything.
+
+    Raises:
+        InputError: for files that are not what they should be, or do not fit each other.
+    """
+    genome = read_fasta(fasta)
+    # a pattern may name what only the signals have
+    codes = {name: codes for name, codes in genome.codes.items() if not matches(name, exclude)}
+    if not codes:
+        raise InputError(f"{fasta}: --exclude-chroms {','.join(exclude)} leaves no chromosome")
+    tracks = read_tracks(targets, {name: len(c) for name, c in codes.items()}, bin_size, fasta, exclude)
+    stacked = {name: np.stack([track.values[name] for track in tracks]) for name in codes}
+    return Data([track.name for track in tracks], codes, stacked)
+
+
+def source(genome_path: Path, chrom: str, codes: Codes, bin_size: int) -> GridSource:
+    """A chromosome to predict, filled up with unknown bases to whole bins."""
+    bins = -(-len(codes) // bin_size)
+    starts = np.arange(bins, dtype=np.int64) * bin_size
+
+    def read(start: Sequence[int], stop: Sequence[int]) -> NDArray[np.float32]:
+        return one_hot(cut(codes, start[0], stop[0]))
+
+    return GridSource(
+        name=chrom.replace("/", "_"),  # a slash would nest groups
+        shape=(bins * bin_size,),
+        read=read,
+        dims=("bin",),
+        coords={"start": ("bin", starts), "end": ("bin", np.minimum(starts + bin_size, len(codes)))},
+        attrs={"chrom": chrom, "length": len(codes), "bin_size": bin_size, "fasta": str(genome_path)},
+    )

@@ -1,0 +1,102 @@
+"""What a run has to know of its data, checked before training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.config import did_you_mean
+from multiunet.domains.domain import Facts
+from multiunet.domains.genome.config import GenomeTrain
+from multiunet.domains.genome.fasta import UNKNOWN
+from multiunet.domains.genome.names import listed, matching
+from multiunet.domains.genome.readers import Data
+from multiunet.errors import InputError
+
+
+def survey(config: GenomeTrain, data: Data) -> Facts:
+    """Chromosomes, split, tracks and their scale over the training split.
+
+    Raises:
+        InputError: where there is nothing to learn from, or to validate on.
+    """
+    split = _split(config, data)
+    mates = strand_mates(config.strand_pairs, data.names)
+    for part, chroms in split.items():
+        if chroms:
+            _check_measured(config, data, part, chroms)
+    trained = np.concatenate([data.targets[chrom] for chrom in split["train"]], axis=1).astype(np.float64)
+    if config.loss == "poisson" and np.nanmin(trained) < 0:
+        raise InputError(f"--loss poisson is for counts, but a target is {np.nanmin(trained):g}; use beta-nll")
+    bases = np.concatenate(list(data.codes.values()))
+    known = int(np.count_nonzero(bases < UNKNOWN))
+    return {
+        "chroms": {chrom: len(codes) for chrom, codes in data.codes.items()},
+        "split": split,
+        "tracks": data.names,
+        "mates": mates,
+        "bin_size": config.bin_size,
+        "window": config.bins_of_window(),
+        "centre": np.nanmean(trained, axis=1).tolist(),
+        "scale": np.nanstd(trained, axis=1).tolist(),
+        "missing": np.isnan(trained).mean(axis=1).tolist(),
+        "gc": int(np.count_nonzero((bases == 1) | (bases == 2))) / max(known, 1),
+    }
+
+
+def strand_mates(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:
+    """For each track, the one that holds its signal on the other strand; itself where it has no strand.
+
+    Args:
+        pairs: ``FORWARD:REVERSE`` names of tracks.
+
+    Raises:
+        InputError: for a name that no track has, or that is in two pairs.
+    """
+    mates = list(range(len(tracks)))
+    for pair in pairs:
+        names = pair.split(":")
+        if len(names) != 2 or names[0] == names[1]:
+            raise InputError(f"--strand-pairs {pair}: give two tracks as FORWARD:REVERSE")
+        for name in names:
+            if name not in tracks:
+                hint = did_you_mean(name, tracks)
+                raise InputError(f"--strand-pairs {pair}: no track {name!r}{hint}; there are {listed(tracks)}")
+        a, b = (tracks.index(name) for name in names)
+        if (mates[a], mates[b]) != (a, b):
+            raise InputError(f"--strand-pairs {pair}: a track is in two pairs")
+        mates[a], mates[b] = b, a
+    return mates
+
+
+def _split(config: GenomeTrain, data: Data) -> dict[str, list[str]]:
+    chroms = list(data.codes)
+    val = matching(config.val_chroms, chroms, "--val-chroms", config.fasta)
+    test = matching(config.test_chroms, chroms, "--test-chroms", config.fasta)
+    if not val:
+        raise InputError("--val-chroms is empty; name a chromosome to choose the best epoch by")
+    both = [chrom for chrom in val if chrom in test]
+    if both:
+        raise InputError(f"{listed(both)} is both in --val-chroms and in --test-chroms; put it in one")
+    train = [chrom for chrom in chroms if chrom not in val and chrom not in test]
+    if not train:
+        raise InputError(f"no chromosome of {config.fasta} is left to train on; name fewer for validation and test")
+    return {"train": train, "val": val, "test": test}
+
+
+def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: list[str]) -> None:
+    for path, index in zip(config.targets, range(len(data.names))):
+        values: NDArray[np.float32] = np.concatenate([data.targets[chrom][index] for chrom in chroms])
+        known = values[~np.isnan(values)]
+        if not len(known):
+            raise InputError(
+                f"{path}: no bin of the {part} chromosomes ({listed(chroms)}) has a value at --bin-size "
+                f"{config.bin_size}: a bin needs data on half its bases; use larger bins, or other chromosomes"
+            )
+        if known.min() == known.max():
+            raise InputError(
+                f"{path}: all {len(known)} values of the {part} chromosomes ({listed(chroms)}) are {known[0]:g}; "
+                f"there is nothing to learn"
+            )

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from multiunet import Add, AttentionGate, Concat, Grid, NoSkip, UNet
+from multiunet.core import Dropout, Merge
+
+GRID = Grid(1)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"widths": [8]}, "no way down"),
+        ({"widths": [8, 8, 8], "blocks": [1, 2]}, "blocks has 2 entries for 3 levels"),
+        ({"widths": [8, 8, 8], "strides": [2]}, "strides has 1 entries for 2 levels"),
+        ({"widths": [8, 8], "blocks": 0}, "at least 1"),
+        ({"widths": [8, 8, 8], "deep_supervision": 2}, "outside 0..1"),
+    ],
+)
+def test_wrong_settings_are_refused(options: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        UNet(GRID, 1, 1, **options)
+
+
+def test_widths_blocks_and_strides_by_level() -> None:
+    net = UNet(GRID, 1, 2, [4, 6, 10], blocks=[1, 3, 2], strides=[2, 5])
+    assert [len(level.blocks) for level in (*net.encoder, net.bottleneck, *net.decoder)] == [1, 3, 2, 3, 1]
+    trail = net.encode(torch.zeros(1, 1, 40))
+    assert [tuple(field.shape) for field in (*trail.saved, trail.bottom)] == [(1, 4, 40), (1, 6, 20), (1, 6, 4)]
+
+
+def test_outputs_are_finest_first_and_only_those_asked_for() -> None:
+    net = UNet(GRID, 1, 2, [4, 4, 4, 4], deep_supervision=2)
+    assert [tuple(y.shape) for y in net.outputs(torch.zeros(1, 1, 32))] == [(1, 2, 32), (1, 2, 16), (1, 2, 8)]
+    assert len(UNet(GRID, 1, 2, [4, 4, 4]).outputs(torch.zeros(1, 1, 32))) == 1
+
+
+def test_decoder_geometry_alone_has_the_dropout() -> None:
+    net = UNet(GRID, 1, 1, [4, 4], decoder=Grid(1, dropout=0.5))
+    rates = [layer.p for part in net.prefix() for layer in part.modules() if isinstance(layer, Dropout)]
+    assert rates == [0.0]
+    assert {layer.p for layer in net.bottleneck.modules() if isinstance(layer, Dropout)} == {0.5}
+
+
+def test_recomputing_saves_memory() -> None:
+    def saved(recompute: bool) -> int:
+        total = 0
+
+        def count(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal total
+            total += tensor.numel()
+            return tensor
+
+        net = UNet(Grid(1, convs=3), 1, 1, [8, 8, 8], recompute=recompute)
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            net(torch.randn(2, 1, 512))
+        return total
+
+    assert saved(recompute=True) < 0.5 * saved(recompute=False)
+
+
+X, SKIP = torch.randn(2, 4, 9), torch.randn(2, 6, 9)
+
+
+def test_concat_and_no_skip() -> None:
+    torch.testing.assert_close(Concat(GRID, 4, 6)(X, SKIP), torch.cat([X, SKIP], 1))
+    torch.testing.assert_close(NoSkip(GRID, 4, 6)(X, SKIP), X)
+
+
+def test_add_projects_only_where_channels_differ() -> None:
+    add = Add(GRID, 4, 6)
+    torch.testing.assert_close(add(X, SKIP), X + add.project(SKIP))
+    assert isinstance(add.project, nn.Conv1d)
+    assert list(Add(GRID, 4, 4).parameters()) == []
+    torch.testing.assert_close(Add(GRID, 4, 4)(X, 2 * X), 3 * X)
+
+
+def test_attention_gate_is_the_papers_equation() -> None:
+    """alpha = sigmoid(psi(relu(W_x x + W_s skip))), by matrix products."""
+    gate = AttentionGate(GRID, 4, 6)
+    w = {name: p[..., 0] if p.ndim == 3 else p[:, None] for name, p in gate.named_parameters()}
+    hidden = w["query.weight"] @ X + w["query.bias"] + w["key.weight"] @ SKIP + w["key.bias"]
+    alpha = torch.sigmoid(w["psi.weight"] @ hidden.relu() + w["psi.bias"])
+    torch.testing.assert_close(gate.attention(X, SKIP), alpha)
+    torch.testing.assert_close(gate(X, SKIP), torch.cat([X, alpha * SKIP], 1))
+
+
+def test_closed_gate_lets_nothing_across() -> None:
+    gate = AttentionGate(GRID, 4, 6)
+    nn.init.constant_(gate.psi.bias, -100.0)
+    assert float(gate(X, SKIP)[:, 4:].detach().abs().max()) < 1e-20
+
+
+@pytest.mark.parametrize("skip", [Concat, Add, AttentionGate, NoSkip])
+def test_merge_norms_before_after_and_fuses(skip: type) -> None:
+    before = Merge(GRID, skip, 4, 6, path_norm="before").train()
+    joined = before.join(nn.BatchNorm1d(4)(X), nn.BatchNorm1d(6)(SKIP))
+    torch.testing.assert_close(before(X, SKIP), joined)
+    after = Merge(GRID, skip, 4, 6, path_norm="after", fuse=3).train()
+    expected = after.fuse(nn.BatchNorm1d(after.join.channels)(after.join(X, SKIP)))
+    torch.testing.assert_close(after(X, SKIP), expected)
+    assert after.channels == 3 == after(X, SKIP).shape[1]
+
+
+def test_valid_blocks_crop_the_skip_about_its_centre() -> None:
+    skip = torch.arange(10.0).reshape(1, 1, 10)
+    cropped = Grid(1, padding="valid").align(skip, torch.zeros(1, 1, 6))
+    assert cropped.flatten().tolist() == [2, 3, 4, 5, 6, 7]

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+Maker = Callable[..., Path]
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png":
+        Image.fromarray(pixels).save(path)
+    else:
+        tifffile.imwrite(path, pixels, photometric="minisblack")
+
+
+@pytest.fixture()
+def folder(tmp_path: Path) -> Maker:
+    """Makes ``images`` and ``masks`` of bright squares (mask value 9) on a dark ground (mask value 4)."""
+
+    def make(count: int = 6, shape: tuple[int, ...] = (40, 48), suffix: str = ".png", kind: type = np.uint8) -> Path:
+        for index in range(count):
+            rng = np.random.default_rng(index)
+            inside = np.zeros(shape, dtype=bool)
+            for _ in range(3):
+                start = [int(rng.integers(0, n - n // 4)) for n in shape]
+                inside[tuple(slice(s, s + n // 4) for s, n in zip(start, shape))] = True
+            image = rng.normal(80, 8, shape) + 60 * inside
+            save(tmp_path / "images" / f"s{index}{suffix}", image.astype(kind))
+            save(tmp_path / "masks" / f"s{index}{suffix}", np.where(inside, 9, 4).astype(np.uint8))
+        return tmp_path
+
+    return make

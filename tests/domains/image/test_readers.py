@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from multiunet.domains.image.readers import list_images, read_image, read_mask, read_target, stem_of
+from multiunet.errors import InputError
+
+RNG = np.random.default_rng(0)
+BYTES = RNG.integers(0, 256, (7, 9), dtype=np.uint8)
+
+
+def png(path: Path, pixels: np.ndarray, mode: str | None = None) -> Path:
+    image = Image.fromarray(pixels)
+    (image if mode is None else image.convert(mode)).save(path)
+    return path
+
+
+def test_files_of_a_folder_are_sorted_and_others_left_out(tmp_path: Path) -> None:
+    for name in ("b.png", "a.TIF", "c.ome.tif", ".hidden.png", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    assert list(list_images(tmp_path)) == ["a", "b", "c"]
+    assert list(list_images(tmp_path / "[ab].*")) == ["a", "b"]
+    assert list(list_images(tmp_path / "b.png")) == ["b"]
+
+
+def test_a_stem_keeps_dots_that_are_no_suffix() -> None:
+    assert [stem_of(name) for name in ("s1.5um.png", "s1.5um", "x.ome.tiff")] == ["s1.5um", "s1.5um", "x"]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [([], "it is empty"), (["readme.txt"], r"it holds \.txt"), (["a.png", "a.tif"], "same name")],
+)
+def test_folders_that_are_no_images(tmp_path: Path, files: list[str], message: str) -> None:
+    for name in files:
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=message):
+        list_images(tmp_path)
+
+
+def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        list_images(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no such file"):
+        read_image(tmp_path / "nowhere.png")
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_grey_png_keeps_its_values_and_type(tmp_path: Path, kind: type) -> None:
+    pixels = RNG.integers(0, np.iinfo(kind).max, (7, 9)).astype(kind)
+    picture = read_image(png(tmp_path / "a.png", pixels))
+    assert (picture.colour, picture.space, picture.pixels.dtype) == ("grey", (7, 9), kind)
+    np.testing.assert_array_equal(picture.pixels[0], pixels)
+
+
+def test_colours_come_channels_first_and_a_constant_alpha_goes(tmp_path: Path) -> None:
+    rgb = RNG.integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    opaque = np.dstack([rgb, np.full((7, 9), 255, np.uint8)])
+    for pixels in (rgb, opaque):
+        picture = read_image(png(tmp_path / "a.png", pixels))
+        assert picture.colour == "rgb"
+        np.testing.assert_array_equal(picture.pixels, rgb.transpose(2, 0, 1))
+    grey_with_alpha = np.dstack([BYTES, np.full((7, 9), 255, np.uint8)])
+    np.testing.assert_array_equal(read_image(png(tmp_path / "g.png", grey_with_alpha)).pixels[0], BYTES)
+
+
+def test_alpha_that_says_something_is_refused(tmp_path: Path) -> None:
+    rgba = RNG.integers(0, 256, (7, 9, 4), dtype=np.uint8)
+    with pytest.raises(InputError, match=r"a\.png: its alpha channel varies"):
+        read_image(png(tmp_path / "a.png", rgba))
+
+
+def test_sixteen_bit_colours_keep_all_bits(tmp_path: Path) -> None:
+    rgb = RNG.integers(0, 65536, (7, 9, 3), dtype=np.uint16)
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(rgb))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").pixels, rgb.transpose(2, 0, 1))
+
+
+def test_a_palette_is_colours_of_an_image_and_indices_of_a_mask(tmp_path: Path) -> None:
+    image = Image.fromarray(BYTES % 3)
+    image = image.convert("P")
+    image.putdata((BYTES % 3).ravel().tolist())
+    image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
+    image.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.png"), BYTES % 3)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").pixels[0], 10 + 30 * (BYTES % 3))
+
+
+def test_one_bit_images_are_zero_and_one(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(read_mask(png(tmp_path / "a.png", BYTES > 99)), (BYTES > 99).astype(int))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.float32, np.float64, np.float16, ">u2"])
+def test_pages_of_a_tiff_are_sections(tmp_path: Path, kind: type) -> None:
+    stack = RNG.integers(0, 100, (5, 7, 9)).astype(kind)
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack", compression="zlib")
+    picture = read_image(tmp_path / "a.tif")
+    assert picture.space == (5, 7, 9)
+    assert picture.pixels.dtype.isnative
+    assert picture.spacing is None
+    np.testing.assert_array_equal(picture.pixels[0], stack.astype(np.float32))
+
+
+@pytest.mark.parametrize("unit", ["micron", "\\u00B5m", "um"])
+def test_imagej_stacks_with_channels_and_voxel_sizes(tmp_path: Path, unit: str) -> None:
+    stack = RNG.integers(0, 100, (5, 2, 7, 9)).astype(np.uint8)
+    metadata = {"axes": "ZCYX", "spacing": 2.5, "unit": unit}
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, resolution=(1 / 0.2, 1 / 0.4), metadata=metadata)
+    picture = read_image(tmp_path / "a.tif")
+    assert (picture.colour, picture.unit) == ("channels", "\u00b5m")
+    assert picture.spacing == pytest.approx((2.5, 0.4, 0.2), rel=1e-5)
+    np.testing.assert_array_equal(picture.pixels, stack.transpose(1, 0, 2, 3))
+
+
+def test_ome_voxel_sizes_in_nanometres(tmp_path: Path) -> None:
+    sizes = {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", (50.0, 4.0, 4.0))}
+    units = {f"PhysicalSize{axis}Unit": "nm" for axis in "ZYX"}
+    stack = np.zeros((3, 7, 9), np.uint8)
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata={"axes": "ZYX", **sizes, **units})
+    assert read_image(tmp_path / "a.ome.tif").spacing == pytest.approx((0.05, 0.004, 0.004))
+
+
+def test_the_resolution_of_plain_tiff_is_a_printers(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", BYTES, resolution=(300, 300), resolutionunit="INCH")
+    assert read_image(tmp_path / "a.tif").spacing is None
+
+
+def test_a_time_series_of_stacks_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 3, 7, 9), np.uint8), imagej=True, metadata={"axes": "TZYX"})
+    with pytest.raises(InputError, match=r"a\.tif: axes TZYX"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_images_of_several_shapes_in_a_file_are_refused(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        tif.write(np.zeros((7, 9), np.uint8))
+        tif.write(np.zeros((4, 5), np.uint8))
+    with pytest.raises(InputError, match="holds 2 images"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".bmp"])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.6])
+def test_damaged_files_name_themselves(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"a{suffix}"
+    pixels = RNG.integers(0, 256, (64, 64), dtype=np.uint8)
+    if suffix == ".tif":
+        tifffile.imwrite(path, pixels, compression="zlib")
+    else:
+        Image.fromarray(pixels).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(InputError, match=rf"a\{suffix}: "):
+        read_image(path)
+
+
+def test_text_called_png(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("not an image")
+    with pytest.raises(InputError, match=r"a\.png: not an image"):
+        read_image(tmp_path / "a.png")
+
+
+def test_nan_in_an_image_is_refused_and_in_a_target_means_unknown(tmp_path: Path) -> None:
+    pixels = BYTES.astype(np.float32)
+    pixels[0, :3] = np.nan
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    with pytest.raises(InputError, match="3 pixels are NaN"):
+        read_image(tmp_path / "a.tif")
+    assert np.isnan(read_target(tmp_path / "a.tif").pixels).sum() == 3
+    pixels[0, 0] = np.inf
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    with pytest.raises(InputError, match="1 pixels are infinite"):
+        read_target(tmp_path / "a.tif")
+
+
+def test_masks_of_any_integers(tmp_path: Path) -> None:
+    labels = np.where(BYTES > 99, 40_000, np.where(BYTES > 50, -7, 3)).astype(np.int32)
+    tifffile.imwrite(tmp_path / "a.tif", labels)
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.tif"), labels)
+    equal_channels = np.dstack([BYTES % 2] * 3)
+    np.testing.assert_array_equal(read_mask(png(tmp_path / "b.png", equal_channels)), BYTES % 2)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (RNG.integers(0, 2, (7, 9, 3), dtype=np.uint8), "3 different channels"),
+        (np.zeros((7, 9), np.float32), "a mask of float32"),
+        (np.arange(400, dtype=np.uint16).reshape(20, 20), "400 different values"),
+        (RNG.integers(0, 200, (64, 64), dtype=np.uint8), "look like an image"),
+    ],
+)
+def test_masks_that_are_none(tmp_path: Path, pixels: np.ndarray, message: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    with pytest.raises(InputError, match=rf"a\.tif: .*{message}"):
+        read_mask(tmp_path / "a.tif")
+
+
+def test_many_classes_in_patches_are_labels(tmp_path: Path) -> None:
+    labels = np.kron(np.arange(64, dtype=np.uint8).reshape(8, 8), np.ones((6, 6), np.uint8))
+    np.testing.assert_array_equal(read_mask(png(tmp_path / "a.png", labels)), labels)
+
+
+def test_lossy_masks_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="JPEG changes values"):
+        read_mask(png(tmp_path / "a.jpg", BYTES))

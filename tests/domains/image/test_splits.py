@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.splits import SPLITS, Splits, from_json, pair, split_items, to_json
+from multiunet.errors import InputError
+
+
+def split(root: Path, **settings: Any) -> Splits:
+    config = ImageTrain(images=root / "images", masks=root / "masks", **settings)
+    return split_items(config, root / "masks")
+
+
+def names(splits: Splits) -> list[list[str]]:
+    return [[item.name for item in splits[name]] for name in SPLITS]
+
+
+def test_masks_are_paired_by_stem_or_by_one_ending(folder: Any) -> None:
+    root = folder(3)
+    assert [Path(item.truth).name for item in pair(root / "images", root / "masks")] == ["s0.png", "s1.png", "s2.png"]
+    for index in range(3):
+        (root / "masks" / f"s{index}.png").rename(root / "masks" / f"s{index}_mask.png")
+    items = pair(root / "images", root / "masks")
+    assert [(item.name, Path(item.truth).name) for item in items] == [(f"s{i}", f"s{i}_mask.png") for i in range(3)]
+
+
+def test_missing_masks_are_listed(folder: Any) -> None:
+    root = folder(4)
+    (root / "masks" / "s1.png").unlink()
+    (root / "masks" / "s3.png").unlink()
+    with pytest.raises(InputError, match=r"masks: no mask for 2 of the 4 images in .*images: s1, s3;"):
+        split(root)
+
+
+def test_fractions_are_seeded_and_leave_nothing_out(folder: Any) -> None:
+    root = folder(10)
+    first, again, other = (names(split(root, seed=seed)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert [len(part) for part in first] == [6, 2, 2]
+    assert sorted(sum(first, [])) == [f"s{i}" for i in range(10)]
+
+
+def test_two_images_are_too_few_for_three_splits(folder: Any) -> None:
+    root = folder(2)
+    with pytest.raises(InputError, match="too few to set 1 of them apart as val"):
+        split(root)
+    assert [len(part) for part in names(split(root, test_fraction=0))] == [1, 1, 0]
+
+
+def test_a_list_of_stems_says_all(folder: Any) -> None:
+    root = folder(6)
+    lists = {"train": ["s4", "s0"], "val": ["s5.png"], "test": ["s1"], "another": ["nothing"]}
+    (root / "a.json").write_text(json.dumps({"K": lists}))
+    (root / "b.json").write_text(json.dumps(lists))
+    for where in (f"{root}/a.json:K", f"{root}/b.json"):
+        assert names(split(root, splits=where)) == [["s4", "s0"], ["s5"], ["s1"]]
+
+
+def test_validation_is_carved_out_where_the_list_has_none(folder: Any) -> None:
+    root = folder(6)
+    (root / "a.json").write_text(json.dumps({"train": ["s0", "s1", "s2", "s3", "s4"], "test": ["s5"]}))
+    train, val, test = names(split(root, splits=f"{root}/a.json"))
+    assert (len(train), len(val), test) == (4, 1, ["s5"])
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "message"),
+    [
+        ({"train": ["s0", "s9"]}, "", r"train names 1 images that are not in .*: s9"),
+        ({"train": ["s0", "s1"], "val": ["s1"]}, "", r"s1\.png: is both in train and in val"),
+        ({"train": ["s0", "s0"]}, "", "train names images twice: s0"),
+        ({"train": [], "val": ["s0"]}, "", "no training images"),
+        ({"A": {"train": []}, "B": {}}, "C", r"has no 'C'; it has A, B"),
+        ({"A": {"train": []}, "B": {}}, "", r"no list of stems under 'train'; the keys are A, B"),
+        ({"train": ["s0"], "test": "s1"}, "", "'test' is not a list"),
+        ([1], "", "no list of stems"),
+    ],
+)
+def test_lists_that_do_not_fit(folder: Any, content: Any, key: str, message: str) -> None:
+    root = folder(3)
+    (root / "a.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message):
+        split(root, splits=f"{root}/a.json:{key}" if key else f"{root}/a.json")
+
+
+def test_a_list_that_is_not_there_or_not_json(folder: Any) -> None:
+    root = folder(3)
+    with pytest.raises(InputError, match=r"none\.json: cannot be read"):
+        split(root, splits=f"{root}/none.json:A")
+    (root / "a.json").write_text("{train")
+    with pytest.raises(InputError, match=r"a\.json: not JSON"):
+        split(root, splits=f"{root}/a.json")
+
+
+def test_folders_of_their_own(folder: Any) -> None:
+    root = folder(6)
+    for kind in ("images", "masks"):
+        for name, stem in (("val", "s4"), ("test", "s5")):
+            (root / name / kind).mkdir(parents=True, exist_ok=True)
+            shutil.move(root / kind / f"{stem}.png", root / name / kind / "s0.png")  # equal names are other images
+    apart: dict[str, Any] = {"val_images": root / "val/images", "val_masks": root / "val/masks"}
+    assert names(split(root, **apart)) == [["s0", "s1", "s2", "s3"], ["s0"], []]
+    apart |= {"test_images": root / "test/images", "test_masks": root / "test/masks"}
+    assert names(split(root, **apart)) == [["s0", "s1", "s2", "s3"], ["s0"], ["s0"]]
+    with pytest.raises(InputError, match="is both in train and in val"):
+        split(root, val_images=root / "images", val_masks=root / "masks")
+    with pytest.raises(InputError, match="--val-masks without --val-images"):
+        split(root, val_masks=root / "masks")
+    with pytest.raises(InputError, match="both say how to split"):
+        split(root, splits="a.json", **apart)
+
+
+def test_a_config_holds_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ImageTrain(images=Path("i"), splits="a.json:K").splits == f"{tmp_path}/a.json:K"
+
+
+def test_json_keeps_all(folder: Any) -> None:
+    splits = split(folder(6))
+    assert from_json(json.loads(json.dumps(to_json(splits)))) == splits

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.survey import patch_for, survey
+from multiunet.errors import InputError
+
+
+def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
+    settings.setdefault("masks", root / "masks")
+    return survey(ImageTrain(images=root / "images", **settings))
+
+
+def repaint(path: Path, pixels: np.ndarray) -> None:
+    tifffile.imwrite(path, pixels) if path.suffix == ".tif" else Image.fromarray(pixels).save(path)
+
+
+def test_facts_of_a_folder(folder: Any) -> None:
+    root = folder(6)
+    facts = facts_of(root)
+    assert facts == json.loads(json.dumps(facts))
+    assert (facts["ndim"], facts["dims"], facts["channels"], facts["colour"]) == (2, ["y", "x"], 1, "grey")
+    assert (facts["values"], facts["classes"]) == ([4, 9], ["4", "9"])
+    masks = [np.asarray(Image.open(item["truth"])) for item in facts["split"]["train"]]
+    assert facts["pixels"]["train"] == [sum(int((m == v).sum()) for m in masks) for v in (4, 9)]
+    assert facts["patch_size"] == [40, 48]
+
+
+def test_volumes(folder: Any) -> None:
+    facts = facts_of(folder(4, shape=(12, 40, 48), suffix=".tif", kind=np.float32))
+    assert (facts["ndim"], facts["dims"], facts["patch_size"]) == (3, ["z", "y", "x"], [12, 40, 48])
+    assert facts["strides"][0] == [1, 2, 2]  # 6 sections would be too few
+
+
+def test_grey_levels_saved_as_colours_are_grey_if_all_are(folder: Any) -> None:
+    root = folder(4)
+    grey = np.asarray(Image.open(root / "images/s1.png"))
+    repaint(root / "images/s1.png", np.dstack([grey] * 3))
+    assert facts_of(root)["channels"] == 1
+    colours = np.dstack([grey, grey, 255 - grey])
+    repaint(root / "images/s1.png", colours)
+    with pytest.raises(InputError, match=r"s1\.png: is in colours, but other images are grey"):
+        facts_of(root)
+    for index in range(4):
+        repaint(root / f"images/s{index}.png", np.roll(colours, index, axis=0))
+    assert (facts_of(root)["channels"], facts_of(root)["colour"]) == (3, "rgb")
+
+
+def test_intensities_of_the_training_images(folder: Any) -> None:
+    root = folder(6)
+    facts = facts_of(root, intensities="train")
+    pixels = np.concatenate([np.asarray(Image.open(item["image"])).ravel() for item in facts["split"]["train"]])
+    assert facts["intensities"]["mean"] == pytest.approx([pixels.mean()])
+    assert facts["intensities"]["deviation"] == pytest.approx([pixels.std()])
+
+
+def test_an_ignored_value_is_no_class(folder: Any) -> None:
+    root = folder(4)
+    mask = np.array(Image.open(root / "masks/s1.png"))
+    mask[:5] = 255
+    repaint(root / "masks/s1.png", mask)
+    assert facts_of(root, ignore_value=255)["values"] == [4, 9]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"masks/s1.png": np.full((40, 50), 4, np.uint8)}, r"masks/s1\.png: is 40 x 50, .*images/s1\.png is 40 x 48"),
+        ({f"masks/s{i}.png": np.full((40, 48), 4, np.uint8) for i in range(4)}, "masks: the masks have only the value 4"),
+        ({"images/s1.png": np.zeros((40, 48, 3), np.uint8) + [[[1, 2, 3]]]}, "is in colours"),
+    ],
+)
+def test_bad_data(folder: Any, change: dict[str, np.ndarray], message: str) -> None:
+    root = folder(4)
+    for name, pixels in change.items():
+        repaint(root / name, pixels.astype(np.uint8))
+    with pytest.raises(InputError, match=message):
+        facts_of(root)
+
+
+def test_images_and_volumes_do_not_mix(folder: Any) -> None:
+    root = folder(4, suffix=".tif")
+    tifffile.imwrite(root / "images/s2.tif", np.ones((5, 40, 48), np.uint8), photometric="minisblack")
+    with pytest.raises(InputError, match=r"\.tif: has \d axes"):
+        facts_of(root)
+
+
+def test_other_numbers_of_channels(folder: Any) -> None:
+    root = folder(4, suffix=".tif")
+    for index, channels in enumerate((2, 2, 5, 2)):
+        pixels = np.random.default_rng(index).integers(0, 99, (channels, 40, 48)).astype(np.uint8)
+        tifffile.imwrite(root / f"images/s{index}.tif", pixels, metadata={"axes": "CYX"})
+    with pytest.raises(InputError, match=r"\.tif: has \d channels, but .*\.tif has \d"):
+        facts_of(root)
+
+
+def test_the_same_image_in_two_splits_is_refused(folder: Any) -> None:
+    root = folder(6)
+    (root / "images/s5.png").write_bytes((root / "images/s0.png").read_bytes())
+    lists = {"train": ["s0", "s1"], "val": ["s2"], "test": ["s5"]}
+    (root / "a.json").write_text(json.dumps(lists))
+    with pytest.raises(InputError, match=r"s5\.png \(test\) and .*s0\.png \(train\) are the same image"):
+        facts_of(root, splits=f"{root}/a.json")
+    lists["train"].append(lists["test"].pop())
+    (root / "a.json").write_text(json.dumps(lists))
+    facts_of(root, splits=f"{root}/a.json")  # twice in training harms nobody
+
+
+def test_a_constant_image_is_a_warning(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(4)
+    repaint(root / "images/s1.png", np.full((40, 48), 7, np.uint8))
+    facts_of(root)
+    assert "s1.png: all pixels are 7" in caplog.text
+
+
+def test_a_class_that_no_training_mask_has(folder: Any) -> None:
+    root = folder(4)
+    mask = np.array(Image.open(root / "masks/s3.png"))
+    mask[0, 0] = 77
+    repaint(root / "masks/s3.png", mask)
+    (root / "a.json").write_text(json.dumps({"train": ["s0", "s1"], "val": ["s2"], "test": ["s3"]}))
+    with pytest.raises(InputError, match=r"s3\.png: value 77 is in no training mask"):
+        facts_of(root, splits=f"{root}/a.json")
+    assert facts_of(root, splits=f"{root}/a.json", ignore_value=77)["values"] == [4, 9]
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0]])
+def test_class_weights_that_do_not_fit(folder: Any, weights: list[float]) -> None:
+    with pytest.raises(InputError, match="give 2 numbers, none negative"):
+        facts_of(folder(4), class_weights=weights)
+
+
+@pytest.mark.parametrize("size", [[16, 16, 16], [0]])
+def test_patch_sizes_that_do_not_fit(folder: Any, size: list[int]) -> None:
+    with pytest.raises(InputError, match="--patch-size"):
+        facts_of(folder(4), patch_size=size)
+
+
+def test_masks_and_targets_are_asked_for(folder: Any) -> None:
+    root = folder(4)
+    with pytest.raises(InputError, match="--task segmentation needs --masks"):
+        facts_of(root, masks=None)
+    with pytest.raises(InputError, match="--task regression needs --targets"):
+        facts_of(root, task="regression")
+
+
+def test_targets(folder: Any) -> None:
+    root = folder(4)
+    stack = {}
+    for index in range(4):
+        stack[index] = np.random.default_rng(index).normal(5, 2, (40, 48)).astype(np.float32)
+        stack[index][0, :7] = np.nan
+        (root / "targets").mkdir(exist_ok=True)
+        tifffile.imwrite(root / f"targets/s{index}.tif", stack[index])
+    settings: dict[str, Any] = {"task": "regression", "targets": root / "targets"}
+    facts = facts_of(root, **settings)
+    known = np.concatenate([stack[int(item["name"][1:])].ravel() for item in facts["split"]["train"]])
+    assert (facts["centre"], facts["scale"]) == (
+        pytest.approx([np.nanmean(known)], rel=1e-5),
+        pytest.approx([np.nanstd(known)], rel=1e-5),
+    )
+    for index in range(4):
+        tifffile.imwrite(root / f"targets/s{index}.tif", np.full((40, 48), 3.0, np.float32))
+    with pytest.raises(InputError, match="targets are 3 everywhere"):
+        facts_of(root, **settings)
+    for index in range(4):
+        tifffile.imwrite(root / f"targets/s{index}.tif", np.full((40, 48), np.nan, np.float32))
+    with pytest.raises(InputError, match="NaN everywhere"):
+        facts_of(root, **settings)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (4.0, 1.0, 1.0)])
+def test_a_patch_is_as_wide_in_space_along_every_axis(spacing: tuple[float, ...]) -> None:
+    patch = patch_for((400, 400, 400), spacing)
+    widths = [n * step for n, step in zip(patch, spacing)]
+    assert max(widths) / min(widths) < 1.4
+    assert np.prod(patch) == pytest.approx(64**3, rel=0.3)

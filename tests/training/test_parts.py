@@ -1,0 +1,277 @@
+"""The loop's parts: schedules, batches, averages, checkpoints, run folders."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from multiunet import Grid, InputError, Recipe, Segmentation, UNet, fit
+from multiunet.seeds import derive, generator, permutation
+from multiunet.training import checkpoint as checkpoints
+from multiunet.training.average import MovingAverage
+from multiunet.training.checkpoint import Checkpoint
+from multiunet.training.data import Sample, TrainingData
+from multiunet.training.loader import Plan
+from multiunet.training.loop import Diverged
+from multiunet.training.run_folder import RunFolder
+from multiunet.training.schedule import schedule
+
+
+def test_cosine_is_torchs() -> None:
+    parameter = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=50)
+    ours = schedule("cosine", 50)
+    for step in range(50):
+        assert ours(step) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-7)
+        optimizer.step()
+        theirs.step()
+
+
+def test_warmup_rises_to_the_peak_and_the_rest_falls() -> None:
+    rate = schedule("poly", 100, warmup=0.1)
+    rising, falling = [rate(step) for step in range(10)], [rate(step) for step in range(10, 101)]
+    assert rising == sorted(rising)
+    assert rising[0] == pytest.approx(1 / 11)
+    assert falling == sorted(falling, reverse=True)
+    assert falling[0] == 1.0
+    assert falling[-1] == 0.0
+    assert rate(55) == pytest.approx(0.5**0.9)
+    assert schedule("constant", 100)(99) == 1.0
+
+
+def test_an_epoch_draws_each_item_once_and_another_epoch_in_another_order() -> None:
+    plan = Plan(items=6, batch_size=2, batches=6, seed=1)
+    first = [key for batch in plan for key in batch]
+    assert Counter(item for _, _, item in first) == dict.fromkeys(range(6), 2)
+    assert sorted(item for _, _, item in first[:6]) == list(range(6))
+    assert [position for _, position, _ in first] == list(range(12))
+    plan.epoch = 1
+    assert [key[2] for batch in plan for key in batch] != [key[2] for key in first]
+
+
+def test_a_plan_begun_in_the_middle_is_the_rest_of_the_whole() -> None:
+    plan = Plan(items=5, batch_size=3, batches=7, seed=1)
+    whole = list(plan)
+    plan.first = 4
+    assert list(plan) == whole[4:]
+    assert len(plan) == 3
+
+
+def test_ranks_share_out_the_batches() -> None:
+    whole = list(Plan(7, 4, 3, seed=0))
+    parts = [list(Plan(7, 4, 3, seed=0, rank=rank, world=2)) for rank in range(2)]
+    assert [sorted(a + b) for a, b in zip(*parts)] == [sorted(batch) for batch in whole]
+
+
+def test_seeds_are_functions_of_their_key() -> None:
+    assert derive(1, 2, 3) == derive(1, 2, 3) != derive(1, 3, 2)
+    assert len({derive(0, a, b) for a in range(30) for b in range(30)}) == 900
+    assert generator(4, 5).random() == generator(4, 5).random()
+    assert sorted(permutation(9, 3, 1)) == list(range(9))
+
+
+def test_moving_average_is_torchs_after_its_ramp() -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    ours = MovingAverage(net, 0.9)
+    theirs = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    theirs.n_averaged += 1
+    for _ in range(5):
+        with torch.no_grad():
+            net[0].weight.add_(torch.randn_like(net[0].weight))
+            net[1].running_mean.add_(1)
+        ours.update(net, updates=10_000)
+        theirs.update_parameters(net)
+    torch.testing.assert_close(ours.net[0].weight, theirs.module[0].weight)
+    torch.testing.assert_close(ours.net[1].running_mean, theirs.module[1].running_mean)
+
+
+def test_moving_average_soon_forgets_the_start() -> None:
+    net = nn.Linear(1, 1)
+    average = MovingAverage(net, 0.999)
+    with torch.no_grad():
+        net.weight.fill_(5.0)
+    average.update(net, updates=0)
+    assert float(average.net.weight) > 4.0
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
+    tensors = {"model.w": torch.randn(3, 4).to(memory_format=torch.contiguous_format).T, "model.n": torch.tensor(7)}
+    content = Checkpoint(tensors, {"progress": {"epoch": 3, "loss": 0.1}})
+    checkpoints.save(tmp_path / "c.safetensors", content)
+    return tmp_path / "c.safetensors", content
+
+
+def test_checkpoint_comes_back_as_it_was(saved: tuple[Path, Checkpoint]) -> None:
+    path, content = saved
+    found = checkpoints.load(path)
+    assert found.state == content.state
+    assert all(torch.equal(found.tensors[name], value) for name, value in content.tensors.items())
+    assert found.part("model").keys() == {"w", "n"}
+    assert [file.name for file in path.parent.iterdir()] == ["c.safetensors"]
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "text"])
+def test_damaged_checkpoint_is_an_input_error(saved: tuple[Path, Checkpoint], damage: str) -> None:
+    path, _ = saved
+    content = bytearray(path.read_bytes())
+    if damage == "truncate":
+        content = content[:-7]
+    elif damage == "flip":
+        content[-3] ^= 64
+    else:
+        content = bytearray(b"" if damage == "empty" else b"not a checkpoint at all")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"c\.safetensors: .*corrupt"):
+        checkpoints.load(path)
+
+
+def test_another_programs_safetensors_file_is_refused(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"w": torch.zeros(2)}, tmp_path / "x.safetensors")
+    with pytest.raises(InputError, match="not a checkpoint of this program"):
+        checkpoints.load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
+def test_optimizer_state_round_trips_through_json(kind: type) -> None:
+    options = {"momentum": 0.9} if kind is torch.optim.SGD else {}
+    net = nn.Linear(3, 2)
+    optimizer = kind(net.parameters(), lr=0.1, **options)
+    net(torch.randn(4, 3)).sum().backward()
+    optimizer.step()
+    tensors, rest = checkpoints.flatten_optimizer(copy.deepcopy(optimizer.state_dict()))
+    twin = copy.deepcopy(net)
+    other = kind(twin.parameters(), lr=0.5, **options)
+    other.load_state_dict(checkpoints.unflatten_optimizer(tensors, json.loads(json.dumps(rest))))
+    for one, two in ((net, optimizer), (twin, other)):
+        two.zero_grad()
+        one(torch.ones(4, 3)).sum().backward()
+        two.step()
+    assert torch.equal(net.weight, twin.weight)
+
+
+def test_run_folder_is_not_made_over_something(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run", {"a": 1}, {"b": 2})
+    with pytest.raises(InputError, match="--resume auto"):
+        RunFolder.create(tmp_path / "run", {}, {})
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("x")
+    with pytest.raises(InputError, match="not empty"):
+        RunFolder.create(tmp_path / "other", {}, {})
+
+
+def test_run_folder_says_what_it_is_not(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        RunFolder.open(tmp_path / "nothing")
+    with pytest.raises(InputError, match="no run folder"):
+        RunFolder.open(tmp_path)
+
+
+def test_run_folder_holds_what_it_was_given(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {"lr": 0.1}, {"classes": [0, 7]})
+    assert RunFolder.open(run.path).config() == yaml.safe_load((run.path / "config.yaml").read_text()) == {"lr": 0.1}
+    assert run.facts() == {"classes": [0, 7]}
+    assert json.loads((run.path / "env.json").read_text())["versions"]["torch"] == torch.__version__
+    with pytest.raises(InputError, match="no checkpoint yet"):
+        run.weights()
+
+
+def test_log_survives_a_cut_off_line_and_rewinds(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    for epoch in range(3):
+        run.log({"epoch": epoch, "loss": epoch / 2})
+    with open(run.path / "metrics.jsonl", "a") as file:
+        file.write('{"epoch": 3, "lo')
+    run.rewind(2)
+    assert [row["epoch"] for row in run.history()] == [0, 1]
+    assert (run.path / "metrics.csv").read_text().splitlines() == ["epoch,loss", "0,0.0", "1,0.5"]
+
+
+class Constant(TrainingData):
+    def __init__(self, value: float = 1.0) -> None:
+        self.value = value
+
+    def __len__(self) -> int:
+        return 4
+
+    def draw(self, item, rng) -> Sample:
+        x = torch.from_numpy(rng.normal(size=(1, 1, 16))).float()
+        return Sample(self.value * x, (x[:, 0] > 0).long())
+
+
+def fitted(tmp_path: Path, scores: list[float | None], recipe: Recipe, data: TrainingData | None = None):
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    remaining = iter(scores)
+    return run, fit(
+        UNet(Grid(1), 1, 2, [4, 4]),
+        Segmentation(["a", "b"]),
+        Grid(1),
+        data or Constant(),
+        lambda net: {"loss": 1.0, "score": next(remaining)},
+        monitor="score",
+        run=run,
+        recipe=recipe,
+    )
+
+
+def test_patience_stops_and_the_best_is_kept(tmp_path: Path) -> None:
+    run, state = fitted(tmp_path, [0.1, 0.5, 0.4, None, 0.6], Recipe(epochs=5, patience=2))
+    assert state.epoch == 4
+    assert run.best_scores()["epoch"] == 1
+    assert run.best_scores()["scores"]["score"] == 0.5
+
+
+def test_an_undefined_score_is_worse_than_any(tmp_path: Path) -> None:
+    run, _ = fitted(tmp_path, [math.nan, -5.0, math.nan], Recipe(epochs=3))
+    assert run.best_scores()["epoch"] == 1
+
+
+def test_validate_every_also_validates_the_last(tmp_path: Path) -> None:
+    run, _ = fitted(tmp_path, [0.1, 0.2, 0.3], Recipe(epochs=5, validate_every=2))
+    assert [row["epoch"] for row in run.history() if "val_score" in row] == [1, 3, 4]
+
+
+def test_divergence_names_epoch_step_and_fix(tmp_path: Path) -> None:
+    with pytest.raises(Diverged, match=r"nan in epoch 0, step 0; lower --lr"):
+        fitted(tmp_path, [], Recipe(epochs=1, precision="32"), Constant(math.nan))
+
+
+def test_biases_and_norms_are_not_decayed(tmp_path: Path) -> None:
+    run, _ = fitted(tmp_path, [0.0], Recipe(epochs=1, lr=1e-12, weight_decay=1e10, schedule="constant", warmup=0))
+    tensors = checkpoints.load(run.last).part("model")
+    norm = [value for name, value in tensors.items() if "layers.1.weight" in name]
+    kernel = [value for name, value in tensors.items() if "layers.0.weight" in name]
+    assert norm
+    assert all(torch.allclose(value, torch.ones_like(value)) for value in norm)
+    assert float(torch.cat([value.flatten() for value in kernel]).abs().max()) > 0
+
+
+def test_accumulated_batches_equal_one_large_one(tmp_path: Path) -> None:
+    """Where the loss is a mean over sites and no norm sees the batch."""
+    from multiunet.losses import CrossEntropy
+
+    weights = []
+    for name, recipe in (
+        ("one", Recipe(epochs=1, steps_per_epoch=3, batch_size=4, precision="32")),
+        ("two", Recipe(epochs=1, steps_per_epoch=3, batch_size=2, accumulate=2, precision="32")),
+    ):
+        torch.manual_seed(0)
+        net = UNet(Grid(1, normalization="none"), 1, 2, [4, 4])
+        run = RunFolder.create(tmp_path / name, {}, {})
+        task = Segmentation(["a", "b"], loss=CrossEntropy())
+        validate = lambda net: {"loss": 0.0, "score": 0.0}  # noqa: E731
+        fit(net, task, Grid(1), Constant(), validate, monitor="score", run=run, recipe=recipe)
+        weights.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
+    torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-6)
