@@ -82,8 +82,9 @@ class GenomicUNet(nn.Module):
 
     In evaluation mode the prediction is the mean of what the network says of the sequence and, turned back, of its
     reverse complement (post-hoc conjoined; Zhou et al. 2022, "Towards a better understanding of reverse-complement
-    equivariance for deep learning models in genomics"). It then commutes with taking the reverse complement, exactly.
-    In training mode one strand is read, at half the cost; the data should come from both.
+    equivariance for deep learning models in genomics"). Where the bins fill whole coarse sites of the U-Net, it then
+    commutes with taking the reverse complement. In training mode one strand is read, at half the cost; the data should
+    come from both.
 
     Args:
         tower: brings bases to bins.
@@ -127,7 +128,7 @@ class GenomicUNet(nn.Module):
             )
         bins = x.shape[2] // self.bin_size
         strands = 1 if self.training else 2
-        # whole coarse sites: from either end of the sequence, the same bases are then pooled together
+        # whole coarse sites, so that from either end the same bases are pooled together, in a tile as in the whole
         x = functional.pad(x, (0, -x.shape[2] % self._stride()))
         if strands == 2:
             x, condition = torch.cat([x, x.flip(1, 2)]), _for_both_strands(condition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ from multiunet.training.recipe import Recipe
 from multiunet.training.run_folder import RunFolder
 from multiunet.training.schedule import schedule
 from multiunet.training.signals import Stopped, StopRequest, stop_requests
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision at every start
 
 SAVE_SECONDS = 300.0
 """A long epoch is saved in its midst this often. When it is saved does not change what comes out."""

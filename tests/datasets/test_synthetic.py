@@ -55,7 +55,10 @@ def test_the_signal_is_where_the_motif_lies_on_either_strand() -> None:
         assert 0 < (~known).sum() < 0.05 * len(values)
         near = np.convolve(hits, np.ones(5), mode="same")
         assert np.corrcoef(near[known], values[known])[0, 1] > 0.6
-        gc = [(sequence[i : i + 50].count("G") + sequence[i : i + 50].count("C")) / 50 for i in range(0, len(sequence), 50)]
+        gc = [
+            (sequence[i : i + 50].count("G") + sequence[i : i + 50].count("C")) / 50
+            for i in range(0, len(sequence), 50)
+        ]
         assert abs(np.corrcoef(np.array(gc)[known], values[known])[0, 1]) < 0.2
 
 

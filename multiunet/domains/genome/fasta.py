@@ -85,7 +85,7 @@ def one_hot(codes: Codes) -> NDArray[np.float32]:
     """
     rows = np.empty((4, len(codes)), dtype=np.float32)
     for base in range(4):
-        np.equal(codes, base, out=rows[base])  # one pass a row, no table of floats: 8 times the speed of np.take
+        rows[base] = codes == base
     return rows
 
 

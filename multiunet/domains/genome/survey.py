@@ -28,8 +28,6 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
         if chroms:
             _check_measured(config, data, part, chroms)
     trained = np.concatenate([data.targets[chrom] for chrom in split["train"]], axis=1).astype(np.float64)
-    if config.loss == "poisson" and np.nanmin(trained) < 0:
-        raise InputError(f"--loss poisson is for counts, but a target is {np.nanmin(trained):g}; use beta-nll")
     bases = np.concatenate(list(data.codes.values()))
     known = int(np.count_nonzero(bases < UNKNOWN))
     return {
@@ -87,7 +85,7 @@ def _split(config: GenomeTrain, data: Data) -> dict[str, list[str]]:
 
 
 def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: list[str]) -> None:
-    for path, index in zip(config.targets, range(len(data.names))):
+    for index, path in enumerate(config.targets):
         values: NDArray[np.float32] = np.concatenate([data.targets[chrom][index] for chrom in chroms])
         known = values[~np.isnan(values)]
         if not len(known):
@@ -100,3 +98,5 @@ def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: list[str
                 f"{path}: all {len(known)} values of the {part} chromosomes ({listed(chroms)}) are {known[0]:g}; "
                 f"there is nothing to learn"
             )
+        if config.loss == "poisson" and known.min() < 0:
+            raise InputError(f"{path}: a value is {known.min():g}, but --loss poisson is for counts; use beta-nll")

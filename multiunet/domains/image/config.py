@@ -23,8 +23,11 @@ class ImageTrain(TrainConfig):
     targets: Path | None = option(None, "for --task regression: images of what to predict, NaN where unknown", "Data")
     task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
     ignore_value: int | None = option(None, "mask value of pixels that do not count", "Data")
-    intensities: Literal["image", "train", "none"] = option(
-        "image", "standardise by each image's own mean and deviation, by the training images', or not", "Data"
+    intensities: Literal["image", "train", "none"] | None = option(
+        None,
+        "standardise by the mean and deviation of each image (default for classes), of the training images "
+        "(default for quantities), or not",
+        "Data",
     )
 
     splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
@@ -62,7 +65,9 @@ class ImageTrain(TrainConfig):
     normalization: Literal["batch", "instance", "group", "none"] = option("batch", "of convolution blocks", "Model")
     residual: bool = option(False, "blocks add their input to their output", "Model")
     recompute: bool = option(False, "less memory in training for a third more time; the same result", "Model")
-    flip_average: bool = option(True, "predict the mean of all mirrored views", "Model")
+    flip_average: bool = option(
+        True, "predict the mean of all mirrored views: 4 times the time, 8 times for volumes", "Model"
+    )
 
     widths: IntList = option([32, 32, 64, 128, 256], "channels by level, finest first", "Model")
     epochs: int = option(24, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
@@ -81,6 +86,7 @@ class ImagePredict(PredictOptions):
     """Settings of ``multiunet predict image``."""
 
     images: Path = option(..., "folder, file or pattern of images like those trained on", "Data")
+    flip_average: bool | None = option(None, "the mean of all mirrored views; default: as trained", "Prediction")
     tile: int | None = option(
         None, "largest side of a tile, pixels; default: what about 3 GB allow", "Prediction", ge=1
     )

@@ -111,7 +111,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         images = list_images(options.images)
         for path in images.values():  # all are read before the first is predicted: errors come early
             load_input(str(path), facts, self.shelf)
-        predictor = _predictor(model, config.flip_average, pick_device(options.device), options.tile)
+        averaged = config.flip_average if options.flip_average is None else options.flip_average
+        predictor = _predictor(model, averaged, pick_device(options.device), options.tile)
         for name, path in images.items():
             source = source_of(name, str(path), load_input(str(path), facts, self.shelf))
             predictor.into(store, source, options.samples, options.seed)

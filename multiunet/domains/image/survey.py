@@ -38,6 +38,7 @@ def survey(config: ImageTrain) -> Facts:
         raise InputError(f"--task {config.task} needs {option}: a folder with one file for each image")
     splits = split_items(config, truths)
     images = _survey_images(splits)
+    intensities = config.intensities or ("image" if config.task == "segmentation" else "train")
     facts: Facts = {
         "task": config.task,
         "ndim": images.ndim,
@@ -45,7 +46,7 @@ def survey(config: ImageTrain) -> Facts:
         "channels": images.channels,
         "colour": images.colour,
         "spacing": images.spacing,
-        "intensities": {"kind": config.intensities, **images.intensities(config.intensities)},
+        "intensities": {"kind": intensities, **images.intensities(intensities)},
         "split": to_json(splits),
     }
     facts |= _survey_masks(splits, images, config) if config.task == "segmentation" else _survey_targets(splits, images)
@@ -73,12 +74,13 @@ class _Images:
         if kind == "none":
             return {"mean": [0.0] * self.channels, "deviation": [1.0] * self.channels}
         counts = np.array([n for n, _, _ in self.sums], dtype=np.float64)[:, None]
-        means, variances = np.stack([m for _, m, _ in self.sums]), np.stack([v for _, _, v in self.sums])
+        # of grey levels saved in colours, one of the equal channels counts
+        means = np.stack([mean[: self.channels] for _, mean, _ in self.sums])
+        variances = np.stack([variance[: self.channels] for _, _, variance in self.sums])
         mean = (counts * means).sum(axis=0) / counts.sum()
         variance = (counts * (variances + (means - mean) ** 2)).sum(axis=0) / counts.sum()
         deviation = np.where(variance > 0, np.sqrt(variance), 1.0)
-        # images of grey levels saved in colours have equal channels, of which one is kept
-        return {"mean": mean[: self.channels].tolist(), "deviation": deviation[: self.channels].tolist()}
+        return {"mean": mean.tolist(), "deviation": deviation.tolist()}
 
 
 def _survey_images(splits: Splits) -> _Images:
@@ -150,20 +152,24 @@ def _truth_shape(item: Item, images: _Images, space: tuple[int, ...]) -> None:
 def _survey_masks(splits: Splits, images: _Images, config: ImageTrain) -> Facts:
     pixels: dict[str, Counter[int]] = {name: Counter() for name in SPLITS}
     where: dict[int, str] = {}
+    found: list[list[int]] = []
     for name in SPLITS:
         for item in splits[name]:
             labels = read_mask(Path(item.truth))
             _truth_shape(item, images, labels.shape)
-            for value, count in zip(*np.unique(labels, return_counts=True)):
-                if value != config.ignore_value:
-                    pixels[name][int(value)] += int(count)
-                    where.setdefault(int(value), item.truth)
+            counts = {
+                int(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True)) if v != config.ignore_value
+            }
+            pixels[name].update(counts)
+            found.append(list(counts))
+            for value in counts:
+                where.setdefault(value, item.truth)
     values = sorted(where)
     folder = Path(splits["train"][0].truth).parent
-    if len(values) > MOST_CLASSES:
+    if len(values) > MOST_CLASSES or _are_numbered(found):
         raise InputError(
-            f"{folder}: {len(values)} different values; at most {MOST_CLASSES} classes can be told apart. Numbered "
-            "objects are no classes: save what each object is, say 0 outside and 1 inside"
+            f"{folder}: {len(values)} different values that number the objects of each mask, or are more than "
+            f"{MOST_CLASSES}; they are learnt as classes: save what each pixel is, say 0 outside and 1 inside"
         )
     if len(values) < 2:
         only = f"only the value {values[0]}" if values else "no value that counts"
@@ -181,6 +187,12 @@ def _survey_masks(splits: Splits, images: _Images, config: ImageTrain) -> Facts:
         "classes": [str(value) for value in values],
         "pixels": {name: [counts[value] for value in values] for name, counts in pixels.items()},
     }
+
+
+def _are_numbered(found: Sequence[Sequence[int]]) -> bool:
+    """Whether masks seem to number their objects: each has 0, 1, 2, ... up to a number of its own, some above 16."""
+    counts = {len(values) for values in found if list(values) == list(range(len(values)))}
+    return len(counts) > max(1, len(found) // 4) and max(counts) > 16 and all(v == list(range(len(v))) for v in found)
 
 
 def _check_weights(config: ImageTrain, values: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ def save(path: Path, pixels: np.ndarray) -> None:
         tifffile.imwrite(path, pixels, photometric="minisblack")
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path: Path) -> Maker:
     """Makes ``images`` and ``masks`` of bright squares (mask value 9) on a dark ground (mask value 4)."""
 

@@ -141,7 +141,9 @@ def test_the_bend_is_the_b_spline_of_its_control_points(shape: tuple[int, ...]) 
 def test_the_bend_never_folds_the_image() -> None:
     shape = (64, 64)
     for seed in range(30):
-        view = draw_view(replace(Augmentation.none(), chance=1.0), middle(shape), shape, (1, 1), np.random.default_rng(seed))
+        view = draw_view(
+            replace(Augmentation.none(), chance=1.0), middle(shape), shape, (1, 1), np.random.default_rng(seed)
+        )
         (yy, yx), (xy, xx) = (np.gradient(c.astype(np.float64)) for c in view.coordinates(shape))
         assert (yy * xx - yx * xy).min() > 0  # the map keeps its handedness everywhere
 

@@ -43,7 +43,7 @@ def test_fractions_are_seeded_and_leave_nothing_out(folder: Any) -> None:
     first, again, other = (names(split(root, seed=seed)) for seed in (1, 1, 2))
     assert first == again != other
     assert [len(part) for part in first] == [6, 2, 2]
-    assert sorted(sum(first, [])) == [f"s{i}" for i in range(10)]
+    assert sorted(name for part in first for name in part) == [f"s{i}" for i in range(10)]
 
 
 def test_two_images_are_too_few_for_three_splits(folder: Any) -> None:

@@ -44,7 +44,8 @@ def test_grey_levels_saved_as_colours_are_grey_if_all_are(folder: Any) -> None:
     root = folder(4)
     grey = np.asarray(Image.open(root / "images/s1.png"))
     repaint(root / "images/s1.png", np.dstack([grey] * 3))
-    assert facts_of(root)["channels"] == 1
+    facts = facts_of(root, intensities="train")
+    assert facts["channels"] == len(facts["intensities"]["mean"]) == 1
     colours = np.dstack([grey, grey, 255 - grey])
     repaint(root / "images/s1.png", colours)
     with pytest.raises(InputError, match=r"s1\.png: is in colours, but other images are grey"):
@@ -74,8 +75,11 @@ def test_an_ignored_value_is_no_class(folder: Any) -> None:
     ("change", "message"),
     [
         ({"masks/s1.png": np.full((40, 50), 4, np.uint8)}, r"masks/s1\.png: is 40 x 50, .*images/s1\.png is 40 x 48"),
-        ({f"masks/s{i}.png": np.full((40, 48), 4, np.uint8) for i in range(4)}, "masks: the masks have only the value 4"),
-        ({"images/s1.png": np.zeros((40, 48, 3), np.uint8) + [[[1, 2, 3]]]}, "is in colours"),
+        (
+            {f"masks/s{i}.png": np.full((40, 48), 4, np.uint8) for i in range(4)},
+            "masks: the masks have only the value 4",
+        ),
+        ({"images/s1.png": np.tile([1, 2, 3], (40, 48, 1))}, "is in colours"),
     ],
 )
 def test_bad_data(folder: Any, change: dict[str, np.ndarray], message: str) -> None:
@@ -130,6 +134,19 @@ def test_a_class_that_no_training_mask_has(folder: Any) -> None:
     with pytest.raises(InputError, match=r"s3\.png: value 77 is in no training mask"):
         facts_of(root, splits=f"{root}/a.json")
     assert facts_of(root, splits=f"{root}/a.json", ignore_value=77)["values"] == [4, 9]
+
+
+def test_numbered_objects_are_no_classes(folder: Any) -> None:
+    root = folder(6)
+    for index in range(6):
+        count = 15 + 3 * index
+        mask = np.zeros((40, 48), np.uint8)
+        mask[::2, :count] = np.arange(1, count + 1)
+        mask = np.kron(mask, np.ones((3, 3), np.uint8))[:40, :48] if index == 0 else mask
+        mask = np.minimum(mask, len(np.unique(mask)) - 1)
+        repaint(root / f"masks/s{index}.png", mask)
+    with pytest.raises(InputError, match="number the objects"):
+        facts_of(root)
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0]])

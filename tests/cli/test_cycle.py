@@ -1,0 +1,95 @@
+"""Train, info, evaluate, predict, in every domain, from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from multiunet import open_prediction
+from multiunet.training.checkpoint import load
+
+DOMAINS = ["image", "genome", "graph"]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_train_info_evaluate_predict(domain: str, worlds: dict, multiunet: Callable, tmp_path: Path) -> None:
+    world, run, out = worlds[domain], tmp_path / "run", tmp_path / "p.zarr"
+
+    trained = multiunet("train", domain, *world.train, "--out", run)
+    assert trained.code == 0, trained.err
+    assert "run folder:" in trained.out
+    assert (run / "STATUS").read_text() == "done\n"
+    assert yaml.safe_load((run / "config.yaml").read_text())["seed"] == 1
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 2
+
+    shown = json.loads(multiunet("info", run, "--json").out)
+    assert shown["network"]["parameters"] > 100
+    assert len(shown["network"]["levels"]) >= 2
+    assert shown["status"] == "done"
+
+    scored = multiunet("evaluate", domain, "--run", run, "--json")
+    assert scored.code == 0, scored.err
+    report = json.loads(scored.out)
+    assert {"domain", "split", "metrics", "baselines"} <= report.keys()
+    assert report["domain"] == domain
+    assert report["split"] == "test"
+    name = {"image": "mean_iou", "genome": "pearson_r", "graph": "accuracy"}[domain]
+    assert name in report["metrics"]
+    assert len(report["baselines"]) >= 2
+    assert all(name in scores for scores in report["baselines"].values())
+
+    words = ["--run", run, *world.predict, "--out", out, "--samples", 3]
+    predicted = multiunet("predict", domain, *words, "--export", tmp_path / "files")
+    assert predicted.code == 0, predicted.err
+    assert list((tmp_path / "files").iterdir())
+    for data in open_prediction(out).values():
+        np.testing.assert_array_equal(data["total"], data["epistemic"] + data["aleatoric"])
+        assert float(data["epistemic"].mean()) > 0
+        assert np.isfinite(data["mean"]).all()
+        assert ("class" in data) == (domain != "genome")
+    again = multiunet("predict", domain, *words)
+    assert again.code == 3
+    assert "--overwrite" in again.err
+    assert multiunet("predict", domain, *words, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_dry_run_shows_the_plan_and_writes_nothing(
+    domain: str, worlds: dict, multiunet: Callable, tmp_path: Path
+) -> None:
+    done = multiunet("train", domain, *worlds[domain].train, "--out", tmp_path / "run", "--dry-run", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["parameters"] > 100
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_two_runs_have_the_same_weights_and_a_runs_config_repeats_it(
+    domain: str, worlds: dict, multiunet: Callable, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert multiunet("train", domain, *worlds[domain].train, "--out", one).code == 0
+    assert multiunet("train", domain, "--config", one / "config.yaml", "--out", two).code == 0
+    first, second = (load(run / "checkpoints/best.safetensors") for run in (one, two))
+    assert first.state == second.state
+    assert all(torch.equal(value, second.tensors[name]) for name, value in first.tensors.items())
+
+
+def test_resume_goes_on_and_refuses_other_settings(worlds: dict, multiunet: Callable, tmp_path: Path) -> None:
+    run, words = tmp_path / "run", [*worlds["graph"].train, "--out", tmp_path / "run"]
+    assert multiunet("train", "graph", *words, "--resume", "auto").code == 0
+    before = (run / "checkpoints/last.safetensors").read_bytes()
+    again = multiunet("train", "graph", *words)
+    assert again.code == 3
+    assert "--resume auto" in again.err
+    assert multiunet("train", "graph", *words, "--resume", "auto").code == 0
+    assert (run / "checkpoints/last.safetensors").read_bytes() == before
+    other = multiunet("train", "graph", *words, "--resume", "auto", "--lr", "0.5")
+    assert other.code == 3
+    assert "lr: " in other.err

@@ -1,0 +1,73 @@
+"""The commands of the README and of the pages run as they are written; only training is cut short."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from multiunet_datasets import synthetic
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "docs/image.md", "docs/genome.md", "docs/graph.md"]
+
+SHORT = {
+    "image": ["--set", "epochs=1", "--set", "steps_per_epoch=1", "--set", "patch_size=32", "--set", "widths=4,8"],
+    "genome": ["--set", "epochs=1", "--set", "steps_per_epoch=1", "--set", "widths=4,8"],
+    "graph": ["--set", "epochs=2"],
+}
+
+
+def commands(page: str) -> list[list[str]]:
+    """The ``multiunet`` command lines of a page's bash blocks that name a domain."""
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    return [line[1:] for line in lines if line[:1] == ["multiunet"] and line[2] in SHORT]
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the files that the pages speak of."""
+    monkeypatch.chdir(tmp_path)
+    synthetic.write_polycrystal(tmp_path, images=6, size=64, grains=9)
+    (tmp_path / "images").rename("micrographs")
+    synthetic.write_polycrystal(tmp_path / "other", images=2, size=64, grains=9)
+    (tmp_path / "other/images").rename("new")
+    stems = sorted(path.stem for path in Path("micrographs").iterdir())
+    Path("splits.json").write_text(json.dumps({"Super1": {"train": stems[:3], "val": stems[3:5], "test": stems[5:]}}))
+    Path("height").mkdir()
+    for stem in stems:
+        tifffile.imwrite(f"height/{stem}.tif", np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32))
+    fasta, signal = synthetic.write_genome(tmp_path / "genome", chromosomes=5, length=40_000, bin_size=1000)
+    names = dict(zip([f"chr{i + 1}" for i in range(5)], ["chrI", "chrII", "chrIV", "chrX", "chrV"]))
+    for path, target in ((fasta, "genome.fa.gz"), (signal, "signal.bedGraph")):
+        text = re.sub(r"chr\d+", lambda match: names[match.group()], path.read_text())
+        Path(target).write_text(text)
+    Path("genome.fa.gz").rename("genome.fa")
+    import gzip
+
+    with gzip.open("genome.fa.gz", "wt") as file:
+        file.write(Path("genome.fa").read_text())
+    synthetic.write_graph(tmp_path, nodes=80).rename("cora.npz")
+    graph = np.load("cora.npz", allow_pickle=False)
+    Path("network").mkdir()
+    edges = "\n".join(f"n{a},n{b}" for a, b in graph["edge_index"].T)
+    Path("network/edges.csv").write_text(f"source,target\n{edges}\n")
+    rows = [",".join([f"n{i}", *map(str, x), f"kind{y}"]) for i, (x, y) in enumerate(zip(graph["x"], graph["y"]))]
+    header = ",".join(["id", *(f"f{i}" for i in range(graph["x"].shape[1])), "label"])
+    Path("network/nodes.csv").write_text("\n".join([header, *rows]) + "\n")
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.usefixtures("files")
+def test_commands_of_the_page_run(page: str, multiunet: Callable) -> None:
+    lines = commands(page)
+    assert len(lines) >= 3
+    for line in lines:
+        done = multiunet(*line, *(SHORT[line[1]] if line[0] == "train" else []))
+        assert done.code == 0, (line, done.err)

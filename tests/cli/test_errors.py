@@ -1,0 +1,116 @@
+"""What is wrong is said in a line, with the exit code for its kind, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["train", "image", "--out", "r"], 2, "--images is required"),
+        (["train", "genome", "--out", "r"], 2, "--fasta"),
+        (["train", "graph", "--graph", "g.npz"], 2, "--out"),
+        (["train", "image", "--imagess", "x", "--out", "r"], 2, "imagess"),
+        (["train", "sound"], 2, "sound"),
+        (["train", "graph", "--graph", "g.npz", "--out", "r", "--set", "lr"], 2, "KEY=VALUE"),
+        (["train", "graph", "--graph", "g.npz", "--out", "r", "--epochs", "0"], 3, "epochs: "),
+        (["train", "graph", "--graph", "g.npz", "--out", "r", "--set", "epoch=3"], 3, "did you mean 'epochs'?"),
+        (["train", "graph", "--graph", "g.npz", "--out", "r", "--config", "no.yaml"], 3, "no.yaml"),
+        (["train", "graph", "--graph", "missing.npz", "--out", "r"], 3, "missing.npz"),
+        (["train", "graph", "--graph", "missing.npz", "--out", "r", "--device", "tpu"], 3, "missing.npz"),
+        (["evaluate", "image", "--run", "no/such/run"], 3, "no such folder"),
+        (["predict", "image", "--run", ".", "--images", "x", "--out", "p.zarr"], 3, "no run folder"),
+        (["info", "."], 3, "no run folder"),
+    ],
+)
+def test_errors_say_what_and_exit_by_kind(
+    words: list[str], code: int, said: str, multiunet: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = multiunet(*words)
+    assert done.code == code
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_of_another_domain_is_named(worlds: dict, multiunet: Callable, tmp_path: Path) -> None:
+    assert multiunet("train", "graph", *worlds["graph"].train, "--out", tmp_path / "run").code == 0
+    done = multiunet("evaluate", "image", "--run", tmp_path / "run")
+    assert done.code == 3
+    assert "a run of domain 'graph', not 'image'" in done.err
+
+
+def test_damaged_runs_are_named(worlds: dict, multiunet: Callable, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert multiunet("train", "graph", *worlds["graph"].train, "--out", run).code == 0
+    best, config = run / "checkpoints/best.safetensors", (run / "config.yaml").read_text()
+    best.write_bytes(best.read_bytes()[:-100])
+    fallen_back = multiunet("evaluate", "graph", "--run", run)
+    assert fallen_back.code == 0
+    assert "using last.safetensors" in fallen_back.err
+    for name in ("last", "previous"):
+        (run / f"checkpoints/{name}.safetensors").write_bytes(b"")
+    done = multiunet("evaluate", "graph", "--run", run)
+    assert done.code == 3
+    assert "best.safetensors" in done.err
+    (run / "config.yaml").write_text(config + "unheard_of: 1\n")
+    done = multiunet("info", run)
+    assert done.code == 3
+    assert "unheard_of" in done.err
+    (run / "config.yaml").write_text("a: [")
+    assert multiunet("info", run).code == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signals_save_and_exit_by_number(signum: int, code: int, worlds: dict, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = [*worlds["graph"].train, "--epochs", 100_000, "--out", run]
+    program = "from multiunet_cli.main import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "train", "graph", *map(str, words)], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not (run / "checkpoints/last.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signum)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "state saved" in err
+    assert "Traceback" not in err
+    assert (run / "STATUS").read_text().startswith("stopped")
+
+
+def test_a_broken_third_party_domain_is_shown_with_its_reason(
+    multiunet: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib.metadata import EntryPoint, entry_points
+
+    from multiunet.domains import card
+
+    broken = EntryPoint("sound", "no_such_package:CARD", card.GROUP)
+    monkeypatch.setattr(card, "entry_points", lambda group: [*entry_points(group=group), broken])
+    shown = multiunet("domains")
+    assert shown.code == 0
+    assert "sound      unavailable: ModuleNotFoundError" in shown.out
+    assert "image" in shown.out
+    done = multiunet("train", "sound")
+    assert done.code == 3
+    assert "no_such_package" in done.err
+
+
+def test_doctor_finds_nothing_wrong(multiunet: Callable) -> None:
+    done = multiunet("doctor")
+    assert done.code == 0, done.err
+    assert "network: ok" in done.out

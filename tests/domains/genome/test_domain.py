@@ -1,0 +1,254 @@
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pybigtools
+import pytest
+import torch
+
+from multiunet.domains import workflow
+from multiunet.domains.card import domain_card
+from multiunet.domains.config import validated
+from multiunet.domains.genome.domain import GenomeDomain
+from multiunet.errors import InputError
+from multiunet.prediction import open_prediction
+from multiunet.training.progress import Reporter
+
+LENGTHS = {"chr1": 4003, "chr2": 3000, "chr3": 2600, "chr10": 1999}
+BIN = 25
+QUICK = {
+    "bin_size": BIN,
+    "val_chroms": "chr2",
+    "test_chroms": ["chr3"],
+    "window": 32,
+    "widths": [8, 12],
+    "stem": 8,
+    "motif": 7,
+    "epochs": 2,
+    "steps_per_epoch": 4,
+    "batch_size": 4,
+    "ema": 0.0,
+    "dropout": 0.3,
+}
+
+
+def write_fasta(path: Path, lengths: dict[str, int], seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    path.write_text("".join(f">{n}\n{''.join(rng.choice(list('ACGT'), size=size))}\n" for n, size in lengths.items()))
+    return path
+
+
+def write_signal(path: Path, lengths: dict[str, int], seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    rows = [
+        f"{name}\t{start}\t{min(start + BIN, size)}\t{abs(rng.normal(5, 2)):.4f}\n"
+        for name, size in lengths.items()
+        for start in range(0, size, BIN)
+        if rng.random() < 0.9
+    ]
+    path.write_text("".join(rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> dict[str, object]:
+    folder = tmp_path_factory.mktemp("genome")
+    fasta = write_fasta(folder / "g.fa", LENGTHS)
+    signals = [write_signal(folder / f"{name}.bedGraph", LENGTHS, seed) for seed, name in enumerate(("fwd", "rev"))]
+    return {"fasta": str(fasta), "targets": ",".join(map(str, signals)), **QUICK}
+
+
+def config_of(settings):
+    return validated(domain_card("genome").train, settings, "test")
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    workflow.train("genome", config_of({**data, "strand_pairs": "fwd:rev"}), out, reporter=Reporter())
+    return out
+
+
+def predict(run: Path, out: Path, **options) -> list[Path]:
+    return workflow.predict(run, validated(domain_card("genome").predict, options, "test"), out, "genome")
+
+
+def test_facts_are_plain_and_say_what_was_read(data):
+    facts = GenomeDomain().inspect(config_of({**data, "strand_pairs": "rev:fwd"}))
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["chroms"] == LENGTHS
+    assert facts["split"] == {"train": ["chr1", "chr10"], "val": ["chr2"], "test": ["chr3"]}
+    assert (facts["tracks"], facts["mates"]) == (["fwd", "rev"], [1, 0])
+    assert facts["centre"] == pytest.approx([5, 5], abs=0.6)
+    assert facts["scale"] == pytest.approx([2, 2], abs=0.4)
+    assert facts["missing"] == pytest.approx([0.1, 0.1], abs=0.06)
+    assert facts["gc"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_prediction_covers_whole_chromosomes(run, tmp_path):
+    files = predict(run, tmp_path / "p.zarr", samples=3, export=tmp_path / "out")
+    found = open_prediction(tmp_path / "p.zarr")
+    assert sorted(found) == sorted(LENGTHS)
+    for chrom, item in found.items():
+        assert item.attrs["length"] == LENGTHS[chrom]
+        assert item["mean"].dims == ("channel", "bin")
+        assert item["channel"].values.tolist() == ["fwd", "rev"]
+        starts, ends = item["start"].values, item["end"].values
+        assert starts[0] == 0
+        assert ends[-1] == LENGTHS[chrom]
+        assert (starts[1:] == ends[:-1]).all()
+        assert np.array_equal(item["total"].values, item["epistemic"].values + item["aleatoric"].values)
+        assert (item["epistemic"].values > 0).all()
+        assert (item["aleatoric"].values > 0).all()
+    assert [f.name for f in files] == [
+        f"{track}.{variable}.bw"
+        for track in ("fwd", "rev")
+        for variable in ("mean", "epistemic", "aleatoric", "total")
+    ]
+
+
+def test_bigwigs_read_back_as_the_prediction(run, tmp_path):
+    files = predict(run, tmp_path / "p.zarr", samples=2, export=tmp_path / "out")
+    found = open_prediction(tmp_path / "p.zarr")
+    for path in files:
+        track, variable, _ = path.name.split(".")
+        with pybigtools.open(str(path)) as file:
+            assert dict(file.chroms()) == LENGTHS
+            for chrom, length in LENGTHS.items():
+                bases = file.values(chrom, 0, length, fillna=math.nan)
+                expected = found[chrom][variable].sel(channel=track).values
+                assert np.allclose(bases, np.repeat(expected, BIN)[:length], rtol=1e-6)
+    assert not [p for p in (tmp_path / "out").iterdir() if p.name.startswith(".")]
+
+
+def test_some_chromosomes_of_another_genome(run, tmp_path):
+    other = write_fasta(tmp_path / "other.fa", {"x": 260, "y/1": 100, "z": 10})
+    predict(run, tmp_path / "p.zarr", samples=1, fasta=other, chroms="x,y*,z")
+    found = open_prediction(tmp_path / "p.zarr")
+    assert {item.attrs["chrom"]: item.sizes["bin"] for item in found.values()} == {"x": 11, "y/1": 4, "z": 1}
+    assert (found["x"]["epistemic"].values == 0).all()
+    with pytest.raises(InputError, match="--chroms chr9: no such chromosome"):
+        predict(run, tmp_path / "q.zarr", chroms="chr9")
+    assert not (tmp_path / "q.zarr").exists()
+
+
+def test_the_pair_of_strands_changes_places(run):
+    opened = workflow.open_run(run, "genome")
+    x = torch.nn.functional.one_hot(torch.randint(0, 4, (1, BIN * 16)), 4).movedim(2, 1).float()
+    forward, reverse = opened.model.net(x), opened.model.net(x.flip(1, 2))
+    assert torch.allclose(reverse, forward.flip(2)[:, [1, 0, 3, 2]], atol=1e-5)  # means, then log-variances
+
+
+def test_evaluation_scores_each_track_beside_baselines(run):
+    report = workflow.evaluate(run, "test", name="genome")
+    shown = json.loads(json.dumps(report.as_dict()))
+    assert {"pearson_r", "spearman_r", "r2", "mse", "coverage_95"} <= shown["metrics"].keys()
+    assert [track["track"] for track in shown["metrics"]["per_track"]] == ["fwd", "rev"]
+    assert list(shown["baselines"]) == ["mean", "gc_content", "distance_to_end"]
+    assert list(shown["items"]) == ["chr3"]
+    assert 0.8 < shown["metrics"]["coverage_95"] <= 1  # noise that was learnt to be noise
+
+
+def test_a_run_without_test_chromosomes_says_so(data, tmp_path):
+    workflow.train("genome", config_of({**data, "test_chroms": []}), tmp_path / "run", reporter=Reporter())
+    with pytest.raises(InputError, match="no test chromosomes; train with --test-chroms"):
+        workflow.evaluate(tmp_path / "run", "test")
+    assert workflow.evaluate(tmp_path / "run", "val").metrics["mse"] > 0
+
+
+@pytest.mark.parametrize("loss", ["gaussian-nll", "mse", "huber", "poisson"])
+def test_other_losses_train_and_state_a_noise(data, tmp_path, loss):
+    targets = data["targets"].split(",")[0]
+    workflow.train("genome", config_of({**data, "targets": targets, "loss": loss, "epochs": 1}), tmp_path / "run",
+                   reporter=Reporter())  # fmt: skip
+    predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3")
+    item = open_prediction(tmp_path / "p.zarr")["chr3"]
+    assert (item["aleatoric"].values > 0).all()
+    assert np.isfinite(item["mean"].values).all()
+
+
+def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(data["fasta"]).parent)
+    relative = {**data, "fasta": "g.fa", "targets": "fwd.bedGraph"}
+    workflow.train("genome", config_of(relative), tmp_path / "run", reporter=Reporter())
+    monkeypatch.chdir("/")
+    assert workflow.evaluate(tmp_path / "run").metrics["mse"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"val_chroms": "chr7"}, ["--val-chroms chr7", "no such chromosome", "chr1, chr2, chr3, chr10"]),
+        ({"val_chroms": ""}, ["--val-chroms is empty"]),
+        ({"test_chroms": "chr*"}, ["chr2 is both in --val-chroms and in --test-chroms"]),
+        ({"test_chroms": "chr1,chr10,chr3"}, ["left to train on"]),
+        ({"exclude_chroms": "chr*"}, ["leaves no chromosome"]),
+        ({"strand_pairs": "fwd:reverse"}, ["--strand-pairs fwd:reverse", "no track 'reverse'", "fwd, rev"]),
+        ({"strand_pairs": "fwd"}, ["FORWARD:REVERSE"]),
+        ({"strand_pairs": "fwd:rev,rev:fwd"}, ["in two pairs"]),
+        ({"fasta": "none.fa"}, ["none.fa", "no such file"]),
+    ],
+)
+def test_bad_settings_are_named_before_anything_is_written(data, tmp_path, change, words):
+    with pytest.raises(InputError) as error:
+        workflow.train("genome", config_of({**data, **change}), tmp_path / "run", reporter=Reporter())
+    assert all(word in str(error.value) for word in words), error.value
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "loss", "words"),
+    [
+        ("chr1 0 10 1\nchr2 0 2000 3\nchr3 0 9 1\nchr10 0 9 1\n", "mse", ["no bin of the train", "chr1, chr10"]),
+        ("chr1 0 50 1\nchr1 50 99 2\nchr2 0 2000 nan\nchr3 0 50 1\nchr10 0 9 1\n", "mse", ["no bin of the val"]),
+        ("chr1 0 50 3\nchr2 0 50 3\nchr3 0 50 3\nchr10 0 50 3\n", "mse", ["values of the train", "are 3"]),
+        (
+            "chr1 0 50 1\nchr1 50 99 -2\nchr2 0 50 1\nchr2 50 99 2\nchr3 0 50 1\nchr3 50 99 2\nchr10 0 9 1\n",
+            "poisson",
+            ["t.bedGraph", "-2", "--loss poisson is for counts"],
+        ),
+    ],
+)
+def test_targets_without_anything_to_learn_are_named(data, tmp_path, rows, loss, words):
+    path = tmp_path / "t.bedGraph"
+    path.write_text(rows)
+    with pytest.raises(InputError) as error:
+        workflow.plan("genome", config_of({**data, "targets": str(path), "loss": loss}))
+    assert all(word in str(error.value) for word in words), error.value
+
+
+@pytest.mark.slow
+def test_planted_motifs_are_found(tmp_path):
+    """A signal that GC content does not explain; see ``multiunet_datasets.synthetic.genome_with_motifs``."""
+    from multiunet_datasets.synthetic import write_genome
+
+    fasta, signal = write_genome(tmp_path / "data", seed=0)
+    settings = {"fasta": fasta, "targets": str(signal), "val_chroms": "chr4", "test_chroms": "chr5", "bin_size": 100,
+                "epochs": 8}  # fmt: skip
+    workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    report = workflow.evaluate(tmp_path / "run")
+    assert report.metrics["pearson_r"] > 0.6
+    assert all((scores["pearson_r"] or 0) < 0.3 for scores in report.baselines.values())
+    shutil.rmtree(tmp_path / "run")
+
+
+@pytest.mark.realdata
+def test_yeast_is_accepted(data_folder):
+    yeast = data_folder / "yeast"
+    settings = {
+        "fasta": yeast / "sacCer3.fa.gz",
+        "targets": str(yeast / "replication_timing_1kb.bedGraph"),
+        "val_chroms": "chrII,chrX",
+        "test_chroms": "chrI,chrIV,chrXVI",
+        "bin_size": 1000,
+    }
+    plan = workflow.plan("genome", config_of(settings))
+    assert len(plan.facts["chroms"]) == 16
+    assert len(plan.facts["split"]["train"]) == 11
+    assert plan.facts["gc"] == pytest.approx(0.383, abs=1e-3)
+    assert plan.facts["centre"] == pytest.approx([1.433], abs=0.02)
+    old = {**settings, "fasta": data_folder / "fixtures" / "yeast_chr1_old_assembly.fa.gz"}
+    with pytest.raises(InputError, match=r"another assembly\?"):
+        workflow.plan("genome", config_of(old))

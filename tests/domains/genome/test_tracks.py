@@ -1,0 +1,184 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pybigtools
+import pytest
+
+from multiunet.domains.genome import tracks
+from multiunet.domains.genome.tracks import binned, read_tracks
+from multiunet.errors import InputError
+
+FASTA = Path("genome.fa")
+LENGTHS = {"chr1": 95, "chr2": 40}
+
+
+def naive(intervals, length: int, bin_size: int) -> np.ndarray:
+    """Base by base."""
+    bases = np.full(length, np.nan)
+    for start, end, value in intervals:
+        bases[start:end] = value
+    bins = []
+    for first in range(0, length, bin_size):
+        inside = bases[first : first + bin_size]
+        known = inside[~np.isnan(inside)]
+        bins.append(known.mean() if 2 * len(known) >= len(inside) else np.nan)
+    return np.array(bins, dtype=np.float32)
+
+
+def some_intervals(length: int, seed: int) -> list[tuple[int, int, float]]:
+    rng = np.random.default_rng(seed)
+    edges = np.unique(rng.integers(0, length + 1, size=max(2, length // 4)))
+    pairs = zip(edges[:-1].tolist(), edges[1:].tolist())
+    return [(a, b, float(np.float32(rng.normal()))) for a, b in pairs if rng.random() < 0.7]
+
+
+def bedgraph(path: Path, intervals: dict[str, list[tuple[int, int, float]]]) -> Path:
+    text = "".join(f"{c}\t{a}\t{b}\t{v!r}\n" for c, rows in intervals.items() for a, b, v in rows)
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+def bigwig(path: Path, intervals: dict[str, list[tuple[int, int, float]]], lengths: dict[str, int]) -> Path:
+    rows = [(chrom, *row) for chrom in sorted(intervals) for row in intervals[chrom]]
+    pybigtools.open(str(path), "w").write(lengths, iter(rows))
+    return path
+
+
+def read(path: Path, lengths=None, bin_size: int = 10, excluded=()):
+    return read_tracks([path], lengths or LENGTHS, bin_size, FASTA, excluded)[0].values
+
+
+@pytest.mark.parametrize("bin_size", [1, 3, 10, 95, 200])
+@pytest.mark.parametrize("seed", range(4))
+def test_binning_agrees_with_base_by_base(bin_size, seed):
+    rows = some_intervals(95, seed)
+    starts, ends, values = (np.array(column) for column in zip(*rows))
+    result = binned(starts, ends, values, 95, bin_size)
+    assert result.shape == (-(-95 // bin_size),)
+    assert np.allclose(result, naive(rows, 95, bin_size), atol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("bin_size", [1, 7, 10])
+@pytest.mark.parametrize("slice_size", [1, 25, 1 << 22])
+def test_bigwig_and_bedgraph_say_the_same(tmp_path, bin_size, slice_size, monkeypatch):
+    monkeypatch.setattr(tracks, "SLICE", slice_size)
+    rows = {chrom: some_intervals(length, seed=7) for chrom, length in LENGTHS.items()}
+    from_bigwig = read(bigwig(tmp_path / "a.bw", rows, LENGTHS), bin_size=bin_size)
+    for name in ("a.bedGraph", "b.bedgraph.gz"):
+        from_text = read(bedgraph(tmp_path / name, rows), bin_size=bin_size)
+        for chrom, length in LENGTHS.items():
+            assert np.allclose(from_text[chrom], naive(rows[chrom], length, bin_size), atol=1e-6, equal_nan=True)
+            assert np.allclose(from_bigwig[chrom], from_text[chrom], atol=1e-6, equal_nan=True)
+
+
+def test_pybigtools_gives_nan_where_nothing_is_and_zero_where_zero_is(tmp_path):
+    path = bigwig(tmp_path / "z.bw", {"chr1": [(0, 10, 0.0), (20, 25, 2.0)]}, {"chr1": 30})
+    with pybigtools.open(str(path)) as file:
+        values = file.values("chr1", 0, 30, fillna=float("nan"), oob=float("nan"))
+    assert np.array_equal(values, [0.0] * 10 + [np.nan] * 10 + [2.0] * 5 + [np.nan] * 5, equal_nan=True)
+    # half of the last bin is measured: that is enough
+    assert np.array_equal(read(path, {"chr1": 30})["chr1"], [0.0, np.nan, 2.0], equal_nan=True)
+
+
+def test_last_partial_bin_is_judged_by_the_bases_it_has(tmp_path):
+    rows = {"chr1": [(0, 10, 1.0), (90, 93, 4.0)], "chr2": [(0, 40, 1.0)]}
+    assert read(bedgraph(tmp_path / "a.bedGraph", rows))["chr1"][-1] == 4.0  # 3 of 5 bases
+    rows["chr1"][-1] = (90, 92, 4.0)
+    assert np.isnan(read(bedgraph(tmp_path / "b.bedGraph", rows))["chr1"][-1])
+
+
+def test_lines_may_come_in_any_order_with_comments_and_gaps(tmp_path):
+    path = tmp_path / "a.bedGraph"
+    path.write_text(
+        "track type=bedGraph\n# note\nbrowser position\n\nchr2 0 40 1\nchr1 10 20 nan\nchr1\t30\t40\tNA\n"
+        "chr1 50 60 .\nchr1 20 30 3\nchr1 0 10 2\n"
+    )
+    expected = [2, np.nan, 3, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan]
+    assert np.array_equal(read(path)["chr1"], expected, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("chr1 0 10 1\nchr1 10 20\n", ["a.bedGraph:2", "'chr1 10 20'", "CHROM START END VALUE"]),
+        ("chr1 0 x 1\n", ["a.bedGraph:1"]),
+        ("chr1 0 10 high\n", ["a.bedGraph:1"]),
+        ("chr1 10 10 1\n", ["a.bedGraph:1", "interval 10-10"]),
+        ("chr1 -1 10 1\n", ["a.bedGraph:1", "interval -1-10"]),
+        ("chr1 0 10 inf\n", ["a.bedGraph:1", "inf"]),
+        ("chr2 0 9 1\nchr1 20 30 1\nchr1 5 21 2\n", ["a.bedGraph:2", "chr1:20-30", "overlaps chr1:5-21 of line 3"]),
+        ("", ["is empty"]),
+        ("# nothing\n", ["no interval"]),
+        ("chr1 90 96 1\nchr2 0 9 1\n", ["chr1 reach base 96", "95 bases in genome.fa", "another assembly?"]),
+        ("chr1 0 9 1\n", ["no data for chr2", "another assembly?", "--exclude-chroms"]),
+        ("chr1 0 9 1\nchr2 0 9 1\nchr3 0 9 1\n", ["chr3 not in genome.fa", "has chr1, chr2, chr3", "has chr1, chr2)"]),
+        ("1 0 9 1\n2 0 9 1\n", ["rename", "1 -> chr1", "2 -> chr2"]),
+        ("I 0 9 1\nII 0 9 1\n", ["rename", "I -> chr1", "II -> chr2"]),
+    ],
+)
+def test_bad_bedgraphs_are_named(tmp_path, text, words):
+    path = tmp_path / "a.bedGraph"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        read(path)
+    assert all(word in str(error.value) for word in ["a.bedGraph", *words]), error.value
+
+
+def test_excluded_chromosomes_may_be_in_the_file(tmp_path):
+    path = tmp_path / "a.bedGraph"
+    path.write_text("chr1 0 10 1\nchrUn_1 0 10 1\nchrUn_2 0 10 1\n")
+    assert list(read(path, {"chr1": 95}, excluded=["chrUn_*", "chr2"])) == ["chr1"]
+
+
+def test_bigwig_of_another_assembly_is_named(tmp_path):
+    path = bigwig(tmp_path / "a.bw", {"chr1": [(0, 10, 1.0)]}, {"chr1": 94})
+    with pytest.raises(InputError, match=r"a.bw: chr1 has 94 bases, but chr1 has 95 bases in genome.fa; another assem"):
+        read(path, {"chr1": 95})
+
+
+def test_damaged_files_are_named(tmp_path):
+    rows = {"chr1": some_intervals(95, 0), "chr2": [(0, 9, 1.0)]}
+    whole = bigwig(tmp_path / "a.bw", rows, LENGTHS).read_bytes()
+    packed = bedgraph(tmp_path / "a.bedGraph.gz", rows).read_bytes()
+    for name, content, words in [
+        ("cut.bw", whole[: len(whole) // 3], "cannot be read as bigWig"),
+        ("text.bw", b"chr1 0 10 1\n", "does not begin like one"),
+        ("cut.bedGraph.gz", packed[: len(packed) // 2], "cannot be read as bedGraph"),
+        ("binary.bedGraph", b"\xff\xfe\x00" * 9, "cannot be read as bedGraph|is not 'CHROM"),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=words) as error:
+            read(tmp_path / name)
+        assert name in str(error.value)
+    with pytest.raises(InputError, match="no such file"):
+        read(tmp_path / "none.bw")
+
+
+def test_tracks_are_named_after_their_files(tmp_path):
+    rows = {"chr1": [(0, 95, 1.0)], "chr2": [(0, 40, 2.0)]}
+    paths = [bedgraph(tmp_path / "RNA.fwd.bedGraph.gz", rows), bigwig(tmp_path / "Scc1.bw", rows, LENGTHS)]
+    assert [track.name for track in read_tracks(paths, LENGTHS, 10, FASTA)] == ["RNA.fwd", "Scc1"]
+    (tmp_path / "more").mkdir()
+    twice = [*paths, bigwig(tmp_path / "more" / "Scc1.bw", rows, LENGTHS)]
+    with pytest.raises(InputError, match="two targets are named 'Scc1'"):
+        read_tracks(twice, LENGTHS, 10, FASTA)
+
+
+@pytest.mark.realdata
+def test_real_signals(data_folder):
+    yeast = data_folder / "yeast"
+    from multiunet.domains.genome.fasta import read_fasta
+
+    genome = read_fasta(yeast / "sacCer3.fa.gz")
+    assert sum(genome.lengths.values()) == 12_071_326
+    timing = read_tracks([yeast / "replication_timing_1kb.bedGraph"], genome.lengths, 1000, yeast / "sacCer3.fa.gz")[0]
+    values = np.concatenate(list(timing.values.values()))
+    assert (len(values), np.isnan(values).sum()) == (12_079, 739)  # 11,340 lines, one bin each
+    with pytest.raises(InputError, match=r"II -> chrII, IV -> chrIV, XVI -> chrXVI"):
+        read_tracks([yeast / "coverage" / "MNase.bw"], genome.lengths, 75, yeast / "sacCer3.fa.gz")
+    old = data_folder / "fixtures" / "yeast_chr1_old_assembly.fa.gz"
+    lengths = read_fasta(old).lengths
+    assert lengths == {"chrI": 230_208}
+    with pytest.raises(InputError, match=r"chrII, .*not in yeast_chr1_old_assembly.fa.gz.*another assembly\?"):
+        read_tracks([yeast / "replication_timing_1kb.bedGraph"], lengths, 1000, old)

@@ -1,0 +1,262 @@
+"""The image domain from files to scores, with a network too small to be good."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from multiunet.domains.domain import Model
+from multiunet.domains.image import CARD
+from multiunet.domains.image.config import ImagePredict, ImageTrain
+from multiunet.domains.image.domain import ImageDomain
+from multiunet.domains.image.flips import FlipAveraged
+from multiunet.domains.image.inputs import load_input, source_of
+from multiunet.errors import InputError
+from multiunet.geometries.grid import Grid
+from multiunet.models.image_unet import image_unet
+from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
+from multiunet.seeds import generator
+
+SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2}
+
+
+def setup(root: Path, **settings: Any) -> tuple[ImageDomain, ImageTrain, dict[str, Any], Model]:
+    settings.setdefault("masks", root / "masks")
+    config = ImageTrain(images=root / "images", **SMALL, **settings)
+    domain = ImageDomain()
+    facts = json.loads(json.dumps(domain.inspect(config)))
+    return domain, config, facts, domain.build(config, facts)
+
+
+def trained(domain: ImageDomain, config: ImageTrain, facts: dict[str, Any], model: Model, steps: int = 60) -> None:
+    data = domain.training_data(config, facts, model)
+    optimizer = torch.optim.Adam(model.net.parameters(), 0.01)
+    model.net.train()
+    for step in range(steps):
+        sample = data.draw(step % len(data), generator(0, step))
+        optimizer.zero_grad()
+        model.task.loss(model.net(sample.field), sample.target).backward()
+        optimizer.step()
+    model.net.eval()
+
+
+def predicted(root: Path, domain: ImageDomain, config: ImageTrain, facts: Any, model: Model, **options: Any) -> Path:
+    settings = ImagePredict(images=root / "images", samples=options.pop("samples", 2), **options)
+    with PredictionStore(root / "p.zarr", overwrite=True) as store:
+        domain.predict(model, config, facts, settings, store)
+    return root / "p.zarr"
+
+
+def test_the_card_loads_the_domain() -> None:
+    assert isinstance(CARD.load(), ImageDomain)
+    assert (CARD.train, CARD.predict) == (ImageTrain, ImagePredict)
+
+
+def test_a_trained_model_beats_the_majority_and_its_scores_are_those_of_its_map(folder: Any) -> None:
+    root = folder(8)
+    domain, config, facts, model = setup(root)
+    trained(domain, config, facts, model)
+    report = domain.evaluate(model, config, facts, "test", "cpu").as_dict()
+    assert json.loads(json.dumps(report)) == report
+    assert set(report["baselines"]) == {"majority", "otsu"}
+    assert report["metrics"]["mean_iou"] > 0.8 > report["baselines"]["majority"]["mean_iou"]
+    assert report["baselines"]["otsu"]["mean_iou"] > 0.8  # bright squares are what a threshold is for
+
+    stored = open_prediction(predicted(root, domain, config, facts, model, samples=1))
+    micro = []
+    hits, union = np.zeros(2), np.zeros(2)
+    for item in facts["split"]["test"]:
+        truth = np.asarray(Image.open(item["truth"])) == 9
+        found = stored[item["name"]]["class"].values == 1
+        both = [((truth == k) & (found == k)).sum() for k in (0, 1)]
+        either = [((truth == k) | (found == k)).sum() for k in (0, 1)]
+        micro.append(sum(both) / sum(either))
+        hits, union = hits + both, union + either
+    assert report["metrics"]["micro_iou"] == pytest.approx(np.mean(micro))
+    assert report["metrics"]["iou"] == pytest.approx((hits / union).tolist())
+    assert report["metrics"]["mean_iou"] == pytest.approx((hits / union).mean())
+
+
+def test_validation_scores_whole_images_and_leaves_the_network_in_evaluation(folder: Any) -> None:
+    domain, config, facts, model = setup(folder(8))
+    validate = domain.validator(config, facts, model)
+    model.net.eval()
+    with torch.no_grad():
+        before = dict(validate(model.net))
+    assert {"loss", "mean_iou", "micro_iou"} <= set(before)
+    trained(domain, config, facts, model, steps=40)
+    with torch.no_grad():
+        after = dict(validate(model.net))
+    assert after["loss"] < before["loss"]
+    assert after["mean_iou"] > before["mean_iou"]
+    assert domain.monitor == "mean_iou"
+
+
+def test_the_validation_loss_is_the_tasks_own(folder: Any) -> None:
+    domain, config, facts, model = setup(folder(8), loss="dice-ce")
+    items = facts["split"]["val"]
+    model.net.eval()
+    losses = []
+    with torch.no_grad():
+        value = domain.validator(config, facts, model)(model.net)["loss"]
+        for item in items:
+            image, mask = (np.asarray(Image.open(item[key])) for key in ("image", "truth"))
+            field = torch.from_numpy((image - image.mean()) / image.std()).float()[None, None]
+            losses.append(float(model.task.loss(model.net(field), torch.from_numpy(mask == 9).long()[None])))
+    assert value == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_a_prediction_lies_on_the_pixels_of_its_file(folder: Any) -> None:
+    root = folder(4, suffix=".tif")
+    domain, config, facts, model = setup(root)
+    metadata = {"axes": "YX", "unit": "um"}
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 50), dtype=np.uint8)
+    (root / "new" / "images").mkdir(parents=True)
+    tifffile.imwrite(root / "new/images/n.tif", pixels, imagej=True, resolution=(1 / 0.5, 1 / 0.25), metadata=metadata)
+    path = predicted(root / "new", domain, config, facts, model, samples=3)
+    data = open_prediction(path)["n"]
+    assert data["mean"].dims == ("channel", "y", "x")
+    assert data["mean"].shape == (2, 30, 50)
+    np.testing.assert_allclose(data["y"], np.arange(30) * 0.25, rtol=1e-5)
+    np.testing.assert_allclose(data["x"], np.arange(50) * 0.5, rtol=1e-5)
+    assert data.attrs["unit"] == "\u00b5m"
+    assert list(data["channel"].values) == ["4", "9"]
+    np.testing.assert_allclose(data["mean"].sum("channel"), 1, atol=1e-5)
+    np.testing.assert_allclose(data["epistemic"] + data["aleatoric"], data["total"], atol=1e-6)
+    assert float(data["epistemic"].max()) > 0
+
+
+def test_exported_classes_have_the_values_of_the_masks(folder: Any) -> None:
+    root = folder(5)
+    domain, config, facts, model = setup(root)
+    trained(domain, config, facts, model, steps=30)
+    path = predicted(root, domain, config, facts, model)
+    files = domain.export(path, root / "out", facts)
+    assert sorted(file.name for file in files) == sorted(
+        f"s{i}{kind}" for i in range(5) for kind in ("_class.png", "_uncertainty.tif")
+    )
+    data = open_prediction(path)["s0"]
+    classes = np.asarray(Image.open(root / "out/s0_class.png"))
+    assert (classes.dtype, set(np.unique(classes))) == (np.uint8, {4, 9})
+    np.testing.assert_array_equal(classes == 9, data["class"].values == 1)
+    uncertainty = tifffile.imread(root / "out/s0_uncertainty.tif")
+    np.testing.assert_allclose(uncertainty, 1 - (data["mean"].values ** 2).sum(axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "suffix"),
+    [([0, 300], np.uint16, "png"), ([-1, 5], np.int16, "tif"), ([0, 70_000], np.int32, "tif")],
+)
+def test_any_mask_values_come_back(folder: Any, values: list[int], kind: type, suffix: str) -> None:
+    root = folder(4, suffix=".tif")
+    for path in (root / "masks").iterdir():
+        mask = tifffile.imread(path)
+        tifffile.imwrite(path, np.asarray(values)[(mask == 9).astype(int)].astype(kind))
+    domain, config, facts, model = setup(root)
+    domain.export(predicted(root, domain, config, facts, model, samples=1), root / "out", facts)
+    path = root / f"out/s0_class.{suffix}"
+    written = np.asarray(Image.open(path)) if suffix == "png" else tifffile.imread(path)
+    assert written.dtype == kind
+    assert set(np.unique(written)) <= set(values)
+
+
+def test_volumes_go_all_the_way(folder: Any) -> None:
+    root = folder(4, shape=(10, 24, 20), suffix=".tif", kind=np.uint16)
+    domain, config, facts, model = setup(root)
+    trained(domain, config, facts, model, steps=10)
+    path = predicted(root, domain, config, facts, model, tile=16)
+    assert open_prediction(path)["s1"]["mean"].dims == ("channel", "z", "y", "x")
+    files = domain.export(path, root / "out", facts)
+    with tifffile.TiffFile(files[0]) as tif:
+        assert (tif.series[0].axes, tif.series[0].shape) == ("ZYX", (10, 24, 20))
+    assert domain.evaluate(model, config, facts, "val", "cpu").metrics["mean_iou"] is not None
+    assert domain.describe(model, config, facts)["output"] == [1, 2, 10, 24, 20]
+
+
+@pytest.mark.parametrize("loss", ["beta-nll", "mse", "poisson"])
+def test_regression_goes_all_the_way(folder: Any, loss: str) -> None:
+    root = folder(6)
+    (root / "targets").mkdir()
+    for path in (root / "images").iterdir():
+        image = np.asarray(Image.open(path)).astype(np.float32)
+        tifffile.imwrite(root / "targets" / f"{path.stem}.tif", 100 + image)
+    settings: dict[str, Any] = {"task": "regression", "targets": root / "targets", "masks": None, "loss": loss}
+    domain, config, facts, model = setup(root, **settings)
+    trained(domain, config, facts, model, steps=80)
+    report = domain.evaluate(model, config, facts, "test", "cpu")
+    assert domain.monitor == "r2"
+    assert facts["intensities"]["kind"] == "train"
+    assert set(report.baselines) == {"mean"}
+    if loss != "poisson":
+        assert report.metrics["r2"] > 0.7 > report.baselines["mean"]["r2"]
+    with torch.no_grad():
+        assert domain.validator(config, facts, model)(model.net)["loss"] > 0
+    path = predicted(root, domain, config, facts, model)
+    files = {file.name: file for file in domain.export(path, root / "out", facts)}
+    np.testing.assert_allclose(tifffile.imread(files["s2_mean.tif"]), open_prediction(path)["s2"]["mean"].values[0])
+    assert tifffile.imread(files["s2_uncertainty.tif"]).dtype == np.float32
+
+
+def test_settings_that_contradict_each_other(folder: Any) -> None:
+    root = folder(5)
+    with pytest.raises(InputError, match="--loss mse is not for --task segmentation"):
+        setup(root, loss="mse")
+    with pytest.raises(InputError, match="--loss dice is not for --task regression"):
+        setup(root, loss="dice", task="regression", targets=root / "masks")
+    domain, config, facts, model = setup(root, test_fraction=0)
+    with pytest.raises(InputError, match="this run has no test images"):
+        domain.evaluate(model, config, facts, "test", "cpu")
+
+
+def test_nothing_is_predicted_where_one_image_is_bad(folder: Any) -> None:
+    root = folder(5)
+    domain, config, facts, model = setup(root)
+    (root / "images/s3.png").write_bytes(b"junk")
+    with pytest.raises(InputError, match=r"s3\.png: not an image"):
+        predicted(root, domain, config, facts, model)
+    assert not (root / "p.zarr").exists()
+
+
+@pytest.mark.parametrize("loss", ["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"])
+def test_every_loss_trains(folder: Any, loss: str) -> None:
+    domain, config, facts, model = setup(folder(5), loss=loss, class_weights=[1.0, 2.0])
+    trained(domain, config, facts, model, steps=2)
+    assert all(torch.isfinite(p).all() for p in model.net.parameters())
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 33, 21), (1, 1, 9, 14, 11)])
+def test_the_mean_over_flips_turns_with_the_image(shape: tuple[int, ...]) -> None:
+    ndim = len(shape) - 2
+    net = FlipAveraged(image_unet(ndim, 1, 2, [4, 8, 8], dropout=0.0), ndim).eval()
+    x = torch.randn(shape)
+    with torch.no_grad():
+        y = net(x)
+        assert y.shape == (1, 2, *shape[2:])
+        even = torch.randn((1, 1, *(16,) * ndim))
+        plain = [net.net(even.flip(view)).flip(view) for view in net.views]
+        torch.testing.assert_close(net(even), sum(plain) / len(plain))
+        for axis in range(2, 2 + ndim):
+            torch.testing.assert_close(net(even.flip(axis)).flip(axis), net(even))
+    assert len(net.views) == 2**ndim
+
+
+def test_tiles_of_the_mean_over_flips_are_those_of_the_whole(folder: Any) -> None:
+    domain, _, facts, model = setup(folder(4, shape=(71, 90)))
+    item = facts["split"]["train"][0]
+    source = source_of("a", item["image"], load_input(item["image"], facts, domain.shelf))
+    net = FlipAveraged(model.net.eval(), 2)  # type: ignore[arg-type]
+    assert isinstance(model.geometry, Grid)
+    whole, tiled = (
+        GridPredictor(net, model.task, model.geometry, torch.device("cpu"), tile=tile).whole(source, samples=3)
+        for tile in (None, 16)
+    )
+    for name in ("mean", "epistemic", "aleatoric"):
+        torch.testing.assert_close(getattr(tiled, name), getattr(whole, name), atol=1e-5, rtol=1e-4)
+    assert whole.epistemic.max() > 0

@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import torch
+
+from multiunet.core import Condition, UNet
+from multiunet.geometries.grid import Grid
+from multiunet.models.genomic import GenomicUNet, Tower, genomic_unet, tower_strides
+from multiunet.prediction import GridPredictor, GridSource
+from multiunet.tasks import Regression
+from multiunet.uncertainty import dropouts
+
+
+def dna(bases: int, samples: int = 1, seed: int = 0) -> torch.Tensor:
+    letters = torch.randint(0, 4, (samples, bases), generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.one_hot(letters, 4).movedim(2, 1).float()
+
+
+def small(bin_size: int = 6, c_out: int = 2, **options) -> GenomicUNet:
+    torch.manual_seed(0)
+    return genomic_unet(c_out, bin_size, widths=[6, 8, 10], stem=5, motif=7, **options)
+
+
+def with_history(net: GenomicUNet) -> GenomicUNet:
+    """After a few steps' worth of batch statistics, as a trained net has them."""
+    net.train()
+    for seed in range(3):
+        net(dna(net.bin_size * 24, samples=4, seed=seed))
+    return net.eval()
+
+
+@pytest.mark.parametrize("bin_size", [1, 2, 7, 10, 97, 128, 1000])
+def test_strides_multiply_to_the_bin_size(bin_size):
+    strides = tower_strides(bin_size)
+    assert np.prod(strides, dtype=int) == bin_size
+    assert all(s <= 8 or all(s % p for p in range(2, s)) for s in strides)
+
+
+@pytest.mark.parametrize(("bin_size", "bins"), [(1, 19), (2, 13), (7, 1), (10, 8), (97, 3), (128, 5)])
+@pytest.mark.parametrize("training", [True, False])
+def test_one_output_a_bin_at_any_length(bin_size, bins, training):
+    net = small(bin_size, c_out=3).train(training)
+    assert net.bin_size == bin_size
+    assert net(dna(bin_size * bins, samples=2)).shape == (2, 3, bins)
+
+
+@pytest.mark.parametrize("length", [0, 5, 13])
+def test_half_bins_are_refused(length):
+    with pytest.raises(ValueError, match="multiple of the bin size 6"):
+        small()(dna(length))
+
+
+def test_every_parameter_learns():
+    net = small(bin_size=10)
+    net(dna(10 * 23, samples=2)).square().sum().backward()
+    still = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert still == []
+
+
+@pytest.mark.parametrize("downsample", ["average", "max", "conv"])
+@pytest.mark.parametrize("bin_size", [1, 6, 35])
+def test_halo_covers_the_receptive_field(downsample, bin_size):
+    torch.manual_seed(1)
+    grid = Grid(1, kernel=5, convs=1, downsample=downsample, activation="gelu", upsample="linear")
+    strides = tower_strides(bin_size)
+    tower = Tower(Grid(1, kernel=9, convs=1), grid, [4] * max(1, len(strides)), strides)
+    net = with_history(GenomicUNet(tower, UNet(grid, 4, 2, [4, 5, 6]))).double()
+    seen = net.footprint()
+    (halo,), (stride,) = seen.halo, seen.stride
+    assert seen.reduction == (bin_size,)
+    bins = 2 * (halo // bin_size) + 12
+    furthest = 0
+    for centre in range(bins // 2, bins // 2 + 4):
+        reached = torch.zeros(bins * bin_size, dtype=torch.bool)
+        for seed in range(3):
+            x = dna(bins * bin_size, seed=seed).double().requires_grad_()
+            net(x)[0, :, centre].sum().backward()
+            reached |= x.grad[0].abs().sum(0) > 0
+        where = torch.nonzero(reached)[:, 0]
+        reach = max(centre * bin_size - int(where[0]), int(where[-1]) - ((centre + 1) * bin_size - 1))
+        assert reach <= halo
+        furthest = max(furthest, reach)
+    assert furthest > halo / 2  # a halo of everything would cover, too
+    assert stride % bin_size == 0
+
+
+def test_prediction_commutes_with_the_reverse_complement():
+    net = with_history(small(bin_size=6, c_out=3, mates=[1, 0, 2]))
+    x = dna(6 * 16)
+    assert torch.allclose(net(x.flip(1, 2)), net(x).flip(2)[:, [1, 0, 2]], atol=1e-6)
+    net.train()
+    assert not torch.allclose(net(x.flip(1, 2)), net(x).flip(2)[:, [1, 0, 2]], atol=1e-3)
+
+
+def test_prediction_is_the_mean_over_strands():
+    net = with_history(small(bin_size=6, c_out=2, mates=[1, 0]))
+    x = dna(6 * 16)  # whole coarse sites, so that nothing is filled up
+    one_strand = lambda y: net.unet(net.tower(y))  # noqa: E731
+    expected = (one_strand(x) + one_strand(x.flip(1, 2)).flip(2)[:, [1, 0]]) / 2
+    assert torch.allclose(net(x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("mates", [[0, 1, 2], [1, 1], [2, 0], [0, -1]])
+def test_mates_that_do_not_pair_are_refused(mates):
+    with pytest.raises(ValueError, match="must pair the 2 output channels"):
+        small(c_out=2, mates=mates)
+
+
+def test_tower_and_unet_must_fit():
+    with pytest.raises(ValueError, match="gives 4 channels, the U-Net takes 5"):
+        GenomicUNet(Tower(Grid(1), Grid(1), [4], [2]), UNet(Grid(1), 5, 1, [4, 4]))
+    with pytest.raises(ValueError, match="1 widths for 2 strides"):
+        Tower(Grid(1), Grid(1), [4], [2, 5])
+
+
+def test_encode_then_decode_is_forward_and_the_prefix_has_no_dropout():
+    net = with_history(small(dropout=0.3))
+    x = dna(6 * 11, samples=2)
+    assert torch.equal(net.decode(net.encode(x)), net(x))
+    assert not any(dropouts(module) for module in net.prefix())
+    assert len(dropouts(net)) == 3  # bottleneck and two decoder levels
+
+
+def test_batched_equals_one_at_a_time():
+    net = with_history(small())
+    x = dna(6 * 13, samples=3)
+    assert torch.allclose(net(x), torch.cat([net(one[None]) for one in x]), atol=1e-6)
+
+
+def test_a_condition_is_taken_along_for_both_strands():
+    heard = []
+
+    class Listening(torch.nn.Module):
+        reach = (0,)
+
+        def forward(self, x, condition=None):
+            heard.append(condition)
+            return x
+
+    net = small().eval()
+    net.unet.bottleneck.blocks.append(Listening())
+    net(dna(6 * 8, samples=2), Condition(embedding=torch.tensor([[1.0], [2.0]])))
+    assert heard[0].embedding.flatten().tolist() == [1.0, 2.0, 1.0, 2.0]
+    assert heard[0].tokens is None
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+@pytest.mark.parametrize("bins", [61, 64])
+def test_tiles_equal_the_whole(samples, bins):
+    net = with_history(genomic_unet(2, 5, widths=[6, 8], stem=5, motif=7, dropout=0.3))
+    x = dna(5 * bins)[0].numpy()
+    source = GridSource("chr", (5 * bins,), lambda start, stop: x[:, start[0] : stop[0]], ("bin",))
+    predictor = GridPredictor(net, Regression(["signal"]), net.unet.geometry, torch.device("cpu"), tile=40)
+    assert len(predictor.plan(source.shape)) > 3
+    tiled = predictor.whole(source, samples)
+    whole = GridPredictor(net, predictor.task, net.unet.geometry, torch.device("cpu"), tile=10**6).whole(
+        source, samples
+    )
+    assert tiled.mean.shape == (1, bins)
+    for name in ("mean", "epistemic", "aleatoric"):
+        assert torch.allclose(getattr(tiled, name), getattr(whole, name), atol=1e-5)
+    assert (whole.epistemic > 0).all() == (samples > 1)
