@@ -37,8 +37,9 @@ class Graph(Geometry[GraphField]):
         hops: propagation steps of a convolution; more than one: personalised propagation (Gasteiger et al. 2019),
             which returns to the node's own features with probability ``teleport`` at each step. For ``gcn``.
         normalization: after each convolution; over the nodes of the batch, or over the channels of each node.
-        dropout: of the features that enter a convolution, each node its own.
+        dropout: of the features that a convolution gives, each node its own.
         edge_dropout: of the edges of a convolution (Rong et al. 2020, "DropEdge").
+        node_dropout: of all that a node sends in a convolution (Feng et al. 2020, "GRAND": DropNode).
         residual: add a block's input to its output, through a linear map where channels differ.
         augment: kept nodes that had one node between them become neighbours.
         max_neighbours: bound on the edges into a node of a pooled graph, which otherwise grow denser with each level.
@@ -52,6 +53,7 @@ class Graph(Geometry[GraphField]):
     normalization: Normalization = "none"
     dropout: float = 0.0
     edge_dropout: float = 0.0
+    node_dropout: float = 0.0
     residual: bool = False
     augment: bool = True
     max_neighbours: int | None = None
@@ -123,21 +125,38 @@ class NodeBatchNorm(nn.BatchNorm1d):
         return super().forward(x)
 
 
+class FeatureDropout(nn.Module):
+    """``field -> field``: dropout of features, each node its own."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.dropout = Dropout(p, whole_channels=False)
+
+    def forward(self, field: GraphField) -> GraphField:
+        x = field.x
+        if not x.is_sparse:
+            return replace(field, x=self.dropout(x))
+        x = x.coalesce()
+        # dropping a zero changes nothing: only what a sparse tensor holds needs a mask
+        kept = self.dropout(x.values())
+        x = torch.sparse_coo_tensor(x.indices(), kept, x.shape, is_coalesced=True, check_invariants=False)
+        return replace(field, x=x)
+
+
 class GraphConvolution(nn.Module):
-    """``field -> field``: dropout of features and edges, then one convolution of a ``Graph``."""
+    """``field -> field``: one convolution of a ``Graph``, with dropout of nodes and edges."""
 
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
         # torch_geometric costs seconds to import: only who builds a network on graphs pays
         from torch_geometric.nn import APPNP, SimpleConv
 
         super().__init__()
-        self.feature_dropout = Dropout(geometry.dropout, whole_channels=False)
+        self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
         self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
-        self.linear = nn.Linear(c_in, c_out, bias=False)
-        nn.init.xavier_uniform_(self.linear.weight)
+        self.neighbours = _matrix(c_in, c_out)
         self.own: nn.Linear | None = None
         if geometry.conv == "sage":
-            self.own = nn.Linear(c_in, c_out, bias=False)
+            self.own = _matrix(c_in, c_out)
             self.propagate: nn.Module = SimpleConv(aggr="mean")
         else:
             # one step without teleport is the propagation of Kipf & Welling 2017, eq. 2
@@ -146,32 +165,17 @@ class GraphConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(c_out)) if geometry.normalization != "batch" else None
 
     def forward(self, field: GraphField) -> GraphField:
-        x = _drop(self.feature_dropout, field.x)
         weight = self.edge_dropout(field.weights())
-        y = self.propagate(_map(self.linear, x), field.edge_index, weight)
+        # one mask a node; after the linear map, which has no bias, dropping is the same and cheaper
+        sent = _times(field.x, self.neighbours) * self.node_dropout(weight.new_ones(field.x.shape[0], 1))
+        x = self.propagate(sent, field.edge_index, weight)
         if self.own is not None:
-            y = y + _map(self.own, x)
-        return replace(field, x=y if self.bias is None else y + self.bias)
-
-
-def _drop(dropout: Dropout, x: Tensor) -> Tensor:
-    """Dropout; of a sparse tensor, of what it holds: dropping a zero changes nothing."""
-    if not x.is_sparse:
-        return dropout(x)
-    x = x.coalesce()
-    return torch.sparse_coo_tensor(x.indices(), dropout(x.values()), x.shape, is_coalesced=True, check_invariants=False)
-
-
-def _map(linear: nn.Linear, x: Tensor) -> Tensor:
-    """``linear(x)`` without bias, of dense or sparse features."""
-    if not x.is_sparse:
-        return linear(x)
-    with torch.autocast(x.device.type, enabled=False):
-        return torch.sparse.mm(x, linear.weight.t())
+            x = x + _times(field.x, self.own)
+        return replace(field, x=x if self.bias is None else x + self.bias)
 
 
 class GraphBlock(nn.Module):
-    """``(field, condition) -> field``: convolution, normalisation, activation, ``convs`` times."""
+    """``(field, condition) -> field``: convolution, normalisation, activation, dropout, ``convs`` times."""
 
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
         super().__init__()
@@ -179,12 +183,31 @@ class GraphBlock(nn.Module):
         self.convolutions = nn.ModuleList(GraphConvolution(geometry, a, b) for a, b in zip(sizes, sizes[1:]))
         self.norms = nn.ModuleList(geometry.norm(c_out) for _ in self.convolutions)
         self.activation = OnNodes(ACTIVATIONS[geometry.activation]())
-        self.shortcut: nn.Module | None = None
-        if geometry.residual:
-            self.shortcut = nn.Identity() if c_in == c_out else nn.Linear(c_in, c_out, bias=False)
+        self.dropouts = nn.ModuleList(FeatureDropout(geometry.dropout) for _ in self.convolutions)
+        self.shortcut: nn.Linear | None = None
+        if geometry.residual and c_in != c_out:
+            self.shortcut = _matrix(c_in, c_out)
+        self.residual = geometry.residual
 
     def forward(self, field: GraphField, condition: Condition | None = None) -> GraphField:
         x = field
-        for convolution, norm in zip(self.convolutions, self.norms):
-            x = self.activation(norm(convolution(x)))
-        return x if self.shortcut is None else replace(x, x=x.x + self.shortcut(field.x))
+        for convolution, norm, dropout in zip(self.convolutions, self.norms, self.dropouts):
+            x = dropout(self.activation(norm(convolution(x))))
+        if not self.residual:
+            return x
+        return replace(x, x=x.x + (field.x if self.shortcut is None else _times(field.x, self.shortcut)))
+
+
+def _matrix(c_in: int, c_out: int) -> nn.Linear:
+    """Glorot & Bengio 2010, as in Kipf & Welling's network."""
+    linear = nn.Linear(c_in, c_out, bias=False)
+    nn.init.xavier_uniform_(linear.weight)
+    return linear
+
+
+def _times(x: Tensor, matrix: nn.Linear) -> Tensor:
+    """``matrix(x)`` of dense or sparse features."""
+    if not x.is_sparse:
+        return matrix(x)  # type: ignore[no-any-return]
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.sparse.mm(x.to(matrix.weight), matrix.weight.t())

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # not frozen: lightning-fabric refuses to walk through frozen dataclasses
 class GraphField:
     """A batch of graphs as one disjoint union.
 
     Attributes:
-        x: features, ``(nodes, channels)``.
+        x: features, ``(nodes, channels)``; of an input they may be a sparse COO tensor (bags of words).
         edge_index: source and target node of each directed edge, ``(2, edges)``, int64; an undirected edge is two.
         batch: which graph each node belongs to, ``(nodes,)``, int64, ascending.
         edge_weight: of each edge, ``(edges,)``; None: all 1.
@@ -37,7 +37,7 @@ class GraphField:
         Raises:
             ValueError: when shapes or types do not fit, or an edge names a node that is not there.
         """
-        nodes = len(x)
+        nodes = x.shape[0]
         if x.ndim != 2 or edge_index.ndim != 2 or edge_index.shape[0] != 2 or edge_index.dtype != torch.int64:
             raise ValueError(
                 f"x {tuple(x.shape)} and edge_index {tuple(edge_index.shape)} {edge_index.dtype} "
@@ -52,10 +52,12 @@ class GraphField:
     @classmethod
     def union(cls, items: Sequence[GraphField]) -> GraphField:
         """The disjoint union of inputs, in order."""
+        if len(items) == 1:
+            return items[0]
         starts = [0]
         graphs = [0]
         for item in items:
-            starts.append(starts[-1] + len(item.x))
+            starts.append(starts[-1] + item.x.shape[0])
             graphs.append(graphs[-1] + item.graphs)
         weighted = any(item.edge_weight is not None for item in items)
         return cls(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 
 import torch
@@ -107,11 +108,9 @@ def two_hop(field: GraphField, kept: Tensor) -> tuple[Tensor, Tensor]:
     enters, leaves = place[target] >= 0, place[source] >= 0
     into = torch.stack([torch.cat([place[target[enters]], own]), torch.cat([source[enters], kept])])
     out_of = torch.stack([torch.cat([target[leaves], kept]), torch.cat([place[source[leaves]], own])])
-    with torch.autocast(weight.device.type, enabled=False):
-        # COO on both sides: the product of two CSR matrices leaks memory on the CPU
-        rows = torch.sparse_coo_tensor(into, torch.cat([weight[enters], ones]), (len(kept), nodes))
-        columns = torch.sparse_coo_tensor(out_of, torch.cat([weight[leaves], ones]), (nodes, len(kept)))
-        product = torch.sparse.mm(rows, columns).coalesce()
+    product = _sparse_product(
+        into, torch.cat([weight[enters], ones]), out_of, torch.cat([weight[leaves], ones]), len(kept), nodes
+    )
     target, source = product.indices()
     linked = target != source
     return _renormalised(torch.stack([source[linked], target[linked]]), product.values()[linked], len(kept))
@@ -133,6 +132,17 @@ def _places(kept: Tensor, nodes: int) -> Tensor:
     place = kept.new_full((nodes,), -1)
     place[kept] = torch.arange(len(kept), device=kept.device)
     return place
+
+
+def _sparse_product(a: Tensor, a_values: Tensor, b: Tensor, b_values: Tensor, outer: int, inner: int) -> Tensor:
+    """The product of two sparse matrices, ``(outer, inner)`` times ``(inner, outer)``, coalesced."""
+    with torch.autocast(a.device.type, enabled=False), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse")  # torch's remarks on its own internals
+        # COO on both sides: the product of two CSR matrices leaks memory on the CPU
+        left = torch.sparse_coo_tensor(a, a_values, (outer, inner), check_invariants=False)
+        right = torch.sparse_coo_tensor(b, b_values, (inner, outer), check_invariants=False)
+        product: Tensor = torch.sparse.mm(left, right).coalesce()
+    return product
 
 
 def _renormalised(edge_index: Tensor, weight: Tensor, nodes: int) -> tuple[Tensor, Tensor]:

@@ -1,33 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from multiunet_cli.main import application
 from multiunet_datasets import synthetic
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def multiunet(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Runs a command line in this process."""
-
-    def run(*words: object) -> Result:
-        with pytest.raises(SystemExit) as ended:
-            application()([str(word) for word in words])
-        captured = capfd.readouterr()
-        return Result(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ def gc(codes: Codes, bin_size: int) -> NDArray[np.float64]:
 def log_distance_to_end(codes: Codes, bin_size: int) -> NDArray[np.float64]:
     """Natural logarithm of the bases from the middle of the bin to the nearer end of the chromosome."""
     middle = (np.arange(-(-len(codes) // bin_size)) + 0.5) * bin_size
-    return np.log(np.maximum(np.minimum(middle, len(codes) - middle), 0.5))
+    distance: NDArray[np.float64] = np.maximum(np.minimum(middle, len(codes) - middle), 0.5)
+    return np.log(distance)
 
 
 FEATURES: Mapping[str, Feature] = {"gc_content": gc, "distance_to_end": log_distance_to_end}

@@ -39,10 +39,11 @@ class Windowing:
 class Windows(TrainingData[Tensor]):
     """Windows spread evenly over chromosomes: fields ``(1, 4, bases)``, targets ``(1, tracks, bins)``.
 
-    Item i is the i-th stretch of the chromosomes laid end to end; a draw centres a window on a random bin of it, half
-    the time the reverse complement. A window that would hang over the end of its chromosome is moved to lie flush with
-    it, so that ends are met as often as other places and look as they do in prediction, where nothing follows either.
-    Only chromosomes shorter than a window are filled up with unknown bases and targets.
+    Item i is the i-th stretch of the chromosomes laid end to end; a draw centres a window on a random base of it, half
+    the time the reverse complement. Its bins begin anywhere: their targets are the means of the chromosome's bins that
+    they overlap, weighted by the overlap. A window that would hang over the end of its chromosome is moved to lie flush
+    with it, so that ends are met as often as other places and look as they do in prediction, where nothing follows
+    either. Only chromosomes shorter than a window are filled up with unknown bases and targets.
 
     Args:
         codes: bases by chromosome.
@@ -58,31 +59,50 @@ class Windows(TrainingData[Tensor]):
         return max(1, round(int(self.ends[-1]) / self.windowing.bins))
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[Tensor]:
-        place = int((item + rng.random()) / len(self) * int(self.ends[-1]))
+        w = self.windowing
+        place = (item + rng.random()) / len(self) * int(self.ends[-1])
         index = int(np.searchsorted(self.ends, place, side="right"))
         chrom = self.chroms[index]
         total = self.targets[chrom].shape[1]
-        spare = total - self.windowing.bins
-        centre = place - (int(self.ends[index]) - total)
-        start = int(np.clip(centre - self.windowing.bins // 2, min(0, spare), max(0, spare)))
+        spare = (total - w.bins) * w.bin_size
+        centre = (place - (int(self.ends[index]) - total)) * w.bin_size
+        start = int(np.clip(centre - w.bins * w.bin_size / 2, min(0, spare), max(0, spare)))
         codes, target = self.window(chrom, start)
-        if self.windowing.mutation:
-            codes = mutated(codes, self.windowing.mutation, rng)
+        if w.mutation:
+            codes = mutated(codes, w.mutation, rng)
         if rng.random() < 0.5:
-            codes, target = reverse_complement(codes), other_strand(target, self.windowing.mates)
+            codes, target = reverse_complement(codes), other_strand(target, w.mates)
         return Sample(torch.from_numpy(one_hot(codes))[None], torch.from_numpy(np.ascontiguousarray(target))[None])
 
     def window(self, chrom: str, start: int) -> tuple[Codes, Values]:
-        """Codes ``(bases,)`` and targets ``(tracks, bins)`` from bin ``start`` on, which may be negative."""
+        """Codes ``(bases,)`` and targets ``(tracks, bins)`` from base ``start`` on, which may be negative."""
         w = self.windowing
         values = self.targets[chrom]
-        stop, total = start + w.bins, values.shape[1]
-        codes = cut(self.codes[chrom], start * w.bin_size, stop * w.bin_size)
-        target = np.full((len(values), w.bins), np.nan, dtype=np.float32)
-        first = start + w.context if start > 0 else max(start, 0)
-        last = stop - w.context if stop < total else min(stop, total)
-        target[:, first - start : last - start] = values[:, first:last]
-        return codes, target
+        stop, total = start + w.bins * w.bin_size, values.shape[1] * w.bin_size
+        target = shifted(values, start, w.bins, w.bin_size)
+        if start > 0:
+            target[:, : w.context] = np.nan
+        if stop < total:
+            target[:, w.bins - w.context :] = np.nan
+        return cut(self.codes[chrom], start, stop), target
+
+
+def shifted(values: Values, start: int, bins: int, bin_size: int) -> Values:
+    """Values ``(tracks, all bins)`` on ``bins`` bins from base ``start`` on: means weighted by overlap.
+
+    NaN where less than half of a bin overlaps what was measured, as in ``read_tracks``.
+    """
+    first, offset = divmod(start, bin_size)
+    index = np.arange(first, first + bins + 1)
+    inside = (index >= 0) & (index < values.shape[1])
+    near = np.where(inside, values[:, np.clip(index, 0, values.shape[1] - 1)], np.nan).astype(np.float32)
+    share = np.float32(offset / bin_size)
+    known = ~np.isnan(near)
+    weights = known[:, :-1] * (1 - share) + known[:, 1:] * share
+    filled = np.where(known, near, np.float32(0))
+    sums = filled[:, :-1] * (1 - share) + filled[:, 1:] * share
+    moved: Values = np.where(weights >= 0.5, sums / np.maximum(weights, 0.5), np.float32(np.nan))
+    return moved
 
 
 def mutated(codes: Codes, share: float, rng: np.random.Generator) -> Codes:

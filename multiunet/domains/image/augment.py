@@ -39,7 +39,7 @@ class Augmentation:
     """
 
     flip: bool = True
-    chance: float = 0.5
+    chance: float = 0.25
     rotation: float = 180.0
     tilt: float = 30.0
     scaling: float = 0.25

@@ -43,7 +43,7 @@ class ImageTrain(TrainConfig):
         0.33, "share of patches about a pixel of a class drawn evenly from those of its image", "Patches", ge=0, le=1
     )
     flip: bool = option(True, "mirror patches, and turn them by quarters", "Patches")
-    augment: float = option(0.5, "chance of each other change below; 0: none", "Patches", ge=0, le=1)
+    augment: float = option(0.25, "chance of each other change below; 0: none", "Patches", ge=0, le=1)
     rotation: float = option(
         180.0, "largest angle in the plane, degrees; below 90 no quarter turns either", "Patches", ge=0, le=180
     )

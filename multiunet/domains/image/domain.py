@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from multiunet.core import UNet
 from multiunet.device import pick_device
-from multiunet.domains.describe import describe
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
 from multiunet.domains.image import baselines, writers
 from multiunet.domains.image.augment import Augmentation
@@ -134,9 +133,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         }
         return Report(self.name, split, scores.scores(), trivial, scores.items)
 
-    def describe(self, model: Model, config: ImageTrain, facts: Facts) -> dict[str, Any]:
-        """Of one training patch."""
-        return describe(model, torch.zeros(1, facts["channels"], *facts["patch_size"]))
+    def example(self, model: Model, config: ImageTrain, facts: Facts) -> Tensor:
+        """A training patch."""
+        return torch.zeros(1, facts["channels"], *facts["patch_size"])
 
     def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
         if facts["task"] == "regression":

@@ -10,9 +10,9 @@ BIN = 10
 def genome(seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     return {
-        name: np.where(rng.random(n) < np.linspace(0.2, 0.7, n), rng.integers(1, 3, n), 3 * rng.integers(0, 2, n)).astype(
-            np.uint8
-        )
+        name: np.where(
+            rng.random(n) < np.linspace(0.2, 0.7, n), rng.integers(1, 3, n), 3 * rng.integers(0, 2, n)
+        ).astype(np.uint8)
         for name, n in (("a", 605), ("b", 300))
     }
 
@@ -62,9 +62,7 @@ def test_coverage_is_the_share_within_the_band():
     means = {"a": np.zeros((1, 5))}
     totals = {"a": np.array([[1.0, 1.0, 1.0, 1.0, 9.0]])}  # bands +-1.96, the last +-5.88
     assert score(means, truth, ["t"], totals)["coverage_95"] == 0.75
-    two = score(
-        {"a": np.zeros((2, 5))}, {"a": np.vstack([truth["a"], truth["a"]])}, ["t", "u"], {"a": np.ones((2, 5))}
-    )
+    two = score({"a": np.zeros((2, 5))}, {"a": np.vstack([truth["a"], truth["a"]])}, ["t", "u"], {"a": np.ones((2, 5))})
     assert [track["coverage_95"] for track in two["per_track"]] == [0.5, 0.5]
     assert [track["track"] for track in two["per_track"]] == ["t", "u"]
 

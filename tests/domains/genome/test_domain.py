@@ -103,9 +103,7 @@ def test_prediction_covers_whole_chromosomes(run, tmp_path):
         assert (item["epistemic"].values > 0).all()
         assert (item["aleatoric"].values > 0).all()
     assert [f.name for f in files] == [
-        f"{track}.{variable}.bw"
-        for track in ("fwd", "rev")
-        for variable in ("mean", "epistemic", "aleatoric", "total")
+        f"{track}.{variable}.bw" for track in ("fwd", "rev") for variable in ("mean", "epistemic", "aleatoric", "total")
     ]
 
 

@@ -177,7 +177,7 @@ def test_volumes_go_all_the_way(folder: Any) -> None:
     with tifffile.TiffFile(files[0]) as tif:
         assert (tif.series[0].axes, tif.series[0].shape) == ("ZYX", (10, 24, 20))
     assert domain.evaluate(model, config, facts, "val", "cpu").metrics["mean_iou"] is not None
-    assert domain.describe(model, config, facts)["output"] == [1, 2, 10, 24, 20]
+    assert domain.example(model, config, facts).shape == (1, 1, 10, 24, 20)
 
 
 @pytest.mark.parametrize("loss", ["beta-nll", "mse", "poisson"])

@@ -1,0 +1,211 @@
+"""Every kind of bad input, from the command line: exit code 3, the file, the reason, the fix; nothing left behind."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from multiunet_datasets import synthetic
+from PIL import Image
+
+IMAGE = ["--images", "images", "--masks", "masks"]
+GENOME = ["--fasta", "genome.fa", "--targets", "signal.bedGraph", "--val-chroms", "chr2", "--bin-size", "100"]
+GRAPH = ["--graph", "graph.npz"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with good data of all three domains."""
+    synthetic.write_polycrystal(tmp_path, images=5, size=48, grains=8)
+    synthetic.write_genome(tmp_path, chromosomes=3, length=4000)
+    synthetic.write_graph(tmp_path, nodes=60)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rewrite_mask(stem: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    path = Path(f"masks/{stem}.png")
+    Image.fromarray(change(np.asarray(Image.open(path)))).save(path)
+
+
+def rewrite_graph(**changes: Callable[[np.ndarray], np.ndarray | None]) -> None:
+    with np.load("graph.npz", allow_pickle=False) as file:
+        content = dict(file)
+    for key, change in changes.items():
+        content[key] = change(content.get(key, np.zeros(60, bool)))
+    np.savez("graph.npz", **{key: value for key, value in content.items() if value is not None})
+
+
+def cut_in_half(path: str) -> None:
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content[: len(content) // 2])
+
+
+def rewrite_text(path: str, change: Callable[[str], str]) -> None:
+    Path(path).write_text(change(Path(path).read_text()))
+
+
+def edge_outside(edges: np.ndarray) -> np.ndarray:
+    edges = edges.copy()
+    edges[1, 3] = 999
+    return edges
+
+
+def pickled() -> None:
+    np.savez("graph.npz", x=np.array([{"a": 1}], dtype=object), edge_index=np.zeros((2, 1), int), y=np.zeros(1, int))
+
+
+CASES: list[tuple[str, Callable[[], object], list[str], list[str]]] = [
+    ("mask missing", lambda: Path("masks/02.png").unlink(), ["image", *IMAGE], ["02", "masks"]),
+    ("no masks given", lambda: None, ["image", "--images", "images"], ["--masks"]),
+    ("empty folder", lambda: Path("none").mkdir(), ["image", "--images", "none", "--masks", "masks"], ["none"]),
+    ("no folder", lambda: None, ["image", "--images", "nowhere", "--masks", "masks"], ["nowhere"]),
+    ("sizes differ", lambda: rewrite_mask("01", lambda m: m[:40]), ["image", *IMAGE], ["01.png", "40", "48"]),
+    ("truncated image", lambda: cut_in_half("images/03.png"), ["image", *IMAGE], ["03.png"]),
+    ("not an image", lambda: Path("images/03.png").write_text("hello"), ["image", *IMAGE], ["03.png"]),
+    ("truncated mask", lambda: cut_in_half("masks/03.png"), ["image", *IMAGE], ["masks/03.png"]),
+    (
+        "one class",
+        lambda: [rewrite_mask(f"{i:02}", np.zeros_like) for i in range(5)],
+        ["image", *IMAGE],
+        ["one", "mask"],
+    ),
+    (
+        "float mask",
+        lambda: [Path("masks/01.png").unlink(), tifffile.imwrite("masks/01.tif", np.full((48, 48), 0.5, np.float32))],
+        ["image", *IMAGE],
+        ["01.tif"],
+    ),
+    (
+        "mixed dimensions",
+        lambda: [Path("images/01.png").unlink(), tifffile.imwrite("images/01.tif", np.zeros((7, 48, 48), np.uint8))],
+        ["image", *IMAGE],
+        ["01.tif"],
+    ),
+    (
+        "split names a stem that is not there",
+        lambda: Path("s.json").write_text(json.dumps({"train": ["00", "77"], "val": ["01"], "test": ["02"]})),
+        ["image", *IMAGE, "--splits", "s.json"],
+        ["77", "s.json"],
+    ),
+    (
+        "split with an image in two parts",
+        lambda: Path("s.json").write_text(json.dumps({"train": ["00", "01"], "val": ["01"], "test": ["02"]})),
+        ["image", *IMAGE, "--splits", "s.json"],
+        ["01"],
+    ),
+    (
+        "split key that is not there",
+        lambda: Path("s.json").write_text(json.dumps({"Super1": {}})),
+        ["image", *IMAGE, "--splits", "s.json:Super2"],
+        ["Super2", "Super1"],
+    ),
+    ("no fasta", lambda: Path("genome.fa").unlink(), ["genome", *GENOME], ["genome.fa"]),
+    (
+        "characters outside IUPAC",
+        lambda: rewrite_text("genome.fa", lambda text: text[:30] + "!" + text[31:]),
+        ["genome", *GENOME],
+        ["genome.fa", "!", "chr1"],
+    ),
+    (
+        "other names",
+        lambda: rewrite_text("signal.bedGraph", lambda text: text.replace("chr", "")),
+        ["genome", *GENOME],
+        ["signal.bedGraph", "chr1", "1"],
+    ),
+    (
+        "beyond the end",
+        lambda: rewrite_text("signal.bedGraph", lambda text: text + "chr3\t90000\t90050\t1.0\n"),
+        ["genome", *GENOME],
+        ["signal.bedGraph", "chr3", "90050", "3334"],
+    ),
+    (
+        "no measured value",
+        lambda: rewrite_text(
+            "signal.bedGraph",
+            lambda text: "".join(line.rpartition("\t")[0] + "\tnan\n" for line in text.splitlines() if "\t" in line),
+        ),
+        ["genome", *GENOME],
+        ["signal.bedGraph"],
+    ),
+    (
+        "malformed line",
+        lambda: rewrite_text("signal.bedGraph", lambda text: text + "chr3\tx\t7\n"),
+        ["genome", *GENOME],
+        ["signal.bedGraph:"],
+    ),
+    (
+        "truncated gzip",
+        lambda: Path("g.fa.gz").write_bytes(gzip.compress(Path("genome.fa").read_bytes())[:-200]),
+        ["genome", "--fasta", "g.fa.gz", *GENOME[2:]],
+        ["g.fa.gz"],
+    ),
+    ("no such chromosome", lambda: None, ["genome", *GENOME, "--test-chroms", "chr9"], ["chr9", "chr1"]),
+    ("val and test overlap", lambda: None, ["genome", *GENOME, "--test-chroms", "chr2"], ["chr2"]),
+    ("no graph", lambda: Path("graph.npz").unlink(), ["graph", *GRAPH], ["graph.npz"]),
+    ("truncated graph", lambda: cut_in_half("graph.npz"), ["graph", *GRAPH], ["graph.npz"]),
+    ("edge outside", lambda: rewrite_graph(edge_index=edge_outside), ["graph", *GRAPH], ["graph.npz", "999", "60"]),
+    ("negative edge", lambda: rewrite_graph(edge_index=lambda e: e - 5), ["graph", *GRAPH], ["graph.npz", "-"]),
+    (
+        "float edges",
+        lambda: rewrite_graph(edge_index=lambda e: e + 0.5),
+        ["graph", *GRAPH],
+        ["graph.npz", "edge_index"],
+    ),
+    (
+        "masks overlap",
+        lambda: rewrite_graph(val_mask=lambda m: m | True),
+        ["graph", *GRAPH],
+        ["graph.npz", "train_mask", "val_mask"],
+    ),
+    ("empty mask", lambda: rewrite_graph(val_mask=np.zeros_like), ["graph", *GRAPH], ["graph.npz", "val_mask"]),
+    ("NaN feature", lambda: rewrite_graph(x=lambda x: x * np.nan), ["graph", *GRAPH], ["graph.npz", "x"]),
+    ("no labels", lambda: rewrite_graph(y=lambda y: None), ["graph", *GRAPH], ["graph.npz", "y"]),
+    ("one class of nodes", lambda: rewrite_graph(y=np.zeros_like), ["graph", *GRAPH], ["graph.npz"]),
+    ("pickled objects", pickled, ["graph", *GRAPH], ["graph.npz"]),
+]
+
+
+@pytest.mark.parametrize(("spoil", "words", "named"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.usefixtures("here")
+def test_bad_input_is_named_and_leaves_nothing(
+    spoil: Callable[[], object], words: list[str], named: list[str], multiunet: Callable
+) -> None:
+    spoil()
+    before = sorted(Path().rglob("*"))
+    done = multiunet("train", *words, "--out", "run")
+    assert done.code == 3, done.err
+    assert done.err.startswith("error: ")
+    assert "Traceback" not in done.err
+    for word in named:
+        assert word in done.err.replace(",", "")
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("domain", ["image", "genome", "graph"])
+def test_the_data_are_good_before_they_are_spoilt(domain: str, multiunet: Callable) -> None:
+    words = {"image": IMAGE, "genome": GENOME, "graph": GRAPH}[domain]
+    assert multiunet("train", domain, *words, "--out", "run", "--dry-run").code == 0
+
+
+@pytest.mark.realdata
+def test_old_assembly_is_recognised(data_folder: Path, multiunet: Callable, tmp_path: Path) -> None:
+    fasta = data_folder / "fixtures/yeast_chr1_old_assembly.fa.gz"
+    targets = data_folder / "yeast/replication_timing_1kb.bedGraph"
+    words = ["--fasta", fasta, "--targets", targets, "--val-chroms", "chrI", "--bin-size", 1000]
+    done = multiunet("train", "genome", *words, "--out", tmp_path / "run")
+    assert done.code == 3
+    assert "chrII" in done.err
+    only = tmp_path / "chrI.bedGraph"
+    only.write_text("".join(line for line in targets.open() if line.startswith("chrI\t")) + "chrI\t230000\t230210\t1\n")
+    words = ["--fasta", fasta, "--targets", only, "--val-chroms", "chrI", "--bin-size", 1000]
+    done = multiunet("train", "genome", *words, "--out", tmp_path / "run")
+    assert done.code == 3
+    assert "230208" in done.err.replace(",", "")
+    assert "assembly" in done.err
