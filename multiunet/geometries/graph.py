@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -121,7 +122,9 @@ class NodeBatchNorm(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and len(x) == 1:
-            return nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+            return nn.functional.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
         return super().forward(x)
 
 
@@ -180,7 +183,7 @@ class GraphBlock(nn.Module):
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
         super().__init__()
         sizes = [c_in, *[c_out] * geometry.convs]
-        self.convolutions = nn.ModuleList(GraphConvolution(geometry, a, b) for a, b in zip(sizes, sizes[1:]))
+        self.convolutions = nn.ModuleList(GraphConvolution(geometry, a, b) for a, b in pairwise(sizes))
         self.norms = nn.ModuleList(geometry.norm(c_out) for _ in self.convolutions)
         self.activation = OnNodes(ACTIVATIONS[geometry.activation]())
         self.dropouts = nn.ModuleList(FeatureDropout(geometry.dropout) for _ in self.convolutions)
@@ -210,4 +213,5 @@ def _times(x: Tensor, matrix: nn.Linear) -> Tensor:
     if not x.is_sparse:
         return matrix(x)  # type: ignore[no-any-return]
     with torch.autocast(x.device.type, enabled=False):
-        return torch.sparse.mm(x.to(matrix.weight), matrix.weight.t())
+        product: Tensor = torch.sparse.mm(x.to(matrix.weight), matrix.weight.t())
+    return product

@@ -44,9 +44,13 @@ class GraphField:
                 "must be (nodes, channels) and (2, edges) of int64"
             )
         if edge_index.numel() and not 0 <= int(edge_index.min()) <= int(edge_index.max()) < nodes:
-            raise ValueError(f"edge_index names nodes {int(edge_index.min())}..{int(edge_index.max())} of {nodes} nodes")
+            raise ValueError(
+                f"edge_index names nodes {int(edge_index.min())}..{int(edge_index.max())} of {nodes} nodes"
+            )
         if edge_weight is not None and edge_weight.shape != edge_index.shape[1:]:
-            raise ValueError(f"edge_weight {tuple(edge_weight.shape)} must be ({edge_index.shape[1]},), one for each edge")
+            raise ValueError(
+                f"edge_weight {tuple(edge_weight.shape)} must be ({edge_index.shape[1]},), one for each edge"
+            )
         return cls(x, edge_index, edge_index.new_zeros(nodes), edge_weight)
 
     @classmethod
@@ -77,5 +81,6 @@ class GraphField:
 
     def to(self, *args: Any, **kwargs: Any) -> GraphField:
         """On another device."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v.to(*args, **kwargs) for k, v in tensors.items() if isinstance(v, Tensor)})
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {k: v.to(*args, **kwargs) for k, v in parts.items() if isinstance(v, Tensor)}
+        return replace(self, **moved)

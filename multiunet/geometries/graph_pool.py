@@ -15,9 +15,9 @@ from multiunet.geometries.graph_field import GraphField
 class TopKPool(nn.Module):
     """Keeps the nodes of each graph that score highest along a learnt direction ``p``.
 
-    Gao & Ji 2019, section 3.1: ``score = x p / |p|``; the kept features are multiplied by ``tanh(score)``, through which
-    ``p`` learns. ``ceil(nodes / stride)`` nodes of each graph stay, in their old order. The kept graph's edges are those
-    of ``two_hop`` (with ``augment``) or of ``induced``.
+    Gao & Ji 2019, section 3.1: ``score = x p / |p|``; the kept features are multiplied by ``tanh(score)``, through
+    which ``p`` learns. ``ceil(nodes / stride)`` nodes of each graph stay, in their old order. The kept graph's edges
+    are those of ``two_hop`` (with ``augment``) or of ``induced``.
 
     Args:
         channels: of the field.
@@ -117,7 +117,7 @@ def two_hop(field: GraphField, kept: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def strongest(edge_index: Tensor, weight: Tensor, nodes: int, count: int) -> tuple[Tensor, Tensor]:
-    """Of each node's incoming edges the ``count`` of largest weight, in their old order; ties go to the earlier edge."""
+    """Of each node's incoming edges the ``count`` of largest weight, in their old order; ties go to the earlier."""
     target = edge_index[1]
     degree = torch.bincount(target, minlength=nodes)
     by_weight = torch.argsort(weight.detach().abs(), descending=True, stable=True)

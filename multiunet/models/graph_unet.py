@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 from torch import nn
@@ -27,10 +26,9 @@ class GraphUNet(UNet[GraphField]):
         *,
         strides: Sequence[float] | None = None,
         skip: type[Skip[GraphField]] = Add,
-        decoder: Graph | None = None,
         input_dropout: float = 0.0,
     ) -> None:
-        super().__init__(geometry, c_in, c_out, widths, strides=strides, skip=skip, decoder=decoder)
+        super().__init__(geometry, c_in, c_out, widths, strides=strides, skip=skip)
         self.input_dropout = FeatureDropout(input_dropout)
 
     def prefix(self) -> list[nn.Module]:
@@ -49,7 +47,6 @@ def graph_unet(
     pool_ratio: float = 0.5,
     skip: Literal["concat", "add", "attention", "none"] = "add",
     input_dropout: float = 0.0,
-    encoder_hops: int | None = None,
 ) -> GraphUNet:
     """A graph U-Net (Gao & Ji 2019): one convolution a block, top-k pooling, two-hop augmentation, skips by addition.
 
@@ -60,7 +57,6 @@ def graph_unet(
         geometry: the operators; ``Graph()`` by default.
         pool_ratio: share of the nodes that each level keeps, in (0, 1].
         input_dropout: probability that a feature of a node is dropped before the first convolution.
-        encoder_hops: propagation steps of the convolutions on the way down, where they differ from ``geometry.hops``.
 
     >>> field = Graph().example(channels=8, seed=0)
     >>> graph_unet(c_in=8, c_out=3)(field).x.shape[1]
@@ -68,9 +64,7 @@ def graph_unet(
     """
     if not 0 < pool_ratio <= 1:
         raise ValueError(f"pool_ratio {pool_ratio} must be in (0, 1]; 0.5 keeps half of the nodes")
-    decoder = Graph() if geometry is None else geometry
-    encoder = decoder if encoder_hops is None else replace(decoder, hops=encoder_hops)
     strides = [1 / pool_ratio] * (len(widths) - 1)
     return GraphUNet(
-        encoder, c_in, c_out, widths, strides=strides, skip=SKIPS[skip], decoder=decoder, input_dropout=input_dropout
+        geometry or Graph(), c_in, c_out, widths, strides=strides, skip=SKIPS[skip], input_dropout=input_dropout
     )

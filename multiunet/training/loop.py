@@ -29,8 +29,8 @@ from multiunet.training.signals import Stopped, StopRequest, stop_requests
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision at every start
 
-SAVE_SECONDS = 300.0
-"""A long epoch is saved in its midst this often. When it is saved does not change what comes out."""
+SAVE_SECONDS = 60.0
+"""How often the state is saved, at whatever step. When it is saved does not change what comes out."""
 
 Validate = Callable[[nn.Module], Mapping[str, Any]]
 
@@ -71,6 +71,7 @@ def fit(
     recipe: Recipe | None = None,
     resume: Checkpoint | None = None,
     reporter: Reporter | None = None,
+    save_seconds: float = SAVE_SECONDS,
 ) -> State:
     """Trains ``net`` in place; the best weights on validation are in the run folder.
 
@@ -78,12 +79,14 @@ def fit(
         validate: scores the network (evaluation mode, no gradients); returns ``loss`` and ``monitor`` among others.
         monitor: the score, higher is better, that chooses the best; the lower loss breaks ties.
         resume: a checkpoint of this run to go on from; the result has the same bits as without interruption.
+        save_seconds: how often the state is saved: what a crash can cost. It is also saved after the first step, at
+            the end and on a signal.
 
     Raises:
         Stopped: after SIGTERM or SIGINT, with everything saved.
         Diverged: when the loss is not finite.
     """
-    trainer = _Trainer(net, task, geometry, data, validate, monitor, run, recipe or Recipe())
+    trainer = _Trainer(net, task, geometry, data, validate, monitor, run, recipe or Recipe(), save_seconds)
     if resume is not None:
         trainer.restore(resume)
     with reporter or Reporter() as shown, stop_requests() as request:
@@ -101,6 +104,7 @@ class _Trainer:
         monitor: str,
         run: RunFolder,
         recipe: Recipe,
+        save_seconds: float,
     ) -> None:
         self.task, self.geometry, self.recipe = task, geometry, recipe
         self.validate, self.monitor, self.run = validate, monitor, run
@@ -127,6 +131,7 @@ class _Trainer:
         )
         self.batches = loader(data, geometry, self.plan, recipe.seed, recipe.workers)
         self.state = State()
+        self.save_seconds, self.saved = save_seconds, -math.inf
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self.raw.load_state_dict(checkpoint.part("model"))
@@ -140,7 +145,7 @@ class _Trainer:
     def run_all(self, reporter: Reporter, request: StopRequest) -> State:
         state, recipe = self.state, self.recipe
         reporter.start(self.steps * recipe.epochs, self.steps * state.epoch + state.step)
-        while state.epoch < recipe.epochs:
+        while state.epoch < recipe.epochs and not self.out_of_patience():
             self.train_epoch(reporter, request)
             row = {"epoch": state.epoch, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
             last = state.epoch == recipe.epochs - 1
@@ -149,13 +154,19 @@ class _Trainer:
             self.run.log(row)
             reporter.row(row, best)
             state.epoch, state.step, state.loss, state.seconds = state.epoch + 1, 0, 0.0, 0.0
-            self.save()
-            if recipe.patience is not None and state.epoch - 1 - state.best_epoch >= recipe.patience:
-                reporter.note(f"no better {self.monitor} in {recipe.patience} epochs: stopping early")
-                break
             if request.signum is not None:
-                raise Stopped(request.signum)
+                break
+        self.save()
+        if self.out_of_patience():
+            reporter.note(f"no better {self.monitor} in {recipe.patience} epochs: stopped early")
+        elif state.epoch < recipe.epochs and request.signum is not None:
+            raise Stopped(request.signum)
         return state
+
+    def out_of_patience(self) -> bool:
+        """Whether the last better score is too long ago."""
+        patience = self.recipe.patience
+        return patience is not None and self.state.epoch - 1 - self.state.best_epoch >= patience
 
     def train_epoch(self, reporter: Reporter, request: StopRequest) -> None:
         """From the state's step to the end of its epoch."""
@@ -163,7 +174,7 @@ class _Trainer:
         self.raw.train()
         self.plan.epoch, self.plan.first = state.epoch, state.step * recipe.accumulate
         batches = iter(self.batches)
-        started, saved, before = time.monotonic(), time.monotonic(), state.seconds
+        started, before = time.monotonic(), state.seconds
         while state.step < self.steps:
             loss = self.train_step(batches)
             if not math.isfinite(loss):
@@ -178,9 +189,8 @@ class _Trainer:
             if request.signum is not None:
                 self.save()
                 raise Stopped(request.signum)
-            if time.monotonic() - saved > SAVE_SECONDS and state.step < self.steps:
+            if time.monotonic() - self.saved > self.save_seconds and state.step < self.steps:
                 self.save()
-                saved = time.monotonic()
 
     def train_step(self, batches: Any) -> float:
         """One optimiser step; its mean loss."""
@@ -247,6 +257,8 @@ class _Trainer:
         slots, rest = flatten_optimizer(self.optimizer.state_dict())
         tensors |= {f"optimizer.{name}": tensor for name, tensor in slots.items()}
         save_last(self.run.last, Checkpoint(tensors, {"progress": asdict(self.state), "optimizer": rest}))
+        self.run.write_csv()
+        self.saved = time.monotonic()
 
     def _lr(self, step: int) -> float:
         return self.recipe.lr * self.rate(self.state.epoch * self.steps + step)

@@ -92,10 +92,9 @@ class RunFolder:
         return dict(load(self.best).state) if self.best.exists() else {}
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Adds one row to ``metrics.jsonl`` and writes ``metrics.csv`` anew from all of them."""
+        """Adds one row to ``metrics.jsonl``."""
         with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        self._write_csv(self.history())
 
     def history(self) -> list[dict[str, Any]]:
         """The rows logged so far; a last line that was cut off in writing is left out."""
@@ -112,9 +111,11 @@ class RunFolder:
         """Forgets rows of epochs that the checkpoint does not know of."""
         rows = [row for row in self.history() if row["epoch"] < epochs]
         write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-        self._write_csv(rows)
+        self.write_csv()
 
-    def _write_csv(self, rows: list[dict[str, Any]]) -> None:
+    def write_csv(self) -> None:
+        """Writes ``metrics.csv`` anew from all rows."""
+        rows = self.history()
         columns = list(dict.fromkeys(key for row in rows for key in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns)

@@ -73,7 +73,7 @@ CASES: list[tuple[str, Callable[[], object], list[str], list[str]]] = [
         "one class",
         lambda: [rewrite_mask(f"{i:02}", np.zeros_like) for i in range(5)],
         ["image", *IMAGE],
-        ["one", "mask"],
+        ["only the value 0", "two classes"],
     ),
     (
         "float mask",

@@ -77,6 +77,7 @@ def run(folder: Path, recipe: Recipe = RECIPE, resume: bool = False, data: Train
         run=run_folder,
         recipe=recipe,
         resume=checkpoint,
+        save_seconds=0,
     )
     return net
 
@@ -142,12 +143,13 @@ def test_kill_9_in_mid_epoch_and_the_rest_has_the_same_bits(whole: Path, tmp_pat
     process = subprocess.Popen([sys.executable, "-c", program])
     last = folder / "checkpoints" / "last.safetensors"
     deadline = time.monotonic() + 120
-    while not last.exists() and time.monotonic() < deadline:
+    while not RunFolder(folder).history() and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.3)  # well into the second epoch, which takes a second
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert load(last).state["progress"]["epoch"] == 1
+    assert load(last).state["progress"]["step"] > 0
     run(folder, resume=True)
     assert_same_files(whole, folder)
 

@@ -65,8 +65,8 @@ class ImageTrain(TrainConfig):
     normalization: Literal["batch", "instance", "group", "none"] = option("batch", "of convolution blocks", "Model")
     residual: bool = option(False, "blocks add their input to their output", "Model")
     recompute: bool = option(False, "less memory in training for a third more time; the same result", "Model")
-    flip_average: bool = option(
-        True, "predict the mean of all mirrored views: 4 times the time, 8 times for volumes", "Model"
+    flip_average: bool | None = option(
+        None, "predict the mean of all mirrored views, in 4 (volumes: 8) times the time; default: of images", "Model"
     )
 
     widths: IntList = option([32, 32, 64, 128, 256], "channels by level, finest first", "Model")

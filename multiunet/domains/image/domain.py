@@ -19,7 +19,7 @@ from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, source_of
 from multiunet.domains.image.readers import list_images
-from multiunet.domains.image.scoring import Baseline, score_baseline, score_classes, score_quantities
+from multiunet.domains.image.scoring import Baseline, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
@@ -99,8 +99,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             device = next(net.parameters()).device
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
             predictor = _predictor(Model(net, model.task, model.geometry), False, device)
-            scores, loss = _score(predictor, items, facts, self.shelf)
-            return {"loss": loss, **scores}
+            scored = score(predictor, items, facts, self.shelf)
+            return {"loss": scored.loss, **scored.metrics}
 
         return validate
 
@@ -110,7 +110,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         images = list_images(options.images)
         for path in images.values():  # all are read before the first is predicted: errors come early
             load_input(str(path), facts, self.shelf)
-        averaged = config.flip_average if options.flip_average is None else options.flip_average
+        averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
         predictor = _predictor(model, averaged, pick_device(options.device), options.tile)
         for name, path in images.items():
             source = source_of(name, str(path), load_input(str(path), facts, self.shelf))
@@ -124,14 +124,13 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         items = splits[split]
         if not items:
             raise InputError(f"this run has no {split} images; train with --splits, --{split}-images or a fraction")
-        predictor = _predictor(model, config.flip_average, pick_device(device))
-        scorer = score_classes if facts["task"] == "segmentation" else score_quantities
-        scores, _ = scorer(predictor, items, facts, self.shelf)
+        predictor = _predictor(model, _flip_averaged(config, facts), pick_device(device))
+        scored = score(predictor, items, facts, self.shelf)
         trivial = {
             name: score_baseline(baseline, items, facts, self.shelf)
             for name, baseline in self._baselines(splits["train"], facts).items()
         }
-        return Report(self.name, split, scores.scores(), trivial, scores.items)
+        return Report(self.name, split, scored.metrics, trivial, scored.items)
 
     def example(self, model: Model, config: ImageTrain, facts: Facts) -> Tensor:
         """A training patch."""
@@ -163,17 +162,13 @@ def _task(config: ImageTrain, facts: Facts) -> Task:
     return Segmentation(facts["classes"], ignore_index=IGNORED, loss=criterion)
 
 
+def _flip_averaged(config: ImageTrain, facts: Facts) -> bool:
+    return facts["ndim"] == 2 if config.flip_average is None else config.flip_average
+
+
 def _predictor(model: Model, flip_average: bool, device: torch.device, tile: int | None = None) -> GridPredictor:
     geometry = cast(Grid, model.geometry)
     net = model.net
     if flip_average:
         net = FlipAveraged(cast(UNet[Tensor], net), geometry.ndim)
     return GridPredictor(net.eval(), model.task, geometry, device, tile=tile)
-
-
-def _score(predictor: GridPredictor, items: list[Item], facts: Facts, shelf: Shelf) -> tuple[Mapping[str, Any], float]:
-    if facts["task"] == "segmentation":
-        classes, loss = score_classes(predictor, items, facts, shelf)
-        return classes.scores(), loss
-    quantities, loss = score_quantities(predictor, items, facts, shelf)
-    return quantities.scores(), loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,22 @@ def predictions(
         yield item, predictor.whole(source_of(item.name, item.image, load_input(item.image, facts, shelf)))
 
 
-def score_classes(
-    predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf
-) -> tuple[ClassScores, float]:
-    """Scores on some images, and the loss, the mean over images."""
+@dataclass(frozen=True)
+class Scored:
+    """Scores over all images, of each, and the mean loss."""
+
+    metrics: Scores
+    items: dict[str, Scores]
+    loss: float
+
+
+def score(predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf) -> Scored:
+    """Predicts whole images and scores them."""
+    scorer = _score_classes if facts["task"] == "segmentation" else _score_quantities
+    return scorer(predictor, items, facts, shelf)
+
+
+def _score_classes(predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf) -> Scored:
     scores, losses = ClassScores(facts), []
     for item, moments in predictions(predictor, items, facts, shelf):
         truth = load_labels(item.truth, facts, shelf)
@@ -86,7 +99,7 @@ def score_classes(
         assert decided is not None  # it is a segmentation
         scores.add(item.name, decided[0].numpy(), truth)
         losses.append(_loss(predictor.task, moments.mean, torch.from_numpy(truth.astype(np.int64))))
-    return scores, float(np.mean(losses))
+    return Scored(scores.scores(), scores.items, float(np.mean(losses)))
 
 
 def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
@@ -94,16 +107,15 @@ def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
     return float(task.loss(probabilities.clamp_min(1e-12).log()[None], truth[None]))
 
 
-def score_quantities(
-    predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf
-) -> tuple[QuantityScores, float]:
-    """Scores on some images, and the squared error in units of the training targets' variance."""
+def _score_quantities(predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf) -> Scored:
+    """The loss is the squared error in units of the training targets' variance."""
     scores = QuantityScores()
     for item, moments in predictions(predictor, items, facts, shelf):
         scores.add(item.name, moments.mean.numpy(), load_target(item.truth, shelf))
-    tracks = scores.scores().get("per_track") or [scores.scores()]
+    metrics = scores.scores()
+    tracks = metrics.get("per_track") or [metrics]
     errors = [track["mse"] / scale**2 for track, scale in zip(tracks, facts["scale"]) if track["mse"] is not None]
-    return scores, float(np.mean(errors)) if errors else float("nan")
+    return Scored(metrics, scores.items, float(np.mean(errors)) if errors else float("nan"))
 
 
 Baseline = Callable[[NDArray[np.float32]], NDArray[Any]]

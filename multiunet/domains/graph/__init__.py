@@ -1,0 +1,12 @@
+"""Graphs: classes or quantities of nodes, learnt from some labelled nodes, features and edges."""
+
+from multiunet.domains.card import DomainCard
+from multiunet.domains.graph.config import GraphPredict, GraphTrain
+
+CARD = DomainCard(
+    name="graph",
+    summary="nodes of a graph (NPZ, PT or CSV): classes or quantities, from some labelled nodes",
+    train=GraphTrain,
+    predict=GraphPredict,
+    implementation="multiunet.domains.graph.domain:GraphDomain",
+)

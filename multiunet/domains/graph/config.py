@@ -1,0 +1,64 @@
+"""What training and prediction of graphs can be told. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from multiunet.domains.config import IntList, PredictOptions, TrainConfig, option
+from multiunet.training.recipe import Precision
+
+
+class GraphTrain(TrainConfig):
+    """Settings of ``multiunet train graph``."""
+
+    graph: Path = option(
+        ..., "FILE.npz or FILE.pt with x, edge_index, y, masks; or a folder with edges.csv and nodes.csv", "Data"
+    )
+    task: Literal["classification", "regression"] = option("classification", "classes or quantities of nodes", "Data")
+    id_column: str = option("id", "of nodes.csv", "Data")
+    label_column: str = option("label", "of nodes.csv; an empty cell is an unlabelled node", "Data")
+    split_column: str = option("split", "of nodes.csv: train, val, test or empty; optional", "Data")
+    undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
+    normalize_features: Literal["auto", "row", "column", "none"] = option(
+        "auto",
+        "row: each node's sum to 1; column: each feature standardised; auto: row for counts, else column",
+        "Data",
+    )
+
+    split_index: int | None = option(
+        None, "which of several splits, from 0, where masks have one for each; default: the first", "Split", ge=0
+    )
+    val_fraction: float = option(0.2, "share of labelled nodes to validate on, where no mask says", "Split", gt=0, lt=1)
+    test_fraction: float = option(0.2, "share of labelled nodes to test on, where no mask says", "Split", ge=0, lt=1)
+
+    conv: Literal["gcn", "sage"] = option("gcn", "sage keeps a map of its own for the node itself", "Model")
+    hops: int = option(1, "propagation steps of a convolution (gcn)", "Model", ge=1)
+    teleport: float = option(0.1, "with several hops: the chance of a return at each", "Model", gt=0, lt=1)
+    pool_ratio: float = option(0.5, "share of the nodes that each level keeps", "Model", gt=0, le=1)
+    max_neighbours: int | None = option(64, "most edges into a node of a pooled graph, the strongest", "Model", ge=1)
+    normalization: Literal["none", "batch", "layer"] = option("none", "of convolution blocks", "Model")
+    residual: bool = option(False, "blocks add their input to their output", "Model")
+    input_dropout: float = option(0.8, "of the features of the nodes", "Model", ge=0, lt=1)
+    edge_dropout: float = option(0.0, "of the edges, anew in each convolution", "Model", ge=0, lt=1)
+    label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
+    loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
+        "beta-nll", "of quantities; beta-nll and gaussian-nll learn each node's noise", "Training"
+    )
+
+    widths: IntList = option([64, 64], "channels by level, finest first", "Model")
+    dropout: float = option(
+        0.5, "of the features that a block gives; 0 forgoes epistemic variance", "Model", ge=0, lt=1
+    )
+    skip: Literal["concat", "add", "attention", "none"] = option("add", "how encoder fields rejoin", "Model")
+    epochs: int = option(200, "steps: each sees the whole graph", "Training", ge=1)
+    batch_size: int = option(1, "there is one graph", "Training", ge=1, le=1)
+    lr: float = option(1e-2, "peak learning rate", "Training", gt=0)
+    weight_decay: float = option(0.05, "decoupled for adamw", "Training", ge=0)
+    precision: Precision = option("32", "bf16 gains nothing here", "Run")
+
+
+class GraphPredict(PredictOptions):
+    """Settings of ``multiunet predict graph``."""
+
+    graph: Path | None = option(None, "a graph of the same features; default: the one trained on", "Data")

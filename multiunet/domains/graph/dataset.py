@@ -1,0 +1,27 @@
+"""Transductive training: the whole graph at every step, the labels of the training nodes alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.survey import Survey
+from multiunet.geometries.graph_field import GraphField
+from multiunet.training.data import Sample, TrainingData
+
+
+class WholeGraph(TrainingData[GraphField]):
+    """One item, always the same: the graph, with the targets of all nodes but the training ones hidden."""
+
+    def __init__(self, known: Survey) -> None:
+        train = torch.from_numpy(known.masks["train"])
+        hidden = UNKNOWN if known.target.dtype == torch.int64 else float("nan")
+        shown = train if known.target.ndim == 1 else train[:, None]
+        self.sample = Sample(known.field, known.target.where(shown, hidden), train.float())
+
+    def __len__(self) -> int:
+        return 1
+
+    def draw(self, item: int, rng: np.random.Generator) -> Sample[GraphField]:
+        return self.sample

@@ -1,0 +1,158 @@
+"""Graphs, from files to a trained model and back to files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from multiunet.device import pick_device
+from multiunet.domains.describe import describe
+from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
+from multiunet.domains.graph import baselines, writers
+from multiunet.domains.graph.config import GraphPredict, GraphTrain
+from multiunet.domains.graph.dataset import WholeGraph
+from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.readers import read_graph
+from multiunet.domains.graph.survey import Survey, columns_of, field_of, survey
+from multiunet.errors import InputError
+from multiunet.geometries.graph import Graph
+from multiunet.geometries.graph_field import GraphField
+from multiunet.losses import CrossEntropy
+from multiunet.metrics import classification_scores, regression_scores
+from multiunet.models.graph_unet import graph_unet
+from multiunet.prediction import PredictionStore, predict_field
+from multiunet.tasks import Regression, Segmentation, Task
+from multiunet.training.data import TrainingData
+from multiunet.uncertainty import Moments, dropouts
+
+
+class GraphDomain(Domain[GraphTrain, GraphPredict]):
+    """Classes and quantities of the nodes of one graph, transductively."""
+
+    name = "graph"
+    monitor = "accuracy"
+
+    def __init__(self) -> None:
+        self._known: Survey | None = None
+
+    def inspect(self, config: GraphTrain) -> Facts:
+        self._known = survey(config)
+        return self._known.facts
+
+    def build(self, config: GraphTrain, facts: Facts) -> Model:
+        task = _task(config, facts)
+        # of quantities r2 judges shift and scale, too, which a correlation forgives
+        self.monitor = "accuracy" if facts["task"] == "classification" else "r2"
+        geometry = Graph(
+            conv=config.conv,
+            hops=config.hops,
+            teleport=config.teleport,
+            normalization=config.normalization,
+            dropout=config.dropout,
+            edge_dropout=config.edge_dropout,
+            residual=config.residual,
+            max_neighbours=config.max_neighbours,
+        )
+        net = graph_unet(
+            facts["features"],
+            task.channels,
+            config.widths,
+            geometry=geometry,
+            pool_ratio=config.pool_ratio,
+            skip=config.skip,
+            input_dropout=config.input_dropout,
+        )
+        return Model(net, task, geometry)
+
+    def training_data(self, config: GraphTrain, facts: Facts, model: Model) -> TrainingData[GraphField]:
+        return WholeGraph(self._read(config, facts))
+
+    def validator(self, config: GraphTrain, facts: Facts, model: Model) -> Validator:
+        known = self._read(config, facts)
+        mask = torch.from_numpy(known.masks["val"])
+
+        def validate(net: nn.Module) -> Mapping[str, Any]:
+            output = net(known.field.to(next(net.parameters()).device)).x.float().cpu()
+            loss = float(model.task.loss(output, known.target, mask.float()))
+            return {"loss": loss, **_scores(model.task, model.task.distribution(output)[0], known, "val")}
+
+        return validate
+
+    def predict(
+        self, model: Model, config: GraphTrain, facts: Facts, options: GraphPredict, store: PredictionStore
+    ) -> None:
+        graph = read_graph(options.graph or config.graph, columns_of(config), labelled=False)
+        field = field_of(graph, facts, config.undirected)
+        moments = _moments(model, field, pick_device(options.device), options.samples, options.seed)
+        decision = model.task.decide(moments.mean)
+        writer = store.item(
+            graph.path.stem,
+            names=model.task.names,
+            dims=("node",),
+            shape=(len(graph.ids),),
+            coords={"node": graph.ids},
+            decided=decision is not None,
+            attrs={"graph": str(graph.path)},
+        )
+        sites_last = Moments(moments.mean.T, moments.epistemic.T, moments.aleatoric.T)
+        writer.write((slice(0, len(graph.ids)),), sites_last, decision)
+
+    def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
+        return writers.export(prediction, folder, facts)
+
+    def evaluate(self, model: Model, config: GraphTrain, facts: Facts, split: Split, device: str) -> Report:
+        known = self._read(config, facts)
+        if not known.masks[split].any():
+            raise InputError(f"{config.graph}: this run has no labelled {split} nodes; train with a {split} mask")
+        mean = _moments(model, known.field, pick_device(device), samples=1, seed=0).mean
+        trivial = {"mlp": _scores(model.task, baselines.perceptron(known, model.task, config.seed), known, split)}
+        if facts["task"] == "classification":
+            one_hot = nn.functional.one_hot(baselines.majority(known), len(facts["classes"])).float()
+            trivial = {"majority": _scores(model.task, one_hot, known, split), **trivial}
+        else:
+            trivial = {"mean": _scores(model.task, baselines.mean(known), known, split), **trivial}
+        return Report(self.name, split, _scores(model.task, mean, known, split), trivial)
+
+    def describe(self, model: Model, config: GraphTrain, facts: Facts) -> dict[str, Any]:
+        """Of the graph trained on."""
+        return describe(model, self.example(model, config, facts))
+
+    def example(self, model: Model, config: GraphTrain, facts: Facts) -> GraphField:
+        return self._read(config, facts).field
+
+    def _read(self, config: GraphTrain, facts: Facts) -> Survey:
+        if self._known is None:
+            self._known = survey(config)
+        if self._known.facts["data"] != facts["data"]:
+            raise InputError(f"{config.graph}: has changed since the run was trained on it; restore it, or train anew")
+        return self._known
+
+
+def _task(config: GraphTrain, facts: Facts) -> Task:
+    if facts["task"] == "regression":
+        return Regression(facts["targets"], config.loss, facts["centre"], facts["scale"])
+    return Segmentation(
+        facts["classes"], ignore_index=UNKNOWN, loss=CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
+    )
+
+
+def _moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
+    net = model.net.to(device)
+    samples = samples if dropouts(net) else 1  # samples of a network without dropout are all the same
+    found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
+    return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
+
+
+def _scores(task: Task, mean: Tensor, known: Survey, split: Split) -> dict[str, Any]:
+    """Of mean predictions ``(nodes, names)``, on the nodes of a split."""
+    nodes = np.flatnonzero(known.masks[split])
+    truth = known.target.numpy()[nodes]
+    decided = task.decide(mean)
+    if decided is not None:
+        return dict(classification_scores(decided.numpy()[nodes], truth, len(task.names)))
+    return dict(regression_scores(mean.numpy()[nodes].T, truth.T))

@@ -1,0 +1,173 @@
+"""What is known of nodes: classes or quantities, and which nodes train, validate and test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.domain import Split
+from multiunet.domains.graph.config import GraphTrain
+from multiunet.domains.graph.readers import GraphFile
+from multiunet.errors import InputError
+from multiunet.seeds import permutation
+
+UNKNOWN = -1
+"""The class index of a node whose class is not known."""
+
+MOST_CLASSES = 65_536
+"""What a prediction's file can count."""
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+Masks = dict[Split, NDArray[np.bool_]]
+
+
+def class_values(path: Path, y: NDArray[Any]) -> list[Any]:
+    """The labels in use, ascending, as JSON values. -1, NaN and the empty text are nodes without a label.
+
+    Raises:
+        InputError: where labels are not classes, or there is only one.
+    """
+    if y.ndim != 1:
+        raise InputError(
+            f"{path}: y has the shape {y.shape}; a node has one class (several quantities: --task regression)"
+        )
+    if y.dtype.kind in "US":
+        words = sorted({str(word) for word in y} - {""})
+        values: list[Any] = sorted(words, key=int) if all(_is_integer(word) for word in words) else list(words)
+    elif y.dtype.kind in "biuf":
+        known = y[~np.isnan(y)] if y.dtype.kind == "f" else y.astype(np.int64)
+        if (known != np.floor(known)).any():
+            raise InputError(
+                f"{path}: y holds {known[known != np.floor(known)][0]:g}, which is no class; for quantities pass "
+                "--task regression"
+            )
+        values = [int(value) for value in np.unique(known) if value != UNKNOWN]
+        if values and values[0] < 0:
+            raise InputError(
+                f"{path}: y holds the label {values[0]}; classes are 0 or more, and -1 is a node without label"
+            )
+    else:
+        raise InputError(f"{path}: y has the type {y.dtype}; labels are integers or text")
+    if len(values) < 2:
+        raise InputError(
+            f"{path}: y has {'only the class ' + repr(values[0]) if values else 'no label'}; two classes are needed"
+        )
+    if len(values) > MOST_CLASSES:
+        raise InputError(
+            f"{path}: y has {len(values)} different labels; are they quantities? Then pass --task regression"
+        )
+    return values
+
+
+def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
+    """The place of each label among ``values``; ``UNKNOWN`` for others."""
+    place = {value: index for index, value in enumerate(values)}
+    read = str if y.dtype.kind in "US" else lambda value: UNKNOWN if value != value else int(value)
+    return np.array([place.get(read(value), UNKNOWN) for value in y.tolist()], dtype=np.int64)
+
+
+def quantities(path: Path, y: NDArray[Any]) -> NDArray[np.float32]:
+    """``(nodes, quantities)``; NaN where not measured.
+
+    Raises:
+        InputError: for what is no finite number.
+    """
+    if y.dtype.kind in "US":
+        cells = np.where(y == "", "nan", y)
+        try:
+            y = cells.astype(np.float64)
+        except ValueError as error:
+            raise InputError(f"{path}: labels must be numbers for --task regression ({error})") from error
+    if y.dtype.kind not in "biuf":
+        raise InputError(f"{path}: y has the type {y.dtype}; quantities are numbers")
+    values = y.astype(np.float32).reshape(len(y), -1)
+    if np.isinf(values).any():
+        node, which = np.argwhere(np.isinf(values))[0]
+        raise InputError(f"{path}: y of node {node} is {values[node, which]}; mark what is not measured as NaN")
+    return values
+
+
+def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.int64], config: GraphTrain) -> Masks:
+    """Disjoint masks of labelled nodes, by split: those of the file, or seeded fractions.
+
+    Args:
+        known: which nodes have a label or a measurement.
+        strata: fractions are taken of each of these groups of nodes alike.
+
+    Raises:
+        InputError: for masks that overlap, do not fit the nodes or are empty.
+    """
+    given = {split: _mask(graph, mask, split, config.split_index) for split, mask in graph.masks.items()}
+    if not given and config.split_index is not None:
+        raise InputError(f"{graph.path}: has no masks for --split-index {config.split_index}; leave it out")
+    if given and "train" not in given:
+        raise InputError(
+            f"{graph.path}: has {' and '.join(given)} masks but none of train; add it, or remove all masks"
+        )
+    _check_disjoint(graph, given)
+    nothing = np.zeros(len(known), dtype=bool)
+    masks: Masks = {split: given.get(split, nothing) & known for split in SPLITS}
+    if not given:
+        masks["train"] = known.copy()
+        _carve(masks, "test", config.test_fraction, strata, config.seed)
+    if "val" not in given:
+        _carve(masks, "val", config.val_fraction, strata, config.seed)
+    for split in SPLITS[:2]:
+        if not masks[split].any():
+            marked = int(given[split].sum()) if split in given else 0
+            raise InputError(
+                f"{graph.path}: the {split} mask holds no labelled node ({marked} marked, {int(known.sum())} labelled "
+                "in all); mark some, or leave the masks out to split at random"
+            )
+    return masks
+
+
+def _mask(graph: GraphFile, mask: NDArray[Any], split: str, index: int | None) -> NDArray[np.bool_]:
+    nodes, name = len(graph.x), f"{graph.path}: the {split} mask"
+    if mask.ndim == 2:
+        rows = mask if mask.shape[1] == nodes else mask.T
+        if (index or 0) >= len(rows):
+            raise InputError(
+                f"{name} holds {len(rows)} splits, 0..{len(rows) - 1}; --split-index {index} is not among them"
+            )
+        mask = rows[index or 0]
+    elif index is not None:
+        raise InputError(f"{name} holds one split; leave --split-index out")
+    if mask.shape != (nodes,):
+        raise InputError(f"{name} has the shape {mask.shape} for {nodes} nodes")
+    if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
+        raise InputError(f"{name} must be true or false for each node; lists of node numbers are not masks")
+    return mask.astype(bool)
+
+
+def _check_disjoint(graph: GraphFile, masks: Mapping[str, NDArray[np.bool_]]) -> None:
+    names = list(masks)
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            both = masks[one] & masks[other]
+            if both.any():
+                node = graph.ids[np.flatnonzero(both)[0]]
+                raise InputError(
+                    f"{graph.path}: {int(both.sum())} nodes are both {one} and {other}, such as node {node}; scores "
+                    "would be of nodes that were trained on; make the masks disjoint"
+                )
+
+
+def _carve(masks: Masks, split: Split, fraction: float, strata: NDArray[np.int64], seed: int) -> None:
+    """Moves a share of the training nodes of each stratum to another split; at least one stays."""
+    key = SPLITS.index(split)
+    for stratum in np.unique(strata[masks["train"]]):
+        members = np.flatnonzero(masks["train"] & (strata == stratum))
+        count = min(round(fraction * len(members)), len(members) - 1)
+        chosen = members[permutation(len(members), seed, key, int(stratum))[:count]]
+        masks[split] = masks[split].copy()
+        masks[split][chosen], masks["train"][chosen] = True, False
+
+
+def _is_integer(word: str) -> bool:
+    return word.removeprefix("-").isdecimal()

@@ -1,0 +1,220 @@
+"""Graphs in files: NPZ, PT (weights-only), or a folder with edges.csv and nodes.csv."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.graph.tables import Columns, read_folder
+from multiunet.errors import InputError
+
+KEYS = {
+    "x": ("x", "node_features", "features"),
+    "edge_index": ("edge_index", "edges"),
+    "y": ("y", "node_labels", "labels"),
+    "edge_weight": ("edge_weight",),
+    "train": ("train_mask", "train_masks"),
+    "val": ("val_mask", "val_masks"),
+    "test": ("test_mask", "test_masks"),
+}
+"""What the parts of a graph are called: by PyTorch Geometric, and in the heterophilous-graphs collection."""
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """A graph as it is in a file, its arrays of the right shapes and types.
+
+    Attributes:
+        path: of the file or folder.
+        ids: of the nodes, ``(nodes,)``: integers or strings.
+        x: features, ``(nodes, features)``, float32, finite.
+        edges: source and target node, ``(2, edges)``, int64, each in 0..nodes-1.
+        weight: of each edge, ``(edges,)``, float32, positive; None: all 1.
+        y: labels or quantities as they are, ``(nodes,)`` or ``(nodes, quantities)``; None: not given.
+        masks: by split, as they are; none where the file has none.
+        features, quantities: names of the columns of ``x`` and of ``y``, where the file has names.
+    """
+
+    path: Path
+    ids: NDArray[Any]
+    x: NDArray[np.float32]
+    edges: NDArray[np.int64]
+    weight: NDArray[np.float32] | None
+    y: NDArray[Any] | None
+    masks: Mapping[str, NDArray[Any]]
+    features: tuple[str, ...] | None = None
+    quantities: tuple[str, ...] | None = None
+
+
+def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile:
+    """Reads a graph.
+
+    Args:
+        columns: what columns of nodes.csv are called.
+        labelled: whether labels must be there.
+
+    Raises:
+        InputError: for a file that is not there, cannot be read, lacks a part or contradicts itself.
+    """
+    if not path.exists():
+        raise InputError(
+            f"{path}: no such file or folder; give a .npz, a .pt, or a folder with edges.csv and nodes.csv"
+        )
+    if path.is_dir():
+        graph = _from_folder(path, columns)
+    else:
+        readers = {".npz": _read_npz, ".pt": _read_pt, ".pth": _read_pt}
+        if path.suffix not in readers:
+            raise InputError(
+                f"{path}: unknown kind {path.suffix or 'without ending'!r}; graphs are .npz, .pt, or a folder with "
+                "edges.csv and nodes.csv"
+            )
+        graph = _from_arrays(path, readers[path.suffix](path))
+    if labelled and graph.y is None:
+        wanted = f"column {columns.label!r} in nodes.csv" if path.is_dir() else f"y (or {KEYS['y'][1]})"
+        raise InputError(f"{path}: has no labels; needs {wanted}")
+    return graph
+
+
+def _from_folder(path: Path, columns: Columns) -> GraphFile:
+    table = read_folder(path, columns)
+    return GraphFile(
+        path=path,
+        ids=np.array(table.ids, dtype=object),
+        x=_features(path / "nodes.csv", table.x),
+        edges=table.edges,
+        weight=table.weight,
+        y=table.labels,
+        masks=table.masks,
+        features=table.features,
+        quantities=None if table.labels is None else (columns.label,),
+    )
+
+
+def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> GraphFile:
+    found = {part: _named(arrays, names) for part, names in KEYS.items()}
+    for part in ("x", "edge_index"):
+        if found[part] is None:
+            raise InputError(
+                f"{path}: has no {' or '.join(KEYS[part])}, only {', '.join(sorted(arrays)) or 'nothing'}; "
+                f"save the {'features (nodes, features)' if part == 'x' else 'edges (2, edges)'} under that name"
+            )
+    x = _features(path, found["x"])
+    nodes = len(x)
+    edges = _edges(path, found["edge_index"], nodes)
+    return GraphFile(
+        path=path,
+        ids=np.arange(nodes),
+        x=x,
+        edges=edges,
+        weight=None if found["edge_weight"] is None else _weight(path, found["edge_weight"], edges.shape[1]),
+        y=None if found["y"] is None else _labels(path, found["y"], nodes),
+        masks={split: found[split] for split in ("train", "val", "test") if found[split] is not None},  # type: ignore[misc]
+    )
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: is not a readable .npz archive; is it complete, and saved by numpy.savez?")
+    arrays = {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for key in archive.files:
+                try:
+                    arrays[key] = archive[key]
+                except ValueError as error:
+                    if not any(key in names for names in KEYS.values()):
+                        continue  # nothing that is needed
+                    raise InputError(
+                        f"{path}: {key} is an array of Python objects, which is never unpickled because that can run "
+                        f"any code; save numbers ({error})"
+                    ) from error
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: is not a readable .npz archive ({error}); is it complete?") from error
+    return arrays
+
+
+def _read_pt(path: Path) -> dict[str, NDArray[Any]]:
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: needs unpickling of Python objects, which is refused because that can run any code; save a dict "
+            "of tensors: torch.save({'x': data.x, 'edge_index': data.edge_index, 'y': data.y, ...}, path)"
+        ) from error
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: cannot be read by torch.load ({reason}); is it complete?") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y")
+    return {str(key): value.numpy() for key, value in content.items() if isinstance(value, torch.Tensor)}
+
+
+def _named(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> NDArray[Any] | None:
+    return next((arrays[name] for name in names if name in arrays), None)
+
+
+def _features(path: Path, x: NDArray[Any] | None) -> NDArray[np.float32]:
+    if x is None or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] == 0:
+        shape = () if x is None else x.shape
+        raise InputError(f"{path}: x has the shape {shape}; it must be (nodes, features), at least one of each")
+    if x.dtype.kind not in "biuf":
+        raise InputError(f"{path}: x has the type {x.dtype}; it must be numbers")
+    values = x.astype(np.float32)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        node, feature = np.argwhere(bad)[0]
+        raise InputError(
+            f"{path}: x has {int(bad.sum())} values that are not finite, the first at node {node}, feature {feature} "
+            f"({x[node, feature]}); fill them or drop the feature"
+        )
+    return values
+
+
+def _edges(path: Path, edges: NDArray[Any] | None, nodes: int) -> NDArray[np.int64]:
+    if edges is None or edges.ndim != 2 or 2 not in edges.shape:
+        shape = () if edges is None else edges.shape
+        raise InputError(f"{path}: edge_index has the shape {shape}; it must be (2, edges) or (edges, 2)")
+    if edges.dtype.kind not in "iu":
+        raise InputError(f"{path}: edge_index has the type {edges.dtype}; nodes are numbered by integers from 0")
+    ends = (edges if edges.shape[0] == 2 else edges.T).astype(np.int64)
+    outside = ((ends < 0) | (ends >= nodes)).any(axis=0)
+    if outside.any():
+        edge = int(np.flatnonzero(outside)[0])
+        source, target = ends[:, edge]
+        raise InputError(
+            f"{path}: {int(outside.sum())} edges point outside the {nodes} nodes 0..{nodes - 1} of x, the first is "
+            f"edge {edge}: {source} -> {target}; number nodes from 0, or add the missing rows to x"
+        )
+    return ends
+
+
+def _weight(path: Path, weight: NDArray[Any], edges: int) -> NDArray[np.float32]:
+    flat = weight.reshape(-1)
+    if flat.size != edges or flat.dtype.kind not in "biuf":
+        raise InputError(
+            f"{path}: edge_weight {weight.shape} {weight.dtype} must be one number for each of {edges} edges"
+        )
+    bad = ~(np.isfinite(flat) & (flat > 0))
+    if bad.any():
+        edge = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"{path}: edge_weight of edge {edge} is {flat[edge]} ({int(bad.sum())} such); weights must be positive"
+        )
+    return flat.astype(np.float32)
+
+
+def _labels(path: Path, y: NDArray[Any], nodes: int) -> NDArray[Any]:
+    if y.ndim not in (1, 2) or y.shape[0] != nodes:
+        raise InputError(f"{path}: y has the shape {y.shape} for {nodes} nodes; it must be ({nodes},)")
+    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y

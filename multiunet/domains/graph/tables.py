@@ -1,0 +1,175 @@
+"""A graph as two tables: edges.csv and nodes.csv. Ids may be anything."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.errors import InputError
+
+ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))
+"""What the columns of edges.csv may be called; otherwise its first two are taken."""
+
+SPLITS = ("train", "val", "test")
+
+SPLIT_WORDS = {"valid": "val", "validation": "val", "": ""} | {split: split for split in SPLITS}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What columns of nodes.csv are called; all others are features."""
+
+    id: str = "id"
+    label: str = "label"
+    split: str = "split"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the two tables say; nodes in the order of nodes.csv.
+
+    Attributes:
+        labels: as text, empty where unknown; None without such a column.
+        masks: by split; empty without such a column.
+    """
+
+    ids: list[str]
+    features: tuple[str, ...]
+    x: NDArray[np.float32]
+    labels: NDArray[np.str_] | None
+    masks: Mapping[str, NDArray[np.bool_]]
+    edges: NDArray[np.int64]
+    weight: NDArray[np.float32] | None
+
+
+def read_folder(folder: Path, columns: Columns) -> Tables:
+    """Reads ``edges.csv`` and ``nodes.csv``.
+
+    Raises:
+        InputError: naming the table, the line and what is wrong with it.
+    """
+    for name in ("nodes.csv", "edges.csv"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder}: has no {name}; a graph in a folder is nodes.csv and edges.csv")
+    header, rows = _table(folder / "nodes.csv")
+    path = folder / "nodes.csv"
+    if columns.id not in header:
+        raise InputError(f"{path}: has no column {columns.id!r} but {', '.join(header)}; pass --id-column")
+    ids = [row[header.index(columns.id)] for row in rows]
+    number: dict[str, int] = {}
+    for line, node in enumerate(ids, start=2):
+        if node in number:
+            raise InputError(f"{path}, line {line}: the id {node!r} is that of line {number[node] + 2}, too")
+        number[node] = len(number)
+    features = tuple(name for name in header if name not in (columns.id, columns.label, columns.split))
+    labels = _column(header, rows, columns.label)
+    edges, weight = _edges(folder / "edges.csv", number)
+    return Tables(
+        ids,
+        features,
+        _numbers(path, header, rows, features),
+        None if labels is None else np.array(labels, dtype=np.str_),
+        _masks(path, _column(header, rows, columns.split), columns.split),
+        edges,
+        weight,
+    )
+
+
+def _table(path: Path) -> tuple[list[str], list[list[str]]]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [[cell.strip() for cell in row] for row in csv.reader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({error})") from error
+    while lines and not any(lines[-1]):  # blank lines at the end are no nodes
+        lines.pop()
+    if not lines:
+        raise InputError(f"{path}: is empty; its first line must name the columns")
+    header, rows = lines[0], lines[1:]
+    if not rows and path.name == "nodes.csv":
+        raise InputError(f"{path}: has no line below its header; give one for each node")
+    for line, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise InputError(f"{path}, line {line}: has {len(row)} cells, but the header has {len(header)}")
+    if len(set(header)) < len(header):
+        raise InputError(f"{path}: two columns have the same name; is the first line a header?")
+    return header, rows
+
+
+def _column(header: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> list[str] | None:
+    return [row[header.index(name)] for row in rows] if name in header else None
+
+
+def _numbers(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], names: Sequence[str]
+) -> NDArray[np.float32]:
+    places = [header.index(name) for name in names]
+    try:
+        return np.array([[row[place] for place in places] for row in rows], dtype=np.str_).astype(np.float32)
+    except ValueError:
+        pass
+    for line, name, cell in _cells(rows, names, places):
+        try:
+            float(cell)
+        except ValueError as error:
+            raise InputError(
+                f"{path}, line {line}: feature {name!r} is {cell!r}, not a number; features must be numbers (0/1 "
+                "columns for words), labels are named by --label-column"
+            ) from error
+    raise AssertionError("NumPy and Python disagree on what a number is")
+
+
+def _cells(
+    rows: Sequence[Sequence[str]], names: Sequence[str], places: Sequence[int]
+) -> Iterator[tuple[int, str, str]]:
+    for line, row in enumerate(rows, start=2):
+        for name, place in zip(names, places):
+            yield line, name, row[place]
+
+
+def _masks(path: Path, words: Sequence[str] | None, column: str) -> Mapping[str, NDArray[np.bool_]]:
+    if words is None:
+        return {}
+    for line, word in enumerate(words, start=2):
+        if word.lower() not in SPLIT_WORDS:
+            raise InputError(f"{path}, line {line}: {column} is {word!r}; it must be train, val, test or empty")
+    splits = np.array([SPLIT_WORDS[word.lower()] for word in words])
+    return {split: splits == split for split in SPLITS if (splits == split).any()}
+
+
+def _edges(path: Path, number: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
+    header, rows = _table(path)
+    if len(header) < 2:
+        raise InputError(f"{path}: has {len(header)} column; edges have two, source and target")
+    names = next((pair for pair in ENDS if set(pair) <= set(header)), (header[0], header[1]))
+    places = [header.index(name) for name in names]
+    ends = np.empty((2, len(rows)), dtype=np.int64)
+    for index, row in enumerate(rows):
+        for end, place in enumerate(places):
+            if row[place] not in number:
+                raise InputError(
+                    f"{path}, line {index + 2}: {names[end]} {row[place]!r} is none of the {len(number)} ids of "
+                    "nodes.csv; add the node there or remove the edge"
+                )
+            ends[end, index] = number[row[place]]
+    weights = _column(header, rows, "weight")
+    return ends, None if weights is None else _weights(path, weights)
+
+
+def _weights(path: Path, cells: Sequence[str]) -> NDArray[np.float32]:
+    values: list[Any] = []
+    for line, cell in enumerate(cells, start=2):
+        try:
+            value = float(cell)
+        except ValueError:
+            value = float("nan")
+        if not 0 < value < float("inf"):
+            raise InputError(f"{path}, line {line}: the weight is {cell!r}; weights must be positive numbers")
+        values.append(value)
+    return np.array(values, dtype=np.float32)

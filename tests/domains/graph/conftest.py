@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Arrays = dict[str, Any]
+Saver = Callable[..., Path]
+
+
+def ring(nodes: int = 24, features: int = 6) -> Arrays:
+    """A ring of two classes, each one half of it, whose features hint at the class."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(nodes) >= nodes // 2).astype(np.int64)
+    x = rng.normal(0, 1, (nodes, features)) + 2 * y[:, None]
+    place = np.arange(nodes)
+    train, val, test = (place % 3 == part for part in range(3))
+    return {
+        "x": x.astype(np.float32),
+        "edge_index": np.stack([place, (place + 1) % nodes]),
+        "y": y,
+        "train_mask": train,
+        "val_mask": val,
+        "test_mask": test,
+    }
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Saver:
+    """Saves the ring as ``g.npz``, with some arrays changed, and without those that are None."""
+
+    def write(**changes: Any) -> Path:
+        arrays = {name: array for name, array in (ring() | changes).items() if array is not None}
+        np.savez(tmp_path / "g.npz", **arrays)
+        return tmp_path / "g.npz"
+
+    return write
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Callable[..., Path]:
+    """Writes ``nodes.csv`` and ``edges.csv``; None leaves one out."""
+
+    def write(nodes: str | None = NODES, edges: str | None = EDGES) -> Path:
+        folder = tmp_path / "network"
+        folder.mkdir(exist_ok=True)
+        for name, text in (("nodes.csv", nodes), ("edges.csv", edges)):
+            if text is not None:
+                (folder / name).write_text(text, encoding="utf-8")
+        return folder
+
+    return write
+
+
+NODES = """id,height,label,weight,split
+ann,1.5,cat,0,train
+b-2,-2,dog,1,train
+"c, d",0.25,,0,
+7,1e1,dog,1,val
+é,3,cat,0,test
+"""
+
+EDGES = """source,target
+ann,b-2
+b-2,"c, d"
+"c, d",7
+7,é
+é,ann
+"""

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from multiunet.domains import workflow
+from multiunet.domains.config import validated
+from multiunet.domains.graph import baselines
+from multiunet.domains.graph.config import GraphPredict, GraphTrain
+from multiunet.domains.graph.domain import GraphDomain
+from multiunet.domains.graph.survey import survey
+from multiunet.errors import InputError
+from multiunet.prediction import open_prediction
+from multiunet.training.progress import Reporter
+
+
+def train(graph: Path, out: Path, **settings: Any) -> Path:
+    workflow.train("graph", GraphTrain(graph=graph, **{"epochs": 3, **settings}), out, reporter=Reporter())
+    return out
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_from_tables_to_a_table(tables: Callable[..., Path], tmp_path: Path) -> None:
+    run = train(tables(), tmp_path / "run")
+    [file] = workflow.predict(run, GraphPredict(samples=4, export=tmp_path / "export"), tmp_path / "p.zarr")
+    rows = read(file)
+    assert file.name == "network.csv"
+    assert [row["id"] for row in rows] == ["ann", "b-2", "c, d", "7", "é"]
+    [dataset] = open_prediction(tmp_path / "p.zarr").values()
+    assert dataset["mean"].dims == ("channel", "node")
+    assert dataset["node"].values.tolist() == [row["id"] for row in rows]
+    assert dataset["channel"].values.tolist() == ["cat", "dog"]
+    for index, row in enumerate(rows):
+        p = dataset["mean"].values[:, index]
+        assert [np.float32(row["p_cat"]), np.float32(row["p_dog"])] == p.tolist()
+        assert row["class"] == ["cat", "dog"][int(p.argmax())]
+        assert float(row["total"]) == pytest.approx(1 - float((p**2).sum()), abs=1e-5)
+        assert float(row["total"]) == pytest.approx(float(row["epistemic"]) + float(row["aleatoric"]), abs=1e-6)
+    assert float(dataset["epistemic"].values.max()) > 0
+
+
+def test_same_seed_same_prediction(save: Callable[..., Path], tmp_path: Path) -> None:
+    graph, means = save(), []
+    for name in ("a", "b"):
+        run = train(graph, tmp_path / name, seed=3)
+        workflow.predict(run, GraphPredict(samples=3, seed=1), tmp_path / f"{name}.zarr")
+        [dataset] = open_prediction(tmp_path / f"{name}.zarr").values()
+        means.append(dataset["mean"].values)
+    np.testing.assert_array_equal(*means)
+
+
+def test_the_deterministic_network_has_no_epistemic_variance(save: Callable[..., Path], tmp_path: Path) -> None:
+    run = train(save(), tmp_path / "run", dropout=0, input_dropout=0)
+    workflow.predict(run, GraphPredict(samples=8), tmp_path / "p.zarr")
+    [dataset] = open_prediction(tmp_path / "p.zarr").values()
+    assert not dataset["epistemic"].values.any()
+
+
+def test_another_graph_can_be_predicted(save: Callable[..., Path], tmp_path: Path) -> None:
+    path = save()
+    run = train(path, tmp_path / "run")
+    other = tmp_path / "other.npz"
+    np.savez(other, x=np.zeros((5, 6)), edge_index=np.zeros((2, 0), dtype=int))
+    workflow.predict(run, GraphPredict(graph=other, samples=2), tmp_path / "p.zarr")
+    assert open_prediction(tmp_path / "p.zarr")["other"].sizes["node"] == 5
+
+
+def test_classes_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path: Path) -> None:
+    run = train(save(), tmp_path / "run", epochs=60)
+    report = workflow.evaluate(run).as_dict()
+    assert (report["domain"], report["split"]) == ("graph", "test")
+    assert set(report["metrics"]) == {"accuracy", "macro_f1"}
+    assert set(report["baselines"]) == {"majority", "mlp"}
+    assert report["metrics"]["accuracy"] > report["baselines"]["majority"]["accuracy"] == 0.5
+    assert report["baselines"]["mlp"]["accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("loss", ["beta-nll", "mse"])
+def test_quantities_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path: Path, loss: str) -> None:
+    place = np.arange(24)
+    y = 100 + 10 * (place >= 12) + np.where(place == 5, np.nan, 0)
+    settings = {"dropout": 0.1, "input_dropout": 0, "weight_decay": 0, "epochs": 80, "loss": loss}
+    run = train(save(y=y), tmp_path / "run", task="regression", **settings)
+    report = workflow.evaluate(run)
+    assert report.metrics["r2"] > 0.5
+    assert report.baselines["mean"]["r2"] <= 0
+    assert report.baselines["mlp"]["r2"] > 0
+    [file] = workflow.predict(run, GraphPredict(samples=2, export=tmp_path), tmp_path / "p.zarr")
+    rows = read(file)
+    assert list(rows[0]) == ["id", "y", "y_epistemic", "y_aleatoric", "y_total"]
+    assert all(float(row["y_aleatoric"]) > 0 for row in rows)
+    assert 95 < np.mean([float(row["y"]) for row in rows]) < 115
+
+
+@torch.no_grad()
+def test_the_monitor_fits_the_task(save: Callable[..., Path]) -> None:
+    for task, monitor in (("classification", "accuracy"), ("regression", "r2")):
+        domain, config = GraphDomain(), GraphTrain(graph=save(), task=task)
+        facts = domain.inspect(config)
+        model = domain.build(config, facts)
+        scores = domain.validator(config, facts, model)(model.net.eval())
+        assert domain.monitor == monitor
+        assert {"loss", monitor} <= set(scores)
+
+
+@torch.no_grad()
+def test_validation_scores_the_validation_nodes_alone(save: Callable[..., Path]) -> None:
+    domain, config = GraphDomain(), GraphTrain(graph=save())
+    facts = domain.inspect(config)
+    model = domain.build(config, facts)
+    net = model.net.eval()
+    scores = domain.validator(config, facts, model)(net)
+    known = survey(config)
+    logits, truth = net(known.field).x[known.masks["val"]], known.target[known.masks["val"]]
+    assert scores["accuracy"] == pytest.approx(float((logits.argmax(dim=1) == truth).float().mean()))
+    assert scores["loss"] == pytest.approx(float(torch.nn.functional.cross_entropy(logits, truth)), rel=1e-5)
+
+
+def test_baselines_by_hand(save: Callable[..., Path]) -> None:
+    y = np.array([4, 4, 4, 8] * 6)
+    known = survey(GraphTrain(graph=save(y=y)))
+    assert baselines.majority(known).tolist() == [0] * 24
+    known = survey(GraphTrain(graph=save(y=y), task="regression"))
+    assert baselines.mean(known).unique().tolist() == [pytest.approx(y[::3].mean())]
+
+
+def test_a_split_without_nodes_is_said(save: Callable[..., Path], tmp_path: Path) -> None:
+    run = train(save(test_mask=None), tmp_path / "run")
+    assert workflow.evaluate(run, "val").metrics["accuracy"] is not None
+    with pytest.raises(InputError, match="no labelled test nodes"):
+        workflow.evaluate(run, "test")
+
+
+def test_changed_data_are_noticed(save: Callable[..., Path], tmp_path: Path) -> None:
+    run = train(save(), tmp_path / "run")
+    save(y=np.arange(24) % 2)
+    with pytest.raises(InputError, match="has changed since the run was trained"):
+        workflow.evaluate(run)
+
+
+def test_bad_data_leave_nothing_behind(save: Callable[..., Path], tmp_path: Path) -> None:
+    path = save(y=np.zeros(24, dtype=int))
+    with pytest.raises(InputError, match="two classes are needed"):
+        train(path, tmp_path / "run")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["g.npz"]
+
+
+def test_a_bad_graph_to_predict_leaves_nothing_behind(save: Callable[..., Path], tmp_path: Path) -> None:
+    run = train(save(), tmp_path / "run")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match="no such file"):
+        workflow.predict(run, GraphPredict(graph=tmp_path / "none.npz"), tmp_path / "p.zarr")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(InputError, match="batch_size"):
+        validated(GraphTrain, {"graph": "g.npz", "batch_size": 2}, "test")
+    with pytest.raises(InputError, match="did you mean 'pool_ratio'"):
+        validated(GraphTrain, {"graph": "g.npz", "pool_ration": 0.5}, "test")

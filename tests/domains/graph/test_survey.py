@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from multiunet.domains.graph.config import GraphTrain
+from multiunet.domains.graph.dataset import WholeGraph
+from multiunet.domains.graph.readers import read_graph
+from multiunet.domains.graph.survey import field_of, simplified, survey
+from multiunet.domains.graph.tables import Columns
+from multiunet.errors import InputError
+
+
+def test_edges_are_made_simple_and_undirected(save: Callable[..., Path]) -> None:
+    edges = np.array([[0, 1, 2, 3, 0, 0], [1, 0, 3, 3, 1, 2]])
+    weight = np.array([1.0, 2.0, 3.0, 9.0, 3.0, 5.0])
+    graph = read_graph(save(edge_index=edges, edge_weight=weight), Columns())
+    found, mean, changes = simplified(graph, undirected=True)
+    assert found.T.tolist() == [[0, 1], [0, 2], [1, 0], [2, 0], [2, 3], [3, 2]]
+    assert mean is not None
+    # 0 - 1 is given as 1, 2 and 3
+    np.testing.assert_allclose(mean, [2, 5, 2, 5, 3, 3])
+    assert changes == {"given": 6, "loops_dropped": 1, "repetitions_merged": 1, "reverses_added": 2, "used": 6}
+    found, mean, changes = simplified(replace(graph, weight=None), undirected=False)
+    assert found.T.tolist() == [[0, 1], [0, 2], [1, 0], [2, 3]]
+    assert mean is None
+    assert changes["reverses_added"] == 0
+
+
+def test_counts_are_normalised_by_node_and_measures_by_feature(save: Callable[..., Path]) -> None:
+    counts = np.zeros((24, 3))
+    counts[0] = [1, 0, 3]
+    x = survey(GraphTrain(graph=save(x=counts))).field.x.to_dense()
+    assert x[0].tolist() == [0.25, 0, 0.75]
+    assert not x[1:].any()  # empty rows stay empty
+    measures = np.random.default_rng(0).normal(5, 2, (24, 3))
+    measures[:, 2] = 7.5
+    x = survey(GraphTrain(graph=save(x=measures))).field.x
+    torch.testing.assert_close(x.mean(dim=0), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(x.std(dim=0, correction=0), torch.tensor([1.0, 1.0, 0.0]))
+    path = save(x=measures)
+    x = survey(GraphTrain(graph=path, normalize_features="none")).field.x
+    np.testing.assert_array_equal(x, measures.astype(np.float32))
+
+
+def test_another_graph_is_seen_as_the_one_trained_on(save: Callable[..., Path]) -> None:
+    x = np.random.default_rng(0).normal(5, 2, (24, 3)).astype(np.float32)
+    facts = survey(GraphTrain(graph=save(x=x))).facts
+    other = field_of(read_graph(save(x=x + 1), Columns()), facts, undirected=True)
+    torch.testing.assert_close(other.x, torch.from_numpy((x + 1 - x.mean(axis=0)) / x.std(axis=0)))
+    with pytest.raises(InputError, match=r"has 4 features, but the run was trained on 3"):
+        field_of(read_graph(save(x=np.zeros((24, 4))), Columns()), facts, undirected=True)
+
+
+def test_features_of_tables_must_have_the_same_names(tables: Callable[..., Path]) -> None:
+    folder = tables()
+    facts = survey(GraphTrain(graph=folder)).facts
+    assert facts["feature_names"] == ["height", "weight"]
+    text = (folder / "nodes.csv").read_text().replace("height", "length")
+    with pytest.raises(InputError, match=r"has the feature 'length' where the run was trained on 'height'"):
+        field_of(read_graph(tables(nodes=text), Columns()), facts, undirected=True)
+
+
+def test_sparse_features_are_kept_sparse(save: Callable[..., Path]) -> None:
+    x = np.eye(24)
+    sparse, full = survey(GraphTrain(graph=save(x=x))).field.x, survey(GraphTrain(graph=save(x=x + 1))).field.x
+    assert (sparse.is_sparse, full.is_sparse) == (True, False)
+    torch.testing.assert_close(sparse.to_dense(), torch.eye(24))
+
+
+def test_facts_are_plain_and_complete(tables: Callable[..., Path]) -> None:
+    facts = survey(GraphTrain(graph=tables())).facts
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["classes"] == facts["values"] == ["cat", "dog"]
+    assert facts["split"] == {"train": 2, "val": 1, "test": 1, "unlabelled": 1}
+    assert facts["edges"]["reverses_added"] == 5
+
+
+def test_facts_notice_any_change_of_the_data(save: Callable[..., Path]) -> None:
+    def name(**changes: object) -> str:
+        return str(survey(GraphTrain(graph=save(**changes))).facts["data"])
+
+    y = np.arange(24) % 2
+    digests = {name(), name(y=y), name(x=np.eye(24)), name(test_mask=np.arange(24) == 2), name(edge_weight=np.ones(24))}
+    assert len(digests) == 5
+    assert name() in digests
+
+
+def test_quantities_are_scaled_by_those_of_training_nodes(save: Callable[..., Path]) -> None:
+    y = np.arange(24.0)
+    y[3] = np.nan
+    known = survey(GraphTrain(graph=save(y=y), task="regression"))
+    trained = np.array([v for v in y[::3] if v == v])
+    assert known.facts["targets"] == ["y"]
+    assert known.facts["centre"] == pytest.approx([trained.mean()])
+    assert known.facts["scale"] == pytest.approx([trained.std()])
+    assert known.facts["split"]["unlabelled"] == 1
+    with pytest.raises(InputError, match="y is 3 at all training nodes"):
+        survey(GraphTrain(graph=save(y=np.full(24, 3.0)), task="regression"))
+    nowhere = np.stack([y, np.where(np.arange(24) % 3 == 0, np.nan, y)], axis=1)
+    with pytest.raises(InputError, match="y1 is measured at no training node"):
+        survey(GraphTrain(graph=save(y=nowhere), task="regression"))
+
+
+def test_a_class_without_training_nodes_is_said(save: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    y = np.arange(24) % 2
+    y[1] = 5
+    with caplog.at_level(logging.WARNING):
+        survey(GraphTrain(graph=save(y=y)))
+    assert "no training node is of class 5" in caplog.text
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_training_sees_no_label_but_those_of_its_nodes(save: Callable[..., Path], task: str) -> None:
+    config = GraphTrain(graph=save(), task=task)
+    known = survey(config)
+    data = WholeGraph(known)
+    assert len(data) == 1
+    sample = pickle.loads(pickle.dumps(data)).draw(0, np.random.default_rng(0))
+    train = torch.from_numpy(known.masks["train"])
+    hidden = sample.target[~train]
+    assert (hidden == -1).all() if task == "classification" else hidden.isnan().all()
+    assert torch.equal(sample.target[train], known.target[train])
+    assert torch.equal(sample.weight, train.float())
