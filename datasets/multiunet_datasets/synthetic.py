@@ -126,7 +126,7 @@ def community_graph(nodes: int = 800, communities: int = 4, features: int = 32, 
 
     Returns:
         x ``(nodes, features)`` float32; edge_index ``(2, E)`` int64, each edge in both directions; y ``(nodes,)``
-        int64; train_mask (20 nodes a community), val_mask (200 nodes) and test_mask (the rest), bool.
+        int64; train_mask (a tenth, as many of each community), val_mask (a quarter) and test_mask (the rest), bool.
     """
     rng = np.random.default_rng((seed, 3))
     y = np.sort(rng.integers(0, communities, nodes))
@@ -141,8 +141,8 @@ def community_graph(nodes: int = 800, communities: int = 4, features: int = 32, 
     y, x = y[order], x[order]
     train, val = np.zeros(nodes, dtype=bool), np.zeros(nodes, dtype=bool)
     for community in range(communities):
-        train[np.flatnonzero(y == community)[:20]] = True
-    val[np.flatnonzero(~train)[:200]] = True
+        train[np.flatnonzero(y == community)[: max(1, nodes // (10 * communities))]] = True
+    val[np.flatnonzero(~train)[: nodes // 4]] = True
     return {
         "x": x.astype(np.float32),
         "edge_index": place[np.stack([np.r_[source, target], np.r_[target, source]])].astype(np.int64),

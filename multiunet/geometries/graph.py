@@ -16,9 +16,10 @@ from multiunet.geometries.graph_pool import TopKPool, Unpool
 
 Convolution = Literal["gcn", "sage"]
 Normalization = Literal["none", "batch", "layer"]
-Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu"]
+Activation = Literal["none", "relu", "leaky_relu", "elu", "gelu", "silu"]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "none": nn.Identity,
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,

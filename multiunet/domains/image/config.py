@@ -40,7 +40,7 @@ class ImageTrain(TrainConfig):
 
     patch_size: IntList | None = option(None, "pixels of a training patch by axis; default: from the images", "Patches")
     rare_share: float = option(
-        0.33, "share of patches about a pixel of a class drawn evenly from those of its image", "Patches", ge=0, le=1
+        0.5, "share of patches about a pixel of a class drawn evenly from those of its image", "Patches", ge=0, le=1
     )
     flip: bool = option(True, "mirror patches, and turn them by quarters", "Patches")
     augment: float = option(0.25, "chance of each other change below; 0: none", "Patches", ge=0, le=1)
@@ -70,7 +70,7 @@ class ImageTrain(TrainConfig):
     )
 
     widths: IntList = option([32, 32, 64, 128, 256], "channels by level, finest first", "Model")
-    epochs: int = option(24, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
+    epochs: int = option(28, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
