@@ -160,9 +160,9 @@ class GenomicUNet(nn.Module):
 def genomic_unet(
     c_out: int,
     bin_size: int,
-    widths: Sequence[int] = (32, 48, 64, 96),
+    widths: Sequence[int] = (32, 32, 64, 64),
     *,
-    stem: int = 32,
+    stem: int = 16,
     motif: int = 15,
     dropout: float = 0.2,
     skip: Literal["concat", "add", "attention", "none"] = "concat",
@@ -176,7 +176,7 @@ def genomic_unet(
     as a track predictor is SegmentNT's head (de Almeida et al. 2025).
 
     Args:
-        widths: of the U-Net, finest (bins) first.
+        widths: of the U-Net, finest (bins) first; see ``bin_strides`` for how much coarser each level is.
         stem: channels of the tower.
         motif: width of the first kernel, in bases.
         dropout: of the bottleneck and the decoder, so that Monte-Carlo samples share one pass over the bases.
@@ -187,9 +187,20 @@ def genomic_unet(
     grid = Grid(1, kernel=5, convs=1, downsample="average")
     strides = tower_strides(bin_size)
     tower = Tower(replace(grid, kernel=motif), grid, [stem] * max(1, len(strides)), strides)
-    encoder = replace(grid, kernel=3)
+    encoder = replace(grid, kernel=3, upsample="linear")
     decoder = replace(encoder, dropout=dropout)
-    return GenomicUNet(tower, UNet(encoder, stem, c_out, widths, skip=SKIPS[skip], decoder=decoder), mates)
+    steps = bin_strides(len(widths))
+    unet = UNet(encoder, stem, c_out, widths, strides=steps, skip=SKIPS[skip], decoder=decoder)
+    return GenomicUNet(tower, unet, mates)
+
+
+def bin_strides(levels: int) -> list[int]:
+    """How much coarser each next level of bins is: by 4 twice, so that few layers see far, then by 2.
+
+    >>> bin_strides(4)
+    [4, 4, 2]
+    """
+    return [4 if level < 2 else 2 for level in range(levels - 1)]
 
 
 def tower_strides(bin_size: int) -> list[int]:

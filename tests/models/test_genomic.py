@@ -85,7 +85,7 @@ def test_halo_covers_the_receptive_field(downsample, bin_size):
 
 def test_prediction_commutes_with_the_reverse_complement():
     net = with_history(small(bin_size=6, c_out=3, mates=[1, 0, 2]))
-    x = dna(6 * 16)
+    x = dna(6 * 32)
     assert torch.allclose(net(x.flip(1, 2)), net(x).flip(2)[:, [1, 0, 2]], atol=1e-6)
     net.train()
     assert not torch.allclose(net(x.flip(1, 2)), net(x).flip(2)[:, [1, 0, 2]], atol=1e-3)

@@ -30,19 +30,19 @@ class GenomeTrain(TrainConfig):
     test_chroms: StrList = option([], "chromosomes to test on", "Split")
     exclude_chroms: StrList = option([], "chromosomes to leave out; the rest is trained on", "Split")
 
-    window: int | None = option(None, "bins of a training window; default: 128, or what 16 kb take", "Windows", ge=8)
-    mutation: float = option(0.1, "share of a window's bases that are replaced by random ones", "Windows", ge=0, le=1)
+    window: int | None = option(None, "bins of a training window; default: 256, or what 16 kb take", "Windows", ge=8)
+    mutation: float = option(0.05, "share of a window's bases that are replaced by random ones", "Windows", ge=0, le=1)
 
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
         "beta-nll", "beta-nll and gaussian-nll learn each bin's noise; poisson is for counts", "Training"
     )
-    stem: int = option(32, "channels of the tower that brings bases to bins", "Model", ge=1)
+    stem: int = option(16, "channels of the tower that brings bases to bins", "Model", ge=1)
     motif: int = option(15, "width of the first convolution, bases; odd", "Model", ge=1)
 
-    widths: IntList = option([48, 64, 96, 128], "channels by level, finest (bins) first", "Model")
+    widths: IntList = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
     dropout: float = option(0.2, "of the bottleneck and the decoder", "Model", ge=0, lt=1)
-    batch_size: int = option(8, "windows a step", "Training", ge=1)
-    epochs: int = option(16, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
+    batch_size: int = option(4, "windows a step", "Training", ge=1)
+    epochs: int = option(10, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(1e-2, "decoupled for adamw", "Training", ge=0)
@@ -50,7 +50,7 @@ class GenomeTrain(TrainConfig):
 
     def bins_of_window(self) -> int:
         """Bins of a training window."""
-        return self.window or max(128, FEWEST_BASES // self.bin_size)
+        return self.window or max(256, FEWEST_BASES // self.bin_size)
 
 
 class GenomePredict(PredictOptions):

@@ -23,8 +23,8 @@ class Windowing:
     Attributes:
         bin_size: bases a bin.
         bins: of a window.
-        context: bins at each end of a window whose targets do not count, because the network does not see what lies
-            beyond; they count where that is the end of the chromosome.
+        context: bins at each end of a window whose targets do not count, because the network does not see the bases
+            that lie beyond; they count where the chromosome ends there.
         mates: by track, the one that holds its signal on the other strand; itself where it has no strand.
         mutation: the share of bases replaced by a random one (Lee et al. 2023, "EvoAug").
     """
@@ -41,9 +41,8 @@ class Windows(TrainingData[Tensor]):
 
     Item i is the i-th stretch of the chromosomes laid end to end; a draw centres a window on a random base of it, half
     the time the reverse complement. Its bins begin anywhere: their targets are the means of the chromosome's bins that
-    they overlap, weighted by the overlap. A window that would hang over the end of its chromosome is moved to lie flush
-    with it, so that ends are met as often as other places and look as they do in prediction, where nothing follows
-    either. Only chromosomes shorter than a window are filled up with unknown bases and targets.
+    they overlap, weighted by the overlap. Up to half a window hangs over the end of its chromosome: the network reads
+    unknown bases there, as in prediction (see ``chromosomes``), and so learns to tell an end from the edge of a window.
 
     Args:
         codes: bases by chromosome.
@@ -64,9 +63,8 @@ class Windows(TrainingData[Tensor]):
         index = int(np.searchsorted(self.ends, place, side="right"))
         chrom = self.chroms[index]
         total = self.targets[chrom].shape[1]
-        spare = (total - w.bins) * w.bin_size
         centre = (place - (int(self.ends[index]) - total)) * w.bin_size
-        start = int(np.clip(centre - w.bins * w.bin_size / 2, min(0, spare), max(0, spare)))
+        start = int(centre) - w.bins * w.bin_size // 2
         codes, target = self.window(chrom, start)
         if w.mutation:
             codes = mutated(codes, w.mutation, rng)

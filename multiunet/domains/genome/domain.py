@@ -13,11 +13,12 @@ from multiunet.device import pick_device
 from multiunet.domains.describe import describe
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
 from multiunet.domains.genome import baselines, writers
+from multiunet.domains.genome.chromosomes import Chromosomes
 from multiunet.domains.genome.config import GenomePredict, GenomeTrain
 from multiunet.domains.genome.dataset import Windowing, Windows
 from multiunet.domains.genome.fasta import read_fasta
 from multiunet.domains.genome.names import matching
-from multiunet.domains.genome.readers import Data, read_data, source
+from multiunet.domains.genome.readers import Data, read_data
 from multiunet.domains.genome.scoring import relative_error, score
 from multiunet.domains.genome.survey import survey
 from multiunet.errors import InputError
@@ -63,7 +64,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
     def training_data(self, config: GenomeTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
         data, chroms = self._read(config), facts["split"]["train"]
         bins = config.bins_of_window()
-        windowing = Windowing(config.bin_size, bins, bins // 8, tuple(facts["mates"]), config.mutation)
+        windowing = Windowing(config.bin_size, bins, 3 * bins // 16, tuple(facts["mates"]), config.mutation)
         return Windows(
             {chrom: data.codes[chrom] for chrom in chroms}, {chrom: data.targets[chrom] for chrom in chroms}, windowing
         )
@@ -72,8 +73,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         data, chroms = self._read(config), facts["split"]["val"]
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
-            predictor = _predictor(Model(net, model.task, model.geometry), next(net.parameters()).device)
-            moments = _moments(predictor, config, data, chroms)
+            predictor = _predictor(Model(net, model.task, model.geometry), config, next(net.parameters()).device)
+            moments = _moments(predictor, data, chroms)
             scores = score({chrom: m.mean.numpy() for chrom, m in moments.items()}, data.targets, facts["tracks"])
             return {"loss": relative_error(scores, facts["scale"]), **scores}
 
@@ -85,11 +86,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         fasta = options.fasta or config.fasta
         genome = read_fasta(fasta)
         chosen = matching(options.chroms or ["*"], genome.lengths, "--chroms", fasta)
-        predictor = _predictor(model, pick_device(options.device))
+        predictor = _predictor(model, config, pick_device(options.device))
         for chrom in chosen:
-            predictor.into(
-                store, source(fasta, chrom, genome.codes[chrom], config.bin_size), options.samples, options.seed
-            )
+            predictor.into(store, chrom, genome.codes[chrom], fasta, options.samples, options.seed)
 
     def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         return writers.export(prediction, folder)
@@ -98,9 +97,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         data, chroms = self._read(config), facts["split"][split]
         if not chroms:
             raise InputError(f"this run has no {split} chromosomes; train with --{split}-chroms")
-        predictor = _predictor(model, pick_device(device))
+        predictor = _predictor(model, config, pick_device(device))
         samples = SAMPLES if config.dropout > 0 else 1
-        moments = _moments(predictor, config, data, chroms, samples)
+        moments = _moments(predictor, data, chroms, samples)
         means = {chrom: m.mean.numpy() for chrom, m in moments.items()}
         totals = {chrom: m.total.numpy() for chrom, m in moments.items()}
         return Report(
@@ -133,13 +132,11 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         return self._data
 
 
-def _predictor(model: Model, device: torch.device) -> GridPredictor:
-    return GridPredictor(model.net, model.task, cast(Grid, model.geometry), device)
+def _predictor(model: Model, config: GenomeTrain, device: torch.device) -> Chromosomes:
+    predictor = GridPredictor(model.net, model.task, cast(Grid, model.geometry), device)
+    return Chromosomes(predictor, config.bin_size, config.bins_of_window() // 4)
 
 
-def _moments(
-    predictor: GridPredictor, config: GenomeTrain, data: Data, chroms: list[str], samples: int = 1
-) -> dict[str, Moments[Tensor]]:
+def _moments(predictor: Chromosomes, data: Data, chroms: list[str], samples: int = 1) -> dict[str, Moments[Tensor]]:
     """Of whole chromosomes, in memory."""
-    sources = {chrom: source(config.fasta, chrom, data.codes[chrom], config.bin_size) for chrom in chroms}
-    return {chrom: predictor.whole(where, samples, seed=0) for chrom, where in sources.items()}
+    return {chrom: predictor.whole(chrom, data.codes[chrom], samples) for chrom in chroms}

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.genome.fasta import Codes, cut, one_hot, read_fasta
+from multiunet.domains.genome.fasta import Codes, read_fasta
 from multiunet.domains.genome.names import matches
 from multiunet.domains.genome.tracks import read_tracks
 from multiunet.errors import InputError
-from multiunet.prediction import GridSource
 
 Values = NDArray[np.float32]
 
@@ -47,21 +46,3 @@ def read_data(fasta: Path, targets: Sequence[Path], bin_size: int, exclude: Sequ
     tracks = read_tracks(targets, {name: len(c) for name, c in codes.items()}, bin_size, fasta, exclude)
     stacked = {name: np.stack([track.values[name] for track in tracks]) for name in codes}
     return Data([track.name for track in tracks], codes, stacked)
-
-
-def source(genome_path: Path, chrom: str, codes: Codes, bin_size: int) -> GridSource:
-    """A chromosome to predict, filled up with unknown bases to whole bins."""
-    bins = -(-len(codes) // bin_size)
-    starts = np.arange(bins, dtype=np.int64) * bin_size
-
-    def read(start: Sequence[int], stop: Sequence[int]) -> NDArray[np.float32]:
-        return one_hot(cut(codes, start[0], stop[0]))
-
-    return GridSource(
-        name=chrom.replace("/", "_"),  # a slash would nest groups
-        shape=(bins * bin_size,),
-        read=read,
-        dims=("bin",),
-        coords={"start": ("bin", starts), "end": ("bin", np.minimum(starts + bin_size, len(codes)))},
-        attrs={"chrom": chrom, "length": len(codes), "bin_size": bin_size, "fasta": str(genome_path)},
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from multiunet.domains.genome.fasta import UNKNOWN
 from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.readers import Data
 from multiunet.errors import InputError
+from multiunet.models.genomic import bin_strides
 
 
 def survey(config: GenomeTrain, data: Data) -> Facts:
@@ -22,6 +24,12 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
     Raises:
         InputError: where there is nothing to learn from, or to validate on.
     """
+    coarsest = math.prod(bin_strides(len(config.widths)))
+    if config.bins_of_window() < 2 * coarsest:
+        raise InputError(
+            f"--window {config.bins_of_window()}: {len(config.widths)} levels coarsen bins {coarsest} times; make it "
+            f"at least {2 * coarsest}, or give fewer --widths"
+        )
     split = _split(config, data)
     mates = strand_mates(config.strand_pairs, data.names)
     for part, chroms in split.items():

@@ -108,23 +108,54 @@ def draw_view(
     return View(np.asarray(centre, dtype=np.float64), matrix, bend)
 
 
-def resample(pixels: np.ndarray, view: View, shape: Sequence[int], nearest: bool = False) -> np.ndarray:
-    """The view of ``pixels`` ``(C, *space)`` as ``(C, *shape)``: linear, or nearest for labels; mirrored at borders."""
-    return sample(pixels, view.coordinates(shape), nearest)
+def mirrored(coordinates: Floats, space: Sequence[int]) -> Floats:
+    """Coordinates ``(ndim, *shape)`` folded into an image; its border is not repeated, as in prediction."""
+    return np.stack([_fold(x, n) for x, n in zip(coordinates, space)])
 
 
-def sample(pixels: np.ndarray, coordinates: Floats, nearest: bool = False) -> np.ndarray:
-    """``pixels`` ``(C, *space)`` at ``coordinates`` ``(ndim, *shape)``; float32, or of their own type where nearest."""
-    space = pixels.shape[1:]
-    folded = np.stack([_fold(x, n) for x, n in zip(coordinates, space)])
-    whole = np.rint(folded)
-    if nearest or np.array_equal(whole, folded):
-        picked = pixels[(slice(None), *whole.astype(np.intp))]
-        return picked if nearest else picked.astype(np.float32)
-    low = [int(x.min()) for x in folded]
-    high = [min(n, int(x.max()) + 2) for x, n in zip(folded, space)]
-    window = pixels[(slice(None), *map(slice, low, high))].astype(np.float32)
-    return _linear(window, folded - np.asarray(low, np.float32).reshape(-1, *(1,) * len(space)))
+def sample(pixels: np.ndarray, coordinates: Floats) -> Floats:
+    """``pixels`` ``(C, *space)`` at ``coordinates`` ``(ndim, *shape)`` inside it, interpolated linearly."""
+    on_sites = _sites(coordinates)
+    if on_sites is not None:
+        return np.stack([channel[on_sites] for channel in pixels]).astype(np.float32)
+    window, local = _window(pixels, coordinates)
+    return _linear(window.astype(np.float32), local)
+
+
+def sample_labels(labels: np.ndarray, coordinates: Floats) -> np.ndarray:
+    """``labels`` ``space`` at ``coordinates`` inside it: the label with the largest share of the sites around.
+
+    The shares are the weights of linear interpolation, so an outline lies where that of an interpolated image does;
+    the nearest label would put it up to half a site off.
+    """
+    on_sites = _sites(coordinates)
+    if on_sites is not None:
+        return labels[on_sites]
+    window, local = _window(labels[None], coordinates)
+    present = np.unique(window)
+    result = np.full(coordinates.shape[1:], present[0], dtype=labels.dtype)
+    if len(present) == 1:
+        return result
+    shares = [_linear((window == label).astype(np.float32), local)[0] for label in present[1:]]
+    largest = 1 - sum(shares[1:], shares[0])
+    for label, share in zip(present[1:], shares):
+        more = share > largest
+        result[more], largest[more] = label, share[more]
+    return result
+
+
+def _sites(coordinates: Floats) -> tuple[NDArray[np.intp], ...] | None:
+    """The sites at which all coordinates fall; None where some fall between."""
+    whole = np.rint(coordinates)
+    return tuple(whole.astype(np.intp)) if np.array_equal(whole, coordinates) else None
+
+
+def _window(pixels: np.ndarray, coordinates: Floats) -> tuple[np.ndarray, Floats]:
+    """The part of ``pixels`` ``(C, *space)`` about the coordinates, and the coordinates in it."""
+    low = [int(x.min()) for x in coordinates]
+    high = [int(x.max()) + 2 for x in coordinates]
+    local = coordinates - np.asarray(low, np.float32).reshape(-1, *(1,) * (coordinates.ndim - 1))
+    return pixels[(slice(None), *map(slice, low, high))], local
 
 
 def _linear(pixels: Floats, coordinates: Floats) -> Floats:
@@ -139,7 +170,6 @@ def _linear(pixels: Floats, coordinates: Floats) -> Floats:
 
 
 def _fold(x: Floats, size: int) -> Floats:
-    """Coordinates mirrored into ``[0, size - 1]``; the border site is not repeated, as in prediction."""
     last = size - 1
     if last == 0:
         return np.zeros_like(x)

@@ -69,6 +69,9 @@ class ImageTrain(TrainConfig):
         None, "predict the mean of all mirrored views, in 4 (volumes: 8) times the time; default: of images", "Model"
     )
 
+    dropout: float = option(
+        0.05, "of the bottleneck and the decoder; 0 forgoes Monte-Carlo uncertainty", "Model", ge=0, lt=1
+    )
     widths: IntList = option([32, 32, 64, 128, 256], "channels by level, finest first", "Model")
     epochs: int = option(28, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.augment import Augmentation, change_intensities, draw_view, sample
+from multiunet.domains.image.augment import (
+    Augmentation,
+    change_intensities,
+    draw_view,
+    mirrored,
+    sample,
+    sample_labels,
+)
 from multiunet.domains.image.inputs import Shelf, load_input, load_labels, load_target
 from multiunet.domains.image.splits import Item
 from multiunet.training.data import Sample, TrainingData
@@ -56,7 +63,7 @@ class Patches(TrainingData[Tensor]):
         start = self._start(entry, loaded.picture.space, rng)
         centre = [first + (side - 1) / 2 for first, side in zip(start, self.patch)]
         view = draw_view(self.augmentation, centre, self.patch, self.spacing, rng)
-        coordinates = view.coordinates(self.patch)
+        coordinates = mirrored(view.coordinates(self.patch), loaded.picture.space)
         field = loaded.standardised(sample(loaded.picture.pixels, coordinates))
         field = change_intensities(field, self.augmentation, self.spacing, rng)
         return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], self._target(entry, coordinates))
@@ -64,9 +71,8 @@ class Patches(TrainingData[Tensor]):
     def _target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
         if self.facts["task"] == "regression":
             return torch.from_numpy(sample(load_target(entry.truth, self.shelf), coordinates))[None]
-        labels = load_labels(entry.truth, self.facts, self.shelf)
-        # nearest, not linear: labels must stay labels
-        return torch.from_numpy(sample(labels[None], coordinates, nearest=True).astype(np.int64))
+        labels = sample_labels(load_labels(entry.truth, self.facts, self.shelf), coordinates)
+        return torch.from_numpy(labels.astype(np.int64))[None]
 
     def _start(self, entry: Item, space: Sequence[int], rng: np.random.Generator) -> list[int]:
         """The patch's first pixel by axis; negative where the image is smaller than the patch."""

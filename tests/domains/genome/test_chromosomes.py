@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+
+from multiunet.domains.genome.chromosomes import Chromosomes
+from multiunet.domains.genome.fasta import one_hot
+from multiunet.models.genomic import genomic_unet
+from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
+from multiunet.tasks import Regression
+
+BIN, FLANK = 5, 8
+
+
+def chromosomes(tile: int | None = None) -> Chromosomes:
+    torch.manual_seed(0)
+    net = genomic_unet(2, BIN, widths=[6, 8], stem=5, motif=7, dropout=0.3).eval()
+    return Chromosomes(
+        GridPredictor(net, Regression(["t"]), net.unet.geometry, torch.device("cpu"), tile=tile), BIN, FLANK
+    )
+
+
+def bases(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 4, size=count).astype(np.uint8)
+
+
+def test_unknown_bases_are_read_beyond_the_ends():
+    predict, codes = chromosomes(), bases(203)
+    padded = np.full((FLANK + 41 + FLANK) * BIN, 4, dtype=np.uint8)
+    padded[FLANK * BIN : FLANK * BIN + 203] = codes
+    with torch.no_grad():
+        output = predict.predictor.net(torch.from_numpy(one_hot(padded))[None])
+    expected = predict.predictor.task.distribution(output)[0][0, :, FLANK:-FLANK]
+    mean = predict.whole("chr", codes).mean
+    assert mean.shape == (1, 41)  # the last bin has three bases
+    assert torch.allclose(mean, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [3, 40, 203, 1000])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_tiles_and_store_hold_what_the_whole_is(tmp_path, count, samples):
+    codes = bases(count)
+    whole = chromosomes().whole("chr/1", codes, samples, seed=4)
+    tiled = chromosomes(tile=40).whole("chr/1", codes, samples, seed=4)
+    with PredictionStore(tmp_path / "p.zarr") as store:
+        chromosomes(tile=40).into(store, "chr/1", codes, tmp_path / "g.fa", samples, seed=4)
+    (stored,) = open_prediction(tmp_path / "p.zarr").values()
+    for part in ("mean", "epistemic", "aleatoric"):
+        assert torch.allclose(getattr(tiled, part), getattr(whole, part), atol=1e-5)
+        assert np.allclose(stored[part].values, getattr(whole, part).numpy(), atol=1e-5)
+    assert (stored.attrs["chrom"], stored.attrs["length"]) == ("chr/1", count)
+    assert stored["end"].values[-1] == count
