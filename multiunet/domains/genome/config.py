@@ -42,7 +42,7 @@ class GenomeTrain(TrainConfig):
     widths: IntList = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
     dropout: float = option(0.2, "of the bottleneck and the decoder", "Model", ge=0, lt=1)
     batch_size: int = option(4, "windows a step", "Training", ge=1)
-    epochs: int = option(10, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
+    epochs: int = option(30, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(1e-2, "decoupled for adamw", "Training", ge=0)
