@@ -96,7 +96,7 @@ def _stories() -> dict[str, Story]:
 
     return {
         "image": Story(
-            "grain boundaries of a synthetic polycrystal, 20 micrographs",
+            "grain boundaries of a synthetic polycrystal, 12 micrographs",
             lambda folder, seed: synthetic.write_polycrystal(folder, seed=seed),
             {
                 "images": "{data}/images",
@@ -117,7 +117,7 @@ def _stories() -> dict[str, Story]:
                 "val_chroms": ["chr4"],
                 "test_chroms": ["chr5"],
                 "bin_size": 100,
-                "epochs": 8,
+                "epochs": 30,
             },
             {"chroms": ["chr5"]},
         ),

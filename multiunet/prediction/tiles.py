@@ -92,8 +92,7 @@ def _mirror(index: np.ndarray, size: int) -> np.ndarray:
     if size == 1:
         return np.zeros_like(index)
     folded = np.abs(index) % (2 * (size - 1))
-    index = np.minimum(folded, 2 * (size - 1) - folded)
-    return index
+    return np.where(folded < size, folded, 2 * (size - 1) - folded)
 
 
 def core_side(shape: Sequence[int], footprint: Footprint, margin: Sequence[int], sites: int) -> int:

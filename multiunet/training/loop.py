@@ -156,6 +156,7 @@ class _Trainer:
             state.epoch, state.step, state.loss, state.seconds = state.epoch + 1, 0, 0.0, 0.0
             if request.signum is not None:
                 break
+            self.save_when_due()
         self.save()
         if self.out_of_patience():
             reporter.note(f"no better {self.monitor} in {recipe.patience} epochs: stopped early")
@@ -189,8 +190,8 @@ class _Trainer:
             if request.signum is not None:
                 self.save()
                 raise Stopped(request.signum)
-            if time.monotonic() - self.saved > self.save_seconds and state.step < self.steps:
-                self.save()
+            if state.step < self.steps:
+                self.save_when_due()
 
     def train_step(self, batches: Any) -> float:
         """One optimiser step; its mean loss."""
@@ -246,6 +247,11 @@ class _Trainer:
             tensors = {f"model.{name}": tensor for name, tensor in kept.state_dict().items()}
             save(self.run.best, Checkpoint(tensors, {"epoch": self.state.epoch, "scores": scores}))
         return True
+
+    def save_when_due(self) -> None:
+        """Saves if the last time is long enough ago."""
+        if time.monotonic() - self.saved > self.save_seconds:
+            self.save()
 
     def save(self) -> None:
         """The whole state, as the run's last checkpoint."""

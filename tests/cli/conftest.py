@@ -32,6 +32,8 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, World]:
                 images,
                 "--masks",
                 masks,
+                "--dropout",
+                0.5,
                 "--widths",
                 "4,8",
                 "--patch-size",
