@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from multiunet.geometries.footprint import Footprint
 from multiunet.prediction.source import Reader
@@ -88,7 +89,7 @@ def mirrored(read: Reader, shape: Sequence[int], start: Sequence[int], stop: Seq
     return window
 
 
-def _mirror(index: np.ndarray, size: int) -> np.ndarray:
+def _mirror(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     if size == 1:
         return np.zeros_like(index)
     folded = np.abs(index) % (2 * (size - 1))
