@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
-from multiunet.domains.describe import describe
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome.chromosomes import Chromosomes
@@ -109,10 +108,6 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
             self._baselines(data, facts, chroms),
             {chrom: score({chrom: mean}, data.targets, facts["tracks"], totals) for chrom, mean in means.items()},
         )
-
-    def describe(self, model: Model, config: GenomeTrain, facts: Facts) -> dict[str, Any]:
-        """Of one training window."""
-        return describe(model, self.example(model, config, facts))
 
     def example(self, model: Model, config: GenomeTrain, facts: Facts) -> Tensor:
         bases = torch.arange(config.bins_of_window() * config.bin_size) % 4

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
-from multiunet.domains.describe import describe
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
 from multiunet.domains.graph import baselines, writers
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
@@ -117,10 +116,6 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         else:
             trivial = {"mean": _scores(model.task, baselines.mean(known), known, split), **trivial}
         return Report(self.name, split, _scores(model.task, mean, known, split), trivial)
-
-    def describe(self, model: Model, config: GraphTrain, facts: Facts) -> dict[str, Any]:
-        """Of the graph trained on."""
-        return describe(model, self.example(model, config, facts))
 
     def example(self, model: Model, config: GraphTrain, facts: Facts) -> GraphField:
         return self._read(config, facts).field
