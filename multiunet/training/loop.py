@@ -277,4 +277,6 @@ def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, recipe.lr, momentum=0.99, nesterov=True, weight_decay=recipe.weight_decay)
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(groups, recipe.lr, weight_decay=recipe.weight_decay)
     return torch.optim.AdamW(groups, recipe.lr, weight_decay=recipe.weight_decay)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ScheduleName = Literal["cosine", "poly", "constant"]
-OptimizerName = Literal["adamw", "sgd"]
+OptimizerName = Literal["adamw", "adam", "sgd"]
 Precision = Literal["auto", "32", "bf16"]
 
 
@@ -18,9 +18,9 @@ class Recipe:
         epochs: passes.
         steps_per_epoch: optimiser steps a pass; None: as many as draw each item once.
         batch_size: samples a batch.
-        optimizer: ``adamw`` (Loshchilov & Hutter 2019) or ``sgd`` with Nesterov momentum 0.99 (nnU-Net's).
+        optimizer: ``adamw`` (Loshchilov & Hutter 2019), ``adam`` (Kingma & Ba 2015) or ``sgd`` with Nesterov momentum 0.99 (nnU-Net's).
         lr: peak learning rate.
-        weight_decay: decoupled for adamw, L2 for sgd.
+        weight_decay: decoupled for adamw, L2 for the others.
         schedule: of the learning rate after the warm-up; see ``schedule``.
         warmup: share of all steps in which it rises.
         clip: largest norm of the gradient; None: any.
