@@ -18,7 +18,8 @@ class Recipe:
         epochs: passes.
         steps_per_epoch: optimiser steps a pass; None: as many as draw each item once.
         batch_size: samples a batch.
-        optimizer: ``adamw`` (Loshchilov & Hutter 2019), ``adam`` (Kingma & Ba 2015) or ``sgd`` with Nesterov momentum 0.99 (nnU-Net's).
+        optimizer: ``adamw`` (Loshchilov & Hutter 2019), ``adam`` (Kingma & Ba 2015), or ``sgd`` with nnU-Net's Nesterov
+            momentum 0.99.
         lr: peak learning rate.
         weight_decay: decoupled for adamw, L2 for the others.
         schedule: of the learning rate after the warm-up; see ``schedule``.
