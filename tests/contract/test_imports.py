@@ -98,7 +98,8 @@ def test_importing_multiunet_does_not_import_torch_but_its_names_do() -> None:
         "missing = [name for name in multiunet.__all__ if getattr(multiunet, name) is None]\n"
         "assert not missing and 'torch' in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_public_names_are_deliberate() -> None:
