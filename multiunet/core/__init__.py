@@ -3,18 +3,21 @@
 from multiunet.core.condition import Condition
 from multiunet.core.dropout import Dropout
 from multiunet.core.geometry import Geometry
+from multiunet.core.nested import NestedUNet
 from multiunet.core.skip import Add, AttentionGate, Concat, Merge, NoSkip, Skip
-from multiunet.core.unet import Level, Trail, UNet
+from multiunet.core.unet import Descent, Level, Trail, UNet
 
 __all__ = [
     "Add",
     "AttentionGate",
     "Concat",
     "Condition",
+    "Descent",
     "Dropout",
     "Geometry",
     "Level",
     "Merge",
+    "NestedUNet",
     "NoSkip",
     "Skip",
     "Trail",

@@ -66,6 +66,10 @@ class Geometry(ABC, Generic[S]):
     def example(self, channels: int, seed: int) -> S:
         """A small valid field of one sample; any two can be collated. The conformance suite needs nothing else."""
 
+    def down_to(self, c_in: int, c_out: int, stride: Any = None) -> nn.Module:
+        """``field -> coarser field`` with other channels, for networks that widen between levels."""
+        return nn.Sequential(self.down(c_in, stride), self.pointwise(c_in, c_out))
+
     def align(self, skip: S, onto: S) -> S:
         """The part of ``skip`` on the sites of ``onto``; differs from ``skip`` only where blocks lose sites."""
         return skip

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
-from multiunet.core import UNet
+from multiunet.core import NestedUNet, UNet
 from multiunet.geometries.grid import Grid, GroupNorm
+
+Sites = tuple[int, ...]
+"""A number of sites by axis."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class StatesFootprint(Protocol):
 
 
 def footprint(net: nn.Module) -> Footprint:
-    """The footprint of a U-Net on a grid, or what the network's own ``footprint()`` says.
+    """The footprint of a U-Net on a grid, plain or nested, or what the network's own ``footprint()`` says.
 
     Every operator states its reach in sites of its level; a level's sites are as far apart as the strides above it say.
 
@@ -51,20 +53,36 @@ def footprint(net: nn.Module) -> Footprint:
     """
     if isinstance(net, StatesFootprint):
         return net.footprint()
-    if not isinstance(net, UNet) or not isinstance(net.geometry, Grid):
+    if not isinstance(net, UNet | NestedUNet) or not isinstance(net.geometry, Grid):
         raise TypeError(
             f"{type(net).__name__} has no footprint: it is no U-Net on a grid and has no footprint() method"
         )
-    ndim = net.geometry.ndim
-    halo, apart = (0,) * ndim, (1,) * ndim
-    ways: list[tuple[Any, Any, Any, Any]] = list(zip(net.encoder, net.downs, reversed(net.ups), reversed(net.decoder)))
-    for encoder, down, up, decoder in ways:
-        for reach in (*_reaches(encoder.blocks), down.reach, up.reach, *_reaches(decoder.blocks)):
-            halo = tuple(h + r * a for h, r, a in zip(halo, reach, apart))
-        apart = tuple(a * s for a, s in zip(apart, down.stride))
-    for reach in _reaches(net.bottleneck.blocks):
-        halo = tuple(h + r * a for h, r, a in zip(halo, reach, apart))
-    return Footprint(halo, apart, (1,) * ndim, exact=norms_are_local(net))
+    apart = [(1,) * net.geometry.ndim]
+    downs: list[Any] = list(net.downs)
+    for down in downs:
+        apart.append(tuple(a * s for a, s in zip(apart[-1], down.stride)))
+    halo = _halo(net, apart)
+    return Footprint(halo, apart[-1], apart[0], exact=norms_are_local(net))
+
+
+def _halo(net: UNet[Any] | NestedUNet[Any], apart: list[Sites]) -> Sites:
+    """How far the finest decoder field looks: the farthest way through the network."""
+    fields = [(0,) * len(apart[0])]  # of each level's encoder field, then the bottleneck's
+    ways: list[tuple[Any, Any]] = list(zip(net.encoder, net.downs))
+    for i, (encoder, down) in enumerate(ways):
+        fields[i] = _beyond(fields[i], apart[i], *_reaches(encoder))
+        fields.append(_beyond(fields[i], apart[i], down.reach))
+    fields[-1] = _beyond(fields[-1], apart[-1], *_reaches(net.bottleneck))
+    steps: list[tuple[int, Any, Any]]
+    if isinstance(net, UNet):
+        steps = [(i, net.ups[-1 - i], net.decoder[-1 - i]) for i in reversed(range(len(net.downs)))]
+    else:
+        steps = [(i, net.ups[f"{i}_{j}"], net.nodes[f"{i}_{j}"]) for i, j in net.places()]
+    # a level's entry is that of its newest field, which looks farther than the ones before it
+    for i, up, blocks in steps:
+        refined = _beyond(fields[i + 1], apart[i], up.reach)
+        fields[i] = _beyond(tuple(map(max, fields[i], refined)), apart[i], *_reaches(blocks))
+    return fields[0]
 
 
 def norms_are_local(net: nn.Module) -> bool:
@@ -72,5 +90,11 @@ def norms_are_local(net: nn.Module) -> bool:
     return not any(isinstance(module, GroupNorm) for module in net.modules())
 
 
-def _reaches(blocks: Iterable[Any]) -> list[tuple[int, ...]]:
-    return [block.reach for block in blocks]
+def _beyond(halo: Sites, apart: Sites, *reaches: Sites) -> Sites:
+    for reach in reaches:
+        halo = tuple(h + r * a for h, r, a in zip(halo, reach, apart))
+    return halo
+
+
+def _reaches(level: Any) -> list[Sites]:
+    return [block.reach for block in level.blocks]

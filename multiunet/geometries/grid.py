@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -26,18 +27,23 @@ MAX_POOL: dict[int, Callable[..., nn.Module]] = {1: nn.MaxPool1d, 2: nn.MaxPool2
 AVERAGE_POOL: dict[int, Callable[..., nn.Module]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
 BATCH_NORM: dict[int, Callable[[int], nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
-ACTIVATION: dict[str, Callable[[], nn.Module]] = {
-    "relu": lambda: nn.ReLU(inplace=True),
-    "leaky_relu": lambda: nn.LeakyReLU(0.01, inplace=True),
-    "gelu": nn.GELU,
-    "silu": lambda: nn.SiLU(inplace=True),
+ACTIVATION: dict[str, Callable[[int], nn.Module]] = {
+    "relu": lambda channels: nn.ReLU(inplace=True),
+    "leaky_relu": lambda channels: nn.LeakyReLU(0.01, inplace=True),
+    "prelu": nn.PReLU,
+    "elu": lambda channels: nn.ELU(inplace=True),
+    "gelu": lambda channels: nn.GELU(),
+    "silu": lambda channels: nn.SiLU(inplace=True),
 }
+"""By name, made for a number of channels."""
 
 Normalization = Literal["none", "batch", "instance", "group"]
-Activation = Literal["relu", "leaky_relu", "gelu", "silu"]
+Activation = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu"]
 Downsample = Literal["max", "average", "conv"]
 Upsample = Literal["nearest", "linear", "transposed", "shuffle"]
 Padding = Literal["same", "valid"]
+Growth = Literal["first", "last"]
+Separable = Literal["none", "inner", "all"]
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,16 @@ class Grid(Geometry[Tensor]):
         normalization: ``group`` has 8 channels a group; ``instance`` is one a group (Ulyanov et al. 2016).
         dropout: at the end of each block, whole channels (Tompson et al. 2015).
         residual: add the block's input to its output (He et al. 2016), through a 1x1 map where channels differ.
+        growth: where the channels of a block that widens grow: in its first convolution, or half before its last and
+            the rest in it, so that no narrow layer precedes a coarsening (Çiçek et al. 2016; Szegedy et al. 2016).
+        separable: convolutions that are depthwise and then pointwise (Chollet 2017, "Xception"), at about a
+            ``prod(kernel)``-th of the cost: all but the last of a block (``inner``), or all.
         padding: ``same`` pads with zeros and keeps sites; ``valid`` loses ``kernel // 2`` sites at every border with
             each convolution, and skips are cropped about the centre (Ronneberger et al. 2015).
         downsample: max or average pooling, or a convolution with a stride.
+        down_kernel: of that convolution; by default the blocks' kernel, or the next odd number that spans the stride.
+            Odd, or equal to the stride.
+        down_activation, up_activation: a norm and an activation behind convolutions that coarsen and refine.
         upsample: resize (nearest or linear) and convolve, transposed convolution, or pixel shuffle (Shi et al. 2016).
         up_kernel: resize: of the convolution with it; 1 is applied before the resizing, with which it commutes, at a
             fraction of the cost. Transposed: of the convolution, a multiple of the stride.
@@ -74,17 +87,22 @@ class Grid(Geometry[Tensor]):
     activation: Activation = "relu"
     dropout: float = 0.0
     residual: bool = False
+    growth: Growth = "first"
+    separable: Separable = "none"
     padding: Padding = "same"
     downsample: Downsample = "max"
+    down_kernel: Sizes | None = None
+    down_activation: bool = False
     upsample: Upsample = "nearest"
     up_kernel: Sizes | None = None
+    up_activation: bool = False
     stride: Sizes = 2
     _kernel: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.ndim not in CONV:
             raise ValueError(f"a grid has 1, 2 or 3 axes, not {self.ndim}")
-        kernel = self._sizes("kernel", self.kernel)
+        kernel = self.sizes("kernel", self.kernel)
         if any(k % 2 == 0 for k in kernel):
             raise ValueError(f"kernel {kernel} must be odd on every axis, so that it has a centre")
         if self.padding == "valid" and (self.upsample == "shuffle" or self.downsample == "conv"):
@@ -95,10 +113,13 @@ class Grid(Geometry[Tensor]):
         return ConvBlock(self, c_in, c_out)
 
     def down(self, channels: int, stride: Sizes | None = None) -> nn.Module:
-        return Down(self, channels, self._sizes("stride", self.stride if stride is None else stride))
+        return self.down_to(channels, channels, stride)
+
+    def down_to(self, c_in: int, c_out: int, stride: Sizes | None = None) -> nn.Module:
+        return Down(self, c_in, c_out, self.sizes("stride", self.stride if stride is None else stride))
 
     def up(self, c_in: int, c_out: int, stride: Sizes | None = None) -> nn.Module:
-        steps = self._sizes("stride", self.stride if stride is None else stride)
+        steps = self.sizes("stride", self.stride if stride is None else stride)
         kind = {"nearest": ResizeUp, "linear": ResizeUp, "transposed": TransposedUp, "shuffle": ShuffleUp}[
             self.upsample
         ]
@@ -151,7 +172,20 @@ class Grid(Geometry[Tensor]):
             nn.init.zeros_(layer.bias)
         return layer
 
-    def _sizes(self, name: str, value: Sizes) -> tuple[int, ...]:
+    def _down_kernel(self, stride: tuple[int, ...]) -> tuple[int, ...]:
+        if self.down_kernel is None:
+            return tuple(max(k, s + 1 - s % 2) for k, s in zip(self._kernel, stride))
+        kernel = self.sizes("down_kernel", self.down_kernel)
+        if any(k % 2 == 0 and k != s for k, s in zip(kernel, stride)):
+            raise ValueError(f"down_kernel {kernel} must be odd, or equal to its stride {stride}, on every axis")
+        return kernel
+
+    def activated(self, layer: nn.Module, channels: int) -> nn.Module:
+        """The layer with the grid's norm and activation behind it."""
+        return nn.Sequential(layer, self.norm(channels), ACTIVATION[self.activation](channels))
+
+    def sizes(self, name: str, value: Sizes) -> tuple[int, ...]:
+        """The value by axis."""
         sizes = (value,) * self.ndim if isinstance(value, int) else tuple(value)
         if len(sizes) != self.ndim or min(sizes) < 1:
             raise ValueError(f"{name} {value} needs {self.ndim} positive numbers, one an axis")
@@ -174,29 +208,41 @@ class ConvBlock(nn.Module):
 
     def __init__(self, grid: Grid, c_in: int, c_out: int) -> None:
         super().__init__()
-        kernel = grid._kernel
-        pad = tuple(k // 2 for k in kernel) if grid.padding == "same" else 0
+        halfway = c_out // 2 if grid.growth == "last" and c_out > c_in else c_out
+        channels = [c_in, *[halfway] * (grid.convs - 1), c_out]
         layers: list[nn.Module] = []
-        for i in range(grid.convs):
-            bias = grid.normalization == "none"  # a norm's own shift follows
-            layers += [
-                grid.conv(c_in if i == 0 else c_out, c_out, kernel, bias, padding=pad),
-                grid.norm(c_out),
-                ACTIVATION[grid.activation](),
-            ]
+        for i, (a, b) in enumerate(pairwise(channels)):
+            whole = grid.separable == "none" or (grid.separable == "inner" and i == grid.convs - 1)
+            layers += [_full(grid, a, b) if whole else _separable(grid, a, b)]
+            layers += [grid.norm(b), ACTIVATION[grid.activation](b)]
         self.last = layers.pop() if grid.residual else nn.Identity()
         self.layers = nn.Sequential(*layers)
         self.shortcut: nn.Module | None = None
         if grid.residual:
             self.shortcut = nn.Identity() if c_in == c_out else grid.pointwise(c_in, c_out)
         self.dropout = Dropout(grid.dropout, whole_channels=True)
-        self.reach = tuple(grid.convs * (k // 2) for k in kernel)
+        self.reach = tuple(grid.convs * (k // 2) for k in grid._kernel)
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         y: Tensor = self.layers(x)
         if self.shortcut is not None:
             y = self.last(y + _centre(self.shortcut(x), y.shape[2:]))
         return self.dropout(y)  # type: ignore[no-any-return]
+
+
+def _full(grid: Grid, c_in: int, c_out: int) -> nn.Module:
+    pad = tuple(k // 2 for k in grid._kernel) if grid.padding == "same" else 0
+    # a norm's own shift makes a bias idle
+    return grid.conv(c_in, c_out, grid._kernel, grid.normalization == "none", padding=pad)
+
+
+def _separable(grid: Grid, c_in: int, c_out: int) -> nn.Module:
+    """No activation in between: Chollet 2017, figure 10."""
+    pad = tuple(k // 2 for k in grid._kernel) if grid.padding == "same" else 0
+    return nn.Sequential(
+        grid.conv(c_in, c_in, grid._kernel, False, padding=pad, groups=c_in),
+        grid.conv(c_in, c_out, (1,) * grid.ndim, grid.normalization == "none"),
+    )
 
 
 class Down(nn.Module):
@@ -207,25 +253,35 @@ class Down(nn.Module):
         reach: how far, in fine sites, a fine site's coarse parent looks.
     """
 
-    def __init__(self, grid: Grid, channels: int, stride: tuple[int, ...]) -> None:
+    def __init__(self, grid: Grid, c_in: int, c_out: int, stride: tuple[int, ...]) -> None:
         super().__init__()
         self.stride = stride
         keep_rest = grid.padding == "same"
         self.layer: nn.Module
         look = (0,) * grid.ndim
-        if grid.downsample == "max":
-            self.layer = MAX_POOL[grid.ndim](stride, ceil_mode=keep_rest)
-        elif grid.downsample == "average":
-            # the last window divides by the sites it has
-            self.layer = AVERAGE_POOL[grid.ndim](stride, ceil_mode=keep_rest, count_include_pad=False)
+        if grid.downsample == "conv":
+            kernel = grid._down_kernel(stride)
+            # odd, with half its width as padding: ceil(n / stride) sites, exactly n / stride where that is whole
+            look = tuple(0 if k == s else k // 2 for k, s in zip(kernel, stride))
+            bias = not (grid.down_activation and grid.normalization != "none")
+            self.layer = grid.conv(c_in, c_out, kernel, bias, stride=stride, padding=look)
+            if grid.down_activation:
+                self.layer = grid.activated(self.layer, c_out)
         else:
-            # odd kernel with half its width as padding: ceil(n / stride) sites, exactly n / stride where that is whole
-            kernel = tuple(max(k, s + 1 - s % 2) for k, s in zip(grid._kernel, stride))
-            look = tuple(k // 2 for k in kernel)
-            self.layer = grid.conv(channels, channels, kernel, True, stride=stride, padding=look)
+            if grid.downsample == "max":
+                self.layer = MAX_POOL[grid.ndim](stride, ceil_mode=keep_rest)
+            else:  # the last window divides by the sites it has
+                self.layer = AVERAGE_POOL[grid.ndim](stride, ceil_mode=keep_rest, count_include_pad=False)
+            if c_in != c_out:
+                self.layer = nn.Sequential(self.layer, grid.pointwise(c_in, c_out))
+        # a kernel that just spans its stride has no padding of its own for a last, partial window
+        self.fill = tuple(s if grid.downsample == "conv" and padding == 0 else 1 for s, padding in zip(stride, look))
         self.reach = tuple(s - 1 + r for s, r in zip(stride, look))
 
     def forward(self, x: Tensor) -> Tensor:
+        missing = [-size % fill for size, fill in zip(x.shape[2:], self.fill)]
+        if any(missing):
+            x = functional.pad(x, [end for rest in reversed(missing) for end in (0, rest)])
         coarse: Tensor = self.layer(x)
         return coarse
 
@@ -239,10 +295,12 @@ class ResizeUp(nn.Module):
 
     def __init__(self, grid: Grid, c_in: int, c_out: int, stride: tuple[int, ...]) -> None:
         super().__init__()
-        kernel = grid._sizes("up_kernel", 1 if grid.up_kernel is None else grid.up_kernel)
+        kernel = grid.sizes("up_kernel", 1 if grid.up_kernel is None else grid.up_kernel)
         if any(k % 2 == 0 for k in kernel):
             raise ValueError(f"up_kernel {kernel} must be odd for {grid.upsample} up-sampling")
         self.conv = grid.conv(c_in, c_out, kernel, True, padding=tuple(k // 2 for k in kernel))
+        if grid.up_activation:
+            self.conv = grid.activated(self.conv, c_out)
         self.conv_first = max(kernel) == 1
         self.factor = tuple(float(s) for s in stride)
         self.mode = LINEAR[grid.ndim] if grid.upsample == "linear" else "nearest"
@@ -269,7 +327,7 @@ class TransposedUp(nn.Module):
 
     def __init__(self, grid: Grid, c_in: int, c_out: int, stride: tuple[int, ...]) -> None:
         super().__init__()
-        kernel = stride if grid.up_kernel is None else grid._sizes("up_kernel", grid.up_kernel)
+        kernel = stride if grid.up_kernel is None else grid.sizes("up_kernel", grid.up_kernel)
         if any(k % s for k, s in zip(kernel, stride)):
             raise ValueError(
                 f"a transposed convolution with kernel {kernel} and stride {stride} paints a checkerboard: its fine "
@@ -278,6 +336,8 @@ class TransposedUp(nn.Module):
             )
         self.cut = tuple((k - s) // 2 for k, s in zip(kernel, stride))
         self.layer = TRANSPOSED[grid.ndim](c_in, c_out, kernel, stride=stride, padding=self.cut)
+        if grid.up_activation:
+            self.layer = grid.activated(self.layer, c_out)
         self.crop = grid.padding == "same"
         self.reach = tuple(k - s for k, s in zip(kernel, stride))
 
@@ -293,7 +353,10 @@ class ShuffleUp(nn.Module):
         super().__init__()
         self.stride = stride
         pad = tuple(k // 2 for k in grid._kernel)
-        self.conv = grid.conv(c_in, c_out * math.prod(stride), grid._kernel, True, padding=pad)
+        fine = c_out * math.prod(stride)
+        self.conv = grid.conv(c_in, fine, grid._kernel, True, padding=pad)
+        if grid.up_activation:
+            self.conv = grid.activated(self.conv, fine)
         self.reach = tuple((k // 2) * s for k, s in zip(grid._kernel, stride))
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:

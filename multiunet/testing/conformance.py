@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Add, AttentionGate, Concat, Geometry, NoSkip, Skip, UNet
+from multiunet.core import Add, AttentionGate, Concat, Descent, Geometry, NestedUNet, NoSkip, Skip, UNet
 
 S = TypeVar("S")
 
@@ -20,7 +20,7 @@ SKIPS: tuple[type[Skip[Any]], ...] = (Concat, Add, AttentionGate, NoSkip)
 
 
 def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) -> None:
-    """Builds U-Nets of two and three levels with every skip on a geometry and checks every law on each.
+    """Builds U-Nets of three levels with every skip, and a nested one, on a geometry and checks every law on each.
 
     Args:
         strides: to use for the two ways down; the geometry's default by default.
@@ -32,6 +32,9 @@ def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) 
         torch.manual_seed(0)
         net = UNet(geometry, 3, 2, [6, 8, 10], skip=skip, fuse=fuse, strides=strides, deep_supervision=1)
         check_model(net, geometry, c_in=3, c_out=2)
+    torch.manual_seed(0)
+    nested = NestedUNet(geometry, 3, 2, [6, 8, 10], strides=strides, deep_supervision=1)
+    check_model(nested, geometry, c_in=3, c_out=2)
     field = geometry.example(3, seed=0)
     features = geometry.features(field)
     law = "features: what with_features puts in comes out, on the same sites"
@@ -41,7 +44,7 @@ def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) 
     check_recomputation(plain, UNet(geometry, 3, 2, [6, 8, 10], strides=strides, recompute=True), geometry, field)
 
 
-def check_model(net: UNet[S], geometry: Geometry[S], c_in: int, c_out: int) -> None:
+def check_model(net: Descent[S], geometry: Geometry[S], c_in: int, c_out: int) -> None:
     """Checks a network on a geometry's examples: sites, gradients, batches, copies, encode and decode.
 
     Raises:
@@ -67,7 +70,7 @@ def check_sites(net: nn.Module, geometry: Geometry[S], field: S, c_out: int) -> 
 def check_gradients(net: nn.Module, geometry: Geometry[S], field: S) -> None:
     """Law 2: every parameter receives a gradient, finite and not all zero."""
     net.train().zero_grad()
-    outputs = net.outputs(field) if isinstance(net, UNet) else (net(field),)
+    outputs = net.outputs(field) if isinstance(net, Descent) else (net(field),)
     weighted = [(geometry.features(output) * _weights(geometry.features(output))).sum() for output in outputs]
     torch.stack(weighted).sum().backward()
     for name, parameter in net.named_parameters():
@@ -102,7 +105,7 @@ def check_copies(net: nn.Module, geometry: Geometry[S], field: S) -> None:
     _same(geometry.features(clone(field)), expected, "law 5, copies: state_dict differs")
 
 
-def check_halves(net: UNet[S], geometry: Geometry[S], field: S) -> None:
+def check_halves(net: Descent[S], geometry: Geometry[S], field: S) -> None:
     """Encoding then decoding, and the first supervised output, are the forward pass."""
     expected = geometry.features(net.eval()(field))
     _same(geometry.features(net.decode(net.encode(field))), expected, "halves: decode(encode(x)) differs from forward")

@@ -13,7 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from multiunet.core import Geometry
+from multiunet.core import Descent, Geometry
 from multiunet.device import computes_bf16, pick_device
 from multiunet.seeds import derive
 from multiunet.tasks import Task
@@ -114,7 +114,7 @@ class _Trainer:
         self.raw = net.to(device)
         self.optimizer = _optimizer(net, recipe)
         self.net, self.wrapped_optimizer = self.fabric.setup(net, self.optimizer)
-        self.deep = len(getattr(net, "deep_heads", ())) > 0
+        self.deep = getattr(net, "deep_supervision", 0) > 0
         if self.deep:
             self.net.mark_forward_method("outputs")
         per_step = recipe.batch_size * recipe.accumulate
@@ -216,19 +216,21 @@ class _Trainer:
         return total
 
     def loss(self, batch: Sample[Any]) -> Tensor:
-        """Of one batch; with deep supervision the mean over levels, each weighted half as much as the finer one."""
+        """Of one batch; with deep supervision the mean over outputs, each weighted half as much as the one before."""
         device = self.fabric.device
         field, target = batch.field.to(device), batch.target.to(device)
         weight = None if batch.weight is None else batch.weight.to(device)
-        outputs = self.net.outputs(field) if self.deep else (self.net(field),)
-        total, share = torch.zeros((), device=device), 0.0
-        for level, output in enumerate(outputs):
-            if level > 0:
-                target = self.geometry.sample(target, outputs[level - 1], output)
-                weight = None if weight is None else self.geometry.sample(weight, outputs[level - 1], output)
-            total = total + 0.5**level * self.task.loss(self.geometry.features(output), target, weight)
-            share += 0.5**level
-        return total / share
+        if not self.deep:
+            return self.task.loss(self.geometry.features(self.net(field)), target, weight)
+        net: Descent[Any] = self.raw  # type: ignore[assignment]
+        outputs = self.net.outputs(field)
+        targets = net.at_outputs(target, outputs)
+        weights = [None] * len(outputs) if weight is None else net.at_outputs(weight, outputs)
+        total, shares = torch.zeros((), device=device), 0.0
+        for level, (output, at_target, at_weight) in enumerate(zip(outputs, targets, weights)):
+            total = total + 0.5**level * self.task.loss(self.geometry.features(output), at_target, at_weight)
+            shares += 0.5**level
+        return total / shares
 
     def score(self, row: dict[str, Any]) -> bool:
         """Validates, adds the scores to the row, keeps the weights if they are the best; whether they are."""

@@ -19,6 +19,9 @@ GRIDS = [
     Grid(1, residual=True, activation="gelu"),
     Grid(3, residual=True, upsample="linear", up_kernel=3, downsample="conv"),
     Grid(2, kernel=(3, 5), convs=1, activation="leaky_relu"),
+    Grid(2, growth="last", separable="inner", activation="prelu", up_activation=True),
+    Grid(1, separable="all", activation="elu", upsample="linear", up_activation=True, downsample="conv", down_kernel=2),
+    Grid(2, downsample="conv", down_activation=True, upsample="shuffle", up_activation=True),
 ]  # fmt: skip
 GRAPHS = [Graph(), Graph(convs=2, residual=True), Graph(augment=False), Graph(normalization="layer")]
 
@@ -31,6 +34,19 @@ def test_geometry_obeys_the_laws(geometry: Geometry) -> None:
 @pytest.mark.parametrize(("ndim", "strides"), [(2, [(1, 2), (2, 1)]), (3, [(1, 2, 2), (2, 2, 2)]), (1, [5, 3])])
 def test_per_axis_strides_obey_the_laws(ndim: int, strides: list) -> None:
     check_geometry(Grid(ndim), strides)
+
+
+@pytest.mark.parametrize("geometry", [Grid(2, downsample="average"), Grid(2, downsample="conv"), Graph()], ids=repr)
+def test_other_widths_on_the_way_up_and_down_obey_the_laws(geometry: Geometry) -> None:
+    net = UNet(
+        *(geometry, 3, 2, [6, 8, 10]),
+        widen="down",
+        decoder_widths=[5, 7],
+        up_widths=[4, 9],
+        decoder_blocks=[2, 1],
+        deep_supervision=1,
+    )
+    check_model(net, geometry, c_in=3, c_out=2)
 
 
 @pytest.mark.parametrize("path_norm", ["before", "after"])

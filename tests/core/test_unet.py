@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from multiunet import Add, AttentionGate, Concat, Grid, NoSkip, UNet
-from multiunet.core import Dropout, Merge
+from multiunet.core import Dropout, Merge, NestedUNet
 
 GRID = Grid(1)
 
@@ -18,6 +18,10 @@ GRID = Grid(1)
         ({"widths": [8, 8, 8], "strides": [2]}, "strides has 1 entries for 2 levels"),
         ({"widths": [8, 8], "blocks": 0}, "at least 1"),
         ({"widths": [8, 8, 8], "deep_supervision": 2}, "outside 0..1"),
+        ({"widths": [8, 8, 8], "decoder_widths": [8]}, "decoder_widths has 1 entries for 2 levels"),
+        ({"widths": [8, 8, 8], "up_widths": [8] * 3}, "up_widths has 3 entries for 2 levels"),
+        ({"widths": [8, 8, 8], "decoder_blocks": [1]}, "decoder_blocks has 1 entries for 2 levels"),
+        ({"widths": [8, 8, 8], "decoder": [GRID, GRID]}, "decoder has 2 entries for 3 levels"),
     ],
 )
 def test_wrong_settings_are_refused(options: dict, reason: str) -> None:
@@ -36,6 +40,40 @@ def test_outputs_are_finest_first_and_only_those_asked_for() -> None:
     net = UNet(GRID, 1, 2, [4, 4, 4, 4], deep_supervision=2)
     assert [tuple(y.shape) for y in net.outputs(torch.zeros(1, 1, 32))] == [(1, 2, 32), (1, 2, 16), (1, 2, 8)]
     assert len(UNet(GRID, 1, 2, [4, 4, 4]).outputs(torch.zeros(1, 1, 32))) == 1
+
+
+def test_one_geometry_a_level() -> None:
+    kernels = [7, 5, 3]
+    net = UNet([Grid(1, kernel=k, downsample="conv") for k in kernels], 1, 2, [4, 4, 4])
+    levels = [*net.encoder, net.bottleneck, *reversed(net.decoder)]
+    assert [level.blocks[0].layers[0].kernel_size[0] for level in levels] == [*kernels, *kernels[:-1]]
+    assert [down.layer.kernel_size[0] for down in net.downs] == kernels[:-1]
+
+
+def test_widths_of_ups_and_decoder() -> None:
+    net = UNet(GRID, 1, 2, [4, 6, 10], widen="down", decoder_widths=[5, 7], up_widths=[3, 9])
+    x = torch.zeros(1, 1, 16)
+    trail = net.encode(x)
+    assert [field.shape[1] for field in (*trail.saved, trail.bottom)] == [4, 6, 10]
+    assert [up(torch.zeros(1, c, 4), torch.zeros(1, 1, 8)).shape[1] for up, c in zip(net.ups, (10, 7))] == [9, 3]
+    assert [field.shape[1] for field in net.ascend(trail)] == [7, 5]
+
+
+def test_nested_nodes_read_all_before_them() -> None:
+    net = NestedUNet(GRID, 1, 2, [2, 3, 5, 7], deep_supervision=2)
+    assert net.places() == [(0, 1), (1, 1), (2, 1), (0, 2), (1, 2), (0, 3)]
+    channels = {name: node.blocks[0].layers[0].in_channels for name, node in net.nodes.items()}
+    # the refined field has its level's width, as has each earlier node
+    assert channels == {"0_1": 4, "1_1": 6, "2_1": 10, "0_2": 6, "1_2": 9, "0_3": 8}
+    x = torch.randn(2, 1, 19)
+    assert [tuple(y.shape) for y in net.outputs(x)] == [(2, 2, 19)] * 3
+    target = torch.arange(19)
+    assert all(torch.equal(at, target) for at in net.at_outputs(target, net.outputs(x)))
+
+
+def test_nested_refuses_too_much_supervision() -> None:
+    with pytest.raises(ValueError, match=r"outside 0..1"):
+        NestedUNet(GRID, 1, 1, [4, 4, 4], deep_supervision=2)
 
 
 def test_decoder_geometry_alone_has_the_dropout() -> None:

@@ -114,3 +114,30 @@ def test_sample_picks_labels_and_never_mixes_them() -> None:
 def test_wrong_settings_are_refused(options: dict, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Grid(**options)
+
+
+def test_a_kernel_that_spans_its_stride_halves_any_size() -> None:
+    """A last, partial window is filled with zeros: it gives what a longer field ending in zeros gives."""
+    down = Grid(1, downsample="conv", down_kernel=2).down(3)
+    x = torch.randn(1, 3, 7)
+    assert down(x).shape == (1, 3, 4)
+    torch.testing.assert_close(down(x), down(torch.cat([x, torch.zeros(1, 3, 1)], dim=2)))
+    assert down.reach == (1,)
+
+
+def test_a_kernel_with_no_middle_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"down_kernel \(4,\) must be odd, or equal to its stride"):
+        Grid(1, downsample="conv", down_kernel=4).down(3)
+
+
+def test_growth_in_the_last_convolution() -> None:
+    block = Grid(2, growth="last").block(3, 8)
+    assert [m.out_channels for m in block.modules() if isinstance(m, torch.nn.Conv2d)] == [4, 8]
+    block = Grid(2, growth="last").block(8, 6)  # narrows: nothing to save up for
+    assert [m.out_channels for m in block.modules() if isinstance(m, torch.nn.Conv2d)] == [6, 6]
+
+
+def test_pooling_to_other_channels_maps_what_it_pooled() -> None:
+    down = Grid(1).down_to(2, 5)
+    x = torch.randn(1, 2, 6)
+    torch.testing.assert_close(down(x), down.layer[1](torch.nn.functional.max_pool1d(x, 2)))

@@ -1,0 +1,89 @@
+"""The nested U-Net: every level of the encoder is the bottom of a U-Net of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.core.condition import Condition
+from multiunet.core.skip import Concat, Merge, PathNorm, Skip
+from multiunet.core.unet import Descent, Geometries, Trail
+
+S = TypeVar("S")
+
+
+class NestedUNet(Descent[S]):
+    """UNet++ on any geometry (Zhou et al. 2018, "UNet++: A Nested U-Net Architecture", eq. 1).
+
+    Node ``X(i, j)`` of level ``i`` is a block of the refined ``X(i + 1, j - 1)`` and of all ``X(i, 0) .. X(i, j - 1)``
+    side by side; ``X(i, 0)`` are the encoder and the bottleneck. The output is read from ``X(0, depth)``.
+
+    Args:
+        skip: how the refined field meets those of its level, taken together: ``Concat`` is the paper's.
+        deep_supervision: how many shallower nodes of the finest level, ``X(0, depth - 1)`` first, get a head of their
+            own; at most ``depth - 1``.
+
+    The other arguments and the errors are those of ``UNet``.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometries[S],
+        c_in: int,
+        c_out: int,
+        widths: Sequence[int],
+        *,
+        blocks: int | Sequence[int] = 1,
+        strides: Sequence[Any] | None = None,
+        skip: type[Skip[Any]] = Concat,
+        path_norm: PathNorm | None = None,
+        decoder: Geometries[S] | None = None,
+        recompute: bool = False,
+        deep_supervision: int = 0,
+    ) -> None:
+        super().__init__(geometry, c_in, c_out, widths, blocks, strides, decoder, recompute)
+        self.depth = depth = len(self.downs)
+        if not 0 <= deep_supervision < depth:
+            raise ValueError(f"deep_supervision {deep_supervision} is outside 0..{depth - 1} for {depth} levels")
+        self.deep_supervision = deep_supervision
+        self.ups, self.merges, self.nodes = (nn.ModuleDict() for _ in range(3))
+        for i, j in self.places():
+            climb, width = self._climbs[i], widths[i]
+            name = f"{i}_{j}"
+            self.ups[name] = climb.up(widths[i + 1], width, self._steps[i])
+            merge = Merge(climb, skip, width, j * width, path_norm, None)
+            self.merges[name] = merge
+            self.nodes[name] = self.level(climb, merge.channels, width, self._counts[i])
+        heads = range(depth, depth - deep_supervision - 1, -1)
+        self.heads = nn.ModuleDict({str(j): self._climbs[0].pointwise(widths[0], c_out) for j in heads})
+
+    def places(self) -> list[tuple[int, int]]:
+        """``(i, j)`` of all nodes behind the encoder, in the order in which they are computed."""
+        return [(i, j) for j in range(1, self.depth + 1) for i in range(self.depth - j + 1)]
+
+    def finest(self, trail: Trail[S], condition: Condition | None = None) -> list[S]:
+        """``X(0, 0)`` to ``X(0, depth)``."""
+        g = self.geometry
+        rows: list[list[S]] = [[field] for field in (*trail.saved, self.bottleneck(trail.bottom, condition))]
+        for i, j in self.places():
+            name = f"{i}_{j}"
+            x = self.ups[name](rows[i + 1][j - 1], rows[i][0])
+            known = torch.cat([g.features(g.align(field, x)) for field in rows[i]], dim=1)
+            x = self.merges[name](x, g.with_features(x, known))
+            rows[i].append(self.nodes[name](x, condition))
+        return rows[0]
+
+    def decode(self, trail: Trail[S], condition: Condition | None = None) -> S:
+        output: S = self.heads[str(self.depth)](self.finest(trail, condition)[-1])
+        return output
+
+    def outputs(self, x: S, condition: Condition | None = None) -> tuple[S, ...]:
+        """``forward``'s output, then those of the shallower nodes of ``deep_supervision``, all on the input's sites."""
+        nodes = self.finest(self.encode(x, condition), condition)
+        return tuple(head(nodes[int(j)]) for j, head in self.heads.items())
+
+    def at_outputs(self, values: Tensor, outputs: Sequence[S]) -> tuple[Tensor, ...]:
+        return (values,) * len(outputs)

@@ -1,0 +1,51 @@
+"""The Attention U-Net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from multiunet.core import AttentionGate, UNet
+from multiunet.geometries.grid import Grid, Sizes
+
+
+def attention_unet(
+    ndim: int,
+    c_in: int,
+    c_out: int,
+    widths: Sequence[int] = (16, 32, 64, 128, 256),
+    *,
+    strides: Sequence[Sizes] | None = None,
+    dropout: float = 0.0,
+    deep_supervision: int | None = None,
+    recompute: bool = False,
+) -> UNet[Tensor]:
+    """Oktay et al. 2018, "Attention U-Net: Learning Where to Look for the Pancreas".
+
+    A U-Net with batch normalisation whose skips are weighted site by site by additive attention (eq. 1 and 2), and
+    whose decoder levels are all supervised (section 2.3). The gate asks with the refined decoder field, on the skip's
+    own sites, so its weights need no resampling. Any size.
+
+    Args:
+        widths: the paper's, a quarter of the first U-Net's.
+        dropout: of the bottleneck and the decoder; the paper has none.
+        deep_supervision: coarser levels with a head of their own; all by default.
+
+    >>> import torch
+    >>> attention_unet(3, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 9, 8, 7)).shape
+    torch.Size([1, 2, 9, 8, 7])
+    """
+    grid = Grid(ndim, upsample="linear")
+    return UNet(
+        grid,
+        c_in,
+        c_out,
+        widths,
+        strides=strides,
+        skip=AttentionGate,
+        decoder=replace(grid, dropout=dropout),
+        recompute=recompute,
+        deep_supervision=len(widths) - 2 if deep_supervision is None else deep_supervision,
+    )

@@ -1,0 +1,39 @@
+"""A U-Net for little memory and little time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from multiunet.core import UNet
+from multiunet.geometries.grid import Grid, Sizes
+
+
+def depthwise_unet(
+    ndim: int,
+    c_in: int,
+    c_out: int,
+    widths: Sequence[int] = (32, 64, 128, 256, 512),
+    *,
+    strides: Sequence[Sizes] | None = None,
+    dropout: float = 0.0,
+    recompute: bool = False,
+) -> UNet[Tensor]:
+    """Depthwise-separable blocks (Chollet 2017, "Xception"), but whole convolutions for what a skip carries.
+
+    The last convolution of each block of the encoder mixes space and channels at once: its features are read twice, by
+    the next level and by the decoder, and are what fine detail depends on. All others are depthwise, then pointwise.
+    Any size.
+
+    Args:
+        dropout: of the bottleneck and the decoder.
+
+    >>> import torch
+    >>> depthwise_unet(2, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
+    torch.Size([1, 2, 9, 8])
+    """
+    grid = Grid(ndim, separable="inner")
+    decoder = replace(grid, separable="all", dropout=dropout)
+    return UNet(grid, c_in, c_out, widths, strides=strides, decoder=decoder, recompute=recompute)

@@ -1,0 +1,53 @@
+"""The residual U-Net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from multiunet.core import UNet
+from multiunet.geometries.grid import Grid, Sizes
+
+
+def residual_unet(
+    ndim: int,
+    c_in: int,
+    c_out: int,
+    widths: Sequence[int] = (32, 64, 128, 256, 512),
+    *,
+    blocks: int | Sequence[int] = (1, 3, 4, 6, 6),
+    strides: Sequence[Sizes] | None = None,
+    dropout: float = 0.0,
+    recompute: bool = False,
+) -> UNet[Tensor]:
+    """A U-Net whose encoder is a residual network and whose decoder is light.
+
+    The blocks are those of He et al. 2016 ("Deep Residual Learning for Image Recognition", figure 2), many on the way
+    down and one a level on the way up: the shape of Myronenko 2018 ("3D MRI brain tumor segmentation using autoencoder
+    regularization") and of nnU-Net's residual encoder (Isensee et al. 2024, "nnU-Net Revisited"), whose counts are the
+    default. Strided convolutions coarsen. Any size.
+
+    Args:
+        blocks: residual blocks by level of the encoder, finest first; the last number counts for levels beyond.
+        dropout: of the bottleneck and the decoder.
+
+    >>> import torch
+    >>> residual_unet(2, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
+    torch.Size([1, 2, 9, 8])
+    """
+    levels = len(widths)
+    counts = [blocks] * levels if isinstance(blocks, int) else [*blocks, *[blocks[-1]] * levels][:levels]
+    grid = Grid(ndim, residual=True, downsample="conv")
+    return UNet(
+        grid,
+        c_in,
+        c_out,
+        widths,
+        blocks=counts,
+        strides=strides,
+        decoder=replace(grid, dropout=dropout),
+        recompute=recompute,
+        decoder_blocks=[1] * (levels - 1),
+    )
