@@ -6,6 +6,23 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from multiunet.errors import InputError
+
+
+def check_creatable(path: Path) -> None:
+    """Checks that ``path`` can be written: the nearest part of it that exists is a folder, and may be written in.
+
+    Raises:
+        InputError: naming the folder that is in the way.
+    """
+    folder = path.parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: cannot be written, because {folder} is a file; choose another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written, because {folder} may not be written in; choose another place")
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls ``write`` with a temporary path in the same folder, flushes it to disk and renames it to ``path``.

@@ -25,7 +25,7 @@ def info(
         "domain": opened.card.name,
         "status": opened.folder.read_status(),
         "network": describe(opened.model, opened.domain.example(opened.model, opened.config, opened.facts)),
-        "best": opened.folder.best_scores(),
+        "best": opened.best,
         "facts": opened.facts,
         "config": json.loads(opened.config.model_dump_json()),
     }

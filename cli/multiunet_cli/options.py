@@ -14,6 +14,9 @@ from pydantic.fields import FieldInfo
 
 from multiunet.domains.config import Options
 
+BRACKET = "\\["
+"""An opening bracket that rich does not take for markup."""
+
 SIMPLE = (bool, int, float, str, Path)
 
 ConfigFile = Annotated[
@@ -66,11 +69,11 @@ def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
 
 def _shown(info: FieldInfo) -> str:
     if info.is_required():
-        return " [required]"
+        return f" {BRACKET}required]"
     default = info.get_default(call_default_factory=True)
     if default is None or default == []:
         return ""
-    return f" [default: {','.join(map(str, default)) if isinstance(default, (list, tuple)) else default}]"
+    return f" {BRACKET}default: {','.join(map(str, default)) if isinstance(default, (list, tuple)) else default}]"
 
 
 def _plain(annotation: Any) -> Any:

@@ -16,7 +16,7 @@ from multiunet_cli.settings import resolve
 
 RunPath = Annotated[Path, typer.Option("--run", help="a trained run's folder", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", help="the Zarr folder to write, NAME.zarr", show_default=False)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="check the run and the settings; write nothing")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="check the run, the settings and the inputs; write nothing")]
 
 
 def predict_command(card: DomainCard) -> Callable[..., None]:
@@ -36,8 +36,13 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
         from multiunet.domains import workflow
 
         if dry_run:
-            opened = workflow.open_run(run, card.name, options.device)
-            typer.echo(f"{run}: {workflow.count_parameters(opened.model.net):,} parameters, ready to predict")
+            opened, inputs = workflow.check_predict(run, options, out, card.name)
+            parameters = workflow.count_parameters(opened.model.net)
+            if as_json:
+                typer.echo(json.dumps({"run": str(run), "parameters": parameters, "inputs": inputs}))
+            else:
+                named = f"{', '.join(inputs[:5])}{', ...' if len(inputs) > 5 else ''}"
+                typer.echo(f"{run}: {parameters:,} parameters, ready to predict {len(inputs)} inputs: {named}")
             return
         files = workflow.predict(run, options, out, card.name)
         if as_json:

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from multiunet.errors import InputError
+from multiunet.errors import InputError, RunError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 3, 130
 
@@ -28,6 +28,12 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
             body(*args, **values)
         except InputError as error:
             fail(str(error), BAD_INPUT)
+        except RunError as error:
+            fail(str(error), FAILED)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fail(f"{error.filename}: {error.strerror}", FAILED)
         except KeyboardInterrupt:
             fail("interrupted", INTERRUPTED)
         except Exception as error:

@@ -39,7 +39,7 @@ def _from_file(file: Path | None) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{file}: cannot be read as YAML settings ({error})") from error
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise InputError(f"{file}: holds no settings; write lines of the form `key: value`")
     content.pop("domain", None)  # a run's own config.yaml serves too
     return content

@@ -38,7 +38,7 @@ def train_command(card: DomainCard) -> Callable[..., None]:
         from multiunet.domains import workflow
 
         if dry_run:
-            plan = workflow.plan(card.name, settings)
+            plan = workflow.plan(card.name, settings, out, resume)
             _show_plan(plan, as_json)
             return
         workflow.train(card.name, settings, out, resume)
@@ -69,6 +69,6 @@ def _show_result(out: Path, domain: str, as_json: bool) -> None:
         typer.echo(json.dumps({"run": str(out), "best_epoch": best["epoch"], "validation": best["scores"]}))
         return
     scores = "  ".join(f"{key} {value:.4f}" for key, value in best["scores"].items() if isinstance(value, float))
-    typer.echo(f"best epoch {best['epoch'] + 1}, on validation: {scores}")
+    typer.echo(f"best epoch {best['epoch']}, on validation: {scores}")
     typer.echo(f"run folder: {out}")
     typer.echo(f"next: multiunet evaluate {domain} --run {out}")

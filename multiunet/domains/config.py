@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from multiunet.errors import InputError
 from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName
@@ -23,7 +24,23 @@ def split_commas(value: Any) -> Any:
     return value
 
 
+def levels(widths: list[int]) -> list[int]:
+    """Widths that a U-Net can have."""
+    if len(widths) < 2 or min(widths) < 1:
+        raise ValueError("give at least two positive numbers, one a level, finest first: 32,64")
+    return widths
+
+
+def known_device(name: str) -> str:
+    """A kind of device that training runs on, with a number where there are several."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError("is no device; there are auto, cpu, cuda, cuda:0 and so on, and mps")
+    return name
+
+
 IntList = Annotated[list[int], BeforeValidator(split_commas)]
+Widths = Annotated[IntList, AfterValidator(levels)]
+Device = Annotated[str, AfterValidator(known_device)]
 StrList = Annotated[list[str], BeforeValidator(split_commas)]
 
 
@@ -38,13 +55,13 @@ AnyOptions = TypeVar("AnyOptions", bound="Options")
 class Options(BaseModel):
     """A frozen set of settings; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class TrainConfig(Options):
     """What every domain's training can be told. Domains add their data and model settings and change defaults."""
 
-    widths: IntList = option(
+    widths: Widths = option(
         [32, 64, 128, 256], "channels by level, finest first; the last is the bottleneck's", "Model"
     )
     dropout: float = option(
@@ -70,7 +87,7 @@ class TrainConfig(Options):
 
     seed: int = option(Recipe.seed, "of everything random", "Run", ge=0)
     precision: Precision = option(Recipe.precision, "auto: bf16 where the hardware computes in it", "Run")
-    device: str = option(Recipe.device, "auto, cpu, cuda or mps", "Run")
+    device: Device = option(Recipe.device, "auto, cpu, cuda or mps", "Run")
     workers: int = option(Recipe.workers, "processes that load data; the result does not depend on it", "Run", ge=0)
 
     def recipe(self) -> Recipe:
@@ -83,7 +100,7 @@ class PredictOptions(Options):
 
     samples: int = option(16, "Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1)
     seed: int = option(0, "of the dropout masks", "Prediction", ge=0)
-    device: str = option("auto", "auto, cpu, cuda or mps", "Prediction")
+    device: Device = option("auto", "auto, cpu, cuda or mps", "Prediction")
     export: Path | None = option(None, "also write files of the domain's own formats into this folder", "Prediction")
     overwrite: bool = option(False, "replace an existing result", "Prediction")
 
@@ -104,14 +121,15 @@ def explain(error: ValidationError, kind: type[Options]) -> str:
     """The problems of a configuration in words, one after the other."""
     problems = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "settings"
+        # behind the setting's name come list places and pydantic's own words for the branches of a union
+        key = str(problem["loc"][0]) if problem["loc"] else "settings"
         if problem["type"] == "extra_forbidden":
             problems.append(f"unknown setting {key!r}{did_you_mean(key, list(kind.model_fields))}")
         elif problem["type"] == "missing":
             problems.append(f"--{key.replace('_', '-')} is required")
         else:
             problems.append(f"{key}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r})")
-    return "; ".join(problems)
+    return "; ".join(dict.fromkeys(problems))
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

@@ -80,6 +80,14 @@ class Domain(ABC, Generic[C, P]):
         """How a network is scored on the validation split; its result has the keys ``loss`` and ``monitor``."""
 
     @abstractmethod
+    def inputs(self, config: C, facts: Facts, options: P) -> list[str]:
+        """The names of what ``predict`` would predict; reads and checks it all, writes nothing.
+
+        Raises:
+            InputError: for an input that cannot be predicted.
+        """
+
+    @abstractmethod
     def predict(self, model: Model, config: C, facts: Facts, options: P, store: PredictionStore) -> None:
         """Predicts everything that ``options`` names into the store."""
 

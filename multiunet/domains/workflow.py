@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +14,11 @@ import torch
 from torch import nn
 
 from multiunet.device import pick_device
-from multiunet.domains.card import DomainCard, domain_card
+from multiunet.domains.card import DomainCard, domain_card, domains
 from multiunet.domains.config import PredictOptions, TrainConfig, validated
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split
 from multiunet.errors import InputError
+from multiunet.files import check_creatable
 from multiunet.prediction.store import PredictionStore
 from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
@@ -42,7 +45,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
-    """A trained run, ready to predict."""
+    """A trained run, ready to predict.
+
+    Attributes:
+        best: ``epoch`` (the first is 1) and validation ``scores`` of the weights; empty if they are not the best ones,
+            whose file is damaged or not yet written.
+    """
 
     folder: RunFolder
     card: DomainCard
@@ -50,17 +58,23 @@ class Run:
     config: TrainConfig
     facts: Facts
     model: Model
+    best: dict[str, Any]
 
 
-def plan(name: str, config: TrainConfig) -> Plan:
-    """Reads and checks the data and builds the network; writes nothing.
+def plan(name: str, config: TrainConfig, out: Path | None = None, resume: Resume = "never") -> Plan:
+    """Reads and checks all that ``train`` would, and builds the network; writes nothing.
 
     Raises:
-        InputError: for data that cannot be trained on.
+        InputError: for data that cannot be trained on, or an ``out`` that cannot be written.
     """
+    if out is not None:
+        _check_out(out, resume)
+    pick_device(config.device)
     domain = domain_card(name).load()
     config = absolute(config)
     facts = domain.inspect(config)
+    if out is not None and _going_on(out, resume):
+        _check_same(RunFolder.open(out), *_as_stored(name, config, facts))
     return Plan(name, config, facts, count_parameters(domain.build(config, facts).net))
 
 
@@ -76,12 +90,12 @@ def train(
     Raises:
         InputError: for bad data, or an ``out`` that holds something else.
     """
-    card = domain_card(name)
-    domain = card.load()
+    _check_out(out, resume)
+    pick_device(config.device)
+    domain = domain_card(name).load()
     config = absolute(config)
-    facts = json.loads(json.dumps(domain.inspect(config)))  # as a later process will read them
-    settings = {"domain": name, **json.loads(config.model_dump_json())}
-    going_on = resume == "auto" and (out / "config.yaml").is_file()
+    settings, facts = _as_stored(name, config, domain.inspect(config))
+    going_on = _going_on(out, resume)
     if going_on:
         run = RunFolder.open(out)
         _check_same(run, settings, facts)
@@ -111,7 +125,10 @@ def train(
             reporter=shown,
         )
     except BaseException as error:
-        run.status(f"stopped: {type(error).__name__}: {error}".strip())
+        if run.started():
+            run.status(f"stopped: {error or type(error).__name__}")
+        else:  # nothing to go on from
+            shutil.rmtree(run.path, ignore_errors=True)
         raise
     run.status("done")
     return state
@@ -129,6 +146,8 @@ def open_run(path: Path, name: str | None = None, device: str = "auto") -> Run:
     folder = RunFolder.open(path)
     settings = folder.config()
     trained = str(settings.pop("domain", ""))
+    if trained not in domains():
+        raise InputError(f"{path / 'config.yaml'}: its domain is {trained!r}, which is none; the file is damaged")
     if name is not None and trained != name:
         raise InputError(
             f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`"
@@ -137,17 +156,22 @@ def open_run(path: Path, name: str | None = None, device: str = "auto") -> Run:
     config = validated(card.train, settings, str(folder.path / "config.yaml"))
     facts = folder.facts()
     domain = card.load()
-    model = domain.build(config, facts)
-    weights, scores, warning = folder.weights()
+    try:
+        model = domain.build(config, facts)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise InputError(
+            f"{path / 'facts.json'}: does not describe a run of domain {trained!r} ({error!r}); the file is damaged"
+        ) from error
+    weights, best, warning = folder.weights()
     if warning:
         ConsoleReporter(domain.monitor).note(f"warning: {warning}")
     try:
         model.net.load_state_dict(weights)
     except RuntimeError as error:
         raise InputError(f"{path}: the weights do not fit config.yaml, was it edited? ({error})") from error
-    model.task.calibrate(scores)
+    model.task.calibrate(best.get("scores", {}))
     model.net.to(pick_device(device)).eval()
-    return Run(folder, card, domain, config, facts, model)
+    return Run(folder, card, domain, config, facts, model, best)
 
 
 def predict(path: Path, options: PredictOptions, out: Path, name: str | None = None) -> list[Path]:
@@ -156,8 +180,25 @@ def predict(path: Path, options: PredictOptions, out: Path, name: str | None = N
     Raises:
         InputError: for a bad run, bad input, or an ``out`` that exists.
     """
-    run = open_run(path, name, options.device)
+    run, store = _ready(path, options, out, name)
     options = absolute(options)
+    with store:
+        run.domain.predict(run.model, run.config, run.facts, options, store)
+    return [] if options.export is None else run.domain.export(out, options.export, run.facts)
+
+
+def check_predict(path: Path, options: PredictOptions, out: Path, name: str | None = None) -> tuple[Run, list[str]]:
+    """Reads and checks all that ``predict`` would; writes nothing. The run, and the names of its inputs.
+
+    Raises:
+        InputError: for a bad run, bad input, or an ``out`` or export that cannot be written.
+    """
+    run, _ = _ready(path, options, out, name)
+    return run, run.domain.inputs(run.config, run.facts, absolute(options))
+
+
+def _ready(path: Path, options: PredictOptions, out: Path, name: str | None) -> tuple[Run, PredictionStore]:
+    run = open_run(path, name, options.device)
     attrs = {
         "domain": run.card.name,
         "task": run.model.task.kind,
@@ -166,9 +207,18 @@ def predict(path: Path, options: PredictOptions, out: Path, name: str | None = N
         "samples": options.samples,
         "seed": options.seed,
     }
-    with PredictionStore(out, attrs, options.overwrite) as store:
-        run.domain.predict(run.model, run.config, run.facts, options, store)
-    return [] if options.export is None else run.domain.export(out, options.export, run.facts)
+    store = PredictionStore(out, attrs, options.overwrite)
+    if options.export is not None:
+        _check_export(options.export, options.overwrite)
+    return run, store
+
+
+def _check_export(folder: Path, overwrite: bool) -> None:
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; --export takes a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise InputError(f"{folder}: is not empty; pass --overwrite to replace files in it, or another --export")
+    check_creatable(folder / "file" if folder.is_dir() else folder)
 
 
 def evaluate(path: Path, split: Split = "test", device: str = "auto", name: str | None = None) -> Report:
@@ -202,6 +252,20 @@ def fingerprint(net: nn.Module) -> str:
     for tensor in net.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _check_out(out: Path, resume: Resume) -> None:
+    if not _going_on(out, resume):
+        RunFolder.check_free(out)
+
+
+def _going_on(out: Path, resume: Resume) -> bool:
+    return resume == "auto" and (out / "config.yaml").is_file()
+
+
+def _as_stored(name: str, config: TrainConfig, facts: Facts) -> tuple[dict[str, Any], Facts]:
+    """Settings and facts as a later process will read them."""
+    return {"domain": name, **json.loads(config.model_dump_json())}, json.loads(json.dumps(facts))
 
 
 def _check_same(run: RunFolder, settings: dict[str, Any], facts: Facts) -> None:

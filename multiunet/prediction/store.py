@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import os
 import shutil
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +18,11 @@ import zarr
 from torch import Tensor
 
 from multiunet.errors import InputError
+from multiunet.files import check_creatable
 from multiunet.uncertainty import Moments
+
+MARK = "multiunet"
+"""The attribute that tells a prediction from other Zarr folders: the version that wrote it."""
 
 VARIANCES = ("epistemic", "aleatoric", "total")
 
@@ -27,17 +34,20 @@ class PredictionStore:
     removed after an error.
 
     Raises:
-        InputError: when ``path`` exists and ``overwrite`` is False, or its folder does not exist.
+        InputError: when ``path`` exists and is not to be overwritten, or is no prediction, or cannot be written.
     """
 
     def __init__(self, path: Path, attrs: Mapping[str, Any] | None = None, overwrite: bool = False) -> None:
-        if path.exists() and not overwrite:
-            raise InputError(f"{path}: exists already; pass --overwrite or another --out")
         if path.suffix != ".zarr":
             raise InputError(f"{path}: a prediction is a Zarr folder; give it a name that ends in .zarr")
+        if path.exists() and not overwrite:
+            raise InputError(f"{path}: exists already; pass --overwrite or another --out")
+        if path.exists() and not is_prediction(path):
+            raise InputError(f"{path}: is no prediction of multiunet's, so it is not overwritten; choose another --out")
+        check_creatable(path)
         self.path = path
         self._partial = path.with_name(f".{path.name}.partial")
-        self._attrs = dict(attrs or {})
+        self._attrs = {MARK: importlib.metadata.version("multiunet"), **(attrs or {})}
 
     def __enter__(self) -> PredictionStore:
         shutil.rmtree(self._partial, ignore_errors=True)
@@ -78,6 +88,7 @@ class PredictionStore:
             decided: also keep ``class``, the index of the chosen channel (CF ``flag_meanings``); with ``per_name`` one
                 yes or no for each channel.
         """
+        name = group_name(name)
         located = {key: value if isinstance(value, tuple) else (key, value) for key, value in (coords or {}).items()}
         labels = xr.Dataset(coords={"channel": np.array(list(names), dtype=object), **located}, attrs=dict(attrs or {}))
         labels.to_zarr(self._partial, group=name, mode="w", zarr_format=3, consolidated=False)
@@ -129,6 +140,25 @@ class ItemWriter:
         return array
 
 
+def group_name(name: str) -> str:
+    """A name that is one group in a store, different for different names: what a file name may hold stays as it is.
+
+    >>> group_name("grain 1.a"), group_name("HLA/A*01"), group_name("..")
+    ('grain 1.a', 'HLA%2FA%2A01', '%2E.')
+    """
+    quoted = urllib.parse.quote(name, safe=" !#$&'()+,;=@[]^{}~")
+    reserved = quoted.startswith((".", "__")) or quoted == "zarr.json"
+    return f"%{ord(quoted[0]):02X}{quoted[1:]}" if reserved else quoted
+
+
+def is_prediction(path: Path) -> bool:
+    """Whether a ``PredictionStore`` wrote it."""
+    try:
+        return MARK in json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def open_prediction(path: Path) -> dict[str, xr.Dataset]:
     """The datasets of a stored prediction by input, read lazily.
 
@@ -138,4 +168,6 @@ def open_prediction(path: Path) -> dict[str, xr.Dataset]:
     if not (path / "zarr.json").is_file():
         raise InputError(f"{path}: no prediction here (no zarr.json); `multiunet predict` writes one")
     groups = sorted(name for name, _ in zarr.open_group(path, mode="r").groups())
-    return {name: xr.open_zarr(path, group=name, consolidated=False, chunks=None) for name in groups}
+    return {
+        urllib.parse.unquote(name): xr.open_zarr(path, group=name, consolidated=False, chunks=None) for name in groups
+    }

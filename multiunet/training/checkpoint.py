@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from multiunet.errors import InputError
 from multiunet.files import write_atomically
 
 FORMAT = "multiunet-checkpoint-1"
+METADATA = "multiunet"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,18 @@ class Checkpoint:
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint atomically."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
-    metadata = {"format": FORMAT, "state": json.dumps(checkpoint.state), "sha256": _digest(tensors)}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+    about = {"format": FORMAT, "state": checkpoint.state, "sha256": _digest(tensors)}
+    # one entry, because safetensors keeps several in no fixed order: equal checkpoints are equal files
+    metadata = {METADATA: json.dumps(about)}
+
+    def write(temporary: Path) -> None:
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+        except SafetensorError as error:  # a full disk
+            raise OSError(errno.EIO, str(error), str(path)) from error
+
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, write)
 
 
 def save_last(path: Path, checkpoint: Checkpoint) -> None:
@@ -72,15 +84,15 @@ def load(path: Path) -> Checkpoint:
         raise InputError(f"{path}: no such checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            about = json.loads((file.metadata() or {}).get(METADATA, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  safe_open has no iterator
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: the checkpoint cannot be read ({error}); it is truncated or corrupt") from error
-    if metadata.get("format") != FORMAT:
-        raise InputError(f"{path}: not a checkpoint of this program (its format is {metadata.get('format')!r})")
-    if metadata.get("sha256") != _digest(tensors):
+    if about.get("format") != FORMAT:
+        raise InputError(f"{path}: not a checkpoint of this program (its format is {about.get('format')!r})")
+    if about.get("sha256") != _digest(tensors):
         raise InputError(f"{path}: the checkpoint's contents do not match its digest; it is corrupt")
-    return Checkpoint(tensors, json.loads(metadata["state"]))
+    return Checkpoint(tensors, about["state"])
 
 
 def flatten_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from multiunet.core import Descent, Geometry
 from multiunet.device import computes_bf16, pick_device
+from multiunet.errors import RunError
 from multiunet.seeds import derive
 from multiunet.tasks import Task
 from multiunet.training.average import MovingAverage
@@ -35,7 +36,7 @@ SAVE_SECONDS = 60.0
 Validate = Callable[[nn.Module], Mapping[str, Any]]
 
 
-class Diverged(RuntimeError):
+class Diverged(RunError):
     """The loss is no longer a number."""
 
 
@@ -147,7 +148,7 @@ class _Trainer:
         reporter.start(self.steps * recipe.epochs, self.steps * state.epoch + state.step)
         while state.epoch < recipe.epochs and not self.out_of_patience():
             self.train_epoch(reporter, request)
-            row = {"epoch": state.epoch, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
+            row = {"epoch": state.epoch + 1, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
             last = state.epoch == recipe.epochs - 1
             best = (last or (state.epoch + 1) % recipe.validate_every == 0) and self.score(row)
             row["seconds"] = round(state.seconds, 3)
@@ -180,8 +181,8 @@ class _Trainer:
             loss = self.train_step(batches)
             if not math.isfinite(loss):
                 raise Diverged(
-                    f"the loss is {loss} in epoch {state.epoch}, step {state.step}; lower --lr, or look at the inputs "
-                    f"for extreme values"
+                    f"the loss is {loss} in epoch {state.epoch + 1}, step {state.step + 1}; lower --lr, or look at the "
+                    "inputs for extreme values"
                 )
             state.loss += loss
             state.step += 1
@@ -247,7 +248,7 @@ class _Trainer:
         self.state.best, self.state.best_epoch = rank, self.state.epoch
         if self.fabric.is_global_zero:
             tensors = {f"model.{name}": tensor for name, tensor in kept.state_dict().items()}
-            save(self.run.best, Checkpoint(tensors, {"epoch": self.state.epoch, "scores": scores}))
+            save(self.run.best, Checkpoint(tensors, {"epoch": self.state.epoch + 1, "scores": scores}))
         return True
 
     def save_when_due(self) -> None:

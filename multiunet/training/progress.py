@@ -73,10 +73,10 @@ class ConsoleReporter(Reporter):
         self.bar.update(self.task, score=f"val {self.monitor} {score:.4f} (best {self.best})")
         if not self.console.is_terminal:
             self.console.print(
-                f"epoch {row['epoch'] + 1}  loss {row['loss']:.4f}  val {self.monitor} {score:.4f}"
+                f"epoch {row['epoch']}  loss {row['loss']:.4f}  val {self.monitor} {score:.4f}"
                 f"{'  *' if best else ''}  ({row['seconds']:.1f} s)",
                 highlight=False,
             )
 
     def note(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)

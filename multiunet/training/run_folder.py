@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from multiunet.errors import InputError
-from multiunet.files import write_text
+from multiunet.files import check_creatable, write_text
 from multiunet.training.checkpoint import Checkpoint, load, previous
 
 
@@ -37,9 +37,7 @@ class RunFolder:
         Raises:
             InputError: when there is something under this name already.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            what = "holds a run" if (path / "config.yaml").exists() else "exists and is not empty"
-            raise InputError(f"{path}: {what} already; pass --resume auto to go on with it, or another --out")
+        cls.check_free(path)
         (path / "checkpoints").mkdir(parents=True, exist_ok=True)
         run = cls(path)
         write_text(path / "facts.json", json.dumps(facts, indent=1) + "\n")
@@ -48,6 +46,23 @@ class RunFolder:
         # last: a folder with a config.yaml is a whole run folder
         write_text(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
         return run
+
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """Checks that a run can be made here.
+
+        Raises:
+            InputError: when there is something under this name already, or it cannot be written.
+        """
+        if (path / "config.yaml").exists():
+            raise InputError(f"{path}: holds a run already; pass --resume auto to go on with it, or another --out")
+        if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(f"{path}: exists already, is not empty and is no run; choose another --out")
+        check_creatable(path / "config.yaml" if path.is_dir() else path)
+
+    def started(self) -> bool:
+        """Whether there is anything to go on from, or to predict with."""
+        return any(path.exists() for path in (self.last, previous(self.last), self.best))
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -74,7 +89,7 @@ class RunFolder:
             content = parse((self.path / name).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError, json.JSONDecodeError) as error:
             raise InputError(f"{self.path / name}: cannot be read ({error}); the run folder is damaged") from error
-        if not isinstance(content, dict):
+        if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
             raise InputError(f"{self.path / name}: holds no settings; the run folder is damaged")
         return content
 
@@ -85,10 +100,14 @@ class RunFolder:
     def read_status(self) -> str:
         """What ``STATUS`` says."""
         path = self.path / "STATUS"
-        return path.read_text(encoding="utf-8").strip() if path.is_file() else "unknown"
+        return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else "unknown"
 
     def best_scores(self) -> dict[str, Any]:
-        """Epoch and validation scores of the best checkpoint; empty before the first."""
+        """Epoch (the first is 1) and validation scores of the best checkpoint; empty before the first.
+
+        Raises:
+            InputError: when it cannot be read.
+        """
         return dict(load(self.best).state) if self.best.exists() else {}
 
     def log(self, row: Mapping[str, Any]) -> None:
@@ -97,19 +116,22 @@ class RunFolder:
             file.write(json.dumps(row) + "\n")
 
     def history(self) -> list[dict[str, Any]]:
-        """The rows logged so far; a last line that was cut off in writing is left out."""
+        """The rows logged so far, up to the first line that is damaged, as one cut off in writing is."""
         path = self.path / "metrics.jsonl"
-        rows = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        rows: list[dict[str, Any]] = []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError:
                 break
+            if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+                break
+            rows.append(row)
         return rows
 
     def rewind(self, epochs: int) -> None:
-        """Forgets rows of epochs that the checkpoint does not know of."""
-        rows = [row for row in self.history() if row["epoch"] < epochs]
+        """Forgets rows behind this many epochs: the checkpoint does not know of them."""
+        rows = [row for row in self.history() if row["epoch"] <= epochs]
         write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         self.write_csv()
 
@@ -143,7 +165,9 @@ class RunFolder:
         return None, None
 
     def weights(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], str | None]:
-        """The weights to predict with: the best on validation, else the last; their validation scores, where known; a
+        """The weights to predict with: the best on validation, else the last.
+
+        With them, of the best, its ``epoch`` (the first is 1) and ``scores`` on validation, of another nothing; and a
         warning where a checkpoint was unreadable.
 
         Raises:
@@ -160,7 +184,7 @@ class RunFolder:
                 continue
             tensors = checkpoint.part("average") or checkpoint.part("model")
             warning = f"{problems[0]}; using {path.name}" if problems else None
-            return tensors, checkpoint.state.get("scores", {}), warning
+            return tensors, dict(checkpoint.state) if path == self.best else {}, warning
         raise InputError("; ".join(problems) or f"{self.path}: no checkpoint yet; the training has not got that far")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +60,23 @@ def edge_outside(edges: np.ndarray) -> np.ndarray:
 
 def pickled() -> None:
     np.savez("graph.npz", x=np.array([{"a": 1}], dtype=object), edge_index=np.zeros((2, 1), int), y=np.zeros(1, int))
+
+
+def infinite(y: np.ndarray) -> np.ndarray:
+    y = y.astype(np.float64)
+    y[0] = np.inf
+    return y
+
+
+def edges_of_graph() -> int:
+    with np.load("graph.npz") as file:
+        return file["edge_index"].shape[1]
+
+
+def write_zip(path: str, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
 
 
 CASES: list[tuple[str, Callable[[], object], list[str], list[str]]] = [
@@ -168,6 +187,84 @@ CASES: list[tuple[str, Callable[[], object], list[str], list[str]]] = [
     ("no labels", lambda: rewrite_graph(y=lambda y: None), ["graph", *GRAPH], ["graph.npz", "y"]),
     ("one class of nodes", lambda: rewrite_graph(y=np.zeros_like), ["graph", *GRAPH], ["graph.npz"]),
     ("pickled objects", pickled, ["graph", *GRAPH], ["graph.npz"]),
+    (
+        "a split called otherwise",
+        lambda: Path("s.json").write_text(json.dumps({"train": ["00", "03"], "validation": ["01"], "test": ["02"]})),
+        ["image", *IMAGE, "--splits", "s.json"],
+        ["s.json", "validation", "'val'"],
+    ),
+    (
+        "mask values beyond 64 bits",
+        lambda: [
+            Path("masks/01.png").unlink(),
+            tifffile.imwrite("masks/01.tif", np.full((48, 48), 2**63 + 5, np.uint64)),
+        ],
+        ["image", *IMAGE],
+        ["01.tif", str(2**63 + 5)],
+    ),
+    (
+        "intensities beyond 32 bits",
+        lambda: [
+            Path("images/01.png").unlink(),
+            tifffile.imwrite("images/01.tif", np.linspace(-3e38, 3e38, 48 * 48, dtype=np.float32).reshape(48, 48)),
+        ],
+        ["image", *IMAGE],
+        ["01.tif", "1e+18"],
+    ),
+    (
+        "nothing but N",
+        lambda: rewrite_text("genome.fa", lambda text: re.sub("(?m)^[ACGT]+$", lambda m: "N" * len(m[0]), text)),
+        ["genome", *GENOME],
+        ["genome.fa", "unknown"],
+    ),
+    (
+        "a value beyond 32 bits",
+        lambda: rewrite_text("signal.bedGraph", lambda text: re.sub("[^\\t]*\n$", "1e39\n", text)),
+        ["genome", *GENOME],
+        ["signal.bedGraph", "32 bits"],
+    ),
+    ("window beyond the chromosomes", lambda: None, ["genome", *GENOME, "--window", "100000"], ["--window 100000"]),
+    ("even motif", lambda: None, ["genome", *GENOME, "--motif", "4"], ["motif", "odd"]),
+    ("one level", lambda: None, ["graph", *GRAPH, "--widths", "8"], ["widths", "two"]),
+    ("a level of no channels", lambda: None, ["image", *IMAGE, "--widths", "8,0"], ["widths", "positive"]),
+    ("infinite rate", lambda: None, ["image", *IMAGE, "--lr", "inf"], ["lr", "finite"]),
+    ("weights that are no numbers", lambda: None, ["image", *IMAGE, "--class-weights", "nan,1"], ["class_weights"]),
+    ("no such device", lambda: None, ["graph", *GRAPH, "--device", "gpu"], ["device", "cuda"]),
+    (
+        "settings whose keys are no names",
+        lambda: Path("c.yaml").write_text("3: 4\n"),
+        ["graph", *GRAPH, "--config", "c.yaml"],
+        ["c.yaml"],
+    ),
+    (
+        "edges without a header",
+        lambda: [
+            Path("net").mkdir(),
+            Path("net/nodes.csv").write_text("id,f,label\n" + "".join(f"n{i},{i},{i % 2}\n" for i in range(9))),
+            Path("net/edges.csv").write_text("n0,n1\nn1,n2\n"),
+        ],
+        ["graph", "--graph", "net"],
+        ["edges.csv", "first line", "source"],
+    ),
+    (
+        "members that are no arrays",
+        lambda: write_zip("graph.npz", {"x": b"a", "edge_index": b"b", "y": b"c"}),
+        ["graph", *GRAPH],
+        ["graph.npz"],
+    ),
+    (
+        "text that is called a tensor file",
+        lambda: Path("g.pt").write_text("hello"),
+        ["graph", "--graph", "g.pt"],
+        ["g.pt"],
+    ),
+    (
+        "weights that 32 bits cannot hold",
+        lambda: rewrite_graph(edge_weight=lambda _: np.full(edges_of_graph(), 1e-50)),
+        ["graph", *GRAPH],
+        ["graph.npz", "edge_weight"],
+    ),
+    ("infinite label", lambda: rewrite_graph(y=infinite), ["graph", *GRAPH], ["graph.npz", "inf"]),
 ]
 
 

@@ -190,13 +190,13 @@ def test_run_folder_holds_what_it_was_given(tmp_path: Path) -> None:
 
 def test_log_survives_a_cut_off_line_and_rewinds(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", {}, {})
-    for epoch in range(3):
+    for epoch in (1, 2, 3):
         run.log({"epoch": epoch, "loss": epoch / 2})
     with open(run.path / "metrics.jsonl", "a") as file:
-        file.write('{"epoch": 3, "lo')
+        file.write('{"epoch": 4, "lo')
     run.rewind(2)
-    assert [row["epoch"] for row in run.history()] == [0, 1]
-    assert (run.path / "metrics.csv").read_text().splitlines() == ["epoch,loss", "0,0.0", "1,0.5"]
+    assert [row["epoch"] for row in run.history()] == [1, 2]
+    assert (run.path / "metrics.csv").read_text().splitlines() == ["epoch,loss", "1,0.5", "2,1.0"]
 
 
 class Constant(TrainingData):
@@ -229,22 +229,22 @@ def fitted(tmp_path: Path, scores: list[float | None], recipe: Recipe, data: Tra
 def test_patience_stops_and_the_best_is_kept(tmp_path: Path) -> None:
     run, state = fitted(tmp_path, [0.1, 0.5, 0.4, None, 0.6], Recipe(epochs=5, patience=2))
     assert state.epoch == 4
-    assert run.best_scores()["epoch"] == 1
+    assert run.best_scores()["epoch"] == 2
     assert run.best_scores()["scores"]["score"] == 0.5
 
 
 def test_an_undefined_score_is_worse_than_any(tmp_path: Path) -> None:
     run, _ = fitted(tmp_path, [math.nan, -5.0, math.nan], Recipe(epochs=3))
-    assert run.best_scores()["epoch"] == 1
+    assert run.best_scores()["epoch"] == 2
 
 
 def test_validate_every_also_validates_the_last(tmp_path: Path) -> None:
     run, _ = fitted(tmp_path, [0.1, 0.2, 0.3], Recipe(epochs=5, validate_every=2))
-    assert [row["epoch"] for row in run.history() if "val_score" in row] == [1, 3, 4]
+    assert [row["epoch"] for row in run.history() if "val_score" in row] == [2, 4, 5]
 
 
 def test_divergence_names_epoch_step_and_fix(tmp_path: Path) -> None:
-    with pytest.raises(Diverged, match=r"nan in epoch 0, step 0; lower --lr"):
+    with pytest.raises(Diverged, match=r"nan in epoch 1, step 1; lower --lr"):
         fitted(tmp_path, [], Recipe(epochs=1, precision="32"), Constant(math.nan))
 
 

@@ -143,9 +143,11 @@ def test_kill_9_in_mid_epoch_and_the_rest_has_the_same_bits(whole: Path, tmp_pat
     process = subprocess.Popen([sys.executable, "-c", program])
     last = folder / "checkpoints" / "last.safetensors"
     deadline = time.monotonic() + 120
-    while not RunFolder(folder).history() and time.monotonic() < deadline:
+    progress = {"epoch": 0, "step": 0}
+    while (progress["epoch"], progress["step"]) < (1, 1) and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(0.3)  # well into the second epoch, which takes a second
+        if last.exists():
+            progress = load(last).state["progress"]  # written atomically: it can be read at any moment
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert load(last).state["progress"]["epoch"] == 1

@@ -46,7 +46,7 @@ class Chromosomes:
         bins = self._bins(codes)
         starts = np.arange(bins, dtype=np.int64) * self.bin_size
         item = store.item(
-            name.replace("/", "_"),  # a slash would nest groups
+            name,
             names=self.predictor.task.names,
             dims=("bin",),
             shape=(bins,),

@@ -7,12 +7,20 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from multiunet.domains.config import IntList, PredictOptions, StrList, TrainConfig, option, split_commas
+from multiunet.domains.config import PredictOptions, StrList, TrainConfig, Widths, option, split_commas
 
 # made absolute at once: a run folder's config must hold from any directory
 PathList = Annotated[
     list[Annotated[Path, AfterValidator(Path.absolute)]], BeforeValidator(split_commas), Field(min_length=1)
 ]
+
+
+def odd(width: int) -> int:
+    """A width that has a middle."""
+    if width % 2 == 0:
+        raise ValueError("must be odd, so that it has a middle")
+    return width
+
 
 FEWEST_BASES = 1 << 14
 """A window is never shorter than this unless told."""
@@ -37,9 +45,9 @@ class GenomeTrain(TrainConfig):
         "beta-nll", "beta-nll and gaussian-nll learn each bin's noise; poisson is for counts", "Training"
     )
     stem: int = option(16, "channels of the tower that brings bases to bins", "Model", ge=1)
-    motif: int = option(15, "width of the first convolution, bases; odd", "Model", ge=1)
+    motif: Annotated[int, AfterValidator(odd)] = option(15, "width of the first convolution, bases; odd", "Model", ge=1)
 
-    widths: IntList = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
+    widths: Widths = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
     dropout: float = option(0.2, "of the bottleneck and the decoder", "Model", ge=0, lt=1)
     batch_size: int = option(4, "windows a step", "Training", ge=1)
     epochs: int = option(30, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)

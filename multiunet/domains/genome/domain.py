@@ -15,7 +15,7 @@ from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome.chromosomes import Chromosomes
 from multiunet.domains.genome.config import GenomePredict, GenomeTrain
 from multiunet.domains.genome.dataset import Windowing, Windows
-from multiunet.domains.genome.fasta import read_fasta
+from multiunet.domains.genome.fasta import Genome, read_fasta
 from multiunet.domains.genome.names import matching
 from multiunet.domains.genome.readers import Data, read_data
 from multiunet.domains.genome.scoring import relative_error, score
@@ -79,12 +79,19 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
 
         return validate
 
+    def inputs(self, config: GenomeTrain, facts: Facts, options: GenomePredict) -> list[str]:
+        return self._sequences(config, options)[2]
+
+    def _sequences(self, config: GenomeTrain, options: GenomePredict) -> tuple[Path, Genome, list[str]]:
+        """The file, what it holds, and which of it is to be predicted."""
+        fasta = options.fasta or config.fasta
+        genome = read_fasta(fasta)
+        return fasta, genome, matching(options.chroms or ["*"], genome.lengths, "--chroms", fasta)
+
     def predict(
         self, model: Model, config: GenomeTrain, facts: Facts, options: GenomePredict, store: PredictionStore
     ) -> None:
-        fasta = options.fasta or config.fasta
-        genome = read_fasta(fasta)
-        chosen = matching(options.chroms or ["*"], genome.lengths, "--chroms", fasta)
+        fasta, genome, chosen = self._sequences(config, options)
         predictor = _predictor(model, config, pick_device(options.device))
         for chrom in chosen:
             predictor.into(store, chrom, genome.codes[chrom], fasta, options.samples, options.seed)

@@ -32,12 +32,19 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
         )
     split = _split(config, data)
     mates = strand_mates(config.strand_pairs, data.names)
+    longest = max(data.targets[chrom].shape[1] for chrom in split["train"])
+    if config.window is not None and config.window > max(2 * longest, 2 * coarsest):
+        raise InputError(
+            f"--window {config.window}: the longest chromosome to train on has {longest} bins; take at most twice that"
+        )
     for part, chroms in split.items():
         if chroms:
             _check_measured(config, data, part, chroms)
     trained = np.concatenate([data.targets[chrom] for chrom in split["train"]], axis=1).astype(np.float64)
     bases = np.concatenate(list(data.codes.values()))
     known = int(np.count_nonzero(bases < UNKNOWN))
+    if not known:
+        raise InputError(f"{config.fasta}: all bases are unknown (N); there is nothing to learn from")
     return {
         "chroms": {chrom: len(codes) for chrom, codes in data.codes.items()},
         "split": split,
@@ -96,6 +103,8 @@ def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: list[str
     for index, path in enumerate(config.targets):
         values: NDArray[np.float32] = np.concatenate([data.targets[chrom][index] for chrom in chroms])
         known = values[~np.isnan(values)]
+        if not np.isfinite(known).all():
+            raise InputError(f"{path}: a bin of the {part} chromosomes holds a value that 32 bits cannot; scale it")
         if not len(known):
             raise InputError(
                 f"{path}: no bin of the {part} chromosomes ({listed(chroms)}) has a value at --bin-size "

@@ -87,7 +87,8 @@ def _means(sums: NDArray[np.float64], covered: NDArray[np.float64], length: int,
     bases = np.full(len(sums), bin_size)
     bases[-1] = length - (len(sums) - 1) * bin_size
     enough = 2 * covered >= bases
-    return np.where(enough, sums / np.maximum(covered, 1), np.nan).astype(np.float32)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+        return np.where(enough, sums / np.maximum(covered, 1), np.nan).astype(np.float32)
 
 
 def _read_bigwig(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from multiunet.domains.config import IntList, PredictOptions, TrainConfig, option
+from multiunet.domains.config import PredictOptions, TrainConfig, Widths, option
 from multiunet.training.recipe import Precision
 
 
@@ -46,7 +46,7 @@ class GraphTrain(TrainConfig):
         "beta-nll", "of quantities; beta-nll and gaussian-nll learn each node's noise", "Training"
     )
 
-    widths: IntList = option([64, 64], "channels by level, finest first", "Model")
+    widths: Widths = option([64, 64], "channels by level, finest first", "Model")
     dropout: float = option(
         0.5, "of the features that a block gives; 0 forgoes epistemic variance", "Model", ge=0, lt=1
     )

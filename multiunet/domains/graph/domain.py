@@ -16,7 +16,7 @@ from multiunet.domains.graph import baselines, writers
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.labels import UNKNOWN
-from multiunet.domains.graph.readers import read_graph
+from multiunet.domains.graph.readers import GraphFile, read_graph
 from multiunet.domains.graph.survey import Survey, columns_of, field_of, survey
 from multiunet.errors import InputError
 from multiunet.geometries.graph import Graph
@@ -82,11 +82,18 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
 
         return validate
 
+    def inputs(self, config: GraphTrain, facts: Facts, options: GraphPredict) -> list[str]:
+        return [self._unlabelled(config, facts, options)[0].path.stem]
+
+    def _unlabelled(self, config: GraphTrain, facts: Facts, options: GraphPredict) -> tuple[GraphFile, GraphField]:
+        """The graph to predict, as it is in its file and as the network takes it."""
+        graph = read_graph(options.graph or config.graph, columns_of(config), labelled=False)
+        return graph, field_of(graph, facts, config.undirected)
+
     def predict(
         self, model: Model, config: GraphTrain, facts: Facts, options: GraphPredict, store: PredictionStore
     ) -> None:
-        graph = read_graph(options.graph or config.graph, columns_of(config), labelled=False)
-        field = field_of(graph, facts, config.undirected)
+        graph, field = self._unlabelled(config, facts, options)
         moments = _moments(model, field, pick_device(options.device), options.samples, options.seed)
         decision = model.task.decide(moments.mean)
         writer = store.item(

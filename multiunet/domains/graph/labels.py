@@ -41,6 +41,8 @@ def class_values(path: Path, y: NDArray[Any]) -> list[Any]:
         values: list[Any] = sorted(words, key=int) if all(_is_integer(word) for word in words) else list(words)
     elif y.dtype.kind in "biuf":
         known = y[~np.isnan(y)] if y.dtype.kind == "f" else y.astype(np.int64)
+        if not np.isfinite(known).all():
+            raise InputError(f"{path}: y holds {known[~np.isfinite(known)][0]:g}, which is no class")
         if (known != np.floor(known)).any():
             raise InputError(
                 f"{path}: y holds {known[known != np.floor(known)][0]:g}, which is no class; for quantities pass "
@@ -85,7 +87,8 @@ def quantities(path: Path, y: NDArray[Any]) -> NDArray[np.float32]:
             raise InputError(f"{path}: labels must be numbers for --task regression ({error})") from error
     if y.dtype.kind not in "biuf":
         raise InputError(f"{path}: y has the type {y.dtype}; quantities are numbers")
-    values = y.astype(np.float32).reshape(len(y), -1)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+        values = y.astype(np.float32).reshape(len(y), -1)
     if np.isinf(values).any():
         node, which = np.argwhere(np.isinf(values))[0]
         raise InputError(f"{path}: y of node {node} is {values[node, which]}; mark what is not measured as NaN")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from multiunet.domains.graph.tables import Columns, read_folder
@@ -129,7 +130,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as archive:
             for key in archive.files:
                 try:
-                    arrays[key] = archive[key]
+                    arrays[key] = np.asarray(archive[key])
                 except ValueError as error:
                     if not any(key in names for names in KEYS.values()):
                         continue  # nothing that is needed
@@ -143,8 +144,6 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _read_pt(path: Path) -> dict[str, NDArray[Any]]:
-    import torch
-
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -152,12 +151,19 @@ def _read_pt(path: Path) -> dict[str, NDArray[Any]]:
             f"{path}: needs unpickling of Python objects, which is refused because that can run any code; save a dict "
             "of tensors: torch.save({'x': data.x, 'edge_index': data.edge_index, 'y': data.y, ...}, path)"
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read by torch.load ({reason}); is it complete?") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y")
-    return {str(key): value.numpy() for key, value in content.items() if isinstance(value, torch.Tensor)}
+    return {str(key): _as_array(value) for key, value in content.items() if isinstance(value, torch.Tensor)}
+
+
+def _as_array(tensor: torch.Tensor) -> NDArray[Any]:
+    plain = tensor.detach().to_dense()
+    # NumPy has no bfloat16
+    array: NDArray[Any] = (plain.float() if plain.is_floating_point() else plain).numpy()
+    return array
 
 
 def _named(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> NDArray[Any] | None:
@@ -170,7 +176,8 @@ def _features(path: Path, x: NDArray[Any] | None) -> NDArray[np.float32]:
         raise InputError(f"{path}: x has the shape {shape}; it must be (nodes, features), at least one of each")
     if x.dtype.kind not in "biuf":
         raise InputError(f"{path}: x has the type {x.dtype}; it must be numbers")
-    values = x.astype(np.float32)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+        values = x.astype(np.float32)
     bad = ~np.isfinite(values)
     if bad.any():
         node, feature = np.argwhere(bad)[0]
@@ -205,16 +212,21 @@ def _weight(path: Path, weight: NDArray[Any], edges: int) -> NDArray[np.float32]
         raise InputError(
             f"{path}: edge_weight {weight.shape} {weight.dtype} must be one number for each of {edges} edges"
         )
-    bad = ~(np.isfinite(flat) & (flat > 0))
+    with np.errstate(over="ignore"):
+        values = flat.astype(np.float32)
+    bad = ~(np.isfinite(values) & (values > 0))
     if bad.any():
         edge = int(np.flatnonzero(bad)[0])
         raise InputError(
-            f"{path}: edge_weight of edge {edge} is {flat[edge]} ({int(bad.sum())} such); weights must be positive"
+            f"{path}: edge_weight of edge {edge} is {flat[edge]} ({int(bad.sum())} such); weights must be positive "
+            "numbers that 32 bits can hold"
         )
-    return flat.astype(np.float32)
+    return values
 
 
 def _labels(path: Path, y: NDArray[Any], nodes: int) -> NDArray[Any]:
     if y.ndim not in (1, 2) or y.shape[0] != nodes:
         raise InputError(f"{path}: y has the shape {y.shape} for {nodes} nodes; it must be ({nodes},)")
+    if y.dtype.kind == "S":
+        y = np.char.decode(y, "utf-8", "replace")
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y

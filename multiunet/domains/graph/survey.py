@@ -62,6 +62,10 @@ def survey(config: GraphTrain) -> Survey:
         strata = np.zeros(len(known), dtype=np.int64)
     masks = split_masks(graph, known, strata, config)
     _, _, links = simplified(graph, config.undirected)
+    if not links["used"]:
+        logger.warning(f"{graph.path}: no edge links two nodes, so a graph network has nothing to go by but features")
+    if not graph.x.any():
+        logger.warning(f"{graph.path}: all features are 0")
     facts: Facts = {
         "task": config.task,
         "nodes": len(graph.x),

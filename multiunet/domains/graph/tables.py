@@ -149,6 +149,10 @@ def _edges(path: Path, number: Mapping[str, int]) -> tuple[NDArray[np.int64], ND
         raise InputError(f"{path}: has {len(header)} column; edges have two, source and target")
     names = next((pair for pair in ENDS if set(pair) <= set(header)), (header[0], header[1]))
     places = [header.index(name) for name in names]
+    if all(name in number for name in names):
+        raise InputError(
+            f"{path}: its first line, {','.join(header)}, is an edge; it must name the columns: source,target"
+        )
     ends = np.empty((2, len(rows)), dtype=np.int64)
     for index, row in enumerate(rows):
         for end, place in enumerate(places):

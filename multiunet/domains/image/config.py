@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, field_validator
 
-from multiunet.domains.config import IntList, PredictOptions, TrainConfig, option, split_commas
+from multiunet.domains.config import IntList, PredictOptions, TrainConfig, Widths, option, split_commas
 
 FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 
@@ -56,7 +56,7 @@ class ImageTrain(TrainConfig):
     contrast: float = option(0.3, "largest relative change of contrast", "Patches", ge=0)
     gamma: float = option(0.3, "largest relative change of the exponent", "Patches", ge=0)
     noise: float = option(0.2, "largest deviation of added noise, in deviations of the image", "Patches", ge=0)
-    blur: float = option(1.0, "largest deviation of Gaussian blur, pixels", "Patches", ge=0)
+    blur: float = option(1.0, "largest deviation of Gaussian blur, pixels", "Patches", ge=0, le=64)
 
     loss: SegmentationLoss | QuantityLoss | None = option(
         None, "default: dice-ce for segmentation, beta-nll for regression", "Training"
@@ -72,7 +72,7 @@ class ImageTrain(TrainConfig):
     dropout: float = option(
         0.05, "of the bottleneck and the decoder; 0 forgoes Monte-Carlo uncertainty", "Model", ge=0, lt=1
     )
-    widths: IntList = option([32, 32, 64, 128, 256], "channels by level, finest first", "Model")
+    widths: Widths = option([32, 32, 64, 128, 256], "channels by level, finest first", "Model")
     epochs: int = option(28, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)

@@ -104,15 +104,19 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
         return validate
 
+    def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
+        images = list_images(options.images)
+        for path in images.values():
+            load_input(str(path), facts, self.shelf)
+        return list(images)
+
     def predict(
         self, model: Model, config: ImageTrain, facts: Facts, options: ImagePredict, store: PredictionStore
     ) -> None:
-        images = list_images(options.images)
-        for path in images.values():  # all are read before the first is predicted: errors come early
-            load_input(str(path), facts, self.shelf)
+        self.inputs(config, facts, options)  # errors come before the first is predicted
         averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
         predictor = _predictor(model, averaged, pick_device(options.device), options.tile)
-        for name, path in images.items():
+        for name, path in list_images(options.images).items():
             source = source_of(name, str(path), load_input(str(path), facts, self.shelf))
             predictor.into(store, source, options.samples, options.seed)
 

@@ -24,6 +24,9 @@ MOST_CLASSES = 256
 
 Colour = Literal["grey", "rgb", "channels"]
 
+LARGEST = 1e18
+"""Intensities are below this: the square of a difference must be a finite float32."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -94,6 +97,8 @@ def read_image(path: Path) -> Picture:
     """
     picture = _read(path, indexed=False)
     _refuse_infinite(path, picture.pixels)
+    if picture.pixels.dtype.kind == "f" and np.nanmax(np.abs(picture.pixels), initial=0) > LARGEST:
+        raise InputError(f"{path}: holds values beyond {LARGEST:g}, whose spread 32 bits cannot hold; scale them")
     bad = np.count_nonzero(np.isnan(picture.pixels)) if picture.pixels.dtype.kind == "f" else 0
     if bad:
         raise InputError(f"{path}: {bad} pixels are NaN; fill them (say, with the median) before training")
@@ -130,6 +135,8 @@ def read_mask(path: Path) -> np.ndarray:
             "in place of colours"
         )
     labels: np.ndarray = pixels[0]
+    if labels.dtype == np.uint64 and labels.max() > np.iinfo(np.int64).max:
+        raise InputError(f"{path}: holds the value {labels.max()}; mask values must fit 64-bit signed integers")
     values = np.unique(labels)
     changes = np.mean(labels[..., 1:] != labels[..., :-1]) if labels.shape[-1] > 1 else 0.0
     if len(values) > MOST_CLASSES or (len(values) > 16 and changes > 0.5):

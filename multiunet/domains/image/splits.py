@@ -15,6 +15,9 @@ from multiunet.errors import InputError
 from multiunet.seeds import permutation
 
 MASK_ENDINGS = ("", "_mask", "_masks", "_label", "_labels", "_seg")
+MISNAMED = {"validation": "val", "valid": "val", "dev": "val", "training": "train", "testing": "test"}
+"""What others call a split, and what it is called here; lists of other names are somebody else's."""
+
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -125,6 +128,9 @@ def _read_splits(where: str) -> dict[str, Any]:
         content = content[key]
     if not isinstance(content, dict) or not isinstance(content.get("train"), list):
         raise InputError(f"{where}: no list of stems under 'train'; the keys are {keys}: name one as {file}:KEY")
+    for name in content:
+        if name in MISNAMED:
+            raise InputError(f"{where}: {name!r} is not read; call this split {MISNAMED[name]!r}")
     for name in SPLITS:
         if not isinstance(content.get(name, []), list):
             raise InputError(f"{where}: {name!r} is not a list of stems")

@@ -67,12 +67,18 @@ def _squeezed(axes: str, pixels: np.ndarray) -> tuple[str, np.ndarray]:
     return "".join(axis for i, axis in enumerate(axes) if i not in dropped), pixels.squeeze(dropped)
 
 
+SMALLEST = 1e-9
+"""Distances of pixels are above this and below its inverse, in micrometres."""
+
+
 def _spacing(tif: tifffile.TiffFile, stack: bool) -> tuple[tuple[float, ...] | None, str | None]:
     """Distances in micrometres by axis, from OME or ImageJ metadata; the resolution of plain TIFF is a printer's."""
     found = _ome_spacing(tif.ome_metadata) if tif.ome_metadata else _imagej_spacing(tif)
     if found is None:
         return None, None
     z, y, x = found
+    if not all(SMALLEST < step < 1 / SMALLEST for step in (z or 1.0, y, x)):
+        return None, None  # no microscope's: the metadata are wrong
     return ((z or 1.0, y, x) if stack else (y, x)), MICROMETRE
 
 

@@ -95,7 +95,7 @@ def test_quantities_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_p
     assert report.metrics["r2"] > 0.5
     assert report.baselines["mean"]["r2"] <= 0
     assert report.baselines["mlp"]["r2"] > 0
-    [file] = workflow.predict(run, GraphPredict(samples=2, export=tmp_path), tmp_path / "p.zarr")
+    [file] = workflow.predict(run, GraphPredict(samples=2, export=tmp_path / "e"), tmp_path / "p.zarr")
     rows = read(file)
     assert list(rows[0]) == ["id", "y", "y_epistemic", "y_aleatoric", "y_total"]
     assert all(float(row["y_aleatoric"]) > 0 for row in rows)

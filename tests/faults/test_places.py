@@ -1,0 +1,140 @@
+"""Places that cannot be written, or hold something else: said before any work, nothing of the user's is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from multiunet_datasets import synthetic
+
+TRAIN = ["train", "graph", "--graph", "graph.npz", "--epochs", "2"]
+PREDICT = ["predict", "graph", "--run", "run", "--samples", "2"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    synthetic.write_graph(tmp_path, nodes=60)
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(here: Path, multiunet: Callable) -> Path:
+    assert multiunet(*TRAIN, "--out", "run").code == 0
+    return here / "run"
+
+
+def refused(multiunet: Callable, words: list[str], *said: str) -> None:
+    """Refused, and so is the dry run."""
+    for more in ([], ["--dry-run"]):
+        done = multiunet(*words, *more)
+        assert done.code == 3, (words, more, done.err)
+        assert "Traceback" not in done.err
+        for text in said:
+            assert text in done.err, (text, done.err)
+
+
+def test_a_run_is_not_made_where_something_is(here: Path, multiunet: Callable) -> None:
+    Path("full").mkdir()
+    Path("full/mine").write_text("x")
+    refused(multiunet, [*TRAIN, "--out", "file/run"], "file is a file")
+    refused(multiunet, [*TRAIN, "--out", "file"], "exists already")
+    refused(multiunet, [*TRAIN, "--out", "full"], "not empty")
+    assert os.listdir("full") == ["mine"]
+    assert Path("file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_a_run_is_not_made_where_one_may_not_write(here: Path, multiunet: Callable) -> None:
+    Path("locked").mkdir(mode=0o500)
+    refused(multiunet, [*TRAIN, "--out", "locked/run"], "may not be written")
+
+
+def test_a_run_of_other_settings_is_not_resumed(run: Path, multiunet: Callable) -> None:
+    refused(multiunet, [*TRAIN, "--out", "run", "--resume", "auto", "--seed", "4"], "seed: 0 then, 4 now")
+
+
+def test_predictions_replace_predictions_only(run: Path, multiunet: Callable) -> None:
+    Path("other.zarr").mkdir()
+    Path("other.zarr/zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}}))
+    Path("text.zarr").write_text("mine")
+    for name in ("other.zarr", "text.zarr"):
+        refused(multiunet, [*PREDICT, "--out", name, "--overwrite"], name, "no prediction")
+    assert os.listdir("other.zarr") == ["zarr.json"]
+    assert Path("text.zarr").read_text() == "mine"
+    refused(multiunet, [*PREDICT, "--out", "p"], ".zarr")
+    refused(multiunet, [*PREDICT, "--out", "file/p.zarr"], "file is a file")
+    assert multiunet(*PREDICT, "--out", "p.zarr").code == 0
+    refused(multiunet, [*PREDICT, "--out", "p.zarr"], "--overwrite")
+    assert multiunet(*PREDICT, "--out", "p.zarr", "--overwrite").code == 0
+
+
+def test_exports_replace_nothing_unless_told(run: Path, multiunet: Callable) -> None:
+    Path("out").mkdir()
+    Path("out/graph.csv").write_text("mine")
+    refused(multiunet, [*PREDICT, "--out", "p.zarr", "--export", "out"], "not empty")
+    refused(multiunet, [*PREDICT, "--out", "p.zarr", "--export", "file"], "is a file")
+    assert Path("out/graph.csv").read_text() == "mine"
+    assert not Path("p.zarr").exists()
+    assert multiunet(*PREDICT, "--out", "p.zarr", "--export", "out", "--overwrite").code == 0
+    assert Path("out/graph.csv").read_text().startswith("id,class")
+
+
+def test_a_dry_run_of_a_prediction_reads_its_input(run: Path, multiunet: Callable) -> None:
+    refused(multiunet, [*PREDICT, "--out", "p.zarr", "--graph", "nowhere.npz"], "nowhere.npz")
+    done = multiunet(*PREDICT, "--out", "p.zarr", "--dry-run", "--json")
+    assert json.loads(done.out)["inputs"] == ["graph"]
+    assert not Path("p.zarr").exists()
+
+
+def test_a_training_that_diverges_says_so_and_leaves_nothing(here: Path, multiunet: Callable) -> None:
+    done = multiunet(*TRAIN, "--out", "run", "--lr", "1e30", "--clip", "1e30", "--epochs", "30")
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith("error: the loss is")
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("facts.json", "{}", "facts.json"),
+        ("config.yaml", "3: 4\n", "config.yaml"),
+        ("config.yaml", "domain: ima\n", "'ima'"),
+        ("config.yaml", "seed: 1\n", "its domain is ''"),
+    ],
+)
+def test_damaged_run_folders_are_named(run: Path, multiunet: Callable, name: str, content: str, said: str) -> None:
+    (run / name).write_text(content)
+    for words in (["evaluate", "graph", "--run", "run"], ["info", "run"], [*PREDICT, "--out", "p.zarr"]):
+        done = multiunet(*words)
+        assert (done.code, "Traceback" in done.err) == (3, False), done.err
+        assert said in done.err
+
+
+def test_damaged_logs_do_not_stop_a_run(run: Path, multiunet: Callable) -> None:
+    (run / "STATUS").write_bytes(b"\xff\xfe")
+    assert multiunet("info", "run").code == 0
+    (run / "metrics.jsonl").write_bytes(b"[1]\n\xff")
+    assert multiunet(*TRAIN, "--out", "run", "--resume", "auto").code == 0
+
+
+def test_info_speaks_of_a_run_whose_best_checkpoint_is_lost(run: Path, multiunet: Callable) -> None:
+    best = run / "checkpoints" / "best.safetensors"
+    best.write_bytes(best.read_bytes()[:100])
+    done = multiunet("info", "run")
+    assert done.code == 0, done.err
+    assert "best.safetensors" in done.err
+    assert "using last.safetensors" in done.err
+
+
+def test_brackets_in_a_name_are_no_markup(run: Path, multiunet: Callable) -> None:
+    run.rename("run[red]x[")
+    best = Path("run[red]x[/checkpoints/best.safetensors")
+    best.write_bytes(b"")
+    done = multiunet("predict", "graph", "--run", "run[red]x[", "--samples", "2", "--out", "p.zarr")
+    assert done.code == 0, done.err
+    assert "run[red]x[/checkpoints" in done.err.replace("\n", "")
