@@ -81,6 +81,8 @@ def _plain(annotation: Any) -> Any:
     arguments = _without_none(annotation)
     if len(arguments) == 1 and (arguments[0] in SIMPLE or typing.get_origin(arguments[0]) is Literal):
         return arguments[0]
+    if all(typing.get_origin(argument) is Literal for argument in arguments):  # a choice of either kind
+        return Literal[tuple(value for argument in arguments for value in typing.get_args(argument))]
     return str
 
 

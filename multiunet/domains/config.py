@@ -61,9 +61,6 @@ class Options(BaseModel):
 class TrainConfig(Options):
     """What every domain's training can be told. Domains add their data and model settings and change defaults."""
 
-    widths: Widths = option(
-        [32, 64, 128, 256], "channels by level, finest first; the last is the bottleneck's", "Model"
-    )
     dropout: float = option(
         0.1, "of the bottleneck and the decoder; 0 forgoes Monte-Carlo uncertainty", "Model", ge=0, lt=1
     )

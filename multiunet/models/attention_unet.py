@@ -9,13 +9,14 @@ from torch import Tensor
 
 from multiunet.core import AttentionGate, UNet
 from multiunet.geometries.grid import Grid, Sizes
+from multiunet.models.catalogue import WIDTHS
 
 
 def attention_unet(
     ndim: int,
     c_in: int,
     c_out: int,
-    widths: Sequence[int] = (16, 32, 64, 128, 256),
+    widths: Sequence[int] = WIDTHS["attention_unet"],
     *,
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.0,

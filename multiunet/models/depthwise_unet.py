@@ -9,13 +9,14 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid import Grid, Sizes
+from multiunet.models.catalogue import WIDTHS
 
 
 def depthwise_unet(
     ndim: int,
     c_in: int,
     c_out: int,
-    widths: Sequence[int] = (32, 64, 128, 256, 512),
+    widths: Sequence[int] = WIDTHS["depthwise_unet"],
     *,
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.0,

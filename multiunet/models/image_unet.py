@@ -10,6 +10,7 @@ from torch import Tensor
 
 from multiunet.core import Add, AttentionGate, Concat, NoSkip, Skip, UNet
 from multiunet.geometries.grid import Grid, Normalization
+from multiunet.models.catalogue import WIDTHS
 
 SKIPS: dict[str, type[Skip[Tensor]]] = {"concat": Concat, "add": Add, "attention": AttentionGate, "none": NoSkip}
 
@@ -21,7 +22,7 @@ def image_unet(
     ndim: int,
     c_in: int,
     c_out: int,
-    widths: Sequence[int] = (32, 64, 128, 256),
+    widths: Sequence[int] = WIDTHS["image_unet"],
     *,
     strides: Sequence[tuple[int, ...]] | None = None,
     normalization: Normalization = "batch",

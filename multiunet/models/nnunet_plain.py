@@ -9,13 +9,14 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid import Grid, Sizes
+from multiunet.models.catalogue import WIDTHS
 
 
 def nnunet_plain(
     ndim: int,
     c_in: int,
     c_out: int,
-    widths: Sequence[int] = (32, 64, 128, 256, 320, 320),
+    widths: Sequence[int] = WIDTHS["nnunet_plain"],
     *,
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.0,

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid import Grid, Sizes
+from multiunet.models.catalogue import WIDTHS
 
 
 def residual_unet(
     ndim: int,
     c_in: int,
     c_out: int,
-    widths: Sequence[int] = (32, 64, 128, 256, 512),
+    widths: Sequence[int] = WIDTHS["residual_unet"],
     *,
     blocks: int | Sequence[int] = (1, 3, 4, 6, 6),
     strides: Sequence[Sizes] | None = None,

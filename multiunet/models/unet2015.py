@@ -9,13 +9,14 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid import Grid, Padding, Sizes
+from multiunet.models.catalogue import WIDTHS
 
 
 def unet2015(
     ndim: int,
     c_in: int,
     c_out: int,
-    widths: Sequence[int] = (64, 128, 256, 512, 1024),
+    widths: Sequence[int] = WIDTHS["unet2015"],
     *,
     padding: Padding = "valid",
     strides: Sequence[Sizes] | None = None,

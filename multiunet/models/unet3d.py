@@ -9,13 +9,14 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid import Grid, Padding, Sizes
+from multiunet.models.catalogue import WIDTHS
 
 
 def unet3d(
     ndim: int,
     c_in: int,
     c_out: int,
-    widths: Sequence[int] = (64, 128, 256, 512),
+    widths: Sequence[int] = WIDTHS["unet3d"],
     *,
     padding: Padding = "valid",
     strides: Sequence[Sizes] | None = None,

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from multiunet.core import NestedUNet
 from multiunet.geometries.grid import Grid, Normalization, Sizes
+from multiunet.models.catalogue import WIDTHS
 
 
 def unet_plus_plus(
     ndim: int,
     c_in: int,
     c_out: int,
-    widths: Sequence[int] = (32, 64, 128, 256, 512),
+    widths: Sequence[int] = WIDTHS["unet_plus_plus"],
     *,
     normalization: Normalization = "batch",
     strides: Sequence[Sizes] | None = None,

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid import Grid, Sizes
+from multiunet.models.catalogue import WIDTHS
 
 
 def vnet(
     ndim: int,
     c_in: int,
     c_out: int,
-    widths: Sequence[int] = (16, 32, 64, 128, 256),
+    widths: Sequence[int] = WIDTHS["vnet"],
     *,
     convs: Sequence[int] = (1, 2, 3, 3, 3),
     decoder_convs: Sequence[int] = (1, 2, 3, 3),

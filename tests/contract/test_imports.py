@@ -30,7 +30,7 @@ ALLOWED = {
         *LEAVES,
     },
     "errors": set(),
-    "files": set(),
+    "files": {"errors"},
     "seeds": set(),
     "device": {"errors"},
 }

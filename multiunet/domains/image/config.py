@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from multiunet.domains.config import IntList, PredictOptions, TrainConfig, Widths, option, split_commas
+from multiunet.models.catalogue import WIDTHS, ModelName
 
 FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 
@@ -62,8 +63,10 @@ class ImageTrain(TrainConfig):
         None, "default: dice-ce for segmentation, beta-nll for regression", "Training"
     )
     class_weights: FloatList | None = option(None, "of classes in ascending order of their mask values", "Training")
-    normalization: Literal["batch", "instance", "group", "none"] = option("batch", "of convolution blocks", "Model")
-    residual: bool = option(False, "blocks add their input to their output", "Model")
+    normalization: Literal["batch", "instance", "group", "none"] = option(
+        "batch", "of convolution blocks (image_unet)", "Model"
+    )
+    residual: bool = option(False, "blocks add their input to their output (image_unet)", "Model")
     recompute: bool = option(False, "less memory in training for a third more time; the same result", "Model")
     flip_average: bool | None = option(
         None, "predict the mean of all mirrored views, in 4 (volumes: 8) times the time; default: of images", "Model"
@@ -72,7 +75,10 @@ class ImageTrain(TrainConfig):
     dropout: float = option(
         0.05, "of the bottleneck and the decoder; 0 forgoes Monte-Carlo uncertainty", "Model", ge=0, lt=1
     )
-    widths: Widths = option([32, 32, 64, 128, 256], "channels by level, finest first", "Model")
+    model: ModelName = option(
+        "image_unet", "image_unet: made for small data and this program; others: the networks of their papers", "Model"
+    )
+    widths: Widths | None = option(None, "channels by level, finest first; default: the model's own", "Model")
     epochs: int = option(28, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
@@ -83,6 +89,17 @@ class ImageTrain(TrainConfig):
     def _from_anywhere(cls, value: str | None) -> str | None:
         # a run folder's config must hold from any directory
         return None if value is None else str(Path(value).absolute())
+
+    @model_validator(mode="after")
+    def _as_in_the_paper(self) -> ImageTrain:
+        for name in ("normalization", "residual", "skip"):
+            if self.model != "image_unet" and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"--{name} is for --model image_unet; {self.model} has that of its paper")
+        return self
+
+    def levels(self) -> list[int]:
+        """Channels by level: those given, or the model's own."""
+        return list(self.widths or WIDTHS[self.model])
 
 
 class ImagePredict(PredictOptions):

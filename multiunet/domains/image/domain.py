@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import UNet
+from multiunet.core import Descent
 from multiunet.device import pick_device
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
 from multiunet.domains.image import baselines, writers
@@ -23,9 +23,10 @@ from multiunet.domains.image.scoring import Baseline, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
+from multiunet.geometries.footprint import norms_are_local
 from multiunet.geometries.grid import Grid
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
-from multiunet.models.image_unet import image_unet
+from multiunet.models.catalogue import PADDED, image_network
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss
@@ -59,21 +60,22 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         task = _task(config, facts)
         # of quantities r2 judges shift and scale, too, which a correlation forgives
         self.monitor = "mean_iou" if facts["task"] == "segmentation" else "r2"
-        net = image_unet(
+        own: dict[str, Any] = {"padding": "same"} if config.model in PADDED else {}
+        if config.model == "image_unet":
+            own = {"normalization": config.normalization, "residual": config.residual, "skip": config.skip}
+        net = image_network(config.model)(
             facts["ndim"],
             facts["channels"],
             task.channels,
-            config.widths,
+            config.levels(),
             strides=[tuple(stride) for stride in facts["strides"]],
-            normalization=config.normalization,
-            residual=config.residual,
             dropout=config.dropout,
-            skip=config.skip,
             recompute=config.recompute,
+            **own,
         )
-        if facts["ndim"] == 2 and config.normalization in ("batch", "none"):
+        if facts["ndim"] == 2 and norms_are_local(net):
             # twice as fast in oneDNN; group norms would copy everything there and back
-            net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            net.to(memory_format=torch.channels_last)
         return Model(net, task, net.geometry)
 
     def training_data(self, config: ImageTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
@@ -174,5 +176,5 @@ def _predictor(model: Model, flip_average: bool, device: torch.device, tile: int
     geometry = cast(Grid, model.geometry)
     net = model.net
     if flip_average:
-        net = FlipAveraged(cast(UNet[Tensor], net), geometry.ndim)
+        net = FlipAveraged(cast(Descent[Tensor], net), geometry.ndim)
     return GridPredictor(net.eval(), model.task, geometry, device, tile=tile)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from multiunet.core import Trail, UNet
+from multiunet.core import Descent, Trail
 from multiunet.geometries.footprint import Footprint, footprint
 
 
@@ -20,7 +20,7 @@ class FlipAveraged(nn.Module):
     the same in all views.
     """
 
-    def __init__(self, net: UNet[Tensor], ndim: int) -> None:
+    def __init__(self, net: Descent[Tensor], ndim: int) -> None:
         super().__init__()
         self.net = net
         axes = range(2, 2 + ndim)

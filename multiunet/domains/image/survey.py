@@ -51,7 +51,7 @@ def survey(config: ImageTrain) -> Facts:
     }
     facts |= _survey_masks(splits, images, config) if config.task == "segmentation" else _survey_targets(splits, images)
     facts["patch_size"] = list(_patch_size(config, images))
-    facts["strides"] = [list(s) for s in strides_for(facts["patch_size"], images.spacing, len(config.widths) - 1)]
+    facts["strides"] = [list(s) for s in strides_for(facts["patch_size"], images.spacing, len(config.levels()) - 1)]
     return facts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import load_input, source_of
 from multiunet.errors import InputError
 from multiunet.geometries.grid import Grid
+from multiunet.models.catalogue import ModelName
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
 from multiunet.seeds import generator
@@ -57,6 +58,29 @@ def predicted(root: Path, domain: ImageDomain, config: ImageTrain, facts: Any, m
 def test_the_card_loads_the_domain() -> None:
     assert isinstance(CARD.load(), ImageDomain)
     assert (CARD.train, CARD.predict) == (ImageTrain, ImagePredict)
+
+
+@pytest.mark.parametrize("name", get_args(ModelName))
+def test_every_network_trains_and_predicts_as_a_whole_what_it_predicts_by_tiles(folder: Any, name: ModelName) -> None:
+    root = folder(6)
+    domain, config, facts, model = setup(root, model=name, patch_size=[32])
+    trained(domain, config, facts, model, steps=2)
+    options: dict[str, Any] = {"flip_average": False}
+    whole, tiled = (
+        next(iter(open_prediction(predicted(root, domain, config, facts, model, tile=tile, **options)).values())).load()
+        for tile in (None, 16)
+    )
+    assert (whole["epistemic"] > 0).any()
+    if name != "nnunet_plain":  # its instance norms see the whole tile
+        for variable in ("mean", "epistemic", "aleatoric"):
+            np.testing.assert_allclose(tiled[variable], whole[variable], atol=1e-5)
+
+
+def test_what_a_paper_says_cannot_be_set(folder: Any) -> None:
+    with pytest.raises(ValueError, match="--skip is for --model image_unet; vnet has that of its paper"):
+        ImageTrain(images=folder(4), model="vnet", skip="add")
+    assert ImageTrain(images=folder(4), model="vnet").levels() == [16, 32, 64, 128, 256]
+    assert ImageTrain(images=folder(4), model="vnet", widths=[4, 8]).levels() == [4, 8]
 
 
 def test_a_trained_model_beats_the_majority_and_its_scores_are_those_of_its_map(folder: Any) -> None:
@@ -253,6 +277,7 @@ def test_tiles_of_the_mean_over_flips_are_those_of_the_whole(folder: Any) -> Non
     source = source_of("a", item["image"], load_input(item["image"], facts, domain.shelf))
     net = FlipAveraged(model.net.eval(), 2)  # type: ignore[arg-type]
     assert isinstance(model.geometry, Grid)
+    options: dict[str, Any] = {"flip_average": False}
     whole, tiled = (
         GridPredictor(net, model.task, model.geometry, torch.device("cpu"), tile=tile).whole(source, samples=3)
         for tile in (None, 16)
