@@ -14,6 +14,7 @@ from multiunet_cli.doctor import doctor
 from multiunet_cli.evaluate import evaluate_command
 from multiunet_cli.info import info
 from multiunet_cli.list_domains import list_domains
+from multiunet_cli.measure import measure_command
 from multiunet_cli.predict import predict_command
 from multiunet_cli.train import train_command
 
@@ -38,6 +39,11 @@ def application() -> typer.Typer:
             else:
                 group.command(card.name)(make(card))
         app.add_typer(group, name=verb)
+    measuring = typer.Typer(help="Measure a prediction: amounts, counts and sizes.", no_args_is_help=True)
+    for card in available.values():
+        if isinstance(card, DomainCard) and card.measure is not None:
+            measuring.command(card.name)(measure_command(card))
+    app.add_typer(measuring, name="measure")
     app.command("demo")(demo)
     app.command("info")(info)
     app.command("domains")(list_domains)

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from multiunet.domains.config import PredictOptions, TrainConfig, did_you_mean
+from multiunet.domains.config import Options, PredictOptions, TrainConfig, did_you_mean
 from multiunet.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,13 +18,18 @@ GROUP = "multiunet.domains"
 
 @dataclass(frozen=True)
 class DomainCard:
-    """A domain's name, settings and, as ``module:Class``, where its implementation is."""
+    """A domain's name, settings and, as ``module:Class``, where its implementation is.
+
+    Attributes:
+        measure: settings of ``multiunet measure``, where the domain measures predictions.
+    """
 
     name: str
     summary: str
     train: type[TrainConfig]
     predict: type[PredictOptions]
     implementation: str
+    measure: type[Options] | None = None
 
     def load(self) -> Domain[Any, Any]:
         """The implementation; imports it, and torch with it."""

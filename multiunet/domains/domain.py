@@ -99,6 +99,16 @@ class Domain(ABC, Generic[C, P]):
     def evaluate(self, model: Model, config: C, facts: Facts, split: Split, device: str) -> Report:
         """Scores the model and trivial baselines on a split."""
 
+    def measure(self, options: Any, folder: Path | None) -> Mapping[str, Any]:
+        """Measures a stored prediction; writes tables and figures into ``folder``, if any. Plain JSON.
+
+        Only where the domain's card has settings for it.
+
+        Raises:
+            InputError: for what it cannot measure, or cannot write.
+        """
+        raise NotImplementedError(f"domain {self.name!r} measures nothing")
+
     def example(self, model: Model, config: C, facts: Facts) -> Any:
         """A field like those that training feeds to the network, a batch of one; the geometry's own by default."""
         return model.geometry.example(int(model.net.c_in), seed=0)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from multiunet.geometries.footprint import Footprint, footprint
 from multiunet.geometries.grid import Grid
-from multiunet.prediction.field import predict_field
+from multiunet.prediction.field import Watch, predict_field
 from multiunet.prediction.source import GridSource
 from multiunet.prediction.store import PredictionStore
 from multiunet.prediction.tiles import Tile, core_side, mirrored, tiles
@@ -56,15 +57,25 @@ class GridPredictor:
         return tiles(shape, print_, margin, (side,) * len(shape))
 
     def pieces(
-        self, source: GridSource, samples: int = 1, seed: int = 0, progress: Progress | None = None
+        self,
+        source: GridSource,
+        samples: int = 1,
+        seed: int = 0,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Iterator[tuple[Region, Moments[Tensor]]]:
-        """Output regions that partition the output, each with its moments ``(len(task.names), *region)``."""
+        """Output regions that partition the output, each with its moments ``(len(task.names), *region)``.
+
+        Args:
+            watch: sees each sample of each region, ``(len(task.names), *region)``.
+        """
         plan = self.plan(source.shape)
         for done, tile in enumerate(plan, start=1):
             window = mirrored(source.read, source.shape, tile.start, tile.stop)
             field = torch.from_numpy(np.ascontiguousarray(window))[None].to(self.device)
-            moments = predict_field(self.net, self.task, self.geometry, field, samples, seed)
             kept: tuple[int | slice, ...] = (0, slice(None), *tile.keep)
+            look = None if watch is None else lambda t, mean, kept=kept: watch(t, mean[kept])
+            moments = predict_field(self.net, self.task, self.geometry, field, samples, seed, look)
             yield tile.out, Moments(moments.mean[kept], moments.epistemic[kept], moments.aleatoric[kept])
             if progress is not None:
                 progress(done, len(plan))
@@ -103,9 +114,24 @@ class GridPredictor:
             per_name=decides and getattr(self.task, "labels", None) == "multilabel",
             attrs=source.attrs,
         )
-        for region, moments in self.pieces(source, samples, seed, progress):
+        counts = torch.zeros(samples, len(self.task.names), dtype=torch.int64)
+
+        def count(t: int, mean: Tensor) -> None:
+            counts[t] += self._decided(mean).flatten(1).sum(dim=1).cpu()
+
+        for region, moments in self.pieces(source, samples, seed, progress, count if decides else None):
             decision = self.task.decide(moments.mean[None])
             item.write(region, moments, None if decision is None else decision[0])
+        if decides:
+            item.write_fractions(counts.double() / math.prod(self.output_shape(source.shape)))
+
+    def _decided(self, mean: Tensor) -> Tensor:
+        """Whether a site is decided for each name, ``(len(task.names), *space)``."""
+        decision = self.task.decide(mean[None])
+        assert decision is not None
+        if decision.ndim == mean.ndim + 1:
+            return decision[0].bool()
+        return nn.functional.one_hot(decision[0], len(mean)).movedim(-1, 0).bool()
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Sites of the output by axis."""

@@ -134,6 +134,17 @@ class ItemWriter:
             window = region if array.ndim == len(region) else (slice(None), *region)
             array[window] = decision.cpu().numpy().astype(array.dtype)
 
+    def write_fractions(self, fractions: Tensor) -> None:
+        """``(samples, names)``: of the sites, the share that each Monte-Carlo sample decides for each name.
+
+        Where samples share their masks, those of several inputs belong together sample by sample.
+        """
+        values = fractions.double().cpu().numpy()
+        array = self._group.create_array(
+            "fraction", shape=values.shape, dtype="float64", dimension_names=("sample", "channel")
+        )
+        array[...] = values
+
     def _array(self, name: str) -> zarr.Array[Any]:
         array = self._group[name]
         assert isinstance(array, zarr.Array)

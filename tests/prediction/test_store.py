@@ -32,7 +32,7 @@ def written(tmp_path: Path) -> Path:
 
 def test_dataset_has_coordinates_and_the_identity_holds_to_the_last_bit(written: Path) -> None:
     data = open_prediction(written)["a b.c"]
-    assert dict(data.sizes) == {"channel": 3, "y": 50, "x": 33}
+    assert dict(data.sizes) == {"channel": 3, "y": 50, "x": 33, "sample": 3}
     assert list(data["channel"].values) == ["0", "7", "255"]
     np.testing.assert_allclose(data["y"], np.arange(50) * 0.5)
     assert "row" in data.coords
@@ -49,7 +49,7 @@ def test_store_is_zarr_v3_that_xarray_opens_alone(written: Path) -> None:
     assert (written / "zarr.json").is_file()
     with xr.open_datatree(written, engine="zarr", consolidated=False) as tree:
         assert tree.attrs["seed"] == 4
-        assert set(tree["a b.c"].data_vars) == {"mean", "class", "epistemic", "aleatoric", "total"}
+        assert set(tree["a b.c"].data_vars) == {"mean", "class", "epistemic", "aleatoric", "total", "fraction"}
 
 
 def test_existing_store_is_kept_unless_told(written: Path) -> None:

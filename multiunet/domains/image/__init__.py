@@ -1,7 +1,7 @@
 """Images and volumes: micrographs, sections, stacks, with masks of classes or images of quantities to learn from."""
 
 from multiunet.domains.card import DomainCard
-from multiunet.domains.image.config import ImagePredict, ImageTrain
+from multiunet.domains.image.config import ImageMeasure, ImagePredict, ImageTrain
 
 CARD = DomainCard(
     name="image",
@@ -9,4 +9,5 @@ CARD = DomainCard(
     train=ImageTrain,
     predict=ImagePredict,
     implementation="multiunet.domains.image.domain:ImageDomain",
+    measure=ImageMeasure,
 )

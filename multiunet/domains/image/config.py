@@ -7,7 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
-from multiunet.domains.config import IntList, PredictOptions, TrainConfig, Widths, option, split_commas
+from multiunet.domains.config import (
+    IntList,
+    Options,
+    PredictOptions,
+    StrList,
+    TrainConfig,
+    Widths,
+    option,
+    split_commas,
+)
 from multiunet.models.catalogue import WIDTHS, ModelName
 
 FloatList = Annotated[list[float], BeforeValidator(split_commas)]
@@ -100,6 +109,17 @@ class ImageTrain(TrainConfig):
     def levels(self) -> list[int]:
         """Channels by level: those given, or the model's own."""
         return list(self.widths or WIDTHS[self.model])
+
+
+class ImageMeasure(Options):
+    """Settings of ``multiunet measure image``."""
+
+    prediction: Path = option(..., "what `multiunet predict image` wrote, NAME.zarr", "Data")
+    objects: StrList | None = option(
+        None, "mask values of the classes whose objects are counted; default: all but the one that covers most", "Data"
+    )
+    min_size: int = option(1, "pixels; smaller objects are left out", "Data", ge=1)
+    overwrite: bool = option(False, "replace files in --out", "Output")
 
 
 class ImagePredict(PredictOptions):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +14,9 @@ from multiunet.core import Descent
 from multiunet.device import pick_device
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
 from multiunet.domains.image import baselines, writers
+from multiunet.domains.image import measure as measuring
 from multiunet.domains.image.augment import Augmentation
-from multiunet.domains.image.config import ImagePredict, ImageTrain
+from multiunet.domains.image.config import ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, source_of
@@ -137,6 +139,13 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             for name, baseline in self._baselines(splits["train"], facts).items()
         }
         return Report(self.name, split, scored.metrics, trivial, scored.items)
+
+    def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
+        if folder is not None:
+            measuring.check_free(folder, options.overwrite)
+        found = measuring.measure(options)
+        files = [] if folder is None else measuring.write(found, folder, options.overwrite)
+        return {"phases": [asdict(phase) for phase in found.phases], "files": [str(file) for file in files]}
 
     def example(self, model: Model, config: ImageTrain, facts: Facts) -> Tensor:
         """A training patch."""

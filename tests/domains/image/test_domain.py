@@ -277,7 +277,6 @@ def test_tiles_of_the_mean_over_flips_are_those_of_the_whole(folder: Any) -> Non
     source = source_of("a", item["image"], load_input(item["image"], facts, domain.shelf))
     net = FlipAveraged(model.net.eval(), 2)  # type: ignore[arg-type]
     assert isinstance(model.geometry, Grid)
-    options: dict[str, Any] = {"flip_average": False}
     whole, tiled = (
         GridPredictor(net, model.task, model.geometry, torch.device("cpu"), tile=tile).whole(source, samples=3)
         for tile in (None, 16)

@@ -1,0 +1,67 @@
+"""multiunet measure DOMAIN"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from multiunet.domains.card import DomainCard
+from multiunet_cli.options import AsJson, command_for
+from multiunet_cli.process import command
+from multiunet_cli.settings import resolve
+
+Out = Annotated[
+    Path | None, typer.Option("--out", help="folder for tables and a figure; default: only print", show_default=False)
+]
+
+
+def measure_command(card: DomainCard) -> Callable[..., None]:
+    """The command that measures predictions of this domain."""
+    settings = card.measure
+    assert settings is not None
+
+    def body(given: dict[str, Any], out: Out = None, as_json: AsJson = False) -> None:
+        options = resolve(settings, None, None, given)
+        found = card.load().measure(options, out)
+        if as_json:
+            typer.echo(json.dumps(found))
+            return
+        show(found["phases"])
+        for file in found["files"]:
+            typer.echo(f"wrote {file}")
+
+    return command(command_for(settings, body, f"Measure a prediction, with error bars: {card.summary}."))
+
+
+def show(phases: list[dict[str, Any]]) -> None:
+    """A table of phases."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    unit = phases[0]["unit"]
+    table = Table(title="±: one deviation of the Monte-Carlo samples", title_justify="left", box=SIMPLE)
+    for column in ("image", "class"):
+        table.add_column(column)
+    for column in ("fraction, %", "objects", "off the border", f"mean diameter, {unit}"):
+        table.add_column(column, justify="right")
+    for phase in phases:
+        table.add_row(
+            phase["image"],
+            phase["phase"],
+            _text(phase["fraction"], phase["fraction_sd"], 100, "{:.2f}"),
+            *("-" if phase[name] is None else str(phase[name]) for name in ("objects", "whole")),
+            _text(phase["diameter_mean"], None, 1, "{:.3g}"),
+        )
+    Console().print(table)
+
+
+def _text(value: float | None, sd: float | None, times: float, form: str) -> str:
+    if value is None:
+        return "-"
+    shown = form.format(times * value)
+    return shown if sd is None else f"{shown} ± {form.format(times * sd)}"

@@ -1,0 +1,276 @@
+"""What a person wants in the end: phase fractions with error bars, objects, their sizes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from skimage.measure import label, regionprops
+
+from multiunet.domains.image.config import ImageMeasure
+from multiunet.errors import InputError
+from multiunet.files import check_creatable, write_atomically, write_text
+from multiunet.prediction import open_prediction
+
+ALL = "all"
+"""Stands for all images together."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A class in an image, or in all images.
+
+    Attributes:
+        fraction: of the pixels, those that the class map gives the class.
+        fraction_sd: deviation of the fraction over the Monte-Carlo samples (ddof 1); None of a single sample. It is
+            what the model does not know, not how an image differs from the next.
+        area: of the class (of volumes, its volume) in ``unit`` to the power of the axes; ``area_sd`` accordingly.
+        objects: connected parts of at least ``min_size`` pixels; None where they were not counted.
+        whole: of them, those that do not touch the border: only their sizes count below.
+        diameter_mean, diameter_median, diameter_sd: of the circle (ball) of the object's area (volume), in ``unit``.
+    """
+
+    image: str
+    phase: str
+    fraction: float
+    fraction_sd: float | None
+    area: float
+    area_sd: float | None
+    unit: str
+    objects: int | None
+    whole: int | None
+    diameter_mean: float | None
+    diameter_median: float | None
+    diameter_sd: float | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A connected part of a class: its area, diameter and centre in the units of ``Phase``, axes in array order."""
+
+    image: str
+    phase: str
+    number: int
+    pixels: int
+    area: float
+    diameter: float
+    centre: tuple[float, ...]
+    touches_border: bool
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of a stored prediction: each phase of each image, of all images together where there are several, and parts."""
+
+    phases: list[Phase]
+    parts: list[Part]
+
+
+def measure(options: ImageMeasure) -> Measures:
+    """Measures a stored segmentation.
+
+    Raises:
+        InputError: for what is no segmentation of images, or classes that it does not have.
+    """
+    images = open_prediction(options.prediction)
+    for name, data in images.items():
+        if "fraction" not in data or "class" not in data:
+            raise InputError(
+                f"{options.prediction}: {name} holds no classes of pixels; measure what `multiunet predict image` "
+                "wrote with a run of --task segmentation"
+            )
+    if not images:
+        raise InputError(f"{options.prediction}: holds no image")
+    surveyed = [_survey(name, data) for name, data in images.items()]
+    counted = _counted(options, surveyed)
+    parts = {item.image: list(_parts(item, counted, options.min_size)) for item in surveyed}
+    phases = [phase for item in surveyed for phase in _phases(item, counted, parts[item.image])]
+    if len(surveyed) > 1:
+        phases += _phases(_pooled(surveyed), counted, [part for found in parts.values() for part in found])
+    return Measures(phases, [part for found in parts.values() for part in found])
+
+
+def write(measures: Measures, folder: Path, overwrite: bool) -> list[Path]:
+    """``phases.csv``, ``objects.csv`` and a figure ``phases.png``.
+
+    Raises:
+        InputError: when the folder has files already, unless they may be overwritten, or cannot be written.
+    """
+    check_free(folder, overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name for name in ("phases.csv", "objects.csv", "phases.png")]
+    write_text(paths[0], _table([asdict(phase) for phase in measures.phases], [item.name for item in fields(Phase)]))
+    axes = range(len(measures.parts[0].centre) if measures.parts else 0)
+    rows = [{**asdict(part), **{f"centre_{axis}": part.centre[axis] for axis in axes}} for part in measures.parts]
+    columns = [item.name for item in fields(Part) if item.name != "centre"] + [f"centre_{axis}" for axis in axes]
+    write_text(paths[1], _table(rows, columns))
+    write_atomically(paths[2], lambda temporary: draw(measures, temporary))
+    return paths
+
+
+def check_free(folder: Path, overwrite: bool) -> None:
+    """Checks that results can be written.
+
+    Raises:
+        InputError: see ``write``.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; --out takes a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise InputError(f"{folder}: is not empty; pass --overwrite to replace files in it, or another --out")
+    check_creatable(folder / "file" if folder.is_dir() else folder)
+
+
+def draw(measures: Measures, path: Path) -> None:
+    """Fractions with error bars, image by image, and the sizes of whole objects, as a PNG."""
+    from matplotlib.figure import Figure  # slow to import
+
+    phases = list(dict.fromkeys(phase.phase for phase in measures.phases))
+    shown = [phase for phase in measures.phases if phase.image != ALL]
+    images = list(dict.fromkeys(phase.image for phase in shown))
+    sizes = {name: [p.diameter for p in measures.parts if p.phase == name and not p.touches_border] for name in phases}
+    sizes = {name: values for name, values in sizes.items() if values}
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    bars, histogram = figure.subplots(1, 2)
+    width = 0.8 / len(images)
+    for index, image in enumerate(images):
+        own = {phase.phase: phase for phase in shown if phase.image == image}
+        places = [place + (index - (len(images) - 1) / 2) * width for place in range(len(phases))]
+        heights = [100 * own[name].fraction for name in phases]
+        errors = [100 * (own[name].fraction_sd or 0.0) for name in phases]
+        bars.bar(places, heights, width * 0.85, yerr=errors, color="C0", error_kw={"elinewidth": 1, "capsize": 1})
+    bars.set_xticks(range(len(phases)), phases)
+    bars.set_xlabel("class (mask value)")
+    bars.set_ylabel("fraction, % (error bar: one deviation of the samples)")
+    bars.set_title(f"{len(images)} image{'s' if len(images) > 1 else ''}, a bar each")
+    edges = np.linspace(0, max((max(values) for values in sizes.values()), default=1.0), 31)
+    for name, values in sizes.items():
+        histogram.hist(values, edges.tolist(), histtype="step", linewidth=1.5, label=f"class {name} ({len(values)})")
+    histogram.set_xlabel(f"equivalent diameter, {measures.phases[0].unit}")
+    histogram.set_ylabel("objects that do not touch the border")
+    if sizes:
+        histogram.legend()
+    figure.savefig(path, format="png", dpi=150)
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """An image's classes: the map, the fraction of each class in it, and in each sample, ``(samples, classes)``."""
+
+    image: str
+    names: list[str]
+    map: NDArray[np.integer[Any]]
+    fractions: NDArray[np.float64]
+    samples: NDArray[np.float64]
+    area: float
+    spacing: tuple[float, ...]
+    unit: str
+
+
+def _survey(image: str, data: xr.Dataset) -> _Survey:
+    names = [str(name) for name in data["channel"].values]
+    classes = data["class"].values
+    spacing = tuple(float(step) for step in data.attrs["spacing"])
+    return _Survey(
+        image,
+        names,
+        classes,
+        np.bincount(classes.reshape(-1), minlength=len(names)) / classes.size,
+        data["fraction"].values,
+        classes.size * math.prod(spacing),
+        spacing,
+        str(data.attrs["unit"]),
+    )
+
+
+def _pooled(items: Sequence[_Survey]) -> _Survey:
+    """All images as one: the samples share their masks, so the t-th of all belong together.
+
+    Raises:
+        InputError: when images have lengths in different units.
+    """
+    first = items[0]
+    other = next((item for item in items if item.unit != first.unit), None)
+    if other is not None:
+        raise InputError(f"{other.image} is in {other.unit}, but {first.image} in {first.unit}; predict them apart")
+    areas = [item.area for item in items]
+    fractions = np.average([item.fractions for item in items], axis=0, weights=areas)
+    samples = np.average([item.samples for item in items], axis=0, weights=areas)
+    return _Survey(ALL, first.names, np.empty(0, np.int64), fractions, samples, sum(areas), first.spacing, first.unit)
+
+
+def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
+    """The classes whose objects are counted: by default all but the one that covers most, the matrix."""
+    names = items[0].names
+    for name in options.objects or []:
+        if name not in names:
+            raise InputError(f"--objects {name}: the classes of {options.prediction} are {', '.join(names)}")
+    if options.objects is not None:
+        return options.objects
+    matrix = int(np.argmax(sum(item.fractions * item.area for item in items)))
+    return [name for index, name in enumerate(names) if index != matrix]
+
+
+def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Iterator[Phase]:
+    for index, name in enumerate(item.names):
+        own = [part for part in parts if part.phase == name]
+        sizes = [part.diameter for part in own if not part.touches_border]
+        fraction = float(item.fractions[index])
+        sd = float(item.samples[:, index].std()) if len(item.samples) > 1 else None
+        yield Phase(
+            image=item.image,
+            phase=name,
+            fraction=fraction,
+            fraction_sd=sd,
+            area=fraction * item.area,
+            area_sd=None if sd is None else sd * item.area,
+            unit=item.unit,
+            objects=len(own) if name in counted else None,
+            whole=len(sizes) if name in counted else None,
+            diameter_mean=float(np.mean(sizes)) if sizes else None,
+            diameter_median=float(np.median(sizes)) if sizes else None,
+            diameter_sd=float(np.std(sizes)) if sizes else None,
+        )
+
+
+def _parts(item: _Survey, counted: Sequence[str], min_size: int) -> Iterator[Part]:
+    """Pixels that touch, at a corner too, are one part."""
+    ndim = item.map.ndim
+    # of a unit ball: the diameter of a circle of area a is 2 sqrt(a / pi), of a ball of volume v 2 (3 v / 4 pi)^(1/3)
+    unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
+    for name in counted:
+        regions = regionprops(label(item.map == item.names.index(name), connectivity=ndim))
+        number = 0
+        for region in regions:
+            pixels = int(region.num_pixels)
+            if pixels < min_size:
+                continue
+            number += 1
+            area = pixels * math.prod(item.spacing)
+            starts, ends = region.bbox[:ndim], region.bbox[ndim:]
+            yield Part(
+                image=item.image,
+                phase=name,
+                number=number,
+                pixels=pixels,
+                area=area,
+                diameter=2 * (area / unit_ball) ** (1 / ndim),
+                centre=tuple(float(c * step) for c, step in zip(region.centroid, item.spacing)),
+                touches_border=min(starts) == 0 or any(end == side for end, side in zip(ends, item.map.shape)),
+            )
+
+
+def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

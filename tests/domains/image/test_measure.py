@@ -1,0 +1,147 @@
+"""Fractions, areas and objects against counts by hand."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from multiunet.core import Dropout
+from multiunet.domains.image.config import ImageMeasure
+from multiunet.domains.image.measure import ALL, measure, write
+from multiunet.errors import InputError
+from multiunet.geometries.grid import Grid
+from multiunet.models.image_unet import image_unet
+from multiunet.prediction import GridPredictor, GridSource, PredictionStore, open_prediction
+from multiunet.tasks import Segmentation
+from multiunet.uncertainty import Moments, thinned
+
+NAMES = ["0", "7"]
+
+
+def stored(
+    path: Path, maps: dict[str, np.ndarray], samples: dict[str, list[float]], spacing: float = 1.0, unit: str = "pixel"
+) -> Path:
+    """A prediction of these class maps; ``samples``: the fraction of class 7 in each Monte-Carlo sample."""
+    with PredictionStore(path) as store:
+        for name, classes in maps.items():
+            dims = ("z", "y", "x")[-classes.ndim :]
+            attrs = {"spacing": [spacing] * classes.ndim, "unit": unit}
+            item = store.item(name, names=NAMES, dims=dims, shape=classes.shape, decided=True, attrs=attrs)
+            p = torch.zeros(2, *classes.shape)
+            item.write(tuple(slice(0, n) for n in classes.shape), Moments(p, p, p), torch.from_numpy(classes))
+            seven = torch.tensor(samples[name])
+            item.write_fractions(torch.stack([1 - seven, seven], dim=1))
+    return path
+
+
+def squares() -> np.ndarray:
+    """10 x 20: an object of 2 x 3, a single pixel that touches it by a corner, and an object of 4 x 4 at the border."""
+    classes = np.zeros((10, 20), dtype=np.int64)
+    classes[2:4, 2:5] = 1
+    classes[4, 5] = 1
+    classes[6:10, 10:14] = 1
+    return classes
+
+
+def test_fractions_areas_and_their_deviations(tmp_path: Path) -> None:
+    path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.10, 0.12, 0.14]}, spacing=0.5, unit="µm")
+    matrix, seven = measure(ImageMeasure(prediction=path)).phases
+    assert (seven.image, seven.phase, seven.unit) == ("a", "7", "µm")
+    assert seven.fraction == pytest.approx(23 / 200)
+    assert matrix.fraction == pytest.approx(177 / 200)
+    assert seven.fraction_sd == pytest.approx(math.sqrt((0.02**2 + 0 + 0.02**2) / 3))
+    assert seven.area == pytest.approx(23 * 0.25)
+    assert seven.area_sd == pytest.approx(seven.fraction_sd * 200 * 0.25)
+    assert (matrix.objects, seven.objects, seven.whole) == (None, 2, 1)
+    # the one whole object: 7 pixels of a quarter square micrometre
+    assert seven.diameter_mean == seven.diameter_median == pytest.approx(2 * math.sqrt(7 * 0.25 / math.pi))
+
+
+def test_parts_are_placed_and_numbered(tmp_path: Path) -> None:
+    path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.1]}, spacing=2.0)
+    first, second = measure(ImageMeasure(prediction=path)).parts
+    assert (first.number, first.pixels, first.touches_border) == (1, 7, False)
+    assert (second.number, second.pixels, second.touches_border) == (2, 16, True)
+    assert second.centre == pytest.approx((2 * 7.5, 2 * 11.5))
+    [only] = measure(ImageMeasure(prediction=path, min_size=8)).parts
+    assert (only.number, only.pixels) == (1, 16)
+    assert measure(ImageMeasure(prediction=path)).phases[1].fraction_sd is None  # one sample knows no deviation
+
+
+def test_a_ball_has_its_diameter(tmp_path: Path) -> None:
+    axis = np.arange(-12, 13)
+    ball = sum(np.meshgrid(axis**2, axis**2, axis**2, indexing="ij")) <= 10.0**2
+    path = stored(tmp_path / "p.zarr", {"v": ball.astype(np.int64)}, {"v": [0.2, 0.3]})
+    [part] = measure(ImageMeasure(prediction=path)).parts
+    assert part.diameter == pytest.approx(20, rel=0.02)
+    assert part.centre == pytest.approx((12, 12, 12))
+
+
+def test_all_images_together_weigh_by_area_and_pool_samples_one_by_one(tmp_path: Path) -> None:
+    small = np.ones((5, 4), dtype=np.int64)
+    path = stored(tmp_path / "p.zarr", {"a": squares(), "b": small}, {"a": [0.1, 0.2], "b": [1.0, 0.5]})
+    found = measure(ImageMeasure(prediction=path, objects=["7"]))
+    together = [phase for phase in found.phases if phase.image == ALL][1]
+    assert together.fraction == pytest.approx((23 + 20) / 220)
+    pooled = [(0.1 * 200 + 1.0 * 20) / 220, (0.2 * 200 + 0.5 * 20) / 220]
+    assert together.fraction_sd == pytest.approx(np.std(pooled))
+    assert (together.objects, together.whole) == (3, 1)
+
+
+def test_fractions_of_samples_are_those_of_their_maps_in_tiles_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = image_unet(2, 1, 2, [4, 8], dropout=0.4).eval()
+    assert any(isinstance(module, Dropout) and module.p for module in net.modules())
+    task = Segmentation(NAMES)
+    pixels = torch.randn(1, 1, 37, 50)
+    source = GridSource("a", (37, 50), lambda a, b: pixels[0, :, a[0] : b[0], a[1] : b[1]].numpy(), ("y", "x"))
+    with PredictionStore(tmp_path / "p.zarr") as store:
+        GridPredictor(net, task, Grid(2), torch.device("cpu"), tile=16).into(store, source, samples=5, seed=3)
+    found = open_prediction(tmp_path / "p.zarr")["a"]["fraction"]
+    assert found.dims == ("sample", "channel")
+    with torch.no_grad():
+        for t in range(5):
+            with thinned(net, 3, t):
+                share = (net(pixels).argmax(dim=1) == 1).double().mean()
+            assert float(found[t, 1]) == pytest.approx(float(share), abs=2 / pixels.numel())
+    assert float(found[:, 1].std()) > 0
+
+
+def test_tables_and_figure_are_written_once(tmp_path: Path) -> None:
+    path = stored(tmp_path / "p.zarr", {"a": squares(), "b": squares()}, {"a": [0.1, 0.2], "b": [0.1, 0.2]})
+    found = measure(ImageMeasure(prediction=path))
+    phases, objects, figure = write(found, tmp_path / "m", overwrite=False)
+    rows = list(csv.DictReader(phases.open()))
+    assert [(row["image"], row["phase"]) for row in rows] == [(i, c) for i in ("a", "b", ALL) for c in NAMES]
+    assert float(rows[1]["fraction"]) == 23 / 200
+    assert rows[0]["objects"] == ""
+    assert [row["centre_1"] for row in csv.DictReader(objects.open())][1] == "11.5"
+    assert np.asarray(Image.open(figure)).std() > 10
+    with pytest.raises(InputError, match="--overwrite"):
+        write(found, tmp_path / "m", overwrite=False)
+    write(found, tmp_path / "m", overwrite=True)
+
+
+def test_an_image_without_objects_is_measured(tmp_path: Path) -> None:
+    path = stored(tmp_path / "p.zarr", {"a": np.zeros((6, 6), dtype=np.int64)}, {"a": [0.0, 0.0]})
+    found = measure(ImageMeasure(prediction=path))
+    assert (found.phases[1].objects, found.phases[1].diameter_mean) == (0, None)
+    assert len(write(found, tmp_path / "m", overwrite=False)) == 3
+
+
+def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
+    path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.1, 0.2]})
+    with pytest.raises(InputError, match=r"--objects 9: the classes of .*p.zarr are 0, 7"):
+        measure(ImageMeasure(prediction=path, objects=["9"]))
+    with pytest.raises(InputError, match="no prediction here"):
+        measure(ImageMeasure(prediction=tmp_path / "nowhere"))
+    with PredictionStore(tmp_path / "q.zarr") as store:
+        store.item("t", names=["track"], dims=("bin",), shape=(3,))
+    with pytest.raises(InputError, match="no classes of pixels"):
+        measure(ImageMeasure(prediction=tmp_path / "q.zarr"))
