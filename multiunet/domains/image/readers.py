@@ -1,4 +1,4 @@
-"""Images, masks and target images from files: PNG, TIFF (pages are a stack), JPEG, BMP."""
+"""Images, masks and target images from files: PNG, TIFF (pages are a stack), JPEG, BMP, NIfTI, HDF5, Zarr."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ import numpy as np
 import tifffile
 from PIL import Image, UnidentifiedImageError
 
+from multiunet.domains.image import containers
 from multiunet.domains.image.tiff import read_tiff
 from multiunet.errors import InputError
 
 TIFF = (".tif", ".tiff")
-SUFFIXES = (".png", *TIFF, ".jpg", ".jpeg", ".bmp")
+SUFFIXES = (".png", *TIFF, ".jpg", ".jpeg", ".bmp", *containers.READERS)
 MOST_CLASSES = 256
 
 Colour = Literal["grey", "rgb", "channels"]
@@ -55,15 +56,16 @@ def list_images(where: Path) -> dict[str, Path]:
     Raises:
         InputError: when there is none, or two have the same stem.
     """
-    if where.is_file():
+    if _is_image(where) or where.is_file():
         found = [where]
     elif where.is_dir():
-        found = [path for path in where.iterdir() if path.is_file() and not path.name.startswith(".")]
+        found = [path for path in where.iterdir() if _is_image(path) and not path.name.startswith(".")]
+        found = found or [path for path in where.iterdir() if path.is_file()]
     else:
-        found = [Path(name) for name in glob.glob(str(where)) if Path(name).is_file()]
+        found = [Path(name) for name in glob.glob(str(where)) if _is_image(Path(name)) or Path(name).is_file()]
         if not found:
             raise InputError(f"{where}: no such file or folder, and as a pattern it matches no file")
-    known = sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+    known = sorted(path for path in found if _is_image(path))
     if not known:
         others = sorted({path.suffix or path.name for path in found})
         there = f"it holds {', '.join(others[:5])}" if others else "it is empty"
@@ -73,10 +75,19 @@ def list_images(where: Path) -> dict[str, Path]:
 
 def stem_of(name: str) -> str:
     """A file's name without what says its format: ``a.png`` and ``a.ome.tif`` are both ``a``."""
-    path = Path(name)
-    if path.suffix.lower() not in SUFFIXES:
-        return name
-    return path.stem.removesuffix(".ome")
+    ending = _ending(name)
+    return name if ending is None else Path(name).name[: -len(ending)].removesuffix(".ome")
+
+
+def _ending(name: str) -> str | None:
+    """Which of ``SUFFIXES`` a name ends in."""
+    return next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), None)
+
+
+def _is_image(path: Path) -> bool:
+    """Whether the name says so; Zarr is a folder, all others are files."""
+    ending = _ending(path.name)
+    return path.is_dir() if ending == ".zarr" else ending is not None and path.is_file()
 
 
 def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
@@ -160,10 +171,13 @@ def _refuse_infinite(path: Path, pixels: np.ndarray) -> None:
 
 
 def _read(path: Path, indexed: bool) -> Picture:
-    """``indexed``: keep the indices of a palette image, in place of its colours."""
+    """``indexed``: labels are wanted, as the indices of a palette image are, in place of its colours."""
     try:
-        if path.suffix.lower() in TIFF:
-            stack = read_tiff(path)
+        ending = _ending(path.name)
+        if not path.exists():
+            raise FileNotFoundError
+        if ending in TIFF or ending in containers.READERS:
+            stack = read_tiff(path) if ending in TIFF else containers.READERS[ending](path, indexed)
             pixels, samples, spacing, unit = stack.pixels, stack.samples, stack.spacing, stack.unit
         else:
             pixels, spacing, unit = _read_flat(path, indexed), None, None

@@ -1,0 +1,151 @@
+"""HDF5, Zarr (OME-Zarr too) and NIfTI: which array, which axis is which, and how far apart pixels are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiunet.domains.image.tiff import MICROMETRE, MICROMETRES, Stack
+from multiunet.errors import InputError
+
+IMAGES = ("raw", "image", "images", "data", "volume", "exported_data")
+LABELS = ("label", "labels", "mask", "masks", "segmentation", "seg", "gt", "ground_truth")
+"""What the array of a file is called that holds several, lower case, the likelier first."""
+
+OME_UNITS = {
+    "micrometer": 1.0,
+    "micrometre": 1.0,
+    "nanometer": 1e-3,
+    "millimeter": 1e3,
+    "angstrom": 1e-4,
+    **MICROMETRES,
+}
+
+MOST_CHANNELS = 4
+"""An array of four axes has its channels first or last, at most so many."""
+
+
+def read_hdf5(path: Path, labels: bool) -> Stack:
+    """The one array of a file, or the one with a usual name; its attribute ``element_size_um`` is the spacing.
+
+    Args:
+        labels: whether labels are wanted, or an image, where the file holds both.
+
+    Raises:
+        InputError: when it is not clear which array is meant, or its axes are not y, x; z, y, x; or those and channels.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        found: dict[str, Any] = {}
+        file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        array = _chosen(path, found, labels)
+        spacing = [float(step) for step in np.ravel(array.attrs.get("element_size_um", []))]
+        return _stack(path, np.asarray(array), spacing, MICROMETRE)
+
+
+def read_zarr(path: Path, labels: bool) -> Stack:
+    """An array, the finest level of an OME-Zarr image, or the array of a group with a usual name.
+
+    Raises:
+        InputError: when it is not clear which array is meant, or its axes are not y, x; z, y, x; or those and channels.
+    """
+    import zarr
+
+    root = zarr.open(path, mode="r")
+    if isinstance(root, zarr.Array):
+        return _stack(path, np.asarray(root[...]), [], None)
+    attributes: dict[str, Any] = dict(root.attrs)
+    ome = attributes.get("ome", attributes)
+    if isinstance(ome, Mapping) and "multiscales" in ome:
+        return _read_ome(path, root, ome["multiscales"][0])
+    arrays = dict(root.arrays())
+    return _stack(path, np.asarray(_chosen(path, arrays, labels)[...]), [], None)
+
+
+def read_nifti(path: Path) -> Stack:
+    """A NIfTI image or volume; axes x, y, z as in the file become z, y, x.
+
+    Raises:
+        InputError: for a series of volumes, or pixels that are no numbers.
+    """
+    import nibabel
+
+    image: Any = nibabel.load(path)
+    values = np.asanyarray(image.dataobj)
+    if values.dtype.kind not in "buif":
+        raise InputError(f"{path}: pixels of type {values.dtype}; give integers or floats")
+    steps = [float(step) for step in image.header.get_zooms()]
+    while values.ndim > 2 and values.shape[-1] == 1:
+        values, steps = values[..., 0], steps[: values.ndim - 1]
+    if values.ndim not in (2, 3):
+        raise InputError(f"{path}: axes {values.shape}; give one image or volume a file")
+    # NIfTI's own default is millimetres
+    factor = {"micron": 1.0, "meter": 1e6}.get(image.header.get_xyzt_units()[0], 1e3)
+    return _stack(path, values.T, [step * factor for step in reversed(steps[: values.ndim])], MICROMETRE)
+
+
+READERS: dict[str, Callable[[Path, bool], Stack]] = {
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".zarr": read_zarr,
+    ".nii": lambda path, labels: read_nifti(path),
+    ".nii.gz": lambda path, labels: read_nifti(path),
+}
+"""By ending."""
+
+
+def _read_ome(path: Path, root: Any, scales: Mapping[str, Any]) -> Stack:
+    """https://ngff.openmicroscopy.org, 0.4 and 0.5: the finest level is the first."""
+    level = scales["datasets"][0]
+    axes = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in scales["axes"]]
+    steps = [1.0] * len(axes)
+    for change in [*level.get("coordinateTransformations", []), *scales.get("coordinateTransformations", [])]:
+        if change["type"] == "scale":
+            steps = [a * float(b) for a, b in zip(steps, change["scale"])]
+    values, names = np.asarray(root[level["path"]][...]), [str(axis["name"]).lower() for axis in axes]
+    single = tuple(i for i, name in enumerate(names) if values.shape[i] == 1 and name not in "yx")
+    kept = [i for i in range(len(names)) if i not in single]
+    values, names = values.squeeze(single), [names[i] for i in kept]
+    if not {"y", "x"} <= set(names) <= {"c", "z", "y", "x"}:
+        raise InputError(f"{path}: axes {names} {values.shape}; needed are y, x, maybe z and c, and one point in time")
+    order = [names.index(name) for name in "czyx" if name in names]
+    space = [kept[i] for i in order if names[i] != "c"]
+    factors = [OME_UNITS.get(str(axes[i].get("unit", "")).lower()) for i in space]
+    spacing = [] if None in factors else [steps[i] * factor for i, factor in zip(space, factors) if factor is not None]
+    values = values.transpose(order)
+    channels = values if "c" in names else values[None]
+    return Stack(channels, False, tuple(spacing) or None, MICROMETRE if spacing else None)
+
+
+def _chosen(path: Path, arrays: Mapping[str, Any], labels: bool) -> Any:
+    """The array that is meant."""
+    candidates = {name: array for name, array in arrays.items() if len(array.shape) >= 2}
+    if not candidates:
+        raise InputError(f"{path}: holds no array of two axes or more")
+    if len(candidates) == 1:
+        return next(iter(candidates.values()))
+    for usual in LABELS if labels else IMAGES:
+        named = [array for name, array in candidates.items() if name.rpartition("/")[2].lower() == usual]
+        if len(named) == 1:
+            return named[0]
+    wanted = LABELS if labels else IMAGES
+    raise InputError(
+        f"{path}: holds {len(candidates)} arrays ({', '.join(sorted(candidates)[:5])}); call the "
+        f"{'labels' if labels else 'image'} {wanted[0]!r}, or save one array a file"
+    )
+
+
+def _stack(path: Path, values: np.ndarray, spacing: Sequence[float], unit: str | None) -> Stack:
+    """``(y, x)``, ``(z, y, x)``, or a volume with a short axis of channels first or last."""
+    if values.ndim == 4 and min(values.shape[0], values.shape[-1]) <= MOST_CHANNELS:
+        channels = values if values.shape[0] <= values.shape[-1] else np.moveaxis(values, -1, 0)
+    elif values.ndim in (2, 3):
+        channels = values[None]
+    else:
+        raise InputError(f"{path}: axes {values.shape}; give y, x; z, y, x; or those of a volume and its channels")
+    known = len(spacing) == channels.ndim - 1 and min(spacing) > 0
+    return Stack(channels, False, tuple(spacing) if known else None, unit if known else None)

@@ -1,0 +1,169 @@
+"""HDF5, Zarr, OME-Zarr and NIfTI, written by the libraries whose formats they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import nibabel
+import numpy as np
+import pytest
+import zarr
+from PIL import Image
+
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.domain import ImageDomain
+from multiunet.domains.image.readers import list_images, read_image, read_mask, stem_of
+from multiunet.errors import InputError
+
+VOLUME = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
+LABELS = (VOLUME > 60).astype(np.uint8)
+
+
+def write_h5(path: Path, **arrays: np.ndarray) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file.create_dataset(name.replace("__", "/"), data=array).attrs["element_size_um"] = [2.0, 0.5, 0.5]
+    return path
+
+
+def write_ome(path: Path, values: np.ndarray, axes: str, scale: list[float], version: str) -> Path:
+    group = zarr.open_group(path, mode="w", zarr_format=2 if version == "0.4" else 3)
+    group.create_array("0", data=values)
+    group.create_array("1", data=values[..., ::2, ::2])
+    named = [
+        {"name": a, "type": "space", "unit": "nanometer"} if a in "zyx" else {"name": a, "type": "channel"}
+        for a in axes
+    ]
+    levels = [
+        {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]},
+        {"path": "1", "coordinateTransformations": [{"type": "scale", "scale": [2 * s for s in scale]}]},
+    ]
+    scales = [{"version": version, "axes": named, "datasets": levels}]
+    group.attrs.update(
+        {"multiscales": scales} if version == "0.4" else {"ome": {"multiscales": scales, "version": version}}
+    )
+    return path
+
+
+def test_hdf5_knows_images_labels_and_spacing(tmp_path: Path) -> None:
+    path = write_h5(tmp_path / "a.h5", raw=VOLUME, label=LABELS)
+    picture = read_image(path)
+    np.testing.assert_array_equal(picture.pixels[0], VOLUME)
+    assert (picture.spacing, picture.unit, picture.colour) == ((2.0, 0.5, 0.5), "µm", "grey")
+    np.testing.assert_array_equal(read_mask(path), LABELS)
+
+
+def test_hdf5_with_one_array_of_any_name_in_any_group(tmp_path: Path) -> None:
+    path = write_h5(tmp_path / "a.hdf5", deep__inside=VOLUME[0])
+    picture = read_image(path)
+    np.testing.assert_array_equal(picture.pixels[0], VOLUME[0])
+    assert picture.spacing is None  # three numbers are none of an image's
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_a_short_axis_of_four_is_of_channels(tmp_path: Path, channels_last: bool) -> None:
+    both = np.stack([VOLUME, VOLUME + 1])
+    picture = read_image(write_h5(tmp_path / "a.h5", raw=np.moveaxis(both, 0, -1) if channels_last else both))
+    np.testing.assert_array_equal(picture.pixels, both)
+    assert picture.colour == "channels"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"one": VOLUME, "two": VOLUME}, "holds 2 arrays"),
+        ({"line": VOLUME[0, 0]}, "no array of two axes"),
+        ({"raw": np.zeros((5, 6, 7, 8), np.uint8)}, r"axes \(5, 6, 7, 8\)"),
+        ({"raw": np.full((4, 4), b"x")}, "type"),
+    ],
+)
+def test_arrays_that_are_not_clear_are_refused(tmp_path: Path, arrays: dict, said: str) -> None:
+    path = write_h5(tmp_path / "a.h5", **arrays)
+    with pytest.raises(InputError, match=said) as error:
+        read_image(path)
+    assert "a.h5" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.nii", "a.nii.gz"])
+def test_damaged_files_are_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"hello")
+    with pytest.raises(InputError, match=rf"{name}.*damaged"):
+        read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize(
+    ("axes", "shape", "kept"),
+    [("zyx", (4, 5, 6), (1, 4, 5, 6)), ("tczyx", (1, 2, 3, 5, 6), (2, 3, 5, 6)), ("cyx", (1, 5, 6), (1, 5, 6))],
+)
+def test_ome_zarr_axes_and_spacing(tmp_path: Path, version: str, axes: str, shape: tuple, kept: tuple) -> None:
+    values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    scale = [{"t": 1.0, "c": 1.0, "z": 400.0, "y": 200.0, "x": 100.0}[axis] for axis in axes]
+    picture = read_image(write_ome(tmp_path / "a.ome.zarr", values, axes, scale, version))
+    np.testing.assert_array_equal(picture.pixels, values.reshape(kept))
+    assert picture.spacing == pytest.approx((0.4, 0.2, 0.1)[-(len(kept) - 1) :])
+    assert picture.unit == "µm"
+
+
+def test_ome_zarr_of_several_times_is_refused(tmp_path: Path) -> None:
+    path = write_ome(tmp_path / "a.zarr", np.zeros((3, 5, 6), np.uint8), "tyx", [1.0] * 3, "0.5")
+    with pytest.raises(InputError, match="one point in time"):
+        read_image(path)
+
+
+def test_plain_zarr(tmp_path: Path) -> None:
+    zarr.create_array(str(tmp_path / "a.zarr"), data=VOLUME)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.zarr").pixels[0], VOLUME)
+    group = zarr.open_group(tmp_path / "b.zarr", mode="w")
+    group.create_array("image", data=VOLUME)
+    group.create_array("mask", data=LABELS)
+    np.testing.assert_array_equal(read_mask(tmp_path / "b.zarr"), LABELS)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_nifti_is_turned_to_z_y_x_in_micrometres(tmp_path: Path, name: str) -> None:
+    image = nibabel.Nifti1Image(VOLUME.T, np.diag([0.5, 0.25, 3.0, 1.0]))
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, tmp_path / name)
+    picture = read_image(tmp_path / name)
+    np.testing.assert_array_equal(picture.pixels[0], VOLUME)
+    assert picture.spacing == pytest.approx((3000.0, 250.0, 500.0))
+
+
+def test_nifti_of_one_section_is_an_image_and_a_series_is_refused(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(VOLUME[:1].T, np.eye(4)), tmp_path / "a.nii")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.nii").pixels, VOLUME[:1])
+    nibabel.save(nibabel.Nifti1Image(np.stack([VOLUME.T, VOLUME.T], axis=-1), np.eye(4)), tmp_path / "b.nii")
+    with pytest.raises(InputError, match="one image or volume a file"):
+        read_image(tmp_path / "b.nii")
+
+
+def test_folders_list_zarr_folders_as_images(tmp_path: Path) -> None:
+    zarr.create_array(str(tmp_path / "a.zarr"), data=VOLUME[0])
+    (tmp_path / "b").mkdir()
+    Image.fromarray(VOLUME[0]).save(tmp_path / "c.png")
+    assert list(list_images(tmp_path)) == ["a", "c"]
+    assert list(list_images(tmp_path / "a.zarr")) == ["a"]
+    assert list(list_images(tmp_path / "*.zarr")) == ["a"]
+    assert [stem_of(name) for name in ("x.nii.gz", "x.ome.zarr", "x.h5", "x.y")] == ["x", "x", "x", "x.y"]
+
+
+@pytest.mark.realdata
+def test_a_real_confocal_volume_is_read_with_its_spacing(data_folder: Path) -> None:
+    path = data_folder / "plantseg_ovule/sample_ovule.h5"
+    picture = read_image(path)
+    assert picture.pixels.shape == (1, 32, 128, 128)
+    assert picture.spacing == pytest.approx((0.235, 0.15, 0.15))
+
+
+def test_volumes_of_a_file_each_are_surveyed_as_any_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    for index in range(5):
+        raw = rng.integers(0, 255, (6, 24, 24), dtype=np.uint8)
+        write_h5(tmp_path / f"{index}.h5", raw=raw, label=(raw > 128).astype(np.uint8))
+    config = ImageTrain(images=tmp_path, masks=tmp_path, widths=[4, 8])
+    facts = ImageDomain().inspect(config)
+    assert facts["spacing"] == [2.0, 0.5, 0.5]
+    assert facts["strides"] == [[1, 2, 2]]
+    assert facts["values"] == [0, 1]
