@@ -40,6 +40,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "other/images").rename("new")
     stems = sorted(path.stem for path in Path("micrographs").iterdir())
     Path("splits.json").write_text(json.dumps({"Super1": {"train": stems[:3], "val": stems[3:5], "test": stems[5:]}}))
+    rows = [f"micrographs/{stem}.png,masks/{stem}.png,{split}" for stem, split in zip(stems, ["train", "val", "test"])]
+    Path("pairs.csv").write_text("\n".join(["image,mask,split", *rows]) + "\n")
     Path("height").mkdir()
     for stem in stems:
         tifffile.imwrite(f"height/{stem}.tif", np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32))

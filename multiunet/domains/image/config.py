@@ -28,7 +28,9 @@ QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poiss
 class ImageTrain(TrainConfig):
     """Settings of ``multiunet train image``."""
 
-    images: Path = option(..., "folder, file or pattern (PNG, TIFF, JPEG, BMP; TIFF pages are a stack)", "Data")
+    images: Path = option(
+        ..., "folder, file, pattern, or a CSV with the columns image, mask (or target) and maybe split", "Data"
+    )
     masks: Path | None = option(None, "their masks: index images of the same stems, any integers", "Data")
     targets: Path | None = option(None, "for --task regression: images of what to predict, NaN where unknown", "Data")
     task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
@@ -125,7 +127,7 @@ class ImageMeasure(Options):
 class ImagePredict(PredictOptions):
     """Settings of ``multiunet predict image``."""
 
-    images: Path = option(..., "folder, file or pattern of images like those trained on", "Data")
+    images: Path = option(..., "folder, file, pattern or CSV of images like those trained on", "Data")
     flip_average: bool | None = option(None, "the mean of all mirrored views; default: as trained", "Prediction")
     tile: int | None = option(
         None, "largest side of a tile, pixels; default: what about 3 GB allow", "Prediction", ge=1

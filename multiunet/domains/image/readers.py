@@ -16,6 +16,7 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from multiunet.domains.image import containers
+from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.tiff import read_tiff
 from multiunet.errors import InputError
 
@@ -51,11 +52,13 @@ class Picture:
 
 
 def list_images(where: Path) -> dict[str, Path]:
-    """The image files of a folder, of a glob pattern, or one file, by stem, sorted.
+    """The image files of a folder, of a glob pattern, of a CSV, or one file, by stem, sorted.
 
     Raises:
         InputError: when there is none, or two have the same stem.
     """
+    if is_table(where):
+        return by_stem(row.image for row in read_pairs(where))
     if _is_image(where) or where.is_file():
         found = [where]
     elif where.is_dir():
@@ -70,7 +73,7 @@ def list_images(where: Path) -> dict[str, Path]:
         others = sorted({path.suffix or path.name for path in found})
         there = f"it holds {', '.join(others[:5])}" if others else "it is empty"
         raise InputError(f"{where}: no image here ({there}); known are {', '.join(SUFFIXES)}")
-    return _by_stem(known)
+    return by_stem(known)
 
 
 def stem_of(name: str) -> str:
@@ -90,7 +93,12 @@ def _is_image(path: Path) -> bool:
     return path.is_dir() if ending == ".zarr" else ending is not None and path.is_file()
 
 
-def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files by stem.
+
+    Raises:
+        InputError: when two have the same.
+    """
     stems: dict[str, Path] = {}
     for path in paths:
         stem = stem_of(path.name)

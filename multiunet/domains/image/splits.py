@@ -10,7 +10,8 @@ from typing import Any
 
 from multiunet.domains.domain import Split
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.readers import list_images, stem_of
+from multiunet.domains.image.pairs import is_table, read_pairs
+from multiunet.domains.image.readers import by_stem, list_images, stem_of
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
 
@@ -33,15 +34,21 @@ class Item:
 Splits = dict[Split, list[Item]]
 
 
-def split_items(config: ImageTrain, truths: Path) -> Splits:
-    """All items of a training, by split; no item is in two. ``truths``: the folder of masks or targets.
+def split_items(config: ImageTrain, truths: Path | None) -> Splits:
+    """All items of a training, by split; no item is in two.
+
+    Args:
+        truths: the folder of masks or targets; None: the table that ``config.images`` is names them.
 
     Raises:
         InputError: for images without truth, stems that are not there, overlapping or empty splits.
     """
     items = pair(config.images, truths)
+    words = [row.split for row in read_pairs(config.images)] if is_table(config.images) else []
     folders = {"val": (config.val_images, config.val_masks), "test": (config.test_images, config.test_masks)}
     given = any(images is not None for images, _ in folders.values())
+    if any(words) and (config.splits is not None or given):
+        raise InputError(f"{config.images} has a column 'split', but --splits or folders are given, too; use one")
     if config.splits is not None and given:
         raise InputError("--splits and --val-images or --test-images both say how to split; give one of them")
     for name, (images, masks) in folders.items():
@@ -49,6 +56,8 @@ def split_items(config: ImageTrain, truths: Path) -> Splits:
             raise InputError(f"--{name}-masks without --{name}-images; give both")
     if config.splits is not None:
         splits = _listed(items, config.splits, config.images)
+    elif any(words):
+        splits = {name: [item for item, word in zip(items, words) if word == name] for name in SPLITS}
     elif given:
         own: dict[str, list[Item]] = {
             name: [] if images is None else pair(images, masks or truths) for name, (images, masks) in folders.items()
@@ -63,12 +72,23 @@ def split_items(config: ImageTrain, truths: Path) -> Splits:
     return splits
 
 
-def pair(images: Path, truths: Path) -> list[Item]:
-    """Images with the truths of the same stem, or of the stem and one ending that all share, such as ``_mask``.
+def pair(images: Path, truths: Path | None) -> list[Item]:
+    """Images with the truths of the same stem, or of the stem and one ending that all share, such as ``_mask``; or the
+    lines of a table.
 
     Raises:
         InputError: naming the stems that have none.
     """
+    if is_table(images):
+        rows = read_pairs(images)
+        if truths is not None:
+            raise InputError(f"{images} says which image has which mask, but {truths} is given, too; use one")
+        if rows[0].truth is None:
+            raise InputError(f"{images}: has no column 'mask' (or 'target')")
+        pairs = {path: row.truth for row, path in zip(rows, by_stem(row.image for row in rows).values())}
+        return [Item(stem_of(path.name), str(path), str(truth)) for path, truth in pairs.items()]
+    if truths is None:
+        raise InputError(f"{images}: no masks given; pass their folder, or a CSV of pairs as the images")
     pictures, known = list_images(images), list_images(truths)
     missing: dict[str, list[str]] = {}
     for ending in MASK_ENDINGS:

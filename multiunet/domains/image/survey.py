@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.inputs import AXES
+from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import MOST_CLASSES, Picture, is_grey, read_image, read_mask, read_target
 from multiunet.domains.image.splits import SPLITS, Item, Splits, split_items, to_json
 from multiunet.errors import InputError
@@ -34,7 +35,7 @@ def survey(config: ImageTrain) -> Facts:
         InputError: for anything that would make training fail or its result meaningless.
     """
     truths, option = (config.masks, "--masks") if config.task == "segmentation" else (config.targets, "--targets")
-    if truths is None:
+    if truths is None and not is_table(config.images):
         raise InputError(f"--task {config.task} needs {option}: a folder with one file for each image")
     splits = split_items(config, truths)
     images = _survey_images(splits)

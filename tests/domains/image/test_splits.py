@@ -124,3 +124,54 @@ def test_a_config_holds_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_json_keeps_all(folder: Any) -> None:
     splits = split(folder(6))
     assert from_json(json.loads(json.dumps(to_json(splits)))) == splits
+
+
+def table(folder: Path, *lines: str) -> Path:
+    path = folder / "pairs.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")  # as spreadsheets save it
+    return path
+
+
+def test_a_table_names_pairs_and_splits(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/2.png", "a/3.png", "b/x.png", "b/y.png", "b/z.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    lines = ["Image,mask,split", "a/1.png,b/x.png,train", "a/2.png,b/y.png,Validation", "a/3.png,b/z.png,", ""]
+    splits = split_items(ImageTrain(images=table(tmp_path, *lines)), None)
+    assert {name: [item.name for item in items] for name, items in splits.items()} == {
+        "train": ["1"],
+        "val": ["2"],
+        "test": [],
+    }
+    assert splits["train"][0].truth == str(tmp_path / "b/x.png")
+    drawn = split_items(ImageTrain(images=table(tmp_path, *(line.rpartition(",")[0] for line in lines[:4]))), None)
+    assert sorted(item.name for items in drawn.values() for item in items) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["picture,mask", "a.png,a.png"], "no column 'image'"),
+        (["image,mask"], "names no image"),
+        (["image,mask", "a.png,none.png"], "line 2: mask 'none.png' is no file"),
+        (["image,mask", "a.png"], "line 2: has 1 cells"),
+        (["image,mask,split", "a.png,a.png,maybe"], "line 2: split is 'maybe'"),
+        (["image", "a.png"], "no column 'mask'"),
+        (["image,mask", "a.png,a.png", "b/a.png,a.png"], "same name"),
+    ],
+)
+def test_tables_that_say_too_little_are_refused(tmp_path: Path, lines: list[str], said: str) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b/a.png").touch()
+    with pytest.raises(InputError, match=said):
+        split_items(ImageTrain(images=table(tmp_path, *lines)), None)
+
+
+def test_a_table_and_a_folder_of_masks_contradict_each_other(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    path = table(tmp_path, "image,mask,split", "a.png,a.png,train")
+    with pytest.raises(InputError, match="use one"):
+        split_items(ImageTrain(images=path), tmp_path)
+    with pytest.raises(InputError, match="use one"):
+        split_items(ImageTrain(images=path, splits="s.json"), None)
