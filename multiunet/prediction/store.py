@@ -25,6 +25,7 @@ MARK = "multiunet"
 """The attribute that tells a prediction from other Zarr folders: the version that wrote it."""
 
 VARIANCES = ("epistemic", "aleatoric", "total")
+VARIABLES = ("mean", "class", *VARIANCES, "fraction")
 
 
 class PredictionStore:
@@ -179,6 +180,9 @@ def open_prediction(path: Path) -> dict[str, xr.Dataset]:
     if not (path / "zarr.json").is_file():
         raise InputError(f"{path}: no prediction here (no zarr.json); `multiunet predict` writes one")
     groups = sorted(name for name, _ in zarr.open_group(path, mode="r").groups())
-    return {
-        urllib.parse.unquote(name): xr.open_zarr(path, group=name, consolidated=False, chunks=None) for name in groups
-    }
+    found = {}
+    for name in groups:
+        data = xr.open_zarr(path, group=name, consolidated=False, chunks=None)
+        # arrays are found in no fixed order, and the order of a dataset's dimensions is that of its variables
+        found[urllib.parse.unquote(name)] = data[[variable for variable in VARIABLES if variable in data]]
+    return found
