@@ -13,7 +13,9 @@ from multiunet.domains.card import DomainCard
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command, keep_large_blocks
 
-RunPath = Annotated[Path, typer.Option("--run", help="a trained run's folder", show_default=False)]
+RunPaths = Annotated[
+    list[Path], typer.Option("--run", help="a trained run's folder; repeated: an ensemble", show_default=False)
+]
 SplitOption = Annotated[Literal["train", "val", "test"], typer.Option("--split", help="what to score on")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps")]
 
@@ -21,7 +23,7 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps")]
 def evaluate_command(card: DomainCard) -> Callable[..., None]:
     """The command that scores a run of this domain."""
 
-    def body(run: RunPath, split: SplitOption = "test", device: Device = "auto", as_json: AsJson = False) -> None:
+    def body(run: RunPaths, split: SplitOption = "test", device: Device = "auto", as_json: AsJson = False) -> None:
         keep_large_blocks()
         from multiunet.domains import workflow
 

@@ -14,7 +14,9 @@ from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command, keep_large_blocks
 from multiunet_cli.settings import resolve
 
-RunPath = Annotated[Path, typer.Option("--run", help="a trained run's folder", show_default=False)]
+RunPaths = Annotated[
+    list[Path], typer.Option("--run", help="a trained run's folder; repeated: an ensemble", show_default=False)
+]
 Out = Annotated[Path, typer.Option("--out", help="the Zarr folder to write, NAME.zarr", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check the run, the settings and the inputs; write nothing")]
 
@@ -23,7 +25,7 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
     """The command that predicts with a run of this domain."""
 
     def body(
-        run: RunPath,
+        run: RunPaths,
         out: Out,
         given: dict[str, Any],
         config: ConfigFile = None,
@@ -39,10 +41,11 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
             opened, inputs = workflow.check_predict(run, options, out, card.name)
             parameters = workflow.count_parameters(opened.model.net)
             if as_json:
-                typer.echo(json.dumps({"run": str(run), "parameters": parameters, "inputs": inputs}))
+                typer.echo(json.dumps({"run": [str(path) for path in run], "parameters": parameters, "inputs": inputs}))
             else:
                 named = f"{', '.join(inputs[:5])}{', ...' if len(inputs) > 5 else ''}"
-                typer.echo(f"{run}: {parameters:,} parameters, ready to predict {len(inputs)} inputs: {named}")
+                runs = ", ".join(map(str, run))
+                typer.echo(f"{runs}: {parameters:,} parameters, ready to predict {len(inputs)} inputs: {named}")
             return
         files = workflow.predict(run, options, out, card.name)
         if as_json:

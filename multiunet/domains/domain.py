@@ -58,6 +58,8 @@ class Domain(ABC, Generic[C, P]):
     name: str
     monitor: str
     """The validation score that chooses the best checkpoint; higher is better. Ties go to the lower ``loss``."""
+    shared_facts: tuple[str, ...] = ()
+    """What the facts of runs that predict together must agree in: what the input means and the outputs are called."""
 
     @abstractmethod
     def inspect(self, config: C) -> Facts:

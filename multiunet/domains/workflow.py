@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from multiunet.domains.config import PredictOptions, TrainConfig, validated
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split
 from multiunet.errors import InputError
 from multiunet.files import check_creatable
-from multiunet.prediction.store import PredictionStore
+from multiunet.prediction import Ensemble, PredictionStore
 from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
 from multiunet.training.progress import ConsoleReporter, Reporter
@@ -174,8 +175,32 @@ def open_run(path: Path, name: str | None = None, device: str = "auto") -> Run:
     return Run(folder, card, domain, config, facts, model, best)
 
 
-def predict(path: Path, options: PredictOptions, out: Path, name: str | None = None) -> list[Path]:
+def open_ensemble(paths: Sequence[Path], name: str | None = None, device: str = "auto") -> Run:
+    """Several trained runs as one whose network is an ``Ensemble``, its config and facts those of the first.
+
+    Raises:
+        InputError: for a bad run, or runs that read or name things differently.
+    """
+    first, *others = [open_run(path, name, device) for path in paths]
+    if not others:
+        return first
+    for other in others:
+        for fact in first.domain.shared_facts:
+            if first.facts.get(fact) != other.facts.get(fact):
+                raise InputError(
+                    f"{other.folder.path}: cannot join {first.folder.path}, because their {fact} differ "
+                    f"({first.facts.get(fact)} there, {other.facts.get(fact)} here)"
+                )
+    models = [first.model, *(other.model for other in others)]
+    ensemble = Ensemble([model.net for model in models], [model.task for model in models])
+    return replace(first, model=replace(first.model, net=ensemble.eval()))
+
+
+def predict(path: Path | Sequence[Path], options: PredictOptions, out: Path, name: str | None = None) -> list[Path]:
     """Predicts with a trained run into a Zarr store; returns the files exported beside it, if any.
+
+    Args:
+        path: of the run; several are an ensemble.
 
     Raises:
         InputError: for a bad run, bad input, or an ``out`` that exists.
@@ -187,7 +212,9 @@ def predict(path: Path, options: PredictOptions, out: Path, name: str | None = N
     return [] if options.export is None else run.domain.export(out, options.export, run.facts)
 
 
-def check_predict(path: Path, options: PredictOptions, out: Path, name: str | None = None) -> tuple[Run, list[str]]:
+def check_predict(
+    path: Path | Sequence[Path], options: PredictOptions, out: Path, name: str | None = None
+) -> tuple[Run, list[str]]:
     """Reads and checks all that ``predict`` would; writes nothing. The run, and the names of its inputs.
 
     Raises:
@@ -197,12 +224,15 @@ def check_predict(path: Path, options: PredictOptions, out: Path, name: str | No
     return run, run.domain.inputs(run.config, run.facts, absolute(options))
 
 
-def _ready(path: Path, options: PredictOptions, out: Path, name: str | None) -> tuple[Run, PredictionStore]:
-    run = open_run(path, name, options.device)
+def _ready(
+    path: Path | Sequence[Path], options: PredictOptions, out: Path, name: str | None
+) -> tuple[Run, PredictionStore]:
+    paths = [path] if isinstance(path, Path) else list(path)
+    run = open_ensemble(paths, name, options.device)
     attrs = {
         "domain": run.card.name,
         "task": run.model.task.kind,
-        "run": str(path),
+        "run": ", ".join(map(str, paths)),
         "weights": fingerprint(run.model.net),
         "samples": options.samples,
         "seed": options.seed,
@@ -221,13 +251,23 @@ def _check_export(folder: Path, overwrite: bool) -> None:
     check_creatable(folder / "file" if folder.is_dir() else folder)
 
 
-def evaluate(path: Path, split: Split = "test", device: str = "auto", name: str | None = None) -> Report:
+def evaluate(
+    path: Path | Sequence[Path], split: Split = "test", device: str = "auto", name: str | None = None
+) -> Report:
     """Scores a trained run, and trivial baselines, on a split.
 
+    Args:
+        path: of the run; several, trained on one split, are an ensemble.
+
     Raises:
-        InputError: for a bad run, or a split that has no data.
+        InputError: for a bad run, a split that has no data, or runs of different splits.
     """
-    run = open_run(path, name, device)
+    paths = [path] if isinstance(path, Path) else list(path)
+    run = open_ensemble(paths, name, device)
+    for other in paths[1:]:
+        facts = RunFolder.open(other).facts()
+        if any(facts.get(key) != run.facts.get(key) for key in ("split", "data")):
+            raise InputError(f"{other}: was trained on another split than {paths[0]}; it may have seen what is scored")
     return run.domain.evaluate(run.model, run.config, run.facts, split, device)
 
 

@@ -1,8 +1,9 @@
 """Prediction with uncertainty: tiles that fit exactly, one Zarr store with coordinates."""
 
+from multiunet.prediction.ensemble import Ensemble
 from multiunet.prediction.field import predict_field
 from multiunet.prediction.run import GridPredictor
 from multiunet.prediction.source import GridSource, Reader
 from multiunet.prediction.store import PredictionStore, open_prediction
 
-__all__ = ["GridPredictor", "GridSource", "PredictionStore", "Reader", "open_prediction", "predict_field"]
+__all__ = ["Ensemble", "GridPredictor", "GridSource", "PredictionStore", "Reader", "open_prediction", "predict_field"]

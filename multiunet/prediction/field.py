@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
+from multiunet.prediction.ensemble import Ensemble
 from multiunet.tasks import Task
 from multiunet.uncertainty import Moments, Welford, dropouts, thinned
 
@@ -29,35 +30,45 @@ def predict_field(
     """The predictive moments of a field, ``(N, len(task.names), *space)`` or ``(nodes, len(task.names))``.
 
     Args:
-        net: has ``encode``, ``decode`` and ``prefix`` like ``UNet``; the encoder runs once where it has no dropout.
-        samples: Monte-Carlo samples; 1 is the deterministic network, whose epistemic variance is 0.
+        net: has ``encode``, ``decode`` and ``prefix`` like ``UNet``; the encoder runs once where it has no dropout. Or
+            an ``Ensemble`` of such; then each member's own task counts, and each gives ``samples``.
+        samples: Monte-Carlo samples of a network; 1 is the deterministic network, whose epistemic variance is 0.
         seed: sample ``t`` uses masks seeded by ``(seed, t, layer)``: the same for every field, so that tiles agree.
         watch: sees each sample on its own.
 
     Raises:
         ValueError: when several samples are asked of a network without dropout; they would all be the same.
     """
+    stream = Welford()
+    members = zip(net.nets, net.tasks) if isinstance(net, Ensemble) else [(net, task)]
+    for member, (part, its_task) in enumerate(members):
+        for t, output in enumerate(_samples(part, geometry, field, samples, seed)):
+            mean, variance = its_task.distribution(output)
+            stream.add(mean, variance)
+            if watch is not None:
+                watch(member * samples + t, mean)
+    return stream.moments()
+
+
+def _samples(net: nn.Module, geometry: Geometry[Any], field: Any, samples: int, seed: int) -> Iterator[Tensor]:
     if samples > 1 and not dropouts(net):
         raise ValueError(f"{samples} Monte-Carlo samples of a network without dropout are all the same; ask for 1")
     was_training = net.training
     net.eval()
-    stream = Welford()
-
-    def add(t: int, output: Any) -> None:
-        mean, variance = task.distribution(geometry.features(output))
-        stream.add(mean, variance)
-        if watch is not None:
-            watch(t, mean)
-
     try:
         if samples == 1:
-            add(0, net(field))
-            return stream.moments()
+            yield geometry.features(net(field))
+            return
         encoded_once = not any(dropouts(part) for part in net.prefix())  # type: ignore[operator]
         trail = net.encode(field) if encoded_once else None  # type: ignore[operator]
         for t in range(samples):
             with thinned(net, seed, t):
-                add(t, net.decode(trail if encoded_once else net.encode(field)))  # type: ignore[operator]
-        return stream.moments()
+                output = net.decode(trail if encoded_once else net.encode(field))  # type: ignore[operator]
+            yield geometry.features(output)
     finally:
         net.train(was_training)
+
+
+def count_samples(net: nn.Module, samples: int) -> int:
+    """How many samples ``predict_field`` sees when ``samples`` of a network are asked."""
+    return samples * (len(net.nets) if isinstance(net, Ensemble) else 1)

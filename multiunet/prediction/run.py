@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from multiunet.geometries.footprint import Footprint, footprint
 from multiunet.geometries.grid import Grid
-from multiunet.prediction.field import Watch, predict_field
+from multiunet.prediction.field import Watch, count_samples, predict_field
 from multiunet.prediction.source import GridSource
 from multiunet.prediction.store import PredictionStore
 from multiunet.prediction.tiles import Tile, core_side, mirrored, tiles
@@ -114,7 +114,7 @@ class GridPredictor:
             per_name=decides and getattr(self.task, "labels", None) == "multilabel",
             attrs=source.attrs,
         )
-        counts = torch.zeros(samples, len(self.task.names), dtype=torch.int64)
+        counts = torch.zeros(count_samples(self.net, samples), len(self.task.names), dtype=torch.int64)
 
         def count(t: int, mean: Tensor) -> None:
             counts[t] += self._decided(mean).flatten(1).sum(dim=1).cpu()

@@ -37,6 +37,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
 
     name = "genome"
     monitor = "pearson_r"
+    shared_facts = ("tracks", "mates", "bin_size", "window")
 
     def __init__(self) -> None:
         self._data: Data | None = None

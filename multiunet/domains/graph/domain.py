@@ -35,6 +35,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
 
     name = "graph"
     monitor = "accuracy"
+    shared_facts = ("task", "features", "feature_names", "normalization", "classes", "targets")
 
     def __init__(self) -> None:
         self._known: Survey | None = None

@@ -29,7 +29,7 @@ from multiunet.geometries.footprint import norms_are_local
 from multiunet.geometries.grid import Grid
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.models.catalogue import PADDED, image_network
-from multiunet.prediction import GridPredictor, PredictionStore
+from multiunet.prediction import Ensemble, GridPredictor, PredictionStore
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss
 from multiunet.training.data import TrainingData
@@ -50,6 +50,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     name = "image"
     monitor = "mean_iou"
+    shared_facts = ("task", "ndim", "channels", "colour", "intensities", "values", "targets")
 
     def __init__(self) -> None:
         self.shelf = Shelf()
@@ -185,5 +186,6 @@ def _predictor(model: Model, flip_average: bool, device: torch.device, tile: int
     geometry = cast(Grid, model.geometry)
     net = model.net
     if flip_average:
-        net = FlipAveraged(cast(Descent[Tensor], net), geometry.ndim)
+        views: Callable[[nn.Module], nn.Module] = lambda one: FlipAveraged(cast(Descent[Tensor], one), geometry.ndim)  # noqa: E731
+        net = net.mapped(views) if isinstance(net, Ensemble) else views(net)
     return GridPredictor(net.eval(), model.task, geometry, device, tile=tile)

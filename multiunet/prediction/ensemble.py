@@ -1,0 +1,54 @@
+"""Several trained networks as one predictor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from multiunet.geometries.footprint import Footprint, footprint
+from multiunet.tasks import Task
+
+
+class Ensemble(nn.Module):
+    """Networks for the same input and the same names, each with its own task (which knows its scale).
+
+    Lakshminarayanan et al. 2017, "Simple and scalable predictive uncertainty estimation using deep ensembles": the
+    prediction is the even mixture of all members' distributions, Monte-Carlo samples of each included, so that the
+    epistemic variance holds what the members disagree about, too.
+
+    Raises:
+        ValueError: without members, or when they name their outputs differently.
+    """
+
+    def __init__(self, nets: Sequence[nn.Module], tasks: Sequence[Task]) -> None:
+        super().__init__()
+        if not nets or len(nets) != len(tasks):
+            raise ValueError(
+                f"an ensemble of {len(nets)} networks and {len(tasks)} tasks; give a task for each network"
+            )
+        if len({tuple(task.names) for task in tasks}) > 1:
+            raise ValueError(f"the members name their outputs differently: {[list(task.names) for task in tasks]}")
+        self.nets = nn.ModuleList(nets)
+        self.tasks = tuple(tasks)
+
+    def mapped(self, change: Callable[[nn.Module], nn.Module]) -> Ensemble:
+        """The ensemble of the changed networks."""
+        return Ensemble([change(net) for net in self.nets], self.tasks)
+
+    def footprint(self) -> Footprint:
+        """Of all members on a grid: the farthest halo, a stride that suits each.
+
+        Raises:
+            ValueError: when the members' outputs are of different resolutions.
+        """
+        seen = [footprint(net) for net in self.nets]
+        if len({one.reduction for one in seen}) > 1:
+            raise ValueError("the members' outputs have different resolutions")
+        return Footprint(
+            tuple(map(max, *[one.halo for one in seen], seen[0].halo)),
+            tuple(map(math.lcm, *[one.stride for one in seen], seen[0].stride)),
+            seen[0].reduction,
+            all(one.exact for one in seen),
+        )
