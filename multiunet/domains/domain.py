@@ -12,7 +12,7 @@ from torch import nn
 
 from multiunet.core import Geometry
 from multiunet.domains.config import PredictOptions, TrainConfig
-from multiunet.prediction.store import PredictionStore
+from multiunet.prediction import PredictionStore, Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 
@@ -90,8 +90,10 @@ class Domain(ABC, Generic[C, P]):
         """
 
     @abstractmethod
-    def predict(self, model: Model, config: C, facts: Facts, options: P, store: PredictionStore) -> None:
-        """Predicts everything that ``options`` names into the store."""
+    def predict(
+        self, model: Model, config: C, facts: Facts, options: P, store: PredictionStore, progress: Progress
+    ) -> None:
+        """Predicts everything that ``options`` names into the store, and tells ``progress`` how far it is."""
 
     @abstractmethod
     def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:

@@ -20,7 +20,7 @@ from multiunet.domains.config import PredictOptions, TrainConfig, validated
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split
 from multiunet.errors import InputError
 from multiunet.files import check_creatable
-from multiunet.prediction import Ensemble, PredictionStore
+from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
 from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
 from multiunet.training.progress import ConsoleReporter, Reporter
@@ -196,19 +196,26 @@ def open_ensemble(paths: Sequence[Path], name: str | None = None, device: str = 
     return replace(first, model=replace(first.model, net=ensemble.eval()))
 
 
-def predict(path: Path | Sequence[Path], options: PredictOptions, out: Path, name: str | None = None) -> list[Path]:
+def predict(
+    path: Path | Sequence[Path],
+    options: PredictOptions,
+    out: Path,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
     """Predicts with a trained run into a Zarr store; returns the files exported beside it, if any.
 
     Args:
         path: of the run; several are an ensemble.
+        progress: shows how far it is; by default on stderr.
 
     Raises:
         InputError: for a bad run, bad input, or an ``out`` that exists.
     """
     run, store = _ready(path, options, out, name)
     options = absolute(options)
-    with store:
-        run.domain.predict(run.model, run.config, run.facts, options, store)
+    with store, ConsoleProgress() if progress is None else progress as shown:
+        run.domain.predict(run.model, run.config, run.facts, options, store, shown)
     return [] if options.export is None else run.domain.export(out, options.export, run.facts)
 
 

@@ -23,7 +23,7 @@ READ_SITES = 1 << 22
 """Sites of a tile with its halo, unless told otherwise: about 3 GiB for a network 32 channels wide."""
 
 Region = tuple[slice, ...]
-Progress = Callable[[int, int], None]
+Tiles = Callable[[int, int], None]
 """Called with how many tiles are done, and of how many."""
 
 
@@ -61,7 +61,7 @@ class GridPredictor:
         source: GridSource,
         samples: int = 1,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: Tiles | None = None,
         watch: Watch | None = None,
     ) -> Iterator[tuple[Region, Moments[Tensor]]]:
         """Output regions that partition the output, each with its moments ``(len(task.names), *region)``.
@@ -95,7 +95,7 @@ class GridPredictor:
         source: GridSource,
         samples: int = 1,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: Tiles | None = None,
     ) -> None:
         """Writes the prediction of one input into the store, piece by piece."""
         plan = self.plan(source.shape)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from multiunet.domains.genome.fasta import Codes, cut, one_hot
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore
+from multiunet.prediction.run import Tiles
 from multiunet.uncertainty import Moments
 
 CHUNK = 1 << 16
@@ -41,7 +42,16 @@ class Chromosomes:
                 getattr(result, part)[:, region] = getattr(piece, part).cpu()
         return result
 
-    def into(self, store: PredictionStore, name: str, codes: Codes, fasta: Path, samples: int, seed: int) -> None:
+    def into(
+        self,
+        store: PredictionStore,
+        name: str,
+        codes: Codes,
+        fasta: Path,
+        samples: int,
+        seed: int,
+        progress: Tiles | None = None,
+    ) -> None:
         """Writes one chromosome: dimension ``bin``, coordinates ``start`` and ``end`` (bases, 0-based, half-open)."""
         bins = self._bins(codes)
         starts = np.arange(bins, dtype=np.int64) * self.bin_size
@@ -54,20 +64,22 @@ class Chromosomes:
             chunks=(CHUNK,),
             attrs={"chrom": name, "length": len(codes), "bin_size": self.bin_size, "fasta": str(fasta)},
         )
-        for region, piece in self._pieces(name, codes, samples, seed):
+        for region, piece in self._pieces(name, codes, samples, seed, progress):
             item.write((region,), piece)
 
     def _bins(self, codes: Codes) -> int:
         return -(-len(codes) // self.bin_size)
 
-    def _pieces(self, name: str, codes: Codes, samples: int, seed: int) -> Iterator[tuple[slice, Moments[Tensor]]]:
+    def _pieces(
+        self, name: str, codes: Codes, samples: int, seed: int, progress: Tiles | None = None
+    ) -> Iterator[tuple[slice, Moments[Tensor]]]:
         bins, before = self._bins(codes), self.flank * self.bin_size
 
         def read(start: Sequence[int], stop: Sequence[int]) -> NDArray[np.float32]:
             return one_hot(cut(codes, start[0] - before, stop[0] - before))
 
         source = GridSource(name, ((bins + 2 * self.flank) * self.bin_size,), read, ("bin",))
-        for (out,), piece in self.predictor.pieces(source, samples, seed):
+        for (out,), piece in self.predictor.pieces(source, samples, seed, progress):
             first, last = max(out.start, self.flank), min(out.stop, self.flank + bins)
             if first < last:
                 kept = slice(first - out.start, last - out.start)

@@ -23,7 +23,7 @@ from multiunet.domains.genome.survey import survey
 from multiunet.errors import InputError
 from multiunet.geometries.grid import Grid
 from multiunet.models.genomic import genomic_unet
-from multiunet.prediction import GridPredictor, PredictionStore
+from multiunet.prediction import GridPredictor, PredictionStore, Progress
 from multiunet.tasks import Regression
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
@@ -90,12 +90,19 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         return fasta, genome, matching(options.chroms or ["*"], genome.lengths, "--chroms", fasta)
 
     def predict(
-        self, model: Model, config: GenomeTrain, facts: Facts, options: GenomePredict, store: PredictionStore
+        self,
+        model: Model,
+        config: GenomeTrain,
+        facts: Facts,
+        options: GenomePredict,
+        store: PredictionStore,
+        progress: Progress,
     ) -> None:
         fasta, genome, chosen = self._sequences(config, options)
         predictor = _predictor(model, config, pick_device(options.device))
-        for chrom in chosen:
-            predictor.into(store, chrom, genome.codes[chrom], fasta, options.samples, options.seed)
+        for place, chrom in enumerate(chosen):
+            progress.begin(chrom, place, len(chosen))
+            predictor.into(store, chrom, genome.codes[chrom], fasta, options.samples, options.seed, progress.tile)
 
     def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         return writers.export(prediction, folder)

@@ -24,7 +24,7 @@ from multiunet.geometries.graph_field import GraphField
 from multiunet.losses import CrossEntropy
 from multiunet.metrics import classification_scores, regression_scores
 from multiunet.models.graph_unet import graph_unet
-from multiunet.prediction import PredictionStore, predict_field
+from multiunet.prediction import PredictionStore, Progress, predict_field
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments, dropouts
@@ -92,9 +92,16 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return graph, field_of(graph, facts, config.undirected)
 
     def predict(
-        self, model: Model, config: GraphTrain, facts: Facts, options: GraphPredict, store: PredictionStore
+        self,
+        model: Model,
+        config: GraphTrain,
+        facts: Facts,
+        options: GraphPredict,
+        store: PredictionStore,
+        progress: Progress,
     ) -> None:
         graph, field = self._unlabelled(config, facts, options)
+        progress.begin(graph.path.stem, 0, 1)
         moments = _moments(model, field, pick_device(options.device), options.samples, options.seed)
         decision = model.task.decide(moments.mean)
         writer = store.item(

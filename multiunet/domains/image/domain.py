@@ -29,7 +29,7 @@ from multiunet.geometries.footprint import norms_are_local
 from multiunet.geometries.grid import Grid
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.models.catalogue import PADDED, image_network
-from multiunet.prediction import Ensemble, GridPredictor, PredictionStore
+from multiunet.prediction import Ensemble, GridPredictor, PredictionStore, Progress
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss
 from multiunet.training.data import TrainingData
@@ -116,14 +116,21 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return list(images)
 
     def predict(
-        self, model: Model, config: ImageTrain, facts: Facts, options: ImagePredict, store: PredictionStore
+        self,
+        model: Model,
+        config: ImageTrain,
+        facts: Facts,
+        options: ImagePredict,
+        store: PredictionStore,
+        progress: Progress,
     ) -> None:
-        self.inputs(config, facts, options)  # errors come before the first is predicted
+        names = self.inputs(config, facts, options)  # errors come before the first is predicted
         averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
         predictor = _predictor(model, averaged, pick_device(options.device), options.tile)
-        for name, path in list_images(options.images).items():
+        for place, (name, path) in enumerate(list_images(options.images).items()):
+            progress.begin(name, place, len(names))
             source = source_of(name, str(path), load_input(str(path), facts, self.shelf))
-            predictor.into(store, source, options.samples, options.seed)
+            predictor.into(store, source, options.samples, options.seed, progress.tile)
 
     def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         return writers.export(prediction, folder, facts)

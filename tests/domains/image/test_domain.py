@@ -22,7 +22,7 @@ from multiunet.errors import InputError
 from multiunet.geometries.grid import Grid
 from multiunet.models.catalogue import ModelName
 from multiunet.models.image_unet import image_unet
-from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
+from multiunet.prediction import GridPredictor, PredictionStore, Progress, open_prediction
 from multiunet.seeds import generator
 
 SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2}
@@ -51,7 +51,7 @@ def trained(domain: ImageDomain, config: ImageTrain, facts: dict[str, Any], mode
 def predicted(root: Path, domain: ImageDomain, config: ImageTrain, facts: Any, model: Model, **options: Any) -> Path:
     settings = ImagePredict(images=root / "images", samples=options.pop("samples", 2), **options)
     with PredictionStore(root / "p.zarr", overwrite=True) as store:
-        domain.predict(model, config, facts, settings, store)
+        domain.predict(model, config, facts, settings, store, Progress())
     return root / "p.zarr"
 
 

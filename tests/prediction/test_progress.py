@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from multiunet_datasets import synthetic
+from rich.progress import Progress as Bar
+
+from multiunet.domains import workflow
+from multiunet.domains.image.config import ImagePredict, ImageTrain
+from multiunet.prediction import ConsoleProgress, Progress
+from multiunet.training.progress import Reporter
+
+
+class Heard(Progress):
+    def __init__(self) -> None:
+        self.said: list[tuple] = []
+
+    def begin(self, name: str, place: int, count: int) -> None:
+        self.said.append((name, place, count))
+
+    def tile(self, done: int, count: int) -> None:
+        self.said.append((done, count))
+
+
+def test_every_input_and_every_tile_is_told(tmp_path: Path) -> None:
+    synthetic.write_polycrystal(tmp_path, images=5, size=48, grains=8)
+    config = ImageTrain(
+        images=tmp_path / "images", masks=tmp_path / "masks", widths=[4, 8], epochs=1, steps_per_epoch=1
+    )
+    workflow.train("image", config, tmp_path / "run", reporter=Reporter())
+    heard = Heard()
+    options = ImagePredict(images=tmp_path / "images", samples=2, tile=24)
+    workflow.predict(tmp_path / "run", options, tmp_path / "p.zarr", progress=heard)
+    tiles = [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert heard.said == [entry for place in range(5) for entry in ((f"{place:02}", place, 5), *tiles)]
+
+
+def test_the_bar_moves_with_inputs_and_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+    monkeypatch.setattr(Bar, "update", lambda self, task, **fields: seen.append(fields["completed"]))
+    with ConsoleProgress() as progress:
+        progress.begin("a[b]", 1, 4)
+        progress.tile(1, 2)
+    assert seen == [1, 1.5]
