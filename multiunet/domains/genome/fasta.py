@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Collection, Iterator
@@ -115,7 +116,7 @@ def gc_content(codes: Codes, bin_size: int) -> NDArray[np.float64]:
 
 def _open(path: Path) -> BinaryIO:
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: {'is a folder, not a FASTA file' if path.is_dir() else 'no such file'}")
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
@@ -127,6 +128,8 @@ def _records(path: Path, stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
     parts: list[bytes] = []
     while chunk := stream.read(CHUNK):
         chunk += stream.readline()  # to a line's end, so that no header is cut
+        if name is None and not parts:
+            chunk = chunk.removeprefix(codecs.BOM_UTF8)
         first, *others = (b"\n" + chunk).split(b"\n>")
         if name is None and first.strip():
             raise InputError(f"{path}: begins with {first.strip()[:20]!r}; a FASTA file begins with '>NAME'")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.genome.fasta import Codes, read_fasta
-from multiunet.domains.genome.names import matches
+from multiunet.domains.genome.names import matches, matching
 from multiunet.domains.genome.tracks import read_tracks
 from multiunet.errors import InputError
 
@@ -40,6 +40,7 @@ def read_data(fasta: Path, targets: Sequence[Path], bin_size: int, exclude: Sequ
     """
     genome = read_fasta(fasta)
     # a pattern may name what only the signals have
+    matching(exclude, genome.codes, "--exclude-chroms", fasta)  # a pattern that matches nothing is a mistake
     codes = {name: codes for name, codes in genome.codes.items() if not matches(name, exclude)}
     if not codes:
         raise InputError(f"{fasta}: --exclude-chroms {','.join(exclude)} leaves no chromosome")

@@ -159,7 +159,7 @@ def _parse_bedgraph(path: Path) -> dict[str, _Intervals]:
     found: dict[str, _Intervals] = {}
     number = 0
     try:
-        with gzip.open(path, "rt") if _is_gzip(path) else path.open() as file:
+        with gzip.open(path, "rt", encoding="utf-8-sig") if _is_gzip(path) else path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 fields = line.split()
                 if not fields or fields[0] in ("track", "browser") or fields[0].startswith("#"):

@@ -194,6 +194,8 @@ def _read(path: Path, indexed: bool) -> Picture:
         raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read; change its permissions") from None
     except (UnidentifiedImageError, tifffile.TiffFileError) as error:
         raise InputError(f"{path}: not an image that can be read ({_short(error)}); export it again") from None
     except Image.DecompressionBombError:

@@ -134,7 +134,7 @@ def _read_splits(where: str) -> dict[str, Any]:
     if not colon or Path(where).is_file():
         file, key = where, ""
     try:
-        content = json.loads(Path(file).read_text(encoding="utf-8"))
+        content = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(
             f"{file}: cannot be read ({error.strerror}); --splits takes FILE.json or FILE.json:KEY"

@@ -114,3 +114,14 @@ def test_cut_fills_up_with_unknown_bases():
     assert letters(cut(codes, -2, 5)) == "NNACGNN"
     assert letters(cut(codes, 5, 7)) == "NN"
     assert letters(cut(codes, -4, -1)) == "NNN"
+
+
+def test_a_byte_order_mark_is_no_letter(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_bytes(b"\xef\xbb\xbf>chr1\nACGT\n")
+    assert read_fasta(path).lengths == {"chr1": 4}
+
+
+def test_a_folder_is_no_fasta(tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        read_fasta(tmp_path)
