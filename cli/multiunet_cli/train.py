@@ -37,12 +37,19 @@ def train_command(card: DomainCard) -> Callable[..., None]:
         keep_large_blocks()
         from multiunet.domains import workflow
 
+        parts = settings.parts()
         if dry_run:
-            plan = workflow.plan(card.name, settings, out, resume)
-            _show_plan(plan, as_json)
+            plans = [workflow.plan(card.name, part, out, resume) for part in parts]
+            _show_plan(plans[0], as_json)
             return
-        workflow.train(card.name, settings, out, resume)
-        _show_result(out, card.name, as_json)
+        runs = workflow.train_all(card.name, settings, out, resume)
+        if len(parts) == 1:
+            _show_result(out, card.name, as_json)
+        elif as_json:
+            typer.echo(json.dumps({"runs": [str(run) for run in runs]}))
+        else:
+            typer.echo(f"{len(runs)} runs: {runs[0]} to {runs[-1].name}")
+            typer.echo(f"next: multiunet evaluate {card.name} --run {out}")
 
     return command(command_for(card.train, body, f"Train: {card.summary}."))
 

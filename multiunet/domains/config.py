@@ -87,6 +87,10 @@ class TrainConfig(Options):
     device: Device = option(Recipe.device, "auto, cpu, cuda or mps", "Run")
     workers: int = option(Recipe.workers, "processes that load data; the result does not depend on it", "Run", ge=0)
 
+    def parts(self) -> list[TrainConfig]:
+        """The trainings that this one consists of, the folds of a cross-validation, say; by default itself alone."""
+        return [self]
+
     def recipe(self) -> Recipe:
         """The settings of the training loop among these."""
         return Recipe(**{item.name: getattr(self, item.name) for item in fields(Recipe)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -102,6 +102,13 @@ class Domain(ABC, Generic[C, P]):
     @abstractmethod
     def evaluate(self, model: Model, config: C, facts: Facts, split: Split, device: str) -> Report:
         """Scores the model and trivial baselines on a split."""
+
+    def evaluate_folds(self, folds: Sequence[tuple[Model, C, Facts]], split: Split, device: str) -> Report:
+        """Scores the models of a cross-validation, each on its own split, as if one model had predicted all.
+
+        Only where the domain's settings have ``parts``.
+        """
+        raise NotImplementedError(f"domain {self.name!r} has no folds")
 
     def measure(self, options: Any, folder: Path | None) -> Mapping[str, Any]:
         """Measures a stored prediction; writes tables and figures into ``folder``, if any. Plain JSON.

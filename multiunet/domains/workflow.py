@@ -135,6 +135,36 @@ def train(
     return state
 
 
+def train_all(
+    name: str, config: TrainConfig, out: Path, resume: Resume = "never", reporter: Reporter | None = None
+) -> list[Path]:
+    """Trains all that the settings ask for: one run, ``out``, or one for each fold, ``out/fold-0`` and so on.
+
+    Returns:
+        The run folders.
+
+    Raises:
+        InputError: see ``train``.
+    """
+    parts = config.parts()
+    if len(parts) == 1:
+        train(name, config, out, resume, reporter)
+        return [out]
+    if resume == "never":
+        RunFolder.check_free(out)
+    for fold, part in enumerate(parts):
+        plan(name, part, out / f"fold-{fold}", resume)  # what is wrong with the last is said before the first begins
+    for fold, part in enumerate(parts):
+        train(name, part, out / f"fold-{fold}", resume, reporter)
+    return folds_in(out)
+
+
+def folds_in(path: Path) -> list[Path]:
+    """The runs of a cross-validation in a folder that ``train_all`` made, in order; of any other folder, none."""
+    found = [folder for folder in path.glob("fold-*") if (folder / "config.yaml").is_file()]
+    return sorted(found, key=lambda folder: (len(folder.name), folder.name))
+
+
 def open_run(path: Path, name: str | None = None, device: str = "auto") -> Run:
     """A trained run with its best weights, in evaluation mode.
 
@@ -185,12 +215,7 @@ def open_ensemble(paths: Sequence[Path], name: str | None = None, device: str = 
     if not others:
         return first
     for other in others:
-        for fact in first.domain.shared_facts:
-            if first.facts.get(fact) != other.facts.get(fact):
-                raise InputError(
-                    f"{other.folder.path}: cannot join {first.folder.path}, because their {fact} differ "
-                    f"({first.facts.get(fact)} there, {other.facts.get(fact)} here)"
-                )
+        _check_shared(first, other, first.domain.shared_facts)
     models = [first.model, *(other.model for other in others)]
     ensemble = Ensemble([model.net for model in models], [model.task for model in models])
     return replace(first, model=replace(first.model, net=ensemble.eval()))
@@ -206,7 +231,7 @@ def predict(
     """Predicts with a trained run into a Zarr store; returns the files exported beside it, if any.
 
     Args:
-        path: of the run; several are an ensemble.
+        path: of the run; several, or the folds of a cross-validation, are an ensemble.
         progress: shows how far it is; by default on stderr.
 
     Raises:
@@ -234,7 +259,8 @@ def check_predict(
 def _ready(
     path: Path | Sequence[Path], options: PredictOptions, out: Path, name: str | None
 ) -> tuple[Run, PredictionStore]:
-    paths = [path] if isinstance(path, Path) else list(path)
+    given = [path] if isinstance(path, Path) else list(path)
+    paths = [run for folder in given for run in folds_in(folder) or [folder]]
     run = open_ensemble(paths, name, options.device)
     attrs = {
         "domain": run.card.name,
@@ -264,12 +290,18 @@ def evaluate(
     """Scores a trained run, and trivial baselines, on a split.
 
     Args:
-        path: of the run; several, trained on one split, are an ensemble.
+        path: of the run; several, trained on one split, are an ensemble. The folds of a cross-validation are scored
+            each on its own split, and pooled.
 
     Raises:
         InputError: for a bad run, a split that has no data, or runs of different splits.
     """
     paths = [path] if isinstance(path, Path) else list(path)
+    if len(paths) == 1 and (folds := folds_in(paths[0])):
+        runs = [open_run(folder, name, device) for folder in folds]
+        for fold in runs[1:]:
+            _check_shared(runs[0], fold, ("values", "targets"))
+        return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], split, device)
     run = open_ensemble(paths, name, device)
     for other in paths[1:]:
         facts = RunFolder.open(other).facts()
@@ -313,6 +345,15 @@ def _going_on(out: Path, resume: Resume) -> bool:
 def _as_stored(name: str, config: TrainConfig, facts: Facts) -> tuple[dict[str, Any], Facts]:
     """Settings and facts as a later process will read them."""
     return {"domain": name, **json.loads(config.model_dump_json())}, json.loads(json.dumps(facts))
+
+
+def _check_shared(first: Run, other: Run, facts: Sequence[str]) -> None:
+    for fact in facts:
+        if first.facts.get(fact) != other.facts.get(fact):
+            raise InputError(
+                f"{other.folder.path}: cannot join {first.folder.path}, because their {fact} differ "
+                f"({first.facts.get(fact)} there, {other.facts.get(fact)} here)"
+            )
 
 
 def _check_same(run: RunFolder, settings: dict[str, Any], facts: Facts) -> None:

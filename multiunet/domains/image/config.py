@@ -50,6 +50,14 @@ class ImageTrain(TrainConfig):
     val_fraction: float = option(0.2, "share of images to validate on, where none are given", "Split", gt=0, lt=1)
     test_fraction: float = option(0.2, "share of images to test on, where no split is given", "Split", ge=0, lt=1)
 
+    folds: int | None = option(
+        None,
+        "cross-validation: as many runs, each tested on a share of its own; all images are tested once",
+        "Split",
+        ge=2,
+    )
+    fold: int | None = option(None, "with --folds: train this one alone, from 0; default: all", "Split", ge=0)
+
     patch_size: IntList | None = option(None, "pixels of a training patch by axis; default: from the images", "Patches")
     rare_share: float = option(
         0.5, "share of patches about a pixel of a class drawn evenly from those of its image", "Patches", ge=0, le=1
@@ -107,6 +115,21 @@ class ImageTrain(TrainConfig):
             if self.model != "image_unet" and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"--{name} is for --model image_unet; {self.model} has that of its paper")
         return self
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> ImageTrain:
+        others = [name for name in ("splits", "val_images", "test_images") if getattr(self, name) is not None]
+        if self.folds is not None and others:
+            raise ValueError(f"--folds and --{others[0].replace('_', '-')} both say how to split; give one of them")
+        if self.fold is not None and not 0 <= self.fold < (self.folds or 0):
+            raise ValueError(f"--fold {self.fold} is none of --folds {self.folds or 0}; they count from 0")
+        return self
+
+    def parts(self) -> list[TrainConfig]:
+        """All folds where one is not chosen."""
+        if self.folds is None or self.fold is not None:
+            return [self]
+        return [self.model_copy(update={"fold": fold}) for fold in range(self.folds)]
 
     def levels(self) -> list[int]:
         """Channels by level: those given, or the model's own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,7 @@ from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, source_of
 from multiunet.domains.image.readers import list_images
-from multiunet.domains.image.scoring import Baseline, score, score_baseline
+from multiunet.domains.image.scoring import Baseline, Part, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
@@ -104,7 +104,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             device = next(net.parameters()).device
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
             predictor = _predictor(Model(net, model.task, model.geometry), False, device)
-            scored = score(predictor, items, facts, self.shelf)
+            scored = score([Part(predictor, items, facts)], self.shelf)
             return {"loss": scored.loss, **scored.metrics}
 
         return validate
@@ -136,15 +136,21 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return writers.export(prediction, folder, facts)
 
     def evaluate(self, model: Model, config: ImageTrain, facts: Facts, split: Split, device: str) -> Report:
-        splits = from_json(facts["split"])
-        items = splits[split]
-        if not items:
-            raise InputError(f"this run has no {split} images; train with --splits, --{split}-images or a fraction")
-        predictor = _predictor(model, _flip_averaged(config, facts), pick_device(device))
-        scored = score(predictor, items, facts, self.shelf)
+        return self.evaluate_folds([(model, config, facts)], split, device)
+
+    def evaluate_folds(self, folds: Sequence[tuple[Model, ImageTrain, Facts]], split: Split, device: str) -> Report:
+        parts, fitted = [], []
+        for model, config, facts in folds:
+            splits = from_json(facts["split"])
+            if not splits[split]:
+                raise InputError(f"this run has no {split} images; train with --splits, --{split}-images or a fraction")
+            predictor = _predictor(model, _flip_averaged(config, facts), pick_device(device))
+            parts.append(Part(predictor, splits[split], facts))
+            fitted.append(self._baselines(splits["train"], facts))
+        scored = score(parts, self.shelf)
         trivial = {
-            name: score_baseline(baseline, items, facts, self.shelf)
-            for name, baseline in self._baselines(splits["train"], facts).items()
+            name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.shelf)
+            for name in fitted[0]
         }
         return Report(self.name, split, scored.metrics, trivial, scored.items)
 

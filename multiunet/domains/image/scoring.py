@@ -68,12 +68,21 @@ def _quantities(predicted: NDArray[np.float32], truth: NDArray[np.float32]) -> S
     return dict(regression_scores(predicted, truth))
 
 
-def predictions(
-    predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf
-) -> Iterator[tuple[Item, Moments[Tensor]]]:
+@dataclass(frozen=True)
+class Part:
+    """Images, and the model that is to predict them, with the facts of its run."""
+
+    predictor: GridPredictor
+    items: Sequence[Item]
+    facts: Facts
+
+
+def predictions(parts: Sequence[Part], shelf: Shelf) -> Iterator[tuple[Part, Item, Moments[Tensor]]]:
     """Each item with the moments of its prediction, ``(names, *space)``."""
-    for item in items:
-        yield item, predictor.whole(source_of(item.name, item.image, load_input(item.image, facts, shelf)))
+    for part in parts:
+        for item in part.items:
+            source = source_of(item.name, item.image, load_input(item.image, part.facts, shelf))
+            yield part, item, part.predictor.whole(source)
 
 
 @dataclass(frozen=True)
@@ -85,20 +94,20 @@ class Scored:
     loss: float
 
 
-def score(predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf) -> Scored:
-    """Predicts whole images and scores them."""
-    scorer = _score_classes if facts["task"] == "segmentation" else _score_quantities
-    return scorer(predictor, items, facts, shelf)
+def score(parts: Sequence[Part], shelf: Shelf) -> Scored:
+    """Predicts whole images and scores them, those of all parts together."""
+    scorer = _score_classes if parts[0].facts["task"] == "segmentation" else _score_quantities
+    return scorer(parts, shelf)
 
 
-def _score_classes(predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf) -> Scored:
-    scores, losses = ClassScores(facts), []
-    for item, moments in predictions(predictor, items, facts, shelf):
-        truth = load_labels(item.truth, facts, shelf)
-        decided = predictor.task.decide(moments.mean[None])
+def _score_classes(parts: Sequence[Part], shelf: Shelf) -> Scored:
+    scores, losses = ClassScores(parts[0].facts), []
+    for part, item, moments in predictions(parts, shelf):
+        truth = load_labels(item.truth, part.facts, shelf)
+        decided = part.predictor.task.decide(moments.mean[None])
         assert decided is not None  # it is a segmentation
         scores.add(item.name, decided[0].numpy(), truth)
-        losses.append(_loss(predictor.task, moments.mean, torch.from_numpy(truth.astype(np.int64))))
+        losses.append(_loss(part.predictor.task, moments.mean, torch.from_numpy(truth.astype(np.int64))))
     return Scored(scores.scores(), scores.items, float(np.mean(losses)))
 
 
@@ -107,14 +116,15 @@ def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
     return float(task.loss(probabilities.clamp_min(1e-12).log()[None], truth[None]))
 
 
-def _score_quantities(predictor: GridPredictor, items: Sequence[Item], facts: Facts, shelf: Shelf) -> Scored:
+def _score_quantities(parts: Sequence[Part], shelf: Shelf) -> Scored:
     """The loss is the squared error in units of the training targets' variance."""
     scores = QuantityScores()
-    for item, moments in predictions(predictor, items, facts, shelf):
+    for _, item, moments in predictions(parts, shelf):
         scores.add(item.name, moments.mean.numpy(), load_target(item.truth, shelf))
     metrics = scores.scores()
     tracks = metrics.get("per_track") or [metrics]
-    errors = [track["mse"] / scale**2 for track, scale in zip(tracks, facts["scale"]) if track["mse"] is not None]
+    scales = parts[0].facts["scale"]
+    errors = [track["mse"] / scale**2 for track, scale in zip(tracks, scales) if track["mse"] is not None]
     return Scored(metrics, scores.items, float(np.mean(errors)) if errors else float("nan"))
 
 
@@ -122,14 +132,16 @@ Baseline = Callable[[NDArray[np.float32]], NDArray[Any]]
 """A standardised image ``(C, *space)`` to its classes ``space`` or its quantities ``(K, *space)``."""
 
 
-def score_baseline(baseline: Baseline, items: Sequence[Item], facts: Facts, shelf: Shelf) -> Scores:
-    """Scores of a method that learns nothing but a number or two."""
+def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shelf: Shelf) -> Scores:
+    """Scores of a method that learns nothing but a number or two, fitted for each part."""
+    facts = parts[0][2]
     classes, quantities = ClassScores(facts) if facts["task"] == "segmentation" else None, QuantityScores()
-    for item in items:
-        loaded = load_input(item.image, facts, shelf)
-        guess = baseline(loaded.standardised(loaded.picture.pixels))
-        if classes is not None:
-            classes.add(item.name, guess, load_labels(item.truth, facts, shelf))
-        else:
-            quantities.add(item.name, guess, load_target(item.truth, shelf))
+    for baseline, items, known in parts:
+        for item in items:
+            loaded = load_input(item.image, known, shelf)
+            guess = baseline(loaded.standardised(loaded.picture.pixels))
+            if classes is not None:
+                classes.add(item.name, guess, load_labels(item.truth, known, shelf))
+            else:
+                quantities.add(item.name, guess, load_target(item.truth, shelf))
     return quantities.scores() if classes is None else classes.scores()

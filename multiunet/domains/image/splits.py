@@ -47,8 +47,10 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
     words = [row.split for row in read_pairs(config.images)] if is_table(config.images) else []
     folders = {"val": (config.val_images, config.val_masks), "test": (config.test_images, config.test_masks)}
     given = any(images is not None for images, _ in folders.values())
-    if any(words) and (config.splits is not None or given):
-        raise InputError(f"{config.images} has a column 'split', but --splits or folders are given, too; use one")
+    if any(words) and (config.splits is not None or config.folds is not None or given):
+        raise InputError(
+            f"{config.images} has a column 'split', but --splits, --folds or folders are given, too; use one"
+        )
     if config.splits is not None and given:
         raise InputError("--splits and --val-images or --test-images both say how to split; give one of them")
     for name, (images, masks) in folders.items():
@@ -58,6 +60,8 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
         splits = _listed(items, config.splits, config.images)
     elif any(words):
         splits = {name: [item for item, word in zip(items, words) if word == name] for name in SPLITS}
+    elif config.folds is not None and config.fold is not None:
+        splits = _fold(items, config.folds, config.fold, config.seed)
     elif given:
         own: dict[str, list[Item]] = {
             name: [] if images is None else pair(images, masks or truths) for name, (images, masks) in folders.items()
@@ -155,6 +159,18 @@ def _read_splits(where: str) -> dict[str, Any]:
         if not isinstance(content.get(name, []), list):
             raise InputError(f"{where}: {name!r} is not a list of stems")
     return content
+
+
+def _fold(items: Sequence[Item], folds: int, fold: int, seed: int) -> Splits:
+    """Every ``folds``-th image of a shuffled row is tested; another fold tests others."""
+    if folds > len(items):
+        raise InputError(f"--folds {folds}: there are {len(items)} images; a fold tests one at least")
+    tested = {int(i) for i in permutation(len(items), seed, len(SPLITS))[fold::folds]}
+    return {
+        "train": [item for i, item in enumerate(items) if i not in tested],
+        "val": [],
+        "test": [item for i, item in enumerate(items) if i in tested],
+    }
 
 
 def _carve(splits: Splits, name: Split, fraction: float, seed: int) -> None:

@@ -12,6 +12,7 @@ import tifffile
 import torch
 from PIL import Image
 
+from multiunet.domains import workflow
 from multiunet.domains.domain import Model
 from multiunet.domains.image import CARD
 from multiunet.domains.image.config import ImagePredict, ImageTrain
@@ -24,6 +25,7 @@ from multiunet.models.catalogue import ModelName
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import GridPredictor, PredictionStore, Progress, open_prediction
 from multiunet.seeds import generator
+from multiunet.training.progress import Reporter
 
 SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2}
 
@@ -284,3 +286,30 @@ def test_tiles_of_the_mean_over_flips_are_those_of_the_whole(folder: Any) -> Non
     for name in ("mean", "epistemic", "aleatoric"):
         torch.testing.assert_close(getattr(tiled, name), getattr(whole, name), atol=1e-5, rtol=1e-4)
     assert whole.epistemic.max() > 0
+
+
+def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_path: Path) -> None:
+    root = folder(6)
+    settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2}
+    config = ImageTrain(images=root / "images", masks=root / "masks", folds=3, **settings)
+    runs = workflow.train_all("image", config, tmp_path / "cv", reporter=Reporter())
+    assert [run.name for run in runs] == ["fold-0", "fold-1", "fold-2"]
+    pooled = workflow.evaluate(tmp_path / "cv")
+    alone = [workflow.evaluate(run) for run in runs]
+    assert sorted(pooled.items) == sorted(name for report in alone for name in report.items)
+    assert len(pooled.items) == 6
+    for report in alone:
+        for name, scores in report.items.items():
+            assert pooled.items[name] == scores
+    # pixels are pooled, not scores: weigh each fold's accuracy by its two images of one size
+    accuracies = [report.metrics["pixel_accuracy"] for report in alone]
+    assert pooled.metrics["pixel_accuracy"] == pytest.approx(np.mean(accuracies))
+    otsu = [report.baselines["otsu"]["pixel_accuracy"] for report in alone]
+    assert pooled.baselines["otsu"]["pixel_accuracy"] == pytest.approx(np.mean(otsu))
+    options = ImagePredict(images=root / "images", samples=2)
+    workflow.predict(tmp_path / "cv", options, tmp_path / "p.zarr", progress=Progress())
+    assert all(data.sizes["sample"] == 6 for data in open_prediction(tmp_path / "p.zarr").values())
+    with pytest.raises(InputError, match="another split"):
+        workflow.evaluate(runs[:2])
+    again = workflow.train_all("image", config, tmp_path / "cv", resume="auto", reporter=Reporter())
+    assert again == runs

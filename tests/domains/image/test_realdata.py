@@ -31,7 +31,7 @@ def test_superalloy(data_folder: Path) -> None:
         assert [item["name"] for item in items] == published[name]
     assert (facts["values"], facts["channels"], facts["patch_size"]) == ([0, 1, 2], 1, [256, 256])
     splits = from_json(facts["split"])
-    floor = score_baseline(otsu(splits["train"], facts, Shelf()), splits["test"], facts, Shelf())
+    floor = score_baseline([(otsu(splits["train"], facts, Shelf()), splits["test"], facts)], Shelf())
     # dark is secondary gamma prime: the floor of this data set's README
     assert floor["iou"] == pytest.approx([0.740, 0.729, 0.0], abs=0.002)
     assert floor["mean_iou"] == pytest.approx(0.490, abs=0.001)

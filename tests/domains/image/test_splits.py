@@ -175,3 +175,37 @@ def test_a_table_and_a_folder_of_masks_contradict_each_other(tmp_path: Path) -> 
         split_items(ImageTrain(images=path), tmp_path)
     with pytest.raises(InputError, match="use one"):
         split_items(ImageTrain(images=path, splits="s.json"), None)
+
+
+def test_folds_test_every_image_once(folder: Any) -> None:
+    root = folder(7)
+    everything = [split(root, folds=3, fold=fold, seed=5) for fold in range(3)]
+    tested = [names(splits)[2] for splits in everything]
+    assert sorted(len(part) for part in tested) == [2, 2, 3]
+    known = [name for part in names(everything[0]) for name in part]
+    assert sorted(name for part in tested for name in part) == sorted(known)
+    for splits in everything:
+        train, val, test = (set(part) for part in names(splits))
+        assert val
+        assert train.isdisjoint(val | test)
+        assert val.isdisjoint(test)
+    again = split(root, folds=3, fold=1, seed=5)
+    assert again == everything[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"folds": 3, "splits": "s.json"}, "both say how to split"),
+        ({"folds": 3, "fold": 3}, "is none of --folds 3"),
+        ({"fold": 0}, "is none of --folds 0"),
+    ],
+)
+def test_folds_that_make_no_sense_are_refused(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ImageTrain(images=tmp_path, masks=tmp_path, **settings)
+
+
+def test_more_folds_than_images_are_refused(folder: Any) -> None:
+    with pytest.raises(InputError, match="there are 4 images"):
+        split(folder(4), folds=5, fold=0)
