@@ -10,6 +10,8 @@ Trains and scores, from the command line and with no option but data, split, out
 
     python benchmarks/real_runs.py [image genome graph] [--seeds 0,1,2,3,4]
 
+With several seeds their ensemble (``--run`` once for each) is scored, too.
+
 Reads MULTIUNET_DATA (default ../shared/data beside the checkout); writes benchmarks/results/real_runs.json.
 """
 
@@ -58,10 +60,7 @@ def measure(domain: str, seed: int, folder: Path) -> dict[str, Any]:
     started = time.monotonic()
     multiunet("train", domain, *WORDS[domain], "--out", run, "--seed", seed)
     seconds = time.monotonic() - started
-    reports = {
-        split: json.loads(multiunet("evaluate", domain, "--run", run, "--split", split, "--json"))
-        for split in ("val", "test")
-    }
+    reports = {split: scores(domain, [run], split) for split in ("val", "test")}
     row: dict[str, Any] = {"seed": seed, "train_seconds": round(seconds, 1)}
     for split, report in reports.items():
         row[split] = {name: report["metrics"][name] for name in SCORES[domain]}
@@ -70,6 +69,13 @@ def measure(domain: str, seed: int, folder: Path) -> dict[str, Any]:
         for name, values in reports["test"]["baselines"].items()
     }
     return row
+
+
+def scores(domain: str, runs: list[Path], split: str) -> dict[str, Any]:
+    """What ``evaluate`` prints of a run, or of the ensemble of several."""
+    named = [word for run in runs for word in ("--run", run)]
+    report: dict[str, Any] = json.loads(multiunet("evaluate", domain, *named, "--split", split, "--json"))
+    return report
 
 
 def main() -> None:
@@ -84,8 +90,14 @@ def main() -> None:
             rows = [measure(domain, int(seed), Path(folder)) for seed in chosen.seeds.split(",")]
             mean = {score: statistics.mean(row["test"][score] for row in rows) for score in SCORES[domain]}
             results[domain] = {"mean_test": mean, "runs": rows, "machine": environment()}
+            if len(rows) > 1:
+                runs = [Path(folder) / f"{domain}-{row['seed']}" for row in rows]
+                together = {split: scores(domain, runs, split)["metrics"] for split in ("val", "test")}
+                results[domain]["ensemble"] = {
+                    split: {score: metrics[score] for score in SCORES[domain]} for split, metrics in together.items()
+                }
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-            print(domain, json.dumps({"mean_test": mean, "runs": rows}, indent=1))
+            print(domain, json.dumps(results[domain], indent=1))
 
 
 if __name__ == "__main__":
