@@ -51,9 +51,9 @@ def command_for(settings: type[Options], body: Callable[..., None], help: str) -
 
 
 def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
-    kind = _plain(info.annotation)
-    flag = "--" + name.replace("_", "-")
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    kind = str if extra.get("text") else _plain(info.annotation)
+    flag = "--" + name.replace("_", "-")
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
         help=f"{info.description}{_shown(info)}",

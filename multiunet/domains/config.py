@@ -44,9 +44,13 @@ Device = Annotated[str, AfterValidator(known_device)]
 StrList = Annotated[list[str], BeforeValidator(split_commas)]
 
 
-def option(default: Any, help: str, panel: str, **constraints: Any) -> Any:
-    """A setting with the words and the panel under which ``--help`` shows it; ``...`` as default: required."""
-    return Field(default, description=help, json_schema_extra={"panel": panel}, **constraints)
+def option(default: Any, help: str, panel: str, *, text: bool = False, **constraints: Any) -> Any:
+    """A setting with the words and the panel under which ``--help`` shows it; ``...`` as default: required.
+
+    Args:
+        text: the command line takes any text, which a validator of the setting reads.
+    """
+    return Field(default, description=help, json_schema_extra={"panel": panel, "text": text}, **constraints)
 
 
 AnyOptions = TypeVar("AnyOptions", bound="Options")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
@@ -25,6 +26,13 @@ SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard
 QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
 
 
+def number_of_colour(value: Any) -> Any:
+    """``"#ff0000"`` as the integer that stands for it; anything else unchanged."""
+    if isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value):
+        return int(value[1:], 16)
+    return value
+
+
 class ImageTrain(TrainConfig):
     """Settings of ``multiunet train image``."""
 
@@ -34,7 +42,9 @@ class ImageTrain(TrainConfig):
     masks: Path | None = option(None, "their masks: index images of the same stems, any integers", "Data")
     targets: Path | None = option(None, "for --task regression: images of what to predict, NaN where unknown", "Data")
     task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
-    ignore_value: int | None = option(None, "mask value of pixels that do not count", "Data")
+    ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
+        None, "mask value of pixels that do not count; of masks in colours #rrggbb", "Data", text=True
+    )
     intensities: Literal["image", "train", "none"] | None = option(
         None,
         "standardise by the mean and deviation of each image (default for classes), of the training images "

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.readers import Picture, is_grey, read_image, read_mask, read_target
+from multiunet.domains.image.readers import Picture, colour_name, is_grey, read_image, read_mask, read_target
 from multiunet.errors import InputError
 from multiunet.prediction.source import GridSource
 
@@ -106,7 +106,9 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int16]:
     Raises:
         InputError: when the file cannot be read or holds a value that training did not know.
     """
-    return shelf.get("mask", path, lambda: as_classes(read_mask(Path(path)), facts, path), lambda a: a.nbytes)
+    return shelf.get(
+        "mask", path, lambda: as_classes(read_mask(Path(path), facts["coloured"]), facts, path), lambda a: a.nbytes
+    )
 
 
 def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
@@ -118,9 +120,10 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
     ignored = np.zeros_like(unknown) if facts["ignore_value"] is None else labels == facts["ignore_value"]
     if (unknown & ~ignored).any():
         value = labels[unknown & ~ignored][0]
+        shown = colour_name(int(value)) if facts["coloured"] else value
         raise InputError(
-            f"{path}: value {value} in {np.count_nonzero(labels == value)} pixels is none of the training masks' "
-            f"{', '.join(map(str, facts['values']))}"
+            f"{path}: value {shown} in {np.count_nonzero(labels == value)} pixels is none of the training masks' "
+            f"{', '.join(facts['classes'])}"
         )
     return np.where(ignored, IGNORED, index).astype(np.int16)
 

@@ -135,11 +135,19 @@ def read_target(path: Path) -> Picture:
     return Picture(picture.pixels.astype(np.float32), picture.colour, picture.spacing, picture.unit)
 
 
-def read_mask(path: Path) -> np.ndarray:
+class ColouredMask(InputError):
+    """A mask whose channels differ, read as if it held one number a pixel."""
+
+
+def read_mask(path: Path, coloured: bool = False) -> np.ndarray:
     """The labels of an index image, integers ``space``.
 
+    Args:
+        coloured: the masks are painted: a label is a colour, ``65536 red + 256 green + blue``; a grey is one, too.
+
     Raises:
-        InputError: when the file cannot be read, is lossy, in colours or of floats, or looks like a photograph.
+        ColouredMask: for an image in 8-bit colours, if it may not be.
+        InputError: when the file cannot be read, is lossy, of floats or other channels, or looks like a photograph.
     """
     if path.suffix.lower() in (".jpg", ".jpeg"):
         raise InputError(f"{path}: JPEG changes values near edges, so labels are lost; save masks as PNG or TIFF")
@@ -148,12 +156,15 @@ def read_mask(path: Path) -> np.ndarray:
         raise InputError(
             f"{path}: a mask of {pixels.dtype}; save labels as integers, or use --task regression --targets"
         )
-    if pixels.shape[0] > 1 and not is_grey(pixels):
-        raise InputError(
-            f"{path}: a mask with {pixels.shape[0]} different channels; save one integer for each pixel (0, 1, 2, ...) "
-            "in place of colours"
+    if coloured and (pixels.dtype != np.uint8 or pixels.shape[0] not in (1, 3)):
+        raise InputError(f"{path}: {pixels.shape[0]} channels of {pixels.dtype}, but other masks are in 8-bit colours")
+    if not coloured and not is_grey(pixels):
+        kind = ColouredMask if pixels.shape[0] == 3 and pixels.dtype == np.uint8 else InputError
+        raise kind(
+            f"{path}: a mask with {pixels.shape[0]} different channels of {pixels.dtype}; save one integer for each "
+            "pixel (0, 1, 2, ...), or 8-bit colours"
         )
-    labels: np.ndarray = pixels[0]
+    labels: np.ndarray = packed(pixels) if coloured else pixels[0]
     if labels.dtype == np.uint64 and labels.max() > np.iinfo(np.int64).max:
         raise InputError(f"{path}: holds the value {labels.max()}; mask values must fit 64-bit signed integers")
     values = np.unique(labels)
@@ -164,6 +175,23 @@ def read_mask(path: Path) -> np.ndarray:
             f"of at most {MOST_CLASSES} classes; are --images and --masks swapped?"
         )
     return labels
+
+
+def packed(colours: np.ndarray) -> np.ndarray:
+    """Colours ``(3, *space)``, or greys ``(1, *space)``, 8 bits a channel, as one integer a pixel."""
+    red, green, blue = np.broadcast_to(colours, (3, *colours.shape[1:])).astype(np.int64)
+    whole: np.ndarray = (red << 16) | (green << 8) | blue
+    return whole
+
+
+def unpacked(labels: np.ndarray) -> np.ndarray:
+    """The colours ``(*space, 3)`` that ``packed`` took."""
+    return np.stack([(labels >> shift) & 255 for shift in (16, 8, 0)], axis=-1).astype(np.uint8)
+
+
+def colour_name(label: int) -> str:
+    """``#rrggbb``."""
+    return f"#{label:06x}"
 
 
 def is_grey(pixels: np.ndarray) -> bool:

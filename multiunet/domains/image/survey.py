@@ -17,7 +17,16 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.inputs import AXES
 from multiunet.domains.image.pairs import is_table
-from multiunet.domains.image.readers import MOST_CLASSES, Picture, is_grey, read_image, read_mask, read_target
+from multiunet.domains.image.readers import (
+    MOST_CLASSES,
+    ColouredMask,
+    Picture,
+    colour_name,
+    is_grey,
+    read_image,
+    read_mask,
+    read_target,
+)
 from multiunet.domains.image.splits import SPLITS, Item, Splits, split_items, to_json
 from multiunet.errors import InputError
 from multiunet.models.image_unet import strides_for
@@ -151,12 +160,20 @@ def _truth_shape(item: Item, images: _Images, space: tuple[int, ...]) -> None:
 
 
 def _survey_masks(splits: Splits, images: _Images, config: ImageTrain) -> Facts:
+    try:
+        return _survey_labels(splits, images, config, coloured=False)
+    except ColouredMask:  # one of them is painted, so all are
+        return _survey_labels(splits, images, config, coloured=True)
+
+
+def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured: bool) -> Facts:
+    name_of = colour_name if coloured else str
     pixels: dict[str, Counter[int]] = {name: Counter() for name in SPLITS}
     where: dict[int, str] = {}
     found: list[list[int]] = []
     for name in SPLITS:
         for item in splits[name]:
-            labels = read_mask(Path(item.truth))
+            labels = read_mask(Path(item.truth), coloured)
             _truth_shape(item, images, labels.shape)
             counts = {
                 int(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True)) if v != config.ignore_value
@@ -173,19 +190,20 @@ def _survey_masks(splits: Splits, images: _Images, config: ImageTrain) -> Facts:
             f"{MOST_CLASSES}; they are learnt as classes: save what each pixel is, say 0 outside and 1 inside"
         )
     if len(values) < 2:
-        only = f"only the value {values[0]}" if values else "no value that counts"
+        only = f"only the value {name_of(values[0])}" if values else "no value that counts"
         raise InputError(f"{folder}: the masks have {only}; at least two classes are needed to learn a difference")
     unseen = [value for value in values if not pixels["train"][value]]
     if unseen:
         raise InputError(
-            f"{where[unseen[0]]}: value {unseen[0]} is in no training mask, so it cannot be learnt; move such an image "
-            f"to the training split (another --seed, say), or pass --ignore-value {unseen[0]}"
+            f"{where[unseen[0]]}: value {name_of(unseen[0])} is in no training mask, so it cannot be learnt; move such "
+            f"an image to the training split (another --seed, say), or pass --ignore-value {name_of(unseen[0])}"
         )
-    _check_weights(config, values)
+    _check_weights(config, [name_of(value) for value in values])
     return {
         "values": values,
         "ignore_value": config.ignore_value,
-        "classes": [str(value) for value in values],
+        "coloured": coloured,
+        "classes": [name_of(value) for value in values],
         "pixels": {name: [counts[value] for value in values] for name, counts in pixels.items()},
     }
 
@@ -196,12 +214,12 @@ def _are_numbered(found: Sequence[Sequence[int]]) -> bool:
     return len(counts) > max(1, len(found) // 4) and max(counts) > 16 and all(v == list(range(len(v))) for v in found)
 
 
-def _check_weights(config: ImageTrain, values: Sequence[int]) -> None:
+def _check_weights(config: ImageTrain, classes: Sequence[str]) -> None:
     weights = config.class_weights
-    if weights is not None and (len(weights) != len(values) or min(weights) < 0 or max(weights) == 0):
+    if weights is not None and (len(weights) != len(classes) or min(weights) < 0 or max(weights) == 0):
         raise InputError(
-            f"--class-weights {','.join(f'{w:g}' for w in weights)}: give {len(values)} numbers, none negative, one "
-            f"for each mask value {', '.join(map(str, values))}"
+            f"--class-weights {','.join(f'{w:g}' for w in weights)}: give {len(classes)} numbers, none negative, one "
+            f"for each mask value {', '.join(classes)}"
         )
 
 

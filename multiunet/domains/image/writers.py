@@ -12,6 +12,7 @@ import xarray as xr
 from PIL import Image
 
 from multiunet.domains.domain import Facts
+from multiunet.domains.image.readers import unpacked
 from multiunet.domains.image.tiff import MICROMETRE
 from multiunet.files import write_atomically
 from multiunet.prediction import open_prediction
@@ -22,8 +23,8 @@ PNG_TYPES = (np.uint8, np.uint16)
 def export(prediction: Path, folder: Path, facts: Facts) -> list[Path]:
     """Writes the files of each predicted image into ``folder``; returns them.
 
-    - ``STEM_class.png``: for each pixel the mask value of its class, of the type that the masks needed (a volume, or
-      values that PNG has not: ``STEM_class.tif``);
+    - ``STEM_class.png``: for each pixel the mask value of its class, of the type that the masks needed, or its colour
+      (a volume, or values that PNG has not: ``STEM_class.tif``);
     - ``STEM_mean.tif``: float32 quantities, in the target's units; several are pages;
     - ``STEM_uncertainty.tif``: float32 total variance. Of quantities, in their units squared; of classes, summed over
       them, which is ``1 - sum p^2``: the probability that two draws from the prediction differ, 0 to ``1 - 1 / K``.
@@ -34,7 +35,7 @@ def export(prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         total = np.asarray(dataset["total"].values, dtype=np.float32)
         if facts["task"] == "segmentation":
             values = mask_values(facts)[dataset["class"].values]
-            flat = values.ndim == 2 and values.dtype in PNG_TYPES
+            flat = dataset["class"].ndim == 2 and values.dtype in PNG_TYPES
             written.append(_save(folder / f"{name}_class{'.png' if flat else '.tif'}", values, dataset))
             total = total.sum(axis=0)
         else:
@@ -46,7 +47,9 @@ def export(prediction: Path, folder: Path, facts: Facts) -> list[Path]:
 
 
 def mask_values(facts: Facts) -> np.ndarray:
-    """The mask value of each class, in the smallest integer type that holds them all."""
+    """The mask value of each class, in the smallest integer type for them all; or its colour, ``(classes, 3)``."""
+    if facts["coloured"]:
+        return unpacked(np.asarray(facts["values"], dtype=np.int64))
     values = np.asarray(facts["values"], dtype=np.int64)
     kinds = (np.uint8, np.uint16, np.int16, np.int32)
     fitting = (k for k in kinds if values[0] >= np.iinfo(k).min and values[-1] <= np.iinfo(k).max)
@@ -70,9 +73,13 @@ def _save(path: Path, pixels: np.ndarray, dataset: xr.Dataset) -> Path:
 
 def _write_tiff(path: Path, pixels: np.ndarray, dataset: xr.Dataset) -> None:
     dims = [str(dim) for dim in dataset["total"].dims[1:]]
-    axes = ("C" if pixels.ndim > len(dims) else "") + "".join(dims).upper()
+    colours = pixels.ndim > len(dims) and pixels.dtype == np.uint8
+    # quantities are channels, colours are samples of a pixel
+    axes = ("C" if pixels.ndim > len(dims) and not colours else "") + "".join(dims).upper() + ("S" if colours else "")
     metadata: dict[str, Any] = {"axes": axes}
     if dataset.attrs.get("unit") == MICROMETRE:
         for dim, step in zip(dims, dataset.attrs["spacing"]):
             metadata |= {f"PhysicalSize{dim.upper()}": float(step), f"PhysicalSize{dim.upper()}Unit": MICROMETRE}
-    tifffile.imwrite(path, pixels, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
+    tifffile.imwrite(
+        path, pixels, ome=True, photometric="rgb" if colours else "minisblack", compression="zlib", metadata=metadata
+    )

@@ -124,7 +124,7 @@ def test_targets_of_regression_keep_their_units_and_gaps(folder: Any) -> None:
 
 
 def test_values_that_training_did_not_know(folder: Any) -> None:
-    facts = {"values": [4, 9], "ignore_value": 255}
+    facts = {"values": [4, 9], "classes": ["4", "9"], "coloured": False, "ignore_value": 255}
     labels = np.array([[4, 9, 255]])
     assert as_classes(labels, facts, "m.png").tolist() == [[0, 1, -1]]
     for value in (0, 7, 12):

@@ -313,3 +313,50 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
         workflow.evaluate(runs[:2])
     again = workflow.train_all("image", config, tmp_path / "cv", resume="auto", reporter=Reporter())
     assert again == runs
+
+
+RED, BLACK, SKY = (255, 0, 0), (0, 0, 0), (10, 200, 250)
+
+
+def painted(root: Path, ndim: int = 2) -> Path:
+    """The images of ``folder`` with masks in three colours; one image has the grey colour alone."""
+    (root / "painted").mkdir()
+    for index, path in enumerate(sorted((root / "images").iterdir())):
+        space = np.asarray(Image.open(path)).shape[:2]
+        colours = np.zeros((*space, 3), np.uint8)
+        if index:
+            colours[: space[0] // 2, : space[1] // 2] = RED
+            colours[space[0] // 2 :, :4] = SKY
+        Image.fromarray(colours).save(root / "painted" / path.name)
+    return root / "painted"
+
+
+def test_painted_masks_are_learnt_and_come_back_in_their_colours(folder: Any) -> None:
+    root = folder(8)
+    domain, config, facts, model = setup(root, masks=painted(root), seed=3)
+    assert facts["classes"] == ["#000000", "#0ac8fa", "#ff0000"]
+    trained(domain, config, facts, model, steps=3)
+    [written, *_] = domain.export(predicted(root, domain, config, facts, model), root / "out", facts)
+    pixels = np.asarray(Image.open(written))
+    assert written.suffix == ".png"
+    assert {tuple(colour) for colour in pixels.reshape(-1, 3)} <= {RED, BLACK, SKY}
+    chosen = next(iter(open_prediction(root / "p.zarr").values()))["class"].values
+    np.testing.assert_array_equal(pixels, np.array([BLACK, SKY, RED], np.uint8)[chosen])
+    assert domain.evaluate(model, config, facts, "test", "cpu").metrics["classes"] == facts["classes"]
+
+
+def test_a_colour_can_be_left_out(folder: Any) -> None:
+    root = folder(8)
+    _, _, facts, _ = setup(root, masks=painted(root), seed=3, ignore_value="#0AC8FA")
+    assert facts["classes"] == ["#000000", "#ff0000"]
+    assert facts["ignore_value"] == 0x0AC8FA
+
+
+def test_colours_beside_plain_masks_of_16_bits_are_refused(folder: Any) -> None:
+    root = folder(6)
+    masks = painted(root)
+    path = sorted(masks.iterdir())[0]
+    space = np.asarray(Image.open(path)).shape[:2]
+    Image.fromarray(np.full(space, 300, np.uint16)).save(path)
+    with pytest.raises(InputError, match=rf"{path.name}.*8-bit colours"):
+        setup(root, masks=masks)
