@@ -24,6 +24,22 @@ def check_creatable(path: Path) -> None:
         raise InputError(f"{path}: cannot be written, because {folder} may not be written in; choose another place")
 
 
+def check_folder(folder: Path, overwrite: bool, option: str) -> None:
+    """Checks that files can be written into ``folder``: it is not there yet, or empty, or its files may be replaced.
+
+    Args:
+        option: of the command line that names it.
+
+    Raises:
+        InputError: saying what is in the way.
+    """
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; {option} takes a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise InputError(f"{folder}: is not empty; pass --overwrite to replace files in it, or another {option}")
+    check_creatable(folder / "file" if folder.is_dir() else folder)
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls ``write`` with a temporary path in the same folder, flushes it to disk and renames it to ``path``.
 

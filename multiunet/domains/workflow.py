@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from multiunet.domains.card import DomainCard, domain_card, domains
 from multiunet.domains.config import PredictOptions, TrainConfig, validated
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split
 from multiunet.errors import InputError
-from multiunet.files import check_creatable
+from multiunet.files import check_folder
 from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
 from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
@@ -272,16 +271,8 @@ def _ready(
     }
     store = PredictionStore(out, attrs, options.overwrite)
     if options.export is not None:
-        _check_export(options.export, options.overwrite)
+        check_folder(options.export, options.overwrite, "--export")
     return run, store
-
-
-def _check_export(folder: Path, overwrite: bool) -> None:
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; --export takes a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise InputError(f"{folder}: is not empty; pass --overwrite to replace files in it, or another --export")
-    check_creatable(folder / "file" if folder.is_dir() else folder)
 
 
 def evaluate(

@@ -25,6 +25,7 @@ from multiunet.domains.image.scoring import Baseline, Part, score, score_baselin
 from multiunet.domains.image.splits import Item, from_json
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
+from multiunet.files import check_folder
 from multiunet.geometries.footprint import norms_are_local
 from multiunet.geometries.grid import Grid
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
@@ -156,7 +157,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:
-            measuring.check_free(folder, options.overwrite)
+            check_folder(folder, options.overwrite, "--out")
         found = measuring.measure(options)
         files = [] if folder is None else measuring.write(found, folder, options.overwrite)
         return {"phases": [asdict(phase) for phase in found.phases], "files": [str(file) for file in files]}

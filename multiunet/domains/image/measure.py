@@ -17,7 +17,7 @@ from skimage.measure import label, regionprops
 
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.errors import InputError
-from multiunet.files import check_creatable, write_atomically, write_text
+from multiunet.files import check_folder, write_atomically, write_text
 from multiunet.prediction import open_prediction
 
 ALL = "all"
@@ -104,7 +104,7 @@ def write(measures: Measures, folder: Path, overwrite: bool) -> list[Path]:
     Raises:
         InputError: when the folder has files already, unless they may be overwritten, or cannot be written.
     """
-    check_free(folder, overwrite)
+    check_folder(folder, overwrite, "--out")
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in ("phases.csv", "objects.csv", "phases.png")]
     write_text(paths[0], _table([asdict(phase) for phase in measures.phases], [item.name for item in fields(Phase)]))
@@ -114,19 +114,6 @@ def write(measures: Measures, folder: Path, overwrite: bool) -> list[Path]:
     write_text(paths[1], _table(rows, columns))
     write_atomically(paths[2], lambda temporary: draw(measures, temporary))
     return paths
-
-
-def check_free(folder: Path, overwrite: bool) -> None:
-    """Checks that results can be written.
-
-    Raises:
-        InputError: see ``write``.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; --out takes a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise InputError(f"{folder}: is not empty; pass --overwrite to replace files in it, or another --out")
-    check_creatable(folder / "file" if folder.is_dir() else folder)
 
 
 def draw(measures: Measures, path: Path) -> None:
