@@ -72,6 +72,8 @@ class RunFolder:
             InputError: when it is not one.
         """
         if not (path / "config.yaml").is_file() or not (path / "facts.json").is_file():
+            if (path / "fold-0").is_dir():
+                raise InputError(f"{path}: holds the folds of a cross-validation; name one, such as {path / 'fold-0'}")
             reason = "no such folder" if not path.exists() else "no run folder (it has no config.yaml and facts.json)"
             raise InputError(f"{path}: {reason}; pass the --out of a `multiunet train`")
         return cls(path)
