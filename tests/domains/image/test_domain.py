@@ -311,7 +311,7 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     assert all(data.sizes["sample"] == 6 for data in open_prediction(tmp_path / "p.zarr").values())
     with pytest.raises(InputError, match="another split"):
         workflow.evaluate(runs[:2])
-    with pytest.raises(InputError, match="name one, such as .*fold-0"):
+    with pytest.raises(InputError, match=r"name one, such as .*fold-0"):
         workflow.open_run(tmp_path / "cv")
     again = workflow.train_all("image", config, tmp_path / "cv", resume="auto", reporter=Reporter())
     assert again == runs
