@@ -125,9 +125,9 @@ def train(
             reporter=shown,
         )
     except BaseException as error:
-        if run.started():
+        if going_on or run.started():
             run.status(f"stopped: {error or type(error).__name__}")
-        else:  # nothing to go on from
+        else:  # new, and nothing to go on from
             shutil.rmtree(run.path, ignore_errors=True)
         raise
     run.status("done")
