@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from multiunet_datasets import synthetic
 
 TRAIN = ["train", "graph", "--graph", "graph.npz", "--epochs", "2"]
@@ -91,11 +92,17 @@ def test_a_dry_run_of_a_prediction_reads_its_input(run: Path, multiunet: Callabl
     assert not Path("p.zarr").exists()
 
 
-def test_a_training_that_diverges_says_so_and_leaves_nothing(here: Path, multiunet: Callable) -> None:
+def test_a_training_that_diverges_says_so(here: Path, multiunet: Callable) -> None:
     done = multiunet(*TRAIN, "--out", "run", "--lr", "1e30", "--clip", "1e30", "--epochs", "30")
     assert done.code == 1
     assert done.err.splitlines()[-1].startswith("error: the loss is")
     assert "Traceback" not in done.err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_leaves_no_run(here: Path, multiunet: Callable) -> None:
+    refused(multiunet, [*TRAIN, "--out", "run", "--device", "cuda"], "device 'cuda' cannot be used here")
+    assert not Path("run").exists()
 
 
 @pytest.mark.parametrize(
