@@ -223,6 +223,12 @@ CASES: list[tuple[str, Callable[[], object], list[str], list[str]]] = [
         ["genome", *GENOME],
         ["signal.bedGraph", "32 bits"],
     ),
+    (
+        "an interval beyond any chromosome",
+        lambda: rewrite_text("signal.bedGraph", lambda text: text + f"chr3\t1\t{2**63}\t1.0\n"),
+        ["genome", *GENOME],
+        ["signal.bedGraph:", str(2**63)],
+    ),
     ("window beyond the chromosomes", lambda: None, ["genome", *GENOME, "--window", "100000"], ["--window 100000"]),
     ("even motif", lambda: None, ["genome", *GENOME, "--motif", "4"], ["motif", "odd"]),
     ("one level", lambda: None, ["graph", *GRAPH, "--widths", "8"], ["widths", "two"]),

@@ -24,6 +24,10 @@ SLICE = 1 << 22
 """Bases of a bigWig that are in memory at once."""
 
 
+LONGEST = 1 << 40
+"""Bases: positions beyond this are mistakes."""
+
+
 @dataclass(frozen=True)
 class Track:
     """One signal.
@@ -186,6 +190,8 @@ def _interval(path: Path, number: int, fields: list[str]) -> tuple[int, int, flo
     except ValueError:
         text = " ".join(fields)[:60]
         raise InputError(f"{path}:{number}: {text!r} is not 'CHROM START END VALUE' (bedGraph, or bigWig)") from None
+    if end > LONGEST:
+        raise InputError(f"{path}:{number}: ends at {end}, but no chromosome has more than {LONGEST:,} bases")
     if not 0 <= start < end:
         raise InputError(
             f"{path}:{number}: interval {start}-{end} is empty or negative; starts count from 0 and ends are exclusive"
