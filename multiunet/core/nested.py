@@ -44,11 +44,8 @@ class NestedUNet(Descent[S]):
         recompute: bool = False,
         deep_supervision: int = 0,
     ) -> None:
-        super().__init__(geometry, c_in, c_out, widths, blocks, strides, decoder, recompute)
+        super().__init__(geometry, c_in, c_out, widths, blocks, strides, decoder, recompute, deep_supervision)
         self.depth = depth = len(self.downs)
-        if not 0 <= deep_supervision < depth:
-            raise ValueError(f"deep_supervision {deep_supervision} is outside 0..{depth - 1} for {depth} levels")
-        self.deep_supervision = deep_supervision
         self.ups, self.merges, self.nodes = (nn.ModuleDict() for _ in range(3))
         for i, j in self.places():
             climb, width = self._climbs[i], widths[i]

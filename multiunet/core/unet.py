@@ -67,19 +67,24 @@ class Descent(nn.Module, ABC, Generic[S]):
         strides: Sequence[Any] | None,
         decoder: Geometries[S] | None,
         recompute: bool,
+        deep_supervision: int,
         widen: Widen = "block",
     ) -> None:
         super().__init__()
         depth = len(widths) - 1
         if depth < 1:
             raise ValueError(f"widths {list(widths)} has no way down; give at least two, e.g. [32, 64]")
+        if not 0 <= deep_supervision < depth:
+            raise ValueError(
+                f"deep_supervision {deep_supervision} is outside 0..{depth - 1} for {depth} decoder levels"
+            )
         counts = per_level("blocks", [blocks] * (depth + 1) if isinstance(blocks, int) else blocks, depth + 1)
         if min(counts) < 1:
             raise ValueError(f"blocks {counts} must be at least 1 on every level")
         steps = per_level("strides", [None] * depth if strides is None else strides, depth)
         falls = _geometries("geometry", geometry, depth + 1)
         climbs = falls if decoder is None else _geometries("decoder", decoder, depth + 1)
-        self.geometry = falls[0]
+        self.geometry, self.deep_supervision = falls[0], deep_supervision
         self.c_in, self.c_out, self.widths, self.recompute = c_in, c_out, tuple(widths), recompute
         # the channels that enter each level's blocks
         sources = (c_in, *(widths[1:] if widen == "down" else widths[:-1]))
@@ -172,13 +177,8 @@ class UNet(Descent[S]):
         up_widths: Sequence[int] | None = None,
         decoder_blocks: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(geometry, c_in, c_out, widths, blocks, strides, decoder, recompute, widen)
+        super().__init__(geometry, c_in, c_out, widths, blocks, strides, decoder, recompute, deep_supervision, widen)
         depth, climbs = len(self.downs), self._climbs
-        if not 0 <= deep_supervision < depth:
-            raise ValueError(
-                f"deep_supervision {deep_supervision} is outside 0..{depth - 1} for {depth} decoder levels"
-            )
-        self.deep_supervision = deep_supervision
         outs = per_level("decoder_widths", decoder_widths or self.widths[:-1], depth)
         refined = per_level("up_widths", up_widths or outs, depth)
         counts = per_level("decoder_blocks", decoder_blocks or self._counts[:-1], depth)

@@ -31,19 +31,15 @@ def vnet(
     later implementations. Any size: the paper's is ``(N, c_in, 128, 128, 64)``.
 
     Args:
-        convs: convolutions by level, finest first.
+        convs: convolutions by level, finest first; the last number counts for levels beyond.
         decoder_convs: the same for the decoder, without the bottleneck's.
         dropout: of the bottleneck and the decoder; the paper has none.
-
-    Raises:
-        ValueError: when ``convs`` or ``decoder_convs`` do not fit ``widths``.
 
     >>> import torch
     >>> vnet(3, 1, 2, widths=[4, 8], convs=[1, 2], decoder_convs=[1])(torch.zeros(1, 1, 9, 8, 8)).shape
     torch.Size([1, 2, 9, 8, 8])
     """
     depth = len(widths) - 1
-    # a shallower or deeper network than the paper's: as many convolutions as its nearest level
     falls = [convs[min(i, len(convs) - 1)] for i in range(depth + 1)]
     climbs = [decoder_convs[min(i, len(decoder_convs) - 1)] for i in range(depth)]
     grid = Grid(
