@@ -69,12 +69,12 @@ def _tell(name: str, story: Story, folder: Path, seed: int, quiet: bool) -> dict
     workflow.train(name, validated(card.train, _filled(story.train, data) | {"seed": seed}, "demo"), run)
     options = _filled(story.predict, data) | {"samples": 8, "export": folder / "export"}
     workflow.predict(run, validated(card.predict, options, "demo"), prediction, name)
-    report = workflow.evaluate(run, "test", "auto", name)
+    report = workflow.evaluate(run, name=name)
     totals = {item: float(dataset["total"].mean()) for item, dataset in open_prediction(prediction).items()}
     mean_total = sum(totals.values()) / len(totals)
     seconds = time.monotonic() - started
     if not quiet:
-        show(report.metrics, report.baselines, f"{name}, test split")
+        show(report)
         typer.echo(f"mean total variance (epistemic + aleatoric): {mean_total:.4g}")
         typer.echo(f"run {run}   prediction {prediction}   files {folder / 'export'}   {seconds:.0f} s")
     return {

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from multiunet.domains.config import Options, PredictOptions, TrainConfig, did_you_mean
+from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, TrainConfig, did_you_mean
 from multiunet.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class DomainCard:
     train: type[TrainConfig]
     predict: type[PredictOptions]
     implementation: str
+    evaluate: type[EvaluateOptions] = EvaluateOptions
     measure: type[Options] | None = None
 
     def load(self) -> Domain[Any, Any]:

@@ -38,6 +38,8 @@ def known_device(name: str) -> str:
     return name
 
 
+Split = Literal["train", "val", "test"]
+
 IntList = Annotated[list[int], BeforeValidator(split_commas)]
 Widths = Annotated[IntList, AfterValidator(levels)]
 Device = Annotated[str, AfterValidator(known_device)]
@@ -98,6 +100,17 @@ class TrainConfig(Options):
     def recipe(self) -> Recipe:
         """The settings of the training loop among these."""
         return Recipe(**{item.name: getattr(self, item.name) for item in fields(Recipe)})
+
+
+class EvaluateOptions(Options):
+    """What every domain's evaluation can be told."""
+
+    split: Split = option("test", "what to score on", "Data")
+    device: Device = option("auto", "auto, cpu, cuda or mps", "Evaluation")
+
+    def elsewhere(self) -> bool:
+        """Whether other data than the run's own splits are named."""
+        return False
 
 
 class PredictOptions(Options):

@@ -6,12 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from torch import nn
 
 from multiunet.core import Geometry
-from multiunet.domains.config import PredictOptions, TrainConfig
+from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
 from multiunet.prediction import PredictionStore, Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
@@ -25,8 +25,6 @@ Facts = dict[str, Any]
 Validator = Callable[[nn.Module], Mapping[str, float]]
 """Scores a network on the validation split; called with the network in evaluation mode and gradients off."""
 
-Split = Literal["train", "val", "test"]
-
 
 @dataclass(frozen=True)
 class Model:
@@ -39,10 +37,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Report:
-    """Scores of a model on a split, beside those of trivial methods on the same split."""
+    """Scores of a model, beside those of trivial methods on the same data.
+
+    Attributes:
+        scored: on what: ``test split``, say, or a folder.
+    """
 
     domain: str
-    split: str
+    scored: str
     metrics: Mapping[str, Any]
     baselines: Mapping[str, Mapping[str, Any]]
     items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -100,10 +102,14 @@ class Domain(ABC, Generic[C, P]):
         """Writes a finished prediction in the domain's own formats; returns the files."""
 
     @abstractmethod
-    def evaluate(self, model: Model, config: C, facts: Facts, split: Split, device: str) -> Report:
-        """Scores the model and trivial baselines on a split."""
+    def evaluate(self, model: Model, config: C, facts: Facts, options: EvaluateOptions) -> Report:
+        """Scores the model and trivial baselines on a split, or on other data that the options name.
 
-    def evaluate_folds(self, folds: Sequence[tuple[Model, C, Facts]], split: Split, device: str) -> Report:
+        Raises:
+            InputError: where there is nothing to score on.
+        """
+
+    def evaluate_folds(self, folds: Sequence[tuple[Model, C, Facts]], options: EvaluateOptions) -> Report:
         """Scores the models of a cross-validation, each on its own split, as if one model had predicted all.
 
         Only where the domain's settings have ``parts``.

@@ -15,8 +15,8 @@ from torch import nn
 
 from multiunet.device import pick_device
 from multiunet.domains.card import DomainCard, domain_card, domains
-from multiunet.domains.config import PredictOptions, TrainConfig, validated
-from multiunet.domains.domain import Domain, Facts, Model, Report, Split
+from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig, validated
+from multiunet.domains.domain import Domain, Facts, Model, Report
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
@@ -275,30 +275,33 @@ def _ready(
     return run, store
 
 
-def evaluate(
-    path: Path | Sequence[Path], split: Split = "test", device: str = "auto", name: str | None = None
-) -> Report:
-    """Scores a trained run, and trivial baselines, on a split.
+def evaluate(path: Path | Sequence[Path], options: EvaluateOptions | None = None, name: str | None = None) -> Report:
+    """Scores a trained run, and trivial baselines, on a split or on other data.
 
     Args:
         path: of the run; several, trained on one split, are an ensemble. The folds of a cross-validation are scored
-            each on its own split, and pooled.
+            each on its own split, and pooled; on other data they are an ensemble.
+        options: the domain's; by default the test split.
 
     Raises:
         InputError: for a bad run, a split that has no data, or runs of different splits.
     """
+    options = absolute(options or EvaluateOptions())
     paths = [path] if isinstance(path, Path) else list(path)
+    if options.elsewhere():
+        run = open_ensemble([run for folder in paths for run in folds_in(folder) or [folder]], name, options.device)
+        return run.domain.evaluate(run.model, run.config, run.facts, options)
     if len(paths) == 1 and (folds := folds_in(paths[0])):
-        runs = [open_run(folder, name, device) for folder in folds]
+        runs = [open_run(folder, name, options.device) for folder in folds]
         for fold in runs[1:]:
             _check_shared(runs[0], fold, ("values", "targets"))
-        return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], split, device)
-    run = open_ensemble(paths, name, device)
+        return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], options)
+    run = open_ensemble(paths, name, options.device)
     for other in paths[1:]:
         facts = RunFolder.open(other).facts()
         if any(facts.get(key) != run.facts.get(key) for key in ("split", "data")):
             raise InputError(f"{other}: was trained on another split than {paths[0]}; it may have seen what is scored")
-    return run.domain.evaluate(run.model, run.config, run.facts, split, device)
+    return run.domain.evaluate(run.model, run.config, run.facts, options)
 
 
 def absolute(options: Any) -> Any:

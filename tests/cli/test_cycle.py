@@ -36,9 +36,9 @@ def test_train_info_evaluate_predict(domain: str, worlds: dict, multiunet: Calla
     scored = multiunet("evaluate", domain, "--run", run, "--json")
     assert scored.code == 0, scored.err
     report = json.loads(scored.out)
-    assert {"domain", "split", "metrics", "baselines"} <= report.keys()
+    assert {"domain", "scored", "metrics", "baselines"} <= report.keys()
     assert report["domain"] == domain
-    assert report["split"] == "test"
+    assert report["scored"] == "test split"
     name = {"image": "mean_iou", "genome": "pearson_r", "graph": "accuracy"}[domain]
     assert name in report["metrics"]
     assert len(report["baselines"]) >= 2

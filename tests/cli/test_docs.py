@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "images").rename("micrographs")
     synthetic.write_polycrystal(tmp_path / "other", images=2, size=64, grains=9)
     (tmp_path / "other/images").rename("new")
+    shutil.copytree("new", "elsewhere")
+    (tmp_path / "other/masks").rename("elsewhere-masks")
     stems = sorted(path.stem for path in Path("micrographs").iterdir())
     Path("splits.json").write_text(json.dumps({"Super1": {"train": stems[:3], "val": stems[3:5], "test": stems[5:]}}))
     rows = [f"micrographs/{stem}.png,masks/{stem}.png,{split}" for stem, split in zip(stems, ["train", "val", "test"])]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
-from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
+from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome.chromosomes import Chromosomes
 from multiunet.domains.genome.config import GenomePredict, GenomeTrain
@@ -107,18 +108,19 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
     def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         return writers.export(prediction, folder)
 
-    def evaluate(self, model: Model, config: GenomeTrain, facts: Facts, split: Split, device: str) -> Report:
+    def evaluate(self, model: Model, config: GenomeTrain, facts: Facts, options: EvaluateOptions) -> Report:
+        split = options.split
         data, chroms = self._read(config), facts["split"][split]
         if not chroms:
             raise InputError(f"this run has no {split} chromosomes; train with --{split}-chroms")
-        predictor = _predictor(model, config, pick_device(device))
+        predictor = _predictor(model, config, pick_device(options.device))
         samples = SAMPLES if config.dropout > 0 else 1
         moments = _moments(predictor, data, chroms, samples)
         means = {chrom: m.mean.numpy() for chrom, m in moments.items()}
         totals = {chrom: m.total.numpy() for chrom, m in moments.items()}
         return Report(
             self.name,
-            split,
+            f"{split} split",
             score(means, data.targets, facts["tracks"], totals),
             self._baselines(data, facts, chroms),
             {chrom: score({chrom: mean}, data.targets, facts["tracks"], totals) for chrom, mean in means.items()},

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
-from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
+from multiunet.domains.config import EvaluateOptions, Split
+from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.graph import baselines, writers
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
@@ -119,18 +120,19 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
     def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         return writers.export(prediction, folder, facts)
 
-    def evaluate(self, model: Model, config: GraphTrain, facts: Facts, split: Split, device: str) -> Report:
+    def evaluate(self, model: Model, config: GraphTrain, facts: Facts, options: EvaluateOptions) -> Report:
+        split = options.split
         known = self._read(config, facts)
         if not known.masks[split].any():
             raise InputError(f"{config.graph}: this run has no labelled {split} nodes; train with a {split} mask")
-        mean = _moments(model, known.field, pick_device(device), samples=1, seed=0).mean
+        mean = _moments(model, known.field, pick_device(options.device), samples=1, seed=0).mean
         trivial = {"mlp": _scores(model.task, baselines.perceptron(known, model.task, config.seed), known, split)}
         if facts["task"] == "classification":
             one_hot = nn.functional.one_hot(baselines.majority(known), len(facts["classes"])).float()
             trivial = {"majority": _scores(model.task, one_hot, known, split), **trivial}
         else:
             trivial = {"mean": _scores(model.task, baselines.mean(known), known, split), **trivial}
-        return Report(self.name, split, _scores(model.task, mean, known, split), trivial)
+        return Report(self.name, f"{split} split", _scores(model.task, mean, known, split), trivial)
 
     def example(self, model: Model, config: GraphTrain, facts: Facts) -> GraphField:
         return self._read(config, facts).field

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.domain import Split
+from multiunet.domains.config import Split
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.readers import GraphFile
 from multiunet.errors import InputError

@@ -1,7 +1,7 @@
 """Images and volumes: micrographs, sections, stacks, with masks of classes or images of quantities to learn from."""
 
 from multiunet.domains.card import DomainCard
-from multiunet.domains.image.config import ImageMeasure, ImagePredict, ImageTrain
+from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 
 CARD = DomainCard(
     name="image",
@@ -9,5 +9,6 @@ CARD = DomainCard(
     train=ImageTrain,
     predict=ImagePredict,
     implementation="multiunet.domains.image.domain:ImageDomain",
+    evaluate=ImageEvaluate,
     measure=ImageMeasure,
 )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from multiunet.domains.config import (
+    EvaluateOptions,
     IntList,
     Options,
     PredictOptions,
@@ -144,6 +145,26 @@ class ImageTrain(TrainConfig):
     def levels(self) -> list[int]:
         """Channels by level: those given, or the model's own."""
         return list(self.widths or WIDTHS[self.model])
+
+
+class ImageEvaluate(EvaluateOptions):
+    """Settings of ``multiunet evaluate image``."""
+
+    images: Path | None = option(
+        None, "other images than the run's own: folder, file, pattern or CSV; in place of --split", "Data"
+    )
+    masks: Path | None = option(None, "their masks (or targets)", "Data")
+
+    def elsewhere(self) -> bool:
+        return self.images is not None
+
+    @model_validator(mode="after")
+    def _masks_of_images(self) -> ImageEvaluate:
+        if self.masks is not None and self.images is None:
+            raise ValueError("--masks without --images; give both, or neither and --split")
+        if self.images is not None and "split" in self.model_fields_set:
+            raise ValueError("--split and --images both say what to score on; give one of them")
+        return self
 
 
 class ImageMeasure(Options):

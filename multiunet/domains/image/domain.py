@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Descent
 from multiunet.device import pick_device
-from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
+from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.image import baselines, writers
 from multiunet.domains.image import measure as measuring
 from multiunet.domains.image.augment import Augmentation
-from multiunet.domains.image.config import ImageMeasure, ImagePredict, ImageTrain
+from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, source_of
 from multiunet.domains.image.readers import list_images
-from multiunet.domains.image.scoring import Baseline, Part, score, score_baseline
+from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
@@ -136,24 +137,22 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         return writers.export(prediction, folder, facts)
 
-    def evaluate(self, model: Model, config: ImageTrain, facts: Facts, split: Split, device: str) -> Report:
-        return self.evaluate_folds([(model, config, facts)], split, device)
+    def evaluate(self, model: Model, config: ImageTrain, facts: Facts, options: EvaluateOptions) -> Report:
+        return self.evaluate_folds([(model, config, facts)], options)
 
-    def evaluate_folds(self, folds: Sequence[tuple[Model, ImageTrain, Facts]], split: Split, device: str) -> Report:
+    def evaluate_folds(self, folds: Sequence[tuple[Model, ImageTrain, Facts]], options: EvaluateOptions) -> Report:
         parts, fitted = [], []
         for model, config, facts in folds:
-            splits = from_json(facts["split"])
-            if not splits[split]:
-                raise InputError(f"this run has no {split} images; train with --splits, --{split}-images or a fraction")
-            predictor = _predictor(model, _flip_averaged(config, facts), pick_device(device))
-            parts.append(Part(predictor, splits[split], facts))
-            fitted.append(self._baselines(splits["train"], facts))
+            predictor = _predictor(model, _flip_averaged(config, facts), pick_device(options.device))
+            parts.append(Part(predictor, _scored_items(facts, options, self.shelf), facts))
+            fitted.append(self._baselines(from_json(facts["split"])["train"], facts))
         scored = score(parts, self.shelf)
         trivial = {
             name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.shelf)
             for name in fitted[0]
         }
-        return Report(self.name, split, scored.metrics, trivial, scored.items)
+        where = str(options.images) if _elsewhere(options) else f"{options.split} split"
+        return Report(self.name, where, scored.metrics, trivial, scored.items)
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:
@@ -190,6 +189,23 @@ def _task(config: ImageTrain, facts: Facts) -> Task:
         return Regression(facts["targets"], loss, facts["centre"], facts["scale"])
     criterion = CLASS_LOSSES[config.loss or "dice-ce"](ignore_index=IGNORED, class_weights=config.class_weights)
     return Segmentation(facts["classes"], ignore_index=IGNORED, loss=criterion)
+
+
+def _elsewhere(options: EvaluateOptions) -> TypeGuard[ImageEvaluate]:
+    return options.elsewhere()
+
+
+def _scored_items(facts: Facts, options: EvaluateOptions, shelf: Shelf) -> list[Item]:
+    splits = from_json(facts["split"])
+    if _elsewhere(options):
+        assert options.images is not None  # that is what it means
+        return items_elsewhere(options.images, options.masks, splits, facts, shelf)
+    if not splits[options.split]:
+        split = options.split
+        raise InputError(
+            f"this run has no {split} images; train with --splits, --{split}-images or a fraction, or pass --images"
+        )
+    return splits[options.split]
 
 
 def _flip_averaged(config: ImageTrain, facts: Facts) -> bool:

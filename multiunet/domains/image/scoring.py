@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, load_labels, load_target, source_of
-from multiunet.domains.image.splits import Item
+from multiunet.domains.image.splits import Item, Splits, check_sizes, pair
+from multiunet.errors import InputError
 from multiunet.metrics import Confusion, regression_scores
 from multiunet.prediction import GridPredictor
 from multiunet.tasks import Task
@@ -126,6 +128,27 @@ def _score_quantities(parts: Sequence[Part], shelf: Shelf) -> Scored:
     scales = parts[0].facts["scale"]
     errors = [track["mse"] / scale**2 for track, scale in zip(tracks, scales) if track["mse"] is not None]
     return Scored(metrics, scores.items, float(np.mean(errors)) if errors else float("nan"))
+
+
+def items_elsewhere(images: Path, truths: Path | None, splits: Splits, facts: Facts, shelf: Shelf) -> list[Item]:
+    """Images that the run has not seen, with truths of their sizes.
+
+    Raises:
+        InputError: for an image that was trained on or chose the epoch, or what cannot be read or scored.
+    """
+    seen = {Path(item.image).resolve(): split for split in ("train", "val") for item in splits[split]}
+    items = pair(images, truths)
+    for item in items:
+        split = seen.get(Path(item.image).resolve())
+        if split is not None:
+            raise InputError(f"{item.image}: is in this run's {split} split; score it with --split {split}")
+        space = load_input(item.image, facts, shelf).picture.space
+        if facts["task"] == "segmentation":
+            of_truth = load_labels(item.truth, facts, shelf).shape
+        else:
+            of_truth = load_target(item.truth, shelf).shape[1:]
+        check_sizes(item, space, of_truth)
+    return items
 
 
 Baseline = Callable[[NDArray[np.float32]], NDArray[Any]]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from multiunet.domains.domain import Split
+from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.readers import by_stem, list_images, stem_of
@@ -105,6 +105,13 @@ def pair(images: Path, truths: Path | None) -> list[Item]:
         f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {_listing(stems)}; a mask has "
         f"the name of its image, or all have one ending more, such as {stems[0]}_mask"
     )
+
+
+def check_sizes(item: Item, image: tuple[int, ...], truth: tuple[int, ...]) -> None:
+    """Raises InputError where an image and its truth differ in size."""
+    if truth != image:
+        sizes = [" x ".join(map(str, shape)) for shape in (truth, image)]
+        raise InputError(f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}; they must be equal")
 
 
 def to_json(splits: Splits) -> dict[str, list[dict[str, str]]]:

@@ -27,7 +27,7 @@ from multiunet.domains.image.readers import (
     read_mask,
     read_target,
 )
-from multiunet.domains.image.splits import SPLITS, Item, Splits, split_items, to_json
+from multiunet.domains.image.splits import SPLITS, Splits, check_sizes, split_items, to_json
 from multiunet.errors import InputError
 from multiunet.models.image_unet import strides_for
 
@@ -153,12 +153,6 @@ def _check_distinct(content: dict[str, tuple[str, str]], split: str, path: str, 
         )
 
 
-def _truth_shape(item: Item, images: _Images, space: tuple[int, ...]) -> None:
-    if space != images.shapes[item.image]:
-        sizes = [" x ".join(map(str, shape)) for shape in (space, images.shapes[item.image])]
-        raise InputError(f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}; they must be equal")
-
-
 def _survey_masks(splits: Splits, images: _Images, config: ImageTrain) -> Facts:
     try:
         return _survey_labels(splits, images, config, coloured=False)
@@ -174,7 +168,7 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     for name in SPLITS:
         for item in splits[name]:
             labels = read_mask(Path(item.truth), coloured)
-            _truth_shape(item, images, labels.shape)
+            check_sizes(item, images.shapes[item.image], labels.shape)
             counts = {
                 int(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True)) if v != config.ignore_value
             }
@@ -229,7 +223,7 @@ def _survey_targets(splits: Splits, images: _Images) -> Facts:
     for name in SPLITS:
         for item in splits[name]:
             target = read_target(Path(item.truth)).pixels
-            _truth_shape(item, images, target.shape[1:])
+            check_sizes(item, images.shapes[item.image], target.shape[1:])
             kinds.setdefault(target.shape[0], item.truth)
             if len(kinds) > 1:
                 (a, b), (first, second) = kinds.values(), kinds

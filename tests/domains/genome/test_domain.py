@@ -10,7 +10,7 @@ import torch
 
 from multiunet.domains import workflow
 from multiunet.domains.card import domain_card
-from multiunet.domains.config import validated
+from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.genome.domain import GenomeDomain
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
@@ -140,7 +140,7 @@ def test_the_pair_of_strands_changes_places(run):
 
 
 def test_evaluation_scores_each_track_beside_baselines(run):
-    report = workflow.evaluate(run, "test", name="genome")
+    report = workflow.evaluate(run, EvaluateOptions(split="test"), name="genome")
     shown = json.loads(json.dumps(report.as_dict()))
     assert {"pearson_r", "spearman_r", "r2", "mse", "coverage_95"} <= shown["metrics"].keys()
     assert [track["track"] for track in shown["metrics"]["per_track"]] == ["fwd", "rev"]
@@ -152,8 +152,8 @@ def test_evaluation_scores_each_track_beside_baselines(run):
 def test_a_run_without_test_chromosomes_says_so(data, tmp_path):
     workflow.train("genome", config_of({**data, "test_chroms": []}), tmp_path / "run", reporter=Reporter())
     with pytest.raises(InputError, match="no test chromosomes; train with --test-chroms"):
-        workflow.evaluate(tmp_path / "run", "test")
-    assert workflow.evaluate(tmp_path / "run", "val").metrics["mse"] > 0
+        workflow.evaluate(tmp_path / "run", EvaluateOptions(split="test"))
+    assert workflow.evaluate(tmp_path / "run", EvaluateOptions(split="val")).metrics["mse"] > 0
 
 
 @pytest.mark.parametrize("loss", ["gaussian-nll", "mse", "huber", "poisson"])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from multiunet.domains import workflow
-from multiunet.domains.config import validated
+from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.graph import baselines
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.domain import GraphDomain
@@ -78,7 +78,7 @@ def test_another_graph_can_be_predicted(save: Callable[..., Path], tmp_path: Pat
 def test_classes_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path: Path) -> None:
     run = train(save(), tmp_path / "run", epochs=60)
     report = workflow.evaluate(run).as_dict()
-    assert (report["domain"], report["split"]) == ("graph", "test")
+    assert (report["domain"], report["scored"]) == ("graph", "test split")
     assert set(report["metrics"]) == {"accuracy", "macro_f1"}
     assert set(report["baselines"]) == {"majority", "mlp"}
     assert report["metrics"]["accuracy"] > report["baselines"]["majority"]["accuracy"] == 0.5
@@ -136,9 +136,9 @@ def test_baselines_by_hand(save: Callable[..., Path]) -> None:
 
 def test_a_split_without_nodes_is_said(save: Callable[..., Path], tmp_path: Path) -> None:
     run = train(save(test_mask=None), tmp_path / "run")
-    assert workflow.evaluate(run, "val").metrics["accuracy"] is not None
+    assert workflow.evaluate(run, EvaluateOptions(split="val")).metrics["accuracy"] is not None
     with pytest.raises(InputError, match="no labelled test nodes"):
-        workflow.evaluate(run, "test")
+        workflow.evaluate(run, EvaluateOptions(split="test"))
 
 
 def test_changed_data_are_noticed(save: Callable[..., Path], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,11 +12,13 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from multiunet.domains import workflow
+from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Model
 from multiunet.domains.image import CARD
-from multiunet.domains.image.config import ImagePredict, ImageTrain
+from multiunet.domains.image.config import ImageEvaluate, ImagePredict, ImageTrain
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import load_input, source_of
@@ -89,7 +92,7 @@ def test_a_trained_model_beats_the_majority_and_its_scores_are_those_of_its_map(
     root = folder(8)
     domain, config, facts, model = setup(root)
     trained(domain, config, facts, model)
-    report = domain.evaluate(model, config, facts, "test", "cpu").as_dict()
+    report = domain.evaluate(model, config, facts, EvaluateOptions(split="test")).as_dict()
     assert json.loads(json.dumps(report)) == report
     assert set(report["baselines"]) == {"majority", "otsu"}
     assert report["metrics"]["mean_iou"] > 0.8 > report["baselines"]["majority"]["mean_iou"]
@@ -202,7 +205,10 @@ def test_volumes_go_all_the_way(folder: Any) -> None:
     files = domain.export(path, root / "out", facts)
     with tifffile.TiffFile(files[0]) as tif:
         assert (tif.series[0].axes, tif.series[0].shape) == ("ZYX", (10, 24, 20))
-    assert domain.evaluate(model, config, facts, "val", "cpu").metrics["mean_iou"] is not None
+    assert (
+        domain.evaluate(model, config, facts, EvaluateOptions(split="val")).metrics["mean_iou"]
+        is not None
+    )
     assert domain.example(model, config, facts).shape == (1, 1, 10, 24, 20)
 
 
@@ -216,7 +222,7 @@ def test_regression_goes_all_the_way(folder: Any, loss: str) -> None:
     settings: dict[str, Any] = {"task": "regression", "targets": root / "targets", "masks": None, "loss": loss}
     domain, config, facts, model = setup(root, **settings)
     trained(domain, config, facts, model, steps=80)
-    report = domain.evaluate(model, config, facts, "test", "cpu")
+    report = domain.evaluate(model, config, facts, EvaluateOptions(split="test"))
     assert domain.monitor == "r2"
     assert facts["intensities"]["kind"] == "train"
     assert set(report.baselines) == {"mean"}
@@ -238,7 +244,7 @@ def test_settings_that_contradict_each_other(folder: Any) -> None:
         setup(root, loss="dice", task="regression", targets=root / "masks")
     domain, config, facts, model = setup(root, test_fraction=0)
     with pytest.raises(InputError, match="this run has no test images"):
-        domain.evaluate(model, config, facts, "test", "cpu")
+        domain.evaluate(model, config, facts, EvaluateOptions(split="test"))
 
 
 def test_nothing_is_predicted_where_one_image_is_bad(folder: Any) -> None:
@@ -317,6 +323,43 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     assert again == runs
 
 
+def test_other_images_are_scored_like_a_split(folder: Any, tmp_path: Path) -> None:
+    root = folder(6)
+    settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2}
+    config = ImageTrain(images=root / "images", masks=root / "masks", folds=2, **settings)
+    runs = workflow.train_all("image", config, tmp_path / "cv", reporter=Reporter())
+    facts = workflow.open_run(runs[0]).facts
+    tested = facts["split"]["test"]
+    table = tmp_path / "tested.csv"
+    table.write_text("image,mask\n" + "".join(f"{item['image']},{item['truth']}\n" for item in tested))
+    by_split, by_table = workflow.evaluate(runs[0]), workflow.evaluate(runs[0], ImageEvaluate(images=table))
+    assert by_table.metrics == by_split.metrics
+    assert by_table.baselines == by_split.baselines
+    assert (by_split.scored, by_table.scored) == ("test split", str(table))
+    new = ImageEvaluate(images=root / "images", masks=root / "masks")
+    with pytest.raises(InputError, match=r"is in this run's (train|val) split"):
+        workflow.evaluate(runs[0], new)
+    for part in ("images", "masks"):
+        shutil.copytree(root / part, root / "copied" / part)
+    new = ImageEvaluate(images=root / "copied/images", masks=root / "copied/masks")
+    ensemble = workflow.evaluate(tmp_path / "cv", new)
+    assert ensemble.metrics == workflow.evaluate(runs, new).metrics
+    assert len(ensemble.items) == 6
+    mask = next((root / "copied/masks").iterdir())
+    Image.fromarray(np.asarray(Image.open(mask))[:-1]).save(mask)
+    with pytest.raises(InputError, match="they must be equal"):
+        workflow.evaluate(runs[0], new)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"masks": "m"}, "without --images"), ({"images": "i", "masks": "m", "split": "val"}, "give one of them")],
+)
+def test_what_to_score_on_is_said_once(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ImageEvaluate(**settings)
+
+
 RED, BLACK, SKY = (255, 0, 0), (0, 0, 0), (10, 200, 250)
 
 
@@ -344,7 +387,10 @@ def test_painted_masks_are_learnt_and_come_back_in_their_colours(folder: Any) ->
     assert {tuple(colour) for colour in pixels.reshape(-1, 3)} <= {RED, BLACK, SKY}
     chosen = next(iter(open_prediction(root / "p.zarr").values()))["class"].values
     np.testing.assert_array_equal(pixels, np.array([BLACK, SKY, RED], np.uint8)[chosen])
-    assert domain.evaluate(model, config, facts, "test", "cpu").metrics["classes"] == facts["classes"]
+    assert (
+        domain.evaluate(model, config, facts, EvaluateOptions(split="test")).metrics["classes"]
+        == facts["classes"]
+    )
 
 
 def test_a_colour_can_be_left_out(folder: Any) -> None:
