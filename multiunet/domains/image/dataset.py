@@ -19,6 +19,7 @@ from multiunet.domains.image.augment import (
     sample_labels,
 )
 from multiunet.domains.image.inputs import Shelf, load_input, load_labels, load_target
+from multiunet.domains.image.lazy import Pixels, blocks
 from multiunet.domains.image.splits import Item
 from multiunet.training.data import Sample, TrainingData
 
@@ -64,14 +65,16 @@ class Patches(TrainingData[Tensor]):
         centre = [first + (side - 1) / 2 for first, side in zip(start, self.patch)]
         view = draw_view(self.augmentation, centre, self.patch, self.spacing, rng)
         coordinates = mirrored(view.coordinates(self.patch), loaded.picture.space)
-        field = loaded.standardised(sample(loaded.picture.pixels, coordinates))
+        pixels = self.shelf.in_memory("pixels", entry.image, loaded.picture.pixels)
+        field = loaded.standardised(sample(pixels, coordinates))
         field = change_intensities(field, self.augmentation, self.spacing, rng)
         return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], self._target(entry, coordinates))
 
     def _target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
         if self.facts["task"] == "regression":
-            return torch.from_numpy(sample(load_target(entry.truth, self.shelf), coordinates))[None]
-        labels = sample_labels(load_labels(entry.truth, self.facts, self.shelf), coordinates)
+            quantities = self.shelf.in_memory("quantities", entry.truth, load_target(entry.truth, self.shelf))
+            return torch.from_numpy(sample(quantities, coordinates))[None]
+        labels = sample_labels(self._labels(entry), coordinates)
         return torch.from_numpy(labels.astype(np.int64))[None]
 
     def _start(self, entry: Item, space: Sequence[int], rng: np.random.Generator) -> list[int]:
@@ -92,7 +95,23 @@ class Patches(TrainingData[Tensor]):
         """Flat indices of pixels of each class, evenly spread over all of them."""
         return self.shelf.get("positions", entry.truth, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
 
+    def _labels(self, entry: Item) -> Pixels:
+        return self.shelf.in_memory("labels", entry.truth, load_labels(entry.truth, self.facts, self.shelf))
+
     def _find(self, entry: Item) -> list[NDArray[np.int64]]:
-        labels = load_labels(entry.truth, self.facts, self.shelf).ravel()
-        found = (np.flatnonzero(labels == index) for index in range(len(self.facts["values"])))
-        return [pixels[:: max(1, -(-len(pixels) // REMEMBERED))].copy() for pixels in found]
+        labels, classes = self._labels(entry), len(self.facts["values"])
+        counts = np.zeros(classes + 1, dtype=np.int64)
+        for region in blocks(labels):
+            counts += np.bincount(labels[region].ravel() + 1, minlength=classes + 1)
+        steps = [max(1, -(-int(count) // REMEMBERED)) for count in counts[1:]]
+        found: list[list[NDArray[np.int64]]] = [[] for _ in steps]
+        seen = [0] * classes
+        for region in blocks(labels):
+            block = labels[region]
+            for index, step in enumerate(steps):
+                inside = np.flatnonzero(block == index)
+                taken = np.unravel_index(inside[-seen[index] % step :: step], block.shape)
+                place = tuple(axis + part.start for axis, part in zip(taken, region))
+                found[index].append(np.ravel_multi_index(place, labels.shape))
+                seen[index] += len(inside)
+        return [np.concatenate(pixels) for pixels in found]
