@@ -106,7 +106,7 @@ def _score_classes(parts: Sequence[Part], shelf: Shelf) -> Scored:
 
 
 def _count_pieces(part: Part, item: Item, shelf: Shelf) -> tuple[Confusion, float]:
-    """Piece by piece: neither the image nor its prediction need fit into memory. The loss is the mean of the pieces'."""
+    """Piece by piece: neither the image nor its prediction need fit into memory. The loss is the pieces' mean."""
     task, truth = part.predictor.task, load_labels(item.truth, part.facts, shelf)
     counted, loss = Confusion(len(part.facts["values"]), IGNORED), 0.0
     for region, moments in part.predictor.pieces(_source(item, part.facts, shelf)):
