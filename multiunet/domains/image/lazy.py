@@ -27,6 +27,12 @@ MOST = 1 << 41
 """Values of the largest array that is believed; more are damage or mischief."""
 
 
+BY_PARTS = (
+    "save it as a tiled TIFF or as Zarr with chunks of, say, 512 x 512, which are read by parts (docs/image.md, 'Large "
+    "images', says how)"
+)
+
+
 class Pixels(Protocol):
     """What ``np.ndarray`` and ``Lazy`` have in common: to read one window, index it with slices."""
 
@@ -164,22 +170,23 @@ def settled(path: Path, pixels: Lazy) -> Pixels:
     # all chunks that a cut across the array meets are not held at once, but some are
     in_one_piece = all(part >= n for part, n in zip(pixels.chunk, pixels.shape))
     piece = math.prod(map(min, pixels.chunk, pixels.shape)) * pixels.dtype.itemsize
-    check_fits(path, "stored in one piece" if in_one_piece else "stored in pieces", 2 * piece)
+    check_fits(path, "all of it, one piece," if in_one_piece else "each piece of which it consists", 2 * piece)
     return pixels[...] if in_one_piece or pixels.size <= WHOLE else pixels
 
 
-def check_fits(path: Path, what: str, needed: int) -> None:
+def check_fits(path: Path, what: str, needed: int, fix: str = BY_PARTS) -> None:
     """Refuses what would need more bytes than are free.
 
+    Args:
+        fix: what to do about it; by default, to save it in a format that is read by parts.
+
     Raises:
-        InputError: naming the size, and formats that are read by parts.
+        InputError: naming the size and the fix.
     """
     free = free_memory()
     if needed > free:
         raise InputError(
-            f"{path}: {what} that takes {gigabytes(needed)} to read, but {gigabytes(free)} of memory are free; save it "
-            "as a tiled TIFF or as Zarr with chunks of, say, 512 x 512, which are read by parts (see docs/image.md, "
-            "'Large images')"
+            f"{path}: {what} takes {gigabytes(needed)} to read, but {gigabytes(free)} of memory are free; {fix}"
         )
 
 

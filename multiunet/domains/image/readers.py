@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from multiunet.domains.image import containers
 from multiunet.domains.image.lazy import (
+    BY_PARTS,
     Lazy,
     Pixels,
     Region,
@@ -249,7 +250,7 @@ def _named(path: Path) -> Iterator[None]:
     except (UnidentifiedImageError, tifffile.TiffFileError) as error:
         raise InputError(f"{path}: not an image that can be read ({_short(error)}); export it again") from None
     except MemoryError:
-        raise InputError(f"{path}: does not fit into memory; save it as a tiled TIFF or as Zarr") from None
+        raise InputError(f"{path}: does not fit into memory; {BY_PARTS}") from None
     except Exception as error:  # decoders fail in ways of their own on damaged files
         raise InputError(f"{path}: damaged or cut short ({_short(error)}); copy or export it again") from None
 
