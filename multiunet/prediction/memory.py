@@ -22,8 +22,11 @@ from multiunet.tasks import Task
 USUAL = 3.0
 """GB that prediction takes unless told otherwise, and unless less is free."""
 
-FRAGMENTED = 1.6
-"""Memory of the process over that of its tensors: gaps of the allocator, workspaces. Measured: 1.0 to 1.5."""
+FRAGMENTED = 1.8
+"""Memory of the process over that of its tensors: gaps of the allocator, workspaces. Measured: 1.0 to 1.7."""
+
+COPIES = 6
+"""Times that numbers read or predicted are in memory on their way from or to a file, beside the network's tensors."""
 
 PROBED = 1 << 14
 """Sites of the field on which a network's need is seen."""
@@ -61,7 +64,8 @@ def sites_within(
 def bytes_per_site(
     net: nn.Module, task: Task, geometry: Geometry[Any], channels: int, samples: int, device: torch.device
 ) -> float:
-    """The most bytes of tensors alive at once in predicting a field, divided by its sites: seen on a small field."""
+    """The most bytes needed at once in predicting a field, divided by its sites: those of tensors are seen on a small
+    field, and copies on the way from and to files added."""
     stride = footprint(net).stride
     side = PROBED ** (1 / len(stride))
     space = [max(1, round(side / step)) * step for step in stride]
@@ -70,7 +74,7 @@ def bytes_per_site(
         # two samples need what any number needs
         predict_field(net, task, geometry, field, min(samples, 2))
     bytes_: float = alive.most / field[0, 0].numel()
-    return bytes_ + field.element_size() * channels
+    return bytes_ + COPIES * field.element_size() * (channels + len(task.names))
 
 
 class _Alive(TorchDispatchMode):

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from multiunet.geometries.footprint import Footprint
 from multiunet.prediction.source import Reader
 
-EDGES = {1: 1 << 20, 2: 1 << 10, 3: 1 << 7}
-"""Sites of a chunk along an axis, at most about so many."""
+EDGES = {1: 1 << 18, 2: 1 << 9, 3: 1 << 6}
+"""Sites of a chunk along an axis, at most about so many: several chunks are written at once, so they are small."""
 
 
 @dataclass(frozen=True)

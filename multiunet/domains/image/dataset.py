@@ -99,19 +99,26 @@ class Patches(TrainingData[Tensor]):
         return self.shelf.in_memory("labels", entry.truth, load_labels(entry.truth, self.facts, self.shelf))
 
     def _find(self, entry: Item) -> list[NDArray[np.int64]]:
-        labels, classes = self._labels(entry), len(self.facts["values"])
-        counts = np.zeros(classes + 1, dtype=np.int64)
-        for region in blocks(labels):
-            counts += np.bincount(labels[region].ravel() + 1, minlength=classes + 1)
-        steps = [max(1, -(-int(count) // REMEMBERED)) for count in counts[1:]]
-        found: list[list[NDArray[np.int64]]] = [[] for _ in steps]
-        seen = [0] * classes
-        for region in blocks(labels):
+        """In two passes, so that the pixels do not depend on the blocks in which the labels are read."""
+        labels, classes = self._labels(entry), range(len(self.facts["values"]))
+        width, rows = labels.shape[-1], np.arange(labels.size // labels.shape[-1]).reshape(labels.shape[:-1])
+        counts = np.zeros((len(classes), *rows.shape), dtype=np.int64)
+        for region in blocks(labels, rows=True):
             block = labels[region]
-            for index, step in enumerate(steps):
-                inside = np.flatnonzero(block == index)
-                taken = np.unravel_index(inside[-seen[index] % step :: step], block.shape)
-                place = tuple(axis + part.start for axis, part in zip(taken, region))
-                found[index].append(np.ravel_multi_index(place, labels.shape))
-                seen[index] += len(inside)
-        return [np.concatenate(pixels) for pixels in found]
+            for index in classes:
+                counts[index][region[:-1]] = np.count_nonzero(block == index, axis=-1)
+        ends = counts.reshape(len(classes), -1).cumsum(axis=1)
+        ranks = [np.arange(0, end, max(1, -(-end // REMEMBERED))) for end in ends[:, -1]]
+        wanted = [np.searchsorted(end, rank, side="right") for end, rank in zip(ends, ranks)]
+        found = [np.empty_like(rank) for rank in ranks]
+        for region in blocks(labels, rows=True):
+            here = rows[region[:-1]].ravel()  # ascending
+            block = None
+            for index in classes:
+                for place in np.flatnonzero(np.isin(wanted[index], here)):
+                    block = labels[region].reshape(-1, width) if block is None else block
+                    row = wanted[index][place]
+                    inside = np.flatnonzero(block[np.searchsorted(here, row)] == index)
+                    # the rank counts from the image's begin; the row's last pixel of the class has that of its end
+                    found[index][place] = row * width + inside[ranks[index][place] - ends[index][row]]
+        return found

@@ -167,10 +167,9 @@ def settled(path: Path, pixels: Lazy) -> Pixels:
         raise InputError(
             f"{path}: says that it has {described(pixels.shape)} values, which no image has; is it damaged?"
         )
-    # all chunks that a cut across the array meets are not held at once, but some are
     in_one_piece = all(part >= n for part, n in zip(pixels.chunk, pixels.shape))
     piece = math.prod(map(min, pixels.chunk, pixels.shape)) * pixels.dtype.itemsize
-    check_fits(path, "all of it, one piece," if in_one_piece else "each piece of which it consists", 2 * piece)
+    check_fits(path, "the whole, stored as one piece," if in_one_piece else "each piece that it is stored in", piece)
     return pixels[...] if in_one_piece or pixels.size <= WHOLE else pixels
 
 
@@ -204,16 +203,19 @@ def described(shape: Sequence[int]) -> str:
     return " x ".join(f"{n:,}" for n in shape)
 
 
-def blocks(pixels: Pixels, whole: int = 0) -> Iterator[Region]:
+def blocks(pixels: Pixels, whole: int = 0, rows: bool = False) -> Iterator[Region]:
     """Regions that partition an array, in the order of its memory: few whole chunks each; the array itself if small.
 
     Args:
         whole: so many of the first axes, those of channels, are never cut.
+        rows: neither is the last one.
     """
     shape, side = pixels.shape, list(pixels.shape)
     if pixels.size > WHOLE:
         chunk = pixels.chunk if isinstance(pixels, Lazy) else (1,) * len(shape)
         side = [n if axis < whole else max(1, min(part, n)) for axis, (part, n) in enumerate(zip(chunk, shape))]
+        if rows:
+            side[-1] = shape[-1]
         for axis in reversed(range(whole, len(shape))):
             room = max(1, BLOCK // math.prod(side))
             side[axis] = min(shape[axis], side[axis] * room)
