@@ -268,6 +268,15 @@ def is_grey(pixels: np.ndarray) -> bool:
     return bool((pixels[1:] == pixels[:1]).all())
 
 
+def values_in(block: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64]]:
+    """The different integers, ascending, and how often each is there: counted where they are short, not sorted."""
+    if block.dtype.kind != "u" or block.dtype.itemsize > 2:
+        return np.unique(block, return_counts=True)
+    counts = np.bincount(block.ravel())
+    values = np.flatnonzero(counts)
+    return values.astype(block.dtype), counts[values]
+
+
 def fingerprint(pixels: Pixels) -> int:
     """A number of 64 bits that other pixels, or the same ones elsewhere, have only by a chance of about 2^-60.
 

@@ -32,6 +32,7 @@ from multiunet.domains.image.lazy import (
     merged,
     settled,
     summarise,
+    values_in,
 )
 from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.tiff import read_tiff
@@ -202,7 +203,7 @@ def _refuse_photographs(path: Path, labels: Pixels) -> None:
     values, changes, pairs = np.empty(0, labels.dtype), 0, 0
     for region in blocks(labels):
         block = labels[region]
-        values = np.union1d(values, block)
+        values = np.union1d(values, values_in(block)[0])
         changes += int(np.count_nonzero(block[..., 1:] != block[..., :-1]))
         pairs += block[..., 1:].size
     if labels.dtype == np.uint64 and values[-1] > np.iinfo(np.int64).max:

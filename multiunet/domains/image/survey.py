@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.inputs import AXES
-from multiunet.domains.image.lazy import blocks, fingerprint
+from multiunet.domains.image.lazy import blocks, fingerprint, values_in
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import (
     MOST_CLASSES,
@@ -176,7 +176,7 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
             _truth_shape(item, images, labels.shape)
             counts: Counter[int] = Counter()
             for region in blocks(labels):
-                found_here = zip(*np.unique(labels[region], return_counts=True))
+                found_here = zip(*values_in(labels[region]))
                 counts.update({int(v): int(n) for v, n in found_here if v != config.ignore_value})
             pixels[name].update(counts)
             found.append(sorted(counts))

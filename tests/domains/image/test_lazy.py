@@ -140,6 +140,16 @@ def test_a_fingerprint_sees_values_and_places() -> None:
     assert len(keys | {fingerprint(changed)}) == 4
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.int64])
+def test_values_are_those_that_sorting_finds(kind: type) -> None:
+    values = VOLUME.astype(kind) * 3
+    expected, counts = np.unique(values, return_counts=True)
+    found = lazy.values_in(values)
+    assert found[0].dtype == kind
+    np.testing.assert_array_equal(found[0], expected)
+    np.testing.assert_array_equal(found[1], counts)
+
+
 def test_values_that_are_not_finite_are_found_in_any_block(tmp_path: Path, all_lazy: Callable) -> None:
     values = VOLUME.astype(np.float32)
     values[7, 8, 9], values[11, 29, :2] = np.nan, np.inf
