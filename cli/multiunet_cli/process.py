@@ -63,7 +63,8 @@ def keep_large_blocks() -> None:
     """
     if platform.libc_ver()[0] != "glibc":
         return
-    m_trim_threshold, m_mmap_max = -1, -4
+    m_trim_threshold, m_mmap_max, m_arena_max = -1, -4, -8
     libc = ctypes.CDLL(None)
     libc.mallopt(m_mmap_max, 0)
     libc.mallopt(m_trim_threshold, -1)
+    libc.mallopt(m_arena_max, 1)  # else every thread that reads or writes chunks keeps blocks of its own

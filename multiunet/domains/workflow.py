@@ -19,6 +19,7 @@ from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfi
 from multiunet.domains.domain import Domain, Facts, Model, Report
 from multiunet.errors import InputError
 from multiunet.files import check_folder
+from multiunet.geometries.fold import folded
 from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
 from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
@@ -239,7 +240,8 @@ def predict(
     run, store = _ready(path, options, out, name)
     options = absolute(options)
     with store, ConsoleProgress() if progress is None else progress as shown:
-        run.domain.predict(run.model, run.config, run.facts, options, store, shown)
+        model = replace(run.model, net=folded(run.model.net))
+        run.domain.predict(model, run.config, run.facts, options, store, shown)
     return [] if options.export is None else run.domain.export(out, options.export, run.facts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,14 +16,15 @@ from multiunet.geometries.grid import Grid
 from multiunet.prediction.field import Watch, count_samples, predict_field
 from multiunet.prediction.source import GridSource
 from multiunet.prediction.store import PredictionStore
-from multiunet.prediction.tiles import Tile, core_side, mirrored, tiles
+from multiunet.prediction.tiles import Tile, batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import Moments
 
 READ_SITES = 1 << 22
-"""Sites of a tile with its halo, unless told otherwise: about 3 GiB for a network 32 channels wide."""
+"""Sites of a tile with its halo, unless told otherwise: about 3 GB for a network 32 channels wide; see ``memory``."""
 
 Region = tuple[slice, ...]
+Kept = tuple[int | slice, ...]
 Tiles = Callable[[int, int], None]
 """Called with how many tiles are done, and of how many."""
 
@@ -39,6 +41,7 @@ class GridPredictor:
         margin: sites by which the input is mirrored beyond its borders (Ronneberger et al. 2015); 0: none.
         tile: the largest side of a tile's core in input sites; None: as large as ``sites`` allow.
         sites: how many input sites a tile with its halo may have.
+        batch: tiles a forward; None: one on the CPU, where more are no faster, else as many as ``sites`` allow.
     """
 
     net: nn.Module
@@ -48,13 +51,14 @@ class GridPredictor:
     margin: int = 0
     tile: int | None = None
     sites: int = READ_SITES
+    batch: int | None = None
 
     def plan(self, shape: tuple[int, ...]) -> list[Tile]:
         """The tiles of an input of this shape."""
         print_ = self._footprint()
         margin = (self.margin,) * len(shape)
-        side = core_side(shape, print_, margin, self.sites) if self.tile is None else self.tile
-        return tiles(shape, print_, margin, (side,) * len(shape))
+        sides = core_sides(shape, print_, margin, self.sites) if self.tile is None else (self.tile,) * len(shape)
+        return tiles(shape, print_, margin, sides)
 
     def pieces(
         self,
@@ -70,15 +74,27 @@ class GridPredictor:
             watch: sees each sample of each region, ``(len(task.names), *region)``.
         """
         plan = self.plan(source.shape)
-        for done, tile in enumerate(plan, start=1):
-            window = mirrored(source.read, source.shape, tile.start, tile.stop)
-            field = torch.from_numpy(np.ascontiguousarray(window))[None].to(self.device)
-            kept: tuple[int | slice, ...] = (0, slice(None), *tile.keep)
-            look = None if watch is None else lambda t, mean, kept=kept: watch(t, mean[kept])
+        done = 0
+        for batch in batches(plan, self._batch(plan)):
+            field = torch.cat([self._field(source, tile) for tile in batch])
+            kept: list[Kept] = [(place, slice(None), *tile.keep) for place, tile in enumerate(batch)]
+            look = None if watch is None else partial(_each, watch, kept)
             moments = predict_field(self.net, self.task, self.geometry, field, samples, seed, look)
-            yield tile.out, Moments(moments.mean[kept], moments.epistemic[kept], moments.aleatoric[kept])
-            if progress is not None:
-                progress(done, len(plan))
+            for tile, one in zip(batch, kept):
+                yield tile.out, Moments(moments.mean[one], moments.epistemic[one], moments.aleatoric[one])
+                done += 1
+                if progress is not None:
+                    progress(done, len(plan))
+
+    def _field(self, source: GridSource, tile: Tile) -> Tensor:
+        window = mirrored(source.read, source.shape, tile.start, tile.stop)
+        return torch.from_numpy(np.ascontiguousarray(window))[None].to(self.device)
+
+    def _batch(self, plan: list[Tile]) -> int:
+        if self.batch is not None:
+            return self.batch
+        largest = max(math.prod(b - a for a, b in zip(tile.start, tile.stop)) for tile in plan)
+        return 1 if self.device.type == "cpu" else max(1, self.sites // largest)
 
     def whole(self, source: GridSource, samples: int = 1, seed: int = 0) -> Moments[Tensor]:
         """The moments of the whole output, ``(len(task.names), *space)``, in memory, on the CPU."""
@@ -98,10 +114,6 @@ class GridPredictor:
         progress: Tiles | None = None,
     ) -> None:
         """Writes the prediction of one input into the store, piece by piece."""
-        plan = self.plan(source.shape)
-        chunks = tuple(
-            max(tile.out[axis].stop - tile.out[axis].start for tile in plan) for axis in range(len(source.shape))
-        )
         decides = self.task.kind == "segmentation"
         item = store.item(
             source.name,
@@ -109,7 +121,7 @@ class GridPredictor:
             dims=source.dims,
             shape=self.output_shape(source.shape),
             coords=source.coords,
-            chunks=tuple(min(chunk, 1024) for chunk in chunks),
+            chunks=chunks_of(self.plan(source.shape)),
             decided=decides,
             per_name=decides and getattr(self.task, "labels", None) == "multilabel",
             attrs=source.attrs,
@@ -117,7 +129,7 @@ class GridPredictor:
         counts = torch.zeros(count_samples(self.net, samples), len(self.task.names), dtype=torch.int64)
 
         def count(t: int, mean: Tensor) -> None:
-            counts[t] += self._decided(mean).flatten(1).sum(dim=1).cpu()
+            counts[t] += self._decided(mean).cpu()
 
         for region, moments in self.pieces(source, samples, seed, progress, count if decides else None):
             decision = self.task.decide(moments.mean[None])
@@ -126,12 +138,12 @@ class GridPredictor:
             item.write_fractions(counts.double() / math.prod(self.output_shape(source.shape)))
 
     def _decided(self, mean: Tensor) -> Tensor:
-        """Whether a site is decided for each name, ``(len(task.names), *space)``."""
+        """How many sites of ``(len(task.names), *space)`` are decided for each name."""
         decision = self.task.decide(mean[None])
         assert decision is not None
         if decision.ndim == mean.ndim + 1:
-            return decision[0].bool()
-        return nn.functional.one_hot(decision[0], len(mean)).movedim(-1, 0).bool()
+            return decision[0].flatten(1).sum(dim=1)
+        return torch.bincount(decision.flatten(), minlength=len(mean))
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Sites of the output by axis."""
@@ -139,3 +151,9 @@ class GridPredictor:
 
     def _footprint(self) -> Footprint:
         return footprint(self.net)
+
+
+def _each(watch: Watch, kept: list[Kept], t: int, mean: Tensor) -> None:
+    """Shows the parts of a batch's mean one after the other."""
+    for part in kept:
+        watch(t, mean[part])

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 import zarr
 from torch import Tensor
+from zarr.codecs import BloscCodec
 
 from multiunet.errors import InputError
 from multiunet.files import check_creatable
@@ -23,6 +24,9 @@ from multiunet.uncertainty import Moments
 
 MARK = "multiunet"
 """The attribute that tells a prediction from other Zarr folders: the version that wrote it."""
+
+FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
+"""Of probabilities it makes slightly less than Zarr's default (Zstandard), at 770 instead of 170 MB/s a core."""
 
 VARIANCES = ("epistemic", "aleatoric", "total")
 VARIABLES = ("mean", "class", *VARIANCES, "fraction")
@@ -101,6 +105,7 @@ class PredictionStore:
                 shape=(len(names), *shape),
                 chunks=(len(names), *(max(1, min(c, n)) for c, n in zip(sites, shape))),
                 dtype="float32",
+                compressors=FLOATS,
                 fill_value=float("nan"),
                 dimension_names=("channel", *dims),
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from multiunet.geometries.footprint import Footprint
 from multiunet.prediction.source import Reader
+
+EDGES = {1: 1 << 18, 2: 1 << 9, 3: 1 << 6}
+"""Sites of a chunk along an axis, at most about so many: several chunks are written at once, so they are small."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,10 @@ class Span:
     out: slice
 
 
-def spans(size: int, halo: int, stride: int, reduction: int, margin: int, core: int) -> list[Span]:
+def spans(size: int, halo: int, stride: int, reduction: int, margin: int, core: int, edge: int) -> list[Span]:
     """Tiles of one axis: cores of at most about ``core`` sites that partition the output, read with their halo.
+
+    The cores, but for the first of a mirrored input and the last, are equal, and hold whole chunks of up to ``edge``.
 
     The extended input runs from ``-margin`` to ``size + margin``. Reads begin on multiples of the stride counted from
     its begin, so that a tile's coarse sites are those of the whole; they end with the extended input or at the first
@@ -39,7 +44,8 @@ def spans(size: int, halo: int, stride: int, reduction: int, margin: int, core: 
     """
     begin, end = -margin, size + margin
     count = -(-size // max(core, stride))
-    step = -(-size // (count * stride)) * stride
+    unit = stride * -(-min(size, core) // edge)
+    step = -(-size // (count * unit)) * unit
     first_edge = -(-margin // stride) * stride - margin + step
     tiles = []
     for left, right in itertools.pairwise([0, *range(first_edge, size, step), size]):
@@ -63,7 +69,9 @@ class Tile:
 
 def tiles(shape: Sequence[int], footprint: Footprint, margin: Sequence[int], core: Sequence[int]) -> list[Tile]:
     """All tiles of a grid, in the order of its memory; see ``spans``."""
-    axes = [spans(*axis) for axis in zip(shape, footprint.halo, footprint.stride, footprint.reduction, margin, core)]
+    seen = footprint.halo, footprint.stride, footprint.reduction
+    edge = (EDGES[len(shape)],) * len(shape)
+    axes = [spans(*axis) for axis in zip(shape, *seen, margin, core, edge)]
     return [
         Tile(
             tuple(span.start for span in product),
@@ -96,18 +104,42 @@ def _mirror(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     return np.where(folded < size, folded, 2 * (size - 1) - folded)
 
 
-def core_side(shape: Sequence[int], footprint: Footprint, margin: Sequence[int], sites: int) -> int:
-    """The largest core side for which a tile with its halo reads at most ``sites`` sites.
+def chunks_of(plan: Sequence[Tile]) -> tuple[int, ...]:
+    """Sites of a chunk of the output by axis, of which the tiles hold whole numbers."""
+    sides = [max(tile.out[axis].stop - tile.out[axis].start for tile in plan) for axis in range(len(plan[0].out))]
+    return tuple(-(-side // -(-side // EDGES[len(sides)])) for side in sides)
+
+
+def batches(plan: Sequence[Tile], count: int) -> Iterator[list[Tile]]:
+    """Up to ``count`` tiles of equal reads together; the largest first, so that memory for all is found once."""
+    alike: dict[tuple[int, ...], list[Tile]] = {}
+    for tile in plan:
+        alike.setdefault(tuple(b - a for a, b in zip(tile.start, tile.stop)), []).append(tile)
+    for shape in sorted(alike, key=math.prod, reverse=True):
+        yield from (alike[shape][first : first + count] for first in range(0, len(alike[shape]), count))
+
+
+def core_sides(shape: Sequence[int], footprint: Footprint, margin: Sequence[int], sites: int) -> tuple[int, ...]:
+    """The sides of a core, of tiles that read at most about ``sites`` sites with their halo and the fewest in all.
 
     Never less than the halo: smaller cores would mostly compute what their neighbours compute too.
     """
+    axes = list(zip(shape, footprint.halo, footprint.stride, margin))
 
-    def read(side: int) -> int:
-        axes = zip(shape, footprint.halo, margin)
-        return math.prod(min(size + 2 * m, side + 2 * halo) for size, halo, m in axes)
+    def read(axis: int, count: int) -> int:
+        """Along an axis, by the largest of ``count`` tiles."""
+        size, halo, _, extra = axes[axis]
+        return min(size + 2 * extra, -(-size // count) + 2 * halo)
 
-    low, high = max(1, *footprint.halo, *footprint.stride), max(shape)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if read(middle) <= sites else (low, middle - 1)
-    return low
+    def total(counts: Sequence[int]) -> int:
+        return math.prod(n * read(axis, n) for axis, n in enumerate(counts))
+
+    most = [max(1, size // max(1, halo, stride)) for size, halo, stride, _ in axes]
+    best = tuple(most)
+    for counts in itertools.product(*(range(1, n + 1) for n in most[:-1])):
+        room = sites // math.prod(read(axis, n) for axis, n in enumerate(counts))
+        size, halo, _, extra = axes[-1]
+        last = 1 if room >= size + 2 * extra else -(-size // max(1, room - 2 * halo))
+        if last <= most[-1] and total((*counts, last)) <= total(best):
+            best = (*counts, last)
+    return tuple(-(-size // count) for size, count in zip(shape, best))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from multiunet import Grid, GridPredictor, GridSource, Regression, Segmentation, UNet, footprint, predict_field
-from multiunet.prediction.tiles import core_side, mirrored, tiles
+from multiunet.prediction.tiles import batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import dropouts
 
@@ -115,10 +116,51 @@ def test_tiles_partition_the_output_and_fit_their_reads(size: int, core: int) ->
     assert (covered == 1).all()
 
 
-def test_core_side_is_the_largest_that_fits() -> None:
-    seen = footprint(network(2, 2))
-    side = core_side((5000, 300), seen, (0, 0), 300_000)
-    assert (side + 2 * seen.halo[0]) * 300 <= 300_000 < (side + 1 + 2 * seen.halo[0]) * 300
+@pytest.mark.parametrize("shape", [(5000,), (5000, 300), (700, 900), (90, 200, 150)])
+@pytest.mark.parametrize("sites", [3_000, 300_000, 10**9])
+def test_cores_are_those_that_read_least_in_all(shape: tuple[int, ...], sites: int) -> None:
+    seen = footprint(network(len(shape), 2))
+
+    def reads(counts: tuple[int, ...]) -> list[int]:
+        return [min(n, -(-n // k) + 2 * h) for n, k, h in zip(shape, counts, seen.halo)]
+
+    most = [max(1, n // max(h, s)) for n, h, s in zip(shape, seen.halo, seen.stride)]
+    every = itertools.product(*(range(1, k + 1) for k in most))
+    fitting = {
+        counts: math.prod(reads(counts)) * math.prod(counts) for counts in every if math.prod(reads(counts)) <= sites
+    }
+    least = min(fitting.values(), default=None)
+    sides = core_sides(shape, seen, (0,) * len(shape), sites)
+    counts = tuple(-(-n // side) for n, side in zip(shape, sides))
+    if least is None:  # not even cores of the halo's size fit: no smaller ones
+        assert all(side >= halo for side, halo in zip(sides, seen.halo))
+    else:
+        assert fitting[counts] == least
+
+
+@pytest.mark.parametrize("core", [40, 1500, 3000])
+def test_tiles_hold_whole_chunks(core: int) -> None:
+    plan = tiles((4000, 2500), footprint(network(2, 2)), (0, 0), (core, core))
+    chunks = chunks_of(plan)
+    assert max(chunks) <= 1024
+    assert all(out.start % chunk == 0 for tile in plan for out, chunk in zip(tile.out, chunks))
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_several_tiles_a_forward_are_each_alone(samples: int) -> None:
+    net, (task, _) = network(2, 3), TASKS[0]
+    image = np.random.default_rng(0).normal(size=(1, 150, 130)).astype(np.float32)
+    one, four = (GridPredictor(net, task, Grid(2), CPU, tile=16, batch=count) for count in (1, 4))
+    assert max(map(len, batches(four.plan((150, 130)), 4))) == 4
+    seen: dict[int, list] = {1: [], 4: []}
+    for predictor in (one, four):
+        watch = lambda t, mean, into=seen[predictor.batch]: into.append((t, tuple(mean.shape), float(mean.sum())))  # noqa: E731
+        parts = predictor.pieces(source(image), samples, watch=watch)
+        assert sum(part.mean[0].numel() for _, part in parts) == 150 * 130
+    assert_same(four.whole(source(image), samples, seed=2), one.whole(source(image), samples, seed=2))
+    for (t, shape, total), (other_t, other_shape, other) in zip(sorted(seen[1]), sorted(seen[4])):
+        assert (t, shape) == (other_t, other_shape)
+        assert total == pytest.approx(other, rel=1e-4)
 
 
 def test_sampling_moves_no_buffer_and_leaves_the_network_as_it_was() -> None:

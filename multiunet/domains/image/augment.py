@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch.nn import functional
 
+from multiunet.domains.image.lazy import Pixels
+
 Floats = NDArray[np.float32]
 
 ANISOTROPIC = 3.0
@@ -113,30 +115,30 @@ def mirrored(coordinates: Floats, space: Sequence[int]) -> Floats:
     return np.stack([_fold(x, n) for x, n in zip(coordinates, space)])
 
 
-def sample(pixels: np.ndarray, coordinates: Floats) -> Floats:
+def sample(pixels: Pixels, coordinates: Floats) -> Floats:
     """``pixels`` ``(C, *space)`` at ``coordinates`` ``(ndim, *shape)`` inside it, interpolated linearly."""
-    on_sites = _sites(coordinates)
+    window, local = _window(pixels, coordinates, channels=1)
+    on_sites = _sites(local)
     if on_sites is not None:
-        return np.stack([channel[on_sites] for channel in pixels]).astype(np.float32)
-    window, local = _window(pixels, coordinates)
+        return np.stack([channel[on_sites] for channel in window]).astype(np.float32)
     return _linear(window.astype(np.float32), local)
 
 
-def sample_labels(labels: np.ndarray, coordinates: Floats) -> np.ndarray:
+def sample_labels(labels: Pixels, coordinates: Floats) -> np.ndarray:
     """``labels`` ``space`` at ``coordinates`` inside it: the label with the largest share of the sites around.
 
     The shares are the weights of linear interpolation, so an outline lies where that of an interpolated image does;
     the nearest label would put it up to half a site off.
     """
-    on_sites = _sites(coordinates)
+    window, local = _window(labels, coordinates)
+    on_sites = _sites(local)
     if on_sites is not None:
-        return labels[on_sites]
-    window, local = _window(labels[None], coordinates)
+        return window[on_sites]
     present = np.unique(window)
     result = np.full(coordinates.shape[1:], present[0], dtype=labels.dtype)
     if len(present) == 1:
         return result
-    shares = [_linear((window == label).astype(np.float32), local)[0] for label in present[1:]]
+    shares = [_linear((window == label)[None].astype(np.float32), local)[0] for label in present[1:]]
     largest = 1 - sum(shares[1:], shares[0])
     for label, share in zip(present[1:], shares):
         more = share > largest
@@ -150,12 +152,12 @@ def _sites(coordinates: Floats) -> tuple[NDArray[np.intp], ...] | None:
     return tuple(whole.astype(np.intp)) if np.array_equal(whole, coordinates) else None
 
 
-def _window(pixels: np.ndarray, coordinates: Floats) -> tuple[np.ndarray, Floats]:
-    """The part of ``pixels`` ``(C, *space)`` about the coordinates, and the coordinates in it."""
+def _window(pixels: Pixels, coordinates: Floats, channels: int = 0) -> tuple[np.ndarray, Floats]:
+    """The part of ``pixels`` about the coordinates, and the coordinates in it; all of its first axes, ``channels``."""
     low = [int(x.min()) for x in coordinates]
     high = [int(x.max()) + 2 for x in coordinates]
     local = coordinates - np.asarray(low, np.float32).reshape(-1, *(1,) * (coordinates.ndim - 1))
-    return pixels[(slice(None), *map(slice, low, high))], local
+    return pixels[(*(slice(None),) * channels, *map(slice, low, high))], local
 
 
 def _linear(pixels: Floats, coordinates: Floats) -> Floats:

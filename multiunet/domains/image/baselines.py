@@ -48,8 +48,8 @@ def otsu(items: Sequence[Item], facts: Facts, shelf: Shelf, levels: int = 2) -> 
     votes = np.zeros((levels, len(facts["values"])), dtype=np.int64)
     for item in items:
         loaded = load_input(item.image, facts, shelf)
-        level = _levels(loaded.standardised(loaded.picture.pixels), levels)
-        labels = load_labels(item.truth, facts, shelf)
+        level = _levels(loaded.standardised(loaded.picture.pixels[...]), levels)
+        labels = load_labels(item.truth, facts, shelf)[...]
         counts = labels >= 0
         np.add.at(votes, (level[counts], labels[counts]), 1)
     classes = votes.argmax(axis=1)

@@ -183,6 +183,13 @@ class ImagePredict(PredictOptions):
 
     images: Path = option(..., "folder, file, pattern or CSV of images like those trained on", "Data")
     flip_average: bool | None = option(None, "the mean of all mirrored views; default: as trained", "Prediction")
-    tile: int | None = option(
-        None, "largest side of a tile, pixels; default: what about 3 GB allow", "Prediction", ge=1
+    tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)
+    memory: float | None = option(
+        None,
+        "GB that prediction may take in all (of a GPU: of its own); default: 3, or half of what is free",
+        "Prediction",
+        gt=0,
+    )
+    tile_batch: int | None = option(
+        None, "tiles a forward; default: 1, and on a GPU as many as fit into the memory", "Prediction", ge=1
     )

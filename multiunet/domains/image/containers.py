@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from multiunet.domains.image.lazy import MOST, Lazy, Region, check_fits
 from multiunet.domains.image.tiff import MICROMETRE, MICROMETRES, Stack
 from multiunet.errors import InputError
 
@@ -44,7 +46,16 @@ def read_hdf5(path: Path, labels: bool) -> Stack:
         file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
         array = _chosen(path, found, labels)
         spacing = [float(step) for step in np.ravel(array.attrs.get("element_size_um", []))]
-        return _stack(path, np.asarray(array), spacing, MICROMETRE)
+        shape, name = array.shape, array.name
+        chunk = array.chunks or (*(1,) * (len(shape) - 1), shape[-1])
+        dtype = array.dtype
+
+    def read(region: Region) -> np.ndarray:
+        with h5py.File(path, "r") as file:
+            window: np.ndarray = file[name][region]
+            return window
+
+    return _stack(path, Lazy(shape, dtype, read, chunk), spacing, MICROMETRE)
 
 
 def read_zarr(path: Path, labels: bool) -> Stack:
@@ -57,17 +68,21 @@ def read_zarr(path: Path, labels: bool) -> Stack:
 
     root = zarr.open(path, mode="r")
     if isinstance(root, zarr.Array):
-        return _stack(path, np.asarray(root[...]), [], None)
+        return _stack(path, _of_zarr(root), [], None)
     attributes: dict[str, Any] = dict(root.attrs)
     ome = attributes.get("ome", attributes)
     if isinstance(ome, Mapping) and "multiscales" in ome:
         return _read_ome(path, root, ome["multiscales"][0])
     arrays = dict(root.arrays())
-    return _stack(path, np.asarray(_chosen(path, arrays, labels)[...]), [], None)
+    return _stack(path, _of_zarr(_chosen(path, arrays, labels)), [], None)
+
+
+def _of_zarr(array: Any) -> Lazy:
+    return Lazy(array.shape, array.dtype, lambda region: np.asarray(array[region]), array.chunks)
 
 
 def read_nifti(path: Path) -> Stack:
-    """A NIfTI image or volume; axes x, y, z as in the file become z, y, x.
+    """A NIfTI image or volume; axes x, y, z as in the file become z, y, x. A compressed one is read whole.
 
     Raises:
         InputError: for a series of volumes, or pixels that are no numbers.
@@ -75,17 +90,30 @@ def read_nifti(path: Path) -> Stack:
     import nibabel
 
     image: Any = nibabel.load(path)
-    values = np.asanyarray(image.dataobj)
-    if values.dtype.kind not in "buif":
-        raise InputError(f"{path}: pixels of type {values.dtype}; give integers or floats")
+    proxy = image.dataobj
+    if proxy.dtype.kind not in "buif":
+        raise InputError(f"{path}: pixels of type {proxy.dtype}; give integers or floats")
+    if path.name.lower().endswith(".gz") and math.prod(proxy.shape) <= MOST:
+        check_fits(path, "a compressed volume", 2 * math.prod(proxy.shape) * proxy.dtype.itemsize)
+        values = Lazy.of(np.asanyarray(proxy))
+    else:
+        dtype = np.asarray(proxy[(slice(0, 1),) * len(proxy.shape)]).dtype  # of the scaled values
+        # the first axis is contiguous in the file
+        chunk = (proxy.shape[0], *(1,) * (len(proxy.shape) - 1))
+        values = Lazy(tuple(proxy.shape), dtype, lambda region: np.asarray(proxy[region]), chunk)
     steps = [float(step) for step in image.header.get_zooms()]
     while values.ndim > 2 and values.shape[-1] == 1:
-        values, steps = values[..., 0], steps[: values.ndim - 1]
+        values, steps = values.squeezed((values.ndim - 1,)), steps[: values.ndim - 1]
     if values.ndim not in (2, 3):
         raise InputError(f"{path}: axes {values.shape}; give one image or volume a file")
     # NIfTI's own default is millimetres
     factor = {"micron": 1.0, "meter": 1e6}.get(image.header.get_xyzt_units()[0], 1e3)
-    return _stack(path, values.T, [step * factor for step in reversed(steps[: values.ndim])], MICROMETRE)
+    return _stack(
+        path,
+        values.transposed(range(values.ndim)[::-1]),
+        [step * factor for step in reversed(steps[: values.ndim])],
+        MICROMETRE,
+    )
 
 
 READERS: dict[str, Callable[[Path, bool], Stack]] = {
@@ -106,18 +134,18 @@ def _read_ome(path: Path, root: Any, scales: Mapping[str, Any]) -> Stack:
     for change in [*level.get("coordinateTransformations", []), *scales.get("coordinateTransformations", [])]:
         if change["type"] == "scale":
             steps = [a * float(b) for a, b in zip(steps, change["scale"])]
-    values, names = np.asarray(root[level["path"]][...]), [str(axis["name"]).lower() for axis in axes]
+    values, names = _of_zarr(root[level["path"]]), [str(axis["name"]).lower() for axis in axes]
     single = tuple(i for i, name in enumerate(names) if values.shape[i] == 1 and name not in "yx")
     kept = [i for i in range(len(names)) if i not in single]
-    values, names = values.squeeze(single), [names[i] for i in kept]
+    values, names = values.squeezed(single), [names[i] for i in kept]
     if not {"y", "x"} <= set(names) <= {"c", "z", "y", "x"}:
         raise InputError(f"{path}: axes {names} {values.shape}; needed are y, x, maybe z and c, and one point in time")
     order = [names.index(name) for name in "czyx" if name in names]
     space = [kept[i] for i in order if names[i] != "c"]
     factors = [OME_UNITS.get(str(axes[i].get("unit", "")).lower()) for i in space]
     spacing = [] if None in factors else [steps[i] * factor for i, factor in zip(space, factors) if factor is not None]
-    values = values.transpose(order)
-    channels = values if "c" in names else values[None]
+    values = values.transposed(order)
+    channels = values if "c" in names else values.with_channel()
     return Stack(channels, False, tuple(spacing) or None, MICROMETRE if spacing else None)
 
 
@@ -139,12 +167,12 @@ def _chosen(path: Path, arrays: Mapping[str, Any], labels: bool) -> Any:
     )
 
 
-def _stack(path: Path, values: np.ndarray, spacing: Sequence[float], unit: str | None) -> Stack:
+def _stack(path: Path, values: Lazy, spacing: Sequence[float], unit: str | None) -> Stack:
     """``(y, x)``, ``(z, y, x)``, or a volume with a short axis of channels first or last."""
     if values.ndim == 4 and min(values.shape[0], values.shape[-1]) <= MOST_CHANNELS:
-        channels = values if values.shape[0] <= values.shape[-1] else np.moveaxis(values, -1, 0)
+        channels = values if values.shape[0] <= values.shape[-1] else values.transposed((3, 0, 1, 2))
     elif values.ndim in (2, 3):
-        channels = values[None]
+        channels = values.with_channel()
     else:
         raise InputError(f"{path}: axes {values.shape}; give y, x; z, y, x; or those of a volume and its channels")
     known = len(spacing) == channels.ndim - 1 and min(spacing) > 0

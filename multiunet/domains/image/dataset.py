@@ -19,6 +19,7 @@ from multiunet.domains.image.augment import (
     sample_labels,
 )
 from multiunet.domains.image.inputs import Shelf, load_input, load_labels, load_target
+from multiunet.domains.image.lazy import Pixels, blocks
 from multiunet.domains.image.splits import Item
 from multiunet.training.data import Sample, TrainingData
 
@@ -64,14 +65,16 @@ class Patches(TrainingData[Tensor]):
         centre = [first + (side - 1) / 2 for first, side in zip(start, self.patch)]
         view = draw_view(self.augmentation, centre, self.patch, self.spacing, rng)
         coordinates = mirrored(view.coordinates(self.patch), loaded.picture.space)
-        field = loaded.standardised(sample(loaded.picture.pixels, coordinates))
+        pixels = self.shelf.in_memory("pixels", entry.image, loaded.picture.pixels)
+        field = loaded.standardised(sample(pixels, coordinates))
         field = change_intensities(field, self.augmentation, self.spacing, rng)
         return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], self._target(entry, coordinates))
 
     def _target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
         if self.facts["task"] == "regression":
-            return torch.from_numpy(sample(load_target(entry.truth, self.shelf), coordinates))[None]
-        labels = sample_labels(load_labels(entry.truth, self.facts, self.shelf), coordinates)
+            quantities = self.shelf.in_memory("quantities", entry.truth, load_target(entry.truth, self.shelf))
+            return torch.from_numpy(sample(quantities, coordinates))[None]
+        labels = sample_labels(self._labels(entry), coordinates)
         return torch.from_numpy(labels.astype(np.int64))[None]
 
     def _start(self, entry: Item, space: Sequence[int], rng: np.random.Generator) -> list[int]:
@@ -92,7 +95,30 @@ class Patches(TrainingData[Tensor]):
         """Flat indices of pixels of each class, evenly spread over all of them."""
         return self.shelf.get("positions", entry.truth, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
 
+    def _labels(self, entry: Item) -> Pixels:
+        return self.shelf.in_memory("labels", entry.truth, load_labels(entry.truth, self.facts, self.shelf))
+
     def _find(self, entry: Item) -> list[NDArray[np.int64]]:
-        labels = load_labels(entry.truth, self.facts, self.shelf).ravel()
-        found = (np.flatnonzero(labels == index) for index in range(len(self.facts["values"])))
-        return [pixels[:: max(1, -(-len(pixels) // REMEMBERED))].copy() for pixels in found]
+        """In two passes, so that the pixels do not depend on the blocks in which the labels are read."""
+        labels, classes = self._labels(entry), range(len(self.facts["values"]))
+        width, rows = labels.shape[-1], np.arange(labels.size // labels.shape[-1]).reshape(labels.shape[:-1])
+        counts = np.zeros((len(classes), *rows.shape), dtype=np.int64)
+        for region in blocks(labels, rows=True):
+            block = labels[region]
+            for index in classes:
+                counts[index][region[:-1]] = np.count_nonzero(block == index, axis=-1)
+        ends = counts.reshape(len(classes), -1).cumsum(axis=1)
+        ranks = [np.arange(0, end, max(1, -(-end // REMEMBERED))) for end in ends[:, -1]]
+        wanted = [np.searchsorted(end, rank, side="right") for end, rank in zip(ends, ranks)]
+        found = [np.empty_like(rank) for rank in ranks]
+        for region in blocks(labels, rows=True):
+            here = rows[region[:-1]].ravel()  # ascending
+            block = None
+            for index in classes:
+                for place in np.flatnonzero(np.isin(wanted[index], here)):
+                    block = labels[region].reshape(-1, width) if block is None else block
+                    row = wanted[index][place]
+                    inside = np.flatnonzero(block[np.searchsorted(here, row)] == index)
+                    # the rank counts from the image's begin; the row's last pixel of the class has that of its end
+                    found[index][place] = row * width + inside[ranks[index][place] - ends[index][row]]
+        return found

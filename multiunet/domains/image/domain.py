@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
@@ -32,6 +32,7 @@ from multiunet.geometries.grid import Grid
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.models.catalogue import PADDED, image_network
 from multiunet.prediction import Ensemble, GridPredictor, PredictionStore, Progress
+from multiunet.prediction.memory import sites_within
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss
 from multiunet.training.data import TrainingData
@@ -44,6 +45,9 @@ CLASS_LOSSES: dict[str, Callable[..., nn.Module]] = {
     "tversky": Tversky,
     "jaccard": SoftJaccard,
 }
+PASSING = 1 << 28
+"""Bytes of images kept between their check and their prediction, each of which reads them once."""
+
 QUANTITY_LOSSES = ("beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson")
 
 
@@ -56,6 +60,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     def __init__(self) -> None:
         self.shelf = Shelf()
+        self.passing = Shelf(PASSING)
 
     def inspect(self, config: ImageTrain) -> Facts:
         _check_loss(config)
@@ -114,7 +119,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
         images = list_images(options.images)
         for path in images.values():
-            load_input(str(path), facts, self.shelf)
+            load_input(str(path), facts, self.passing)
         return list(images)
 
     def predict(
@@ -128,10 +133,11 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     ) -> None:
         names = self.inputs(config, facts, options)  # errors come before the first is predicted
         averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
-        predictor = _predictor(model, averaged, pick_device(options.device), options.tile)
+        predictor = _predictor(model, averaged, pick_device(options.device))
+        predictor = _within(predictor, options, facts["channels"])
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.begin(name, place, len(names))
-            source = source_of(name, str(path), load_input(str(path), facts, self.shelf))
+            source = source_of(name, str(path), load_input(str(path), facts, self.passing))
             predictor.into(store, source, options.samples, options.seed, progress.tile)
 
     def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
@@ -212,10 +218,16 @@ def _flip_averaged(config: ImageTrain, facts: Facts) -> bool:
     return facts["ndim"] == 2 if config.flip_average is None else config.flip_average
 
 
-def _predictor(model: Model, flip_average: bool, device: torch.device, tile: int | None = None) -> GridPredictor:
+def _within(predictor: GridPredictor, options: ImagePredict, channels: int) -> GridPredictor:
+    """The predictor with tiles that fit into the memory."""
+    parts = predictor.net, predictor.task, predictor.geometry, channels, options.samples, predictor.device
+    return replace(predictor, sites=sites_within(options.memory, *parts), tile=options.tile, batch=options.tile_batch)
+
+
+def _predictor(model: Model, flip_average: bool, device: torch.device) -> GridPredictor:
     geometry = cast(Grid, model.geometry)
     net = model.net
     if flip_average:
         views: Callable[[nn.Module], nn.Module] = lambda one: FlipAveraged(cast(Descent[Tensor], one), geometry.ndim)  # noqa: E731
         net = net.mapped(views) if isinstance(net, Ensemble) else views(net)
-    return GridPredictor(net.eval(), model.task, geometry, device, tile=tile)
+    return GridPredictor(net.eval(), model.task, geometry, device)

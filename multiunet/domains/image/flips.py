@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -28,23 +28,32 @@ class FlipAveraged(nn.Module):
         self.seen = footprint(net)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.decode(self.encode(x))
+        extended = self._extended(x)
+        # one view after the other: the trails of all would fill the memory
+        return self._mean(tuple(x.shape[2:]), (self.net(extended.flip(view)) for view in self.views))
 
     def encode(self, x: Tensor) -> tuple[tuple[int, ...], list[Trail[Tensor]]]:
         """The size of the output, and the trail of each view."""
-        extra = [-n % step for n, step in zip(x.shape[2:], self.seen.stride)]
-        padding = [side for n in reversed(extra) for side in (0, n)]
-        extended = functional.pad(x, padding, mode="replicate") if any(extra) else x
+        extended = self._extended(x)
         return tuple(x.shape[2:]), [self.net.encode(extended.flip(view)) for view in self.views]
 
     def decode(self, encoded: tuple[tuple[int, ...], list[Trail[Tensor]]]) -> Tensor:
         """The mean of the views' outputs, each turned back."""
         space, trails = encoded
-        total = torch.zeros((), device=trails[0].bottom.device)
-        for view, trail in zip(self.views, trails):
-            total = total + self.net.decode(trail).flip(view)
+        return self._mean(space, (self.net.decode(trail) for trail in trails))
+
+    def _extended(self, x: Tensor) -> Tensor:
+        extra = [-n % step for n, step in zip(x.shape[2:], self.seen.stride)]
+        padding = [side for n in reversed(extra) for side in (0, n)]
+        return functional.pad(x, padding, mode="replicate") if any(extra) else x
+
+    def _mean(self, space: tuple[int, ...], outputs: Iterable[Tensor]) -> Tensor:
+        total: Tensor | float = 0.0
+        for view, output in zip(self.views, outputs):
+            total = output.flip(view) + total
         inside = (slice(None), slice(None), *(slice(0, n) for n in space))
-        return (total / len(self.views))[inside]
+        mean: Tensor = total / len(self.views)  # type: ignore[assignment]  # there are views
+        return mean[inside]
 
     def prefix(self) -> list[nn.Module]:
         """The modules that ``encode`` runs."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.device import free_memory
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.readers import Picture, colour_name, is_grey, read_image, read_mask, read_target
+from multiunet.domains.image.lazy import Lazy, Pixels, first, held, mapped
+from multiunet.domains.image.readers import Picture, colour_name, read_image, read_mask, read_target
 from multiunet.errors import InputError
 from multiunet.prediction.source import GridSource
 
@@ -22,10 +24,14 @@ IGNORED = -1
 
 
 class Shelf:
-    """Keeps what was read, as long as it fits; a copy sent to another process starts empty."""
+    """Keeps what was read, as long as it fits; a copy sent to another process starts empty.
 
-    def __init__(self, budget: int = 2 << 30) -> None:
-        self.budget = budget
+    Args:
+        budget: bytes; 2 GiB by default, or a quarter of what is free where that is less.
+    """
+
+    def __init__(self, budget: int | None = None) -> None:
+        self.budget = min(2 << 30, free_memory() // 4) if budget is None else budget
         self._kept: dict[tuple[str, str], Any] = {}
         self._used = 0
 
@@ -39,6 +45,14 @@ class Shelf:
             self._kept[kind, path] = value
             self._used += size(value)
         return value
+
+    def in_memory(self, kind: str, path: str, pixels: Pixels) -> Pixels:
+        """The pixels, read whole if they fit: for what is read again and again."""
+        known = (kind, path) in self._kept
+        if not isinstance(pixels, Lazy) or not (known or self._used + pixels.nbytes <= self.budget):
+            return pixels
+        whole: np.ndarray = self.get(kind, path, lambda: pixels[...], lambda array: array.nbytes)
+        return whole
 
     def __getstate__(self) -> dict[str, Any]:
         return {"budget": self.budget, "_kept": {}, "_used": 0}
@@ -71,14 +85,14 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
     Raises:
         InputError: when it cannot be read, or has other axes or channels than the training images.
     """
-    return shelf.get("image", path, lambda: _input(path, facts), lambda loaded: loaded.picture.pixels.nbytes)
+    return shelf.get("image", path, lambda: _input(path, facts), lambda loaded: held(loaded.picture.pixels))
 
 
 def _input(path: str, facts: Facts) -> Input:
     picture = as_trained(read_image(Path(path)), facts, path)
     known = facts["intensities"]
     if known["kind"] == "image":
-        return Input(picture, *moments(picture.pixels))
+        return Input(picture, *moments(picture))
     return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32))
 
 
@@ -91,24 +105,27 @@ def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
     if len(picture.space) != facts["ndim"]:
         raise InputError(f"{path}: {_described(picture.space)}, but the training images have {facts['ndim']} axes")
     pixels = picture.pixels
-    if facts["channels"] == 1 and picture.colour == "rgb" and is_grey(pixels):
-        pixels = pixels[:1]
+    if facts["channels"] == 1 and picture.colour == "rgb" and picture.summary.grey:
+        pixels = first(pixels, 1)
     if pixels.shape[0] != facts["channels"]:
         raise InputError(
             f"{path}: {pixels.shape[0]} channels, but the training images have {facts['channels']}; convert it"
         )
-    return Picture(pixels, facts["colour"], picture.spacing, picture.unit)
+    return replace(picture, pixels=pixels, colour=facts["colour"])
 
 
-def load_labels(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int16]:
-    """The class of each pixel, ``space``; -1 where it does not count.
+def load_labels(path: str, facts: Facts, shelf: Shelf) -> Pixels:
+    """The class of each pixel, int16 ``space``; -1 where it does not count.
 
     Raises:
         InputError: when the file cannot be read or holds a value that training did not know.
     """
-    return shelf.get(
-        "mask", path, lambda: as_classes(read_mask(Path(path), facts["coloured"]), facts, path), lambda a: a.nbytes
-    )
+
+    def read() -> Pixels:
+        labels = read_mask(Path(path), facts["coloured"])
+        return mapped(labels, lambda block: as_classes(block, facts, path), np.int16)
+
+    return shelf.get("mask", path, read, held)
 
 
 def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
@@ -128,9 +145,9 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
     return np.where(ignored, IGNORED, index).astype(np.int16)
 
 
-def load_target(path: str, shelf: Shelf) -> NDArray[np.float32]:
-    """An image of quantities ``(K, *space)``; NaN where unknown."""
-    return shelf.get("target", path, lambda: read_target(Path(path)).pixels, lambda a: a.nbytes)
+def load_target(path: str, shelf: Shelf) -> Pixels:
+    """An image of quantities, float32 ``(K, *space)``; NaN where unknown."""
+    return shelf.get("target", path, lambda: read_target(Path(path)).pixels, held)
 
 
 def source_of(name: str, path: str, loaded: Input) -> GridSource:
@@ -143,10 +160,9 @@ def source_of(name: str, path: str, loaded: Input) -> GridSource:
     return GridSource(name, picture.space, loaded.window, dims, coords, attrs)
 
 
-def moments(pixels: np.ndarray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def moments(picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and deviation of each channel; 1 for the deviation of a constant, which becomes 0."""
-    flat = pixels.reshape(pixels.shape[0], -1)
-    mean, deviation = flat.mean(axis=1, dtype=np.float64), flat.std(axis=1, dtype=np.float64)
+    mean, deviation = picture.summary.mean, np.sqrt(picture.summary.variance)
     return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from skimage.measure import label, regionprops
 
 from multiunet.domains.image.config import ImageMeasure
+from multiunet.domains.image.lazy import check_fits, described
 from multiunet.errors import InputError
 from multiunet.files import check_folder, write_atomically, write_text
 from multiunet.prediction import open_prediction
@@ -89,6 +90,10 @@ def measure(options: ImageMeasure) -> Measures:
             )
     if not images:
         raise InputError(f"{options.prediction}: holds no image")
+    for name, data in images.items():
+        size, what = data["class"].size, f"the class map of {name}, {described(data['class'].shape)},"
+        # the map, where it is of a class, and the numbers of objects, which the search takes twice
+        check_fits(options.prediction, what, 18 * size, "predict and measure it in parts")
     surveyed = [_survey(name, data) for name, data in images.items()]
     counted = _counted(options, surveyed)
     parts = {item.image: list(_parts(item, counted, options.min_size)) for item in surveyed}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import glob
 import io
-import warnings
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import imagecodecs
 import numpy as np
@@ -16,6 +18,22 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from multiunet.domains.image import containers
+from multiunet.domains.image.lazy import (
+    BY_PARTS,
+    Lazy,
+    Pixels,
+    Region,
+    Summary,
+    blocks,
+    check_fits,
+    described,
+    first,
+    mapped,
+    merged,
+    settled,
+    summarise,
+    values_in,
+)
 from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.tiff import read_tiff
 from multiunet.errors import InputError
@@ -35,15 +53,21 @@ class Picture:
     """What an image file holds.
 
     Attributes:
-        pixels: ``(C, *space)`` in the file's own type; space is y, x or z, y, x.
+        pixels: ``(C, *space)`` in the file's own type; space is y, x or z, y, x. Of large ones only what is indexed is
+            read.
         colour: ``rgb`` for three samples of one pixel, ``channels`` for other channels, ``grey`` for one.
         spacing: distance of neighbouring pixels by axis, and its unit; None where the file does not say.
     """
 
-    pixels: np.ndarray
+    pixels: Pixels
     colour: Colour
     spacing: tuple[float, ...] | None = None
     unit: str | None = None
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Mean, deviation and extremes of the pixels; reads them all."""
+        return summarise(self.pixels)
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -115,12 +139,15 @@ def read_image(path: Path) -> Picture:
         InputError: when the file cannot be read, or holds NaN, or its alpha channel says something.
     """
     picture = _read(path, indexed=False)
-    _refuse_infinite(path, picture.pixels)
-    if picture.pixels.dtype.kind == "f" and np.nanmax(np.abs(picture.pixels), initial=0) > LARGEST:
+    if picture.pixels.dtype.kind != "f":
+        return picture
+    _refuse_infinite(path, picture.summary)
+    if picture.summary.nans:
+        raise InputError(
+            f"{path}: {picture.summary.nans} pixels are NaN; fill them (say, with the median) before training"
+        )
+    if max(-picture.summary.low, picture.summary.high) > LARGEST:
         raise InputError(f"{path}: holds values beyond {LARGEST:g}, whose spread 32 bits cannot hold; scale them")
-    bad = np.count_nonzero(np.isnan(picture.pixels)) if picture.pixels.dtype.kind == "f" else 0
-    if bad:
-        raise InputError(f"{path}: {bad} pixels are NaN; fill them (say, with the median) before training")
     return picture
 
 
@@ -131,15 +158,17 @@ def read_target(path: Path) -> Picture:
         InputError: when the file cannot be read or holds infinities.
     """
     picture = _read(path, indexed=False)
-    _refuse_infinite(path, picture.pixels)
-    return Picture(picture.pixels.astype(np.float32), picture.colour, picture.spacing, picture.unit)
+    if picture.pixels.dtype.kind == "f":
+        _refuse_infinite(path, picture.summary)
+    numbers = mapped(picture.pixels, lambda block: block.astype(np.float32), np.float32)
+    return Picture(numbers, picture.colour, picture.spacing, picture.unit)
 
 
 class ColouredMask(InputError):
     """A mask whose channels differ, read as if it held one number a pixel."""
 
 
-def read_mask(path: Path, coloured: bool = False) -> np.ndarray:
+def read_mask(path: Path, coloured: bool = False) -> Pixels:
     """The labels of an index image, integers ``space``.
 
     Args:
@@ -151,30 +180,39 @@ def read_mask(path: Path, coloured: bool = False) -> np.ndarray:
     """
     if path.suffix.lower() in (".jpg", ".jpeg"):
         raise InputError(f"{path}: JPEG changes values near edges, so labels are lost; save masks as PNG or TIFF")
-    pixels = _read(path, indexed=True).pixels
+    picture = _read(path, indexed=True)
+    pixels = picture.pixels
     if pixels.dtype.kind == "f":
         raise InputError(
             f"{path}: a mask of {pixels.dtype}; save labels as integers, or use --task regression --targets"
         )
     if coloured and (pixels.dtype != np.uint8 or pixels.shape[0] not in (1, 3)):
         raise InputError(f"{path}: {pixels.shape[0]} channels of {pixels.dtype}, but other masks are in 8-bit colours")
-    if not coloured and not is_grey(pixels):
+    if not coloured and pixels.shape[0] > 1 and not picture.summary.grey:
         kind = ColouredMask if pixels.shape[0] == 3 and pixels.dtype == np.uint8 else InputError
         raise kind(
             f"{path}: a mask with {pixels.shape[0]} different channels of {pixels.dtype}; save one integer for each "
             "pixel (0, 1, 2, ...), or 8-bit colours"
         )
-    labels: np.ndarray = packed(pixels) if coloured else pixels[0]
-    if labels.dtype == np.uint64 and labels.max() > np.iinfo(np.int64).max:
-        raise InputError(f"{path}: holds the value {labels.max()}; mask values must fit 64-bit signed integers")
-    values = np.unique(labels)
-    changes = np.mean(labels[..., 1:] != labels[..., :-1]) if labels.shape[-1] > 1 else 0.0
-    if len(values) > MOST_CLASSES or (len(values) > 16 and changes > 0.5):
+    labels = merged(pixels, packed if coloured else lambda block: block[0], np.int64 if coloured else pixels.dtype)
+    _refuse_photographs(path, labels)
+    return labels
+
+
+def _refuse_photographs(path: Path, labels: Pixels) -> None:
+    values, changes, pairs = np.empty(0, labels.dtype), 0, 0
+    for region in blocks(labels):
+        block = labels[region]
+        values = np.union1d(values, values_in(block)[0])
+        changes += int(np.count_nonzero(block[..., 1:] != block[..., :-1]))
+        pairs += block[..., 1:].size
+    if labels.dtype == np.uint64 and values[-1] > np.iinfo(np.int64).max:
+        raise InputError(f"{path}: holds the value {values[-1]}; mask values must fit 64-bit signed integers")
+    if len(values) > MOST_CLASSES or (len(values) > 16 and changes > 0.5 * pairs):
         raise InputError(
             f"{path}: {len(values)} different values ({values[0]} to {values[-1]}) look like an image, not like labels "
             f"of at most {MOST_CLASSES} classes; are --images and --masks swapped?"
         )
-    return labels
 
 
 def packed(colours: np.ndarray) -> np.ndarray:
@@ -194,30 +232,16 @@ def colour_name(label: int) -> str:
     return f"#{label:06x}"
 
 
-def is_grey(pixels: np.ndarray) -> bool:
-    """Whether all channels ``(C, *space)`` are equal."""
-    return bool((pixels[1:] == pixels[:1]).all())
+def _refuse_infinite(path: Path, summary: Summary) -> None:
+    if summary.infinities:
+        raise InputError(f"{path}: {summary.infinities} pixels are infinite; give finite numbers or NaN")
 
 
-def _refuse_infinite(path: Path, pixels: np.ndarray) -> None:
-    if pixels.dtype.kind == "f" and np.isinf(pixels).any():
-        raise InputError(
-            f"{path}: {np.count_nonzero(np.isinf(pixels))} pixels are infinite; give finite numbers or NaN"
-        )
-
-
-def _read(path: Path, indexed: bool) -> Picture:
-    """``indexed``: labels are wanted, as the indices of a palette image are, in place of its colours."""
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turns what decoders raise into errors that name the file."""
     try:
-        ending = _ending(path.name)
-        if not path.exists():
-            raise FileNotFoundError
-        if ending in TIFF or ending in containers.READERS:
-            stack = read_tiff(path) if ending in TIFF else containers.READERS[ending](path, indexed)
-            pixels, samples, spacing, unit = stack.pixels, stack.samples, stack.spacing, stack.unit
-        else:
-            pixels, spacing, unit = _read_flat(path, indexed), None, None
-            samples = pixels.shape[0] > 1
+        yield
     except InputError:
         raise
     except FileNotFoundError:
@@ -226,56 +250,87 @@ def _read(path: Path, indexed: bool) -> Picture:
         raise InputError(f"{path}: may not be read; change its permissions") from None
     except (UnidentifiedImageError, tifffile.TiffFileError) as error:
         raise InputError(f"{path}: not an image that can be read ({_short(error)}); export it again") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"{path}: too large for its format; convert it to TIFF") from None
+    except MemoryError:
+        raise InputError(f"{path}: does not fit into memory; {BY_PARTS}") from None
     except Exception as error:  # decoders fail in ways of their own on damaged files
         raise InputError(f"{path}: damaged or cut short ({_short(error)}); copy or export it again") from None
-    if not pixels.size:
-        raise InputError(f"{path}: an image without pixels")
-    if pixels.dtype.kind not in "buif":
-        raise InputError(f"{path}: pixels of type {pixels.dtype}; give integers or floats")
-    pixels = _settled(pixels)
-    if samples and pixels.shape[0] in (2, 4):
-        pixels = _without_alpha(path, pixels)
+
+
+def _read(path: Path, indexed: bool) -> Picture:
+    """``indexed``: labels are wanted, as the indices of a palette image are, in place of its colours."""
+    with _named(path):
+        ending = _ending(path.name)
+        if not path.exists():
+            raise FileNotFoundError
+        if ending in TIFF or ending in containers.READERS:
+            stack = read_tiff(path) if ending in TIFF else containers.READERS[ending](path, indexed)
+            found, samples, spacing, unit = stack.pixels, stack.samples, stack.spacing, stack.unit
+        else:
+            found, spacing, unit = Lazy.of(_read_flat(path, indexed)), None, None
+            samples = found.shape[0] > 1
+        if not found.size:
+            raise InputError(f"{path}: an image without pixels")
+        if found.dtype.kind not in "buif":
+            raise InputError(f"{path}: pixels of type {found.dtype}; give integers or floats")
+        pixels = settled(path, _plain(path, found))
+        if samples and pixels.shape[0] in (2, 4):
+            pixels = _without_alpha(path, pixels)
     colour: Colour = "grey" if pixels.shape[0] == 1 else "rgb" if samples and pixels.shape[0] == 3 else "channels"
     return Picture(pixels, colour, spacing, unit)
 
 
+def _plain(path: Path, pixels: Lazy) -> Lazy:
+    """In native byte order, contiguous; booleans as uint8, half and double floats as float32. Errors name the file."""
+    kinds: dict[str, np.dtype[Any]] = {"b": np.dtype(np.uint8), "f": np.dtype(np.float32)}
+    kind = kinds.get(pixels.dtype.kind, pixels.dtype.newbyteorder("="))
+
+    def read(region: Region) -> np.ndarray:
+        with _named(path):
+            return np.ascontiguousarray(pixels.read(region).astype(kind, copy=False))
+
+    return Lazy(pixels.shape, kind, read, pixels.chunk)
+
+
 def _read_flat(path: Path, indexed: bool) -> np.ndarray:
     data = path.read_bytes()
-    if data[1:4] == b"PNG" and data[24:25] == b"\x10" and data[25:26] != b"\x00":
-        # 16-bit colours, which Pillow would cut to 8
-        return np.moveaxis(imagecodecs.png_decode(data), -1, 0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(data)) as opened:
-            opened.load()
-            image: Image.Image = opened
-            if image.mode == "P" and not indexed:
-                image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-            if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-                image = image.convert("RGB")
-            pixels = np.array(image)
+    with _any_size(), Image.open(io.BytesIO(data)) as opened:
+        deep = data[1:4] == b"PNG" and data[24:25] == b"\x10"
+        channels = len(opened.getbands()) * (2 if deep else 1)
+        # what is decoded, its copy as an array, and that with channels first
+        check_fits(path, f"an image of {described(opened.size[::-1])}", 3 * math.prod(opened.size) * channels)
+        if deep and data[25:26] != b"\x00":
+            # 16-bit colours, which Pillow would cut to 8
+            return np.moveaxis(imagecodecs.png_decode(data), -1, 0)
+        opened.load()
+        image: Image.Image = opened
+        if image.mode == "P" and not indexed:
+            image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+        if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+            image = image.convert("RGB")
+        pixels = np.array(image)
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
 
 
-def _settled(pixels: np.ndarray) -> np.ndarray:
-    """In native byte order, contiguous; booleans as uint8, half and double floats as float32."""
-    if pixels.dtype.kind == "b":
-        return np.ascontiguousarray(pixels.astype(np.uint8))
-    if pixels.dtype.kind == "f":
-        return np.ascontiguousarray(pixels.astype(np.float32))
-    return np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("=")))
+@contextmanager
+def _any_size() -> Iterator[None]:
+    """Pillow refuses images beyond a number of pixels, whatever the memory; the memory is what is asked here."""
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
-def _without_alpha(path: Path, pixels: np.ndarray) -> np.ndarray:
-    alpha = pixels[-1]
-    if alpha.min() != alpha.max():
+def _without_alpha(path: Path, pixels: Pixels) -> Pixels:
+    lows, highs = zip(*((block.min(), block.max()) for block in (pixels[r][-1] for r in blocks(pixels, whole=1))))
+    low, high = min(lows), max(highs)
+    if low != high:
         raise InputError(
-            f"{path}: its alpha channel varies ({alpha.min()} to {alpha.max()}), so its colours depend on a "
+            f"{path}: its alpha channel varies ({low} to {high}), so its colours depend on a "
             "background; flatten the image and save it without transparency"
         )
-    return pixels[:-1]
+    return first(pixels, pixels.shape[0] - 1)
 
 
 def _short(error: Exception) -> str:

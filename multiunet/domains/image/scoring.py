@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,8 @@ from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, load_labe
 from multiunet.domains.image.splits import Item, Splits, check_sizes, pair
 from multiunet.errors import InputError
 from multiunet.metrics import Confusion, regression_scores
-from multiunet.prediction import GridPredictor
+from multiunet.prediction import GridPredictor, GridSource
 from multiunet.tasks import Task
-from multiunet.uncertainty import Moments
 
 Scores = dict[str, Any]
 
@@ -33,11 +32,11 @@ class ClassScores:
         self.all = Confusion(self.classes, IGNORED)
         self.items: dict[str, Scores] = {}
 
-    def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
-        """Counts one image."""
-        self.all.update(predicted, truth)
+    def add(self, name: str, counted: Confusion) -> None:
+        """Counts one image, all of whose parts are in ``counted``."""
         one = Confusion(self.classes, IGNORED)
-        one.update(predicted, truth)
+        one.items.append(counted.matrix)
+        self.all.items.append(counted.matrix)
         self.items[name] = dict(one.scores())
 
     def scores(self) -> Scores:
@@ -79,12 +78,8 @@ class Part:
     facts: Facts
 
 
-def predictions(parts: Sequence[Part], shelf: Shelf) -> Iterator[tuple[Part, Item, Moments[Tensor]]]:
-    """Each item with the moments of its prediction, ``(names, *space)``."""
-    for part in parts:
-        for item in part.items:
-            source = source_of(item.name, item.image, load_input(item.image, part.facts, shelf))
-            yield part, item, part.predictor.whole(source)
+def _source(item: Item, facts: Facts, shelf: Shelf) -> GridSource:
+    return source_of(item.name, item.image, load_input(item.image, facts, shelf))
 
 
 @dataclass(frozen=True)
@@ -104,13 +99,25 @@ def score(parts: Sequence[Part], shelf: Shelf) -> Scored:
 
 def _score_classes(parts: Sequence[Part], shelf: Shelf) -> Scored:
     scores, losses = ClassScores(parts[0].facts), []
-    for part, item, moments in predictions(parts, shelf):
-        truth = load_labels(item.truth, part.facts, shelf)
-        decided = part.predictor.task.decide(moments.mean[None])
-        assert decided is not None  # it is a segmentation
-        scores.add(item.name, decided[0].numpy(), truth)
-        losses.append(_loss(part.predictor.task, moments.mean, torch.from_numpy(truth.astype(np.int64))))
+    for part in parts:
+        for item in part.items:
+            counted, loss = _count_pieces(part, item, shelf)
+            scores.add(item.name, counted)
+            losses.append(loss)
     return Scored(scores.scores(), scores.items, float(np.mean(losses)))
+
+
+def _count_pieces(part: Part, item: Item, shelf: Shelf) -> tuple[Confusion, float]:
+    """Piece by piece: neither the image nor its prediction need fit into memory. The loss is the pieces' mean."""
+    task, truth = part.predictor.task, load_labels(item.truth, part.facts, shelf)
+    counted, loss = Confusion(len(part.facts["values"]), IGNORED), 0.0
+    for region, moments in part.predictor.pieces(_source(item, part.facts, shelf)):
+        labels, mean = truth[region], moments.mean.cpu()
+        decided = task.decide(mean[None])
+        assert decided is not None  # it is a segmentation
+        counted.update(decided[0].numpy(), labels)
+        loss += _loss(task, mean, torch.from_numpy(labels.astype(np.int64))) * (labels.size / truth.size)
+    return counted, loss
 
 
 def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
@@ -121,8 +128,10 @@ def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
 def _score_quantities(parts: Sequence[Part], shelf: Shelf) -> Scored:
     """The loss is the squared error in units of the training targets' variance."""
     scores = QuantityScores()
-    for _, item, moments in predictions(parts, shelf):
-        scores.add(item.name, moments.mean.numpy(), load_target(item.truth, shelf))
+    for part in parts:
+        for item in part.items:
+            predicted = part.predictor.whole(_source(item, part.facts, shelf)).mean.numpy()
+            scores.add(item.name, predicted, load_target(item.truth, shelf)[...])
     metrics = scores.scores()
     tracks = metrics.get("per_track") or [metrics]
     scales = parts[0].facts["scale"]
@@ -162,9 +171,11 @@ def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shel
     for baseline, items, known in parts:
         for item in items:
             loaded = load_input(item.image, known, shelf)
-            guess = baseline(loaded.standardised(loaded.picture.pixels))
+            guess = baseline(loaded.standardised(loaded.picture.pixels[...]))
             if classes is not None:
-                classes.add(item.name, guess, load_labels(item.truth, known, shelf))
+                counted = Confusion(classes.classes, IGNORED)
+                counted.update(guess, load_labels(item.truth, known, shelf)[...])
+                classes.add(item.name, counted)
             else:
-                quantities.add(item.name, guess, load_target(item.truth, shelf))
+                quantities.add(item.name, guess, load_target(item.truth, shelf)[...])
     return quantities.scores() if classes is None else classes.scores()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections import Counter
@@ -16,13 +15,13 @@ from numpy.typing import NDArray
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.inputs import AXES
+from multiunet.domains.image.lazy import blocks, fingerprint, values_in
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import (
     MOST_CLASSES,
     ColouredMask,
     Picture,
     colour_name,
-    is_grey,
     read_image,
     read_mask,
     read_target,
@@ -32,6 +31,9 @@ from multiunet.errors import InputError
 from multiunet.models.image_unet import strides_for
 
 logger = logging.getLogger("multiunet.image")
+
+Content = tuple[tuple[int, ...], int]
+"""Shape and fingerprint of an image's pixels."""
 
 PATCH_SIDES = {2: 256, 3: 64}
 """Side of a square or cubic training patch, pixels; a flat volume's patch has as many voxels."""
@@ -97,7 +99,7 @@ def _survey_images(splits: Splits) -> _Images:
     images = _Images()
     first: tuple[str, Picture] | None = None
     colourful: str | None = None
-    content: dict[str, tuple[str, str]] = {}
+    content: dict[Content, tuple[str, str]] = {}
     samples: Counter[int] = Counter()
     spacings = []
     for name in SPLITS:
@@ -105,8 +107,8 @@ def _survey_images(splits: Splits) -> _Images:
             picture = read_image(Path(item.image))
             first = first or (item.image, picture)
             _check_alike(item.image, picture, *first)
-            _check_distinct(content, name, item.image, picture.pixels)
-            if picture.colour == "rgb" and not is_grey(picture.pixels):
+            _check_distinct(content, name, item.image, picture)
+            if picture.colour == "rgb" and not picture.summary.grey:
                 colourful = colourful or item.image
             samples[picture.pixels.shape[0]] += 1
             images.shapes[item.image] = picture.space
@@ -114,10 +116,7 @@ def _survey_images(splits: Splits) -> _Images:
                 spacings.append(picture.spacing)
             if name == "train":
                 images.training_shapes.append(picture.space)
-                flat = picture.pixels.reshape(picture.pixels.shape[0], -1)
-                images.sums.append(
-                    (flat.shape[1], flat.mean(axis=1, dtype=np.float64), flat.var(axis=1, dtype=np.float64))
-                )
+                images.sums.append((math.prod(picture.space), picture.summary.mean, picture.summary.variance))
     assert first is not None  # there is a training image
     if colourful is not None and len(samples) > 1:
         raise InputError(f"{colourful}: is in colours, but other images are grey; convert them all to one kind")
@@ -140,11 +139,11 @@ def _check_alike(path: str, picture: Picture, first_path: str, first: Picture) -
         raise InputError(f"{path}: has {counts[0]} channels, but {first_path} has {counts[1]}; they must be alike")
 
 
-def _check_distinct(content: dict[str, tuple[str, str]], split: str, path: str, pixels: np.ndarray) -> None:
-    if pixels.min() == pixels.max():
-        logger.warning("%s: all pixels are %s: nothing can be learnt from it", path, pixels.flat[0])
+def _check_distinct(content: dict[Content, tuple[str, str]], split: str, path: str, picture: Picture) -> None:
+    if picture.summary.low == picture.summary.high:
+        logger.warning("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
         return
-    key = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    key = picture.pixels.shape, fingerprint(picture.pixels)
     other, other_path = content.setdefault(key, (split, path))
     if other != split:
         raise InputError(
@@ -169,11 +168,12 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
         for item in splits[name]:
             labels = read_mask(Path(item.truth), coloured)
             check_sizes(item, images.shapes[item.image], labels.shape)
-            counts = {
-                int(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True)) if v != config.ignore_value
-            }
+            counts: Counter[int] = Counter()
+            for region in blocks(labels):
+                found_here = zip(*values_in(labels[region]))
+                counts.update({int(v): int(n) for v, n in found_here if v != config.ignore_value})
             pixels[name].update(counts)
-            found.append(list(counts))
+            found.append(sorted(counts))
             for value in counts:
                 where.setdefault(value, item.truth)
     values = sorted(where)
@@ -229,9 +229,10 @@ def _survey_targets(splits: Splits, images: _Images) -> Facts:
                 (a, b), (first, second) = kinds.values(), kinds
                 raise InputError(f"{b}: has {second} channels, but {a} has {first}; they must be alike")
             if name == "train":
-                flat = target.reshape(target.shape[0], -1).astype(np.float64)
-                total, squares = total + np.nansum(flat, axis=1), squares + np.nansum(flat**2, axis=1)
-                count = count + np.count_nonzero(~np.isnan(flat), axis=1)
+                for region in blocks(target, whole=1):
+                    flat = target[region].reshape(target.shape[0], -1).astype(np.float64)
+                    total, squares = total + np.nansum(flat, axis=1), squares + np.nansum(flat**2, axis=1)
+                    count = count + np.count_nonzero(~np.isnan(flat), axis=1)
     folder = Path(splits["train"][0].truth).parent
     if np.min(count) == 0:
         raise InputError(f"{folder}: a channel of the training targets is NaN everywhere; there is nothing to learn")

@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
+import zarr
 
+from multiunet.domains.image.lazy import WHOLE, Lazy, Region
 from multiunet.errors import InputError
 
 MICROMETRE = "\u00b5m"
@@ -31,9 +33,9 @@ MICROMETRES = {
 
 @dataclass(frozen=True)
 class Stack:
-    """A TIFF's pixels ``(C, *space)``, whether its channels are samples of one pixel, and the pixels' distances."""
+    """A file's pixels ``(C, *space)``, whether its channels are samples of one pixel, and the pixels' distances."""
 
-    pixels: np.ndarray
+    pixels: Lazy
     samples: bool
     spacing: tuple[float, ...] | None
     unit: str | None
@@ -50,21 +52,44 @@ def read_tiff(path: Path) -> Stack:
             shapes = ", ".join(str(series.shape) for series in tif.series)
             raise InputError(f"{path}: holds {len(tif.series)} images ({shapes}); save one a file")
         series = tif.series[0]
-        axes, pixels = _squeezed(series.axes, series.asarray())
+        axes, pixels = _squeezed(series.axes, _opened(path, series))
         sections = [axis for axis in axes if axis not in "YXSC"]
         if len(sections) > 1 or not {"Y", "X"} <= set(axes):
             raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")
         order = [axes.index(axis) for axis in (*"CS", *sections, "Y", "X") if axis in axes]
-        pixels = pixels.transpose(order)
+        pixels = pixels.transposed(order)
         space = 3 if sections else 2
         spacing, unit = _spacing(tif, bool(sections))
-    return Stack(pixels.reshape(-1, *pixels.shape[-space:]), "S" in axes and "C" not in axes, spacing, unit)
+    samples = "S" in axes and "C" not in axes
+    if pixels.ndim == space:
+        return Stack(pixels.with_channel(), samples, spacing, unit)
+    if pixels.ndim > space + 1:  # channels of samples: not worth reading by parts
+        pixels = Lazy.of(pixels[...].reshape(-1, *pixels.shape[-space:]))
+    return Stack(pixels, samples, spacing, unit)
 
 
-def _squeezed(axes: str, pixels: np.ndarray) -> tuple[str, np.ndarray]:
+def _opened(path: Path, series: Any) -> Lazy:
+    """The series: small ones at once, as one strip or tile after the other is slower; others when they are read."""
+    shape, dtype = tuple(series.shape), np.dtype(series.dtype)
+    if series.size <= WHOLE:
+        return Lazy.of(series.asarray())
+    if series.dataoffset is not None:  # plain numbers, one after the other: any row is found by counting
+        kind = dtype.newbyteorder(series.keyframe.parent.byteorder)
+
+        def read(region: Region) -> np.ndarray:
+            # mapped anew each time: pages that stay mapped count as memory
+            return np.array(np.memmap(path, kind, "r", series.dataoffset, shape)[region])
+
+        return Lazy(shape, dtype, read, (*(1,) * (len(shape) - 1), shape[-1]))
+    # a handle of its own, that stays open as long as the array
+    array = zarr.open_array(tifffile.TiffFile(path).series[0].aszarr(level=0), mode="r")
+    return Lazy(shape, dtype, lambda region: np.asarray(array[region]), array.chunks)
+
+
+def _squeezed(axes: str, pixels: Lazy) -> tuple[str, Lazy]:
     """Without axes of one site, but for y and x."""
     dropped = tuple(i for i, axis in enumerate(axes) if pixels.shape[i] == 1 and axis not in "YX")
-    return "".join(axis for i, axis in enumerate(axes) if i not in dropped), pixels.squeeze(dropped)
+    return "".join(axis for i, axis in enumerate(axes) if i not in dropped), pixels.squeezed(dropped)
 
 
 SMALLEST = 1e-9

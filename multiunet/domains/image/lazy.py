@@ -1,0 +1,295 @@
+"""Arrays on disk, read window by window with the indices of an array in memory, so that one code serves both."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from multiunet.device import free_memory
+from multiunet.errors import InputError
+
+Region = tuple[slice, ...]
+
+WHOLE = 1 << 24
+"""Arrays of at most so many values are read whole."""
+
+BLOCK = 1 << 22
+"""Values of what is read at once in passing over a larger one."""
+
+MOST = 1 << 41
+"""Values of the largest array that is believed; more are damage or mischief."""
+
+
+BY_PARTS = (
+    "save it as a tiled TIFF or as Zarr with chunks of, say, 512 x 512, which are read by parts (docs/image.md, 'Large "
+    "images', says how)"
+)
+
+
+class Pixels(Protocol):
+    """What ``np.ndarray`` and ``Lazy`` have in common: to read one window, index it with slices."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Lazy:
+    """An array that is read when it is indexed, with slices of step 1.
+
+    Attributes:
+        read: gives the region, one slice an axis, all inside ``shape``.
+        chunk: what is stored, and so decoded, in one piece, by axis.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[Region], np.ndarray]
+    chunk: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> Lazy:
+        """An array in memory."""
+        return cls(array.shape, array.dtype, lambda region: array[region], array.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Values."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes, were it in memory."""
+        return self.size * self.dtype.itemsize
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        given = () if index is Ellipsis else index if isinstance(index, tuple) else (index,)
+        slices = (*given, *(slice(None),) * (self.ndim - len(given)))
+        return self.read(tuple(slice(*part.indices(n)[:2]) for part, n in zip(slices, self.shape)))
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[...], dtype=dtype)
+
+    def transposed(self, order: Sequence[int]) -> Lazy:
+        """With the axes in this order."""
+        places = np.argsort(order)
+
+        def read(region: Region) -> np.ndarray:
+            return self.read(tuple(region[place] for place in places)).transpose(order)
+
+        return replace(
+            self, shape=tuple(self.shape[i] for i in order), read=read, chunk=tuple(self.chunk[i] for i in order)
+        )
+
+    def squeezed(self, axes: Sequence[int]) -> Lazy:
+        """Without these axes, of which the first site is taken."""
+        kept = [axis for axis in range(self.ndim) if axis not in axes]
+
+        def read(region: Region) -> np.ndarray:
+            full = [slice(0, 1)] * self.ndim
+            for axis, part in zip(kept, region):
+                full[axis] = part
+            return self.read(tuple(full)).squeeze(tuple(axes))
+
+        return replace(
+            self, shape=tuple(self.shape[i] for i in kept), read=read, chunk=tuple(self.chunk[i] for i in kept)
+        )
+
+    def with_channel(self) -> Lazy:
+        """With a first axis of one site."""
+        return replace(
+            self, shape=(1, *self.shape), read=lambda region: self.read(region[1:])[None], chunk=(1, *self.chunk)
+        )
+
+    def first(self, count: int) -> Lazy:
+        """The first sites of the first axis."""
+        return replace(self, shape=(count, *self.shape[1:]), chunk=(min(count, self.chunk[0]), *self.chunk[1:]))
+
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Lazy:
+        """With each window changed by ``function``, which keeps its shape."""
+        return replace(self, dtype=np.dtype(dtype), read=lambda region: function(self.read(region)))
+
+
+def first(pixels: Pixels, count: int) -> Pixels:
+    """The first sites of the first axis."""
+    return pixels.first(count) if isinstance(pixels, Lazy) else pixels[:count]
+
+
+def mapped(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:
+    """The pixels changed by ``function``: now, or when they are read."""
+    return pixels.mapped(function, dtype) if isinstance(pixels, Lazy) else function(pixels[...])
+
+
+def merged(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:
+    """The pixels whose first axis, of which all is given to it, ``function`` takes away."""
+    if not isinstance(pixels, Lazy):
+        return function(pixels[...])
+
+    def read(region: Region) -> np.ndarray:
+        return function(pixels.read((slice(0, pixels.shape[0]), *region)))
+
+    return Lazy(pixels.shape[1:], np.dtype(dtype), read, pixels.chunk[1:])
+
+
+def held(pixels: Pixels) -> int:
+    """Bytes of memory that the pixels take."""
+    return 0 if isinstance(pixels, Lazy) else pixels.nbytes
+
+
+def settled(path: Path, pixels: Lazy) -> Pixels:
+    """In memory where the array is small or stored in one piece, else as it is.
+
+    Raises:
+        InputError: when its size cannot be true, or what is decoded at once does not fit into memory.
+    """
+    if pixels.size > MOST:
+        raise InputError(
+            f"{path}: says that it has {described(pixels.shape)} values, which no image has; is it damaged?"
+        )
+    in_one_piece = all(part >= n for part, n in zip(pixels.chunk, pixels.shape))
+    piece = math.prod(map(min, pixels.chunk, pixels.shape)) * pixels.dtype.itemsize
+    check_fits(path, "the whole, stored as one piece," if in_one_piece else "each piece that it is stored in", piece)
+    return pixels[...] if in_one_piece or pixels.size <= WHOLE else pixels
+
+
+def check_fits(path: Path, what: str, needed: int, fix: str = BY_PARTS) -> None:
+    """Refuses what would need more bytes than are free.
+
+    Args:
+        fix: what to do about it; by default, to save it in a format that is read by parts.
+
+    Raises:
+        InputError: naming the size and the fix.
+    """
+    free = free_memory()
+    if needed > free:
+        raise InputError(
+            f"{path}: {what} takes {gigabytes(needed)} to read, but {gigabytes(free)} of memory are free; {fix}"
+        )
+
+
+def gigabytes(count: int) -> str:
+    """Bytes as a person reads them.
+
+    >>> gigabytes(3_600_000_000), gigabytes(20_000_000)
+    ('3.6 GB', '0.02 GB')
+    """
+    return f"{count / 1e9:.2g} GB" if count < 1e11 else f"{count / 1e9:,.0f} GB"
+
+
+def described(shape: Sequence[int]) -> str:
+    """``60,000 x 60,000``."""
+    return " x ".join(f"{n:,}" for n in shape)
+
+
+def blocks(pixels: Pixels, whole: int = 0, rows: bool = False) -> Iterator[Region]:
+    """Regions that partition an array, in the order of its memory: few whole chunks each; the array itself if small.
+
+    Args:
+        whole: so many of the first axes, those of channels, are never cut.
+        rows: neither is the last one.
+    """
+    shape, side = pixels.shape, list(pixels.shape)
+    if pixels.size > WHOLE:
+        chunk = pixels.chunk if isinstance(pixels, Lazy) else (1,) * len(shape)
+        side = [n if axis < whole else max(1, min(part, n)) for axis, (part, n) in enumerate(zip(chunk, shape))]
+        if rows:
+            side[-1] = shape[-1]
+        for axis in reversed(range(whole, len(shape))):
+            room = max(1, BLOCK // math.prod(side))
+            side[axis] = min(shape[axis], side[axis] * room)
+    starts = [range(0, n, step) for n, step in zip(shape, side)]
+    for corner in itertools.product(*starts):
+        yield tuple(slice(a, min(a + step, n)) for a, step, n in zip(corner, side, shape))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of pixels ``(C, *space)``: mean and variance by channel; the extremes, and whether all channels are equal.
+
+    Attributes:
+        nans, infinities: how many values are; then the other numbers mean nothing.
+    """
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    low: float
+    high: float
+    grey: bool
+    nans: int
+    infinities: int
+
+
+def summarise(pixels: Pixels) -> Summary:
+    """One pass over the pixels; blocks' moments are joined as in Chan et al. 1983, eq. 2.1."""
+    mean, variance, count = np.zeros(pixels.shape[0]), np.zeros(pixels.shape[0]), 0
+    lows, highs, grey, nans, infinities = [], [], True, 0, 0
+    for region in blocks(pixels, whole=1):
+        block = pixels[region]
+        grey = grey and is_grey(block)
+        if block.dtype.kind == "f":
+            nans += int(np.count_nonzero(np.isnan(block)))
+            infinities += int(np.count_nonzero(np.isinf(block)))
+        lows.append(block.min())
+        highs.append(block.max())
+        flat = block.reshape(block.shape[0], -1)
+        before, share = count / (count + flat.shape[1]), flat.shape[1] / (count + flat.shape[1])
+        with np.errstate(invalid="ignore"):  # of values that are not finite
+            apart = flat.mean(axis=1, dtype=np.float64) - mean
+            variance = before * variance + share * flat.var(axis=1, dtype=np.float64) + before * share * apart**2
+            mean = mean + share * apart
+        count += flat.shape[1]
+    return Summary(mean, variance, min(lows).item(), max(highs).item(), grey, nans, infinities)
+
+
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether all channels ``(C, *space)`` are equal."""
+    return bool((pixels[1:] == pixels[:1]).all())
+
+
+def values_in(block: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64]]:
+    """The different integers, ascending, and how often each is there: counted where they are short, not sorted."""
+    if block.dtype.kind != "u" or block.dtype.itemsize > 2:
+        return np.unique(block, return_counts=True)
+    counts = np.bincount(block.ravel())
+    values = np.flatnonzero(counts)
+    return values.astype(block.dtype), counts[values]
+
+
+def fingerprint(pixels: Pixels) -> int:
+    """A number of 64 bits that other pixels, or the same ones elsewhere, have only by a chance of about 2^-60.
+
+    The sum of all values' bits, weighted by a random number for each site of each axis, modulo 2^64: it does not depend
+    on the order in which parts are read (multilinear hashing, Carter & Wegman 1979).
+    """
+    rng = np.random.default_rng(0)
+    weights = [rng.integers(0, 1 << 64, n, dtype=np.uint64) | np.uint64(1) for n in pixels.shape]
+    total = 0
+    for region in blocks(pixels):
+        block = np.ascontiguousarray(pixels[region])
+        part = block.view(f"u{block.dtype.itemsize}").astype(np.uint64)
+        for weight, cut in zip(reversed(weights), reversed(region)):
+            part = part @ weight[cut]
+        total += int(part)
+    return total % (1 << 64)

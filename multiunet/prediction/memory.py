@@ -1,0 +1,115 @@
+"""How many sites a network may see at once within a memory."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from multiunet.core import Geometry
+from multiunet.device import free_memory
+from multiunet.errors import InputError
+from multiunet.geometries.footprint import footprint
+from multiunet.prediction.field import predict_field
+from multiunet.tasks import Task
+
+USUAL = 3.0
+"""GB that prediction takes unless told otherwise, and unless less is free."""
+
+FRAGMENTED = 1.8
+"""Memory of the process over that of its tensors: gaps of the allocator, workspaces. Measured: 1.0 to 1.7."""
+
+COPIES = 6
+"""Times that numbers read or predicted are in memory on their way from or to a file, beside the network's tensors."""
+
+PROBED = 1 << 14
+"""Sites of the field on which a network's need is seen."""
+
+
+def sites_within(
+    memory: float | None,
+    net: nn.Module,
+    task: Task,
+    geometry: Geometry[Any],
+    channels: int,
+    samples: int,
+    device: torch.device,
+) -> int:
+    """How many sites a tile with its halo may have.
+
+    Args:
+        memory: GB (1e9 bytes) of the whole process, or of the device where that has its own; None: ``USUAL``, or half
+            of what is free where that is less.
+        channels: of the input.
+
+    Raises:
+        InputError: when the process takes more already.
+    """
+    taken = 0.0 if device.type == "cuda" else _resident() / 1e9
+    free = (torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()) / 1e9
+    budget = min(USUAL, taken + free / 2) if memory is None else memory
+    if budget <= taken:
+        raise InputError(
+            f"--memory {budget:g}: the program alone takes {taken:.2f} GB; give at least {taken + 0.5:.1f}"
+        )
+    return int((budget - taken) * 1e9 / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
+
+
+def bytes_per_site(
+    net: nn.Module, task: Task, geometry: Geometry[Any], channels: int, samples: int, device: torch.device
+) -> float:
+    """The most bytes needed at once in predicting a field, divided by its sites: those of tensors are seen on a small
+    field, and copies on the way from and to files added."""
+    stride = footprint(net).stride
+    side = PROBED ** (1 / len(stride))
+    space = [max(1, round(side / step)) * step for step in stride]
+    field = torch.zeros(1, channels, *space, device=device)
+    with _Alive() as alive:
+        # two samples need what any number needs
+        predict_field(net, task, geometry, field, min(samples, 2))
+    bytes_: float = alive.most / field[0, 0].numel()
+    return bytes_ + COPIES * field.element_size() * (channels + len(task.names))
+
+
+class _Alive(TorchDispatchMode):
+    """Sees the bytes of all tensors that are made within it and still alive; ``most``: at any time so far."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.most = 0
+        self._known: dict[int, weakref.ref[Any]] = {}
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._count(leaf.untyped_storage())
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key, size = id(storage), storage.nbytes()
+        if key not in self._known:
+            self._known[key] = weakref.ref(storage, lambda _: self._forget(key, size))
+            self.now += size
+            self.most = max(self.most, self.now)
+
+    def _forget(self, key: int, size: int) -> None:
+        del self._known[key]
+        self.now -= size
+
+
+def _resident() -> int:
+    """Bytes of main memory that the process takes; where the system does not say, what it usually takes."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmRSS:"))
+    except (OSError, StopIteration):
+        return 500_000_000

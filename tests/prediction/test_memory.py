@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from multiunet import Grid, InputError, Segmentation, UNet
+from multiunet.prediction import memory
+from multiunet.prediction.memory import COPIES, bytes_per_site, sites_within
+
+CPU = torch.device("cpu")
+TASK = Segmentation(["a", "b"])
+
+
+class Chain(nn.Module):
+    """Two pointwise maps, so that the tensors alive at once can be counted by hand."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(1, width, 1, bias=False), nn.Conv2d(width, 2, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.first(x))
+
+    def footprint(self) -> object:
+        from multiunet import footprint
+
+        return replace(footprint(UNet(Grid(2), 1, 2, [2, 3])), stride=(1, 1))
+
+
+def test_the_need_of_a_chain_is_that_counted_by_hand() -> None:
+    # the wide field and what is made of it; the input was there before
+    width = 100
+    found = bytes_per_site(Chain(width).eval(), TASK, Grid(2), 1, 1, CPU)
+    assert found == pytest.approx(4 * (width + 2) + 4 * COPIES * (1 + 2), rel=0.01)
+
+
+def test_wider_networks_get_smaller_tiles_and_more_memory_larger_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_resident", lambda: 500_000_000)
+
+    def sites(width: int, gigabytes: float, samples: int = 1) -> int:
+        net = UNet(Grid(2), 1, 2, [width, width], decoder=Grid(2, dropout=0.1)).eval()
+        return sites_within(gigabytes, net, TASK, Grid(2), 1, samples, CPU)
+
+    assert sites(8, 1.5) == pytest.approx(2 * sites(8, 1.0), rel=0.01)
+    assert sites(8, 1.5) > sites(16, 1.5) > sites(16, 1.5, samples=4) == sites(16, 1.5, samples=9)
+    with pytest.raises(InputError, match=r"--memory 0\.4: the program alone takes 0\.50 GB; give at least 1\.0"):
+        sites(8, 0.4)
+
+
+def test_less_is_taken_where_less_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_resident", lambda: 0)
+    net = UNet(Grid(2), 1, 2, [4, 4]).eval()
+    monkeypatch.setattr(memory, "free_memory", lambda: 1 << 40)
+    plenty = sites_within(None, net, TASK, Grid(2), 1, 1, CPU)
+    assert plenty == sites_within(memory.USUAL, net, TASK, Grid(2), 1, 1, CPU)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1_000_000_000)
+    assert sites_within(None, net, TASK, Grid(2), 1, 1, CPU) == pytest.approx(plenty / 6, rel=0.01)
