@@ -63,7 +63,9 @@ def keep_large_blocks() -> None:
     """
     if platform.libc_ver()[0] != "glibc":
         return
-    m_trim_threshold, m_mmap_max = -1, -4
+    m_mxfast, m_trim_threshold, m_mmap_max = 1, -1, -4
     libc = ctypes.CDLL(None)
+    # what aligning a block leaves beside it must join it again, or the hole will be too small for the next such block
+    libc.mallopt(m_mxfast, 0)
     libc.mallopt(m_mmap_max, 0)
     libc.mallopt(m_trim_threshold, -1)
