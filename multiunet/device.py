@@ -33,3 +33,8 @@ def computes_bf16(device: torch.device) -> bool:
         supported = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
         return any(check is not None and check() for check in supported)
     return False
+
+
+def computes_in_bf16(precision: str, device: torch.device) -> bool:
+    """Whether a forward pass of this ``precision`` (auto, 32, bf16) is in bf16 there."""
+    return precision == "bf16" or (precision == "auto" and computes_bf16(device))

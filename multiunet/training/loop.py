@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from multiunet.core import Descent, Geometry
-from multiunet.device import computes_bf16, pick_device
+from multiunet.device import computes_in_bf16, pick_device
 from multiunet.errors import RunError
 from multiunet.seeds import derive
 from multiunet.tasks import Task
@@ -110,7 +110,7 @@ class _Trainer:
         self.task, self.geometry, self.recipe = task, geometry, recipe
         self.validate, self.monitor, self.run = validate, monitor, run
         device = pick_device(recipe.device)
-        bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and computes_bf16(device))
+        bf16 = computes_in_bf16(recipe.precision, device)
         self.fabric = Fabric(accelerator=device.type, devices=1, precision="bf16-mixed" if bf16 else "32-true")
         self.raw = net.to(device)
         self.optimizer = _optimizer(net, recipe)

@@ -26,8 +26,8 @@ FIRST_USE = 110 << 20
 """What torch and oneDNN take when they first compute anything: code, threads, kernels made for the shapes at hand."""
 
 HOLES = 4
-"""Blocks of the largest tensor's size that an allocator loses to holes too small for what comes next (measured with
-glibc, see ``benchmarks/memory.py``; tensors alone are exact)."""
+"""Blocks of the largest tensor's size that an allocator loses to holes too small for what comes next: measured with
+glibc that keeps freed blocks, as the command line has it (``benchmarks/memory.py``)."""
 
 MOMENTS = {"adamw": 2, "adam": 2, "sgd": 1}
 """Numbers that an optimiser keeps for each parameter."""
@@ -36,7 +36,7 @@ MOMENTS = {"adamw": 2, "adam": 2, "sgd": 1}
 def step_memory(
     net: nn.Module, task: Task, geometry: Geometry[Any], batch: Sample[Tensor], *, bf16: bool, copies: int, cpu: bool
 ) -> int:
-    """Bytes that training takes beyond what the process has before: weights, optimiser and one step at its worst moment.
+    """Bytes that training takes beyond what the process has before: weights, optimiser, a step at its worst moment.
 
     Forward and backward pass run on tensors that have shapes and no data, so it takes the same second for any size. The
     network is left as it is.
@@ -47,9 +47,10 @@ def step_memory(
         copies: of the parameters that training keeps besides them: the optimiser's moments, a moving average.
         cpu: whether the CPU computes: oneDNN then copies what is not channels-last.
     """
-    weights = sum(p.numel() * p.element_size() for p in net.parameters())
+    weights: int = sum(p.numel() * p.element_size() for p in net.parameters())
     mode = FakeTensorMode()
-    with _faked(net, mode), mode, _Ledger(cpu) as ledger:
+    ledger = _Ledger(cpu)
+    with _faked(net, mode), mode, ledger:
         for parameter in net.parameters():
             ledger.note(parameter)
         sample = Sample(*(torch.empty(t.shape, dtype=t.dtype) for t in (batch.field, batch.target)))
@@ -83,11 +84,11 @@ class _Ledger(TorchDispatchMode):
 
     Attributes:
         peak: most bytes at once.
-        largest: bytes of the largest storage.
+        largest: bytes of the largest storage, or workspace of an operation.
     """
 
     def __init__(self, cpu: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.cpu, self.live, self.peak, self.largest = cpu, 0, 0, 0
         self._known: dict[int, int] = {}
 
@@ -99,11 +100,15 @@ class _Ledger(TorchDispatchMode):
             return
         self._known[key] = size = storage.nbytes()
         self.live += size
-        self.peak, self.largest = max(self.peak, self.live), max(self.largest, size)
+        self._use(0)
+        self.largest = max(self.largest, size)
         weakref.finalize(storage, self._drop, key)
 
     def _drop(self, key: int) -> None:
         self.live -= self._known.pop(key)
+
+    def _use(self, size: int) -> None:
+        self.peak, self.largest = max(self.peak, self.live + size), max(self.largest, size)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         aten = torch.ops.aten
@@ -114,9 +119,9 @@ class _Ledger(TorchDispatchMode):
             if isinstance(leaf, Tensor):
                 self.note(leaf)
         if self.cpu and func is aten.convolution.default:
-            self.peak = max(self.peak, self.live + _workspace(args[0], args[1], result, backward=False))
+            self._use(_workspace(args[0], args[1], result, backward=False))
         if self.cpu and func is aten.convolution_backward.default:
-            self.peak = max(self.peak, self.live + _workspace(args[1], args[2], args[0], backward=True))
+            self._use(_workspace(args[1], args[2], args[0], backward=True))
         return result
 
 
@@ -130,8 +135,8 @@ def _workspace(x: Tensor, weight: Tensor, y: Tensor, backward: bool) -> int:
     if last or kernel == 1:
         return 0
     sizes = [t.numel() * t.element_size() for t in (x, y)]
-    # into oneDNN's blocked layout and back; its bf16 gradient transposes as well
-    return (sum(sizes) * (3 if x.dtype == torch.bfloat16 else 2) // 2) if backward else max(sizes)
+    # into oneDNN's blocked layout and back
+    return sum(sizes) if backward else max(sizes)
 
 
 @functools.cache
@@ -191,4 +196,3 @@ def _lines(path: Path) -> list[str]:
         return path.read_text().splitlines()
     except OSError:
         return []
-

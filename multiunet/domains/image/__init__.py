@@ -10,4 +10,5 @@ CARD = DomainCard(
     predict=ImagePredict,
     implementation="multiunet.domains.image.domain:ImageDomain",
     measure=ImageMeasure,
+    plans=True,
 )

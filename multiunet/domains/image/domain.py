@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Descent
-from multiunet.device import pick_device
+from multiunet.device import computes_in_bf16, pick_device
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Validator
 from multiunet.domains.image import baselines, writers
 from multiunet.domains.image import measure as measuring
+from multiunet.domains.image import plan as planning
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
@@ -33,7 +34,8 @@ from multiunet.models.catalogue import PADDED, image_network
 from multiunet.prediction import Ensemble, GridPredictor, PredictionStore, Progress
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss
-from multiunet.training.data import TrainingData
+from multiunet.training.data import Sample, TrainingData
+from multiunet.training.memory import MOMENTS, free_memory, process_memory, step_memory
 
 CLASS_LOSSES: dict[str, Callable[..., nn.Module]] = {
     "dice-ce": DiceCE,
@@ -59,6 +61,20 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def inspect(self, config: ImageTrain) -> Facts:
         _check_loss(config)
         return survey(config)
+
+    def plan(self, config: ImageTrain, facts: Facts, before: Facts | None) -> tuple[ImageTrain, Facts]:
+        device = pick_device(config.device)
+        # images wait in the computer's memory, the network is on the device
+        held = process_memory() if device.type == "cpu" else 0
+        room = planning.room_for(config, facts, free_memory(device), held)
+        self.shelf.budget = room.images
+        if before is not None and "plan" in before:
+            return planning.as_before(config, facts, before)
+
+        def need(chosen: ImageTrain, shaped: Facts) -> int:
+            return self._step_memory(chosen, shaped, device)
+
+        return planning.plan(config, facts, room, need)
 
     def build(self, config: ImageTrain, facts: Facts) -> Model:
         task = _task(config, facts)
@@ -165,6 +181,26 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def example(self, model: Model, config: ImageTrain, facts: Facts) -> Tensor:
         """A training patch."""
         return torch.zeros(1, facts["channels"], *facts["patch_size"])
+
+    def _step_memory(self, config: ImageTrain, facts: Facts, device: torch.device) -> int:
+        """Bytes of a training step and all that stays beside it."""
+        model = self.build(config, facts)
+        space = facts["patch_size"]
+        target = (config.batch_size, *([len(facts["targets"])] if facts["task"] == "regression" else []), *space)
+        kind = torch.float32 if facts["task"] == "regression" else torch.int64
+        batch = Sample(
+            torch.empty(config.batch_size, facts["channels"], *space, device="meta"),
+            torch.empty(target, dtype=kind, device="meta"),
+        )
+        return step_memory(
+            model.net,
+            model.task,
+            model.geometry,
+            batch,
+            bf16=computes_in_bf16(config.precision, device),
+            copies=MOMENTS[config.optimizer] + (config.ema > 0),
+            cpu=device.type == "cpu",
+        )
 
     def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
         if facts["task"] == "regression":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.fingerprint import Fingerprint
 from multiunet.domains.image.inputs import AXES
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import (
@@ -60,6 +61,7 @@ def survey(config: ImageTrain) -> Facts:
         "split": to_json(splits),
     }
     facts |= _survey_masks(splits, images, config) if config.task == "segmentation" else _survey_targets(splits, images)
+    facts["fingerprint"] = images.fingerprint.summary(facts)
     facts["patch_size"] = list(_patch_size(config, images))
     facts["strides"] = [list(s) for s in strides_for(facts["patch_size"], images.spacing, len(config.levels()) - 1)]
     return facts
@@ -76,6 +78,7 @@ class _Images:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     training_shapes: list[tuple[int, ...]] = field(default_factory=list)
     sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
 
     def intensities(self, kind: str) -> dict[str, list[float]]:
         """Mean and deviation of each channel over the training images."""
@@ -112,6 +115,7 @@ def _survey_images(splits: Splits) -> _Images:
             images.shapes[item.image] = picture.space
             if picture.spacing is not None:
                 spacings.append(picture.spacing)
+            images.fingerprint.image(picture.pixels, picture.spacing, name)
             if name == "train":
                 images.training_shapes.append(picture.space)
                 flat = picture.pixels.reshape(picture.pixels.shape[0], -1)
@@ -171,6 +175,8 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     pixels: dict[str, Counter[int]] = {name: Counter() for name in SPLITS}
     where: dict[int, str] = {}
     found: list[list[int]] = []
+    images.fingerprint.objects.clear()
+    images.fingerprint.masks = 0
     for name in SPLITS:
         for item in splits[name]:
             labels = read_mask(Path(item.truth), coloured)
@@ -178,6 +184,8 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
             counts = {
                 int(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True)) if v != config.ignore_value
             }
+            if name == "train":
+                images.fingerprint.mask(labels, list(counts))
             pixels[name].update(counts)
             found.append(list(counts))
             for value in counts:
@@ -262,13 +270,16 @@ def _patch_size(config: ImageTrain, images: _Images) -> tuple[int, ...]:
     return tuple(sides)
 
 
-def patch_for(largest: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
+def patch_for(largest: Sequence[int], spacing: Sequence[float], side: int | None = None) -> tuple[int, ...]:
     """A patch as wide in space along every axis, never wider than the largest image, of a bounded number of pixels.
+
+    Args:
+        side: of a square or cube of that number; ``PATCH_SIDES`` by default.
 
     >>> patch_for((512, 512), (1, 1)), patch_for((20, 512, 512), (1, 1, 1)), patch_for((200, 100), (1, 1))
     ((256, 256), (20, 112, 112), (200, 100))
     """
-    budget = PATCH_SIDES[len(largest)] ** len(largest)
+    budget = (side or PATCH_SIDES[len(largest)]) ** len(largest)
 
     def sides(width: float) -> list[float]:
         return [min(float(n), width / step) for n, step in zip(largest, spacing)]
