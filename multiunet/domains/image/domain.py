@@ -32,6 +32,7 @@ from multiunet.geometries.grid import Grid
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.models.catalogue import PADDED, image_network
 from multiunet.prediction import Ensemble, GridPredictor, PredictionStore, Progress
+from multiunet.prediction.run import READ_SITES
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss
 from multiunet.training.data import Sample, TrainingData
@@ -57,6 +58,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     def __init__(self) -> None:
         self.shelf = Shelf()
+        self.sites = READ_SITES
 
     def inspect(self, config: ImageTrain) -> Facts:
         _check_loss(config)
@@ -68,13 +70,16 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         held = process_memory() if device.type == "cpu" else 0
         room = planning.room_for(config, facts, free_memory(device), held)
         self.shelf.budget = room.images
-        if before is not None and "plan" in before:
-            return planning.as_before(config, facts, before)
 
         def need(chosen: ImageTrain, shaped: Facts) -> int:
             return self._step_memory(chosen, shaped, device)
 
-        return planning.plan(config, facts, room, need)
+        if before is not None and "plan" in before:
+            config, facts = planning.as_before(config, facts, before)
+        else:
+            config, facts = planning.plan(config, facts, room, need)
+        self.sites = planning.sites_for(config, room)
+        return config, facts
 
     def build(self, config: ImageTrain, facts: Facts) -> Model:
         task = _task(config, facts)
@@ -120,7 +125,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         def validate(net: nn.Module) -> Mapping[str, Any]:
             device = next(net.parameters()).device
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
-            predictor = _predictor(Model(net, model.task, model.geometry), False, device)
+            predictor = _predictor(Model(net, model.task, model.geometry), False, device, sites=self.sites)
             scored = score([Part(predictor, items, facts)], self.shelf)
             return {"loss": scored.loss, **scored.metrics}
 
@@ -232,10 +237,12 @@ def _flip_averaged(config: ImageTrain, facts: Facts) -> bool:
     return facts["ndim"] == 2 if config.flip_average is None else config.flip_average
 
 
-def _predictor(model: Model, flip_average: bool, device: torch.device, tile: int | None = None) -> GridPredictor:
+def _predictor(
+    model: Model, flip_average: bool, device: torch.device, tile: int | None = None, sites: int = READ_SITES
+) -> GridPredictor:
     geometry = cast(Grid, model.geometry)
     net = model.net
     if flip_average:
         views: Callable[[nn.Module], nn.Module] = lambda one: FlipAveraged(cast(Descent[Tensor], one), geometry.ndim)  # noqa: E731
         net = net.mapped(views) if isinstance(net, Ensemble) else views(net)
-    return GridPredictor(net.eval(), model.task, geometry, device, tile=tile)
+    return GridPredictor(net.eval(), model.task, geometry, device, tile=tile, sites=sites)

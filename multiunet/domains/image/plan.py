@@ -20,6 +20,8 @@ from multiunet.domains.plan_file import amount
 from multiunet.errors import InputError
 from multiunet.models.catalogue import WIDTHS
 from multiunet.models.image_unet import strides_for
+from multiunet.prediction.run import READ_SITES
+from multiunet.training.memory import FIRST_USE
 
 logger = logging.getLogger("multiunet.image")
 
@@ -95,6 +97,12 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
     }
     memory = {"budget": room.budget, "needed": takes, "program": room.held, "images": room.images}
     return chosen, {**shaped, "plan": {"settings": settings, "memory": memory}}
+
+
+def sites_for(config: ImageTrain, room: Room) -> int:
+    """Sites of a tile in validation that this memory allows, at eight fields as wide as the finest level."""
+    spare = room.budget - room.held - room.images - FIRST_USE
+    return min(READ_SITES, max(1, spare // (8 * 4 * config.levels()[0])))
 
 
 def as_before(config: ImageTrain, facts: Facts, before: Facts) -> tuple[ImageTrain, Facts]:
