@@ -1,9 +1,10 @@
 """Does a training step take the memory that it is planned to take, and what does recomputation save?
 
 Each case is a process of its own, with the command line's allocator settings: network, AdamW, moving average, then
-three steps on random data. Measured is the resident peak (VmHWM) minus what was resident before the network was made and
-estimated, as in training; beside it, what ``training.memory.step_memory`` said before the first step. Seconds are of processor time, the best of
-the last two steps. ``gain`` compares each case with and without recomputation.
+three steps on random data. Measured is the resident peak (VmHWM) minus what was resident before the network was made
+and its step estimated, as in training; beside it, what ``training.memory.step_memory`` said before the first step.
+Seconds are of processor time, the best of the last two steps. ``gain`` compares each case with and without
+recomputation.
 
     python benchmarks/memory.py
 
@@ -34,10 +35,9 @@ from multiunet.training.memory import MOMENTS, step_memory
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 
 SHAPES = {
-    "image_unet": [(4, 1, 256, 256), (2, 1, 64, 64, 64), (2, 1, 32, 32, 32)],
-    "nnunet_plain": [(2, 1, 256, 256), (2, 1, 32, 64, 64)],
-    "unet3d": [(2, 1, 16, 64, 64)],
-    "unet2015": [(2, 1, 128, 128)],
+    "image_unet": [(4, 1, 256, 256), (2, 1, 32, 48, 48)],
+    "nnunet_plain": [(2, 1, 192, 192), (2, 1, 16, 64, 64)],
+    "unet3d": [(2, 1, 16, 48, 48)],
     "attention_unet": [(4, 3, 128, 128)],
 }
 
