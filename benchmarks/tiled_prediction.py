@@ -80,7 +80,9 @@ def opened(path: Path) -> tuple[Input, GridSource]:
 def predictor(net: nn.Module, memory: float, samples: int = 1) -> GridPredictor:
     """With tiles for this memory."""
     task, geometry = Segmentation(CLASSES), Grid(2)
-    return GridPredictor(net, task, geometry, CPU, sites=sites_within(memory, net, task, geometry, 1, samples, CPU))
+    return GridPredictor(
+        net, task, geometry, CPU, sites=sites_within(int(memory * 1e9), net, task, geometry, 1, samples, CPU)
+    )
 
 
 def timed(work: Callable[[], Any]) -> float:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import torch
 
 from multiunet.errors import InputError
@@ -38,16 +35,6 @@ def computes_bf16(device: torch.device) -> bool:
     return False
 
 
-def free_memory() -> int:
-    """Bytes of main memory that this process may still take: what the machine has free, or its control group leaves."""
-    free = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else [8 << 30]
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free += [int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")]
-        group = Path("/sys/fs/cgroup")
-        limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
-        cached = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"]
-        free.append(limit - used + int(cached))  # what files were read into is given up when it is needed
-    except (OSError, ValueError, KeyError):  # no Linux, or no limit
-        pass
-    return max(0, min(free))
+def computes_in_bf16(precision: str, device: torch.device) -> bool:
+    """Whether a forward pass of this ``precision`` (auto, 32, bf16) is in bf16 there."""
+    return precision == "bf16" or (precision == "auto" and computes_bf16(device))

@@ -15,6 +15,7 @@ from multiunet_cli.evaluate import evaluate_command
 from multiunet_cli.info import info
 from multiunet_cli.list_domains import list_domains
 from multiunet_cli.measure import measure_command
+from multiunet_cli.plan import plan_command
 from multiunet_cli.predict import predict_command
 from multiunet_cli.train import train_command
 
@@ -44,6 +45,11 @@ def application() -> typer.Typer:
         if isinstance(card, DomainCard) and card.measure is not None:
             measuring.command(card.name)(measure_command(card))
     app.add_typer(measuring, name="measure")
+    planning = typer.Typer(help="Decide how to train, and say why.", no_args_is_help=True)
+    for card in available.values():
+        if isinstance(card, DomainCard) and card.plans:
+            planning.command(card.name)(plan_command(card))
+    app.add_typer(planning, name="plan")
     app.command("demo")(demo)
     app.command("info")(info)
     app.command("domains")(list_domains)

@@ -63,8 +63,10 @@ def keep_large_blocks() -> None:
     """
     if platform.libc_ver()[0] != "glibc":
         return
-    m_trim_threshold, m_mmap_max, m_arena_max = -1, -4, -8
+    m_mxfast, m_trim_threshold, m_mmap_max, m_arena_max = 1, -1, -4, -8
     libc = ctypes.CDLL(None)
+    # what aligning a block leaves beside it must join it again, or the hole will be too small for the next such block
+    libc.mallopt(m_mxfast, 0)
     libc.mallopt(m_mmap_max, 0)
     libc.mallopt(m_trim_threshold, -1)
     libc.mallopt(m_arena_max, 1)  # else every thread that reads or writes chunks keeps blocks of its own

@@ -22,6 +22,7 @@ class DomainCard:
 
     Attributes:
         measure: settings of ``multiunet measure``, where the domain measures predictions.
+        plans: whether its facts have a ``plan`` and a ``fingerprint``, which ``multiunet plan`` shows.
     """
 
     name: str
@@ -31,6 +32,7 @@ class DomainCard:
     implementation: str
     evaluate: type[EvaluateOptions] = EvaluateOptions
     measure: type[Options] | None = None
+    plans: bool = False
 
     def load(self) -> Domain[Any, Any]:
         """The implementation; imports it, and torch with it."""

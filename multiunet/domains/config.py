@@ -24,6 +24,24 @@ def split_commas(value: Any) -> Any:
     return value
 
 
+UNITS = {"": 1, "B": 1, **{f"{prefix}B": 1000**n for n, prefix in enumerate("KMGT", start=1)}}
+UNITS |= {f"{prefix}IB": 1024**n for n, prefix in enumerate("KMGT", start=1)}
+
+
+def bytes_of(value: Any) -> Any:
+    """``"8GB"`` as 8 000 000 000, ``"8GiB"`` as 8 times 1024 to the third; anything that is no text unchanged.
+
+    Raises:
+        ValueError: for text that says no amount.
+    """
+    if not isinstance(value, str):
+        return value
+    known = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]*)\s*", value)
+    if known is None or known[2].upper() not in UNITS:
+        raise ValueError("is no amount of memory; write 8GB, 500MB, 8GiB or a number of bytes")
+    return int(float(known[1]) * UNITS[known[2].upper()])
+
+
 def levels(widths: list[int]) -> list[int]:
     """Widths that a U-Net can have."""
     if len(widths) < 2 or min(widths) < 1:

@@ -71,6 +71,17 @@ class Domain(ABC, Generic[C, P]):
             InputError: for anything that would make training fail or its result meaningless.
         """
 
+    def plan(self, config: C, facts: Facts, before: Facts | None) -> tuple[C, Facts]:
+        """Settings with everything decided that they leave open, and the facts with what was decided and why.
+
+        Args:
+            before: the facts of the run that goes on, which stays what it was; None: a new one.
+
+        Raises:
+            InputError: for what cannot be: given settings that do not fit, too little memory.
+        """
+        return config, facts
+
     @abstractmethod
     def build(self, config: C, facts: Facts) -> Model:
         """The untrained model. Needs no data, so that prediction can rebuild it from a run folder."""

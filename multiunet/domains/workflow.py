@@ -68,14 +68,7 @@ def plan(name: str, config: TrainConfig, out: Path | None = None, resume: Resume
     Raises:
         InputError: for data that cannot be trained on, or an ``out`` that cannot be written.
     """
-    if out is not None:
-        _check_out(out, resume)
-    pick_device(config.device)
-    domain = domain_card(name).load()
-    config = absolute(config)
-    facts = domain.inspect(config)
-    if out is not None and _going_on(out, resume):
-        _check_same(RunFolder.open(out), *_as_stored(name, config, facts))
+    domain, config, facts, _ = _prepared(name, config, out, resume)
     return Plan(name, config, facts, count_parameters(domain.build(config, facts).net))
 
 
@@ -91,22 +84,13 @@ def train(
     Raises:
         InputError: for bad data, or an ``out`` that holds something else.
     """
-    _check_out(out, resume)
-    pick_device(config.device)
-    domain = domain_card(name).load()
-    config = absolute(config)
-    settings, facts = _as_stored(name, config, domain.inspect(config))
-    going_on = _going_on(out, resume)
-    if going_on:
-        run = RunFolder.open(out)
-        _check_same(run, settings, facts)
+    domain, config, facts, going_on = _prepared(name, config, out, resume)
     torch.manual_seed(derive(config.seed))
     model = domain.build(config, facts)
     shown = ConsoleReporter(domain.monitor) if reporter is None else reporter
     data = domain.training_data(config, facts, model)
     validate = domain.validator(config, facts, model)
-    if not going_on:
-        run = RunFolder.create(out, settings, facts)
+    run = RunFolder.open(out) if going_on else RunFolder.create(out, *_as_stored(name, config, facts))
     checkpoint, warning = run.resumable() if going_on else (None, None)
     if warning:
         shown.note(f"warning: {warning}")
@@ -329,6 +313,23 @@ def fingerprint(net: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
+def _prepared(
+    name: str, config: TrainConfig, out: Path | None, resume: Resume
+) -> tuple[Domain[Any, Any], TrainConfig, Facts, bool]:
+    """Data read and checked, settings decided; and whether ``out`` is a run that goes on."""
+    if out is not None:
+        _check_out(out, resume)
+    pick_device(config.device)
+    domain = domain_card(name).load()
+    run = RunFolder.open(out) if out is not None and _going_on(out, resume) else None
+    config = absolute(config)
+    config, facts = domain.plan(config, domain.inspect(config), None if run is None else run.facts())
+    settings, facts = _as_stored(name, config, facts)
+    if run is not None:
+        _check_same(run, settings, facts)
+    return domain, config, facts, run is not None
+
+
 def _check_out(out: Path, resume: Resume) -> None:
     if not _going_on(out, resume):
         RunFolder.check_free(out)
@@ -354,7 +355,7 @@ def _check_shared(first: Run, other: Run, facts: Sequence[str]) -> None:
 
 def _check_same(run: RunFolder, settings: dict[str, Any], facts: Facts) -> None:
     """A run goes on only as what it was; how it is computed may change."""
-    free = {"workers", "device"}
+    free = {"workers", "device", "recompute"}
     before = run.config()
     changed = sorted(key for key in before.keys() | settings.keys() if before.get(key) != settings.get(key))
     changed = [key for key in changed if key not in free]

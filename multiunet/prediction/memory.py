@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,14 +12,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from multiunet.core import Geometry
-from multiunet.device import free_memory
 from multiunet.errors import InputError
 from multiunet.geometries.footprint import footprint
+from multiunet.memory import amount, free_memory, process_memory
 from multiunet.prediction.field import predict_field
 from multiunet.tasks import Task
 
-USUAL = 3.0
-"""GB that prediction takes unless told otherwise, and unless less is free."""
+USUAL = 3_000_000_000
+"""Bytes that prediction takes unless told otherwise, and unless less is free."""
 
 FRAGMENTED = 1.8
 """Memory of the process over that of its tensors: gaps of the allocator, workspaces. Measured: 1.0 to 1.7."""
@@ -33,7 +32,7 @@ PROBED = 1 << 14
 
 
 def sites_within(
-    memory: float | None,
+    memory: int | None,
     net: nn.Module,
     task: Task,
     geometry: Geometry[Any],
@@ -44,21 +43,21 @@ def sites_within(
     """How many sites a tile with its halo may have.
 
     Args:
-        memory: GB (1e9 bytes) of the whole process, or of the device where that has its own; None: ``USUAL``, or half
+        memory: bytes of the whole process, or of the device where that has its own; None: ``USUAL``, or half
             of what is free where that is less.
         channels: of the input.
 
     Raises:
         InputError: when the process takes more already.
     """
-    taken = 0.0 if device.type == "cuda" else _resident() / 1e9
-    free = (torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()) / 1e9
-    budget = min(USUAL, taken + free / 2) if memory is None else memory
+    taken = 0 if device.type == "cuda" else process_memory()
+    budget = min(USUAL, taken + free_memory(device) // 2) if memory is None else memory
     if budget <= taken:
         raise InputError(
-            f"--memory {budget:g}: the program alone takes {taken:.2f} GB; give at least {taken + 0.5:.1f}"
+            f"--memory {amount(budget)}: the program alone takes {amount(taken)}; give at least "
+            f"{amount(taken + USUAL // 6)}"
         )
-    return int((budget - taken) * 1e9 / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
+    return int((budget - taken) / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
 
 
 def bytes_per_site(
@@ -104,12 +103,3 @@ class _Alive(TorchDispatchMode):
     def _forget(self, key: int, size: int) -> None:
         del self._known[key]
         self.now -= size
-
-
-def _resident() -> int:
-    """Bytes of main memory that the process takes; where the system does not say, what it usually takes."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmRSS:"))
-    except (OSError, StopIteration):
-        return 500_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from multiunet.core import Descent, Geometry
-from multiunet.device import computes_bf16, pick_device
+from multiunet.device import computes_in_bf16, pick_device
 from multiunet.errors import RunError
 from multiunet.seeds import derive
 from multiunet.tasks import Task
@@ -110,7 +110,7 @@ class _Trainer:
         self.task, self.geometry, self.recipe = task, geometry, recipe
         self.validate, self.monitor, self.run = validate, monitor, run
         device = pick_device(recipe.device)
-        bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and computes_bf16(device))
+        bf16 = computes_in_bf16(recipe.precision, device)
         self.fabric = Fabric(accelerator=device.type, devices=1, precision="bf16-mixed" if bf16 else "32-true")
         self.raw = net.to(device)
         self.optimizer = _optimizer(net, recipe)
@@ -217,21 +217,12 @@ class _Trainer:
         return total
 
     def loss(self, batch: Sample[Any]) -> Tensor:
-        """Of one batch; with deep supervision the mean over outputs, each weighted half as much as the one before."""
+        """Of one batch."""
         device = self.fabric.device
         field, target = batch.field.to(device), batch.target.to(device)
         weight = None if batch.weight is None else batch.weight.to(device)
-        if not self.deep:
-            return self.task.loss(self.geometry.features(self.net(field)), target, weight)
-        net: Descent[Any] = self.raw  # type: ignore[assignment]
-        outputs = self.net.outputs(field)
-        targets = net.at_outputs(target, outputs)
-        weights = [None] * len(outputs) if weight is None else net.at_outputs(weight, outputs)
-        total, shares = torch.zeros((), device=device), 0.0
-        for level, (output, at_target, at_weight) in enumerate(zip(outputs, targets, weights)):
-            total = total + 0.5**level * self.task.loss(self.geometry.features(output), at_target, at_weight)
-            shares += 0.5**level
-        return total / shares
+        outputs = self.net.outputs(field) if self.deep else (self.net(field),)
+        return supervised(self.raw, self.task, self.geometry, outputs, Sample(field, target, weight))
 
     def score(self, row: dict[str, Any]) -> bool:
         """Validates, adds the scores to the row, keeps the weights if they are the best; whether they are."""
@@ -271,6 +262,22 @@ class _Trainer:
 
     def _lr(self, step: int) -> float:
         return self.recipe.lr * self.rate(self.state.epoch * self.steps + step)
+
+
+def supervised(
+    net: nn.Module, task: Task, geometry: Geometry[Any], outputs: Sequence[Any], batch: Sample[Any]
+) -> Tensor:
+    """The loss of a network's outputs; of several the mean, each weighted half as much as the one before."""
+    if len(outputs) == 1:
+        return task.loss(geometry.features(outputs[0]), batch.target, batch.weight)
+    deep: Descent[Any] = net  # type: ignore[assignment]
+    targets = deep.at_outputs(batch.target, outputs)
+    weights = [None] * len(outputs) if batch.weight is None else deep.at_outputs(batch.weight, outputs)
+    total, shares = torch.zeros((), device=batch.target.device), 0.0
+    for level, (output, at_target, at_weight) in enumerate(zip(outputs, targets, weights)):
+        total = total + 0.5**level * task.loss(geometry.features(output), at_target, at_weight)
+        shares += 0.5**level
+    return total / shares
 
 
 def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -74,5 +74,5 @@ def test_commands_of_the_page_run(page: str, multiunet: Callable) -> None:
     lines = commands(page)
     assert len(lines) >= 3
     for line in lines:
-        done = multiunet(*line, *(SHORT[line[1]] if line[0] == "train" else []))
+        done = multiunet(*line, *(SHORT[line[1]] if line[0] in ("train", "plan") else []))
         assert done.code == 0, (line, done.err)

@@ -38,23 +38,23 @@ def test_the_need_of_a_chain_is_that_counted_by_hand() -> None:
 
 
 def test_wider_networks_get_smaller_tiles_and_more_memory_larger_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_resident", lambda: 500_000_000)
+    monkeypatch.setattr(memory, "process_memory", lambda: 500_000_000)
 
     def sites(width: int, gigabytes: float, samples: int = 1) -> int:
         net = UNet(Grid(2), 1, 2, [width, width], decoder=Grid(2, dropout=0.1)).eval()
-        return sites_within(gigabytes, net, TASK, Grid(2), 1, samples, CPU)
+        return sites_within(int(gigabytes * 1e9), net, TASK, Grid(2), 1, samples, CPU)
 
     assert sites(8, 1.5) == pytest.approx(2 * sites(8, 1.0), rel=0.01)
     assert sites(8, 1.5) > sites(16, 1.5) > sites(16, 1.5, samples=4) == sites(16, 1.5, samples=9)
-    with pytest.raises(InputError, match=r"--memory 0\.4: the program alone takes 0\.50 GB; give at least 1\.0"):
+    with pytest.raises(InputError, match=r"--memory 400 MB: the program alone takes 500 MB; give at least 1\.0 GB"):
         sites(8, 0.4)
 
 
 def test_less_is_taken_where_less_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_resident", lambda: 0)
+    monkeypatch.setattr(memory, "process_memory", lambda: 0)
     net = UNet(Grid(2), 1, 2, [4, 4]).eval()
-    monkeypatch.setattr(memory, "free_memory", lambda: 1 << 40)
+    monkeypatch.setattr(memory, "free_memory", lambda device: 1 << 40)
     plenty = sites_within(None, net, TASK, Grid(2), 1, 1, CPU)
     assert plenty == sites_within(memory.USUAL, net, TASK, Grid(2), 1, 1, CPU)
-    monkeypatch.setattr(memory, "free_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr(memory, "free_memory", lambda device: 1_000_000_000)
     assert sites_within(None, net, TASK, Grid(2), 1, 1, CPU) == pytest.approx(plenty / 6, rel=0.01)

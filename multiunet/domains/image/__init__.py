@@ -11,4 +11,5 @@ CARD = DomainCard(
     implementation="multiunet.domains.image.domain:ImageDomain",
     evaluate=ImageEvaluate,
     measure=ImageMeasure,
+    plans=True,
 )

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from multiunet.domains.config import (
     EvaluateOptions,
@@ -16,11 +16,23 @@ from multiunet.domains.config import (
     StrList,
     TrainConfig,
     Widths,
+    bytes_of,
     option,
     split_commas,
 )
 from multiunet.models.catalogue import WIDTHS, ModelName
+from multiunet.training.recipe import Recipe
 
+
+def stride_list(value: Any) -> Any:
+    """``"1,2,2;2,2,2"`` as ``[[1, 2, 2], [2, 2, 2]]``; anything else unchanged."""
+    if isinstance(value, str):
+        return [split_commas(step) for step in value.split(";") if step.strip()]
+    return value
+
+
+Strides = Annotated[list[list[Annotated[int, Field(ge=1)]]], BeforeValidator(stride_list)]
+Bytes = Annotated[int, BeforeValidator(bytes_of), Field(gt=0)]
 FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 
 SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
@@ -97,7 +109,9 @@ class ImageTrain(TrainConfig):
         "batch", "of convolution blocks (image_unet)", "Model"
     )
     residual: bool = option(False, "blocks add their input to their output (image_unet)", "Model")
-    recompute: bool = option(False, "less memory in training for a third more time; the same result", "Model")
+    recompute: bool = option(
+        False, "less memory in training for a third more time; the same result; set where memory is short", "Model"
+    )
     flip_average: bool | None = option(
         None, "predict the mean of all mirrored views, in 4 (volumes: 8) times the time; default: of images", "Model"
     )
@@ -109,10 +123,24 @@ class ImageTrain(TrainConfig):
         "image_unet", "image_unet: made for small data and this program; others: the networks of their papers", "Model"
     )
     widths: Widths | None = option(None, "channels by level, finest first; default: the model's own", "Model")
+    strides: Strides | None = option(
+        None,
+        "how much coarser each next level is, by axis, '1,2,2;2,2,2'; default: from patch and spacings",
+        "Model",
+        text=True,
+    )
     epochs: int = option(28, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
+    batch_size: int = option(Recipe.batch_size, "samples a step; fewer where memory is short", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
+
+    memory: Bytes | None = option(
+        None,
+        "for training: 8GB, 500MB, 8GiB or bytes; default: nine tenths of what is free",
+        "Run",
+        text=True,
+    )
 
     @field_validator("splits")
     @classmethod
@@ -184,11 +212,11 @@ class ImagePredict(PredictOptions):
     images: Path = option(..., "folder, file, pattern or CSV of images like those trained on", "Data")
     flip_average: bool | None = option(None, "the mean of all mirrored views; default: as trained", "Prediction")
     tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)
-    memory: float | None = option(
+    memory: Bytes | None = option(
         None,
-        "GB that prediction may take in all (of a GPU: of its own); default: 3, or half of what is free",
+        "for prediction in all (of a GPU: its own): 8GB, 500MB, 8GiB or bytes; default: 3GB, or half of what is free",
         "Prediction",
-        gt=0,
+        text=True,
     )
     tile_batch: int | None = option(
         None, "tiles a forward; default: 1, and on a GPU as many as fit into the memory", "Prediction", ge=1

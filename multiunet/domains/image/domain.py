@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Descent
-from multiunet.device import pick_device
+from multiunet.device import computes_in_bf16, pick_device
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.image import baselines, writers
 from multiunet.domains.image import measure as measuring
+from multiunet.domains.image import plan as planning
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
@@ -33,9 +34,11 @@ from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tve
 from multiunet.models.catalogue import PADDED, image_network
 from multiunet.prediction import Ensemble, GridPredictor, PredictionStore, Progress
 from multiunet.prediction.memory import sites_within
+from multiunet.prediction.run import READ_SITES
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss
-from multiunet.training.data import TrainingData
+from multiunet.training.data import Sample, TrainingData
+from multiunet.training.memory import MOMENTS, step_memory
 
 CLASS_LOSSES: dict[str, Callable[..., nn.Module]] = {
     "dice-ce": DiceCE,
@@ -61,10 +64,26 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def __init__(self) -> None:
         self.shelf = Shelf()
         self.passing = Shelf(PASSING)
+        self.sites = READ_SITES
 
     def inspect(self, config: ImageTrain) -> Facts:
         _check_loss(config)
         return survey(config)
+
+    def plan(self, config: ImageTrain, facts: Facts, before: Facts | None) -> tuple[ImageTrain, Facts]:
+        device = pick_device(config.device)
+        room = planning.room_for(config, facts, device)
+        self.shelf.budget = room.images
+
+        def need(chosen: ImageTrain, shaped: Facts) -> int:
+            return self._step_memory(chosen, shaped, device)
+
+        if before is not None and "plan" in before:
+            config, facts = planning.as_before(config, facts, before)
+        else:
+            config, facts = planning.plan(config, facts, room, need)
+        self.sites = planning.sites_for(config, room)
+        return config, facts
 
     def build(self, config: ImageTrain, facts: Facts) -> Model:
         task = _task(config, facts)
@@ -110,7 +129,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         def validate(net: nn.Module) -> Mapping[str, Any]:
             device = next(net.parameters()).device
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
-            predictor = _predictor(Model(net, model.task, model.geometry), False, device)
+            predictor = _predictor(Model(net, model.task, model.geometry), False, device, sites=self.sites)
             scored = score([Part(predictor, items, facts)], self.shelf)
             return {"loss": scored.loss, **scored.metrics}
 
@@ -171,6 +190,26 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         """A training patch."""
         return torch.zeros(1, facts["channels"], *facts["patch_size"])
 
+    def _step_memory(self, config: ImageTrain, facts: Facts, device: torch.device) -> int:
+        """Bytes of a training step and all that stays beside it."""
+        model = self.build(config, facts)
+        space = facts["patch_size"]
+        target = (config.batch_size, *([len(facts["targets"])] if facts["task"] == "regression" else []), *space)
+        kind = torch.float32 if facts["task"] == "regression" else torch.int64
+        batch = Sample(
+            torch.empty(config.batch_size, facts["channels"], *space, device="meta"),
+            torch.empty(target, dtype=kind, device="meta"),
+        )
+        return step_memory(
+            model.net,
+            model.task,
+            model.geometry,
+            batch,
+            bf16=computes_in_bf16(config.precision, device),
+            copies=MOMENTS[config.optimizer] + (config.ema > 0),
+            cpu=device.type == "cpu",
+        )
+
     def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
         if facts["task"] == "regression":
             return {"mean": baselines.mean(facts)}
@@ -224,10 +263,10 @@ def _within(predictor: GridPredictor, options: ImagePredict, channels: int) -> G
     return replace(predictor, sites=sites_within(options.memory, *parts), tile=options.tile, batch=options.tile_batch)
 
 
-def _predictor(model: Model, flip_average: bool, device: torch.device) -> GridPredictor:
+def _predictor(model: Model, flip_average: bool, device: torch.device, sites: int = READ_SITES) -> GridPredictor:
     geometry = cast(Grid, model.geometry)
     net = model.net
     if flip_average:
         views: Callable[[nn.Module], nn.Module] = lambda one: FlipAveraged(cast(Descent[Tensor], one), geometry.ndim)  # noqa: E731
         net = net.mapped(views) if isinstance(net, Ensemble) else views(net)
-    return GridPredictor(net.eval(), model.task, geometry, device)
+    return GridPredictor(net.eval(), model.task, geometry, device, sites=sites)

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.device import free_memory
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.lazy import Lazy, Pixels, first, held, mapped
 from multiunet.domains.image.readers import Picture, colour_name, read_image, read_mask, read_target
 from multiunet.errors import InputError
+from multiunet.memory import free_memory
 from multiunet.prediction.source import GridSource
 
 T = TypeVar("T")

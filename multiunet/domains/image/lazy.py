@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from multiunet.device import free_memory
 from multiunet.errors import InputError
+from multiunet.memory import amount, free_memory
 
 Region = tuple[slice, ...]
 
@@ -184,18 +184,7 @@ def check_fits(path: Path, what: str, needed: int, fix: str = BY_PARTS) -> None:
     """
     free = free_memory()
     if needed > free:
-        raise InputError(
-            f"{path}: {what} takes {gigabytes(needed)} to read, but {gigabytes(free)} of memory are free; {fix}"
-        )
-
-
-def gigabytes(count: int) -> str:
-    """Bytes as a person reads them.
-
-    >>> gigabytes(3_600_000_000), gigabytes(20_000_000)
-    ('3.6 GB', '0.02 GB')
-    """
-    return f"{count / 1e9:.2g} GB" if count < 1e11 else f"{count / 1e9:,.0f} GB"
+        raise InputError(f"{path}: {what} takes {amount(needed)} to read, but {amount(free)} of memory are free; {fix}")
 
 
 def described(shape: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.fingerprint import Fingerprint
 from multiunet.domains.image.inputs import AXES
 from multiunet.domains.image.lazy import blocks, fingerprint, values_in
 from multiunet.domains.image.pairs import is_table
@@ -62,6 +63,7 @@ def survey(config: ImageTrain) -> Facts:
         "split": to_json(splits),
     }
     facts |= _survey_masks(splits, images, config) if config.task == "segmentation" else _survey_targets(splits, images)
+    facts["fingerprint"] = images.fingerprint.summary(facts)
     facts["patch_size"] = list(_patch_size(config, images))
     facts["strides"] = [list(s) for s in strides_for(facts["patch_size"], images.spacing, len(config.levels()) - 1)]
     return facts
@@ -78,6 +80,7 @@ class _Images:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     training_shapes: list[tuple[int, ...]] = field(default_factory=list)
     sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
 
     def intensities(self, kind: str) -> dict[str, list[float]]:
         """Mean and deviation of each channel over the training images."""
@@ -114,6 +117,7 @@ def _survey_images(splits: Splits) -> _Images:
             images.shapes[item.image] = picture.space
             if picture.spacing is not None:
                 spacings.append(picture.spacing)
+            images.fingerprint.image(picture.pixels, picture.spacing, name)
             if name == "train":
                 images.training_shapes.append(picture.space)
                 images.sums.append((math.prod(picture.space), picture.summary.mean, picture.summary.variance))
@@ -164,6 +168,8 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     pixels: dict[str, Counter[int]] = {name: Counter() for name in SPLITS}
     where: dict[int, str] = {}
     found: list[list[int]] = []
+    images.fingerprint.objects.clear()
+    images.fingerprint.masks = 0
     for name in SPLITS:
         for item in splits[name]:
             labels = read_mask(Path(item.truth), coloured)
@@ -172,6 +178,8 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
             for region in blocks(labels):
                 found_here = zip(*values_in(labels[region]))
                 counts.update({int(v): int(n) for v, n in found_here if v != config.ignore_value})
+            if name == "train":
+                images.fingerprint.mask(labels, sorted(counts))
             pixels[name].update(counts)
             found.append(sorted(counts))
             for value in counts:
@@ -257,13 +265,16 @@ def _patch_size(config: ImageTrain, images: _Images) -> tuple[int, ...]:
     return tuple(sides)
 
 
-def patch_for(largest: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
+def patch_for(largest: Sequence[int], spacing: Sequence[float], side: int | None = None) -> tuple[int, ...]:
     """A patch as wide in space along every axis, never wider than the largest image, of a bounded number of pixels.
+
+    Args:
+        side: of a square or cube of that number; ``PATCH_SIDES`` by default.
 
     >>> patch_for((512, 512), (1, 1)), patch_for((20, 512, 512), (1, 1, 1)), patch_for((200, 100), (1, 1))
     ((256, 256), (20, 112, 112), (200, 100))
     """
-    budget = PATCH_SIDES[len(largest)] ** len(largest)
+    budget = (side or PATCH_SIDES[len(largest)]) ** len(largest)
 
     def sides(width: float) -> list[float]:
         return [min(float(n), width / step) for n, step in zip(largest, spacing)]

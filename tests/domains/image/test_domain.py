@@ -205,10 +205,7 @@ def test_volumes_go_all_the_way(folder: Any) -> None:
     files = domain.export(path, root / "out", facts)
     with tifffile.TiffFile(files[0]) as tif:
         assert (tif.series[0].axes, tif.series[0].shape) == ("ZYX", (10, 24, 20))
-    assert (
-        domain.evaluate(model, config, facts, EvaluateOptions(split="val")).metrics["mean_iou"]
-        is not None
-    )
+    assert domain.evaluate(model, config, facts, EvaluateOptions(split="val")).metrics["mean_iou"] is not None
     assert domain.example(model, config, facts).shape == (1, 1, 10, 24, 20)
 
 
@@ -387,10 +384,7 @@ def test_painted_masks_are_learnt_and_come_back_in_their_colours(folder: Any) ->
     assert {tuple(colour) for colour in pixels.reshape(-1, 3)} <= {RED, BLACK, SKY}
     chosen = next(iter(open_prediction(root / "p.zarr").values()))["class"].values
     np.testing.assert_array_equal(pixels, np.array([BLACK, SKY, RED], np.uint8)[chosen])
-    assert (
-        domain.evaluate(model, config, facts, EvaluateOptions(split="test")).metrics["classes"]
-        == facts["classes"]
-    )
+    assert domain.evaluate(model, config, facts, EvaluateOptions(split="test")).metrics["classes"] == facts["classes"]
 
 
 def test_a_colour_can_be_left_out(folder: Any) -> None:

@@ -1,0 +1,99 @@
+"""multiunet plan DOMAIN"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from multiunet.domains.card import DomainCard
+from multiunet.errors import InputError
+from multiunet.files import check_creatable, write_text
+from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
+from multiunet_cli.process import command, keep_large_blocks
+from multiunet_cli.settings import resolve
+
+Out = Annotated[
+    Path | None, typer.Option("--out", help="YAML file for `train --config`; default: only print", show_default=False)
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace --out")]
+
+
+def plan_command(card: DomainCard) -> Callable[..., None]:
+    """The command that decides what a training of this domain would be like."""
+
+    def body(
+        given: dict[str, Any],
+        out: Out = None,
+        overwrite: Overwrite = False,
+        config: ConfigFile = None,
+        set_: SetValues = None,
+        as_json: AsJson = False,
+    ) -> None:
+        settings = resolve(card.train, config, set_, given)
+        if out is not None:
+            _check(out, overwrite)
+        keep_large_blocks()
+        from multiunet.domains import workflow
+        from multiunet.domains.plan_file import as_yaml
+
+        plan = workflow.plan(card.name, settings.parts()[0])
+        if out is not None:
+            write_text(out, as_yaml(card.name, plan.config, settings.model_fields_set, plan.facts, str(out)))
+        if as_json:
+            content = {"domain": plan.domain, "settings": json.loads(plan.config.model_dump_json())}
+            content |= {"plan": plan.facts["plan"], "fingerprint": plan.facts["fingerprint"]}
+            typer.echo(json.dumps(content | {"parameters": plan.parameters}))
+            return
+        show(plan)
+        if out is not None:
+            typer.echo(f"wrote {out}")
+            typer.echo(f"next: multiunet train {card.name} --config {out} --out RUN")
+
+    return command(command_for(card.train, body, f"Decide what is not given, and say why: {card.summary}."))
+
+
+def show(plan: Any) -> None:
+    """Tables of what the data are like and of what is decided."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from multiunet.memory import amount
+
+    memory = plan.facts["plan"]["memory"]
+    data, decided = Table("the data", "", box=SIMPLE), Table("setting", "value", "why", box=SIMPLE)
+    for name, value in plan.facts["fingerprint"].items():
+        data.add_row(name, escape(_text(value)))
+    for name, choice in plan.facts["plan"]["settings"].items():
+        decided.add_row(name, escape(_text(choice["value"])), escape(choice["reason"]))
+    console = Console()
+    console.print(data, decided)
+    typer.echo(
+        f"{plan.parameters:,} parameters. Training takes about {amount(memory['needed'])} of "
+        f"{amount(memory['budget'])}, of which {amount(memory['program'])} are the program itself and "
+        f"{amount(memory['images'])} images that stay in memory."
+    )
+
+
+def _text(value: Any) -> str:
+    """JSON as one would say it."""
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_text(part)}".replace("\n", "  ") for name, part in value.items())
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "\n".join(_text(part).replace("\n", "  ") for part in value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _check(out: Path, overwrite: bool) -> None:
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; --out takes a file, such as {out / 'plan.yaml'}")
+    if out.exists() and not overwrite:
+        raise InputError(f"{out}: exists already; pass --overwrite to replace it, or another --out")
+    check_creatable(out)
+    if not out.parent.is_dir():
+        raise InputError(f"{out}: there is no folder {out.parent}; make it, or choose another --out")

@@ -1,0 +1,110 @@
+"""What a data set is like, in numbers that a person can check: sizes, spacings, intensities, classes, objects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from multiunet.domains.image.lazy import Pixels, blocks
+
+THINNED = 10_000
+"""Pixels of an image, evenly spread, that percentiles are taken of."""
+
+LOOKED_AT = 8
+"""Training masks whose objects are counted."""
+
+LABELLED = 1 << 22
+"""Pixels of such a mask that are looked at: its first ones along the first axis."""
+
+PERCENTILES = (0.5, 50.0, 99.5)
+
+
+@dataclass
+class Fingerprint:
+    """Collects what is asked of each file while it is in memory anyway; ``summary`` puts it together."""
+
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    spacings: list[tuple[float, ...]] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+    bytes: int = 0
+    thinned: list[NDArray[np.float64]] = field(default_factory=list)
+    objects: dict[int, list[int]] = field(default_factory=dict)
+    masks: int = 0
+
+    def image(self, pixels: Pixels, spacing: Sequence[float] | None, split: str) -> None:
+        """An image ``(C, *space)`` of this split."""
+        if split != "test":  # what training reads again and again; beside the pixels, labels of 16 bits
+            self.bytes += pixels.nbytes + 2 * math.prod(pixels.shape[1:])
+        if split != "train":
+            return
+        self.shapes.append(pixels.shape[1:])
+        self.kinds.add(pixels.dtype.name)
+        if spacing is not None:
+            self.spacings.append(tuple(spacing))
+        step = -(-math.prod(pixels.shape[1:]) // THINNED)
+        parts = (pixels[region].reshape(pixels.shape[0], -1)[:, ::step] for region in blocks(pixels, whole=1))
+        self.thinned.append(np.concatenate(list(parts), axis=1).astype(np.float64))
+
+    def mask(self, labels: Pixels, values: Sequence[int]) -> None:
+        """A training mask; its objects are connected through sides."""
+        if self.masks == LOOKED_AT:
+            return
+        self.masks += 1
+        part = labels[: max(1, LABELLED // math.prod(labels.shape[1:]))]
+        for value in values:
+            numbered, count = ndimage.label(part == value)
+            sizes = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
+            self.objects.setdefault(value, []).extend(int(n) for n in sizes)
+
+    def summary(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Plain JSON; sizes in pixels, spacings in the files' unit, objects of at most ``LOOKED_AT`` masks.
+
+        Args:
+            facts: what ``survey`` learnt besides.
+        """
+        channels = int(facts["channels"])
+        values = np.concatenate([part[:channels] for part in self.thinned], axis=1)
+        found: dict[str, Any] = {
+            "images": {name: len(items) for name, items in facts["split"].items()},
+            "size": _spread(self.shapes, int),
+            "spacing": _spread(self.spacings, float) if self.spacings else None,
+            "numbers": sorted(self.kinds),
+            "bytes": self.bytes,
+            "intensities": [
+                {
+                    "mean": _short(channel.mean()),
+                    "deviation": _short(channel.std()),
+                    **{f"percentile_{p:g}": _short(np.percentile(channel, p)) for p in PERCENTILES},
+                }
+                for channel in values
+            ],
+        }
+        if facts["task"] == "segmentation":
+            counts = np.asarray(facts["pixels"]["train"], dtype=np.float64)
+            found["classes"] = {
+                name: {"share": _short(share), **self._objects(value)}
+                for name, value, share in zip(facts["classes"], facts["values"], counts / counts.sum())
+            }
+        return found
+
+    def _objects(self, value: int) -> dict[str, Any]:
+        sizes = self.objects.get(value, [])
+        if not sizes:
+            return {}
+        return {"objects_a_mask": _short(len(sizes) / self.masks), "object_pixels": int(np.median(sizes))}
+
+
+def _spread(rows: Sequence[Sequence[float]], kind: type) -> dict[str, list[Any]]:
+    table = np.asarray(rows, dtype=np.float64)
+    by_name = {"median": np.median(table, axis=0), "smallest": table.min(axis=0), "largest": table.max(axis=0)}
+    return {name: [kind(_short(n)) if kind is float else kind(n) for n in row] for name, row in by_name.items()}
+
+
+def _short(value: Any) -> float:
+    return float(f"{float(value):.4g}")

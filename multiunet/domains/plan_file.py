@@ -1,0 +1,53 @@
+"""A plan as YAML that a person can read and edit, and that ``--config`` takes back."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from multiunet.domains.config import TrainConfig
+from multiunet.domains.domain import Facts
+from multiunet.memory import amount
+
+WIDTH = 100
+
+
+def as_yaml(domain: str, config: TrainConfig, given: set[str], facts: Facts, file: str) -> str:
+    """Settings that were given and settings that were decided, these with their reasons; the rest are defaults.
+
+    Args:
+        given: names of the former.
+        file: the name under which it is saved, for the command in its first lines.
+    """
+    decided: Mapping[str, Any] = facts["plan"]["settings"]
+    settings = json.loads(config.model_dump_json())
+    known = {name: settings[name] for name in sorted(given - decided.keys()) if settings[name] is not None}
+    memory = {name: amount(size) for name, size in facts["plan"]["memory"].items()}
+    lines = [
+        f"# Edit what you like, then: multiunet train {domain} --config {file} --out RUN",
+        "#",
+        *_comment({"the data": facts["fingerprint"], "memory": memory}),
+        "",
+        "# given",
+        *(_setting(name, value) for name, value in known.items()),
+        "",
+        "# decided",
+    ]
+    for name, choice in decided.items():
+        lines += [*textwrap.wrap(choice["reason"], WIDTH, initial_indent="# ", subsequent_indent="# ")]
+        lines += [_setting(name, settings[name])]
+    return "\n".join(lines) + "\n"
+
+
+def _setting(name: str, value: Any) -> str:
+    text = yaml.safe_dump([value], default_flow_style=True, width=float("inf"), allow_unicode=True)
+    return f"{name}: {text.strip()[1:-1]}"
+
+
+def _comment(content: Mapping[str, Any]) -> list[str]:
+    text = yaml.safe_dump(dict(content), sort_keys=False, default_flow_style=None, width=WIDTH, allow_unicode=True)
+    return [f"# {line}" for line in text.splitlines()]

@@ -1,0 +1,136 @@
+"""How much memory a training step takes, without running it."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from multiunet.core import Geometry
+from multiunet.tasks import Task
+from multiunet.training.data import Sample
+from multiunet.training.loop import supervised
+
+FIRST_USE = 110 << 20
+"""What torch and oneDNN take when they first compute anything: code, threads, kernels made for the shapes at hand."""
+
+HOLES = 4
+"""Blocks of the largest tensor's size that an allocator loses to holes too small for what comes next: measured with
+glibc that keeps freed blocks, as the command line has it (``benchmarks/memory.py``)."""
+
+MOMENTS = {"adamw": 2, "adam": 2, "sgd": 1}
+"""Numbers that an optimiser keeps for each parameter."""
+
+
+def step_memory(
+    net: nn.Module, task: Task, geometry: Geometry[Any], batch: Sample[Tensor], *, bf16: bool, copies: int, cpu: bool
+) -> int:
+    """Bytes that training takes beyond what the process has before: weights, optimiser, a step at its worst moment.
+
+    Forward and backward pass run on tensors that have shapes and no data, so it takes the same second for any size. The
+    network is left as it is.
+
+    Args:
+        batch: of the shapes and types of training; its values do not matter, and may not be there (``device="meta"``).
+        bf16: whether the forward pass computes in it.
+        copies: of the parameters that training keeps besides them: the optimiser's moments, a moving average.
+        cpu: whether the CPU computes: oneDNN then copies what is not channels-last.
+    """
+    weights: int = sum(p.numel() * p.element_size() for p in net.parameters())
+    mode = FakeTensorMode()
+    ledger = _Ledger(cpu)
+    with _faked(net, mode), mode, ledger:
+        for parameter in net.parameters():
+            ledger.note(parameter)
+        sample = Sample(*(torch.empty(t.shape, dtype=t.dtype) for t in (batch.field, batch.target)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            deep = getattr(net, "deep_supervision", 0) > 0
+            outputs = net.outputs(sample.field) if deep else (net(sample.field),)  # type: ignore[operator]
+        loss = supervised(net, task, geometry, [output.float() for output in outputs], sample)
+        loss.backward()
+    return FIRST_USE + ledger.peak + HOLES * ledger.largest + copies * weights
+
+
+@contextmanager
+def _faked(net: nn.Module, mode: FakeTensorMode) -> Iterator[None]:
+    """The network in training with parameters and statistics that have no data."""
+    slots = [slot for module in net.modules() for slot in (module._parameters, module._buffers)]
+    kept = [dict(slot) for slot in slots]
+    training = net.training
+    try:
+        for slot in slots:
+            slot.update({name: None if t is None else mode.from_tensor(t) for name, t in slot.items()})  # type: ignore[misc]
+        net.train()
+        yield
+    finally:
+        for slot, tensors in zip(slots, kept):
+            slot.update(tensors)  # type: ignore[arg-type]
+        net.train(training)
+
+
+class _Ledger(TorchDispatchMode):
+    """Counts the bytes of all storages that are alive.
+
+    Attributes:
+        peak: most bytes at once.
+        largest: bytes of the largest storage, or workspace of an operation.
+    """
+
+    def __init__(self, cpu: bool) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.cpu, self.live, self.peak, self.largest = cpu, 0, 0, 0
+        self._known: dict[int, int] = {}
+
+    def note(self, tensor: Tensor) -> None:
+        """Counts the tensor's storage until it dies."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._known:
+            return
+        self._known[key] = size = storage.nbytes()
+        self.live += size
+        self._use(0)
+        self.largest = max(self.largest, size)
+        weakref.finalize(storage, self._drop, key)
+
+    def _drop(self, key: int) -> None:
+        self.live -= self._known.pop(key)
+
+    def _use(self, size: int) -> None:
+        self.peak, self.largest = max(self.peak, self.live + size), max(self.largest, size)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        aten = torch.ops.aten
+        if func is aten._local_scalar_dense.default:
+            return 0  # what depends on data, such as checks of labels, finds nothing
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self.note(leaf)
+        if self.cpu and func is aten.convolution.default:
+            self._use(_workspace(args[0], args[1], result, backward=False))
+        if self.cpu and func is aten.convolution_backward.default:
+            self._use(_workspace(args[1], args[2], args[0], backward=True))
+        return result
+
+
+def _workspace(x: Tensor, weight: Tensor, y: Tensor, backward: bool) -> int:
+    """Bytes that a convolution on the CPU takes for itself and gives back."""
+    kernel = math.prod(weight.shape[2:])
+    small = x.shape[0] * math.prod(x.shape[1:4]) <= 20480  # torch's own rule, in ConvParams::use_mkldnn
+    if x.ndim == 5 and x.shape[0] == 1 and x.dtype == torch.float32 and small:
+        return 4 * x.shape[1] * kernel * math.prod(y.shape[2:])  # slow_conv3d unfolds all kernel windows
+    last = x.ndim == 4 and x.shape[1] > 1 and x.is_contiguous(memory_format=torch.channels_last)
+    if last or kernel == 1:
+        return 0
+    sizes = [t.numel() * t.element_size() for t in (x, y)]
+    # into oneDNN's blocked layout and back
+    return sum(sizes) if backward else max(sizes)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from multiunet.geometries.grid import Grid
+from multiunet.models.image_unet import image_unet
+from multiunet.models.nnunet_plain import nnunet_plain
+from multiunet.tasks import Segmentation
+from multiunet.training import memory
+from multiunet.training.data import Sample
+
+TASK = Segmentation(["a", "b"])
+
+
+def hollow(*shape: int) -> Sample[Tensor]:
+    labels = (shape[0], *shape[2:])
+    return Sample(torch.empty(shape, device="meta"), torch.empty(labels, dtype=torch.int64, device="meta"))
+
+
+def needs(net: nn.Module, *shape: int, bf16: bool = False, cpu: bool = False) -> int:
+    """Without what does not depend on network and batch."""
+    geometry = Grid(len(shape) - 2)
+    return memory.step_memory(net, TASK, geometry, hollow(*shape), bf16=bf16, copies=0, cpu=cpu) - memory.FIRST_USE
+
+
+def test_tensors_of_one_convolution_are_counted_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "HOLES", 0)
+    side, wide = 512, 64
+    net = nn.Sequential(nn.Conv2d(1, wide, 3, padding=1, bias=False), nn.Conv2d(wide, 2, 1, bias=False))
+    field = 4 * wide * side**2
+    # the wide field and its gradient at once, when the second convolution has gone backward; the rest is thin
+    assert needs(net, 1, 1, side, side) == pytest.approx(2 * field, rel=0.2)
+
+
+def test_the_network_is_left_as_it_is() -> None:
+    net = image_unet(2, 1, 2, [4, 8]).eval()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    needs(net, 2, 1, 16, 16)
+    assert not net.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    assert net(torch.zeros(1, 1, 16, 16)).shape == (1, 2, 16, 16)
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_twice_the_batch_takes_twice_the_memory_and_half_the_numbers_less() -> None:
+    net = image_unet(2, 1, 2, [8, 8, 8])
+    once, twice = (needs(net, n, 1, 128, 128) for n in (4, 8))
+    assert twice == pytest.approx(2 * once, rel=0.02)
+    assert 0.4 * twice < needs(net, 8, 1, 128, 128, bf16=True) < 0.7 * twice
+
+
+def test_recomputation_saves_what_it_drops() -> None:
+    plain, again = (image_unet(2, 1, 2, [8, 8, 8], recompute=recompute) for recompute in (False, True))
+    assert needs(again, 4, 1, 128, 128) < 0.9 * needs(plain, 4, 1, 128, 128)
+
+
+def test_copies_of_the_parameters_and_deep_supervision() -> None:
+    net, batch = nnunet_plain(2, 1, 2, [8, 8, 8, 8]), hollow(1, 1, 32, 32)
+    none, three = (memory.step_memory(net, TASK, Grid(2), batch, bf16=False, copies=n, cpu=True) for n in (0, 3))
+    assert net.deep_supervision == 1
+    assert three - none == 3 * 4 * sum(parameter.numel() for parameter in net.parameters())
+
+
+def test_a_single_small_volume_is_unfolded_on_the_cpu() -> None:
+    net = nn.Sequential(nn.Conv3d(4, 2, 3, padding=1, bias=False))
+    unfolded = 4 * 4 * 27 * 16 * 64 * 64
+    assert needs(net, 1, 4, 16, 64, 64, cpu=True) > unfolded > needs(net, 1, 4, 16, 64, 64, cpu=False)
