@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from multiunet.geometries.graph_links import Links
 
 
 @dataclass(eq=False)  # not frozen: lightning-fabric refuses to walk through frozen dataclasses
@@ -20,7 +22,11 @@ class GraphField:
         batch: which graph each node belongs to, ``(nodes,)``, int64, ascending.
         edge_weight: of each edge, ``(edges,)``; None: all 1.
         graphs: how many graphs there are.
-        parent: index of each node in the finer graph it was pooled from, ``(nodes,)``; None for an input.
+        parent: of a pooled graph: index of each node in the finer graph, ``(nodes,)``, of a merged node the first of
+            those that it was made of; None for an input.
+        cluster: of a merged graph: the node that each node of the finer graph went into, ``(finer nodes,)``.
+        shares: of a graph of soft clusters: how much of each finer node went into each cluster of its graph,
+            ``(finer nodes, clusters)``.
     """
 
     x: Tensor
@@ -29,6 +35,9 @@ class GraphField:
     edge_weight: Tensor | None = None
     graphs: int = 1
     parent: Tensor | None = None
+    cluster: Tensor | None = None
+    shares: Tensor | None = None
+    _links: Links | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> GraphField:
@@ -78,6 +87,12 @@ class GraphField:
         if self.edge_weight is None:
             return torch.ones(self.edge_index.shape[1], dtype=dtype, device=self.x.device)
         return self.edge_weight.to(dtype)
+
+    def links(self) -> Links:
+        """The edges in the orders that products need, found once for all fields on the same edges."""
+        if self._links is None or self._links.edge_index is not self.edge_index:
+            self._links = Links(self.edge_index, self.x.shape[0], self.x.shape[0])
+        return self._links
 
     def to(self, *args: Any, **kwargs: Any) -> GraphField:
         """On another device."""

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from multiunet.core import Add, UNet
 from multiunet.geometries.graph import FeatureDropout, Graph
+from multiunet.geometries.graph_edges import Induced, TwoHop, strongest
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import TopKPool, Unpool, induced, strongest, top_per_graph, two_hop
+from multiunet.geometries.graph_pool import SelectPool, TopK, Unpool, top_per_graph
 from multiunet.models.graph_unet import graph_unet
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
@@ -44,8 +45,8 @@ def relabelled(field: GraphField, order: Tensor) -> GraphField:
 
 
 def test_pooling_by_hand() -> None:
-    pool = TopKPool(2, stride=2, augment=False, max_neighbours=None)
-    pool.p.data = torch.tensor([3.0, 4.0])  # of norm 5
+    pool = TopK(edges=Induced()).down(2, 2)
+    pool.score.p.data = torch.tensor([3.0, 4.0])  # of norm 5
     x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [2.0, 1.0], [0.0, 0.0]])
     # scores 3/5, 4/5, -3/5, 10/5, 0: ceil(5 / 2) = 3 stay, nodes 3, 1 and 0, in their old order
     coarse = pool(path_graph(x))
@@ -66,11 +67,11 @@ def test_top_is_taken_of_each_graph_apart_and_ties_go_to_the_lower_index() -> No
 def test_pooling_agrees_with_torch_geometric() -> None:
     from torch_geometric.nn import TopKPooling
 
-    geometry = Graph(augment=False)
+    geometry = Graph(pool=TopK(edges=Induced()))
     field = geometry.collate([geometry.example(4, seed) for seed in range(3)])
     peer = TopKPooling(4, ratio=0.5)
-    ours = TopKPool(4, 2, augment=False, max_neighbours=None)
-    ours.p.data = peer.select.weight.data[0].clone()
+    ours = geometry.down(4)
+    ours.score.p.data = peer.select.weight.data[0].clone()
     x, edges, _, batch, kept, _ = peer(field.x, field.edge_index, batch=field.batch)
     order = kept.argsort()  # theirs are in the order of the scores
     coarse = ours(field)
@@ -125,7 +126,7 @@ def test_pooling_cannot_add_nodes(stride: float) -> None:
 
 def test_two_hops_by_hand() -> None:
     """0 - 1 - 2 - 3 - 4; kept 0, 2, 4: linked through 1 and through 3."""
-    edges, weight = two_hop(path_graph(torch.zeros(5, 1)), torch.tensor([0, 2, 4]))
+    edges, weight = TwoHop()(path_graph(torch.zeros(5, 1)), torch.tensor([0, 2, 4]), torch.zeros(3))
     assert sorted(map(tuple, edges.T.tolist())) == [(0, 1), (1, 0), (1, 2), (2, 1)]
     # one path each; degrees 1, 2, 1: weight 1 / sqrt(1 * 2)
     torch.testing.assert_close(weight, torch.full((4,), 1 / math.sqrt(2)))
@@ -144,7 +145,7 @@ def test_restricted_two_hops_equal_the_full_square_sliced(seed: int) -> None:
     square.fill_diagonal_(0)
     into, out_of = square.sum(dim=1, keepdim=True), square.sum(dim=0, keepdim=True)
     expected = torch.nan_to_num(square / (into * out_of).sqrt())
-    found, weight = two_hop(field, kept)
+    found, weight = TwoHop()(field, kept, torch.zeros(6))
     assert (found[0] != found[1]).all()
     torch.testing.assert_close(dense(found, weight, len(kept)), expected)
 
@@ -152,7 +153,7 @@ def test_restricted_two_hops_equal_the_full_square_sliced(seed: int) -> None:
 def test_induced_edges_keep_their_weights() -> None:
     edges = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
     field = GraphField.of(torch.zeros(4, 1), edges, torch.tensor([1.0, 2.0, 3.0, 4.0]))
-    found, weight = induced(field, torch.tensor([0, 2, 3]))
+    found, weight = Induced()(field, torch.tensor([0, 2, 3]), torch.zeros(3))
     assert found.tolist() == [[1, 2], [2, 0]]
     assert weight.tolist() == [3, 4]
 
@@ -160,18 +161,17 @@ def test_induced_edges_keep_their_weights() -> None:
 def test_strongest_edges_into_each_node() -> None:
     edges = torch.tensor([[0, 1, 2, 3, 0, 1], [3, 3, 3, 0, 1, 0]])
     weight = torch.tensor([0.5, 0.9, 0.7, 0.1, 0.2, 0.1])
-    found, kept = strongest(edges, weight, 4, 2)
+    found, kept = strongest(edges, weight, 4, 2, torch.zeros(4))
     assert found.T.tolist() == [[1, 3], [2, 3], [3, 0], [0, 1], [1, 0]]
     torch.testing.assert_close(kept, torch.tensor([0.9, 0.7, 0.1, 0.2, 0.1]))
-    assert torch.bincount(strongest(edges, weight, 4, 1)[0][1]).tolist() == [1, 1, 0, 1]
+    assert torch.bincount(strongest(edges, weight, 4, 1, torch.zeros(4))[0][1]).tolist() == [1, 1, 0, 1]
 
 
 def test_neighbours_of_pooled_nodes_can_be_bounded() -> None:
     field = GraphField.of(torch.randn(40, 3), undirected(*[(0, i) for i in range(1, 40)]))
-    pool = TopKPool(3, 2, augment=True, max_neighbours=4)
-    pool.p.data = torch.tensor([1.0, 0.0, 0.0])
-    assert torch.bincount(pool(field).edge_index[1]).max() == 4
-    assert torch.bincount(TopKPool(3, 2, True, None)(field).edge_index[1]).max() == 19
+    bounded, free = (TopK(edges=TwoHop(max_neighbours=most)).down(3, 2) for most in (4, None))
+    assert torch.bincount(bounded(field).edge_index[1]).max() == 4
+    assert torch.bincount(free(field).edge_index[1]).max() == 19
 
 
 def test_weights_stay_finite_at_depth_ten() -> None:
@@ -331,7 +331,7 @@ def test_graphs_without_edges_work(nodes: int, normalization: str, training: boo
 def test_the_pooling_direction_learns() -> None:
     net = graph_unet(3, 2, widths=[6, 6, 6])
     net(Graph().example(3, 0)).x.square().sum().backward()
-    directions = [module.p for module in net.modules() if isinstance(module, TopKPool)]
+    directions = [module.score.p for module in net.modules() if isinstance(module, SelectPool)]
     assert len(directions) == 2
     assert all(p.grad.abs().sum() > 0 for p in directions)
 

@@ -20,7 +20,9 @@ from multiunet.domains.graph.readers import GraphFile, read_graph
 from multiunet.domains.graph.survey import Survey, columns_of, field_of, survey
 from multiunet.errors import InputError
 from multiunet.geometries.graph import Graph
+from multiunet.geometries.graph_edges import TwoHop
 from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph_pool import TopK
 from multiunet.losses import CrossEntropy
 from multiunet.metrics import classification_scores, regression_scores
 from multiunet.models.graph_unet import graph_unet
@@ -56,7 +58,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
             dropout=config.dropout,
             edge_dropout=config.edge_dropout,
             residual=config.residual,
-            max_neighbours=config.max_neighbours,
+            pool=TopK(edges=TwoHop(max_neighbours=config.max_neighbours)),
         )
         net = graph_unet(
             facts["features"],
