@@ -71,7 +71,7 @@ class GCN(GraphConvolution):
         if len(links.loops):  # a loop that is there already stands for the one to be added
             own = own.index_put((field.edge_index[0, links.loops],), weight[links.loops])
             weight = weight.index_fill(0, links.loops, 0.0)
-        degree = spread(own.new_ones(len(sent), 1), weight, links)[:, 0] + own
+        degree = own.index_add(0, field.edge_index[1], weight)
         scale = degree.where(degree > 0, torch.inf).rsqrt()[:, None]
         x = sent
         for _ in range(self.hops):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,21 @@ from torch import Tensor
 
 ENTRIES = 1 << 24
 """How many numbers a temporary array of the products' gradients may hold."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Edges grouped by one end: compressed rows of a matrix.
+
+    Attributes:
+        order: of the edges.
+        starts: where each group starts in that order, ``(groups + 1,)``.
+        others: the other end of each edge, in that order.
+    """
+
+    order: Tensor | slice
+    starts: Tensor
+    others: Tensor
 
 
 class Links:
@@ -35,29 +51,32 @@ class Links:
     @cached_property
     def in_degree(self) -> Tensor:
         """How many edges lead to each target."""
-        return self.by_target[1].diff()
+        return self.by_target.starts.diff()
 
     @cached_property
-    def by_target(self) -> tuple[Tensor, Tensor, Tensor]:
+    def by_target(self) -> Rows:
         return self._grouped(self.edge_index[1], self.edge_index[0], self.targets)
 
     @cached_property
-    def by_source(self) -> tuple[Tensor, Tensor, Tensor]:
+    def by_source(self) -> Rows:
         return self._grouped(self.edge_index[0], self.edge_index[1], self.sources)
 
     @staticmethod
-    def _grouped(key: Tensor, other: Tensor, groups: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The order of the edges by ``key``, where each group starts, and ``other`` in that order."""
+    def _grouped(key: Tensor, other: Tensor, groups: int) -> Rows:
+        if bool((key[1:] >= key[:-1]).all()):  # as the edges of pooled graphs are
+            counts = torch.bincount(key, minlength=groups)
+            return Rows(slice(None), torch.cat([counts.new_zeros(1), counts.cumsum(0)]).int(), other.int())
         order, starts = grouped(key, groups)
-        return order, starts.int(), other[order].int()
+        return Rows(order, starts.int(), other[order].int())
 
     def product(self, x: Tensor, weight: Tensor, transposed: bool = False) -> Tensor:
         """Without a gradient, the weighted sum of the features at the other ends of each node's edges."""
-        order, starts, others = self.by_source if transposed else self.by_target
+        rows = self.by_source if transposed else self.by_target
         shape = (self.sources, self.targets) if transposed else (self.targets, self.sources)
         with torch.autocast(x.device.type, enabled=False), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sparse")  # torch's remark that the layout is in beta
-            matrix = torch.sparse_csr_tensor(starts, others, weight[order], shape, check_invariants=False)
+            values = weight[rows.order]
+            matrix = torch.sparse_csr_tensor(rows.starts, rows.others, values, shape, check_invariants=False)
             found: Tensor = matrix @ x
         return found
 
@@ -105,6 +124,13 @@ def grouped(key: Tensor, groups: int) -> tuple[Tensor, Tensor]:
         counts = torch.bincount(key, minlength=groups)
         return torch.argsort(key, stable=True), torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     # a transposition of compressed rows is a counting sort, which torch lacks: five times as fast as argsort
-    rows = (np.ones(len(key), dtype=np.int8), key.numpy(), np.arange(len(key) + 1))
+    rows = (np.ones(len(key), dtype=np.int8), key.int().numpy(), np.arange(len(key) + 1, dtype=np.int32))
     columns = scipy.sparse.csr_array(rows, shape=(len(key), groups)).tocsc()
     return torch.from_numpy(columns.indices).long(), torch.from_numpy(columns.indptr).long()
+
+
+def ascending(key: Tensor) -> Tensor:
+    """An order in which integers ascend; equal ones come in any."""
+    if key.device.type != "cpu":
+        return torch.argsort(key)
+    return torch.from_numpy(np.argsort(key.numpy()))  # five times as fast as torch's

@@ -13,7 +13,7 @@ from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_conv import GCN
 from multiunet.geometries.graph_edges import CoarseEdges, TwoHop
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import SelectPool, TopK
+from multiunet.geometries.graph_pool import TopK
 
 
 def graph_unet2019(
@@ -40,28 +40,28 @@ def graph_unet2019(
         decoder_widths=[c_out, *[width] * (depth - 1)],
         up_widths=[width] * depth,
     )
-    with torch.no_grad():
-        nn.init.eye_(net.head.module.weight)
-        nn.init.zeros_(net.head.module.bias)
+    head: Any = net.head
+    nn.init.eye_(head.module.weight)
+    nn.init.zeros_(head.module.bias)
     return net
 
 
-def from_torch_geometric(peer: nn.Module) -> UNet[GraphField]:
+def from_torch_geometric(peer: Any) -> UNet[GraphField]:
     """The network that computes what a ``torch_geometric.nn.GraphUNet`` computes, with copies of its weights.
 
     Raises:
         ValueError: when the peer adds no skips, or its ratios differ by level.
     """
-    ratios = set(peer.pool_ratios)
-    if not peer.sum_res or len(ratios) != 1:
+    if not peer.sum_res or len(set(peer.pool_ratios)) > 1:
         raise ValueError("only a GraphUNet with sum_res=True and one pool ratio can be taken over")
-    sizes: Any = peer.in_channels, peer.out_channels, peer.hidden_channels, peer.depth
-    net = graph_unet2019(*sizes, pool_ratio=ratios.pop())
-    ours = [m for part in (net.encoder, net.bottleneck, net.decoder) for m in part.modules() if isinstance(m, GCN)]
+    sizes = peer.in_channels, peer.out_channels, peer.hidden_channels, peer.depth
+    net = graph_unet2019(*sizes, *peer.pool_ratios[:1])
+    ours: Any = [m for part in (net.encoder, net.bottleneck, net.decoder) for m in part.modules() if isinstance(m, GCN)]
+    downs: Any = net.downs
     with torch.no_grad():
-        for convolution, theirs in zip(ours, [*peer.down_convs, *peer.up_convs]):  # type: ignore[misc]
+        for convolution, theirs in zip(ours, [*peer.down_convs, *peer.up_convs]):
             convolution.neighbours.weight.copy_(theirs.lin.weight)
-            convolution.bias.copy_(theirs.bias)  # type: ignore[union-attr]
-        for pool, theirs in zip((m for m in net.downs if isinstance(m, SelectPool)), peer.pools):  # type: ignore[arg-type]
-            pool.score.p.copy_(theirs.select.weight[0])  # type: ignore[operator, union-attr]
+            convolution.bias.copy_(theirs.bias)
+        for pool, theirs in zip(downs, peer.pools):
+            pool.score.p.copy_(theirs.select.weight[0])
     return net
