@@ -13,7 +13,8 @@ from multiunet.core import Add, UNet
 from multiunet.geometries.graph import FeatureDropout, Graph
 from multiunet.geometries.graph_edges import Induced, TwoHop, strongest
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import SelectPool, TopK, Unpool, top_per_graph
+from multiunet.geometries.graph_pool import SAG, SelectPool, TopK, Unpool, top_per_graph
+from multiunet.geometries.graph_soft import MinCut
 from multiunet.models.graph_unet import graph_unet
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
@@ -80,6 +81,36 @@ def test_pooling_agrees_with_torch_geometric() -> None:
     assert coarse.batch.tolist() == batch[order].tolist()
     place = torch.argsort(order)
     assert set(map(tuple, coarse.edge_index.T.tolist())) == set(map(tuple, place[edges].T.tolist()))
+
+
+def test_attention_pooling_agrees_with_torch_geometric() -> None:
+    from torch_geometric.nn import SAGPooling
+
+    geometry = Graph(pool=SAG(edges=Induced()))
+    field = geometry.collate([geometry.example(4, seed) for seed in range(3)])
+    peer, ours = SAGPooling(4, ratio=0.5), geometry.down(4)
+    torch.nn.init.ones_(peer.select.weight)  # whose sign alone counts: it would turn the order around
+    ours.score.own.weight.data = peer.gnn.lin_root.weight.data
+    ours.score.own.bias.data = peer.gnn.lin_rel.bias.data
+    ours.score.neighbours.weight.data = peer.gnn.lin_rel.weight.data
+    x, _, _, batch, kept, _ = peer(field.x, field.edge_index, batch=field.batch)
+    order = kept.argsort()
+    coarse = ours(field)
+    assert coarse.parent.tolist() == kept[order].tolist()
+    torch.testing.assert_close(coarse.x, x[order])
+    assert coarse.batch.tolist() == batch[order].tolist()
+
+
+def test_a_fixed_number_of_nodes_and_a_sigmoid() -> None:
+    pool = TopK(nodes=2, gate="sigmoid", edges=Induced()).down(1, 2)
+    pool.score.p.data = torch.tensor([2.0])
+    fields = [path_graph(torch.tensor([[1.0], [3.0], [2.0], [-1.0]])), GraphField.of(torch.ones(1, 1), NO_EDGES)]
+    coarse = pool(GraphField.union(fields))
+    assert coarse.parent.tolist() == [1, 2, 4]
+    scores = torch.tensor([3.0, 2.0, 1.0])
+    torch.testing.assert_close(coarse.x[:, 0], scores * torch.sigmoid(scores))
+    with pytest.raises(ValueError, match="nodes 0"):
+        TopK(nodes=0).down(1, 2)
 
 
 def test_unpooling_by_hand() -> None:
@@ -284,7 +315,13 @@ def test_dropped_nodes_and_edges_send_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "geometry", [Graph(), Graph(conv="sage", convs=2), Graph(normalization="batch", hops=3)], ids=repr
+    "geometry",
+    [
+        *(Graph(), Graph(conv="sage", convs=2), Graph(normalization="batch", hops=3), Graph(conv="gatv2")),
+        *(Graph(conv="gin", pool=SAG()), Graph(pool=TopK(nodes=4, edges=Induced())), Graph(pool=MinCut(clusters=3))),
+        Graph(pool=TopK(edges=TwoHop(max_neighbours=2))),
+    ],
+    ids=repr,
 )
 def test_relabelling_nodes_relabels_the_output(geometry: Graph) -> None:
     net = UNet(geometry, 3, 2, [6, 8, 8]).double().eval()
