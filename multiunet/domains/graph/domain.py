@@ -16,13 +16,12 @@ from multiunet.domains.graph import baselines, writers
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.readers import GraphFile, read_graph
 from multiunet.domains.graph.survey import Survey, columns_of, field_of, survey
 from multiunet.errors import InputError
 from multiunet.geometries.graph import Graph
-from multiunet.geometries.graph_edges import TwoHop
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import TopK
 from multiunet.losses import CrossEntropy
 from multiunet.metrics import classification_scores, regression_scores
 from multiunet.models.graph_unet import graph_unet
@@ -56,9 +55,9 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
             teleport=config.teleport,
             normalization=config.normalization,
             dropout=config.dropout,
-            edge_dropout=config.edge_dropout,
+            edge_dropout=config.drop_edge,
             residual=config.residual,
-            pool=TopK(edges=TwoHop(max_neighbours=config.max_neighbours)),
+            pool=pooling(config),
         )
         net = graph_unet(
             facts["features"],
