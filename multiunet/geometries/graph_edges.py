@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_links import ascending, grouped
+from multiunet.geometries.graph_links import grouped
 
 Edges = tuple[Tensor, Tensor]
 """``edge_index``, ``(2, edges)``, and the weight of each edge, ``(edges,)``."""
+
+TABLE = 1 << 20
+"""How many edges are looked at together for the strongest of each node; as many as caches hold."""
 
 
 class CoarseEdges(ABC):
@@ -119,20 +122,24 @@ def estimate(field: GraphField, kept: Tensor) -> Estimate:
 def strongest(edge_index: Tensor, weight: Tensor, nodes: int, count: int, score: Tensor) -> Edges:
     """Of each node's incoming edges the ``count`` of largest weight; ties go to the source of the higher score."""
     source, target = edge_index
-    crowded = torch.bincount(target, minlength=nodes) > count
-    if not crowded.any():
+    order, starts = grouped(target, nodes)
+    degree = starts.diff()
+    if not bool((degree > count).any()):
         return edge_index, weight
-    inside = crowded[target]
-    among = inside.nonzero()[:, 0]
     preference = target.new_empty(nodes)
     preference[torch.argsort(score.detach(), stable=True)] = torch.arange(nodes, device=target.device)
-    levels = coarsely(weight.detach().abs()[among]).long()
-    order = among[ascending(-levels * nodes - preference[source[among]])]
-    by_target, starts = grouped(target[order], nodes)
-    order = order[by_target]
-    rank = torch.arange(len(order), device=target.device) - starts[target[order]]
-    keep = ~inside
-    keep[order[rank < count]] = True
+    key = coarsely(weight.detach().abs()).long() * nodes + preference[source]
+    keep = (degree <= count)[target]
+    # rows of about the same length as a table: a partial sort of short rows takes a tenth of a sort of all edges
+    size, longest = count + 1, int(degree.max())
+    while size <= longest:
+        columns = torch.arange(2 * size - 1, device=target.device)
+        alike = ((degree >= size) & (degree < 2 * size)).nonzero()[:, :1]
+        for rows in alike.split(max(1, TABLE // len(columns))):
+            edges = order[(starts[rows] + columns).clamp_max(len(order) - 1)]
+            keys = key[edges].where(columns < degree[rows], torch.iinfo(key.dtype).min)
+            keep[edges.gather(1, keys.topk(count, dim=1, sorted=False).indices).flatten()] = True
+        size *= 2
     return edge_index[:, keep], weight[keep]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from multiunet.geometries.graph_edges import Induced, TwoHop, estimate, strongest
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_links import Links, ascending, grouped, spread
+from multiunet.geometries.graph_links import Links, grouped, spread
 
 
 def random_field(nodes: int = 30, edges: int = 90, seed: int = 0) -> GraphField:
@@ -139,8 +139,24 @@ def test_links_are_found_once_and_never_of_other_edges() -> None:
 
 
 def test_orders_are_those_of_sorts() -> None:
-    key = torch.randint(0, 7, (50,))
-    order, starts = grouped(key, 9)
-    assert order.tolist() == torch.argsort(key, stable=True).tolist()
-    assert starts.tolist() == [int((key < group).sum()) for group in range(10)]
-    assert (key[ascending(key)].diff() >= 0).all()
+    for key in (torch.randint(0, 7, (50,)), torch.randint(0, 7, (50,)).sort().values, torch.zeros(0, dtype=int)):
+        order, starts = grouped(key, 9)
+        assert order.tolist() == torch.argsort(key, stable=True).tolist()
+        assert starts.tolist() == [int((key < group).sum()) for group in range(10)]
+
+
+def test_the_strongest_are_those_of_a_sort() -> None:
+    for seed in range(10):
+        field = random_field(nodes=20, edges=400, seed=seed)
+        ends, weight = torch.unique(field.edge_index, dim=1), torch.rand(400)
+        weight = weight[: ends.shape[1]].mul(8).ceil()  # many ties
+        score = torch.randn(20)
+        for count in (1, 3, 7):
+            expected = set()
+            for node in range(20):
+                into = [e for e in range(ends.shape[1]) if ends[1, e] == node]
+                into.sort(key=lambda e: (float(weight[e]), float(score[ends[0, e]])), reverse=True)
+                expected |= {tuple(ends[:, e].tolist()) for e in into[:count]}
+            found, kept = strongest(ends, weight, 20, count, score)
+            assert set(map(tuple, found.T.tolist())) == expected
+            assert len(kept) == len(expected)
