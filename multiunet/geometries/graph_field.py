@@ -63,6 +63,45 @@ class GraphField:
         return cls(x, edge_index, edge_index.new_zeros(nodes), edge_weight)
 
     @classmethod
+    def from_torch_geometric(cls, data: Any) -> GraphField:
+        """A ``torch_geometric.data.Data``, or a ``Batch`` of them: ``x``, ``edge_index`` and, if any, ``edge_weight``.
+
+        Raises:
+            ValueError: as ``of`` does, or when nodes of a batch are not in the order of their graphs.
+        """
+        made = cls.of(data.x, data.edge_index, getattr(data, "edge_weight", None))
+        batch = getattr(data, "batch", None)
+        if batch is None:
+            return made
+        if bool((batch[1:] < batch[:-1]).any()):
+            raise ValueError("batch must ascend: the nodes of a graph follow each other")
+        return replace(made, batch=batch, graphs=int(data.num_graphs))
+
+    @classmethod
+    def from_networkx(cls, graph: Any, features: Sequence[str]) -> GraphField:
+        """A NetworkX graph, its nodes in its own order; an edge of an undirected one becomes two.
+
+        Args:
+            features: names of the nodes' attributes, numbers, that become channels.
+
+        Raises:
+            ValueError: when a node lacks one of them, or some edges have a ``weight`` and others none.
+        """
+        number = {node: place for place, node in enumerate(graph)}
+        lacking = [(node, name) for node, given in graph.nodes(data=True) for name in features if name not in given]
+        if lacking:
+            raise ValueError(f"node {lacking[0][0]!r} has no attribute {lacking[0][1]!r}")
+        directed = graph if graph.is_directed() else graph.to_directed()
+        ends = [(number[source], number[target]) for source, target in directed.edges()]
+        weights = [given.get("weight") for _, _, given in directed.edges(data=True)]
+        weighted = any(weight is not None for weight in weights)
+        if weighted and None in weights:
+            raise ValueError("some edges have a weight and others none; give each one")
+        x = torch.tensor([[float(given[name]) for name in features] for _, given in graph.nodes(data=True)])
+        edge_index = torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).T.contiguous()
+        return cls.of(x.reshape(len(number), len(features)), edge_index, torch.tensor(weights) if weighted else None)
+
+    @classmethod
     def union(cls, items: Sequence[GraphField]) -> GraphField:
         """The disjoint union of inputs, in order."""
         if len(items) == 1:

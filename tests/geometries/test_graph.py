@@ -413,6 +413,31 @@ def test_graphs_that_contradict_themselves_are_refused(
         GraphField.of(x, edges, weight)
 
 
+def test_graphs_of_other_libraries() -> None:
+    import networkx
+    from torch_geometric.data import Batch, Data
+
+    graph = networkx.Graph()
+    graph.add_node("b", mass=2, charge=-1)
+    graph.add_node("a", mass=1, charge=0.5)
+    graph.add_edge("a", "b", weight=3)
+    field = GraphField.from_networkx(graph, ["charge", "mass"])
+    assert field.x.tolist() == [[-1, 2], [0.5, 1]]
+    assert sorted(map(tuple, field.edge_index.T.tolist())) == [(0, 1), (1, 0)]
+    assert field.weights().tolist() == [3, 3]
+    assert GraphField.from_networkx(networkx.DiGraph(graph.edges), []).edge_index.shape == (2, 1)
+    with pytest.raises(ValueError, match="node 'b' has no attribute 'size'"):
+        GraphField.from_networkx(graph, ["size"])
+    graph.add_edge("a", "a")
+    with pytest.raises(ValueError, match="some edges have a weight"):
+        GraphField.from_networkx(graph, ["mass"])
+    items = [Data(x=torch.randn(n, 2), edge_index=undirected((0, 1))) for n in (3, 2)]
+    batch = GraphField.from_torch_geometric(Batch.from_data_list(items))
+    expected = GraphField.union([GraphField.from_torch_geometric(item) for item in items])
+    assert (batch.graphs, batch.batch.tolist()) == (2, expected.batch.tolist())
+    assert torch.equal(batch.edge_index, expected.edge_index)
+
+
 def test_moving_a_field_moves_all_of_it() -> None:
     field = replace(path_graph(torch.zeros(3, 1)), edge_weight=torch.ones(4), parent=torch.arange(3))
     moved = field.to("meta")

@@ -16,11 +16,13 @@ class GraphTrain(TrainConfig):
     """Settings of ``multiunet train graph``."""
 
     graph: Path = option(
-        ..., "FILE.npz or FILE.pt with x, edge_index, y, masks; or a folder with edges.csv and nodes.csv", "Data"
+        ...,
+        "FILE.npz or FILE.pt with x, edge_index, y, masks; FILE.graphml; or a folder with edges.csv and nodes.csv",
+        "Data",
     )
     task: Literal["classification", "regression"] = option("classification", "classes or quantities of nodes", "Data")
     id_column: str = option("id", "of nodes.csv", "Data")
-    label_column: str = option("label", "of nodes.csv; an empty cell is an unlabelled node", "Data")
+    label_column: str = option("label", "of nodes.csv or attribute of GraphML; empty or -1: an unlabelled node", "Data")
     split_column: str = option("split", "of nodes.csv: train, val, test or empty; optional", "Data")
     undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
     normalize_features: Literal["auto", "row", "column", "none"] = option(
