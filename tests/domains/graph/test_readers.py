@@ -131,7 +131,7 @@ def test_files_that_are_no_graphs(tmp_path: Path, save: Callable[..., Path]) -> 
         read_graph(tmp_path / "none.npz", COLUMNS)
     (tmp_path / "g.gexf").write_text("")
     with pytest.raises(InputError, match=r"unknown kind '\.gexf'; graphs are \.npz, \.pt, \.graphml, or a folder"):
-        read_graph(tmp_path / "g.graphml", COLUMNS)
+        read_graph(tmp_path / "g.gexf", COLUMNS)
     whole = save().read_bytes()
     for size in (0, 10, len(whole) // 2):
         (tmp_path / "cut.npz").write_bytes(whole[:size])
