@@ -1,9 +1,9 @@
-"""Graphs: convolutions over edges, top-k pooling, unpooling."""
+"""Graphs: blocks of convolutions over edges; pooling is a part."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Dropout, Geometry
+from multiunet.geometries.graph_conv import CONVOLUTIONS, ConvolutionName, Layer, convolution, matrix, times
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import TopKPool, Unpool
+from multiunet.geometries.graph_pool import Pooling, TopK
 
-Convolution = Literal["gcn", "sage"]
 Normalization = Literal["none", "batch", "layer"]
 Activation = Literal["none", "relu", "leaky_relu", "elu", "gelu", "silu"]
 
@@ -34,33 +34,38 @@ class Graph(Geometry[GraphField]):
 
     Attributes:
         conv: ``gcn`` (Kipf & Welling 2017) averages a node with its neighbours; ``sage`` (Hamilton et al. 2017, mean)
-            keeps a map of its own for the node, better where neighbours differ in kind.
+            keeps a map of its own for the node, better where neighbours differ in kind; ``gin`` (Xu et al. 2019) sums
+            and ``gatv2`` (Brody et al. 2022) weighs neighbours. Or a class of ``torch_geometric.nn``, or a function
+            that makes a layer from ``(c_in, c_out)``; see ``PeerConvolution`` for what it is given.
+        pool: the way to a coarser graph and back: ``TopK``, ``SAG``, ``Matching``, ``Contraction``, ``MinCut``, or
+            one's own.
         convs: convolutions of a block.
         hops: propagation steps of a convolution; more than one: personalised propagation (Gasteiger et al. 2019),
             which returns to the node's own features with probability ``teleport`` at each step. For ``gcn``.
+        loop_weight: of the edge from each node to itself that ``gcn`` adds.
         normalization: after each convolution; over the nodes of the batch, or over the channels of each node.
         dropout: of the features that a convolution gives, each node its own.
         edge_dropout: of the edges of a convolution (Rong et al. 2020, "DropEdge").
         node_dropout: of all that a node sends in a convolution (Feng et al. 2020, "GRAND": DropNode).
         residual: add a block's input to its output, through a linear map where channels differ.
-        augment: kept nodes that had one node between them become neighbours.
-        max_neighbours: bound on the edges into a node of a pooled graph, which otherwise grow denser with each level.
     """
 
-    conv: Convolution = "gcn"
+    conv: ConvolutionName | Layer = "gcn"
+    pool: Pooling = field(default_factory=TopK)
     convs: int = 1
     hops: int = 1
     teleport: float = 0.1
+    loop_weight: float = 1.0
     activation: Activation = "relu"
     normalization: Normalization = "none"
     dropout: float = 0.0
     edge_dropout: float = 0.0
     node_dropout: float = 0.0
     residual: bool = False
-    augment: bool = True
-    max_neighbours: int | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.conv, str) and self.conv not in CONVOLUTIONS:
+            raise ValueError(f"conv {self.conv!r} is none of {', '.join(CONVOLUTIONS)}; or give a class")
         if self.hops > 1 and self.conv != "gcn":
             raise ValueError(f"hops {self.hops} is for conv 'gcn', not {self.conv!r}")
 
@@ -68,10 +73,10 @@ class Graph(Geometry[GraphField]):
         return GraphBlock(self, c_in, c_out)
 
     def down(self, channels: int, stride: float | None = None) -> nn.Module:
-        return TopKPool(channels, 2.0 if stride is None else stride, self.augment, self.max_neighbours)
+        return self.pool.down(channels, 2.0 if stride is None else stride)
 
     def up(self, c_in: int, c_out: int, stride: float | None = None) -> nn.Module:
-        return Unpool(c_in, c_out)
+        return self.pool.up(c_in, c_out)
 
     def pointwise(self, c_in: int, c_out: int) -> nn.Module:
         return OnNodes(nn.Linear(c_in, c_out))
@@ -147,72 +152,25 @@ class FeatureDropout(nn.Module):
         return replace(field, x=x)
 
 
-class GraphConvolution(nn.Module):
-    """``field -> field``: one convolution of a ``Graph``, with dropout of nodes and edges."""
-
-    def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
-        # torch_geometric costs seconds to import: only who builds a network on graphs pays
-        from torch_geometric.nn import APPNP, SimpleConv
-
-        super().__init__()
-        self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
-        self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
-        self.neighbours = _matrix(c_in, c_out)
-        self.own: nn.Linear | None = None
-        if geometry.conv == "sage":
-            self.own = _matrix(c_in, c_out)
-            self.propagate: nn.Module = SimpleConv(aggr="mean")
-        else:
-            # one step without teleport is the propagation of Kipf & Welling 2017, eq. 2
-            self.propagate = APPNP(geometry.hops, geometry.teleport if geometry.hops > 1 else 0.0)
-        # a batch norm behind it would make a bias idle
-        self.bias = nn.Parameter(torch.zeros(c_out)) if geometry.normalization != "batch" else None
-
-    def forward(self, field: GraphField) -> GraphField:
-        weight = self.edge_dropout(field.weights())
-        # one mask a node; after the linear map, which has no bias, dropping is the same and cheaper
-        sent = _times(field.x, self.neighbours) * self.node_dropout(weight.new_ones(field.x.shape[0], 1))
-        x = self.propagate(sent, field.edge_index, weight)
-        if self.own is not None:
-            x = x + _times(field.x, self.own)
-        return replace(field, x=x if self.bias is None else x + self.bias)
-
-
 class GraphBlock(nn.Module):
     """``(field, condition) -> field``: convolution, normalisation, activation, dropout, ``convs`` times."""
 
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
         super().__init__()
         sizes = [c_in, *[c_out] * geometry.convs]
-        self.convolutions = nn.ModuleList(GraphConvolution(geometry, a, b) for a, b in pairwise(sizes))
+        self.convolutions = nn.ModuleList(convolution(geometry, a, b) for a, b in pairwise(sizes))
         self.norms = nn.ModuleList(geometry.norm(c_out) for _ in self.convolutions)
         self.activation = OnNodes(ACTIVATIONS[geometry.activation]())
         self.dropouts = nn.ModuleList(FeatureDropout(geometry.dropout) for _ in self.convolutions)
         self.shortcut: nn.Linear | None = None
         if geometry.residual and c_in != c_out:
-            self.shortcut = _matrix(c_in, c_out)
+            self.shortcut = matrix(c_in, c_out)
         self.residual = geometry.residual
 
     def forward(self, field: GraphField, condition: Condition | None = None) -> GraphField:
         x = field
-        for convolution, norm, dropout in zip(self.convolutions, self.norms, self.dropouts):
-            x = dropout(self.activation(norm(convolution(x))))
+        for mix, norm, dropout in zip(self.convolutions, self.norms, self.dropouts):
+            x = dropout(self.activation(norm(mix(x))))
         if not self.residual:
             return x
-        return replace(x, x=x.x + (field.x if self.shortcut is None else _times(field.x, self.shortcut)))
-
-
-def _matrix(c_in: int, c_out: int) -> nn.Linear:
-    """Glorot & Bengio 2010, as in Kipf & Welling's network."""
-    linear = nn.Linear(c_in, c_out, bias=False)
-    nn.init.xavier_uniform_(linear.weight)
-    return linear
-
-
-def _times(x: Tensor, matrix: nn.Linear) -> Tensor:
-    """``matrix(x)`` of dense or sparse features."""
-    if not x.is_sparse:
-        return matrix(x)  # type: ignore[no-any-return]
-    with torch.autocast(x.device.type, enabled=False):
-        product: Tensor = torch.sparse.mm(x.to(matrix.weight), matrix.weight.t())
-    return product
+        return replace(x, x=x.x + (field.x if self.shortcut is None else times(field.x, self.shortcut)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from multiunet.geometries.graph_links import Links
 
 
 @dataclass(eq=False)  # not frozen: lightning-fabric refuses to walk through frozen dataclasses
@@ -20,7 +22,11 @@ class GraphField:
         batch: which graph each node belongs to, ``(nodes,)``, int64, ascending.
         edge_weight: of each edge, ``(edges,)``; None: all 1.
         graphs: how many graphs there are.
-        parent: index of each node in the finer graph it was pooled from, ``(nodes,)``; None for an input.
+        parent: of a pooled graph: index of each node in the finer graph, ``(nodes,)``, of a merged node the first of
+            those that it was made of; None for an input.
+        cluster: of a merged graph: the node that each node of the finer graph went into, ``(finer nodes,)``.
+        shares: of a graph of soft clusters: how much of each finer node went into each cluster of its graph,
+            ``(finer nodes, clusters)``.
     """
 
     x: Tensor
@@ -29,6 +35,9 @@ class GraphField:
     edge_weight: Tensor | None = None
     graphs: int = 1
     parent: Tensor | None = None
+    cluster: Tensor | None = None
+    shares: Tensor | None = None
+    _links: Links | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> GraphField:
@@ -52,6 +61,45 @@ class GraphField:
                 f"edge_weight {tuple(edge_weight.shape)} must be ({edge_index.shape[1]},), one for each edge"
             )
         return cls(x, edge_index, edge_index.new_zeros(nodes), edge_weight)
+
+    @classmethod
+    def from_torch_geometric(cls, data: Any) -> GraphField:
+        """A ``torch_geometric.data.Data``, or a ``Batch`` of them: ``x``, ``edge_index`` and, if any, ``edge_weight``.
+
+        Raises:
+            ValueError: as ``of`` does, or when nodes of a batch are not in the order of their graphs.
+        """
+        made = cls.of(data.x, data.edge_index, getattr(data, "edge_weight", None))
+        batch = getattr(data, "batch", None)
+        if batch is None:
+            return made
+        if bool((batch[1:] < batch[:-1]).any()):
+            raise ValueError("batch must ascend: the nodes of a graph follow each other")
+        return replace(made, batch=batch, graphs=int(data.num_graphs))
+
+    @classmethod
+    def from_networkx(cls, graph: Any, features: Sequence[str]) -> GraphField:
+        """A NetworkX graph, its nodes in its own order; an edge of an undirected one becomes two.
+
+        Args:
+            features: names of the nodes' attributes, numbers, that become channels.
+
+        Raises:
+            ValueError: when a node lacks one of them, or some edges have a ``weight`` and others none.
+        """
+        number = {node: place for place, node in enumerate(graph)}
+        lacking = [(node, name) for node, given in graph.nodes(data=True) for name in features if name not in given]
+        if lacking:
+            raise ValueError(f"node {lacking[0][0]!r} has no attribute {lacking[0][1]!r}")
+        directed = graph if graph.is_directed() else graph.to_directed()
+        ends = [(number[source], number[target]) for source, target in directed.edges()]
+        weights = [given.get("weight") for _, _, given in directed.edges(data=True)]
+        weighted = any(weight is not None for weight in weights)
+        if weighted and None in weights:
+            raise ValueError("some edges have a weight and others none; give each one")
+        x = torch.tensor([[float(given[name]) for name in features] for _, given in graph.nodes(data=True)])
+        edge_index = torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).T.contiguous()
+        return cls.of(x.reshape(len(number), len(features)), edge_index, torch.tensor(weights) if weighted else None)
 
     @classmethod
     def union(cls, items: Sequence[GraphField]) -> GraphField:
@@ -78,6 +126,12 @@ class GraphField:
         if self.edge_weight is None:
             return torch.ones(self.edge_index.shape[1], dtype=dtype, device=self.x.device)
         return self.edge_weight.to(dtype)
+
+    def links(self) -> Links:
+        """The edges in the orders that products need, found once for all fields on the same edges."""
+        if self._links is None or self._links.edge_index is not self.edge_index:
+            self._links = Links(self.edge_index, self.x.shape[0], self.x.shape[0])
+        return self._links
 
     def to(self, *args: Any, **kwargs: Any) -> GraphField:
         """On another device."""

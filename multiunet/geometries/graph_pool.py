@@ -1,48 +1,121 @@
-"""Coarser graphs: top-k pooling, the edges of the kept nodes, and the way back (Gao & Ji 2019, "Graph U-Nets")."""
+"""Coarser graphs by selection of nodes, and the way back (Gao & Ji 2019, "Graph U-Nets"; Lee et al. 2019)."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from dataclasses import replace
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from multiunet.geometries.graph_edges import CoarseEdges, TwoHop
 from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph_links import spread
+
+Gate = Literal["tanh", "sigmoid"]
+GATES = {"tanh": torch.tanh, "sigmoid": torch.sigmoid}
 
 
-class TopKPool(nn.Module):
-    """Keeps the nodes of each graph that score highest along a learnt direction ``p``.
+class Pooling(ABC):
+    """A pair of operators: to a coarser graph, and from it onto the nodes of the finer one."""
 
-    Gao & Ji 2019, section 3.1: ``score = x p / |p|``; the kept features are multiplied by ``tanh(score)``, through
-    which ``p`` learns. ``ceil(nodes / stride)`` nodes of each graph stay, in their old order. The kept graph's edges
-    are those of ``two_hop`` (with ``augment``) or of ``induced``.
+    @abstractmethod
+    def down(self, channels: int, stride: float) -> nn.Module:
+        """``field -> field`` with about ``stride`` times fewer nodes.
 
-    Args:
-        channels: of the field.
-        stride: how many times fewer nodes; any number of at least 1.
-        augment: link kept nodes that had at most one node between them.
-        max_neighbours: of each node, keep this many incoming edges, the strongest; None: all.
+        Raises:
+            ValueError: for a stride that it cannot have.
+        """
+
+    @abstractmethod
+    def up(self, c_in: int, c_out: int) -> nn.Module:
+        """``(coarse, skip) -> field`` on the skip's nodes."""
+
+
+@dataclass(frozen=True)
+class TopK(Pooling):
+    """Keeps the nodes of each graph that score highest along a learnt direction (Gao & Ji 2019, section 3.1).
+
+    Attributes:
+        gate: of the score, times which the kept features go on, and through which the score learns.
+        nodes: keep so many of each graph, or all where there are fewer; None: ``ceil(nodes / stride)``.
+        edges: how the kept nodes are linked.
     """
 
-    def __init__(self, channels: int, stride: float, augment: bool, max_neighbours: int | None) -> None:
+    gate: Gate = "tanh"
+    nodes: int | None = None
+    edges: CoarseEdges = field(default_factory=TwoHop)
+
+    def down(self, channels: int, stride: float) -> nn.Module:
+        return SelectPool(Direction(channels), stride, self)
+
+    def up(self, c_in: int, c_out: int) -> nn.Module:
+        return Unpool(c_in, c_out)
+
+
+@dataclass(frozen=True)
+class SAG(TopK):
+    """As ``TopK``, but a graph convolution scores, so that neighbours count (Lee et al. 2019, "Self-attention graph
+    pooling", eq. 3, with the convolution of Morris et al. 2019)."""
+
+    def down(self, channels: int, stride: float) -> nn.Module:
+        return SelectPool(Attention(channels), stride, self)
+
+
+class Direction(nn.Module):
+    """``field -> scores``: ``x p / |p|``, ``(nodes,)``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.empty(channels).uniform_(-1, 1) / math.sqrt(channels))
+
+    def forward(self, field: GraphField) -> Tensor:
+        length = self.p.norm().clamp_min(torch.finfo(torch.float32).tiny)
+        score: Tensor = (field.x * self.p).sum(dim=1) / length
+        return score
+
+
+class Attention(nn.Module):
+    """``field -> scores``: ``x_i u + sum_j w_ij x_j v + b``, ``(nodes,)``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.own = nn.Linear(channels, 1)
+        self.neighbours = nn.Linear(channels, 1, bias=False)
+
+    def forward(self, field: GraphField) -> Tensor:
+        heard = spread(self.neighbours(field.x), field.weights(), field.links())
+        score: Tensor = self.own(field.x) + heard
+        return score[:, 0]
+
+
+class SelectPool(nn.Module):
+    """``field -> field``: keeps the nodes of highest score, in their old order.
+
+    Args:
+        score: ``field -> (nodes,)``.
+        stride: how many times fewer nodes; any number of at least 1.
+        kind: the other settings.
+    """
+
+    def __init__(self, score: nn.Module, stride: float, kind: TopK) -> None:
         super().__init__()
         if not stride >= 1:
             raise ValueError(f"stride {stride} must be at least 1; 2 keeps every other node")
-        self.p = nn.Parameter(torch.empty(channels).uniform_(-1, 1) / math.sqrt(channels))
+        if kind.nodes is not None and kind.nodes < 1:
+            raise ValueError(f"nodes {kind.nodes} must be at least 1: so many are kept of each graph")
+        self.score = score
         self.stride = stride
-        self.augment = augment
-        self.max_neighbours = max_neighbours
+        self.kind = kind
 
     def forward(self, field: GraphField) -> GraphField:
-        score = (field.x * self.p).sum(dim=1) / self.p.norm().clamp_min(torch.finfo(torch.float32).tiny)
-        kept = top_per_graph(score, field.batch, field.graphs, self.stride)
-        edge_index, edge_weight = (two_hop if self.augment else induced)(field, kept)
-        if self.max_neighbours is not None:
-            edge_index, edge_weight = strongest(edge_index, edge_weight, len(kept), self.max_neighbours)
+        score = self.score(field)
+        kept = top_per_graph(score, field.batch, field.graphs, self.stride, self.kind.nodes)
+        edge_index, edge_weight = self.kind.edges(field, kept, score[kept])
         return GraphField(
-            x=field.x[kept] * torch.tanh(score[kept])[:, None],
+            x=field.x[kept] * GATES[self.kind.gate](score[kept])[:, None],
             edge_index=edge_index,
             batch=field.batch[kept],
             edge_weight=edge_weight,
@@ -51,7 +124,7 @@ class TopKPool(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"channels={len(self.p)}, stride={self.stride}, augment={self.augment}"
+        return f"stride={self.stride}, kind={self.kind}"
 
 
 class Unpool(nn.Module):
@@ -62,8 +135,7 @@ class Unpool(nn.Module):
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
-        # without bias, so that mapping before scattering (fewer nodes) equals mapping after it
-        self.project = nn.Identity() if c_in == c_out else nn.Linear(c_in, c_out, bias=False)
+        self.project = projection(c_in, c_out)
 
     def forward(self, coarse: GraphField, skip: GraphField) -> GraphField:
         if coarse.parent is None:
@@ -72,82 +144,20 @@ class Unpool(nn.Module):
         return replace(skip, x=x.new_zeros(len(skip.x), x.shape[1]).index_copy(0, coarse.parent, x))
 
 
-def top_per_graph(score: Tensor, batch: Tensor, graphs: int, stride: float) -> Tensor:
-    """Indices of the ``ceil(nodes / stride)`` highest scores of each graph, ascending; ties go to the lower index."""
+def projection(c_in: int, c_out: int) -> nn.Module:
+    """A linear map without bias where channels differ: mapping the fewer coarse nodes equals mapping the fine ones."""
+    return nn.Identity() if c_in == c_out else nn.Linear(c_in, c_out, bias=False)
+
+
+def top_per_graph(score: Tensor, batch: Tensor, graphs: int, stride: float, nodes: int | None = None) -> Tensor:
+    """Indices of the highest scores of each graph, ascending; ties go to the lower index.
+
+    Of each graph ``ceil(nodes / stride)`` are taken, or ``nodes`` at most.
+    """
     counts = torch.bincount(batch, minlength=graphs)
-    keep = (counts.double() / stride).ceil().long()
+    keep = (counts.double() / stride).ceil().long() if nodes is None else counts.clamp_max(nodes)
     by_score = torch.argsort(score.detach(), descending=True, stable=True)
     order = by_score[torch.argsort(batch[by_score], stable=True)]
     rank = torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[batch[order]]
     kept: Tensor = order[rank < keep[batch[order]]].sort().values
     return kept
-
-
-def induced(field: GraphField, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """The edges between kept nodes, numbered anew, with their weights."""
-    place = _places(kept, len(field.x))
-    ends = place[field.edge_index]
-    inside = (ends >= 0).all(dim=0)
-    return ends[:, inside], field.weights()[inside]
-
-
-def two_hop(field: GraphField, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """The edges of ``(A + I)^2`` between kept nodes without self-loops, renormalised.
-
-    Gao & Ji 2019, eq. 4. Only kept rows times kept columns are multiplied, a quarter of the work at stride 2.
-    The result is divided by the square roots of its two ends' degrees (Kipf & Welling 2017, eq. 2): powers of raw path
-    counts leave float32 after six levels.
-    """
-    nodes = len(field.x)
-    place = _places(kept, nodes)
-    loop_free = field.edge_index[0] != field.edge_index[1]
-    source, target = field.edge_index[:, loop_free]
-    weight = field.weights()[loop_free]
-    own = torch.arange(len(kept), device=kept.device)
-    ones = weight.new_ones(len(kept))
-    enters, leaves = place[target] >= 0, place[source] >= 0
-    into = torch.stack([torch.cat([place[target[enters]], own]), torch.cat([source[enters], kept])])
-    out_of = torch.stack([torch.cat([target[leaves], kept]), torch.cat([place[source[leaves]], own])])
-    product = _sparse_product(
-        into, torch.cat([weight[enters], ones]), out_of, torch.cat([weight[leaves], ones]), len(kept), nodes
-    )
-    target, source = product.indices()
-    linked = target != source
-    return _renormalised(torch.stack([source[linked], target[linked]]), product.values()[linked], len(kept))
-
-
-def strongest(edge_index: Tensor, weight: Tensor, nodes: int, count: int) -> tuple[Tensor, Tensor]:
-    """Of each node's incoming edges the ``count`` of largest weight, in their old order; ties go to the earlier."""
-    target = edge_index[1]
-    degree = torch.bincount(target, minlength=nodes)
-    by_weight = torch.argsort(weight.detach().abs(), descending=True, stable=True)
-    order = by_weight[torch.argsort(target[by_weight], stable=True)]
-    rank = torch.arange(len(order), device=order.device) - (degree.cumsum(0) - degree)[target[order]]
-    chosen = order[rank < count].sort().values
-    return edge_index[:, chosen], weight[chosen]
-
-
-def _places(kept: Tensor, nodes: int) -> Tensor:
-    """Each node's number among the kept ones, -1 for the others."""
-    place = kept.new_full((nodes,), -1)
-    place[kept] = torch.arange(len(kept), device=kept.device)
-    return place
-
-
-def _sparse_product(a: Tensor, a_values: Tensor, b: Tensor, b_values: Tensor, outer: int, inner: int) -> Tensor:
-    """The product of two sparse matrices, ``(outer, inner)`` times ``(inner, outer)``, coalesced."""
-    with torch.autocast(a.device.type, enabled=False), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse")  # torch's remarks on its own internals
-        # COO on both sides: the product of two CSR matrices leaks memory on the CPU
-        left = torch.sparse_coo_tensor(a, a_values, (outer, inner), check_invariants=False)
-        right = torch.sparse_coo_tensor(b, b_values, (inner, outer), check_invariants=False)
-        product: Tensor = torch.sparse.mm(left, right).coalesce()
-    return product
-
-
-def _renormalised(edge_index: Tensor, weight: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
-    source, target = edge_index
-    size = weight.abs()
-    out_degree = size.new_zeros(nodes).index_add(0, source, size)
-    in_degree = size.new_zeros(nodes).index_add(0, target, size)
-    return edge_index, weight / (out_degree[source].sqrt() * in_degree[target].sqrt())

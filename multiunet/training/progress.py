@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -32,13 +34,19 @@ class Reporter:
         """Something worth knowing."""
 
 
+QUIET = 2.0
+"""Seconds between two lines where there is no terminal: a log of hundreds of quick epochs tells nobody anything."""
+
+
 class ConsoleReporter(Reporter):
-    """A bar with loss, validation score and time left; where there is no terminal, a line an epoch. On stderr."""
+    """A bar with loss, validation score and time left; where there is no terminal, a line an epoch, of quick epochs one
+    every two seconds and the last. On stderr."""
 
     def __init__(self, monitor: str) -> None:
         self.monitor = monitor
         self.console = Console(stderr=True)
         self.best = ""
+        self.line, self.printed = "", -math.inf
         self.bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -57,6 +65,7 @@ class ConsoleReporter(Reporter):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.bar.stop()
+        self._print_line()
 
     def start(self, steps: int, done: int) -> None:
         self.task = self.bar.add_task("training", total=steps, completed=done, loss="-", score="")
@@ -71,12 +80,19 @@ class ConsoleReporter(Reporter):
         if best:
             self.best = f"{score:.4f}"
         self.bar.update(self.task, score=f"val {self.monitor} {score:.4f} (best {self.best})")
-        if not self.console.is_terminal:
-            self.console.print(
-                f"epoch {row['epoch']}  loss {row['loss']:.4f}  val {self.monitor} {score:.4f}"
-                f"{'  *' if best else ''}  ({row['seconds']:.1f} s)",
-                highlight=False,
-            )
+        if self.console.is_terminal:
+            return
+        self.line = (
+            f"epoch {row['epoch']}  loss {row['loss']:.4f}  val {self.monitor} {score:.4f}"
+            f"{'  *' if best else ''}  ({row['seconds']:.1f} s)"
+        )
+        if time.monotonic() - self.printed >= QUIET:
+            self._print_line()
+
+    def _print_line(self) -> None:
+        if self.line:
+            self.console.print(self.line, highlight=False)
+        self.line, self.printed = "", time.monotonic()
 
     def note(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -6,8 +6,13 @@ import itertools
 
 import pytest
 import torch
+from torch_geometric.nn import GraphConv
 
 from multiunet import Add, AttentionGate, Concat, Geometry, Graph, Grid, NoSkip, UNet, footprint
+from multiunet.geometries.graph_edges import Induced, TwoHop
+from multiunet.geometries.graph_merge import Contraction, Matching
+from multiunet.geometries.graph_pool import SAG, TopK
+from multiunet.geometries.graph_soft import MinCut
 from multiunet.testing import check_geometry, check_model
 from multiunet.testing.conformance import check_recomputation
 
@@ -23,7 +28,17 @@ GRIDS = [
     Grid(1, separable="all", activation="elu", upsample="linear", up_activation=True, downsample="conv", down_kernel=2),
     Grid(2, downsample="conv", down_activation=True, upsample="shuffle", up_activation=True),
 ]  # fmt: skip
-GRAPHS = [Graph(), Graph(convs=2, residual=True), Graph(augment=False), Graph(normalization="layer")]
+POOLS = [
+    *(TopK(edges=Induced()), TopK(gate="sigmoid", nodes=3), TopK(edges=TwoHop(weights="binary", max_neighbours=2))),
+    *(SAG(), SAG(edges=Induced(), gate="sigmoid"), Contraction(), MinCut(clusters=3)),
+    *(Matching(), Matching(by="weight", reduce="max"), Matching(reduce="sum")),
+]
+GRAPHS = [
+    *(Graph(), Graph(convs=2, residual=True), Graph(normalization="layer")),
+    # elu: of so few nodes relu may silence all that a node hears from others
+    *(Graph(conv=conv, activation="elu") for conv in ("sage", "gin", "gatv2", GraphConv)),
+    *(Graph(pool=pool) for pool in POOLS),
+]
 
 
 @pytest.mark.parametrize("geometry", [*GRIDS, *GRAPHS], ids=repr)

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from multiunet.core import Add, UNet
 from multiunet.geometries.graph import FeatureDropout, Graph
+from multiunet.geometries.graph_edges import Induced, TwoHop, strongest
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import TopKPool, Unpool, induced, strongest, top_per_graph, two_hop
+from multiunet.geometries.graph_pool import SAG, SelectPool, TopK, Unpool, top_per_graph
+from multiunet.geometries.graph_soft import MinCut
 from multiunet.models.graph_unet import graph_unet
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
@@ -44,8 +46,8 @@ def relabelled(field: GraphField, order: Tensor) -> GraphField:
 
 
 def test_pooling_by_hand() -> None:
-    pool = TopKPool(2, stride=2, augment=False, max_neighbours=None)
-    pool.p.data = torch.tensor([3.0, 4.0])  # of norm 5
+    pool = TopK(edges=Induced()).down(2, 2)
+    pool.score.p.data = torch.tensor([3.0, 4.0])  # of norm 5
     x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [2.0, 1.0], [0.0, 0.0]])
     # scores 3/5, 4/5, -3/5, 10/5, 0: ceil(5 / 2) = 3 stay, nodes 3, 1 and 0, in their old order
     coarse = pool(path_graph(x))
@@ -66,11 +68,11 @@ def test_top_is_taken_of_each_graph_apart_and_ties_go_to_the_lower_index() -> No
 def test_pooling_agrees_with_torch_geometric() -> None:
     from torch_geometric.nn import TopKPooling
 
-    geometry = Graph(augment=False)
+    geometry = Graph(pool=TopK(edges=Induced()))
     field = geometry.collate([geometry.example(4, seed) for seed in range(3)])
     peer = TopKPooling(4, ratio=0.5)
-    ours = TopKPool(4, 2, augment=False, max_neighbours=None)
-    ours.p.data = peer.select.weight.data[0].clone()
+    ours = geometry.down(4)
+    ours.score.p.data = peer.select.weight.data[0].clone()
     x, edges, _, batch, kept, _ = peer(field.x, field.edge_index, batch=field.batch)
     order = kept.argsort()  # theirs are in the order of the scores
     coarse = ours(field)
@@ -79,6 +81,36 @@ def test_pooling_agrees_with_torch_geometric() -> None:
     assert coarse.batch.tolist() == batch[order].tolist()
     place = torch.argsort(order)
     assert set(map(tuple, coarse.edge_index.T.tolist())) == set(map(tuple, place[edges].T.tolist()))
+
+
+def test_attention_pooling_agrees_with_torch_geometric() -> None:
+    from torch_geometric.nn import SAGPooling
+
+    geometry = Graph(pool=SAG(edges=Induced()))
+    field = geometry.collate([geometry.example(4, seed) for seed in range(3)])
+    peer, ours = SAGPooling(4, ratio=0.5), geometry.down(4)
+    torch.nn.init.ones_(peer.select.weight)  # whose sign alone counts: it would turn the order around
+    ours.score.own.weight.data = peer.gnn.lin_root.weight.data
+    ours.score.own.bias.data = peer.gnn.lin_rel.bias.data
+    ours.score.neighbours.weight.data = peer.gnn.lin_rel.weight.data
+    x, _, _, batch, kept, _ = peer(field.x, field.edge_index, batch=field.batch)
+    order = kept.argsort()
+    coarse = ours(field)
+    assert coarse.parent.tolist() == kept[order].tolist()
+    torch.testing.assert_close(coarse.x, x[order])
+    assert coarse.batch.tolist() == batch[order].tolist()
+
+
+def test_a_fixed_number_of_nodes_and_a_sigmoid() -> None:
+    pool = TopK(nodes=2, gate="sigmoid", edges=Induced()).down(1, 2)
+    pool.score.p.data = torch.tensor([2.0])
+    fields = [path_graph(torch.tensor([[1.0], [3.0], [2.0], [-1.0]])), GraphField.of(torch.ones(1, 1), NO_EDGES)]
+    coarse = pool(GraphField.union(fields))
+    assert coarse.parent.tolist() == [1, 2, 4]
+    scores = torch.tensor([3.0, 2.0, 1.0])
+    torch.testing.assert_close(coarse.x[:, 0], scores * torch.sigmoid(scores))
+    with pytest.raises(ValueError, match="nodes 0"):
+        TopK(nodes=0).down(1, 2)
 
 
 def test_unpooling_by_hand() -> None:
@@ -125,7 +157,7 @@ def test_pooling_cannot_add_nodes(stride: float) -> None:
 
 def test_two_hops_by_hand() -> None:
     """0 - 1 - 2 - 3 - 4; kept 0, 2, 4: linked through 1 and through 3."""
-    edges, weight = two_hop(path_graph(torch.zeros(5, 1)), torch.tensor([0, 2, 4]))
+    edges, weight = TwoHop()(path_graph(torch.zeros(5, 1)), torch.tensor([0, 2, 4]), torch.zeros(3))
     assert sorted(map(tuple, edges.T.tolist())) == [(0, 1), (1, 0), (1, 2), (2, 1)]
     # one path each; degrees 1, 2, 1: weight 1 / sqrt(1 * 2)
     torch.testing.assert_close(weight, torch.full((4,), 1 / math.sqrt(2)))
@@ -144,7 +176,7 @@ def test_restricted_two_hops_equal_the_full_square_sliced(seed: int) -> None:
     square.fill_diagonal_(0)
     into, out_of = square.sum(dim=1, keepdim=True), square.sum(dim=0, keepdim=True)
     expected = torch.nan_to_num(square / (into * out_of).sqrt())
-    found, weight = two_hop(field, kept)
+    found, weight = TwoHop()(field, kept, torch.zeros(6))
     assert (found[0] != found[1]).all()
     torch.testing.assert_close(dense(found, weight, len(kept)), expected)
 
@@ -152,7 +184,7 @@ def test_restricted_two_hops_equal_the_full_square_sliced(seed: int) -> None:
 def test_induced_edges_keep_their_weights() -> None:
     edges = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
     field = GraphField.of(torch.zeros(4, 1), edges, torch.tensor([1.0, 2.0, 3.0, 4.0]))
-    found, weight = induced(field, torch.tensor([0, 2, 3]))
+    found, weight = Induced()(field, torch.tensor([0, 2, 3]), torch.zeros(3))
     assert found.tolist() == [[1, 2], [2, 0]]
     assert weight.tolist() == [3, 4]
 
@@ -160,18 +192,17 @@ def test_induced_edges_keep_their_weights() -> None:
 def test_strongest_edges_into_each_node() -> None:
     edges = torch.tensor([[0, 1, 2, 3, 0, 1], [3, 3, 3, 0, 1, 0]])
     weight = torch.tensor([0.5, 0.9, 0.7, 0.1, 0.2, 0.1])
-    found, kept = strongest(edges, weight, 4, 2)
+    found, kept = strongest(edges, weight, 4, 2, torch.zeros(4))
     assert found.T.tolist() == [[1, 3], [2, 3], [3, 0], [0, 1], [1, 0]]
     torch.testing.assert_close(kept, torch.tensor([0.9, 0.7, 0.1, 0.2, 0.1]))
-    assert torch.bincount(strongest(edges, weight, 4, 1)[0][1]).tolist() == [1, 1, 0, 1]
+    assert torch.bincount(strongest(edges, weight, 4, 1, torch.zeros(4))[0][1]).tolist() == [1, 1, 0, 1]
 
 
 def test_neighbours_of_pooled_nodes_can_be_bounded() -> None:
     field = GraphField.of(torch.randn(40, 3), undirected(*[(0, i) for i in range(1, 40)]))
-    pool = TopKPool(3, 2, augment=True, max_neighbours=4)
-    pool.p.data = torch.tensor([1.0, 0.0, 0.0])
-    assert torch.bincount(pool(field).edge_index[1]).max() == 4
-    assert torch.bincount(TopKPool(3, 2, True, None)(field).edge_index[1]).max() == 19
+    bounded, free = (TopK(edges=TwoHop(max_neighbours=most)).down(3, 2) for most in (4, None))
+    assert torch.bincount(bounded(field).edge_index[1]).max() == 4
+    assert torch.bincount(free(field).edge_index[1]).max() == 19
 
 
 def test_weights_stay_finite_at_depth_ten() -> None:
@@ -284,7 +315,13 @@ def test_dropped_nodes_and_edges_send_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "geometry", [Graph(), Graph(conv="sage", convs=2), Graph(normalization="batch", hops=3)], ids=repr
+    "geometry",
+    [
+        *(Graph(), Graph(conv="sage", convs=2), Graph(normalization="batch", hops=3), Graph(conv="gatv2")),
+        *(Graph(conv="gin", pool=SAG()), Graph(pool=TopK(nodes=4, edges=Induced())), Graph(pool=MinCut(clusters=3))),
+        Graph(pool=TopK(edges=TwoHop(max_neighbours=2))),
+    ],
+    ids=repr,
 )
 def test_relabelling_nodes_relabels_the_output(geometry: Graph) -> None:
     net = UNet(geometry, 3, 2, [6, 8, 8]).double().eval()
@@ -331,7 +368,7 @@ def test_graphs_without_edges_work(nodes: int, normalization: str, training: boo
 def test_the_pooling_direction_learns() -> None:
     net = graph_unet(3, 2, widths=[6, 6, 6])
     net(Graph().example(3, 0)).x.square().sum().backward()
-    directions = [module.p for module in net.modules() if isinstance(module, TopKPool)]
+    directions = [module.score.p for module in net.modules() if isinstance(module, SelectPool)]
     assert len(directions) == 2
     assert all(p.grad.abs().sum() > 0 for p in directions)
 
@@ -374,6 +411,31 @@ def test_graphs_that_contradict_themselves_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         GraphField.of(x, edges, weight)
+
+
+def test_graphs_of_other_libraries() -> None:
+    import networkx
+    from torch_geometric.data import Batch, Data
+
+    graph = networkx.Graph()
+    graph.add_node("b", mass=2, charge=-1)
+    graph.add_node("a", mass=1, charge=0.5)
+    graph.add_edge("a", "b", weight=3)
+    field = GraphField.from_networkx(graph, ["charge", "mass"])
+    assert field.x.tolist() == [[-1, 2], [0.5, 1]]
+    assert sorted(map(tuple, field.edge_index.T.tolist())) == [(0, 1), (1, 0)]
+    assert field.weights().tolist() == [3, 3]
+    assert GraphField.from_networkx(networkx.DiGraph(graph.edges), []).edge_index.shape == (2, 1)
+    with pytest.raises(ValueError, match="node 'b' has no attribute 'size'"):
+        GraphField.from_networkx(graph, ["size"])
+    graph.add_edge("a", "a")
+    with pytest.raises(ValueError, match="some edges have a weight"):
+        GraphField.from_networkx(graph, ["mass"])
+    items = [Data(x=torch.randn(n, 2), edge_index=undirected((0, 1))) for n in (3, 2)]
+    batch = GraphField.from_torch_geometric(Batch.from_data_list(items))
+    expected = GraphField.union([GraphField.from_torch_geometric(item) for item in items])
+    assert (batch.graphs, batch.batch.tolist()) == (2, expected.batch.tolist())
+    assert torch.equal(batch.edge_index, expected.edge_index)
 
 
 def test_moving_a_field_moves_all_of_it() -> None:

@@ -275,3 +275,14 @@ def test_accumulated_batches_equal_one_large_one(tmp_path: Path) -> None:
         fit(net, task, Grid(1), Constant(), validate, monitor="score", run=run, recipe=recipe)
         weights.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
     torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-6)
+
+
+def test_quick_epochs_are_not_all_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    from multiunet.training.progress import ConsoleReporter
+
+    with ConsoleReporter("accuracy") as reporter:
+        reporter.start(steps=50, done=0)
+        for epoch in range(50):
+            reporter.row({"epoch": epoch, "loss": 1.0, "val_accuracy": epoch / 50, "seconds": 0.01}, best=True)
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.split()[1] for line in lines] == ["0", "49"]

@@ -5,7 +5,7 @@ from multiunet.domains.graph.config import GraphPredict, GraphTrain
 
 CARD = DomainCard(
     name="graph",
-    summary="nodes of a graph (NPZ, PT or CSV): classes or quantities, from some labelled nodes",
+    summary="nodes of a graph (NPZ, PT, GraphML or CSV): classes or quantities, from some labelled nodes",
     train=GraphTrain,
     predict=GraphPredict,
     implementation="multiunet.domains.graph.domain:GraphDomain",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Literal
+
+from pydantic import model_validator
 
 from multiunet.domains.config import PredictOptions, TrainConfig, Widths, option
 from multiunet.training.recipe import Precision
@@ -13,11 +16,13 @@ class GraphTrain(TrainConfig):
     """Settings of ``multiunet train graph``."""
 
     graph: Path = option(
-        ..., "FILE.npz or FILE.pt with x, edge_index, y, masks; or a folder with edges.csv and nodes.csv", "Data"
+        ...,
+        "FILE.npz or FILE.pt with x, edge_index, y, masks; FILE.graphml; or a folder with edges.csv and nodes.csv",
+        "Data",
     )
     task: Literal["classification", "regression"] = option("classification", "classes or quantities of nodes", "Data")
     id_column: str = option("id", "of nodes.csv", "Data")
-    label_column: str = option("label", "of nodes.csv; an empty cell is an unlabelled node", "Data")
+    label_column: str = option("label", "of nodes.csv or attribute of GraphML; empty or -1: an unlabelled node", "Data")
     split_column: str = option("split", "of nodes.csv: train, val, test or empty; optional", "Data")
     undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
     normalize_features: Literal["auto", "row", "column", "none"] = option(
@@ -32,15 +37,29 @@ class GraphTrain(TrainConfig):
     val_fraction: float = option(0.2, "share of labelled nodes to validate on, where no mask says", "Split", gt=0, lt=1)
     test_fraction: float = option(0.2, "share of labelled nodes to test on, where no mask says", "Split", ge=0, lt=1)
 
-    conv: Literal["gcn", "sage"] = option("gcn", "sage keeps a map of its own for the node itself", "Model")
+    conv: Literal["gcn", "sage", "gin", "gatv2"] = option(
+        "gcn", "sage keeps a map of its own for the node itself; gin sums neighbours, gatv2 weighs them", "Model"
+    )
     hops: int = option(1, "propagation steps of a convolution (gcn)", "Model", ge=1)
     teleport: float = option(0.1, "with several hops: the chance of a return at each", "Model", gt=0, lt=1)
+    pool: Literal["topk", "sag", "matching", "contraction", "mincut"] = option(
+        "topk",
+        "nodes of coarser levels: selected (sag: neighbours have a say), merged in pairs (contraction: by learnt "
+        "scores), or soft clusters (mincut, for small graphs)",
+        "Model",
+    )
     pool_ratio: float = option(0.5, "share of the nodes that each level keeps", "Model", gt=0, le=1)
-    max_neighbours: int | None = option(64, "most edges into a node of a pooled graph, the strongest", "Model", ge=1)
+    gate: Literal["tanh", "sigmoid"] = option("tanh", "of the scores of topk and sag", "Model")
+    augment: Literal["two-hop", "none"] = option(
+        "two-hop", "topk and sag: link kept nodes that had one node between them, or linked nodes alone", "Model"
+    )
+    max_neighbours: int | None = option(64, "two-hop: most edges into a node, the strongest", "Model", ge=1)
+    merge: Literal["mean", "sum", "max"] = option("mean", "features of merged nodes", "Model")
+    clusters: int = option(16, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
     normalization: Literal["none", "batch", "layer"] = option("none", "of convolution blocks", "Model")
     residual: bool = option(False, "blocks add their input to their output", "Model")
     input_dropout: float = option(0.8, "of the features of the nodes", "Model", ge=0, lt=1)
-    edge_dropout: float = option(0.0, "of the edges, anew in each convolution", "Model", ge=0, lt=1)
+    drop_edge: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
     label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
         "beta-nll", "of quantities; beta-nll and gaussian-nll learn each node's noise", "Training"
@@ -56,6 +75,18 @@ class GraphTrain(TrainConfig):
     lr: float = option(1e-2, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(0.05, "decoupled for adamw", "Training", ge=0)
     precision: Precision = option("32", "bf16 gains nothing here", "Run")
+
+    @model_validator(mode="after")
+    def _fits(self) -> GraphTrain:
+        if self.hops > 1 and self.conv != "gcn":
+            raise ValueError(f"--hops {self.hops} is for --conv gcn, not {self.conv}")
+        halvings = -math.log2(self.pool_ratio)
+        if self.pool in ("matching", "contraction") and not (halvings >= 1 and halvings.is_integer()):
+            raise ValueError(
+                f"--pool-ratio {self.pool_ratio:g} does not go with --pool {self.pool}, which merges pairs, once or "
+                "repeatedly: give 0.5, 0.25, ..."
+            )
+        return self
 
 
 class GraphPredict(PredictOptions):

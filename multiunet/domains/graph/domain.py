@@ -17,6 +17,7 @@ from multiunet.domains.graph import baselines, writers
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.readers import GraphFile, read_graph
 from multiunet.domains.graph.survey import Survey, columns_of, field_of, survey
 from multiunet.errors import InputError
@@ -55,9 +56,9 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
             teleport=config.teleport,
             normalization=config.normalization,
             dropout=config.dropout,
-            edge_dropout=config.edge_dropout,
+            edge_dropout=config.drop_edge,
             residual=config.residual,
-            max_neighbours=config.max_neighbours,
+            pool=pooling(config),
         )
         net = graph_unet(
             facts["features"],

@@ -37,8 +37,11 @@ def class_values(path: Path, y: NDArray[Any]) -> list[Any]:
             f"{path}: y has the shape {y.shape}; a node has one class (several quantities: --task regression)"
         )
     if y.dtype.kind in "US":
-        words = sorted({str(word) for word in y} - {""})
-        values: list[Any] = sorted(words, key=int) if all(_is_integer(word) for word in words) else list(words)
+        words = {str(word) for word in y} - {""}
+        values: list[Any] = sorted(words)
+        if all(_is_integer(word) for word in words):
+            values = sorted(words - {str(UNKNOWN)}, key=int)
+            _check_not_negative(path, values)
     elif y.dtype.kind in "biuf":
         known = y[~np.isnan(y)] if y.dtype.kind == "f" else y.astype(np.int64)
         if not np.isfinite(known).all():
@@ -49,10 +52,7 @@ def class_values(path: Path, y: NDArray[Any]) -> list[Any]:
                 "--task regression"
             )
         values = [int(value) for value in np.unique(known) if value != UNKNOWN]
-        if values and values[0] < 0:
-            raise InputError(
-                f"{path}: y holds the label {values[0]}; classes are 0 or more, and -1 is a node without label"
-            )
+        _check_not_negative(path, values)
     else:
         raise InputError(f"{path}: y has the type {y.dtype}; labels are integers or text")
     if len(values) < 2:
@@ -64,6 +64,13 @@ def class_values(path: Path, y: NDArray[Any]) -> list[Any]:
             f"{path}: y has {len(values)} different labels; are they quantities? Then pass --task regression"
         )
     return values
+
+
+def _check_not_negative(path: Path, values: list[Any]) -> None:
+    if values and int(values[0]) < 0:
+        raise InputError(
+            f"{path}: y holds the label {values[0]}; classes are 0 or more, and -1 is a node without label"
+        )
 
 
 def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Graphs in files: NPZ, PT (weights-only), or a folder with edges.csv and nodes.csv."""
+"""Graphs in files: NPZ, PT (weights-only), GraphML, or a folder with edges.csv and nodes.csv."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from multiunet.domains.graph.tables import Columns, read_folder
+from multiunet.domains.graph.graphml import read_graphml
+from multiunet.domains.graph.tables import Columns, Tables, read_folder
 from multiunet.errors import InputError
 
 KEYS = {
@@ -67,33 +68,38 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
     """
     if not path.exists():
         raise InputError(
-            f"{path}: no such file or folder; give a .npz, a .pt, or a folder with edges.csv and nodes.csv"
+            f"{path}: no such file or folder; give a .npz, .pt, .graphml, or a folder with edges.csv and nodes.csv"
         )
     if path.is_dir():
-        graph = _from_folder(path, columns)
+        graph = _from_tables(path, path / "nodes.csv", read_folder(path, columns), columns)
+    elif path.suffix == ".graphml":
+        graph = _from_tables(path, path, read_graphml(path, columns), columns)
     else:
         readers = {".npz": _read_npz, ".pt": _read_pt, ".pth": _read_pt}
         if path.suffix not in readers:
             raise InputError(
-                f"{path}: unknown kind {path.suffix or 'without ending'!r}; graphs are .npz, .pt, or a folder with "
-                "edges.csv and nodes.csv"
+                f"{path}: unknown kind {path.suffix or 'without ending'!r}; graphs are .npz, .pt, .graphml, or a "
+                "folder with edges.csv and nodes.csv"
             )
         graph = _from_arrays(path, readers[path.suffix](path))
     if labelled and graph.y is None:
-        wanted = f"column {columns.label!r} in nodes.csv" if path.is_dir() else f"y (or {KEYS['y'][1]})"
+        wanted = f"y (or {KEYS['y'][1]})"
+        if path.is_dir():
+            wanted = f"column {columns.label!r} in nodes.csv"
+        elif path.suffix == ".graphml":
+            wanted = f"the attribute {columns.label!r} of nodes"
         raise InputError(f"{path}: has no labels; needs {wanted}")
     return graph
 
 
-def _from_folder(path: Path, columns: Columns) -> GraphFile:
-    table = read_folder(path, columns)
+def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> GraphFile:
     return GraphFile(
         path=path,
         ids=np.array(table.ids, dtype=object),
-        x=_features(path / "nodes.csv", table.x),
+        x=_features(nodes, table.x),
         edges=table.edges,
         weight=table.weight,
-        y=table.labels,
+        y=None if table.labels is None else _fractional(table.labels),
         masks=table.masks,
         features=table.features,
         quantities=None if table.labels is None else (columns.label,),
@@ -222,6 +228,15 @@ def _weight(path: Path, weight: NDArray[Any], edges: int) -> NDArray[np.float32]
             "numbers that 32 bits can hold"
         )
     return values
+
+
+def _fractional(cells: NDArray[np.str_]) -> NDArray[Any]:
+    """Labels of a table as numbers where all are, and not all are written as integers: ``0.5``, but also ``1.0``."""
+    try:
+        numbers = np.where(cells == "", "nan", cells).astype(np.float64)
+    except ValueError:
+        return cells
+    return numbers if any(not cell.removeprefix("-").isdecimal() for cell in cells if cell) else cells
 
 
 def _labels(path: Path, y: NDArray[Any], nodes: int) -> NDArray[Any]:

@@ -62,6 +62,7 @@ def survey(config: GraphTrain) -> Survey:
         strata = np.zeros(len(known), dtype=np.int64)
     masks = split_masks(graph, known, strata, config)
     _, _, links = simplified(graph, config.undirected)
+    _report_edges(graph, links, config.undirected)
     if not links["used"]:
         logger.warning(f"{graph.path}: no edge links two nodes, so a graph network has nothing to go by but features")
     if not graph.x.any():
@@ -82,6 +83,20 @@ def survey(config: GraphTrain) -> Survey:
     else:
         facts |= _targets(graph, amounts[masks["train"]])
     return Survey(graph, field_of(graph, facts, config.undirected), target, masks, facts)
+
+
+def _report_edges(graph: GraphFile, links: dict[str, int], undirected: bool) -> None:
+    changed = []
+    if links["loops_dropped"]:
+        changed.append(f"{links['loops_dropped']} from a node to itself are left out")
+    if links["repetitions_merged"]:
+        rule = "" if graph.weight is None else ", with the mean of their weights"
+        changed.append(f"{links['repetitions_merged']} are there before and count once{rule}")
+    one_way = links["reverses_added"]
+    if undirected and one_way and 2 * one_way != links["used"]:  # all: each edge is listed once, as usual
+        changed.append(f"{one_way} lead one way, their reverses are added (--no-undirected keeps directions)")
+    if changed:
+        logger.warning(f"{graph.path}: of {links['given']} edges {'; '.join(changed)}")
 
 
 def columns_of(config: GraphTrain) -> Columns:

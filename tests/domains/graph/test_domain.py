@@ -14,8 +14,13 @@ from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.graph import baselines
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.domain import GraphDomain
+from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.survey import survey
 from multiunet.errors import InputError
+from multiunet.geometries.graph_edges import Induced, TwoHop
+from multiunet.geometries.graph_merge import Contraction, Matching
+from multiunet.geometries.graph_pool import SAG, Pooling, TopK
+from multiunet.geometries.graph_soft import MinCut
 from multiunet.prediction import open_prediction
 from multiunet.training.progress import Reporter
 
@@ -161,6 +166,43 @@ def test_a_bad_graph_to_predict_leaves_nothing_behind(save: Callable[..., Path],
     with pytest.raises(InputError, match="no such file"):
         workflow.predict(run, GraphPredict(graph=tmp_path / "none.npz"), tmp_path / "p.zarr")
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("pool", ["topk", "sag", "matching", "contraction", "mincut"])
+@pytest.mark.parametrize("conv", ["gcn", "gatv2"])
+def test_every_pool_learns_an_easy_graph(save: Callable[..., Path], tmp_path: Path, pool: str, conv: str) -> None:
+    settings = {"pool": pool, "conv": conv, "clusters": 4, "merge": "sum", "drop_edge": 0.2, "input_dropout": 0.2}
+    run = train(save(), tmp_path / "run", epochs=60, widths=[16, 16, 16], **settings)
+    report = workflow.evaluate(run)
+    assert report.metrics["accuracy"] > 0.7 > report.baselines["majority"]["accuracy"]
+    workflow.predict(run, GraphPredict(samples=3), tmp_path / "p.zarr")
+    [dataset] = open_prediction(tmp_path / "p.zarr").values()
+    assert float(dataset["epistemic"].values.max()) > 0
+
+
+def test_settings_become_the_pool_that_they_name() -> None:
+    def made(**settings: Any) -> Pooling:
+        return pooling(GraphTrain(graph=Path("g.npz"), **settings))
+
+    assert made() == TopK(edges=TwoHop(max_neighbours=64))
+    assert made(gate="sigmoid", augment="none") == TopK(gate="sigmoid", edges=Induced())
+    assert made(pool="sag", max_neighbours=5) == SAG(edges=TwoHop(max_neighbours=5))
+    assert made(pool="matching", merge="max") == Matching(reduce="max")
+    assert made(pool="contraction") == Contraction(reduce="mean")
+    assert made(pool="mincut", clusters=7) == MinCut(clusters=7)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"hops": 2, "conv": "sage"}, "--hops 2 is for --conv gcn, not sage"),
+        ({"pool": "matching", "pool_ratio": 0.3}, "--pool-ratio 0.3 does not go with --pool matching"),
+        ({"pool": "contraction", "pool_ratio": 1}, "give 0.5, 0.25"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_are_refused(settings: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        validated(GraphTrain, {"graph": "g.npz", **settings}, "test")
 
 
 def test_settings_are_checked() -> None:

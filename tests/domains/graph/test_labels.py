@@ -25,6 +25,7 @@ NODES = 24
         (np.array([3, 0], dtype=np.uint8), [0, 3], [1, 0]),
         (np.array(["dog", "", "cat"]), ["cat", "dog"], [1, -1, 0]),
         (np.array(["10", "9", "10"]), ["9", "10"], [1, 0, 1]),
+        (np.array(["3", "-1", "", "0"]), ["0", "3"], [1, -1, -1, 0]),
     ],
 )
 def test_labels_become_classes_in_ascending_order(y: np.ndarray, values: list, indices: list[int]) -> None:
@@ -37,6 +38,7 @@ def test_labels_become_classes_in_ascending_order(y: np.ndarray, values: list, i
     [
         (np.array([0.5, 1.0]), r"holds 0\.5, which is no class; for quantities pass --task regression"),
         (np.array([0, -3, 1]), r"holds the label -3; classes are 0 or more"),
+        (np.array(["0", "-3", "1"]), r"holds the label -3; classes are 0 or more"),
         (np.array([4, 4, -1]), r"only the class 4; two classes are needed"),
         (np.array([-1, -1]), r"no label; two classes are needed"),
         (np.array(["", "a"]), r"only the class 'a'"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from multiunet.domains.graph.labels import class_values
 from multiunet.domains.graph.readers import read_graph
 from multiunet.domains.graph.tables import Columns
 from multiunet.errors import InputError
@@ -128,9 +129,9 @@ def test_bad_archives(save: Callable[..., Path], changes: dict[str, Any], reason
 def test_files_that_are_no_graphs(tmp_path: Path, save: Callable[..., Path]) -> None:
     with pytest.raises(InputError, match=r"none\.npz: no such file"):
         read_graph(tmp_path / "none.npz", COLUMNS)
-    (tmp_path / "g.graphml").write_text("")
-    with pytest.raises(InputError, match=r"unknown kind '\.graphml'; graphs are \.npz, \.pt, or a folder"):
-        read_graph(tmp_path / "g.graphml", COLUMNS)
+    (tmp_path / "g.gexf").write_text("")
+    with pytest.raises(InputError, match=r"unknown kind '\.gexf'; graphs are \.npz, \.pt, \.graphml, or a folder"):
+        read_graph(tmp_path / "g.gexf", COLUMNS)
     whole = save().read_bytes()
     for size in (0, 10, len(whole) // 2):
         (tmp_path / "cut.npz").write_bytes(whole[:size])
@@ -189,3 +190,63 @@ HEAD = "id,f,label\n"
 def test_bad_tables(tables: Callable[..., Path], nodes: str | None, edges: str | None, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         read_graph(tables(nodes, edges), COLUMNS)
+
+
+GRAPHML = """<graphml xmlns="http://graphml.graphdrawing.org/xmlns">
+<key id="h" for="node" attr.name="height" attr.type="double"/>
+<key id="l" for="node" attr.name="label" attr.type="string"/>
+<key id="s" for="node" attr.name="split" attr.type="string"/>
+<key id="w" for="edge" attr.name="weight" attr.type="double"/>
+<graph edgedefault="undirected">
+<node id="ann"><data key="h">1.5</data><data key="l">cat</data><data key="s">train</data></node>
+<node id="b-2"><data key="h">-2</data><data key="l">dog</data><data key="s">val</data></node>
+<node id="c"><data key="h">0</data></node>
+<edge source="ann" target="b-2"><data key="w">2</data></edge>
+<edge source="c" target="b-2"><data key="w">0.5</data></edge>
+</graph></graphml>"""
+
+
+def graphml(tmp_path: Path, old: str = "", new: str = "") -> Path:
+    assert old in GRAPHML
+    (tmp_path / "g.graphml").write_text(GRAPHML.replace(old, new) if old else GRAPHML, encoding="utf-8")
+    return tmp_path / "g.graphml"
+
+
+def test_graphml_comes_back(tmp_path: Path) -> None:
+    graph = read_graph(graphml(tmp_path), Columns())
+    assert graph.ids.tolist() == ["ann", "b-2", "c"]
+    assert graph.features == ("height",)
+    assert graph.x.tolist() == [[1.5], [-2], [0]]
+    assert graph.y.tolist() == ["cat", "dog", ""]
+    assert {split: mask.tolist() for split, mask in graph.masks.items()} == {
+        "train": [True, False, False],
+        "val": [False, True, False],
+    }
+    weights = {tuple(ends): float(w) for ends, w in zip(graph.edges.T.tolist(), graph.weight)}
+    assert weights == {(0, 1): 2, (1, 0): 2, (2, 1): 0.5, (1, 2): 0.5}
+    directed = read_graph(graphml(tmp_path, '"undirected"', '"directed"'), Columns())
+    assert directed.edges.tolist() == [[0, 2], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("</graph>", "", "cannot be read as GraphML"),
+        ('<data key="h">0</data>', "", "of node c, 'height' is missing"),
+        (">val<", ">later<", "split of node b-2 is 'later'"),
+        (">0.5<", ">-1<", "weight of the edge .* is -1.0; weights must be positive"),
+        ('<data key="w">2</data>', "", "weight of the edge .* is missing"),
+        ('attr.name="label"', 'attr.name="kind"', "of node ann, 'kind' is 'cat', not a number; .*--label-column"),
+    ],
+)
+def test_bad_graphml(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        read_graph(graphml(tmp_path, old, new), Columns())
+
+
+def test_fractions_in_a_table_are_quantities(tables: Callable[..., Path]) -> None:
+    nodes = "id,x,label\na,1,0.5\nb,2,1\nc,3,\n7,4,2\né,5,3"
+    graph = read_graph(tables(nodes=nodes, edges="source,target\na,b"), Columns())
+    np.testing.assert_array_equal(graph.y, [0.5, 1, np.nan, 2, 3])
+    with pytest.raises(InputError, match=r"y holds 0\.5, which is no class; for quantities pass --task regression"):
+        class_values(graph.path, graph.y)

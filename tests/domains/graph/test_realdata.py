@@ -12,7 +12,7 @@ from multiunet.domains.graph import baselines
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.survey import survey
 from multiunet.errors import InputError
-from multiunet.geometries.graph_pool import two_hop
+from multiunet.geometries.graph_edges import TwoHop
 
 pytestmark = pytest.mark.realdata
 
@@ -34,7 +34,7 @@ def test_restricted_two_hops_of_cora_are_the_full_square_sliced(data_folder: Pat
     field = survey(GraphTrain(graph=data_folder / "graphs/cora.npz")).field
     nodes = field.x.shape[0]
     kept = torch.randperm(nodes, generator=torch.Generator().manual_seed(0))[: nodes // 2].sort().values
-    edges, _ = two_hop(field, kept)
+    edges, _ = TwoHop()(field, kept, torch.zeros(len(kept)))
     a = torch.eye(nodes)
     a[field.edge_index[1], field.edge_index[0]] = 1
     square = a @ a

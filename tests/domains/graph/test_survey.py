@@ -130,3 +130,15 @@ def test_training_sees_no_label_but_those_of_its_nodes(save: Callable[..., Path]
     assert (hidden == -1).all() if task == "classification" else hidden.isnan().all()
     assert torch.equal(sample.target[train], known.target[train])
     assert torch.equal(sample.weight, train.float())
+
+
+def test_changes_of_edges_are_said(save: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    place = np.arange(24)
+    ring = np.stack([place, (place + 1) % 24])
+    survey(GraphTrain(graph=save(edge_index=ring)))
+    survey(GraphTrain(graph=save(edge_index=np.concatenate([ring, ring[::-1]], axis=1))))
+    assert not caplog.records  # each edge once, or in both directions, is as usual
+    odd = np.concatenate([ring, ring[::-1, :20], ring[:, :3], [[5], [5]]], axis=1)
+    survey(GraphTrain(graph=save(edge_index=odd)))
+    [said] = [record.message for record in caplog.records]
+    assert "of 48 edges 1 from a node to itself are left out; 3 are there before and count once; 4 lead one way" in said

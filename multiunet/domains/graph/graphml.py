@@ -1,0 +1,93 @@
+"""A graph as GraphML, as NetworkX, Gephi, yEd, igraph and Cytoscape write it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.graph.tables import SPLIT_WORDS, SPLITS, Columns, Tables
+from multiunet.errors import InputError
+
+
+def read_graphml(path: Path, columns: Columns) -> Tables:
+    """Reads nodes with their attributes, which are the label, the split and features, and edges with their weight.
+
+    An edge of an undirected graph is one in each direction.
+
+    Raises:
+        InputError: naming the node or edge and what is wrong with it.
+    """
+    import networkx  # costs a tenth of a second to import
+
+    try:
+        graph = networkx.read_graphml(path)
+    except (OSError, ParseError, networkx.NetworkXError, KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read as GraphML ({error}); is it complete?") from error
+    nodes: dict[Any, dict[str, Any]] = dict(graph.nodes(data=True))
+    if not nodes:
+        raise InputError(f"{path}: has no node")
+    names = dict.fromkeys(name for given in nodes.values() for name in given)
+    features = tuple(name for name in names if name not in (columns.label, columns.split))
+    number = {node: place for place, node in enumerate(nodes)}
+    edges = list(graph.edges(data=True))
+    ends = np.array([[number[source], number[target]] for source, target, _ in edges], dtype=np.int64).reshape(-1, 2).T
+    weight = _weights(path, edges)
+    if not graph.is_directed():
+        proper = ends[0] != ends[1]
+        ends = np.concatenate([ends, ends[::-1, proper]], axis=1)
+        weight = None if weight is None else np.concatenate([weight, weight[proper]])
+    return Tables(
+        ids=[str(node) for node in nodes],
+        features=features,
+        x=np.array(
+            [[_number(path, node, name, given) for name in features] for node, given in nodes.items()], np.float32
+        ).reshape(len(nodes), len(features)),
+        labels=_labels(nodes, columns.label) if columns.label in names else None,
+        masks=_masks(path, nodes, columns.split) if columns.split in names else {},
+        edges=ends,
+        weight=weight,
+    )
+
+
+def _number(path: Path, node: Any, name: str, given: Mapping[str, Any]) -> float:
+    value = given.get(name)
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        found = "is missing" if value is None else f"is {value!r}, not a number"
+        raise InputError(
+            f"{path}: of node {node}, {name!r} {found}; all attributes of nodes but the label and the split are "
+            "features; labels are named by --label-column"
+        ) from error
+
+
+def _labels(nodes: Mapping[Any, Mapping[str, Any]], name: str) -> NDArray[np.str_]:
+    return np.array([str(given.get(name, "")).strip() for given in nodes.values()], dtype=np.str_)
+
+
+def _masks(path: Path, nodes: Mapping[Any, Mapping[str, Any]], name: str) -> Mapping[str, NDArray[np.bool_]]:
+    words = {node: str(given.get(name, "")).strip() for node, given in nodes.items()}
+    for node, word in words.items():
+        if word.lower() not in SPLIT_WORDS:
+            raise InputError(f"{path}: {name} of node {node} is {word!r}; it must be train, val, test or empty")
+    splits = np.array([SPLIT_WORDS[word.lower()] for word in words.values()])
+    return {split: splits == split for split in SPLITS if (splits == split).any()}
+
+
+def _weights(path: Path, edges: list[tuple[Any, Any, dict[str, Any]]]) -> NDArray[np.float32] | None:
+    if not any("weight" in given for _, _, given in edges):
+        return None
+    for source, target, given in edges:
+        value = given.get("weight")
+        if not isinstance(value, (int, float)) or not 0 < value < math.inf:
+            raise InputError(
+                f"{path}: the weight of the edge {source} -> {target} is {'missing' if value is None else repr(value)};"
+                " weights must be positive numbers"
+            )
+    return np.array([given["weight"] for _, _, given in edges], dtype=np.float32)

@@ -1,0 +1,163 @@
+"""Convolutions of graphs: those that are one product of edges with features, and any layer of torch-geometric."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.core import Dropout
+from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph_links import spread
+
+if TYPE_CHECKING:
+    from multiunet.geometries.graph import Graph
+
+ConvolutionName = Literal["gcn", "sage", "gin", "gatv2"]
+Layer = Callable[[int, int], nn.Module]
+"""``(c_in, c_out)`` to a layer of torch-geometric, ``(x, edge_index, ...) -> x``; a class of theirs is one."""
+
+HEADS = 4
+"""Of ``gatv2``; their outputs are averaged."""
+
+
+def convolution(geometry: Graph, c_in: int, c_out: int) -> nn.Module:
+    """``field -> field``: the convolution that ``geometry.conv`` names or makes."""
+    if isinstance(geometry.conv, str):
+        return CONVOLUTIONS[geometry.conv](geometry, c_in, c_out)
+    return PeerConvolution(geometry, geometry.conv(c_in, c_out))
+
+
+class GraphConvolution(nn.Module, ABC):
+    """``field -> field``: a linear map, then a product with the edges; with dropout of nodes and of edges."""
+
+    def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
+        super().__init__()
+        self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
+        self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
+        self.neighbours = matrix(c_in, c_out)
+        # a batch norm behind it would make a bias idle
+        self.bias = nn.Parameter(torch.zeros(c_out)) if geometry.normalization != "batch" else None
+
+    def forward(self, field: GraphField) -> GraphField:
+        weight = self.edge_dropout(field.weights())
+        # one mask a node; after the linear map, which has no bias, dropping is the same and cheaper
+        sent = times(field.x, self.neighbours) * self.node_dropout(weight.new_ones(field.x.shape[0], 1))
+        x = self.mix(field, sent, weight)
+        return replace(field, x=x if self.bias is None else x + self.bias)
+
+    @abstractmethod
+    def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
+        """What arrives at each node of what all have sent, without bias."""
+
+
+class GCN(GraphConvolution):
+    """``D^-1/2 (A + s I) D^-1/2 x W`` (Kipf & Welling 2017, eq. 2); several hops: Gasteiger et al. 2019, eq. 4."""
+
+    def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
+        super().__init__(geometry, c_in, c_out)
+        self.hops, self.loop_weight = geometry.hops, geometry.loop_weight
+        # one step without return is the propagation of Kipf & Welling
+        self.teleport = geometry.teleport if geometry.hops > 1 else 0.0
+
+    def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
+        links = field.links()
+        own = weight.new_full((len(sent),), self.loop_weight)
+        if len(links.loops):  # a loop that is there already stands for the one to be added
+            own = own.index_put((field.edge_index[0, links.loops],), weight[links.loops])
+            weight = weight.index_fill(0, links.loops, 0.0)
+        degree = own.index_add(0, field.edge_index[1], weight)
+        scale = degree.where(degree > 0, torch.inf).rsqrt()[:, None]
+        x = sent
+        for _ in range(self.hops):
+            arrived = scale * spread(scale * x, weight, links) + scale.square() * own[:, None] * x
+            x = (1 - self.teleport) * arrived + self.teleport * sent if self.teleport else arrived
+        return x.to(sent.dtype)
+
+
+class SAGE(GraphConvolution):
+    """``x W_own + mean(w_j x_j) W`` (Hamilton et al. 2017)."""
+
+    def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
+        super().__init__(geometry, c_in, c_out)
+        self.own = matrix(c_in, c_out)
+
+    def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
+        links = field.links()
+        mean = spread(sent, weight, links) / links.in_degree.clamp_min(1)[:, None].to(sent.dtype)
+        return mean + times(field.x, self.own)
+
+
+class GIN(GraphConvolution):
+    """``relu(((1 + e) x + sum(w_j x_j)) W + a) W_2`` with a learnt ``e`` (Xu et al. 2019, eq. 4.1)."""
+
+    def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
+        super().__init__(geometry, c_in, c_out)
+        self.epsilon = nn.Parameter(torch.zeros(()))
+        self.inner_bias = nn.Parameter(torch.zeros(c_out))
+        self.outer = matrix(c_out, c_out)
+
+    def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
+        total = (1 + self.epsilon) * sent + spread(sent, weight, field.links())
+        return self.outer(torch.relu(total + self.inner_bias))  # type: ignore[no-any-return]
+
+
+class PeerConvolution(nn.Module):
+    """``field -> field``: a layer of torch-geometric, with dropout of nodes and edges.
+
+    Edges' weights are handed on as ``edge_weight`` where the layer takes that, else as ``edge_attr`` of one column
+    where it was made with ``edge_dim=1``; other layers see who is linked, not how strongly. A dropped edge is not
+    there, a dropped node sends nothing to others.
+    """
+
+    def __init__(self, geometry: Graph, layer: nn.Module) -> None:
+        super().__init__()
+        self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
+        self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
+        self.layer = layer
+        takes_weight = "edge_weight" in inspect.signature(layer.forward).parameters
+        self.hand_on = "edge_weight" if takes_weight else "edge_attr" if getattr(layer, "edge_dim", None) == 1 else None
+
+    def forward(self, field: GraphField) -> GraphField:
+        weight = field.weights()
+        mask = self.edge_dropout(torch.ones_like(weight))
+        mask = mask * self.node_dropout(weight.new_ones(field.x.shape[0], 1))[field.edge_index[0], 0]
+        edge_index = field.edge_index
+        if not mask.all():
+            edge_index, weight = edge_index[:, mask > 0], weight[mask > 0]
+        strength: dict[str, Any] = {}
+        if self.hand_on is not None:
+            strength = {self.hand_on: weight if self.hand_on == "edge_weight" else weight[:, None]}
+        return replace(field, x=self.layer(field.x.to_dense(), edge_index, **strength))
+
+
+def gatv2(geometry: Graph, c_in: int, c_out: int) -> PeerConvolution:
+    """Attention over neighbours that depends on the node that asks, and on the edge's weight (Brody et al. 2022)."""
+    from torch_geometric.nn import GATv2Conv  # costs seconds to import
+
+    idle_bias = geometry.normalization == "batch"
+    return PeerConvolution(geometry, GATv2Conv(c_in, c_out, heads=HEADS, concat=False, edge_dim=1, bias=not idle_bias))
+
+
+CONVOLUTIONS: dict[str, Callable[[Graph, int, int], nn.Module]] = {"gcn": GCN, "sage": SAGE, "gin": GIN, "gatv2": gatv2}
+
+
+def matrix(c_in: int, c_out: int) -> nn.Linear:
+    """Glorot & Bengio 2010, as in Kipf & Welling's network."""
+    linear = nn.Linear(c_in, c_out, bias=False)
+    nn.init.xavier_uniform_(linear.weight)
+    return linear
+
+
+def times(x: Tensor, matrix: nn.Linear) -> Tensor:
+    """``matrix(x)`` of dense or sparse features."""
+    if not x.is_sparse:
+        return matrix(x)  # type: ignore[no-any-return]
+    with torch.autocast(x.device.type, enabled=False):
+        product: Tensor = torch.sparse.mm(x.to(matrix.weight), matrix.weight.t())
+    return product

@@ -1,0 +1,67 @@
+"""The U-Net of graphs as it was published, and as torch-geometric has it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from multiunet.core import Add, UNet
+from multiunet.geometries.graph import Graph
+from multiunet.geometries.graph_conv import GCN
+from multiunet.geometries.graph_edges import CoarseEdges, TwoHop
+from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph_pool import TopK
+
+
+def graph_unet2019(
+    c_in: int, c_out: int, width: int = 64, depth: int = 4, pool_ratio: float = 0.5, edges: CoarseEdges | None = None
+) -> UNet[GraphField]:
+    """Gao & Ji 2019, fig. 3, in torch-geometric's reading (``torch_geometric.nn.GraphUNet``).
+
+    One convolution a level, of which the loops weigh 2; the number of two-step paths as weights; skips are added; the
+    last convolution gives the classes, and the head behind it begins as the identity.
+
+    Args:
+        depth: how often the graph is pooled.
+        pool_ratio: share of the nodes that each level keeps.
+        edges: of the pooled graphs. The numbers of paths leave float32 at depth 6: ``TwoHop()`` renormalises them, and
+            ``TwoHop(max_neighbours=64)`` bounds their number, too.
+    """
+    pool = TopK(edges=edges or TwoHop(weights="paths"))
+    inner = Graph(pool=pool, loop_weight=2.0)
+    net = UNet(
+        *(inner, c_in, c_out, [width] * (depth + 1)),
+        strides=[1 / pool_ratio] * depth,
+        skip=Add,
+        decoder=[replace(inner, activation="none"), *[inner] * depth],
+        decoder_widths=[c_out, *[width] * (depth - 1)],
+        up_widths=[width] * depth,
+    )
+    head: Any = net.head
+    nn.init.eye_(head.module.weight)
+    nn.init.zeros_(head.module.bias)
+    return net
+
+
+def from_torch_geometric(peer: Any) -> UNet[GraphField]:
+    """The network that computes what a ``torch_geometric.nn.GraphUNet`` computes, with copies of its weights.
+
+    Raises:
+        ValueError: when the peer adds no skips, or its ratios differ by level.
+    """
+    if not peer.sum_res or len(set(peer.pool_ratios)) > 1:
+        raise ValueError("only a GraphUNet with sum_res=True and one pool ratio can be taken over")
+    sizes = peer.in_channels, peer.out_channels, peer.hidden_channels, peer.depth
+    net = graph_unet2019(*sizes, *peer.pool_ratios[:1])
+    ours: Any = [m for part in (net.encoder, net.bottleneck, net.decoder) for m in part.modules() if isinstance(m, GCN)]
+    downs: Any = net.downs
+    with torch.no_grad():
+        for convolution, theirs in zip(ours, [*peer.down_convs, *peer.up_convs]):
+            convolution.neighbours.weight.copy_(theirs.lin.weight)
+            convolution.bias.copy_(theirs.bias)
+        for pool, theirs in zip(downs, peer.pools):
+            pool.score.p.copy_(theirs.select.weight[0])
+    return net
