@@ -35,8 +35,8 @@ class Pooling(ABC):
 
 
 @dataclass(frozen=True)
-class TopK(Pooling):
-    """Keeps the nodes of each graph that score highest along a learnt direction (Gao & Ji 2019, section 3.1).
+class Selection(Pooling):
+    """Keeps the nodes of each graph that score highest.
 
     Attributes:
         gate: of the score, times which the kept features go on, and through which the score learns.
@@ -48,20 +48,34 @@ class TopK(Pooling):
     nodes: int | None = None
     edges: CoarseEdges = field(default_factory=TwoHop)
 
+    @abstractmethod
+    def score(self, channels: int) -> nn.Module:
+        """``field -> scores``, ``(nodes,)``."""
+
     def down(self, channels: int, stride: float) -> nn.Module:
-        return SelectPool(Direction(channels), stride, self)
+        return SelectPool(self.score(channels), stride, self)
 
     def up(self, c_in: int, c_out: int) -> nn.Module:
         return Unpool(c_in, c_out)
 
 
 @dataclass(frozen=True)
-class SAG(TopK):
-    """As ``TopK``, but a graph convolution scores, so that neighbours count (Lee et al. 2019, "Self-attention graph
-    pooling", eq. 3, with the convolution of Morris et al. 2019)."""
+class TopK(Selection):
+    """Scores along a learnt direction (Gao & Ji 2019, section 3.1)."""
 
-    def down(self, channels: int, stride: float) -> nn.Module:
-        return SelectPool(Attention(channels), stride, self)
+    def score(self, channels: int) -> nn.Module:
+        return Direction(channels)
+
+
+@dataclass(frozen=True)
+class SAG(Selection):
+    """Scores by a graph convolution, so that neighbours count.
+
+    Lee et al. 2019, "Self-attention graph pooling", eq. 3, with the convolution of Morris et al. 2019.
+    """
+
+    def score(self, channels: int) -> nn.Module:
+        return Attention(channels)
 
 
 class Direction(nn.Module):
@@ -100,7 +114,7 @@ class SelectPool(nn.Module):
         kind: the other settings.
     """
 
-    def __init__(self, score: nn.Module, stride: float, kind: TopK) -> None:
+    def __init__(self, score: nn.Module, stride: float, kind: Selection) -> None:
         super().__init__()
         if not stride >= 1:
             raise ValueError(f"stride {stride} must be at least 1; 2 keeps every other node")

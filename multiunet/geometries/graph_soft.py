@@ -1,6 +1,7 @@
 """Coarser graphs by a learnt soft assignment to clusters (Bianchi et al. 2020, "MinCutPool"), and the way back.
 
-For small graphs: the time and memory of a pooling grow with nodes times clusters squared.
+For small graphs: memory grows with nodes times clusters, time with nodes times clusters squared, and all clusters of a
+graph are linked.
 """
 
 from __future__ import annotations
@@ -139,8 +140,8 @@ def _memberships(field: GraphField, clusters: int, gather: bool) -> Links:
 
 def _between(field: GraphField, one: Tensor, other: Tensor) -> Tensor:
     """``one^T other`` for each graph, ``(graphs, clusters, clusters)``."""
-    products = one[:, :, None] * other[:, None, :]
-    return products.new_zeros(field.graphs, *products.shape[1:]).index_add(0, field.batch, products)
+    sizes = torch.bincount(field.batch, minlength=field.graphs).tolist()
+    return torch.stack([a.T @ b for a, b in zip(one.split(sizes), other.split(sizes))])
 
 
 def _most_central(field: GraphField, shares: Tensor) -> Tensor:

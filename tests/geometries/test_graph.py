@@ -13,7 +13,8 @@ from multiunet.core import Add, UNet
 from multiunet.geometries.graph import FeatureDropout, Graph
 from multiunet.geometries.graph_edges import Induced, TwoHop, strongest
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import SAG, SelectPool, TopK, Unpool, top_per_graph
+from multiunet.geometries.graph_merge import Contraction, Matching
+from multiunet.geometries.graph_pool import SAG, Pooling, SelectPool, TopK, Unpool, top_per_graph
 from multiunet.geometries.graph_soft import MinCut
 from multiunet.models.graph_unet import graph_unet
 
@@ -343,6 +344,19 @@ def test_no_graph_sees_another() -> None:
         torch.testing.assert_close(one, net(field).x)
     changed = geometry.collate([replace(fields[0], x=fields[0].x * 100), *fields[1:]])
     torch.testing.assert_close(net(changed).x[len(fields[0].x) :], net(batch).x[len(fields[0].x) :])
+
+
+@pytest.mark.parametrize(
+    "pool", [TopK(edges=TwoHop(max_neighbours=3)), SAG(), Matching(), Contraction(), MinCut(clusters=3)], ids=repr
+)
+def test_empty_graphs_in_a_batch_change_nothing(pool: Pooling) -> None:
+    geometry = Graph(pool=pool)
+    net = UNet(geometry, 3, 2, [6, 8, 8]).eval()
+    full, empty = [geometry.example(3, seed) for seed in range(2)], GraphField.of(torch.zeros(0, 3), NO_EDGES)
+    batch = geometry.collate([empty, full[0], empty, full[1], empty])
+    assert batch.graphs == 5
+    torch.testing.assert_close(net(batch).x, net(geometry.collate(full)).x)
+    assert net(empty).x.shape == (0, 2)
 
 
 def test_a_union_of_unions_is_their_union() -> None:
