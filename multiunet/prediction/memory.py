@@ -19,7 +19,7 @@ from multiunet.geometries.footprint import footprint
 from multiunet.prediction.field import predict_field
 from multiunet.tasks import Task
 
-USUAL = 3.0
+USUAL = 5.0
 """GB that prediction takes unless told otherwise, and unless less is free."""
 
 FRAGMENTED = 1.8

@@ -165,7 +165,7 @@ class ImagePredict(PredictOptions):
     tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)
     memory: float | None = option(
         None,
-        "GB that prediction may take in all (of a GPU: of its own); default: 3, or half of what is free",
+        "GB that prediction may take in all (of a GPU: of its own); default: 5, or half of what is free",
         "Prediction",
         gt=0,
     )
