@@ -8,10 +8,11 @@ settings of the command line:
 - ``monai_constant``, ``monai_gaussian``: ``sliding_window_inference``, windows of 256 x 256, overlap 0.25, image and
   result in memory. It gets the network with folded norms, too.
 
-The four take turns, round by round; times are medians, ratios medians of the rounds' own. ``largest_difference`` is
+The four take turns, round by round; times are medians, ratios medians of the rounds' own, of seconds that passed and of
+those that the processors worked for this process, which others on the machine change less. ``largest_difference`` is
 between the probabilities of tiles and of the whole image at once, where that fits (``--whole``).
 
-    python benchmarks/tiled_prediction.py [--size 4096] [--rounds 3] [--memory 3] [--whole 2048]
+    python benchmarks/tiled_prediction.py [--size 4096] [--rounds 3] [--memory 5] [--whole 2048]
     python benchmarks/tiled_prediction.py --peak 16384 [--samples 1] [--peak-memory 1.8]
 
 ``--peak`` measures the highest resident memory of a process that predicts a Zarr image of that size into a Zarr store,
@@ -85,11 +86,11 @@ def predictor(net: nn.Module, memory: float, samples: int = 1) -> GridPredictor:
     )
 
 
-def timed(work: Callable[[], Any]) -> float:
-    """Seconds."""
-    started = time.perf_counter()
+def timed(work: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds that passed, and those of processors."""
+    started, worked = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - worked
 
 
 @torch.inference_mode()
@@ -129,27 +130,34 @@ def speed(size: int, rounds: int, memory: float, folder: Path) -> dict[str, Any]
     }
     with torch.inference_mode():
         net(pixels[:, :, :256, :256])  # what is made once is not counted
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    rows: list[dict[str, tuple[float, float]]] = []
     for _ in range(rounds):
+        rows.append({})
         for name, way in ways.items():
-            seconds[name].append(timed(way))
-            print(f"{name}: {seconds[name][-1]:.1f} s", flush=True)
+            rows[-1][name] = timed(way)
+            print(f"{name}: %.1f s, %.1f s of processors" % rows[-1][name], flush=True)
     plan = made.plan((size, size))
     reads = sum(np.prod([b - a for a, b in zip(tile.start, tile.stop)]) for tile in plan)
 
-    def ratio(one: str, other: str) -> float:
-        return round(statistics.median(a / b for a, b in zip(seconds[one], seconds[other])), 3)
+    def summary(clock: int) -> dict[str, Any]:
+        def ratio(one: str, other: str) -> float:
+            return round(statistics.median(row[one][clock] / row[other][clock] for row in rows), 3)
+
+        return {
+            "median": {name: round(statistics.median(row[name][clock] for row in rows), 2) for name in ways},
+            "rounds": [{name: round(row[name][clock], 2) for name in ways} for row in rows],
+            "tiled_over_bare": ratio("tiled", "bare"),
+            "monai_constant_over_tiled": ratio("monai_constant", "tiled"),
+            "monai_gaussian_over_tiled": ratio("monai_gaussian", "tiled"),
+        }
 
     return {
         "size": size,
         "memory_gb": memory,
         "tiles": len(plan),
         "sites_read_per_pixel": round(float(reads) / size**2, 3),
-        "seconds": {name: round(statistics.median(values), 2) for name, values in seconds.items()},
-        "rounds": {name: [round(value, 2) for value in values] for name, values in seconds.items()},
-        "tiled_over_bare": ratio("tiled", "bare"),
-        "monai_constant_over_tiled": ratio("monai_constant", "tiled"),
-        "monai_gaussian_over_tiled": ratio("monai_gaussian", "tiled"),
+        "seconds": summary(0),
+        "processor_seconds": summary(1),
     }
 
 
@@ -200,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--memory", type=float, default=3.0)
+    parser.add_argument("--memory", type=float, default=5.0)
     parser.add_argument("--whole", type=int, default=2048)
     parser.add_argument("--peak", type=int)
     parser.add_argument("--samples", type=int, default=1)

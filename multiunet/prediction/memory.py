@@ -18,8 +18,11 @@ from multiunet.memory import amount, free_memory, process_memory
 from multiunet.prediction.field import predict_field
 from multiunet.tasks import Task
 
-USUAL = 3_000_000_000
+USUAL = 5_000_000_000
 """Bytes that prediction takes unless told otherwise, and unless less is free."""
+
+ROOM = 500_000_000
+"""Bytes beyond the program's own with which tiles are not tiny."""
 
 FRAGMENTED = 1.8
 """Memory of the process over that of its tensors: gaps of the allocator, workspaces. Measured: 1.0 to 1.7."""
@@ -55,7 +58,7 @@ def sites_within(
     if budget <= taken:
         raise InputError(
             f"--memory {amount(budget)}: the program alone takes {amount(taken)}; give at least "
-            f"{amount(taken + USUAL // 6)}"
+            f"{amount(taken + ROOM)}"
         )
     return int((budget - taken) / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
 

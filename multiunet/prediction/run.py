@@ -21,7 +21,7 @@ from multiunet.tasks import Task
 from multiunet.uncertainty import Moments
 
 READ_SITES = 1 << 22
-"""Sites of a tile with its halo, unless told otherwise: about 3 GB for a network 32 channels wide; see ``memory``."""
+"""Sites of a tile with its halo, unless told otherwise: about 5 GB for a network 32 channels wide; see ``memory``."""
 
 Region = tuple[slice, ...]
 Kept = tuple[int | slice, ...]

@@ -57,4 +57,5 @@ def test_less_is_taken_where_less_is_free(monkeypatch: pytest.MonkeyPatch) -> No
     plenty = sites_within(None, net, TASK, Grid(2), 1, 1, CPU)
     assert plenty == sites_within(memory.USUAL, net, TASK, Grid(2), 1, 1, CPU)
     monkeypatch.setattr(memory, "free_memory", lambda device: 1_000_000_000)
-    assert sites_within(None, net, TASK, Grid(2), 1, 1, CPU) == pytest.approx(plenty / 6, rel=0.01)
+    expected = plenty * 500_000_000 / memory.USUAL
+    assert sites_within(None, net, TASK, Grid(2), 1, 1, CPU) == pytest.approx(expected, rel=0.01)

@@ -214,7 +214,7 @@ class ImagePredict(PredictOptions):
     tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)
     memory: Bytes | None = option(
         None,
-        "for prediction in all (of a GPU: its own): 8GB, 500MB, 8GiB or bytes; default: 3GB, or half of what is free",
+        "for prediction in all (of a GPU: its own): 8GB, 500MB, 8GiB or bytes; default: 5GB, or half of what is free",
         "Prediction",
         text=True,
     )
