@@ -48,7 +48,7 @@ def step_memory(
         cpu: whether the CPU computes: oneDNN then copies what is not channels-last.
     """
     weights: int = sum(p.numel() * p.element_size() for p in net.parameters())
-    mode = FakeTensorMode()
+    mode = FakeTensorMode(allow_non_fake_inputs=True)  # what a loss holds, such as scales of targets
     ledger = _Ledger(cpu)
     with _faked(net, mode), mode, ledger:
         for parameter in net.parameters():
