@@ -25,7 +25,7 @@ from multiunet.training.loop import supervised
 FIRST_USE = 110 << 20
 """What torch and oneDNN take when they first compute anything: code, threads, kernels made for the shapes at hand."""
 
-HOLES = 4
+HOLES = 3
 """Blocks of the largest tensor's size that an allocator loses to holes too small for what comes next: measured with
 glibc that keeps freed blocks, as the command line has it (``benchmarks/memory.py``)."""
 
