@@ -57,8 +57,7 @@ def sites_within(
     budget = min(USUAL, taken + free_memory(device) // 2) if memory is None else memory
     if budget <= taken:
         raise InputError(
-            f"--memory {amount(budget)}: the program alone takes {amount(taken)}; give at least "
-            f"{amount(taken + ROOM)}"
+            f"--memory {amount(budget)}: the program alone takes {amount(taken)}; give at least {amount(taken + ROOM)}"
         )
     return int((budget - taken) / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
 

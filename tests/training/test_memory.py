@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 from multiunet.geometries.grid import Grid
 from multiunet.models.image_unet import image_unet
 from multiunet.models.nnunet_plain import nnunet_plain
-from multiunet.tasks import Segmentation
+from multiunet.tasks import Regression, Segmentation
 from multiunet.training import memory
 from multiunet.training.data import Sample
 
@@ -61,6 +63,14 @@ def test_copies_of_the_parameters_and_deep_supervision() -> None:
     none, three = (memory.step_memory(net, TASK, Grid(2), batch, bf16=False, copies=n, cpu=True) for n in (0, 3))
     assert net.deep_supervision == 1
     assert three - none == 3 * 4 * sum(parameter.numel() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("loss", ["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"])
+def test_losses_that_hold_numbers_and_look_at_the_data(loss: Any) -> None:
+    task = Regression(["height"], loss, [2.0], [3.0])
+    fields = (torch.empty(2, channels, 32, 32, device="meta") for channels in (1, 1))
+    net = image_unet(2, 1, task.channels, [4, 8])
+    assert memory.step_memory(net, task, Grid(2), Sample(*fields), bf16=False, copies=0, cpu=True) > memory.FIRST_USE
 
 
 def test_a_single_small_volume_is_unfolded_on_the_cpu() -> None:
