@@ -41,6 +41,7 @@ class GridPredictor:
         margin: sites by which the input is mirrored beyond its borders (Ronneberger et al. 2015); 0: none.
         tile: the largest side of a tile's core in input sites; None: as large as ``sites`` allow.
         sites: how many input sites a tile with its halo may have.
+        bf16: compute the network in it; moments are those of its outputs in float32.
         batch: tiles a forward; None: one on the CPU, where more are no faster, else as many as ``sites`` allow.
     """
 
@@ -52,6 +53,7 @@ class GridPredictor:
     tile: int | None = None
     sites: int = READ_SITES
     batch: int | None = None
+    bf16: bool = False
 
     def plan(self, shape: tuple[int, ...]) -> list[Tile]:
         """The tiles of an input of this shape."""
@@ -79,12 +81,17 @@ class GridPredictor:
             field = torch.cat([self._field(source, tile) for tile in batch])
             kept: list[Kept] = [(place, slice(None), *tile.keep) for place, tile in enumerate(batch)]
             look = None if watch is None else partial(_each, watch, kept)
-            moments = predict_field(self.net, self.task, self.geometry, field, samples, seed, look)
+            with self.autocast():
+                moments = predict_field(self.net, self.task, self.geometry, field, samples, seed, look)
             for tile, one in zip(batch, kept):
                 yield tile.out, Moments(moments.mean[one], moments.epistemic[one], moments.aleatoric[one])
                 done += 1
                 if progress is not None:
                     progress(done, len(plan))
+
+    def autocast(self) -> torch.autocast:
+        """The context in which the network computes."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def _field(self, source: GridSource, tile: Tile) -> Tensor:
         window = mirrored(source.read, source.shape, tile.start, tile.stop)

@@ -21,7 +21,7 @@ from multiunet.domains.config import (
     split_commas,
 )
 from multiunet.models.catalogue import WIDTHS, ModelName
-from multiunet.training.recipe import Recipe
+from multiunet.training.recipe import Precision, Recipe
 
 
 def stride_list(value: Any) -> Any:
@@ -182,6 +182,7 @@ class ImageEvaluate(EvaluateOptions):
         None, "other images than the run's own: folder, file, pattern or CSV; in place of --split", "Data"
     )
     masks: Path | None = option(None, "their masks (or targets)", "Data")
+    precision: Precision | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
 
     def elsewhere(self) -> bool:
         return self.images is not None
@@ -218,6 +219,7 @@ class ImagePredict(PredictOptions):
         "Prediction",
         text=True,
     )
+    precision: Precision | None = option(None, "auto, 32 or bf16; default: as trained", "Prediction")
     tile_batch: int | None = option(
         None, "tiles a forward; default: 1, and on a GPU as many as fit into the memory", "Prediction", ge=1
     )

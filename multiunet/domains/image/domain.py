@@ -39,6 +39,7 @@ from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.memory import MOMENTS, step_memory
+from multiunet.training.recipe import Precision
 
 CLASS_LOSSES: dict[str, Callable[..., nn.Module]] = {
     "dice-ce": DiceCE,
@@ -128,8 +129,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
             device = next(net.parameters()).device
+            whole = Model(net, model.task, model.geometry)
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
-            predictor = _predictor(Model(net, model.task, model.geometry), False, device, sites=self.sites)
+            predictor = _predictor(whole, False, device, config.precision, self.sites)
             scored = score([Part(predictor, items, facts)], self.shelf)
             return {"loss": scored.loss, **scored.metrics}
 
@@ -152,7 +154,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     ) -> None:
         names = self.inputs(config, facts, options)  # errors come before the first is predicted
         averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
-        predictor = _predictor(model, averaged, pick_device(options.device))
+        predictor = _predictor(model, averaged, pick_device(options.device), options.precision or config.precision)
         predictor = _within(predictor, options, facts["channels"])
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.begin(name, place, len(names))
@@ -168,7 +170,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def evaluate_folds(self, folds: Sequence[tuple[Model, ImageTrain, Facts]], options: EvaluateOptions) -> Report:
         parts, fitted = [], []
         for model, config, facts in folds:
-            predictor = _predictor(model, _flip_averaged(config, facts), pick_device(options.device))
+            precision = getattr(options, "precision", None) or config.precision
+            predictor = _predictor(model, _flip_averaged(config, facts), pick_device(options.device), precision)
             parts.append(Part(predictor, _scored_items(facts, options, self.shelf), facts))
             fitted.append(self._baselines(from_json(facts["split"])["train"], facts))
         scored = score(parts, self.shelf)
@@ -260,13 +263,18 @@ def _flip_averaged(config: ImageTrain, facts: Facts) -> bool:
 def _within(predictor: GridPredictor, options: ImagePredict, channels: int) -> GridPredictor:
     """The predictor with tiles that fit into the memory."""
     parts = predictor.net, predictor.task, predictor.geometry, channels, options.samples, predictor.device
-    return replace(predictor, sites=sites_within(options.memory, *parts), tile=options.tile, batch=options.tile_batch)
+    with predictor.autocast():
+        sites = sites_within(options.memory, *parts)
+    return replace(predictor, sites=sites, tile=options.tile, batch=options.tile_batch)
 
 
-def _predictor(model: Model, flip_average: bool, device: torch.device, sites: int = READ_SITES) -> GridPredictor:
+def _predictor(
+    model: Model, flip_average: bool, device: torch.device, precision: Precision, sites: int = READ_SITES
+) -> GridPredictor:
     geometry = cast(Grid, model.geometry)
     net = model.net
     if flip_average:
         views: Callable[[nn.Module], nn.Module] = lambda one: FlipAveraged(cast(Descent[Tensor], one), geometry.ndim)  # noqa: E731
         net = net.mapped(views) if isinstance(net, Ensemble) else views(net)
-    return GridPredictor(net.eval(), model.task, geometry, device, sites=sites)
+    bf16 = computes_in_bf16(precision, device)
+    return GridPredictor(net.eval(), model.task, geometry, device, sites=sites, bf16=bf16)
