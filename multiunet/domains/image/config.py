@@ -33,6 +33,23 @@ def number_of_colour(value: Any) -> Any:
     return value
 
 
+def bar_rows(value: Any) -> Any:
+    """``auto``, ``none`` or a positive number of rows, also as text.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if value in ("auto", "none") or (isinstance(value, int) and value is not True and value > 0):
+        return value
+    raise ValueError("give auto, none or a positive number of rows")
+
+
+CropBar = Annotated[Literal["auto", "none"] | int, BeforeValidator(bar_rows)]
+"""Find the information bar and cut it off, leave images as they are, or cut off as many rows at the bottom."""
+
+
 class ImageTrain(TrainConfig):
     """Settings of ``multiunet train image``."""
 
@@ -50,6 +67,10 @@ class ImageTrain(TrainConfig):
         "standardise by the mean and deviation of each image (default for classes), of the training images "
         "(default for quantities), or not",
         "Data",
+    )
+
+    crop_bar: CropBar = option(
+        "none", "cut off the information bar below a micrograph: auto (find it), none, or its rows", "Data", text=True
     )
 
     splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
@@ -161,6 +182,9 @@ class ImagePredict(PredictOptions):
     """Settings of ``multiunet predict image``."""
 
     images: Path = option(..., "folder, file, pattern or CSV of images like those trained on", "Data")
+    crop_bar: CropBar | None = option(
+        None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True
+    )
     flip_average: bool | None = option(None, "the mean of all mirrored views; default: as trained", "Prediction")
     tile: int | None = option(
         None, "largest side of a tile, pixels; default: what about 3 GB allow", "Prediction", ge=1

@@ -70,7 +70,7 @@ class Patches(TrainingData[Tensor]):
 
     def _target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
         if self.facts["task"] == "regression":
-            return torch.from_numpy(sample(load_target(entry.truth, self.shelf), coordinates))[None]
+            return torch.from_numpy(sample(load_target(entry.truth, self.facts, self.shelf), coordinates))[None]
         labels = sample_labels(load_labels(entry.truth, self.facts, self.shelf), coordinates)
         return torch.from_numpy(labels.astype(np.int64))[None]
 

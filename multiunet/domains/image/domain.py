@@ -111,7 +111,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return validate
 
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
-        images = list_images(options.images)
+        images, facts = list_images(options.images), _cropping_as(facts, options)
         for path in images.values():
             load_input(str(path), facts, self.shelf)
         return list(images)
@@ -128,6 +128,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         names = self.inputs(config, facts, options)  # errors come before the first is predicted
         averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
         predictor = _predictor(model, averaged, pick_device(options.device), options.tile)
+        facts = _cropping_as(facts, options)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.begin(name, place, len(names))
             source = source_of(name, str(path), load_input(str(path), facts, self.shelf))
@@ -174,6 +175,11 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         if levels > 2:
             found["multi_otsu"] = baselines.otsu(items, facts, self.shelf, levels)
         return found
+
+
+def _cropping_as(facts: Facts, options: ImagePredict) -> Facts:
+    """The facts with what a prediction is told to do about information bars."""
+    return facts if options.crop_bar is None else {**facts, "crop_bar": options.crop_bar}
 
 
 def _check_loss(config: ImageTrain) -> None:

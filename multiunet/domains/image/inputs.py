@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.readers import Picture, colour_name, is_grey, read_image, read_mask, read_target
+from multiunet.domains.image.bar import read_cropped, without_rows
+from multiunet.domains.image.readers import Picture, colour_name, is_grey, read_mask, read_target
 from multiunet.errors import InputError
 from multiunet.prediction.source import GridSource
 
@@ -46,11 +47,16 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Input:
-    """An image and how its numbers become the network's: ``(pixels - shift) / scale``, by channel."""
+    """An image and how its numbers become the network's: ``(pixels - shift) / scale``, by channel.
+
+    Attributes:
+        bar: rows that were cut off the bottom of the file's image.
+    """
 
     picture: Picture
     shift: NDArray[np.float32]
     scale: NDArray[np.float32]
+    bar: int = 0
 
     def standardised(self, pixels: np.ndarray) -> NDArray[np.float32]:
         """Some of its pixels ``(C, *any)``, as float32."""
@@ -75,11 +81,12 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
 
 
 def _input(path: str, facts: Facts) -> Input:
-    picture = as_trained(read_image(Path(path)), facts, path)
+    cropped, bar = read_cropped(Path(path), facts["crop_bar"])
+    picture = as_trained(cropped, facts, path)
     known = facts["intensities"]
     if known["kind"] == "image":
-        return Input(picture, *moments(picture.pixels))
-    return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32))
+        return Input(picture, *moments(picture.pixels), bar)
+    return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32), bar)
 
 
 def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
@@ -106,9 +113,12 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int16]:
     Raises:
         InputError: when the file cannot be read or holds a value that training did not know.
     """
-    return shelf.get(
-        "mask", path, lambda: as_classes(read_mask(Path(path), facts["coloured"]), facts, path), lambda a: a.nbytes
-    )
+
+    def read() -> NDArray[np.int16]:
+        labels = read_mask(Path(path), facts["coloured"])
+        return as_classes(without_rows(labels, facts["truth_bars"].get(path, 0)), facts, path)
+
+    return shelf.get("mask", path, read, lambda a: a.nbytes)
 
 
 def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
@@ -128,9 +138,10 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
     return np.where(ignored, IGNORED, index).astype(np.int16)
 
 
-def load_target(path: str, shelf: Shelf) -> NDArray[np.float32]:
+def load_target(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.float32]:
     """An image of quantities ``(K, *space)``; NaN where unknown."""
-    return shelf.get("target", path, lambda: read_target(Path(path)).pixels, lambda a: a.nbytes)
+    bar = facts["truth_bars"].get(path, 0)
+    return shelf.get("target", path, lambda: without_rows(read_target(Path(path)).pixels, bar), lambda a: a.nbytes)
 
 
 def source_of(name: str, path: str, loaded: Input) -> GridSource:
@@ -139,7 +150,7 @@ def source_of(name: str, path: str, loaded: Input) -> GridSource:
     dims = AXES[len(picture.space)]
     spacing = picture.spacing or (1.0,) * len(dims)
     coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, picture.space, spacing)}
-    attrs = {"file": path, "unit": picture.unit or "pixel", "spacing": list(spacing)}
+    attrs = {"file": path, "unit": picture.unit or "pixel", "spacing": list(spacing), "crop_bar": loaded.bar}
     return GridSource(name, picture.space, loaded.window, dims, coords, attrs)
 
 

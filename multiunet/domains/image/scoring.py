@@ -119,8 +119,8 @@ def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
 def _score_quantities(parts: Sequence[Part], shelf: Shelf) -> Scored:
     """The loss is the squared error in units of the training targets' variance."""
     scores = QuantityScores()
-    for _, item, moments in predictions(parts, shelf):
-        scores.add(item.name, moments.mean.numpy(), load_target(item.truth, shelf))
+    for part, item, moments in predictions(parts, shelf):
+        scores.add(item.name, moments.mean.numpy(), load_target(item.truth, part.facts, shelf))
     metrics = scores.scores()
     tracks = metrics.get("per_track") or [metrics]
     scales = parts[0].facts["scale"]
@@ -143,5 +143,5 @@ def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shel
             if classes is not None:
                 classes.add(item.name, guess, load_labels(item.truth, known, shelf))
             else:
-                quantities.add(item.name, guess, load_target(item.truth, shelf))
+                quantities.add(item.name, guess, load_target(item.truth, known, shelf))
     return quantities.scores() if classes is None else classes.scores()

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars, without_rows
+from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.inputs import AXES
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import (
@@ -23,7 +24,6 @@ from multiunet.domains.image.readers import (
     Picture,
     colour_name,
     is_grey,
-    read_image,
     read_mask,
     read_target,
 )
@@ -47,7 +47,7 @@ def survey(config: ImageTrain) -> Facts:
     if truths is None and not is_table(config.images):
         raise InputError(f"--task {config.task} needs {option}: a folder with one file for each image")
     splits = split_items(config, truths)
-    images = _survey_images(splits)
+    images = _survey_images(splits, config.crop_bar)
     intensities = config.intensities or ("image" if config.task == "segmentation" else "train")
     facts: Facts = {
         "task": config.task,
@@ -58,8 +58,10 @@ def survey(config: ImageTrain) -> Facts:
         "spacing": images.spacing,
         "intensities": {"kind": intensities, **images.intensities(intensities)},
         "split": to_json(splits),
+        "crop_bar": config.crop_bar,
     }
     facts |= _survey_masks(splits, images, config) if config.task == "segmentation" else _survey_targets(splits, images)
+    facts["truth_bars"] = images.truth_bars
     facts["patch_size"] = list(_patch_size(config, images))
     facts["strides"] = [list(s) for s in strides_for(facts["patch_size"], images.spacing, len(config.levels()) - 1)]
     return facts
@@ -67,13 +69,20 @@ def survey(config: ImageTrain) -> Facts:
 
 @dataclass
 class _Images:
-    """What is known of the images."""
+    """What is known of the images; of those with an information bar, without it.
+
+    Attributes:
+        bars: by image, the rows of its information bar that are cut off.
+        truth_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
+    """
 
     ndim: int = 0
     channels: int = 0
     colour: str = "grey"
     spacing: list[float] = field(default_factory=list)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    bars: dict[str, int] = field(default_factory=dict)
+    truth_bars: dict[str, int] = field(default_factory=dict)
     training_shapes: list[tuple[int, ...]] = field(default_factory=list)
     sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
 
@@ -93,8 +102,9 @@ class _Images:
         return {"mean": mean.tolist(), "deviation": deviation.tolist()}
 
 
-def _survey_images(splits: Splits) -> _Images:
+def _survey_images(splits: Splits, crop: CropBar) -> _Images:
     images = _Images()
+    seen: dict[str, int] = {}
     first: tuple[str, Picture] | None = None
     colourful: str | None = None
     content: dict[str, tuple[str, str]] = {}
@@ -102,7 +112,8 @@ def _survey_images(splits: Splits) -> _Images:
     spacings = []
     for name in SPLITS:
         for item in splits[name]:
-            picture = read_image(Path(item.image))
+            picture, images.bars[item.image] = read_cropped(Path(item.image), crop)
+            seen[item.image] = find_bar(picture.pixels) if crop == "none" and len(picture.space) == 2 else 0
             first = first or (item.image, picture)
             _check_alike(item.image, picture, *first)
             _check_distinct(content, name, item.image, picture.pixels)
@@ -119,6 +130,7 @@ def _survey_images(splits: Splits) -> _Images:
                     (flat.shape[1], flat.mean(axis=1, dtype=np.float64), flat.var(axis=1, dtype=np.float64))
                 )
     assert first is not None  # there is a training image
+    tell_of_bars(images.bars if crop == "auto" else seen, crop)
     if colourful is not None and len(samples) > 1:
         raise InputError(f"{colourful}: is in colours, but other images are grey; convert them all to one kind")
     images.ndim = len(first[1].space)
@@ -153,10 +165,24 @@ def _check_distinct(content: dict[str, tuple[str, str]], split: str, path: str, 
         )
 
 
-def _truth_shape(item: Item, images: _Images, space: tuple[int, ...]) -> None:
-    if space != images.shapes[item.image]:
-        sizes = [" x ".join(map(str, shape)) for shape in (space, images.shapes[item.image])]
-        raise InputError(f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}; they must be equal")
+def _without_bar(item: Item, images: _Images, truth: np.ndarray) -> np.ndarray:
+    """A mask or target ``(..., *space)`` on the pixels of its image: it may cover the information bar or not."""
+    space, bar = images.shapes[item.image], images.bars[item.image]
+    own = truth.shape[-len(space) :]
+    covering = (*space[:-2], space[-2] + bar, space[-1])
+    if own == space:
+        return truth
+    if own == covering:
+        images.truth_bars[item.truth] = bar
+        return without_rows(truth, bar)
+    sizes = [" x ".join(map(str, shape)) for shape in (own, covering)]
+    cut = f", of which {bar} rows are cut off" if bar else ""
+    rows = covering[-2] - own[-2]
+    shorter = rows > 0 and own == (*covering[:-2], own[-2], covering[-1])
+    fix = f"; if its lower {rows} rows are an information bar, pass --crop-bar {rows}" if shorter else ""
+    raise InputError(
+        f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}{cut}; they must be equal{fix}"
+    )
 
 
 def _survey_masks(splits: Splits, images: _Images, config: ImageTrain) -> Facts:
@@ -173,8 +199,7 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     found: list[list[int]] = []
     for name in SPLITS:
         for item in splits[name]:
-            labels = read_mask(Path(item.truth), coloured)
-            _truth_shape(item, images, labels.shape)
+            labels = _without_bar(item, images, read_mask(Path(item.truth), coloured))
             counts = {
                 int(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True)) if v != config.ignore_value
             }
@@ -228,8 +253,7 @@ def _survey_targets(splits: Splits, images: _Images) -> Facts:
     count, total, squares = 0, np.zeros(1), np.zeros(1)
     for name in SPLITS:
         for item in splits[name]:
-            target = read_target(Path(item.truth)).pixels
-            _truth_shape(item, images, target.shape[1:])
+            target = _without_bar(item, images, read_target(Path(item.truth)).pixels)
             kinds.setdefault(target.shape[0], item.truth)
             if len(kinds) > 1:
                 (a, b), (first, second) = kinds.values(), kinds
