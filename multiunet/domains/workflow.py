@@ -17,6 +17,7 @@ from multiunet.device import pick_device
 from multiunet.domains.card import DomainCard, domain_card, domains
 from multiunet.domains.config import PredictOptions, TrainConfig, validated
 from multiunet.domains.domain import Domain, Facts, Model, Report, Split
+from multiunet.domains.exports import exported
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
@@ -240,7 +241,9 @@ def predict(
     options = absolute(options)
     with store, ConsoleProgress() if progress is None else progress as shown:
         run.domain.predict(run.model, run.config, run.facts, options, store, shown)
-    return [] if options.export is None else run.domain.export(out, options.export, run.facts)
+    if (folder := options.export) is None:
+        return []
+    return exported(folder, lambda: run.domain.export(out, folder, run.facts, options))
 
 
 def check_predict(

@@ -22,6 +22,9 @@ from multiunet.models.catalogue import WIDTHS, ModelName
 
 FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 
+ExportKind = Literal["class", "probabilities", "mean", "uncertainty", "epistemic", "aleatoric"]
+"""Files of a predicted image: of classes all but ``mean``, of quantities all but the first two."""
+
 SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
 QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
 
@@ -189,3 +192,15 @@ class ImagePredict(PredictOptions):
     tile: int | None = option(
         None, "largest side of a tile, pixels; default: what about 3 GB allow", "Prediction", ge=1
     )
+    export_what: Annotated[list[ExportKind], BeforeValidator(split_commas)] | None = option(
+        None,
+        "what --export writes of each image: class, probabilities (of quantities: mean), uncertainty, epistemic, "
+        "aleatoric; default: class (or mean) and uncertainty",
+        "Prediction",
+    )
+
+    @model_validator(mode="after")
+    def _exports_somewhere(self) -> ImagePredict:
+        if self.export_what is not None and self.export is None:
+            raise ValueError("--export-what says what is written into --export DIR; give that, too")
+        return self

@@ -111,6 +111,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return validate
 
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
+        writers.check_kinds(options.export_what, facts)
         images, facts = list_images(options.images), _cropping_as(facts, options)
         for path in images.values():
             load_input(str(path), facts, self.shelf)
@@ -134,8 +135,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             source = source_of(name, str(path), load_input(str(path), facts, self.shelf))
             predictor.into(store, source, options.samples, options.seed, progress.tile)
 
-    def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
-        return writers.export(prediction, folder, facts)
+    def export(self, prediction: Path, folder: Path, facts: Facts, options: ImagePredict | None = None) -> list[Path]:
+        return writers.export(prediction, folder, facts, None if options is None else options.export_what)
 
     def evaluate(self, model: Model, config: ImageTrain, facts: Facts, split: Split, device: str) -> Report:
         return self.evaluate_folds([(model, config, facts)], split, device)

@@ -2,48 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import colorsys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 import xarray as xr
+from numpy.typing import NDArray
 from PIL import Image
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.readers import unpacked
+from multiunet.domains.image.config import ExportKind
+from multiunet.domains.image.readers import colour_name, packed, unpacked
 from multiunet.domains.image.tiff import MICROMETRE
-from multiunet.files import write_atomically
+from multiunet.errors import InputError
+from multiunet.files import write_atomically, write_text
 from multiunet.prediction import open_prediction
 
 PNG_TYPES = (np.uint8, np.uint16)
 
+COLOURS = (
+    (0, 0, 0),
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+"""Of the classes, in their order."""
 
-def export(prediction: Path, folder: Path, facts: Facts) -> list[Path]:
+
+VARIANCES = {"uncertainty": "total", "epistemic": "epistemic", "aleatoric": "aleatoric"}
+"""Kinds of files, and which variance of a stored prediction is in them."""
+
+KINDS: dict[str, tuple[ExportKind, ...]] = {
+    "segmentation": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric"),
+    "regression": ("mean", "uncertainty", "epistemic", "aleatoric"),
+}
+"""What can be written of each task; the first two are by default."""
+
+
+def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportKind] | None = None) -> list[Path]:
     """Writes the files of each predicted image into ``folder``; returns them.
 
     - ``STEM_class.png``: for each pixel the mask value of its class, of the type that the masks needed, or its colour
-      (a volume, or values that PNG has not: ``STEM_class.tif``);
-    - ``STEM_mean.tif``: float32 quantities, in the target's units; several are pages;
+      (a volume, or values that PNG has not: ``STEM_class.tif``). 8-bit values are the indices of a palette, so that
+      they can be seen and read. ``legend.csv`` has each value, its colour, and its share of all pixels;
+    - ``STEM_probabilities.tif``: float32, a channel for each class;
+    - ``STEM_mean.tif``: float32 quantities, in the target's units; several are channels;
     - ``STEM_uncertainty.tif``: float32 total variance. Of quantities, in their units squared; of classes, summed over
-      them, which is ``1 - sum p^2``: the probability that two draws from the prediction differ, 0 to ``1 - 1 / K``.
+      them, which is ``1 - sum p^2``: the probability that two draws from the prediction differ, 0 to ``1 - 1 / K``;
+    - ``STEM_epistemic.tif``, ``STEM_aleatoric.tif``: the two parts of it.
+
+    Args:
+        kinds: of files, among those of the task in ``KINDS``; None: the first two.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    chosen = KINDS[facts["task"]][:2] if kinds is None else dict.fromkeys(kinds)
+    written, counts = [], np.zeros(len(facts.get("values", [])), dtype=np.int64)
     for name, dataset in open_prediction(prediction).items():
-        total = np.asarray(dataset["total"].values, dtype=np.float32)
-        if facts["task"] == "segmentation":
-            values = mask_values(facts)[dataset["class"].values]
-            flat = dataset["class"].ndim == 2 and values.dtype in PNG_TYPES
-            written.append(_save(folder / f"{name}_class{'.png' if flat else '.tif'}", values, dataset))
-            total = total.sum(axis=0)
-        else:
-            mean = np.asarray(dataset["mean"].values, dtype=np.float32)
-            written.append(_save(folder / f"{name}_mean.tif", _plain(mean), dataset))
-            total = _plain(total)
-        written.append(_save(folder / f"{name}_uncertainty.tif", total, dataset))
+        for kind in chosen:
+            if kind == "class":
+                written.append(_export_classes(folder / f"{name}_class", dataset, facts))
+                counts += np.bincount(dataset["class"].values.ravel(), minlength=len(counts))
+            else:
+                written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, facts), dataset))
+    if "class" in chosen:
+        written.append(folder / "legend.csv")
+        write_text(written[-1], legend(facts, counts))
     return written
+
+
+def check_kinds(kinds: Sequence[ExportKind] | None, facts: Facts) -> None:
+    """Checks that these files can be written of predictions of this run.
+
+    Raises:
+        InputError: naming the first that cannot.
+    """
+    known = KINDS[facts["task"]]
+    for kind in kinds or ():
+        if kind not in known:
+            raise InputError(f"--export-what {kind}: this run is of --task {facts['task']}; it has {', '.join(known)}")
+
+
+def legend(facts: Facts, counts: NDArray[np.int64]) -> str:
+    """CSV: of each class its mask value (or colour), the colour it is shown in, and its share of all pixels.
+
+    Args:
+        counts: pixels of each class.
+    """
+    colours = mask_values(facts) if facts["coloured"] else class_colours(len(counts))
+    lines = [
+        f"{name},{colour_name(int(packed(colour[:, None])[0]))},{count / counts.sum():.6f}"
+        for name, colour, count in zip(facts["classes"], colours, counts)
+    ]
+    return "\n".join(["value,colour,share", *lines]) + "\n"
+
+
+def class_colours(count: int) -> NDArray[np.uint8]:
+    """Colours ``(count, 3)`` that all can tell apart (Okabe and Ito 2008), the first black; behind them any others."""
+    more = [colorsys.hsv_to_rgb(0.61803 * place % 1, 0.6, 0.9) for place in range(max(0, count - len(COLOURS)))]
+    extended = [*COLOURS, *((np.array(more) * 255).astype(int).tolist() if more else [])]
+    return np.array(extended[:count], dtype=np.uint8)
+
+
+def _export_classes(stem: Path, dataset: xr.Dataset, facts: Facts) -> Path:
+    values = mask_values(facts)
+    flat = dataset["class"].ndim == 2 and values.dtype in PNG_TYPES
+    palette = None
+    if values.ndim == 1 and values.dtype == np.uint8:
+        palette = np.zeros((256, 3), dtype=np.uint8)
+        palette[values] = class_colours(len(values))
+    path = stem.with_name(f"{stem.name}{'.png' if flat else '.tif'}")
+    return _save(path, values[dataset["class"].values], dataset, palette)
+
+
+def _floats(kind: str, dataset: xr.Dataset, facts: Facts) -> NDArray[np.float32]:
+    """Probabilities or quantities ``(names, *space)``, or a variance; of classes ``space``, their sum."""
+    values: NDArray[np.float32] = np.asarray(dataset[VARIANCES.get(kind, "mean")].values, dtype=np.float32)
+    if kind in VARIANCES and facts["task"] == "segmentation":
+        summed: NDArray[np.float32] = values.sum(axis=0)
+        return summed
+    return values if kind == "probabilities" else _plain(values)
 
 
 def mask_values(facts: Facts) -> np.ndarray:
@@ -60,26 +144,33 @@ def _plain(quantities: np.ndarray) -> np.ndarray:
     return quantities[0] if len(quantities) == 1 else quantities
 
 
-def _save(path: Path, pixels: np.ndarray, dataset: xr.Dataset) -> Path:
+def _save(path: Path, pixels: np.ndarray, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> Path:
+    """``palette``: colours ``(256, 3)`` of 8-bit indices."""
     write: Callable[[Path], Any]
     if path.suffix == ".png":
         image = Image.fromarray(pixels)
+        if palette is not None:
+            image.putpalette(palette.tobytes())
         write = lambda temporary: image.save(temporary, format="PNG")  # noqa: E731
     else:
-        write = lambda temporary: _write_tiff(temporary, pixels, dataset)  # noqa: E731
+        write = lambda temporary: _write_tiff(temporary, pixels, dataset, palette)  # noqa: E731
     write_atomically(path, write)
     return path
 
 
-def _write_tiff(path: Path, pixels: np.ndarray, dataset: xr.Dataset) -> None:
+def _write_tiff(path: Path, pixels: np.ndarray, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> None:
     dims = [str(dim) for dim in dataset["total"].dims[1:]]
-    colours = pixels.ndim > len(dims) and pixels.dtype == np.uint8
+    several = pixels.ndim > len(dims)
     # quantities are channels, colours are samples of a pixel
-    axes = ("C" if pixels.ndim > len(dims) and not colours else "") + "".join(dims).upper() + ("S" if colours else "")
-    metadata: dict[str, Any] = {"axes": axes}
+    colours = several and pixels.dtype == np.uint8
+    channels = several and not colours
+    metadata: dict[str, Any] = {"axes": ("C" if channels else "") + "".join(dims).upper() + ("S" if colours else "")}
+    if channels:
+        metadata["Channel"] = {"Name": [str(name) for name in dataset["channel"].values]}
     if dataset.attrs.get("unit") == MICROMETRE:
         for dim, step in zip(dims, dataset.attrs["spacing"]):
             metadata |= {f"PhysicalSize{dim.upper()}": float(step), f"PhysicalSize{dim.upper()}Unit": MICROMETRE}
-    tifffile.imwrite(
-        path, pixels, ome=True, photometric="rgb" if colours else "minisblack", compression="zlib", metadata=metadata
-    )
+    photometric = "rgb" if colours else "minisblack" if palette is None else "palette"
+    # TIFF's palettes have 16 bits a colour, one row each
+    own = {} if palette is None else {"colormap": palette.T.astype(np.uint16) * 257}
+    tifffile.imwrite(path, pixels, ome=True, photometric=photometric, compression="zlib", metadata=metadata, **own)
