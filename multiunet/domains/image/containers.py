@@ -73,12 +73,15 @@ def read_nifti(path: Path) -> Stack:
         InputError: for a series of volumes, or pixels that are no numbers.
     """
     import nibabel
+    from nibabel.openers import ImageOpener
 
     image: Any = nibabel.load(path)
     values = np.asanyarray(image.dataobj)
     if values.dtype.kind not in "buif":
         raise InputError(f"{path}: pixels of type {values.dtype}; give integers or floats")
-    steps = [float(step) for step in image.header.get_zooms()]
+    with ImageOpener(path) as file:  # nibabel corrects voxel sizes that cannot be
+        header = type(image.header).from_fileobj(file, check=False)
+    steps = [float(step) for step in header["pixdim"][1 : 1 + values.ndim]]
     while values.ndim > 2 and values.shape[-1] == 1:
         values, steps = values[..., 0], steps[: values.ndim - 1]
     if values.ndim not in (2, 3):
@@ -147,5 +150,5 @@ def _stack(path: Path, values: np.ndarray, spacing: Sequence[float], unit: str |
         channels = values[None]
     else:
         raise InputError(f"{path}: axes {values.shape}; give y, x; z, y, x; or those of a volume and its channels")
-    known = len(spacing) == channels.ndim - 1 and min(spacing) > 0
+    known = len(spacing) == channels.ndim - 1
     return Stack(channels, False, tuple(spacing) if known else None, unit if known else None)

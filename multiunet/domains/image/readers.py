@@ -16,6 +16,7 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from multiunet.domains.image import containers
+from multiunet.domains.image.notes import remark
 from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.tiff import read_tiff
 from multiunet.errors import InputError
@@ -28,6 +29,10 @@ Colour = Literal["grey", "rgb", "channels"]
 
 LARGEST = 1e18
 """Intensities are below this: the square of a difference must be a finite float32."""
+
+
+SMALLEST = 1e-9
+"""Distances of pixels are above this and below its inverse, in micrometres."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +67,21 @@ def list_images(where: Path) -> dict[str, Path]:
     if _is_image(where) or where.is_file():
         found = [where]
     elif where.is_dir():
-        found = [path for path in where.iterdir() if _is_image(path) and not path.name.startswith(".")]
-        found = found or [path for path in where.iterdir() if path.is_file()]
+        found = [path for path in where.iterdir() if not path.name.startswith(".")]
     else:
-        found = [Path(name) for name in glob.glob(str(where)) if _is_image(Path(name)) or Path(name).is_file()]
+        found = [Path(name) for name in glob.glob(str(where))]
         if not found:
             raise InputError(f"{where}: no such file or folder, and as a pattern it matches no file")
     known = sorted(path for path in found if _is_image(path))
+    others = sorted(path for path in found if not _is_image(path) and not path.is_dir())
     if not known:
-        others = sorted({path.suffix or path.name for path in found})
-        there = f"it holds {', '.join(others[:5])}" if others else "it is empty"
+        endings = list(dict.fromkeys(path.suffix or path.name for path in others))
+        there = f"it holds {', '.join(endings[:5])}" if endings else "it is empty"
         raise InputError(f"{where}: no image here ({there}); known are {', '.join(SUFFIXES)}")
+    if others:
+        names = [path.name if path.exists() else f"{path.name} (a broken link)" for path in others[:5]]
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        remark(f"{where}: skipped {', '.join(names)}{more}; images that can be read are {', '.join(SUFFIXES)}")
     return by_stem(known)
 
 
@@ -214,7 +223,8 @@ def _read(path: Path, indexed: bool) -> Picture:
             raise FileNotFoundError
         if ending in TIFF or ending in containers.READERS:
             stack = read_tiff(path) if ending in TIFF else containers.READERS[ending](path, indexed)
-            pixels, samples, spacing, unit = stack.pixels, stack.samples, stack.spacing, stack.unit
+            pixels, samples, spacing = stack.pixels, stack.samples, _possible(path, stack.spacing)
+            unit = None if spacing is None else stack.unit
         else:
             pixels, spacing, unit = _read_flat(path, indexed), None, None
             samples = pixels.shape[0] > 1
@@ -257,6 +267,17 @@ def _read_flat(path: Path, indexed: bool) -> np.ndarray:
                 image = image.convert("RGB")
             pixels = np.array(image)
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+
+
+def _possible(path: Path, spacing: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    """Distances of pixels, or None where they cannot be those of a microscope."""
+    if spacing is None or all(SMALLEST < step < 1 / SMALLEST for step in spacing):
+        return spacing
+    shown = " x ".join(f"{step:g}" for step in spacing)
+    remark(
+        f"{path}: says that its pixels are {shown} micrometres apart, which cannot be; their size is taken as unknown"
+    )
+    return None
 
 
 def _settled(pixels: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars, without_rows
 from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.inputs import AXES
+from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import (
     MOST_CLASSES,
@@ -74,6 +75,7 @@ class _Images:
     Attributes:
         bars: by image, the rows of its information bar that are cut off.
         truth_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
+        few: the images that have so few colours that they may be masks.
     """
 
     ndim: int = 0
@@ -83,6 +85,7 @@ class _Images:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bars: dict[str, int] = field(default_factory=dict)
     truth_bars: dict[str, int] = field(default_factory=dict)
+    few: set[str] = field(default_factory=set)
     training_shapes: list[tuple[int, ...]] = field(default_factory=list)
     sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
 
@@ -121,6 +124,8 @@ def _survey_images(splits: Splits, crop: CropBar) -> _Images:
                 colourful = colourful or item.image
             samples[picture.pixels.shape[0]] += 1
             images.shapes[item.image] = picture.space
+            if may_be_mask(picture.pixels):
+                images.few.add(item.image)
             if picture.spacing is not None:
                 spacings.append(picture.spacing)
             if name == "train":
@@ -200,6 +205,8 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     for name in SPLITS:
         for item in splits[name]:
             labels = _without_bar(item, images, read_mask(Path(item.truth), coloured))
+            if item.image in images.few:
+                check_is_no_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
             counts = {
                 int(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True)) if v != config.ignore_value
             }
@@ -219,10 +226,7 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
         raise InputError(f"{folder}: the masks have {only}; at least two classes are needed to learn a difference")
     unseen = [value for value in values if not pixels["train"][value]]
     if unseen:
-        raise InputError(
-            f"{where[unseen[0]]}: value {name_of(unseen[0])} is in no training mask, so it cannot be learnt; move such "
-            f"an image to the training split (another --seed, say), or pass --ignore-value {name_of(unseen[0])}"
-        )
+        _refuse_unseen(config, where[unseen[0]], name_of(unseen[0]), sum(unseen[0] in values for values in found))
     _check_weights(config, [name_of(value) for value in values])
     return {
         "values": values,
@@ -231,6 +235,21 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
         "classes": [name_of(value) for value in values],
         "pixels": {name: [counts[value] for value in values] for name, counts in pixels.items()},
     }
+
+
+def _refuse_unseen(config: ImageTrain, mask: str, value: str, masks: int) -> None:
+    """``masks``: how many of them have the value."""
+    fold = "" if config.fold is None else f" of fold {config.fold} (--folds {config.folds})"
+    alone = " and in no other mask at all" if masks == 1 else ""
+    more = (
+        "add images that show it"
+        if config.fold is not None and masks == 1
+        else "move such an image to the training split (another --seed, say)"
+    )
+    raise InputError(
+        f"{mask}: value {value} is in no training mask{fold}{alone}, so it cannot be learnt; {more}, or pass "
+        f"--ignore-value {value}"
+    )
 
 
 def _are_numbered(found: Sequence[Sequence[int]]) -> bool:
