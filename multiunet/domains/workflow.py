@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -99,6 +100,7 @@ def train(
     going_on = _going_on(out, resume)
     if going_on:
         run = RunFolder.open(out)
+        run.check_idle()
         _check_same(run, settings, facts)
     torch.manual_seed(derive(config.seed))
     model = domain.build(config, facts)
@@ -111,7 +113,7 @@ def train(
     if warning:
         shown.note(f"warning: {warning}")
     run.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
-    run.status("running")
+    run.begin()
     try:
         state = fit(
             model.net,
@@ -127,7 +129,8 @@ def train(
         )
     except BaseException as error:
         if going_on or run.started():
-            run.status(f"stopped: {error or type(error).__name__}")
+            with suppress(OSError):  # on a full disk, say; the error itself is what matters
+                run.status(f"stopped: {error or type(error).__name__}")
         else:  # new, and nothing to go on from
             shutil.rmtree(run.path, ignore_errors=True)
         raise

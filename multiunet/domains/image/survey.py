@@ -239,15 +239,13 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
 
 def _refuse_unseen(config: ImageTrain, mask: str, value: str, masks: int) -> None:
     """``masks``: how many of them have the value."""
-    fold = "" if config.fold is None else f" of fold {config.fold} (--folds {config.folds})"
-    alone = " and in no other mask at all" if masks == 1 else ""
-    more = (
-        "add images that show it"
-        if config.fold is not None and masks == 1
-        else "move such an image to the training split (another --seed, say)"
-    )
+    fold = "" if config.fold is None else f" of fold {config.fold} of --folds {config.folds}"
+    alone = ", and in no other mask at all" if masks == 1 else ""
+    fix = "move such an image to the training split (another --seed, say)"
+    if config.fold is not None and masks == 1:
+        fix = "add images that show it"
     raise InputError(
-        f"{mask}: value {value} is in no training mask{fold}{alone}, so it cannot be learnt; {more}, or pass "
+        f"{mask}: value {value} is in no training mask{fold}{alone}, so it cannot be learnt; {fix}, or pass "
         f"--ignore-value {value}"
     )
 
