@@ -75,14 +75,18 @@ def list_images(where: Path) -> dict[str, Path]:
     known = sorted(path for path in found if _is_image(path))
     others = sorted(path for path in found if not _is_image(path) and not path.is_dir())
     if not known:
-        endings = list(dict.fromkeys(path.suffix or path.name for path in others))
-        there = f"it holds {', '.join(endings[:5])}" if endings else "it is empty"
+        held = [_kind_of(path) for path in others]
+        there = f"it holds {', '.join(list(dict.fromkeys(held))[:5])}" if held else "it is empty"
         raise InputError(f"{where}: no image here ({there}); known are {', '.join(SUFFIXES)}")
     if others:
-        names = [path.name if path.exists() else f"{path.name} (a broken link)" for path in others[:5]]
+        names = [path.name if path.exists() else _kind_of(path) for path in others[:5]]
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         remark(f"{where}: skipped {', '.join(names)}{more}; images that can be read are {', '.join(SUFFIXES)}")
     return by_stem(known)
+
+
+def _kind_of(path: Path) -> str:
+    return path.suffix or path.name if path.exists() else f"{path.name} (a broken link)"
 
 
 def stem_of(name: str) -> str:

@@ -1,0 +1,197 @@
+"""Images as they come: what is wrong with them is refused with a reason, or told of; disks that are full."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from PIL import Image
+
+from multiunet.domains.image.notes import remark
+from multiunet.domains.image.readers import list_images, read_image
+
+SMALL = ["--widths", "4,8", "--patch-size", "16", "--epochs", "1", "--steps-per-epoch", "1"]
+TRAIN = ["train", "image", "--images", "images", "--masks", "masks", *SMALL, "--out", "run"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six images of 40 x 48 with masks of the values 4 and 9."""
+    for index in range(6):
+        rng = np.random.default_rng(index)
+        inside = np.zeros((40, 48), dtype=bool)
+        inside[index : index + 20, 5:30] = True
+        for kind, pixels in (("images", rng.normal(80, 8, (40, 48)) + 60 * inside), ("masks", np.where(inside, 9, 4))):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / kind / f"s{index}.png")
+    monkeypatch.chdir(tmp_path)
+    remark.cache_clear()
+    return tmp_path
+
+
+def replace_image(stem: str, pixels: np.ndarray, **how: Any) -> None:
+    Path(f"images/{stem}.png").unlink()
+    tifffile.imwrite(f"images/{stem}.tif", pixels, **how)
+
+
+def not_a_number() -> None:
+    pixels = np.ones((40, 48), np.float32)
+    pixels[3, 4] = np.nan
+    replace_image("s2", pixels)
+
+
+CASES: list[tuple[str, Callable[[], object], list[str]]] = [
+    (
+        "other channels",
+        lambda: replace_image(
+            "s2", np.random.default_rng(0).integers(0, 9, (5, 40, 48), np.uint8), metadata={"axes": "CYX"}
+        ),
+        ["s2.tif", "5 channels", "alike"],
+    ),
+    (
+        "other axes",
+        lambda: replace_image("s2", np.zeros((7, 40, 48), np.uint8), photometric="minisblack"),
+        ["s2.tif", "axes", "one at a time"],
+    ),
+    ("a NaN", not_a_number, ["s2.tif", "1 pixels are NaN", "fill them"]),
+    (
+        "a mask as image",
+        lambda: Image.open("masks/s2.png").save("images/s2.png"),
+        ["images/s2.png", "is the same as its mask", "masks/s2.png", "--images"],
+    ),
+    ("nothing but a broken link", lambda: broken_links_only(), ["images", "s0.png", "broken link"]),
+]
+
+
+def broken_links_only() -> None:
+    for path in Path("images").iterdir():
+        path.unlink()
+        path.symlink_to("/nowhere/at/all.png")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("spoil", "named"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_bad_images_are_named_and_nothing_is_left(spoil: Callable, named: list[str], multiunet: Callable) -> None:
+    spoil()
+    before = sorted(Path().rglob("*"))
+    done = multiunet(*TRAIN)
+    assert done.code == 3, done.err
+    assert "Traceback" not in done.err
+    for word in named:
+        assert word in done.err
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_what_is_skipped_is_told_once(here: Path, multiunet: Callable, caplog: pytest.LogCaptureFixture) -> None:
+    Image.open("images/s0.png").save("images/x.gif")
+    Path("images/broken.png").symlink_to("/nowhere/at/all.png")
+    Path("images/.hidden.gif").write_text("x")
+    assert multiunet(*TRAIN, "--dry-run").code == 0
+    told = [text for text in caplog.messages if "skipped" in text]
+    [text] = told
+    assert "images: skipped broken.png (a broken link), x.gif;" in text
+    assert ".png" in text
+    assert list(list_images(Path("images"))) == [f"s{i}" for i in range(6)]
+
+
+def nifti(path: Path, steps: tuple[float, float, float]) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.ones((5, 6, 7), np.uint8), np.eye(4)), path)
+    content = bytearray(path.read_bytes())
+    content[80:92] = np.array(steps, "<f4").tobytes()  # pixdim[1:4], which nibabel would not write so
+    path.write_bytes(content)
+
+
+def ome(path: Path, **sizes: Any) -> None:
+    tifffile.imwrite(path, np.ones((6, 7), np.uint8), ome=True, metadata={"axes": "YX", **sizes})
+
+
+def imagej(path: Path, resolution: tuple[float, float], depth: float) -> None:
+    metadata = {"axes": "ZYX", "unit": "um", "spacing": depth}
+    tifffile.imwrite(path, np.ones((5, 6, 7), np.uint8), imagej=True, resolution=resolution, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a.nii", lambda path: nifti(path, (0.0, 1.0, 1.0))),
+        ("a.nii", lambda path: nifti(path, (-1.0, 1.0, 1.0))),
+        ("a.nii", lambda path: nifti(path, (1.0, 1.0, float("nan")))),
+        ("a.nii", lambda path: nifti(path, (float("inf"), 1.0, 1.0))),
+        ("a.ome.tif", lambda path: ome(path, PhysicalSizeX=0.0, PhysicalSizeY=1.0)),
+        ("a.ome.tif", lambda path: ome(path, PhysicalSizeX=-1.0, PhysicalSizeY=1.0)),
+        ("a.ome.tif", lambda path: ome(path, PhysicalSizeX="wide", PhysicalSizeY=1.0)),
+        ("a.tif", lambda path: imagej(path, (0, 0), 1.0)),
+        ("a.tif", lambda path: imagej(path, (1, 1), -2.0)),
+        ("a.tif", lambda path: imagej(path, (1, 1), float("nan"))),
+    ],
+)
+def test_impossible_pixel_sizes_are_unknown(
+    name: str, write: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path / name)
+    picture = read_image(tmp_path / name)
+    assert (picture.spacing, picture.unit) == (None, None)
+    assert f"{name}: says that its pixels are" in caplog.text
+    assert "taken as unknown" in caplog.text
+
+
+def test_possible_pixel_sizes_are_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    nifti(tmp_path / "a.nii", (1.0, 2.0, 3.0))
+    ome(tmp_path / "a.ome.tif", PhysicalSizeX=0.5, PhysicalSizeY=0.25)
+    imagej(tmp_path / "a.tif", (2, 4), 3.0)
+    assert read_image(tmp_path / "a.nii").spacing == (3000.0, 2000.0, 1000.0)
+    assert read_image(tmp_path / "a.ome.tif").spacing == (0.25, 0.5)
+    assert read_image(tmp_path / "a.tif").spacing == pytest.approx((3.0, 0.25, 0.5))
+    assert "unknown" not in caplog.text
+
+
+def full(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_leaves_nothing_of_a_prediction(
+    here: Path, multiunet: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert multiunet(*TRAIN).code == 0
+    before = sorted(Path().rglob("*"))
+    monkeypatch.setattr(zarr.Array, "__setitem__", full)
+    done = multiunet("predict", "image", "--run", "run", "--images", "images", "--samples", 1, "--out", "p.zarr")
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith("error: p.zarr: the disk is full, so nothing of the prediction is kept")
+    assert "Traceback" not in done.err
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_a_full_disk_is_named_with_the_file_that_did_not_fit(
+    here: Path, multiunet: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert multiunet(*TRAIN).code == 0
+    monkeypatch.setattr(tifffile, "imwrite", full)
+    words = ["--run", "run", "--images", "images/s0.png", "--samples", 1, "--out", "p.zarr", "--export", "out"]
+    done = multiunet("predict", "image", *words)
+    assert (done.code, "Traceback" in done.err) == (1, False)
+    assert "out/s0_uncertainty.tif: No space left on device" in done.err
+    assert not [path for path in Path("out").iterdir() if "uncertainty" in path.name]
+
+
+def test_folds_name_the_one_that_cannot_learn_a_class(here: Path, multiunet: Callable) -> None:
+    mask = np.array(Image.open("masks/s3.png"))
+    mask[:3] = 77
+    Image.fromarray(mask).save("masks/s3.png")
+    done = multiunet(*TRAIN, "--folds", 3)
+    assert (done.code, Path("run").exists()) == (3, False)
+    assert "s3.png: value 77 is in no training mask of fold" in done.err
+    assert "--ignore-value 77" in done.err
+    done = multiunet(*TRAIN, "--folds", 3, "--class-weights", "1,1,5", "--ignore-value", 77)
+    assert (done.code, "give 2 numbers" in done.err) == (3, True)
+    done = multiunet(*TRAIN, "--folds", 3, "--class-weights", "1,5", "--ignore-value", 77, "--dry-run", "--json")
+    assert json.loads(done.out)["facts"]["values"] == [4, 9]
