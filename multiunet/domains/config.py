@@ -133,7 +133,9 @@ def explain(error: ValidationError, kind: type[Options]) -> str:
         elif problem["type"] == "missing":
             problems.append(f"--{key.replace('_', '-')} is required")
         else:
-            problems.append(f"{key}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r})")
+            words = problem["msg"].removeprefix("Value error, ")
+            # of settings that contradict each other, the words name them
+            problems.append(f"{key}: {words} (got {problem['input']!r})" if problem["loc"] else words)
     return "; ".join(dict.fromkeys(problems))
 
 

@@ -26,6 +26,7 @@ from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
 from multiunet.training.progress import ConsoleReporter, Reporter
 from multiunet.training.run_folder import RunFolder
+from multiunet.uncertainty import dropouts
 
 Resume = Literal["never", "auto"]
 
@@ -214,6 +215,9 @@ def open_ensemble(paths: Sequence[Path], name: str | None = None, device: str = 
     Raises:
         InputError: for a bad run, or runs that read or name things differently.
     """
+    twice = next((path for path in paths if [other.resolve() for other in paths].count(path.resolve()) > 1), None)
+    if twice is not None:
+        raise InputError(f"{twice}: named twice; an ensemble is of different runs")
     first, *others = [open_run(path, name, device) for path in paths]
     if not others:
         return first
@@ -240,8 +244,7 @@ def predict(
     Raises:
         InputError: for a bad run, bad input, or an ``out`` that exists.
     """
-    run, store = _ready(path, options, out, name)
-    options = absolute(options)
+    run, store, options = _ready(path, options, out, name)
     with store, ConsoleProgress() if progress is None else progress as shown:
         run.domain.predict(run.model, run.config, run.facts, options, store, shown)
     if (folder := options.export) is None:
@@ -257,16 +260,17 @@ def check_predict(
     Raises:
         InputError: for a bad run, bad input, or an ``out`` or export that cannot be written.
     """
-    run, _ = _ready(path, options, out, name)
-    return run, run.domain.inputs(run.config, run.facts, absolute(options))
+    run, _, options = _ready(path, options, out, name)
+    return run, run.domain.inputs(run.config, run.facts, options)
 
 
 def _ready(
     path: Path | Sequence[Path], options: PredictOptions, out: Path, name: str | None
-) -> tuple[Run, PredictionStore]:
+) -> tuple[Run, PredictionStore, PredictOptions]:
     given = [path] if isinstance(path, Path) else list(path)
     paths = [run for folder in given for run in folds_in(folder) or [folder]]
     run = open_ensemble(paths, name, options.device)
+    options = _sampling(absolute(options), run)
     attrs = {
         "domain": run.card.name,
         "task": run.model.task.kind,
@@ -278,7 +282,21 @@ def _ready(
     store = PredictionStore(out, attrs, options.overwrite)
     if options.export is not None:
         check_folder(options.export, options.overwrite, "--export")
-    return run, store
+    return run, store, options
+
+
+def _sampling(options: PredictOptions, run: Run) -> PredictOptions:
+    """The settings with as many samples as make sense: those of a network without dropout are all the same."""
+    nets = list(run.model.net.nets) if isinstance(run.model.net, Ensemble) else [run.model.net]
+    without = sum(not dropouts(net) for net in nets)
+    if options.samples == 1 or not without:
+        return options
+    if without < len(nets):
+        raise InputError(
+            f"--samples {options.samples}: {without} of the {len(nets)} runs have no dropout; pass --samples 1"
+        )
+    ConsoleReporter(run.domain.monitor).note("warning: trained without dropout, so one sample is taken, not several")
+    return options.model_copy(update={"samples": 1})
 
 
 def evaluate(

@@ -195,3 +195,72 @@ def test_folds_name_the_one_that_cannot_learn_a_class(here: Path, multiunet: Cal
     assert (done.code, "give 2 numbers" in done.err) == (3, True)
     done = multiunet(*TRAIN, "--folds", 3, "--class-weights", "1,5", "--ignore-value", 77, "--dry-run", "--json")
     assert json.loads(done.out)["facts"]["values"] == [4, 9]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--patch-size", "100000"],
+            "--patch-size 100000,100000: a patch of 10,000,000,000 pixels, but no training image",
+        ),
+        (["--fold", "1"], "error: --fold 1 is none of --folds 0; they count from 0\n"),
+        (["--crop-bar", "x"], "crop_bar: give auto, none or a positive number of rows (got 'x')"),
+        (["--crop-bar", "40"], "has 40 rows, so --crop-bar 40 leaves none"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_settings_that_cannot_be(words: list[str], said: str, multiunet: Callable) -> None:
+    done = multiunet(*TRAIN, *words)
+    assert (done.code, Path("run").exists()) == (3, False)
+    assert said in done.err
+
+
+@pytest.mark.usefixtures("here")
+def test_files_that_hold_no_image(multiunet: Callable) -> None:
+    Path("images/s1.png").write_bytes(b"")
+    assert "s1.png: an empty file" in multiunet(*TRAIN).err
+    Path("images/s1.png").write_text("hello")
+    said = multiunet(*TRAIN).err
+    assert "s1.png: not an image that can be read" in said
+    assert "BytesIO" not in said
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("image;mask\nimages/s0.png;masks/s0.png\n", "with commas between them"),
+        ("image,mask\n" + "images/s0.png,masks/s0.png\n" * 2, "s0.png: named twice"),
+        (
+            "image,mask\n" + "".join(f"images/s{i}.png,masks/s{i}.png\n" for i in range(5)) + "images,masks\n",
+            "images: a folder, where a file is needed",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_tables_that_are_none(table: str, said: str, multiunet: Callable) -> None:
+    Path("pairs.csv").write_text(table)
+    done = multiunet("train", "image", "--images", "pairs.csv", *SMALL, "--out", "run")
+    assert (done.code, said in done.err) == (3, True), done.err
+
+
+@pytest.mark.usefixtures("here")
+def test_an_ignored_value_that_no_mask_has_is_told_of(multiunet: Callable, caplog: pytest.LogCaptureFixture) -> None:
+    assert multiunet(*TRAIN, "--ignore-value", 255, "--dry-run").code == 0
+    assert "--ignore-value 255: no mask in" in caplog.text
+    assert "they have 4, 9" in caplog.text
+
+
+@pytest.mark.usefixtures("here")
+def test_runs_without_dropout_predict_one_sample(multiunet: Callable) -> None:
+    assert multiunet(*TRAIN, "--dropout", 0).code == 0
+    words = ["predict", "image", "--images", "images", "--run", "run"]
+    done = multiunet(*words, "--out", "p.zarr")
+    assert (done.code, "trained without dropout" in done.err) == (0, True), done.err
+    assert zarr.open_group("p.zarr").attrs["samples"] == 1
+    assert multiunet(*TRAIN[:-1], "other", "--seed", 0).code == 0
+    done = multiunet(*words, "--run", "other", "--out", "q.zarr")
+    assert (done.code, "1 of the 2 runs have no dropout; pass --samples 1" in done.err) == (3, True), done.err
+    assert multiunet(*words, "--run", "other", "--out", "q.zarr", "--samples", 1).code == 0
+    done = multiunet(*words, "--run", "./run", "--out", "r.zarr")
+    assert (done.code, "run: named twice" in done.err) == (3, True), done.err

@@ -197,6 +197,7 @@ class ImagePredict(PredictOptions):
         "what --export writes of each image: class, probabilities (of quantities: mean), uncertainty, epistemic, "
         "aleatoric; default: class (or mean) and uncertainty",
         "Prediction",
+        min_length=1,
     )
 
     @model_validator(mode="after")

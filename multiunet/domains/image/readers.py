@@ -115,6 +115,8 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     stems: dict[str, Path] = {}
     for path in paths:
         stem = stem_of(path.name)
+        if stems.get(stem) == path:
+            raise InputError(f"{path}: named twice; name it once")
         if stem in stems:
             raise InputError(f"{path} and {stems[stem]} have the same name but for the suffix; keep one of them")
         stems[stem] = path
@@ -225,6 +227,8 @@ def _read(path: Path, indexed: bool) -> Picture:
         ending = _ending(path.name)
         if not path.exists():
             raise FileNotFoundError
+        if path.is_file() and not path.stat().st_size:
+            raise InputError(f"{path}: an empty file; copy or export it again")
         if ending in TIFF or ending in containers.READERS:
             stack = read_tiff(path) if ending in TIFF else containers.READERS[ending](path, indexed)
             pixels, samples, spacing = stack.pixels, stack.samples, _possible(path, stack.spacing)
@@ -236,9 +240,13 @@ def _read(path: Path, indexed: bool) -> Picture:
         raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder, where a file is needed") from None
     except PermissionError:
         raise InputError(f"{path}: may not be read; change its permissions") from None
-    except (UnidentifiedImageError, tifffile.TiffFileError) as error:
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not an image that can be read, whatever its name says; export it again") from None
+    except tifffile.TiffFileError as error:
         raise InputError(f"{path}: not an image that can be read ({_short(error)}); export it again") from None
     except Image.DecompressionBombError:
         raise InputError(f"{path}: too large for its format; convert it to TIFF") from None

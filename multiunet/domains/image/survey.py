@@ -18,6 +18,7 @@ from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars, wi
 from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.inputs import AXES
 from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
+from multiunet.domains.image.notes import remark
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import (
     MOST_CLASSES,
@@ -36,6 +37,10 @@ logger = logging.getLogger("multiunet.image")
 
 PATCH_SIDES = {2: 256, 3: 64}
 """Side of a square or cubic training patch, pixels; a flat volume's patch has as many voxels."""
+
+
+LARGEST_PATCH = 64
+"""A patch has at most so many times the pixels of the largest image; most of it would be mirrored."""
 
 
 def survey(config: ImageTrain) -> Facts:
@@ -202,20 +207,23 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     pixels: dict[str, Counter[int]] = {name: Counter() for name in SPLITS}
     where: dict[int, str] = {}
     found: list[list[int]] = []
+    ignored = 0
     for name in SPLITS:
         for item in splits[name]:
             labels = _without_bar(item, images, read_mask(Path(item.truth), coloured))
             if item.image in images.few:
                 check_is_no_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
-            counts = {
-                int(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True)) if v != config.ignore_value
-            }
+            counts = {int(v): int(n) for v, n in zip(*np.unique(labels, return_counts=True))}
+            ignored += counts.pop(config.ignore_value, 0)  # type: ignore[arg-type]
             pixels[name].update(counts)
             found.append(list(counts))
             for value in counts:
                 where.setdefault(value, item.truth)
     values = sorted(where)
     folder = Path(splits["train"][0].truth).parent
+    if config.ignore_value is not None and not ignored:
+        known = ", ".join(name_of(value) for value in values[:8]) + (", ..." if len(values) > 8 else "")
+        remark(f"--ignore-value {name_of(config.ignore_value)}: no mask in {folder} has it; they have {known}")
     if len(values) > MOST_CLASSES or _are_numbered(found):
         raise InputError(
             f"{folder}: {len(values)} different values that number the objects of each mask, or are more than "
@@ -300,6 +308,12 @@ def _patch_size(config: ImageTrain, images: _Images) -> tuple[int, ...]:
         given = ",".join(map(str, config.patch_size))
         raise InputError(f"--patch-size {given}: give one number, or one for each axis {', '.join(AXES[images.ndim])}")
     sides = config.patch_size if len(config.patch_size) == images.ndim else config.patch_size * images.ndim
+    if math.prod(sides) > LARGEST_PATCH * math.prod(largest):
+        given, shown = ",".join(map(str, sides)), " x ".join(map(str, largest))
+        raise InputError(
+            f"--patch-size {given}: a patch of {math.prod(sides):,} pixels, but no training image is larger than "
+            f"{shown}; give less, or leave it out"
+        )
     return tuple(sides)
 
 
