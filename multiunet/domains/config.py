@@ -24,10 +24,14 @@ def split_commas(value: Any) -> Any:
     return value
 
 
+MOST_CHANNELS = 16384
+"""Of a level; the weights of one convolution of so many take ten gigabytes."""
+
+
 def levels(widths: list[int]) -> list[int]:
     """Widths that a U-Net can have."""
-    if len(widths) < 2 or min(widths) < 1:
-        raise ValueError("give at least two positive numbers, one a level, finest first: 32,64")
+    if len(widths) < 2 or min(widths) < 1 or max(widths) > MOST_CHANNELS:
+        raise ValueError(f"give at least two positive numbers up to {MOST_CHANNELS}, one a level, finest first: 32,64")
     return widths
 
 

@@ -206,6 +206,7 @@ def test_folds_name_the_one_that_cannot_learn_a_class(here: Path, multiunet: Cal
         ),
         (["--fold", "1"], "error: --fold 1 is none of --folds 0; they count from 0\n"),
         (["--crop-bar", "x"], "crop_bar: give auto, none or a positive number of rows (got 'x')"),
+        (["--widths", "4,100000000"], "widths: give at least two positive numbers up to 16384"),
         (["--crop-bar", "40"], "has 40 rows, so --crop-bar 40 leaves none"),
     ],
 )
@@ -224,6 +225,40 @@ def test_files_that_hold_no_image(multiunet: Callable) -> None:
     said = multiunet(*TRAIN).err
     assert "s1.png: not an image that can be read" in said
     assert "BytesIO" not in said
+
+
+@pytest.mark.usefixtures("here")
+def test_a_zarr_folder_without_an_array(multiunet: Callable) -> None:
+    Path("images/s1.png").unlink()
+    Path("images/s1.zarr").mkdir()
+    done = multiunet(*TRAIN)
+    assert (done.code, "s1.zarr: holds no array" in done.err) == (3, True), done.err
+
+
+def test_images_that_viewers_turn_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    image = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
+    image.save(tmp_path / "straight.jpg")
+    assert read_image(tmp_path / "straight.jpg").space == (6, 8)
+    assert caplog.text == ""
+    turned = image.getexif()
+    turned[0x0112] = 6
+    image.save(tmp_path / "turned.jpg", exif=turned)
+    assert read_image(tmp_path / "turned.jpg").space == (6, 8)
+    assert "turned.jpg: its EXIF data say that viewers turn it" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("Unable to allocate 9 TiB"), RuntimeError("x: can't allocate memory: you tried 9 bytes")]
+)
+@pytest.mark.usefixtures("here")
+def test_too_little_memory_is_said(error: Exception, multiunet: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("multiunet.domains.image.dataset.Patches.draw", draw)
+    done = multiunet(*TRAIN)
+    assert (done.code, Path("run").exists()) == (1, False)
+    assert "error: not enough memory; give smaller patches" in done.err
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
 
 
 def _input(path: str, facts: Facts) -> Input:
-    cropped, bar = read_cropped(Path(path), facts["crop_bar"])
+    cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
     picture = as_trained(cropped, facts, path)
     known = facts["intensities"]
     if known["kind"] == "image":
@@ -116,7 +116,7 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int16]:
 
     def read() -> NDArray[np.int16]:
         labels = read_mask(Path(path), facts["coloured"])
-        return as_classes(without_rows(labels, facts["truth_bars"].get(path, 0)), facts, path)
+        return as_classes(without_rows(labels, facts.get("truth_bars", {}).get(path, 0)), facts, path)
 
     return shelf.get("mask", path, read, lambda a: a.nbytes)
 
@@ -140,7 +140,7 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
 
 def load_target(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.float32]:
     """An image of quantities ``(K, *space)``; NaN where unknown."""
-    bar = facts["truth_bars"].get(path, 0)
+    bar = facts.get("truth_bars", {}).get(path, 0)
     return shelf.get("target", path, lambda: without_rows(read_target(Path(path)).pixels, bar), lambda a: a.nbytes)
 
 

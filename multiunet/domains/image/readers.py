@@ -27,6 +27,9 @@ MOST_CLASSES = 256
 
 Colour = Literal["grey", "rgb", "channels"]
 
+ORIENTATION = 0x0112
+"""The EXIF tag that says how viewers turn an image; 1: not at all."""
+
 LARGEST = 1e18
 """Intensities are below this: the square of a difference must be a finite float32."""
 
@@ -239,7 +242,7 @@ def _read(path: Path, indexed: bool) -> Picture:
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise InputError(f"{path}: {'holds no array' if path.exists() else 'no such file'}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: a folder, where a file is needed") from None
     except PermissionError:
@@ -273,6 +276,8 @@ def _read_flat(path: Path, indexed: bool) -> np.ndarray:
         with Image.open(io.BytesIO(data)) as opened:
             opened.load()
             image: Image.Image = opened
+            if opened.getexif().get(ORIENTATION, 1) != 1:
+                remark(f"{path}: its EXIF data say that viewers turn it; here it is as stored, and so must its mask be")
             if image.mode == "P" and not indexed:
                 image = image.convert("RGBA" if "transparency" in image.info else "RGB")
             if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
