@@ -40,7 +40,7 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
             fail("interrupted", INTERRUPTED)
         except Exception as error:
             if _is_out_of_memory(error):
-                fail(f"{OUT_OF_MEMORY} ({str(error).splitlines()[0][:200]})", FAILED)
+                fail(f"{OUT_OF_MEMORY} ({str(error)[:200] or 'of this machine'})", FAILED)
             signum = getattr(error, "signum", None)  # training's Stopped, not imported here: it would import torch
             if signum is None:
                 raise

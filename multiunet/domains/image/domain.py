@@ -16,6 +16,7 @@ from multiunet.domains.domain import Domain, Facts, Model, Report, Split, Valida
 from multiunet.domains.image import baselines, writers
 from multiunet.domains.image import measure as measuring
 from multiunet.domains.image.augment import Augmentation
+from multiunet.domains.image.bar import find_bar, tell_of_bars
 from multiunet.domains.image.config import ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
@@ -113,8 +114,12 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, facts)
         images, facts = list_images(options.images), _cropping_as(facts, options)
+        bars = {}
         for path in images.values():
-            load_input(str(path), facts, self.shelf)
+            loaded = load_input(str(path), facts, self.shelf)
+            uncut = facts["ndim"] == 2 and loaded.bar == 0
+            bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar
+        tell_of_bars(bars, facts.get("crop_bar", "none"))
         return list(images)
 
     def predict(

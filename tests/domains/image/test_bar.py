@@ -170,7 +170,9 @@ def test_what_cannot_be_cut_is_said(folder: Any) -> None:
         survey(ImageTrain(images=root / "stacks", masks=root / "masks", crop_bar="auto"))
 
 
-def test_predictions_lie_on_what_is_left(folder: Any, multiunet: Callable, tmp_path: Path) -> None:
+def test_predictions_lie_on_what_is_left(
+    folder: Any, multiunet: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     root = bars_below(folder(5, shape=(80, 200)), 20, masks_too=True)
     small = ["--widths", "4,8", "--patch-size", "32", "--epochs", 1, "--steps-per-epoch", 1, "--out", tmp_path / "run"]
     words = ["--images", root / "images", "--masks", root / "masks", "--crop-bar", "auto", *small]
@@ -191,4 +193,5 @@ def test_predictions_lie_on_what_is_left(folder: Any, multiunet: Callable, tmp_p
     assert len(again["truth_bars"]) == len(facts["truth_bars"]) - 1
     whole = multiunet("predict", "image", *words[:-2], "--crop-bar", "none", "--out", tmp_path / "whole.zarr")
     assert whole.code == 0, whole.err
+    assert "bar of 20 rows, as 5 of the 5 images do; --crop-bar auto cuts it off" in caplog.text
     assert dict(open_prediction(tmp_path / "whole.zarr")["s1"]["class"].sizes) == {"y": 100, "x": 200}
