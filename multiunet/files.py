@@ -44,6 +44,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Calls ``write`` with a temporary path in the same folder, flushes it to disk and renames it to ``path``.
 
     A reader, or a machine that loses power, finds the old file or the new one, never a part.
+
+    Raises:
+        OSError: naming the file, when it cannot be written; of it nothing is left.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
@@ -51,6 +54,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        # a write to a full disk does not say where
+        raise error if error.filename else OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)

@@ -17,6 +17,8 @@ from multiunet.errors import InputError, RunError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 3, 130
 
+OUT_OF_MEMORY = "not enough memory; give smaller patches or tiles, a smaller batch, or fewer channels"
+
 
 def command(body: Callable[..., None]) -> Callable[..., None]:
     """Turns what a command may raise into exit codes: 1 failed, 3 bad data or settings, 128 + n stopped by signal n."""
@@ -37,12 +39,23 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             fail("interrupted", INTERRUPTED)
         except Exception as error:
+            if _is_out_of_memory(error):
+                fail(f"{OUT_OF_MEMORY} ({str(error)[:200] or 'of this machine'})", FAILED)
             signum = getattr(error, "signum", None)  # training's Stopped, not imported here: it would import torch
             if signum is None:
                 raise
             fail(str(error), 128 + int(signum))
 
     return guarded
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """NumPy's, or torch's on any device, told by name: to import torch here would make ``--help`` slow."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )
 
 
 def fail(message: str, code: int) -> None:

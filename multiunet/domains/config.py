@@ -42,10 +42,14 @@ def bytes_of(value: Any) -> Any:
     return int(float(known[1]) * UNITS[known[2].upper()])
 
 
+MOST_CHANNELS = 16384
+"""Of a level; the weights of one convolution of so many take ten gigabytes."""
+
+
 def levels(widths: list[int]) -> list[int]:
     """Widths that a U-Net can have."""
-    if len(widths) < 2 or min(widths) < 1:
-        raise ValueError("give at least two positive numbers, one a level, finest first: 32,64")
+    if len(widths) < 2 or min(widths) < 1 or max(widths) > MOST_CHANNELS:
+        raise ValueError(f"give at least two positive numbers up to {MOST_CHANNELS}, one a level, finest first: 32,64")
     return widths
 
 
@@ -164,7 +168,9 @@ def explain(error: ValidationError, kind: type[Options]) -> str:
         elif problem["type"] == "missing":
             problems.append(f"--{key.replace('_', '-')} is required")
         else:
-            problems.append(f"{key}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r})")
+            words = problem["msg"].removeprefix("Value error, ")
+            # of settings that contradict each other, the words name them
+            problems.append(f"{key}: {words} (got {problem['input']!r})" if problem["loc"] else words)
     return "; ".join(dict.fromkeys(problems))
 
 

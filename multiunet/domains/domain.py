@@ -109,8 +109,12 @@ class Domain(ABC, Generic[C, P]):
         """Predicts everything that ``options`` names into the store, and tells ``progress`` how far it is."""
 
     @abstractmethod
-    def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
-        """Writes a finished prediction in the domain's own formats; returns the files."""
+    def export(self, prediction: Path, folder: Path, facts: Facts, options: P | None = None) -> list[Path]:
+        """Writes a finished prediction in the domain's own formats; returns the files.
+
+        Args:
+            options: of the prediction, where they say what is to be written; None: what is by default.
+        """
 
     @abstractmethod
     def evaluate(self, model: Model, config: C, facts: Facts, options: EvaluateOptions) -> Report:

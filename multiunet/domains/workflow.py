@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from multiunet.device import pick_device
 from multiunet.domains.card import DomainCard, domain_card, domains
 from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig, validated
 from multiunet.domains.domain import Domain, Facts, Model, Report
+from multiunet.domains.exports import exported
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.fold import folded
@@ -25,6 +27,7 @@ from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
 from multiunet.training.progress import ConsoleReporter, Reporter
 from multiunet.training.run_folder import RunFolder
+from multiunet.uncertainty import dropouts
 
 Resume = Literal["never", "auto"]
 
@@ -95,7 +98,7 @@ def train(
     if warning:
         shown.note(f"warning: {warning}")
     run.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
-    run.status("running")
+    run.begin()
     try:
         state = fit(
             model.net,
@@ -111,7 +114,8 @@ def train(
         )
     except BaseException as error:
         if going_on or run.started():
-            run.status(f"stopped: {error or type(error).__name__}")
+            with suppress(OSError):  # on a full disk, say; the error itself is what matters
+                run.status(f"stopped: {error or type(error).__name__}")
         else:  # new, and nothing to go on from
             shutil.rmtree(run.path, ignore_errors=True)
         raise
@@ -195,6 +199,9 @@ def open_ensemble(paths: Sequence[Path], name: str | None = None, device: str = 
     Raises:
         InputError: for a bad run, or runs that read or name things differently.
     """
+    twice = next((path for path in paths if [other.resolve() for other in paths].count(path.resolve()) > 1), None)
+    if twice is not None:
+        raise InputError(f"{twice}: named twice; an ensemble is of different runs")
     first, *others = [open_run(path, name, device) for path in paths]
     if not others:
         return first
@@ -221,12 +228,13 @@ def predict(
     Raises:
         InputError: for a bad run, bad input, or an ``out`` that exists.
     """
-    run, store = _ready(path, options, out, name)
-    options = absolute(options)
+    run, store, options = _ready(path, options, out, name)
     with store, ConsoleProgress() if progress is None else progress as shown:
         model = replace(run.model, net=folded(run.model.net))
         run.domain.predict(model, run.config, run.facts, options, store, shown)
-    return [] if options.export is None else run.domain.export(out, options.export, run.facts)
+    if (folder := options.export) is None:
+        return []
+    return exported(folder, lambda: run.domain.export(out, folder, run.facts, options))
 
 
 def check_predict(
@@ -237,16 +245,17 @@ def check_predict(
     Raises:
         InputError: for a bad run, bad input, or an ``out`` or export that cannot be written.
     """
-    run, _ = _ready(path, options, out, name)
-    return run, run.domain.inputs(run.config, run.facts, absolute(options))
+    run, _, options = _ready(path, options, out, name)
+    return run, run.domain.inputs(run.config, run.facts, options)
 
 
 def _ready(
     path: Path | Sequence[Path], options: PredictOptions, out: Path, name: str | None
-) -> tuple[Run, PredictionStore]:
+) -> tuple[Run, PredictionStore, PredictOptions]:
     given = [path] if isinstance(path, Path) else list(path)
     paths = [run for folder in given for run in folds_in(folder) or [folder]]
     run = open_ensemble(paths, name, options.device)
+    options = _sampling(absolute(options), run)
     attrs = {
         "domain": run.card.name,
         "task": run.model.task.kind,
@@ -258,7 +267,21 @@ def _ready(
     store = PredictionStore(out, attrs, options.overwrite)
     if options.export is not None:
         check_folder(options.export, options.overwrite, "--export")
-    return run, store
+    return run, store, options
+
+
+def _sampling(options: PredictOptions, run: Run) -> PredictOptions:
+    """The settings with as many samples as make sense: those of a network without dropout are all the same."""
+    nets = list(run.model.net.nets) if isinstance(run.model.net, Ensemble) else [run.model.net]
+    without = sum(not dropouts(net) for net in nets)
+    if options.samples == 1 or not without:
+        return options
+    if without < len(nets):
+        raise InputError(
+            f"--samples {options.samples}: {without} of the {len(nets)} runs have no dropout; pass --samples 1"
+        )
+    ConsoleReporter(run.domain.monitor).note("warning: trained without dropout, so one sample is taken, not several")
+    return options.model_copy(update={"samples": 1})
 
 
 def evaluate(path: Path | Sequence[Path], options: EvaluateOptions | None = None, name: str | None = None) -> Report:
@@ -322,6 +345,8 @@ def _prepared(
     pick_device(config.device)
     domain = domain_card(name).load()
     run = RunFolder.open(out) if out is not None and _going_on(out, resume) else None
+    if run is not None:
+        run.check_idle()
     config = absolute(config)
     config, facts = domain.plan(config, domain.inspect(config), None if run is None else run.facts())
     settings, facts = _as_stored(name, config, facts)

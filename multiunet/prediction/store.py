@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import json
 import os
@@ -18,7 +19,7 @@ import zarr
 from torch import Tensor
 from zarr.codecs import BloscCodec
 
-from multiunet.errors import InputError
+from multiunet.errors import InputError, RunError
 from multiunet.files import check_creatable
 from multiunet.uncertainty import Moments
 
@@ -40,6 +41,7 @@ class PredictionStore:
 
     Raises:
         InputError: when ``path`` exists and is not to be overwritten, or is no prediction, or cannot be written.
+        RunError: at the end of the context, when the disk was full.
     """
 
     def __init__(self, path: Path, attrs: Mapping[str, Any] | None = None, overwrite: bool = False) -> None:
@@ -63,6 +65,11 @@ class PredictionStore:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if kind is not None:
             shutil.rmtree(self._partial, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise RunError(
+                    f"{self.path}: the disk is full, so nothing of the prediction is kept; free some space, or choose "
+                    "another --out"
+                ) from error
             return
         replaced = self.path.with_name(f".{self.path.name}.replaced")
         if self.path.exists():

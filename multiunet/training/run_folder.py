@@ -19,6 +19,9 @@ import yaml
 from multiunet.errors import InputError
 from multiunet.files import check_creatable, write_text
 from multiunet.training.checkpoint import Checkpoint, load, previous
+from multiunet.training.process import is_alive, this_process
+
+RUNNING = "running"
 
 
 class RunFolder:
@@ -95,14 +98,31 @@ class RunFolder:
             raise InputError(f"{self.path / name}: holds no settings; the run folder is damaged")
         return content
 
+    def begin(self) -> None:
+        """Writes into ``STATUS`` that this process trains the run."""
+        self.status(f"{RUNNING}: {this_process()}")
+
     def status(self, word: str) -> None:
         """Writes ``STATUS``."""
         write_text(self.path / "STATUS", word + "\n")
 
     def read_status(self) -> str:
-        """What ``STATUS`` says."""
+        """What ``STATUS`` says; of a run whose process is gone without a word, that it is."""
         path = self.path / "STATUS"
-        return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else "unknown"
+        words = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else "unknown"
+        if words.startswith(RUNNING) and is_alive(words) is False:
+            return f"stopped: killed, or its machine went down ({words})"
+        return words
+
+    def check_idle(self) -> None:
+        """Checks that no other process trains this run.
+
+        Raises:
+            InputError: naming the process.
+        """
+        words = self.read_status()
+        if words.startswith(RUNNING) and is_alive(words) and f"process {os.getpid()} " not in words:
+            raise InputError(f"{self.path}: is being trained ({words}); wait for it, or stop it first")
 
     def best_scores(self) -> dict[str, Any]:
         """Epoch (the first is 1) and validation scores of the best checkpoint; empty before the first.

@@ -77,3 +77,13 @@ def test_a_single_small_volume_is_unfolded_on_the_cpu() -> None:
     net = nn.Sequential(nn.Conv3d(4, 2, 3, padding=1, bias=False))
     unfolded = 4 * 4 * 27 * 16 * 64 * 64
     assert needs(net, 1, 4, 16, 64, 64, cpu=True) > unfolded > needs(net, 1, 4, 16, 64, 64, cpu=False)
+
+
+def test_tensors_of_the_task_and_weights_of_sites_are_no_hindrance() -> None:
+    net, batch = image_unet(2, 1, 2, [4, 8]), hollow(2, 1, 32, 32)
+    quantities = Sample(batch.field, torch.empty(2, 1, 32, 32, device="meta"))
+    weighted = Sample(batch.field, batch.target, torch.empty(2, 32, 32, device="meta"))
+    tasks = (Regression(["a"], centre=[1.0], scale=[2.0]), quantities), (TASK, weighted)
+    known = {"bf16": False, "copies": 0, "cpu": False}
+    least = memory.step_memory(net, TASK, net.geometry, batch, **known)
+    assert all(memory.step_memory(net, task, net.geometry, one, **known) > 0.9 * least for task, one in tasks)

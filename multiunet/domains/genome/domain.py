@@ -105,7 +105,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
             progress.begin(chrom, place, len(chosen))
             predictor.into(store, chrom, genome.codes[chrom], fasta, options.samples, options.seed, progress.tile)
 
-    def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
+    def export(self, prediction: Path, folder: Path, facts: Facts, options: GenomePredict | None = None) -> list[Path]:
         return writers.export(prediction, folder)
 
     def evaluate(self, model: Model, config: GenomeTrain, facts: Facts, options: EvaluateOptions) -> Report:

@@ -118,7 +118,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         sites_last = Moments(moments.mean.T, moments.epistemic.T, moments.aleatoric.T)
         writer.write((slice(0, len(graph.ids)),), sites_last, decision)
 
-    def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
+    def export(self, prediction: Path, folder: Path, facts: Facts, options: GraphPredict | None = None) -> list[Path]:
         return writers.export(prediction, folder, facts)
 
     def evaluate(self, model: Model, config: GraphTrain, facts: Facts, options: EvaluateOptions) -> Report:

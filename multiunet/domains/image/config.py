@@ -35,6 +35,9 @@ Strides = Annotated[list[list[Annotated[int, Field(ge=1)]]], BeforeValidator(str
 Bytes = Annotated[int, BeforeValidator(bytes_of), Field(gt=0)]
 FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 
+ExportKind = Literal["class", "probabilities", "mean", "uncertainty", "epistemic", "aleatoric"]
+"""Files of a predicted image: of classes all but ``mean``, of quantities all but the first two."""
+
 SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
 QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
 
@@ -44,6 +47,23 @@ def number_of_colour(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value):
         return int(value[1:], 16)
     return value
+
+
+def bar_rows(value: Any) -> Any:
+    """``auto``, ``none`` or a positive number of rows, also as text.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if value in ("auto", "none") or (isinstance(value, int) and value is not True and value > 0):
+        return value
+    raise ValueError("give auto, none or a positive number of rows")
+
+
+CropBar = Annotated[Literal["auto", "none"] | int, BeforeValidator(bar_rows)]
+"""Find the information bar and cut it off, leave images as they are, or cut off as many rows at the bottom."""
 
 
 class ImageTrain(TrainConfig):
@@ -63,6 +83,10 @@ class ImageTrain(TrainConfig):
         "standardise by the mean and deviation of each image (default for classes), of the training images "
         "(default for quantities), or not",
         "Data",
+    )
+
+    crop_bar: CropBar = option(
+        "none", "cut off the information bar below a micrograph: auto (find it), none, or its rows", "Data", text=True
     )
 
     splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
@@ -211,6 +235,9 @@ class ImagePredict(PredictOptions):
     """Settings of ``multiunet predict image``."""
 
     images: Path = option(..., "folder, file, pattern or CSV of images like those trained on", "Data")
+    crop_bar: CropBar | None = option(
+        None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True
+    )
     flip_average: bool | None = option(None, "the mean of all mirrored views; default: as trained", "Prediction")
     tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)
     memory: Bytes | None = option(
@@ -223,3 +250,16 @@ class ImagePredict(PredictOptions):
     tile_batch: int | None = option(
         None, "tiles a forward; default: 1, and on a GPU as many as fit into the memory", "Prediction", ge=1
     )
+    export_what: Annotated[list[ExportKind], BeforeValidator(split_commas)] | None = option(
+        None,
+        "what --export writes of each image: class, probabilities (of quantities: mean), uncertainty, epistemic, "
+        "aleatoric; default: class (or mean) and uncertainty",
+        "Prediction",
+        min_length=1,
+    )
+
+    @model_validator(mode="after")
+    def _exports_somewhere(self) -> ImagePredict:
+        if self.export_what is not None and self.export is None:
+            raise ValueError("--export-what says what is written into --export DIR; give that, too")
+        return self

@@ -88,6 +88,7 @@ def read_nifti(path: Path) -> Stack:
         InputError: for a series of volumes, or pixels that are no numbers.
     """
     import nibabel
+    from nibabel.openers import ImageOpener
 
     image: Any = nibabel.load(path)
     proxy = image.dataobj
@@ -101,7 +102,9 @@ def read_nifti(path: Path) -> Stack:
         # the first axis is contiguous in the file
         chunk = (proxy.shape[0], *(1,) * (len(proxy.shape) - 1))
         values = Lazy(tuple(proxy.shape), dtype, lambda region: np.asarray(proxy[region]), chunk)
-    steps = [float(step) for step in image.header.get_zooms()]
+    with ImageOpener(path) as file:  # nibabel corrects voxel sizes that cannot be
+        header = type(image.header).from_fileobj(file, check=False)
+    steps = [float(step) for step in header["pixdim"][1 : 1 + values.ndim]]
     while values.ndim > 2 and values.shape[-1] == 1:
         values, steps = values.squeezed((values.ndim - 1,)), steps[: values.ndim - 1]
     if values.ndim not in (2, 3):
@@ -175,5 +178,5 @@ def _stack(path: Path, values: Lazy, spacing: Sequence[float], unit: str | None)
         channels = values.with_channel()
     else:
         raise InputError(f"{path}: axes {values.shape}; give y, x; z, y, x; or those of a volume and its channels")
-    known = len(spacing) == channels.ndim - 1 and min(spacing) > 0
+    known = len(spacing) == channels.ndim - 1
     return Stack(channels, False, tuple(spacing) if known else None, unit if known else None)

@@ -72,7 +72,8 @@ class Patches(TrainingData[Tensor]):
 
     def _target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
         if self.facts["task"] == "regression":
-            quantities = self.shelf.in_memory("quantities", entry.truth, load_target(entry.truth, self.shelf))
+            target = load_target(entry.truth, self.facts, self.shelf)
+            quantities = self.shelf.in_memory("quantities", entry.truth, target)
             return torch.from_numpy(sample(quantities, coordinates))[None]
         labels = sample_labels(self._labels(entry), coordinates)
         return torch.from_numpy(labels.astype(np.int64))[None]

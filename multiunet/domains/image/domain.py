@@ -18,6 +18,7 @@ from multiunet.domains.image import baselines, writers
 from multiunet.domains.image import measure as measuring
 from multiunet.domains.image import plan as planning
 from multiunet.domains.image.augment import Augmentation
+from multiunet.domains.image.bar import find_bar, tell_of_bars
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
@@ -138,9 +139,14 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return validate
 
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
-        images = list_images(options.images)
+        writers.check_kinds(options.export_what, facts)
+        images, facts = list_images(options.images), _cropping_as(facts, options)
+        bars = {}
         for path in images.values():
-            load_input(str(path), facts, self.passing)
+            loaded = load_input(str(path), facts, self.passing)
+            uncut = facts["ndim"] == 2 and loaded.bar == 0
+            bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar
+        tell_of_bars(bars, facts.get("crop_bar", "none"))
         return list(images)
 
     def predict(
@@ -156,13 +162,14 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
         predictor = _predictor(model, averaged, pick_device(options.device), options.precision or config.precision)
         predictor = _within(predictor, options, facts["channels"])
+        facts = _cropping_as(facts, options)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.begin(name, place, len(names))
             source = source_of(name, str(path), load_input(str(path), facts, self.passing))
             predictor.into(store, source, options.samples, options.seed, progress.tile)
 
-    def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
-        return writers.export(prediction, folder, facts)
+    def export(self, prediction: Path, folder: Path, facts: Facts, options: ImagePredict | None = None) -> list[Path]:
+        return writers.export(prediction, folder, facts, None if options is None else options.export_what)
 
     def evaluate(self, model: Model, config: ImageTrain, facts: Facts, options: EvaluateOptions) -> Report:
         return self.evaluate_folds([(model, config, facts)], options)
@@ -172,7 +179,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         for model, config, facts in folds:
             precision = getattr(options, "precision", None) or config.precision
             predictor = _predictor(model, _flip_averaged(config, facts), pick_device(options.device), precision)
-            parts.append(Part(predictor, _scored_items(facts, options, self.shelf), facts))
+            parts.append(Part(predictor, *_scored(facts, options, self.shelf)))
             fitted.append(self._baselines(from_json(facts["split"])["train"], facts))
         scored = score(parts, self.shelf)
         trivial = {
@@ -223,6 +230,11 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return found
 
 
+def _cropping_as(facts: Facts, options: ImagePredict) -> Facts:
+    """The facts with what a prediction is told to do about information bars."""
+    return facts if options.crop_bar is None else {**facts, "crop_bar": options.crop_bar}
+
+
 def _check_loss(config: ImageTrain) -> None:
     known = tuple(CLASS_LOSSES) if config.task == "segmentation" else QUANTITY_LOSSES
     if config.loss is not None and config.loss not in known:
@@ -243,7 +255,8 @@ def _elsewhere(options: EvaluateOptions) -> TypeGuard[ImageEvaluate]:
     return options.elsewhere()
 
 
-def _scored_items(facts: Facts, options: EvaluateOptions, shelf: Shelf) -> list[Item]:
+def _scored(facts: Facts, options: EvaluateOptions, shelf: Shelf) -> tuple[list[Item], Facts]:
+    """What is scored, and the facts that tell how it is read."""
     splits = from_json(facts["split"])
     if _elsewhere(options):
         assert options.images is not None  # that is what it means
@@ -253,7 +266,7 @@ def _scored_items(facts: Facts, options: EvaluateOptions, shelf: Shelf) -> list[
         raise InputError(
             f"this run has no {split} images; train with --splits, --{split}-images or a fraction, or pass --images"
         )
-    return splits[options.split]
+    return splits[options.split], facts
 
 
 def _flip_averaged(config: ImageTrain, facts: Facts) -> bool:

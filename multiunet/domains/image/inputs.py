@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
+from multiunet.domains.image.bar import read_cropped, without_rows
 from multiunet.domains.image.lazy import Lazy, Pixels, first, held, mapped
-from multiunet.domains.image.readers import Picture, colour_name, read_image, read_mask, read_target
+from multiunet.domains.image.readers import Picture, colour_name, read_mask, read_target
 from multiunet.errors import InputError
 from multiunet.memory import free_memory
 from multiunet.prediction.source import GridSource
@@ -60,11 +61,16 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Input:
-    """An image and how its numbers become the network's: ``(pixels - shift) / scale``, by channel."""
+    """An image and how its numbers become the network's: ``(pixels - shift) / scale``, by channel.
+
+    Attributes:
+        bar: rows that were cut off the bottom of the file's image.
+    """
 
     picture: Picture
     shift: NDArray[np.float32]
     scale: NDArray[np.float32]
+    bar: int = 0
 
     def standardised(self, pixels: np.ndarray) -> NDArray[np.float32]:
         """Some of its pixels ``(C, *any)``, as float32."""
@@ -89,11 +95,12 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
 
 
 def _input(path: str, facts: Facts) -> Input:
-    picture = as_trained(read_image(Path(path)), facts, path)
+    cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
+    picture = as_trained(cropped, facts, path)
     known = facts["intensities"]
     if known["kind"] == "image":
-        return Input(picture, *moments(picture))
-    return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32))
+        return Input(picture, *moments(picture), bar)
+    return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32), bar)
 
 
 def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
@@ -122,7 +129,7 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> Pixels:
     """
 
     def read() -> Pixels:
-        labels = read_mask(Path(path), facts["coloured"])
+        labels = without_rows(read_mask(Path(path), facts["coloured"]), facts.get("truth_bars", {}).get(path, 0))
         return mapped(labels, lambda block: as_classes(block, facts, path), np.int16)
 
     return shelf.get("mask", path, read, held)
@@ -145,9 +152,10 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
     return np.where(ignored, IGNORED, index).astype(np.int16)
 
 
-def load_target(path: str, shelf: Shelf) -> Pixels:
+def load_target(path: str, facts: Facts, shelf: Shelf) -> Pixels:
     """An image of quantities, float32 ``(K, *space)``; NaN where unknown."""
-    return shelf.get("target", path, lambda: read_target(Path(path)).pixels, held)
+    bar = facts.get("truth_bars", {}).get(path, 0)
+    return shelf.get("target", path, lambda: without_rows(read_target(Path(path)).pixels, bar), held)
 
 
 def source_of(name: str, path: str, loaded: Input) -> GridSource:
@@ -156,7 +164,7 @@ def source_of(name: str, path: str, loaded: Input) -> GridSource:
     dims = AXES[len(picture.space)]
     spacing = picture.spacing or (1.0,) * len(dims)
     coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, picture.space, spacing)}
-    attrs = {"file": path, "unit": picture.unit or "pixel", "spacing": list(spacing)}
+    attrs = {"file": path, "unit": picture.unit or "pixel", "spacing": list(spacing), "crop_bar": loaded.bar}
     return GridSource(name, picture.space, loaded.window, dims, coords, attrs)
 
 

@@ -122,18 +122,23 @@ class Lazy:
             self, shape=(1, *self.shape), read=lambda region: self.read(region[1:])[None], chunk=(1, *self.chunk)
         )
 
-    def first(self, count: int) -> Lazy:
-        """The first sites of the first axis."""
-        return replace(self, shape=(count, *self.shape[1:]), chunk=(min(count, self.chunk[0]), *self.chunk[1:]))
+    def first(self, count: int, axis: int = 0) -> Lazy:
+        """The first sites of an axis."""
+        shape, chunk = list(self.shape), list(self.chunk)
+        shape[axis], chunk[axis] = count, min(count, chunk[axis])
+        return replace(self, shape=tuple(shape), chunk=tuple(chunk))
 
     def mapped(self, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Lazy:
         """With each window changed by ``function``, which keeps its shape."""
         return replace(self, dtype=np.dtype(dtype), read=lambda region: function(self.read(region)))
 
 
-def first(pixels: Pixels, count: int) -> Pixels:
-    """The first sites of the first axis."""
-    return pixels.first(count) if isinstance(pixels, Lazy) else pixels[:count]
+def first(pixels: Pixels, count: int, axis: int = 0) -> Pixels:
+    """The first sites of an axis."""
+    if isinstance(pixels, Lazy):
+        return pixels.first(count, axis)
+    window: np.ndarray = pixels[(*(slice(None),) * (axis % pixels.ndim), slice(count))]
+    return window
 
 
 def mapped(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:

@@ -41,7 +41,10 @@ def read_pairs(path: Path) -> list[Row]:
         raise InputError(f"{path}: cannot be read as CSV ({error})") from error
     header = [name.lower() for name in lines[0]] if lines else []
     if "image" not in header:
-        raise InputError(f"{path}: has no column 'image'; the first line must name the columns: image,mask,split")
+        raise InputError(
+            f"{path}: has no column 'image'; the first line must name the columns, with commas between them: "
+            "image,mask,split"
+        )
     truth = next((name for name in TRUTHS if name in header), None)
     rows = []
     for number, line in enumerate(lines[1:], start=2):

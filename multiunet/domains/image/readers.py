@@ -34,6 +34,7 @@ from multiunet.domains.image.lazy import (
     summarise,
     values_in,
 )
+from multiunet.domains.image.notes import remark
 from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.tiff import read_tiff
 from multiunet.errors import InputError
@@ -44,8 +45,15 @@ MOST_CLASSES = 256
 
 Colour = Literal["grey", "rgb", "channels"]
 
+ORIENTATION = 0x0112
+"""The EXIF tag that says how viewers turn an image; 1: not at all."""
+
 LARGEST = 1e18
 """Intensities are below this: the square of a difference must be a finite float32."""
+
+
+SMALLEST = 1e-9
+"""Distances of pixels are above this and below its inverse, in micrometres."""
 
 
 @dataclass(frozen=True)
@@ -86,18 +94,26 @@ def list_images(where: Path) -> dict[str, Path]:
     if _is_image(where) or where.is_file():
         found = [where]
     elif where.is_dir():
-        found = [path for path in where.iterdir() if _is_image(path) and not path.name.startswith(".")]
-        found = found or [path for path in where.iterdir() if path.is_file()]
+        found = [path for path in where.iterdir() if not path.name.startswith(".")]
     else:
-        found = [Path(name) for name in glob.glob(str(where)) if _is_image(Path(name)) or Path(name).is_file()]
+        found = [Path(name) for name in glob.glob(str(where))]
         if not found:
             raise InputError(f"{where}: no such file or folder, and as a pattern it matches no file")
     known = sorted(path for path in found if _is_image(path))
+    others = sorted(path for path in found if not _is_image(path) and not path.is_dir())
     if not known:
-        others = sorted({path.suffix or path.name for path in found})
-        there = f"it holds {', '.join(others[:5])}" if others else "it is empty"
+        held = [_kind_of(path) for path in others]
+        there = f"it holds {', '.join(list(dict.fromkeys(held))[:5])}" if held else "it is empty"
         raise InputError(f"{where}: no image here ({there}); known are {', '.join(SUFFIXES)}")
+    if others:
+        names = [path.name if path.exists() else _kind_of(path) for path in others[:5]]
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        remark(f"{where}: skipped {', '.join(names)}{more}; images that can be read are {', '.join(SUFFIXES)}")
     return by_stem(known)
+
+
+def _kind_of(path: Path) -> str:
+    return path.suffix or path.name if path.exists() else f"{path.name} (a broken link)"
 
 
 def stem_of(name: str) -> str:
@@ -126,6 +142,8 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     stems: dict[str, Path] = {}
     for path in paths:
         stem = stem_of(path.name)
+        if stems.get(stem) == path:
+            raise InputError(f"{path}: named twice; name it once")
         if stem in stems:
             raise InputError(f"{path} and {stems[stem]} have the same name but for the suffix; keep one of them")
         stems[stem] = path
@@ -149,6 +167,15 @@ def read_image(path: Path) -> Picture:
     if max(-picture.summary.low, picture.summary.high) > LARGEST:
         raise InputError(f"{path}: holds values beyond {LARGEST:g}, whose spread 32 bits cannot hold; scale them")
     return picture
+
+
+def space_of(path: Path) -> tuple[int, ...]:
+    """Pixels by axis of a mask or target, whatever it holds.
+
+    Raises:
+        InputError: when the file cannot be read.
+    """
+    return _read(path, indexed=True).space
 
 
 def read_target(path: Path) -> Picture:
@@ -245,10 +272,14 @@ def _named(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise InputError(f"{path}: {'holds no array' if path.exists() else 'no such file'}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder, where a file is needed") from None
     except PermissionError:
         raise InputError(f"{path}: may not be read; change its permissions") from None
-    except (UnidentifiedImageError, tifffile.TiffFileError) as error:
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not an image that can be read, whatever its name says; export it again") from None
+    except tifffile.TiffFileError as error:
         raise InputError(f"{path}: not an image that can be read ({_short(error)}); export it again") from None
     except MemoryError:
         raise InputError(f"{path}: does not fit into memory; {BY_PARTS}") from None
@@ -262,9 +293,12 @@ def _read(path: Path, indexed: bool) -> Picture:
         ending = _ending(path.name)
         if not path.exists():
             raise FileNotFoundError
+        if path.is_file() and not path.stat().st_size:
+            raise InputError(f"{path}: an empty file; copy or export it again")
         if ending in TIFF or ending in containers.READERS:
             stack = read_tiff(path) if ending in TIFF else containers.READERS[ending](path, indexed)
-            found, samples, spacing, unit = stack.pixels, stack.samples, stack.spacing, stack.unit
+            found, samples, spacing = stack.pixels, stack.samples, _possible(path, stack.spacing)
+            unit = None if spacing is None else stack.unit
         else:
             found, spacing, unit = Lazy.of(_read_flat(path, indexed)), None, None
             samples = found.shape[0] > 1
@@ -303,6 +337,8 @@ def _read_flat(path: Path, indexed: bool) -> np.ndarray:
             return np.moveaxis(imagecodecs.png_decode(data), -1, 0)
         opened.load()
         image: Image.Image = opened
+        if opened.getexif().get(ORIENTATION, 1) != 1:
+            remark(f"{path}: its EXIF data say that viewers turn it; here it is as stored, and so must its mask be")
         if image.mode == "P" and not indexed:
             image = image.convert("RGBA" if "transparency" in image.info else "RGB")
         if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
@@ -320,6 +356,17 @@ def _any_size() -> Iterator[None]:
         yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit
+
+
+def _possible(path: Path, spacing: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    """Distances of pixels, or None where they cannot be those of a microscope."""
+    if spacing is None or all(SMALLEST < step < 1 / SMALLEST for step in spacing):
+        return spacing
+    shown = " x ".join(f"{step:g}" for step in spacing)
+    remark(
+        f"{path}: says that its pixels are {shown} micrometres apart, which cannot be; their size is taken as unknown"
+    )
+    return None
 
 
 def _without_alpha(path: Path, pixels: Pixels) -> Pixels:

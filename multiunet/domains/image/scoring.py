@@ -14,7 +14,8 @@ from torch import Tensor
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, load_labels, load_target, source_of
-from multiunet.domains.image.splits import Item, Splits, check_sizes, pair
+from multiunet.domains.image.readers import space_of
+from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
 from multiunet.errors import InputError
 from multiunet.metrics import Confusion, regression_scores
 from multiunet.prediction import GridPredictor, GridSource
@@ -131,7 +132,7 @@ def _score_quantities(parts: Sequence[Part], shelf: Shelf) -> Scored:
     for part in parts:
         for item in part.items:
             predicted = part.predictor.whole(_source(item, part.facts, shelf)).mean.numpy()
-            scores.add(item.name, predicted, load_target(item.truth, shelf)[...])
+            scores.add(item.name, predicted, load_target(item.truth, part.facts, shelf)[...])
     metrics = scores.scores()
     tracks = metrics.get("per_track") or [metrics]
     scales = parts[0].facts["scale"]
@@ -139,25 +140,28 @@ def _score_quantities(parts: Sequence[Part], shelf: Shelf) -> Scored:
     return Scored(metrics, scores.items, float(np.mean(errors)) if errors else float("nan"))
 
 
-def items_elsewhere(images: Path, truths: Path | None, splits: Splits, facts: Facts, shelf: Shelf) -> list[Item]:
-    """Images that the run has not seen, with truths of their sizes.
+def items_elsewhere(
+    images: Path, truths: Path | None, splits: Splits, facts: Facts, shelf: Shelf
+) -> tuple[list[Item], Facts]:
+    """Images that the run has not seen, cropped as those of training, and the facts with how their truths are.
 
     Raises:
         InputError: for an image that was trained on or chose the epoch, or what cannot be read or scored.
     """
     seen = {Path(item.image).resolve(): split for split in ("train", "val") for item in splits[split]}
     items = pair(images, truths)
+    bars: dict[str, int] = {}
     for item in items:
         split = seen.get(Path(item.image).resolve())
         if split is not None:
             raise InputError(f"{item.image}: is in this run's {split} split; score it with --split {split}")
-        space = load_input(item.image, facts, shelf).picture.space
-        if facts["task"] == "segmentation":
-            of_truth = load_labels(item.truth, facts, shelf).shape
-        else:
-            of_truth = load_target(item.truth, shelf).shape[1:]
-        check_sizes(item, space, of_truth)
-    return items
+        loaded = load_input(item.image, facts, shelf)
+        bars[item.truth] = bar_of_truth(item, loaded.picture.space, loaded.bar, space_of(Path(item.truth)))
+    facts = {**facts, "truth_bars": {**facts.get("truth_bars", {}), **bars}}
+    for item in items:  # what is wrong with the last is said before the first is predicted
+        load_truth = load_labels if facts["task"] == "segmentation" else load_target
+        load_truth(item.truth, facts, shelf)
+    return items, facts
 
 
 Baseline = Callable[[NDArray[np.float32]], NDArray[Any]]
@@ -177,5 +181,5 @@ def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shel
                 counted.update(guess, load_labels(item.truth, known, shelf)[...])
                 classes.add(item.name, counted)
             else:
-                quantities.add(item.name, guess, load_target(item.truth, shelf)[...])
+                quantities.add(item.name, guess, load_target(item.truth, known, shelf)[...])
     return quantities.scores() if classes is None else classes.scores()

@@ -12,6 +12,7 @@ from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.readers import by_stem, list_images, stem_of
+from multiunet.domains.image.stratify import MaskClasses, chosen, spread
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
 
@@ -37,6 +38,8 @@ Splits = dict[Split, list[Item]]
 def split_items(config: ImageTrain, truths: Path | None) -> Splits:
     """All items of a training, by split; no item is in two.
 
+    Splits that chance draws leave every class to training, where they can.
+
     Args:
         truths: the folder of masks or targets; None: the table that ``config.images`` is names them.
 
@@ -44,6 +47,8 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
         InputError: for images without truth, stems that are not there, overlapping or empty splits.
     """
     items = pair(config.images, truths)
+    # quantities have no classes
+    known = MaskClasses([item.truth for item in items if config.task == "segmentation"], config.ignore_value)
     words = [row.split for row in read_pairs(config.images)] if is_table(config.images) else []
     folders = {"val": (config.val_images, config.val_masks), "test": (config.test_images, config.test_masks)}
     given = any(images is not None for images, _ in folders.values())
@@ -61,7 +66,7 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
     elif any(words):
         splits = {name: [item for item, word in zip(items, words) if word == name] for name in SPLITS}
     elif config.folds is not None and config.fold is not None:
-        splits = _fold(items, config.folds, config.fold, config.seed)
+        splits = _fold(items, config.folds, config.fold, config.seed, known)
     elif given:
         own: dict[str, list[Item]] = {
             name: [] if images is None else pair(images, masks or truths) for name, (images, masks) in folders.items()
@@ -69,9 +74,9 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
         splits = {"train": items, "val": own["val"], "test": own["test"]}
     else:
         splits = {"train": items, "val": [], "test": []}
-        _carve(splits, "test", config.test_fraction, config.seed)
+        _carve(splits, "test", config.test_fraction, config.seed, known)
     if not splits["val"]:
-        _carve(splits, "val", config.val_fraction, config.seed)
+        _carve(splits, "val", config.val_fraction, config.seed, known)
     _check(splits)
     return splits
 
@@ -107,11 +112,29 @@ def pair(images: Path, truths: Path | None) -> list[Item]:
     )
 
 
-def check_sizes(item: Item, image: tuple[int, ...], truth: tuple[int, ...]) -> None:
-    """Raises InputError where an image and its truth differ in size."""
-    if truth != image:
-        sizes = [" x ".join(map(str, shape)) for shape in (truth, image)]
-        raise InputError(f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}; they must be equal")
+def bar_of_truth(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int, ...]) -> int:
+    """The rows at the bottom of a mask or target that lie on the information bar of its image, and go with it.
+
+    Args:
+        space: the image's pixels by axis, without its bar of so many rows.
+        truth: the truth's, which may cover the bar or not.
+
+    Raises:
+        InputError: where the image and its truth differ in size.
+    """
+    covering = (*space[:-2], space[-2] + bar, space[-1])
+    if truth == space:
+        return 0
+    if truth == covering:
+        return bar
+    sizes = [" x ".join(map(str, shape)) for shape in (truth, covering)]
+    cut = f", of which {bar} rows are cut off" if bar else ""
+    rows = covering[-2] - truth[-2]
+    shorter = rows > 0 and truth == (*covering[:-2], truth[-2], covering[-1])
+    fix = f"; if its lower {rows} rows are an information bar, pass --crop-bar {rows}" if shorter else ""
+    raise InputError(
+        f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}{cut}; they must be equal{fix}"
+    )
 
 
 def to_json(splits: Splits) -> dict[str, list[dict[str, str]]]:
@@ -168,11 +191,12 @@ def _read_splits(where: str) -> dict[str, Any]:
     return content
 
 
-def _fold(items: Sequence[Item], folds: int, fold: int, seed: int) -> Splits:
+def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskClasses) -> Splits:
     """Every ``folds``-th image of a shuffled row is tested; another fold tests others."""
     if folds > len(items):
         raise InputError(f"--folds {folds}: there are {len(items)} images; a fold tests one at least")
-    tested = {int(i) for i in permutation(len(items), seed, len(SPLITS))[fold::folds]}
+    row = spread(permutation(len(items), seed, len(SPLITS)).tolist(), folds, known.of([item.truth for item in items]))
+    tested = set(row[fold::folds])
     return {
         "train": [item for i, item in enumerate(items) if i not in tested],
         "val": [],
@@ -180,7 +204,7 @@ def _fold(items: Sequence[Item], folds: int, fold: int, seed: int) -> Splits:
     }
 
 
-def _carve(splits: Splits, name: Split, fraction: float, seed: int) -> None:
+def _carve(splits: Splits, name: Split, fraction: float, seed: int, known: MaskClasses) -> None:
     """Moves a share of the training items, one at least, into a split of their own."""
     items = splits["train"]
     if fraction == 0:
@@ -191,9 +215,10 @@ def _carve(splits: Splits, name: Split, fraction: float, seed: int) -> None:
             f"{len(items)} training images are too few to set {count} of them apart as {name}; give more images, "
             f"cut them into pieces, or pass --{name}-images" + (" or --test-fraction 0" if name == "test" else "")
         )
-    chosen = {int(i) for i in permutation(len(items), seed, SPLITS.index(name))[:count]}
-    splits[name] = [item for i, item in enumerate(items) if i in chosen]
-    splits["train"] = [item for i, item in enumerate(items) if i not in chosen]
+    row = permutation(len(items), seed, SPLITS.index(name)).tolist()
+    apart = set(chosen(row, count, known.of([item.truth for item in items])))
+    splits[name] = [item for i, item in enumerate(items) if i in apart]
+    splits["train"] = [item for i, item in enumerate(items) if i not in apart]
 
 
 def _check(splits: Splits) -> None:

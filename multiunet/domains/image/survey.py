@@ -13,21 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars, without_rows
+from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.fingerprint import Fingerprint
 from multiunet.domains.image.inputs import AXES
-from multiunet.domains.image.lazy import blocks, fingerprint, values_in
+from multiunet.domains.image.lazy import Pixels, blocks, fingerprint, values_in
+from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
+from multiunet.domains.image.notes import remark
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import (
     MOST_CLASSES,
     ColouredMask,
     Picture,
     colour_name,
-    read_image,
     read_mask,
     read_target,
 )
-from multiunet.domains.image.splits import SPLITS, Splits, check_sizes, split_items, to_json
+from multiunet.domains.image.splits import SPLITS, Item, Splits, bar_of_truth, split_items, to_json
 from multiunet.errors import InputError
 from multiunet.models.image_unet import strides_for
 
@@ -40,6 +42,10 @@ PATCH_SIDES = {2: 256, 3: 64}
 """Side of a square or cubic training patch, pixels; a flat volume's patch has as many voxels."""
 
 
+LARGEST_PATCH = 64
+"""A patch has at most so many times the pixels of the largest image; most of it would be mirrored."""
+
+
 def survey(config: ImageTrain) -> Facts:
     """Everything that training needs to know of its data.
 
@@ -50,7 +56,7 @@ def survey(config: ImageTrain) -> Facts:
     if truths is None and not is_table(config.images):
         raise InputError(f"--task {config.task} needs {option}: a folder with one file for each image")
     splits = split_items(config, truths)
-    images = _survey_images(splits)
+    images = _survey_images(splits, config.crop_bar)
     intensities = config.intensities or ("image" if config.task == "segmentation" else "train")
     facts: Facts = {
         "task": config.task,
@@ -61,9 +67,11 @@ def survey(config: ImageTrain) -> Facts:
         "spacing": images.spacing,
         "intensities": {"kind": intensities, **images.intensities(intensities)},
         "split": to_json(splits),
+        "crop_bar": config.crop_bar,
     }
     facts |= _survey_masks(splits, images, config) if config.task == "segmentation" else _survey_targets(splits, images)
     facts["fingerprint"] = images.fingerprint.summary(facts)
+    facts["truth_bars"] = images.truth_bars
     facts["patch_size"] = list(_patch_size(config, images))
     facts["strides"] = [list(s) for s in strides_for(facts["patch_size"], images.spacing, len(config.levels()) - 1)]
     return facts
@@ -71,13 +79,22 @@ def survey(config: ImageTrain) -> Facts:
 
 @dataclass
 class _Images:
-    """What is known of the images."""
+    """What is known of the images; of those with an information bar, without it.
+
+    Attributes:
+        bars: by image, the rows of its information bar that are cut off.
+        truth_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
+        few: the images that have so few colours that they may be masks.
+    """
 
     ndim: int = 0
     channels: int = 0
     colour: str = "grey"
     spacing: list[float] = field(default_factory=list)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    bars: dict[str, int] = field(default_factory=dict)
+    truth_bars: dict[str, int] = field(default_factory=dict)
+    few: set[str] = field(default_factory=set)
     training_shapes: list[tuple[int, ...]] = field(default_factory=list)
     sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
@@ -98,8 +115,9 @@ class _Images:
         return {"mean": mean.tolist(), "deviation": deviation.tolist()}
 
 
-def _survey_images(splits: Splits) -> _Images:
+def _survey_images(splits: Splits, crop: CropBar) -> _Images:
     images = _Images()
+    seen: dict[str, int] = {}
     first: tuple[str, Picture] | None = None
     colourful: str | None = None
     content: dict[Content, tuple[str, str]] = {}
@@ -107,7 +125,8 @@ def _survey_images(splits: Splits) -> _Images:
     spacings = []
     for name in SPLITS:
         for item in splits[name]:
-            picture = read_image(Path(item.image))
+            picture, images.bars[item.image] = read_cropped(Path(item.image), crop)
+            seen[item.image] = find_bar(picture.pixels) if crop == "none" and len(picture.space) == 2 else 0
             first = first or (item.image, picture)
             _check_alike(item.image, picture, *first)
             _check_distinct(content, name, item.image, picture)
@@ -115,6 +134,8 @@ def _survey_images(splits: Splits) -> _Images:
                 colourful = colourful or item.image
             samples[picture.pixels.shape[0]] += 1
             images.shapes[item.image] = picture.space
+            if may_be_mask(picture.pixels):
+                images.few.add(item.image)
             if picture.spacing is not None:
                 spacings.append(picture.spacing)
             images.fingerprint.image(picture.pixels, picture.spacing, name)
@@ -122,6 +143,7 @@ def _survey_images(splits: Splits) -> _Images:
                 images.training_shapes.append(picture.space)
                 images.sums.append((math.prod(picture.space), picture.summary.mean, picture.summary.variance))
     assert first is not None  # there is a training image
+    tell_of_bars(images.bars if crop == "auto" else seen, crop)
     if colourful is not None and len(samples) > 1:
         raise InputError(f"{colourful}: is in colours, but other images are grey; convert them all to one kind")
     images.ndim = len(first[1].space)
@@ -156,6 +178,15 @@ def _check_distinct(content: dict[Content, tuple[str, str]], split: str, path: s
         )
 
 
+def _without_bar(item: Item, images: _Images, truth: Pixels) -> Pixels:
+    """A mask or target ``(..., *space)`` on the pixels of its image, and remembers what was cut off."""
+    space = images.shapes[item.image]
+    rows = bar_of_truth(item, space, images.bars[item.image], truth.shape[-len(space) :])
+    if rows:
+        images.truth_bars[item.truth] = rows
+    return without_rows(truth, rows)
+
+
 def _survey_masks(splits: Splits, images: _Images, config: ImageTrain) -> Facts:
     try:
         return _survey_labels(splits, images, config, coloured=False)
@@ -168,16 +199,18 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     pixels: dict[str, Counter[int]] = {name: Counter() for name in SPLITS}
     where: dict[int, str] = {}
     found: list[list[int]] = []
+    ignored = 0
     images.fingerprint.objects.clear()
     images.fingerprint.masks = 0
     for name in SPLITS:
         for item in splits[name]:
-            labels = read_mask(Path(item.truth), coloured)
-            check_sizes(item, images.shapes[item.image], labels.shape)
+            labels = _without_bar(item, images, read_mask(Path(item.truth), coloured))
+            if item.image in images.few:
+                check_is_no_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
             counts: Counter[int] = Counter()
             for region in blocks(labels):
-                found_here = zip(*values_in(labels[region]))
-                counts.update({int(v): int(n) for v, n in found_here if v != config.ignore_value})
+                counts.update({int(v): int(n) for v, n in zip(*values_in(labels[region]))})
+            ignored += counts.pop(config.ignore_value, 0)  # type: ignore[arg-type]
             if name == "train":
                 images.fingerprint.mask(labels, sorted(counts))
             pixels[name].update(counts)
@@ -186,6 +219,9 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
                 where.setdefault(value, item.truth)
     values = sorted(where)
     folder = Path(splits["train"][0].truth).parent
+    if config.ignore_value is not None and not ignored:
+        known = ", ".join(name_of(value) for value in values[:8]) + (", ..." if len(values) > 8 else "")
+        remark(f"--ignore-value {name_of(config.ignore_value)}: no mask in {folder} has it; they have {known}")
     if len(values) > MOST_CLASSES or _are_numbered(found):
         raise InputError(
             f"{folder}: {len(values)} different values that number the objects of each mask, or are more than "
@@ -196,10 +232,7 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
         raise InputError(f"{folder}: the masks have {only}; at least two classes are needed to learn a difference")
     unseen = [value for value in values if not pixels["train"][value]]
     if unseen:
-        raise InputError(
-            f"{where[unseen[0]]}: value {name_of(unseen[0])} is in no training mask, so it cannot be learnt; move such "
-            f"an image to the training split (another --seed, say), or pass --ignore-value {name_of(unseen[0])}"
-        )
+        _refuse_unseen(config, where[unseen[0]], name_of(unseen[0]), sum(unseen[0] in values for values in found))
     _check_weights(config, [name_of(value) for value in values])
     return {
         "values": values,
@@ -208,6 +241,19 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
         "classes": [name_of(value) for value in values],
         "pixels": {name: [counts[value] for value in values] for name, counts in pixels.items()},
     }
+
+
+def _refuse_unseen(config: ImageTrain, mask: str, value: str, masks: int) -> None:
+    """``masks``: how many of them have the value."""
+    fold = "" if config.fold is None else f" of fold {config.fold} of --folds {config.folds}"
+    alone = ", and in no other mask at all" if masks == 1 else ""
+    fix = "move such an image to the training split (another --seed, say)"
+    if config.fold is not None and masks == 1:
+        fix = "add images that show it"
+    raise InputError(
+        f"{mask}: value {value} is in no training mask{fold}{alone}, so it cannot be learnt; {fix}, or pass "
+        f"--ignore-value {value}"
+    )
 
 
 def _are_numbered(found: Sequence[Sequence[int]]) -> bool:
@@ -230,8 +276,7 @@ def _survey_targets(splits: Splits, images: _Images) -> Facts:
     count, total, squares = 0, np.zeros(1), np.zeros(1)
     for name in SPLITS:
         for item in splits[name]:
-            target = read_target(Path(item.truth)).pixels
-            check_sizes(item, images.shapes[item.image], target.shape[1:])
+            target = _without_bar(item, images, read_target(Path(item.truth)).pixels)
             kinds.setdefault(target.shape[0], item.truth)
             if len(kinds) > 1:
                 (a, b), (first, second) = kinds.values(), kinds
@@ -262,6 +307,12 @@ def _patch_size(config: ImageTrain, images: _Images) -> tuple[int, ...]:
         given = ",".join(map(str, config.patch_size))
         raise InputError(f"--patch-size {given}: give one number, or one for each axis {', '.join(AXES[images.ndim])}")
     sides = config.patch_size if len(config.patch_size) == images.ndim else config.patch_size * images.ndim
+    if math.prod(sides) > LARGEST_PATCH * math.prod(largest):
+        given, shown = ",".join(map(str, sides)), " x ".join(map(str, largest))
+        raise InputError(
+            f"--patch-size {given}: a patch of {math.prod(sides):,} pixels, but no training image is larger than "
+            f"{shown}; give less, or leave it out"
+        )
     return tuple(sides)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ MICROMETRES = {
 
 @dataclass(frozen=True)
 class Stack:
-    """A file's pixels ``(C, *space)``, whether its channels are samples of one pixel, and the pixels' distances."""
+    """A file's pixels ``(C, *space)``, whether its channels are samples of one pixel, and the pixels' distances as the
+    file has them: not checked."""
 
     pixels: Lazy
     samples: bool
@@ -92,19 +94,13 @@ def _squeezed(axes: str, pixels: Lazy) -> tuple[str, Lazy]:
     return "".join(axis for i, axis in enumerate(axes) if i not in dropped), pixels.squeezed(dropped)
 
 
-SMALLEST = 1e-9
-"""Distances of pixels are above this and below its inverse, in micrometres."""
-
-
 def _spacing(tif: tifffile.TiffFile, stack: bool) -> tuple[tuple[float, ...] | None, str | None]:
     """Distances in micrometres by axis, from OME or ImageJ metadata; the resolution of plain TIFF is a printer's."""
     found = _ome_spacing(tif.ome_metadata) if tif.ome_metadata else _imagej_spacing(tif)
     if found is None:
         return None, None
     z, y, x = found
-    if not all(SMALLEST < step < 1 / SMALLEST for step in (z or 1.0, y, x)):
-        return None, None  # no microscope's: the metadata are wrong
-    return ((z or 1.0, y, x) if stack else (y, x)), MICROMETRE
+    return ((1.0 if z is None else z, y, x) if stack else (y, x)), MICROMETRE
 
 
 def _ome_spacing(xml: str) -> tuple[float | None, float, float] | None:
@@ -113,8 +109,8 @@ def _ome_spacing(xml: str) -> tuple[float | None, float, float] | None:
     for axis in "ZYX":
         value = None if pixels is None else pixels.get(f"PhysicalSize{axis}")
         unit = MICROMETRES.get(MICROMETRE if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", MICROMETRE))
-        if value is not None and unit is not None and float(value) > 0:
-            sizes[axis] = float(value) * unit
+        if value is not None and unit is not None:
+            sizes[axis] = _number(value) * unit
     return (sizes.get("Z"), sizes["Y"], sizes["X"]) if {"Y", "X"} <= set(sizes) else None
 
 
@@ -127,8 +123,14 @@ def _imagej_spacing(tif: tifffile.TiffFile) -> tuple[float | None, float, float]
     apart = []
     for name in ("YResolution", "XResolution"):
         pixels, units = tags[name].value
-        if not pixels or not units:
-            return None
-        apart.append(units / pixels * unit)
-    depth = float(metadata.get("spacing") or 0.0) * unit
+        apart.append(units / pixels * unit if pixels else math.inf)
+    depth = _number(metadata.get("spacing") or 0.0) * unit
     return (depth or None, apart[0], apart[1])
+
+
+def _number(text: object) -> float:
+    """NaN for what is none."""
+    try:
+        return float(str(text))
+    except ValueError:
+        return math.nan

@@ -118,7 +118,7 @@ def test_bigwigs_read_back_as_the_prediction(run, tmp_path):
                 bases = file.values(chrom, 0, length, fillna=math.nan)
                 expected = found[chrom][variable].sel(channel=track).values
                 assert np.allclose(bases, np.repeat(expected, BIN)[:length], rtol=1e-6)
-    assert not [p for p in (tmp_path / "out").iterdir() if p.name.startswith(".")]
+    assert not [p for p in (tmp_path / "out").iterdir() if ".tmp" in p.name]
 
 
 def test_some_chromosomes_of_another_genome(run, tmp_path):

@@ -168,9 +168,8 @@ def test_exported_classes_have_the_values_of_the_masks(folder: Any) -> None:
     trained(domain, config, facts, model, steps=30)
     path = predicted(root, domain, config, facts, model)
     files = domain.export(path, root / "out", facts)
-    assert sorted(file.name for file in files) == sorted(
-        f"s{i}{kind}" for i in range(5) for kind in ("_class.png", "_uncertainty.tif")
-    )
+    images = [f"s{i}{kind}" for i in range(5) for kind in ("_class.png", "_uncertainty.tif")]
+    assert sorted(file.name for file in files) == sorted([*images, "legend.csv"])
     data = open_prediction(path)["s0"]
     classes = np.asarray(Image.open(root / "out/s0_class.png"))
     assert (classes.dtype, set(np.unique(classes))) == (np.uint8, {4, 9})

@@ -14,6 +14,7 @@ from multiunet.domains.image.plan import Room, as_before, plan, room_for
 from multiunet.domains.image.survey import survey
 from multiunet.domains.plan_file import as_yaml
 from multiunet.errors import InputError
+from multiunet.memory import CPU
 from multiunet.training.progress import Reporter
 
 AMPLE = Room(10**12, 0, 0, asked=False)
@@ -96,14 +97,15 @@ def test_strides_are_taken_and_checked(folder: Any) -> None:
             plan(config, survey(config), AMPLE, pixels)
 
 
-def test_images_take_no_more_than_a_quarter(folder: Any) -> None:
+def test_images_take_no_more_than_a_quarter(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     config = settings(folder(5))
     facts = survey(config)
     size = facts["fingerprint"]["bytes"]
     assert size == 4 * 3 * 40 * 48  # of four images, one tests; 8 bits each, 16 of labels
-    assert room_for(config, facts, free=10**9, held=5) == Room(9 * 10**8, 5, size, asked=False)
+    monkeypatch.setattr("multiunet.domains.image.plan.memory_at_first", lambda device: (10**9, 5))
+    assert room_for(config, facts, CPU) == Room(9 * 10**8, 5, size, asked=False)
     config = settings(folder(5), memory="10kB")
-    assert room_for(config, facts, free=10**9, held=5) == Room(10_000, 5, 2500, asked=True)
+    assert room_for(config, facts, CPU) == Room(10_000, 5, 2500, asked=True)
 
 
 def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> None:
