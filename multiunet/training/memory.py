@@ -50,8 +50,9 @@ def step_memory(
     with _faked(net, mode), mode, ledger:
         for parameter in net.parameters():
             ledger.note(parameter)
+        field, target = (torch.empty(t.shape, dtype=t.dtype) for t in (batch.field, batch.target))
         weight = None if batch.weight is None else torch.empty(batch.weight.shape, dtype=batch.weight.dtype)
-        sample = Sample(*(torch.empty(t.shape, dtype=t.dtype) for t in (batch.field, batch.target)), weight)
+        sample = Sample(field, target, weight)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             deep = getattr(net, "deep_supervision", 0) > 0
             outputs = net.outputs(sample.field) if deep else (net(sample.field),)  # type: ignore[operator]
