@@ -59,8 +59,8 @@ class Room:
 
 
 def room_for(config: ImageTrain, facts: Facts, free: int, held: int) -> Room:
-    """The memory that a training may take: ``--memory``, or nine tenths of what is free."""
-    budget = config.memory or free * 9 // 10
+    """The memory that a training may take: ``--memory``, or what is free."""
+    budget = config.memory or free
     # a quarter at most: reading an image again costs less than a smaller patch
     return Room(budget, held, min(SHELF, facts["fingerprint"]["bytes"], budget // 4), config.memory is not None)
 
@@ -74,7 +74,8 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
     offers = _offers(config, facts)
     for offer in offers:
         chosen, shaped = _shaped(offer, facts)
-        takes = room.held + room.images + need(chosen, shaped)
+        # a tenth for what is not counted: augmentation, validation by tiles, an allocator's bad day
+        takes = (room.held + room.images + need(chosen, shaped)) * 10 // 9
         if takes <= room.budget:
             break
     else:
