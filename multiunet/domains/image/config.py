@@ -161,7 +161,7 @@ class ImageTrain(TrainConfig):
 
     memory: Bytes | None = option(
         None,
-        "for training: 8GB, 500MB, 8GiB or bytes; default: nine tenths of what is free",
+        "for training: 8GB, 500MB, 8GiB or bytes; default: what is free",
         "Run",
         text=True,
     )

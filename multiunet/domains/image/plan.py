@@ -73,9 +73,9 @@ def memory_at_first(device: torch.device) -> tuple[int, int]:
 
 
 def room_for(config: ImageTrain, facts: Facts, device: torch.device) -> Room:
-    """The memory that a training may take: ``--memory``, or nine tenths of what is free."""
+    """The memory that a training may take: ``--memory``, or what is free."""
     free, held = memory_at_first(device)
-    budget = config.memory or free * 9 // 10
+    budget = config.memory or free
     # a quarter at most: reading an image again costs less than a smaller patch
     return Room(budget, held, min(SHELF, facts["fingerprint"]["bytes"], budget // 4), config.memory is not None)
 
@@ -89,7 +89,8 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
     offers = _offers(config, facts)
     for offer in offers:
         chosen, shaped = _shaped(offer, facts)
-        takes = room.held + room.images + need(chosen, shaped)
+        # a tenth for what is not counted: augmentation, validation by tiles, an allocator's bad day
+        takes = (room.held + room.images + need(chosen, shaped)) * 10 // 9
         if takes <= room.budget:
             break
     else:

@@ -17,6 +17,9 @@ from multiunet.errors import InputError
 from multiunet.memory import CPU
 from multiunet.training.progress import Reporter
 
+WHOLE = 4 * 256**2 * 10 // 9
+"""What four patches of the default size need, as ``pixels`` counts, and a tenth for what is not counted."""
+
 AMPLE = Room(10**12, 0, 0, asked=False)
 
 
@@ -44,11 +47,11 @@ def test_with_memory_enough_the_defaults_stand(folder: Any) -> None:
 @pytest.mark.parametrize(
     ("budget", "expected"),
     [
-        (256**2 * 4, (256, 4, 1, False)),
-        (256**2 * 4 - 1, (256, 4, 1, True)),
-        (256**2 * 2 - 1, (256, 2, 2, True)),
-        (256**2 - 1, (208, 2, 2, True)),
-        (64**2, (64, 2, 2, True)),
+        (WHOLE, (256, 4, 1, False)),
+        (WHOLE - 1, (256, 4, 1, True)),
+        (WHOLE // 2 - 1, (256, 2, 2, True)),
+        (WHOLE // 4 - 1, (208, 2, 2, True)),
+        (64**2 * 10 // 9, (64, 2, 2, True)),
     ],
 )
 def test_memory_is_saved_by_recomputation_then_batch_then_patch(folder: Any, budget: int, expected: Any) -> None:
@@ -103,7 +106,7 @@ def test_images_take_no_more_than_a_quarter(folder: Any, monkeypatch: pytest.Mon
     size = facts["fingerprint"]["bytes"]
     assert size == 4 * 3 * 40 * 48  # of four images, one tests; 8 bits each, 16 of labels
     monkeypatch.setattr("multiunet.domains.image.plan.memory_at_first", lambda device: (10**9, 5))
-    assert room_for(config, facts, CPU) == Room(9 * 10**8, 5, size, asked=False)
+    assert room_for(config, facts, CPU) == Room(10**9, 5, size, asked=False)
     config = settings(folder(5), memory="10kB")
     assert room_for(config, facts, CPU) == Room(10_000, 5, 2500, asked=True)
 
