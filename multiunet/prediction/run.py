@@ -41,7 +41,7 @@ class GridPredictor:
         margin: sites by which the input is mirrored beyond its borders (Ronneberger et al. 2015); 0: none.
         tile: the largest side of a tile's core in input sites; None: as large as ``sites`` allow.
         sites: how many input sites a tile with its halo may have.
-        batch: tiles a forward; None: one on the CPU, where more are no faster, else as many as ``sites`` allow.
+        batch: tiles a forward; None: one on the CPU, else as many as ``sites`` allow.
     """
 
     net: nn.Module
