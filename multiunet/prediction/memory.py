@@ -25,7 +25,8 @@ ROOM = 500_000_000
 """Bytes beyond the program's own with which tiles are not tiny."""
 
 FRAGMENTED = 1.8
-"""Memory of the process over that of its tensors: gaps of the allocator, workspaces. Measured: 1.0 to 1.7."""
+"""Memory of the process over that of its tensors: gaps of the allocator, workspaces. Measured 1.0 to 1.4 on one field,
+the more with the command line's malloc settings; the rest is reserve, for prediction grew beyond 1.6."""
 
 COPIES = 6
 """Times that numbers read or predicted are in memory on their way from or to a file, beside the network's tensors."""

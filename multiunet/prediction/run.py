@@ -42,7 +42,7 @@ class GridPredictor:
         tile: the largest side of a tile's core in input sites; None: as large as ``sites`` allow.
         sites: how many input sites a tile with its halo may have.
         bf16: compute the network in it; moments are those of its outputs in float32.
-        batch: tiles a forward; None: one on the CPU, where more are no faster, else as many as ``sites`` allow.
+        batch: tiles a forward; None: one on the CPU, else as many as ``sites`` allow.
     """
 
     net: nn.Module
