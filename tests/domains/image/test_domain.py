@@ -129,7 +129,7 @@ def test_validation_scores_whole_images_and_leaves_the_network_in_evaluation(fol
 
 
 def test_the_validation_loss_is_the_tasks_own(folder: Any) -> None:
-    domain, config, facts, model = setup(folder(8), loss="dice-ce")
+    domain, config, facts, model = setup(folder(8), loss="dice-ce", precision="32")
     items = facts["split"]["val"]
     model.net.eval()
     losses = []
