@@ -42,6 +42,9 @@ class ImageTrain(TrainConfig):
     masks: Path | None = option(None, "their masks: index images of the same stems, any integers", "Data")
     targets: Path | None = option(None, "for --task regression: images of what to predict, NaN where unknown", "Data")
     task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
+    instances: bool = option(
+        False, "masks number objects (0: outside), which are to be told apart, counted and sized", "Data"
+    )
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
         None, "mask value of pixels that do not count; of masks in colours #rrggbb", "Data", text=True
     )
@@ -67,6 +70,19 @@ class ImageTrain(TrainConfig):
         ge=2,
     )
     fold: int | None = option(None, "with --folds: train this one alone, from 0; default: all", "Split", ge=0)
+
+    touching: Literal["gap", "boundary"] = option(
+        "boundary",
+        "how ends of objects are learnt: a gap drawn where two touch, or their outermost pixels as a class",
+        "Instances",
+    )
+    border_weight: float = option(
+        10.0,
+        "largest extra weight of pixels between objects (w0 of Ronneberger et al. 2015); 0: none",
+        "Instances",
+        ge=0,
+    )
+    border_sigma: float = option(5.0, "how far apart such objects are, pixels", "Instances", gt=0)
 
     patch_size: IntList | None = option(None, "pixels of a training patch by axis; default: from the images", "Patches")
     rare_share: float = option(
@@ -133,6 +149,16 @@ class ImageTrain(TrainConfig):
             raise ValueError(f"--folds and --{others[0].replace('_', '-')} both say how to split; give one of them")
         if self.fold is not None and not 0 <= self.fold < (self.folds or 0):
             raise ValueError(f"--fold {self.fold} is none of --folds {self.folds or 0}; they count from 0")
+        return self
+
+    @model_validator(mode="after")
+    def _objects_are_segmented(self) -> ImageTrain:
+        if self.instances and self.task != "segmentation":
+            raise ValueError(f"--instances are objects to segment; --task {self.task} has none")
+        own = ("touching", "border_weight", "border_sigma")
+        given = [name for name in own if getattr(self, name) != type(self).model_fields[name].default]
+        if given and not self.instances:
+            raise ValueError(f"--{given[0].replace('_', '-')} is for --instances, masks that number their objects")
         return self
 
     def parts(self) -> list[TrainConfig]:

@@ -11,8 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.readers import Picture, colour_name, is_grey, read_image, read_mask, read_target
+from multiunet.domains.image.objects import compact, learnt
+from multiunet.domains.image.readers import (
+    ColouredMask,
+    Picture,
+    colour_name,
+    is_grey,
+    read_image,
+    read_mask,
+    read_target,
+)
 from multiunet.errors import InputError
+from multiunet.losses import border_weights
 from multiunet.prediction.source import GridSource
 
 T = TypeVar("T")
@@ -106,9 +116,60 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int16]:
     Raises:
         InputError: when the file cannot be read or holds a value that training did not know.
     """
-    return shelf.get(
-        "mask", path, lambda: as_classes(read_mask(Path(path), facts["coloured"]), facts, path), lambda a: a.nbytes
-    )
+
+    def read() -> NDArray[np.int16]:
+        if facts.get("instances"):
+            return learnt(load_objects(path, facts, shelf), facts["instances"]["touching"])
+        return as_classes(read_mask(Path(path), facts["coloured"]), facts, path)
+
+    return shelf.get("mask", path, read, lambda a: a.nbytes)
+
+
+def load_objects(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int32]:
+    """The number of each pixel's object, ``space``: 1, 2, ...; 0 outside, -1 where it does not count.
+
+    Raises:
+        InputError: see ``read_objects``.
+    """
+    return shelf.get("objects", path, lambda: read_objects(path, facts["ignore_value"]), lambda a: a.nbytes)
+
+
+def read_objects(path: str, ignore_value: int | None) -> NDArray[np.int32]:
+    """As ``load_objects``, from the file.
+
+    Raises:
+        InputError: when the file cannot be read, or numbers objects by negative or fractional values, or by colours.
+    """
+    try:
+        labels = read_mask(Path(path), numbered=True)
+    except ColouredMask:
+        raise InputError(
+            f"{path}: is in colours; --instances needs one integer a pixel, the number of its object"
+        ) from None
+    negative = (labels < 0) & (labels != (0 if ignore_value is None else ignore_value))
+    if negative.any():
+        raise InputError(
+            f"{path}: value {labels[negative][0]} in {np.count_nonzero(negative)} pixels; objects have positive "
+            f"numbers, and 0 is outside; of pixels that do not count, pass --ignore-value {labels[negative][0]}"
+        )
+    return compact(labels, ignore_value)
+
+
+@dataclass(frozen=True)
+class Border:
+    """How much pixels between objects count; see ``border_weights``."""
+
+    weight: float
+    sigma: float
+
+
+def load_border(path: str, facts: Facts, shelf: Shelf, border: Border) -> NDArray[np.float32]:
+    """The weight of each pixel, ``space``."""
+
+    def compute() -> NDArray[np.float32]:
+        return border_weights(load_objects(path, facts, shelf), border.weight, border.sigma, facts["spacing"])
+
+    return shelf.get("border", path, compute, lambda a: a.nbytes)
 
 
 def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:

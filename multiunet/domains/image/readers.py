@@ -139,11 +139,12 @@ class ColouredMask(InputError):
     """A mask whose channels differ, read as if it held one number a pixel."""
 
 
-def read_mask(path: Path, coloured: bool = False) -> np.ndarray:
+def read_mask(path: Path, coloured: bool = False, numbered: bool = False) -> np.ndarray:
     """The labels of an index image, integers ``space``.
 
     Args:
         coloured: the masks are painted: a label is a colour, ``65536 red + 256 green + blue``; a grey is one, too.
+        numbered: the masks number their objects, so there may be any number of values.
 
     Raises:
         ColouredMask: for an image in 8-bit colours, if it may not be.
@@ -169,10 +170,10 @@ def read_mask(path: Path, coloured: bool = False) -> np.ndarray:
         raise InputError(f"{path}: holds the value {labels.max()}; mask values must fit 64-bit signed integers")
     values = np.unique(labels)
     changes = np.mean(labels[..., 1:] != labels[..., :-1]) if labels.shape[-1] > 1 else 0.0
-    if len(values) > MOST_CLASSES or (len(values) > 16 and changes > 0.5):
+    if (len(values) > MOST_CLASSES and not numbered) or (len(values) > 16 and changes > 0.5):
         raise InputError(
             f"{path}: {len(values)} different values ({values[0]} to {values[-1]}) look like an image, not like labels "
-            f"of at most {MOST_CLASSES} classes; are --images and --masks swapped?"
+            f"of at most {MOST_CLASSES} classes; are --images and --masks swapped? Numbered objects need --instances"
         )
     return labels
 

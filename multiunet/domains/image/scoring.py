@@ -12,9 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, load_labels, load_target, source_of
+from multiunet.domains.image.inputs import (
+    IGNORED,
+    Shelf,
+    load_input,
+    load_labels,
+    load_objects,
+    load_target,
+    source_of,
+)
+from multiunet.domains.image.objects import separated
 from multiunet.domains.image.splits import Item
-from multiunet.metrics import Confusion, regression_scores
+from multiunet.metrics import Confusion, Matching, regression_scores
 from multiunet.prediction import GridPredictor
 from multiunet.tasks import Task
 from multiunet.uncertainty import Moments
@@ -41,6 +50,25 @@ class ClassScores:
     def scores(self) -> Scores:
         """Of all images, with the classes' mask values beside the lists by class."""
         return {**self.all.scores(), "classes": self.names}
+
+
+class ObjectScores:
+    """Scores of objects, over all images and of each."""
+
+    def __init__(self) -> None:
+        self.all = Matching()
+        self.items: dict[str, Scores] = {}
+
+    def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
+        """Counts one image."""
+        self.all.update(predicted, truth)
+        one = Matching()
+        one.update(predicted, truth)
+        self.items[name] = dict(one.scores())
+
+    def scores(self) -> Scores:
+        """Of all images."""
+        return dict(self.all.scores())
 
 
 class QuantityScores:
@@ -96,6 +124,8 @@ class Scored:
 
 def score(parts: Sequence[Part], shelf: Shelf) -> Scored:
     """Predicts whole images and scores them, those of all parts together."""
+    if parts[0].facts.get("instances"):
+        return _score_objects(parts, shelf)
     scorer = _score_classes if parts[0].facts["task"] == "segmentation" else _score_quantities
     return scorer(parts, shelf)
 
@@ -108,6 +138,15 @@ def _score_classes(parts: Sequence[Part], shelf: Shelf) -> Scored:
         assert decided is not None  # it is a segmentation
         scores.add(item.name, decided[0].numpy(), truth)
         losses.append(_loss(part.predictor.task, moments.mean, torch.from_numpy(truth.astype(np.int64))))
+    return Scored(scores.scores(), scores.items, float(np.mean(losses)))
+
+
+def _score_objects(parts: Sequence[Part], shelf: Shelf) -> Scored:
+    scores, losses = ObjectScores(), []
+    for part, item, moments in predictions(parts, shelf):
+        truth = load_labels(item.truth, part.facts, shelf)
+        losses.append(_loss(part.predictor.task, moments.mean, torch.from_numpy(truth.astype(np.int64))))
+        scores.add(item.name, separated(moments.mean.numpy()), load_objects(item.truth, part.facts, shelf))
     return Scored(scores.scores(), scores.items, float(np.mean(losses)))
 
 
@@ -129,19 +168,28 @@ def _score_quantities(parts: Sequence[Part], shelf: Shelf) -> Scored:
 
 
 Baseline = Callable[[NDArray[np.float32]], NDArray[Any]]
-"""A standardised image ``(C, *space)`` to its classes ``space`` or its quantities ``(K, *space)``."""
+"""A standardised image ``(C, *space)`` to its classes or objects ``space`` or its quantities ``(K, *space)``."""
 
 
 def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shelf: Shelf) -> Scores:
     """Scores of a method that learns nothing but a number or two, fitted for each part."""
     facts = parts[0][2]
-    classes, quantities = ClassScores(facts) if facts["task"] == "segmentation" else None, QuantityScores()
+    scores = _scorer(facts)
     for baseline, items, known in parts:
         for item in items:
             loaded = load_input(item.image, known, shelf)
             guess = baseline(loaded.standardised(loaded.picture.pixels))
-            if classes is not None:
-                classes.add(item.name, guess, load_labels(item.truth, known, shelf))
-            else:
-                quantities.add(item.name, guess, load_target(item.truth, shelf))
-    return quantities.scores() if classes is None else classes.scores()
+            scores.add(item.name, guess, _truth(item, known, shelf))
+    return scores.scores()
+
+
+def _scorer(facts: Facts) -> ObjectScores | ClassScores | QuantityScores:
+    if facts.get("instances"):
+        return ObjectScores()
+    return ClassScores(facts) if facts["task"] == "segmentation" else QuantityScores()
+
+
+def _truth(item: Item, facts: Facts, shelf: Shelf) -> NDArray[Any]:
+    if facts.get("instances"):
+        return load_objects(item.truth, facts, shelf)
+    return load_labels(item.truth, facts, shelf) if facts["task"] == "segmentation" else load_target(item.truth, shelf)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.inputs import AXES
+from multiunet.domains.image.inputs import AXES, read_objects
+from multiunet.domains.image.objects import CLASSES, learnt, pieces
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import (
     MOST_CLASSES,
@@ -59,7 +60,12 @@ def survey(config: ImageTrain) -> Facts:
         "intensities": {"kind": intensities, **images.intensities(intensities)},
         "split": to_json(splits),
     }
-    facts |= _survey_masks(splits, images, config) if config.task == "segmentation" else _survey_targets(splits, images)
+    if config.instances:
+        facts |= _survey_objects(splits, images, config)
+    else:
+        facts |= (
+            _survey_masks(splits, images, config) if config.task == "segmentation" else _survey_targets(splits, images)
+        )
     facts["patch_size"] = list(_patch_size(config, images))
     facts["strides"] = [list(s) for s in strides_for(facts["patch_size"], images.spacing, len(config.levels()) - 1)]
     return facts
@@ -187,7 +193,8 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     if len(values) > MOST_CLASSES or _are_numbered(found):
         raise InputError(
             f"{folder}: {len(values)} different values that number the objects of each mask, or are more than "
-            f"{MOST_CLASSES}; they are learnt as classes: save what each pixel is, say 0 outside and 1 inside"
+            f"{MOST_CLASSES}; pass --instances to tell objects apart, or save what each pixel is, say 0 outside and 1 "
+            "inside"
         )
     if len(values) < 2:
         only = f"only the value {name_of(values[0])}" if values else "no value that counts"
@@ -205,6 +212,49 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
         "coloured": coloured,
         "classes": [name_of(value) for value in values],
         "pixels": {name: [counts[value] for value in values] for name, counts in pixels.items()},
+    }
+
+
+def _survey_objects(splits: Splits, images: _Images, config: ImageTrain) -> Facts:
+    classes = CLASSES[config.touching]
+    _check_weights(config, classes)
+    pixels = {name: np.zeros(len(classes), dtype=np.int64) for name in SPLITS}
+    counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
+    most, scattered = 0, []
+    for name in SPLITS:
+        for item in splits[name]:
+            labels = read_objects(item.truth, config.ignore_value)
+            _truth_shape(item, images, labels.shape)
+            seen = learnt(labels, config.touching)
+            pixels[name] += np.bincount(seen[seen >= 0], minlength=len(classes))
+            objects, parts = pieces(labels)
+            counts[name] += objects
+            most = max(most, objects)
+            if parts > objects:
+                scattered.append((item.truth, objects, parts))
+    folder = Path(splits["train"][0].truth).parent
+    if not counts["train"]:
+        raise InputError(f"{folder}: the training masks hold no object; each is a positive number, and 0 is outside")
+    if scattered and most == 1:
+        path, _, parts = scattered[0]
+        raise InputError(
+            f"{path}: one number for {parts} separate parts, and no mask has a second number, so these are classes; "
+            "number each object, or leave out --instances"
+        )
+    if scattered:
+        logger.warning(
+            "%s: %d numbers for %d separate parts, and so in %d masks; each number is one object in all its parts",
+            *scattered[0],
+            len(scattered),
+        )
+    return {
+        "instances": {"touching": config.touching},
+        "values": list(range(len(classes))),
+        "ignore_value": config.ignore_value,
+        "coloured": False,
+        "classes": classes,
+        "objects": counts,
+        "pixels": {name: found.tolist() for name, found in pixels.items()},
     }
 
 

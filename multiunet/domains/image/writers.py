@@ -25,6 +25,8 @@ def export(prediction: Path, folder: Path, facts: Facts) -> list[Path]:
 
     - ``STEM_class.png``: for each pixel the mask value of its class, of the type that the masks needed, or its colour
       (a volume, or values that PNG has not: ``STEM_class.tif``);
+    - ``STEM_instance.png`` (a volume, or more objects than 16 bits number: ``STEM_instance.tif``): of masks that number
+      objects, the object of each pixel, 1, 2, ...; 0 outside;
     - ``STEM_mean.tif``: float32 quantities, in the target's units; several are pages;
     - ``STEM_uncertainty.tif``: float32 total variance. Of quantities, in their units squared; of classes, summed over
       them, which is ``1 - sum p^2``: the probability that two draws from the prediction differ, 0 to ``1 - 1 / K``.
@@ -35,8 +37,11 @@ def export(prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         total = np.asarray(dataset["total"].values, dtype=np.float32)
         if facts["task"] == "segmentation":
             values = mask_values(facts)[dataset["class"].values]
-            flat = dataset["class"].ndim == 2 and values.dtype in PNG_TYPES
-            written.append(_save(folder / f"{name}_class{'.png' if flat else '.tif'}", values, dataset))
+            written.append(_save_map(folder / f"{name}_class", values, dataset))
+            if "instance" in dataset:
+                objects = dataset["instance"].values
+                objects = objects.astype(np.uint16 if objects.max(initial=0) < 2**16 else np.int32)
+                written.append(_save_map(folder / f"{name}_instance", objects, dataset))
             total = total.sum(axis=0)
         else:
             mean = np.asarray(dataset["mean"].values, dtype=np.float32)
@@ -58,6 +63,11 @@ def mask_values(facts: Facts) -> np.ndarray:
 
 def _plain(quantities: np.ndarray) -> np.ndarray:
     return quantities[0] if len(quantities) == 1 else quantities
+
+
+def _save_map(stem: Path, values: np.ndarray, dataset: xr.Dataset) -> Path:
+    flat = dataset["class"].ndim == 2 and values.dtype in PNG_TYPES
+    return _save(stem.with_name(f"{stem.name}{'.png' if flat else '.tif'}"), values, dataset)
 
 
 def _save(path: Path, pixels: np.ndarray, dataset: xr.Dataset) -> Path:
