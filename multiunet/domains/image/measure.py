@@ -58,7 +58,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Part:
-    """A connected part of a class, or an object: its area, diameter and centre in the units of ``Phase``, axes in array order."""
+    """A connected part of a class, or an object: area, diameter and centre in the units of ``Phase``, axes in order."""
 
     image: str
     phase: str
