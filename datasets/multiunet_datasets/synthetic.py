@@ -174,9 +174,9 @@ def write_polycrystal(folder: Path, images: int = 12, size: int = 256, grains: i
     for kind in kinds:
         (folder / kind).mkdir(parents=True, exist_ok=True)
     for index in range(images):
-        own = size, grains, seed * 1000 + index
-        for kind, pixels in zip(kinds, (*polycrystal(*own), grain_numbers(*own))):
-            picture = Image.fromarray(pixels)
+        image, mask = polycrystal(size, grains, seed * 1000 + index)
+        for kind, pixels in zip(kinds, (image, mask, grain_numbers(size, grains, seed * 1000 + index))):
+            picture = Image.fromarray(np.asarray(pixels))
             _write(folder / kind / f"{index:02d}.png", lambda path, p=picture: p.save(path))  # type: ignore[misc]
     return folder
 

@@ -137,7 +137,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             source = source_of(name, str(path), load_input(str(path), facts, self.shelf))
             item = predictor.into(store, source, options.samples, options.seed, progress.tile)
             if facts.get("instances"):
-                item.write_instances(separated(item.mean()))
+                item.write_instances(separated(item.mean(), facts["spacing"]))
 
     def export(self, prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         return writers.export(prediction, folder, facts)

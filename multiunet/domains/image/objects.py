@@ -6,7 +6,7 @@ A network that knows only outside and inside joins what touches. It is taught wh
 - ``boundary``: outside, inside, and the outermost pixels of each object, a class of their own (Caicedo et al. 2019,
   "Evaluation of deep learning strategies for nucleus segmentation in fluorescence images").
 
-Either way, the inner parts are seeds from which a watershed fills the objects.
+Either way, a watershed fills the objects from their inner parts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.measure import label
+from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
 Touching = Literal["gap", "boundary"]
@@ -24,11 +26,17 @@ Touching = Literal["gap", "boundary"]
 CLASSES: dict[Touching, list[str]] = {"gap": ["outside", "inside"], "boundary": ["outside", "inside", "boundary"]}
 """What is learnt of objects, in the order of the classes."""
 
-SEED = 0.6
-"""Pixels more likely inside than this are seeds; those that touch are one (validation images of dsb2018_fluo)."""
+SMOOTHING = 1.0
+"""Deviation of the Gaussian that smooths distances, in pixels (of the finest axis)."""
 
-SMALLEST_SEED = 4
-"""Pixels; smaller seeds are noise, and what has no seed is no object."""
+NECK = 0.75
+"""Pixels: how much thinner than both its sides a place must be for a cut through it."""
+
+SMALLEST = 10
+"""Pixels: inner parts that are smaller are noise.
+
+All three were chosen on the validation images of dsb2018_fluo, whose nuclei are 10 to 40 pixels wide.
+"""
 
 
 def learnt(objects: NDArray[np.integer], touching: Touching) -> NDArray[np.int16]:
@@ -73,18 +81,25 @@ def _neighbours(ndim: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
     ]
 
 
-def separated(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
+def separated(probabilities: NDArray[np.floating], spacing: Sequence[float]) -> NDArray[np.int32]:
     """Objects, numbered from 1 in the order of their first pixels, 0 outside; ``space``, int32.
 
-    Connected pixels whose probability of inside exceeds ``SEED`` are the seeds; from these, a watershed (Meyer 1994)
-    goes down the probability of inside, over all pixels that are less likely outside than not.
+    Connected pixels that are more likely inside than not are inner parts. The maxima of the distance to the end of
+    their part, smoothed, are the seeds (one, or several where a part has necks: two objects that the network joined);
+    from these, a watershed (Meyer 1994) goes down that distance, over all pixels that are less likely outside than not.
 
     Args:
         probabilities: of the classes in ``CLASSES``, ``(2 or 3, *space)``.
+        spacing: distance of neighbouring pixels by axis, in any unit.
     """
-    inside = probabilities[1]
-    seeds = without_small(label(inside > SEED, connectivity=1), SMALLEST_SEED)
-    found: NDArray[np.int32] = watershed(-inside, seeds, mask=probabilities[0] < 0.5).astype(np.int32)
+    parts = without_small(label(probabilities[1] > 0.5, connectivity=1), SMALLEST)
+    inside = parts > 0
+    steps = np.asarray(spacing) / min(spacing)
+    distance = gaussian_filter(distance_transform_edt(inside, sampling=steps), SMOOTHING / steps)
+    tops = h_maxima(distance, NECK).astype(bool) & inside
+    flat = inside & ~np.isin(parts, parts[tops])  # too thin to have a top: a seed as it is
+    seeds = label(tops | flat, connectivity=1)
+    found: NDArray[np.int32] = watershed(-distance, seeds, mask=inside | (probabilities[0] < 0.5)).astype(np.int32)
     return found
 
 

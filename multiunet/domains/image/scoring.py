@@ -146,7 +146,8 @@ def _score_objects(parts: Sequence[Part], shelf: Shelf) -> Scored:
     for part, item, moments in predictions(parts, shelf):
         truth = load_labels(item.truth, part.facts, shelf)
         losses.append(_loss(part.predictor.task, moments.mean, torch.from_numpy(truth.astype(np.int64))))
-        scores.add(item.name, separated(moments.mean.numpy()), load_objects(item.truth, part.facts, shelf))
+        objects = separated(moments.mean.numpy(), part.facts["spacing"])
+        scores.add(item.name, objects, load_objects(item.truth, part.facts, shelf))
     return Scored(scores.scores(), scores.items, float(np.mean(losses)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
+from skimage.draw import disk
 from skimage.measure import label
 
 from multiunet.domains.image.augment import View, mirrored, sample_labels
@@ -72,17 +73,30 @@ def test_perfect_probabilities_give_the_objects_back(touching: str) -> None:
     assert learnt(objects, touching).max() == len(CLASSES[touching]) - 1
     perfect = np.stack([classes == index for index in range(len(CLASSES[touching]))]).astype(np.float32)
     matching = Matching()
-    matching.update(separated(perfect), objects)
+    matching.update(separated(perfect, (1.0, 1.0)), objects)
     joined = Matching()
     joined.update(label(objects > 0), objects)
     assert matching.scores()["ap_70"] == 1.0
     assert joined.scores()["ap_50"] < 0.3
 
 
+def test_joined_objects_are_cut_at_their_neck_and_thin_ones_are_kept() -> None:
+    inside = np.zeros((40, 60), dtype=bool)
+    inside[disk((15, 15), 9)] = inside[disk((15, 31), 9)] = True
+    inside[34, 5:50] = True
+    inside[0, 0:5] = True  # noise
+    found = separated(np.stack([~inside, inside]).astype(np.float32), (1.0, 1.0))
+    assert found.max() == 3
+    assert found[15, 15] != found[15, 31]
+    assert len(np.unique(found[34, 5:50])) == 1
+    assert found[0, 2] == 0
+    assert ((found > 0) == inside)[1:].all()
+
+
 def test_nothing_is_no_object() -> None:
     nothing = np.stack([np.ones((8, 9)), np.zeros((8, 9))]).astype(np.float32)
-    assert separated(nothing).max() == 0
-    assert separated(nothing).dtype == np.int32
+    assert separated(nothing, (1.0, 1.0)).max() == 0
+    assert separated(nothing, (1.0, 1.0)).dtype == np.int32
 
 
 def test_numbers_become_small_ones() -> None:
