@@ -6,7 +6,7 @@ equal, and scores validation and test. The default is chosen on validation. Floo
 the same table; the data's README has 0.650 (AP at 0.5) and 0.491 (at 0.7) for it.
 
 So that all of it takes minutes, the network is half as wide as the default, patches have 128 pixels a side and training
-has 12 epochs (300 steps); only ``--full`` trains as the program does by default. Gaps are learnt with the first seed only.
+has 12 epochs (300 steps); only ``--full`` trains as the program does by default. Gaps have the first seed only.
 
     python benchmarks/instances.py [--seeds 0,1] [--runs FOLDER] [--full]
 

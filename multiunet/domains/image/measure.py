@@ -174,7 +174,8 @@ def _survey(image: str, data: xr.Dataset) -> _Survey:
     names = [str(name) for name in data["channel"].values]
     classes, samples, instances = data["class"].values, data["fraction"].values, None
     if "instance" in data:  # inside and boundary are both of an object
-        names, classes, instances = [names[0], OBJECT], np.minimum(classes, 1), data["instance"].values
+        instances = data["instance"].values
+        names, classes = [names[0], OBJECT], (instances > 0).astype(np.int64)
         samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
     spacing = tuple(float(step) for step in data.attrs["spacing"])
     return _Survey(
