@@ -29,8 +29,8 @@ CLASSES: dict[Touching, list[str]] = {"gap": ["outside", "inside"], "boundary": 
 SMOOTHING = 1.0
 """Deviation of the Gaussian that smooths distances, in pixels (of the finest axis)."""
 
-NECK = 0.75
-"""Pixels: how much thinner than both its sides a place must be for a cut through it."""
+NECK = 0.15
+"""A part is cut where it is thinner than the thinner of both sides by this share: large and small objects alike."""
 
 SMALLEST = 10
 """Pixels: inner parts that are smaller are noise.
@@ -96,7 +96,8 @@ def separated(probabilities: NDArray[np.floating], spacing: Sequence[float]) -> 
     inside = parts > 0
     steps = np.asarray(spacing) / min(spacing)
     distance = gaussian_filter(distance_transform_edt(inside, sampling=steps), SMOOTHING / steps)
-    tops = h_maxima(distance, NECK).astype(bool) & inside
+    # differences of logarithms are ratios; half a pixel more keeps those of the ends finite
+    tops = h_maxima(np.log(distance + 0.5), -np.log(1 - NECK)).astype(bool) & inside
     flat = inside & ~np.isin(parts, parts[tops])  # too thin to have a top: a seed as it is
     seeds = label(tops | flat, connectivity=1)
     found: NDArray[np.int32] = watershed(-distance, seeds, mask=inside | (probabilities[0] < 0.5)).astype(np.int32)
