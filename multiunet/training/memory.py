@@ -51,7 +51,8 @@ def step_memory(
         for parameter in net.parameters():
             ledger.note(parameter)
         weight = None if batch.weight is None else torch.empty(batch.weight.shape, dtype=batch.weight.dtype)
-        sample = Sample(*(torch.empty(t.shape, dtype=t.dtype) for t in (batch.field, batch.target)), weight)
+        field, target = (torch.empty(t.shape, dtype=t.dtype) for t in (batch.field, batch.target))
+        sample = Sample(field, target, weight)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             deep = getattr(net, "deep_supervision", 0) > 0
             outputs = net.outputs(sample.field) if deep else (net(sample.field),)  # type: ignore[operator]
