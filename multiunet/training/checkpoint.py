@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -83,9 +84,11 @@ def load(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint")
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  safe_open has no iterator
+        # at once: a training that goes on replaces the file at any moment
+        content = path.read_bytes()
+        tensors = from_bytes(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        about = json.loads(header.get("__metadata__", {}).get(METADATA, "{}"))
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: the checkpoint cannot be read ({error}); it is truncated or corrupt") from error
     if about.get("format") != FORMAT:
