@@ -114,8 +114,8 @@ class ImageTrain(TrainConfig):
         "Instances",
     )
     border_weight: float = option(
-        10.0,
-        "largest extra weight of pixels between objects (w0 of Ronneberger et al. 2015); 0: none",
+        0.0,
+        "largest extra weight of pixels between objects (w0 of Ronneberger et al. 2015: 10); 0: none",
         "Instances",
         ge=0,
     )
