@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -221,3 +222,30 @@ def test_settings_that_do_not_fit_are_named(
     assert done.code == 3
     assert said in " ".join(done.err.split())
     assert not (tmp_path / "r").exists()
+
+
+def test_objects_of_other_images_are_scored_and_exported_on_request(
+    cells: Path, multiunet: Callable, tmp_path: Path
+) -> None:
+    run, words = tmp_path / "run", ["--images", cells / "images", "--masks", cells / "masks", "--crop-bar", 4]
+    assert multiunet("train", "image", *words, "--instances", *SHORT, "--out", run).code == 0
+    other = shutil.copytree(cells, tmp_path / "other", ignore=shutil.ignore_patterns("run", "other"))
+    done = multiunet(
+        "evaluate", "image", "--run", run, "--images", other / "images", "--masks", other / "masks", "--json"
+    )
+    assert done.code == 0, done.err
+    whole = [tifffile.imread(path)[:-4] for path in sorted((other / "masks").iterdir())]  # as cropped in training
+    assert json.loads(done.out)["metrics"]["true_objects"] == sum(len(np.unique(mask)) - 1 for mask in whole)
+    words = ["predict", "image", "--run", run, "--images", other / "images/s0.png", "--samples", 1]
+    words += ["--out", tmp_path / "p.zarr", "--export", tmp_path / "files", "--export-what", "instance,class"]
+    assert multiunet(*words).code == 0
+    files = {path.name for path in (tmp_path / "files").iterdir()} - {".multiunet-export.json"}
+    assert files == {"s0_instance.png", "s0_class.png", "legend.csv"}
+    legend = (tmp_path / "files/legend.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in legend] == ["value", "0", "1", "2"]
+
+
+def test_the_fingerprint_counts_objects_by_their_numbers(cells: Path) -> None:
+    inside = facts_of(cells)["fingerprint"]["classes"]["inside"]
+    assert inside["objects_a_mask"] == 8
+    assert inside["object_pixels"] == pytest.approx(np.pi * 6.2**2, rel=0.1)
