@@ -35,6 +35,27 @@ def polycrystal(size: int = 256, grains: int = 60, seed: int = 0) -> tuple[NDArr
         The image ``(size, size)``, and the mask: 0 grain, 255 boundary.
     """
     rng = np.random.default_rng((seed, 1))
+    nearest, to_boundary = _tessellation(size, grains, rng)
+    brightness = rng.normal(0.55, 0.09, grains)
+    contrast = rng.uniform(0.08, 0.30, (grains, grains))
+    contrast = np.minimum(contrast, contrast.T)[nearest[:, 0], nearest[:, 1]].reshape(size, size)
+    image = brightness[nearest[:, 0]].reshape(size, size)
+    image = image - contrast * np.exp(-0.5 * (to_boundary / 1.3) ** 2) - _blemishes(size, rng)
+    light = gaussian_filter(rng.standard_normal((size, size)), size / 4, mode="wrap")
+    image = gaussian_filter(image, 0.8) + light * (0.06 / light.std())
+    image = image + rng.normal(0, 0.035, (size, size))
+    mask = np.where(to_boundary < 1.5, 255, 0).astype(np.uint8)
+    return (np.clip(image, 0, 1) * 255).round().astype(np.uint8), mask
+
+
+def grain_numbers(size: int = 256, grains: int = 60, seed: int = 0) -> NDArray[np.uint16]:
+    """The grain of each pixel of ``polycrystal`` with the same arguments, ``(size, size)``, counted from 1."""
+    nearest, _ = _tessellation(size, grains, np.random.default_rng((seed, 1)))
+    return (nearest[:, 0] + 1).reshape(size, size).astype(np.uint16)
+
+
+def _tessellation(size: int, grains: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], Floats]:
+    """The two nearest grains of each pixel ``(size * size, 2)``, and how far the boundary is, ``(size, size)``."""
     pixels = np.stack(np.meshgrid(*(np.arange(size) + 0.5,) * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     wander = np.stack([gaussian_filter(rng.standard_normal((size, size)), 6.0).ravel() for _ in range(2)], axis=-1)
     pixels = pixels + wander * (1.2 / wander.std())  # boundaries are not quite straight
@@ -46,18 +67,7 @@ def polycrystal(size: int = 256, grains: int = 60, seed: int = 0) -> tuple[NDArr
         centres = np.where(np.bincount(grain, minlength=grains)[:, None] > 0, moved, centres)
     distance, nearest = cKDTree(centres).query(pixels, k=2)
     between = np.linalg.norm(centres[nearest[:, 1]] - centres[nearest[:, 0]], axis=1)
-    to_boundary = ((distance[:, 1] ** 2 - distance[:, 0] ** 2) / (2 * between)).reshape(size, size)
-
-    brightness = rng.normal(0.55, 0.09, grains)
-    contrast = rng.uniform(0.08, 0.30, (grains, grains))
-    contrast = np.minimum(contrast, contrast.T)[nearest[:, 0], nearest[:, 1]].reshape(size, size)
-    image = brightness[nearest[:, 0]].reshape(size, size)
-    image = image - contrast * np.exp(-0.5 * (to_boundary / 1.3) ** 2) - _blemishes(size, rng)
-    light = gaussian_filter(rng.standard_normal((size, size)), size / 4, mode="wrap")
-    image = gaussian_filter(image, 0.8) + light * (0.06 / light.std())
-    image = image + rng.normal(0, 0.035, (size, size))
-    mask = np.where(to_boundary < 1.5, 255, 0).astype(np.uint8)
-    return (np.clip(image, 0, 1) * 255).round().astype(np.uint8), mask
+    return nearest, ((distance[:, 1] ** 2 - distance[:, 0] ** 2) / (2 * between)).reshape(size, size)
 
 
 def _blemishes(size: int, rng: np.random.Generator) -> Floats:
@@ -154,14 +164,19 @@ def community_graph(nodes: int = 800, communities: int = 4, features: int = 32, 
 
 
 def write_polycrystal(folder: Path, images: int = 12, size: int = 256, grains: int = 60, seed: int = 0) -> Path:
-    """``images/N.png`` and ``masks/N.png``; returns ``folder``. ``multiunet train image --images .. --masks ..``"""
+    """``images/N.png``, ``masks/N.png`` (boundaries) and ``grains/N.png`` (numbers); returns ``folder``.
+
+    ``multiunet train image --images .. --masks ..``, with ``--instances`` for the numbers.
+    """
     from PIL import Image
 
-    for kind in ("images", "masks"):
+    kinds = ("images", "masks", "grains")
+    for kind in kinds:
         (folder / kind).mkdir(parents=True, exist_ok=True)
     for index in range(images):
-        for kind, pixels in zip(("images", "masks"), polycrystal(size, grains, seed * 1000 + index)):
-            picture = Image.fromarray(pixels)
+        image, mask = polycrystal(size, grains, seed * 1000 + index)
+        for kind, pixels in zip(kinds, (image, mask, grain_numbers(size, grains, seed * 1000 + index))):
+            picture = Image.fromarray(np.asarray(pixels))
             _write(folder / kind / f"{index:02d}.png", lambda path, p=picture: p.save(path))  # type: ignore[misc]
     return folder
 

@@ -1,5 +1,6 @@
 """Losses ``loss(output, target, weight)`` of sites: alike on grids ``(N, C, *space)`` and graphs ``(nodes, C)``."""
 
+from multiunet.losses.border import border_weights
 from multiunet.losses.classification import CrossEntropy, DiceCE, Focal
 from multiunet.losses.overlap import Dice, SoftJaccard, Tversky
 from multiunet.losses.regression import MAE, MSE, GaussianNLL, Huber, Poisson
@@ -20,4 +21,5 @@ __all__ = [
     "Poisson",
     "SoftJaccard",
     "Tversky",
+    "border_weights",
 ]

@@ -2,12 +2,15 @@
 
 from multiunet.metrics.calibration import expected_calibration_error
 from multiunet.metrics.classification import ClassificationScores, classification_scores
+from multiunet.metrics.instances import InstanceScores, Matching
 from multiunet.metrics.regression import RegressionScores, TrackScores, regression_scores
 from multiunet.metrics.segmentation import Confusion, SegmentationScores
 
 __all__ = [
     "ClassificationScores",
     "Confusion",
+    "InstanceScores",
+    "Matching",
     "RegressionScores",
     "SegmentationScores",
     "TrackScores",

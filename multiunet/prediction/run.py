@@ -15,7 +15,7 @@ from multiunet.geometries.footprint import Footprint, footprint
 from multiunet.geometries.grid import Grid
 from multiunet.prediction.field import Watch, count_samples, predict_field
 from multiunet.prediction.source import GridSource
-from multiunet.prediction.store import PredictionStore
+from multiunet.prediction.store import ItemWriter, PredictionStore
 from multiunet.prediction.tiles import Tile, batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import Moments
@@ -119,8 +119,8 @@ class GridPredictor:
         samples: int = 1,
         seed: int = 0,
         progress: Tiles | None = None,
-    ) -> None:
-        """Writes the prediction of one input into the store, piece by piece."""
+    ) -> ItemWriter:
+        """Writes the prediction of one input into the store, piece by piece; returns its place there."""
         decides = self.task.kind == "segmentation"
         item = store.item(
             source.name,
@@ -143,6 +143,7 @@ class GridPredictor:
             item.write(region, moments, None if decision is None else decision[0])
         if decides:
             item.write_fractions(counts.double() / math.prod(self.output_shape(source.shape)))
+        return item
 
     def _decided(self, mean: Tensor) -> Tensor:
         """How many sites of ``(len(task.names), *space)`` are decided for each name."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from numpy.typing import NDArray
 from torch import Tensor
 from zarr.codecs import BloscCodec
 
@@ -30,7 +31,7 @@ FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 """Of simulated noisy probabilities it makes slightly less than Zarr's default (Zstandard), some four times as fast."""
 
 VARIANCES = ("epistemic", "aleatoric", "total")
-VARIABLES = ("mean", "class", *VARIANCES, "fraction")
+VARIABLES = ("mean", "class", "instance", *VARIANCES, "fraction")
 
 
 class PredictionStore:
@@ -157,6 +158,23 @@ class ItemWriter:
             "fraction", shape=values.shape, dtype="float64", dimension_names=("sample", "channel")
         )
         array[...] = values
+
+    def write_instances(self, instances: NDArray[np.int32]) -> None:
+        """``space``: the number of each site's object, 0 outside."""
+        mean = self._array("mean")
+        array = self._group.create_array(
+            "instance",
+            shape=instances.shape,
+            chunks=mean.chunks[1:],
+            dtype="int32",
+            fill_value=0,
+            dimension_names=mean.metadata.dimension_names[1:],  # type: ignore[union-attr, index]
+        )
+        array[...] = instances
+
+    def mean(self) -> NDArray[np.float32]:
+        """What was written of ``mean``, ``(names, *space)``, in memory."""
+        return np.asarray(self._array("mean")[...], dtype=np.float32)
 
     def _array(self, name: str) -> zarr.Array[Any]:
         array = self._group[name]

@@ -31,9 +31,9 @@ ALLOWED = {
     },
     "errors": set(),
     "files": {"errors"},
+    "memory": set(),
     "seeds": set(),
     "device": {"errors"},
-    "memory": set(),
 }
 SOURCES = sorted((ROOT / "multiunet").rglob("*.py"))
 

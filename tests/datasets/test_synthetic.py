@@ -85,13 +85,23 @@ def test_neighbours_tell_what_features_do_not() -> None:
     assert nearest_centroid(smooth @ smooth @ x) > 0.9
 
 
+def test_grains_end_at_the_boundaries() -> None:
+    grains, (_, mask) = synthetic.grain_numbers(128, 20, 5), synthetic.polycrystal(128, 20, 5)
+    ends = (grains[1:, 1:] != grains[:-1, 1:]) | (grains[1:, 1:] != grains[1:, :-1])
+    assert (mask[1:, 1:][ends] == 255).mean() > 0.95
+    assert grains.dtype == np.uint16
+    assert grains.min() >= 1
+
+
 def test_written_files_hold_the_data(tmp_path: Path) -> None:
     synthetic.write_polycrystal(tmp_path / "crystal", images=2, size=48, grains=6, seed=1)
     names = sorted(str(p.relative_to(tmp_path / "crystal")) for p in (tmp_path / "crystal").rglob("*.png"))
-    assert names == ["images/00.png", "images/01.png", "masks/00.png", "masks/01.png"]
+    assert names == [f"{kind}/{stem}.png" for kind in ("grains", "images", "masks") for stem in ("00", "01")]
     np.testing.assert_array_equal(
         np.asarray(Image.open(tmp_path / "crystal" / "masks" / "01.png")), synthetic.polycrystal(48, 6, 1001)[1]
     )
+    grains = np.asarray(Image.open(tmp_path / "crystal" / "grains" / "01.png"))
+    np.testing.assert_array_equal(grains, synthetic.grain_numbers(48, 6, 1001))
 
     fasta, bedgraph = synthetic.write_genome(tmp_path / "genome", chromosomes=2, length=3030, bin_size=100, seed=4)
     sequences, signal = synthetic.genome_with_motifs(2, 3030, 100, seed=4)

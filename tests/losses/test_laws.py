@@ -112,6 +112,7 @@ def test_public_names() -> None:
         "Poisson",
         "SoftJaccard",
         "Tversky",
+        "border_weights",
     ]
 
 

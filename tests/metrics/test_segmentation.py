@@ -35,6 +35,8 @@ def test_public_names() -> None:
     assert metrics.__all__ == [
         "ClassificationScores",
         "Confusion",
+        "InstanceScores",
+        "Matching",
         "RegressionScores",
         "SegmentationScores",
         "TrackScores",

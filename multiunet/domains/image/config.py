@@ -35,8 +35,8 @@ Strides = Annotated[list[list[Annotated[int, Field(ge=1)]]], BeforeValidator(str
 Bytes = Annotated[int, BeforeValidator(bytes_of), Field(gt=0)]
 FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 
-ExportKind = Literal["class", "probabilities", "mean", "uncertainty", "epistemic", "aleatoric"]
-"""Files of a predicted image: of classes all but ``mean``, of quantities all but the first two."""
+ExportKind = Literal["class", "instance", "probabilities", "mean", "uncertainty", "epistemic", "aleatoric"]
+"""Files of a predicted image; ``writers.KINDS`` has those of each task."""
 
 SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
 QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
@@ -75,6 +75,9 @@ class ImageTrain(TrainConfig):
     masks: Path | None = option(None, "their masks: index images of the same stems, any integers", "Data")
     targets: Path | None = option(None, "for --task regression: images of what to predict, NaN where unknown", "Data")
     task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
+    instances: bool = option(
+        False, "masks number objects (0: outside), which are to be told apart, counted and sized", "Data"
+    )
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
         None, "mask value of pixels that do not count; of masks in colours #rrggbb", "Data", text=True
     )
@@ -104,6 +107,19 @@ class ImageTrain(TrainConfig):
         ge=2,
     )
     fold: int | None = option(None, "with --folds: train this one alone, from 0; default: all", "Split", ge=0)
+
+    touching: Literal["gap", "boundary"] = option(
+        "boundary",
+        "how ends of objects are learnt: a gap drawn where two touch, or their outermost pixels as a class",
+        "Instances",
+    )
+    border_weight: float = option(
+        0.0,
+        "largest extra weight of pixels between objects (w0 of Ronneberger et al. 2015: 10); 0: none",
+        "Instances",
+        ge=0,
+    )
+    border_sigma: float = option(5.0, "how far apart such objects are, pixels", "Instances", gt=0)
 
     patch_size: IntList | None = option(None, "pixels of a training patch by axis; default: from the images", "Patches")
     rare_share: float = option(
@@ -188,6 +204,16 @@ class ImageTrain(TrainConfig):
             raise ValueError(f"--fold {self.fold} is none of --folds {self.folds or 0}; they count from 0")
         return self
 
+    @model_validator(mode="after")
+    def _objects_are_segmented(self) -> ImageTrain:
+        if self.instances and self.task != "segmentation":
+            raise ValueError(f"--instances are objects to segment; --task {self.task} has none")
+        own = ("touching", "border_weight", "border_sigma")
+        given = [name for name in own if getattr(self, name) != type(self).model_fields[name].default]
+        if given and not self.instances:
+            raise ValueError(f"--{given[0].replace('_', '-')} is for --instances, masks that number their objects")
+        return self
+
     def parts(self) -> list[TrainConfig]:
         """All folds where one is not chosen."""
         if self.folds is None or self.fold is not None:
@@ -252,8 +278,8 @@ class ImagePredict(PredictOptions):
     )
     export_what: Annotated[list[ExportKind], BeforeValidator(split_commas)] | None = option(
         None,
-        "what --export writes of each image: class, probabilities (of quantities: mean), uncertainty, epistemic, "
-        "aleatoric; default: class (or mean) and uncertainty",
+        "what --export writes of each image: class, probabilities (of objects: instance, too; of quantities: mean), "
+        "uncertainty, epistemic, aleatoric; default: class (and instance; or mean) and uncertainty",
         "Prediction",
         min_length=1,
     )

@@ -18,8 +18,17 @@ from multiunet.domains.image.augment import (
     sample,
     sample_labels,
 )
-from multiunet.domains.image.inputs import Shelf, load_input, load_labels, load_target
+from multiunet.domains.image.inputs import (
+    Border,
+    Shelf,
+    load_border,
+    load_input,
+    load_labels,
+    load_objects,
+    load_target,
+)
 from multiunet.domains.image.lazy import Pixels, blocks
+from multiunet.domains.image.objects import learnt, sample_objects
 from multiunet.domains.image.splits import Item
 from multiunet.training.data import Sample, TrainingData
 
@@ -42,10 +51,17 @@ class Patches(TrainingData[Tensor]):
         augmentation: of the patches.
         rare_share: share of patches that lie about a pixel of a class drawn evenly from those of the image; the others
             lie anywhere. Quantities have no classes.
+        border: of masks that number objects, whose samples have weights; None: of all others.
     """
 
     def __init__(
-        self, items: Sequence[Item], facts: Facts, augmentation: Augmentation, rare_share: float, shelf: Shelf
+        self,
+        items: Sequence[Item],
+        facts: Facts,
+        augmentation: Augmentation,
+        rare_share: float,
+        shelf: Shelf,
+        border: Border | None = None,
     ) -> None:
         self.items = list(items)
         self.facts = facts
@@ -54,6 +70,7 @@ class Patches(TrainingData[Tensor]):
         self.spacing = tuple(float(s) for s in facts["spacing"])
         self.rare_share = rare_share if facts["task"] == "segmentation" else 0.0
         self.shelf = shelf
+        self.border = border
 
     def __len__(self) -> int:
         return len(self.items)
@@ -68,7 +85,19 @@ class Patches(TrainingData[Tensor]):
         pixels = self.shelf.in_memory("pixels", entry.image, loaded.picture.pixels)
         field = loaded.standardised(sample(pixels, coordinates))
         field = change_intensities(field, self.augmentation, self.spacing, rng)
-        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], self._target(entry, coordinates))
+        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._truth(entry, coordinates))
+
+    def _truth(self, entry: Item, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
+        """Target and weight."""
+        if self.border is None:
+            return self._target(entry, coordinates), None
+        # objects first, their ends afterwards: a gap of one pixel would not survive being turned or shrunk
+        objects = sample_objects(load_objects(entry.truth, self.facts, self.shelf), coordinates)
+        target = torch.from_numpy(learnt(objects, self.facts["instances"]["touching"]).astype(np.int64))[None]
+        if self.border.weight == 0:
+            return target, None
+        weights = load_border(entry.truth, self.facts, self.shelf, self.border)
+        return target, torch.from_numpy(sample(weights[None], coordinates))
 
     def _target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
         if self.facts["task"] == "regression":

@@ -22,7 +22,8 @@ from multiunet.domains.image.bar import find_bar, tell_of_bars
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
-from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, source_of
+from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
+from multiunet.domains.image.objects import check_separable, separated
 from multiunet.domains.image.readers import list_images
 from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json
@@ -61,7 +62,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     name = "image"
     monitor = "mean_iou"
-    shared_facts = ("task", "ndim", "channels", "colour", "intensities", "values", "targets")
+    shared_facts = ("task", "ndim", "channels", "colour", "intensities", "values", "instances", "targets")
 
     def __init__(self) -> None:
         self.shelf = Shelf()
@@ -91,6 +92,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         task = _task(config, facts)
         # of quantities r2 judges shift and scale, too, which a correlation forgives
         self.monitor = "mean_iou" if facts["task"] == "segmentation" else "r2"
+        if facts.get("instances"):
+            self.monitor = "ap_mean"
         own: dict[str, Any] = {"padding": "same"} if config.model in PADDED else {}
         if config.model == "image_unet":
             own = {"normalization": config.normalization, "residual": config.residual, "skip": config.skip}
@@ -123,7 +126,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             noise=config.noise,
             blur=config.blur,
         )
-        return Patches(from_json(facts["split"])["train"], facts, augmentation, config.rare_share, self.shelf)
+        border = Border(config.border_weight, config.border_sigma) if config.instances else None
+        return Patches(from_json(facts["split"])["train"], facts, augmentation, config.rare_share, self.shelf, border)
 
     def validator(self, config: ImageTrain, facts: Facts, model: Model) -> Validator:
         items = from_json(facts["split"])["val"]
@@ -145,6 +149,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         for path in images.values():
             loaded = load_input(str(path), facts, self.passing)
             uncut = facts["ndim"] == 2 and loaded.bar == 0
+            if facts.get("instances"):
+                check_separable(path, loaded.picture.space)
             bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar
         tell_of_bars(bars, facts.get("crop_bar", "none"))
         return list(images)
@@ -166,7 +172,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.begin(name, place, len(names))
             source = source_of(name, str(path), load_input(str(path), facts, self.passing))
-            predictor.into(store, source, options.samples, options.seed, progress.tile)
+            item = predictor.into(store, source, options.samples, options.seed, progress.tile)
+            if facts.get("instances"):
+                item.write_instances(separated(item.mean(), facts["spacing"]))
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: ImagePredict | None = None) -> list[Path]:
         return writers.export(prediction, folder, facts, None if options is None else options.export_what)
@@ -209,6 +217,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         batch = Sample(
             torch.empty(config.batch_size, facts["channels"], *space, device="meta"),
             torch.empty(target, dtype=kind, device="meta"),
+            torch.empty(target, device="meta") if config.instances and config.border_weight else None,
         )
         return step_memory(
             model.net,
@@ -223,6 +232,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
         if facts["task"] == "regression":
             return {"mean": baselines.mean(facts)}
+        if facts.get("instances"):
+            return {"otsu": baselines.otsu_objects(items, facts, self.shelf)}
         found = {"majority": baselines.majority(facts), "otsu": baselines.otsu(items, facts, self.shelf)}
         levels = min(len(facts["values"]), baselines.MOST_LEVELS)
         if levels > 2:

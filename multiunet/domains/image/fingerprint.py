@@ -62,6 +62,16 @@ class Fingerprint:
             sizes = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
             self.objects.setdefault(value, []).extend(int(n) for n in sizes)
 
+    def numbered(self, objects: NDArray[np.int32], split: str) -> None:
+        """A mask of this split that numbers its objects: they are the second class, with their ends."""
+        if split != "test":  # numbers and weights of 32 bits each, besides the labels
+            self.bytes += 8 * objects.size
+        if split != "train" or self.masks == LOOKED_AT:
+            return
+        self.masks += 1
+        sizes = np.unique(objects[objects > 0], return_counts=True)[1]
+        self.objects.setdefault(1, []).extend(sizes.tolist())
+
     def summary(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Plain JSON; sizes in pixels, spacings in the files' unit, objects of at most ``LOOKED_AT`` masks.
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.bar import read_cropped, without_rows
-from multiunet.domains.image.lazy import Lazy, Pixels, first, held, mapped
-from multiunet.domains.image.readers import Picture, colour_name, read_mask, read_target
+from multiunet.domains.image.lazy import Lazy, Pixels, check_fits, first, held, mapped
+from multiunet.domains.image.objects import compact, learnt
+from multiunet.domains.image.readers import ColouredMask, Picture, colour_name, read_mask, read_target
 from multiunet.errors import InputError
+from multiunet.losses import border_weights
 from multiunet.memory import free_memory
 from multiunet.prediction.source import GridSource
 
@@ -22,6 +24,9 @@ T = TypeVar("T")
 
 AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 IGNORED = -1
+
+NUMBERING = 32
+"""Bytes a pixel that it takes to read the objects of a mask."""
 
 
 class Shelf:
@@ -129,10 +134,69 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> Pixels:
     """
 
     def read() -> Pixels:
-        labels = without_rows(read_mask(Path(path), facts["coloured"]), facts.get("truth_bars", {}).get(path, 0))
+        if facts.get("instances"):
+            return learnt(load_objects(path, facts, shelf), facts["instances"]["touching"])
+        labels = without_rows(read_mask(Path(path), facts["coloured"]), _bar_of_truth(path, facts))
         return mapped(labels, lambda block: as_classes(block, facts, path), np.int16)
 
     return shelf.get("mask", path, read, held)
+
+
+def load_objects(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int32]:
+    """The number of each pixel's object, ``space``: 1, 2, ...; 0 outside, -1 where it does not count.
+
+    Raises:
+        InputError: see ``read_objects``.
+    """
+
+    def read() -> NDArray[np.int32]:
+        objects: NDArray[np.int32] = without_rows(
+            read_objects(path, facts["ignore_value"]), _bar_of_truth(path, facts)
+        )[...]
+        return objects
+
+    return shelf.get("objects", path, read, held)
+
+
+def read_objects(path: str, ignore_value: int | None) -> NDArray[np.int32]:
+    """As ``load_objects``, from the file, which is read whole, with the rows that lie on an information bar.
+
+    Raises:
+        InputError: when the file cannot be read, or numbers objects by negative or fractional values, or by colours,
+            or does not fit into memory.
+    """
+    try:
+        pixels = read_mask(Path(path), numbered=True)
+    except ColouredMask:
+        raise InputError(
+            f"{path}: is in colours; --instances needs one integer a pixel, the number of its object"
+        ) from None
+    check_fits(Path(path), "numbering its objects", NUMBERING * pixels.size, "cut it and its image into smaller ones")
+    labels: np.ndarray = pixels[...]
+    negative = (labels < 0) & (labels != (0 if ignore_value is None else ignore_value))
+    if negative.any():
+        raise InputError(
+            f"{path}: value {labels[negative][0]} in {np.count_nonzero(negative)} pixels; objects have positive "
+            f"numbers, and 0 is outside; of pixels that do not count, pass --ignore-value {labels[negative][0]}"
+        )
+    return compact(labels, ignore_value)
+
+
+@dataclass(frozen=True)
+class Border:
+    """How much pixels between objects count; see ``border_weights``."""
+
+    weight: float
+    sigma: float
+
+
+def load_border(path: str, facts: Facts, shelf: Shelf, border: Border) -> NDArray[np.float32]:
+    """The weight of each pixel, ``space``."""
+
+    def compute() -> NDArray[np.float32]:
+        return border_weights(load_objects(path, facts, shelf), border.weight, border.sigma, facts["spacing"])
+
+    return shelf.get("border", path, compute, held)
 
 
 def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
@@ -154,8 +218,16 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
 
 def load_target(path: str, facts: Facts, shelf: Shelf) -> Pixels:
     """An image of quantities, float32 ``(K, *space)``; NaN where unknown."""
-    bar = facts.get("truth_bars", {}).get(path, 0)
-    return shelf.get("target", path, lambda: without_rows(read_target(Path(path)).pixels, bar), held)
+
+    def read() -> Pixels:
+        return without_rows(read_target(Path(path)).pixels, _bar_of_truth(path, facts))
+
+    return shelf.get("target", path, read, held)
+
+
+def _bar_of_truth(path: str, facts: Facts) -> int:
+    rows: int = facts.get("truth_bars", {}).get(path, 0)
+    return rows
 
 
 def source_of(name: str, path: str, loaded: Input) -> GridSource:

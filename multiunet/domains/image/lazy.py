@@ -189,7 +189,7 @@ def check_fits(path: Path, what: str, needed: int, fix: str = BY_PARTS) -> None:
     """
     free = free_memory()
     if needed > free:
-        raise InputError(f"{path}: {what} takes {amount(needed)} to read, but {amount(free)} of memory are free; {fix}")
+        raise InputError(f"{path}: {what} takes {amount(needed)} of memory, but {amount(free)} are free; {fix}")
 
 
 def described(shape: Sequence[int]) -> str:

@@ -24,6 +24,9 @@ from multiunet.prediction import open_prediction
 ALL = "all"
 """Stands for all images together."""
 
+OBJECT = "object"
+"""The class of objects that were told apart."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -34,7 +37,8 @@ class Phase:
         fraction_sd: deviation of the fraction over the Monte-Carlo samples (ddof 1); None of a single sample. It is
             what the model does not know, not how an image differs from the next.
         area: of the class (of volumes, its volume) in ``unit`` to the power of the axes; ``area_sd`` accordingly.
-        objects: connected parts of at least ``min_size`` pixels; None where they were not counted.
+        objects: connected parts, or objects told apart, of at least ``min_size`` pixels; None where they were not
+            counted.
         whole: of them, those that do not touch the border: only their sizes count below.
         diameter_mean, diameter_median, diameter_sd: of the circle (ball) of the object's area (volume), in ``unit``.
     """
@@ -55,7 +59,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Part:
-    """A connected part of a class: its area, diameter and centre in the units of ``Phase``, axes in array order."""
+    """A connected part of a class, or an object: area, diameter and centre in the units of ``Phase``, axes in order."""
 
     image: str
     phase: str
@@ -155,11 +159,15 @@ def draw(measures: Measures, path: Path) -> None:
 
 @dataclass(frozen=True)
 class _Survey:
-    """An image's classes: the map, the fraction of each class in it, and in each sample, ``(samples, classes)``."""
+    """An image's classes: the map, the fraction of each class in it, and in each sample, ``(samples, classes)``.
+
+    ``instances`` numbers the objects of the last class, where they were told apart.
+    """
 
     image: str
     names: list[str]
     map: NDArray[np.integer[Any]]
+    instances: NDArray[np.integer[Any]] | None
     fractions: NDArray[np.float64]
     samples: NDArray[np.float64]
     area: float
@@ -169,14 +177,19 @@ class _Survey:
 
 def _survey(image: str, data: xr.Dataset) -> _Survey:
     names = [str(name) for name in data["channel"].values]
-    classes = data["class"].values
+    classes, samples, instances = data["class"].values, data["fraction"].values, None
+    if "instance" in data:  # inside and boundary are both of an object
+        instances = data["instance"].values
+        names, classes = [names[0], OBJECT], (instances > 0).astype(np.int64)
+        samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
     spacing = tuple(float(step) for step in data.attrs["spacing"])
     return _Survey(
         image,
         names,
         classes,
+        instances,
         np.bincount(classes.reshape(-1), minlength=len(names)) / classes.size,
-        data["fraction"].values,
+        samples,
         classes.size * math.prod(spacing),
         spacing,
         str(data.attrs["unit"]),
@@ -196,7 +209,9 @@ def _pooled(items: Sequence[_Survey]) -> _Survey:
     areas = [item.area for item in items]
     fractions = np.average([item.fractions for item in items], axis=0, weights=areas)
     samples = np.average([item.samples for item in items], axis=0, weights=areas)
-    return _Survey(ALL, first.names, np.empty(0, np.int64), fractions, samples, sum(areas), first.spacing, first.unit)
+    return _Survey(
+        ALL, first.names, np.empty(0, np.int64), None, fractions, samples, sum(areas), first.spacing, first.unit
+    )
 
 
 def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
@@ -207,6 +222,8 @@ def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
             raise InputError(f"--objects {name}: the classes of {options.prediction} are {', '.join(names)}")
     if options.objects is not None:
         return options.objects
+    if items[0].instances is not None:
+        return [OBJECT]
     matrix = int(np.argmax(sum(item.fractions * item.area for item in items)))
     return [name for index, name in enumerate(names) if index != matrix]
 
@@ -234,12 +251,15 @@ def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Ite
 
 
 def _parts(item: _Survey, counted: Sequence[str], min_size: int) -> Iterator[Part]:
-    """Pixels that touch, at a corner too, are one part."""
+    """The numbered objects; else, pixels that touch, at a corner too, are one part."""
     ndim = item.map.ndim
     # of a unit ball: the diameter of a circle of area a is 2 sqrt(a / pi), of a ball of volume v 2 (3 v / 4 pi)^(1/3)
     unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
     for name in counted:
-        regions = regionprops(label(item.map == item.names.index(name), connectivity=ndim))
+        numbered = item.instances if name == OBJECT else None
+        if numbered is None:
+            numbered = label(item.map == item.names.index(name), connectivity=ndim)
+        regions = regionprops(numbered)
         number = 0
         for region in regions:
             pixels = int(region.num_pixels)

@@ -195,11 +195,12 @@ class ColouredMask(InputError):
     """A mask whose channels differ, read as if it held one number a pixel."""
 
 
-def read_mask(path: Path, coloured: bool = False) -> Pixels:
+def read_mask(path: Path, coloured: bool = False, numbered: bool = False) -> Pixels:
     """The labels of an index image, integers ``space``.
 
     Args:
         coloured: the masks are painted: a label is a colour, ``65536 red + 256 green + blue``; a grey is one, too.
+        numbered: the masks number their objects, so there may be any number of values.
 
     Raises:
         ColouredMask: for an image in 8-bit colours, if it may not be.
@@ -222,11 +223,11 @@ def read_mask(path: Path, coloured: bool = False) -> Pixels:
             "pixel (0, 1, 2, ...), or 8-bit colours"
         )
     labels = merged(pixels, packed if coloured else lambda block: block[0], np.int64 if coloured else pixels.dtype)
-    _refuse_photographs(path, labels)
+    _refuse_photographs(path, labels, numbered)
     return labels
 
 
-def _refuse_photographs(path: Path, labels: Pixels) -> None:
+def _refuse_photographs(path: Path, labels: Pixels, numbered: bool) -> None:
     values, changes, pairs = np.empty(0, labels.dtype), 0, 0
     for region in blocks(labels):
         block = labels[region]
@@ -235,10 +236,10 @@ def _refuse_photographs(path: Path, labels: Pixels) -> None:
         pairs += block[..., 1:].size
     if labels.dtype == np.uint64 and values[-1] > np.iinfo(np.int64).max:
         raise InputError(f"{path}: holds the value {values[-1]}; mask values must fit 64-bit signed integers")
-    if len(values) > MOST_CLASSES or (len(values) > 16 and changes > 0.5 * pairs):
+    if (len(values) > MOST_CLASSES and not numbered) or (len(values) > 16 and changes > 0.5 * pairs):
         raise InputError(
             f"{path}: {len(values)} different values ({values[0]} to {values[-1]}) look like an image, not like labels "
-            f"of at most {MOST_CLASSES} classes; are --images and --masks swapped?"
+            f"of at most {MOST_CLASSES} classes; are --images and --masks swapped? Numbered objects need --instances"
         )
 
 

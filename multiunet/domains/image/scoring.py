@@ -13,11 +13,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.inputs import IGNORED, Shelf, load_input, load_labels, load_target, source_of
+from multiunet.domains.image.inputs import (
+    IGNORED,
+    Shelf,
+    load_input,
+    load_labels,
+    load_objects,
+    load_target,
+    source_of,
+)
+from multiunet.domains.image.objects import separated
 from multiunet.domains.image.readers import space_of
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
 from multiunet.errors import InputError
-from multiunet.metrics import Confusion, regression_scores
+from multiunet.metrics import Confusion, Matching, regression_scores
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.tasks import Task
 
@@ -33,7 +42,13 @@ class ClassScores:
         self.all = Confusion(self.classes, IGNORED)
         self.items: dict[str, Scores] = {}
 
-    def add(self, name: str, counted: Confusion) -> None:
+    def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
+        """Counts one image."""
+        counted = Confusion(self.classes, IGNORED)
+        counted.update(predicted, truth)
+        self.count(name, counted)
+
+    def count(self, name: str, counted: Confusion) -> None:
         """Counts one image, all of whose parts are in ``counted``."""
         one = Confusion(self.classes, IGNORED)
         one.items.append(counted.matrix)
@@ -43,6 +58,25 @@ class ClassScores:
     def scores(self) -> Scores:
         """Of all images, with the classes' mask values beside the lists by class."""
         return {**self.all.scores(), "classes": self.names}
+
+
+class ObjectScores:
+    """Scores of objects, over all images and of each."""
+
+    def __init__(self) -> None:
+        self.all = Matching()
+        self.items: dict[str, Scores] = {}
+
+    def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
+        """Counts one image."""
+        self.all.update(predicted, truth)
+        one = Matching()
+        one.update(predicted, truth)
+        self.items[name] = dict(one.scores())
+
+    def scores(self) -> Scores:
+        """Of all images."""
+        return dict(self.all.scores())
 
 
 class QuantityScores:
@@ -94,6 +128,8 @@ class Scored:
 
 def score(parts: Sequence[Part], shelf: Shelf) -> Scored:
     """Predicts whole images and scores them, those of all parts together."""
+    if parts[0].facts.get("instances"):
+        return _score_objects(parts, shelf)
     scorer = _score_classes if parts[0].facts["task"] == "segmentation" else _score_quantities
     return scorer(parts, shelf)
 
@@ -103,7 +139,7 @@ def _score_classes(parts: Sequence[Part], shelf: Shelf) -> Scored:
     for part in parts:
         for item in part.items:
             counted, loss = _count_pieces(part, item, shelf)
-            scores.add(item.name, counted)
+            scores.count(item.name, counted)
             losses.append(loss)
     return Scored(scores.scores(), scores.items, float(np.mean(losses)))
 
@@ -119,6 +155,19 @@ def _count_pieces(part: Part, item: Item, shelf: Shelf) -> tuple[Confusion, floa
         counted.update(decided[0].numpy(), labels)
         loss += _loss(task, mean, torch.from_numpy(labels.astype(np.int64))) * (labels.size / truth.size)
     return counted, loss
+
+
+def _score_objects(parts: Sequence[Part], shelf: Shelf) -> Scored:
+    """Whole images: an object may lie in several pieces."""
+    scores, losses = ObjectScores(), []
+    for part in parts:
+        for item in part.items:
+            mean = part.predictor.whole(_source(item, part.facts, shelf)).mean
+            classes = torch.from_numpy(load_labels(item.truth, part.facts, shelf)[...].astype(np.int64))
+            losses.append(_loss(part.predictor.task, mean, classes))
+            found = separated(mean.numpy(), part.facts["spacing"])
+            scores.add(item.name, found, load_objects(item.truth, part.facts, shelf))
+    return Scored(scores.scores(), scores.items, float(np.mean(losses)))
 
 
 def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
@@ -165,21 +214,30 @@ def items_elsewhere(
 
 
 Baseline = Callable[[NDArray[np.float32]], NDArray[Any]]
-"""A standardised image ``(C, *space)`` to its classes ``space`` or its quantities ``(K, *space)``."""
+"""A standardised image ``(C, *space)`` to its classes or objects ``space`` or its quantities ``(K, *space)``."""
 
 
 def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shelf: Shelf) -> Scores:
     """Scores of a method that learns nothing but a number or two, fitted for each part."""
     facts = parts[0][2]
-    classes, quantities = ClassScores(facts) if facts["task"] == "segmentation" else None, QuantityScores()
+    scores = _scorer(facts)
     for baseline, items, known in parts:
         for item in items:
             loaded = load_input(item.image, known, shelf)
             guess = baseline(loaded.standardised(loaded.picture.pixels[...]))
-            if classes is not None:
-                counted = Confusion(classes.classes, IGNORED)
-                counted.update(guess, load_labels(item.truth, known, shelf)[...])
-                classes.add(item.name, counted)
-            else:
-                quantities.add(item.name, guess, load_target(item.truth, known, shelf)[...])
-    return quantities.scores() if classes is None else classes.scores()
+            scores.add(item.name, guess, _truth(item, known, shelf))
+    return scores.scores()
+
+
+def _scorer(facts: Facts) -> ObjectScores | ClassScores | QuantityScores:
+    if facts.get("instances"):
+        return ObjectScores()
+    return ClassScores(facts) if facts["task"] == "segmentation" else QuantityScores()
+
+
+def _truth(item: Item, facts: Facts, shelf: Shelf) -> NDArray[Any]:
+    if facts.get("instances"):
+        return load_objects(item.truth, facts, shelf)
+    load = load_labels if facts["task"] == "segmentation" else load_target
+    truth: NDArray[Any] = load(item.truth, facts, shelf)[...]
+    return truth

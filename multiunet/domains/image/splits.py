@@ -47,8 +47,9 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
         InputError: for images without truth, stems that are not there, overlapping or empty splits.
     """
     items = pair(config.images, truths)
-    # quantities have no classes
-    known = MaskClasses([item.truth for item in items if config.task == "segmentation"], config.ignore_value)
+    # quantities have no classes, and of objects all masks have those that are learnt
+    classified = config.task == "segmentation" and not config.instances
+    known = MaskClasses([item.truth for item in items if classified], config.ignore_value)
     words = [row.split for row in read_pairs(config.images)] if is_table(config.images) else []
     folders = {"val": (config.val_images, config.val_masks), "test": (config.test_images, config.test_masks)}
     given = any(images is not None for images, _ in folders.values())

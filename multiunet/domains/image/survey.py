@@ -16,10 +16,11 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars, without_rows
 from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.fingerprint import Fingerprint
-from multiunet.domains.image.inputs import AXES
+from multiunet.domains.image.inputs import AXES, read_objects
 from multiunet.domains.image.lazy import Pixels, blocks, fingerprint, values_in
 from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
 from multiunet.domains.image.notes import remark
+from multiunet.domains.image.objects import CLASSES, learnt, pieces
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.readers import (
     MOST_CLASSES,
@@ -69,7 +70,12 @@ def survey(config: ImageTrain) -> Facts:
         "split": to_json(splits),
         "crop_bar": config.crop_bar,
     }
-    facts |= _survey_masks(splits, images, config) if config.task == "segmentation" else _survey_targets(splits, images)
+    if config.instances:
+        facts |= _survey_objects(splits, images, config)
+    elif config.task == "segmentation":
+        facts |= _survey_masks(splits, images, config)
+    else:
+        facts |= _survey_targets(splits, images)
     facts["fingerprint"] = images.fingerprint.summary(facts)
     facts["truth_bars"] = images.truth_bars
     facts["patch_size"] = list(_patch_size(config, images))
@@ -225,7 +231,8 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     if len(values) > MOST_CLASSES or _are_numbered(found):
         raise InputError(
             f"{folder}: {len(values)} different values that number the objects of each mask, or are more than "
-            f"{MOST_CLASSES}; they are learnt as classes: save what each pixel is, say 0 outside and 1 inside"
+            f"{MOST_CLASSES}; pass --instances to tell objects apart, or save what each pixel is, say 0 outside and 1 "
+            "inside"
         )
     if len(values) < 2:
         only = f"only the value {name_of(values[0])}" if values else "no value that counts"
@@ -254,6 +261,54 @@ def _refuse_unseen(config: ImageTrain, mask: str, value: str, masks: int) -> Non
         f"{mask}: value {value} is in no training mask{fold}{alone}, so it cannot be learnt; {fix}, or pass "
         f"--ignore-value {value}"
     )
+
+
+def _survey_objects(splits: Splits, images: _Images, config: ImageTrain) -> Facts:
+    classes = CLASSES[config.touching]
+    _check_weights(config, classes)
+    pixels = {name: np.zeros(len(classes), dtype=np.int64) for name in SPLITS}
+    counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
+    most, scattered, ignored = 0, [], 0
+    for name in SPLITS:
+        for item in splits[name]:
+            labels = _without_bar(item, images, read_objects(item.truth, config.ignore_value))[...]
+            if item.image in images.few:
+                check_is_no_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
+            images.fingerprint.numbered(labels, name)
+            ignored += int(np.count_nonzero(labels < 0))
+            seen = learnt(labels, config.touching)
+            pixels[name] += np.bincount(seen[seen >= 0], minlength=len(classes))
+            objects, parts = pieces(labels)
+            counts[name] += objects
+            most = max(most, objects)
+            if parts > objects:
+                scattered.append((item.truth, objects, parts))
+    folder = Path(splits["train"][0].truth).parent
+    if config.ignore_value is not None and not ignored:
+        remark(f"--ignore-value {config.ignore_value}: no mask in {folder} has it")
+    if not counts["train"]:
+        raise InputError(f"{folder}: the training masks hold no object; each is a positive number, and 0 is outside")
+    if scattered and most == 1:
+        path, _, parts = scattered[0]
+        raise InputError(
+            f"{path}: one number for {parts} separate parts, and no mask has a second number, so these are classes; "
+            "number each object, or leave out --instances"
+        )
+    if scattered:
+        logger.warning(
+            "%s: %d numbers for %d separate parts, and so in %d masks; each number is one object in all its parts",
+            *scattered[0],
+            len(scattered),
+        )
+    return {
+        "instances": {"touching": config.touching},
+        "values": list(range(len(classes))),
+        "ignore_value": config.ignore_value,
+        "coloured": False,
+        "classes": classes,
+        "objects": counts,
+        "pixels": {name: found.tolist() for name, found in pixels.items()},
+    }
 
 
 def _are_numbered(found: Sequence[Sequence[int]]) -> bool:

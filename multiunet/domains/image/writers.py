@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -46,9 +47,10 @@ VARIANCES = {"uncertainty": "total", "epistemic": "epistemic", "aleatoric": "ale
 
 KINDS: dict[str, tuple[ExportKind, ...]] = {
     "segmentation": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric"),
+    "instances": ("class", "instance", "uncertainty", "probabilities", "epistemic", "aleatoric"),
     "regression": ("mean", "uncertainty", "epistemic", "aleatoric"),
 }
-"""What can be written of each task; the first two are by default."""
+"""What can be written of each task; by default what comes first, up to the uncertainty."""
 
 
 def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportKind] | None = None) -> list[Path]:
@@ -57,6 +59,8 @@ def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportK
     - ``STEM_class.png``: for each pixel the mask value of its class, of the type that the masks needed, or its colour
       (a volume, a large image, or values that PNG has not: ``STEM_class.tif``). 8-bit values are the indices of a
       palette, so that they can be seen and read. ``legend.csv`` has each value, its colour, its share of all pixels;
+    - ``STEM_instance.png`` (``.tif`` as above): of masks that number objects, the object of each pixel, 1, 2, ...; 0
+      outside; 16 bits, or 32 where these are too few;
     - ``STEM_probabilities.tif``: float32, a channel for each class;
     - ``STEM_mean.tif``: float32 quantities, in the target's units; several are channels;
     - ``STEM_uncertainty.tif``: float32 total variance. Of quantities, in their units squared; of classes, summed over
@@ -66,10 +70,11 @@ def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportK
     TIFF is written strip by strip, so nothing need fit into memory.
 
     Args:
-        kinds: of files, among those of the task in ``KINDS``; None: the first two.
+        kinds: of files, among those of the task in ``KINDS``; None: up to the uncertainty.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = KINDS[facts["task"]][:2] if kinds is None else dict.fromkeys(kinds)
+    known = _kinds(facts)
+    chosen = known[: known.index("uncertainty") + 1] if kinds is None else dict.fromkeys(kinds)
     written, counts = [], np.zeros(len(facts.get("values", [])), dtype=np.int64)
     for name, dataset in open_prediction(prediction).items():
         for kind in chosen:
@@ -78,6 +83,8 @@ def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportK
                 written.append(_export_classes(folder / f"{name}_class", classes, dataset, facts))
                 for region in blocks(classes):
                     counts += np.bincount(classes[region].ravel(), minlength=len(counts))
+            elif kind == "instance":
+                written.append(_save_map(folder / f"{name}_instance", _instances(dataset), dataset))
             else:
                 written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, facts), dataset))
     if "class" in chosen:
@@ -92,10 +99,14 @@ def check_kinds(kinds: Sequence[ExportKind] | None, facts: Facts) -> None:
     Raises:
         InputError: naming the first that cannot.
     """
-    known = KINDS[facts["task"]]
+    known = _kinds(facts)
     for kind in kinds or ():
         if kind not in known:
             raise InputError(f"--export-what {kind}: this run is of --task {facts['task']}; it has {', '.join(known)}")
+
+
+def _kinds(facts: Facts) -> tuple[ExportKind, ...]:
+    return KINDS["instances" if facts.get("instances") else facts["task"]]
 
 
 def legend(facts: Facts, counts: NDArray[np.int64]) -> str:
@@ -105,9 +116,11 @@ def legend(facts: Facts, counts: NDArray[np.int64]) -> str:
         counts: pixels of each class.
     """
     colours = mask_values(facts) if facts["coloured"] else class_colours(len(counts))
+    # of objects the classes have names, and the file has their places
+    values = facts["values"] if facts.get("instances") else facts["classes"]
     lines = [
-        f"{name},{colour_name(int(packed(colour[:, None])[0]))},{count / counts.sum():.6f}"
-        for name, colour, count in zip(facts["classes"], colours, counts)
+        f"{value},{colour_name(int(packed(colour[:, None])[0]))},{count / counts.sum():.6f}"
+        for value, colour, count in zip(values, colours, counts)
     ]
     return "\n".join(["value,colour,share", *lines]) + "\n"
 
@@ -127,13 +140,19 @@ def _stored(variable: xr.DataArray) -> Lazy:
 
 def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, facts: Facts) -> Path:
     values = mask_values(facts)
-    flat = classes.ndim == 2 and values.dtype in PNG_TYPES and classes.size <= WHOLE
     palette = None
     if values.ndim == 1 and values.dtype == np.uint8:
         palette = np.zeros((256, 3), dtype=np.uint8)
         palette[values] = class_colours(len(values))
-    path = stem.with_name(f"{stem.name}{'.png' if flat else '.tif'}")
-    return _save(path, _named(classes, values), dataset, palette)
+    return _save_map(stem, _named(classes, values), dataset, palette)
+
+
+def _instances(dataset: xr.Dataset) -> Pixels:
+    """The objects' numbers in the smallest type that has them all."""
+    numbers = _stored(dataset["instance"])
+    most = max(int(numbers[region].max()) for region in blocks(numbers))
+    kind = np.uint16 if most <= np.iinfo(np.uint16).max else np.int32
+    return mapped(numbers, lambda block: block.astype(kind, copy=False), kind)
 
 
 def _named(classes: Lazy, values: np.ndarray) -> Pixels:
@@ -165,6 +184,13 @@ def mask_values(facts: Facts) -> np.ndarray:
 
 def _plain(quantities: Lazy) -> Pixels:
     return merged(quantities, lambda block: block[0], np.float32) if quantities.shape[0] == 1 else quantities
+
+
+def _save_map(stem: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> Path:
+    """As PNG where that can hold it and it is not large."""
+    sites = math.prod(dataset["class"].shape)
+    flat = dataset["class"].ndim == 2 and pixels.dtype in PNG_TYPES and sites <= WHOLE
+    return _save(stem.with_name(f"{stem.name}{'.png' if flat else '.tif'}"), pixels, dataset, palette)
 
 
 def _save(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> Path:

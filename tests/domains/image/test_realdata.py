@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from multiunet.domains.image.baselines import otsu
+from multiunet.domains.image.baselines import otsu, otsu_objects
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.inputs import Shelf
+from multiunet.domains.image.inputs import Shelf, read_objects
 from multiunet.domains.image.readers import list_images, read_image
 from multiunet.domains.image.scoring import score_baseline
 from multiunet.domains.image.splits import from_json
@@ -64,8 +64,27 @@ def test_grey_levels_in_colours_with_alpha(data_folder: Path) -> None:
 
 def test_numbered_nuclei_are_no_classes(data_folder: Path) -> None:
     nuclei = data_folder / "dsb2018_fluo" / "train"
-    with pytest.raises(InputError, match="number the objects of each mask"):
+    with pytest.raises(InputError, match=r"number the objects of each mask, .*pass --instances"):
         survey(ImageTrain(images=nuclei / "images", masks=nuclei / "masks"))
+
+
+def test_nuclei_are_counted_and_the_floor_is_that_of_the_readme(data_folder: Path) -> None:
+    nuclei = data_folder / "dsb2018_fluo"
+    folders = {f"{split}_{kind}": nuclei / split / kind for split in ("val", "test") for kind in ("images", "masks")}
+    facts = survey(ImageTrain(images=nuclei / "train/images", masks=nuclei / "train/masks", instances=True, **folders))
+    assert facts["objects"] == {"train": 3535, "val": 846, "test": 1226}
+    splits = from_json(facts["split"])
+    baseline = otsu_objects(splits["train"], facts, Shelf())
+    floor = score_baseline([(baseline, splits["test"], facts)], Shelf())
+    # the README has 0.650 for a like method
+    assert floor["ap_50"] == pytest.approx(0.65, abs=0.02)
+    assert floor["ap_70"] == pytest.approx(0.491, abs=0.02)
+    assert floor["foreground_iou"] == pytest.approx(0.872, abs=0.02)
+
+
+def test_a_volume_almost_without_ground_between_its_cells(data_folder: Path) -> None:
+    labels = read_objects(str(data_folder / "plantseg_ovule/sample_ovule.h5"), None)
+    assert (labels.shape, len(np.unique(labels))) == ((32, 128, 128), 51)  # 50 cells, and the ground
 
 
 def test_sections_as_a_stack(data_folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,251 @@
+"""Masks that number objects, from files to counts, with a network too small to be good."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+from skimage.draw import disk
+
+from multiunet.domains.image.augment import Augmentation
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.dataset import Patches
+from multiunet.domains.image.inputs import Border, Shelf, load_border, load_labels, load_objects
+from multiunet.domains.image.splits import from_json
+from multiunet.domains.image.survey import survey
+from multiunet.errors import InputError
+from multiunet.losses import border_weights
+from multiunet.metrics import Matching
+from multiunet.prediction import open_prediction
+from multiunet.seeds import generator
+
+SHORT = ["--widths", "4,8", "--patch-size", 32, "--epochs", 1, "--steps-per-epoch", 2, "--batch-size", 1]
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """``images`` and ``masks``: eight bright discs an image, two and two of which touch; any numbers up to 32 bits."""
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for index in range(6):
+        rng = np.random.default_rng(index)
+        objects = np.zeros((48, 64), dtype=np.uint32)
+        for number in range(8):
+            centre = 8 + 16 * (number // 2) * np.array([0, 1]) + np.array([11, 0]) * (number % 2) + 8
+            objects[disk(centre + rng.uniform(-1, 1, 2), 6.2, shape=objects.shape)] = 1000 * number + 4_000_000_001
+        image = rng.normal(60, 8, objects.shape) + 90 * (objects > 0)
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(tmp_path / "images" / f"s{index}.png")
+        tifffile.imwrite(tmp_path / "masks" / f"s{index}.tif", objects)
+    return tmp_path
+
+
+def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
+    return survey(ImageTrain(images=root / "images", masks=root / "masks", instances=True, **settings))
+
+
+def repaint(root: Path, pixels: np.ndarray, *indices: int) -> None:
+    for index in indices:
+        kind = "rgb" if pixels.shape[2:] == (3,) else "minisblack"
+        tifffile.imwrite(root / "masks" / f"s{index}.tif", pixels, photometric=kind)
+
+
+@pytest.mark.parametrize("touching", ["gap", "boundary"])
+def test_facts_and_classes(cells: Path, touching: str) -> None:
+    facts = facts_of(cells, touching=touching)
+    assert facts == json.loads(json.dumps(facts))
+    assert facts["objects"] == {"train": 32, "val": 8, "test": 8}
+    assert facts["classes"] == ["outside", "inside", "boundary"][: 2 if touching == "gap" else 3]
+    path, shelf = facts["split"]["train"][0]["truth"], Shelf()
+    objects = load_objects(path, facts, shelf)
+    assert sorted(np.unique(objects)) == list(range(9))
+    classes = load_labels(path, facts, shelf)
+    assert set(np.unique(classes)) == set(range(len(facts["classes"])))
+    border = load_border(path, facts, shelf, Border(10.0, 5.0))
+    np.testing.assert_array_equal(border, border_weights(objects, 10, 5))
+
+
+@pytest.mark.parametrize("weight", [0.0, 10.0])
+def test_patches_have_the_weights_of_their_pixels(cells: Path, weight: float) -> None:
+    facts = facts_of(cells, patch_size=[32])
+    items = from_json(facts["split"])["train"]
+    data = Patches(items, facts, Augmentation.none(), 0.5, Shelf(), Border(weight, 5.0))
+    sample = data.draw(0, generator(0))
+    assert (sample.target.shape, sample.target.dtype) == ((1, 32, 32), torch.int64)
+    if weight == 0:
+        assert sample.weight is None
+        return
+    assert sample.weight is not None
+    whole = border_weights(load_objects(items[0].truth, facts, Shelf()))
+    classes = load_labels(items[0].truth, facts, Shelf())
+    windows = np.lib.stride_tricks.sliding_window_view(whole, (32, 32))
+    [[y, x]] = np.argwhere((windows == sample.weight[0].numpy()).all(axis=(2, 3)))
+    # the ends of objects are those of the patch: only at its border they may differ from the image's
+    inner = (slice(1, -1), slice(1, -1))
+    np.testing.assert_array_equal(sample.target[0].numpy()[inner], classes[y : y + 32, x : x + 32][inner])
+    turned = Patches(items, facts, Augmentation(chance=1.0), 0.5, Shelf(), Border(weight, 5.0)).draw(1, generator(3))
+    assert turned.weight is not None
+    assert 0.999 < float(turned.weight.min()) <= float(turned.weight.max()) <= 11
+
+
+@pytest.mark.parametrize("touching", ["gap", "boundary"])
+def test_from_training_to_counts(cells: Path, multiunet: Callable, tmp_path: Path, touching: str) -> None:
+    run, out, files = tmp_path / "run", tmp_path / "p.zarr", tmp_path / "files"
+    data = ["--images", cells / "images", "--masks", cells / "masks", "--instances", "--touching", touching]
+    strong = ["--widths", "8,16", "--patch-size", 48, "--epochs", 6, "--steps-per-epoch", 10, "--lr", 0.02]
+    trained = multiunet("train", "image", *data, *strong, "--dropout", 0.2, "--out", run)
+    assert trained.code == 0, trained.err
+    assert "ap_mean" in trained.err
+
+    scored = json.loads(multiunet("evaluate", "image", "--run", run, "--json").out)
+    assert scored["baselines"]["otsu"]["true_objects"] == scored["metrics"]["true_objects"] == 8
+    assert scored["metrics"]["ap_50"] > 0.2  # joined in pairs, they would have an IoU of one half: 0
+    assert len(scored["items"]) == 1
+
+    words = ["--run", run, "--images", cells / "images", "--out", out, "--samples", 2, "--export", files]
+    assert multiunet("predict", "image", *words).code == 0
+    predicted = open_prediction(out)
+    counts = {}
+    for name, one in predicted.items():
+        np.testing.assert_array_equal(one["total"], one["epistemic"] + one["aleatoric"])
+        assert (one["instance"].dtype, one["instance"].dims) == (np.int32, ("y", "x"))
+        counts[name] = int(one["instance"].max())
+        exported = np.asarray(Image.open(files / f"{name}_instance.png"))
+        np.testing.assert_array_equal(exported, one["instance"])
+
+    tables = tmp_path / "tables"
+    measured = multiunet("measure", "image", "--prediction", out, "--out", tables, "--json")
+    assert measured.code == 0, measured.err
+    phases = [p for p in json.loads(measured.out)["phases"] if p["phase"] == "object"]
+    assert {p["image"]: p["objects"] for p in phases if p["image"] != "all"} == counts
+    assert phases[-1]["objects"] == sum(counts.values())
+    rows = (tables / "objects.csv").read_text().splitlines()
+    assert len(rows) == 1 + sum(counts.values())
+    assert (tables / "phases.png").stat().st_size > 1000
+    unknown = multiunet("measure", "image", "--prediction", out, "--objects", "inside")
+    assert unknown.code == 3
+    assert "the classes of" in unknown.err
+
+
+def test_volumes(tmp_path: Path, multiunet: Callable) -> None:
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for index in range(3):
+        objects = np.zeros((12, 32, 32), dtype=np.int32)
+        objects[2:8, 4:12, 4:12], objects[2:8, 4:12, 12:20], objects[4:9, 20:30, 6:20] = 70_000, 70_001, 5
+        image = np.random.default_rng(index).normal(80, 5, objects.shape) + 50 * (objects > 0)
+        tifffile.imwrite(tmp_path / "images" / f"v{index}.tif", image.astype(np.float32), photometric="minisblack")
+        tifffile.imwrite(tmp_path / "masks" / f"v{index}.tif", objects, photometric="minisblack")
+    run, out = tmp_path / "run", tmp_path / "p.zarr"
+    data = ["--images", tmp_path / "images", "--masks", tmp_path / "masks", "--instances"]
+    short = ["--widths", "4,8", "--patch-size", 12, "--epochs", 1, "--steps-per-epoch", 2]
+    trained = multiunet("train", "image", *data, *short, "--out", run)
+    assert trained.code == 0, trained.err
+    words = ["--run", run, "--images", tmp_path / "images", "--out", out, "--samples", 1, "--export", tmp_path / "e"]
+    assert multiunet("predict", "image", *words).code == 0
+    assert open_prediction(out)["v0"]["instance"].shape == (12, 32, 32)
+    assert tifffile.imread(tmp_path / "e" / "v0_instance.tif").shape == (12, 32, 32)
+
+
+def test_an_image_without_objects_is_one(cells: Path, multiunet: Callable, tmp_path: Path) -> None:
+    repaint(cells, np.zeros((48, 64), np.uint32), 0, 1)
+    data = ["--images", cells / "images", "--masks", cells / "masks", "--instances"]
+    done = multiunet("train", "image", *data, *SHORT, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.zeros((48, 64), np.uint8), "masks: the training masks hold no object; each is a positive number"),
+        (np.full((48, 64), -3, np.int32), r"s0\.tif: value -3 in 3072 pixels; objects have positive numbers"),
+        (np.ones((48, 64), np.float32), r"s0\.tif: a mask of float32"),
+        (np.ones((48, 65), np.uint16), r"s\d\.tif: is 48 x 65, but its image"),
+        (np.dstack([np.full((48, 64), n, np.uint8) for n in (1, 2, 3)]), r"s0\.tif: is in colours; --instances needs"),
+        (np.tile(np.eye(8, dtype=np.uint8), (6, 8)), r"one number for \d+ separate parts, .* so these are classes"),
+        (np.arange(48 * 64, dtype=np.uint16).reshape(48, 64), "are --images and --masks swapped"),
+    ],
+)
+def test_bad_masks_are_named(cells: Path, pixels: np.ndarray, message: str) -> None:
+    repaint(cells, pixels, *range(6))
+    with pytest.raises(InputError, match=message):
+        facts_of(cells)
+
+
+def test_a_number_in_two_places_is_said(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
+    objects = tifffile.imread(cells / "masks" / "s2.tif")
+    objects[0, 0] = objects.max()
+    repaint(cells, objects, 2)
+    with caplog.at_level(logging.WARNING, "multiunet.image"):
+        facts_of(cells)
+    assert "s2.tif: 8 numbers for 9 separate parts, and so in 1 masks" in caplog.text
+
+
+def test_ignored_pixels_count_nowhere(cells: Path) -> None:
+    objects = tifffile.imread(cells / "masks" / "s0.tif").astype(np.int64)
+    objects[:, :20] = -1
+    repaint(cells, objects, 0)
+    facts = facts_of(cells, ignore_value=-1)
+    path = str(cells / "masks" / "s0.tif")
+    labels, known = load_labels(path, facts, Shelf()), load_objects(path, facts, Shelf())
+    assert (labels[:, :20] == -1).all()
+    assert (labels[:, 20:] >= 0).all()
+    everywhere = Matching()
+    everywhere.update(np.where(known < 0, 99, known), known)
+    assert everywhere.scores()["ap_90"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--instances", "--task", "regression"], "--instances are objects to segment; --task regression has none"),
+        (["--border-weight", "3"], "--border-weight is for --instances"),
+        (["--touching", "gap"], "--touching is for --instances"),
+        (["--instances", "--border-weight", "-1"], "border_weight: "),
+        (["--instances", "--class-weights", "1,2"], "one for each mask value outside, inside, boundary"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(
+    cells: Path, multiunet: Callable, tmp_path: Path, words: list[str], said: str
+) -> None:
+    done = multiunet(
+        *("train", "image", "--images", cells / "images", "--masks", cells / "masks", "--out", tmp_path / "r"), *words
+    )
+    assert done.code == 3
+    assert said in " ".join(done.err.split())
+    assert not (tmp_path / "r").exists()
+
+
+def test_objects_of_other_images_are_scored_and_exported_on_request(
+    cells: Path, multiunet: Callable, tmp_path: Path
+) -> None:
+    run, words = tmp_path / "run", ["--images", cells / "images", "--masks", cells / "masks", "--crop-bar", 4]
+    assert multiunet("train", "image", *words, "--instances", *SHORT, "--out", run).code == 0
+    other = shutil.copytree(cells, tmp_path / "other", ignore=shutil.ignore_patterns("run", "other"))
+    done = multiunet(
+        "evaluate", "image", "--run", run, "--images", other / "images", "--masks", other / "masks", "--json"
+    )
+    assert done.code == 0, done.err
+    whole = [tifffile.imread(path)[:-4] for path in sorted((other / "masks").iterdir())]  # as cropped in training
+    assert json.loads(done.out)["metrics"]["true_objects"] == sum(len(np.unique(mask)) - 1 for mask in whole)
+    words = ["predict", "image", "--run", run, "--images", other / "images/s0.png", "--samples", 1]
+    words += ["--out", tmp_path / "p.zarr", "--export", tmp_path / "files", "--export-what", "instance,class"]
+    assert multiunet(*words).code == 0
+    files = {path.name for path in (tmp_path / "files").iterdir()} - {".multiunet-export.json"}
+    assert files == {"s0_instance.png", "s0_class.png", "legend.csv"}
+    legend = (tmp_path / "files/legend.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in legend] == ["value", "0", "1", "2"]
+
+
+def test_the_fingerprint_counts_objects_by_their_numbers(cells: Path) -> None:
+    inside = facts_of(cells)["fingerprint"]["classes"]["inside"]
+    assert inside["objects_a_mask"] == 8
+    assert inside["object_pixels"] == pytest.approx(np.pi * 6.2**2, rel=0.1)

@@ -1,0 +1,78 @@
+"""Counting pairs above one half against the best assignment of all objects to all others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+from skimage.draw import disk
+
+from multiunet.metrics import Matching
+from multiunet.metrics.instances import THRESHOLDS
+
+
+def discs(seed: int, wobble: float = 0.0) -> np.ndarray:
+    """Up to 30 discs, some over others; ``wobble``: how far each is moved and grown."""
+    places, moves = np.random.default_rng(seed), np.random.default_rng(seed + 99)
+    objects = np.zeros((80, 90), dtype=np.int64)
+    for number in range(1, 31):
+        centre, radius = places.uniform(5, 75, 2), places.uniform(3, 9)
+        moved = centre + wobble * moves.normal(size=2)
+        grown = max(1.5, radius + wobble * moves.normal())
+        objects[disk(moved, grown, shape=objects.shape)] = 7 * number
+    return objects
+
+
+def assigned(predicted: np.ndarray, truth: np.ndarray, threshold: float) -> int:
+    """How many pairs the best assignment of objects has above the threshold."""
+    a, b = (np.unique(numbers[numbers > 0]) for numbers in (predicted, truth))
+    above = np.array(
+        [[((predicted == i) & (truth == j)).sum() / ((predicted == i) | (truth == j)).sum() for j in b] for i in a]
+    )
+    rows, columns = linear_sum_assignment(above > threshold, maximize=True)
+    return int((above[rows, columns] > threshold).sum())
+
+
+@pytest.mark.parametrize("wobble", [0.3, 1.0, 2.0])
+def test_precision_is_that_of_the_best_assignment(wobble: float) -> None:
+    matching, hits, counts, miscounted = Matching(), np.zeros(len(THRESHOLDS)), 0, 0
+    for seed in range(3):
+        predicted, truth = discs(seed, wobble), discs(seed)
+        matching.update(predicted, truth)
+        hits += [assigned(predicted, truth, threshold) for threshold in THRESHOLDS]
+        number = len(np.unique(predicted)) - 1, len(np.unique(truth)) - 1
+        counts, miscounted = counts + sum(number), miscounted + abs(number[0] - number[1])
+    scores, expected = matching.scores(), hits / (counts - hits)
+    assert hits[0] > hits[-1]
+    named = [scores["ap_50"], scores["ap_70"], scores["ap_90"]]
+    assert named == pytest.approx([expected[0], expected[4], expected[8]])
+    assert scores["ap_mean"] == pytest.approx(expected.mean())
+    assert scores["count_error"] == pytest.approx(miscounted / scores["true_objects"])
+    assert scores["objects"] + scores["true_objects"] == counts
+
+
+def test_a_case_by_hand() -> None:
+    truth = np.array([[1, 1, 1, 1, 0, 2, 2, 2, 0, 3]])
+    joined = np.array([[9, 9, 9, 9, 9, 9, 9, 9, 0, 4]])  # IoU 4 / 8 (no more than one half), 3 / 8, and 1
+    matching = Matching()
+    matching.update(joined, truth)
+    scores = matching.scores()
+    assert scores["ap_50"] == scores["ap_90"] == pytest.approx(1 / (1 + 1 + 2))
+    assert (scores["objects"], scores["true_objects"]) == (2, 3)
+    assert scores["count_error"] == pytest.approx(1 / 3)
+    assert scores["foreground_iou"] == pytest.approx(8 / 9)
+
+
+def test_unknown_sites_and_images_without_objects() -> None:
+    nothing = Matching()
+    nothing.update(np.zeros((2, 3), int), np.zeros((2, 3), int))
+    assert nothing.scores()["ap_50"] is None
+    assert nothing.scores()["count_error"] is None
+    invented = Matching()
+    invented.update(np.ones((2, 3), int), np.zeros((2, 3), int))
+    assert invented.scores()["ap_mean"] == 0.0
+    unknown = Matching()
+    unknown.update(np.array([1, 1, 2, 2]), np.array([5, 5, -1, -1]))
+    assert (unknown.scores()["ap_90"], unknown.scores()["objects"]) == (1.0, 1)
+    with pytest.raises(ValueError, match="differ in shape"):
+        unknown.update(np.zeros(3, int), np.zeros(4, int))
