@@ -12,7 +12,7 @@ convolutions (2 a multiply-add; a step counts three forward passes) a second:
   parameters in 2-D; ``plain, malloc``;
 - ``limit``: one convolution, 128 to 128 channels, the fastest of several layouts, in bf16 or fp32 as ours.
 
-    python benchmarks/network_speed.py [--rounds 5] [--threads 2]
+    python benchmarks/network_speed.py [--ndim 2] [--rounds 5] [--threads 2]
 
 Writes benchmarks/results/network_speed.json. Needs monai.
 """
@@ -153,10 +153,10 @@ def forward_and_step(name: str, ndim: int) -> dict[str, float]:
         optimizer.step()
         optimizer.zero_grad()
 
-    found = {"forward": operations(net, whole) / fastest(forward, 3.0)}
+    found = {"forward": operations(net, whole) / fastest(forward, 2.0)}
     work = 3 * operations(net, x)
     net.train()
-    return {**found, "step": work / fastest(step, 3.0)}
+    return {**found, "step": work / fastest(step, 2.0)}
 
 
 def limit(ndim: int) -> dict[str, float]:
@@ -194,6 +194,7 @@ def child(name: str, ndim: int, threads: int) -> None:
 def main() -> None:
     """Measures all networks in turn and writes the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ndim", type=int, choices=[2, 3], help="images or volumes alone; default: both")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -203,8 +204,8 @@ def main() -> None:
         return
     from multiunet.training.run_folder import environment
 
-    results: dict[str, Any] = {"threads": chosen.threads, "machine": environment()}
-    for ndim in INPUTS:
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for ndim in INPUTS if chosen.ndim is None else [chosen.ndim]:
         rows: dict[str, list[dict[str, float]]] = {name: [] for name in NETWORKS[ndim]}
         for _ in range(chosen.rounds):
             for name in NETWORKS[ndim]:
@@ -221,11 +222,16 @@ def main() -> None:
             for peer in PEERS
         }
         if ndim == 2:
+            for peer in ("plain", "plain, malloc"):  # of the same widths
+                ratios[f"multiunet 31M / {peer}"] = {
+                    kind: round(rates["multiunet 31M"][kind] / rates[peer][kind], 2) for kind in rates[peer]
+                }
             share = rates["multiunet 31M"]["forward"] / rates["limit"]["forward"]
             ratios["multiunet 31M / limit"] = {"forward": round(share, 2)}
-        results[f"{ndim}-D"] = {"GFLOP/s": rates, "ratios": ratios}
+        about = {"threads": chosen.threads, "rounds": chosen.rounds, "machine": environment()}
+        results[f"{ndim}-D"] = {"GFLOP/s": rates, "ratios": ratios, **about}
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         print(json.dumps({f"{ndim}-D": results[f"{ndim}-D"]}, indent=1), flush=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
