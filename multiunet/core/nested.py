@@ -53,7 +53,7 @@ class NestedUNet(Descent[S]):
             self.ups[name] = climb.up(widths[i + 1], width, self._steps[i])
             merge = Merge(climb, skip, width, j * width, path_norm, None)
             self.merges[name] = merge
-            self.nodes[name] = self.level(climb, merge.channels, width, self._counts[i], recompute=False)
+            self.nodes[name] = self.level(climb, merge.channels, width, self._counts[i])
         heads = range(depth, depth - deep_supervision - 1, -1)
         self.heads = nn.ModuleDict({str(j): self._climbs[0].pointwise(widths[0], c_out) for j in heads})
 
@@ -63,22 +63,15 @@ class NestedUNet(Descent[S]):
 
     def finest(self, trail: Trail[S], condition: Condition | None = None) -> list[S]:
         """``X(0, 0)`` to ``X(0, depth)``."""
+        g = self.geometry
         rows: list[list[S]] = [[field] for field in (*trail.saved, self.bottleneck(trail.bottom, condition))]
         for i, j in self.places():
             name = f"{i}_{j}"
-            parts = self.ups[name], self.merges[name], self.nodes[name]
-            rows[i].append(self.computed(self._node, parts, *parts, condition, rows[i + 1][j - 1], *rows[i]))
+            x = self.ups[name](rows[i + 1][j - 1], rows[i][0])
+            known = torch.cat([g.features(g.align(field, x)) for field in rows[i]], dim=1)
+            x = self.merges[name](x, g.with_features(x, known))
+            rows[i].append(self.nodes[name](x, condition))
         return rows[0]
-
-    def _node(
-        self, up: nn.Module, merge: nn.Module, block: nn.Module, condition: Condition | None, coarse: S, *row: S
-    ) -> S:
-        """The next node of a level, from the node below it and all before it on its own level."""
-        g = self.geometry
-        x = up(coarse, row[0])
-        known = torch.cat([g.features(g.align(field, x)) for field in row], dim=1)
-        x = merge(x, g.with_features(x, known))
-        return block(x, condition)  # type: ignore[no-any-return]
 
     def decode(self, trail: Trail[S], condition: Condition | None = None) -> S:
         output: S = self.heads[str(self.depth)](self.finest(trail, condition)[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Generic, Literal, TypeVar
@@ -46,7 +46,7 @@ class Level(nn.Module, Generic[S]):
 
     def forward(self, x: S, condition: Condition | None = None) -> S:
         for block in self.blocks:
-            x = recomputed(block, [block], x, condition) if self.recompute else block(x, condition)
+            x = recomputed(block, x, condition) if self.recompute else block(x, condition)
         return x
 
 
@@ -95,17 +95,10 @@ class Descent(nn.Module, ABC, Generic[S]):
         self.bottleneck = self.level(climbs[-1], sources[-1], widths[-1], counts[-1])
         self._counts, self._steps, self._climbs = counts, steps, climbs  # for the way up, which a subclass builds
 
-    def level(
-        self, geometry: Geometry[S], c_in: int, width: int, count: int, recompute: bool | None = None
-    ) -> Level[S]:
-        """``count`` blocks in a row, from ``c_in`` to ``width`` channels; each is recomputed where the network is."""
+    def level(self, geometry: Geometry[S], c_in: int, width: int, count: int) -> Level[S]:
+        """``count`` blocks in a row, from ``c_in`` to ``width`` channels."""
         first = geometry.block(c_in, width)
-        blocks = [first, *(geometry.block(width, width) for _ in range(count - 1))]
-        return Level(blocks, self.recompute if recompute is None else recompute)
-
-    def computed(self, run: Callable[..., S], parts: Sequence[nn.Module], *inputs: Any) -> S:
-        """``run(*inputs)``, which uses the modules ``parts``; computed again in the backward pass if told so."""
-        return recomputed(run, parts, *inputs) if self.recompute else run(*inputs)
+        return Level([first, *(geometry.block(width, width) for _ in range(count - 1))], self.recompute)
 
     def prefix(self) -> list[nn.Module]:
         """The modules that ``encode`` runs."""
@@ -117,7 +110,7 @@ class Descent(nn.Module, ABC, Generic[S]):
         for block, down in zip(self.encoder, self.downs):
             x = block(x, condition)
             saved.append(x)
-            x = self.computed(down, [down], x)
+            x = down(x)
         return Trail(tuple(saved), x)
 
     @abstractmethod
@@ -137,13 +130,6 @@ class Descent(nn.Module, ABC, Generic[S]):
         """Values known on the input's sites (labels, targets, weights), taken at the sites of each of ``outputs``."""
 
 
-def _climb(up: nn.Module, merge: nn.Module, block: nn.Module, x: S, skip: S, condition: Condition | None) -> S:
-    """One level of the way up."""
-    x = up(x, skip)
-    x = merge(x, skip)
-    return block(x, condition)  # type: ignore[no-any-return]
-
-
 class UNet(Descent[S]):
     """A U-Net on any geometry (Ronneberger et al. 2015, for grids; Gao & Ji 2019, for graphs).
 
@@ -159,8 +145,7 @@ class UNet(Descent[S]):
         path_norm: normalise the two paths before or after they meet.
         fuse: a 1x1 map after the merge, to the decoder's width.
         decoder: the same for the bottleneck and the way up (say, with dropout); the encoder's by default.
-        recompute: gradient checkpointing of every block and every way between levels: less memory, more time, the same
-            gradients.
+        recompute: gradient checkpointing of every block: less memory, more time, the same gradients.
         deep_supervision: how many coarser decoder levels get a head of their own; see ``outputs``.
         widen: where channels grow on the way down: in a level's first block, or in the way ``down`` to it.
         decoder_widths: channels of the decoder by level, finest first, without the bottleneck's; the encoder's by
@@ -203,8 +188,7 @@ class UNet(Descent[S]):
             self.ups.append(climbs[i].up(below[i], refined[i], self._steps[i]))
             merge = Merge(climbs[i], skip, refined[i], self.widths[i], path_norm, outs[i] if fuse else None)
             self.merges.append(merge)
-            # recomputed together with the way up to it, so that the refined and the merged field are dropped, too
-            self.decoder.append(self.level(climbs[i], merge.channels, outs[i], counts[i], recompute=False))
+            self.decoder.append(self.level(climbs[i], merge.channels, outs[i], counts[i]))
             if 0 < i <= deep_supervision:
                 self.deep_heads.append(climbs[i].pointwise(outs[i], c_out))
         self.head = climbs[0].pointwise(outs[0], c_out)
@@ -213,8 +197,9 @@ class UNet(Descent[S]):
         """The way up: the bottleneck, then the decoder's fields, coarsest first, before any head."""
         x = self.bottleneck(trail.bottom, condition)
         for up, merge, block, skip in zip(self.ups, self.merges, self.decoder, reversed(trail.saved)):
-            parts = up, merge, block
-            x = self.computed(_climb, parts, *parts, x, skip, condition)
+            x = up(x, skip)
+            x = merge(x, skip)
+            x = block(x, condition)
             yield x
 
     def decode(self, trail: Trail[S], condition: Condition | None = None) -> S:
