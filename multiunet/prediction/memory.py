@@ -31,8 +31,8 @@ the more with the command line's malloc settings; the rest is reserve, for predi
 COPIES = 6
 """Times that numbers read or predicted are in memory on their way from or to a file, beside the network's tensors."""
 
-PROBED = 1 << 14
-"""Sites of the field on which a network's need is seen."""
+PROBED = 1 << 16
+"""Sites of the field on which a network's need is seen: many enough that its weights, cast to bf16, count little."""
 
 
 def sites_within(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -62,3 +63,10 @@ def test_wrong_settings_are_refused() -> None:
         Segmentation(["a"])
     with pytest.raises(ValueError, match="scale has 1 entries for 2"):
         Regression(["t", "u"], scale=[1.0])
+
+
+def test_the_first_of_the_most_probable_classes_is_chosen() -> None:
+    mean = torch.randint(0, 4, (2, 5, 7, 9), generator=torch.Generator().manual_seed(0)).float()  # many are equal
+    np.testing.assert_array_equal(Segmentation("abcde").decide(mean), mean.numpy().argmax(axis=1))
+    nodes = torch.tensor([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]])
+    assert Segmentation("abc").decide(nodes).tolist() == [1, 0]
