@@ -237,7 +237,7 @@ def _meaning(config: ImageTrain, facts: Facts) -> dict[str, tuple[Any, str]]:
     if config.model == "image_unet":
         found["normalization"] = (config.normalization, "tiles of a large image are predicted as the whole would be")
     steps = config.steps_per_epoch or facts["fingerprint"]["images"]["train"]
-    why = f"{config.epochs * steps} steps, which is where scores of micrographs level off; a pass ends in validation"
+    why = f"{config.epochs * steps} steps; more may be better; a pass ends in validation"
     found["epochs"] = (config.epochs, why)
     found["steps_per_epoch"] = (config.steps_per_epoch, "often enough to choose the best epoch")
     return found
