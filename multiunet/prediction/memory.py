@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -21,18 +22,19 @@ from multiunet.tasks import Task
 USUAL = 5_000_000_000
 """Bytes that prediction takes unless told otherwise, and unless less is free."""
 
-ROOM = 500_000_000
-"""Bytes beyond the program's own with which tiles are not tiny."""
+BESIDE = 500_000_000
+"""Bytes that prediction takes however small its tiles: code that is loaded late, workspaces, buffers of files."""
 
-FRAGMENTED = 1.8
-"""Memory of the process over that of its tensors: gaps of the allocator, workspaces. Measured 1.0 to 1.4 on one field,
-the more with the command line's malloc settings; the rest is reserve, for prediction grew beyond 1.6."""
+FRAGMENTED = 1.75
+"""Memory that grows with the tile, over that of its tensors: gaps of the allocator. Measured 1.6 to 1.75 where tiles
+are of several shapes, with the command line's malloc settings; 1.0 to 1.4 on one field."""
 
 COPIES = 6
 """Times that numbers read or predicted are in memory on their way from or to a file, beside the network's tensors."""
 
-PROBED = 1 << 16
-"""Sites of the field on which a network's need is seen: many enough that its weights, cast to bf16, count little."""
+PROBED = 1 << 15
+"""Sites of the field on which a network's need is seen, and by how much that grows with twice as many: its weights, cast
+to bf16, do not."""
 
 
 def sites_within(
@@ -48,35 +50,40 @@ def sites_within(
 
     Args:
         memory: bytes of the whole process, or of the device where that has its own; None: ``USUAL``, or half
-            of what is free where that is less.
+            of what is free where that is less, but 1 GB.
         channels: of the input.
 
     Raises:
         InputError: when the process takes more already.
     """
     taken = 0 if device.type == "cuda" else process_memory()
-    budget = min(USUAL, taken + free_memory(device) // 2) if memory is None else memory
-    if budget <= taken:
+    budget = max(taken + 2 * BESIDE, min(USUAL, taken + free_memory(device) // 2)) if memory is None else memory
+    spare = budget - taken - BESIDE
+    if spare <= 0:
         raise InputError(
-            f"--memory {amount(budget)}: the program alone takes {amount(taken)}; give at least {amount(taken + ROOM)}"
+            f"--memory {amount(budget)}: the program alone takes {amount(taken + BESIDE)}; "
+            f"give at least {amount(taken + 2 * BESIDE)}"
         )
-    return int((budget - taken) / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
+    return int(spare / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
 
 
 def bytes_per_site(
     net: nn.Module, task: Task, geometry: Geometry[Any], channels: int, samples: int, device: torch.device
 ) -> float:
-    """The most bytes needed at once in predicting a field, divided by its sites: those of tensors are seen on a small
-    field, and copies on the way from and to files added."""
+    """The most bytes needed at once in predicting a field, by site: how those of tensors grow is seen on small fields,
+    and copies on the way from and to files are added."""
     stride = footprint(net).stride
     side = PROBED ** (1 / len(stride))
     space = [max(1, round(side / step)) * step for step in stride]
-    field = torch.zeros(1, channels, *space, device=device)
-    with _Alive() as alive:
-        # two samples need what any number needs
-        predict_field(net, task, geometry, field, min(samples, 2))
-    bytes_: float = alive.most / field[0, 0].numel()
-    return bytes_ + COPIES * field.element_size() * (channels + len(task.names))
+    need = []
+    for times in (1, 2):
+        field = torch.zeros(1, channels, times * space[0], *space[1:], device=device)
+        with _Alive() as alive:
+            # two samples need what any number needs
+            predict_field(net, task, geometry, field, min(samples, 2))
+        need.append(alive.most)
+    copies = COPIES * torch.float32.itemsize * (channels + len(task.names))
+    return (need[1] - need[0]) / math.prod(space) + copies
 
 
 class _Alive(TorchDispatchMode):

@@ -114,7 +114,8 @@ class PredictionStore:
                 chunks=(len(names), *(max(1, min(c, n)) for c, n in zip(sites, shape))),
                 dtype="float32",
                 compressors=FLOATS,
-                fill_value=float("nan"),
+                # of one sample it is 0 everywhere: then nothing is written
+                fill_value=0.0 if variable == "epistemic" else float("nan"),
                 dimension_names=("channel", *dims),
             )
         if decided:
@@ -138,11 +139,15 @@ class ItemWriter:
 
     def write(self, region: tuple[slice, ...], moments: Moments[Tensor], decision: Tensor | None = None) -> None:
         """``moments``: ``(names, *region)``; ``decision``: ``region`` or ``(names, *region)``."""
-        for variable in ("mean", "epistemic", "aleatoric"):
-            self._array(variable)[(slice(None), *region)] = getattr(moments, variable).float().cpu().numpy()
+        mean, epistemic, aleatoric = (
+            part.float().cpu() for part in (moments.mean, moments.epistemic, moments.aleatoric)
+        )
         # the sum of what is stored, so that the identity holds to the last bit on disk
-        total = moments.epistemic.float().cpu().numpy() + moments.aleatoric.float().cpu().numpy()
-        self._array("total")[(slice(None), *region)] = total
+        values = {"mean": mean, "aleatoric": aleatoric, "total": aleatoric}
+        if epistemic.any():
+            values |= {"epistemic": epistemic, "total": epistemic + aleatoric}
+        for variable, value in values.items():
+            self._array(variable)[(slice(None), *region)] = value.numpy()
         if decision is not None:
             array = self._array("class")
             window = region if array.ndim == len(region) else (slice(None), *region)

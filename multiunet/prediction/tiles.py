@@ -129,17 +129,18 @@ def core_sides(shape: Sequence[int], footprint: Footprint, margin: Sequence[int]
     def read(axis: int, count: int) -> int:
         """Along an axis, by the largest of ``count`` tiles."""
         size, halo, _, extra = axes[axis]
-        return min(size + 2 * extra, -(-size // count) + 2 * halo)
+        inner = min(count - 1, 2)  # of its two ends, those that are not the input's
+        return -(-size // count) + inner * halo + (2 - inner) * min(halo, extra)
 
     def total(counts: Sequence[int]) -> int:
-        return math.prod(n * read(axis, n) for axis, n in enumerate(counts))
+        return math.prod(size + 2 * (n - 1) * halo for n, (size, halo, _, _) in zip(counts, axes))
 
     most = [max(1, size // max(1, halo, stride)) for size, halo, stride, _ in axes]
     best = tuple(most)
+    last = len(axes) - 1
     for counts in itertools.product(*(range(1, n + 1) for n in most[:-1])):
         room = sites // math.prod(read(axis, n) for axis, n in enumerate(counts))
-        size, halo, _, extra = axes[-1]
-        last = 1 if room >= size + 2 * extra else -(-size // max(1, room - 2 * halo))
-        if last <= most[-1] and total((*counts, last)) <= total(best):
-            best = (*counts, last)
+        fewest = next((n for n in range(1, most[-1] + 1) if read(last, n) <= room), None)
+        if fewest is not None and total((*counts, fewest)) <= total(best):
+            best = (*counts, fewest)
     return tuple(-(-size // count) for size, count in zip(shape, best))

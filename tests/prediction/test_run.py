@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -121,14 +122,17 @@ def test_tiles_partition_the_output_and_fit_their_reads(size: int, core: int) ->
 def test_cores_are_those_that_read_least_in_all(shape: tuple[int, ...], sites: int) -> None:
     seen = footprint(network(len(shape), 2))
 
-    def reads(counts: tuple[int, ...]) -> list[int]:
-        return [min(n, -(-n // k) + 2 * h) for n, k, h in zip(shape, counts, seen.halo)]
+    def reads(n: int, k: int, halo: int) -> list[Fraction]:
+        """Sites of each of ``k`` equal tiles of an axis, as far as the input goes."""
+        ends = [Fraction(n * i, k) for i in range(k + 1)]
+        return [min(Fraction(n), b + halo) - max(Fraction(0), a - halo) for a, b in itertools.pairwise(ends)]
 
     most = [max(1, n // max(h, s)) for n, h, s in zip(shape, seen.halo, seen.stride)]
-    every = itertools.product(*(range(1, k + 1) for k in most))
-    fitting = {
-        counts: math.prod(reads(counts)) * math.prod(counts) for counts in every if math.prod(reads(counts)) <= sites
-    }
+    fitting = {}
+    for counts in itertools.product(*(range(1, k + 1) for k in most)):
+        by_axis = [reads(*axis) for axis in zip(shape, counts, seen.halo)]
+        if math.prod(math.ceil(max(axis)) for axis in by_axis) <= sites:
+            fitting[counts] = math.prod(sum(axis) for axis in by_axis)
     least = min(fitting.values(), default=None)
     sides = core_sides(shape, seen, (0,) * len(shape), sites)
     counts = tuple(-(-n // side) for n, side in zip(shape, sides))

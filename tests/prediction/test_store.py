@@ -45,6 +45,17 @@ def test_dataset_has_coordinates_and_the_identity_holds_to_the_last_bit(written:
     assert float(data["epistemic"].mean()) > 0
 
 
+def test_one_sample_has_no_epistemic_variance_and_writes_none(tmp_path: Path) -> None:
+    net = UNet(Grid(2), 1, 2, [4, 6]).eval()
+    source = GridSource("a", (20, 12), lambda a, b: np.ones((1, *np.subtract(b, a)), np.float32), ("y", "x"))
+    with PredictionStore(tmp_path / "p.zarr") as store:
+        GridPredictor(net, Segmentation(["0", "1"]), Grid(2), torch.device("cpu")).into(store, source)
+    data = open_prediction(tmp_path / "p.zarr")["a"]
+    np.testing.assert_array_equal(data["epistemic"], np.zeros((2, 20, 12)))
+    np.testing.assert_array_equal(data["total"], data["aleatoric"])
+    assert not (tmp_path / "p.zarr" / "a" / "epistemic" / "c").exists()
+
+
 def test_store_is_zarr_v3_that_xarray_opens_alone(written: Path) -> None:
     assert (written / "zarr.json").is_file()
     with xr.open_datatree(written, engine="zarr", consolidated=False) as tree:
