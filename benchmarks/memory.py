@@ -35,7 +35,7 @@ from multiunet.training.memory import MOMENTS, step_memory
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 
 SHAPES = {
-    "image_unet": [(4, 1, 256, 256), (2, 1, 32, 48, 48)],
+    "image_unet": [(4, 1, 256, 256), (4, 1, 512, 512), (2, 1, 32, 48, 48)],
     "nnunet_plain": [(2, 1, 192, 192), (2, 1, 16, 64, 64)],
     "unet3d": [(2, 1, 16, 48, 48)],
     "attention_unet": [(4, 3, 128, 128)],

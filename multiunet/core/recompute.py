@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import nn
@@ -14,6 +14,13 @@ from torch.utils.checkpoint import checkpoint
 from multiunet.core.condition import Condition
 
 S = TypeVar("S")
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A block that is a chain of stages, ``field -> field``: recomputed one at a time, they take least memory."""
+
+    def stages(self) -> Sequence[nn.Module]: ...
 
 
 @contextmanager
@@ -31,18 +38,53 @@ def _frozen_statistics(block: nn.Module) -> Iterator[None]:
             module._buffers.update(buffers)
 
 
-def recomputed(block: nn.Module, x: S, condition: Condition | None) -> S:
-    """``block(x, condition)`` whose activations are dropped and computed again in the backward pass.
+class _Joined(nn.Module):
+    """The way up to a level, the merge there, and the first of what follows."""
+
+    def __init__(self, up: nn.Module, merge: nn.Module, first: nn.Module) -> None:
+        super().__init__()
+        self.up, self.merge, self.first = up, merge, first
+
+    def forward(self, x: Any, skip: Any, *condition: Any) -> Any:
+        return self.first(self.merge(self.up(x, skip), skip), *condition)
+
+
+def recomputed(module: nn.Module, *inputs: Any) -> Any:
+    """``module(*inputs)`` whose activations are dropped and computed again in the backward pass.
 
     Chen et al. 2016, "Training deep nets with sublinear memory cost". Gradients, dropout masks and running statistics
     are those of the plain call, to the last bit.
     """
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _frozen_statistics(block)
+        return nullcontext(), _frozen_statistics(module)
 
     if not torch.is_grad_enabled():
-        result: S = block(x, condition)
-        return result
-    again: S = checkpoint(block, x, condition, use_reentrant=False, context_fn=contexts)
-    return again
+        return module(*inputs)
+    return checkpoint(module, *inputs, use_reentrant=False, context_fn=contexts)
+
+
+def down_recomputed(down: nn.Module, x: S) -> S:
+    """``down(x)``, recomputed where the operator says (``cheap_again``) that this is little work for what it keeps."""
+    result: S = recomputed(down, x) if getattr(down, "cheap_again", False) else down(x)
+    return result
+
+
+def climb_recomputed(
+    up: nn.Module, merge: nn.Module, blocks: Iterable[nn.Module], x: S, skip: S, condition: Condition | None
+) -> S:
+    """The way up to a level, the merge with its skip, and its blocks, recomputed stage by stage.
+
+    The finest of them are alive while memory is scarcest, at the begin of the backward pass: so the joined field, the
+    widest of all, is not kept, and no two convolutions' activations are there at once.
+    """
+    (first, given), *rest = [stage for block in blocks for stage in _stages(block, condition)]
+    x = recomputed(_Joined(up, merge, first), x, skip, *given)
+    for stage, given in rest:
+        x = recomputed(stage, x, *given)
+    return x
+
+
+def _stages(block: nn.Module, condition: Condition | None) -> list[tuple[nn.Module, tuple[Condition | None, ...]]]:
+    """Each with what it is given beside the field."""
+    return [(stage, ()) for stage in block.stages()] if isinstance(block, Staged) else [(block, (condition,))]

@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from torch import Tensor, nn
 
 from multiunet.core.condition import Condition
 from multiunet.core.geometry import Geometry
-from multiunet.core.recompute import recomputed
+from multiunet.core.recompute import climb_recomputed, down_recomputed, recomputed
 from multiunet.core.skip import Concat, Merge, PathNorm, Skip
 
 S = TypeVar("S")
@@ -110,7 +110,7 @@ class Descent(nn.Module, ABC, Generic[S]):
         for block, down in zip(self.encoder, self.downs):
             x = block(x, condition)
             saved.append(x)
-            x = down(x)
+            x = down_recomputed(down, x) if self.recompute else down(x)
         return Trail(tuple(saved), x)
 
     @abstractmethod
@@ -196,10 +196,11 @@ class UNet(Descent[S]):
     def ascend(self, trail: Trail[S], condition: Condition | None = None) -> Iterator[S]:
         """The way up: the bottleneck, then the decoder's fields, coarsest first, before any head."""
         x = self.bottleneck(trail.bottom, condition)
-        for up, merge, block, skip in zip(self.ups, self.merges, self.decoder, reversed(trail.saved)):
-            x = up(x, skip)
-            x = merge(x, skip)
-            x = block(x, condition)
+        for up, merge, level, skip in zip(self.ups, self.merges, self.decoder, reversed(trail.saved)):
+            if self.recompute:
+                x = climb_recomputed(up, merge, cast("Level[S]", level).blocks, x, skip, condition)
+            else:
+                x = level(merge(up(x, skip), skip), condition)
             yield x
 
     def decode(self, trail: Trail[S], condition: Condition | None = None) -> S:

@@ -229,6 +229,13 @@ class ConvBlock(nn.Module):
             y = self.last(y + _centre(self.shortcut(x), y.shape[2:]))
         return self.dropout(y)  # type: ignore[no-any-return]
 
+    def stages(self) -> list[nn.Module]:
+        """Each convolution with what follows it; a residual block is one stage."""
+        if self.shortcut is not None:
+            return [self]
+        each = [self.layers[first : first + 3] for first in range(0, len(self.layers), 3)]
+        return [*each[:-1], nn.Sequential(each[-1], self.dropout)]
+
 
 def _full(grid: Grid, c_in: int, c_out: int) -> nn.Module:
     pad = tuple(k // 2 for k in grid._kernel) if grid.padding == "same" else 0
@@ -251,11 +258,13 @@ class Down(nn.Module):
     Attributes:
         stride: by axis.
         reach: how far, in fine sites, a fine site's coarse parent looks.
+        cheap_again: whether it pools: a maximum keeps its places, in 8 bytes each, a convolution nothing of its own.
     """
 
     def __init__(self, grid: Grid, c_in: int, c_out: int, stride: tuple[int, ...]) -> None:
         super().__init__()
         self.stride = stride
+        self.cheap_again = grid.downsample != "conv"
         keep_rest = grid.padding == "same"
         self.layer: nn.Module
         look = (0,) * grid.ndim

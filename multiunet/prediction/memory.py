@@ -33,7 +33,7 @@ COPIES = 6
 """Times that numbers read or predicted are in memory on their way from or to a file, beside the network's tensors."""
 
 PROBED = 1 << 15
-"""Sites of the field on which a network's need is seen, and by how much that grows with twice as many: its weights, cast
+"""Sites of the field on which a network's need is seen, and by how much it grows with twice as many: its weights, cast
 to bf16, do not."""
 
 
@@ -82,8 +82,9 @@ def bytes_per_site(
             # two samples need what any number needs
             predict_field(net, task, geometry, field, min(samples, 2))
         need.append(alive.most)
-    copies = COPIES * torch.float32.itemsize * (channels + len(task.names))
-    return (need[1] - need[0]) / math.prod(space) + copies
+    copies: int = COPIES * torch.float32.itemsize * (channels + len(task.names))
+    grown: float = (need[1] - need[0]) / math.prod(space)
+    return grown + copies
 
 
 class _Alive(TorchDispatchMode):

@@ -55,7 +55,7 @@ def test_twice_the_batch_takes_twice_the_memory_and_half_the_numbers_less() -> N
 
 def test_recomputation_saves_what_it_drops() -> None:
     plain, again = (image_unet(2, 1, 2, [8, 8, 8], recompute=recompute) for recompute in (False, True))
-    assert needs(again, 4, 1, 128, 128) < 0.9 * needs(plain, 4, 1, 128, 128)
+    assert needs(again, 4, 1, 128, 128) < 0.65 * needs(plain, 4, 1, 128, 128)
 
 
 def test_copies_of_the_parameters_and_deep_supervision() -> None:
