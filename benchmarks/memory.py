@@ -23,8 +23,8 @@ from typing import Any
 import torch
 from multiunet_cli.process import keep_large_blocks
 
-from multiunet.geometries.footprint import norms_are_local
 from multiunet.geometries.grid import Grid
+from multiunet.geometries.layout import likes_channels_last, put_channels_last
 from multiunet.models.catalogue import PADDED, image_network
 from multiunet.tasks import Segmentation
 from multiunet.training.average import MovingAverage
@@ -53,8 +53,8 @@ def measure(name: str, shape: list[int], precision: str, recompute: bool) -> dic
     before, ndim, bf16 = resident("VmRSS"), len(shape) - 2, precision == "bf16"
     own = {"padding": "same"} if name in PADDED else {}
     net = image_network(name)(ndim, shape[1], 3, dropout=0.05, recompute=recompute, **own)
-    if ndim == 2 and norms_are_local(net):
-        net.to(memory_format=torch.channels_last)
+    if likes_channels_last(net, ndim):
+        put_channels_last(net, ndim)
     task, geometry = Segmentation(["a", "b", "c"]), Grid(ndim)
     labels = (shape[0], *shape[2:])
     hollow = Sample(torch.empty(shape, device="meta"), torch.empty(labels, dtype=torch.int64, device="meta"))

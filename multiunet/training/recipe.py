@@ -8,6 +8,7 @@ from typing import Literal
 ScheduleName = Literal["cosine", "poly", "constant"]
 OptimizerName = Literal["adamw", "adam", "sgd"]
 Precision = Literal["auto", "32", "bf16"]
+Layout = Literal["contiguous", "channels-last"]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from multiunet.domains.config import (
     split_commas,
 )
 from multiunet.models.catalogue import WIDTHS, ModelName
-from multiunet.training.recipe import Precision, Recipe
+from multiunet.training.recipe import Layout, Precision, Recipe
 
 
 def stride_list(value: Any) -> Any:
@@ -175,6 +175,9 @@ class ImageTrain(TrainConfig):
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
 
+    layout: Layout | None = option(
+        None, "order of axes in memory; default: the faster of the two, timed once on each machine", "Run"
+    )
     memory: Bytes | None = option(
         None,
         "for training: 8GB, 500MB, 8GiB or bytes; default: what is free",

@@ -30,8 +30,8 @@ from multiunet.domains.image.splits import Item, from_json
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 from multiunet.files import check_folder
-from multiunet.geometries.footprint import norms_are_local
 from multiunet.geometries.grid import Grid
+from multiunet.geometries.layout import likes_channels_last, put_channels_last
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.models.catalogue import PADDED, image_network
 from multiunet.prediction import Ensemble, GridPredictor, PredictionStore, Progress
@@ -41,7 +41,8 @@ from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.memory import MOMENTS, step_memory
-from multiunet.training.recipe import Precision
+from multiunet.training.probe import Probe, remembered
+from multiunet.training.recipe import Layout, Precision
 
 CLASS_LOSSES: dict[str, Callable[..., nn.Module]] = {
     "dice-ce": DiceCE,
@@ -86,6 +87,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         else:
             config, facts = planning.plan(config, facts, room, need)
         self.sites = planning.sites_for(config, room)
+        if config.layout is None:
+            config, facts = planning.with_layout(config, facts, self._faster_layout(config, facts, device))
         return config, facts
 
     def build(self, config: ImageTrain, facts: Facts) -> Model:
@@ -107,9 +110,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             recompute=config.recompute,
             **own,
         )
-        if facts["ndim"] == 2 and norms_are_local(net):
-            # twice as fast in oneDNN; group norms would copy everything there and back
-            net.to(memory_format=torch.channels_last)
+        if config.layout == "channels-last" or (config.layout is None and likes_channels_last(net, facts["ndim"])):
+            put_channels_last(net, facts["ndim"])
         return Model(net, task, net.geometry)
 
     def training_data(self, config: ImageTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
@@ -208,17 +210,26 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         """A training patch."""
         return torch.zeros(1, facts["channels"], *facts["patch_size"])
 
+    def _faster_layout(self, config: ImageTrain, facts: Facts, device: torch.device) -> Layout:
+        model = self.build(config, facts)
+        # never one sample: torch convolves a single volume another way
+        batch = _a_batch(config.model_copy(update={"batch_size": min(2, config.batch_size)}), facts, device)
+        bf16 = computes_in_bf16(config.precision, device)
+        last = likes_channels_last(model.net, facts["ndim"])
+        expected: Layout = "channels-last" if last else "contiguous"
+        other: Layout = "contiguous" if last else "channels-last"
+
+        def ask() -> bool:
+            rival = self.build(config.model_copy(update={"layout": other}), facts)
+            return Probe(model.task, model.geometry, batch, device, bf16).prefers(rival.net, model.net)
+
+        question = f"{other}: {model.net} {config.recompute} {tuple(batch.field.shape)} {bf16} {device.type}"
+        return other if remembered(question, ask) else expected
+
     def _step_memory(self, config: ImageTrain, facts: Facts, device: torch.device) -> int:
         """Bytes of a training step and all that stays beside it."""
         model = self.build(config, facts)
-        space = facts["patch_size"]
-        target = (config.batch_size, *([len(facts["targets"])] if facts["task"] == "regression" else []), *space)
-        kind = torch.float32 if facts["task"] == "regression" else torch.int64
-        batch = Sample(
-            torch.empty(config.batch_size, facts["channels"], *space, device="meta"),
-            torch.empty(target, dtype=kind, device="meta"),
-            torch.empty(target, device="meta") if config.instances and config.border_weight else None,
-        )
+        batch = _a_batch(config, facts, torch.device("meta"))
         return step_memory(
             model.net,
             model.task,
@@ -239,6 +250,18 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         if levels > 2:
             found["multi_otsu"] = baselines.otsu(items, facts, self.shelf, levels)
         return found
+
+
+def _a_batch(config: ImageTrain, facts: Facts, device: torch.device) -> Sample[Tensor]:
+    """Of the shapes and types of training."""
+    space = facts["patch_size"]
+    target = (config.batch_size, *([len(facts["targets"])] if facts["task"] == "regression" else []), *space)
+    kind = torch.float32 if facts["task"] == "regression" else torch.int64
+    return Sample(
+        torch.zeros(config.batch_size, facts["channels"], *space, device=device),
+        torch.zeros(target, dtype=kind, device=device),
+        torch.ones(target, device=device) if config.instances and config.border_weight else None,
+    )
 
 
 def _cropping_as(facts: Facts, options: ImagePredict) -> Facts:

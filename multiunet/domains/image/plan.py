@@ -25,6 +25,7 @@ from multiunet.models.catalogue import WIDTHS
 from multiunet.models.image_unet import strides_for
 from multiunet.prediction.run import READ_SITES
 from multiunet.training.memory import FIRST_USE
+from multiunet.training.recipe import Layout
 
 logger = logging.getLogger("multiunet.image")
 
@@ -113,6 +114,14 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
     }
     memory = {"budget": room.budget, "needed": takes, "program": room.held, "images": room.images}
     return chosen, {**shaped, "plan": {"settings": settings, "memory": memory}}
+
+
+def with_layout(config: ImageTrain, facts: Facts, layout: Layout) -> tuple[ImageTrain, Facts]:
+    """Settings and facts with a layout that was timed."""
+    why = "the faster on this machine, or as fast: timed once for each network and size"
+    settings = facts["plan"]["settings"] | {"layout": {"value": layout, "reason": why}}
+    decided = {**facts, "plan": {**facts["plan"], "settings": settings}}
+    return config.model_copy(update={"layout": layout}), decided
 
 
 def sites_for(config: ImageTrain, room: Room) -> int:

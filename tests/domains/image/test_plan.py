@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from multiunet.domains import workflow
+from multiunet.domains.image import domain as domain_module
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.plan import Room, as_before, plan, room_for
@@ -139,3 +140,29 @@ def test_needs_come_from_the_network(folder: Any) -> None:
     _, facts = ImageDomain().plan(config, survey(config), None)
     memory = facts["plan"]["memory"]
     assert memory["program"] < memory["needed"] <= memory["budget"]
+
+
+@pytest.mark.parametrize("other_is_faster", [False, True])
+def test_the_layout_is_asked_of_the_machine_and_kept(
+    folder: Any, monkeypatch: pytest.MonkeyPatch, other_is_faster: bool
+) -> None:
+    asked: list[str] = []
+
+    def answer(question: str, ask: Any) -> bool:
+        asked.append(question)
+        return other_is_faster
+
+    monkeypatch.setattr(domain_module, "remembered", answer)
+    config, domain = settings(folder(5, (64, 64))), ImageDomain()
+    chosen, facts = domain.plan(config, domain.inspect(config), None)
+    assert chosen.layout == facts["plan"]["settings"]["layout"]["value"]
+    assert chosen.layout == ("contiguous" if other_is_faster else "channels-last")
+    weight = next(p for p in domain.build(chosen, facts).net.parameters() if p.ndim == 4 and min(p.shape[:2]) > 1)
+    assert weight.is_contiguous() == other_is_faster
+    again, _ = domain.plan(config, domain.inspect(config), facts)
+    assert again.layout == chosen.layout
+    fixed = config.model_copy(update={"layout": "contiguous"})
+    given, facts = domain.plan(fixed, domain.inspect(fixed), None)
+    assert given.layout == "contiguous"
+    assert "layout" not in facts["plan"]["settings"]
+    assert len(asked) == 1

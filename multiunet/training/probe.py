@@ -1,0 +1,99 @@
+"""Which of two ways to compute a training step is the faster: asked of each machine once, not assumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.core import Geometry
+from multiunet.files import write_text
+from multiunet.tasks import Task
+from multiunet.training.data import Sample
+from multiunet.training.loop import supervised
+
+SHORT = 0.1
+"""Seconds; where a step takes less, training is over before it matters."""
+
+GAIN = 0.9
+"""The other way is taken where it needs at most this share of the expected one's time: noise must not decide."""
+
+STEPS = 3
+"""Steps timed of each way, by turns."""
+
+
+class Probe:
+    """Training steps, timed.
+
+    Args:
+        batch: as large as those of training; its values do not matter.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        geometry: Geometry[Any],
+        batch: Sample[Tensor],
+        device: torch.device,
+        bf16: bool,
+    ) -> None:
+        self._task, self._geometry, self._batch = task, geometry, batch
+        self._device, self._bf16 = device, bf16
+
+    def prefers(self, other: nn.Module, expected: nn.Module) -> bool:
+        """Whether the other network's step is clearly shorter than that of the one expected to be as fast."""
+        for net in (expected, other):
+            net.to(self._device).train()
+            self._seconds(net)  # what is made once is not counted
+            if self._seconds(net) < SHORT:
+                return False
+        shares = [self._seconds(other) / self._seconds(expected) for _ in range(STEPS)]
+        return statistics.median(shares) <= GAIN
+
+    def _seconds(self, net: nn.Module) -> float:
+        self._finish()
+        started = time.perf_counter()
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            deep = getattr(net, "deep_supervision", 0) > 0
+            outputs = net.outputs(self._batch.field) if deep else (net(self._batch.field),)  # type: ignore[operator]
+        loss = supervised(net, self._task, self._geometry, [output.float() for output in outputs], self._batch)
+        loss.backward()
+        self._finish()
+        return time.perf_counter() - started
+
+    def _finish(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+
+def remembered(question: str, ask: Callable[[], bool]) -> bool:
+    """The answer of this machine to the question, asked the first time only, so that equal runs stay equal.
+
+    It is kept in ``multiunet/probes.json`` in ``XDG_CACHE_HOME`` or ``~/.cache``; where that cannot be written, not.
+    """
+    file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multiunet" / "probes.json"
+    known: dict[str, bool] = {}
+    with suppress(OSError, ValueError):
+        known = dict(json.loads(file.read_text(encoding="utf-8")))
+    key = hashlib.sha256(f"{question} {_machine()}".encode()).hexdigest()[:16]
+    if key not in known:
+        known[key] = ask()
+        with suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(file, json.dumps(known, indent=1))
+    return bool(known[key])
+
+
+def _machine() -> str:
+    """What a step's time depends on beside the network."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return f"{torch.__version__} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} {gpu}"
