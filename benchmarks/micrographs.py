@@ -2,8 +2,9 @@
 
 Trains from the command line with defaults and nothing but data, split, output and seed (more words behind ``--``), on
 
-- ``super_alloy``: Ni-superalloy, 3 classes, splits Super1 (10 training images), Super3 (one) and Super4 (4 of others).
-  Published for Super1: micro IoU 0.942 (UNet++ with a pre-trained ResNet50, Stuckner et al. 2022).
+- ``super_alloy``: Ni-superalloy, 3 classes, splits Super1 (10 training images), Super3 (one; also scored on images of
+  other conditions, ``different_test``) and Super4 (4 of others). Published for Super1: micro IoU 0.942 (UNet++ with a
+  pre-trained ResNet50, Stuckner et al. 2022).
 - ``uhcs``: ultrahigh-carbon steel, 4 constituents, the published 6-fold cross-validation. Published: mean IU 62.6,
   accuracy 86.5 (PixelNet with a pre-trained VGG16, DeCost et al. 2019), means over images. The 4 images that the next
   fold tests choose the epoch; 16 train.
@@ -67,6 +68,14 @@ def super_alloy(split: str) -> Words:
     return ["--images", folder / "images", "--masks", folder / "labels", "--splits", f"{folder}/splits.json:{split}"]
 
 
+def different(split: str, folder: Path) -> Words:
+    """The words that score on a split's images of other conditions, if it has any."""
+    source = DATA / "super_alloy"
+    names = json.loads((source / "splits.json").read_text())[split].get("different_test", [])
+    rows = [(source / f"images/{name}.png", source / f"labels/{name}.png", "test") for name in names]
+    return table(folder / f"different-{split}.csv", rows) if rows else []
+
+
 def uhcs(fold: int, folder: Path) -> Words:
     """The words that train on one of the published folds."""
     images = {int(path.stem.removeprefix("uhcs")): path for path in (DATA / "uhcs").glob("*/images/*.png")}
@@ -93,9 +102,9 @@ def runs_of(name: str, folder: Path) -> dict[str, Words]:
     return {"sections": isbi2012(folder)}
 
 
-def scores(run: Path, split: str) -> dict[str, Any]:
+def scores(run: Path, *where: object) -> dict[str, Any]:
     """What ``evaluate`` says of a run, or of a folder of folds: of all pixels together, and means over images."""
-    report = json.loads(multiunet("evaluate", "image", "--run", run, "--split", split, "--json"))
+    report = json.loads(multiunet("evaluate", "image", "--run", run, *where, "--json"))
     items = report["items"].values()
     found = {
         key: report["metrics"][key] for key in ("mean_iou", "micro_iou", "pixel_accuracy", "iou", "dice_per_class")
@@ -127,10 +136,13 @@ def main() -> None:
                 multiunet("train", "image", *own, "--out", folder / "runs" / part, "--seed", chosen.seed, *words)
                 seconds = round(time.monotonic() - started, 1)
                 run = folder / "runs" / part
-                rows[part] = {"train_seconds": seconds, "val": scores(run, "val"), "test": scores(run, "test")}
+                rows[part] = {"train_seconds": seconds}
+                rows[part] |= {split: scores(run, "--split", split) for split in ("val", "test")}
+                if name == "super_alloy" and (others := different(part, folder)):
+                    rows[part]["different_test"] = scores(run, *others)
                 print(part, json.dumps(rows[part]), flush=True)
             if name == "uhcs":
-                rows["pooled"] = {split: scores(folder / "runs", split) for split in ("val", "test")}
+                rows["pooled"] = {split: scores(folder / "runs", "--split", split) for split in ("val", "test")}
         key = " ".join([name, f"seed {chosen.seed}", *words])
         results[key] = {"runs": rows, "machine": environment()}
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")

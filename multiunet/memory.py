@@ -1,12 +1,17 @@
-"""How much memory there is, and how to say it."""
+"""How much memory there is, how much tensors take, and how to say it."""
 
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 CPU = torch.device("cpu")
 
@@ -40,6 +45,46 @@ def amount(size: int) -> str:
     if size < 1e9:
         return f"{size / 1e6:.0f} MB"
     return f"{size / 1e9:.1f} GB" if size < 1e11 else f"{size / 1e9:,.0f} GB"
+
+
+class LiveTensors(TorchDispatchMode):
+    """Counts the bytes of all tensors that are made within it, or noted, as long as they are alive.
+
+    Attributes:
+        now: bytes of those alive.
+        most: bytes of those alive at once, at the worst moment so far.
+        largest: bytes of the largest.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.most = self.largest = 0
+        self._known: dict[int, int] = {}
+
+    def note(self, tensor: Tensor) -> None:
+        """Counts the tensor's storage until it dies."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._known:
+            return
+        self._known[key] = size = storage.nbytes()
+        self.now += size
+        self.most, self.largest = max(self.most, self.now), max(self.largest, size)
+        weakref.finalize(storage, self._drop, key)
+
+    def passing(self, size: int) -> None:
+        """Counts bytes that an operation takes for itself and gives back."""
+        self.most, self.largest = max(self.most, self.now + size), max(self.largest, size)
+
+    def _drop(self, key: int) -> None:
+        self.now -= self._known.pop(key)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self.note(leaf)
+        return result
 
 
 def _installed() -> int:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-import weakref
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch import nn
 
 from multiunet.core import Geometry
 from multiunet.errors import InputError
 from multiunet.geometries.footprint import footprint
-from multiunet.memory import amount, free_memory, process_memory
+from multiunet.memory import LiveTensors, amount, free_memory, process_memory
 from multiunet.prediction.field import predict_field
 from multiunet.tasks import Task
 
@@ -78,39 +74,10 @@ def bytes_per_site(
     need = []
     for times in (1, 2):
         field = torch.zeros(1, channels, times * space[0], *space[1:], device=device)
-        with _Alive() as alive:
+        with LiveTensors() as alive:
             # two samples need what any number needs
             predict_field(net, task, geometry, field, min(samples, 2))
         need.append(alive.most)
     copies: int = COPIES * torch.float32.itemsize * (channels + len(task.names))
     grown: float = (need[1] - need[0]) / math.prod(space)
     return grown + copies
-
-
-class _Alive(TorchDispatchMode):
-    """Sees the bytes of all tensors that are made within it and still alive; ``most``: at any time so far."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.most = 0
-        self._known: dict[int, weakref.ref[Any]] = {}
-
-    def __torch_dispatch__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self._count(leaf.untyped_storage())
-        return result
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        key, size = id(storage), storage.nbytes()
-        if key not in self._known:
-            self._known[key] = weakref.ref(storage, lambda _: self._forget(key, size))
-            self.now += size
-            self.most = max(self.most, self.now)
-
-    def _forget(self, key: int, size: int) -> None:
-        del self._known[key]
-        self.now -= size

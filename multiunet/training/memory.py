@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from multiunet.core import Geometry
+from multiunet.memory import LiveTensors
 from multiunet.tasks import Task
 from multiunet.training.data import Sample
 from multiunet.training.loop import supervised
@@ -46,10 +44,10 @@ def step_memory(
     """
     weights: int = sum(p.numel() * p.element_size() for p in net.parameters())
     mode = FakeTensorMode(allow_non_fake_inputs=True)  # what a loss holds, such as scales of targets
-    ledger = _Ledger(cpu)
-    with _faked(net, mode), mode, ledger:
+    step = _Step(cpu)
+    with _faked(net, mode), mode, step:
         for parameter in net.parameters():
-            ledger.note(parameter)
+            step.note(parameter)
         field, target = (torch.empty(t.shape, dtype=t.dtype) for t in (batch.field, batch.target))
         weight = None if batch.weight is None else torch.empty(batch.weight.shape, dtype=batch.weight.dtype)
         sample = Sample(field, target, weight)
@@ -58,7 +56,7 @@ def step_memory(
             outputs = net.outputs(sample.field) if deep else (net(sample.field),)  # type: ignore[operator]
         loss = supervised(net, task, geometry, [output.float() for output in outputs], sample)
         loss.backward()
-    return FIRST_USE + ledger.peak + HOLES * ledger.largest + copies * weights
+    return FIRST_USE + step.most + HOLES * step.largest + copies * weights
 
 
 @contextmanager
@@ -78,49 +76,22 @@ def _faked(net: nn.Module, mode: FakeTensorMode) -> Iterator[None]:
         net.train(training)
 
 
-class _Ledger(TorchDispatchMode):
-    """Counts the bytes of all storages that are alive.
-
-    Attributes:
-        peak: most bytes at once.
-        largest: bytes of the largest storage, or workspace of an operation.
-    """
+class _Step(LiveTensors):
+    """Of a step on tensors without data, with what convolutions take for themselves on the CPU."""
 
     def __init__(self, cpu: bool) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.cpu, self.live, self.peak, self.largest = cpu, 0, 0, 0
-        self._known: dict[int, int] = {}
-
-    def note(self, tensor: Tensor) -> None:
-        """Counts the tensor's storage until it dies."""
-        storage = tensor.untyped_storage()
-        key = storage._cdata
-        if key in self._known:
-            return
-        self._known[key] = size = storage.nbytes()
-        self.live += size
-        self._use(0)
-        self.largest = max(self.largest, size)
-        weakref.finalize(storage, self._drop, key)
-
-    def _drop(self, key: int) -> None:
-        self.live -= self._known.pop(key)
-
-    def _use(self, size: int) -> None:
-        self.peak, self.largest = max(self.peak, self.live + size), max(self.largest, size)
+        super().__init__()
+        self.cpu = cpu
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         aten = torch.ops.aten
         if func is aten._local_scalar_dense.default:
             return 0  # what depends on data, such as checks of labels, finds nothing
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self.note(leaf)
+        result = super().__torch_dispatch__(func, types, args, kwargs)
         if self.cpu and func is aten.convolution.default:
-            self._use(_workspace(args[0], args[1], result, backward=False))
+            self.passing(_workspace(args[0], args[1], result, backward=False))
         if self.cpu and func is aten.convolution_backward.default:
-            self._use(_workspace(args[1], args[2], args[0], backward=True))
+            self.passing(_workspace(args[1], args[2], args[0], backward=True))
         return result
 
 

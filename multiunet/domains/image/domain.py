@@ -187,8 +187,10 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def evaluate_folds(self, folds: Sequence[tuple[Model, ImageTrain, Facts]], options: EvaluateOptions) -> Report:
         parts, fitted = [], []
         for model, config, facts in folds:
-            precision = getattr(options, "precision", None) or config.precision
-            predictor = _predictor(model, _flip_averaged(config, facts), pick_device(options.device), precision)
+            asked = options.precision if isinstance(options, ImageEvaluate) else None
+            predictor = _predictor(
+                model, _flip_averaged(config, facts), pick_device(options.device), asked or config.precision
+            )
             parts.append(Part(predictor, *_scored(facts, options, self.shelf)))
             fitted.append(self._baselines(from_json(facts["split"])["train"], facts))
         scored = score(parts, self.shelf)
