@@ -18,12 +18,12 @@ from multiunet.tasks import Task
 USUAL = 5_000_000_000
 """Bytes that prediction takes unless told otherwise, and unless less is free."""
 
-BESIDE = 500_000_000
+BESIDE = 250_000_000
 """Bytes that prediction takes however small its tiles: code that is loaded late, workspaces, buffers of files."""
 
-FRAGMENTED = 1.75
-"""Memory that grows with the tile, over that of its tensors: gaps of the allocator. Measured 1.6 to 1.75 where tiles
-are of several shapes, with the command line's malloc settings; 1.0 to 1.4 on one field."""
+FRAGMENTED = 2.0
+"""Memory that grows with the tile, over that of its tensors: gaps of the allocator. Measured 1.3 to 2 with the command
+line's malloc settings, the more the more shapes the tiles have."""
 
 COPIES = 6
 """Times that numbers read or predicted are in memory on their way from or to a file, beside the network's tensors."""
@@ -46,7 +46,7 @@ def sites_within(
 
     Args:
         memory: bytes of the whole process, or of the device where that has its own; None: ``USUAL``, or half
-            of what is free where that is less, but 1 GB.
+            of what is free where that is less, but 500 MB beyond the process.
         channels: of the input.
 
     Raises:
