@@ -45,7 +45,7 @@ def show(report: Report) -> None:
     from rich.table import Table
 
     table = Table(title=f"{report.domain}, {report.scored}", title_justify="left")
-    table.add_column("score")
+    table.add_column("score", min_width=max(map(len, report.metrics)))
     columns = {"model": report.metrics, **report.baselines}
     for name in columns:
         table.add_column(name, justify="right")

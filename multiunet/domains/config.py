@@ -128,6 +128,9 @@ class EvaluateOptions(Options):
     """What every domain's evaluation can be told."""
 
     split: Split = option("test", "what to score on", "Data")
+    samples: int | None = option(
+        None, "Monte-Carlo samples whose mean and spread are scored; default: 1, of genomes 16", "Evaluation", ge=1
+    )
     device: Device = option("auto", "auto, cpu, cuda or mps", "Evaluation")
 
     def elsewhere(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -30,6 +30,7 @@ from multiunet.training.run_folder import RunFolder
 from multiunet.uncertainty import dropouts
 
 Resume = Literal["never", "auto"]
+Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions)
 
 
 @dataclass(frozen=True)
@@ -270,11 +271,11 @@ def _ready(
     return run, store, options
 
 
-def _sampling(options: PredictOptions, run: Run) -> PredictOptions:
+def _sampling(options: Sampled, run: Run) -> Sampled:
     """The settings with as many samples as make sense: those of a network without dropout are all the same."""
     nets = list(run.model.net.nets) if isinstance(run.model.net, Ensemble) else [run.model.net]
     without = sum(not dropouts(net) for net in nets)
-    if options.samples == 1 or not without:
+    if options.samples in (None, 1) or not without:
         return options
     if without < len(nets):
         raise InputError(
@@ -299,18 +300,19 @@ def evaluate(path: Path | Sequence[Path], options: EvaluateOptions | None = None
     paths = [path] if isinstance(path, Path) else list(path)
     if options.elsewhere():
         run = open_ensemble([run for folder in paths for run in folds_in(folder) or [folder]], name, options.device)
-        return run.domain.evaluate(run.model, run.config, run.facts, options)
+        return run.domain.evaluate(run.model, run.config, run.facts, _sampling(options, run))
     if len(paths) == 1 and (folds := folds_in(paths[0])):
         runs = [open_run(folder, name, options.device) for folder in folds]
         for fold in runs[1:]:
             _check_shared(runs[0], fold, ("values", "targets"))
+        options = _sampling(options, runs[0])
         return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], options)
     run = open_ensemble(paths, name, options.device)
     for other in paths[1:]:
         facts = RunFolder.open(other).facts()
         if any(facts.get(key) != run.facts.get(key) for key in ("split", "data")):
             raise InputError(f"{other}: was trained on another split than {paths[0]}; it may have seen what is scored")
-    return run.domain.evaluate(run.model, run.config, run.facts, options)
+    return run.domain.evaluate(run.model, run.config, run.facts, _sampling(options, run))
 
 
 def absolute(options: Any) -> Any:

@@ -1,12 +1,14 @@
 """Scores of predictions, as plain JSON values: None, never NaN, where a score is not defined."""
 
-from multiunet.metrics.calibration import expected_calibration_error
+from multiunet.metrics.calibration import Calibration, CalibrationScores, coverage
 from multiunet.metrics.classification import ClassificationScores, classification_scores
 from multiunet.metrics.instances import InstanceScores, Matching
 from multiunet.metrics.regression import RegressionScores, TrackScores, regression_scores
 from multiunet.metrics.segmentation import Confusion, SegmentationScores
 
 __all__ = [
+    "Calibration",
+    "CalibrationScores",
     "ClassificationScores",
     "Confusion",
     "InstanceScores",
@@ -15,6 +17,6 @@ __all__ = [
     "SegmentationScores",
     "TrackScores",
     "classification_scores",
-    "expected_calibration_error",
+    "coverage",
     "regression_scores",
 ]

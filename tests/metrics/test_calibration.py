@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from multiunet.metrics import expected_calibration_error
+from multiunet.metrics import Calibration, coverage
+
+
+def expected_calibration_error(p: Any, target: Any, bins: int = 15) -> float | None:
+    calibration = Calibration(bins)
+    calibration.update(p, target)
+    return calibration.scores()["calibration_error"]
 
 
 def two_classes(p_first: list[float]) -> np.ndarray:
@@ -71,3 +79,47 @@ def test_refusals() -> None:
         expected_calibration_error(np.ones((1, 3)) / 3, np.array([3]))
     with pytest.raises(ValueError, match="bins 0"):
         expected_calibration_error(np.ones((1, 3)) / 3, np.array([0]), bins=0)
+
+
+def test_pieces_add_up_to_the_whole_and_to_the_definitions() -> None:
+    rng = np.random.default_rng(2)
+    p, target = rng.dirichlet([0.5, 1, 1], size=300), rng.integers(0, 3, 300)
+    whole, pieces = Calibration(), Calibration()
+    whole.update(p, target)
+    for part in np.array_split(np.arange(300), 7):
+        piece = Calibration()
+        piece.update(p[part], target[part])
+        pieces.add(piece)
+    scores = whole.scores()
+    assert pieces.scores() == pytest.approx(scores)
+    one_hot = np.eye(3)[target]
+    assert scores["brier"] == pytest.approx(((p - one_hot) ** 2).sum(axis=1).mean())
+    peer = torch.nn.functional.nll_loss(torch.tensor(p).log(), torch.tensor(target)).item()
+    assert scores["nll"] == pytest.approx(peer)
+    assert Calibration().scores() == {"calibration_error": None, "nll": None, "brier": None}
+
+
+def test_rounding_is_forgiven() -> None:
+    calibration = Calibration()
+    calibration.update(np.array([[1 + 1e-6, -1e-6]]), np.array([0]))
+    assert calibration.scores() == {"calibration_error": 0.0, "nll": 0.0, "brier": 0.0}
+
+
+def test_what_was_ruled_out_costs_much_but_not_everything() -> None:
+    calibration = Calibration()
+    calibration.update(two_classes([1.0]), np.array([1]))
+    assert calibration.scores()["nll"] == pytest.approx(12 * np.log(10))
+    assert calibration.scores()["brier"] == pytest.approx(2)
+
+
+def test_coverage_of_normal_errors_is_95_of_100() -> None:
+    rng = np.random.default_rng(3)
+    mean, variance = rng.normal(size=20_000), rng.uniform(0.1, 4, 20_000)
+    target = rng.normal(mean, np.sqrt(variance))
+    assert coverage(mean, variance, target) == pytest.approx(0.95, abs=0.005)
+    target[:5] = np.nan
+    assert coverage(mean, variance, target) == pytest.approx(0.95, abs=0.005)
+    assert coverage(mean, variance, np.full_like(mean, np.nan)) is None
+    assert coverage(np.array([0.0, 0.0]), np.array([1.0, 1.0]), np.array([1.95, 1.97])) == 0.5
+    with pytest.raises(ValueError, match="differ in shape"):
+        coverage(mean, variance[:3], target)

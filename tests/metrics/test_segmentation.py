@@ -33,6 +33,8 @@ def confusion_of(predicted: torch.Tensor, target: torch.Tensor, classes: int = 4
 
 def test_public_names() -> None:
     assert metrics.__all__ == [
+        "Calibration",
+        "CalibrationScores",
         "ClassificationScores",
         "Confusion",
         "InstanceScores",
@@ -41,7 +43,7 @@ def test_public_names() -> None:
         "SegmentationScores",
         "TrackScores",
         "classification_scores",
-        "expected_calibration_error",
+        "coverage",
         "regression_scores",
     ]
 

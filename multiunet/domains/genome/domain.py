@@ -114,7 +114,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         if not chroms:
             raise InputError(f"this run has no {split} chromosomes; train with --{split}-chroms")
         predictor = _predictor(model, config, pick_device(options.device))
-        samples = SAMPLES if config.dropout > 0 else 1
+        samples = options.samples or (SAMPLES if config.dropout > 0 else 1)
         moments = _moments(predictor, data, chroms, samples)
         means = {chrom: m.mean.numpy() for chrom, m in moments.items()}
         totals = {chrom: m.total.numpy() for chrom, m in moments.items()}

@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.metrics import regression_scores
+from multiunet.metrics import coverage, regression_scores
 
 Tracks = Mapping[str, NDArray[Any]]
 """``(tracks, bins)`` by chromosome."""
-
-BAND = 1.96
-"""Standard deviations of a band that holds 95 of 100 normal values."""
 
 
 def score(means: Tracks, truth: Tracks, names: list[str], totals: Tracks | None = None) -> dict[str, Any]:
@@ -29,12 +26,12 @@ def score(means: Tracks, truth: Tracks, names: list[str], totals: Tracks | None 
     coverages = None
     if totals is not None:
         total = np.concatenate([totals[chrom] for chrom in means], axis=1)
-        coverages = [_coverage(*track) for track in zip(predicted, total, target)]
-        defined = [coverage for coverage in coverages if coverage is not None]
+        coverages = [coverage(*track) for track in zip(predicted, total, target)]
+        defined = [share for share in coverages if share is not None]
         scores["coverage_95"] = float(np.mean(defined)) if defined else None
     by_track = scores.pop("per_track", None)
     if by_track is not None:
-        extra = [{}] * len(names) if coverages is None else [{"coverage_95": coverage} for coverage in coverages]
+        extra = [{}] * len(names) if coverages is None else [{"coverage_95": share} for share in coverages]
         scores["per_track"] = [{"track": n, **t, **e} for n, t, e in zip(names, by_track, extra)]
     return scores
 
@@ -43,10 +40,3 @@ def relative_error(scores: Mapping[str, Any], scale: Sequence[float]) -> float:
     """The mean over tracks of the squared error, in units of each track's variance over the training split."""
     tracks = scores.get("per_track") or [scores]
     return float(np.mean([track["mse"] / s**2 for track, s in zip(tracks, scale)]))
-
-
-def _coverage(mean: NDArray[Any], total: NDArray[Any], target: NDArray[Any]) -> float | None:
-    known = ~np.isnan(target)
-    if not known.any():
-        return None
-    return float(np.mean(np.abs(target - mean)[known] <= BAND * np.sqrt(total[known])))

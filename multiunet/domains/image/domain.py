@@ -193,7 +193,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             )
             parts.append(Part(predictor, *_scored(facts, options, self.shelf)))
             fitted.append(self._baselines(from_json(facts["split"])["train"], facts))
-        scored = score(parts, self.shelf)
+        scored = score(parts, self.shelf, options.samples or 1)
         trivial = {
             name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.shelf)
             for name in fitted[0]

@@ -26,7 +26,7 @@ from multiunet.domains.image.objects import separated
 from multiunet.domains.image.readers import space_of
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
 from multiunet.errors import InputError
-from multiunet.metrics import Confusion, Matching, regression_scores
+from multiunet.metrics import Calibration, Confusion, Matching, coverage, regression_scores
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.tasks import Task
 
@@ -34,12 +34,13 @@ Scores = dict[str, Any]
 
 
 class ClassScores:
-    """Scores of class maps, over all images and of each."""
+    """Scores of class maps, and of probabilities where they are known, over all images and of each."""
 
     def __init__(self, facts: Facts) -> None:
         self.classes = len(facts["values"])
         self.names = list(facts["classes"])
         self.all = Confusion(self.classes, IGNORED)
+        self.stated: Calibration | None = None
         self.items: dict[str, Scores] = {}
 
     def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
@@ -48,16 +49,21 @@ class ClassScores:
         counted.update(predicted, truth)
         self.count(name, counted)
 
-    def count(self, name: str, counted: Confusion) -> None:
-        """Counts one image, all of whose parts are in ``counted``."""
+    def count(self, name: str, counted: Confusion, stated: Calibration | None = None) -> None:
+        """Counts one image, all of whose parts are in ``counted`` and ``stated``."""
         one = Confusion(self.classes, IGNORED)
         one.items.append(counted.matrix)
         self.all.items.append(counted.matrix)
         self.items[name] = dict(one.scores())
+        if stated is not None:
+            self.items[name] |= stated.scores()
+            self.stated = self.stated or Calibration(ignore_index=IGNORED)
+            self.stated.add(stated)
 
     def scores(self) -> Scores:
         """Of all images, with the classes' mask values beside the lists by class."""
-        return {**self.all.scores(), "classes": self.names}
+        calibration: Scores = {} if self.stated is None else dict(self.stated.scores())
+        return {**self.all.scores(), **calibration, "classes": self.names}
 
 
 class ObjectScores:
@@ -83,25 +89,37 @@ class QuantityScores:
     """Scores of quantities: over the known pixels of all images together, and of each."""
 
     def __init__(self) -> None:
-        self.predicted: list[NDArray[np.float32]] = []
-        self.truth: list[NDArray[np.float32]] = []
+        self.parts: list[list[NDArray[np.float32]]] = []
         self.items: dict[str, Scores] = {}
 
-    def add(self, name: str, predicted: NDArray[np.float32], truth: NDArray[np.float32]) -> None:
-        """Counts one image ``(K, *space)``."""
-        flat = predicted.reshape(len(predicted), -1), truth.reshape(len(truth), -1)
+    def add(
+        self,
+        name: str,
+        predicted: NDArray[np.float32],
+        truth: NDArray[np.float32],
+        variance: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Counts one image, everything ``(K, *space)``; the predicted variance where it is known."""
+        given = (predicted, truth) if variance is None else (predicted, truth, variance)
+        flat = [values.reshape(len(values), -1) for values in given]
         known = ~np.isnan(flat[1]).all(axis=0)
-        self.predicted.append(flat[0][:, known])
-        self.truth.append(flat[1][:, known])
+        self.parts.append([values[:, known] for values in flat])
         self.items[name] = _quantities(*flat)
 
     def scores(self) -> Scores:
         """Of all images."""
-        return _quantities(np.concatenate(self.predicted, axis=1), np.concatenate(self.truth, axis=1))
+        return _quantities(*(np.concatenate(values, axis=1) for values in zip(*self.parts)))
 
 
-def _quantities(predicted: NDArray[np.float32], truth: NDArray[np.float32]) -> Scores:
-    return dict(regression_scores(predicted, truth))
+def _quantities(
+    predicted: NDArray[np.float32], truth: NDArray[np.float32], variance: NDArray[np.float32] | None = None
+) -> Scores:
+    scores: Scores = dict(regression_scores(predicted, truth))
+    if variance is not None:
+        shares = [coverage(*channel) for channel in zip(predicted, variance, truth)]
+        defined = [share for share in shares if share is not None]
+        scores["coverage_95"] = float(np.mean(defined)) if defined else None
+    return scores
 
 
 @dataclass(frozen=True)
@@ -126,43 +144,44 @@ class Scored:
     loss: float
 
 
-def score(parts: Sequence[Part], shelf: Shelf) -> Scored:
+def score(parts: Sequence[Part], shelf: Shelf, samples: int = 1) -> Scored:
     """Predicts whole images and scores them, those of all parts together."""
     if parts[0].facts.get("instances"):
-        return _score_objects(parts, shelf)
+        return _score_objects(parts, shelf, samples)
     scorer = _score_classes if parts[0].facts["task"] == "segmentation" else _score_quantities
-    return scorer(parts, shelf)
+    return scorer(parts, shelf, samples)
 
 
-def _score_classes(parts: Sequence[Part], shelf: Shelf) -> Scored:
+def _score_classes(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
     scores, losses = ClassScores(parts[0].facts), []
     for part in parts:
         for item in part.items:
-            counted, loss = _count_pieces(part, item, shelf)
-            scores.count(item.name, counted)
+            counted, stated, loss = _count_pieces(part, item, shelf, samples)
+            scores.count(item.name, counted, stated)
             losses.append(loss)
     return Scored(scores.scores(), scores.items, float(np.mean(losses)))
 
 
-def _count_pieces(part: Part, item: Item, shelf: Shelf) -> tuple[Confusion, float]:
+def _count_pieces(part: Part, item: Item, shelf: Shelf, samples: int) -> tuple[Confusion, Calibration, float]:
     """Piece by piece: neither the image nor its prediction need fit into memory. The loss is the pieces' mean."""
     task, truth = part.predictor.task, load_labels(item.truth, part.facts, shelf)
-    counted, loss = Confusion(len(part.facts["values"]), IGNORED), 0.0
-    for region, moments in part.predictor.pieces(_source(item, part.facts, shelf)):
+    counted, stated, loss = Confusion(len(part.facts["values"]), IGNORED), Calibration(ignore_index=IGNORED), 0.0
+    for region, moments in part.predictor.pieces(_source(item, part.facts, shelf), samples):
         labels, mean = truth[region], moments.mean.cpu()
         decided = task.decide(mean[None])
         assert decided is not None  # it is a segmentation
         counted.update(decided[0].numpy(), labels)
+        stated.update(mean.movedim(0, -1), labels)
         loss += _loss(task, mean, torch.from_numpy(labels.astype(np.int64))) * (labels.size / truth.size)
-    return counted, loss
+    return counted, stated, loss
 
 
-def _score_objects(parts: Sequence[Part], shelf: Shelf) -> Scored:
+def _score_objects(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
     """Whole images: an object may lie in several pieces."""
     scores, losses = ObjectScores(), []
     for part in parts:
         for item in part.items:
-            mean = part.predictor.whole(_source(item, part.facts, shelf)).mean
+            mean = part.predictor.whole(_source(item, part.facts, shelf), samples).mean
             classes = torch.from_numpy(load_labels(item.truth, part.facts, shelf)[...].astype(np.int64))
             losses.append(_loss(part.predictor.task, mean, classes))
             found = separated(mean.numpy(), part.facts["spacing"])
@@ -175,13 +194,13 @@ def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
     return float(task.loss(probabilities.clamp_min(1e-12).log()[None], truth[None]))
 
 
-def _score_quantities(parts: Sequence[Part], shelf: Shelf) -> Scored:
+def _score_quantities(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
     """The loss is the squared error in units of the training targets' variance."""
     scores = QuantityScores()
     for part in parts:
         for item in part.items:
-            predicted = part.predictor.whole(_source(item, part.facts, shelf)).mean.numpy()
-            scores.add(item.name, predicted, load_target(item.truth, part.facts, shelf)[...])
+            found, truth = part.predictor.whole(_source(item, part.facts, shelf), samples), item.truth
+            scores.add(item.name, found.mean.numpy(), load_target(truth, part.facts, shelf)[...], found.total.numpy())
     metrics = scores.scores()
     tracks = metrics.get("per_track") or [metrics]
     scales = parts[0].facts["scale"]

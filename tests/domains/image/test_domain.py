@@ -111,6 +111,26 @@ def test_a_trained_model_beats_the_majority_and_its_scores_are_those_of_its_map(
     assert report["metrics"]["mean_iou"] == pytest.approx((hits / union).mean())
 
 
+def test_calibration_is_that_of_what_is_predicted(folder: Any) -> None:
+    root = folder(8)
+    domain, config, facts, model = setup(root)
+    trained(domain, config, facts, model, steps=20)
+    found = {}
+    for samples in (1, 3):
+        report = domain.evaluate(model, config, facts, EvaluateOptions(split="test", samples=samples)).as_dict()
+        stored = open_prediction(predicted(root, domain, config, facts, model, samples=samples))
+        right = []
+        for item in facts["split"]["test"]:
+            inside = np.asarray(Image.open(item["truth"])) == 9
+            p = stored[item["name"]]["mean"].values
+            right.append(np.where(inside, p[1], p[0]))
+        found[samples] = report["metrics"]
+        assert report["metrics"]["nll"] == pytest.approx(-np.log(np.concatenate(right)).mean(), rel=1e-3)
+        assert report["metrics"]["brier"] == pytest.approx(2 * ((1 - np.concatenate(right)) ** 2).mean(), rel=1e-3)
+        assert 0 <= report["items"][item["name"]]["calibration_error"] <= 1
+    assert found[1]["nll"] != found[3]["nll"]
+
+
 def test_validation_scores_whole_images_and_leaves_the_network_in_evaluation(folder: Any) -> None:
     domain, config, facts, model = setup(folder(8))
     validate = domain.validator(config, facts, model)
