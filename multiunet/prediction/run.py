@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -138,9 +139,16 @@ class GridPredictor:
         def count(t: int, mean: Tensor) -> None:
             counts[t] += self._decided(mean).cpu()
 
-        for region, moments in self.pieces(source, samples, seed, progress, count if decides else None):
-            decision = self.task.decide(moments.mean[None])
-            item.write(region, moments, None if decision is None else decision[0])
+        with ThreadPoolExecutor(1) as writer:
+            written = None
+            for region, moments in self.pieces(source, samples, seed, progress, count if decides else None):
+                decision = self.task.decide(moments.mean[None])
+                if written is not None:
+                    written.result()
+                # while the next piece is computed, which leaves cores and disk idle at times
+                written = writer.submit(item.write, region, moments, None if decision is None else decision[0])
+            if written is not None:
+                written.result()
         if decides:
             item.write_fractions(counts.double() / math.prod(self.output_shape(source.shape)))
         return item
