@@ -154,8 +154,8 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
     def example(self, model: Model, config: GraphsTrain, facts: Facts) -> GraphField:
         """The largest training graph."""
         known = self._same(config, facts)
-        sizes = [len(known.fields[graph].x) for graph in known.members["train"]]
-        return known.fields[known.members["train"][int(np.argmax(sizes))]]
+        fields = [known.fields[graph] for graph in known.members["train"].tolist()]
+        return max(fields, key=lambda field: len(field.x))
 
     def _unlabelled(
         self, config: GraphsTrain, facts: Facts, options: GraphsPredict
