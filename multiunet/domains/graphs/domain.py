@@ -154,7 +154,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
     def example(self, model: Model, config: GraphsTrain, facts: Facts) -> GraphField:
         """The largest training graph."""
         known = self._same(config, facts)
-        fields = [known.fields[graph] for graph in known.members["train"].tolist()]
+        fields: list[GraphField] = [known.fields[graph] for graph in known.members["train"]]
         return max(fields, key=lambda field: len(field.x))
 
     def _unlabelled(
