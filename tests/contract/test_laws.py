@@ -36,7 +36,7 @@ POOLS = [
 GRAPHS = [
     *(Graph(), Graph(convs=2, residual=True), Graph(normalization="layer")),
     # elu: of so few nodes relu may silence all that a node hears from others
-    *(Graph(conv=conv, activation="elu") for conv in ("sage", "gin", "gatv2", GraphConv)),
+    *(Graph(conv=conv, activation="elu") for conv in ("sage", "gin", "gine", "gatv2", GraphConv)),
     *(Graph(pool=pool) for pool in POOLS),
 ]
 
