@@ -220,10 +220,10 @@ def write_graph(folder: Path, nodes: int = 800, communities: int = 4, seed: int 
     return folder / "graph.npz"
 
 
-def rings_and_trees(count: int = 120, seed: int = 0) -> dict[str, NDArray[np.generic]]:
-    """Many small graphs: rings with a tail (class 1) and trees of as many nodes (class 0).
+def trees_and_meshes(count: int = 120, seed: int = 0) -> dict[str, NDArray[np.generic]]:
+    """Many small graphs: trees, in which each node hangs on one before it (class 0), and meshes, on two (class 1).
 
-    The two have the same node tags and differ by one edge, so that nodes alone say nothing of the class.
+    The two have as many nodes, of the same tags: nodes alone say nothing of the class.
 
     Returns:
         ``node_tag`` (nodes,) int64 in 0..2, ``edge_index`` (2, edges) int64 with both directions, ``edge_attr``
@@ -235,12 +235,10 @@ def rings_and_trees(count: int = 120, seed: int = 0) -> dict[str, NDArray[np.gen
     y = np.arange(count) % 2
     links = []
     for label, size, start in zip(y, sizes, starts):
-        ring = max(3, int(size) // 2)
-        # each node hangs on one before it; the first ones form a path, which one more edge closes to a ring
-        before = [n - 1 if n < ring else int(rng.integers(0, n)) for n in range(1, size)]
-        edges = [*zip(before, range(1, size)), *([(ring - 1, 0)] if label else [])]
-        links.append(np.array(edges).T + start)
-    one_way = np.concatenate(links, axis=1)
+        for node in range(1, int(size)):
+            before = rng.choice(node, size=min(node, 1 + int(label)), replace=False)
+            links += [(start + other, start + node) for other in before]
+    one_way = np.array(links).T
     strength = rng.normal(size=(one_way.shape[1], 1)).astype(np.float32)
     return {
         "node_tag": rng.integers(0, 3, int(starts[-1])),
@@ -254,7 +252,7 @@ def rings_and_trees(count: int = 120, seed: int = 0) -> dict[str, NDArray[np.gen
 def write_graph_set(folder: Path, count: int = 120, seed: int = 0) -> Path:
     """``graphs.npz``; returns it. ``multiunet train graphs --graphs ..``"""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = rings_and_trees(count, seed)
+    arrays = trees_and_meshes(count, seed)
 
     def save(path: Path) -> None:
         with open(path, "wb") as file:

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from multiunet_datasets.synthetic import rings_and_trees
+from multiunet_datasets.synthetic import trees_and_meshes
 
 Saver = Callable[..., Path]
 
 
 @pytest.fixture
 def save(tmp_path: Path) -> Saver:
-    """Saves 40 rings and trees as ``g.npz``, with some arrays changed, and without those that are None."""
+    """Saves 40 trees and meshes as ``g.npz``, with some arrays changed, and without those that are None."""
 
     def write(**changes: Any) -> Path:
-        arrays = {name: array for name, array in (rings_and_trees(40) | changes).items() if array is not None}
+        arrays = {name: array for name, array in (trees_and_meshes(40) | changes).items() if array is not None}
         np.savez(tmp_path / "g.npz", **arrays)
         return tmp_path / "g.npz"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from multiunet_datasets.synthetic import rings_and_trees
+from multiunet_datasets.synthetic import trees_and_meshes
 
 from multiunet.domains.graph.tables import Columns
 from multiunet.domains.graphs.collection import GraphSet
@@ -21,7 +21,7 @@ def read(path: Path, level: str = "graph", labelled: bool = True, **columns: str
 
 
 def test_npz_comes_back(save: Callable[..., Path]) -> None:
-    given, found = rings_and_trees(40), read(save())
+    given, found = trees_and_meshes(40), read(save())
     assert len(found) == 40
     assert found.ids == tuple(map(str, range(40)))
     np.testing.assert_array_equal(found.tags, given["node_tag"])
@@ -34,7 +34,7 @@ def test_npz_comes_back(save: Callable[..., Path]) -> None:
 
 
 def test_a_batch_vector_is_as_good_as_a_pointer(save: Callable[..., Path]) -> None:
-    sizes = np.diff(rings_and_trees(40)["graph_ptr"])
+    sizes = np.diff(trees_and_meshes(40)["graph_ptr"])
     found = read(save(graph_ptr=None, batch=np.repeat(np.arange(40), sizes)))
     np.testing.assert_array_equal(np.diff(found.starts), sizes)
     two = {"node_tag": np.zeros(2, int), "edge_index": np.zeros((2, 0), int), "edge_attr": None}
@@ -43,7 +43,7 @@ def test_a_batch_vector_is_as_good_as_a_pointer(save: Callable[..., Path]) -> No
 
 
 def test_tensors_and_ids_and_splits(tmp_path: Path) -> None:
-    arrays = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in rings_and_trees(4).items()}
+    arrays = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in trees_and_meshes(4).items()}
     masks = {"train_mask": torch.tensor([1, 1, 0, 0]), "val_mask": torch.tensor([0, 0, 1, 0])}
     torch.save(arrays | masks | {"ids": torch.tensor([7, 5, 9, 3])}, tmp_path / "g.pt")
     found = read(tmp_path / "g.pt")
@@ -77,12 +77,12 @@ def outside(edges: Any) -> Any:
         ({"graph_ptr": np.array([0.0, 5.0])}, "must be graphs \\+ 1 integers"),
         ({"graph_ptr": np.array([0, 7])}, "graph_ptr ends at 7 nodes, but node_tag has"),
         ({"edge_index": None}, "has no edge_index or edges, only"),
-        ({"edge_index": outside(rings_and_trees(40)["edge_index"])}, "edges point outside"),
+        ({"edge_index": outside(trees_and_meshes(40)["edge_index"])}, "edges point outside"),
         ({"edge_index": np.array([[0], [30]]), "edge_attr": None}, r"1 edges lead from one graph to another.*0 -> 30"),
         ({"edge_attr": np.zeros((3, 2))}, r"edge_attr has the shape \(3, 2\)"),
-        ({"edge_attr": rings_and_trees(40)["edge_attr"] * np.nan}, "edge_attr has .* values that are not finite"),
+        ({"edge_attr": trees_and_meshes(40)["edge_attr"] * np.nan}, "edge_attr has .* values that are not finite"),
         ({"node_tag": np.zeros(3, int)}, "but node_tag has 3 rows"),
-        ({"node_tag": rings_and_trees(40)["node_tag"] / 2}, "must be an integer or a word"),
+        ({"node_tag": trees_and_meshes(40)["node_tag"] / 2}, "must be an integer or a word"),
         ({"y": None}, "has no labels; save them as y, one a graph"),
         ({"y": np.arange(39) % 2}, "y has 39 rows for 40 graphs"),
         ({"ids": np.array(["a"] * 40)}, "1 ids are there more than once: a"),
@@ -104,7 +104,7 @@ def test_objects_are_never_unpickled(save: Callable[..., Path], name: str) -> No
 
 
 def test_features_that_are_not_finite(save: Callable[..., Path]) -> None:
-    x = np.zeros((len(rings_and_trees(40)["node_tag"]), 2))
+    x = np.zeros((len(trees_and_meshes(40)["node_tag"]), 2))
     x[5, 1] = np.inf
     with pytest.raises(InputError, match="x has 1 values that are not finite, the first at node 5, column 1"):
         read(save(x=x))
@@ -199,7 +199,7 @@ def test_labels_of_nodes(folder: Path, save: Callable[..., Path]) -> None:
     found = read(folder, level="node", label="node_tag")
     assert found.tags is None
     assert found.y.tolist()[:2] == ["head", "tail"]
-    nodes = len(rings_and_trees(40)["node_tag"])
+    nodes = len(trees_and_meshes(40)["node_tag"])
     assert len(read(save(y=np.arange(nodes) % 2), level="node").y) == nodes
     with pytest.raises(InputError, match="--level node takes"):
         read(save(), level="node")
