@@ -12,6 +12,7 @@ import xarray as xr
 from multiunet.domains.domain import Facts
 from multiunet.files import write_text
 from multiunet.prediction import open_prediction
+from multiunet.prediction.store import group_name
 
 VARIANCES = ("epistemic", "aleatoric", "total")
 
@@ -31,7 +32,7 @@ def export(prediction: Path, folder: Path, facts: Facts, site: str = "node") -> 
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["id", *columns])
         table.writerows(zip(dataset[site].values.tolist(), *(column.tolist() for column in columns.values())))
-        written.append(folder / f"{name}.csv")
+        written.append(folder / f"{group_name(name)}.csv")
         write_text(written[-1], text.getvalue())
     return written
 

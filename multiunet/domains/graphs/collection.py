@@ -135,7 +135,6 @@ def joined(path: Path, parts: Sequence[GraphSet]) -> GraphSet:
     offsets = np.cumsum([0, *(int(part.starts[-1]) for part in parts)])
     weighted = any(part.weight is not None for part in parts)
     weights = [np.ones(part.edges.shape[1], np.float32) if part.weight is None else part.weight for part in parts]
-    attributed = [part.attributes for part in parts if part.attributes is not None]
     return GraphSet(
         path=path,
         ids=tuple(name for part in parts for name in part.ids),
@@ -144,7 +143,7 @@ def joined(path: Path, parts: Sequence[GraphSet]) -> GraphSet:
         tags=None if first.tags is None else np.concatenate([part.tags for part in parts if part.tags is not None]),
         edges=np.concatenate([part.edges + first for part, first in zip(parts, offsets)], axis=1),
         weight=np.concatenate(weights) if weighted else None,
-        attributes=np.concatenate(attributed) if attributed else None,
+        attributes=_joined_attributes(parts),
         y=_joined_labels(parts),
         features=first.features,
         quantities=first.quantities,
@@ -166,12 +165,19 @@ def _check_alike(first: GraphSet, other: GraphSet) -> None:
             f"{other.path}: its features are {listing(other.features or ['without names'])}, those of {first.path} "
             f"are {listing(first.features or ['without names'])}; give all graphs the same in the same order"
         )
-    counts = [None if one.attributes is None else one.attributes.shape[1] for one in (first, other)]
-    if counts[0] != counts[1] and other.edges.shape[1] and first.edges.shape[1]:
-        raise InputError(
-            f"{other.path}: edges have {counts[1] or 'no'} attributes, but in {first.path} {counts[0] or 'none'}; give "
-            "all graphs the same"
-        )
+
+
+def _joined_attributes(parts: Sequence[GraphSet]) -> NDArray[np.float32] | None:
+    with_edges = [part for part in parts if part.edges.shape[1]]
+    known = [part.attributes for part in with_edges if part.attributes is not None]
+    counts = [0 if part.attributes is None else part.attributes.shape[1] for part in with_edges]
+    for part, count in zip(with_edges, counts):
+        if count != counts[0]:
+            raise InputError(
+                f"{part.path}: edges have {count or 'no'} attributes, but in {with_edges[0].path} {counts[0] or 'none'};"
+                " give all graphs the same"
+            )
+    return np.concatenate(known) if known else None
 
 
 def _joined_labels(parts: Sequence[GraphSet]) -> NDArray[Any] | None:

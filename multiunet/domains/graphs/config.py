@@ -39,7 +39,7 @@ class GraphsTrain(SplitTrain):
         False, "each node's degree as features, too; graphs without features get it in any case", "Data"
     )
     normalize_features: Literal["auto", "column", "none"] = option(
-        "auto", "column: features of nodes and edges standardised; auto: unless they are all 0 or 1", "Data"
+        "auto", "column: features of nodes and edges standardised over all graphs; auto: unless all are 0 or 1", "Data"
     )
 
     val_fraction: float = option(

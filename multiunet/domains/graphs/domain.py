@@ -43,7 +43,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
     monitor = "accuracy"
     shared_facts = (
         *("task", "level", "smiles", "features", "given_features", "feature_names", "tags", "edge_features"),
-        *("classes", "targets"),
+        *("degrees", "normalization", "edge_normalization", "classes", "targets"),
     )
 
     def __init__(self) -> None:

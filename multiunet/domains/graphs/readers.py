@@ -112,8 +112,9 @@ def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
     parts = [_read_one(entry, source) for entry in graphs]
     check_distinct(folder, [part.ids[0] for part in parts])
     if source.level == "node" or not (folder / LABELS).is_file() or not labelled:
-        own = [replace(part, y=_own_label(part)) if source.level == "graph" and labelled else part for part in parts]
-        return joined(folder, own)
+        return joined(
+            folder, [replace(part, y=_own_labels(part, source.level) if labelled else None) for part in parts]
+        )
     found = joined(folder, [replace(part, y=None) for part in parts])
     return _with_labels(found, folder / LABELS, source.columns)
 
@@ -127,11 +128,15 @@ def _read_one(entry: Path, source: Source) -> GraphSet:
     return from_tables(entry, entry.name if entry.is_dir() else entry.stem, tables, source.level, label)
 
 
-def _own_label(part: GraphSet) -> NDArray[Any] | None:
-    """A graph's label from its own file, as one row."""
-    y = part.y
-    if y is None or len(y) == 1:
+def _own_labels(part: GraphSet, level: str) -> NDArray[Any] | None:
+    """The label of a graph, or those of its nodes, from its own file, by row."""
+    y, nodes = part.y, int(part.starts[-1])
+    if y is None or len(y) == (nodes if level == "node" else 1):
         return y
+    if level == "node":
+        raise InputError(
+            f"{part.path}: y has {len(y)} values for {nodes} nodes; give each node one, -1 where not known"
+        )
     raise InputError(
         f"{part.path}: y has {len(y)} values; a graph has one label (several quantities as (1, K)); labels of nodes "
         "are learnt by --level node"

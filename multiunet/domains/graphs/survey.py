@@ -97,7 +97,7 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
         "largest": int(np.diff(graphs.starts).max()),
         "empty": int((np.diff(graphs.starts) == 0).sum()),
         "edges": edges.changes,
-        **_inputs(graphs, edges, members, config),
+        **_inputs(graphs, edges, config),
         "split": {split: len(members[split]) for split in SPLITS} | {"unlabelled": int((~labelled).sum())},
         "data": _digest(graphs, members),
         **of_target,
@@ -158,7 +158,9 @@ def features(graphs: GraphSet, facts: Facts, edges: Edges) -> NDArray[np.float32
     if graphs.x is not None:
         columns.append(normalized(graphs.x, facts["normalization"]))
     if facts["tags"] is not None and graphs.tags is not None:
-        columns.append(np.array(facts["tags"]) == np.array([_plain(tag) for tag in graphs.tags.tolist()])[:, None])
+        place = {tag: index for index, tag in enumerate(facts["tags"])}
+        index = np.array([place.get(_plain(tag), UNKNOWN) for tag in graphs.tags.tolist()], dtype=np.int64)
+        columns.append(index[:, None] == np.arange(len(place)))
     if facts["degrees"] is not None:
         degree = np.bincount(edges.index[1], minlength=int(graphs.starts[-1]))
         columns.append(np.minimum(degree, facts["degrees"])[:, None] == np.arange(facts["degrees"] + 1))
@@ -169,19 +171,15 @@ def _plain(tag: Any) -> Any:
     return tag if isinstance(tag, str) else int(tag)
 
 
-def _inputs(graphs: GraphSet, edges: Edges, members: Members, config: GraphsTrain) -> Facts:
-    """The facts of features, learnt from the training graphs."""
-    starts = graphs.starts
-    training = np.zeros(int(starts[-1]), dtype=bool)
-    for graph in members["train"]:
-        training[starts[graph] : starts[graph + 1]] = True
-    if not training.any():
-        raise InputError(f"{graphs.path}: no training graph has a node; there is nothing to learn")
+def _inputs(graphs: GraphSet, edges: Edges, config: GraphsTrain) -> Facts:
+    """The facts of features: of all graphs, so that the folds of a cross-validation take the same inputs."""
+    nodes = int(graphs.starts[-1])
+    if not nodes:
+        raise InputError(f"{graphs.path}: no graph has a node; there is nothing to learn from")
     tags = None if graphs.tags is None else sorted({_plain(tag) for tag in graphs.tags.tolist()})
     degrees = None
     if config.degrees or (graphs.x is None and tags is None):
-        count = np.bincount(edges.index[1], minlength=len(training))
-        degrees = int(min(MOST_DEGREES, count[training].max()))
+        degrees = int(min(MOST_DEGREES, np.bincount(edges.index[1], minlength=nodes).max()))
     given = 0 if graphs.x is None else graphs.x.shape[1]
     found: Facts = {
         "features": given + len(tags or []) + (0 if degrees is None else degrees + 1),
@@ -189,20 +187,19 @@ def _inputs(graphs: GraphSet, edges: Edges, members: Members, config: GraphsTrai
         "feature_names": None if graphs.features is None else list(graphs.features),
         "tags": tags,
         "degrees": degrees,
-        "normalization": _wanted(graphs.x, training, config),
+        "normalization": _normalization(graphs.x, config.normalize_features),
         "edge_features": 0 if edges.attributes is None else edges.attributes.shape[1],
-        "edge_normalization": _wanted(edges.attributes, training[edges.index[0]], config),
+        "edge_normalization": _normalization(edges.attributes, config.normalize_features),
     }
     return found
 
 
-def _wanted(values: NDArray[np.float32] | None, training: NDArray[np.bool_], config: GraphsTrain) -> dict[str, Any]:
-    wanted = config.normalize_features
-    if values is None or not training.any():
+def _normalization(values: NDArray[np.float32] | None, wanted: str) -> dict[str, Any]:
+    if values is None or not len(values):
         return {"kind": "none"}
     if wanted == "auto":
         wanted = "none" if np.isin(values, (0, 1)).all() else "column"
-    return normalization(values[training], wanted)
+    return normalization(values, wanted)
 
 
 def _check_features(graphs: GraphSet, facts: Facts) -> None:

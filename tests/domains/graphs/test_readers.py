@@ -148,6 +148,7 @@ def write_arrays(path: Path, **changes: Any) -> None:
         ({"x": None}, r"b\.npz: has no x, but .*a\.npz has"),
         ({"edge_attr": np.ones((1, 2))}, r"b\.npz: edges have 2 attributes, but in .*a\.npz none"),
         ({"y": None}, "no labels in 1 of its graphs: b"),
+        ({"edge_index": np.zeros((2, 0), int), "x": np.ones((2, 2)), "y": None}, "no labels in 1 of its graphs: b"),
         ({"y": np.array([0, 1])}, r"b\.npz: y has 2 values; a graph has one label"),
     ],
 )
@@ -195,11 +196,25 @@ def test_other_bad_folders(folder: Path, tmp_path: Path) -> None:
         read(tmp_path / "g.gml")
 
 
+def test_a_graph_without_edges_needs_no_attributes(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "a.npz", edge_index=np.zeros((2, 0), int))
+    write_arrays(tmp_path / "b.npz", edge_attr=np.ones((1, 2)))
+    write_arrays(tmp_path / "c.npz", edge_attr=np.ones((1, 2)))
+    assert read(tmp_path).attributes.shape == (2, 2)
+    write_arrays(tmp_path / "c.npz")
+    with pytest.raises(InputError, match=r"c\.npz: edges have no attributes, but in .*b\.npz 2"):
+        read(tmp_path)
+
+
 def test_labels_of_nodes(folder: Path, save: Callable[..., Path]) -> None:
     found = read(folder, level="node", label="node_tag")
     assert found.tags is None
     assert found.y.tolist()[:2] == ["head", "tail"]
     nodes = len(trees_and_meshes(40)["node_tag"])
     assert len(read(save(y=np.arange(nodes) % 2), level="node").y) == nodes
+    (folder / "two" / "nodes.csv").write_text("id,height\nn0,1\n")
+    (folder / "two" / "edges.csv").write_text("source,target\n")
+    with pytest.raises(InputError, match="no labels in 1 of its graphs: two"):
+        read(folder, level="node", label="node_tag")
     with pytest.raises(InputError, match="--level node takes"):
         read(save(), level="node")
