@@ -174,8 +174,8 @@ def _joined_attributes(parts: Sequence[GraphSet]) -> NDArray[np.float32] | None:
     for part, count in zip(with_edges, counts):
         if count != counts[0]:
             raise InputError(
-                f"{part.path}: edges have {count or 'no'} attributes, but in {with_edges[0].path} {counts[0] or 'none'};"
-                " give all graphs the same"
+                f"{part.path}: edges have {count or 'no'} attributes, but in {with_edges[0].path} "
+                f"{counts[0] or 'none'}; give all graphs the same"
             )
     return np.concatenate(known) if known else None
 

@@ -79,7 +79,7 @@ class GraphsTrain(SplitTrain):
     skip: Literal["concat", "add", "attention", "none"] = option("add", "how encoder fields rejoin", "Model")
     epochs: int = option(100, "passes over the training graphs", "Training", ge=1)
     batch_size: int = option(32, "graphs a step", "Training", ge=1)
-    lr: float = option(1e-3, "peak learning rate", "Training", gt=0)
+    lr: float = option(3e-3, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(1e-2, "decoupled for adamw", "Training", ge=0)
     precision: Precision = option("32", "bf16 gains nothing here", "Run")
 
