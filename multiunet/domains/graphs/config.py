@@ -95,3 +95,12 @@ class GraphsPredict(PredictOptions):
     """Settings of ``multiunet predict graphs``."""
 
     graphs: Path | None = option(None, "graphs of the same features; default: those trained on", "Data")
+    smiles: str | None = option(None, "column of a CSV that holds molecules; default: as trained", "Data")
+    id_column: str | None = option(None, "of nodes.csv or the CSV; default: as trained", "Data")
+
+    @model_validator(mode="after")
+    def _of_other_graphs(self) -> GraphsPredict:
+        given = [name for name in ("smiles", "id_column") if getattr(self, name) is not None]
+        if given and self.graphs is None:
+            raise ValueError(f"--{given[0].replace('_', '-')} is for other graphs than those trained on; give --graphs")
+        return self

@@ -161,7 +161,9 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         self, config: GraphsTrain, facts: Facts, options: GraphsPredict
     ) -> tuple[GraphSet, list[GraphField]]:
         """The graphs to predict, as they are in their file and as the network takes them."""
-        graphs = read_graphs(options.graphs or config.graphs, source_of(config), labelled=False)
+        given = {name: value for name in ("smiles", "id_column") if (value := getattr(options, name)) is not None}
+        source = source_of(config.model_copy(update=given))
+        graphs = read_graphs(options.graphs or config.graphs, source, labelled=False)
         return graphs, fields_of(graphs, facts, without_repetitions(graphs, config.undirected))
 
     def _survey(self, config: GraphsTrain) -> Survey:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +45,13 @@ def molecules(path: Path, ids: Sequence[str], smiles: Sequence[str], lines: Sequ
     Raises:
         InputError: without rdkit; naming the lines whose SMILES cannot be read, and why.
     """
-    chem, block_logs = _rdkit()
+    chem, heard = _rdkit()
     parsed: list[Any] = []
     bad: list[str] = []
-    with block_logs():
+    with heard() as said:
         for line, text in zip(lines, smiles):
             try:
-                parsed.append(_parsed(chem, text))
+                parsed.append(_parsed(chem, text, said))
             except ValueError as error:
                 bad.append(f"line {line}, {text!r}: {error}")
     if bad:
@@ -78,26 +81,45 @@ def molecules(path: Path, ids: Sequence[str], smiles: Sequence[str], lines: Sequ
     )
 
 
-def _rdkit() -> tuple[Any, Any]:
+def _rdkit() -> tuple[Any, Callable[[], AbstractContextManager[io.StringIO]]]:
+    """rdkit's chemistry, and a context that hears what it says instead of letting it onto the terminal."""
     try:
         from rdkit import Chem, rdBase  # an extra, and slow to import
     except ImportError as error:
         raise InputError(
             "--smiles needs rdkit, which is not installed; pip install 'multiunet[molecules]' (or rdkit)"
         ) from error
-    return Chem, rdBase.BlockLogs
+
+    @contextmanager
+    def heard() -> Iterator[io.StringIO]:
+        rdBase.LogToPythonStderr()
+        try:
+            with redirect_stderr(io.StringIO()) as said:
+                yield said
+        finally:
+            rdBase.LogToCppStreams()
+
+    return Chem, heard
 
 
-def _parsed(chem: Any, text: str) -> Any:
+def _parsed(chem: Any, text: str, said: io.StringIO) -> Any:
     if not text:
         raise ValueError("is empty")
+    before = said.tell()
     unchecked = chem.MolFromSmiles(text, sanitize=False)
     if unchecked is None:
-        raise ValueError("is not written as SMILES are")
+        raise ValueError(_reason(said.getvalue()[before:]))
     problems = chem.DetectChemistryProblems(unchecked)
     if problems:
         raise ValueError(problems[0].Message())
     return chem.MolFromSmiles(text)
+
+
+def _reason(said: str) -> str:
+    """The first of the parser's complaints, and the place."""
+    what = re.search(r"Parse Error: (.+?)(?: while parsing| for input|:|\n)", said)
+    where = re.search(r"around position (\d+)", said)
+    return (what[1] if what else "is not written as SMILES are") + (f" around position {where[1]}" if where else "")
 
 
 def _atom(atom: Any) -> list[bool]:

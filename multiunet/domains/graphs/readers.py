@@ -184,6 +184,8 @@ def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> Gra
     header, rows = read_table(path)
     columns = source.columns
     wanted = {"--smiles": column, **({"--label-column": columns.label} if labelled else {})}
+    if columns.id != Columns().id:  # otherwise rows are numbered where there is none
+        wanted["--id-column"] = columns.id
     for option, name in wanted.items():
         if name not in header:
             raise InputError(f"{path}: has no column {name!r} but {', '.join(header)}; pass {option}")

@@ -99,8 +99,9 @@ def test_molecules_and_predictions_without_labels(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(f"molecule,logS\n{rows}")
     settings = {"smiles": "molecule", "label_column": "logS", "task": "regression"}
     run = train(tmp_path / "m.csv", tmp_path / "run", **settings)
-    (tmp_path / "new.csv").write_text("molecule,id\nCCO,ethanol\nc1ccccc1,benzene\n")
-    options = GraphsPredict(graphs=tmp_path / "new.csv", samples=2, export=tmp_path / "e")
+    (tmp_path / "new.csv").write_text("structure,name\nCCO,ethanol\nc1ccccc1,benzene\n")
+    columns = {"smiles": "structure", "id_column": "name"}
+    options = GraphsPredict(graphs=tmp_path / "new.csv", **columns, samples=2, export=tmp_path / "e")
     [file] = workflow.predict(run, options, tmp_path / "p.zarr")
     assert [row["id"] for row in read(file)] == ["ethanol", "benzene"]
     assert list(read(file)[0])[1] == "logS"
@@ -218,6 +219,11 @@ def test_changed_data_and_empty_splits_are_noticed(save: Callable[..., Path], tm
     save(y=np.arange(40) // 20)
     with pytest.raises(InputError, match="has changed since the run was trained"):
         workflow.evaluate(run, EvaluateOptions(split="val"))
+
+
+def test_columns_are_those_of_other_graphs() -> None:
+    with pytest.raises(InputError, match="--id-column is for other graphs than those trained on; give --graphs"):
+        validated(GraphsPredict, {"id_column": "name"}, "test")
 
 
 @pytest.mark.parametrize(

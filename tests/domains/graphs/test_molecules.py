@@ -58,9 +58,15 @@ def test_smiles_that_cannot_be_read_are_all_named_with_their_reason(table: Any) 
     with pytest.raises(InputError) as caught:
         read(path)
     message = str(caught.value)
-    assert message.startswith(f"{path}: 3 of 5 SMILES cannot be read: line 3, 'C1CC': ")
+    assert message.startswith(f"{path}: 3 of 5 SMILES cannot be read: line 3, 'C1CC': unclosed ring; ")
     assert "line 4, 'CF(C)C': Explicit valence for atom # 1 F" in message
     assert "line 5, '': is empty" in message
+
+
+def test_nothing_is_said_on_the_terminal_and_places_are(table: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InputError, match=r"'CCX': syntax error around position 3; line 3, 'c1cccc1': Can't kekulize"):
+        read(table("CCX,1", "c1cccc1,2"))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_only_the_first_few_are_listed(table: Any) -> None:
@@ -76,6 +82,8 @@ def test_bad_tables(table: Any) -> None:
     assert len(read(table("C", header="smiles"), labelled=False)) == 1
     with pytest.raises(InputError, match="1 ids are there more than once: a"):
         read(table("C,1,a", "CC,2,a", header="smiles,y,id"))
+    with pytest.raises(InputError, match="has no column 'name' but smiles, y; pass --id-column"):
+        read_graphs(table("C,1"), Source(Columns(id="name", label="y"), "smiles", "graph"))
     with pytest.raises(InputError, match="has no line below its header"):
         read(table())
     with pytest.raises(InputError, match="is a folder; --smiles is a column of a CSV"):
