@@ -115,7 +115,9 @@ class Graph(Geometry[GraphField]):
         chords = torch.randint(0, nodes - 1, (2, nodes // 2), generator=g)
         both = torch.cat([links, chords[:, chords[0] != chords[1]]], dim=1)
         edge_index = torch.unique(torch.cat([both, both.flip(0)], dim=1), dim=1)
-        return GraphField.of(torch.randn(nodes, channels, generator=g), edge_index)
+        x = torch.randn(nodes, channels, generator=g)
+        attributes = torch.randn(edge_index.shape[1], self.edge_features, generator=g) if self.edge_features else None
+        return GraphField.of(x, edge_index, edge_attr=attributes)
 
 
 class OnNodes(nn.Module):
