@@ -29,7 +29,8 @@ from multiunet.errors import InputError
 
 logger = logging.getLogger("multiunet.graphs")
 
-KINDS = (".npz", ".pt", ".pth", ".graphml")
+ARRAYS = (".npz", ".pt", ".pth")
+KINDS = (*ARRAYS, ".graphml")
 LABELS = "labels.csv"
 TAGS = "node_tag"
 """The column of nodes.csv, or attribute of GraphML, that says of what kind a node is."""
@@ -65,7 +66,7 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
         found = _read_smiles(path, source, source.smiles, labelled)
     elif path.is_dir():
         found = _read_folder(path, source, labelled)
-    elif path.suffix in (".npz", ".pt", ".pth"):
+    elif path.suffix in ARRAYS:
         found = from_arrays(path, _arrays(path), alone=False)
     elif path.suffix == ".csv":
         raise InputError(f"{path}: a CSV has molecules; name the column that holds them by --smiles COLUMN")
@@ -112,15 +113,14 @@ def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
     parts = [_read_one(entry, source) for entry in graphs]
     check_distinct(folder, [part.ids[0] for part in parts])
     if source.level == "node" or not (folder / LABELS).is_file() or not labelled:
-        return joined(
-            folder, [replace(part, y=_own_labels(part, source.level) if labelled else None) for part in parts]
-        )
+        own = [_own_labels(part, source.level) if labelled else None for part in parts]
+        return joined(folder, [replace(part, y=y) for part, y in zip(parts, own)])
     found = joined(folder, [replace(part, y=None) for part in parts])
     return _with_labels(found, folder / LABELS, source.columns)
 
 
 def _read_one(entry: Path, source: Source) -> GraphSet:
-    if entry.suffix in (".npz", ".pt", ".pth"):
+    if entry.suffix in ARRAYS:
         return from_arrays(entry, _arrays(entry), alone=True)
     label = source.columns.label if source.level == "node" else TAGS
     columns = replace(source.columns, label=label, split="")  # graphs are split, not nodes
@@ -150,16 +150,16 @@ def _with_labels(graphs: GraphSet, path: Path, columns: Columns) -> GraphSet:
             raise InputError(f"{path}: has no column {name!r} but {', '.join(header)}; pass {option}")
     ids = [_without_ending(row[header.index(columns.id)]) for row in rows]
     check_distinct(path, ids)
-    absent = [name for name in ids if name not in graphs.ids]
+    known, place = set(graphs.ids), {name: row for row, name in enumerate(ids)}
+    absent = [name for name in ids if name not in known]
     if absent:
         raise InputError(f"{path}: {len(absent)} of its ids are no graphs of the folder: {listing(absent)}")
-    unlabelled = [name for name in graphs.ids if name not in ids]
+    unlabelled = [name for name in graphs.ids if name not in place]
     if unlabelled:
         raise InputError(
             f"{path}: has no line for {len(unlabelled)} graphs of the folder: {listing(unlabelled)}; add them, with an "
             "empty label where it is not known"
         )
-    place = {name: row for row, name in enumerate(ids)}
     return _labelled(graphs, path, header, [rows[place[name]] for name in graphs.ids], columns)
 
 
