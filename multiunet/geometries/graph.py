@@ -36,8 +36,8 @@ class Graph(Geometry[GraphField]):
         conv: ``gcn`` (Kipf & Welling 2017) averages a node with its neighbours; ``sage`` (Hamilton et al. 2017, mean)
             keeps a map of its own for the node, better where neighbours differ in kind; ``gin`` (Xu et al. 2019) sums
             and ``gatv2`` (Brody et al. 2022) weighs neighbours; ``gine`` (Hu et al. 2020) is ``gin`` that reads
-            attributes of edges. Or a class of ``torch_geometric.nn``, or a function
-            that makes a layer from ``(c_in, c_out)``; see ``PeerConvolution`` for what it is given.
+            attributes of edges. Or a class of ``torch_geometric.nn``, or a function that makes a layer from
+            ``(c_in, c_out)``; see ``PeerConvolution`` for what it is given.
         pool: the way to a coarser graph and back: ``TopK``, ``SAG``, ``Matching``, ``Contraction``, ``MinCut``, or
             one's own.
         convs: convolutions of a block.
@@ -132,8 +132,7 @@ class OnNodes(nn.Module):
 
 
 class NodeBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation over nodes; one node or none, which has no variance, is normalised by the running
-    statistics."""
+    """Batch normalisation over nodes; fewer than two, which have no variance, are normalised by running statistics."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and len(x) < 2:

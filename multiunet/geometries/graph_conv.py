@@ -132,8 +132,9 @@ class PeerConvolution(nn.Module):
 
     Edges' weights are handed on as ``edge_weight`` where the layer takes that, and their attributes as ``edge_attr``
     where it was made with ``edge_dim`` equal to the geometry's ``edge_features``; with an ``edge_dim`` of one more,
-    the weight is the first column of ``edge_attr``. Other layers see who is linked, not how. A dropped edge is not
-    there, a dropped node sends nothing to others.
+    the weight is the first column of ``edge_attr``. A layer that takes ``edge_attr`` but has no ``edge_dim`` gets the
+    attributes. Other layers see who is linked, not how. A dropped edge is not there, a dropped node sends nothing to
+    others.
     """
 
     def __init__(self, geometry: Graph, layer: nn.Module) -> None:

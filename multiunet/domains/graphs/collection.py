@@ -49,6 +49,7 @@ class GraphSet:
         y: labels or quantities as they are, a row for each graph or for each node; None: not given.
         splits: ``train``, ``val``, ``test`` or the empty text for each graph; None: not given.
         features, quantities: names of the columns of ``x`` and of ``y``, where there are names.
+        nodes: ids of the nodes, text, ``(nodes,)``; None: they are numbered from 0 in each graph.
     """
 
     path: Path
@@ -63,9 +64,15 @@ class GraphSet:
     splits: NDArray[np.str_] | None = None
     features: tuple[str, ...] | None = None
     quantities: tuple[str, ...] | None = None
+    nodes: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def names_of(self, graph: int) -> NDArray[Any]:
+        """The ids of the nodes of a graph, as text."""
+        first, end = self.starts[graph : graph + 2]
+        return np.arange(end - first).astype(str).astype(object) if self.nodes is None else self.nodes[first:end]
 
 
 def from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], alone: bool) -> GraphSet:
@@ -120,6 +127,7 @@ def from_tables(path: Path, name: str, tables: Tables, level: str, label: str) -
         y=labels if level == "node" else None,
         features=tables.features or None,
         quantities=(label,) if level == "node" else None,
+        nodes=np.array(tables.ids, dtype=object),
     )
 
 
@@ -147,6 +155,7 @@ def joined(path: Path, parts: Sequence[GraphSet]) -> GraphSet:
         y=_joined_labels(parts),
         features=first.features,
         quantities=first.quantities,
+        nodes=np.concatenate([part.names_of(0) for part in parts]),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,9 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
                 store, graphs.path, graphs.path.stem, "graph", np.array(graphs.ids, dtype=object), model.task, moments
             )
             return
-        for name, a, b in zip(graphs.ids, graphs.starts.tolist(), graphs.starts[1:].tolist()):
+        for graph, (name, (a, b)) in enumerate(zip(graphs.ids, pairwise(graphs.starts.tolist()))):
             part = Moments(moments.mean[a:b], moments.epistemic[a:b], moments.aleatoric[a:b])
-            _write(store, graphs.path, name, "node", np.arange(b - a), model.task, part)
+            _write(store, graphs.path, name, "node", graphs.names_of(graph), model.task, part)
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: GraphsPredict | None = None) -> list[Path]:
         return export(prediction, folder, facts, facts["level"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +29,13 @@ from multiunet.geometries.graph_attributes import carried
 from multiunet.geometries.graph_field import GraphField
 
 logger = logging.getLogger("multiunet.graphs")
+
+
+@cache
+def remark(text: str) -> None:
+    """Warns, unless exactly this was said before: the folds of a cross-validation look at the same graphs."""
+    logger.warning("%s", text)
+
 
 MOST_DEGREES = 32
 """Nodes of more neighbours are not told apart where degrees are features."""
@@ -140,7 +148,8 @@ def fields_of(graphs: GraphSet, facts: Facts, edges: Edges) -> list[GraphField]:
     x = torch.from_numpy(features(graphs, facts, edges))
     attributes = edges.attributes
     if facts["edge_features"]:
-        attributes = normalized(attributes, facts["edge_normalization"])  # type: ignore[arg-type]
+        given = np.zeros((0, facts["edge_features"]), np.float32) if attributes is None else attributes
+        attributes = normalized(given, facts["edge_normalization"])
     bounds = np.searchsorted(edges.index[0], graphs.starts)
     found = []
     for graph in range(len(graphs)):
@@ -222,7 +231,7 @@ def _check_features(graphs: GraphSet, facts: Facts) -> None:
     if graphs.tags is not None:
         unseen = sorted({_plain(tag) for tag in graphs.tags.tolist()} - set(facts["tags"]), key=str)
         if unseen:
-            logger.warning(f"{graphs.path}: node_tag {listing(list(map(str, unseen)))} was not there in training")
+            remark(f"{graphs.path}: node_tag {listing(list(map(str, unseen)))} was not there in training")
     attributes = 0 if graphs.attributes is None else graphs.attributes.shape[1]
     if attributes != facts["edge_features"] and graphs.edges.shape[1]:
         raise InputError(
@@ -272,18 +281,18 @@ def _report(graphs: GraphSet, edges: Edges, undirected: bool, labelled: NDArray[
     if undirected and one_way and 2 * one_way != changes["used"]:  # all: each edge is listed once, as usual
         said.append(f"{one_way} lead one way, their reverses are added (--no-undirected keeps directions)")
     if said:
-        logger.warning(f"{graphs.path}: of {changes['given']} edges {'; '.join(said)}")
+        remark(f"{graphs.path}: of {changes['given']} edges {'; '.join(said)}")
     if not labelled.all():
-        logger.warning(f"{graphs.path}: {int((~labelled).sum())} of {len(graphs)} graphs have no label")
+        remark(f"{graphs.path}: {int((~labelled).sum())} of {len(graphs)} graphs have no label")
     empty = int((np.diff(graphs.starts) == 0).sum())
     if empty:
-        logger.warning(f"{graphs.path}: {empty} of {len(graphs)} graphs have no node")
+        remark(f"{graphs.path}: {empty} of {len(graphs)} graphs have no node")
 
 
 def _warn_of_missing(graphs: GraphSet, trained: NDArray[np.int64], classes: list[str]) -> None:
     missing = [name for index, name in enumerate(classes) if not (trained == index).any()]
     if missing:
-        logger.warning(f"{graphs.path}: nothing of class {', '.join(missing)} is trained on; it cannot be learnt")
+        remark(f"{graphs.path}: nothing of class {', '.join(missing)} is trained on; it cannot be learnt")
 
 
 def _digest(graphs: GraphSet, members: Members) -> str:

@@ -130,6 +130,7 @@ def test_nodes_of_graphs_that_were_not_trained_on(save: Callable[..., Path], tmp
     assert report.metrics["accuracy"] > 0.9 > report.baselines["structure_free"]["accuracy"]
     files = workflow.predict(run, GraphsPredict(samples=2, export=tmp_path / "e"), tmp_path / "p.zarr")
     found = open_prediction(tmp_path / "p.zarr")
+    assert [row["id"] for row in read(files[0])][:3] == ["0", "1", "2"]
     assert len(found) == len(files) == 40
     assert found["3"].sizes["node"] == np.diff(arrays["graph_ptr"])[3]
 

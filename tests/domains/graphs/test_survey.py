@@ -128,6 +128,14 @@ def test_graphs_to_predict_must_be_like_those_trained_on(save: Callable[..., Pat
         fields_of(other, facts, without_repetitions(other, True))
 
 
+def test_graphs_without_edges_are_predicted_by_a_run_with_attributes(save: Callable[..., Path]) -> None:
+    config = GraphsTrain(graphs=save(**TWO))
+    facts = surveyed(config.graphs).facts
+    other = read_graphs(save(**TWO | {"edge_index": np.zeros((2, 0), int), "edge_attr": None}), source_of(config))
+    fields = fields_of(other, facts, without_repetitions(other, True))
+    assert {tuple(field.edge_attr.shape) for field in fields} == {(0, 1)}
+
+
 def test_an_unknown_tag_is_said_and_has_zeros(save: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     config = GraphsTrain(graphs=save(**TWO | {"node_tag": np.zeros(13, int)}))
     facts = surveyed(config.graphs).facts
