@@ -23,18 +23,20 @@ def constant(known: Survey, classes: int | None) -> Tensor:
 def structure_free(known: Survey, task: Task, seed: int) -> list[Tensor]:
     """What a perceptron predicts of each graph, ``(rows, names)``, that knows the nodes but not their edges.
 
-    It sees the sum of the features of a graph's nodes, standardised, as the baseline of Errica et al. 2020, "A fair
-    comparison of graph neural networks for graph classification"; of nodes it sees each one's own features.
+    It sees the sum of the features of a graph's nodes, as the baseline of Errica et al. 2020, "A fair comparison of
+    graph neural networks for graph classification", and the sum's logarithm; of nodes it sees each one's own features.
+    All are standardised.
     """
     if known.facts["level"] == "node":
         x, rows = torch.cat([field.x for field in known.fields]), [len(field.x) for field in known.fields]
     else:
-        x, rows = torch.stack([field.x.sum(dim=0) for field in known.fields]), [1] * len(known.fields)
+        total, rows = torch.stack([field.x.sum(dim=0) for field in known.fields]), [1] * len(known.fields)
+        x = torch.cat([total, total.sign() * total.abs().log1p()], dim=1)
     ends = torch.tensor([0, *rows]).cumsum(0).tolist()
     train, val = (
         torch.cat([torch.arange(ends[graph], ends[graph + 1]) for graph in known.members[split]])
         for split in ("train", "val")
     )
     x = (x - x[train].mean(dim=0)) / x[train].std(dim=0, correction=0).clamp_min(1e-6)
-    mean = fitted_perceptron(x, torch.cat(known.targets), train, val, task, seed)
+    mean = fitted_perceptron(x, torch.cat(known.targets), train, val, task, seed, input_dropout=0.0)
     return list(mean.split(rows))
