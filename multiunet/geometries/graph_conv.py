@@ -123,7 +123,7 @@ class GINE(GIN):
         message = sent[source]
         if self.of_edges is not None:
             message = message + self.of_edges(attributes(field, self.edge_features).to(message.dtype))
-        heard = sent.new_zeros(sent.shape).index_add(0, target, weight[:, None].to(sent.dtype) * message.relu())
+        heard = weight.new_zeros(sent.shape).index_add(0, target, weight[:, None] * message.relu()).to(sent.dtype)
         return self.outer(torch.relu((1 + self.epsilon) * sent + heard + self.inner_bias))  # type: ignore[no-any-return]
 
 

@@ -37,15 +37,15 @@ class Readout(nn.Module):
 
 
 def total(field: GraphField) -> Tensor:
-    """The sum over the nodes of each graph, ``(graphs, channels)``."""
-    x = field.x
+    """The sum over the nodes of each graph, ``(graphs, channels)``; never below float32."""
+    x = field.x.to(torch.promote_types(field.x.dtype, torch.float32))
     return x.new_zeros(field.graphs, x.shape[1]).index_add(0, field.batch, x)
 
 
 def mean(field: GraphField) -> Tensor:
-    """The mean over the nodes of each graph, ``(graphs, channels)``."""
+    """The mean over the nodes of each graph, ``(graphs, channels)``; never below float32."""
     nodes = torch.bincount(field.batch, minlength=field.graphs).clamp_min(1)
-    return total(field) / nodes[:, None].to(field.x.dtype)
+    return total(field) / nodes[:, None]
 
 
 def maximum(field: GraphField) -> Tensor:

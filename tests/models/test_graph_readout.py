@@ -70,6 +70,13 @@ def test_copies_are_equal() -> None:
     check_copies(net, net.geometry, fields()[1])
 
 
+def test_half_precision_agrees_with_single() -> None:
+    net, union = network(TopK()).eval(), GraphField.union(fields())
+    with torch.autocast("cpu", torch.bfloat16):
+        half = net(union).x
+    torch.testing.assert_close(half.float(), net(union).x, atol=0.05, rtol=0.05)
+
+
 def test_renumbering_nodes_changes_nothing() -> None:
     net = network(TopK()).eval()
     field = fields()[1]
