@@ -220,6 +220,48 @@ def write_graph(folder: Path, nodes: int = 800, communities: int = 4, seed: int 
     return folder / "graph.npz"
 
 
+def trees_and_meshes(count: int = 120, seed: int = 0) -> dict[str, NDArray[np.generic]]:
+    """Many small graphs: trees, in which each node hangs on one before it (class 0), and meshes, on two (class 1).
+
+    The two have as many nodes, of the same tags: nodes alone say nothing of the class.
+
+    Returns:
+        ``node_tag`` (nodes,) int64 in 0..2, ``edge_index`` (2, edges) int64 with both directions, ``edge_attr``
+        (edges, 1) float32, ``graph_ptr`` (count + 1,) int64, ``y`` (count,) int64.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(8, 17, count)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    y = np.arange(count) % 2
+    links = []
+    for label, size, start in zip(y, sizes, starts):
+        for node in range(1, int(size)):
+            before = rng.choice(node, size=min(node, 1 + int(label)), replace=False)
+            links += [(start + other, start + node) for other in before]
+    one_way = np.array(links).T
+    strength = rng.normal(size=(one_way.shape[1], 1)).astype(np.float32)
+    return {
+        "node_tag": rng.integers(0, 3, int(starts[-1])),
+        "edge_index": np.concatenate([one_way, one_way[::-1]], axis=1),
+        "edge_attr": np.concatenate([strength, strength]),
+        "graph_ptr": starts,
+        "y": y,
+    }
+
+
+def write_graph_set(folder: Path, count: int = 120, seed: int = 0) -> Path:
+    """``graphs.npz``; returns it. ``multiunet train graphs --graphs ..``"""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = trees_and_meshes(count, seed)
+
+    def save(path: Path) -> None:
+        with open(path, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+    _write(folder / "graphs.npz", save)
+    return folder / "graphs.npz"
+
+
 def _write(path: Path, save: Callable[[Path], object]) -> None:
     """Under a temporary name first, so that the file is complete or not there."""
     temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")

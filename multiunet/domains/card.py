@@ -57,7 +57,7 @@ def domains() -> dict[str, DomainCard | Unavailable]:
             found[entry.name] = entry.load()
         except Exception as error:  # a third party's code may fail in any way; it must not take the others down
             found[entry.name] = Unavailable(entry.name, f"{type(error).__name__}: {error}")
-    builtin = ["image", "genome", "graph"]
+    builtin = ["image", "genome", "graph", "graphs"]
     return dict(
         sorted(found.items(), key=lambda item: (item[0] not in builtin, *map(item[0].__ne__, builtin), item[0]))
     )

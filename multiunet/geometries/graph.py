@@ -35,8 +35,9 @@ class Graph(Geometry[GraphField]):
     Attributes:
         conv: ``gcn`` (Kipf & Welling 2017) averages a node with its neighbours; ``sage`` (Hamilton et al. 2017, mean)
             keeps a map of its own for the node, better where neighbours differ in kind; ``gin`` (Xu et al. 2019) sums
-            and ``gatv2`` (Brody et al. 2022) weighs neighbours. Or a class of ``torch_geometric.nn``, or a function
-            that makes a layer from ``(c_in, c_out)``; see ``PeerConvolution`` for what it is given.
+            and ``gatv2`` (Brody et al. 2022) weighs neighbours; ``gine`` (Hu et al. 2020) is ``gin`` that reads
+            attributes of edges. Or a class of ``torch_geometric.nn``, or a function that makes a layer from
+            ``(c_in, c_out)``; see ``PeerConvolution`` for what it is given.
         pool: the way to a coarser graph and back: ``TopK``, ``SAG``, ``Matching``, ``Contraction``, ``MinCut``, or
             one's own.
         convs: convolutions of a block.
@@ -48,6 +49,9 @@ class Graph(Geometry[GraphField]):
         edge_dropout: of the edges of a convolution (Rong et al. 2020, "DropEdge").
         node_dropout: of all that a node sends in a convolution (Feng et al. 2020, "GRAND": DropNode).
         residual: add a block's input to its output, through a linear map where channels differ.
+        edge_features: how many attributes of edges ``gine``, ``gatv2`` and layers that take ``edge_attr`` read.
+        whole_channels: drop a feature at all nodes of a graph together. Then a sample of Monte-Carlo dropout is one
+            network, whatever graphs share a batch.
     """
 
     conv: ConvolutionName | Layer = "gcn"
@@ -62,6 +66,8 @@ class Graph(Geometry[GraphField]):
     edge_dropout: float = 0.0
     node_dropout: float = 0.0
     residual: bool = False
+    edge_features: int = 0
+    whole_channels: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.conv, str) and self.conv not in CONVOLUTIONS:
@@ -109,7 +115,9 @@ class Graph(Geometry[GraphField]):
         chords = torch.randint(0, nodes - 1, (2, nodes // 2), generator=g)
         both = torch.cat([links, chords[:, chords[0] != chords[1]]], dim=1)
         edge_index = torch.unique(torch.cat([both, both.flip(0)], dim=1), dim=1)
-        return GraphField.of(torch.randn(nodes, channels, generator=g), edge_index)
+        x = torch.randn(nodes, channels, generator=g)
+        attributes = torch.randn(edge_index.shape[1], self.edge_features, generator=g) if self.edge_features else None
+        return GraphField.of(x, edge_index, edge_attr=attributes)
 
 
 class OnNodes(nn.Module):
@@ -124,10 +132,10 @@ class OnNodes(nn.Module):
 
 
 class NodeBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation over nodes; a single node, which has no variance, is normalised by the running statistics."""
+    """Batch normalisation over nodes; fewer than two, which have no variance, are normalised by running statistics."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and len(x) == 1:
+        if self.training and len(x) < 2:
             return nn.functional.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
@@ -135,14 +143,16 @@ class NodeBatchNorm(nn.BatchNorm1d):
 
 
 class FeatureDropout(nn.Module):
-    """``field -> field``: dropout of features, each node its own."""
+    """``field -> field``: dropout of features, each node its own, or the same at all nodes of a graph."""
 
-    def __init__(self, p: float) -> None:
+    def __init__(self, p: float, whole_channels: bool = False) -> None:
         super().__init__()
-        self.dropout = Dropout(p, whole_channels=False)
+        self.dropout = Dropout(p, whole_channels)
 
     def forward(self, field: GraphField) -> GraphField:
         x = field.x
+        if self.dropout.whole_channels:  # a row of the mask for each graph
+            return replace(field, x=x.to_dense() * self.dropout(x.new_ones(field.graphs, x.shape[1]))[field.batch])
         if not x.is_sparse:
             return replace(field, x=self.dropout(x))
         x = x.coalesce()
@@ -161,7 +171,9 @@ class GraphBlock(nn.Module):
         self.convolutions = nn.ModuleList(convolution(geometry, a, b) for a, b in pairwise(sizes))
         self.norms = nn.ModuleList(geometry.norm(c_out) for _ in self.convolutions)
         self.activation = OnNodes(ACTIVATIONS[geometry.activation]())
-        self.dropouts = nn.ModuleList(FeatureDropout(geometry.dropout) for _ in self.convolutions)
+        self.dropouts = nn.ModuleList(
+            FeatureDropout(geometry.dropout, geometry.whole_channels) for _ in self.convolutions
+        )
         self.shortcut: nn.Linear | None = None
         if geometry.residual and c_in != c_out:
             self.shortcut = matrix(c_in, c_out)

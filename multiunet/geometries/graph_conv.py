@@ -18,7 +18,7 @@ from multiunet.geometries.graph_links import spread
 if TYPE_CHECKING:
     from multiunet.geometries.graph import Graph
 
-ConvolutionName = Literal["gcn", "sage", "gin", "gatv2"]
+ConvolutionName = Literal["gcn", "sage", "gin", "gine", "gatv2"]
 Layer = Callable[[int, int], nn.Module]
 """``(c_in, c_out)`` to a layer of torch-geometric, ``(x, edge_index, ...) -> x``; a class of theirs is one."""
 
@@ -107,12 +107,34 @@ class GIN(GraphConvolution):
         return self.outer(torch.relu(total + self.inner_bias))  # type: ignore[no-any-return]
 
 
+class GINE(GIN):
+    """``gin`` whose neighbours send ``relu(x_j W + a_ij V)`` with the attributes ``a`` of edges.
+
+    Hu et al. 2020, "Strategies for pre-training graph neural networks". It takes an array of edges times channels.
+    """
+
+    def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
+        super().__init__(geometry, c_in, c_out)
+        self.edge_features = geometry.edge_features
+        self.of_edges = nn.Linear(geometry.edge_features, c_out, bias=False) if geometry.edge_features else None
+
+    def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
+        source, target = field.edge_index
+        message = sent[source]
+        if self.of_edges is not None:
+            message = message + self.of_edges(attributes(field, self.edge_features).to(message.dtype))
+        heard = weight.new_zeros(sent.shape).index_add(0, target, weight[:, None] * message.relu()).to(sent.dtype)
+        return self.outer(torch.relu((1 + self.epsilon) * sent + heard + self.inner_bias))  # type: ignore[no-any-return]
+
+
 class PeerConvolution(nn.Module):
     """``field -> field``: a layer of torch-geometric, with dropout of nodes and edges.
 
-    Edges' weights are handed on as ``edge_weight`` where the layer takes that, else as ``edge_attr`` of one column
-    where it was made with ``edge_dim=1``; other layers see who is linked, not how strongly. A dropped edge is not
-    there, a dropped node sends nothing to others.
+    Edges' weights are handed on as ``edge_weight`` where the layer takes that, and their attributes as ``edge_attr``
+    where it was made with ``edge_dim`` equal to the geometry's ``edge_features``; with an ``edge_dim`` of one more,
+    the weight is the first column of ``edge_attr``. A layer that takes ``edge_attr`` but has no ``edge_dim`` gets the
+    attributes. Other layers see who is linked, not how. A dropped edge is not there, a dropped node sends nothing to
+    others.
     """
 
     def __init__(self, geometry: Graph, layer: nn.Module) -> None:
@@ -120,31 +142,63 @@ class PeerConvolution(nn.Module):
         self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
         self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
         self.layer = layer
-        takes_weight = "edge_weight" in inspect.signature(layer.forward).parameters
-        self.hand_on = "edge_weight" if takes_weight else "edge_attr" if getattr(layer, "edge_dim", None) == 1 else None
+        self.edge_features = geometry.edge_features
+        taken = inspect.signature(layer.forward).parameters
+        # a layer that does not say how many it was made for takes what there are
+        columns = (getattr(layer, "edge_dim", self.edge_features) or 0) if "edge_attr" in taken else 0
+        self.takes_weight = "edge_weight" in taken
+        self.weight_first = not self.takes_weight and columns == self.edge_features + 1
+        self.takes_attributes = self.edge_features > 0 and columns in (self.edge_features, self.edge_features + 1)
 
     def forward(self, field: GraphField) -> GraphField:
         weight = field.weights()
         mask = self.edge_dropout(torch.ones_like(weight))
         mask = mask * self.node_dropout(weight.new_ones(field.x.shape[0], 1))[field.edge_index[0], 0]
         edge_index = field.edge_index
+        columns = [weight[:, None]] if self.weight_first else []
+        if self.takes_attributes:
+            columns.append(attributes(field, self.edge_features).to(weight))
+        told: dict[str, Any] = {"edge_attr": torch.cat(columns, dim=1)} if columns else {}
+        if self.takes_weight:
+            told["edge_weight"] = weight
         if not mask.all():
-            edge_index, weight = edge_index[:, mask > 0], weight[mask > 0]
-        strength: dict[str, Any] = {}
-        if self.hand_on is not None:
-            strength = {self.hand_on: weight if self.hand_on == "edge_weight" else weight[:, None]}
-        return replace(field, x=self.layer(field.x.to_dense(), edge_index, **strength))
+            edge_index, told = edge_index[:, mask > 0], {name: value[mask > 0] for name, value in told.items()}
+        return replace(field, x=self.layer(field.x.to_dense(), edge_index, **told))
+
+
+def attributes(field: GraphField, count: int) -> Tensor:
+    """The attributes of a field's edges, ``(edges, count)``.
+
+    Raises:
+        ValueError: where they are not so many.
+    """
+    if field.edge_attr is None and not field.edge_index.shape[1]:
+        return field.weights().new_zeros(0, count)
+    found = 0 if field.edge_attr is None else field.edge_attr.shape[1]
+    if field.edge_attr is None or found != count:
+        raise ValueError(f"edges have {found} attributes, but the geometry reads {count} (edge_features)")
+    return field.edge_attr
 
 
 def gatv2(geometry: Graph, c_in: int, c_out: int) -> PeerConvolution:
-    """Attention over neighbours that depends on the node that asks, and on the edge's weight (Brody et al. 2022)."""
+    """Attention over neighbours that depends on the node that asks, and on the edge's weight and attributes.
+
+    Brody et al. 2022, "How attentive are graph attention networks?"
+    """
     from torch_geometric.nn import GATv2Conv  # costs seconds to import
 
     idle_bias = geometry.normalization == "batch"
-    return PeerConvolution(geometry, GATv2Conv(c_in, c_out, heads=HEADS, concat=False, edge_dim=1, bias=not idle_bias))
+    settings = {"heads": HEADS, "concat": False, "edge_dim": 1 + geometry.edge_features, "bias": not idle_bias}
+    return PeerConvolution(geometry, GATv2Conv(c_in, c_out, **settings))
 
 
-CONVOLUTIONS: dict[str, Callable[[Graph, int, int], nn.Module]] = {"gcn": GCN, "sage": SAGE, "gin": GIN, "gatv2": gatv2}
+CONVOLUTIONS: dict[str, Callable[[Graph, int, int], nn.Module]] = {
+    "gcn": GCN,
+    "sage": SAGE,
+    "gin": GIN,
+    "gine": GINE,
+    "gatv2": gatv2,
+}
 
 
 def matrix(c_in: int, c_out: int) -> nn.Linear:

@@ -40,7 +40,7 @@ class Induced(CoarseEdges):
     """The edges between kept nodes with their weights. Isolates nodes quickly."""
 
     def __call__(self, field: GraphField, kept: Tensor, score: Tensor) -> Edges:
-        ends = _places(kept, field.x.shape[0])[field.edge_index]
+        ends = places(kept, field.x.shape[0])[field.edge_index]
         inside = (ends >= 0).all(dim=0)
         return ends[:, inside], field.weights()[inside]
 
@@ -153,7 +153,7 @@ class _Factors:
 
     def __init__(self, field: GraphField, kept: Tensor) -> None:
         self.nodes, self.count = field.x.shape[0], len(kept)
-        place = _places(kept, self.nodes)
+        place = places(kept, self.nodes)
         (source, target), weight = _without_loops(field)
         own, ones = torch.arange(self.count, device=kept.device), weight.new_ones(self.count)
         enters, leaves = place[target] >= 0, place[source] >= 0
@@ -235,7 +235,7 @@ def _without_loops(field: GraphField) -> Edges:
     return field.edge_index[:, proper], field.weights()[proper]
 
 
-def _places(kept: Tensor, nodes: int) -> Tensor:
+def places(kept: Tensor, nodes: int) -> Tensor:
     """Each node's number among the kept ones, -1 for the others."""
     place = kept.new_full((nodes,), -1)
     place[kept] = torch.arange(len(kept), device=kept.device)

@@ -27,6 +27,7 @@ class GraphField:
         cluster: of a merged graph: the node that each node of the finer graph went into, ``(finer nodes,)``.
         shares: of a graph of soft clusters: how much of each finer node went into each cluster of its graph,
             ``(finer nodes, clusters)``.
+        edge_attr: attributes of each edge beside its weight, ``(edges, K)``; None: none.
     """
 
     x: Tensor
@@ -37,10 +38,13 @@ class GraphField:
     parent: Tensor | None = None
     cluster: Tensor | None = None
     shares: Tensor | None = None
+    edge_attr: Tensor | None = None
     _links: Links | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> GraphField:
+    def of(
+        cls, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, edge_attr: Tensor | None = None
+    ) -> GraphField:
         """One graph.
 
         Raises:
@@ -60,16 +64,24 @@ class GraphField:
             raise ValueError(
                 f"edge_weight {tuple(edge_weight.shape)} must be ({edge_index.shape[1]},), one for each edge"
             )
-        return cls(x, edge_index, edge_index.new_zeros(nodes), edge_weight)
+        if edge_attr is not None and (edge_attr.ndim != 2 or edge_attr.shape[:1] != edge_index.shape[1:]):
+            raise ValueError(
+                f"edge_attr {tuple(edge_attr.shape)} must be ({edge_index.shape[1]}, K), a row for each edge"
+            )
+        return cls(x, edge_index, edge_index.new_zeros(nodes), edge_weight, edge_attr=edge_attr)
 
     @classmethod
     def from_torch_geometric(cls, data: Any) -> GraphField:
-        """A ``torch_geometric.data.Data``, or a ``Batch`` of them: ``x``, ``edge_index`` and, if any, ``edge_weight``.
+        """A ``torch_geometric.data.Data``, or a ``Batch`` of them: ``x``, ``edge_index`` and, if any, ``edge_weight``
+        and ``edge_attr``.
 
         Raises:
             ValueError: as ``of`` does, or when nodes of a batch are not in the order of their graphs.
         """
-        made = cls.of(data.x, data.edge_index, getattr(data, "edge_weight", None))
+        attributes = getattr(data, "edge_attr", None)
+        if attributes is not None and attributes.ndim == 1:
+            attributes = attributes[:, None]
+        made = cls.of(data.x, data.edge_index, getattr(data, "edge_weight", None), attributes)
         batch = getattr(data, "batch", None)
         if batch is None:
             return made
@@ -103,7 +115,11 @@ class GraphField:
 
     @classmethod
     def union(cls, items: Sequence[GraphField]) -> GraphField:
-        """The disjoint union of inputs, in order."""
+        """The disjoint union of inputs, in order.
+
+        Raises:
+            ValueError: when some have attributes of edges and others, with edges, have none or others in number.
+        """
         if len(items) == 1:
             return items[0]
         starts = [0]
@@ -118,6 +134,7 @@ class GraphField:
             batch=torch.cat([item.batch + first for item, first in zip(items, graphs)]),
             edge_weight=torch.cat([item.weights() for item in items]) if weighted else None,
             graphs=graphs[-1],
+            edge_attr=_joined([item.edge_attr for item in items], [item.edge_index.shape[1] for item in items]),
         )
 
     def weights(self) -> Tensor:
@@ -138,3 +155,15 @@ class GraphField:
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         moved: dict[str, Any] = {k: v.to(*args, **kwargs) for k, v in parts.items() if isinstance(v, Tensor)}
         return replace(self, **moved)
+
+
+def _joined(attributes: Sequence[Tensor | None], edges: Sequence[int]) -> Tensor | None:
+    """The attributes of all edges; where there are no edges, there need be no attributes."""
+    given = [one for one in attributes if one is not None]
+    if not given:
+        return None
+    with_edges = [one for one, count in zip(attributes, edges) if count]
+    if any(one is None or one.shape[1] != given[0].shape[1] for one in with_edges):
+        counts = sorted({0 if one is None else one.shape[1] for one in with_edges})
+        raise ValueError(f"the edges of graphs have different numbers of attributes: {counts}")
+    return torch.cat([one for one, count in zip(given, map(len, given)) if count] or given[:1])

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from multiunet.geometries.graph_attributes import carried
 from multiunet.geometries.graph_edges import Edges, coarsely
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_links import ENTRIES
@@ -22,6 +23,8 @@ Reduce = Literal["sum", "mean", "max"]
 
 class Merging(Pooling):
     """Pairs of neighbours become one node; edges between two pairs are summed, those within a pair vanish.
+
+    The attributes of summed edges are their mean by weight.
 
     A stride of 2 merges once, 4 twice and so on. Nodes that find no partner stay as they are, so that a star, whose
     leaves know the hub alone, loses one node a time.
@@ -140,8 +143,12 @@ class MergePool(nn.Module):
         x = reduced(field.x, cluster, len(parent), self.reduce)
         if factor is not None:
             x = x * x.new_ones(len(parent)).index_put((cluster[pairs[0, chosen]],), factor[chosen].to(x.dtype))[:, None]
-        edge_index, edge_weight = summed(cluster[field.edge_index], field.weights(), len(parent))
-        return GraphField(x, edge_index, field.batch[parent], edge_weight, field.graphs, parent, cluster)
+        ends = cluster[field.edge_index]
+        edge_index, edge_weight = summed(ends, field.weights(), len(parent))
+        coarse = GraphField(x, edge_index, field.batch[parent], edge_weight, field.graphs, parent, cluster)
+        if field.edge_attr is not None:
+            coarse.edge_attr = carried(ends, field.weights(), field.edge_attr, edge_index, len(parent))
+        return coarse
 
 
 class Unmerge(nn.Module):

@@ -10,7 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from multiunet.geometries.graph_edges import CoarseEdges, TwoHop
+from multiunet.geometries.graph_attributes import carried
+from multiunet.geometries.graph_edges import CoarseEdges, TwoHop, places
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_links import spread
 
@@ -41,7 +42,7 @@ class Selection(Pooling):
     Attributes:
         gate: of the score, times which the kept features go on, and through which the score learns.
         nodes: keep so many of each graph, or all where there are fewer; None: ``ceil(nodes / stride)``.
-        edges: how the kept nodes are linked.
+        edges: how the kept nodes are linked. Attributes stay with their edges; edges of two steps have zeros.
     """
 
     gate: Gate = "tanh"
@@ -128,6 +129,10 @@ class SelectPool(nn.Module):
         score = self.score(field)
         kept = top_per_graph(score, field.batch, field.graphs, self.stride, self.kind.nodes)
         edge_index, edge_weight = self.kind.edges(field, kept, score[kept])
+        edge_attr = None
+        if field.edge_attr is not None:
+            ends = places(kept, field.x.shape[0])[field.edge_index]
+            edge_attr = carried(ends, field.weights(), field.edge_attr, edge_index, len(kept))
         return GraphField(
             x=field.x[kept] * GATES[self.kind.gate](score[kept])[:, None],
             edge_index=edge_index,
@@ -135,6 +140,7 @@ class SelectPool(nn.Module):
             edge_weight=edge_weight,
             graphs=field.graphs,
             parent=kept,
+            edge_attr=edge_attr,
         )
 
     def extra_repr(self) -> str:

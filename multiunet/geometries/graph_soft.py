@@ -24,7 +24,8 @@ class MinCut(Pooling):
     With shares ``S = softmax(mlp(x))`` the clusters have the features ``S^T x`` and the edges ``S^T A S`` without its
     diagonal, divided by the square roots of both ends' sums (Bianchi et al. 2020, eq. 7-8). Two penalties (eq. 5) keep
     clusters apart and balanced; their gradients are added in the backward pass, whatever the loss. Each level has the
-    same number of clusters, whatever the stride; give each level a ``Graph`` of its own for fewer and fewer.
+    same number of clusters, whatever the stride; give each level a ``Graph`` of its own for fewer and fewer. An
+    attribute ``a`` of edges becomes ``S^T (A a) S / S^T A S``, the mean by weight and shares.
 
     Attributes:
         penalty: weight of the penalties' gradients.
@@ -63,9 +64,11 @@ class SoftPool(nn.Module):
         x = spread(field.x, shares.flatten(), _memberships(field, self.clusters, gather=True))
         adjacency = _between(field, shares, spread(shares, weight, field.links()))
         adjacency = adjacency * (1 - torch.eye(self.clusters, device=device, dtype=weight.dtype))
+        apart = (1 - torch.eye(self.clusters, device=device)).nonzero().T
+        edge_attr = None if field.edge_attr is None else _attributes(field, shares, adjacency, apart)
         size = adjacency.sum(dim=2).clamp_min(torch.finfo(weight.dtype).eps).sqrt()
         adjacency = adjacency / (size[:, :, None] * size[:, None, :])
-        target, source = (1 - torch.eye(self.clusters, device=device)).nonzero().T
+        target, source = apart
         starts = torch.arange(0, count, self.clusters, device=device)[:, None]
         return GraphField(
             x=x,
@@ -75,6 +78,7 @@ class SoftPool(nn.Module):
             graphs=field.graphs,
             parent=parent,
             shares=shares,
+            edge_attr=edge_attr,
         )
 
     def extra_repr(self) -> str:
@@ -142,6 +146,18 @@ def _between(field: GraphField, one: Tensor, other: Tensor) -> Tensor:
     """``one^T other`` for each graph, ``(graphs, clusters, clusters)``."""
     sizes = torch.bincount(field.batch, minlength=field.graphs).tolist()
     return torch.stack([a.T @ b for a, b in zip(one.split(sizes), other.split(sizes))])
+
+
+def _attributes(field: GraphField, shares: Tensor, adjacency: Tensor, apart: Tensor) -> Tensor:
+    """Of the edges between clusters, ``(graphs * pairs, K)``; ``apart``: target and source of the pairs of a graph."""
+    assert field.edge_attr is not None
+    weight, (target, source) = field.weights(), apart
+    mass = adjacency.clamp_min(torch.finfo(weight.dtype).tiny)
+    found = [
+        (_between(field, shares, spread(shares, weight * one.to(weight), field.links())) / mass)[:, target, source]
+        for one in field.edge_attr.T
+    ]
+    return torch.stack([one.flatten() for one in found], dim=1)
 
 
 def _most_central(field: GraphField, shares: Tensor) -> Tensor:

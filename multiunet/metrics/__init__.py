@@ -3,6 +3,7 @@
 from multiunet.metrics.calibration import Calibration, CalibrationScores, coverage
 from multiunet.metrics.classification import ClassificationScores, classification_scores
 from multiunet.metrics.instances import InstanceScores, Matching
+from multiunet.metrics.ranking import roc_auc
 from multiunet.metrics.regression import RegressionScores, TrackScores, regression_scores
 from multiunet.metrics.segmentation import Confusion, SegmentationScores
 
@@ -19,4 +20,5 @@ __all__ = [
     "classification_scores",
     "coverage",
     "regression_scores",
+    "roc_auc",
 ]

@@ -22,6 +22,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, World]:
     synthetic.write_polycrystal(folder / "image", images=6, size=64, grains=12)
     synthetic.write_genome(folder / "genome", chromosomes=4, length=8000)
     synthetic.write_graph(folder / "graph", nodes=120)
+    synthetic.write_graph_set(folder / "graphs", count=40)
     images, masks = folder / "image/images", folder / "image/masks"
     short = ["--epochs", 2, "--seed", 1]
     return {
@@ -53,4 +54,5 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, World]:
             ["--chroms", "chr4"],
         ),
         "graph": World("graph", ["--graph", folder / "graph/graph.npz", *short], []),
+        "graphs": World("graphs", ["--graphs", folder / "graphs/graphs.npz", "--widths", "4,8", *short], []),
     }

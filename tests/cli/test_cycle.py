@@ -14,7 +14,7 @@ import yaml
 from multiunet import open_prediction
 from multiunet.training.checkpoint import load
 
-DOMAINS = ["image", "genome", "graph"]
+DOMAINS = ["image", "genome", "graph", "graphs"]
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
@@ -39,7 +39,7 @@ def test_train_info_evaluate_predict(domain: str, worlds: dict, multiunet: Calla
     assert {"domain", "scored", "metrics", "baselines"} <= report.keys()
     assert report["domain"] == domain
     assert report["scored"] == "test split"
-    name = {"image": "mean_iou", "genome": "pearson_r", "graph": "accuracy"}[domain]
+    name = {"image": "mean_iou", "genome": "pearson_r", "graph": "accuracy", "graphs": "accuracy"}[domain]
     assert name in report["metrics"]
     assert len(report["baselines"]) >= 2
     assert all(name in scores for scores in report["baselines"].values())

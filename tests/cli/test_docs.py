@@ -15,12 +15,13 @@ import tifffile
 from multiunet_datasets import synthetic
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/image.md", "docs/genome.md", "docs/graph.md"]
+PAGES = ["README.md", "docs/image.md", "docs/genome.md", "docs/graph.md", "docs/graphs.md"]
 
 SHORT = {
     "image": ["--set", "epochs=1", "--set", "steps_per_epoch=1", "--set", "patch_size=32", "--set", "widths=4,8"],
     "genome": ["--set", "epochs=1", "--set", "steps_per_epoch=1", "--set", "widths=4,8"],
     "graph": ["--set", "epochs=2"],
+    "graphs": ["--set", "epochs=1", "--set", "widths=4,8"],
 }
 
 
@@ -66,11 +67,23 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [",".join([f"n{i}", *map(str, x), f"kind{y}"]) for i, (x, y) in enumerate(zip(graph["x"], graph["y"]))]
     header = ",".join(["id", *(f"f{i}" for i in range(graph["x"].shape[1])), "label"])
     Path("network/nodes.csv").write_text("\n".join([header, *rows]) + "\n")
+    synthetic.write_graph_set(tmp_path, 40).rename("proteins.npz")
+    Path("networks").mkdir()
+    for place in range(12):
+        shutil.copytree("network", f"networks/n{place}")
+        nodes = Path(f"networks/n{place}/nodes.csv")
+        nodes.write_text("\n".join(line.rpartition(",")[0] for line in nodes.read_text().splitlines()) + "\n")
+    Path("networks/labels.csv").write_text("id,label\n" + "".join(f"n{place},{place % 2}\n" for place in range(12)))
+    chains = [f"{'C' * n}{end}" for n in range(1, 8) for end in ("", "O", "N", "Cl")]
+    Path("solubility.csv").write_text("smiles,logS\n" + "".join(f"{one},{len(one) / 3}\n" for one in chains))
+    Path("new.csv").write_text("smiles,id\nCCO,ethanol\n")
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.usefixtures("files")
 def test_commands_of_the_page_run(page: str, multiunet: Callable) -> None:
+    if page == "docs/graphs.md":
+        pytest.importorskip("rdkit")
     lines = commands(page)
     assert len(lines) >= 3
     for line in lines:

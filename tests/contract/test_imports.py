@@ -80,7 +80,9 @@ def test_core_names_no_dimension_and_no_domain(path: Path) -> None:
         assert word not in names
 
 
-@pytest.mark.parametrize("command", ["--help", "train image --help", "predict genome --help", "evaluate graph --help"])
+@pytest.mark.parametrize(
+    "command", ["--help", "train image --help", "predict genome --help", "evaluate graph --help", "train graphs --help"]
+)
 def test_help_imports_nothing_heavy(command: str) -> None:
     program = (
         "import sys\nfrom multiunet_cli.main import application\n"

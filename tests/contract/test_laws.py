@@ -36,8 +36,11 @@ POOLS = [
 GRAPHS = [
     *(Graph(), Graph(convs=2, residual=True), Graph(normalization="layer")),
     # elu: of so few nodes relu may silence all that a node hears from others
-    *(Graph(conv=conv, activation="elu") for conv in ("sage", "gin", "gatv2", GraphConv)),
+    *(Graph(conv=conv, activation="elu") for conv in ("sage", "gin", "gine", "gatv2", GraphConv)),
     *(Graph(pool=pool) for pool in POOLS),
+    *(Graph(conv="gine", pool=pool, activation="elu", edge_features=2) for pool in (TopK(), Matching(), MinCut(3))),
+    Graph(conv="gatv2", pool=TopK(edges=Induced()), activation="elu", edge_features=2),
+    Graph(dropout=0.3, whole_channels=True),
 ]
 
 

@@ -121,3 +121,19 @@ def test_written_files_hold_the_data(tmp_path: Path) -> None:
 def test_it_needs_no_torch() -> None:
     code = "import sys, multiunet_datasets.synthetic; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_trees_and_meshes_have_the_same_nodes_and_other_edges(tmp_path: Path) -> None:
+    given = synthetic.trees_and_meshes(30, seed=1)
+    sizes = np.diff(given["graph_ptr"])
+    of_graph = np.repeat(np.arange(30), sizes)
+    source, target = given["edge_index"]
+    np.testing.assert_array_equal(of_graph[source], of_graph[target])
+    edges = np.bincount(of_graph[source], minlength=30) // 2
+    np.testing.assert_array_equal(edges, np.where(given["y"] == 0, sizes - 1, 2 * sizes - 3))
+    half = len(source) // 2
+    np.testing.assert_array_equal(given["edge_index"][:, :half], given["edge_index"][::-1, half:])
+    np.testing.assert_array_equal(given["edge_attr"][:half], given["edge_attr"][half:])
+    path = synthetic.write_graph_set(tmp_path, 30, seed=1)
+    with np.load(path, allow_pickle=False) as saved:
+        assert all(np.array_equal(saved[name], array) for name, array in given.items())

@@ -67,7 +67,7 @@ def test_a_class_is_its_layer(layer: Callable[[int, int], nn.Module], takes_weig
     assert torch.equal(changed, block(field).x) != takes_weight
 
 
-@pytest.mark.parametrize("conv", ["gcn", "sage", "gin", "gatv2", GraphConv])
+@pytest.mark.parametrize("conv", ["gcn", "sage", "gin", "gine", "gatv2", GraphConv])
 def test_without_edges_nodes_hear_themselves(conv: str | type) -> None:
     block = Graph(conv=conv).block(3, 4)
     field = GraphField.of(torch.randn(5, 3), torch.zeros(2, 0, dtype=torch.int64))
@@ -96,7 +96,7 @@ def test_a_layer_loses_the_edges_that_are_dropped() -> None:
     assert counts[1] == counts[2] < counts[3]
 
 
-@pytest.mark.parametrize("conv", ["gcn", "sage", "gin", "gatv2"])
+@pytest.mark.parametrize("conv", ["gcn", "sage", "gin", "gine", "gatv2"])
 def test_half_precision_is_finite_at_depth_ten(conv: str) -> None:
     edges = torch.randint(0, 1500, (2, 4000))
     field = GraphField.of(torch.randn(1500, 4), torch.cat([edges, edges.flip(0)], dim=1))
@@ -109,5 +109,5 @@ def test_half_precision_is_finite_at_depth_ten(conv: str) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="conv 'gcm' is none of gcn, sage, gin, gatv2"):
+    with pytest.raises(ValueError, match="conv 'gcm' is none of gcn, sage, gin, gine, gatv2"):
         Graph(conv="gcm")  # type: ignore[arg-type]

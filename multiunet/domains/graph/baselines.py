@@ -29,28 +29,43 @@ def mean(known: Survey) -> Tensor:
 
 
 def perceptron(known: Survey, task: Task, seed: int) -> Tensor:
-    """The means that a network which sees one node's features at a time predicts, ``(nodes, names)``.
+    """The means that a network which sees one node's features at a time predicts, ``(nodes, names)``."""
+    train, val = (torch.from_numpy(np.flatnonzero(known.masks[split])) for split in ("train", "val"))
+    return fitted_perceptron(known.field.x.to_dense(), known.target, train, val, task, seed)
+
+
+def fitted_perceptron(
+    x: Tensor, target: Tensor, train: Tensor, val: Tensor, task: Task, seed: int, input_dropout: float = 0.5
+) -> Tensor:
+    """The means that a perceptron predicts for all rows of ``x``, ``(rows, names)``.
 
     One hidden layer of 64 units, dropout 0.5, Adam, 200 steps; the step of least validation loss counts.
+
+    Args:
+        x, target: by row; what the task's loss takes.
+        train, val: numbers of the rows of these splits.
+        input_dropout: for bags of words; where there are few features each is needed.
     """
-    x = known.field.x.to_dense()
-    train, val = (torch.from_numpy(np.flatnonzero(known.masks[split])) for split in ("train", "val"))
     with torch.random.fork_rng():
         torch.manual_seed(derive(seed))
         net = nn.Sequential(
-            nn.Dropout(0.5), nn.Linear(x.shape[1], WIDTH), nn.ReLU(), nn.Dropout(0.5), nn.Linear(WIDTH, task.channels)
+            nn.Dropout(input_dropout),
+            nn.Linear(x.shape[1], WIDTH),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(WIDTH, task.channels),
         )
         optimizer = torch.optim.Adam(net.parameters(), lr=1e-2, weight_decay=5e-4)
         best, kept = float("inf"), copy.deepcopy(net.state_dict())
         for _ in range(EPOCHS):
             net.train()
-            loss = task.loss(net(x[train]), known.target[train])
+            loss = task.loss(net(x[train]), target[train])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             net.eval()
             with torch.no_grad():
-                score = float(task.loss(net(x[val]), known.target[val]))
+                score = float(task.loss(net(x[val]), target[val]))
             if score < best:
                 best, kept = score, copy.deepcopy(net.state_dict())
     net.load_state_dict(kept)

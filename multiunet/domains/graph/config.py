@@ -80,13 +80,18 @@ class GraphTrain(TrainConfig):
     def _fits(self) -> GraphTrain:
         if self.hops > 1 and self.conv != "gcn":
             raise ValueError(f"--hops {self.hops} is for --conv gcn, not {self.conv}")
-        halvings = -math.log2(self.pool_ratio)
-        if self.pool in ("matching", "contraction") and not (halvings >= 1 and halvings.is_integer()):
-            raise ValueError(
-                f"--pool-ratio {self.pool_ratio:g} does not go with --pool {self.pool}, which merges pairs, once or "
-                "repeatedly: give 0.5, 0.25, ..."
-            )
+        check_ratio(self.pool, self.pool_ratio)
         return self
+
+
+def check_ratio(pool: str, ratio: float) -> None:
+    """Raises ValueError where pairs are merged and the share of nodes that is kept is no 1/2, 1/4, ..."""
+    halvings = -math.log2(ratio)
+    if pool in ("matching", "contraction") and not (halvings >= 1 and halvings.is_integer()):
+        raise ValueError(
+            f"--pool-ratio {ratio:g} does not go with --pool {pool}, which merges pairs, once or repeatedly: give "
+            "0.5, 0.25, ..."
+        )
 
 
 class GraphPredict(PredictOptions):

@@ -26,22 +26,25 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Masks = dict[Split, NDArray[np.bool_]]
 
 
-def class_values(path: Path, y: NDArray[Any]) -> list[Any]:
+def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
     """The labels in use, ascending, as JSON values. -1, NaN and the empty text are nodes without a label.
+
+    Args:
+        of: what has the labels, for errors.
 
     Raises:
         InputError: where labels are not classes, or there is only one.
     """
     if y.ndim != 1:
         raise InputError(
-            f"{path}: y has the shape {y.shape}; a node has one class (several quantities: --task regression)"
+            f"{path}: y has the shape {y.shape}; a {of} has one class (several quantities: --task regression)"
         )
     if y.dtype.kind in "US":
         words = {str(word) for word in y} - {""}
         values: list[Any] = sorted(words)
         if all(_is_integer(word) for word in words):
             values = sorted(words - {str(UNKNOWN)}, key=int)
-            _check_not_negative(path, values)
+            _check_not_negative(path, values, of)
     elif y.dtype.kind in "biuf":
         known = y[~np.isnan(y)] if y.dtype.kind == "f" else y.astype(np.int64)
         if not np.isfinite(known).all():
@@ -52,7 +55,7 @@ def class_values(path: Path, y: NDArray[Any]) -> list[Any]:
                 "--task regression"
             )
         values = [int(value) for value in np.unique(known) if value != UNKNOWN]
-        _check_not_negative(path, values)
+        _check_not_negative(path, values, of)
     else:
         raise InputError(f"{path}: y has the type {y.dtype}; labels are integers or text")
     if len(values) < 2:
@@ -66,10 +69,10 @@ def class_values(path: Path, y: NDArray[Any]) -> list[Any]:
     return values
 
 
-def _check_not_negative(path: Path, values: list[Any]) -> None:
+def _check_not_negative(path: Path, values: list[Any], of: str) -> None:
     if values and int(values[0]) < 0:
         raise InputError(
-            f"{path}: y holds the label {values[0]}; classes are 0 or more, and -1 is a node without label"
+            f"{path}: y holds the label {values[0]}; classes are 0 or more, and -1 is a {of} without label"
         )
 
 
@@ -80,8 +83,11 @@ def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
     return np.array([place.get(read(value), UNKNOWN) for value in y.tolist()], dtype=np.int64)
 
 
-def quantities(path: Path, y: NDArray[Any]) -> NDArray[np.float32]:
+def quantities(path: Path, y: NDArray[Any], of: str = "node") -> NDArray[np.float32]:
     """``(nodes, quantities)``; NaN where not measured.
+
+    Args:
+        of: what has the quantities, for errors.
 
     Raises:
         InputError: for what is no finite number.
@@ -98,7 +104,7 @@ def quantities(path: Path, y: NDArray[Any]) -> NDArray[np.float32]:
         values = y.astype(np.float32).reshape(len(y), -1)
     if np.isinf(values).any():
         node, which = np.argwhere(np.isinf(values))[0]
-        raise InputError(f"{path}: y of node {node} is {values[node, which]}; mark what is not measured as NaN")
+        raise InputError(f"{path}: y of {of} {node} is {values[node, which]}; mark what is not measured as NaN")
     return values
 
 

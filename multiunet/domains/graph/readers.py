@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ KEYS = {
     "test": ("test_mask", "test_masks"),
 }
 """What the parts of a graph are called: by PyTorch Geometric, and in the heterophilous-graphs collection."""
+
+NEEDED = tuple(name for names in KEYS.values() for name in names)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
     elif path.suffix == ".graphml":
         graph = _from_tables(path, path, read_graphml(path, columns), columns)
     else:
-        readers = {".npz": _read_npz, ".pt": _read_pt, ".pth": _read_pt}
+        readers = {".npz": read_npz, ".pt": read_pt, ".pth": read_pt}
         if path.suffix not in readers:
             raise InputError(
                 f"{path}: unknown kind {path.suffix or 'without ending'!r}; graphs are .npz, .pt, .graphml, or a "
@@ -99,7 +101,7 @@ def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> Gr
         x=_features(nodes, table.x),
         edges=table.edges,
         weight=table.weight,
-        y=None if table.labels is None else _fractional(table.labels),
+        y=None if table.labels is None else fractional(table.labels),
         masks=table.masks,
         features=table.features,
         quantities=None if table.labels is None else (columns.label,),
@@ -107,7 +109,7 @@ def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> Gr
 
 
 def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> GraphFile:
-    found = {part: _named(arrays, names) for part, names in KEYS.items()}
+    found = {part: named(arrays, names) for part, names in KEYS.items()}
     for part in ("x", "edge_index"):
         if found[part] is None:
             raise InputError(
@@ -116,19 +118,27 @@ def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> GraphFile:
             )
     x = _features(path, found["x"])
     nodes = len(x)
-    edges = _edges(path, found["edge_index"], nodes)
+    edges = edges_in(path, found["edge_index"], nodes)
     return GraphFile(
         path=path,
         ids=np.arange(nodes),
         x=x,
         edges=edges,
-        weight=None if found["edge_weight"] is None else _weight(path, found["edge_weight"], edges.shape[1]),
+        weight=None if found["edge_weight"] is None else weight_in(path, found["edge_weight"], edges.shape[1]),
         y=None if found["y"] is None else _labels(path, found["y"], nodes),
         masks={split: found[split] for split in ("train", "val", "test") if found[split] is not None},  # type: ignore[misc]
     )
 
 
-def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path, needed: Collection[str] = NEEDED) -> dict[str, NDArray[Any]]:
+    """The arrays of an archive by name, without those of Python objects.
+
+    Args:
+        needed: names of arrays that may not be of Python objects.
+
+    Raises:
+        InputError: for what is no archive, is not complete, or would need unpickling.
+    """
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: is not a readable .npz archive; is it complete, and saved by numpy.savez?")
     arrays = {}
@@ -138,7 +148,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
                 try:
                     arrays[key] = np.asarray(archive[key])
                 except ValueError as error:
-                    if not any(key in names for names in KEYS.values()):
+                    if key not in needed:
                         continue  # nothing that is needed
                     raise InputError(
                         f"{path}: {key} is an array of Python objects, which is never unpickled because that can run "
@@ -149,7 +159,12 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _read_pt(path: Path) -> dict[str, NDArray[Any]]:
+def read_pt(path: Path) -> dict[str, NDArray[Any]]:
+    """The tensors of a dict that ``torch.save`` wrote, by name.
+
+    Raises:
+        InputError: for what is no such file, or would need unpickling.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -172,7 +187,8 @@ def _as_array(tensor: torch.Tensor) -> NDArray[Any]:
     return array
 
 
-def _named(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> NDArray[Any] | None:
+def named(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> NDArray[Any] | None:
+    """The first array that has one of the names; None where there is none."""
     return next((arrays[name] for name in names if name in arrays), None)
 
 
@@ -194,7 +210,8 @@ def _features(path: Path, x: NDArray[Any] | None) -> NDArray[np.float32]:
     return values
 
 
-def _edges(path: Path, edges: NDArray[Any] | None, nodes: int) -> NDArray[np.int64]:
+def edges_in(path: Path, edges: NDArray[Any] | None, nodes: int) -> NDArray[np.int64]:
+    """Edges as ``(2, edges)``. Raises InputError where they are no pairs of nodes 0..nodes-1."""
     if edges is None or edges.ndim != 2 or 2 not in edges.shape:
         shape = () if edges is None else edges.shape
         raise InputError(f"{path}: edge_index has the shape {shape}; it must be (2, edges) or (edges, 2)")
@@ -212,7 +229,8 @@ def _edges(path: Path, edges: NDArray[Any] | None, nodes: int) -> NDArray[np.int
     return ends
 
 
-def _weight(path: Path, weight: NDArray[Any], edges: int) -> NDArray[np.float32]:
+def weight_in(path: Path, weight: NDArray[Any], edges: int) -> NDArray[np.float32]:
+    """Weights as ``(edges,)``. Raises InputError where they are not one positive number for each edge."""
     flat = weight.reshape(-1)
     if flat.size != edges or flat.dtype.kind not in "biuf":
         raise InputError(
@@ -230,7 +248,7 @@ def _weight(path: Path, weight: NDArray[Any], edges: int) -> NDArray[np.float32]
     return values
 
 
-def _fractional(cells: NDArray[np.str_]) -> NDArray[Any]:
+def fractional(cells: NDArray[np.str_]) -> NDArray[Any]:
     """Labels of a table as numbers where all are, and not all are written as integers: ``0.5``, but also ``1.0``."""
     try:
         numbers = np.where(cells == "", "nan", cells).astype(np.float64)

@@ -73,7 +73,7 @@ def survey(config: GraphTrain) -> Survey:
         "edges": links,
         "features": graph.x.shape[1],
         "feature_names": None if graph.features is None else list(graph.features),
-        "normalization": _normalization(graph.x, config.normalize_features),
+        "normalization": normalization(graph.x, config.normalize_features),
         "split": {split: int(masks[split].sum()) for split in SPLITS} | {"unlabelled": int((~known).sum())},
         "data": _digest(graph, masks),
     }
@@ -166,7 +166,8 @@ def normalized(x: NDArray[np.float32], how: dict[str, Any]) -> NDArray[np.float3
     return x
 
 
-def _normalization(x: NDArray[np.float32], wanted: str) -> dict[str, Any]:
+def normalization(x: NDArray[np.float32], wanted: str) -> dict[str, Any]:
+    """The fact ``normalization``: what is wanted, with the means and deviations of ``x`` where columns need them."""
     if wanted == "auto":
         counts = bool((x >= 0).all() and (x == np.floor(x)).all())
         wanted = "row" if counts else "column"

@@ -57,7 +57,7 @@ def read_folder(folder: Path, columns: Columns) -> Tables:
     for name in ("nodes.csv", "edges.csv"):
         if not (folder / name).is_file():
             raise InputError(f"{folder}: has no {name}; a graph in a folder is nodes.csv and edges.csv")
-    header, rows = _table(folder / "nodes.csv")
+    header, rows = read_table(folder / "nodes.csv")
     path = folder / "nodes.csv"
     if columns.id not in header:
         raise InputError(f"{path}: has no column {columns.id!r} but {', '.join(header)}; pass --id-column")
@@ -81,7 +81,12 @@ def read_folder(folder: Path, columns: Columns) -> Tables:
     )
 
 
-def _table(path: Path) -> tuple[list[str], list[list[str]]]:
+def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns, and the rows, of a CSV; cells without the blanks around them.
+
+    Raises:
+        InputError: for what is no table with a header.
+    """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             lines = [[cell.strip() for cell in row] for row in csv.reader(file)]
@@ -144,7 +149,7 @@ def _masks(path: Path, words: Sequence[str] | None, column: str) -> Mapping[str,
 
 
 def _edges(path: Path, number: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
-    header, rows = _table(path)
+    header, rows = read_table(path)
     if len(header) < 2:
         raise InputError(f"{path}: has {len(header)} column; edges have two, source and target")
     names = next((pair for pair in ENDS if set(pair) <= set(header)), (header[0], header[1]))

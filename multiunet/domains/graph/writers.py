@@ -1,4 +1,4 @@
-"""Predictions of nodes as a table."""
+"""Predictions of nodes, or of graphs, as a table."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import xarray as xr
 from multiunet.domains.domain import Facts
 from multiunet.files import write_text
 from multiunet.prediction import open_prediction
+from multiunet.prediction.store import group_name
 
 VARIANCES = ("epistemic", "aleatoric", "total")
 
 
-def export(prediction: Path, folder: Path, facts: Facts) -> list[Path]:
-    """Writes ``NAME.csv`` for each predicted graph into ``folder``, a line a node; returns them.
+def export(prediction: Path, folder: Path, facts: Facts, site: str = "node") -> list[Path]:
+    """Writes ``NAME.csv`` for each item of a prediction into ``folder``, a line a ``site``; returns them.
 
     - classes: ``id, class, p_CLASS ..., epistemic, aleatoric, total``; the variances summed over the classes, so that
       ``total`` is ``1 - sum p^2``, the probability that two draws from the prediction differ;
@@ -30,8 +31,8 @@ def export(prediction: Path, folder: Path, facts: Facts) -> list[Path]:
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["id", *columns])
-        table.writerows(zip(dataset["node"].values.tolist(), *(column.tolist() for column in columns.values())))
-        written.append(folder / f"{name}.csv")
+        table.writerows(zip(dataset[site].values.tolist(), *(column.tolist() for column in columns.values())))
+        written.append(folder / f"{group_name(name)}.csv")
         write_text(written[-1], text.getvalue())
     return written
 

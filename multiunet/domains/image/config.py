@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from multiunet.domains.config import (
     EvaluateOptions,
@@ -14,12 +14,12 @@ from multiunet.domains.config import (
     Options,
     PredictOptions,
     StrList,
-    TrainConfig,
     Widths,
     bytes_of,
     option,
     split_commas,
 )
+from multiunet.domains.splits import SplitTrain
 from multiunet.models.catalogue import WIDTHS, ModelName
 from multiunet.training.recipe import Layout, Precision, Recipe
 
@@ -66,7 +66,7 @@ CropBar = Annotated[Literal["auto", "none"] | int, BeforeValidator(bar_rows)]
 """Find the information bar and cut it off, leave images as they are, or cut off as many rows at the bottom."""
 
 
-class ImageTrain(TrainConfig):
+class ImageTrain(SplitTrain):
     """Settings of ``multiunet train image``."""
 
     images: Path = option(
@@ -99,14 +99,6 @@ class ImageTrain(TrainConfig):
     test_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
     val_fraction: float = option(0.2, "share of images to validate on, where none are given", "Split", gt=0, lt=1)
     test_fraction: float = option(0.2, "share of images to test on, where no split is given", "Split", ge=0, lt=1)
-
-    folds: int | None = option(
-        None,
-        "cross-validation: as many runs, each tested on a share of its own; all images are tested once",
-        "Split",
-        ge=2,
-    )
-    fold: int | None = option(None, "with --folds: train this one alone, from 0; default: all", "Split", ge=0)
 
     touching: Literal["gap", "boundary"] = option(
         "boundary",
@@ -185,12 +177,6 @@ class ImageTrain(TrainConfig):
         text=True,
     )
 
-    @field_validator("splits")
-    @classmethod
-    def _from_anywhere(cls, value: str | None) -> str | None:
-        # a run folder's config must hold from any directory
-        return None if value is None else str(Path(value).absolute())
-
     @model_validator(mode="after")
     def _as_in_the_paper(self) -> ImageTrain:
         for name in ("normalization", "residual", "skip"):
@@ -200,11 +186,9 @@ class ImageTrain(TrainConfig):
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> ImageTrain:
-        others = [name for name in ("splits", "val_images", "test_images") if getattr(self, name) is not None]
+        others = [name for name in ("val_images", "test_images") if getattr(self, name) is not None]
         if self.folds is not None and others:
             raise ValueError(f"--folds and --{others[0].replace('_', '-')} both say how to split; give one of them")
-        if self.fold is not None and not 0 <= self.fold < (self.folds or 0):
-            raise ValueError(f"--fold {self.fold} is none of --folds {self.folds or 0}; they count from 0")
         return self
 
     @model_validator(mode="after")
@@ -216,12 +200,6 @@ class ImageTrain(TrainConfig):
         if given and not self.instances:
             raise ValueError(f"--{given[0].replace('_', '-')} is for --instances, masks that number their objects")
         return self
-
-    def parts(self) -> list[TrainConfig]:
-        """All folds where one is not chosen."""
-        if self.folds is None or self.fold is not None:
-            return [self]
-        return [self.model_copy(update={"fold": fold}) for fold in range(self.folds)]
 
     def levels(self) -> list[int]:
         """Channels by level: those given, or the model's own."""

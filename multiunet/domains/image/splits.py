@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.readers import by_stem, list_images, stem_of
 from multiunet.domains.image.stratify import MaskClasses, chosen, spread
+from multiunet.domains.splits import SPLITS, listing, read_splits
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
 
 MASK_ENDINGS = ("", "_mask", "_masks", "_label", "_labels", "_seg")
-MISNAMED = {"validation": "val", "valid": "val", "dev": "val", "training": "train", "testing": "test"}
-"""What others call a split, and what it is called here; lists of other names are somebody else's."""
-
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -108,7 +103,7 @@ def pair(images: Path, truths: Path | None) -> list[Item]:
     fewest = min(MASK_ENDINGS, key=lambda ending: len(missing[ending]))
     stems = missing[fewest]
     raise InputError(
-        f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {_listing(stems)}; a mask has "
+        f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a mask has "
         f"the name of its image, or all have one ending more, such as {stems[0]}_mask"
     )
 
@@ -149,47 +144,19 @@ def from_json(splits: Mapping[str, Sequence[Mapping[str, str]]]) -> Splits:
 
 
 def _listed(items: Sequence[Item], where: str, images: Path) -> Splits:
-    lists = _read_splits(where)
+    lists = read_splits(where, "stems")
     known = {item.name: item for item in items}
     splits: Splits = {}
     for name in SPLITS:
         stems = [stem_of(str(stem)) for stem in lists.get(name, [])]
         absent = [stem for stem in stems if stem not in known]
         if absent:
-            raise InputError(f"{where}: {name} names {len(absent)} images that are not in {images}: {_listing(absent)}")
+            raise InputError(f"{where}: {name} names {len(absent)} images that are not in {images}: {listing(absent)}")
         twice = sorted({stem for stem in stems if stems.count(stem) > 1})
         if twice:
-            raise InputError(f"{where}: {name} names images twice: {_listing(twice)}")
+            raise InputError(f"{where}: {name} names images twice: {listing(twice)}")
         splits[name] = [known[stem] for stem in stems]
     return splits
-
-
-def _read_splits(where: str) -> dict[str, Any]:
-    file, colon, key = where.rpartition(":")
-    if not colon or Path(where).is_file():
-        file, key = where, ""
-    try:
-        content = json.loads(Path(file).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(
-            f"{file}: cannot be read ({error.strerror}); --splits takes FILE.json or FILE.json:KEY"
-        ) from None
-    except ValueError as error:
-        raise InputError(f"{file}: not JSON ({error})") from None
-    keys = ", ".join(content) if isinstance(content, dict) else "none"
-    if key:
-        if not isinstance(content, dict) or key not in content:
-            raise InputError(f"{file}: has no {key!r}; it has {keys}")
-        content = content[key]
-    if not isinstance(content, dict) or not isinstance(content.get("train"), list):
-        raise InputError(f"{where}: no list of stems under 'train'; the keys are {keys}: name one as {file}:KEY")
-    for name in content:
-        if name in MISNAMED:
-            raise InputError(f"{where}: {name!r} is not read; call this split {MISNAMED[name]!r}")
-    for name in SPLITS:
-        if not isinstance(content.get(name, []), list):
-            raise InputError(f"{where}: {name!r} is not a list of stems")
-    return content
 
 
 def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskClasses) -> Splits:
@@ -231,7 +198,3 @@ def _check(splits: Splits) -> None:
             other = seen.setdefault(Path(item.image).resolve(), name)
             if other != name:
                 raise InputError(f"{item.image}: is both in {other} and in {name}; an image may be in one split only")
-
-
-def _listing(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

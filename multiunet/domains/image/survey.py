@@ -30,7 +30,8 @@ from multiunet.domains.image.readers import (
     read_mask,
     read_target,
 )
-from multiunet.domains.image.splits import SPLITS, Item, Splits, bar_of_truth, split_items, to_json
+from multiunet.domains.image.splits import Item, Splits, bar_of_truth, split_items, to_json
+from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.models.image_unet import strides_for
 

@@ -1,0 +1,106 @@
+"""What training and prediction of many graphs can be told. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from multiunet.domains.config import PredictOptions, Widths, option, split_commas
+from multiunet.domains.graph.config import check_ratio
+from multiunet.domains.splits import SplitTrain
+from multiunet.training.recipe import Precision
+
+Readouts = Annotated[list[Literal["mean", "max", "sum"]], BeforeValidator(split_commas), Field(min_length=1)]
+
+
+class GraphsTrain(SplitTrain):
+    """Settings of ``multiunet train graphs``."""
+
+    graphs: Path = option(
+        ...,
+        "FILE.npz with graph_ptr, edge_index, x or node_tag, y; a folder of graphs, with labels.csv or a y in each; or "
+        "a CSV with --smiles",
+        "Data",
+    )
+    task: Literal["classification", "regression"] = option("classification", "classes or quantities", "Data")
+    level: Literal["graph", "node"] = option(
+        "graph", "what is learnt: graphs, or the nodes of graphs that are not trained on", "Data"
+    )
+    smiles: str | None = option(None, "column of a CSV that holds molecules as SMILES", "Data")
+    id_column: str = option("id", "of labels.csv, nodes.csv or the CSV of SMILES (there optional)", "Data")
+    label_column: str = option(
+        "label", "of labels.csv or the CSV of SMILES (with --level node: nodes.csv); empty: not labelled", "Data"
+    )
+    split_column: str = option("split", "of the same: train, val, test or empty; optional", "Data")
+    undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
+    degrees: bool = option(
+        False, "each node's degree as features, too; graphs without features get it in any case", "Data"
+    )
+    normalize_features: Literal["auto", "column", "none"] = option(
+        "auto", "column: features of nodes and edges standardised over all graphs; auto: unless all are 0 or 1", "Data"
+    )
+
+    val_fraction: float = option(
+        0.1, "share of the other graphs to validate on, where no split says", "Split", gt=0, lt=1
+    )
+    test_fraction: float = option(0.1, "share of graphs to test on, where no split says", "Split", ge=0, lt=1)
+
+    conv: Literal["gcn", "sage", "gin", "gine", "gatv2"] | None = option(
+        None, "gine and gatv2 read attributes of edges; default: gine where there are any, else gin", "Model"
+    )
+    pool: Literal["topk", "sag", "matching", "contraction", "mincut"] = option(
+        "topk",
+        "nodes of coarser levels: selected (sag: neighbours have a say), merged in pairs (contraction: by learnt "
+        "scores), or soft clusters (mincut)",
+        "Model",
+    )
+    pool_ratio: float = option(0.5, "share of the nodes that each level keeps", "Model", gt=0, le=1)
+    gate: Literal["tanh", "sigmoid"] = option("tanh", "of the scores of topk and sag", "Model")
+    augment: Literal["two-hop", "none"] = option(
+        "two-hop", "topk and sag: link kept nodes that had one node between them, or linked nodes alone", "Model"
+    )
+    max_neighbours: int | None = option(64, "two-hop: most edges into a node, the strongest", "Model", ge=1)
+    merge: Literal["mean", "sum", "max"] = option("mean", "features of merged nodes", "Model")
+    clusters: int = option(8, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
+    readout: Readouts = option(["mean", "max", "sum"], "of the nodes of each level: mean, max, sum", "Model")
+    normalization: Literal["none", "batch", "layer"] = option("batch", "of convolution blocks", "Model")
+    residual: bool = option(False, "blocks add their input to their output", "Model")
+    label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
+    loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
+        "beta-nll", "of quantities; beta-nll and gaussian-nll learn each graph's noise", "Training"
+    )
+
+    widths: Widths = option([64, 64, 64], "channels by level, finest first", "Model")
+    dropout: float = option(
+        0.2, "of features, at all nodes of a graph together; 0 forgoes epistemic variance", "Model", ge=0, lt=1
+    )
+    skip: Literal["concat", "add", "attention", "none"] = option("add", "how encoder fields rejoin", "Model")
+    epochs: int = option(100, "passes over the training graphs", "Training", ge=1)
+    batch_size: int = option(32, "graphs a step", "Training", ge=1)
+    lr: float = option(3e-3, "peak learning rate", "Training", gt=0)
+    weight_decay: float = option(1e-2, "decoupled for adamw", "Training", ge=0)
+    precision: Precision = option("32", "bf16 gains nothing here", "Run")
+
+    @model_validator(mode="after")
+    def _fits(self) -> GraphsTrain:
+        check_ratio(self.pool, self.pool_ratio)
+        if self.smiles is not None and self.level == "node":
+            raise ValueError("--smiles has labels of molecules, not of their atoms; leave --level node out")
+        return self
+
+
+class GraphsPredict(PredictOptions):
+    """Settings of ``multiunet predict graphs``."""
+
+    graphs: Path | None = option(None, "graphs of the same features; default: those trained on", "Data")
+    smiles: str | None = option(None, "column of a CSV that holds molecules; default: as trained", "Data")
+    id_column: str | None = option(None, "of nodes.csv or the CSV; default: as trained", "Data")
+
+    @model_validator(mode="after")
+    def _of_other_graphs(self) -> GraphsPredict:
+        given = [name for name in ("smiles", "id_column") if getattr(self, name) is not None]
+        if given and self.graphs is None:
+            raise ValueError(f"--{given[0].replace('_', '-')} is for other graphs than those trained on; give --graphs")
+        return self

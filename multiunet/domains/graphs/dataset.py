@@ -1,0 +1,44 @@
+"""Training on some graphs: one item a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.graphs.survey import Survey
+from multiunet.geometries.graph_field import GraphField
+from multiunet.training.data import Sample, TrainingData
+
+NODES = 1 << 14
+"""Nodes of graphs that are predicted together; a larger graph is predicted alone."""
+
+
+class TrainingGraphs(TrainingData[GraphField]):
+    """The training graphs with their targets, as they are."""
+
+    def __init__(self, known: Survey) -> None:
+        train = known.members["train"]
+        self.samples = [Sample(known.fields[graph], known.targets[graph]) for graph in train]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def draw(self, item: int, rng: np.random.Generator) -> Sample[GraphField]:
+        return self.samples[item]
+
+
+def batches(fields: Sequence[GraphField], members: NDArray[np.int64]) -> Iterator[tuple[list[int], GraphField]]:
+    """Graphs in order, as many at once as have ``NODES`` nodes together: their numbers and their union."""
+    batch: list[int] = []
+    nodes = 0
+    for graph in members.tolist():
+        size = len(fields[graph].x)
+        if batch and nodes + size > NODES:
+            yield batch, GraphField.union([fields[one] for one in batch])
+            batch, nodes = [], 0
+        batch.append(graph)
+        nodes += size
+    if batch:
+        yield batch, GraphField.union([fields[one] for one in batch])

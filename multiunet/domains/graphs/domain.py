@@ -1,0 +1,233 @@
+"""Many graphs, from files to a trained model and back to files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from multiunet.device import pick_device
+from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
+from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.pools import pooling
+from multiunet.domains.graph.writers import export
+from multiunet.domains.graphs import baselines
+from multiunet.domains.graphs.collection import GraphSet
+from multiunet.domains.graphs.config import GraphsPredict, GraphsTrain
+from multiunet.domains.graphs.dataset import TrainingGraphs, batches
+from multiunet.domains.graphs.readers import read_graphs
+from multiunet.domains.graphs.scoring import Predicted, pooled, scores
+from multiunet.domains.graphs.survey import Survey, fields_of, source_of, survey, without_repetitions
+from multiunet.errors import InputError
+from multiunet.geometries.graph import Graph
+from multiunet.geometries.graph_field import GraphField
+from multiunet.losses import CrossEntropy
+from multiunet.models.graph_readout import graph_readout_unet
+from multiunet.models.graph_unet import graph_unet
+from multiunet.prediction import PredictionStore, Progress, predict_field
+from multiunet.tasks import Regression, Segmentation, Task
+from multiunet.training.data import TrainingData
+from multiunet.uncertainty import Moments, dropouts
+
+
+class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
+    """Classes and quantities of graphs, or of the nodes of graphs that were not trained on."""
+
+    name = "graphs"
+    monitor = "accuracy"
+    shared_facts = (
+        *("task", "level", "smiles", "features", "given_features", "feature_names", "tags", "edge_features"),
+        *("degrees", "normalization", "edge_normalization", "classes", "targets"),
+    )
+
+    def __init__(self) -> None:
+        self._read: dict[str, GraphSet] = {}
+        self._known: dict[str, Survey] = {}
+
+    def inspect(self, config: GraphsTrain) -> Facts:
+        return self._survey(config).facts
+
+    def build(self, config: GraphsTrain, facts: Facts) -> Model:
+        task = _task(config, facts)
+        # of quantities r2 judges shift and scale, too, which a correlation forgives
+        self.monitor = "accuracy" if facts["task"] == "classification" else "r2"
+        geometry = Graph(
+            conv=config.conv or ("gine" if facts["edge_features"] else "gin"),
+            normalization=config.normalization,
+            dropout=config.dropout,
+            whole_channels=True,
+            residual=config.residual,
+            pool=pooling(config),
+            edge_features=facts["edge_features"],
+        )
+        shape = facts["features"], task.channels, config.widths
+        if config.level == "node":
+            net: nn.Module = graph_unet(*shape, geometry=geometry, pool_ratio=config.pool_ratio, skip=config.skip)
+        else:
+            net = graph_readout_unet(
+                *shape,
+                geometry=geometry,
+                pool_ratio=config.pool_ratio,
+                skip=config.skip,
+                readouts=config.readout,
+                dropout=config.dropout,
+            )
+        return Model(net, task, geometry)
+
+    def training_data(self, config: GraphsTrain, facts: Facts, model: Model) -> TrainingData[GraphField]:
+        return TrainingGraphs(self._same(config, facts))
+
+    def validator(self, config: GraphsTrain, facts: Facts, model: Model) -> Validator:
+        known = self._same(config, facts)
+        members = known.members["val"]
+        united = [field for _, field in batches(known.fields, members)]
+        truth = torch.cat([known.targets[graph] for graph in members])
+
+        def validate(net: nn.Module) -> Mapping[str, Any]:
+            device = next(net.parameters()).device
+            output = torch.cat([net(field.to(device)).x.float().cpu() for field in united])
+            mean = model.task.distribution(output)[0]
+            return {"loss": float(model.task.loss(output, truth)), **scores(model.task, Predicted(mean, truth))}
+
+        return validate
+
+    def inputs(self, config: GraphsTrain, facts: Facts, options: GraphsPredict) -> list[str]:
+        graphs, _ = self._unlabelled(config, facts, options)
+        return list(graphs.ids) if config.level == "node" else [graphs.path.stem]
+
+    def predict(
+        self,
+        model: Model,
+        config: GraphsTrain,
+        facts: Facts,
+        options: GraphsPredict,
+        store: PredictionStore,
+        progress: Progress,
+    ) -> None:
+        graphs, fields = self._unlabelled(config, facts, options)
+        everything, device = np.arange(len(graphs)), pick_device(options.device)
+        progress.begin(graphs.path.stem, 0, 1)
+        rows: list[Moments[Tensor]] = []
+        for batch, field in batches(fields, everything):
+            rows.append(_moments(model, field, device, options.samples, options.seed))
+            progress.tile(batch[-1] + 1, len(graphs))
+        moments = Moments(
+            *(torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "epistemic", "aleatoric"))
+        )
+        if config.level == "graph":
+            _write(
+                store, graphs.path, graphs.path.stem, "graph", np.array(graphs.ids, dtype=object), model.task, moments
+            )
+            return
+        for graph, (name, (a, b)) in enumerate(zip(graphs.ids, pairwise(graphs.starts.tolist()))):
+            part = Moments(moments.mean[a:b], moments.epistemic[a:b], moments.aleatoric[a:b])
+            _write(store, graphs.path, name, "node", graphs.names_of(graph), model.task, part)
+
+    def export(self, prediction: Path, folder: Path, facts: Facts, options: GraphsPredict | None = None) -> list[Path]:
+        return export(prediction, folder, facts, facts["level"])
+
+    def evaluate(self, model: Model, config: GraphsTrain, facts: Facts, options: EvaluateOptions) -> Report:
+        return self.evaluate_folds([(model, config, facts)], options)
+
+    def evaluate_folds(self, folds: Sequence[tuple[Model, GraphsTrain, Facts]], options: EvaluateOptions) -> Report:
+        task, found = folds[0][0].task, []
+        trivial: dict[str, list[Predicted]] = {}
+        for model, config, facts in folds:
+            known = self._same(config, facts)
+            members = known.members[options.split]
+            if not len(members):
+                raise InputError(f"{config.graphs}: this run has no labelled {options.split} graphs; train with some")
+            truth = torch.cat([known.targets[graph] for graph in members])
+            found.append(Predicted(_means(model, known.fields, members, pick_device(options.device)), truth))
+            for name, mean in _trivial(known, model.task, members, config.seed).items():
+                trivial.setdefault(name, []).append(Predicted(mean, truth))
+        metrics, items = pooled(task, found)
+        floor = {name: pooled(task, parts)[0] for name, parts in trivial.items()}
+        return Report(self.name, f"{options.split} split", metrics, floor, items)
+
+    def example(self, model: Model, config: GraphsTrain, facts: Facts) -> GraphField:
+        """The largest training graph."""
+        known = self._same(config, facts)
+        fields: list[GraphField] = [known.fields[graph] for graph in known.members["train"]]
+        return max(fields, key=lambda field: len(field.x))
+
+    def _unlabelled(
+        self, config: GraphsTrain, facts: Facts, options: GraphsPredict
+    ) -> tuple[GraphSet, list[GraphField]]:
+        """The graphs to predict, as they are in their file and as the network takes them."""
+        given = {name: value for name in ("smiles", "id_column") if (value := getattr(options, name)) is not None}
+        source = source_of(config.model_copy(update=given))
+        graphs = read_graphs(options.graphs or config.graphs, source, labelled=False)
+        return graphs, fields_of(graphs, facts, without_repetitions(graphs, config.undirected))
+
+    def _survey(self, config: GraphsTrain) -> Survey:
+        """The folds of a cross-validation read their graphs once."""
+        place = str(config.graphs)
+        if place not in self._read:
+            self._read[place] = read_graphs(config.graphs, source_of(config))
+        key = config.model_dump_json()
+        if key not in self._known:
+            self._known = {key: survey(self._read[place], config)}
+        return self._known[key]
+
+    def _same(self, config: GraphsTrain, facts: Facts) -> Survey:
+        known = self._survey(config)
+        if known.facts["data"] != facts["data"]:
+            raise InputError(f"{config.graphs}: has changed since the run was trained on it; restore it, or train anew")
+        return known
+
+
+def _task(config: GraphsTrain, facts: Facts) -> Task:
+    if facts["task"] == "regression":
+        return Regression(facts["targets"], config.loss, facts["centre"], facts["scale"])
+    return Segmentation(
+        facts["classes"], ignore_index=UNKNOWN, loss=CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
+    )
+
+
+def _moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
+    net = model.net.to(device)
+    samples = samples if dropouts(net) else 1  # samples of a network without dropout are all the same
+    found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
+    return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
+
+
+def _means(model: Model, fields: Sequence[GraphField], members: NDArray[np.int64], device: torch.device) -> Tensor:
+    """Of the deterministic network, ``(rows, names)``."""
+    return torch.cat([_moments(model, field, device, 1, 0).mean for _, field in batches(fields, members)])
+
+
+def _trivial(known: Survey, task: Task, members: NDArray[np.int64], seed: int) -> dict[str, Tensor]:
+    """The means of methods that see no edges."""
+    classified = known.facts["task"] == "classification"
+    constant = baselines.constant(known, len(task.names) if classified else None)
+    rows = sum(len(known.targets[graph]) for graph in members)
+    free = baselines.structure_free(known, task, seed)
+    return {
+        "majority" if classified else "mean": constant.expand(rows, -1),
+        "structure_free": torch.cat([free[graph] for graph in members]),
+    }
+
+
+def _write(
+    store: PredictionStore, path: Path, name: str, site: str, ids: Any, task: Task, moments: Moments[Tensor]
+) -> None:
+    decision = task.decide(moments.mean)
+    writer = store.item(
+        name,
+        names=task.names,
+        dims=(site,),
+        shape=(len(ids),),
+        coords={site: ids},
+        decided=decision is not None,
+        attrs={"graphs": str(path)},
+    )
+    sites_last = Moments(moments.mean.T, moments.epistemic.T, moments.aleatoric.T)
+    writer.write((slice(0, len(ids)),), sites_last, decision)

@@ -1,0 +1,142 @@
+"""Molecules as graphs: atoms with features, bonds with attributes."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiunet.domains.graphs.collection import GraphSet
+from multiunet.errors import InputError
+
+ELEMENTS = ("C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "B", "Si")
+HYBRIDS = ("SP", "SP2", "SP3")
+BONDS = ("SINGLE", "DOUBLE", "TRIPLE", "AROMATIC")
+COUNTS = range(5)
+"""Neighbours and hydrogens of an atom are told apart up to 4 or more."""
+
+ATOM_FEATURES = (
+    *ELEMENTS,
+    "other element",
+    *(f"{n} neighbours" for n in COUNTS),
+    *(f"{n} hydrogens" for n in COUNTS),
+    "negative",
+    "positive",
+    *HYBRIDS,
+    "aromatic",
+    "in a ring",
+)
+"""All 0 or 1; the choice is that of Gilmer et al. 2017, table 1, without what takes coordinates."""
+
+BOND_FEATURES = (*BONDS, "conjugated", "in a ring")
+
+
+def molecules(path: Path, ids: Sequence[str], smiles: Sequence[str], lines: Sequence[int]) -> GraphSet:
+    """Molecules, hydrogens as features of the atoms they are bound to; each bond is an edge in both directions.
+
+    Args:
+        lines: of the file, one for each molecule, for errors.
+
+    Raises:
+        InputError: without rdkit; naming the lines whose SMILES cannot be read, and why.
+    """
+    chem, heard = _rdkit()
+    parsed: list[Any] = []
+    bad: list[str] = []
+    with heard() as said:
+        for line, text in zip(lines, smiles):
+            try:
+                parsed.append(_parsed(chem, text, said))
+            except ValueError as error:
+                bad.append(f"line {line}, {text!r}: {error}")
+    if bad:
+        raise InputError(
+            f"{path}: {len(bad)} of {len(smiles)} SMILES cannot be read: {'; '.join(bad[:5])}"
+            + (f"; and {len(bad) - 5} more" if len(bad) > 5 else "")
+        )
+    atoms = [_atom(atom) for molecule in parsed for atom in molecule.GetAtoms()]
+    starts = np.cumsum([0, *(molecule.GetNumAtoms() for molecule in parsed)])
+    ends: list[tuple[int, int]] = []
+    bonds: list[list[bool]] = []
+    for molecule, first in zip(parsed, starts.tolist()):
+        for bond in molecule.GetBonds():
+            one, other = first + bond.GetBeginAtomIdx(), first + bond.GetEndAtomIdx()
+            ends += [(one, other), (other, one)]
+            bonds += [_bond(bond)] * 2
+    return GraphSet(
+        path=path,
+        ids=tuple(ids),
+        starts=starts,
+        x=np.array(atoms, dtype=np.float32).reshape(-1, len(ATOM_FEATURES)),
+        tags=None,
+        edges=np.array(ends, dtype=np.int64).reshape(-1, 2).T,
+        weight=None,
+        attributes=np.array(bonds, dtype=np.float32).reshape(-1, len(BOND_FEATURES)),
+        features=ATOM_FEATURES,
+    )
+
+
+def _rdkit() -> tuple[Any, Callable[[], AbstractContextManager[io.StringIO]]]:
+    """rdkit's chemistry, and a context that hears what it says instead of letting it onto the terminal."""
+    try:
+        from rdkit import Chem, rdBase  # an extra, and slow to import
+    except ImportError as error:
+        raise InputError(
+            "--smiles needs rdkit, which is not installed; pip install 'multiunet[molecules]' (or rdkit)"
+        ) from error
+
+    @contextmanager
+    def heard() -> Iterator[io.StringIO]:
+        rdBase.LogToPythonStderr()
+        try:
+            with redirect_stderr(io.StringIO()) as said:
+                yield said
+        finally:
+            rdBase.LogToCppStreams()
+
+    return Chem, heard
+
+
+def _parsed(chem: Any, text: str, said: io.StringIO) -> Any:
+    if not text:
+        raise ValueError("is empty")
+    before = said.tell()
+    unchecked = chem.MolFromSmiles(text, sanitize=False)
+    if unchecked is None:
+        raise ValueError(_reason(said.getvalue()[before:]))
+    problems = chem.DetectChemistryProblems(unchecked)
+    if problems:
+        raise ValueError(problems[0].Message())
+    return chem.MolFromSmiles(text)
+
+
+def _reason(said: str) -> str:
+    """The first of the parser's complaints, and the place."""
+    what = re.search(r"Parse Error: (.+?)(?: while parsing| for input|:|\n)", said)
+    where = re.search(r"around position (\d+)", said)
+    return (what[1] if what else "is not written as SMILES are") + (f" around position {where[1]}" if where else "")
+
+
+def _atom(atom: Any) -> list[bool]:
+    element, charge, hybrid = atom.GetSymbol(), atom.GetFormalCharge(), str(atom.GetHybridization())
+    return [
+        *(element == one for one in ELEMENTS),
+        element not in ELEMENTS,
+        *(min(atom.GetDegree(), COUNTS[-1]) == n for n in COUNTS),
+        *(min(atom.GetTotalNumHs(), COUNTS[-1]) == n for n in COUNTS),
+        charge < 0,
+        charge > 0,
+        *(hybrid == one for one in HYBRIDS),
+        atom.GetIsAromatic(),
+        atom.IsInRing(),
+    ]
+
+
+def _bond(bond: Any) -> list[bool]:
+    kind = str(bond.GetBondType())
+    return [*(kind == one for one in BONDS), bond.GetIsConjugated(), bond.IsInRing()]

@@ -1,0 +1,98 @@
+"""How items (images, graphs) are split for training, validation and test. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import field_validator, model_validator
+
+from multiunet.domains.config import Split, TrainConfig, option
+from multiunet.errors import InputError
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+MISNAMED = {"validation": "val", "valid": "val", "dev": "val", "training": "train", "testing": "test"}
+"""What others call a split, and what it is called here; lists of other names are somebody else's."""
+
+
+class SplitTrain(TrainConfig):
+    """What trainings on several items can be told of their splits."""
+
+    splits: str | None = option(
+        None, "FILE.json or FILE.json:KEY with lists of names under train, val and test", "Split"
+    )
+    folds: int | None = option(
+        None,
+        "cross-validation: as many runs, each tested on a share of its own; everything is tested once",
+        "Split",
+        ge=2,
+    )
+    fold: int | None = option(None, "with --folds: train this one alone, from 0; default: all", "Split", ge=0)
+
+    @field_validator("splits")
+    @classmethod
+    def _from_anywhere(cls, value: str | None) -> str | None:
+        # a run folder's config must hold from any directory
+        return None if value is None else str(Path(value).absolute())
+
+    @model_validator(mode="after")
+    def _folds_or_lists(self) -> SplitTrain:
+        if self.folds is not None and self.splits is not None:
+            raise ValueError("--folds and --splits both say how to split; give one of them")
+        if self.fold is not None and not 0 <= self.fold < (self.folds or 0):
+            raise ValueError(f"--fold {self.fold} is none of --folds {self.folds or 0}; they count from 0")
+        return self
+
+    def parts(self) -> list[TrainConfig]:
+        """All folds where one is not chosen."""
+        if self.folds is None or self.fold is not None:
+            return [self]
+        return [self.model_copy(update={"fold": fold}) for fold in range(self.folds)]
+
+
+def read_splits(where: str, names: str) -> dict[str, Any]:
+    """The lists of ``FILE.json`` or ``FILE.json:KEY`` by split, as they are; ``train`` is among them.
+
+    Args:
+        names: what is listed ("stems", "ids"), for errors.
+
+    Raises:
+        InputError: for a file that has no such lists, or calls a split otherwise.
+    """
+    file, colon, key = where.rpartition(":")
+    if not colon or Path(where).is_file():
+        file, key = where, ""
+    try:
+        content = json.loads(Path(file).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(
+            f"{file}: cannot be read ({error.strerror}); --splits takes FILE.json or FILE.json:KEY"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"{file}: not JSON ({error})") from None
+    keys = ", ".join(content) if isinstance(content, dict) else "none"
+    if key:
+        if not isinstance(content, dict) or key not in content:
+            raise InputError(f"{file}: has no {key!r}; it has {keys}")
+        content = content[key]
+    if not isinstance(content, dict) or not isinstance(content.get("train"), list):
+        raise InputError(f"{where}: no list of {names} under 'train'; the keys are {keys}: name one as {file}:KEY")
+    for name in content:
+        if name in MISNAMED:
+            raise InputError(f"{where}: {name!r} is not read; call this split {MISNAMED[name]!r}")
+    for name in SPLITS:
+        if not isinstance(content.get(name, []), list):
+            raise InputError(f"{where}: {name!r} is not a list of {names}")
+    return content
+
+
+def listing(names: Sequence[str], most: int = 5) -> str:
+    """The first few of some names, and how many more there are.
+
+    >>> listing(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
