@@ -93,3 +93,12 @@ class GraphPredict(PredictOptions):
     """Settings of ``multiunet predict graph``."""
 
     graph: Path | None = option(None, "a graph of the same features; default: the one trained on", "Data")
+    plot: Path | None = option(
+        None, "also draw classes or quantities, their uncertainty, and the coarser graphs: FILE.png", "Prediction"
+    )
+
+    @model_validator(mode="after")
+    def _draws_png(self) -> GraphPredict:
+        if self.plot is not None and self.plot.suffix.lower() != ".png":
+            raise ValueError(f"--plot {self.plot}: pictures are PNG; give a name that ends in .png")
+        return self

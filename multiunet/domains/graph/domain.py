@@ -13,20 +13,21 @@ from torch import Tensor, nn
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
-from multiunet.domains.graph import baselines, writers
+from multiunet.domains.graph import baselines, plot, writers
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.labels import UNKNOWN
 from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.readers import GraphFile, read_graph
-from multiunet.domains.graph.survey import Survey, columns_of, field_of, survey
+from multiunet.domains.graph.survey import Survey, columns_of, field_of, places_of, survey
 from multiunet.errors import InputError
+from multiunet.files import check_creatable
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 from multiunet.losses import CrossEntropy
 from multiunet.metrics import classification_scores, regression_scores
 from multiunet.models.graph_unet import graph_unet
-from multiunet.prediction import PredictionStore, Progress, predict_field
+from multiunet.prediction import Ensemble, PredictionStore, Progress, predict_field
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments, dropouts
@@ -86,6 +87,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return validate
 
     def inputs(self, config: GraphTrain, facts: Facts, options: GraphPredict) -> list[str]:
+        _check_plot(options)
         return [self._unlabelled(config, facts, options)[0].path.stem]
 
     def _unlabelled(self, config: GraphTrain, facts: Facts, options: GraphPredict) -> tuple[GraphFile, GraphField]:
@@ -102,6 +104,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         store: PredictionStore,
         progress: Progress,
     ) -> None:
+        _check_plot(options)
         graph, field = self._unlabelled(config, facts, options)
         progress.begin(graph.path.stem, 0, 1)
         moments = _moments(model, field, pick_device(options.device), options.samples, options.seed)
@@ -117,6 +120,13 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         )
         sites_last = Moments(moments.mean.T, moments.epistemic.T, moments.aleatoric.T)
         writer.write((slice(0, len(graph.ids)),), sites_last, decision)
+        if options.plot is not None:
+            total = moments.epistemic + moments.aleatoric
+            classes = None if decision is None else decision.numpy()
+            predicted = plot.Predicted(
+                graph.path.stem, model.task.names, moments.mean.numpy(), total.numpy(), classes, places_of(graph)
+            )
+            plot.draw(predicted, _levels(model, field), options.plot)
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: GraphPredict | None = None) -> list[Path]:
         return writers.export(prediction, folder, facts)
@@ -159,6 +169,22 @@ def _moments(model: Model, field: GraphField, device: torch.device, samples: int
     samples = samples if dropouts(net) else 1  # samples of a network without dropout are all the same
     found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
     return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
+
+
+def _check_plot(options: GraphPredict) -> None:
+    if options.plot is None:
+        return
+    if options.plot.exists() and not options.overwrite:
+        raise InputError(f"{options.plot}: exists already; pass --overwrite or another --plot")
+    check_creatable(options.plot)
+
+
+@torch.no_grad()
+def _levels(model: Model, field: GraphField) -> list[GraphField]:
+    """The graph and its coarser ones, as the network without dropout makes them; of an ensemble its first member."""
+    net: Any = model.net.nets[0] if isinstance(model.net, Ensemble) else model.net
+    trail = net.encode(field.to(next(net.parameters()).device))
+    return [*trail.saved, trail.bottom]
 
 
 def _scores(task: Task, mean: Tensor, known: Survey, split: Split) -> dict[str, Any]:

@@ -129,6 +129,14 @@ def field_of(graph: GraphFile, facts: Facts, undirected: bool) -> GraphField:
     return GraphField.of(x, torch.from_numpy(edges), None if weight is None else torch.from_numpy(weight))
 
 
+def places_of(graph: GraphFile) -> NDArray[np.float64] | None:
+    """Where the nodes are, ``(nodes, 2)``, where two of the features are called ``x`` and ``y``; else None."""
+    names = list(graph.features or ())
+    if not {"x", "y"} <= set(names):
+        return None
+    return graph.x[:, [names.index("x"), names.index("y")]].astype(np.float64)
+
+
 def simplified(
     graph: GraphFile, undirected: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, dict[str, int]]:
