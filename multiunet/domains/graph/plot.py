@@ -87,7 +87,7 @@ def draw(predicted: Predicted, levels: Sequence[GraphField], path: Path) -> None
     coarse = panels[1:]
     heights = [6.6] * kinds + [12 / max(2, len(coarse)) + 0.3] * bool(coarse)
     figure = Figure(figsize=(12, sum(heights) + 0.4), layout="constrained")
-    rows = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights))
+    rows = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     shown, nodes = len(panels[0].places), panels[0].nodes
     left_out = f": {shown:,} of {nodes:,} nodes, around the most linked one" if shown < nodes else ""
     figure.suptitle(predicted.name + left_out, fontsize=14)
@@ -141,7 +141,7 @@ def _draw(axis: Any, panel: Panel, colours: NDArray[Any], frame: Places | None =
     step = max(1, -(-panel.edges.shape[1] // MOST_EDGES))
     lines = panel.places[panel.edges[:, ::step].T]
     alpha = float(np.clip(900 / max(1, len(lines)), 0.02, 0.6))
-    axis.add_collection(LineCollection(lines, colors="#303030", linewidths=0.4, alpha=alpha, zorder=1))
+    axis.add_collection(LineCollection(list(lines), colors="#303030", linewidths=0.4, alpha=alpha, zorder=1))
     scale = colours.dtype.kind == "f"
     order = np.argsort(colours, kind="stable") if scale else np.arange(len(colours))
     size = np.clip(25000 / len(panel.places if frame is None else frame), 1.0, 60.0)

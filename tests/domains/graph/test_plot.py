@@ -116,7 +116,7 @@ def test_places_of_the_table_are_used(tables: Callable[..., Path], tmp_path: Pat
 
 
 def test_bad_places_of_the_picture_are_refused(save: Callable[..., Path], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="name that ends in .png"):
+    with pytest.raises(InputError, match="pictures are PNG"):
         validated(GraphPredict, {"plot": "p.pdf"}, "test")
     workflow.train("graph", GraphTrain(graph=save(), epochs=1), tmp_path / "run", reporter=Reporter())
     (tmp_path / "p.png").write_text("mine")
