@@ -70,7 +70,13 @@ class GraphTrain(TrainConfig):
         0.5, "of the features that a block gives; 0 forgoes epistemic variance", "Model", ge=0, lt=1
     )
     skip: Literal["concat", "add", "attention", "none"] = option("add", "how encoder fields rejoin", "Model")
-    epochs: int = option(200, "steps: each sees the whole graph", "Training", ge=1)
+    epochs: int = option(200, "passes: each a step on the whole graph, unless in parts", "Training", ge=1)
+    batch_nodes: int | None = option(
+        None,
+        "train on random parts of at most so many nodes; default: the whole graph, or parts as large as memory allows",
+        "Training",
+        ge=1,
+    )
     batch_size: int = option(1, "there is one graph", "Training", ge=1, le=1)
     lr: float = option(1e-2, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(0.05, "decoupled for adamw", "Training", ge=0)

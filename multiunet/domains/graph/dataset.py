@@ -15,13 +15,18 @@ class WholeGraph(TrainingData[GraphField]):
     """One item, always the same: the graph, with the targets of all nodes but the training ones hidden."""
 
     def __init__(self, known: Survey) -> None:
-        train = torch.from_numpy(known.masks["train"])
-        hidden = UNKNOWN if known.target.dtype == torch.int64 else float("nan")
-        shown = train if known.target.ndim == 1 else train[:, None]
-        self.sample = Sample(known.field, known.target.where(shown, hidden), train.float())
+        self.sample = training_sample(known)
 
     def __len__(self) -> int:
         return 1
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[GraphField]:
         return self.sample
+
+
+def training_sample(known: Survey) -> Sample[GraphField]:
+    """The graph with the targets of its training nodes alone."""
+    train = torch.from_numpy(known.masks["train"])
+    hidden = UNKNOWN if known.target.dtype == torch.int64 else float("nan")
+    shown = train if known.target.ndim == 1 else train[:, None]
+    return Sample(known.field, known.target.where(shown, hidden), train.float())

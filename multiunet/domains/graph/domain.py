@@ -17,6 +17,7 @@ from multiunet.domains.graph import baselines, plot, writers
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.parts import GraphParts
 from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.readers import GraphFile, read_graph
 from multiunet.domains.graph.survey import Survey, columns_of, field_of, places_of, survey
@@ -73,7 +74,10 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return Model(net, task, geometry)
 
     def training_data(self, config: GraphTrain, facts: Facts, model: Model) -> TrainingData[GraphField]:
-        return WholeGraph(self._read(config, facts))
+        known = self._read(config, facts)
+        if config.batch_nodes is None or config.batch_nodes >= len(known.target):
+            return WholeGraph(known)
+        return GraphParts(known, config.batch_nodes, config.seed)
 
     def validator(self, config: GraphTrain, facts: Facts, model: Model) -> Validator:
         known = self._read(config, facts)

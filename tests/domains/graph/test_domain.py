@@ -11,10 +11,10 @@ import torch
 
 from multiunet.domains import workflow
 from multiunet.domains.config import EvaluateOptions, validated
-from multiunet.domains.graph import baselines
+from multiunet.domains.graph import baselines, pools
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.domain import GraphDomain
-from multiunet.domains.graph.pools import pooling
+from multiunet.domains.graph.pools import WithinMemory, pooling
 from multiunet.domains.graph.survey import survey
 from multiunet.errors import InputError
 from multiunet.geometries.graph_edges import Induced, TwoHop
@@ -187,9 +187,23 @@ def test_settings_become_the_pool_that_they_name() -> None:
     assert made() == TopK(edges=TwoHop(max_neighbours=64))
     assert made(gate="sigmoid", augment="none") == TopK(gate="sigmoid", edges=Induced())
     assert made(pool="sag", max_neighbours=5) == SAG(edges=TwoHop(max_neighbours=5))
+    assert made(max_neighbours=None) == TopK(edges=WithinMemory(TwoHop()))
     assert made(pool="matching", merge="max") == Matching(reduce="max")
     assert made(pool="contraction") == Contraction(reduce="mean")
     assert made(pool="mincut", clusters=7) == MinCut(clusters=7)
+
+
+def test_two_hops_beyond_memory_are_refused_before_they_are_formed(
+    save: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = save()
+    train(graph, tmp_path / "enough", max_neighbours=None)
+    monkeypatch.setattr(pools, "free_memory", lambda device: 500)
+    monkeypatch.setattr(TwoHop, "__call__", lambda *_: pytest.fail("formed"))
+    # of a ring's 12 kept nodes each has at most 4 paths to others
+    with pytest.raises(InputError, match=r"max_neighbours null: 12 kept nodes .* --max-neighbours 64"):
+        train(graph, tmp_path / "run", max_neighbours=None)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
