@@ -63,7 +63,7 @@ class TwoHop(CoarseEdges):
 
     weights: Literal["renormalised", "binary", "paths"] = "renormalised"
     max_neighbours: int | None = None
-    chunk: int = 1 << 25
+    chunk: int = 1 << 22
     limit: int = 1 << 28
 
     def __call__(self, field: GraphField, kept: Tensor, score: Tensor) -> Edges:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
-from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
+from torchmetrics.functional.classification import binary_auroc, multiclass_accuracy, multiclass_f1_score
 
-from multiunet.metrics import classification_scores
+from multiunet.metrics import classification_scores, roc_auc
 
 
 def test_equals_torchmetrics() -> None:
@@ -30,3 +31,26 @@ def test_by_hand() -> None:
 def test_no_labels_give_none() -> None:
     nothing = torch.tensor([-1, -1])
     assert classification_scores(torch.tensor([0, 1]), nothing, 2) == {"accuracy": None, "macro_f1": None}
+
+
+@pytest.mark.parametrize("digits", [8, 1, 0])  # with ever more ties
+def test_area_under_the_roc_curve_is_the_share_of_pairs_in_order(digits: int) -> None:
+    rng = np.random.default_rng(digits)
+    positive = rng.random(200) < 0.3
+    score = np.round(rng.normal(positive, 1), digits)
+    pairs = score[positive][:, None] - score[~positive][None]
+    expected = ((pairs > 0) + 0.5 * (pairs == 0)).mean()
+    assert roc_auc(score, positive) == pytest.approx(expected)
+    assert roc_auc(-score, positive) == pytest.approx(1 - expected)
+    one = binary_auroc(torch.from_numpy(1 / (1 + np.exp(-score))), torch.from_numpy(positive).long())
+    assert roc_auc(torch.from_numpy(score), torch.from_numpy(positive)) == pytest.approx(one.item())
+
+
+def test_area_under_the_roc_curve_is_not_always_defined() -> None:
+    assert roc_auc(np.ones(3), np.ones(3, bool)) is None
+    assert roc_auc(np.ones(3), np.zeros(3, bool)) is None
+    assert roc_auc(np.array([1.0, -np.inf]), np.array([True, False])) == 1
+    with pytest.raises(ValueError, match="must be numbers"):
+        roc_auc(np.array([np.nan, 1]), np.array([True, False]))
+    with pytest.raises(ValueError, match="must be numbers"):
+        roc_auc(np.ones(2), np.ones(3, bool))

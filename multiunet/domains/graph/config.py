@@ -61,6 +61,13 @@ class GraphTrain(TrainConfig):
     input_dropout: float = option(0.8, "of the features of the nodes", "Model", ge=0, lt=1)
     drop_edge: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
     label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
+    consistency: float | None = option(
+        None,
+        "of classes: how much two random views of the graph must agree on all nodes; default: 1 where fewer than a "
+        "tenth of the nodes train, else 0",
+        "Training",
+        ge=0,
+    )
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
         "beta-nll", "of quantities; beta-nll and gaussian-nll learn each node's noise", "Training"
     )

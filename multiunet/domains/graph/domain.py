@@ -25,13 +25,19 @@ from multiunet.errors import InputError
 from multiunet.files import check_creatable
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
-from multiunet.losses import CrossEntropy
-from multiunet.metrics import classification_scores, regression_scores
+from multiunet.losses import Consistent, CrossEntropy
+from multiunet.metrics import classification_scores, regression_scores, roc_auc
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import Ensemble, PredictionStore, Progress, predict_field
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments, dropouts
+
+VIEWS = 2
+"""That are compared where few nodes are labelled."""
+
+FEW = 0.1
+"""Share of the nodes that train below which the others are asked to teach, too."""
 
 
 class GraphDomain(Domain[GraphTrain, GraphPredict]):
@@ -49,7 +55,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return self._known.facts
 
     def build(self, config: GraphTrain, facts: Facts) -> Model:
-        task = _task(config, facts)
+        task = _task(config, facts, _consistency(config, facts))
         # of quantities r2 judges shift and scale, too, which a correlation forgives
         self.monitor = "accuracy" if facts["task"] == "classification" else "r2"
         geometry = Graph(
@@ -74,19 +80,19 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return Model(net, task, geometry)
 
     def training_data(self, config: GraphTrain, facts: Facts, model: Model) -> TrainingData[GraphField]:
-        known = self._read(config, facts)
+        known, views = self._read(config, facts), VIEWS if _consistency(config, facts) else 1
         if config.batch_nodes is None or config.batch_nodes >= len(known.target):
-            return WholeGraph(known)
-        return GraphParts(known, config.batch_nodes, config.seed)
+            return WholeGraph(known, views)
+        return GraphParts(known, config.batch_nodes, config.seed, views)
 
     def validator(self, config: GraphTrain, facts: Facts, model: Model) -> Validator:
         known = self._read(config, facts)
-        mask = torch.from_numpy(known.masks["val"])
+        mask, task = torch.from_numpy(known.masks["val"]), _task(config, facts)
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
             output = net(known.field.to(next(net.parameters()).device)).x.float().cpu()
-            loss = float(model.task.loss(output, known.target, mask.float()))
-            return {"loss": loss, **_scores(model.task, model.task.distribution(output)[0], known, "val")}
+            loss = float(task.loss(output, known.target, mask.float()))
+            return {"loss": loss, **_scores(task, task.distribution(output)[0], known, "val")}
 
         return validate
 
@@ -141,7 +147,9 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         if not known.masks[split].any():
             raise InputError(f"{config.graph}: this run has no labelled {split} nodes; train with a {split} mask")
         mean = _moments(model, known.field, pick_device(options.device), samples=1, seed=0).mean
-        trivial = {"mlp": _scores(model.task, baselines.perceptron(known, model.task, config.seed), known, split)}
+        trivial = {
+            "mlp": _scores(model.task, baselines.perceptron(known, _task(config, facts), config.seed), known, split)
+        }
         if facts["task"] == "classification":
             one_hot = nn.functional.one_hot(baselines.majority(known), len(facts["classes"])).float()
             trivial = {"majority": _scores(model.task, one_hot, known, split), **trivial}
@@ -160,12 +168,23 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return self._known
 
 
-def _task(config: GraphTrain, facts: Facts) -> Task:
+def _task(config: GraphTrain, facts: Facts, consistency: float = 0.0) -> Task:
+    """The task, by default as it judges one view of the graph."""
     if facts["task"] == "regression":
         return Regression(facts["targets"], config.loss, facts["centre"], facts["scale"])
-    return Segmentation(
-        facts["classes"], ignore_index=UNKNOWN, loss=CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
-    )
+    loss: nn.Module = CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
+    if consistency:
+        loss = Consistent(loss, VIEWS, consistency)
+    return Segmentation(facts["classes"], ignore_index=UNKNOWN, loss=loss)
+
+
+def _consistency(config: GraphTrain, facts: Facts) -> float:
+    """The weight of the agreement of several views."""
+    if facts["task"] != "classification":
+        return 0.0
+    if config.consistency is not None:
+        return config.consistency
+    return 1.0 if facts["split"]["train"] < FEW * facts["nodes"] else 0.0
 
 
 def _moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
@@ -197,5 +216,6 @@ def _scores(task: Task, mean: Tensor, known: Survey, split: Split) -> dict[str, 
     truth = known.target.numpy()[nodes]
     decided = task.decide(mean)
     if decided is not None:
-        return dict(classification_scores(decided.numpy()[nodes], truth, len(task.names)))
+        scores = dict(classification_scores(decided.numpy()[nodes], truth, len(task.names)))
+        return scores | ({"roc_auc": roc_auc(mean.numpy()[nodes, 1], truth == 1)} if len(task.names) == 2 else {})
     return dict(regression_scores(mean.numpy()[nodes].T, truth.T))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from multiunet.domains.graph.dataset import training_sample
+from multiunet.domains.graph.dataset import repeated, training_sample
 from multiunet.domains.graph.survey import Survey
 from multiunet.geometries.graph_field import GraphField
 from multiunet.seeds import generator
@@ -29,10 +29,11 @@ class GraphParts(TrainingData[GraphField]):
     Args:
         nodes: of a part, at most; fewer than the graph has.
         seed: of the patches.
+        views: how often the part is in the batch, as in ``WholeGraph``.
     """
 
-    def __init__(self, known: Survey, nodes: int, seed: int) -> None:
-        self.sample, self.nodes = training_sample(known), nodes
+    def __init__(self, known: Survey, nodes: int, seed: int, views: int = 1) -> None:
+        self.sample, self.nodes, self.views = training_sample(known), nodes, views
         count = known.field.x.shape[0]
         self.parts = -(-count // nodes)
         self.patch = patches(known.field.edge_index.numpy(), count, max(1, nodes // PATCHES), seed)
@@ -48,7 +49,7 @@ class GraphParts(TrainingData[GraphField]):
         order = np.concatenate([[first], order[order != first]])
         taken = np.zeros(len(self.sizes), dtype=bool)
         taken[order[self.sizes[order].cumsum() <= self.nodes]] = True
-        return part(self.sample, torch.from_numpy(np.flatnonzero(taken[self.patch])))
+        return repeated(part(self.sample, torch.from_numpy(np.flatnonzero(taken[self.patch]))), self.views)
 
 
 def part(sample: Sample[GraphField], kept: Tensor) -> Sample[GraphField]:
@@ -70,9 +71,9 @@ def part(sample: Sample[GraphField], kept: Tensor) -> Sample[GraphField]:
 def patches(edges: NDArray[np.int64], nodes: int, size: int, seed: int) -> NDArray[np.int64]:
     """Cuts a graph into patches of at most ``size`` nodes near each other; the number of each node's, ``(nodes,)``.
 
-    They are the cells of the graph's Voronoi diagram (Erwig 2000): all grow at once from random nodes, edge by edge, and
-    a node belongs to the one that reaches it first. Those that have grown too large are cut, the nodes near the start
-    first. Components in which no cell began are put together, as many as fit.
+    They are the cells of the graph's Voronoi diagram (Erwig 2000): all grow at once from random nodes, edge by edge,
+    and a node belongs to the one that reaches it first. Those that have grown too large are cut, the nodes near the
+    start first. Components in which no cell began are put together, as many as fit.
 
     Args:
         edges: source and target, ``(2, edges)``; directions do not matter.

@@ -21,7 +21,9 @@ from multiunet.geometries.graph_edges import Induced, TwoHop
 from multiunet.geometries.graph_merge import Contraction, Matching
 from multiunet.geometries.graph_pool import SAG, Pooling, TopK
 from multiunet.geometries.graph_soft import MinCut
+from multiunet.losses import Consistent
 from multiunet.prediction import open_prediction
+from multiunet.seeds import generator
 from multiunet.training.progress import Reporter
 
 
@@ -84,7 +86,8 @@ def test_classes_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path
     run = train(save(), tmp_path / "run", epochs=60)
     report = workflow.evaluate(run).as_dict()
     assert (report["domain"], report["scored"]) == ("graph", "test split")
-    assert set(report["metrics"]) == {"accuracy", "macro_f1"}
+    assert set(report["metrics"]) == {"accuracy", "macro_f1", "roc_auc"}
+    assert 0.5 == report["baselines"]["majority"]["roc_auc"] < report["metrics"]["roc_auc"]
     assert set(report["baselines"]) == {"majority", "mlp"}
     assert report["metrics"]["accuracy"] > report["baselines"]["majority"]["accuracy"] == 0.5
     assert report["baselines"]["mlp"]["accuracy"] > 0.8
@@ -116,6 +119,19 @@ def test_the_monitor_fits_the_task(save: Callable[..., Path]) -> None:
         scores = domain.validator(config, facts, model)(model.net.eval())
         assert domain.monitor == monitor
         assert {"loss", monitor} <= set(scores)
+
+
+def test_unlabelled_nodes_teach_where_few_are_labelled(save: Callable[..., Path]) -> None:
+    few = np.arange(24) % 12 == 0
+    for mask, given, weight in ((few, None, 1.0), (few, 0.0, 0.0), (few, 0.3, 0.3), (None, None, 0.0)):
+        settings = {} if given is None else {"consistency": given}
+        graph = save() if mask is None else save(train_mask=mask, val_mask=~mask, test_mask=None)
+        domain, config = GraphDomain(), GraphTrain(graph=graph, **settings)
+        facts = domain.inspect(config)
+        model = domain.build(config, facts)
+        criterion = model.task.criterion
+        assert (criterion.weight if isinstance(criterion, Consistent) else 0.0) == weight
+        assert domain.training_data(config, facts, model).draw(0, generator(0)).field.graphs == (2 if weight else 1)
 
 
 @torch.no_grad()

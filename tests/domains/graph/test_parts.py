@@ -144,6 +144,15 @@ def test_training_in_parts_resumes_to_the_same_bits(save: Callable[..., Path], t
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+def test_views_are_the_same_part_side_by_side(save: Callable[..., Path]) -> None:
+    one, two = (GraphParts(known(save), 10, seed=0, views=views).draw(0, generator(1)) for views in (1, 2))
+    nodes = one.field.x.shape[0]
+    assert (two.field.graphs, two.field.x.shape[0]) == (2, 2 * nodes)
+    assert torch.equal(two.field.x, torch.cat([one.field.x] * 2))
+    assert torch.equal(two.field.edge_index, torch.cat([one.field.edge_index, one.field.edge_index + nodes], dim=1))
+    assert torch.equal(two.target, torch.cat([one.target] * 2))
+
+
 def test_an_easy_graph_is_learnt_in_parts(save: Callable[..., Path], tmp_path: Path) -> None:
     trained(save(), tmp_path / "run", epochs=30, batch_nodes=12, input_dropout=0.2)
     report = workflow.evaluate(tmp_path / "run")
