@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from multiunet.domains.config import PredictOptions, TrainConfig, Widths, option
-from multiunet.training.recipe import Precision
+from multiunet.training.recipe import OptimizerName, Precision, ScheduleName
 
 
 class GraphTrain(TrainConfig):
@@ -85,8 +85,10 @@ class GraphTrain(TrainConfig):
         ge=1,
     )
     batch_size: int = option(1, "there is one graph", "Training", ge=1, le=1)
+    optimizer: OptimizerName = option("adam", "sgd has Nesterov momentum 0.99", "Training")
     lr: float = option(1e-2, "peak learning rate", "Training", gt=0)
-    weight_decay: float = option(0.05, "decoupled for adamw", "Training", ge=0)
+    weight_decay: float = option(5e-4, "decoupled for adamw", "Training", ge=0)
+    schedule: ScheduleName = option("constant", "learning rate after warm-up", "Training")
     precision: Precision = option("32", "bf16 gains nothing here", "Run")
 
     @model_validator(mode="after")
