@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from multiunet.domains.graph import baselines, plot, writers
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.memory import part_nodes
 from multiunet.domains.graph.parts import GraphParts
 from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.readers import GraphFile, read_graph
@@ -26,12 +28,15 @@ from multiunet.files import check_creatable
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 from multiunet.losses import Consistent, CrossEntropy
+from multiunet.memory import free_memory
 from multiunet.metrics import classification_scores, regression_scores, roc_auc
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import Ensemble, PredictionStore, Progress, predict_field
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments, dropouts
+
+logger = logging.getLogger("multiunet.graph")
 
 VIEWS = 2
 """That are compared where few nodes are labelled."""
@@ -53,6 +58,17 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
     def inspect(self, config: GraphTrain) -> Facts:
         self._known = survey(config)
         return self._known.facts
+
+    def plan(self, config: GraphTrain, facts: Facts, before: Facts | None) -> tuple[GraphTrain, Facts]:
+        if config.batch_nodes is None:
+            parts = _parts(config, facts) if before is None else before.get("batch_nodes")
+            if parts is not None:
+                logger.warning(
+                    f"{config.graph}: a step on all {facts['nodes']:,} nodes would take more memory than is free, so "
+                    f"training is in parts of at most {parts:,} nodes (--batch-nodes)"
+                )
+                return config.model_copy(update={"batch_nodes": parts}), facts | {"batch_nodes": parts}
+        return config, facts
 
     def build(self, config: GraphTrain, facts: Facts) -> Model:
         task = _task(config, facts, _consistency(config, facts))
@@ -176,6 +192,13 @@ def _task(config: GraphTrain, facts: Facts, consistency: float = 0.0) -> Task:
     if consistency:
         loss = Consistent(loss, VIEWS, consistency)
     return Segmentation(facts["classes"], ignore_index=UNKNOWN, loss=loss)
+
+
+def _parts(config: GraphTrain, facts: Facts) -> int | None:
+    """The nodes of parts, where the whole graph does not fit."""
+    views = VIEWS if _consistency(config, facts) else 1
+    free = free_memory(pick_device(config.device))
+    return part_nodes(config, facts["nodes"], facts["edges"]["used"], facts["features"], views, free)
 
 
 def _consistency(config: GraphTrain, facts: Facts) -> float:
