@@ -2,6 +2,7 @@
 
 from multiunet.losses.border import border_weights
 from multiunet.losses.classification import CrossEntropy, DiceCE, Focal
+from multiunet.losses.consistency import Consistent
 from multiunet.losses.overlap import Dice, SoftJaccard, Tversky
 from multiunet.losses.regression import MAE, MSE, GaussianNLL, Huber, Poisson
 from multiunet.losses.sites import Kind, Labelled, Labelling
@@ -9,6 +10,7 @@ from multiunet.losses.sites import Kind, Labelled, Labelling
 __all__ = [
     "MAE",
     "MSE",
+    "Consistent",
     "CrossEntropy",
     "Dice",
     "DiceCE",

@@ -6,9 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from multiunet.core import Add, UNet
+from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_edges import Induced, TwoHop, estimate, strongest
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_links import Links, grouped, spread
+from multiunet.geometries.graph_pool import TopK
+
+
+def undirected(*pairs: tuple[int, int]) -> Tensor:
+    one_way = torch.tensor(pairs).T
+    return torch.cat([one_way, one_way.flip(0)], dim=1)
 
 
 def random_field(nodes: int = 30, edges: int = 90, seed: int = 0) -> GraphField:
@@ -160,3 +168,75 @@ def test_the_strongest_are_those_of_a_sort() -> None:
             found, kept = strongest(ends, weight, 20, count, score)
             assert set(map(tuple, found.T.tolist())) == expected
             assert len(kept) == len(expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_restricted_two_hops_equal_the_full_square_sliced(seed: int) -> None:
+    g = torch.Generator().manual_seed(seed)
+    nodes = 12
+    edges = torch.randint(0, nodes, (2, 30), generator=g)  # directed, with loops and repetitions
+    field = GraphField.of(torch.zeros(nodes, 1), edges, torch.rand(30, generator=g) + 0.1)
+    kept = torch.randperm(nodes, generator=g)[:6].sort().values
+    loop_free = edges[0] != edges[1]
+    a = dense(edges[:, loop_free], field.edge_weight[loop_free], nodes) + torch.eye(nodes)
+    square = (a @ a)[kept][:, kept]
+    square.fill_diagonal_(0)
+    into, out_of = square.sum(dim=1, keepdim=True), square.sum(dim=0, keepdim=True)
+    expected = torch.nan_to_num(square / (into * out_of).sqrt())
+    found, weight = TwoHop()(field, kept, torch.zeros(6))
+    assert (found[0] != found[1]).all()
+    torch.testing.assert_close(dense(found, weight, len(kept)), expected)
+
+
+def test_induced_edges_keep_their_weights() -> None:
+    edges = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
+    field = GraphField.of(torch.zeros(4, 1), edges, torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    found, weight = Induced()(field, torch.tensor([0, 2, 3]), torch.zeros(3))
+    assert found.tolist() == [[1, 2], [2, 0]]
+    assert weight.tolist() == [3, 4]
+
+
+def test_strongest_edges_into_each_node() -> None:
+    edges = torch.tensor([[0, 1, 2, 3, 0, 1], [3, 3, 3, 0, 1, 0]])
+    weight = torch.tensor([0.5, 0.9, 0.7, 0.1, 0.2, 0.1])
+    found, kept = strongest(edges, weight, 4, 2, torch.zeros(4))
+    assert found.T.tolist() == [[1, 3], [2, 3], [3, 0], [0, 1], [1, 0]]
+    torch.testing.assert_close(kept, torch.tensor([0.9, 0.7, 0.1, 0.2, 0.1]))
+    assert torch.bincount(strongest(edges, weight, 4, 1, torch.zeros(4))[0][1]).tolist() == [1, 1, 0, 1]
+
+
+def test_neighbours_of_pooled_nodes_can_be_bounded() -> None:
+    field = GraphField.of(torch.randn(40, 3), undirected(*[(0, i) for i in range(1, 40)]))
+    bounded, free = (TopK(edges=TwoHop(max_neighbours=most)).down(3, 2) for most in (4, None))
+    assert torch.bincount(bounded(field).edge_index[1]).max() == 4
+    assert torch.bincount(free(field).edge_index[1]).max() == 19
+
+
+def test_weights_stay_finite_at_depth_ten() -> None:
+    torch.manual_seed(1)
+    nodes = 3000
+    edges = undirected(*torch.randint(0, nodes, (6000, 2)).tolist())
+    field = GraphField.of(torch.randn(nodes, 4), edges)
+    geometry = Graph()
+    net = UNet(geometry, 4, 2, [4] * 11, skip=Add)
+    output = net(field).x
+    assert torch.isfinite(output).all()
+    output.square().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in net.parameters())
+    for _ in range(10):
+        field = geometry.down(4)(field)
+        assert field.edge_weight.isfinite().all()
+        assert 0 < field.edge_weight.max() <= 1
+
+
+def test_gcn_is_its_formula() -> None:
+    field = Graph().example(3, seed=4)
+    weight = torch.rand(field.edge_index.shape[1]) + 0.5
+    field = replace(field, edge_weight=weight)
+    block = Graph().block(3, 5)
+    torch.nn.init.normal_(block.convolutions[0].bias)
+    a = dense(field.edge_index, weight, len(field.x)) + torch.eye(len(field.x))
+    scale = a.sum(dim=1).rsqrt().diag()
+    matrix = block.convolutions[0].neighbours.weight
+    expected = torch.relu(scale @ a @ scale @ field.x @ matrix.T + block.convolutions[0].bias)
+    torch.testing.assert_close(block(field).x, expected)

@@ -100,6 +100,7 @@ def test_public_names() -> None:
     assert losses.__all__ == [
         "MAE",
         "MSE",
+        "Consistent",
         "CrossEntropy",
         "Dice",
         "DiceCE",

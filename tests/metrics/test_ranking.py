@@ -17,6 +17,17 @@ def test_area_agrees_with_torchmetrics_also_with_ties() -> None:
         assert roc_auc(score, positive) == pytest.approx(float(peer), abs=1e-6)
 
 
+@pytest.mark.parametrize("digits", [8, 1, 0])  # with ever more ties
+def test_it_is_the_share_of_pairs_in_order(digits: int) -> None:
+    rng = np.random.default_rng(digits)
+    positive = rng.random(200) < 0.3
+    score = np.round(rng.normal(positive, 1), digits)
+    pairs = score[positive][:, None] - score[~positive][None]
+    expected = ((pairs > 0) + 0.5 * (pairs == 0)).mean()
+    assert roc_auc(score, positive) == pytest.approx(expected)
+    assert roc_auc(-score, positive) == pytest.approx(1 - expected)
+
+
 def test_a_perfect_and_a_reversed_order() -> None:
     assert roc_auc(torch.tensor([0.1, 0.2, 0.9]), torch.tensor([False, False, True])) == 1.0
     assert roc_auc(torch.tensor([0.9, 0.8, 0.1]), torch.tensor([False, False, True])) == 0.0

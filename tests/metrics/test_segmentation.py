@@ -45,6 +45,7 @@ def test_public_names() -> None:
         "classification_scores",
         "coverage",
         "regression_scores",
+        "roc_auc",
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from multiunet.domains.config import PredictOptions, TrainConfig, Widths, option
-from multiunet.training.recipe import Precision
+from multiunet.training.recipe import OptimizerName, Precision, ScheduleName
 
 
 class GraphTrain(TrainConfig):
@@ -61,6 +61,13 @@ class GraphTrain(TrainConfig):
     input_dropout: float = option(0.8, "of the features of the nodes", "Model", ge=0, lt=1)
     drop_edge: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
     label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
+    consistency: float | None = option(
+        None,
+        "of classes: how much two random views of the graph must agree on all nodes; default: 1 where fewer than a "
+        "tenth of the nodes train, else 0",
+        "Training",
+        ge=0,
+    )
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
         "beta-nll", "of quantities; beta-nll and gaussian-nll learn each node's noise", "Training"
     )
@@ -70,10 +77,18 @@ class GraphTrain(TrainConfig):
         0.5, "of the features that a block gives; 0 forgoes epistemic variance", "Model", ge=0, lt=1
     )
     skip: Literal["concat", "add", "attention", "none"] = option("add", "how encoder fields rejoin", "Model")
-    epochs: int = option(200, "steps: each sees the whole graph", "Training", ge=1)
+    epochs: int = option(200, "passes: each a step on the whole graph, unless in parts", "Training", ge=1)
+    batch_nodes: int | None = option(
+        None,
+        "train on random parts of at most so many nodes; default: the whole graph, or parts as large as memory allows",
+        "Training",
+        ge=1,
+    )
     batch_size: int = option(1, "there is one graph", "Training", ge=1, le=1)
+    optimizer: OptimizerName = option("adam", "sgd has Nesterov momentum 0.99", "Training")
     lr: float = option(1e-2, "peak learning rate", "Training", gt=0)
-    weight_decay: float = option(0.05, "decoupled for adamw", "Training", ge=0)
+    weight_decay: float = option(5e-4, "decoupled for adamw", "Training", ge=0)
+    schedule: ScheduleName = option("constant", "learning rate after warm-up", "Training")
     precision: Precision = option("32", "bf16 gains nothing here", "Run")
 
     @model_validator(mode="after")
@@ -98,3 +113,12 @@ class GraphPredict(PredictOptions):
     """Settings of ``multiunet predict graph``."""
 
     graph: Path | None = option(None, "a graph of the same features; default: the one trained on", "Data")
+    plot: Path | None = option(
+        None, "also draw classes or quantities, their uncertainty, and the coarser graphs: FILE.png", "Prediction"
+    )
+
+    @model_validator(mode="after")
+    def _draws_png(self) -> GraphPredict:
+        if self.plot is not None and self.plot.suffix.lower() != ".png":
+            raise ValueError(f"--plot {self.plot}: pictures are PNG; give a name that ends in .png")
+        return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,23 +14,35 @@ from torch import Tensor, nn
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
-from multiunet.domains.graph import baselines, writers
+from multiunet.domains.graph import baselines, plot, writers
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.memory import part_nodes
+from multiunet.domains.graph.parts import GraphParts
 from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.readers import GraphFile, read_graph
-from multiunet.domains.graph.survey import Survey, columns_of, field_of, survey
+from multiunet.domains.graph.survey import Survey, columns_of, field_of, places_of, survey
 from multiunet.errors import InputError
+from multiunet.files import check_creatable
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
-from multiunet.losses import CrossEntropy
-from multiunet.metrics import classification_scores, regression_scores
+from multiunet.losses import Consistent, CrossEntropy
+from multiunet.memory import free_memory
+from multiunet.metrics import classification_scores, regression_scores, roc_auc
 from multiunet.models.graph_unet import graph_unet
-from multiunet.prediction import PredictionStore, Progress, predict_field
+from multiunet.prediction import Ensemble, PredictionStore, Progress, predict_field
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments, dropouts
+
+logger = logging.getLogger("multiunet.graph")
+
+VIEWS = 2
+"""That are compared where few nodes are labelled."""
+
+FEW = 0.1
+"""Share of the nodes that train below which the others are asked to teach, too."""
 
 
 class GraphDomain(Domain[GraphTrain, GraphPredict]):
@@ -46,8 +59,19 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         self._known = survey(config)
         return self._known.facts
 
+    def plan(self, config: GraphTrain, facts: Facts, before: Facts | None) -> tuple[GraphTrain, Facts]:
+        if config.batch_nodes is None:
+            parts = _parts(config, facts) if before is None else before.get("batch_nodes")
+            if parts is not None:
+                logger.warning(
+                    f"{config.graph}: a step on all {facts['nodes']:,} nodes would take more memory than is free, so "
+                    f"training is in parts of at most {parts:,} nodes (--batch-nodes)"
+                )
+                return config.model_copy(update={"batch_nodes": parts}), facts | {"batch_nodes": parts}
+        return config, facts
+
     def build(self, config: GraphTrain, facts: Facts) -> Model:
-        task = _task(config, facts)
+        task = _task(config, facts, _consistency(config, facts))
         # of quantities r2 judges shift and scale, too, which a correlation forgives
         self.monitor = "accuracy" if facts["task"] == "classification" else "r2"
         geometry = Graph(
@@ -72,20 +96,24 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return Model(net, task, geometry)
 
     def training_data(self, config: GraphTrain, facts: Facts, model: Model) -> TrainingData[GraphField]:
-        return WholeGraph(self._read(config, facts))
+        known, views = self._read(config, facts), VIEWS if _consistency(config, facts) else 1
+        if config.batch_nodes is None or config.batch_nodes >= len(known.target):
+            return WholeGraph(known, views)
+        return GraphParts(known, config.batch_nodes, config.seed, views)
 
     def validator(self, config: GraphTrain, facts: Facts, model: Model) -> Validator:
         known = self._read(config, facts)
-        mask = torch.from_numpy(known.masks["val"])
+        mask, task = torch.from_numpy(known.masks["val"]), _task(config, facts)
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
             output = net(known.field.to(next(net.parameters()).device)).x.float().cpu()
-            loss = float(model.task.loss(output, known.target, mask.float()))
-            return {"loss": loss, **_scores(model.task, model.task.distribution(output)[0], known, "val")}
+            loss = float(task.loss(output, known.target, mask.float()))
+            return {"loss": loss, **_scores(task, task.distribution(output)[0], known, "val")}
 
         return validate
 
     def inputs(self, config: GraphTrain, facts: Facts, options: GraphPredict) -> list[str]:
+        _check_plot(options)
         return [self._unlabelled(config, facts, options)[0].path.stem]
 
     def _unlabelled(self, config: GraphTrain, facts: Facts, options: GraphPredict) -> tuple[GraphFile, GraphField]:
@@ -102,6 +130,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         store: PredictionStore,
         progress: Progress,
     ) -> None:
+        _check_plot(options)
         graph, field = self._unlabelled(config, facts, options)
         progress.begin(graph.path.stem, 0, 1)
         moments = _moments(model, field, pick_device(options.device), options.samples, options.seed)
@@ -117,6 +146,13 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         )
         sites_last = Moments(moments.mean.T, moments.epistemic.T, moments.aleatoric.T)
         writer.write((slice(0, len(graph.ids)),), sites_last, decision)
+        if options.plot is not None:
+            total = moments.epistemic + moments.aleatoric
+            classes = None if decision is None else decision.numpy()
+            predicted = plot.Predicted(
+                graph.path.stem, model.task.names, moments.mean.numpy(), total.numpy(), classes, places_of(graph)
+            )
+            plot.draw(predicted, _levels(model, field), options.plot)
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: GraphPredict | None = None) -> list[Path]:
         return writers.export(prediction, folder, facts)
@@ -127,7 +163,9 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         if not known.masks[split].any():
             raise InputError(f"{config.graph}: this run has no labelled {split} nodes; train with a {split} mask")
         mean = _moments(model, known.field, pick_device(options.device), samples=1, seed=0).mean
-        trivial = {"mlp": _scores(model.task, baselines.perceptron(known, model.task, config.seed), known, split)}
+        trivial = {
+            "mlp": _scores(model.task, baselines.perceptron(known, _task(config, facts), config.seed), known, split)
+        }
         if facts["task"] == "classification":
             one_hot = nn.functional.one_hot(baselines.majority(known), len(facts["classes"])).float()
             trivial = {"majority": _scores(model.task, one_hot, known, split), **trivial}
@@ -146,12 +184,30 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return self._known
 
 
-def _task(config: GraphTrain, facts: Facts) -> Task:
+def _task(config: GraphTrain, facts: Facts, consistency: float = 0.0) -> Task:
+    """The task, by default as it judges one view of the graph."""
     if facts["task"] == "regression":
         return Regression(facts["targets"], config.loss, facts["centre"], facts["scale"])
-    return Segmentation(
-        facts["classes"], ignore_index=UNKNOWN, loss=CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
-    )
+    loss: nn.Module = CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
+    if consistency:
+        loss = Consistent(loss, VIEWS, consistency)
+    return Segmentation(facts["classes"], ignore_index=UNKNOWN, loss=loss)
+
+
+def _parts(config: GraphTrain, facts: Facts) -> int | None:
+    """The nodes of parts, where the whole graph does not fit."""
+    views = VIEWS if _consistency(config, facts) else 1
+    free = free_memory(pick_device(config.device))
+    return part_nodes(config, facts["nodes"], facts["edges"]["used"], facts["features"], views, free)
+
+
+def _consistency(config: GraphTrain, facts: Facts) -> float:
+    """The weight of the agreement of several views."""
+    if facts["task"] != "classification":
+        return 0.0
+    if config.consistency is not None:
+        return config.consistency
+    return 1.0 if facts["split"]["train"] < FEW * facts["nodes"] else 0.0
 
 
 def _moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
@@ -161,11 +217,28 @@ def _moments(model: Model, field: GraphField, device: torch.device, samples: int
     return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
 
 
+def _check_plot(options: GraphPredict) -> None:
+    if options.plot is None:
+        return
+    if options.plot.exists() and not options.overwrite:
+        raise InputError(f"{options.plot}: exists already; pass --overwrite or another --plot")
+    check_creatable(options.plot)
+
+
+@torch.no_grad()
+def _levels(model: Model, field: GraphField) -> list[GraphField]:
+    """The graph and its coarser ones, as the network without dropout makes them; of an ensemble its first member."""
+    net: Any = model.net.nets[0] if isinstance(model.net, Ensemble) else model.net
+    trail = net.encode(field.to(next(net.parameters()).device))
+    return [*trail.saved, trail.bottom]
+
+
 def _scores(task: Task, mean: Tensor, known: Survey, split: Split) -> dict[str, Any]:
     """Of mean predictions ``(nodes, names)``, on the nodes of a split."""
     nodes = np.flatnonzero(known.masks[split])
     truth = known.target.numpy()[nodes]
     decided = task.decide(mean)
     if decided is not None:
-        return dict(classification_scores(decided.numpy()[nodes], truth, len(task.names)))
+        scores = dict(classification_scores(decided.numpy()[nodes], truth, len(task.names)))
+        return scores | ({"roc_auc": roc_auc(mean.numpy()[nodes, 1], truth == 1)} if len(task.names) == 2 else {})
     return dict(regression_scores(mean.numpy()[nodes].T, truth.T))

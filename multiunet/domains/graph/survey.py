@@ -91,12 +91,15 @@ def _report_edges(graph: GraphFile, links: dict[str, int], undirected: bool) -> 
         changed.append(f"{links['loops_dropped']} from a node to itself are left out")
     if links["repetitions_merged"]:
         rule = "" if graph.weight is None else ", with the mean of their weights"
-        changed.append(f"{links['repetitions_merged']} are there before and count once{rule}")
+        changed.append(f"{links['repetitions_merged']} repeat earlier ones and count once{rule}")
     one_way = links["reverses_added"]
     if undirected and one_way and 2 * one_way != links["used"]:  # all: each edge is listed once, as usual
         changed.append(f"{one_way} lead one way, their reverses are added (--no-undirected keeps directions)")
     if changed:
         logger.warning(f"{graph.path}: of {links['given']} edges {'; '.join(changed)}")
+    alone = len(graph.x) - len(np.unique(graph.edges[:, graph.edges[0] != graph.edges[1]]))
+    if 0 < alone < len(graph.x):
+        logger.warning(f"{graph.path}: {alone} of {len(graph.x)} nodes have no edge; their features alone count")
 
 
 def columns_of(config: GraphTrain) -> Columns:
@@ -127,6 +130,14 @@ def field_of(graph: GraphFile, facts: Facts, undirected: bool) -> GraphField:
     if float((x != 0).float().mean()) < SPARSE_BELOW:
         x = x.to_sparse().coalesce()
     return GraphField.of(x, torch.from_numpy(edges), None if weight is None else torch.from_numpy(weight))
+
+
+def places_of(graph: GraphFile) -> NDArray[np.float64] | None:
+    """Where the nodes are, ``(nodes, 2)``, where two of the features are called ``x`` and ``y``; else None."""
+    names = list(graph.features or ())
+    if not {"x", "y"} <= set(names):
+        return None
+    return graph.x[:, [names.index("x"), names.index("y")]].astype(np.float64)
 
 
 def simplified(
@@ -169,7 +180,8 @@ def normalized(x: NDArray[np.float32], how: dict[str, Any]) -> NDArray[np.float3
 def normalization(x: NDArray[np.float32], wanted: str) -> dict[str, Any]:
     """The fact ``normalization``: what is wanted, with the means and deviations of ``x`` where columns need them."""
     if wanted == "auto":
-        counts = bool((x >= 0).all() and (x == np.floor(x)).all())
+        # a single count divided by itself would say nothing
+        counts = bool(x.shape[1] > 1 and (x >= 0).all() and (x == np.floor(x)).all())
         wanted = "row" if counts else "column"
     if wanted != "column":
         return {"kind": wanted}

@@ -64,10 +64,17 @@ def read_folder(folder: Path, columns: Columns) -> Tables:
     ids = [row[header.index(columns.id)] for row in rows]
     number: dict[str, int] = {}
     for line, node in enumerate(ids, start=2):
+        if not node:
+            raise InputError(f"{path}, line {line}: has no {columns.id}; edges could not name the node")
         if node in number:
             raise InputError(f"{path}, line {line}: the id {node!r} is that of line {number[node] + 2}, too")
         number[node] = len(number)
     features = tuple(name for name in header if name not in (columns.id, columns.label, columns.split))
+    if not features:
+        raise InputError(
+            f"{path}: has no features, only {', '.join(header)}; add columns of numbers, such as each node's number of "
+            "neighbours, or of 1 where nothing is known"
+        )
     labels = _column(header, rows, columns.label)
     edges, weight = _edges(folder / "edges.csv", number)
     return Tables(

@@ -11,17 +11,19 @@ import torch
 
 from multiunet.domains import workflow
 from multiunet.domains.config import EvaluateOptions, validated
-from multiunet.domains.graph import baselines
+from multiunet.domains.graph import baselines, pools
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
 from multiunet.domains.graph.domain import GraphDomain
-from multiunet.domains.graph.pools import pooling
+from multiunet.domains.graph.pools import WithinMemory, pooling
 from multiunet.domains.graph.survey import survey
 from multiunet.errors import InputError
 from multiunet.geometries.graph_edges import Induced, TwoHop
 from multiunet.geometries.graph_merge import Contraction, Matching
 from multiunet.geometries.graph_pool import SAG, Pooling, TopK
 from multiunet.geometries.graph_soft import MinCut
+from multiunet.losses import Consistent
 from multiunet.prediction import open_prediction
+from multiunet.seeds import generator
 from multiunet.training.progress import Reporter
 
 
@@ -84,7 +86,8 @@ def test_classes_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path
     run = train(save(), tmp_path / "run", epochs=60)
     report = workflow.evaluate(run).as_dict()
     assert (report["domain"], report["scored"]) == ("graph", "test split")
-    assert set(report["metrics"]) == {"accuracy", "macro_f1"}
+    assert set(report["metrics"]) == {"accuracy", "macro_f1", "roc_auc"}
+    assert 0.5 == report["baselines"]["majority"]["roc_auc"] < report["metrics"]["roc_auc"]
     assert set(report["baselines"]) == {"majority", "mlp"}
     assert report["metrics"]["accuracy"] > report["baselines"]["majority"]["accuracy"] == 0.5
     assert report["baselines"]["mlp"]["accuracy"] > 0.8
@@ -116,6 +119,19 @@ def test_the_monitor_fits_the_task(save: Callable[..., Path]) -> None:
         scores = domain.validator(config, facts, model)(model.net.eval())
         assert domain.monitor == monitor
         assert {"loss", monitor} <= set(scores)
+
+
+def test_unlabelled_nodes_teach_where_few_are_labelled(save: Callable[..., Path]) -> None:
+    few = np.arange(24) % 12 == 0
+    for mask, given, weight in ((few, None, 1.0), (few, 0.0, 0.0), (few, 0.3, 0.3), (None, None, 0.0)):
+        settings = {} if given is None else {"consistency": given}
+        graph = save() if mask is None else save(train_mask=mask, val_mask=~mask, test_mask=None)
+        domain, config = GraphDomain(), GraphTrain(graph=graph, **settings)
+        facts = domain.inspect(config)
+        model = domain.build(config, facts)
+        criterion = model.task.criterion
+        assert (criterion.weight if isinstance(criterion, Consistent) else 0.0) == weight
+        assert domain.training_data(config, facts, model).draw(0, generator(0)).field.graphs == (2 if weight else 1)
 
 
 @torch.no_grad()
@@ -187,9 +203,23 @@ def test_settings_become_the_pool_that_they_name() -> None:
     assert made() == TopK(edges=TwoHop(max_neighbours=64))
     assert made(gate="sigmoid", augment="none") == TopK(gate="sigmoid", edges=Induced())
     assert made(pool="sag", max_neighbours=5) == SAG(edges=TwoHop(max_neighbours=5))
+    assert made(max_neighbours=None) == TopK(edges=WithinMemory(TwoHop()))
     assert made(pool="matching", merge="max") == Matching(reduce="max")
     assert made(pool="contraction") == Contraction(reduce="mean")
     assert made(pool="mincut", clusters=7) == MinCut(clusters=7)
+
+
+def test_two_hops_beyond_memory_are_refused_before_they_are_formed(
+    save: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = save()
+    train(graph, tmp_path / "enough", max_neighbours=None)
+    monkeypatch.setattr(pools, "free_memory", lambda device: 500)
+    monkeypatch.setattr(TwoHop, "__call__", lambda *_: pytest.fail("formed"))
+    # of a ring's 12 kept nodes each has at most 4 paths to others
+    with pytest.raises(InputError, match=r"max_neighbours null: 12 kept nodes .* --max-neighbours 64"):
+        train(graph, tmp_path / "run", max_neighbours=None)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,8 @@ HEAD = "id,f,label\n"
         (HEAD + "a,1,p\nb,nan,q\n", "source,target\n", r"nodes\.csv: x has 1 values that are not finite"),
         ("id,f,f\na,1,p\n", "source,target\n", r"two columns have the same name"),
         ("id,f\na,1\n", "source,target\n", r"has no labels; needs column 'label' in nodes\.csv"),
-        ("id,label\na,p\n", "source,target\n", r"nodes\.csv: x has the shape \(1, 0\)"),
+        ("id,label\na,p\n", "source,target\n", r"nodes\.csv: has no features, only id, label; add columns"),
+        (HEAD + "a,1,p\n,2,q\nc,3,p\n", "source,target\n", r"nodes\.csv, line 3: has no id"),
         (
             "id,f,label,split\na,1,p,trian\n",
             "source,target\n",

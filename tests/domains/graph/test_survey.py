@@ -40,6 +40,8 @@ def test_counts_are_normalised_by_node_and_measures_by_feature(save: Callable[..
     counts[0] = [1, 0, 3]
     x = survey(GraphTrain(graph=save(x=counts))).field.x.to_dense()
     assert x[0].tolist() == [0.25, 0, 0.75]
+    single = survey(GraphTrain(graph=save(x=np.arange(24)[:, None]))).field.x
+    assert len(single.unique()) == 24  # divided by itself a single count would say nothing
     assert not x[1:].any()  # empty rows stay empty
     measures = np.random.default_rng(0).normal(5, 2, (24, 3))
     measures[:, 2] = 7.5
@@ -141,4 +143,11 @@ def test_changes_of_edges_are_said(save: Callable[..., Path], caplog: pytest.Log
     odd = np.concatenate([ring, ring[::-1, :20], ring[:, :3], [[5], [5]]], axis=1)
     survey(GraphTrain(graph=save(edge_index=odd)))
     [said] = [record.message for record in caplog.records]
-    assert "of 48 edges 1 from a node to itself are left out; 3 are there before and count once; 4 lead one way" in said
+    assert (
+        "of 48 edges 1 from a node to itself are left out; 3 repeat earlier ones and count once; 4 lead one way" in said
+    )
+
+
+def test_nodes_without_edges_are_said(save: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    survey(GraphTrain(graph=save(edge_index=np.array([[0, 1, 7], [1, 2, 7]]))))
+    assert "21 of 24 nodes have no edge; their features alone count" in caplog.text

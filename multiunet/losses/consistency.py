@@ -1,0 +1,44 @@
+"""A loss for few labels: what is predicted must not depend on what dropout leaves out."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Consistent(nn.Module):
+    """A loss of labelled sites, plus how far several random views of all sites are apart.
+
+    Feng et al. 2020, "Graph random neural networks" (GRAND), section 3.2: the views' mean probabilities, sharpened, are
+    what each view's should be; the distance is squared and summed over the classes, the mean is over sites and views.
+    Unlabelled sites teach, too.
+
+    Args:
+        loss: of the logits, targets and weights of all views.
+        views: how many follow each other on axis 0 of the output, all of the same sites.
+        weight: of the distance; at least 0.
+        temperature: of the sharpening, in (0, 1]; 1 leaves the mean as it is.
+    """
+
+    def __init__(self, loss: nn.Module, views: int = 2, weight: float = 1.0, temperature: float = 0.5) -> None:
+        super().__init__()
+        if views < 2 or weight < 0 or not 0 < temperature <= 1:
+            raise ValueError(
+                f"views {views}, weight {weight}, temperature {temperature} must be at least 2, at least 0, in (0, 1]"
+            )
+        self.loss = loss
+        self.views, self.weight, self.temperature = views, weight, temperature
+
+    def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Scalar loss of logits ``(views * N, C, *space)`` or ``(views * nodes, C)``.
+
+        Raises:
+            ValueError: when the output is not of so many views.
+        """
+        if output.shape[0] % self.views:
+            raise ValueError(f"output {tuple(output.shape)} is not of {self.views} views")
+        p = output.float().softmax(dim=1).unflatten(0, (self.views, -1))
+        sharp = p.detach().mean(dim=0) ** (1 / self.temperature)
+        sharp = sharp / sharp.sum(dim=1, keepdim=True)
+        apart: Tensor = (p - sharp).square().sum(dim=2).mean()
+        labelled: Tensor = self.loss(output, target, weight)
+        return labelled + self.weight * apart
