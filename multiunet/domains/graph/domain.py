@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +21,7 @@ from multiunet.domains.graph.memory import part_nodes
 from multiunet.domains.graph.parts import GraphParts
 from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.readers import GraphFile, read_graph
+from multiunet.domains.graph.scoring import Predicted, scores
 from multiunet.domains.graph.survey import Survey, columns_of, field_of, places_of, survey
 from multiunet.errors import InputError
 from multiunet.files import check_creatable
@@ -29,7 +29,6 @@ from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 from multiunet.losses import Consistent, CrossEntropy
 from multiunet.memory import free_memory
-from multiunet.metrics import classification_scores, regression_scores, roc_auc
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import Ensemble, PredictionStore, Progress, predict_field
 from multiunet.tasks import Regression, Segmentation, Task
@@ -162,7 +161,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         known = self._read(config, facts)
         if not known.masks[split].any():
             raise InputError(f"{config.graph}: this run has no labelled {split} nodes; train with a {split} mask")
-        mean = _moments(model, known.field, pick_device(options.device), samples=1, seed=0).mean
+        found = _moments(model, known.field, pick_device(options.device), options.samples or 1, seed=0)
         trivial = {
             "mlp": _scores(model.task, baselines.perceptron(known, _task(config, facts), config.seed), known, split)
         }
@@ -171,7 +170,8 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
             trivial = {"majority": _scores(model.task, one_hot, known, split), **trivial}
         else:
             trivial = {"mean": _scores(model.task, baselines.mean(known), known, split), **trivial}
-        return Report(self.name, f"{split} split", _scores(model.task, mean, known, split), trivial)
+        metrics = _scores(model.task, found.mean, known, split, found.total)
+        return Report(self.name, f"{split} split", metrics, trivial)
 
     def example(self, model: Model, config: GraphTrain, facts: Facts) -> GraphField:
         return self._read(config, facts).field
@@ -233,12 +233,7 @@ def _levels(model: Model, field: GraphField) -> list[GraphField]:
     return [*trail.saved, trail.bottom]
 
 
-def _scores(task: Task, mean: Tensor, known: Survey, split: Split) -> dict[str, Any]:
-    """Of mean predictions ``(nodes, names)``, on the nodes of a split."""
-    nodes = np.flatnonzero(known.masks[split])
-    truth = known.target.numpy()[nodes]
-    decided = task.decide(mean)
-    if decided is not None:
-        scores = dict(classification_scores(decided.numpy()[nodes], truth, len(task.names)))
-        return scores | ({"roc_auc": roc_auc(mean.numpy()[nodes, 1], truth == 1)} if len(task.names) == 2 else {})
-    return dict(regression_scores(mean.numpy()[nodes].T, truth.T))
+def _scores(task: Task, mean: Tensor, known: Survey, split: Split, total: Tensor | None = None) -> dict[str, Any]:
+    """Of mean predictions ``(nodes, names)``, and their variances, on the nodes of a split."""
+    nodes = torch.from_numpy(known.masks[split])
+    return scores(task, Predicted(mean[nodes], known.target[nodes], None if total is None else total[nodes]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.graph.labels import UNKNOWN
 from multiunet.domains.graph.pools import pooling
+from multiunet.domains.graph.scoring import Predicted, scores
 from multiunet.domains.graph.writers import export
 from multiunet.domains.graphs import baselines
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.domains.graphs.config import GraphsPredict, GraphsTrain
 from multiunet.domains.graphs.dataset import TrainingGraphs, batches
 from multiunet.domains.graphs.readers import read_graphs
-from multiunet.domains.graphs.scoring import Predicted, pooled, scores
+from multiunet.domains.graphs.scoring import pooled
 from multiunet.domains.graphs.survey import Survey, fields_of, source_of, survey, without_repetitions
 from multiunet.errors import InputError
 from multiunet.geometries.graph import Graph
@@ -114,12 +115,14 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         graphs, fields = self._unlabelled(config, facts, options)
         everything, device = np.arange(len(graphs)), pick_device(options.device)
         progress.begin(graphs.path.stem, 0, 1)
-        rows: list[Moments[Tensor]] = []
-        for batch, field in batches(fields, everything):
-            rows.append(_moments(model, field, device, options.samples, options.seed))
-            progress.tile(batch[-1] + 1, len(graphs))
-        moments = Moments(
-            *(torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "epistemic", "aleatoric"))
+        moments = _of_members(
+            model,
+            fields,
+            everything,
+            device,
+            options.samples,
+            options.seed,
+            lambda done: progress.tile(done, len(graphs)),
         )
         if config.level == "graph":
             _write(
@@ -145,7 +148,8 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
             if not len(members):
                 raise InputError(f"{config.graphs}: this run has no labelled {options.split} graphs; train with some")
             truth = torch.cat([known.targets[graph] for graph in members])
-            found.append(Predicted(_means(model, known.fields, members, pick_device(options.device)), truth))
+            moments = _of_members(model, known.fields, members, pick_device(options.device), options.samples or 1)
+            found.append(Predicted(moments.mean, truth, moments.total))
             for name, mean in _trivial(known, model.task, members, config.seed).items():
                 trivial.setdefault(name, []).append(Predicted(mean, truth))
         metrics, items = pooled(task, found)
@@ -199,9 +203,22 @@ def _moments(model: Model, field: GraphField, device: torch.device, samples: int
     return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
 
 
-def _means(model: Model, fields: Sequence[GraphField], members: NDArray[np.int64], device: torch.device) -> Tensor:
-    """Of the deterministic network, ``(rows, names)``."""
-    return torch.cat([_moments(model, field, device, 1, 0).mean for _, field in batches(fields, members)])
+def _of_members(
+    model: Model,
+    fields: Sequence[GraphField],
+    members: NDArray[np.int64],
+    device: torch.device,
+    samples: int,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Moments[Tensor]:
+    """Of the graphs ``members``, in their order, ``(rows, names)``."""
+    rows: list[Moments[Tensor]] = []
+    for batch, field in batches(fields, members):
+        rows.append(_moments(model, field, device, samples, seed))
+        if progress is not None:
+            progress(batch[-1] + 1)
+    return Moments(*(torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "epistemic", "aleatoric")))
 
 
 def _trivial(known: Survey, task: Task, members: NDArray[np.int64], seed: int) -> dict[str, Tensor]:

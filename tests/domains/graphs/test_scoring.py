@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from multiunet.domains.graphs.scoring import Predicted, pooled, scores
+from multiunet.domains.graph.scoring import Predicted, scores
+from multiunet.domains.graphs.scoring import pooled
 from multiunet.tasks import Regression, Segmentation
 
 P = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3], [0.5, 0.5]])
