@@ -43,6 +43,7 @@ def test_public_names() -> None:
         "classification_scores",
         "expected_calibration_error",
         "regression_scores",
+        "roc_auc",
     ]
 
 
