@@ -159,11 +159,10 @@ class GraphField:
 
 def _joined(attributes: Sequence[Tensor | None], edges: Sequence[int]) -> Tensor | None:
     """The attributes of all edges; where there are no edges, there need be no attributes."""
-    given = [one for one in attributes if one is not None]
-    if not given:
-        return None
     with_edges = [one for one, count in zip(attributes, edges) if count]
-    if any(one is None or one.shape[1] != given[0].shape[1] for one in with_edges):
-        counts = sorted({0 if one is None else one.shape[1] for one in with_edges})
-        raise ValueError(f"the edges of graphs have different numbers of attributes: {counts}")
-    return torch.cat([one for one, count in zip(given, map(len, given)) if count] or given[:1])
+    widths = {0 if one is None else one.shape[1] for one in with_edges}
+    if len(widths) > 1:
+        raise ValueError(f"the edges of graphs have different numbers of attributes: {sorted(widths)}")
+    # where no graph has an edge, empty rows still say how many attributes there would be
+    known = [one for one in with_edges or attributes if one is not None]
+    return torch.cat(known if with_edges else known[:1]) if known else None
