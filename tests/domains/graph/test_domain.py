@@ -86,7 +86,8 @@ def test_classes_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path
     run = train(save(), tmp_path / "run", epochs=60)
     report = workflow.evaluate(run).as_dict()
     assert (report["domain"], report["scored"]) == ("graph", "test split")
-    assert set(report["metrics"]) == {"accuracy", "macro_f1", "roc_auc"}
+    calibrated = {"calibration_error", "nll", "brier"}
+    assert set(report["metrics"]) == {"accuracy", "macro_f1", "roc_auc", *calibrated}
     assert 0.5 == report["baselines"]["majority"]["roc_auc"] < report["metrics"]["roc_auc"]
     assert set(report["baselines"]) == {"majority", "mlp"}
     assert report["metrics"]["accuracy"] > report["baselines"]["majority"]["accuracy"] == 0.5

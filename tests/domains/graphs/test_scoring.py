@@ -4,31 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from multiunet.domains.graph.scoring import Predicted, scores
+from multiunet.domains.graph.scoring import Predicted
 from multiunet.domains.graphs.scoring import pooled
-from multiunet.tasks import Regression, Segmentation
+from multiunet.tasks import Segmentation
 
 P = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3], [0.5, 0.5]])
-
-
-def test_classes_by_hand() -> None:
-    found = scores(Segmentation(["a", "b"]), Predicted(P, torch.tensor([0, 0, 1, 1, -1])))
-    assert found["accuracy"] == 0.5
-    assert found["macro_f1"] == pytest.approx((0.5 + 0.5) / 2)
-    assert found["roc_auc"] == 0.75
-    three = torch.cat([P, torch.zeros(5, 1)], dim=1)
-    assert "roc_auc" not in scores(Segmentation(["a", "b", "c"]), Predicted(three, torch.tensor([0, 0, 1, 2, -1])))
-
-
-def test_quantities_by_hand() -> None:
-    truth = torch.tensor([[1.0], [2.0], [4.0], [float("nan")]])
-    found = scores(Regression(["y"]), Predicted(torch.tensor([[1.0], [4.0], [3.0], [9.0]]), truth))
-    assert found["rmse"] == pytest.approx((5 / 3) ** 0.5)
-    assert found["mae"] == pytest.approx(1)
-    two = Predicted(torch.rand(5, 2), torch.rand(5, 2))
-    found = scores(Regression(["y", "z"]), two)
-    error = (two.mean - two.truth).square().mean(dim=0).sqrt().tolist()
-    assert [track["rmse"] for track in found["per_track"]] == pytest.approx(error)
 
 
 def test_folds_are_pooled_and_averaged() -> None:
