@@ -10,9 +10,10 @@ Trains from the command line with defaults and nothing but data, split, output a
   fold tests choose the epoch; 16 train.
 - ``isbi2012``: neuronal membranes, sections 0-19 train, 20-23 validate, 24-29 test.
 
-    python benchmarks/micrographs.py [super_alloy uhcs isbi2012] [--seed 0] [-- --epochs 80]
+    python benchmarks/micrographs.py [super_alloy uhcs isbi2012] [--seed 0] [--only Super3 fold-1] [-- --epochs 80]
 
-Reads MULTIUNET_DATA (default ../shared/data beside the checkout); adds to benchmarks/results/micrographs.json.
+``--only`` trains some parts of a data set; with ``--runs FOLDER`` runs are kept there, and what is done is not trained
+again. Reads MULTIUNET_DATA (default ../shared/data beside the checkout); adds to benchmarks/results/micrographs.json.
 """
 
 from __future__ import annotations
@@ -123,30 +124,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["super_alloy", "uhcs", "isbi2012"])
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--runs", type=Path)
     given = sys.argv[1:]
     at = given.index("--") if "--" in given else len(given)
     chosen, words = parser.parse_args(given[:at]), given[at + 1 :]
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in chosen.names:
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place)
-            rows: dict[str, Any] = {}
-            for part, own in runs_of(name, folder).items():
-                started = time.monotonic()
-                multiunet("train", "image", *own, "--out", folder / "runs" / part, "--seed", chosen.seed, *words)
-                seconds = round(time.monotonic() - started, 1)
-                run = folder / "runs" / part
-                rows[part] = {"train_seconds": seconds}
-                rows[part] |= {split: scores(run, "--split", split) for split in ("val", "test")}
-                if name == "super_alloy" and (others := different(part, folder)):
-                    rows[part]["different_test"] = scores(run, *others)
-                print(part, json.dumps(rows[part]), flush=True)
-            if name == "uhcs":
-                rows["pooled"] = {split: scores(folder / "runs", "--split", split) for split in ("val", "test")}
         key = " ".join([name, f"seed {chosen.seed}", *words])
-        results[key] = {"runs": rows, "machine": environment()}
+        with tempfile.TemporaryDirectory() as place:
+            runs = (chosen.runs or Path(place)) / key.replace(" ", "-")
+            found = measure(name, runs, chosen.only, chosen.seed, words)
+        entry = results.setdefault(key, {"runs": {}})
+        entry["runs"] |= found
+        entry["machine"] = environment()
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        print(key, json.dumps(results[key], indent=1))
+        print(key, json.dumps(entry, indent=1))
+
+
+def measure(name: str, runs: Path, only: Sequence[str], seed: int, words: Words) -> dict[str, Any]:
+    """Trains the parts of a data set and scores them."""
+    runs.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, Any] = {}
+    parts = runs_of(name, runs)
+    for part in only or parts:
+        run, started = runs / part, time.monotonic()
+        multiunet("train", "image", *parts[part], "--out", run, "--seed", seed, "--resume", "auto", *words)
+        rows[part] = {"train_seconds": round(time.monotonic() - started, 1)}
+        rows[part] |= {split: scores(run, "--split", split) for split in ("val", "test")}
+        if name == "super_alloy" and (others := different(part, runs)):
+            rows[part]["different_test"] = scores(run, *others)
+        print(part, json.dumps(rows[part]), flush=True)
+    if name == "uhcs" and all((runs / part).is_dir() for part in parts):
+        rows["pooled"] = {split: scores(runs, "--split", split) for split in ("val", "test")}
+    return rows
 
 
 if __name__ == "__main__":
