@@ -5,7 +5,7 @@
   Accuracy, mean and deviation over the seeds.
 - ``minesweeper``: the splits of Platonov et al. 2023, half of the nodes for training, ROC AUC over the splits. An MLP;
   a GCN with residuals and norms as theirs; our U-Net on the graph; and, with the same core, on the 100 x 100 image that
-  the graph is.
+  the graph is, turned and mirrored in training, for three times as many epochs, of which each is quicker.
 
 Every network is taken from the epoch of its highest validation score (ties: the lowest validation loss); test is looked
 at once, afterwards.
@@ -238,7 +238,11 @@ class OnImage(nn.Module):
         self.net = image_unet(2, x.shape[1], 2, [32, 64, 128], dropout=0.2, residual=True)
 
     def forward(self) -> Tensor:
-        logits: Tensor = self.net(self.image)
+        # the game knows no direction: in training the image is turned and mirrored, and its logits back
+        turn, mirror = (int(torch.randint(n, ())) if self.training else 0 for n in (4, 2))
+        image = torch.rot90(self.image, turn, (2, 3))
+        logits = self.net(image.flip(3) if mirror else image)
+        logits = torch.rot90(logits.flip(3) if mirror else logits, -turn, (2, 3))
         return logits[0].flatten(1).T
 
 
@@ -262,7 +266,7 @@ def minesweeper(arguments: argparse.Namespace) -> dict[str, Any]:
             "mlp": (lambda x=x: Plain(x, None, 64, 2), 1e-2, 100),  # type: ignore[misc]
             "gcn": (lambda field=field: Residual(field, 64, 5), 3e-3, arguments.epochs),  # type: ignore[misc]
             "multiunet_on_the_graph": (lambda field=field: OnGraph(field), 3e-3, arguments.epochs),  # type: ignore[misc]
-            "multiunet_on_the_image": (lambda x=x: OnImage(x), 3e-3, arguments.epochs),  # type: ignore[misc]
+            "multiunet_on_the_image": (lambda x=x: OnImage(x), 3e-3, 3 * arguments.epochs),  # type: ignore[misc]
         }
         for name, (make, lr, epochs) in makers.items():
             torch.manual_seed(split)
@@ -282,7 +286,7 @@ def main() -> None:
     parser.add_argument("questions", nargs="*", default=list(QUESTIONS), metavar="QUESTION")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=200, help="of the networks on Minesweeper")
+    parser.add_argument("--epochs", type=int, default=200, help="on Minesweeper; thrice on the image")
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for question in arguments.questions:
