@@ -5,7 +5,7 @@
   Accuracy, mean and deviation over the seeds.
 - ``minesweeper``: the splits of Platonov et al. 2023, half of the nodes for training, ROC AUC over the splits. An MLP;
   a GCN with residuals and norms as theirs; our U-Net on the graph; and, with the same core, on the 100 x 100 image that
-  the graph is.
+  the graph is, turned and mirrored in training, for three times as many epochs, of which each is quicker.
 
 Every network is taken from the epoch of its highest validation score (ties: the lowest validation loss); test is looked
 at once, afterwards.
@@ -25,15 +25,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch_geometric.nn import APPNP, GCNConv
+from torch_geometric.nn import APPNP
 
 from multiunet import Graph
 from multiunet.domains import workflow
@@ -114,7 +113,7 @@ def summary(rows: list[dict[str, float]]) -> dict[str, Any]:
 class Plain(nn.Module):
     """Two layers with dropout before each, on one graph: with ``edges`` a GCN, with ``hops`` APPNP, else an MLP.
 
-    Sparse features times the first layer, then the propagation, is what ``GCNConv`` does, thirty times as fast.
+    Sparse features times the first layer, then the propagation, is what ``GCNConv`` does.
     """
 
     def __init__(self, x: Tensor, edges: Tensor | None, hidden: int, classes: int, hops: int = 0) -> None:
@@ -187,21 +186,26 @@ def cora(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 class Residual(nn.Module):
-    """A GCN as Platonov et al. 2023 have it: residual blocks of norm, convolution and a two-layer map."""
+    """A GCN as Platonov et al. 2023 have it: residual blocks of norm, convolution and a two-layer map.
 
-    def __init__(self, x: Tensor, edges: Tensor, width: int, layers: int) -> None:
+    The convolution is ours, which is that of torch-geometric to rounding (``tests/geometries/test_graph_conv.py``), as
+    one sparse product.
+    """
+
+    def __init__(self, field: GraphField, width: int, layers: int) -> None:
         super().__init__()
-        self.x, self.edges = x, edges
-        self.enter, self.leave = nn.Linear(x.shape[1], width), nn.Linear(width, 2)
+        self.field = field
+        self.enter, self.leave = nn.Linear(field.x.shape[1], width), nn.Linear(width, 2)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
-        self.convolutions = nn.ModuleList(GCNConv(width, width, cached=True) for _ in range(layers))
+        convolution = Graph(activation="none")
+        self.convolutions = nn.ModuleList(convolution.block(width, width) for _ in range(layers))
         maps = (nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(0.2), nn.Linear(width, width)),)
         self.maps = nn.ModuleList(copy.deepcopy(maps[0]) for _ in range(layers))
 
     def forward(self) -> Tensor:
-        x = functional.gelu(self.enter(self.x))
+        x = functional.gelu(self.enter(self.field.x))
         for norm, convolution, change in zip(self.norms, self.convolutions, self.maps):
-            x = x + change(convolution(norm(x), self.edges))
+            x = x + change(convolution(replace(self.field, x=norm(x))).x)
         return self.leave(x)
 
 
@@ -234,7 +238,11 @@ class OnImage(nn.Module):
         self.net = image_unet(2, x.shape[1], 2, [32, 64, 128], dropout=0.2, residual=True)
 
     def forward(self) -> Tensor:
-        logits: Tensor = self.net(self.image)
+        # the game knows no direction: in training the image is turned and mirrored, and its logits back
+        turn, mirror = (int(torch.randint(n, ())) if self.training else 0 for n in (4, 2))
+        image = torch.rot90(self.image, turn, (2, 3))
+        logits = self.net(image.flip(3) if mirror else image)
+        logits = torch.rot90(logits.flip(3) if mirror else logits, -turn, (2, 3))
         return logits[0].flatten(1).T
 
 
@@ -256,9 +264,9 @@ def minesweeper(arguments: argparse.Namespace) -> dict[str, Any]:
         field = GraphField.of(x, edges)
         makers: dict[str, tuple[Callable[[], nn.Module], float, int]] = {
             "mlp": (lambda x=x: Plain(x, None, 64, 2), 1e-2, 100),  # type: ignore[misc]
-            "gcn": (lambda x=x, edges=edges: Residual(x, edges, 64, 5), 3e-3, arguments.epochs),  # type: ignore[misc]
+            "gcn": (lambda field=field: Residual(field, 64, 5), 3e-3, arguments.epochs),  # type: ignore[misc]
             "multiunet_on_the_graph": (lambda field=field: OnGraph(field), 3e-3, arguments.epochs),  # type: ignore[misc]
-            "multiunet_on_the_image": (lambda x=x: OnImage(x), 3e-3, arguments.epochs),  # type: ignore[misc]
+            "multiunet_on_the_image": (lambda x=x: OnImage(x), 3e-3, 3 * arguments.epochs),  # type: ignore[misc]
         }
         for name, (make, lr, epochs) in makers.items():
             torch.manual_seed(split)
@@ -278,7 +286,7 @@ def main() -> None:
     parser.add_argument("questions", nargs="*", default=list(QUESTIONS), metavar="QUESTION")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=200, help="of the networks on Minesweeper")
+    parser.add_argument("--epochs", type=int, default=200, help="on Minesweeper; thrice on the image")
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for question in arguments.questions:
@@ -291,5 +299,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    np.random.seed(0)
     main()
