@@ -59,10 +59,12 @@ def part(sample: Sample[GraphField], kept: Tensor) -> Sample[GraphField]:
     place[kept] = torch.arange(len(kept))
     ends = place[field.edge_index]
     inside = (ends >= 0).all(dim=0)
-    edge_weight = None if field.edge_weight is None else field.edge_weight[inside]
+    edge_weight, edge_attr = (
+        None if known is None else known[inside] for known in (field.edge_weight, field.edge_attr)
+    )
     x = field.x.index_select(0, kept)
     return Sample(
-        GraphField.of(x.coalesce() if x.is_sparse else x, ends[:, inside], edge_weight),
+        GraphField.of(x.coalesce() if x.is_sparse else x, ends[:, inside], edge_weight, edge_attr),
         sample.target[kept],
         None if weight is None else weight[kept],
     )

@@ -60,7 +60,8 @@ def test_components_that_no_patch_begins_in_stay_together() -> None:
 
 def test_a_part_by_hand() -> None:
     x = torch.arange(10.0).reshape(5, 2)
-    field = GraphField.of(x, torch.tensor([[0, 1, 3, 4, 4], [1, 3, 4, 1, 3]]), torch.tensor([1.0, 2, 3, 4, 5]))
+    ends, weights = torch.tensor([[0, 1, 3, 4, 4], [1, 3, 4, 1, 3]]), torch.tensor([1.0, 2, 3, 4, 5])
+    field = GraphField.of(x, ends, weights, 10 * weights[:, None])
     sample = Sample(field, torch.tensor([5, 6, 7, 8, 9]), torch.tensor([0.0, 1, 0, 1, 1]))
     for features in (x, x.to_sparse().coalesce()):
         sample.field.x = features
@@ -69,6 +70,8 @@ def test_a_part_by_hand() -> None:
         assert found.field.x.to_dense().tolist() == [[2, 3], [6, 7], [8, 9]]
         assert found.field.edge_index.tolist() == [[0, 1, 2, 2], [1, 2, 0, 1]]
         assert found.field.weights().tolist() == [2, 3, 4, 5]
+        assert found.field.edge_attr is not None
+        assert found.field.edge_attr.tolist() == [[20], [30], [40], [50]]
         assert (found.target.tolist(), found.weight.tolist()) == ([6, 8, 9], [1, 1, 1])
 
 
