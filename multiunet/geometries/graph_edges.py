@@ -141,7 +141,8 @@ def strongest(edge_index: Tensor, weight: Tensor, nodes: int, count: int, score:
             keys = key[edges].where(columns < degree[rows], torch.iinfo(key.dtype).min)
             keep[edges.gather(1, keys.topk(count, dim=1, sorted=False).indices).flatten()] = True
         size *= 2
-    return edge_index[:, keep], weight[keep]
+    kept = _where(keep)
+    return edge_index[:, kept], weight[kept]
 
 
 def coarsely(size: Tensor) -> Tensor:
@@ -157,7 +158,7 @@ class _Factors:
         place = places(kept, self.nodes)
         (source, target), weight = _without_loops(field)
         own, ones = torch.arange(self.count, device=kept.device), weight.new_ones(self.count)
-        enters, leaves = place[target] >= 0, place[source] >= 0
+        enters, leaves = _where(place[target] >= 0), _where(place[source] >= 0)
         self.into = torch.stack([torch.cat([place[target[enters]], own]), torch.cat([source[enters], kept])])
         self.out_of = torch.stack([torch.cat([target[leaves], kept]), torch.cat([place[source[leaves]], own])])
         self.left = torch.cat([weight[enters], ones])
@@ -190,7 +191,7 @@ class _Factors:
         fast = self.left.device.type == "cpu" and not (torch.is_grad_enabled() and self.weight.requires_grad)
         target, source, weight = self._quickly(first, last) if fast else self._differentiably(first, last)
         target = target + first
-        proper = target != source
+        proper = _where(target != source)
         return torch.stack([source[proper], target[proper]]), weight[proper]
 
     def _quickly(self, first: int, last: int) -> Matrix:
@@ -238,7 +239,7 @@ def _differentiable_product(a: Tensor, left: Tensor, b: Tensor, right: Tensor, s
 def _without_loops(field: GraphField) -> Edges:
     if not len(field.links().loops):
         return field.edge_index, field.weights()
-    proper = field.edge_index[0] != field.edge_index[1]
+    proper = _where(field.edge_index[0] != field.edge_index[1])
     return field.edge_index[:, proper], field.weights()[proper]
 
 
@@ -247,3 +248,8 @@ def places(kept: Tensor, nodes: int) -> Tensor:
     place = kept.new_full((nodes,), -1)
     place[kept] = torch.arange(len(kept), device=kept.device)
     return place
+
+
+def _where(mask: Tensor) -> Tensor:
+    """The places of what is true: found once, where indexing by the mask would look for them each time."""
+    return mask.nonzero()[:, 0]
