@@ -12,7 +12,27 @@ from multiunet.domains.config import PredictOptions, TrainConfig, Widths, option
 from multiunet.training.recipe import OptimizerName, Precision, ScheduleName
 
 
-class GraphTrain(TrainConfig):
+class PoolTrain(TrainConfig):
+    """How a network of graphs coarsens them."""
+
+    pool: Literal["topk", "sag", "matching", "contraction", "mincut"] = option(
+        "topk",
+        "nodes of coarser levels: selected (sag: neighbours have a say), merged in pairs (contraction: by learnt "
+        "scores), or soft clusters (mincut, for small graphs)",
+        "Model",
+    )
+    pool_ratio: float = option(0.5, "share of the nodes that each level keeps", "Model", gt=0, le=1)
+    gate: Literal["tanh", "sigmoid"] = option("tanh", "of the scores of topk and sag", "Model")
+    augment: Literal["two-hop", "none"] = option(
+        "two-hop", "topk and sag: link kept nodes that had one node between them, or linked nodes alone", "Model"
+    )
+    max_neighbours: int | None = option(64, "two-hop: most edges into a node, the strongest", "Model", ge=1)
+    merge: Literal["mean", "sum", "max"] = option("mean", "features of merged nodes", "Model")
+    clusters: int = option(16, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
+    residual: bool = option(False, "blocks add their input to their output", "Model")
+
+
+class GraphTrain(PoolTrain):
     """Settings of ``multiunet train graph``."""
 
     graph: Path = option(
@@ -42,22 +62,7 @@ class GraphTrain(TrainConfig):
     )
     hops: int = option(1, "propagation steps of a convolution (gcn)", "Model", ge=1)
     teleport: float = option(0.1, "with several hops: the chance of a return at each", "Model", gt=0, lt=1)
-    pool: Literal["topk", "sag", "matching", "contraction", "mincut"] = option(
-        "topk",
-        "nodes of coarser levels: selected (sag: neighbours have a say), merged in pairs (contraction: by learnt "
-        "scores), or soft clusters (mincut, for small graphs)",
-        "Model",
-    )
-    pool_ratio: float = option(0.5, "share of the nodes that each level keeps", "Model", gt=0, le=1)
-    gate: Literal["tanh", "sigmoid"] = option("tanh", "of the scores of topk and sag", "Model")
-    augment: Literal["two-hop", "none"] = option(
-        "two-hop", "topk and sag: link kept nodes that had one node between them, or linked nodes alone", "Model"
-    )
-    max_neighbours: int | None = option(64, "two-hop: most edges into a node, the strongest", "Model", ge=1)
-    merge: Literal["mean", "sum", "max"] = option("mean", "features of merged nodes", "Model")
-    clusters: int = option(16, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
     normalization: Literal["none", "batch", "layer"] = option("none", "of convolution blocks", "Model")
-    residual: bool = option(False, "blocks add their input to their output", "Model")
     input_dropout: float = option(0.8, "of the features of the nodes", "Model", ge=0, lt=1)
     drop_edge: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
     label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)

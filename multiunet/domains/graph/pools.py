@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 from torch import Tensor
 
+from multiunet.domains.graph.config import PoolTrain
 from multiunet.errors import InputError
 from multiunet.geometries.graph_edges import CoarseEdges, Edges, Induced, TwoHop, estimate
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_merge import Contraction, Matching, Reduce
-from multiunet.geometries.graph_pool import SAG, Gate, Pooling, TopK
+from multiunet.geometries.graph_merge import Contraction, Matching
+from multiunet.geometries.graph_pool import SAG, Pooling, TopK
 from multiunet.geometries.graph_soft import MinCut
 from multiunet.memory import amount, free_memory
 
@@ -19,24 +19,7 @@ BYTES_AN_EDGE = 64
 """What forming and holding a two-hop edge takes: measured 60 to 75 while a product is formed, 36 afterwards."""
 
 
-class PoolSettings(Protocol):
-    """The settings that describe a pooling."""
-
-    @property
-    def pool(self) -> Literal["topk", "sag", "matching", "contraction", "mincut"]: ...
-    @property
-    def gate(self) -> Gate: ...
-    @property
-    def augment(self) -> Literal["two-hop", "none"]: ...
-    @property
-    def max_neighbours(self) -> int | None: ...
-    @property
-    def merge(self) -> Reduce: ...
-    @property
-    def clusters(self) -> int: ...
-
-
-def pooling(config: PoolSettings) -> Pooling:
+def pooling(config: PoolTrain) -> Pooling:
     """The pooling that the settings describe."""
     match config.pool:
         case "topk" | "sag":

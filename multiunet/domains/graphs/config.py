@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from multiunet.domains.config import PredictOptions, Widths, option, split_commas
-from multiunet.domains.graph.config import check_ratio
+from multiunet.domains.graph.config import PoolTrain, check_ratio
 from multiunet.domains.splits import SplitTrain
 from multiunet.training.recipe import Precision
 
 Readouts = Annotated[list[Literal["mean", "max", "sum"]], BeforeValidator(split_commas), Field(min_length=1)]
 
 
-class GraphsTrain(SplitTrain):
+class GraphsTrain(PoolTrain, SplitTrain):
     """Settings of ``multiunet train graphs``."""
 
     graphs: Path = option(
@@ -50,23 +50,9 @@ class GraphsTrain(SplitTrain):
     conv: Literal["gcn", "sage", "gin", "gine", "gatv2"] | None = option(
         None, "gine and gatv2 read attributes of edges; default: gine where there are any, else gin", "Model"
     )
-    pool: Literal["topk", "sag", "matching", "contraction", "mincut"] = option(
-        "topk",
-        "nodes of coarser levels: selected (sag: neighbours have a say), merged in pairs (contraction: by learnt "
-        "scores), or soft clusters (mincut)",
-        "Model",
-    )
-    pool_ratio: float = option(0.5, "share of the nodes that each level keeps", "Model", gt=0, le=1)
-    gate: Literal["tanh", "sigmoid"] = option("tanh", "of the scores of topk and sag", "Model")
-    augment: Literal["two-hop", "none"] = option(
-        "two-hop", "topk and sag: link kept nodes that had one node between them, or linked nodes alone", "Model"
-    )
-    max_neighbours: int | None = option(64, "two-hop: most edges into a node, the strongest", "Model", ge=1)
-    merge: Literal["mean", "sum", "max"] = option("mean", "features of merged nodes", "Model")
     clusters: int = option(8, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
     readout: Readouts = option(["mean", "max", "sum"], "of the nodes of each level: mean, max, sum", "Model")
     normalization: Literal["none", "batch", "layer"] = option("batch", "of convolution blocks", "Model")
-    residual: bool = option(False, "blocks add their input to their output", "Model")
     label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
         "beta-nll", "of quantities; beta-nll and gaussian-nll learn each graph's noise", "Training"
