@@ -53,9 +53,10 @@ def test_twice_the_batch_takes_twice_the_memory_and_half_the_numbers_less() -> N
     assert 0.4 * twice < needs(net, 8, 1, 128, 128, bf16=True) < 0.7 * twice
 
 
-def test_recomputation_saves_what_it_drops() -> None:
+def test_recomputation_saves_what_it_drops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "HOLES", 0)
     plain, again = (image_unet(2, 1, 2, [8, 8, 8], recompute=recompute) for recompute in (False, True))
-    assert needs(again, 4, 1, 128, 128) < 0.65 * needs(plain, 4, 1, 128, 128)
+    assert needs(again, 4, 1, 128, 128) < 0.6 * needs(plain, 4, 1, 128, 128)
 
 
 def test_copies_of_the_parameters_and_deep_supervision() -> None:
