@@ -15,13 +15,19 @@ import torch
 from torch import Tensor
 
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_links import grouped
+from multiunet.geometries.graph_links import grouped, taken
 
 Edges = tuple[Tensor, Tensor]
 """``edge_index``, ``(2, edges)``, and the weight of each edge, ``(edges,)``."""
 
 TABLE = 1 << 20
 """How many edges are looked at together for the strongest of each node; as many as caches hold."""
+
+FILLED = 0.01
+"""From this share of all multiplications on, a product of arrays takes less time than one of compressed rows."""
+
+ENTRIES = 1 << 24
+"""How many numbers such an array may hold."""
 
 
 class CoarseEdges(ABC):
@@ -137,7 +143,8 @@ def strongest(edge_index: Tensor, weight: Tensor, nodes: int, count: int, score:
         columns = torch.arange(2 * size - 1, device=target.device)
         alike = ((degree >= size) & (degree < 2 * size)).nonzero()[:, :1]
         for rows in alike.split(max(1, TABLE // len(columns))):
-            edges = order[(starts[rows] + columns).clamp_max(len(order) - 1)]
+            spots = (starts[rows] + columns).clamp_max(len(source) - 1)
+            edges = spots if order is None else order[spots]
             keys = key[edges].where(columns < degree[rows], torch.iinfo(key.dtype).min)
             keep[edges.gather(1, keys.topk(count, dim=1, sorted=False).indices).flatten()] = True
         size *= 2
@@ -165,7 +172,7 @@ class _Factors:
         self.right = torch.cat([weight[leaves], ones])
         self.weight = weight
 
-    @property
+    @cached_property
     def paths(self) -> Tensor:
         """How many paths of two steps lead to each kept node, ``(kept,)``."""
         onward = torch.bincount(self.out_of[0], minlength=self.nodes)
@@ -189,10 +196,26 @@ class _Factors:
     def product(self, first: int, last: int) -> Edges:
         """The edges into rows ``first`` to ``last`` of the product, without loops."""
         fast = self.left.device.type == "cpu" and not (torch.is_grad_enabled() and self.weight.requires_grad)
+        if fast and self._fills(first, last):
+            target, source, weight = self._in_arrays(first, last)
+            return torch.stack([source, target + first]), weight
         target, source, weight = self._quickly(first, last) if fast else self._differentiably(first, last)
         target = target + first
         proper = _where(target != source)
         return torch.stack([source[proper], target[proper]]), weight[proper]
+
+    def _fills(self, first: int, last: int) -> bool:
+        every = (last - first) * self.nodes * self.count
+        return self.nodes * self.count <= ENTRIES and int(self.paths[first:last].sum()) > FILLED * every
+
+    def _in_arrays(self, first: int, last: int) -> Matrix:
+        """Where so many paths meet that zeros cost less than to look for them; without loops."""
+        left, _ = self._compressed
+        with torch.autocast("cpu", enabled=False):
+            product = torch.from_numpy(left[first:last].toarray()) @ self._right_array
+        product.diagonal(first).zero_()
+        target, source = product.nonzero(as_tuple=True)
+        return target, source, product[target, source]
 
     def _quickly(self, first: int, last: int) -> Matrix:
         """SciPy's product of compressed rows: up to ten times as fast as torch's, but on the CPU, without gradient."""
@@ -213,6 +236,10 @@ class _Factors:
         left = _compressed(self.into, self.left, (self.count, self.nodes))
         return left, _compressed(self.out_of, self.right, (self.nodes, self.count))
 
+    @cached_property
+    def _right_array(self) -> Tensor:
+        return torch.from_numpy(self._compressed[1].toarray())
+
 
 Matrix = tuple[Tensor, Tensor, Tensor]
 """Rows, columns and values."""
@@ -220,7 +247,7 @@ Matrix = tuple[Tensor, Tensor, Tensor]
 
 def _compressed(ends: Tensor, values: Tensor, shape: tuple[int, int]) -> Any:
     order, starts = grouped(ends[0], shape[0])
-    content = (values.detach()[order].numpy(), ends[1, order].int().numpy(), starts.int().numpy())
+    content = (taken(values.detach(), order).numpy(), taken(ends[1], order).int().numpy(), starts.int().numpy())
     return scipy.sparse.csr_array(content, shape=shape)
 
 

@@ -16,17 +16,21 @@ ENTRIES = 1 << 24
 """How many numbers a temporary array of the products' gradients may hold."""
 
 
+FILLED = 0.25
+"""From this share of entries on, a matrix is quicker as an array than as compressed rows."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Edges grouped by one end: compressed rows of a matrix.
 
     Attributes:
-        order: of the edges.
+        order: of the edges; None: as they are.
         starts: where each group starts in that order, ``(groups + 1,)``.
         others: the other end of each edge, in that order.
     """
 
-    order: Tensor
+    order: Tensor | None
     starts: Tensor
     others: Tensor
 
@@ -64,18 +68,24 @@ class Links:
     @staticmethod
     def _grouped(key: Tensor, other: Tensor, groups: int) -> Rows:
         order, starts = grouped(key, groups)
-        return Rows(order, starts.int(), other[order].int())
+        return Rows(order, starts.int(), taken(other, order).int())
 
-    def product(self, x: Tensor, weight: Tensor, transposed: bool = False) -> Tensor:
-        """Without a gradient, the weighted sum of the features at the other ends of each node's edges."""
+    def matrix(self, weight: Tensor, transposed: bool = False) -> Tensor:
+        """Of targets by sources, or its transpose: of compressed rows, or an array where much of it is filled."""
+        if len(weight) >= FILLED * self.sources * self.targets:
+            array = self._array(weight)
+            return array.t() if transposed else array
         rows = self.by_source if transposed else self.by_target
         shape = (self.sources, self.targets) if transposed else (self.targets, self.sources)
-        with torch.autocast(x.device.type, enabled=False), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sparse")  # torch's remark that the layout is in beta
-            values = weight[rows.order]
-            matrix = torch.sparse_csr_tensor(rows.starts, rows.others, values, shape, check_invariants=False)
-            found: Tensor = matrix @ x
-        return found
+            values = taken(weight, rows.order)
+            return torch.sparse_csr_tensor(rows.starts, rows.others, values, shape, check_invariants=False)
+
+    def _array(self, weight: Tensor) -> Tensor:
+        source, target = self.edge_index
+        entries = weight.new_zeros(self.targets * self.sources)
+        return entries.index_add_(0, target * self.sources + source, weight).view(self.targets, self.sources)
 
 
 def spread(x: Tensor, weight: Tensor, links: Links) -> Tensor:
@@ -96,17 +106,27 @@ def spread(x: Tensor, weight: Tensor, links: Links) -> Tensor:
 class _Spread(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, links: Links) -> Tensor:
-        ctx.save_for_backward(x if weight.requires_grad else None, weight)
+        matrix = links.matrix(weight.detach())
+        filled = matrix.layout == torch.strided
+        ctx.save_for_backward(x if weight.requires_grad else None, weight, matrix if filled else None)
         ctx.links = links
-        return links.product(x, weight)
+        return _product(matrix, x)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        x, weight = ctx.saved_tensors
-        of_x = ctx.links.product(gradient, weight, transposed=True) if ctx.needs_input_grad[0] else None
-        of_weight = _agreement(gradient, x, ctx.links.edge_index) if ctx.needs_input_grad[1] else None
+        x, weight, array = ctx.saved_tensors
+        of_x = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_x = _product(ctx.links.matrix(weight, transposed=True) if array is None else array.t(), gradient)
+        if ctx.needs_input_grad[1]:
+            of_weight = _agreement(gradient, x, ctx.links.edge_index)
         return of_x, of_weight, None
+
+
+def _product(matrix: Tensor, x: Tensor) -> Tensor:
+    with torch.autocast(x.device.type, enabled=False):
+        return matrix @ x
 
 
 def _agreement(gradient: Tensor, x: Tensor, edge_index: Tensor) -> Tensor:
@@ -115,14 +135,20 @@ def _agreement(gradient: Tensor, x: Tensor, edge_index: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def grouped(key: Tensor, groups: int) -> tuple[Tensor, Tensor]:
-    """The stable order of ``key`` (integers in 0..groups-1), and where each group starts in it, ``(groups + 1,)``."""
+def grouped(key: Tensor, groups: int) -> tuple[Tensor | None, Tensor]:
+    """The stable order of ``key`` (integers in 0..groups-1), None where it is in order already, and where each group
+    starts in it, ``(groups + 1,)``."""
     in_order = bool((key[1:] >= key[:-1]).all())  # as the edges of pooled graphs are
     if in_order or key.device.type != "cpu":
         counts = torch.bincount(key, minlength=groups)
-        order = torch.arange(len(key), device=key.device) if in_order else torch.argsort(key, stable=True)
+        order = None if in_order else torch.argsort(key, stable=True)
         return order, torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     # a transposition of compressed rows is a counting sort, which torch lacks: five times as fast as argsort
     rows = (np.ones(len(key), dtype=np.int8), key.int().numpy(), np.arange(len(key) + 1, dtype=np.int32))
     columns = scipy.sparse.csr_array(rows, shape=(len(key), groups)).tocsc()
     return torch.from_numpy(columns.indices).long(), torch.from_numpy(columns.indptr).long()
+
+
+def taken(values: Tensor, order: Tensor | None) -> Tensor:
+    """In an order that ``grouped`` found."""
+    return values if order is None else values[order]

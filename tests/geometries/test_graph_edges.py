@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from multiunet.core import Add, UNet
+from multiunet.geometries import graph_edges, graph_links
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_edges import Induced, TwoHop, estimate, strongest
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_links import Links, grouped, spread
+from multiunet.geometries.graph_links import Links, grouped, spread, taken
 from multiunet.geometries.graph_pool import TopK
 
 
@@ -120,7 +121,9 @@ def test_nothing_kept_of_nothing() -> None:
 # products with features
 
 
-def test_spread_is_the_matrix_product_with_its_gradients() -> None:
+@pytest.mark.parametrize("filled", [0.0, 1.0], ids=["an array", "compressed rows"])
+def test_spread_is_the_matrix_product_with_its_gradients(filled: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_links, "FILLED", filled)
     field = random_field(nodes=8, edges=20)
     matrix = dense(field.edge_index, field.edge_weight, 8).double()
     x, weight = torch.randn(8, 3, dtype=torch.double), field.edge_weight.double()
@@ -149,7 +152,10 @@ def test_links_are_found_once_and_never_of_other_edges() -> None:
 def test_orders_are_those_of_sorts() -> None:
     for key in (torch.randint(0, 7, (50,)), torch.randint(0, 7, (50,)).sort().values, torch.zeros(0, dtype=int)):
         order, starts = grouped(key, 9)
-        assert order.tolist() == torch.argsort(key, stable=True).tolist()
+        assert taken(key, order).tolist() == key.sort().values.tolist()
+        assert (order is None) == bool((key.sort().values == key).all())
+        if order is not None:
+            assert order.tolist() == torch.argsort(key, stable=True).tolist()
         assert starts.tolist() == [int((key < group).sum()) for group in range(10)]
 
 
@@ -170,8 +176,12 @@ def test_the_strongest_are_those_of_a_sort() -> None:
             assert len(kept) == len(expected)
 
 
+@pytest.mark.parametrize("filled", [0.0, 1.0], ids=["in arrays", "of compressed rows"])
 @pytest.mark.parametrize("seed", range(5))
-def test_restricted_two_hops_equal_the_full_square_sliced(seed: int) -> None:
+def test_restricted_two_hops_equal_the_full_square_sliced(
+    seed: int, filled: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_edges, "FILLED", filled)
     g = torch.Generator().manual_seed(seed)
     nodes = 12
     edges = torch.randint(0, nodes, (2, 30), generator=g)  # directed, with loops and repetitions
@@ -183,7 +193,7 @@ def test_restricted_two_hops_equal_the_full_square_sliced(seed: int) -> None:
     square.fill_diagonal_(0)
     into, out_of = square.sum(dim=1, keepdim=True), square.sum(dim=0, keepdim=True)
     expected = torch.nan_to_num(square / (into * out_of).sqrt())
-    found, weight = TwoHop()(field, kept, torch.zeros(6))
+    found, weight = TwoHop(chunk=20)(field, kept, torch.zeros(6))
     assert (found[0] != found[1]).all()
     torch.testing.assert_close(dense(found, weight, len(kept)), expected)
 
