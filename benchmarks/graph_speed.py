@@ -5,7 +5,8 @@
   PubMed's edges with random features; depth 3, ratio 0.5, width 32. Each step sees a graph of which nothing is
   prepared, or (``kept``) the same field again and again, as in training on one graph. One step of each in turn; ratios
   are medians over the rounds of the ratio within a round, so that what else the machine does hits all alike.
-- ``memory``: resident memory while each trains for many steps on Cora, each in a process of its own.
+- ``memory``: resident memory while each trains for many steps on Cora, each in a process of its own; also drawn, in
+  benchmarks/results/graph_memory.png.
 - ``scaling``: time of the default network on random graphs with 4 edges a node, as Cora has, and the exponent that fits
   the times of graphs of 10^4 to 10^6 edges.
 - ``depth``: whether ten levels on Cora stay finite in float32 and in bfloat16 autocast, and how far the output moves,
@@ -46,6 +47,7 @@ from multiunet.training.run_folder import environment
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("MULTIUNET_DATA", ROOT.parent / "shared" / "data")) / "graphs"
 RESULTS = ROOT / "benchmarks" / "results" / "graph_speed.json"
+PICTURE = RESULTS.with_name("graph_memory.png")
 
 FEATURES, WIDTH, CLASSES, DEPTH = 64, 32, 8, 3
 Step = Callable[[], Tensor]
@@ -118,8 +120,24 @@ def memory(arguments: argparse.Namespace) -> dict[str, Any]:
         answer = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
         at = json.loads(answer)
         tenth = at[str(arguments.steps // 10)]
-        found[kind] = {"resident_mib_at_step": at, "growth_mib_after_a_tenth": at[str(arguments.steps)] - tenth}
+        growth = round(at[str(arguments.steps)] - tenth, 1)
+        found[kind] = {"resident_mib_at_step": at, "growth_mib_after_a_tenth": growth}
+    draw({kind: found[kind]["resident_mib_at_step"] for kind in found})
     return found
+
+
+def draw(resident: dict[str, dict[str, float]]) -> None:
+    """MiB over the steps, a line for each network."""
+    from matplotlib.figure import Figure
+
+    labels = {"peer": "torch-geometric's GraphUNet", "same": "ours, same mathematics", "default": "ours, default"}
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.add_subplot(xlabel="training steps on Cora", ylabel="resident memory (MiB)")
+    for kind, at in resident.items():
+        axes.plot([int(step) for step in at], list(at.values()), marker="o", label=labels[kind])
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    figure.savefig(PICTURE, dpi=120)
 
 
 def resident(kind: str, steps: int) -> dict[int, float]:
