@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from multiunet import Grid, InputError, Recipe, Segmentation, UNet, fit
 from multiunet.seeds import derive, generator, permutation
 from multiunet.training import checkpoint as checkpoints
+from multiunet.training import loop
 from multiunet.training.average import MovingAverage
 from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.data import Sample, TrainingData
@@ -211,7 +212,9 @@ class Constant(TrainingData):
         return Sample(self.value * x, (x[:, 0] > 0).long())
 
 
-def fitted(tmp_path: Path, scores: list[float | None], recipe: Recipe, data: TrainingData | None = None):
+def fitted(
+    tmp_path: Path, scores: list[float | None], recipe: Recipe, data: TrainingData | None = None, loss: float = 1.0
+):
     run = RunFolder.create(tmp_path / "run", {}, {})
     remaining = iter(scores)
     return run, fit(
@@ -219,7 +222,7 @@ def fitted(tmp_path: Path, scores: list[float | None], recipe: Recipe, data: Tra
         Segmentation(["a", "b"]),
         Grid(1),
         data or Constant(),
-        lambda net: {"loss": 1.0, "score": next(remaining)},
+        lambda net: {"loss": loss, "score": next(remaining)},
         monitor="score",
         run=run,
         recipe=recipe,
@@ -231,6 +234,32 @@ def test_patience_stops_and_the_best_is_kept(tmp_path: Path) -> None:
     assert state.epoch == 4
     assert run.best_scores()["epoch"] == 2
     assert run.best_scores()["scores"]["score"] == 0.5
+
+
+def test_patience_waits_for_validations(tmp_path: Path) -> None:
+    run, state = fitted(tmp_path, [0.1, 0.5, 0.4, 0.6], Recipe(epochs=16, patience=3, validate_every=4))
+    assert state.epoch == 12
+    assert run.best_scores()["epoch"] == 8
+
+
+def test_a_loss_that_is_no_number_is_no_better(tmp_path: Path) -> None:
+    run, _ = fitted(tmp_path, [0.5, 0.5], Recipe(epochs=2), loss=math.nan)
+    assert run.best_scores()["epoch"] == 1
+
+
+def test_the_device_that_is_named_is_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(Exception):
+        pass
+
+    def fabric(**options: object) -> None:
+        raise Asked(options["accelerator"], options["devices"])
+
+    monkeypatch.setattr(loop, "Fabric", fabric)
+    for name, expected in (("cuda:1", ("cuda", [1])), ("cuda", ("cuda", 1)), ("cpu", ("cpu", 1))):
+        monkeypatch.setattr(loop, "pick_device", torch.device)
+        with pytest.raises(Asked) as asked:
+            fitted(tmp_path / name, [], Recipe(device=name, precision="32"))
+        assert asked.value.args == expected
 
 
 def test_an_undefined_score_is_worse_than_any(tmp_path: Path) -> None:
