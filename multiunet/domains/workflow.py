@@ -23,6 +23,7 @@ from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.fold import folded
 from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
+from multiunet.prediction.ensemble import members
 from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
 from multiunet.training.progress import ConsoleReporter, Reporter
@@ -273,7 +274,7 @@ def _ready(
 
 def _sampling(options: Sampled, run: Run) -> Sampled:
     """The settings with as many samples as make sense: those of a network without dropout are all the same."""
-    nets = list(run.model.net.nets) if isinstance(run.model.net, Ensemble) else [run.model.net]
+    nets = members(run.model.net)
     without = sum(not dropouts(net) for net in nets)
     if options.samples in (None, 1) or not without:
         return options

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from multiunet.domains.config import PredictOptions, StrList, TrainConfig, Widths, option, split_commas
 
@@ -21,6 +21,8 @@ def odd(width: int) -> int:
         raise ValueError("must be odd, so that it has a middle")
     return width
 
+
+ExportFormat = Literal["bigwig", "bedgraph"]
 
 FEWEST_BASES = 1 << 14
 """A window is never shorter than this unless told."""
@@ -66,3 +68,12 @@ class GenomePredict(PredictOptions):
 
     fasta: Path | None = option(None, "sequences to predict; default: those trained on", "Data")
     chroms: StrList = option([], "chromosomes to predict (patterns such as chr1* too); default: all", "Data")
+    export_as: Annotated[list[ExportFormat], BeforeValidator(split_commas)] | None = option(
+        None, "what --export writes: bigwig, bedgraph or both; default: bigwig", "Prediction", min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _exports_somewhere(self) -> GenomePredict:
+        if self.export_as is not None and self.export is None:
+            raise ValueError("--export-as says what is written into --export DIR; give that, too")
+        return self
