@@ -106,7 +106,7 @@ def _read_bigwig(
             check_names(path, found, lengths, fasta, excluded)
             for chrom, length in lengths.items():
                 check_within(path, chrom, found[chrom], length, fasta, exactly=True)
-            values = {chrom: _bigwig_bins(file, chrom, length, bin_size) for chrom, length in lengths.items()}
+            values = {chrom: _bigwig_bins(path, file, chrom, length, bin_size) for chrom, length in lengths.items()}
             return values, tuple(found)
     except InputError:
         raise
@@ -114,7 +114,7 @@ def _read_bigwig(
         raise InputError(f"{path}: cannot be read as bigWig ({error}); is it whole?") from error
 
 
-def _bigwig_bins(file: pybigtools.BBIReader, chrom: str, length: int, bin_size: int) -> Values:
+def _bigwig_bins(path: Path, file: pybigtools.BBIReader, chrom: str, length: int, bin_size: int) -> Values:
     count = -(-length // bin_size)
     sums, covered = np.zeros(count), np.zeros(count)
     per_slice = max(1, SLICE // bin_size)
@@ -122,7 +122,13 @@ def _bigwig_bins(file: pybigtools.BBIReader, chrom: str, length: int, bin_size: 
         start, end = first * bin_size, min(length, (first + per_slice) * bin_size)
         # fillna is always given: version 0.3 changed what is without it
         values = file.values(chrom, start, end, fillna=math.nan, oob=math.nan)
-        known = np.isfinite(values)
+        if (infinite := np.isinf(values)).any():  # as of bedGraph
+            at = int(np.argmax(infinite))
+            raise InputError(
+                f"{path}: the value of {chrom}:{start + at}-{start + at + 1} is {values[at]}; leave out what was not "
+                "measured"
+            )
+        known = ~np.isnan(values)
         edges = np.arange(0, end - start, bin_size)
         sums[first : first + len(edges)] = np.add.reduceat(np.where(known, values, 0.0), edges)
         covered[first : first + len(edges)] = np.add.reduceat(known, edges, dtype=np.int64)
