@@ -147,6 +147,8 @@ class Grid(Geometry[Tensor]):
         return torch.cat(list(fields), dim=0)
 
     def sample(self, values: Tensor, fine: Tensor, coarse: Tensor) -> Tensor:
+        if self.padding == "valid":
+            raise ValueError("deep supervision needs padding='same': where sites are lost, levels do not share borders")
         for axis in range(-self.ndim, 0):
             size, count = values.shape[axis], coarse.shape[axis]
             step = -(-size // count)

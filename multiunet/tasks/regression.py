@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -34,6 +35,9 @@ class Regression(Task):
             the prediction is in the target's own units, its variances in those units squared. Not used by ``poisson``.
         noise: variance of the residuals of each target (target's units squared), the aleatoric part where the loss
             learns none.
+
+    Raises:
+        ValueError: for an unknown loss, lists that do not fit the names, or a scale that is not positive.
     """
 
     kind = "regression"
@@ -47,9 +51,13 @@ class Regression(Task):
         noise: Sequence[float] | None = None,
     ) -> None:
         count = len(names)
+        if loss not in _CRITERIA:
+            raise ValueError(f"loss {loss!r} is none of {', '.join(_CRITERIA)}")
         for label, values in (("centre", centre), ("scale", scale), ("noise", noise)):
             if values is not None and len(values) != count:
                 raise ValueError(f"{label} has {len(values)} entries for {count} quantities")
+        if scale is not None and not all(0 < value < math.inf for value in scale):
+            raise ValueError(f"scale {list(scale)}: positive numbers are needed; a target that is constant has none")
         self.names = tuple(names)
         self.loss_name = loss
         self.learns_variance = loss in ("beta-nll", "gaussian-nll")

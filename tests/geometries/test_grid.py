@@ -107,6 +107,13 @@ def test_sample_picks_labels_and_never_mixes_them() -> None:
     assert Grid(2).sample(values, values, torch.zeros(2, 3, 5, 4)).shape == (2, 3, 5, 4)
 
 
+def test_levels_that_lose_sites_are_not_supervised_by_labels_of_others() -> None:
+    net = UNet(Grid(1, padding="valid"), 1, 2, [4, 4, 4], deep_supervision=1)
+    outputs = net.outputs(torch.zeros(1, 1, 92))  # 52 sites, and 28 of twice the distance, which reach beyond them
+    with pytest.raises(ValueError, match="deep supervision needs padding='same'"):
+        net.at_outputs(torch.zeros(1, outputs[0].shape[2]), outputs)
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [({"ndim": 4}, "axes"), ({"ndim": 2, "kernel": 4}, "odd"), ({"ndim": 2, "kernel": (3, 3, 3)}, "one an axis")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import math
 from collections import Counter
@@ -120,6 +121,20 @@ def test_checkpoint_comes_back_as_it_was(saved: tuple[Path, Checkpoint]) -> None
     assert all(torch.equal(found.tensors[name], value) for name, value in content.tensors.items())
     assert found.part("model").keys() == {"w", "n"}
     assert [file.name for file in path.parent.iterdir()] == ["c.safetensors"]
+
+
+def test_the_checkpoint_before_is_kept_where_files_cannot_be_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*paths: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(checkpoints.os, "link", refuse)
+    last = tmp_path / "last.safetensors"
+    for step in (1, 2, 3):
+        checkpoints.save_last(last, Checkpoint({"model.n": torch.tensor(step)}, {"progress": step}))
+    assert [checkpoints.load(path).state["progress"] for path in (last, checkpoints.previous(last))] == [3, 2]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "text"])
