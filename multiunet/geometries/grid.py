@@ -57,7 +57,8 @@ class Grid(Geometry[Tensor]):
         ndim: axes of space.
         kernel: of the blocks' convolutions; odd.
         convs: convolutions a block.
-        normalization: ``group`` has 8 channels a group; ``instance`` is one a group (Ulyanov et al. 2016).
+        normalization: ``group`` has 8 channels a group, of C channels that 8 does not divide ``gcd(C, C // 8)`` groups;
+            ``instance`` is one a group (Ulyanov et al. 2016).
         dropout: at the end of each block, whole channels (Tompson et al. 2015).
         residual: add the block's input to its output (He et al. 2016), through a 1x1 map where channels differ.
         growth: where the channels of a block that widens grow: in its first convolution, or half before its last and

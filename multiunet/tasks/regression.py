@@ -87,10 +87,15 @@ class Regression(Task):
         return mean, _on_axis_1(self.noise, mean).expand_as(mean)
 
     def calibrate(self, scores: Mapping[str, Any]) -> None:
-        """Takes the mean squared residual of validation as the noise, where the loss learns no variance."""
-        tracks = scores.get("per_track") or [scores]
-        if not self.learns_variance and self.loss_name != "poisson" and tracks[0].get("mse") is not None:
-            self.noise = torch.tensor([float(track["mse"]) for track in tracks])
+        """Takes the mean squared residual of validation as the noise, where the loss learns no variance.
+
+        A quantity that validation did not measure keeps the noise that it has.
+        """
+        if self.learns_variance or self.loss_name == "poisson":
+            return
+        tracks = scores.get("per_track") or [scores] * len(self.names)
+        found = zip(tracks, self.noise.tolist())
+        self.noise = torch.tensor([old if track.get("mse") is None else track["mse"] for track, old in found])
 
     def decide(self, mean: Tensor) -> None:
         return None

@@ -79,7 +79,8 @@ def fit(
     Args:
         validate: scores the network (evaluation mode, no gradients); returns ``loss`` and ``monitor`` among others.
         monitor: the score, higher is better, that chooses the best; the lower loss breaks ties.
-        resume: a checkpoint of this run to go on from; the result has the same bits as without interruption.
+        resume: a checkpoint of this run to go on from; the result has the same bits as without interruption, on a GPU
+            as far as torch's operators there repeat theirs (see ``torch.use_deterministic_algorithms``).
         save_seconds: how often the state is saved: what a crash can cost. It is also saved after the first step, at
             the end and on a signal.
 

@@ -32,7 +32,7 @@ class Recipe:
         validate_every: passes between validations; the last one is always validated.
         seed: of everything random.
         precision: of the forward pass; ``auto``: bf16 where the hardware computes in it, else 32.
-        device: ``auto``, or ``cpu``, ``cuda``, ``mps``.
+        device: ``auto``, or ``cpu``, ``cuda``, ``cuda:1`` and so on, ``mps``.
         workers: processes that draw samples.
     """
 

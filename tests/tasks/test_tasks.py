@@ -64,6 +64,9 @@ def test_noise_is_learnt_from_validation_where_the_loss_learns_none() -> None:
     task.calibrate({"per_track": [{"mse": 4.0}, {"mse": 9.0}]})
     _, variance = task.distribution(torch.zeros(1, 2, 3))
     assert variance[0, :, 0].tolist() == [4.0, 9.0]
+    task.calibrate({"per_track": [{"mse": None}, {"mse": 1.0}]})  # the first was not measured in validation
+    task.calibrate({})
+    assert task.noise.tolist() == [4.0, 1.0]
     learner = Regression(["t"])
     learner.calibrate({"mse": 4.0})
     assert learner.noise.tolist() == [0.0]
