@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.losses import MAE, MSE, GaussianNLL, Huber, Poisson
+from multiunet.losses.sites import at_least_float32
 from multiunet.tasks.task import Task
 
 RegressionLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
@@ -69,6 +70,7 @@ class Regression(Task):
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         if self.loss_name != "poisson":
+            target = at_least_float32(target)  # else centre and scale would be cut to integers, or to half precision
             target = (target - _on_axis_1(self.centre, target)) / _on_axis_1(self.scale, target)
         value: Tensor = self.criterion(output, target, weight)
         return value

@@ -59,6 +59,13 @@ def test_regression_loss_is_in_standard_units() -> None:
     torch.testing.assert_close(scaled, plain, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.float16])
+def test_targets_of_any_type_are_standardised_alike(dtype: torch.dtype) -> None:
+    task = Regression(["t"], "mse", centre=[0.4], scale=[0.3])
+    output, target = torch.zeros(1, 1, 3), torch.tensor([[[0.0, 1.0, 200.0]]])
+    assert float(task.loss(output, target.to(dtype))) == float(task.loss(output, target))
+
+
 def test_noise_is_learnt_from_validation_where_the_loss_learns_none() -> None:
     task = Regression(["t", "u"], loss="mse", scale=[2.0, 2.0])
     task.calibrate({"per_track": [{"mse": 4.0}, {"mse": 9.0}]})

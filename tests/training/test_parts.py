@@ -28,6 +28,21 @@ from multiunet.training.run_folder import RunFolder
 from multiunet.training.schedule import schedule
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"optimizer": "rmsprop"}, "optimizer 'rmsprop' is none of adamw, adam, sgd"),
+        ({"schedule": "linear"}, "schedule 'linear' is none of cosine, poly, constant"),
+        ({"precision": "16"}, "precision '16' is none of auto, 32, bf16"),
+        ({"batch_size": 0}, "batch_size 0 must be at least 1"),
+        ({"ema": 1.0}, r"ema 1.0 must be in \[0, 1\)"),
+    ],
+)
+def test_recipes_that_cannot_be_followed_are_refused(options: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Recipe(**options)
+
+
 def test_cosine_is_torchs() -> None:
     parameter = nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=1.0)
