@@ -26,6 +26,8 @@ from multiunet.geometries.grid import Grid
 from multiunet.models.genomic import genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore, Progress
 from multiunet.prediction.ensemble import members
+from multiunet.prediction.memory import sites_within
+from multiunet.prediction.run import READ_SITES
 from multiunet.tasks import Regression
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments, dropouts
@@ -101,7 +103,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         progress: Progress,
     ) -> None:
         fasta, genome, chosen = self._sequences(config, options)
-        predictor = _predictor(model, config, pick_device(options.device))
+        device = pick_device(options.device)
+        sites = sites_within(options.memory, model.net, model.task, model.geometry, 4, options.samples, device)
+        predictor = _predictor(model, config, device, sites)
         for place, chrom in enumerate(chosen):
             progress.begin(chrom, place, len(chosen))
             predictor.into(store, chrom, genome.codes[chrom], fasta, options.samples, options.seed, progress.tile)
@@ -146,8 +150,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         return self._data
 
 
-def _predictor(model: Model, config: GenomeTrain, device: torch.device) -> Chromosomes:
-    predictor = GridPredictor(model.net, model.task, cast(Grid, model.geometry), device)
+def _predictor(model: Model, config: GenomeTrain, device: torch.device, sites: int = READ_SITES) -> Chromosomes:
+    predictor = GridPredictor(model.net, model.task, cast(Grid, model.geometry), device, sites=sites)
     return Chromosomes(predictor, config.bin_size, config.bins_of_window() // 4)
 
 

@@ -11,11 +11,11 @@ import torch
 from multiunet.domains import workflow
 from multiunet.domains.card import domain_card
 from multiunet.domains.config import EvaluateOptions, validated
-from multiunet.domains.genome import writers
+from multiunet.domains.genome import domain, writers
 from multiunet.domains.genome.domain import GenomeDomain
 from multiunet.domains.genome.tracks import read_tracks
 from multiunet.errors import InputError
-from multiunet.prediction import open_prediction
+from multiunet.prediction import Progress, open_prediction
 from multiunet.training.progress import Reporter
 
 LENGTHS = {"chr1": 4003, "chr2": 3000, "chr3": 2600, "chr10": 1999}
@@ -141,6 +141,28 @@ def test_bedgraphs_read_back_as_the_prediction(run, tmp_path, monkeypatch):
             assert np.array_equal(values[chrom], found[chrom][variable].sel(channel=track).values)
     with pytest.raises(InputError, match="--export-as says what is written into --export DIR"):
         predict(run, tmp_path / "q.zarr", export_as="bigwig")
+
+
+def test_memory_bounds_the_tiles_and_changes_nothing(run, tmp_path, monkeypatch):
+    tiles = []
+
+    class Counting(Progress):
+        def tile(self, done: int, count: int) -> None:
+            tiles.append(count)
+
+    options = validated(domain_card("genome").predict, {"samples": 2, "chroms": "chr1", "memory": "64GB"}, "test")
+    workflow.predict(run, options, tmp_path / "whole.zarr", progress=Counting())
+    assert set(tiles) == {1}
+    monkeypatch.setattr(domain, "sites_within", lambda *given: 1800)
+    workflow.predict(run, options, tmp_path / "tiles.zarr", progress=Counting())
+    assert tiles[-1] > 2
+    whole, pieces = (open_prediction(tmp_path / f"{name}.zarr")["chr1"] for name in ("whole", "tiles"))
+    for variable in ("mean", "epistemic", "aleatoric"):
+        assert np.allclose(whole[variable].values, pieces[variable].values, rtol=1e-4, atol=1e-5)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="--memory 1 MB: the program alone takes"):
+        predict(run, tmp_path / "q.zarr", memory="1MB")
+    assert not (tmp_path / "q.zarr").exists()
 
 
 def test_tracks_of_like_names_are_files_of_their_own(data, tmp_path):
