@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from multiunet.losses import DiceCE
+from multiunet.losses import DiceCE, Kind
 from multiunet.tasks.task import Task
-
-Kind = Literal["multiclass", "binary", "multilabel"]
 
 
 class Segmentation(Task):
