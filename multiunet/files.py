@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
         write(temporary)
-        with open(temporary, "rb") as file:
+        with open(temporary, "rb+") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
@@ -59,6 +60,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         raise error if error.filename else OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+    if sys.platform == "win32":  # has no folders to open or flush
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from multiunet.domains.card import DomainCard, Unavailable, domains
 from multiunet_cli.demo import demo
@@ -36,7 +37,10 @@ def application() -> typer.Typer:
         group = typer.Typer(help=help, no_args_is_help=True)
         for card in available.values():
             if isinstance(card, Unavailable):
-                group.command(card.name, help=f"[unavailable: {card.reason}]")(_unavailable(card))
+                # whatever options it is given: the reason is what matters
+                anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+                reason = f"unavailable: {escape(card.reason)}"
+                group.command(card.name, help=reason, context_settings=anything)(_unavailable(card))
             else:
                 group.command(card.name)(make(card))
         app.add_typer(group, name=verb)

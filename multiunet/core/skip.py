@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, get_args
 
 import torch
 from torch import nn
@@ -114,6 +114,9 @@ class Merge(nn.Module, Generic[S]):
 
     Attributes:
         channels: how many channels come out.
+
+    Raises:
+        ValueError: when ``path_norm`` is something else.
     """
 
     def __init__(
@@ -126,6 +129,8 @@ class Merge(nn.Module, Generic[S]):
         fuse: int | None = None,
     ) -> None:
         super().__init__()
+        if path_norm not in (None, *get_args(PathNorm)):
+            raise ValueError(f"path_norm {path_norm!r} is none of {', '.join(get_args(PathNorm))}")
         self.geometry = geometry
         self.join = skip(geometry, c_x, c_skip)
         before, after = path_norm == "before", path_norm == "after"

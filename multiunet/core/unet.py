@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 from torch import Tensor, nn
 
@@ -78,6 +78,8 @@ class Descent(nn.Module, ABC, Generic[S]):
             raise ValueError(
                 f"deep_supervision {deep_supervision} is outside 0..{depth - 1} for {depth} decoder levels"
             )
+        if widen not in get_args(Widen):
+            raise ValueError(f"widen {widen!r} is none of {', '.join(get_args(Widen))}")
         counts = per_level("blocks", [blocks] * (depth + 1) if isinstance(blocks, int) else blocks, depth + 1)
         if min(counts) < 1:
             raise ValueError(f"blocks {counts} must be at least 1 on every level")
@@ -154,7 +156,7 @@ class UNet(Descent[S]):
         decoder_blocks: blocks by level of the decoder, finest first, without the bottleneck's; ``blocks`` by default.
 
     Raises:
-        ValueError: when lists do not fit the number of levels.
+        ValueError: when lists do not fit the number of levels, or a name is none of those known.
     """
 
     def __init__(

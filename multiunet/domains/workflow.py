@@ -23,6 +23,7 @@ from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.fold import folded
 from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
+from multiunet.prediction.ensemble import members
 from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
 from multiunet.training.progress import ConsoleReporter, Reporter
@@ -167,7 +168,10 @@ def open_run(path: Path, name: str | None = None, device: str = "auto") -> Run:
     settings = folder.config()
     trained = str(settings.pop("domain", ""))
     if trained not in domains():
-        raise InputError(f"{path / 'config.yaml'}: its domain is {trained!r}, which is none; the file is damaged")
+        raise InputError(
+            f"{path / 'config.yaml'}: its domain is {trained!r}, which is not installed here; there are "
+            f"{', '.join(domains())}"
+        )
     if name is not None and trained != name:
         raise InputError(
             f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`"
@@ -273,7 +277,7 @@ def _ready(
 
 def _sampling(options: Sampled, run: Run) -> Sampled:
     """The settings with as many samples as make sense: those of a network without dropout are all the same."""
-    nets = list(run.model.net.nets) if isinstance(run.model.net, Ensemble) else [run.model.net]
+    nets = members(run.model.net)
     without = sum(not dropouts(net) for net in nets)
     if options.samples in (None, 1) or not without:
         return options
@@ -348,12 +352,14 @@ def _prepared(
     domain = domain_card(name).load()
     run = RunFolder.open(out) if out is not None and _going_on(out, resume) else None
     if run is not None:
+        if (trained := run.config().get("domain")) != name:
+            raise InputError(f"{out}: a run of domain {trained!r}, not {name!r}; choose another --out")
         run.check_idle()
     config = absolute(config)
     config, facts = domain.plan(config, domain.inspect(config), None if run is None else run.facts())
-    settings, facts = _as_stored(name, config, facts)
+    _, facts = _as_stored(name, config, facts)
     if run is not None:
-        _check_same(run, settings, facts)
+        _check_same(run, name, config, facts)
     return domain, config, facts, run is not None
 
 
@@ -380,16 +386,22 @@ def _check_shared(first: Run, other: Run, facts: Sequence[str]) -> None:
             )
 
 
-def _check_same(run: RunFolder, settings: dict[str, Any], facts: Facts) -> None:
+def _check_same(run: RunFolder, name: str, config: TrainConfig, facts: Facts) -> None:
     """A run goes on only as what it was; how it is computed may change."""
     free = {"workers", "device", "recompute"}
-    before = run.config()
-    changed = sorted(key for key in before.keys() | settings.keys() if before.get(key) != settings.get(key))
-    changed = [key for key in changed if key not in free]
+    stored = {key: value for key, value in run.config().items() if key != "domain"}
+    # what an older run does not mention came later, and its default is what that run did
+    then = validated(type(config), stored, str(run.path / "config.yaml"))
+    before, settings = _as_stored(name, then, {})[0], _as_stored(name, config, {})[0]
+    changed = [key for key in sorted(settings) if key not in free and before[key] != settings[key]]
     if changed:
-        differences = ", ".join(f"{key}: {before.get(key)!r} then, {settings.get(key)!r} now" for key in changed)
+        differences = ", ".join(f"{key}: {before[key]!r} then, {settings[key]!r} now" for key in changed)
         raise InputError(
             f"{run.path}: cannot resume with other settings ({differences}); use the same, or another --out"
         )
-    if run.facts() != facts:
-        raise InputError(f"{run.path}: the data have changed since this run began; use the same, or another --out")
+    known = run.facts()
+    if differing := sorted(key for key in known.keys() | facts.keys() if known.get(key) != facts.get(key)):
+        raise InputError(
+            f"{run.path}: the data, or what follows from them, have changed since this run began "
+            f"({', '.join(differing)}); use the same, or another --out"
+        )

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from multiunet.core import NestedUNet, UNet
-from multiunet.geometries.grid import Grid, GroupNorm
+from multiunet.geometries.grid import Grid
 
 Sites = tuple[int, ...]
 """A number of sites by axis."""
@@ -87,7 +88,7 @@ def _halo(net: UNet[Any] | NestedUNet[Any], apart: list[Sites]) -> Sites:
 
 def norms_are_local(net: nn.Module) -> bool:
     """Whether no norm of the network takes statistics over sites when it predicts."""
-    return not any(isinstance(module, GroupNorm) for module in net.modules())
+    return not any(isinstance(module, nn.GroupNorm | _InstanceNorm) for module in net.modules())
 
 
 def _beyond(halo: Sites, apart: Sites, *reaches: Sites) -> Sites:

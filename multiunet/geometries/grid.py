@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,17 @@ Padding = Literal["same", "valid"]
 Growth = Literal["first", "last"]
 Separable = Literal["none", "inner", "all"]
 
+CHOICES: dict[str, tuple[str, ...]] = {
+    "normalization": get_args(Normalization),
+    "activation": get_args(Activation),
+    "downsample": get_args(Downsample),
+    "upsample": get_args(Upsample),
+    "padding": get_args(Padding),
+    "growth": get_args(Growth),
+    "separable": get_args(Separable),
+}
+"""What each of a grid's settings may be."""
+
 
 @dataclass(frozen=True)
 class Grid(Geometry[Tensor]):
@@ -57,7 +68,8 @@ class Grid(Geometry[Tensor]):
         ndim: axes of space.
         kernel: of the blocks' convolutions; odd.
         convs: convolutions a block.
-        normalization: ``group`` has 8 channels a group; ``instance`` is one a group (Ulyanov et al. 2016).
+        normalization: ``group`` has 8 channels a group, of C channels that 8 does not divide ``gcd(C, C // 8)`` groups;
+            ``instance`` is one a group (Ulyanov et al. 2016).
         dropout: at the end of each block, whole channels (Tompson et al. 2015).
         residual: add the block's input to its output (He et al. 2016), through a 1x1 map where channels differ.
         growth: where the channels of a block that widens grow: in its first convolution, or half before its last and
@@ -77,7 +89,7 @@ class Grid(Geometry[Tensor]):
 
     Raises:
         ValueError: for an even kernel, for a transposed kernel that is no multiple of its stride, for a tuple that
-            does not have one entry an axis.
+            does not have one entry an axis, for a name that is none of those known.
     """
 
     ndim: int
@@ -102,6 +114,11 @@ class Grid(Geometry[Tensor]):
     def __post_init__(self) -> None:
         if self.ndim not in CONV:
             raise ValueError(f"a grid has 1, 2 or 3 axes, not {self.ndim}")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(known)}")
+        if self.convs < 1:
+            raise ValueError(f"convs {self.convs} must be at least 1")
         kernel = self.sizes("kernel", self.kernel)
         if any(k % 2 == 0 for k in kernel):
             raise ValueError(f"kernel {kernel} must be odd on every axis, so that it has a centre")
@@ -147,6 +164,8 @@ class Grid(Geometry[Tensor]):
         return torch.cat(list(fields), dim=0)
 
     def sample(self, values: Tensor, fine: Tensor, coarse: Tensor) -> Tensor:
+        if self.padding == "valid":
+            raise ValueError("deep supervision needs padding='same': where sites are lost, levels do not share borders")
         for axis in range(-self.ndim, 0):
             size, count = values.shape[axis], coarse.shape[axis]
             step = -(-size // count)

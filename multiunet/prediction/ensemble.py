@@ -52,3 +52,8 @@ class Ensemble(nn.Module):
             seen[0].reduction,
             all(one.exact for one in seen),
         )
+
+
+def members(net: nn.Module) -> list[nn.Module]:
+    """The networks of an ensemble; of another network, itself."""
+    return list(net.nets) if isinstance(net, Ensemble) else [net]

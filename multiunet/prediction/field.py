@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
-from multiunet.prediction.ensemble import Ensemble
+from multiunet.prediction.ensemble import Ensemble, members
 from multiunet.tasks import Task
 from multiunet.uncertainty import Moments, Welford, dropouts, thinned
 
@@ -71,4 +71,4 @@ def _samples(net: nn.Module, geometry: Geometry[Any], field: Any, samples: int, 
 
 def count_samples(net: nn.Module, samples: int) -> int:
     """How many samples ``predict_field`` sees when ``samples`` of a network are asked."""
-    return samples * (len(net.nets) if isinstance(net, Ensemble) else 1)
+    return samples * len(members(net))

@@ -74,6 +74,7 @@ class PredictionStore:
             return
         replaced = self.path.with_name(f".{self.path.name}.replaced")
         if self.path.exists():
+            shutil.rmtree(replaced, ignore_errors=True)  # of a process that ended in between
             os.rename(self.path, replaced)
         os.rename(self._partial, self.path)
         shutil.rmtree(replaced, ignore_errors=True)
@@ -98,8 +99,8 @@ class PredictionStore:
             dims, shape: the sites' axes.
             coords: by name, an array on the dimension of that name or ``(dimension, array)``.
             chunks: sites of a chunk by axis; whatever is written in one piece should be whole chunks.
-            decided: also keep ``class``, the index of the chosen channel (CF ``flag_meanings``); with ``per_name`` one
-                yes or no for each channel.
+            decided: also keep ``class``, the index of the chosen channel (CF ``flag_meanings``, names without blanks);
+                with ``per_name`` one yes or no for each channel.
         """
         name = group_name(name)
         located = {key: value if isinstance(value, tuple) else (key, value) for key, value in (coords or {}).items()}
@@ -126,7 +127,11 @@ class PredictionStore:
                 dtype="uint8" if len(names) <= 256 else "uint16",
                 fill_value=0,
                 dimension_names=("channel", *dims) if per_name else tuple(dims),
-                attributes={"flag_values": list(range(len(names))), "flag_meanings": " ".join(names)},
+                # blanks part the names
+                attributes={
+                    "flag_values": list(range(len(names))),
+                    "flag_meanings": " ".join("_".join(name.split()) for name in names),
+                },
             )
         return ItemWriter(group)
 

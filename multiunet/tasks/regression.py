@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.losses import MAE, MSE, GaussianNLL, Huber, Poisson
+from multiunet.losses.sites import at_least_float32
 from multiunet.tasks.task import Task
 
 RegressionLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
@@ -34,6 +36,9 @@ class Regression(Task):
             the prediction is in the target's own units, its variances in those units squared. Not used by ``poisson``.
         noise: variance of the residuals of each target (target's units squared), the aleatoric part where the loss
             learns none.
+
+    Raises:
+        ValueError: for an unknown loss, lists that do not fit the names, or a scale that is not positive.
     """
 
     kind = "regression"
@@ -47,9 +52,13 @@ class Regression(Task):
         noise: Sequence[float] | None = None,
     ) -> None:
         count = len(names)
+        if loss not in _CRITERIA:
+            raise ValueError(f"loss {loss!r} is none of {', '.join(_CRITERIA)}")
         for label, values in (("centre", centre), ("scale", scale), ("noise", noise)):
             if values is not None and len(values) != count:
                 raise ValueError(f"{label} has {len(values)} entries for {count} quantities")
+        if scale is not None and not all(0 < value < math.inf for value in scale):
+            raise ValueError(f"scale {list(scale)}: positive numbers are needed; a target that is constant has none")
         self.names = tuple(names)
         self.loss_name = loss
         self.learns_variance = loss in ("beta-nll", "gaussian-nll")
@@ -61,6 +70,7 @@ class Regression(Task):
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         if self.loss_name != "poisson":
+            target = at_least_float32(target)  # else centre and scale would be cut to integers, or to half precision
             target = (target - _on_axis_1(self.centre, target)) / _on_axis_1(self.scale, target)
         value: Tensor = self.criterion(output, target, weight)
         return value
@@ -79,10 +89,15 @@ class Regression(Task):
         return mean, _on_axis_1(self.noise, mean).expand_as(mean)
 
     def calibrate(self, scores: Mapping[str, Any]) -> None:
-        """Takes the mean squared residual of validation as the noise, where the loss learns no variance."""
-        tracks = scores.get("per_track") or [scores]
-        if not self.learns_variance and self.loss_name != "poisson" and tracks[0].get("mse") is not None:
-            self.noise = torch.tensor([float(track["mse"]) for track in tracks])
+        """Takes the mean squared residual of validation as the noise, where the loss learns no variance.
+
+        A quantity that validation did not measure keeps the noise that it has.
+        """
+        if self.learns_variance or self.loss_name == "poisson":
+            return
+        tracks = scores.get("per_track") or [scores] * len(self.names)
+        found = zip(tracks, self.noise.tolist())
+        self.noise = torch.tensor([old if track.get("mse") is None else track["mse"] for track, old in found])
 
     def decide(self, mean: Tensor) -> None:
         return None

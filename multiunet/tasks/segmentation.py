@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from multiunet.losses import DiceCE
+from multiunet.losses import DiceCE, Kind
 from multiunet.tasks.task import Task
-
-Kind = Literal["multiclass", "binary", "multilabel"]
 
 
 class Segmentation(Task):
@@ -25,6 +22,9 @@ class Segmentation(Task):
 
     The prediction's mean is the probability of each name; its aleatoric variance is that of a Bernoulli draw, p (1 - p)
     (Kwon et al. 2020, eq. 4, diagonal), so that epistemic + aleatoric = mean (1 - mean) exactly.
+
+    Raises:
+        ValueError: for fewer than two classes (one label), or more of ``binary``.
     """
 
     kind = "segmentation"
@@ -36,8 +36,11 @@ class Segmentation(Task):
         ignore_index: int = -1,
         loss: nn.Module | None = None,
     ) -> None:
-        if len(classes) < (1 if labels == "multilabel" else 2):
-            raise ValueError(f"classes {list(classes)}: {labels} segmentation needs at least two")
+        fewest = 1 if labels == "multilabel" else 2
+        if len(classes) < fewest:
+            raise ValueError(f"classes {list(classes)}: {labels} segmentation needs at least {fewest}")
+        if labels == "binary" and len(classes) > 2:
+            raise ValueError(f"classes {list(classes)}: binary segmentation has two, outside and inside")
         self.names = tuple(classes)
         self.labels = labels
         self.channels = 1 if labels == "binary" else len(classes)

@@ -65,7 +65,11 @@ def save_last(path: Path, checkpoint: Checkpoint) -> None:
         # a second name for the old file: at no moment is there no valid checkpoint
         spare = path.with_name(f".{path.name}.spare")
         spare.unlink(missing_ok=True)
-        os.link(path, spare)
+        try:
+            os.link(path, spare)
+        except OSError:
+            # a file system without links (exFAT, some network drives): for a moment the one before serves alone
+            spare = path
         os.replace(spare, previous(path))
     save(path, checkpoint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -80,4 +81,12 @@ def loader(
         num_workers=workers,
         persistent_workers=workers > 0,
         multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=_leave_signals_to_training,
     )
+
+
+def _leave_signals_to_training(worker: int) -> None:
+    """A terminal, a batch system or ``timeout`` signals all processes of a training: the step under way, after which
+    the state is saved, still needs its samples. A worker ends when training says so, or is no more."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

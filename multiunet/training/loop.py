@@ -79,7 +79,8 @@ def fit(
     Args:
         validate: scores the network (evaluation mode, no gradients); returns ``loss`` and ``monitor`` among others.
         monitor: the score, higher is better, that chooses the best; the lower loss breaks ties.
-        resume: a checkpoint of this run to go on from; the result has the same bits as without interruption.
+        resume: a checkpoint of this run to go on from; the result has the same bits as without interruption, on a GPU
+            as far as torch's operators there repeat theirs (see ``torch.use_deterministic_algorithms``).
         save_seconds: how often the state is saved: what a crash can cost. It is also saved after the first step, at
             the end and on a signal.
 
@@ -111,7 +112,9 @@ class _Trainer:
         self.validate, self.monitor, self.run = validate, monitor, run
         device = pick_device(recipe.device)
         bf16 = computes_in_bf16(recipe.precision, device)
-        self.fabric = Fabric(accelerator=device.type, devices=1, precision="bf16-mixed" if bf16 else "32-true")
+        # by number where one is named: one of a kind would be the first
+        devices = 1 if device.index is None else [device.index]
+        self.fabric = Fabric(accelerator=device.type, devices=devices, precision="bf16-mixed" if bf16 else "32-true")
         self.raw = net.to(device)
         self.optimizer = _optimizer(net, recipe)
         self.net, self.wrapped_optimizer = self.fabric.setup(net, self.optimizer)
@@ -166,9 +169,11 @@ class _Trainer:
         return state
 
     def out_of_patience(self) -> bool:
-        """Whether the last better score is too long ago."""
-        patience = self.recipe.patience
-        return patience is not None and self.state.epoch - 1 - self.state.best_epoch >= patience
+        """Whether the last better score is too long ago, asked of epochs that were validated."""
+        patience, state = self.recipe.patience, self.state
+        if patience is None or state.epoch % self.recipe.validate_every:
+            return False
+        return state.epoch - 1 - state.best_epoch >= patience
 
     def train_epoch(self, reporter: Reporter, request: StopRequest) -> None:
         """From the state's step to the end of its epoch."""
@@ -231,9 +236,8 @@ class _Trainer:
         with torch.no_grad(), self.fabric.autocast():
             scores = dict(self.validate(kept))
         row.update({f"val_{name}": value for name, value in scores.items()})
-        value = scores[self.monitor]
-        # a score that is undefined (None, NaN) is worse than any other
-        rank = (-math.inf if value is None or math.isnan(value) else float(value), -float(scores["loss"]))
+        # what is undefined is worse than anything: NaN itself would never be beaten, nor ever be worse
+        rank = (_defined(scores[self.monitor], -math.inf), -_defined(scores["loss"], math.inf))
         if self.state.best is not None and rank <= self.state.best:
             return False
         self.state.best, self.state.best_epoch = rank, self.state.epoch
@@ -278,6 +282,10 @@ def supervised(
         total = total + 0.5**level * task.loss(geometry.features(output), at_target, at_weight)
         shares += 0.5**level
     return total / shares
+
+
+def _defined(score: float | None, otherwise: float) -> float:
+    return otherwise if score is None or math.isnan(score) else float(score)
 
 
 def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -82,7 +82,7 @@ def remembered(question: str, ask: Callable[[], bool]) -> bool:
     """
     file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multiunet" / "probes.json"
     known: dict[str, bool] = {}
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError):
         known = dict(json.loads(file.read_text(encoding="utf-8")))
     key = hashlib.sha256(f"{question} {_machine()}".encode()).hexdigest()[:16]
     if key not in known:

@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def this_process() -> str:
 def is_alive(words: str) -> bool | None:
     """Whether the process that ``this_process`` named is still there; None where that cannot be told from here."""
     found = re.search(r"process (\d+) on (\S*) since (\S+)", words)
-    if found is None or found[2] != platform.node():
+    # on Windows, to ask with signal 0 is to send Ctrl-C
+    if found is None or found[2] != platform.node() or sys.platform == "win32":
         return None
     pid = int(found[1])
     try:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 ScheduleName = Literal["cosine", "poly", "constant"]
 OptimizerName = Literal["adamw", "adam", "sgd"]
 Precision = Literal["auto", "32", "bf16"]
 Layout = Literal["contiguous", "channels-last"]
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "optimizer": get_args(OptimizerName),
+    "schedule": get_args(ScheduleName),
+    "precision": get_args(Precision),
+}
+"""What each of these settings may be."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,11 @@ class Recipe:
         validate_every: passes between validations; the last one is always validated.
         seed: of everything random.
         precision: of the forward pass; ``auto``: bf16 where the hardware computes in it, else 32.
-        device: ``auto``, or ``cpu``, ``cuda``, ``mps``.
+        device: ``auto``, or ``cpu``, ``cuda``, ``cuda:1`` and so on, ``mps``.
         workers: processes that draw samples.
+
+    Raises:
+        ValueError: for a name that is none of those known, or a number that is out of its range.
     """
 
     epochs: int = 40
@@ -53,3 +63,14 @@ class Recipe:
     precision: Precision = "auto"
     device: str = "auto"
     workers: int = 0
+
+    def __post_init__(self) -> None:
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(known)}")
+        for name in ("epochs", "steps_per_epoch", "batch_size", "accumulate", "patience", "validate_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} {value} must be at least 1")
+        if not 0 <= self.ema < 1 or not 0 <= self.warmup <= 1:
+            raise ValueError(f"ema {self.ema} must be in [0, 1), and warmup {self.warmup} in [0, 1]")

@@ -26,7 +26,7 @@ RUNNING = "running"
 
 class RunFolder:
     """Reads and writes ``config.yaml``, ``facts.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
-    ``checkpoints/{last,previous,best}.safetensors`` and ``STATUS`` (running, done, stopped or failed)."""
+    ``checkpoints/{last,previous,best}.safetensors`` and ``STATUS`` (created, running, done, or stopped and why)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

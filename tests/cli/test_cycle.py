@@ -95,3 +95,32 @@ def test_resume_goes_on_and_refuses_other_settings(worlds: dict, multiunet: Call
     other = multiunet("train", "graph", *words, "--resume", "auto", "--lr", "0.5")
     assert other.code == 3
     assert "lr: " in other.err
+
+
+def test_resume_takes_what_an_older_run_does_not_mention_for_its_default(
+    worlds: dict, multiunet: Callable, tmp_path: Path
+) -> None:
+    run, words = tmp_path / "run", [*worlds["graph"].train, "--out", tmp_path / "run", "--resume", "auto"]
+    assert multiunet("train", "graph", *words).code == 0
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    del config["clip"], config["warmup"]
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    assert multiunet("train", "graph", *words).code == 0
+    other = multiunet("train", "graph", *words, "--clip", "0.5")
+    assert other.code == 3
+    assert "cannot resume with other settings (clip: 1.0 then, 0.5 now)" in other.err
+
+
+def test_resume_names_another_domain_and_other_data(worlds: dict, multiunet: Callable, tmp_path: Path) -> None:
+    run, words = tmp_path / "run", [*worlds["graph"].train, "--out", tmp_path / "run", "--resume", "auto"]
+    assert multiunet("train", "graph", *words).code == 0
+    other = multiunet("train", "genome", *worlds["genome"].train, "--out", run, "--resume", "auto")
+    assert other.code == 3
+    assert "a run of domain 'graph', not 'genome'; choose another --out" in other.err
+    facts = json.loads((run / "facts.json").read_text())
+    (run / "facts.json").write_text(json.dumps(facts | {"nodes": 3}))
+    done = multiunet("train", "graph", *words)
+    assert done.code == 3
+    assert "have changed since this run began (nodes)" in done.err
+    (run / "config.yaml").write_text("domain: proteins\n")
+    assert "its domain is 'proteins', which is not installed here; there are image" in multiunet("info", run).err

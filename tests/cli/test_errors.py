@@ -105,9 +105,11 @@ def test_a_broken_third_party_domain_is_shown_with_its_reason(
     assert shown.code == 0
     assert "sound      unavailable: ModuleNotFoundError" in shown.out
     assert "image" in shown.out
-    done = multiunet("train", "sound")
-    assert done.code == 3
-    assert "no_such_package" in done.err
+    assert "unavailable: ModuleNotFoundError" in multiunet("train", "--help").out
+    for words in ([], ["--loud", "3", "here"]):
+        done = multiunet("train", "sound", *words)
+        assert done.code == 3
+        assert "no_such_package" in done.err
 
 
 def test_doctor_finds_nothing_wrong(multiunet: Callable) -> None:

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from multiunet import Concat, Grid, UNet
-from multiunet.geometries.grid import GroupNorm
+from multiunet.geometries.grid import CHOICES, GroupNorm
 
 
 def test_instance_norm_is_torchs() -> None:
@@ -107,9 +107,24 @@ def test_sample_picks_labels_and_never_mixes_them() -> None:
     assert Grid(2).sample(values, values, torch.zeros(2, 3, 5, 4)).shape == (2, 3, 5, 4)
 
 
+def test_levels_that_lose_sites_are_not_supervised_by_labels_of_others() -> None:
+    net = UNet(Grid(1, padding="valid"), 1, 2, [4, 4, 4], deep_supervision=1)
+    outputs = net.outputs(torch.zeros(1, 1, 92))  # 52 sites, and 28 of twice the distance, which reach beyond them
+    with pytest.raises(ValueError, match="deep supervision needs padding='same'"):
+        net.at_outputs(torch.zeros(1, outputs[0].shape[2]), outputs)
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [({"ndim": 4}, "axes"), ({"ndim": 2, "kernel": 4}, "odd"), ({"ndim": 2, "kernel": (3, 3, 3)}, "one an axis")],
+    [
+        ({"ndim": 4}, "axes"),
+        ({"ndim": 2, "kernel": 4}, "odd"),
+        ({"ndim": 2, "kernel": (3, 3, 3)}, "one an axis"),
+        ({"ndim": 2, "convs": 0}, "at least 1"),
+        ({"ndim": 2, "normalization": "layer"}, "normalization 'layer' is none of none, batch, instance, group"),
+        ({"ndim": 2, "downsample": "avg"}, "downsample 'avg' is none of max, average, conv"),
+        *(({"ndim": 2, name: "x"}, f"{name} 'x' is none of") for name in CHOICES),
+    ],
 )
 def test_wrong_settings_are_refused(options: dict, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):

@@ -24,7 +24,7 @@ def written(tmp_path: Path) -> Path:
         where,
         {"file": "a b.c.png"},
     )
-    predictor = GridPredictor(net, Segmentation(["0", "7", "255"]), Grid(2), torch.device("cpu"), tile=16)
+    predictor = GridPredictor(net, Segmentation(["0", "7", "grain boundary"]), Grid(2), torch.device("cpu"), tile=16)
     with PredictionStore(tmp_path / "p.zarr", {"seed": 4}) as store:
         predictor.into(store, source, samples=3)
     return tmp_path / "p.zarr"
@@ -33,7 +33,7 @@ def written(tmp_path: Path) -> Path:
 def test_dataset_has_coordinates_and_the_identity_holds_to_the_last_bit(written: Path) -> None:
     data = open_prediction(written)["a b.c"]
     assert dict(data.sizes) == {"channel": 3, "y": 50, "x": 33, "sample": 3}
-    assert list(data["channel"].values) == ["0", "7", "255"]
+    assert list(data["channel"].values) == ["0", "7", "grain boundary"]
     np.testing.assert_allclose(data["y"], np.arange(50) * 0.5)
     assert "row" in data.coords
     assert data.attrs["file"] == "a b.c.png"
@@ -41,7 +41,7 @@ def test_dataset_has_coordinates_and_the_identity_holds_to_the_last_bit(written:
     np.testing.assert_allclose(data["mean"].sum("channel"), 1, atol=1e-5)
     np.testing.assert_allclose(data["total"], data["mean"] * (1 - data["mean"]), atol=1e-5)
     np.testing.assert_array_equal(data["class"], data["mean"].argmax("channel"))
-    assert data["class"].attrs["flag_meanings"] == "0 7 255"
+    assert data["class"].attrs["flag_meanings"] == "0 7 grain_boundary"
     assert float(data["epistemic"].mean()) > 0
 
 
@@ -69,6 +69,15 @@ def test_existing_store_is_kept_unless_told(written: Path) -> None:
     with PredictionStore(written, overwrite=True):
         pass
     assert open_prediction(written) == {}
+    assert sorted(path.name for path in written.parent.iterdir()) == ["p.zarr"]
+
+
+def test_what_a_killed_process_left_is_no_hindrance(written: Path) -> None:
+    for name in (".p.zarr.replaced", ".p.zarr.partial"):
+        (written.parent / name).mkdir()
+        (written.parent / name / "zarr.json").write_text("{}")
+    with PredictionStore(written, overwrite=True):
+        pass
     assert sorted(path.name for path in written.parent.iterdir()) == ["p.zarr"]
 
 

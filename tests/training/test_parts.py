@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import math
 from collections import Counter
@@ -17,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from multiunet import Grid, InputError, Recipe, Segmentation, UNet, fit
 from multiunet.seeds import derive, generator, permutation
 from multiunet.training import checkpoint as checkpoints
+from multiunet.training import loop
 from multiunet.training.average import MovingAverage
 from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.data import Sample, TrainingData
@@ -24,6 +26,21 @@ from multiunet.training.loader import Plan
 from multiunet.training.loop import Diverged
 from multiunet.training.run_folder import RunFolder
 from multiunet.training.schedule import schedule
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"optimizer": "rmsprop"}, "optimizer 'rmsprop' is none of adamw, adam, sgd"),
+        ({"schedule": "linear"}, "schedule 'linear' is none of cosine, poly, constant"),
+        ({"precision": "16"}, "precision '16' is none of auto, 32, bf16"),
+        ({"batch_size": 0}, "batch_size 0 must be at least 1"),
+        ({"ema": 1.0}, r"ema 1.0 must be in \[0, 1\)"),
+    ],
+)
+def test_recipes_that_cannot_be_followed_are_refused(options: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Recipe(**options)
 
 
 def test_cosine_is_torchs() -> None:
@@ -121,6 +138,20 @@ def test_checkpoint_comes_back_as_it_was(saved: tuple[Path, Checkpoint]) -> None
     assert [file.name for file in path.parent.iterdir()] == ["c.safetensors"]
 
 
+def test_the_checkpoint_before_is_kept_where_files_cannot_be_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*paths: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(checkpoints.os, "link", refuse)
+    last = tmp_path / "last.safetensors"
+    for step in (1, 2, 3):
+        checkpoints.save_last(last, Checkpoint({"model.n": torch.tensor(step)}, {"progress": step}))
+    assert [checkpoints.load(path).state["progress"] for path in (last, checkpoints.previous(last))] == [3, 2]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "text"])
 def test_damaged_checkpoint_is_an_input_error(saved: tuple[Path, Checkpoint], damage: str) -> None:
     path, _ = saved
@@ -211,7 +242,9 @@ class Constant(TrainingData):
         return Sample(self.value * x, (x[:, 0] > 0).long())
 
 
-def fitted(tmp_path: Path, scores: list[float | None], recipe: Recipe, data: TrainingData | None = None):
+def fitted(
+    tmp_path: Path, scores: list[float | None], recipe: Recipe, data: TrainingData | None = None, loss: float = 1.0
+):
     run = RunFolder.create(tmp_path / "run", {}, {})
     remaining = iter(scores)
     return run, fit(
@@ -219,7 +252,7 @@ def fitted(tmp_path: Path, scores: list[float | None], recipe: Recipe, data: Tra
         Segmentation(["a", "b"]),
         Grid(1),
         data or Constant(),
-        lambda net: {"loss": 1.0, "score": next(remaining)},
+        lambda net: {"loss": loss, "score": next(remaining)},
         monitor="score",
         run=run,
         recipe=recipe,
@@ -231,6 +264,32 @@ def test_patience_stops_and_the_best_is_kept(tmp_path: Path) -> None:
     assert state.epoch == 4
     assert run.best_scores()["epoch"] == 2
     assert run.best_scores()["scores"]["score"] == 0.5
+
+
+def test_patience_waits_for_validations(tmp_path: Path) -> None:
+    run, state = fitted(tmp_path, [0.1, 0.5, 0.4, 0.6], Recipe(epochs=16, patience=3, validate_every=4))
+    assert state.epoch == 12
+    assert run.best_scores()["epoch"] == 8
+
+
+def test_a_loss_that_is_no_number_is_no_better(tmp_path: Path) -> None:
+    run, _ = fitted(tmp_path, [0.5, 0.5], Recipe(epochs=2), loss=math.nan)
+    assert run.best_scores()["epoch"] == 1
+
+
+def test_the_device_that_is_named_is_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(Exception):
+        pass
+
+    def fabric(**options: object) -> None:
+        raise Asked(options["accelerator"], options["devices"])
+
+    monkeypatch.setattr(loop, "Fabric", fabric)
+    for name, expected in (("cuda:1", ("cuda", [1])), ("cuda", ("cuda", 1)), ("cpu", ("cpu", 1))):
+        monkeypatch.setattr(loop, "pick_device", torch.device)
+        with pytest.raises(Asked) as asked:
+            fitted(tmp_path / name, [], Recipe(device=name, precision="32"))
+        assert asked.value.args == expected
 
 
 def test_an_undefined_score_is_worse_than_any(tmp_path: Path) -> None:
@@ -249,13 +308,17 @@ def test_divergence_names_epoch_step_and_fix(tmp_path: Path) -> None:
 
 
 def test_biases_and_norms_are_not_decayed(tmp_path: Path) -> None:
-    run, _ = fitted(tmp_path, [0.0], Recipe(epochs=1, lr=1e-12, weight_decay=1e10, schedule="constant", warmup=0))
-    tensors = checkpoints.load(run.last).part("model")
-    norm = [value for name, value in tensors.items() if "layers.1.weight" in name]
-    kernel = [value for name, value in tensors.items() if "layers.0.weight" in name]
-    assert norm
-    assert all(torch.allclose(value, torch.ones_like(value)) for value in norm)
-    assert float(torch.cat([value.flatten() for value in kernel]).abs().max()) > 0
+    torch.manual_seed(0)
+    before = UNet(Grid(1), 1, 2, [4, 4]).state_dict()
+    torch.manual_seed(0)
+    recipe = Recipe(epochs=1, lr=1e-12, weight_decay=1e11, schedule="constant", warmup=0)
+    run, _ = fitted(tmp_path, [0.0], recipe)  # one step, which decays by a tenth
+    after = checkpoints.load(run.last).part("model")
+    kernels = {name for name, value in before.items() if value.ndim > 1}
+    assert {"encoder.0.blocks.0.layers.0.weight", "head.weight"} <= kernels
+    for name, value in before.items():
+        if value.is_floating_point() and "running" not in name:
+            torch.testing.assert_close(after[name], (0.9 if name in kernels else 1.0) * value)
 
 
 def test_accumulated_batches_equal_one_large_one(tmp_path: Path) -> None:

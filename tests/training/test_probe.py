@@ -51,8 +51,9 @@ def test_a_machine_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert remembered("b", lambda: next(answers)) is False
     assert remembered("b", lambda: next(answers)) is False
     assert [path.name for path in (tmp_path / "multiunet").iterdir()] == ["probes.json"]
-    (tmp_path / "multiunet" / "probes.json").write_text("[1, damaged")
-    assert remembered("a", lambda: False) is False
+    for damaged in ("[1, damaged", "[1]"):
+        (tmp_path / "multiunet" / "probes.json").write_text(damaged)
+        assert remembered("a", lambda: False) is False
 
 
 def test_where_nothing_can_be_kept_it_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

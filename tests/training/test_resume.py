@@ -156,6 +156,35 @@ def test_kill_9_in_mid_epoch_and_the_rest_has_the_same_bits(whole: Path, tmp_pat
     assert_same_files(whole, folder)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_workers_too_saves_and_the_rest_has_the_same_bits(whole: Path, tmp_path: Path, signum: int) -> None:
+    """As a terminal sends Ctrl-C, and a batch system its end of time."""
+    folder = tmp_path / "run"
+    program = tmp_path / "program.py"  # workers that are spawned import it
+    program.write_text(
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import torch; torch.set_num_threads({torch.get_num_threads()})\n"
+        f"from pathlib import Path; from test_resume import RECIPE, Noise, Recipe, Stopped, run\n"
+        f"if __name__ == '__main__':\n"
+        f"    try:\n"
+        f"        run(Path({str(folder)!r}), Recipe(**{{**vars(RECIPE), 'workers': 2}}), data=Noise(delay=0.3))\n"
+        f"    except Stopped as stopped:\n"
+        f"        sys.exit(128 + stopped.signum)\n"
+    )
+    process = subprocess.Popen([sys.executable, program], start_new_session=True)
+    last = folder / "checkpoints" / "last.safetensors"
+    deadline = time.monotonic() + 120
+    while not last.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signum)
+    assert process.wait() == 128 + signum
+    state = load(last).state["progress"]
+    assert (state["epoch"], state["step"]) < (2, 5)
+    run(folder, resume=True)
+    assert_same_files(whole, folder)
+
+
 def test_a_corrupt_last_checkpoint_falls_back_to_the_one_before(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(Stopped):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from multiunet.domains.config import PredictOptions, StrList, TrainConfig, Widths, option, split_commas
+from multiunet.domains.config import PredictOptions, StrList, TrainConfig, Widths, bytes_of, option, split_commas
 
 # made absolute at once: a run folder's config must hold from any directory
 PathList = Annotated[
@@ -21,6 +21,9 @@ def odd(width: int) -> int:
         raise ValueError("must be odd, so that it has a middle")
     return width
 
+
+Bytes = Annotated[int, BeforeValidator(bytes_of), Field(gt=0)]
+ExportFormat = Literal["bigwig", "bedgraph"]
 
 FEWEST_BASES = 1 << 14
 """A window is never shorter than this unless told."""
@@ -66,3 +69,18 @@ class GenomePredict(PredictOptions):
 
     fasta: Path | None = option(None, "sequences to predict; default: those trained on", "Data")
     chroms: StrList = option([], "chromosomes to predict (patterns such as chr1* too); default: all", "Data")
+    memory: Bytes | None = option(
+        None,
+        "for prediction in all (of a GPU: its own): 8GB, 500MB, 8GiB or bytes; default: 5GB, or half of what is free",
+        "Prediction",
+        text=True,
+    )
+    export_as: Annotated[list[ExportFormat], BeforeValidator(split_commas)] | None = option(
+        None, "what --export writes: bigwig, bedgraph or both; default: bigwig", "Prediction", min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _exports_somewhere(self) -> GenomePredict:
+        if self.export_as is not None and self.export is None:
+            raise ValueError("--export-as says what is written into --export DIR; give that, too")
+        return self

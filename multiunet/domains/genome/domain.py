@@ -25,9 +25,12 @@ from multiunet.errors import InputError
 from multiunet.geometries.grid import Grid
 from multiunet.models.genomic import genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore, Progress
+from multiunet.prediction.ensemble import members
+from multiunet.prediction.memory import sites_within
+from multiunet.prediction.run import READ_SITES
 from multiunet.tasks import Regression
 from multiunet.training.data import TrainingData
-from multiunet.uncertainty import Moments
+from multiunet.uncertainty import Moments, dropouts
 
 SAMPLES = 16
 """Monte-Carlo samples of an evaluation: those that a prediction takes unless told."""
@@ -100,13 +103,16 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         progress: Progress,
     ) -> None:
         fasta, genome, chosen = self._sequences(config, options)
-        predictor = _predictor(model, config, pick_device(options.device))
+        device = pick_device(options.device)
+        sites = sites_within(options.memory, model.net, model.task, model.geometry, 4, options.samples, device)
+        predictor = _predictor(model, config, device, sites)
         for place, chrom in enumerate(chosen):
             progress.begin(chrom, place, len(chosen))
             predictor.into(store, chrom, genome.codes[chrom], fasta, options.samples, options.seed, progress.tile)
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: GenomePredict | None = None) -> list[Path]:
-        return writers.export(prediction, folder)
+        formats = None if options is None else options.export_as
+        return writers.export(prediction, folder, formats or ["bigwig"])
 
     def evaluate(self, model: Model, config: GenomeTrain, facts: Facts, options: EvaluateOptions) -> Report:
         split = options.split
@@ -114,7 +120,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         if not chroms:
             raise InputError(f"this run has no {split} chromosomes; train with --{split}-chroms")
         predictor = _predictor(model, config, pick_device(options.device))
-        samples = options.samples or (SAMPLES if config.dropout > 0 else 1)
+        samples = options.samples or (SAMPLES if all(map(dropouts, members(model.net))) else 1)
         moments = _moments(predictor, data, chroms, samples)
         means = {chrom: m.mean.numpy() for chrom, m in moments.items()}
         totals = {chrom: m.total.numpy() for chrom, m in moments.items()}
@@ -144,8 +150,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         return self._data
 
 
-def _predictor(model: Model, config: GenomeTrain, device: torch.device) -> Chromosomes:
-    predictor = GridPredictor(model.net, model.task, cast(Grid, model.geometry), device)
+def _predictor(model: Model, config: GenomeTrain, device: torch.device, sites: int = READ_SITES) -> Chromosomes:
+    predictor = GridPredictor(model.net, model.task, cast(Grid, model.geometry), device, sites=sites)
     return Chromosomes(predictor, config.bin_size, config.bins_of_window() // 4)
 
 

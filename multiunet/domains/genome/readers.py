@@ -39,11 +39,12 @@ def read_data(fasta: Path, targets: Sequence[Path], bin_size: int, exclude: Sequ
         InputError: for files that are not what they should be, or do not fit each other.
     """
     genome = read_fasta(fasta)
-    # a pattern may name what only the signals have
-    matching(exclude, genome.codes, "--exclude-chroms", fasta)  # a pattern that matches nothing is a mistake
     codes = {name: codes for name, codes in genome.codes.items() if not matches(name, exclude)}
     if not codes:
         raise InputError(f"{fasta}: --exclude-chroms {','.join(exclude)} leaves no chromosome")
     tracks = read_tracks(targets, {name: len(c) for name, c in codes.items()}, bin_size, fasta, exclude)
+    # a pattern may name what the signals alone have; one that matches nothing at all is a mistake
+    known = dict.fromkeys([*genome.codes, *(name for track in tracks for name in track.chroms)])
+    matching(exclude, known, "--exclude-chroms", fasta)
     stacked = {name: np.stack([track.values[name] for track in tracks]) for name in codes}
     return Data([track.name for track in tracks], codes, stacked)

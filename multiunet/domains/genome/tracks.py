@@ -35,11 +35,13 @@ class Track:
     Attributes:
         name: the file's, without its endings.
         values: one a bin, by chromosome; NaN where it was not measured.
+        chroms: all that the file has, also those that were not read.
     """
 
     name: str
     path: Path
     values: dict[str, Values]
+    chroms: tuple[str, ...]
 
 
 def read_tracks(
@@ -64,7 +66,7 @@ def read_tracks(
             raise InputError(f"two targets are named {name!r}; a track is named after its file: rename one")
     read = (_read_bigwig if _is_bigwig(path) else _read_bedgraph for path in paths)
     return [
-        Track(name, path, reader(path, lengths, bin_size, fasta, excluded))
+        Track(name, path, *reader(path, lengths, bin_size, fasta, excluded))
         for name, path, reader in zip(names, paths, read)
     ]
 
@@ -97,21 +99,22 @@ def _means(sums: NDArray[np.float64], covered: NDArray[np.float64], length: int,
 
 def _read_bigwig(
     path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str]
-) -> dict[str, Values]:
+) -> tuple[dict[str, Values], tuple[str, ...]]:
     try:
         with pybigtools.open(str(path)) as file:
             found: dict[str, int] = dict(file.chroms())
             check_names(path, found, lengths, fasta, excluded)
             for chrom, length in lengths.items():
                 check_within(path, chrom, found[chrom], length, fasta, exactly=True)
-            return {chrom: _bigwig_bins(file, chrom, length, bin_size) for chrom, length in lengths.items()}
+            values = {chrom: _bigwig_bins(path, file, chrom, length, bin_size) for chrom, length in lengths.items()}
+            return values, tuple(found)
     except InputError:
         raise
     except Exception as error:  # the reader is native code that raises many kinds for a damaged file
         raise InputError(f"{path}: cannot be read as bigWig ({error}); is it whole?") from error
 
 
-def _bigwig_bins(file: pybigtools.BBIReader, chrom: str, length: int, bin_size: int) -> Values:
+def _bigwig_bins(path: Path, file: pybigtools.BBIReader, chrom: str, length: int, bin_size: int) -> Values:
     count = -(-length // bin_size)
     sums, covered = np.zeros(count), np.zeros(count)
     per_slice = max(1, SLICE // bin_size)
@@ -119,7 +122,13 @@ def _bigwig_bins(file: pybigtools.BBIReader, chrom: str, length: int, bin_size: 
         start, end = first * bin_size, min(length, (first + per_slice) * bin_size)
         # fillna is always given: version 0.3 changed what is without it
         values = file.values(chrom, start, end, fillna=math.nan, oob=math.nan)
-        known = np.isfinite(values)
+        if (infinite := np.isinf(values)).any():  # as of bedGraph
+            at = int(np.argmax(infinite))
+            raise InputError(
+                f"{path}: the value of {chrom}:{start + at}-{start + at + 1} is {values[at]}; leave out what was not "
+                "measured"
+            )
+        known = ~np.isnan(values)
         edges = np.arange(0, end - start, bin_size)
         sums[first : first + len(edges)] = np.add.reduceat(np.where(known, values, 0.0), edges)
         covered[first : first + len(edges)] = np.add.reduceat(known, edges, dtype=np.int64)
@@ -149,14 +158,14 @@ class _Intervals:
 
 def _read_bedgraph(
     path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str]
-) -> dict[str, Values]:
+) -> tuple[dict[str, Values], tuple[str, ...]]:
     found = _parse_bedgraph(path)
     check_names(path, {chrom: max(i.ends) for chrom, i in found.items()}, lengths, fasta, excluded)
-    tracks = {}
+    values = {}
     for chrom, length in lengths.items():
         check_within(path, chrom, max(found[chrom].ends), length, fasta, exactly=False)
-        tracks[chrom] = binned(*found[chrom].sorted(path, chrom), length, bin_size)
-    return tracks
+        values[chrom] = binned(*found[chrom].sorted(path, chrom), length, bin_size)
+    return values, tuple(found)
 
 
 def _parse_bedgraph(path: Path) -> dict[str, _Intervals]:

@@ -1,25 +1,32 @@
-"""Predictions as bigWig files, for genome browsers."""
+"""Predictions as bigWig and bedGraph files, for genome browsers."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pybigtools
 import xarray as xr
+from numpy.typing import NDArray
 
+from multiunet.domains.genome.chromosomes import CHUNK
+from multiunet.domains.genome.config import ExportFormat
 from multiunet.files import write_atomically
 from multiunet.prediction import open_prediction
+from multiunet.prediction.store import group_name
 
 VARIABLES = ("mean", "epistemic", "aleatoric", "total")
 
+Pieces = Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]
+"""Chromosome, and of some of its bins starts, ends and values; in the order of names and of bases."""
 
-def export(prediction: Path, folder: Path) -> list[Path]:
-    """One bigWig ``TRACK.VARIABLE.bw`` for each track and each of mean, epistemic, aleatoric and total.
 
-    Every file covers all predicted chromosomes; bins keep their size, the last of a chromosome ends with it.
+def export(prediction: Path, folder: Path, formats: Sequence[ExportFormat] = ("bigwig",)) -> list[Path]:
+    """One file ``TRACK.VARIABLE.bw`` or ``.bedGraph`` for each track and each of mean, epistemic, aleatoric and total.
+
+    Every file covers all predicted chromosomes; bins keep their size, the last of a chromosome ends with it. A bedGraph
+    is plain text without a ``track`` line, sorted as ``bedGraphToBigWig`` wants it.
     """
     chromosomes = {str(item.attrs["chrom"]): item for item in open_prediction(prediction).values()}
     lengths = {name: int(item.attrs["length"]) for name, item in sorted(chromosomes.items())}
@@ -28,20 +35,42 @@ def export(prediction: Path, folder: Path) -> list[Path]:
     written = []
     for index, track in enumerate(tracks):
         for variable in VARIABLES:
-            path = folder / f"{re.sub(r'[^A-Za-z0-9._+-]', '_', track)}.{variable}.bw"
-            write_atomically(path, lambda part: _write(part, lengths, chromosomes, variable, index))  # noqa: B023
-            written.append(path)
+            for name in dict.fromkeys(formats):
+                ending, write = FORMATS[name]
+                path = folder / f"{group_name(track)}.{variable}{ending}"
+                write_atomically(path, lambda part: write(part, lengths, _pieces(chromosomes, variable, index)))  # noqa: B023
+                written.append(path)
     return written
 
 
-def _write(path: Path, lengths: dict[str, int], items: Mapping[str, xr.Dataset], variable: str, index: int) -> None:
-    def records() -> Iterator[tuple[str, int, int, float]]:
-        for chrom in lengths:
-            item = items[chrom]
-            values = item[variable].values[index]
-            starts, ends = item["start"].values, item["end"].values
+def _pieces(chromosomes: Mapping[str, xr.Dataset], variable: str, index: int) -> Pieces:
+    """Of one track, a chunk of the store at a time."""
+    for name, item in sorted(chromosomes.items()):
+        for first in range(0, item.sizes["bin"], CHUNK):
+            piece = item.isel(channel=index, bin=slice(first, first + CHUNK))
+            values = piece[variable].values
             known = np.isfinite(values)
-            for start, end, value in zip(starts[known].tolist(), ends[known].tolist(), values[known].tolist()):
-                yield chrom, start, end, value
+            yield name, piece["start"].values[known], piece["end"].values[known], values[known]
 
-    pybigtools.open(str(path), "w").write(lengths, records())
+
+def _write_bigwig(path: Path, lengths: dict[str, int], pieces: Pieces) -> None:
+    def rows() -> Iterator[tuple[str, int, int, float]]:
+        for name, starts, ends, values in pieces:
+            yield from ((name, *row) for row in zip(starts.tolist(), ends.tolist(), values.tolist()))
+
+    pybigtools.open(str(path), "w").write(lengths, rows())
+
+
+def _write_bedgraph(path: Path, lengths: dict[str, int], pieces: Pieces) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for name, starts, ends, values in pieces:
+            # as text a float32 has the fewest digits that read back as it
+            rows = zip(starts.tolist(), ends.tolist(), values.astype(str).tolist())
+            file.writelines(f"{name}\t{start}\t{end}\t{value}\n" for start, end, value in rows)
+
+
+FORMATS: dict[ExportFormat, tuple[str, Callable[[Path, dict[str, int], Pieces], None]]] = {
+    "bigwig": (".bw", _write_bigwig),
+    "bedgraph": (".bedGraph", _write_bedgraph),
+}
+"""How a file's name ends, and what writes it."""

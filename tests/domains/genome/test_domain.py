@@ -11,9 +11,11 @@ import torch
 from multiunet.domains import workflow
 from multiunet.domains.card import domain_card
 from multiunet.domains.config import EvaluateOptions, validated
+from multiunet.domains.genome import domain, writers
 from multiunet.domains.genome.domain import GenomeDomain
+from multiunet.domains.genome.tracks import read_tracks
 from multiunet.errors import InputError
-from multiunet.prediction import open_prediction
+from multiunet.prediction import Progress, open_prediction
 from multiunet.training.progress import Reporter
 
 LENGTHS = {"chr1": 4003, "chr2": 3000, "chr3": 2600, "chr10": 1999}
@@ -121,6 +123,57 @@ def test_bigwigs_read_back_as_the_prediction(run, tmp_path):
     assert not [p for p in (tmp_path / "out").iterdir() if ".tmp" in p.name]
 
 
+def test_bedgraphs_read_back_as_the_prediction(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(writers, "CHUNK", 7)  # not a divisor of the bins
+    files = predict(run, tmp_path / "p.zarr", samples=2, export=tmp_path / "out", export_as="bedgraph,bigwig")
+    assert [path.suffix for path in files] == [".bedGraph", ".bw"] * 8
+    found = open_prediction(tmp_path / "p.zarr")
+    for path in files[::2]:
+        track, variable, _ = path.name.split(".")
+        rows = [line.split("\t") for line in path.read_text().splitlines()]
+        assert [row[:3] for row in rows] == [
+            [chrom, str(start), str(min(start + BIN, LENGTHS[chrom]))]
+            for chrom in sorted(LENGTHS)  # as bedGraphToBigWig demands, chr10 before chr2
+            for start in range(0, LENGTHS[chrom], BIN)
+        ]
+        values = read_tracks([path], LENGTHS, BIN, tmp_path / "g.fa")[0].values
+        for chrom in LENGTHS:
+            assert np.array_equal(values[chrom], found[chrom][variable].sel(channel=track).values)
+    with pytest.raises(InputError, match="--export-as says what is written into --export DIR"):
+        predict(run, tmp_path / "q.zarr", export_as="bigwig")
+
+
+def test_memory_bounds_the_tiles_and_changes_nothing(run, tmp_path, monkeypatch):
+    tiles = []
+
+    class Counting(Progress):
+        def tile(self, done: int, count: int) -> None:
+            tiles.append(count)
+
+    options = validated(domain_card("genome").predict, {"samples": 2, "chroms": "chr1", "memory": "64GB"}, "test")
+    workflow.predict(run, options, tmp_path / "whole.zarr", progress=Counting())
+    assert set(tiles) == {1}
+    monkeypatch.setattr(domain, "sites_within", lambda *given: 1800)
+    workflow.predict(run, options, tmp_path / "tiles.zarr", progress=Counting())
+    assert tiles[-1] > 2
+    whole, pieces = (open_prediction(tmp_path / f"{name}.zarr")["chr1"] for name in ("whole", "tiles"))
+    for variable in ("mean", "epistemic", "aleatoric"):
+        assert np.allclose(whole[variable].values, pieces[variable].values, rtol=1e-4, atol=1e-5)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="--memory 1 MB: the program alone takes"):
+        predict(run, tmp_path / "q.zarr", memory="1MB")
+    assert not (tmp_path / "q.zarr").exists()
+
+
+def test_tracks_of_like_names_are_files_of_their_own(data, tmp_path):
+    signals = [write_signal(tmp_path / f"{name}.bedGraph", LENGTHS, seed) for seed, name in enumerate(("a b", "a_b"))]
+    settings = {**data, "targets": ",".join(map(str, signals)), "epochs": 1, "steps_per_epoch": 1}
+    workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    files = predict(tmp_path / "run", tmp_path / "p.zarr", samples=1, chroms="chr3", export=tmp_path / "out")
+    assert len(files) == len(set(files)) == 8
+    assert all(path.is_file() for path in files)
+
+
 def test_some_chromosomes_of_another_genome(run, tmp_path):
     other = write_fasta(tmp_path / "other.fa", {"x": 260, "y/1": 100, "z": 10})
     predict(run, tmp_path / "p.zarr", samples=1, fasta=other, chroms="x,y*,z")
@@ -147,6 +200,15 @@ def test_evaluation_scores_each_track_beside_baselines(run):
     assert list(shown["baselines"]) == ["mean", "gc_content", "distance_to_end"]
     assert list(shown["items"]) == ["chr3"]
     assert 0.8 < shown["metrics"]["coverage_95"] <= 1  # noise that was learnt to be noise
+
+
+def test_an_ensemble_with_a_member_without_dropout_is_scored_by_one_sample(run, data, tmp_path):
+    settings = {**data, "strand_pairs": "fwd:rev", "dropout": 0.0, "epochs": 1}
+    workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    found = workflow.evaluate([run, tmp_path / "run"], EvaluateOptions(split="test"))
+    assert found.metrics == workflow.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=1)).metrics
+    with pytest.raises(InputError, match="1 of the 2 runs have no dropout; pass --samples 1"):
+        workflow.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=4))
 
 
 def test_a_run_without_test_chromosomes_says_so(data, tmp_path):
@@ -183,6 +245,7 @@ def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch):
         ({"test_chroms": "chr*"}, ["chr2 is both in --val-chroms and in --test-chroms"]),
         ({"test_chroms": "chr1,chr10,chr3"}, ["left to train on"]),
         ({"exclude_chroms": "chr*"}, ["leaves no chromosome"]),
+        ({"exclude_chroms": "chrUn_*"}, ["--exclude-chroms chrUn_*", "no such chromosome"]),
         ({"strand_pairs": "fwd:reverse"}, ["--strand-pairs fwd:reverse", "no track 'reverse'", "fwd, rev"]),
         ({"strand_pairs": "fwd"}, ["FORWARD:REVERSE"]),
         ({"strand_pairs": "fwd:rev,rev:fwd"}, ["in two pairs"]),
@@ -195,6 +258,14 @@ def test_bad_settings_are_named_before_anything_is_written(data, tmp_path, chang
         workflow.train("genome", config_of({**data, **change}), tmp_path / "run", reporter=Reporter())
     assert all(word in str(error.value) for word in words), error.value
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_signal_alone_has_can_be_left_out(data, tmp_path):
+    more = write_signal(tmp_path / "more.bedGraph", {**LENGTHS, "chrUn_1": 500})
+    with pytest.raises(InputError, match=r"chrUn_1 not in g\.fa.*--exclude-chroms"):
+        workflow.plan("genome", config_of({**data, "targets": str(more)}))
+    plan = workflow.plan("genome", config_of({**data, "targets": str(more), "exclude_chroms": "chrUn_*"}))
+    assert plan.facts["chroms"] == LENGTHS
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,13 @@ def test_bigwig_of_another_assembly_is_named(tmp_path):
         read(path, {"chr1": 95})
 
 
+def test_an_infinite_value_is_named_in_either_format(tmp_path):
+    rows = {"chr1": [(0, 10, 1.0), (20, 30, float("-inf"))]}
+    for path in (bigwig(tmp_path / "a.bw", rows, {"chr1": 95}), bedgraph(tmp_path / "a.bedGraph", rows)):
+        with pytest.raises(InputError, match=rf"{path.name}.* is -inf"):
+            read(path, {"chr1": 95})
+
+
 def test_damaged_files_are_named(tmp_path):
     rows = {"chr1": some_intervals(95, 0), "chr2": [(0, 9, 1.0)]}
     whole = bigwig(tmp_path / "a.bw", rows, LENGTHS).read_bytes()

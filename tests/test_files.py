@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from multiunet.files import write_atomically, write_text
+
+
+def test_a_file_is_replaced_whole_or_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def interrupted(temporary: Path) -> None:
+        temporary.write_text("half")
+        assert path.read_text() == "old"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, interrupted)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
+    write_text(path, "new")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["new"]
+
+
+def test_windows_which_opens_no_folders_writes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, flush = os.open, os.fsync
+
+    def open_file(path: Path, flags: int, *rest: int) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(path)
+        return opened(path, flags, *rest)
+
+    def flush_writable(number: int) -> None:
+        os.write(number, b"")  # fails where the file is open for reading alone, as Windows' flush does
+        flush(number)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "open", open_file)
+    monkeypatch.setattr(os, "fsync", flush_writable)
+    write_text(tmp_path / "a.txt", "new")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["new"]
