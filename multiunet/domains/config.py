@@ -42,6 +42,9 @@ def bytes_of(value: Any) -> Any:
     return int(float(known[1]) * UNITS[known[2].upper()])
 
 
+Bytes = Annotated[int, BeforeValidator(bytes_of), Field(gt=0)]
+
+
 MOST_CHANNELS = 16384
 """Of a level; the weights of one convolution of so many take ten gigabytes."""
 

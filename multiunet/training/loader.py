@@ -36,9 +36,8 @@ class Plan(Sampler[list[Key]]):
         epoch, first: set both before iterating.
     """
 
-    def __init__(self, items: int, batch_size: int, batches: int, seed: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, items: int, batch_size: int, batches: int, seed: int) -> None:
         self.items, self.batch_size, self.batches, self.seed = items, batch_size, batches, seed
-        self.rank, self.world = rank, world
         self.epoch = self.first = 0
 
     def __iter__(self) -> Iterator[list[Key]]:
@@ -46,7 +45,7 @@ class Plan(Sampler[list[Key]]):
         rounds = [permutation(self.items, self.seed, self.epoch, r) for r in range(-(-count // self.items))]
         order = np.concatenate(rounds)
         for batch in range(self.first, self.batches):
-            positions = range(batch * self.batch_size, (batch + 1) * self.batch_size)[self.rank :: self.world]
+            positions = range(batch * self.batch_size, (batch + 1) * self.batch_size)
             yield [(self.epoch, position, int(order[position])) for position in positions]
 
     def __len__(self) -> int:

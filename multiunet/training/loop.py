@@ -125,14 +125,7 @@ class _Trainer:
         self.steps = recipe.steps_per_epoch or max(1, math.ceil(len(data) / per_step))
         self.rate = schedule(recipe.schedule, self.steps * recipe.epochs, recipe.warmup)
         self.average = MovingAverage(net, recipe.ema) if recipe.ema else None
-        self.plan = Plan(
-            len(data),
-            recipe.batch_size,
-            self.steps * recipe.accumulate,
-            recipe.seed,
-            self.fabric.global_rank,
-            self.fabric.world_size,
-        )
+        self.plan = Plan(len(data), recipe.batch_size, self.steps * recipe.accumulate, recipe.seed)
         self.batches = loader(data, geometry, self.plan, recipe.seed, recipe.workers)
         self.state = State()
         self.save_seconds, self.saved = save_seconds, -math.inf
@@ -202,8 +195,9 @@ class _Trainer:
     def train_step(self, batches: Any) -> float:
         """One optimiser step; its mean loss."""
         state, recipe = self.state, self.recipe
-        # dropout and anything else that draws from torch's own generator is a function of seed, epoch, step and rank
-        torch.manual_seed(derive(recipe.seed, state.epoch, state.step, self.fabric.global_rank))
+        # dropout and anything else that draws from torch's own generator is a function of seed, epoch and step; 0 is
+        # the number of this process, the only one
+        torch.manual_seed(derive(recipe.seed, state.epoch, state.step, 0))
         for group in self.optimizer.param_groups:
             group["lr"] = self._lr(state.step)
         total = 0.0

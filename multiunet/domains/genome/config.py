@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from multiunet.domains.config import PredictOptions, StrList, TrainConfig, Widths, bytes_of, option, split_commas
+from multiunet.domains.config import Bytes, PredictOptions, StrList, TrainConfig, Widths, option, split_commas
 
 # made absolute at once: a run folder's config must hold from any directory
 PathList = Annotated[
@@ -22,7 +22,6 @@ def odd(width: int) -> int:
     return width
 
 
-Bytes = Annotated[int, BeforeValidator(bytes_of), Field(gt=0)]
 ExportFormat = Literal["bigwig", "bedgraph"]
 
 FEWEST_BASES = 1 << 14

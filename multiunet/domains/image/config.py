@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from multiunet.domains.config import (
+    Bytes,
     EvaluateOptions,
     IntList,
     Options,
     PredictOptions,
     StrList,
     Widths,
-    bytes_of,
     option,
     split_commas,
 )
@@ -32,7 +32,6 @@ def stride_list(value: Any) -> Any:
 
 
 Strides = Annotated[list[list[Annotated[int, Field(ge=1)]]], BeforeValidator(stride_list)]
-Bytes = Annotated[int, BeforeValidator(bytes_of), Field(gt=0)]
 FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 
 ExportKind = Literal["class", "instance", "probabilities", "mean", "uncertainty", "epistemic", "aleatoric"]

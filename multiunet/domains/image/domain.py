@@ -87,7 +87,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         else:
             config, facts = planning.plan(config, facts, room, need)
         self.sites = planning.sites_for(config, room)
-        if config.layout is None:
+        if config.layout is None and before is None:
             config, facts = planning.with_layout(config, facts, self._faster_layout(config, facts, device))
         return config, facts
 

@@ -161,6 +161,8 @@ def test_the_layout_is_asked_of_the_machine_and_kept(
     assert weight.is_contiguous() == other_is_faster
     again, _ = domain.plan(config, domain.inspect(config), facts)
     assert again.layout == chosen.layout
+    del facts["plan"]["settings"]["layout"]  # of a run that began before layouts were asked
+    assert domain.plan(config, domain.inspect(config), facts)[0].layout is None
     fixed = config.model_copy(update={"layout": "contiguous"})
     given, facts = domain.plan(fixed, domain.inspect(fixed), None)
     assert given.layout == "contiguous"
