@@ -198,12 +198,24 @@ def test_folds_test_every_image_once(folder: Any) -> None:
     [
         ({"folds": 3, "splits": "s.json"}, "both say how to split"),
         ({"folds": 3, "fold": 3}, "is none of --folds 3"),
-        ({"fold": 0}, "is none of --folds 0"),
+        ({"fold": 0}, "--fold 0 without --folds"),
     ],
 )
 def test_folds_that_make_no_sense_are_refused(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         ImageTrain(images=tmp_path, masks=tmp_path, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"task": "segmentation", "masks": "m", "targets": "t"}, "--targets are for --task regression"),
+        ({"task": "regression", "masks": "m", "targets": "t"}, "--masks are for --task segmentation"),
+    ],
+)
+def test_truths_of_another_task_are_not_ignored(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ImageTrain(images=Path("i"), **settings)
 
 
 def test_more_folds_than_images_are_refused(folder: Any) -> None:
