@@ -194,11 +194,9 @@ class ImageTrain(SplitTrain):
         return self
 
     @model_validator(mode="after")
-    def _truths_of_the_task(self) -> ImageTrain:
+    def _targets_are_quantities(self) -> ImageTrain:
         if self.task == "segmentation" and self.targets is not None:
             raise ValueError("--targets are for --task regression; give classes as --masks, or pass --task regression")
-        if self.task == "regression" and self.masks is not None:
-            raise ValueError("--masks are for --task segmentation; give quantities as --targets")
         return self
 
     @model_validator(mode="after")
