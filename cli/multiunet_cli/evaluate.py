@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 RunPaths = Annotated[
     list[Path], typer.Option("--run", help="a trained run's folder; repeated: an ensemble", show_default=False)
 ]
+
+WIDEST = 1000
+"""Characters of a line, whatever the terminal."""
 
 
 def evaluate_command(card: DomainCard) -> Callable[..., None]:
@@ -42,18 +45,32 @@ def evaluate_command(card: DomainCard) -> Callable[..., None]:
 def show(report: Report) -> None:
     """A table of scores, the model's first."""
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
-    table = Table(title=f"{report.domain}, {report.scored}", title_justify="left")
-    table.add_column("score", min_width=max(map(len, report.metrics)))
     columns = {"model": report.metrics, **report.baselines}
+    table = Table("score", title=f"{report.domain}, {report.scored}", title_justify="left")
     for name in columns:
         table.add_column(name, justify="right")
-    for key, value in report.metrics.items():
-        if isinstance(value, (Mapping, list)) and value and isinstance(next(iter(value)), (Mapping, list)):
-            continue
-        table.add_row(key, *(_text(column.get(key)) for column in columns.values()))
-    Console().print(table)
+    for name, entries in _rows(list(columns.values())):
+        table.add_row(name, *map(_text, entries))
+    console = Console()
+    # wider than the terminal rather than cut: half a figure is another figure
+    needed = Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum
+    Console(width=max(console.width, needed)).print(table)
+
+
+def _rows(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
+    """The rows of the first column's scores; those of each class are rows of their own."""
+    names = columns[0].get("classes", [])
+    for key, value in columns[0].items():
+        entries = [column.get(key) for column in columns]
+        if isinstance(value, list) and len(value) == len(names):
+            if key != "classes":
+                by_class = zip(*(entry or [None] * len(names) for entry in entries))
+                yield from ((f"{key} {name}", list(row)) for name, row in zip(names, by_class))
+        elif not (isinstance(value, (Mapping, list)) and value and isinstance(next(iter(value)), (Mapping, list))):
+            yield key, entries
 
 
 def _text(value: Any) -> str:

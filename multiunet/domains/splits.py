@@ -42,8 +42,10 @@ class SplitTrain(TrainConfig):
     def _folds_or_lists(self) -> SplitTrain:
         if self.folds is not None and self.splits is not None:
             raise ValueError("--folds and --splits both say how to split; give one of them")
-        if self.fold is not None and not 0 <= self.fold < (self.folds or 0):
-            raise ValueError(f"--fold {self.fold} is none of --folds {self.folds or 0}; they count from 0")
+        if self.fold is not None and self.folds is None:
+            raise ValueError(f"--fold {self.fold} without --folds; say how many there are")
+        if self.fold is not None and self.folds is not None and self.fold >= self.folds:
+            raise ValueError(f"--fold {self.fold} is none of --folds {self.folds}; they count from 0")
         return self
 
     def parts(self) -> list[TrainConfig]:

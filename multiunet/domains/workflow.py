@@ -144,7 +144,9 @@ def train_all(
         RunFolder.check_free(out)
     for fold, part in enumerate(parts):
         plan(name, part, out / f"fold-{fold}", resume)  # what is wrong with the last is said before the first begins
+    shown = ConsoleReporter("") if reporter is None else reporter
     for fold, part in enumerate(parts):
+        shown.note(f"fold-{fold}, {fold + 1} of {len(parts)}")
         train(name, part, out / f"fold-{fold}", resume, reporter)
     return folds_in(out)
 

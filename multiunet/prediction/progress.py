@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -26,12 +27,16 @@ class Progress:
         """``done`` of the ``count`` tiles of the input are predicted."""
 
 
+QUIET = 60.0
+"""Seconds between two lines where there is no terminal."""
+
+
 class ConsoleProgress(Progress):
-    """A bar over the inputs that moves with their tiles, on stderr; nothing where there is no terminal."""
+    """A bar over the inputs that moves with their tiles; where there is no terminal, a line a minute. On stderr."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
-        self.place = 0
+        self.console = console = Console(stderr=True)
+        self.name, self.place, self.count, self.printed = "", 0, 0, time.monotonic()
         self.bar = Bar(
             TextColumn("predicting {task.fields[input]}"),
             BarColumn(),
@@ -52,8 +57,12 @@ class ConsoleProgress(Progress):
         self.bar.stop()
 
     def begin(self, name: str, place: int, count: int) -> None:
-        self.place = place
+        self.name, self.place, self.count = name, place, count
         self.bar.update(self.task, completed=place, total=count, input=escape(name))
 
     def tile(self, done: int, count: int) -> None:
         self.bar.update(self.task, completed=self.place + done / count)
+        if not self.console.is_terminal and time.monotonic() - self.printed >= QUIET:
+            self.printed = time.monotonic()
+            line = f"predicting {self.name}, {self.place + 1} of {self.count}: tile {done} of {count}"
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)

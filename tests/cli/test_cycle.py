@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from multiunet_cli.evaluate import show
 
 from multiunet import open_prediction
+from multiunet.domains.domain import Report
 from multiunet.training.checkpoint import load
 
 DOMAINS = ["image", "genome", "graph", "graphs"]
@@ -124,3 +126,15 @@ def test_resume_names_another_domain_and_other_data(worlds: dict, multiunet: Cal
     assert "have changed since this run began (nodes)" in done.err
     (run / "config.yaml").write_text("domain: proteins\n")
     assert "its domain is 'proteins', which is not installed here; there are image" in multiunet("info", run).err
+
+
+def test_figures_are_whole_on_a_narrow_terminal(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    own = {"iou": [0.12351, None, 1.0], "classes": ["0", "85", "matrix"], "loss": 0.5}
+    baselines = {"majority": {"iou": [0.0, 0.25, 0.5]}, "multi_otsu": {"iou": None}}
+    show(Report("image", "test split", own, baselines, {}))
+    rows = [line.replace("\u2502", " ").split() for line in capsys.readouterr().out.splitlines()]
+    assert ["iou", "0", "0.1235", "0.0000", "-"] in rows
+    assert ["iou", "85", "-", "0.2500", "-"] in rows
+    assert ["iou", "matrix", "1.0000", "0.5000", "-"] in rows
+    assert ["loss", "0.5000", "-", "-"] in rows

@@ -8,7 +8,7 @@ from rich.progress import Progress as Bar
 
 from multiunet.domains import workflow
 from multiunet.domains.image.config import ImagePredict, ImageTrain
-from multiunet.prediction import ConsoleProgress, Progress
+from multiunet.prediction import ConsoleProgress, Progress, progress
 from multiunet.training.progress import Reporter
 
 
@@ -39,7 +39,19 @@ def test_every_input_and_every_tile_is_told(tmp_path: Path) -> None:
 def test_the_bar_moves_with_inputs_and_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
     monkeypatch.setattr(Bar, "update", lambda self, task, **fields: seen.append(fields["completed"]))
-    with ConsoleProgress() as progress:
-        progress.begin("a[b]", 1, 4)
-        progress.tile(1, 2)
+    with ConsoleProgress() as shown:
+        shown.begin("a[b]", 1, 4)
+        shown.tile(1, 2)
     assert seen == [1, 1.5]
+
+
+def test_a_log_has_a_line_of_what_takes_long(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    with ConsoleProgress() as quick:
+        quick.begin("a[b]", 0, 2)
+        quick.tile(1, 9)
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(progress, "QUIET", 0.0)
+    with ConsoleProgress() as slow:
+        slow.begin("a[b]", 1, 2)
+        slow.tile(3, 9)
+    assert capsys.readouterr().err == "predicting a[b], 2 of 2: tile 3 of 9\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,20 @@ from skimage.filters import threshold_multiotsu, threshold_otsu
 from skimage.measure import label
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.inputs import Shelf, load_input, load_labels, load_objects
-from multiunet.domains.image.scoring import Baseline
+from multiunet.domains.image.inputs import Input, Shelf, load_input, load_labels, load_objects
+from multiunet.domains.image.lazy import Region, blocks
+from multiunet.domains.image.scoring import Baseline, Pieces
 from multiunet.domains.image.splits import Item
 from multiunet.metrics import Matching
 
 SMOOTHING = 2.0
 """Deviation of the Gaussian before thresholding, in pixels: noise is not structure."""
+
+REACH = 4.0
+"""Deviations at which the Gaussian ends."""
+
+BINS = 256
+"""Of the histograms that thresholds are chosen from."""
 
 SMOOTHINGS = (0.0, 1.0, 2.0)
 """Among these, that of objects is chosen: where they are small or close, less is more."""
@@ -34,8 +41,9 @@ def majority(facts: Facts) -> Baseline:
     """The class with the most training pixels, everywhere."""
     commonest = int(np.argmax(facts["pixels"]["train"]))
 
-    def guess(pixels: NDArray[np.float32]) -> NDArray[np.int64]:
-        return np.full(pixels.shape[1:], commonest)
+    def guess(loaded: Input) -> Pieces:
+        for region in _regions(loaded):
+            yield region, np.full([part.stop - part.start for part in region], commonest)
 
     return guess
 
@@ -44,28 +52,28 @@ def mean(facts: Facts) -> Baseline:
     """The mean of the training targets, everywhere."""
     centre = np.asarray(facts["centre"], dtype=np.float32)
 
-    def guess(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        space = pixels.shape[1:]
-        return np.broadcast_to(centre.reshape(-1, *(1,) * len(space)), (len(centre), *space))
+    def guess(loaded: Input) -> Pieces:
+        space = loaded.picture.space
+        yield _all_of(loaded), np.broadcast_to(centre.reshape(-1, *(1,) * len(space)), (len(centre), *space))
 
     return guess
 
 
 def otsu(items: Sequence[Item], facts: Facts, shelf: Shelf, levels: int = 2) -> Baseline:
     """Each image cut at its own thresholds (Otsu 1979; Liao et al. 2001 for several), its levels named by what they
-    mostly are in the training images."""
+    mostly are in the training images. Neither these nor the image need fit into memory."""
     votes = np.zeros((levels, len(facts["values"])), dtype=np.int64)
     for item in items:
-        loaded = load_input(item.image, facts, shelf)
-        level = _levels(loaded.standardised(loaded.picture.pixels[...]), levels)
-        labels = load_labels(item.truth, facts, shelf)[...]
-        counts = labels >= 0
-        np.add.at(votes, (level[counts], labels[counts]), 1)
+        labels = load_labels(item.truth, facts, shelf)
+        for region, level in _levels(load_input(item.image, facts, shelf), levels):
+            known = labels[region]
+            counts = known >= 0
+            np.add.at(votes, (level[counts], known[counts]), 1)
     classes = votes.argmax(axis=1)
 
-    def guess(pixels: NDArray[np.float32]) -> NDArray[np.int64]:
-        named: NDArray[np.int64] = classes[_levels(pixels, levels)]
-        return named
+    def guess(loaded: Input) -> Pieces:
+        for region, level in _levels(loaded, levels):
+            yield region, classes[level]
 
     return guess
 
@@ -77,8 +85,8 @@ def otsu_objects(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Baseline:
     """
     fitted = items[:: max(1, -(-len(items) // FITTED))]
 
-    def found(pixels: NDArray[np.float32], smoothing: float, bright: bool) -> NDArray[np.int32]:
-        grey = gaussian_filter(pixels.mean(axis=0), smoothing)
+    def found(loaded: Input, smoothing: float, bright: bool) -> NDArray[np.int32]:
+        grey = gaussian_filter(_grey(loaded, _all_of(loaded)), smoothing)
         if grey.min() == grey.max():
             return np.zeros(grey.shape, dtype=np.int32)
         inside = (grey > threshold_otsu(grey)) == bright
@@ -88,20 +96,64 @@ def otsu_objects(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Baseline:
     def precision(smoothing: float, bright: bool) -> float:
         matching = Matching()
         for item in fitted:
-            loaded = load_input(item.image, facts, shelf)
-            guess = found(loaded.standardised(loaded.picture.pixels[...]), smoothing, bright)
+            guess = found(load_input(item.image, facts, shelf), smoothing, bright)
             matching.update(guess, load_objects(item.truth, facts, shelf))
         return matching.scores()["ap_50"] or 0.0
 
     best = max(itertools.product(SMOOTHINGS, (True, False)), key=lambda choice: precision(*choice))
-    return lambda pixels: found(pixels, *best)
+
+    def guess(loaded: Input) -> Pieces:
+        yield _all_of(loaded), found(loaded, *best)
+
+    return guess
 
 
-def _levels(pixels: NDArray[np.float32], levels: int) -> NDArray[np.intp]:
-    """The grey level of each pixel, from dark to bright; all 0 where an image has too few values to cut."""
-    grey = gaussian_filter(pixels.mean(axis=0), SMOOTHING)
-    if len(np.unique(grey)) < 2 * levels:
-        return np.zeros(grey.shape, dtype=np.intp)
-    cuts = [threshold_otsu(grey)] if levels == 2 else threshold_multiotsu(grey, levels)
-    levels_of: NDArray[np.intp] = np.digitize(grey, cuts)
-    return levels_of
+def _levels(loaded: Input, levels: int) -> Iterator[tuple[Region, NDArray[np.intp]]]:
+    """The grey level of each pixel, from dark to bright, block by block; all 0 where too few values are there to cut.
+
+    The thresholds are those of the whole image, whose histogram is counted block by block.
+    """
+    extremes = [(grey.min(), grey.max()) for _, grey in _smoothed(loaded)]
+    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
+    counts, edges = np.zeros(BINS, dtype=np.int64), np.histogram_bin_edges(extremes[0], BINS, (low, high))
+    for _, grey in _smoothed(loaded):
+        counts += np.histogram(grey, BINS, (low, high))[0]
+    cuts = _cuts(counts, (edges[:-1] + edges[1:]) / 2, levels)
+    for region, grey in _smoothed(loaded):
+        yield region, np.digitize(grey, cuts)
+
+
+def _cuts(counts: NDArray[np.int64], centres: NDArray[np.floating], levels: int) -> NDArray[np.floating]:
+    """The thresholds between so many levels; none where fewer values are there."""
+    if np.count_nonzero(counts) < levels:
+        return np.empty(0)
+    if levels == 2:
+        return np.array([threshold_otsu(hist=(counts, centres))])
+    cuts: NDArray[np.floating] = threshold_multiotsu(hist=(counts / counts.sum(), centres), classes=levels)
+    return cuts
+
+
+def _smoothed(loaded: Input) -> Iterator[tuple[Region, NDArray[np.float32]]]:
+    """Blocks of the image, grey and smoothed: each is read with what the Gaussian reaches, as if it were the whole."""
+    reach = int(REACH * SMOOTHING + 0.5)
+    for region in _regions(loaded):
+        wide = tuple(
+            slice(max(0, part.start - reach), min(n, part.stop + reach))
+            for part, n in zip(region, loaded.picture.space)
+        )
+        inner = tuple(slice(part.start - w.start, part.stop - w.start) for part, w in zip(region, wide))
+        yield region, gaussian_filter(_grey(loaded, wide), SMOOTHING, truncate=REACH)[inner]
+
+
+def _grey(loaded: Input, region: Region) -> NDArray[np.float32]:
+    """The mean of the standardised channels, ``region``."""
+    mean: NDArray[np.float32] = loaded.standardised(loaded.picture.pixels[(slice(None), *region)]).mean(axis=0)
+    return mean
+
+
+def _regions(loaded: Input) -> Iterator[Region]:
+    return (region[1:] for region in blocks(loaded.picture.pixels, whole=1))
+
+
+def _all_of(loaded: Input) -> Region:
+    return tuple(slice(0, n) for n in loaded.picture.space)

@@ -96,7 +96,9 @@ class ImageTrain(SplitTrain):
     val_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
     test_images: Path | None = option(None, "test images of their own", "Split")
     test_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
-    val_fraction: float = option(0.2, "share of images to validate on, where none are given", "Split", gt=0, lt=1)
+    val_fraction: float = option(
+        0.2, "share of all but the test images to validate on, where none are given", "Split", gt=0, lt=1
+    )
     test_fraction: float = option(0.2, "share of images to test on, where no split is given", "Split", ge=0, lt=1)
 
     touching: Literal["gap", "boundary"] = option(
@@ -191,6 +193,12 @@ class ImageTrain(SplitTrain):
         return self
 
     @model_validator(mode="after")
+    def _targets_are_quantities(self) -> ImageTrain:
+        if self.task == "segmentation" and self.targets is not None:
+            raise ValueError("--targets are for --task regression; give classes as --masks, or pass --task regression")
+        return self
+
+    @model_validator(mode="after")
     def _objects_are_segmented(self) -> ImageTrain:
         if self.instances and self.task != "segmentation":
             raise ValueError(f"--instances are objects to segment; --task {self.task} has none")
@@ -234,6 +242,9 @@ class ImageMeasure(Options):
         None, "mask values of the classes whose objects are counted; default: all but the one that covers most", "Data"
     )
     min_size: int = option(1, "pixels; smaller objects are left out", "Data", ge=1)
+    pixel_size: Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(split_commas)] | None = option(
+        None, "micrometres from pixel to pixel, one number or one an axis, of images whose files do not say", "Data"
+    )
     overwrite: bool = option(False, "replace files in --out", "Output")
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from skimage.measure import label, regionprops
 
 from multiunet.domains.image.config import ImageMeasure
+from multiunet.domains.image.inputs import AXES
 from multiunet.domains.image.lazy import check_fits, described
 from multiunet.errors import InputError
 from multiunet.files import check_folder, write_atomically, write_text
@@ -34,7 +35,7 @@ class Phase:
 
     Attributes:
         fraction: of the pixels, those that the class map gives the class.
-        fraction_sd: deviation of the fraction over the Monte-Carlo samples (ddof 1); None of a single sample. It is
+        fraction_sd: deviation of the fraction over the Monte-Carlo samples (ddof 0); None of a single sample. It is
             what the model does not know, not how an image differs from the next.
         area: of the class (of volumes, its volume) in ``unit`` to the power of the axes; ``area_sd`` accordingly.
         objects: connected parts, or objects told apart, of at least ``min_size`` pixels; None where they were not
@@ -59,7 +60,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Part:
-    """A connected part of a class, or an object: area, diameter and centre in the units of ``Phase``, axes in order."""
+    """A connected part of a class, or an object: diameter and centre in ``unit``, area as that of ``Phase``."""
 
     image: str
     phase: str
@@ -68,6 +69,7 @@ class Part:
     area: float
     diameter: float
     centre: tuple[float, ...]
+    unit: str
     touches_border: bool
 
 
@@ -98,7 +100,7 @@ def measure(options: ImageMeasure) -> Measures:
         size, what = data["class"].size, f"the class map of {name}, {described(data['class'].shape)},"
         # the map, where it is of a class, and the numbers of objects, which the search takes twice
         check_fits(options.prediction, what, 18 * size, "predict and measure it in parts")
-    surveyed = [_survey(name, data) for name, data in images.items()]
+    surveyed = [_sized(_survey(name, data), options.pixel_size) for name, data in images.items()]
     counted = _counted(options, surveyed)
     parts = {item.image: list(_parts(item, counted, options.min_size)) for item in surveyed}
     phases = [phase for item in surveyed for phase in _phases(item, counted, parts[item.image])]
@@ -117,8 +119,10 @@ def write(measures: Measures, folder: Path, overwrite: bool) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in ("phases.csv", "objects.csv", "phases.png")]
     write_text(paths[0], _table([asdict(phase) for phase in measures.phases], [item.name for item in fields(Phase)]))
-    axes = range(len(measures.parts[0].centre) if measures.parts else 0)
-    rows = [{**asdict(part), **{f"centre_{axis}": part.centre[axis] for axis in axes}} for part in measures.parts]
+    axes = AXES[len(measures.parts[0].centre)] if measures.parts else ()
+    rows = [
+        {**asdict(part), **{f"centre_{axis}": at for axis, at in zip(axes, part.centre)}} for part in measures.parts
+    ]
     columns = [item.name for item in fields(Part) if item.name != "centre"] + [f"centre_{axis}" for axis in axes]
     write_text(paths[1], _table(rows, columns))
     write_atomically(paths[2], lambda temporary: draw(measures, temporary))
@@ -143,6 +147,7 @@ def draw(measures: Measures, path: Path) -> None:
         heights = [100 * own[name].fraction for name in phases]
         errors = [100 * (own[name].fraction_sd or 0.0) for name in phases]
         bars.bar(places, heights, width * 0.85, yerr=errors, color="C0", error_kw={"elinewidth": 1, "capsize": 1})
+    bars.set_ylim(bottom=0)  # no fraction is negative, however long its error bar
     bars.set_xticks(range(len(phases)), phases)
     bars.set_xlabel("class (mask value)")
     bars.set_ylabel("fraction, % (error bar: one deviation of the samples)")
@@ -196,6 +201,18 @@ def _survey(image: str, data: xr.Dataset) -> _Survey:
     )
 
 
+def _sized(item: _Survey, pixel_size: Sequence[float] | None) -> _Survey:
+    """With this distance of pixels, micrometres, where the file did not say."""
+    if pixel_size is None or item.unit != "pixel":
+        return item
+    axes = item.map.ndim
+    if len(pixel_size) not in (1, axes):
+        given = ",".join(f"{step:g}" for step in pixel_size)
+        raise InputError(f"--pixel-size {given}: give one number, or one for each axis {', '.join(AXES[axes])}")
+    spacing = tuple(pixel_size) if len(pixel_size) == axes else tuple(pixel_size) * axes
+    return replace(item, spacing=spacing, area=item.map.size * math.prod(spacing), unit="µm")
+
+
 def _pooled(items: Sequence[_Survey]) -> _Survey:
     """All images as one: the samples share their masks, so the t-th of all belong together.
 
@@ -205,7 +222,8 @@ def _pooled(items: Sequence[_Survey]) -> _Survey:
     first = items[0]
     other = next((item for item in items if item.unit != first.unit), None)
     if other is not None:
-        raise InputError(f"{other.image} is in {other.unit}, but {first.image} in {first.unit}; predict them apart")
+        fix = "pass --pixel-size" if "pixel" in (other.unit, first.unit) else "predict them apart"
+        raise InputError(f"{other.image} is in {other.unit}, but {first.image} in {first.unit}; {fix}")
     areas = [item.area for item in items]
     fractions = np.average([item.fractions for item in items], axis=0, weights=areas)
     samples = np.average([item.samples for item in items], axis=0, weights=areas)
@@ -276,6 +294,7 @@ def _parts(item: _Survey, counted: Sequence[str], min_size: int) -> Iterator[Par
                 area=area,
                 diameter=2 * (area / unit_ball) ** (1 / ndim),
                 centre=tuple(float(c * step) for c, step in zip(region.centroid, item.spacing)),
+                unit=item.unit,
                 touches_border=min(starts) == 0 or any(end == side for end, side in zip(ends, item.map.shape)),
             )
 

@@ -159,7 +159,7 @@ def read_image(path: Path) -> Picture:
     picture = _read(path, indexed=False)
     if picture.pixels.dtype.kind != "f":
         return picture
-    _refuse_infinite(path, picture.summary)
+    _refuse_infinite(path, picture.summary, "scale or fill them")
     if picture.summary.nans:
         raise InputError(
             f"{path}: {picture.summary.nans} pixels are NaN; fill them (say, with the median) before training"
@@ -186,7 +186,7 @@ def read_target(path: Path) -> Picture:
     """
     picture = _read(path, indexed=False)
     if picture.pixels.dtype.kind == "f":
-        _refuse_infinite(path, picture.summary)
+        _refuse_infinite(path, picture.summary, "give finite numbers, or NaN where nothing is known")
     numbers = mapped(picture.pixels, lambda block: block.astype(np.float32), np.float32)
     return Picture(numbers, picture.colour, picture.spacing, picture.unit)
 
@@ -260,9 +260,9 @@ def colour_name(label: int) -> str:
     return f"#{label:06x}"
 
 
-def _refuse_infinite(path: Path, summary: Summary) -> None:
+def _refuse_infinite(path: Path, summary: Summary, fix: str) -> None:
     if summary.infinities:
-        raise InputError(f"{path}: {summary.infinities} pixels are infinite; give finite numbers or NaN")
+        raise InputError(f"{path}: {summary.infinities} pixels are infinite; {fix}")
 
 
 @contextmanager

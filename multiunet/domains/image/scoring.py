@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.inputs import (
     IGNORED,
+    Input,
     Shelf,
     load_input,
     load_labels,
@@ -22,7 +24,8 @@ from multiunet.domains.image.inputs import (
     load_target,
     source_of,
 )
-from multiunet.domains.image.objects import separated
+from multiunet.domains.image.lazy import Pixels, Region, check_fits, described
+from multiunet.domains.image.objects import check_separable, separated
 from multiunet.domains.image.readers import space_of
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
 from multiunet.errors import InputError
@@ -31,6 +34,9 @@ from multiunet.prediction import GridPredictor, GridSource
 from multiunet.tasks import Task
 
 Scores = dict[str, Any]
+
+RANKED = 80
+"""Bytes that the scores of one quantity of one pixel take: ranks need all pixels at once."""
 
 
 class ClassScores:
@@ -42,12 +48,6 @@ class ClassScores:
         self.all = Confusion(self.classes, IGNORED)
         self.stated: Calibration | None = None
         self.items: dict[str, Scores] = {}
-
-    def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
-        """Counts one image."""
-        counted = Confusion(self.classes, IGNORED)
-        counted.update(predicted, truth)
-        self.count(name, counted)
 
     def count(self, name: str, counted: Confusion, stated: Calibration | None = None) -> None:
         """Counts one image, all of whose parts are in ``counted`` and ``stated``."""
@@ -131,6 +131,10 @@ class Part:
     facts: Facts
 
 
+def _inputs(parts: Sequence[Part], shelf: Shelf) -> Iterator[tuple[str, Input]]:
+    return ((item.image, load_input(item.image, part.facts, shelf)) for part in parts for item in part.items)
+
+
 def _source(item: Item, facts: Facts, shelf: Shelf) -> GridSource:
     return source_of(item.name, item.image, load_input(item.image, facts, shelf))
 
@@ -179,6 +183,8 @@ def _count_pieces(part: Part, item: Item, shelf: Shelf, samples: int) -> tuple[C
 def _score_objects(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
     """Whole images: an object may lie in several pieces."""
     scores, losses = ObjectScores(), []
+    for image, loaded in _inputs(parts, shelf):
+        check_separable(Path(image), loaded.picture.space)
     for part in parts:
         for item in part.items:
             mean = part.predictor.whole(_source(item, part.facts, shelf), samples).mean
@@ -197,6 +203,11 @@ def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
 def _score_quantities(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
     """The loss is the squared error in units of the training targets' variance."""
     scores = QuantityScores()
+    sizes = {image: loaded.picture.space for image, loaded in _inputs(parts, shelf)}
+    needed = RANKED * len(parts[0].facts["targets"]) * sum(map(math.prod, sizes.values()))
+    largest = max(sizes, key=lambda image: math.prod(sizes[image]))
+    what = f"scoring the quantities of {len(sizes)} images, of which this is the largest, {described(sizes[largest])},"
+    check_fits(Path(largest), what, needed, "score fewer or smaller images, with --images")
     for part in parts:
         for item in part.items:
             found, truth = part.predictor.whole(_source(item, part.facts, shelf), samples), item.truth
@@ -232,8 +243,11 @@ def items_elsewhere(
     return items, facts
 
 
-Baseline = Callable[[NDArray[np.float32]], NDArray[Any]]
-"""A standardised image ``(C, *space)`` to its classes or objects ``space`` or its quantities ``(K, *space)``."""
+Pieces = Iterator[tuple[Region, NDArray[Any]]]
+"""Regions that partition an image, and what is guessed there: classes or objects ``region``, quantities
+``(K, *region)``. Objects and quantities come in one piece."""
+
+Baseline = Callable[[Input], Pieces]
 
 
 def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shelf: Shelf) -> Scores:
@@ -242,9 +256,15 @@ def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shel
     scores = _scorer(facts)
     for baseline, items, known in parts:
         for item in items:
-            loaded = load_input(item.image, known, shelf)
-            guess = baseline(loaded.standardised(loaded.picture.pixels[...]))
-            scores.add(item.name, guess, _truth(item, known, shelf))
+            pieces, truth = baseline(load_input(item.image, known, shelf)), _truth(item, known, shelf)
+            if isinstance(scores, ClassScores):
+                counted = Confusion(scores.classes, IGNORED)
+                for region, guess in pieces:
+                    counted.update(guess, truth[region])
+                scores.count(item.name, counted)
+            else:
+                [(_, guess)] = pieces
+                scores.add(item.name, guess, truth[...])
     return scores.scores()
 
 
@@ -254,9 +274,8 @@ def _scorer(facts: Facts) -> ObjectScores | ClassScores | QuantityScores:
     return ClassScores(facts) if facts["task"] == "segmentation" else QuantityScores()
 
 
-def _truth(item: Item, facts: Facts, shelf: Shelf) -> NDArray[Any]:
+def _truth(item: Item, facts: Facts, shelf: Shelf) -> Pixels:
     if facts.get("instances"):
         return load_objects(item.truth, facts, shelf)
     load = load_labels if facts["task"] == "segmentation" else load_target
-    truth: NDArray[Any] = load(item.truth, facts, shelf)[...]
-    return truth
+    return load(item.truth, facts, shelf)

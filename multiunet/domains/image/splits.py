@@ -180,8 +180,9 @@ def _carve(splits: Splits, name: Split, fraction: float, seed: int, known: MaskC
     count = max(1, round(fraction * len(items)))
     if count >= len(items):
         raise InputError(
-            f"{len(items)} training images are too few to set {count} of them apart as {name}; give more images, "
-            f"cut them into pieces, or pass --{name}-images" + (" or --test-fraction 0" if name == "test" else "")
+            f"--{name}-fraction {fraction:g}: {len(items)} training images are too few to set {count} of them apart as "
+            f"{name}; give more images, cut them into pieces, or pass --{name}-images"
+            + (" or --test-fraction 0" if name == "test" else "")
         )
     row = permutation(len(items), seed, SPLITS.index(name)).tolist()
     apart = set(chosen(row, count, known.of([item.truth for item in items])))

@@ -121,7 +121,7 @@ def test_tables_and_figure_are_written_once(tmp_path: Path) -> None:
     assert [(row["image"], row["phase"]) for row in rows] == [(i, c) for i in ("a", "b", ALL) for c in NAMES]
     assert float(rows[1]["fraction"]) == 23 / 200
     assert rows[0]["objects"] == ""
-    assert [row["centre_1"] for row in csv.DictReader(objects.open())][1] == "11.5"
+    assert [row["centre_x"] for row in csv.DictReader(objects.open())][1] == "11.5"
     assert np.asarray(Image.open(figure)).std() > 10
     with pytest.raises(InputError, match="--overwrite"):
         write(found, tmp_path / "m", overwrite=False)
@@ -145,3 +145,26 @@ def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
         store.item("t", names=["track"], dims=("bin",), shape=(3,))
     with pytest.raises(InputError, match="no classes of pixels"):
         measure(ImageMeasure(prediction=tmp_path / "q.zarr"))
+
+
+def test_the_size_of_pixels_is_told_where_files_do_not_say(tmp_path: Path) -> None:
+    path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.1, 0.2]})
+    found = measure(ImageMeasure(prediction=path, pixel_size=[0.5]))
+    told = stored(tmp_path / "q.zarr", {"a": squares()}, {"a": [0.1, 0.2]}, spacing=0.5, unit="µm")
+    assert found == measure(ImageMeasure(prediction=told)) == measure(ImageMeasure(prediction=told, pixel_size=[9.0]))
+    assert found.parts[0].area == pytest.approx(7 * 0.25)
+    tall = measure(ImageMeasure(prediction=path, pixel_size=[2.0, 0.5])).parts[1]
+    assert tall.centre == pytest.approx((2 * 7.5, 0.5 * 11.5))
+    with pytest.raises(InputError, match="give one number, or one for each axis y, x"):
+        measure(ImageMeasure(prediction=path, pixel_size=[1.0, 1.0, 1.0]))
+    with pytest.raises(ValueError, match="greater than 0"):
+        ImageMeasure(prediction=path, pixel_size=[0.0])
+
+
+def test_tables_name_units_and_axes(tmp_path: Path) -> None:
+    path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.1]}, spacing=0.5, unit="µm")
+    write(measure(ImageMeasure(prediction=path)), tmp_path / "out", overwrite=False)
+    header, first, *_ = (tmp_path / "out/objects.csv").read_text().splitlines()
+    named = dict(zip(header.split(","), first.split(",")))
+    assert (named["unit"], named["pixels"], float(named["area"])) == ("µm", "7", 7 * 0.25)
+    assert {"centre_y", "centre_x"} < named.keys()

@@ -198,12 +198,17 @@ def test_folds_test_every_image_once(folder: Any) -> None:
     [
         ({"folds": 3, "splits": "s.json"}, "both say how to split"),
         ({"folds": 3, "fold": 3}, "is none of --folds 3"),
-        ({"fold": 0}, "is none of --folds 0"),
+        ({"fold": 0}, "--fold 0 without --folds"),
     ],
 )
 def test_folds_that_make_no_sense_are_refused(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         ImageTrain(images=tmp_path, masks=tmp_path, **settings)
+
+
+def test_targets_without_regression_are_not_ignored(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--targets are for --task regression"):
+        ImageTrain(images=tmp_path, masks=tmp_path, targets=tmp_path)
 
 
 def test_more_folds_than_images_are_refused(folder: Any) -> None:
