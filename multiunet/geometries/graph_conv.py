@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from multiunet.core import Dropout
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_links import spread
+from multiunet.geometries.graph_links import ENTRIES, grouped, ranges, spread
 
 if TYPE_CHECKING:
     from multiunet.geometries.graph import Graph
@@ -110,7 +110,8 @@ class GIN(GraphConvolution):
 class GINE(GIN):
     """``gin`` whose neighbours send ``relu(x_j W + a_ij V)`` with the attributes ``a`` of edges.
 
-    Hu et al. 2020, "Strategies for pre-training graph neural networks". It takes an array of edges times channels.
+    Hu et al. 2020, "Strategies for pre-training graph neural networks". Gradients take arrays of edges times channels;
+    without them as many edges are looked at together as ``ENTRIES`` allow.
     """
 
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
@@ -119,11 +120,17 @@ class GINE(GIN):
         self.of_edges = nn.Linear(geometry.edge_features, c_out, bias=False) if geometry.edge_features else None
 
     def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
-        source, target = field.edge_index
-        message = sent[source]
-        if self.of_edges is not None:
-            message = message + self.of_edges(attributes(field, self.edge_features).to(message.dtype))
-        heard = weight.new_zeros(sent.shape).index_add(0, target, weight[:, None] * message.relu()).to(sent.dtype)
+        given = None if self.of_edges is None else attributes(field, self.edge_features)
+        step = max(1, ENTRIES // max(1, sent.shape[1]))
+        heard = weight.new_zeros(sent.shape)
+        for first in range(0, max(1, len(weight)), step):
+            edges = slice(first, first + step)
+            source, target = field.edge_index[:, edges]
+            message = sent[source]
+            if self.of_edges is not None and given is not None:
+                message = message + self.of_edges(given[edges].to(message.dtype))
+            heard = heard.index_add(0, target, weight[edges, None] * message.relu())
+        heard = heard.to(sent.dtype)
         return self.outer(torch.relu((1 + self.epsilon) * sent + heard + self.inner_bias))  # type: ignore[no-any-return]
 
 
@@ -163,7 +170,49 @@ class PeerConvolution(nn.Module):
             told["edge_weight"] = weight
         if not mask.all():
             edge_index, told = edge_index[:, mask > 0], {name: value[mask > 0] for name, value in told.items()}
-        return replace(field, x=self.layer(field.x.to_dense(), edge_index, **told))
+        return replace(field, x=self.mixed(field.x.to_dense(), edge_index, told))
+
+    def mixed(self, x: Tensor, edge_index: Tensor, told: Mapping[str, Tensor]) -> Tensor:
+        """What the layer makes of these nodes and edges."""
+        found: Tensor = self.layer(x, edge_index, **told)
+        return found
+
+
+class Attention(PeerConvolution):
+    """A ``GATv2Conv`` whose arrays of edges times heads times channels are bounded where there are no gradients.
+
+    What arrives at a node depends on the edges into it alone, so some nodes at a time are looked at: as many as have
+    ``ENTRIES`` such numbers together.
+    """
+
+    def mixed(self, x: Tensor, edge_index: Tensor, told: Mapping[str, Tensor]) -> Tensor:
+        layer: Any = self.layer
+        most = ENTRIES // (layer.heads * layer.out_channels)
+        if torch.is_grad_enabled() or edge_index.shape[1] + len(x) <= most:
+            return super().mixed(x, edge_index, told)
+        order, starts = grouped(edge_index[1], len(x))
+        found = []
+        for first, last in ranges(starts.diff() + 1, most):  # each node hears itself, too
+            edges = order[starts[first] : starts[last]]
+            part, place = with_sources(edge_index[:, edges], first, last)
+            told_of = {name: value[edges] for name, value in told.items()}
+            # targets come first among the sources, so that the layer adds the right loops
+            found.append(layer((x[part], x[first:last]), place, **told_of))
+        return torch.cat(found)
+
+
+def with_sources(edge_index: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
+    """The nodes ``first..last-1``, and behind them the others that edges into them come from; the edges among these.
+
+    Returns:
+        numbers of the nodes, and source and target of each edge as places among them.
+    """
+    inside = torch.arange(first, last, device=edge_index.device)
+    source = edge_index[0]
+    outside = source[(source < first) | (source >= last)].unique()
+    place = torch.searchsorted(outside, source) + len(inside)
+    place = (source - first).where((source >= first) & (source < last), place)
+    return torch.cat([inside, outside]), torch.stack([place, edge_index[1] - first])
 
 
 def attributes(field: GraphField, count: int) -> Tensor:
@@ -180,7 +229,7 @@ def attributes(field: GraphField, count: int) -> Tensor:
     return field.edge_attr
 
 
-def gatv2(geometry: Graph, c_in: int, c_out: int) -> PeerConvolution:
+def gatv2(geometry: Graph, c_in: int, c_out: int) -> Attention:
     """Attention over neighbours that depends on the node that asks, and on the edge's weight and attributes.
 
     Brody et al. 2022, "How attentive are graph attention networks?"
@@ -189,7 +238,7 @@ def gatv2(geometry: Graph, c_in: int, c_out: int) -> PeerConvolution:
 
     idle_bias = geometry.normalization == "batch"
     settings = {"heads": HEADS, "concat": False, "edge_dim": 1 + geometry.edge_features, "bias": not idle_bias}
-    return PeerConvolution(geometry, GATv2Conv(c_in, c_out, **settings))
+    return Attention(geometry, GATv2Conv(c_in, c_out, **settings))
 
 
 CONVOLUTIONS: dict[str, Callable[[Graph, int, int], nn.Module]] = {
