@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from multiunet.domains.config import Split
+from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.readers import GraphFile
+from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
 
@@ -35,6 +39,19 @@ def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
     Raises:
         InputError: where labels are not classes, or there is only one.
     """
+    values = _in_use(path, y, of)
+    if len(values) < 2:
+        raise InputError(
+            f"{path}: y has {'only the class ' + repr(values[0]) if values else 'no label'}; two classes are needed"
+        )
+    if len(values) > MOST_CLASSES:
+        raise InputError(
+            f"{path}: y has {len(values)} different labels; are they quantities? Then pass --task regression"
+        )
+    return values
+
+
+def _in_use(path: Path, y: NDArray[Any], of: str) -> list[Any]:
     if y.ndim != 1:
         raise InputError(
             f"{path}: y has the shape {y.shape}; a {of} has one class (several quantities: --task regression)"
@@ -58,14 +75,6 @@ def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
         _check_not_negative(path, values, of)
     else:
         raise InputError(f"{path}: y has the type {y.dtype}; labels are integers or text")
-    if len(values) < 2:
-        raise InputError(
-            f"{path}: y has {'only the class ' + repr(values[0]) if values else 'no label'}; two classes are needed"
-        )
-    if len(values) > MOST_CLASSES:
-        raise InputError(
-            f"{path}: y has {len(values)} different labels; are they quantities? Then pass --task regression"
-        )
     return values
 
 
@@ -77,10 +86,41 @@ def _check_not_negative(path: Path, values: list[Any], of: str) -> None:
 
 
 def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
-    """The place of each label among ``values``; ``UNKNOWN`` for others."""
-    place = {value: index for index, value in enumerate(values)}
-    read = str if y.dtype.kind in "US" else lambda value: UNKNOWN if value != value else int(value)
+    """The place of each label among ``values``, be it a number or the same number as text; ``UNKNOWN`` for others."""
+    place = {str(value): index for index, value in enumerate(values)}
+    read = str if y.dtype.kind in "US" else lambda value: "" if value != value else str(int(value))
     return np.array([place.get(read(value), UNKNOWN) for value in y.tolist()], dtype=np.int64)
+
+
+def truth_of(path: Path, y: NDArray[Any], facts: Facts, of: str = "node") -> Tensor:
+    """What is true of others than those trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
+
+    Args:
+        y: as it was given.
+        facts: of the run.
+
+    Raises:
+        InputError: where nothing is known, or other classes or quantities than those trained on.
+    """
+    if facts["task"] == "regression":
+        amounts = quantities(path, y, of)
+        if amounts.shape[1] != len(facts["targets"]):
+            raise InputError(
+                f"{path}: y has {amounts.shape[1]} quantities, but the run was trained on {listing(facts['targets'])}"
+            )
+        known, found = ~np.isnan(amounts), torch.from_numpy(amounts)
+    else:
+        others = [str(value) for value in _in_use(path, y, of) if str(value) not in facts["classes"]]
+        if others:
+            raise InputError(
+                f"{path}: y has the labels {listing(others)}, but the run was trained on the classes "
+                f"{listing(facts['classes'])}; relabel them, or leave them empty (-1)"
+            )
+        indices = class_indices(y, facts["values"])
+        known, found = indices != UNKNOWN, torch.from_numpy(indices)
+    if not known.any():
+        raise InputError(f"{path}: y has no label; there is nothing to score")
+    return found
 
 
 def quantities(path: Path, y: NDArray[Any], of: str = "node") -> NDArray[np.float32]:

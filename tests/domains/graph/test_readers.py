@@ -111,7 +111,7 @@ def test_nothing_is_ever_unpickled(tmp_path: Path, save: Callable[..., Path]) ->
         ({"x": np.zeros(24)}, r"x has the shape \(24,\); it must be \(nodes, features\)"),
         (
             {"x": np.where(np.eye(24) > 0, np.nan, 0.0)},
-            r"24 values that are not finite, the first at node 0, feature 0",
+            r"24 values that are not finite, the first at node 0, column 0",
         ),
         ({"x": np.full((24, 2), "a")}, r"x has the type <U1; it must be numbers"),
         ({"y": np.zeros(23, dtype=int)}, r"y has the shape \(23,\) for 24 nodes"),
@@ -167,12 +167,20 @@ HEAD = "id,f,label\n"
         ("key,f,label\na,1,p\n", "source,target\n", r"no column 'id' but key, f, label; pass --id-column"),
         (HEAD + "a,1,p\nb,2,q\na,3,p\n", "source,target\n", r"nodes\.csv, line 4: the id 'a' is that of line 2"),
         (HEAD + "a,1,p\nb,2\n", "source,target\n", r"nodes\.csv, line 3: has 2 cells, but the header has 3"),
-        (HEAD + "a,1,p\nb,red,q\n", "source,target\n", r"nodes\.csv, line 3: feature 'f' is 'red', not a number"),
-        (HEAD + "a,1,p\nb,,q\n", "source,target\n", r"nodes\.csv, line 3: feature 'f' is '', not a number"),
-        (HEAD + "a,1,p\nb,nan,q\n", "source,target\n", r"nodes\.csv: x has 1 values that are not finite"),
+        (
+            HEAD + "a,1,p\nb,red,q\n",
+            "source,target\n",
+            r"nodes\.csv, line 3: feature 'f' is 'red', not a finite number",
+        ),
+        (HEAD + "a,1,p\nb,,q\n", "source,target\n", r"nodes\.csv, line 3: feature 'f' is '', not a finite number"),
+        (
+            HEAD + "a,1,p\nb,nan,q\n",
+            "source,target\n",
+            r"nodes\.csv, line 3: feature 'f' is 'nan', not a finite number",
+        ),
         ("id,f,f\na,1,p\n", "source,target\n", r"two columns have the same name"),
         ("id,f\na,1\n", "source,target\n", r"has no labels; needs column 'label' in nodes\.csv"),
-        ("id,label\na,p\n", "source,target\n", r"nodes\.csv: has no features, only id, label; add columns"),
+        ("id,label\na,p\n", "source,target\n", r"nodes\.csv: nodes have no features; give them numbers"),
         (HEAD + "a,1,p\n,2,q\nc,3,p\n", "source,target\n", r"nodes\.csv, line 3: has no id"),
         (
             "id,f,label,split\na,1,p,trian\n",
@@ -237,7 +245,11 @@ def test_graphml_comes_back(tmp_path: Path) -> None:
         (">val<", ">later<", "split of node b-2 is 'later'"),
         (">0.5<", ">-1<", "weight of the edge .* is -1.0; weights must be positive"),
         ('<data key="w">2</data>', "", "weight of the edge .* is missing"),
-        ('attr.name="label"', 'attr.name="kind"', "of node ann, 'kind' is 'cat', not a number; .*--label-column"),
+        (
+            'attr.name="label"',
+            'attr.name="kind"',
+            "of node ann, 'kind' is 'cat', not a finite number; .*--label-column",
+        ),
     ],
 )
 def test_bad_graphml(tmp_path: Path, old: str, new: str, reason: str) -> None:
