@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,23 +14,13 @@ from multiunet.geometries.graph_field import GraphField
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
 
 
-def undirected(*pairs: tuple[int, int]) -> Tensor:
-    one_way = torch.tensor(pairs).T
-    return torch.cat([one_way, one_way.flip(0)], dim=1)
-
-
-def path_graph(x: Tensor) -> GraphField:
-    """0 - 1 - 2 - ... in a row."""
-    return GraphField.of(x, undirected(*[(i, i + 1) for i in range(len(x) - 1)]))
-
-
 def dense(edge_index: Tensor, weight: Tensor, nodes: int) -> Tensor:
     """Rows are targets, columns are sources."""
     matrix = torch.zeros(nodes, nodes, dtype=weight.dtype)
     return matrix.index_put((edge_index[1], edge_index[0]), weight, accumulate=True)
 
 
-def test_sage_is_its_formula() -> None:
+def test_sage_is_its_formula(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.randn(4, 3))
     block = Graph(conv="sage").block(3, 5)
     convolution = block.convolutions[0]
@@ -39,7 +30,7 @@ def test_sage_is_its_formula() -> None:
     torch.testing.assert_close(block(field).x, expected)
 
 
-def test_hops_are_personalised_propagation() -> None:
+def test_hops_are_personalised_propagation(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.randn(5, 3))
     block = Graph(hops=3, teleport=0.2).block(3, 4)
     a = dense(field.edge_index, field.weights(), 5) + torch.eye(5)
@@ -53,7 +44,7 @@ def test_hops_are_personalised_propagation() -> None:
         Graph(hops=2, conv="sage")
 
 
-def test_residual_block_adds_its_input() -> None:
+def test_residual_block_adds_its_input(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.randn(5, 3))
     block = Graph(residual=True).block(3, 3)
     torch.testing.assert_close(block(field).x, block.convolutions[0](field).x.relu() + field.x)
@@ -87,7 +78,7 @@ def test_dropout_of_sparse_features_is_that_of_what_they_hold() -> None:
     assert torch.equal(dropout.eval()(field).x.to_dense(), x)
 
 
-def test_dropped_nodes_and_edges_send_nothing() -> None:
+def test_dropped_nodes_and_edges_send_nothing(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.ones(400, 1))
     by_node = Graph(node_dropout=0.5).block(1, 1).convolutions[0]
     matrix = by_node.neighbours.weight.item()

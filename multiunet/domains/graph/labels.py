@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from multiunet.domains.graph.readers import GraphFile
 from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
+
+logger = logging.getLogger("multiunet.graph")
 
 UNKNOWN = -1
 """The class index of a node whose class is not known."""
@@ -159,6 +162,11 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
         InputError: for masks that overlap, do not fit the nodes or are empty.
     """
     given = {split: _mask(graph, mask, split, config.split_index) for split, mask in graph.masks.items()}
+    several = [mask for mask in graph.masks.values() if mask.ndim == 2]
+    if several and config.split_index is None:
+        logger.warning(
+            f"{graph.path}: masks hold {min(several[0].shape)} splits; the first is used (--split-index takes another)"
+        )
     if not given and config.split_index is not None:
         raise InputError(f"{graph.path}: has no masks for --split-index {config.split_index}; leave it out")
     if given and "train" not in given:

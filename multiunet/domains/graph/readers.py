@@ -123,6 +123,8 @@ def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> Gr
 
 def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], columns: Columns) -> GraphFile:
     check_no_columns(path, columns)
+    if "graph_ptr" in arrays:
+        raise InputError(f"{path}: holds many graphs (graph_ptr); they are trained by `multiunet train graphs`")
     found = {part: named(arrays, names) for part, names in KEYS.items()}
     for part in ("x", "edge_index"):
         if found[part] is None:
@@ -266,15 +268,17 @@ def edges_in(path: Path, edges: NDArray[Any] | None, nodes: int) -> NDArray[np.i
         shape = () if edges is None else edges.shape
         raise InputError(f"{path}: edge_index has the shape {shape}; it must be (2, edges) or (edges, 2)")
     if edges.dtype.kind not in "iu":
-        raise InputError(f"{path}: edge_index has the type {edges.dtype}; nodes are numbered by integers from 0")
+        raise InputError(
+            f"{path}: edge_index has the type {edges.dtype}; nodes are numbered by integers from 0; save it as int64"
+        )
     ends = (edges if edges.shape[0] == 2 else edges.T).astype(np.int64)
     outside = ((ends < 0) | (ends >= nodes)).any(axis=0)
     if outside.any():
         edge = int(np.flatnonzero(outside)[0])
         source, target = ends[:, edge]
         raise InputError(
-            f"{path}: {int(outside.sum())} edges point outside the {nodes} nodes 0..{nodes - 1} of x, the first is "
-            f"edge {edge}: {source} -> {target}; number nodes from 0, or add the missing rows to x"
+            f"{path}: {int(outside.sum())} edges point outside the {nodes} nodes 0..{nodes - 1}, the first is edge "
+            f"{edge}: {source} -> {target}; number nodes from 0, or add those that are missing"
         )
     return ends
 

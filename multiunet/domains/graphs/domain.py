@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -22,10 +23,11 @@ from multiunet.domains.graphs import baselines
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.domains.graphs.config import GraphsEvaluate, GraphsPredict, GraphsTrain
 from multiunet.domains.graphs.dataset import TrainingGraphs, batches
-from multiunet.domains.graphs.features import edges_of, fields_of
+from multiunet.domains.graphs.features import edges_of, fields_of, fingerprint
 from multiunet.domains.graphs.readers import read_graphs
 from multiunet.domains.graphs.scoring import pooled
 from multiunet.domains.graphs.survey import Survey, source_of, survey
+from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
@@ -36,6 +38,8 @@ from multiunet.prediction import PredictionStore, Progress, predict_field
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments, dropouts
+
+logger = logging.getLogger("multiunet.graphs")
 
 
 class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
@@ -184,7 +188,15 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         graphs = read_graphs(path, source_of(config.model_copy(update=options.renamed())))
         assert graphs.y is not None  # read_graphs refuses unlabelled graphs
         truth = truth_of(path, graphs.y, known.facts, config.level)
-        return fields_of(graphs, known.facts, edges_of(graphs, config.undirected)), truth
+        fields = fields_of(graphs, known.facts, edges_of(graphs, config.undirected))
+        seen = {fingerprint(known.fields[graph]) for split in SPLITS[:2] for graph in known.members[split]}
+        again = sum(fingerprint(field) in seen for field in fields)
+        if again:
+            logger.warning(
+                f"{path}: {again} of {len(fields)} graphs are the same as ones that were trained or validated on; "
+                "their scores say nothing of new graphs"
+            )
+        return fields, truth
 
     def _survey(self, config: GraphsTrain) -> Survey:
         """The folds of a cross-validation read their graphs once."""

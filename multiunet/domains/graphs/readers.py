@@ -99,6 +99,11 @@ def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     graphs = [entry for entry in entries if entry.is_dir() or entry.suffix in KINDS]
     others = [entry.name for entry in entries if entry not in graphs and entry.name != LABELS]
+    if (folder / "nodes.csv").is_file():
+        raise InputError(
+            f"{folder}: is one graph, with its nodes.csv; its nodes are learnt by `multiunet train graph`, and many "
+            "graphs are a folder of such folders"
+        )
     if not graphs:
         raise InputError(
             f"{folder}: has no graph; a graph is a file {', '.join(KINDS)}, or a folder with edges.csv and nodes.csv"

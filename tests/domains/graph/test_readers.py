@@ -116,6 +116,7 @@ def test_nothing_is_ever_unpickled(tmp_path: Path, save: Callable[..., Path]) ->
         ({"x": np.full((24, 2), "a")}, r"x has the type <U1; it must be numbers"),
         ({"y": np.zeros(23, dtype=int)}, r"y has the shape \(23,\) for 24 nodes"),
         ({"y": None}, r"has no labels; needs y"),
+        ({"graph_ptr": np.array([0, 24])}, r"holds many graphs \(graph_ptr\); .* `multiunet train graphs`"),
         ({"edge_weight": np.ones(3)}, r"one number for each of 24 edges"),
         ({"edge_weight": np.r_[np.ones(23), -1.0]}, r"edge_weight of edge 23 is -1\.0.*must be positive"),
     ],
@@ -174,6 +175,12 @@ HEAD = "id,f,label\n"
         ),
         (HEAD + "a,1,p\nb,,q\n", "source,target\n", r"nodes\.csv, line 3: feature 'f' is '', not a finite number"),
         (
+            (
+                "id;f;label\na;1;p\n",
+                "source,target\n",
+                r"nodes\.csv: its columns are parted by semicolons; save it with",
+            ),
+            (HEAD + "a,1,p\n", "source\ttarget\n", r"edges\.csv: its columns are parted by tabs"),
             HEAD + "a,1,p\nb,nan,q\n",
             "source,target\n",
             r"nodes\.csv, line 3: feature 'f' is 'nan', not a finite number",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,20 @@ def test_other_graphs_can_be_scored(save: Callable[..., Path], tmp_path: Path, l
     np.savez(other, **arrays | {"y": truth + 7})
     with pytest.raises(InputError, match=rf"{other}: y has the labels 6, 7, 8, but the run was trained on the classes"):
         workflow.evaluate(run, GraphsEvaluate(graphs=other))
+
+
+def test_graphs_that_were_trained_on_are_said(
+    save: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, other = train(save(), tmp_path / "run", test_fraction=0.25), tmp_path / "other.npz"
+    np.savez(other, **trees_and_meshes(40))
+    with caplog.at_level(logging.WARNING):
+        workflow.evaluate(run, GraphsEvaluate(graphs=other))
+    assert "30 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
+    caplog.clear()
+    np.savez(other, **trees_and_meshes(9, seed=1))
+    workflow.evaluate(run, GraphsEvaluate(graphs=other))
+    assert "the same as" not in caplog.text
 
 
 def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:

@@ -206,6 +206,23 @@ def test_a_graph_without_edges_needs_no_attributes(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_one_graph_is_not_many(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"one: is one graph, .* `multiunet train graph`"):
+        read(folder / "one")
+
+
+def test_nodes_may_have_tags_alone(folder: Path) -> None:
+    for name in ("one", "two"):
+        lines = (folder / name / "nodes.csv").read_text().splitlines()
+        (folder / name / "nodes.csv").write_text("\n".join(f"{i},{t}" for i, _, t in (x.split(",") for x in lines)))
+    (folder / "three.graphml").unlink()
+    (folder / "labels.csv").write_text("id,label\none,a\ntwo,b\n")
+    found = read(folder)
+    assert found.x is None
+    assert found.tags is not None
+    assert found.tags.tolist() == ["head", "tail", "tail", "tail", "head", "tail", "tail", "tail", "tail"]
+
+
 def test_attributes_of_tables_are_brought_together_by_name(folder: Path) -> None:
     """Three graphs; the edge of GraphML is one in each direction."""
     columns: dict[str, Any] = {"edges": None}
