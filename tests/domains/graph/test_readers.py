@@ -177,6 +177,8 @@ HEAD = "id,f,label\n"
         ("id;f;label\na;1;p\n", "source,target\n", r"nodes\.csv: its columns are parted by semicolons; save it"),
         (HEAD + "a,1,p\n", "source\ttarget\n", r"edges\.csv: its columns are parted by tabs"),
         (HEAD + "a,1,p\nb,nan,q\n", "source,target\n", r"nodes\.csv, line 3: feature 'f' is 'nan', not a finite"),
+        ("id,f,f\na,1,p\n", "source,target\n", r"two columns have the same name"),
+        ("id,f\na,1\n", "source,target\n", r"has no labels; needs column 'label' in nodes\.csv"),
         ("id,label\na,p\n", "source,target\n", r"nodes\.csv: nodes have no features; give them numbers"),
         (HEAD + "a,1,p\n,2,q\nc,3,p\n", "source,target\n", r"nodes\.csv, line 3: has no id"),
         (
