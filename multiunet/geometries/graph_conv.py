@@ -33,19 +33,43 @@ def convolution(geometry: Graph, c_in: int, c_out: int) -> nn.Module:
     return PeerConvolution(geometry, geometry.conv(c_in, c_out))
 
 
+class EdgeDropout(nn.Module):
+    """``(field, values of edges) -> values``, 0 for the edges that are dropped.
+
+    Args:
+        by_graph: a sample of Monte-Carlo dropout drops the same edges of a graph, whatever graphs share the batch.
+    """
+
+    def __init__(self, p: float, by_graph: bool) -> None:
+        super().__init__()
+        self.dropout = Dropout(p, whole_channels=False)
+        self.by_graph = by_graph
+
+    def forward(self, field: GraphField, values: Tensor) -> Tensor:
+        if self.dropout.key is None or not self.by_graph:
+            return self.dropout(values)  # type: ignore[no-any-return]
+        graph = field.batch[field.edge_index[0]]
+        order, starts = grouped(graph, field.graphs)
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order), device=order.device) - starts[graph[order]]
+        # one mask for the first edges of all graphs, long enough for the largest: a longer one begins alike
+        mask: Tensor = self.dropout(values.new_ones(int(starts.diff().max())))
+        return values * mask[place]
+
+
 class GraphConvolution(nn.Module, ABC):
     """``field -> field``: a linear map, then a product with the edges; with dropout of nodes and of edges."""
 
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
         super().__init__()
         self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
-        self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
+        self.edge_dropout = EdgeDropout(geometry.edge_dropout, geometry.whole_channels)
         self.neighbours = matrix(c_in, c_out)
         # a batch norm behind it would make a bias idle
         self.bias = nn.Parameter(torch.zeros(c_out)) if geometry.normalization != "batch" else None
 
     def forward(self, field: GraphField) -> GraphField:
-        weight = self.edge_dropout(field.weights())
+        weight = self.edge_dropout(field, field.weights())
         # one mask a node; after the linear map, which has no bias, dropping is the same and cheaper
         sent = times(field.x, self.neighbours) * self.node_dropout(weight.new_ones(field.x.shape[0], 1))
         x = self.mix(field, sent, weight)
@@ -147,7 +171,7 @@ class PeerConvolution(nn.Module):
     def __init__(self, geometry: Graph, layer: nn.Module) -> None:
         super().__init__()
         self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
-        self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
+        self.edge_dropout = EdgeDropout(geometry.edge_dropout, geometry.whole_channels)
         self.layer = layer
         self.edge_features = geometry.edge_features
         taken = inspect.signature(layer.forward).parameters
@@ -159,7 +183,7 @@ class PeerConvolution(nn.Module):
 
     def forward(self, field: GraphField) -> GraphField:
         weight = field.weights()
-        mask = self.edge_dropout(torch.ones_like(weight))
+        mask = self.edge_dropout(field, torch.ones_like(weight))
         mask = mask * self.node_dropout(weight.new_ones(field.x.shape[0], 1))[field.edge_index[0], 0]
         edge_index = field.edge_index
         columns = [weight[:, None]] if self.weight_first else []

@@ -9,7 +9,12 @@ from torch import Tensor
 
 from multiunet.core import Add, UNet
 from multiunet.geometries.graph import FeatureDropout, Graph
+from multiunet.geometries.graph_conv import ConvolutionName
 from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph_merge import Matching
+from multiunet.geometries.graph_pool import Pooling, TopK
+from multiunet.geometries.graph_soft import MinCut
+from multiunet.uncertainty import thinned
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
 
@@ -91,3 +96,18 @@ def test_dropped_nodes_and_edges_send_nothing(path_graph: Callable[[Tensor], Gra
     alone = by_edge(field).x[:, 0] / by_edge.neighbours.weight.item()
     assert (alone - 1).abs().lt(1e-5).float().mean() > 0.95  # nearly all hear themselves alone
     torch.testing.assert_close(by_node.eval()(field).x[2:-2], torch.full((396, 1), matrix))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("conv", ["gcn", "gatv2"])
+@pytest.mark.parametrize("pool", [TopK(), Matching(), MinCut(clusters=3)], ids=lambda pool: type(pool).__name__)
+def test_a_sample_drops_the_same_edges_of_a_graph_in_any_batch(conv: ConvolutionName, pool: Pooling) -> None:
+    graph = Graph(conv=conv, pool=pool, edge_dropout=0.5, whole_channels=True)
+    net = UNet(graph, 3, 2, [8, 8, 8]).eval()
+    fields = [graph.example(3, seed) for seed in range(4)]
+    with thinned(net, seed=0, sample=0):
+        together = net(graph.collate(fields)).x.split([len(field.x) for field in fields])
+        for field, found in zip(fields, together):
+            torch.testing.assert_close(net(field).x, found)
+    plain = net(fields[0]).x
+    assert not torch.allclose(plain, together[0])

@@ -19,6 +19,7 @@ from multiunet.domains.graph.config import GraphEvaluate, GraphPredict, GraphTra
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.labels import UNKNOWN, truth_of
 from multiunet.domains.graph.memory import part_nodes
+from multiunet.domains.graph.moments import moments_of
 from multiunet.domains.graph.parts import GraphParts
 from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.readers import GraphFile, read_graph
@@ -31,10 +32,10 @@ from multiunet.geometries.graph_field import GraphField
 from multiunet.losses import Consistent, CrossEntropy
 from multiunet.memory import free_memory
 from multiunet.models.graph_unet import graph_unet
-from multiunet.prediction import Ensemble, PredictionStore, Progress, predict_field
+from multiunet.prediction import Ensemble, PredictionStore, Progress
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
-from multiunet.uncertainty import Moments, dropouts
+from multiunet.uncertainty import Moments
 
 logger = logging.getLogger("multiunet.graph")
 
@@ -137,7 +138,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         _check_plot(options)
         graph, field = self._unlabelled(config, facts, options)
         progress.begin(graph.path.stem, 0, 1)
-        moments = _moments(model, field, pick_device(options.device), options.samples, options.seed)
+        moments = moments_of(model, field, pick_device(options.device), options.samples, options.seed)
         decision = model.task.decide(moments.mean)
         writer = store.item(
             graph.path.stem,
@@ -165,7 +166,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         known, task = self._read(config, facts), _task(config, facts)
         elsewhere = options.graph if isinstance(options, GraphEvaluate) else None
         scored = Scored.split(known, options.split) if elsewhere is None else Scored.other(elsewhere, config, facts)
-        found = _moments(model, scored.field, pick_device(options.device), options.samples or 1, seed=0)
+        found = moments_of(model, scored.field, pick_device(options.device), options.samples or 1, seed=0)
         x = scored.field.x.to_dense()
         trivial = {
             name: scored.scores(task, means(x)) for name, means in baselines.methods(known, task, config.seed).items()
@@ -250,13 +251,6 @@ def _consistency(config: GraphTrain, facts: Facts) -> float:
     if config.consistency is not None:
         return config.consistency
     return 1.0 if facts["split"]["train"] < FEW * facts["nodes"] else 0.0
-
-
-def _moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
-    net = model.net.to(device)
-    samples = samples if dropouts(net) else 1  # samples of a network without dropout are all the same
-    found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
-    return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
 
 
 def _check_plot(options: GraphPredict) -> None:

@@ -17,8 +17,8 @@ AN_EDGE = 64
 OF_ATTENTION = 5
 """Arrays of edges times channels times heads that attention holds."""
 
-OF_MESSAGES = 4
-"""Arrays of edges times channels that ``gine`` holds."""
+OF_MESSAGES = 7
+"""Arrays of edges times channels that ``gine`` holds: measured on 60,000 nodes and 600,000 edges."""
 
 USABLE = 0.8
 """Share of the free memory that may be planned with."""

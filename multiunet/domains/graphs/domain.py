@@ -16,6 +16,7 @@ from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.graph.labels import UNKNOWN, truth_of
+from multiunet.domains.graph.moments import moments_of
 from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.scoring import Predicted, scores
 from multiunet.domains.graph.writers import export
@@ -34,10 +35,10 @@ from multiunet.geometries.graph_field import GraphField
 from multiunet.losses import CrossEntropy
 from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
-from multiunet.prediction import PredictionStore, Progress, predict_field
+from multiunet.prediction import PredictionStore, Progress
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
-from multiunet.uncertainty import Moments, dropouts
+from multiunet.uncertainty import Moments
 
 logger = logging.getLogger("multiunet.graphs")
 
@@ -223,13 +224,6 @@ def _task(config: GraphsTrain, facts: Facts) -> Task:
     )
 
 
-def _moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
-    net = model.net.to(device)
-    samples = samples if dropouts(net) else 1  # samples of a network without dropout are all the same
-    found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
-    return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
-
-
 def _of_graphs(
     model: Model,
     fields: Sequence[GraphField],
@@ -242,7 +236,7 @@ def _of_graphs(
     rows: list[Moments[Tensor]] = []
     done = 0
     for field in batches(fields):
-        rows.append(_moments(model, field, device, samples, seed))
+        rows.append(moments_of(model, field, device, samples, seed))
         done += field.graphs
         if progress is not None:
             progress(done)
