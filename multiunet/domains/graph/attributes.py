@@ -112,8 +112,8 @@ def aligned(path: Path, given: Attributes, wanted: Sequence[str], whose: str) ->
     absent = [name for name in wanted if name not in here and not _is_word_of(name, given.names)]
     more = [name for name in here if name not in there and not _is_word_of(name, wanted)]
     if absent or more:
-        what = f"lack {listing(absent)}" if absent else f"have {listing(more)}"
-        raise InputError(f"{path}: edges {what}, {'which' if absent else 'but not'} {whose}; give the same")
+        what = f"lack {listing(absent)}, which" if absent else f"have {listing(more)}, unlike those that"
+        raise InputError(f"{path}: edges {what} {whose}; give the same")
     nothing = np.zeros(len(given.values), np.float32)
     return np.stack([here.get(name, nothing) for name in wanted], axis=1)
 

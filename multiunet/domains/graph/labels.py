@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,29 @@ def quantities(path: Path, y: NDArray[Any], of: str = "node") -> NDArray[np.floa
         node, which = np.argwhere(np.isinf(values))[0]
         raise InputError(f"{path}: y of {of} {node} is {values[node, which]}; mark what is not measured as NaN")
     return values
+
+
+def names_of(given: Sequence[str] | None, count: int) -> list[str]:
+    """The names of quantities: those given, or ``y``; of several ``y0``, ``y1`` and so on."""
+    return list(given or (["y"] if count == 1 else [f"y{i}" for i in range(count)]))
+
+
+def scales(path: Path, names: Sequence[str], trained: NDArray[np.float32], of: str = "node") -> Facts:
+    """The means and deviations of quantities that are trained on, ``(rows, quantities)``.
+
+    Args:
+        of: what has the quantities, for errors.
+
+    Raises:
+        InputError: for a quantity that is nowhere measured, or everywhere the same.
+    """
+    for name, column in zip(names, trained.T):
+        measured = column[~np.isnan(column)]
+        if not len(measured) or measured.min() == measured.max():
+            found = f"is {measured[0]:g} at all training {of}s" if len(measured) else f"is measured at no training {of}"
+            raise InputError(f"{path}: {name} {found}; there is nothing to learn")
+    wide = trained.astype(np.float64)
+    return {"centre": np.nanmean(wide, axis=0).tolist(), "scale": np.nanstd(wide, axis=0).tolist()}
 
 
 def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.int64], config: GraphTrain) -> Masks:

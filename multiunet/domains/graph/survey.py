@@ -14,7 +14,17 @@ from torch import Tensor
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import READ_BY, GraphTrain
 from multiunet.domains.graph.edges import Edges, attribute_facts, attributes_of, simplified
-from multiunet.domains.graph.labels import SPLITS, UNKNOWN, Masks, class_indices, class_values, quantities, split_masks
+from multiunet.domains.graph.labels import (
+    SPLITS,
+    UNKNOWN,
+    Masks,
+    class_indices,
+    class_values,
+    names_of,
+    quantities,
+    scales,
+    split_masks,
+)
 from multiunet.domains.graph.normalization import normalization, normalized
 from multiunet.domains.graph.readers import GraphFile, read_graph
 from multiunet.domains.graph.tables import Columns
@@ -80,7 +90,8 @@ def survey(config: GraphTrain) -> Survey:
         facts |= {"classes": [str(value) for value in values], "values": values}
         _warn_of_missing(graph, labels[masks["train"]], facts["classes"])
     else:
-        facts |= _targets(graph, amounts[masks["train"]])
+        names = names_of(graph.quantities, amounts.shape[1])
+        facts |= {"targets": names, **scales(graph.path, names, amounts[masks["train"]])}
     return Survey(graph, field_of(graph, facts, edges), target, masks, facts)
 
 
@@ -148,25 +159,6 @@ def places_of(graph: GraphFile) -> NDArray[np.float64] | None:
     if not {"x", "y"} <= set(names):
         return None
     return graph.x[:, [names.index("x"), names.index("y")]].astype(np.float64)
-
-
-def _targets(graph: GraphFile, trained: NDArray[np.float32]) -> Facts:
-    count = trained.shape[1]
-    names = list(graph.quantities or (["y"] if count == 1 else [f"y{i}" for i in range(count)]))
-    for name, column in zip(names, trained.T):
-        measured = column[~np.isnan(column)]
-        if not len(measured):
-            raise InputError(f"{graph.path}: {name} is measured at no training node; there is nothing to learn")
-        if measured.min() == measured.max():
-            raise InputError(
-                f"{graph.path}: {name} is {measured[0]:g} at all training nodes; there is nothing to learn"
-            )
-    wide = trained.astype(np.float64)
-    return {
-        "targets": names,
-        "centre": np.nanmean(wide, axis=0).tolist(),
-        "scale": np.nanstd(wide, axis=0).tolist(),
-    }
 
 
 def _warn_of_missing(graph: GraphFile, trained: NDArray[np.int64], classes: list[str]) -> None:

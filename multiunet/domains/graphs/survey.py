@@ -17,7 +17,7 @@ from torch import Tensor
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import READ_BY
 from multiunet.domains.graph.edges import Edges
-from multiunet.domains.graph.labels import UNKNOWN, class_indices, class_values, quantities
+from multiunet.domains.graph.labels import UNKNOWN, class_indices, class_values, names_of, quantities, scales
 from multiunet.domains.graph.tables import Columns
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.domains.graphs.config import GraphsTrain
@@ -97,7 +97,7 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
     if config.task == "classification":
         _warn_of_missing(graphs, target[trained], facts["classes"])
     else:
-        facts |= _scales(graphs, target[trained], facts["targets"])
+        facts |= scales(graphs.path, facts["targets"], target[trained], config.level)
     wide = torch.from_numpy(target)
     targets = [wide[a:b] for a, b in pairwise(rows.tolist())]
     return Survey(graphs, fields_of(graphs, facts, edges), targets, members, facts)
@@ -107,9 +107,7 @@ def _targets(graphs: GraphSet, config: GraphsTrain) -> tuple[NDArray[Any], Facts
     assert graphs.y is not None  # read_graphs refuses unlabelled graphs
     if config.task == "regression":
         amounts = quantities(graphs.path, graphs.y, config.level)
-        count = amounts.shape[1]
-        names = list(graphs.quantities or (["y"] if count == 1 else [f"y{i}" for i in range(count)]))
-        return amounts, {"targets": names}
+        return amounts, {"targets": names_of(graphs.quantities, amounts.shape[1])}
     values = class_values(graphs.path, graphs.y, config.level)
     indices = class_indices(graphs.y, values)
     if config.level == "graph":
@@ -122,16 +120,6 @@ def _targets(graphs: GraphSet, config: GraphsTrain) -> tuple[NDArray[Any], Facts
                     "add graphs of it, or leave its label empty (-1)"
                 )
     return indices, {"classes": [str(value) for value in values], "values": values}
-
-
-def _scales(graphs: GraphSet, trained: NDArray[np.float32], names: list[str]) -> Facts:
-    for name, column in zip(names, trained.T):
-        measured = column[~np.isnan(column)]
-        if not len(measured) or measured.min() == measured.max():
-            found = "measured in none of" if not len(measured) else f"{measured[0]:g} in all"
-            raise InputError(f"{graphs.path}: {name} is {found} training graphs; there is nothing to learn")
-    wide = trained.astype(np.float64)
-    return {"centre": np.nanmean(wide, axis=0).tolist(), "scale": np.nanstd(wide, axis=0).tolist()}
 
 
 def _report(graphs: GraphSet, edges: Edges, undirected: bool, labelled: NDArray[np.bool_]) -> None:

@@ -48,7 +48,7 @@ def test_columns_are_brought_into_the_order_of_others() -> None:
     assert aligned(PATH, given, wanted, "the run has").tolist() == [[1, 0, 0], [2, 0, 1]]
     for columns, reason in (
         ({"length": ["1"]}, "lack bond=double, bond=single, which the run has"),
-        ({"length": ["1"], "bond": ["single"], "age": ["3"]}, "have age, but not the run has"),
+        ({"length": ["1"], "bond": ["single"], "age": ["3"]}, "have age, unlike those that the run has"),
     ):
         other = read(**columns)
         assert other is not None

@@ -101,7 +101,7 @@ def test_graphs_of_a_batch_and_of_an_epoch(save: Callable[..., Path], monkeypatc
         ({"y": np.full(6, -1)}, {}, "y has no label"),
         ({"y": np.arange(6) / 2}, {}, "which is no class; for quantities pass --task regression"),
         ({"y": np.zeros((6, 2), int)}, {}, "a graph has one class"),
-        ({"y": np.ones(6)}, {"task": "regression"}, "y is 1 in all training graphs"),
+        ({"y": np.ones(6)}, {"task": "regression"}, "y is 1 at all training graphs"),
         ({"y": np.array([1, np.inf, 2, 3, 4, 5])}, {"task": "regression"}, "y of graph 1 is inf"),
         ({"graph_ptr": np.zeros(7, int), "edge_index": np.zeros((2, 0), int), "edge_attr": None}, {}, "has a node"),
     ],
