@@ -102,8 +102,11 @@ class OtherGraphs(Options):
 
 
 class GraphsEvaluate(OtherGraphs, EvaluateOptions):
-    """Settings of ``multiunet evaluate graphs``. Of other graphs all that have a label are scored."""
+    """Settings of ``multiunet evaluate graphs``."""
 
+    graphs: Path | None = option(
+        None, "other graphs, of the same features and with labels; all are scored, in place of --split", "Data"
+    )
     label_column: str | None = option(None, "of labels.csv, nodes.csv or the CSV; default: as trained", "Data")
 
     def elsewhere(self) -> bool:
@@ -117,4 +120,6 @@ class GraphsEvaluate(OtherGraphs, EvaluateOptions):
 
 
 class GraphsPredict(OtherGraphs, PredictOptions):
-    """Settings of ``multiunet predict graphs``. Without other graphs those trained on are predicted."""
+    """Settings of ``multiunet predict graphs``."""
+
+    graphs: Path | None = option(None, "graphs of the same features; default: those trained on", "Data")
