@@ -50,8 +50,8 @@ class Graph(Geometry[GraphField]):
         node_dropout: of all that a node sends in a convolution (Feng et al. 2020, "GRAND": DropNode).
         residual: add a block's input to its output, through a linear map where channels differ.
         edge_features: how many attributes of edges ``gine``, ``gatv2`` and layers that take ``edge_attr`` read.
-        whole_channels: drop a feature at all nodes of a graph together. Then a sample of Monte-Carlo dropout is one
-            network, whatever graphs share a batch.
+        whole_channels: drop a feature at all nodes of a graph together, and number edges by graph. Then a sample of
+            Monte-Carlo dropout is one network, whatever graphs share a batch.
     """
 
     conv: ConvolutionName | Layer = "gcn"

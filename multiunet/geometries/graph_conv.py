@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from multiunet.core import Dropout
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_links import spread
+from multiunet.geometries.graph_links import ENTRIES, grouped, ranges, spread, taken
 
 if TYPE_CHECKING:
     from multiunet.geometries.graph import Graph
@@ -33,19 +33,45 @@ def convolution(geometry: Graph, c_in: int, c_out: int) -> nn.Module:
     return PeerConvolution(geometry, geometry.conv(c_in, c_out))
 
 
+class EdgeDropout(nn.Module):
+    """``(field, values of edges) -> values``, 0 for the edges that are dropped.
+
+    Args:
+        by_graph: a sample of Monte-Carlo dropout drops the same edges of a graph, whatever graphs share the batch.
+    """
+
+    def __init__(self, p: float, by_graph: bool) -> None:
+        super().__init__()
+        self.dropout = Dropout(p, whole_channels=False)
+        self.by_graph = by_graph
+
+    def forward(self, field: GraphField, values: Tensor) -> Tensor:
+        if self.dropout.key is None or not self.by_graph:
+            return self.dropout(values)  # type: ignore[no-any-return]
+        graph = field.batch[field.edge_index[0]]
+        order, starts = grouped(graph, field.graphs)
+        number = torch.arange(len(graph), device=graph.device)
+        place = number - starts[taken(graph, order)]  # of the edges in that order
+        if order is not None:
+            place = torch.empty_like(place).index_copy(0, order, place)
+        # one mask for the first edges of all graphs, long enough for the largest: a longer one begins alike
+        mask: Tensor = self.dropout(values.new_ones(int(starts.diff().max())))
+        return values * mask[place]
+
+
 class GraphConvolution(nn.Module, ABC):
     """``field -> field``: a linear map, then a product with the edges; with dropout of nodes and of edges."""
 
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
         super().__init__()
         self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
-        self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
+        self.edge_dropout = EdgeDropout(geometry.edge_dropout, geometry.whole_channels)
         self.neighbours = matrix(c_in, c_out)
         # a batch norm behind it would make a bias idle
         self.bias = nn.Parameter(torch.zeros(c_out)) if geometry.normalization != "batch" else None
 
     def forward(self, field: GraphField) -> GraphField:
-        weight = self.edge_dropout(field.weights())
+        weight = self.edge_dropout(field, field.weights())
         # one mask a node; after the linear map, which has no bias, dropping is the same and cheaper
         sent = times(field.x, self.neighbours) * self.node_dropout(weight.new_ones(field.x.shape[0], 1))
         x = self.mix(field, sent, weight)
@@ -110,7 +136,8 @@ class GIN(GraphConvolution):
 class GINE(GIN):
     """``gin`` whose neighbours send ``relu(x_j W + a_ij V)`` with the attributes ``a`` of edges.
 
-    Hu et al. 2020, "Strategies for pre-training graph neural networks". It takes an array of edges times channels.
+    Hu et al. 2020, "Strategies for pre-training graph neural networks". Gradients take arrays of edges times channels;
+    without them as many edges are looked at together as ``ENTRIES`` allow.
     """
 
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
@@ -119,11 +146,17 @@ class GINE(GIN):
         self.of_edges = nn.Linear(geometry.edge_features, c_out, bias=False) if geometry.edge_features else None
 
     def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
-        source, target = field.edge_index
-        message = sent[source]
-        if self.of_edges is not None:
-            message = message + self.of_edges(attributes(field, self.edge_features).to(message.dtype))
-        heard = weight.new_zeros(sent.shape).index_add(0, target, weight[:, None] * message.relu()).to(sent.dtype)
+        given = None if self.of_edges is None else attributes(field, self.edge_features)
+        step = max(1, ENTRIES // max(1, sent.shape[1]))
+        heard = weight.new_zeros(sent.shape)
+        for first in range(0, max(1, len(weight)), step):
+            edges = slice(first, first + step)
+            source, target = field.edge_index[:, edges]
+            message = sent[source]
+            if self.of_edges is not None and given is not None:
+                message = message + self.of_edges(given[edges].to(message.dtype))
+            heard = heard.index_add(0, target, weight[edges, None] * message.relu())
+        heard = heard.to(sent.dtype)
         return self.outer(torch.relu((1 + self.epsilon) * sent + heard + self.inner_bias))  # type: ignore[no-any-return]
 
 
@@ -140,7 +173,7 @@ class PeerConvolution(nn.Module):
     def __init__(self, geometry: Graph, layer: nn.Module) -> None:
         super().__init__()
         self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
-        self.edge_dropout = Dropout(geometry.edge_dropout, whole_channels=False)
+        self.edge_dropout = EdgeDropout(geometry.edge_dropout, geometry.whole_channels)
         self.layer = layer
         self.edge_features = geometry.edge_features
         taken = inspect.signature(layer.forward).parameters
@@ -152,7 +185,7 @@ class PeerConvolution(nn.Module):
 
     def forward(self, field: GraphField) -> GraphField:
         weight = field.weights()
-        mask = self.edge_dropout(torch.ones_like(weight))
+        mask = self.edge_dropout(field, torch.ones_like(weight))
         mask = mask * self.node_dropout(weight.new_ones(field.x.shape[0], 1))[field.edge_index[0], 0]
         edge_index = field.edge_index
         columns = [weight[:, None]] if self.weight_first else []
@@ -163,7 +196,50 @@ class PeerConvolution(nn.Module):
             told["edge_weight"] = weight
         if not mask.all():
             edge_index, told = edge_index[:, mask > 0], {name: value[mask > 0] for name, value in told.items()}
-        return replace(field, x=self.layer(field.x.to_dense(), edge_index, **told))
+        return replace(field, x=self.mixed(field.x.to_dense(), edge_index, told))
+
+    def mixed(self, x: Tensor, edge_index: Tensor, told: Mapping[str, Tensor]) -> Tensor:
+        """What the layer makes of these nodes and edges."""
+        found: Tensor = self.layer(x, edge_index, **told)
+        return found
+
+
+class Attention(PeerConvolution):
+    """A ``GATv2Conv`` whose arrays of edges times heads times channels are bounded where there are no gradients.
+
+    What arrives at a node depends on the edges into it alone, so some nodes at a time are looked at: as many as have
+    ``ENTRIES`` such numbers together.
+    """
+
+    def mixed(self, x: Tensor, edge_index: Tensor, told: Mapping[str, Tensor]) -> Tensor:
+        layer: Any = self.layer
+        most = ENTRIES // (layer.heads * layer.out_channels)
+        if torch.is_grad_enabled() or edge_index.shape[1] + len(x) <= most:
+            return super().mixed(x, edge_index, told)
+        order, starts = grouped(edge_index[1], len(x))
+        found = []
+        for first, last in ranges(starts.diff() + 1, most):  # each node hears itself, too
+            these = slice(int(starts[first]), int(starts[last]))
+            edges = these if order is None else order[these]
+            part, place = with_sources(edge_index[:, edges], first, last)
+            told_of = {name: value[edges] for name, value in told.items()}
+            # targets come first among the sources, so that the layer adds the right loops
+            found.append(layer((x[part], x[first:last]), place, **told_of))
+        return torch.cat(found)
+
+
+def with_sources(edge_index: Tensor, first: int, last: int) -> tuple[Tensor, Tensor]:
+    """The nodes ``first..last-1``, and behind them the others that edges into them come from; the edges among these.
+
+    Returns:
+        numbers of the nodes, and source and target of each edge as places among them.
+    """
+    inside = torch.arange(first, last, device=edge_index.device)
+    source = edge_index[0]
+    outside = source[(source < first) | (source >= last)].unique()
+    place = torch.searchsorted(outside, source) + len(inside)
+    place = (source - first).where((source >= first) & (source < last), place)
+    return torch.cat([inside, outside]), torch.stack([place, edge_index[1] - first])
 
 
 def attributes(field: GraphField, count: int) -> Tensor:
@@ -180,7 +256,7 @@ def attributes(field: GraphField, count: int) -> Tensor:
     return field.edge_attr
 
 
-def gatv2(geometry: Graph, c_in: int, c_out: int) -> PeerConvolution:
+def gatv2(geometry: Graph, c_in: int, c_out: int) -> Attention:
     """Attention over neighbours that depends on the node that asks, and on the edge's weight and attributes.
 
     Brody et al. 2022, "How attentive are graph attention networks?"
@@ -189,7 +265,7 @@ def gatv2(geometry: Graph, c_in: int, c_out: int) -> PeerConvolution:
 
     idle_bias = geometry.normalization == "batch"
     settings = {"heads": HEADS, "concat": False, "edge_dim": 1 + geometry.edge_features, "bias": not idle_bias}
-    return PeerConvolution(geometry, GATv2Conv(c_in, c_out, **settings))
+    return Attention(geometry, GATv2Conv(c_in, c_out, **settings))
 
 
 CONVOLUTIONS: dict[str, Callable[[Graph, int, int], nn.Module]] = {

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_links import grouped, taken
+from multiunet.geometries.graph_links import grouped, ranges, taken
 
 Edges = tuple[Tensor, Tensor]
 """``edge_index``, ``(2, edges)``, and the weight of each edge, ``(edges,)``."""
@@ -180,15 +180,7 @@ class _Factors:
 
     def chunks(self, most: int) -> list[tuple[int, int]]:
         """Ranges of rows whose products have at most ``most`` entries each, or that are one row."""
-        behind = self.paths.clamp_max(self.count).cumsum(0)
-        if not self.count or behind[-1] <= most:
-            return [(0, self.count)]
-        bounds, first, before = [], 0, 0
-        while first < self.count:
-            last = max(first + 1, int(torch.searchsorted(behind, before + most, right=True)))
-            bounds.append((first, last))
-            first, before = last, int(behind[last - 1])
-        return bounds
+        return ranges(self.paths.clamp_max(self.count), most)
 
     def products(self, bounds: list[tuple[int, int]]) -> Iterator[Edges]:
         return (self.product(first, last) for first, last in bounds)

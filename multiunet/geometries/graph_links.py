@@ -135,6 +135,19 @@ def _agreement(gradient: Tensor, x: Tensor, edge_index: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def ranges(sizes: Tensor, most: int) -> list[tuple[int, int]]:
+    """Ranges of consecutive places whose sizes sum to ``most`` at most, or that are one place."""
+    behind, count = sizes.cumsum(0), len(sizes)
+    if not count or behind[-1] <= most:
+        return [(0, count)]
+    bounds, first, before = [], 0, 0
+    while first < count:
+        last = max(first + 1, int(torch.searchsorted(behind, before + most, right=True)))
+        bounds.append((first, last))
+        first, before = last, int(behind[last - 1])
+    return bounds
+
+
 def grouped(key: Tensor, groups: int) -> tuple[Tensor | None, Tensor]:
     """The stable order of ``key`` (integers in 0..groups-1), None where it is in order already, and where each group
     starts in it, ``(groups + 1,)``."""

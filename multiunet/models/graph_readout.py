@@ -12,7 +12,7 @@ from multiunet.core import Condition, Dropout, Trail, UNet
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_readout import Readout, ReadoutName
-from multiunet.models.graph_unet import SKIPS
+from multiunet.models.graph_unet import SKIPS, strides_of
 
 
 class GraphReadoutUNet(nn.Module):
@@ -97,8 +97,6 @@ def graph_readout_unet(
     >>> graph_readout_unet(c_in=8, c_out=3)(field).x.shape
     torch.Size([5, 3])
     """
-    if not 0 < pool_ratio <= 1:
-        raise ValueError(f"pool_ratio {pool_ratio} must be in (0, 1]; 0.5 keeps half of the nodes")
-    strides = [1 / pool_ratio] * (len(widths) - 1)
+    strides = strides_of(pool_ratio, widths)
     net = UNet(geometry or Graph(), c_in, widths[0], widths, strides=strides, skip=SKIPS[skip])
     return GraphReadoutUNet(net, readouts, widths[0], c_out, dropout)

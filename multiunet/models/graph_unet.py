@@ -62,9 +62,14 @@ def graph_unet(
     >>> graph_unet(c_in=8, c_out=3)(field).x.shape[1]
     3
     """
-    if not 0 < pool_ratio <= 1:
-        raise ValueError(f"pool_ratio {pool_ratio} must be in (0, 1]; 0.5 keeps half of the nodes")
-    strides = [1 / pool_ratio] * (len(widths) - 1)
+    strides = strides_of(pool_ratio, widths)
     return GraphUNet(
         geometry or Graph(), c_in, c_out, widths, strides=strides, skip=SKIPS[skip], input_dropout=input_dropout
     )
+
+
+def strides_of(pool_ratio: float, widths: Sequence[int]) -> list[float]:
+    """Between the levels of a U-Net that keeps this share of the nodes. Raises ValueError where that is no share."""
+    if not 0 < pool_ratio <= 1:
+        raise ValueError(f"pool_ratio {pool_ratio} must be in (0, 1]; 0.5 keeps half of the nodes")
+    return [1 / pool_ratio] * (len(widths) - 1)

@@ -67,6 +67,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [",".join([f"n{i}", *map(str, x), f"kind{y}"]) for i, (x, y) in enumerate(zip(graph["x"], graph["y"]))]
     header = ",".join(["id", *(f"f{i}" for i in range(graph["x"].shape[1])), "label"])
     Path("network/nodes.csv").write_text("\n".join([header, *rows]) + "\n")
+    shutil.copytree("network", "other-network")
+    shutil.copytree("network", "roads")
+    lines = Path("roads/edges.csv").read_text().splitlines()
+    kinds = [f"{line},1.5,{['road', 'rail', ''][row % 3]},{row}" for row, line in enumerate(lines[1:])]
+    Path("roads/edges.csv").write_text("\n".join([f"{lines[0]},weight,kind,length", *kinds]) + "\n")
     synthetic.write_graph_set(tmp_path, 40).rename("proteins.npz")
     Path("networks").mkdir()
     for place in range(12):
@@ -76,6 +81,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("networks/labels.csv").write_text("id,label\n" + "".join(f"n{place},{place % 2}\n" for place in range(12)))
     chains = [f"{'C' * n}{end}" for n in range(1, 8) for end in ("", "O", "N", "Cl")]
     Path("solubility.csv").write_text("smiles,logS\n" + "".join(f"{one},{len(one) / 3}\n" for one in chains))
+    Path("measured.csv").write_text("smiles,measured\nCCO,1.5\nCCBr,2\n")
     Path("new.csv").write_text("smiles,id\nCCO,ethanol\n")
 
 

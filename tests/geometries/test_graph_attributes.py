@@ -165,3 +165,27 @@ def test_attributes_come_from_torch_geometric() -> None:
     data = [Data(x=torch.zeros(2, 1), edge_index=edges, edge_attr=torch.rand(2)) for _ in range(2)]
     taken = GraphField.from_torch_geometric(Batch.from_data_list(data))
     assert torch.equal(taken.edge_attr, torch.cat([one.edge_attr for one in data])[:, None])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("conv", ["gatv2", "gine"])
+def test_edges_looked_at_in_parts_give_the_same(conv: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    field = field_of()
+    edge_index = torch.cat([field.edge_index, torch.tensor([[2, 4], [2, 2]])], dim=1)  # a loop, an edge one way
+    field = replace(
+        field,
+        edge_index=edge_index,
+        edge_weight=torch.rand(edge_index.shape[1]) + 0.5,
+        edge_attr=torch.randn(edge_index.shape[1], 2),
+    )
+    block = Graph(conv=conv, edge_features=2).block(3, 5)
+    whole, calls = block(field).x, []
+    if conv == "gatv2":
+        block.convolutions[0].layer.register_forward_hook(lambda *_: calls.append(1))
+    else:
+        block.convolutions[0].of_edges.register_forward_hook(lambda *_: calls.append(1))
+    for entries in (20, 100, 400):  # from one node or a few edges at a time on
+        monkeypatch.setattr("multiunet.geometries.graph_conv.ENTRIES", entries)
+        calls.clear()
+        torch.testing.assert_close(block(field).x, whole)
+        assert len(calls) > 1 or entries == 400

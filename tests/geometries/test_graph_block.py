@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -8,19 +9,14 @@ from torch import Tensor
 
 from multiunet.core import Add, UNet
 from multiunet.geometries.graph import FeatureDropout, Graph
+from multiunet.geometries.graph_conv import ConvolutionName
 from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph_merge import Matching
+from multiunet.geometries.graph_pool import Pooling, TopK
+from multiunet.geometries.graph_soft import MinCut
+from multiunet.uncertainty import thinned
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
-
-
-def undirected(*pairs: tuple[int, int]) -> Tensor:
-    one_way = torch.tensor(pairs).T
-    return torch.cat([one_way, one_way.flip(0)], dim=1)
-
-
-def path_graph(x: Tensor) -> GraphField:
-    """0 - 1 - 2 - ... in a row."""
-    return GraphField.of(x, undirected(*[(i, i + 1) for i in range(len(x) - 1)]))
 
 
 def dense(edge_index: Tensor, weight: Tensor, nodes: int) -> Tensor:
@@ -29,7 +25,7 @@ def dense(edge_index: Tensor, weight: Tensor, nodes: int) -> Tensor:
     return matrix.index_put((edge_index[1], edge_index[0]), weight, accumulate=True)
 
 
-def test_sage_is_its_formula() -> None:
+def test_sage_is_its_formula(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.randn(4, 3))
     block = Graph(conv="sage").block(3, 5)
     convolution = block.convolutions[0]
@@ -39,7 +35,7 @@ def test_sage_is_its_formula() -> None:
     torch.testing.assert_close(block(field).x, expected)
 
 
-def test_hops_are_personalised_propagation() -> None:
+def test_hops_are_personalised_propagation(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.randn(5, 3))
     block = Graph(hops=3, teleport=0.2).block(3, 4)
     a = dense(field.edge_index, field.weights(), 5) + torch.eye(5)
@@ -53,7 +49,7 @@ def test_hops_are_personalised_propagation() -> None:
         Graph(hops=2, conv="sage")
 
 
-def test_residual_block_adds_its_input() -> None:
+def test_residual_block_adds_its_input(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.randn(5, 3))
     block = Graph(residual=True).block(3, 3)
     torch.testing.assert_close(block(field).x, block.convolutions[0](field).x.relu() + field.x)
@@ -87,7 +83,7 @@ def test_dropout_of_sparse_features_is_that_of_what_they_hold() -> None:
     assert torch.equal(dropout.eval()(field).x.to_dense(), x)
 
 
-def test_dropped_nodes_and_edges_send_nothing() -> None:
+def test_dropped_nodes_and_edges_send_nothing(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.ones(400, 1))
     by_node = Graph(node_dropout=0.5).block(1, 1).convolutions[0]
     matrix = by_node.neighbours.weight.item()
@@ -100,3 +96,18 @@ def test_dropped_nodes_and_edges_send_nothing() -> None:
     alone = by_edge(field).x[:, 0] / by_edge.neighbours.weight.item()
     assert (alone - 1).abs().lt(1e-5).float().mean() > 0.95  # nearly all hear themselves alone
     torch.testing.assert_close(by_node.eval()(field).x[2:-2], torch.full((396, 1), matrix))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("conv", ["gcn", "gatv2"])
+@pytest.mark.parametrize("pool", [TopK(), Matching(), MinCut(clusters=3)], ids=lambda pool: type(pool).__name__)
+def test_a_sample_drops_the_same_edges_of_a_graph_in_any_batch(conv: ConvolutionName, pool: Pooling) -> None:
+    graph = Graph(conv=conv, pool=pool, edge_dropout=0.5, whole_channels=True)
+    net = UNet(graph, 3, 2, [8, 8, 8]).eval()
+    fields = [graph.example(3, seed) for seed in range(4)]
+    with thinned(net, seed=0, sample=0):
+        together = net(graph.collate(fields)).x.split([len(field.x) for field in fields])
+        for field, found in zip(fields, together):
+            torch.testing.assert_close(net(field).x, found)
+    plain = net(fields[0]).x
+    assert not torch.allclose(plain, together[0])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,11 +14,6 @@ from multiunet.geometries.graph_edges import Induced, TwoHop, estimate, stronges
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_links import Links, grouped, spread, taken
 from multiunet.geometries.graph_pool import TopK
-
-
-def undirected(*pairs: tuple[int, int]) -> Tensor:
-    one_way = torch.tensor(pairs).T
-    return torch.cat([one_way, one_way.flip(0)], dim=1)
 
 
 def random_field(nodes: int = 30, edges: int = 90, seed: int = 0) -> GraphField:
@@ -215,14 +211,14 @@ def test_strongest_edges_into_each_node() -> None:
     assert torch.bincount(strongest(edges, weight, 4, 1, torch.zeros(4))[0][1]).tolist() == [1, 1, 0, 1]
 
 
-def test_neighbours_of_pooled_nodes_can_be_bounded() -> None:
+def test_neighbours_of_pooled_nodes_can_be_bounded(undirected: Callable[..., Tensor]) -> None:
     field = GraphField.of(torch.randn(40, 3), undirected(*[(0, i) for i in range(1, 40)]))
     bounded, free = (TopK(edges=TwoHop(max_neighbours=most)).down(3, 2) for most in (4, None))
     assert torch.bincount(bounded(field).edge_index[1]).max() == 4
     assert torch.bincount(free(field).edge_index[1]).max() == 19
 
 
-def test_weights_stay_finite_at_depth_ten() -> None:
+def test_weights_stay_finite_at_depth_ten(undirected: Callable[..., Tensor]) -> None:
     torch.manual_seed(1)
     nodes = 3000
     edges = undirected(*torch.randint(0, nodes, (6000, 2)).tolist())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,16 +11,6 @@ from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
-
-
-def undirected(*pairs: tuple[int, int]) -> Tensor:
-    one_way = torch.tensor(pairs).T
-    return torch.cat([one_way, one_way.flip(0)], dim=1)
-
-
-def path_graph(x: Tensor) -> GraphField:
-    """0 - 1 - 2 - ... in a row."""
-    return GraphField.of(x, undirected(*[(i, i + 1) for i in range(len(x) - 1)]))
 
 
 def test_a_union_of_unions_is_their_union() -> None:
@@ -50,7 +41,7 @@ def test_graphs_that_contradict_themselves_are_refused(
         GraphField.of(x, edges, weight)
 
 
-def test_graphs_of_other_libraries() -> None:
+def test_graphs_of_other_libraries(undirected: Callable[..., Tensor]) -> None:
     import networkx
     from torch_geometric.data import Batch, Data
 
@@ -75,7 +66,7 @@ def test_graphs_of_other_libraries() -> None:
     assert torch.equal(batch.edge_index, expected.edge_index)
 
 
-def test_moving_a_field_moves_all_of_it() -> None:
+def test_moving_a_field_moves_all_of_it(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = replace(path_graph(torch.zeros(3, 1)), edge_weight=torch.ones(4), parent=torch.arange(3))
     moved = field.to("meta")
     for name in ("x", "edge_index", "batch", "edge_weight", "parent"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,11 +13,6 @@ from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_merge import Contraction, Matching, Merging, Unmerge, matched, summed
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
-
-
-def undirected(*pairs: tuple[int, int]) -> Tensor:
-    one_way = torch.tensor(pairs).T
-    return torch.cat([one_way, one_way.flip(0)], dim=1)
 
 
 def greedily(pairs: Tensor, key: Tensor) -> set[int]:
@@ -46,7 +42,9 @@ def test_less_important_keys_settle_ties() -> None:
     assert matched(NO_EDGES, [torch.zeros(0)], 3).tolist() == []
 
 
-def test_a_row_of_equal_nodes_is_matched_in_few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_of_equal_nodes_is_matched_in_few_rounds(
+    undirected: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rounds, zeros = 0, torch.zeros
 
     def counting(*size: object, **how: object) -> Tensor:
@@ -62,7 +60,7 @@ def test_a_row_of_equal_nodes_is_matched_in_few_rounds(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("by", "expected"), [("weight", [0, 1, 1, 2]), ("cut", [0, 0, 1, 1])])
-def test_matching_by_hand(by: str, expected: list[int]) -> None:
+def test_matching_by_hand(undirected: Callable[..., Tensor], by: str, expected: list[int]) -> None:
     """0 -3- 1 -4- 2 -3- 3: by weight the middle; by cut 3 (1/3 + 1/7) = 1.43 at the ends, 4 (2/7) = 1.14 inside."""
     field = GraphField.of(
         torch.arange(8.0).reshape(4, 2), undirected((0, 1), (1, 2), (2, 3)), torch.tensor([3.0, 4, 3, 3, 4, 3])
@@ -79,7 +77,7 @@ def test_matching_by_hand(by: str, expected: list[int]) -> None:
 
 
 @pytest.mark.parametrize("reduce", ["sum", "mean", "max"])
-def test_features_of_a_pair(reduce: str) -> None:
+def test_features_of_a_pair(undirected: Callable[..., Tensor], reduce: str) -> None:
     field = GraphField.of(torch.tensor([[1.0, -4], [3, -2], [7, 7]]), undirected((0, 1)))
     coarse = Matching(reduce=reduce).down(2, 2)(field)
     pair = {"sum": [4, -6], "mean": [2, -3], "max": [3, -2]}[reduce]
@@ -94,7 +92,7 @@ def test_edges_between_two_pairs_are_summed() -> None:
     assert weight.tolist() == [3, 4]
 
 
-def test_merging_twice_is_stride_four() -> None:
+def test_merging_twice_is_stride_four(undirected: Callable[..., Tensor]) -> None:
     field = GraphField.of(torch.randn(16, 3), undirected(*[(i, (i + 1) % 16) for i in range(16)]))
     once, pool = Matching().down(3, 2), Matching().down(3, 4)
     middle = once(field)

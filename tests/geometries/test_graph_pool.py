@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,17 +16,7 @@ from multiunet.geometries.graph_pool import SAG, TopK, Unpool, top_per_graph
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
 
 
-def undirected(*pairs: tuple[int, int]) -> Tensor:
-    one_way = torch.tensor(pairs).T
-    return torch.cat([one_way, one_way.flip(0)], dim=1)
-
-
-def path_graph(x: Tensor) -> GraphField:
-    """0 - 1 - 2 - ... in a row."""
-    return GraphField.of(x, undirected(*[(i, i + 1) for i in range(len(x) - 1)]))
-
-
-def test_pooling_by_hand() -> None:
+def test_pooling_by_hand(path_graph: Callable[[Tensor], GraphField]) -> None:
     pool = TopK(edges=Induced()).down(2, 2)
     pool.score.p.data = torch.tensor([3.0, 4.0])  # of norm 5
     x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [2.0, 1.0], [0.0, 0.0]])
@@ -81,7 +72,7 @@ def test_attention_pooling_agrees_with_torch_geometric() -> None:
     assert coarse.batch.tolist() == batch[order].tolist()
 
 
-def test_a_fixed_number_of_nodes_and_a_sigmoid() -> None:
+def test_a_fixed_number_of_nodes_and_a_sigmoid(path_graph: Callable[[Tensor], GraphField]) -> None:
     pool = TopK(nodes=2, gate="sigmoid", edges=Induced()).down(1, 2)
     pool.score.p.data = torch.tensor([2.0])
     fields = [path_graph(torch.tensor([[1.0], [3.0], [2.0], [-1.0]])), GraphField.of(torch.ones(1, 1), NO_EDGES)]
@@ -93,7 +84,7 @@ def test_a_fixed_number_of_nodes_and_a_sigmoid() -> None:
         TopK(nodes=0).down(1, 2)
 
 
-def test_unpooling_by_hand() -> None:
+def test_unpooling_by_hand(path_graph: Callable[[Tensor], GraphField]) -> None:
     skip = path_graph(torch.ones(4, 2))
     coarse = GraphField.of(torch.tensor([[5.0, 6.0], [7.0, 8.0]]), NO_EDGES)
     coarse = replace(coarse, parent=torch.tensor([3, 1]))
@@ -102,7 +93,7 @@ def test_unpooling_by_hand() -> None:
     assert fine.edge_index is skip.edge_index
 
 
-def test_unpooling_maps_channels_as_if_afterwards() -> None:
+def test_unpooling_maps_channels_as_if_afterwards(path_graph: Callable[[Tensor], GraphField]) -> None:
     up = Unpool(2, 3)
     skip, coarse = path_graph(torch.ones(4, 2)), path_graph(torch.randn(2, 2))
     coarse = replace(coarse, parent=torch.tensor([0, 2]))
@@ -110,7 +101,7 @@ def test_unpooling_maps_channels_as_if_afterwards() -> None:
     torch.testing.assert_close(up(coarse, skip).x, up.project(scattered))
 
 
-def test_unpooling_needs_a_parent() -> None:
+def test_unpooling_needs_a_parent(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.ones(4, 2))
     with pytest.raises(ValueError, match="no parent"):
         Unpool(2, 2)(field, field)
@@ -132,7 +123,7 @@ def test_pooling_cannot_add_nodes(stride: float) -> None:
         Graph().down(3, stride)
 
 
-def test_two_hops_by_hand() -> None:
+def test_two_hops_by_hand(path_graph: Callable[[Tensor], GraphField]) -> None:
     """0 - 1 - 2 - 3 - 4; kept 0, 2, 4: linked through 1 and through 3."""
     edges, weight = TwoHop()(path_graph(torch.zeros(5, 1)), torch.tensor([0, 2, 4]), torch.zeros(3))
     assert sorted(map(tuple, edges.T.tolist())) == [(0, 1), (1, 0), (1, 2), (2, 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,28 +17,33 @@ from multiunet.tasks import Task
 WIDTH, EPOCHS = 64, 200
 
 
-def majority(known: Survey) -> Tensor:
-    """The most frequent class of the training nodes, for every node, ``(nodes,)``."""
-    train = known.target[torch.from_numpy(known.masks["train"])]
-    return torch.bincount(train[train != UNKNOWN]).argmax().expand(len(known.target))
+Method = Callable[[Tensor], Tensor]
+"""Features ``(rows, columns)`` to means ``(rows, names)``."""
 
 
-def mean(known: Survey) -> Tensor:
-    """The mean of each quantity over the training nodes, for every node, ``(nodes, quantities)``."""
-    train = known.target[torch.from_numpy(known.masks["train"])]
-    return train.nanmean(dim=0).expand(len(known.target), -1)
-
-
-def perceptron(known: Survey, task: Task, seed: int) -> Tensor:
-    """The means that a network which sees one node's features at a time predicts, ``(nodes, names)``."""
+def methods(known: Survey, task: Task, seed: int) -> dict[str, Method]:
+    """By name what sees no edges: the most frequent class, or the mean, and a perceptron on a node's features."""
     train, val = (torch.from_numpy(np.flatnonzero(known.masks[split])) for split in ("train", "val"))
-    return fitted_perceptron(known.field.x.to_dense(), known.target, train, val, task, seed)
+    name, level = constant(known.target[train], task)
+    return {
+        name: lambda x: level.expand(len(x), -1),
+        "mlp": perceptron(known.field.x.to_dense(), known.target, train, val, task, seed),
+    }
 
 
-def fitted_perceptron(
+def constant(target: Tensor, task: Task) -> tuple[str, Tensor]:
+    """The most frequent of classes as probability 1, or the mean of quantities, ``(names,)``; and its name before."""
+    if target.ndim > 1:
+        return "mean", target.nanmean(dim=0)
+    classes = len(task.names)
+    most = torch.bincount(target[target != UNKNOWN], minlength=classes).argmax()
+    return "majority", nn.functional.one_hot(most, classes).float()
+
+
+def perceptron(
     x: Tensor, target: Tensor, train: Tensor, val: Tensor, task: Task, seed: int, input_dropout: float = 0.5
-) -> Tensor:
-    """The means that a perceptron predicts for all rows of ``x``, ``(rows, names)``.
+) -> Method:
+    """A perceptron fitted to some rows.
 
     One hidden layer of 64 units, dropout 0.5, Adam, 200 steps; the step of least validation loss counts.
 
@@ -69,5 +75,9 @@ def fitted_perceptron(
             if score < best:
                 best, kept = score, copy.deepcopy(net.state_dict())
     net.load_state_dict(kept)
-    with torch.no_grad():
+
+    @torch.no_grad()
+    def means(x: Tensor) -> Tensor:
         return task.distribution(net(x))[0]
+
+    return means

@@ -8,8 +8,11 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from multiunet.domains.config import PredictOptions, TrainConfig, Widths, option
+from multiunet.domains.config import EvaluateOptions, PredictOptions, StrList, TrainConfig, Widths, option
 from multiunet.training.recipe import OptimizerName, Precision, ScheduleName
+
+READ_BY = ("gine", "gatv2")
+"""Convolutions that see attributes of edges."""
 
 
 class PoolTrain(TrainConfig):
@@ -32,7 +35,20 @@ class PoolTrain(TrainConfig):
     residual: bool = option(False, "blocks add their input to their output", "Model")
 
 
-class GraphTrain(PoolTrain):
+class EdgesTrain(TrainConfig):
+    """What networks of graphs are shown of edges."""
+
+    undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
+    edge_columns: StrList | None = option(
+        None,
+        "of edges.csv, or attributes of edges in GraphML, that gine and gatv2 read: A,B; default: all but weights and "
+        "ids",
+        "Data",
+    )
+    drop_edge: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
+
+
+class GraphTrain(PoolTrain, EdgesTrain):
     """Settings of ``multiunet train graph``."""
 
     graph: Path = option(
@@ -44,7 +60,6 @@ class GraphTrain(PoolTrain):
     id_column: str = option("id", "of nodes.csv", "Data")
     label_column: str = option("label", "of nodes.csv or attribute of GraphML; empty or -1: an unlabelled node", "Data")
     split_column: str = option("split", "of nodes.csv: train, val, test or empty; optional", "Data")
-    undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
     normalize_features: Literal["auto", "row", "column", "none"] = option(
         "auto",
         "row: each node's sum to 1; column: each feature standardised; auto: row for counts, else column",
@@ -57,14 +72,16 @@ class GraphTrain(PoolTrain):
     val_fraction: float = option(0.2, "share of labelled nodes to validate on, where no mask says", "Split", gt=0, lt=1)
     test_fraction: float = option(0.2, "share of labelled nodes to test on, where no mask says", "Split", ge=0, lt=1)
 
-    conv: Literal["gcn", "sage", "gin", "gatv2"] = option(
-        "gcn", "sage keeps a map of its own for the node itself; gin sums neighbours, gatv2 weighs them", "Model"
+    conv: Literal["gcn", "sage", "gin", "gine", "gatv2"] = option(
+        "gcn",
+        "sage keeps a map of its own for the node itself; gin sums neighbours, gatv2 weighs them; gine and gatv2 read "
+        "attributes of edges",
+        "Model",
     )
     hops: int = option(1, "propagation steps of a convolution (gcn)", "Model", ge=1)
     teleport: float = option(0.1, "with several hops: the chance of a return at each", "Model", gt=0, lt=1)
     normalization: Literal["none", "batch", "layer"] = option("none", "of convolution blocks", "Model")
     input_dropout: float = option(0.8, "of the features of the nodes", "Model", ge=0, lt=1)
-    drop_edge: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
     label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
     consistency: float | None = option(
         None,
@@ -100,8 +117,15 @@ class GraphTrain(PoolTrain):
     def _fits(self) -> GraphTrain:
         if self.hops > 1 and self.conv != "gcn":
             raise ValueError(f"--hops {self.hops} is for --conv gcn, not {self.conv}")
+        check_columns(self.edge_columns, self.conv)
         check_ratio(self.pool, self.pool_ratio)
         return self
+
+
+def check_columns(columns: list[str] | None, conv: str | None) -> None:
+    """Raises ValueError where columns of edges are named that the convolution does not see; None: one that does."""
+    if columns and conv not in (None, *READ_BY):
+        raise ValueError(f"--edge-columns are read by --conv {' and '.join(READ_BY)}, not by {conv}")
 
 
 def check_ratio(pool: str, ratio: float) -> None:
@@ -112,6 +136,23 @@ def check_ratio(pool: str, ratio: float) -> None:
             f"--pool-ratio {ratio:g} does not go with --pool {pool}, which merges pairs, once or repeatedly: give "
             "0.5, 0.25, ..."
         )
+
+
+class GraphEvaluate(EvaluateOptions):
+    """Settings of ``multiunet evaluate graph``."""
+
+    graph: Path | None = option(
+        None, "another graph, of the same features and with labels; all are scored, in place of --split", "Data"
+    )
+
+    def elsewhere(self) -> bool:
+        return self.graph is not None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> GraphEvaluate:
+        if self.graph is not None and "split" in self.model_fields_set:
+            raise ValueError("--split and --graph both say what to score on; give one of them")
+        return self
 
 
 class GraphPredict(PredictOptions):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.graph import baselines, plot, writers
-from multiunet.domains.graph.config import GraphPredict, GraphTrain
+from multiunet.domains.graph.config import GraphEvaluate, GraphPredict, GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
-from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.labels import UNKNOWN, truth_of
 from multiunet.domains.graph.memory import part_nodes
+from multiunet.domains.graph.moments import moments_of
 from multiunet.domains.graph.parts import GraphParts
 from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.readers import GraphFile, read_graph
 from multiunet.domains.graph.scoring import Predicted, scores
-from multiunet.domains.graph.survey import Survey, columns_of, field_of, places_of, survey
+from multiunet.domains.graph.survey import Survey, columns_of, edges_of, field_of, places_of, survey
 from multiunet.errors import InputError
 from multiunet.files import check_creatable
 from multiunet.geometries.graph import Graph
@@ -30,10 +32,10 @@ from multiunet.geometries.graph_field import GraphField
 from multiunet.losses import Consistent, CrossEntropy
 from multiunet.memory import free_memory
 from multiunet.models.graph_unet import graph_unet
-from multiunet.prediction import Ensemble, PredictionStore, Progress, predict_field
+from multiunet.prediction import Ensemble, PredictionStore, Progress
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
-from multiunet.uncertainty import Moments, dropouts
+from multiunet.uncertainty import Moments
 
 logger = logging.getLogger("multiunet.graph")
 
@@ -49,7 +51,10 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
 
     name = "graph"
     monitor = "accuracy"
-    shared_facts = ("task", "features", "feature_names", "normalization", "classes", "targets")
+    shared_facts = (
+        *("task", "features", "feature_names", "normalization", "classes", "targets"),
+        *("edge_features", "edge_feature_names", "edge_normalization"),
+    )
 
     def __init__(self) -> None:
         self._known: Survey | None = None
@@ -82,6 +87,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
             edge_dropout=config.drop_edge,
             residual=config.residual,
             pool=pooling(config),
+            edge_features=facts["edge_features"],
         )
         net = graph_unet(
             facts["features"],
@@ -102,12 +108,12 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
 
     def validator(self, config: GraphTrain, facts: Facts, model: Model) -> Validator:
         known = self._read(config, facts)
-        mask, task = torch.from_numpy(known.masks["val"]), _task(config, facts)
+        scored, task = Scored.split(known, "val"), _task(config, facts)
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
             output = net(known.field.to(next(net.parameters()).device)).x.float().cpu()
-            loss = float(task.loss(output, known.target, mask.float()))
-            return {"loss": loss, **_scores(task, task.distribution(output)[0], known, "val")}
+            loss = float(task.loss(output, known.target, scored.nodes.float()))
+            return {"loss": loss, **scored.scores(task, task.distribution(output)[0])}
 
         return validate
 
@@ -118,7 +124,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
     def _unlabelled(self, config: GraphTrain, facts: Facts, options: GraphPredict) -> tuple[GraphFile, GraphField]:
         """The graph to predict, as it is in its file and as the network takes it."""
         graph = read_graph(options.graph or config.graph, columns_of(config), labelled=False)
-        return graph, field_of(graph, facts, config.undirected)
+        return graph, field_of(graph, facts, edges_of(graph, config.undirected))
 
     def predict(
         self,
@@ -132,7 +138,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         _check_plot(options)
         graph, field = self._unlabelled(config, facts, options)
         progress.begin(graph.path.stem, 0, 1)
-        moments = _moments(model, field, pick_device(options.device), options.samples, options.seed)
+        moments = moments_of(model, field, pick_device(options.device), options.samples, options.seed)
         decision = model.task.decide(moments.mean)
         writer = store.item(
             graph.path.stem,
@@ -157,21 +163,15 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return writers.export(prediction, folder, facts)
 
     def evaluate(self, model: Model, config: GraphTrain, facts: Facts, options: EvaluateOptions) -> Report:
-        split = options.split
-        known = self._read(config, facts)
-        if not known.masks[split].any():
-            raise InputError(f"{config.graph}: this run has no labelled {split} nodes; train with a {split} mask")
-        found = _moments(model, known.field, pick_device(options.device), options.samples or 1, seed=0)
+        known, task = self._read(config, facts), _task(config, facts)
+        elsewhere = options.graph if isinstance(options, GraphEvaluate) else None
+        scored = Scored.split(known, options.split) if elsewhere is None else Scored.other(elsewhere, config, facts)
+        found = moments_of(model, scored.field, pick_device(options.device), options.samples or 1, seed=0)
+        x = scored.field.x.to_dense()
         trivial = {
-            "mlp": _scores(model.task, baselines.perceptron(known, _task(config, facts), config.seed), known, split)
+            name: scored.scores(task, means(x)) for name, means in baselines.methods(known, task, config.seed).items()
         }
-        if facts["task"] == "classification":
-            one_hot = nn.functional.one_hot(baselines.majority(known), len(facts["classes"])).float()
-            trivial = {"majority": _scores(model.task, one_hot, known, split), **trivial}
-        else:
-            trivial = {"mean": _scores(model.task, baselines.mean(known), known, split), **trivial}
-        metrics = _scores(model.task, found.mean, known, split, found.total)
-        return Report(self.name, f"{split} split", metrics, trivial)
+        return Report(self.name, scored.name, scored.scores(task, found.mean, found.total), trivial)
 
     def example(self, model: Model, config: GraphTrain, facts: Facts) -> GraphField:
         return self._read(config, facts).field
@@ -182,6 +182,49 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         if self._known.facts["data"] != facts["data"]:
             raise InputError(f"{config.graph}: has changed since the run was trained on it; restore it, or train anew")
         return self._known
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Nodes with labels that are to be scored.
+
+    Attributes:
+        name: of what they are.
+        target: of all nodes.
+        nodes: which of them are scored, ``(nodes,)``, bool.
+    """
+
+    name: str
+    field: GraphField
+    target: Tensor
+    nodes: Tensor
+
+    @classmethod
+    def split(cls, known: Survey, split: Split) -> Scored:
+        """Of the graph trained on."""
+        nodes = torch.from_numpy(known.masks[split])
+        if not nodes.any():
+            raise InputError(
+                f"{known.graph.path}: this run has no labelled {split} nodes; train with a {split} mask, or score "
+                "another graph by --graph"
+            )
+        return cls(f"{split} split", known.field, known.target, nodes)
+
+    @classmethod
+    def other(cls, path: Path, config: GraphTrain, facts: Facts) -> Scored:
+        """All labelled nodes of another graph."""
+        if path.resolve() == config.graph.resolve():
+            raise InputError(f"{path}: is the graph that was trained on; score its nodes by --split, without --graph")
+        graph = read_graph(path, columns_of(config))
+        assert graph.y is not None  # read_graph refuses unlabelled graphs
+        target = truth_of(path, graph.y, facts)
+        nodes = target != UNKNOWN if target.ndim == 1 else (~target.isnan()).any(dim=1)
+        return cls(str(path), field_of(graph, facts, edges_of(graph, config.undirected)), target, nodes)
+
+    def scores(self, task: Task, mean: Tensor, total: Tensor | None = None) -> dict[str, Any]:
+        """Of mean predictions of all nodes ``(nodes, names)``, and their variances."""
+        of = self.nodes
+        return scores(task, Predicted(mean[of], self.target[of], None if total is None else total[of]))
 
 
 def _task(config: GraphTrain, facts: Facts, consistency: float = 0.0) -> Task:
@@ -210,13 +253,6 @@ def _consistency(config: GraphTrain, facts: Facts) -> float:
     return 1.0 if facts["split"]["train"] < FEW * facts["nodes"] else 0.0
 
 
-def _moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
-    net = model.net.to(device)
-    samples = samples if dropouts(net) else 1  # samples of a network without dropout are all the same
-    found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
-    return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
-
-
 def _check_plot(options: GraphPredict) -> None:
     if options.plot is None:
         return
@@ -231,9 +267,3 @@ def _levels(model: Model, field: GraphField) -> list[GraphField]:
     net: Any = model.net.nets[0] if isinstance(model.net, Ensemble) else model.net
     trail = net.encode(field.to(next(net.parameters()).device))
     return [*trail.saved, trail.bottom]
-
-
-def _scores(task: Task, mean: Tensor, known: Survey, split: Split, total: Tensor | None = None) -> dict[str, Any]:
-    """Of mean predictions ``(nodes, names)``, and their variances, on the nodes of a split."""
-    nodes = torch.from_numpy(known.masks[split])
-    return scores(task, Predicted(mean[nodes], known.target[nodes], None if total is None else total[nodes]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -11,12 +12,13 @@ from xml.etree.ElementTree import ParseError
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.domains.graph.attributes import chosen, finite, from_columns
 from multiunet.domains.graph.tables import SPLIT_WORDS, SPLITS, Columns, Tables
 from multiunet.errors import InputError
 
 
 def read_graphml(path: Path, columns: Columns) -> Tables:
-    """Reads nodes with their attributes, which are the label, the split and features, and edges with their weight.
+    """Reads nodes with their attributes, which are the label, the split and features, and edges with theirs.
 
     An edge of an undirected graph is one in each direction.
 
@@ -38,10 +40,14 @@ def read_graphml(path: Path, columns: Columns) -> Tables:
     edges = list(graph.edges(data=True))
     ends = np.array([[number[source], number[target]] for source, target, _ in edges], dtype=np.int64).reshape(-1, 2).T
     weight = _weights(path, edges)
+    known = list(dict.fromkeys(name for _, _, told in edges for name in told))
+    taken = chosen(path, known, columns.edges)
+    cells = {name: [_text(told.get(name, "")) for _, _, told in edges] for name in taken}
+    attributes = from_columns(path, cells, lambda edge: f"edge {edges[edge][0]} -> {edges[edge][1]}")
+    given = np.arange(len(edges))
     if not graph.is_directed():
-        proper = ends[0] != ends[1]
-        ends = np.concatenate([ends, ends[::-1, proper]], axis=1)
-        weight = None if weight is None else np.concatenate([weight, weight[proper]])
+        back = np.flatnonzero(ends[0] != ends[1])
+        ends, given = np.concatenate([ends, ends[::-1, back]], axis=1), np.concatenate([given, back])
     return Tables(
         ids=[str(node) for node in nodes],
         features=features,
@@ -51,20 +57,26 @@ def read_graphml(path: Path, columns: Columns) -> Tables:
         labels=_labels(nodes, columns.label) if columns.label in names else None,
         masks=_masks(path, nodes, columns.split) if columns.split in names else {},
         edges=ends,
-        weight=weight,
+        weight=None if weight is None else weight[given],
+        attributes=None if attributes is None else replace(attributes, values=attributes.values[given]),
+        unread=tuple(name for name in chosen(path, known, None) if name not in taken),
     )
 
 
 def _number(path: Path, node: Any, name: str, given: Mapping[str, Any]) -> float:
     value = given.get(name)
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        found = "is missing" if value is None else f"is {value!r}, not a number"
+    number = None if value is None else finite(_text(value))
+    if number is None:
+        found = "is missing" if value is None else f"is {value!r}, not a finite number"
         raise InputError(
             f"{path}: of node {node}, {name!r} {found}; all attributes of nodes but the label and the split are "
             "features; labels are named by --label-column"
-        ) from error
+        )
+    return number
+
+
+def _text(value: Any) -> str:
+    return str(float(value)) if isinstance(value, bool | int | float) else str(value).strip()
 
 
 def _labels(nodes: Mapping[Any, Mapping[str, Any]], name: str) -> NDArray[np.str_]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from multiunet.domains.config import Split
+from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.readers import GraphFile
+from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
+
+logger = logging.getLogger("multiunet.graph")
 
 UNKNOWN = -1
 """The class index of a node whose class is not known."""
@@ -35,6 +42,19 @@ def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
     Raises:
         InputError: where labels are not classes, or there is only one.
     """
+    values = _in_use(path, y, of)
+    if len(values) < 2:
+        raise InputError(
+            f"{path}: y has {'only the class ' + repr(values[0]) if values else 'no label'}; two classes are needed"
+        )
+    if len(values) > MOST_CLASSES:
+        raise InputError(
+            f"{path}: y has {len(values)} different labels; are they quantities? Then pass --task regression"
+        )
+    return values
+
+
+def _in_use(path: Path, y: NDArray[Any], of: str) -> list[Any]:
     if y.ndim != 1:
         raise InputError(
             f"{path}: y has the shape {y.shape}; a {of} has one class (several quantities: --task regression)"
@@ -58,14 +78,6 @@ def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
         _check_not_negative(path, values, of)
     else:
         raise InputError(f"{path}: y has the type {y.dtype}; labels are integers or text")
-    if len(values) < 2:
-        raise InputError(
-            f"{path}: y has {'only the class ' + repr(values[0]) if values else 'no label'}; two classes are needed"
-        )
-    if len(values) > MOST_CLASSES:
-        raise InputError(
-            f"{path}: y has {len(values)} different labels; are they quantities? Then pass --task regression"
-        )
     return values
 
 
@@ -77,10 +89,41 @@ def _check_not_negative(path: Path, values: list[Any], of: str) -> None:
 
 
 def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
-    """The place of each label among ``values``; ``UNKNOWN`` for others."""
-    place = {value: index for index, value in enumerate(values)}
-    read = str if y.dtype.kind in "US" else lambda value: UNKNOWN if value != value else int(value)
+    """The place of each label among ``values``, be it a number or the same number as text; ``UNKNOWN`` for others."""
+    place = {str(value): index for index, value in enumerate(values)}
+    read = str if y.dtype.kind in "US" else lambda value: "" if value != value else str(int(value))
     return np.array([place.get(read(value), UNKNOWN) for value in y.tolist()], dtype=np.int64)
+
+
+def truth_of(path: Path, y: NDArray[Any], facts: Facts, of: str = "node") -> Tensor:
+    """What is true of others than those trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
+
+    Args:
+        y: as it was given.
+        facts: of the run.
+
+    Raises:
+        InputError: where nothing is known, or other classes or quantities than those trained on.
+    """
+    if facts["task"] == "regression":
+        amounts = quantities(path, y, of)
+        if amounts.shape[1] != len(facts["targets"]):
+            raise InputError(
+                f"{path}: y has {amounts.shape[1]} quantities, but the run was trained on {listing(facts['targets'])}"
+            )
+        known, found = ~np.isnan(amounts), torch.from_numpy(amounts)
+    else:
+        others = [str(value) for value in _in_use(path, y, of) if str(value) not in facts["classes"]]
+        if others:
+            raise InputError(
+                f"{path}: y has the labels {listing(others)}, but the run was trained on the classes "
+                f"{listing(facts['classes'])}; relabel them, or leave them empty (-1)"
+            )
+        indices = class_indices(y, facts["values"])
+        known, found = indices != UNKNOWN, torch.from_numpy(indices)
+    if not known.any():
+        raise InputError(f"{path}: y has no label; there is nothing to score")
+    return found
 
 
 def quantities(path: Path, y: NDArray[Any], of: str = "node") -> NDArray[np.float32]:
@@ -108,6 +151,29 @@ def quantities(path: Path, y: NDArray[Any], of: str = "node") -> NDArray[np.floa
     return values
 
 
+def names_of(given: Sequence[str] | None, count: int) -> list[str]:
+    """The names of quantities: those given, or ``y``; of several ``y0``, ``y1`` and so on."""
+    return list(given or (["y"] if count == 1 else [f"y{i}" for i in range(count)]))
+
+
+def scales(path: Path, names: Sequence[str], trained: NDArray[np.float32], of: str = "node") -> Facts:
+    """The means and deviations of quantities that are trained on, ``(rows, quantities)``.
+
+    Args:
+        of: what has the quantities, for errors.
+
+    Raises:
+        InputError: for a quantity that is nowhere measured, or everywhere the same.
+    """
+    for name, column in zip(names, trained.T):
+        measured = column[~np.isnan(column)]
+        if not len(measured) or measured.min() == measured.max():
+            found = f"is {measured[0]:g} at all training {of}s" if len(measured) else f"is measured at no training {of}"
+            raise InputError(f"{path}: {name} {found}; there is nothing to learn")
+    wide = trained.astype(np.float64)
+    return {"centre": np.nanmean(wide, axis=0).tolist(), "scale": np.nanstd(wide, axis=0).tolist()}
+
+
 def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.int64], config: GraphTrain) -> Masks:
     """Disjoint masks of labelled nodes, by split: those of the file, or seeded fractions.
 
@@ -119,6 +185,11 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
         InputError: for masks that overlap, do not fit the nodes or are empty.
     """
     given = {split: _mask(graph, mask, split, config.split_index) for split, mask in graph.masks.items()}
+    several = [mask for mask in graph.masks.values() if mask.ndim == 2]
+    if several and config.split_index is None:
+        logger.warning(
+            f"{graph.path}: masks hold {min(several[0].shape)} splits; the first is used (--split-index takes another)"
+        )
     if not given and config.split_index is not None:
         raise InputError(f"{graph.path}: has no masks for --split-index {config.split_index}; leave it out")
     if given and "train" not in given:

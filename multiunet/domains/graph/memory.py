@@ -17,6 +17,9 @@ AN_EDGE = 64
 OF_ATTENTION = 5
 """Arrays of edges times channels times heads that attention holds."""
 
+OF_MESSAGES = 7
+"""Arrays of edges times channels that ``gine`` holds: measured on 60,000 nodes and 600,000 edges."""
+
 USABLE = 0.8
 """Share of the free memory that may be planned with."""
 
@@ -34,6 +37,8 @@ def step_memory(config: GraphTrain, nodes: int, edges: int, features: int) -> in
         total += 4 * PASSES * width * most + AN_EDGE * count
         if config.conv == "gatv2":
             total += 4 * OF_ATTENTION * HEADS * width * count
+        if config.conv == "gine":
+            total += 4 * OF_MESSAGES * width * count
         if config.pool == "mincut":
             total += 4 * PASSES * config.clusters * most
             most, count = config.clusters, config.clusters**2

@@ -22,6 +22,9 @@ MOST_NODES = 20_000
 MOST_EDGES = 60_000
 """Of a panel."""
 
+INK = 100
+"""Length of edges, in sides of a panel, above which they are the fainter the more there are."""
+
 # Okabe & Ito 2008, then colours of Tol's "muted" that stay apart from them: told apart in any colour blindness
 COLOURS = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#882255", "#000000"),
@@ -140,11 +143,14 @@ def _draw(axis: Any, panel: Panel, colours: NDArray[Any], frame: Places | None =
     # evenly taken, and the fainter the more there are, so that a dense graph is no black disc
     step = max(1, -(-panel.edges.shape[1] // MOST_EDGES))
     lines = panel.places[panel.edges[:, ::step].T]
-    alpha = float(np.clip(900 / max(1, len(lines)), 0.02, 0.6))
+    frame = panel.places if frame is None else frame
+    side = max(float(np.ptp(frame, axis=0).max()), 1e-9)
+    length = float(np.linalg.norm(lines[:, 0] - lines[:, 1], axis=1).sum())
+    alpha = float(np.clip(INK * side / max(length, 1e-9), 0.02, 0.6))
     axis.add_collection(LineCollection(list(lines), colors="#303030", linewidths=0.4, alpha=alpha, zorder=1))
     scale = colours.dtype.kind == "f"
     order = np.argsort(colours, kind="stable") if scale else np.arange(len(colours))
-    size = np.clip(25000 / len(panel.places if frame is None else frame), 1.0, 60.0)
+    size = np.clip(25000 / len(frame), 1.0, 60.0)
     drawn = axis.scatter(
         *panel.places[order].T,
         s=size * np.sqrt(panel.made_of[order]),
@@ -153,7 +159,7 @@ def _draw(axis: Any, panel: Panel, colours: NDArray[Any], frame: Places | None =
         linewidths=0,
         zorder=2,
     )
-    low, high = (end(panel.places if frame is None else frame, axis=0) for end in (np.min, np.max))
+    low, high = (end(frame, axis=0) for end in (np.min, np.max))
     margin = 0.02 * float((high - low).max()) + 0.5
     axis.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin), aspect="equal")
     axis.set_axis_off()

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from multiunet.domains.graph.attributes import Attributes
 from multiunet.domains.graph.graphml import read_graphml
 from multiunet.domains.graph.tables import Columns, Tables, read_folder
 from multiunet.errors import InputError
@@ -23,6 +24,7 @@ KEYS = {
     "edge_index": ("edge_index", "edges"),
     "y": ("y", "node_labels", "labels"),
     "edge_weight": ("edge_weight",),
+    "edge_attr": ("edge_attr", "edge_features"),
     "train": ("train_mask", "train_masks"),
     "val": ("val_mask", "val_masks"),
     "test": ("test_mask", "test_masks"),
@@ -42,9 +44,11 @@ class GraphFile:
         x: features, ``(nodes, features)``, float32, finite.
         edges: source and target node, ``(2, edges)``, int64, each in 0..nodes-1.
         weight: of each edge, ``(edges,)``, float32, positive; None: all 1.
+        attributes: of each edge; None: not given, or not wanted.
         y: labels or quantities as they are, ``(nodes,)`` or ``(nodes, quantities)``; None: not given.
         masks: by split, as they are; none where the file has none.
         features, quantities: names of the columns of ``x`` and of ``y``, where the file has names.
+        unread: names of attributes of edges that were not wanted.
     """
 
     path: Path
@@ -52,17 +56,19 @@ class GraphFile:
     x: NDArray[np.float32]
     edges: NDArray[np.int64]
     weight: NDArray[np.float32] | None
+    attributes: Attributes | None
     y: NDArray[Any] | None
     masks: Mapping[str, NDArray[Any]]
     features: tuple[str, ...] | None = None
     quantities: tuple[str, ...] | None = None
+    unread: tuple[str, ...] = ()
 
 
 def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile:
     """Reads a graph.
 
     Args:
-        columns: what columns of nodes.csv are called.
+        columns: what columns of tables are called, and which attributes of edges are wanted.
         labelled: whether labels must be there.
 
     Raises:
@@ -83,32 +89,42 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
                 f"{path}: unknown kind {path.suffix or 'without ending'!r}; graphs are .npz, .pt, .graphml, or a "
                 "folder with edges.csv and nodes.csv"
             )
-        graph = _from_arrays(path, readers[path.suffix](path))
+        graph = _from_arrays(path, readers[path.suffix](path), columns)
     if labelled and graph.y is None:
         wanted = f"y (or {KEYS['y'][1]})"
         if path.is_dir():
-            wanted = f"column {columns.label!r} in nodes.csv"
+            wanted = f"column {columns.label!r} in nodes.csv; another is named by --label-column"
         elif path.suffix == ".graphml":
-            wanted = f"the attribute {columns.label!r} of nodes"
+            wanted = f"the attribute {columns.label!r} of nodes; another is named by --label-column"
         raise InputError(f"{path}: has no labels; needs {wanted}")
     return graph
 
 
 def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> GraphFile:
+    if not table.features:
+        raise InputError(
+            f"{nodes}: nodes have no features; give them numbers, such as each node's number of neighbours, or 1 where "
+            "nothing is known"
+        )
     return GraphFile(
         path=path,
         ids=np.array(table.ids, dtype=object),
-        x=_features(nodes, table.x),
+        x=table.x,
         edges=table.edges,
         weight=table.weight,
+        attributes=table.attributes,
         y=None if table.labels is None else fractional(table.labels),
         masks=table.masks,
         features=table.features,
         quantities=None if table.labels is None else (columns.label,),
+        unread=table.unread,
     )
 
 
-def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> GraphFile:
+def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], columns: Columns) -> GraphFile:
+    check_no_columns(path, columns)
+    if "graph_ptr" in arrays:
+        raise InputError(f"{path}: holds many graphs (graph_ptr); they are trained by `multiunet train graphs`")
     found = {part: named(arrays, names) for part, names in KEYS.items()}
     for part in ("x", "edge_index"):
         if found[part] is None:
@@ -119,15 +135,27 @@ def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> GraphFile:
     x = _features(path, found["x"])
     nodes = len(x)
     edges = edges_in(path, found["edge_index"], nodes)
+    wanted = columns.edges is None
     return GraphFile(
         path=path,
         ids=np.arange(nodes),
         x=x,
         edges=edges,
         weight=None if found["edge_weight"] is None else weight_in(path, found["edge_weight"], edges.shape[1]),
+        attributes=attributes_in(path, found["edge_attr"], edges.shape[1]) if wanted else None,
         y=None if found["y"] is None else _labels(path, found["y"], nodes),
         masks={split: found[split] for split in ("train", "val", "test") if found[split] is not None},  # type: ignore[misc]
+        unread=() if wanted or found["edge_attr"] is None else ("edge_attr",),
     )
+
+
+def check_no_columns(path: Path, columns: Columns) -> None:
+    """Raises InputError where columns of edges were asked for by name, which arrays have not."""
+    if columns.edges:
+        raise InputError(
+            f"{path}: has no named columns of edges; --edge-columns is for edges.csv and GraphML, leave it out (what "
+            "attributes of edges there are is read whole)"
+        )
 
 
 def read_npz(path: Path, needed: Collection[str] = NEEDED) -> dict[str, NDArray[Any]]:
@@ -193,38 +221,64 @@ def named(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> NDArray
 
 
 def _features(path: Path, x: NDArray[Any] | None) -> NDArray[np.float32]:
-    if x is None or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] == 0:
+    if x is None or x.ndim != 2 or 0 in x.shape:
         shape = () if x is None else x.shape
         raise InputError(f"{path}: x has the shape {shape}; it must be (nodes, features), at least one of each")
-    if x.dtype.kind not in "biuf":
-        raise InputError(f"{path}: x has the type {x.dtype}; it must be numbers")
-    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
-        values = x.astype(np.float32)
-    bad = ~np.isfinite(values)
-    if bad.any():
-        node, feature = np.argwhere(bad)[0]
+    return rows_in(path, "x", x, len(x), "node")
+
+
+def rows_in(path: Path, name: str, values: NDArray[Any], rows: int, of: str) -> NDArray[np.float32]:
+    """A table of finite numbers, ``(rows, columns)``; a single column may be given as ``(rows,)``.
+
+    Args:
+        name, of: of the array, and of what it has a row each, for errors.
+
+    Raises:
+        InputError: where it is no such table.
+    """
+    table = values[:, None] if values.ndim == 1 else values
+    if table.ndim != 2 or table.shape[0] != rows or table.shape[1] == 0:
         raise InputError(
-            f"{path}: x has {int(bad.sum())} values that are not finite, the first at node {node}, feature {feature} "
-            f"({x[node, feature]}); fill them or drop the feature"
+            f"{path}: {name} has the shape {values.shape}; it must be ({rows}, columns), a row for each {of}"
         )
-    return values
+    if table.dtype.kind not in "biuf":
+        raise InputError(f"{path}: {name} has the type {values.dtype}; it must be numbers")
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+        found = table.astype(np.float32)
+    bad = ~np.isfinite(found)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise InputError(
+            f"{path}: {name} has {int(bad.sum())} values that are not finite, the first at {of} {row}, column {column} "
+            f"({table[row, column]}); fill them or drop the column"
+        )
+    return found
+
+
+def attributes_in(path: Path, values: NDArray[Any] | None, edges: int) -> Attributes | None:
+    """Attributes of edges, without names. Raises InputError where they are no row of numbers for each edge."""
+    return None if values is None else Attributes(rows_in(path, "edge_attr", values, edges, "edge"))
 
 
 def edges_in(path: Path, edges: NDArray[Any] | None, nodes: int) -> NDArray[np.int64]:
     """Edges as ``(2, edges)``. Raises InputError where they are no pairs of nodes 0..nodes-1."""
+    if edges is not None and not edges.size:  # of any shape and type, as lists without edges become
+        return np.zeros((2, 0), dtype=np.int64)
     if edges is None or edges.ndim != 2 or 2 not in edges.shape:
         shape = () if edges is None else edges.shape
         raise InputError(f"{path}: edge_index has the shape {shape}; it must be (2, edges) or (edges, 2)")
     if edges.dtype.kind not in "iu":
-        raise InputError(f"{path}: edge_index has the type {edges.dtype}; nodes are numbered by integers from 0")
+        raise InputError(
+            f"{path}: edge_index has the type {edges.dtype}; nodes are numbered by integers from 0; save it as int64"
+        )
     ends = (edges if edges.shape[0] == 2 else edges.T).astype(np.int64)
     outside = ((ends < 0) | (ends >= nodes)).any(axis=0)
     if outside.any():
         edge = int(np.flatnonzero(outside)[0])
         source, target = ends[:, edge]
         raise InputError(
-            f"{path}: {int(outside.sum())} edges point outside the {nodes} nodes 0..{nodes - 1} of x, the first is "
-            f"edge {edge}: {source} -> {target}; number nodes from 0, or add the missing rows to x"
+            f"{path}: {int(outside.sum())} edges point outside the {nodes} nodes 0..{nodes - 1}, the first is edge "
+            f"{edge}: {source} -> {target}; number nodes from 0, or add those that are missing"
         )
     return ends
 

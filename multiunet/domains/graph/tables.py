@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.domains.graph.attributes import Attributes, chosen, finite, from_columns
 from multiunet.errors import InputError
 
 ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))
-"""What the columns of edges.csv may be called; otherwise its first two are taken."""
+"""What the columns of edges.csv may be called, in any case of letters; otherwise its first two are taken."""
+
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+"""With which other tables are written than a CSV."""
 
 SPLITS = ("train", "val", "test")
 
@@ -23,11 +27,16 @@ SPLIT_WORDS = {"valid": "val", "validation": "val", "": ""} | {split: split for 
 
 @dataclass(frozen=True)
 class Columns:
-    """What columns of nodes.csv are called; all others are features."""
+    """What columns of nodes.csv are called; all others are features.
+
+    Attributes:
+        edges: which columns of edges.csv are attributes of edges; None: all but the ends, the weight and an id.
+    """
 
     id: str = "id"
     label: str = "label"
     split: str = "split"
+    edges: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Tables:
     Attributes:
         labels: as text, empty where unknown; None without such a column.
         masks: by split; empty without such a column.
+        unread: names of columns that would be attributes of edges, but were not wanted.
     """
 
     ids: list[str]
@@ -46,6 +56,8 @@ class Tables:
     masks: Mapping[str, NDArray[np.bool_]]
     edges: NDArray[np.int64]
     weight: NDArray[np.float32] | None
+    attributes: Attributes | None
+    unread: tuple[str, ...]
 
 
 def read_folder(folder: Path, columns: Columns) -> Tables:
@@ -60,7 +72,10 @@ def read_folder(folder: Path, columns: Columns) -> Tables:
     header, rows = read_table(folder / "nodes.csv")
     path = folder / "nodes.csv"
     if columns.id not in header:
-        raise InputError(f"{path}: has no column {columns.id!r} but {', '.join(header)}; pass --id-column")
+        raise InputError(
+            f"{path}: has no column {columns.id!r} but {', '.join(header)}; pass --id-column (the first line names the "
+            "columns)"
+        )
     ids = [row[header.index(columns.id)] for row in rows]
     number: dict[str, int] = {}
     for line, node in enumerate(ids, start=2):
@@ -70,21 +85,14 @@ def read_folder(folder: Path, columns: Columns) -> Tables:
             raise InputError(f"{path}, line {line}: the id {node!r} is that of line {number[node] + 2}, too")
         number[node] = len(number)
     features = tuple(name for name in header if name not in (columns.id, columns.label, columns.split))
-    if not features:
-        raise InputError(
-            f"{path}: has no features, only {', '.join(header)}; add columns of numbers, such as each node's number of "
-            "neighbours, or of 1 where nothing is known"
-        )
     labels = _column(header, rows, columns.label)
-    edges, weight = _edges(folder / "edges.csv", number)
     return Tables(
         ids,
         features,
         _numbers(path, header, rows, features),
         None if labels is None else np.array(labels, dtype=np.str_),
         _masks(path, _column(header, rows, columns.split), columns.split),
-        edges,
-        weight,
+        *_edges(folder / "edges.csv", number, columns.edges),
     )
 
 
@@ -104,6 +112,9 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     if not lines:
         raise InputError(f"{path}: is empty; its first line must name the columns")
     header, rows = lines[0], lines[1:]
+    foreign = next((words for mark, words in DELIMITERS.items() if len(header) == 1 and mark in header[0]), None)
+    if foreign is not None:
+        raise InputError(f"{path}: its columns are parted by {foreign}; save it with commas")
     if not rows and path.name == "nodes.csv":
         raise InputError(f"{path}: has no line below its header; give one for each node")
     for line, row in enumerate(rows, start=2):
@@ -123,17 +134,18 @@ def _numbers(
 ) -> NDArray[np.float32]:
     places = [header.index(name) for name in names]
     try:
-        return np.array([[row[place] for place in places] for row in rows], dtype=np.str_).astype(np.float32)
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
+            found = np.array([[row[place] for place in places] for row in rows], dtype=np.str_).astype(np.float32)
     except ValueError:
-        pass
+        found = np.full(1, np.nan, np.float32)
+    if np.isfinite(found).all():
+        return found
     for line, name, cell in _cells(rows, names, places):
-        try:
-            float(cell)
-        except ValueError as error:
+        if finite(cell) is None:
             raise InputError(
-                f"{path}, line {line}: feature {name!r} is {cell!r}, not a number; features must be numbers (0/1 "
-                "columns for words), labels are named by --label-column"
-            ) from error
+                f"{path}, line {line}: feature {name!r} is {cell!r}, not a finite number; features must be numbers "
+                "(0/1 columns for words), labels are named by --label-column"
+            )
     raise AssertionError("NumPy and Python disagree on what a number is")
 
 
@@ -155,27 +167,33 @@ def _masks(path: Path, words: Sequence[str] | None, column: str) -> Mapping[str,
     return {split: splits == split for split in SPLITS if (splits == split).any()}
 
 
-def _edges(path: Path, number: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
+def _edges(
+    path: Path, number: Mapping[str, int], wanted: tuple[str, ...] | None
+) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, Attributes | None, tuple[str, ...]]:
+    """Ends, weights and attributes, and the names of the columns that are none of these."""
     header, rows = read_table(path)
     if len(header) < 2:
         raise InputError(f"{path}: has {len(header)} column; edges have two, source and target")
-    names = next((pair for pair in ENDS if set(pair) <= set(header)), (header[0], header[1]))
-    places = [header.index(name) for name in names]
-    if all(name in number for name in names):
+    if all(name in number for name in header[:2]):
         raise InputError(
             f"{path}: its first line, {','.join(header)}, is an edge; it must name the columns: source,target"
         )
+    lower = [name.lower() for name in header]
+    places = next(([lower.index(name) for name in pair] for pair in ENDS if set(pair) <= set(lower)), [0, 1])
     ends = np.empty((2, len(rows)), dtype=np.int64)
     for index, row in enumerate(rows):
         for end, place in enumerate(places):
             if row[place] not in number:
                 raise InputError(
-                    f"{path}, line {index + 2}: {names[end]} {row[place]!r} is none of the {len(number)} ids of "
+                    f"{path}, line {index + 2}: {header[place]} {row[place]!r} is none of the {len(number)} ids of "
                     "nodes.csv; add the node there or remove the edge"
                 )
             ends[end, index] = number[row[place]]
-    weights = _column(header, rows, "weight")
-    return ends, None if weights is None else _weights(path, weights)
+    weight = _weights(path, [row[lower.index("weight")] for row in rows]) if "weight" in lower else None
+    known = {name: [row[place] for row in rows] for place, name in enumerate(header) if place not in places}
+    taken = chosen(path, list(known), wanted)
+    attributes = from_columns(path, {name: known[name] for name in taken}, lambda edge: f"line {edge + 2}")
+    return ends, weight, attributes, tuple(name for name in chosen(path, list(known), None) if name not in taken)
 
 
 def _weights(path: Path, cells: Sequence[str]) -> NDArray[np.float32]:

@@ -1,12 +1,13 @@
 """Many graphs: classes or quantities of each, or of their nodes, learnt from some and predicted for others."""
 
 from multiunet.domains.card import DomainCard
-from multiunet.domains.graphs.config import GraphsPredict, GraphsTrain
+from multiunet.domains.graphs.config import GraphsEvaluate, GraphsPredict, GraphsTrain
 
 CARD = DomainCard(
     name="graphs",
     summary="many graphs (NPZ, a folder, or a CSV of SMILES): classes or quantities of each",
     train=GraphsTrain,
     predict=GraphsPredict,
+    evaluate=GraphsEvaluate,
     implementation="multiunet.domains.graphs.domain:GraphsDomain",
 )

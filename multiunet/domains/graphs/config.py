@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from multiunet.domains.config import PredictOptions, Widths, option, split_commas
-from multiunet.domains.graph.config import PoolTrain, check_ratio
+from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, Widths, option, split_commas
+from multiunet.domains.graph.config import EdgesTrain, PoolTrain, check_columns, check_ratio
 from multiunet.domains.splits import SplitTrain
 from multiunet.training.recipe import Precision
 
 Readouts = Annotated[list[Literal["mean", "max", "sum"]], BeforeValidator(split_commas), Field(min_length=1)]
 
 
-class GraphsTrain(PoolTrain, SplitTrain):
+class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
     """Settings of ``multiunet train graphs``."""
 
     graphs: Path = option(
@@ -34,7 +34,6 @@ class GraphsTrain(PoolTrain, SplitTrain):
         "label", "of labels.csv or the CSV of SMILES (with --level node: nodes.csv); empty: not labelled", "Data"
     )
     split_column: str = option("split", "of the same: train, val, test or empty; optional", "Data")
-    undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
     degrees: bool = option(
         False, "each node's degree as features, too; graphs without features get it in any case", "Data"
     )
@@ -72,21 +71,55 @@ class GraphsTrain(PoolTrain, SplitTrain):
     @model_validator(mode="after")
     def _fits(self) -> GraphsTrain:
         check_ratio(self.pool, self.pool_ratio)
+        check_columns(self.edge_columns, self.conv)
         if self.smiles is not None and self.level == "node":
             raise ValueError("--smiles has labels of molecules, not of their atoms; leave --level node out")
         return self
 
 
-class GraphsPredict(PredictOptions):
+RENAMED = ("smiles", "id_column", "label_column")
+"""What the files of other graphs may call otherwise than those trained on."""
+
+
+class OtherGraphs(Options):
+    """Other graphs than those trained on, and how their files call things."""
+
+    graphs: Path | None = option(None, "other graphs than those trained on, of the same features", "Data")
+    smiles: str | None = option(None, "column of a CSV that holds molecules; default: as trained", "Data")
+    id_column: str | None = option(None, "of labels.csv, nodes.csv or the CSV; default: as trained", "Data")
+
+    def renamed(self) -> dict[str, str]:
+        """The settings of training that these files have otherwise."""
+        return {name: given for name in RENAMED if (given := getattr(self, name, None)) is not None}
+
+    @model_validator(mode="after")
+    def _names_of_other_graphs(self) -> Self:
+        for name in self.renamed():
+            if self.graphs is None:
+                option = name.replace("_", "-")
+                raise ValueError(f"--{option} is for other graphs than those trained on; give --graphs")
+        return self
+
+
+class GraphsEvaluate(OtherGraphs, EvaluateOptions):
+    """Settings of ``multiunet evaluate graphs``."""
+
+    graphs: Path | None = option(
+        None, "other graphs, of the same features and with labels; all are scored, in place of --split", "Data"
+    )
+    label_column: str | None = option(None, "of labels.csv, nodes.csv or the CSV; default: as trained", "Data")
+
+    def elsewhere(self) -> bool:
+        return self.graphs is not None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.graphs is not None and "split" in self.model_fields_set:
+            raise ValueError("--split and --graphs both say what to score on; give one of them")
+        return self
+
+
+class GraphsPredict(OtherGraphs, PredictOptions):
     """Settings of ``multiunet predict graphs``."""
 
     graphs: Path | None = option(None, "graphs of the same features; default: those trained on", "Data")
-    smiles: str | None = option(None, "column of a CSV that holds molecules; default: as trained", "Data")
-    id_column: str | None = option(None, "of nodes.csv or the CSV; default: as trained", "Data")
-
-    @model_validator(mode="after")
-    def _of_other_graphs(self) -> GraphsPredict:
-        given = [name for name in ("smiles", "id_column") if getattr(self, name) is not None]
-        if given and self.graphs is None:
-            raise ValueError(f"--{given[0].replace('_', '-')} is for other graphs than those trained on; give --graphs")
-        return self

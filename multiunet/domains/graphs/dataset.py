@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from multiunet.domains.graphs.survey import Survey
 from multiunet.geometries.graph_field import GraphField
@@ -29,16 +28,15 @@ class TrainingGraphs(TrainingData[GraphField]):
         return self.samples[item]
 
 
-def batches(fields: Sequence[GraphField], members: NDArray[np.int64]) -> Iterator[tuple[list[int], GraphField]]:
-    """Graphs in order, as many at once as have ``NODES`` nodes together: their numbers and their union."""
-    batch: list[int] = []
+def batches(fields: Sequence[GraphField]) -> Iterator[GraphField]:
+    """Graphs in order, united as many at once as have ``NODES`` nodes together."""
+    batch: list[GraphField] = []
     nodes = 0
-    for graph in members.tolist():
-        size = len(fields[graph].x)
-        if batch and nodes + size > NODES:
-            yield batch, GraphField.union([fields[one] for one in batch])
+    for field in fields:
+        if batch and nodes + len(field.x) > NODES:
+            yield GraphField.union(batch)
             batch, nodes = [], 0
-        batch.append(graph)
-        nodes += size
+        batch.append(field)
+        nodes += len(field.x)
     if batch:
-        yield batch, GraphField.union([fields[one] for one in batch])
+        yield GraphField.union(batch)

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
-from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.labels import UNKNOWN, truth_of
+from multiunet.domains.graph.moments import moments_of
 from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.scoring import Predicted, scores
 from multiunet.domains.graph.writers import export
 from multiunet.domains.graphs import baselines
 from multiunet.domains.graphs.collection import GraphSet
-from multiunet.domains.graphs.config import GraphsPredict, GraphsTrain
+from multiunet.domains.graphs.config import GraphsEvaluate, GraphsPredict, GraphsTrain
 from multiunet.domains.graphs.dataset import TrainingGraphs, batches
+from multiunet.domains.graphs.features import edges_of, fields_of, fingerprint
 from multiunet.domains.graphs.readers import read_graphs
 from multiunet.domains.graphs.scoring import pooled
-from multiunet.domains.graphs.survey import Survey, fields_of, source_of, survey, without_repetitions
+from multiunet.domains.graphs.survey import Survey, source_of, survey
+from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 from multiunet.losses import CrossEntropy
 from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
-from multiunet.prediction import PredictionStore, Progress, predict_field
+from multiunet.prediction import PredictionStore, Progress
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
-from multiunet.uncertainty import Moments, dropouts
+from multiunet.uncertainty import Moments
+
+logger = logging.getLogger("multiunet.graphs")
 
 
 class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
@@ -44,8 +49,8 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
     name = "graphs"
     monitor = "accuracy"
     shared_facts = (
-        *("task", "level", "smiles", "features", "given_features", "feature_names", "tags", "edge_features"),
-        *("degrees", "normalization", "edge_normalization", "classes", "targets"),
+        *("task", "level", "smiles", "features", "given_features", "feature_names", "tags", "degrees"),
+        *("normalization", "edge_features", "edge_feature_names", "edge_normalization", "classes", "targets"),
     )
 
     def __init__(self) -> None:
@@ -65,6 +70,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
             dropout=config.dropout,
             whole_channels=True,
             residual=config.residual,
+            edge_dropout=config.drop_edge,
             pool=pooling(config),
             edge_features=facts["edge_features"],
         )
@@ -88,7 +94,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
     def validator(self, config: GraphsTrain, facts: Facts, model: Model) -> Validator:
         known = self._same(config, facts)
         members = known.members["val"]
-        united = [field for _, field in batches(known.fields, members)]
+        united = list(batches([known.fields[graph] for graph in members]))
         truth = torch.cat([known.targets[graph] for graph in members])
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
@@ -113,13 +119,11 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         progress: Progress,
     ) -> None:
         graphs, fields = self._unlabelled(config, facts, options)
-        everything, device = np.arange(len(graphs)), pick_device(options.device)
         progress.begin(graphs.path.stem, 0, 1)
-        moments = _of_members(
+        moments = _of_graphs(
             model,
             fields,
-            everything,
-            device,
+            pick_device(options.device),
             options.samples,
             options.seed,
             lambda done: progress.tile(done, len(graphs)),
@@ -144,17 +148,15 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         trivial: dict[str, list[Predicted]] = {}
         for model, config, facts in folds:
             known = self._same(config, facts)
-            members = known.members[options.split]
-            if not len(members):
-                raise InputError(f"{config.graphs}: this run has no labelled {options.split} graphs; train with some")
-            truth = torch.cat([known.targets[graph] for graph in members])
-            moments = _of_members(model, known.fields, members, pick_device(options.device), options.samples or 1)
+            fields, truth = self._scored(known, config, options)
+            moments = _of_graphs(model, fields, pick_device(options.device), options.samples or 1)
             found.append(Predicted(moments.mean, truth, moments.total))
-            for name, mean in _trivial(known, model.task, members, config.seed).items():
+            for name, mean in baselines.trivial(known, task, config.seed, fields).items():
                 trivial.setdefault(name, []).append(Predicted(mean, truth))
         metrics, items = pooled(task, found)
         floor = {name: pooled(task, parts)[0] for name, parts in trivial.items()}
-        return Report(self.name, f"{options.split} split", metrics, floor, items)
+        scored = str(options.graphs) if _elsewhere(options) else f"{options.split} split"
+        return Report(self.name, scored, metrics, floor, items)
 
     def example(self, model: Model, config: GraphsTrain, facts: Facts) -> GraphField:
         """The largest training graph."""
@@ -166,10 +168,36 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         self, config: GraphsTrain, facts: Facts, options: GraphsPredict
     ) -> tuple[GraphSet, list[GraphField]]:
         """The graphs to predict, as they are in their file and as the network takes them."""
-        given = {name: value for name in ("smiles", "id_column") if (value := getattr(options, name)) is not None}
-        source = source_of(config.model_copy(update=given))
+        source = source_of(config.model_copy(update=options.renamed()))
         graphs = read_graphs(options.graphs or config.graphs, source, labelled=False)
-        return graphs, fields_of(graphs, facts, without_repetitions(graphs, config.undirected))
+        return graphs, fields_of(graphs, facts, edges_of(graphs, config.undirected))
+
+    def _scored(self, known: Survey, config: GraphsTrain, options: EvaluateOptions) -> tuple[list[GraphField], Tensor]:
+        """The graphs that are scored, and what is true of them, by row."""
+        if not _elsewhere(options):
+            members = known.members[options.split]
+            if not len(members):
+                raise InputError(
+                    f"{config.graphs}: this run has no labelled {options.split} graphs; train with some, or score "
+                    "others by --graphs"
+                )
+            return [known.fields[graph] for graph in members], torch.cat([known.targets[graph] for graph in members])
+        path = options.graphs
+        assert path is not None  # that is what it means
+        if path.resolve() == config.graphs.resolve():
+            raise InputError(f"{path}: are the graphs that were trained on; score them by --split, without --graphs")
+        graphs = read_graphs(path, source_of(config.model_copy(update=options.renamed())))
+        assert graphs.y is not None  # read_graphs refuses unlabelled graphs
+        truth = truth_of(path, graphs.y, known.facts, config.level)
+        fields = fields_of(graphs, known.facts, edges_of(graphs, config.undirected))
+        seen = {fingerprint(known.fields[graph]) for split in SPLITS[:2] for graph in known.members[split]}
+        again = sum(fingerprint(field) in seen for field in fields)
+        if again:
+            logger.warning(
+                f"{path}: {again} of {len(fields)} graphs are the same as ones that were trained or validated on; "
+                "their scores say nothing of new graphs"
+            )
+        return fields, truth
 
     def _survey(self, config: GraphsTrain) -> Survey:
         """The folds of a cross-validation read their graphs once."""
@@ -196,41 +224,27 @@ def _task(config: GraphsTrain, facts: Facts) -> Task:
     )
 
 
-def _moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
-    net = model.net.to(device)
-    samples = samples if dropouts(net) else 1  # samples of a network without dropout are all the same
-    found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
-    return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
-
-
-def _of_members(
+def _of_graphs(
     model: Model,
     fields: Sequence[GraphField],
-    members: NDArray[np.int64],
     device: torch.device,
     samples: int,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Moments[Tensor]:
-    """Of the graphs ``members``, in their order, ``(rows, names)``."""
+    """Of graphs in their order, ``(rows, names)``."""
     rows: list[Moments[Tensor]] = []
-    for batch, field in batches(fields, members):
-        rows.append(_moments(model, field, device, samples, seed))
+    done = 0
+    for field in batches(fields):
+        rows.append(moments_of(model, field, device, samples, seed))
+        done += field.graphs
         if progress is not None:
-            progress(batch[-1] + 1)
+            progress(done)
     return Moments(*(torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "epistemic", "aleatoric")))
 
 
-def _trivial(known: Survey, task: Task, members: NDArray[np.int64], seed: int) -> dict[str, Tensor]:
-    """The means of methods that see no edges."""
-    classified = known.facts["task"] == "classification"
-    constant = baselines.constant(known, len(task.names) if classified else None)
-    rows = sum(len(known.targets[graph]) for graph in members)
-    free = baselines.structure_free(known, task, seed)
-    return {
-        "majority" if classified else "mean": constant.expand(rows, -1),
-        "structure_free": torch.cat([free[graph] for graph in members]),
-    }
+def _elsewhere(options: EvaluateOptions) -> TypeGuard[GraphsEvaluate]:
+    return options.elsewhere()
 
 
 def _write(

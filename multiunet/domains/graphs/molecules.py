@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from multiunet.domains.graph.attributes import Attributes
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.errors import InputError
 
@@ -76,7 +77,7 @@ def molecules(path: Path, ids: Sequence[str], smiles: Sequence[str], lines: Sequ
         tags=None,
         edges=np.array(ends, dtype=np.int64).reshape(-1, 2).T,
         weight=None,
-        attributes=np.array(bonds, dtype=np.float32).reshape(-1, len(BOND_FEATURES)),
+        attributes=Attributes(np.array(bonds, dtype=np.float32).reshape(-1, len(BOND_FEATURES)), BOND_FEATURES),
         features=ATOM_FEATURES,
     )
 

@@ -12,17 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.graph.graphml import read_graphml
-from multiunet.domains.graph.readers import fractional, read_npz, read_pt
+from multiunet.domains.graph.readers import check_no_columns, fractional, read_npz, read_pt
 from multiunet.domains.graph.tables import Columns, read_folder, read_table
-from multiunet.domains.graphs.collection import (
-    NEEDED,
-    GraphSet,
-    check_distinct,
-    checked_splits,
-    from_arrays,
-    from_tables,
-    joined,
-)
+from multiunet.domains.graphs.arrays import NEEDED, from_arrays
+from multiunet.domains.graphs.collection import GraphSet, check_distinct, checked_splits, from_tables, joined
 from multiunet.domains.graphs.molecules import molecules
 from multiunet.domains.splits import listing
 from multiunet.errors import InputError
@@ -62,6 +55,8 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; give a .npz, a folder of graphs, or a CSV with --smiles")
+    if source.smiles is not None or path.suffix in ARRAYS:
+        check_no_columns(path, source.columns)
     if source.smiles is not None:
         found = _read_smiles(path, source, source.smiles, labelled)
     elif path.is_dir():
@@ -104,6 +99,11 @@ def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     graphs = [entry for entry in entries if entry.is_dir() or entry.suffix in KINDS]
     others = [entry.name for entry in entries if entry not in graphs and entry.name != LABELS]
+    if (folder / "nodes.csv").is_file():
+        raise InputError(
+            f"{folder}: is one graph, with its nodes.csv; its nodes are learnt by `multiunet train graph`, and many "
+            "graphs are a folder of such folders"
+        )
     if not graphs:
         raise InputError(
             f"{folder}: has no graph; a graph is a file {', '.join(KINDS)}, or a folder with edges.csv and nodes.csv"

@@ -12,7 +12,7 @@ import torch
 from multiunet.domains import workflow
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.graph import baselines, pools
-from multiunet.domains.graph.config import GraphPredict, GraphTrain
+from multiunet.domains.graph.config import GraphEvaluate, GraphPredict, GraphTrain
 from multiunet.domains.graph.domain import GraphDomain
 from multiunet.domains.graph.pools import WithinMemory, pooling
 from multiunet.domains.graph.survey import survey
@@ -80,6 +80,48 @@ def test_another_graph_can_be_predicted(save: Callable[..., Path], tmp_path: Pat
     np.savez(other, x=np.zeros((5, 6)), edge_index=np.zeros((2, 0), dtype=int))
     workflow.predict(run, GraphPredict(graph=other, samples=2), tmp_path / "p.zarr")
     assert open_prediction(tmp_path / "p.zarr")["other"].sizes["node"] == 5
+
+
+def test_another_graph_can_be_scored(save: Callable[..., Path], tmp_path: Path) -> None:
+    graph, other, rng = save(), tmp_path / "other.npz", np.random.default_rng(1)
+    run = train(graph, tmp_path / "run", epochs=10)
+    arrays = dict(np.load(graph)) | {
+        "x": rng.normal(0.5, 2, (24, 6)),
+        "y": np.r_[rng.integers(0, 2, 20), np.full(4, -1)],
+    }
+    np.savez(other, **arrays)
+    report = workflow.evaluate(run, GraphEvaluate(graph=other))
+    assert report.scored == str(other)
+    workflow.predict(run, GraphPredict(graph=other, samples=1), tmp_path / "p.zarr")
+    [dataset] = open_prediction(tmp_path / "p.zarr").values()
+    assert report.metrics["accuracy"] == pytest.approx((dataset["class"].values == arrays["y"])[:20].mean())
+    assert report.baselines["majority"]["accuracy"] == pytest.approx((arrays["y"][:20] == 0).mean())
+    # the same labels as text
+    np.savez(other, **arrays | {"y": np.where(arrays["y"] < 0, "", arrays["y"].astype(str))})
+    assert workflow.evaluate(run, GraphEvaluate(graph=other)).metrics == report.metrics
+
+
+@pytest.mark.parametrize(
+    ("y", "reason"),
+    [
+        (np.arange(24) % 3, r"y has the labels 2, but the run was trained on the classes 0, 1; relabel them"),
+        (np.full(24, -1), "y has no label; there is nothing to score"),
+        (None, "has no labels; needs y"),
+    ],
+)
+def test_other_graphs_that_cannot_be_scored(save: Callable[..., Path], tmp_path: Path, y: Any, reason: str) -> None:
+    run, other = train(save(), tmp_path / "run"), save(y=y).rename(tmp_path / "other.npz")
+    save()
+    with pytest.raises(InputError, match=rf"{other}: {reason}"):
+        workflow.evaluate(run, GraphEvaluate(graph=other))
+
+
+def test_the_graph_trained_on_is_scored_by_its_splits(save: Callable[..., Path], tmp_path: Path) -> None:
+    graph = save()
+    with pytest.raises(InputError, match="is the graph that was trained on; score its nodes by --split"):
+        workflow.evaluate(train(graph, tmp_path / "run"), GraphEvaluate(graph=graph))
+    with pytest.raises(ValueError, match="--split and --graph both say"):
+        GraphEvaluate(graph=graph, split="val")
 
 
 def test_classes_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path: Path) -> None:
@@ -150,10 +192,11 @@ def test_validation_scores_the_validation_nodes_alone(save: Callable[..., Path])
 
 def test_baselines_by_hand(save: Callable[..., Path]) -> None:
     y = np.array([4, 4, 4, 8] * 6)
-    known = survey(GraphTrain(graph=save(y=y)))
-    assert baselines.majority(known).tolist() == [0] * 24
-    known = survey(GraphTrain(graph=save(y=y), task="regression"))
-    assert baselines.mean(known).unique().tolist() == [pytest.approx(y[::3].mean())]
+    for task, name, wanted in (("classification", "majority", [1.0, 0.0]), ("regression", "mean", [y[::3].mean()])):
+        config = GraphTrain(graph=save(y=y), task=task)
+        known = survey(config)
+        methods = baselines.methods(known, GraphDomain().build(config, known.facts).task, seed=0)
+        assert methods[name](known.field.x[:5]).tolist() == [pytest.approx(wanted)] * 5
 
 
 def test_a_split_without_nodes_is_said(save: Callable[..., Path], tmp_path: Path) -> None:

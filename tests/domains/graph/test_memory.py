@@ -55,6 +55,7 @@ def test_more_of_anything_takes_more() -> None:
     assert step_memory(config(), 2000, 20_000, 8) == pytest.approx(2 * base, rel=0.01)
     assert step_memory(config(), 1000, 20_000, 8) > base
     assert step_memory(config(conv="gatv2"), 1000, 10_000, 8) > 2 * base
+    assert step_memory(config(conv="gatv2"), 1000, 10_000, 8) > step_memory(config(conv="gine"), 1000, 10_000, 8) > base
     assert step_memory(config(max_neighbours=8), 1000, 10_000, 8) < base
     assert step_memory(config(max_neighbours=None), 1000, 10_000, 8) > base
     assert step_memory(config(augment="none"), 1000, 10_000, 8) < base

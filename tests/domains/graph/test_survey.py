@@ -14,25 +14,31 @@ import torch
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.readers import read_graph
-from multiunet.domains.graph.survey import field_of, simplified, survey
+from multiunet.domains.graph.survey import columns_of, edges_of, field_of, survey
 from multiunet.domains.graph.tables import Columns
 from multiunet.errors import InputError
+from multiunet.geometries.graph_field import GraphField
+
+
+def seen(path: Path, facts: dict) -> GraphField:
+    graph = read_graph(path, Columns())
+    return field_of(graph, facts, edges_of(graph, undirected=True))
 
 
 def test_edges_are_made_simple_and_undirected(save: Callable[..., Path]) -> None:
     edges = np.array([[0, 1, 2, 3, 0, 0], [1, 0, 3, 3, 1, 2]])
     weight = np.array([1.0, 2.0, 3.0, 9.0, 3.0, 5.0])
     graph = read_graph(save(edge_index=edges, edge_weight=weight), Columns())
-    found, mean, changes = simplified(graph, undirected=True)
-    assert found.T.tolist() == [[0, 1], [0, 2], [1, 0], [2, 0], [2, 3], [3, 2]]
-    assert mean is not None
+    found = edges_of(graph, undirected=True)
+    assert found.index.T.tolist() == [[0, 1], [0, 2], [1, 0], [2, 0], [2, 3], [3, 2]]
+    assert found.weight is not None
     # 0 - 1 is given as 1, 2 and 3
-    np.testing.assert_allclose(mean, [2, 5, 2, 5, 3, 3])
-    assert changes == {"given": 6, "loops_dropped": 1, "repetitions_merged": 1, "reverses_added": 2, "used": 6}
-    found, mean, changes = simplified(replace(graph, weight=None), undirected=False)
-    assert found.T.tolist() == [[0, 1], [0, 2], [1, 0], [2, 3]]
-    assert mean is None
-    assert changes["reverses_added"] == 0
+    np.testing.assert_allclose(found.weight, [2, 5, 2, 5, 3, 3])
+    assert found.changes == {"given": 6, "loops_dropped": 1, "repetitions_merged": 1, "reverses_added": 2, "used": 6}
+    found = edges_of(replace(graph, weight=None), undirected=False)
+    assert found.index.T.tolist() == [[0, 1], [0, 2], [1, 0], [2, 3]]
+    assert found.weight is None
+    assert found.changes["reverses_added"] == 0
 
 
 def test_counts_are_normalised_by_node_and_measures_by_feature(save: Callable[..., Path]) -> None:
@@ -56,10 +62,10 @@ def test_counts_are_normalised_by_node_and_measures_by_feature(save: Callable[..
 def test_another_graph_is_seen_as_the_one_trained_on(save: Callable[..., Path]) -> None:
     x = np.random.default_rng(0).normal(5, 2, (24, 3)).astype(np.float32)
     facts = survey(GraphTrain(graph=save(x=x))).facts
-    other = field_of(read_graph(save(x=x + 1), Columns()), facts, undirected=True)
+    other = seen(save(x=x + 1), facts)
     torch.testing.assert_close(other.x, torch.from_numpy((x + 1 - x.mean(axis=0)) / x.std(axis=0)))
     with pytest.raises(InputError, match=r"has 4 features, but the run was trained on 3"):
-        field_of(read_graph(save(x=np.zeros((24, 4))), Columns()), facts, undirected=True)
+        seen(save(x=np.zeros((24, 4))), facts)
 
 
 def test_features_of_tables_must_have_the_same_names(tables: Callable[..., Path]) -> None:
@@ -68,7 +74,7 @@ def test_features_of_tables_must_have_the_same_names(tables: Callable[..., Path]
     assert facts["feature_names"] == ["height", "weight"]
     text = (folder / "nodes.csv").read_text().replace("height", "length")
     with pytest.raises(InputError, match=r"has the feature 'length' where the run was trained on 'height'"):
-        field_of(read_graph(tables(nodes=text), Columns()), facts, undirected=True)
+        seen(tables(nodes=text), facts)
 
 
 def test_sparse_features_are_kept_sparse(save: Callable[..., Path]) -> None:
@@ -151,3 +157,70 @@ def test_changes_of_edges_are_said(save: Callable[..., Path], caplog: pytest.Log
 def test_nodes_without_edges_are_said(save: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     survey(GraphTrain(graph=save(edge_index=np.array([[0, 1, 7], [1, 2, 7]]))))
     assert "21 of 24 nodes have no edge; their features alone count" in caplog.text
+
+
+def test_attributes_of_edges_are_read_where_the_convolution_sees_them(
+    tables: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    edges = """Source,Target,Id,Weight,kind,length
+ann,b-2,1,2,road,1
+b-2,ann,2,6,rail,5
+b-2,"c, d",3,1,road,3
+7,é,4,1,,7
+"""
+    folder = tables(edges=edges)
+    known = survey(GraphTrain(graph=folder, conv="gine", normalize_features="none"))
+    assert known.facts["edge_feature_names"] == ["kind=rail", "kind=road", "length"]
+    field = known.field
+    assert field.edge_index.T.tolist() == [[0, 1], [1, 0], [1, 2], [2, 1], [3, 4], [4, 3]]
+    assert field.edge_weight is not None
+    assert field.edge_weight.tolist() == [4, 4, 1, 1, 1, 1]
+    # 2 of weight 2 and 6 of weight 6: the mean by weight
+    assert field.edge_attr.tolist() == [[0.75, 0.25, 4]] * 2 + [[0, 1, 3]] * 2 + [[0, 0, 7]] * 2
+    assert "does not read" not in caplog.text
+    for columns, names in ((["length"], ["length"]), ([], None)):
+        config = GraphTrain(graph=folder, conv="gatv2", edge_columns=columns)
+        assert survey(config).facts["edge_feature_names"] == names
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        assert survey(GraphTrain(graph=folder)).field.edge_attr is None
+    assert "edges have kind, length, too, which --conv gcn does not read; --conv gine and gatv2 do" in caplog.text
+    with pytest.raises(ValueError, match="--edge-columns are read by --conv gine and gatv2, not by gcn"):
+        GraphTrain(graph=folder, edge_columns=["length"])
+
+
+def test_another_graph_needs_the_attributes_trained_on(
+    tables: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    head = "source,target,kind,length\n"
+    config = GraphTrain(graph=tables(edges=head + "ann,b-2,road,1\nb-2,7,rail,3\n"), conv="gine")
+    facts = survey(config).facts
+
+    def other(edges: str) -> GraphField:
+        graph = read_graph(tables(edges=edges), columns_of(config))
+        return field_of(graph, facts, edges_of(graph, undirected=True))
+
+    with caplog.at_level(logging.WARNING):
+        field = other("source,target,length,kind\nann,b-2,2,air\n")
+    assert "kind=air of edges was not there in training" in caplog.text
+    # kinds were standardised, so that neither is -1 at each; a length of 2 is the mean
+    assert field.edge_attr.tolist() == [[-1, -1, 0]] * 2
+    assert other(head).edge_attr.shape == (0, 3)
+    with pytest.raises(InputError, match=r"edges lack length, which the run was trained on"):
+        other("source,target,kind\nann,b-2,road\n")
+
+
+def test_attributes_of_arrays(save: Callable[..., Path]) -> None:
+    attributes = np.arange(24.0)
+    config = GraphTrain(graph=save(edge_attr=attributes), conv="gine", normalize_features="none")
+    known = survey(config)
+    place = known.field.edge_index[0] * 24 + known.field.edge_index[1]
+    assert known.field.edge_attr[place == 24 * 3 + 4].tolist() == [[3]]
+    assert known.field.edge_attr[place == 24 * 4 + 3].tolist() == [[3]]
+    wide = read_graph(save(edge_attr=np.ones((24, 2))), columns_of(config))
+    with pytest.raises(InputError, match=r"edges have 2 attributes, but the run was trained on 1"):
+        field_of(wide, known.facts, edges_of(wide, undirected=True))
+    with pytest.raises(InputError, match=r"edge_attr has the shape \(23,\)"):
+        survey(GraphTrain(graph=save(edge_attr=np.ones(23)), conv="gine"))
+    with pytest.raises(InputError, match=r"--edge-columns is for edges\.csv and GraphML"):
+        survey(GraphTrain(graph=save(), conv="gine", edge_columns=["a"]))

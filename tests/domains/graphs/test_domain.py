@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from multiunet_datasets.synthetic import trees_and_meshes, write_graph_set
 from multiunet.domains import workflow
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.graphs import baselines
-from multiunet.domains.graphs.config import GraphsPredict, GraphsTrain
+from multiunet.domains.graphs.config import GraphsEvaluate, GraphsPredict, GraphsTrain
 from multiunet.domains.graphs.domain import GraphsDomain
 from multiunet.domains.graphs.readers import read_graphs
 from multiunet.domains.graphs.survey import source_of, survey
@@ -74,6 +75,84 @@ def test_structure_is_learnt_that_nodes_do_not_show(tmp_path: Path) -> None:
     assert set(report.baselines) == {"majority", "structure_free"}
     assert report.metrics["accuracy"] > 0.85 > 0.75 > report.baselines["structure_free"]["accuracy"]
     assert report.baselines["majority"]["accuracy"] == 0.5
+
+
+@pytest.mark.parametrize("level", ["graph", "node"])
+def test_other_graphs_can_be_scored(save: Callable[..., Path], tmp_path: Path, level: str) -> None:
+    arrays = trees_and_meshes(40)
+    if level == "node":
+        arrays["y"] = (np.bincount(arrays["edge_index"][1]) > 2).astype(int)
+    run, other = train(save(**arrays), tmp_path / "run", level=level), tmp_path / "other.npz"
+    arrays = trees_and_meshes(9, seed=1)
+    rows = len(arrays["y"]) if level == "graph" else len(arrays["node_tag"])
+    truth = np.random.default_rng(0).integers(-1, 2, rows)
+    np.savez(other, **arrays | {"y": truth})
+    report = workflow.evaluate(run, GraphsEvaluate(graphs=other))
+    assert report.scored == str(other)
+    workflow.predict(run, GraphsPredict(graphs=other, samples=1), tmp_path / "p.zarr")
+    predicted = open_prediction(tmp_path / "p.zarr")
+    names = ["other"] if level == "graph" else list(map(str, range(9)))
+    found = np.concatenate([predicted[name]["class"].values for name in names])
+    assert report.metrics["accuracy"] == pytest.approx((found == truth)[truth >= 0].mean())
+    assert set(report.baselines) == {"majority", "structure_free"}
+    np.savez(other, **arrays | {"y": truth + 7})
+    with pytest.raises(InputError, match=rf"{other}: y has the labels 6, 7, 8, but the run was trained on the classes"):
+        workflow.evaluate(run, GraphsEvaluate(graphs=other))
+
+
+def test_graphs_that_were_trained_on_are_said(
+    save: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, other = train(save(), tmp_path / "run", test_fraction=0.25), tmp_path / "other.npz"
+    np.savez(other, **trees_and_meshes(40))
+    with caplog.at_level(logging.WARNING):
+        workflow.evaluate(run, GraphsEvaluate(graphs=other))
+    assert "30 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
+    caplog.clear()
+    np.savez(other, **trees_and_meshes(9, seed=1))
+    workflow.evaluate(run, GraphsEvaluate(graphs=other))
+    assert "the same as" not in caplog.text
+
+
+def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
+    pytest.importorskip("rdkit")
+    table = tmp_path / "molecules.csv"
+    table.write_text("smiles,y\n" + "".join(f"{'C' * n}O,{n}\n" for n in range(1, 13)))
+    settings = {"smiles": "smiles", "label_column": "y", "task": "regression"}
+    run = train(table, tmp_path / "run", **settings)
+    other = tmp_path / "other.csv"
+    other.write_text("structure,measured\nCCO,2.5\nCCCN,\nCC,1\n")
+    options = GraphsEvaluate(graphs=other, smiles="structure", label_column="measured")
+    report = workflow.evaluate(run, options)
+    [file] = workflow.predict(
+        run,
+        GraphsPredict(graphs=other, smiles="structure", samples=1, export=tmp_path / "e"),
+        tmp_path / "p.zarr",
+    )
+    values = np.array([float(row["y"]) for row in read(file)])
+    errors = (values - [2.5, np.nan, 1])[[0, 2]]
+    assert report.metrics["rmse"] == pytest.approx(float(np.sqrt((errors**2).mean())), rel=1e-4)
+    with pytest.raises(InputError, match="has no column 'smiles'"):
+        workflow.evaluate(run, GraphsEvaluate(graphs=other))
+    with pytest.raises(InputError, match="are the graphs that were trained on"):
+        workflow.evaluate(run, GraphsEvaluate(graphs=table))
+    for wrong, reason in (
+        ({"label_column": "z"}, "--label-column is for other graphs"),
+        ({"graphs": other, "split": "val"}, "--split and --graphs both say"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            GraphsEvaluate(**wrong)
+
+
+def test_edges_are_dropped_in_training_alone(save: Callable[..., Path]) -> None:
+    domain, config = GraphsDomain(), GraphsTrain(graphs=save(), drop_edge=0.5, dropout=0, conv="gin", **SMALL)
+    facts = domain.inspect(config)
+    model = domain.build(config, facts)
+    field = domain.example(model, config, facts)
+    one, two = (model.net.train()(field).x for _ in range(2))
+    assert not torch.equal(one, two)
+    one, two = (model.net.eval()(field).x for _ in range(2))
+    assert torch.equal(one, two)
 
 
 @pytest.mark.parametrize("loss", ["beta-nll", "mse"])
@@ -137,13 +216,15 @@ def test_nodes_of_graphs_that_were_not_trained_on(save: Callable[..., Path], tmp
 
 
 def test_baselines_by_hand(save: Callable[..., Path]) -> None:
-    config = GraphsTrain(graphs=save(y=np.array([4, 4, 4, 8] * 10)))
-    known = survey(read_graphs(config.graphs, source_of(config)), config)
-    assert baselines.constant(known, 2).tolist() == [1, 0]
-    config = config.model_copy(update={"task": "regression"})
-    known = survey(read_graphs(config.graphs, source_of(config)), config)
-    truth = torch.cat([known.targets[graph] for graph in known.members["train"]])
-    assert baselines.constant(known, None).tolist() == pytest.approx(truth.mean(dim=0).tolist())
+    for task, name, values in (("classification", "majority", [1.0, 0.0]), ("regression", "mean", None)):
+        domain = GraphsDomain()
+        config = GraphsTrain(graphs=save(y=np.array([4, 4, 4, 8] * 10)), task=task)
+        known = survey(read_graphs(config.graphs, source_of(config)), config)
+        found = baselines.trivial(known, domain.build(config, known.facts).task, 0, known.fields[:3])
+        truth = torch.cat([known.targets[graph] for graph in known.members["train"]])
+        wanted = torch.tensor([values]) if values else truth.mean(dim=0, keepdim=True)
+        torch.testing.assert_close(found[name], wanted.expand(3, -1))
+        assert found["structure_free"].shape == found[name].shape
 
 
 @torch.no_grad()

@@ -45,7 +45,7 @@ def test_a_molecule_by_hand(table: Any) -> None:
     assert atoms[4] == {"C", "2 neighbours", "1 hydrogens", "SP2", "aromatic", "in a ring"}
     assert {"other element", "0 neighbours"} <= atoms[10]
     assert found.edges[:, :6].T.tolist() == [[0, 1], [1, 0], [1, 2], [2, 1], [1, 3], [3, 1]]
-    bonds = [said(row, BOND_FEATURES) for row in found.attributes]
+    bonds = [said(row, BOND_FEATURES) for row in found.attributes.values]
     assert bonds[0] == {"SINGLE"}
     assert "DOUBLE" in bonds[2]
     assert bonds[6] == {"AROMATIC", "conjugated", "in a ring"}

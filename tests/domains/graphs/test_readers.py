@@ -16,7 +16,7 @@ from multiunet.domains.graphs.readers import Source, read_graphs
 from multiunet.errors import InputError
 
 
-def read(path: Path, level: str = "graph", labelled: bool = True, **columns: str) -> GraphSet:
+def read(path: Path, level: str = "graph", labelled: bool = True, **columns: Any) -> GraphSet:
     return read_graphs(path, Source(Columns(**columns), None, level), labelled)
 
 
@@ -29,7 +29,7 @@ def test_npz_comes_back(save: Callable[..., Path]) -> None:
     np.testing.assert_array_equal(found.y, given["y"])
     assert found.x is None
     rows = {tuple(map(float, (*ends, a))) for ends, a in zip(given["edge_index"].T, given["edge_attr"][:, 0])}
-    assert rows == {tuple(map(float, (*ends, a))) for ends, a in zip(found.edges.T, found.attributes[:, 0])}
+    assert rows == {tuple(map(float, (*ends, a))) for ends, a in zip(found.edges.T, found.attributes.values[:, 0])}
     assert (np.diff(np.searchsorted(found.starts, found.edges[0], side="right")) >= 0).all()
 
 
@@ -200,10 +200,54 @@ def test_a_graph_without_edges_needs_no_attributes(tmp_path: Path) -> None:
     write_arrays(tmp_path / "a.npz", edge_index=np.zeros((2, 0), int))
     write_arrays(tmp_path / "b.npz", edge_attr=np.ones((1, 2)))
     write_arrays(tmp_path / "c.npz", edge_attr=np.ones((1, 2)))
-    assert read(tmp_path).attributes.shape == (2, 2)
+    assert read(tmp_path).attributes.values.shape == (2, 2)
     write_arrays(tmp_path / "c.npz")
     with pytest.raises(InputError, match=r"c\.npz: edges have no attributes, but in .*b\.npz 2"):
         read(tmp_path)
+
+
+def test_one_graph_is_not_many(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"one: is one graph, .* `multiunet train graph`"):
+        read(folder / "one")
+
+
+def test_nodes_may_have_tags_alone(folder: Path) -> None:
+    for name in ("one", "two"):
+        lines = (folder / name / "nodes.csv").read_text().splitlines()
+        (folder / name / "nodes.csv").write_text("\n".join(f"{i},{t}" for i, _, t in (x.split(",") for x in lines)))
+    (folder / "three.graphml").unlink()
+    (folder / "labels.csv").write_text("id,label\none,a\ntwo,b\n")
+    found = read(folder)
+    assert found.x is None
+    assert found.tags is not None
+    assert found.tags.tolist() == ["head", "tail", "tail", "tail", "head", "tail", "tail", "tail", "tail"]
+
+
+def test_attributes_of_tables_are_brought_together_by_name(folder: Path) -> None:
+    """Three graphs; the edge of GraphML is one in each direction."""
+    columns: dict[str, Any] = {"edges": None}
+    (folder / "one" / "edges.csv").write_text("source,target,length,bond\nn0,n1,1,single\nn1,n2,2,double\n")
+    (folder / "two" / "edges.csv").write_text("source,target,bond,length\nn0,n1,triple,3\n")
+    keys = '<key id="l" for="edge" attr.name="length" attr.type="double"/>' + (
+        '<key id="b" for="edge" attr.name="bond" attr.type="string"/><graph '
+    )
+    edge = '<edge source="x" target="y"><data key="l">4</data><data key="b">single</data></edge>'
+    text = (
+        (folder / "three.graphml")
+        .read_text()
+        .replace("<graph ", keys, 1)
+        .replace('<edge source="x" target="y"/>', edge)
+    )
+    (folder / "three.graphml").write_text(text)
+    found = read(folder, **columns).attributes
+    assert found.names == ("length", "bond=double", "bond=single", "bond=triple")
+    assert found.values.tolist() == [[1, 0, 1, 0], [2, 1, 0, 0], [4, 0, 1, 0], [4, 0, 1, 0], [3, 0, 0, 1]]
+    assert read(folder).attributes is None
+    (folder / "two" / "edges.csv").write_text("source,target,bond\nn0,n1,triple\n")
+    with pytest.raises(InputError, match=r"two: edges lack length, which other graphs of the folder have"):
+        read(folder, **columns)
+    with pytest.raises(InputError, match=r"edges have no width \(--edge-columns\) but length, bond"):
+        read(folder, edges=("width",))
 
 
 def test_labels_of_nodes(folder: Path, save: Callable[..., Path]) -> None:

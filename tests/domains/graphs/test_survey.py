@@ -11,8 +11,9 @@ import torch
 
 from multiunet.domains.graphs.config import GraphsTrain
 from multiunet.domains.graphs.dataset import TrainingGraphs, batches
+from multiunet.domains.graphs.features import edges_of, fields_of
 from multiunet.domains.graphs.readers import read_graphs
-from multiunet.domains.graphs.survey import Survey, fields_of, source_of, survey, without_repetitions
+from multiunet.domains.graphs.survey import Survey, source_of, survey
 from multiunet.errors import InputError
 
 
@@ -34,7 +35,8 @@ TWO = {
 def test_a_field_by_hand(save: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         known = surveyed(save(**TWO), normalize_features="none")
-    assert "of 9 edges 1 from a node to itself are left out; 1 are there before and count once" in caplog.text
+    assert "of 9 edges 1 from a node to itself are left out; 1 repeat earlier ones and count once" in caplog.text
+    assert "with the mean of their attributes" in caplog.text
     assert "1 of 6 graphs have no node" in caplog.text
     field = known.fields[0]
     assert field.edge_index.T.tolist() == [[0, 1], [1, 0], [1, 2], [2, 1]]
@@ -86,9 +88,9 @@ def test_graphs_of_a_batch_and_of_an_epoch(save: Callable[..., Path], monkeypatc
     drawn = [data.draw(item, np.random.default_rng(0)) for item in range(len(data))]
     assert [int(one.target) for one in drawn] == [int(known.targets[graph]) for graph in known.members["train"]]
     monkeypatch.setattr("multiunet.domains.graphs.dataset.NODES", 5)
-    found = list(batches(known.fields, np.arange(6)))
-    assert [batch for batch, _ in found] == [[0, 1, 2], [3], [4, 5]]
-    assert [(len(field.x), field.graphs) for _, field in found] == [(5, 3), (3, 1), (5, 2)]
+    found = list(batches(known.fields))
+    assert [(len(field.x), field.graphs) for field in found] == [(5, 3), (3, 1), (5, 2)]
+    assert torch.equal(torch.cat([field.x for field in found]), torch.cat([field.x for field in known.fields]))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_graphs_of_a_batch_and_of_an_epoch(save: Callable[..., Path], monkeypatc
         ({"y": np.full(6, -1)}, {}, "y has no label"),
         ({"y": np.arange(6) / 2}, {}, "which is no class; for quantities pass --task regression"),
         ({"y": np.zeros((6, 2), int)}, {}, "a graph has one class"),
-        ({"y": np.ones(6)}, {"task": "regression"}, "y is 1 in all training graphs"),
+        ({"y": np.ones(6)}, {"task": "regression"}, "y is 1 at all training graphs"),
         ({"y": np.array([1, np.inf, 2, 3, 4, 5])}, {"task": "regression"}, "y of graph 1 is inf"),
         ({"graph_ptr": np.zeros(7, int), "edge_index": np.zeros((2, 0), int), "edge_attr": None}, {}, "has a node"),
     ],
@@ -116,7 +118,7 @@ def test_what_cannot_be_learnt(save: Callable[..., Path], changes: dict, setting
         ({"x": np.ones((13, 3))}, "nodes have 3 features, but the run was trained on 2"),
         ({"x": None}, "nodes have 0 features, but the run was trained on 2"),
         ({"node_tag": None}, "nodes have no node_tag, but those trained on had one"),
-        ({"edge_attr": None}, "edges have 0 attributes, but the run was trained on 1"),
+        ({"edge_attr": None}, "edges have no attributes, but the run was trained on 1"),
     ],
 )
 def test_graphs_to_predict_must_be_like_those_trained_on(save: Callable[..., Path], changes: dict, reason: str) -> None:
@@ -125,14 +127,14 @@ def test_graphs_to_predict_must_be_like_those_trained_on(save: Callable[..., Pat
     facts = surveyed(config.graphs).facts
     other = read_graphs(save(**full | changes), source_of(config))
     with pytest.raises(InputError, match=reason):
-        fields_of(other, facts, without_repetitions(other, True))
+        fields_of(other, facts, edges_of(other, True))
 
 
 def test_graphs_without_edges_are_predicted_by_a_run_with_attributes(save: Callable[..., Path]) -> None:
     config = GraphsTrain(graphs=save(**TWO))
     facts = surveyed(config.graphs).facts
     other = read_graphs(save(**TWO | {"edge_index": np.zeros((2, 0), int), "edge_attr": None}), source_of(config))
-    fields = fields_of(other, facts, without_repetitions(other, True))
+    fields = fields_of(other, facts, edges_of(other, True))
     assert {tuple(field.edge_attr.shape) for field in fields} == {(0, 1)}
 
 
@@ -141,6 +143,6 @@ def test_an_unknown_tag_is_said_and_has_zeros(save: Callable[..., Path], caplog:
     facts = surveyed(config.graphs).facts
     other = read_graphs(save(**TWO | {"node_tag": np.r_[5, np.zeros(12, int)]}), source_of(config))
     with caplog.at_level(logging.WARNING):
-        fields = fields_of(other, facts, without_repetitions(other, True))
+        fields = fields_of(other, facts, edges_of(other, True))
     assert "node_tag 5 was not there in training" in caplog.text
     assert fields[0].x.tolist() == [[0], [1], [1]]
