@@ -39,9 +39,11 @@ def free_memory(device: torch.device = CPU) -> int:
 def amount(size: int) -> str:
     """Bytes for people.
 
-    >>> amount(1_600_000_000), amount(250_000_000), amount(7_000_000_000_000)
-    ('1.6 GB', '250 MB', '7,000 GB')
+    >>> amount(1_600_000_000), amount(250_000_000), amount(7_000_000_000_000), amount(4_000)
+    ('1.6 GB', '250 MB', '7,000 GB', '4 kB')
     """
+    if size < 1e6:
+        return f"{size / 1e3:.0f} kB"
     if size < 1e9:
         return f"{size / 1e6:.0f} MB"
     return f"{size / 1e9:.1f} GB" if size < 1e11 else f"{size / 1e9:,.0f} GB"

@@ -17,6 +17,21 @@ from multiunet.domains.config import Options
 BRACKET = "\\["
 """An opening bracket that rich does not take for markup."""
 
+PANELS = (
+    "Data",
+    "Split",
+    "Windows",
+    "Patches",
+    "Instances",
+    "Model",
+    "Training",
+    "Prediction",
+    "Evaluation",
+    "Output",
+    "Run",
+)
+"""Of ``--help``, from what most will look for to what few will."""
+
 SIMPLE = (bool, int, float, str, Path)
 
 ConfigFile = Annotated[
@@ -35,8 +50,10 @@ def command_for(settings: type[Options], body: Callable[..., None], help: str) -
     ``body`` is called with its own parameters and ``given``, a dict of the settings that were given.
     """
     own = [p for p in inspect.signature(body, eval_str=True).parameters.values() if p.name != "given"]
-    # a domain's own settings before those that all have: its data come first in --help
+    # a domain's own settings before those that all have, and its own panels behind the known ones
     names = sorted(settings.model_fields, key=lambda name: name not in settings.__annotations__)
+    place = {panel: number for number, panel in enumerate(PANELS)}
+    names.sort(key=lambda name: place.get(_panel(settings.model_fields[name]), len(PANELS)))
     fields = [_parameter(name, settings.model_fields[name]) for name in names]
 
     def command(**values: Any) -> None:
@@ -50,14 +67,21 @@ def command_for(settings: type[Options], body: Callable[..., None], help: str) -
     return command
 
 
+def _extra(info: FieldInfo) -> dict[str, Any]:
+    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+
+
+def _panel(info: FieldInfo) -> str:
+    return str(_extra(info)["panel"])
+
+
 def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    kind = str if extra.get("text") else _plain(info.annotation)
+    kind = str if _extra(info).get("text") else _plain(info.annotation)
     flag = "--" + name.replace("_", "-")
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
         help=f"{info.description}{_shown(info)}",
-        rich_help_panel=str(extra.get("panel", "Options")),
+        rich_help_panel=_panel(info),
         show_default=False,
         metavar="A,B,..." if kind is str and _is_list(info.annotation) else None,
     )

@@ -176,7 +176,8 @@ def explain(error: ValidationError, kind: type[Options]) -> str:
         else:
             words = problem["msg"].removeprefix("Value error, ")
             # of settings that contradict each other, the words name them
-            problems.append(f"{key}: {words} (got {problem['input']!r})" if problem["loc"] else words)
+            flag = f"--{key.replace('_', '-')}"
+            problems.append(f"{flag}: {words} (got {problem['input']!r})" if problem["loc"] else words)
     return "; ".join(dict.fromkeys(problems))
 
 

@@ -205,8 +205,12 @@ def test_folds_name_the_one_that_cannot_learn_a_class(here: Path, multiunet: Cal
             "--patch-size 100000,100000: a patch of 10,000,000,000 pixels, but no training image",
         ),
         (["--fold", "1"], "error: --fold 1 without --folds; say how many there are\n"),
-        (["--crop-bar", "x"], "crop_bar: give auto, none or a positive number of rows (got 'x')"),
-        (["--widths", "4,100000000"], "widths: give at least two positive numbers up to 16384"),
+        (["--crop-bar", "x"], "--crop-bar: give auto, none or a positive number of rows (got 'x')"),
+        (["--widths", "4,100000000"], "--widths: give at least two positive numbers up to 16384"),
+        (
+            ["--patch-size", "8", "--widths", "4,4,4,4", "--batch-size", "1"],
+            "--patch-size 8,8: one pixel is left of it on the coarsest of 4 levels, with 1 in a batch",
+        ),
         (["--crop-bar", "40"], "has 40 rows, so --crop-bar 40 leaves none"),
     ],
 )

@@ -25,6 +25,7 @@ from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
 from multiunet.domains.image.objects import check_separable, separated
 from multiunet.domains.image.readers import list_images
+from multiunet.domains.image.scale import tell_of_scales
 from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json
 from multiunet.domains.image.survey import survey
@@ -147,14 +148,16 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, facts)
         images, facts = list_images(options.images), _cropping_as(facts, options)
-        bars = {}
+        bars, spacings = {}, {}
         for path in images.values():
             loaded = load_input(str(path), facts, self.passing)
             uncut = facts["ndim"] == 2 and loaded.bar == 0
             if facts.get("instances"):
                 check_separable(path, loaded.picture.space)
             bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar
+            spacings[str(path)] = loaded.picture.spacing
         tell_of_bars(bars, facts.get("crop_bar", "none"))
+        tell_of_scales(spacings, facts)
         return list(images)
 
     def predict(
@@ -229,18 +232,32 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return other if remembered(question, ask) else expected
 
     def _step_memory(self, config: ImageTrain, facts: Facts, device: torch.device) -> int:
-        """Bytes of a training step and all that stays beside it."""
+        """Bytes of a training step and all that stays beside it.
+
+        Raises:
+            InputError: when the coarsest level is one pixel, and norms would have to tell its deviation.
+        """
         model = self.build(config, facts)
         batch = _a_batch(config, facts, torch.device("meta"))
-        return step_memory(
-            model.net,
-            model.task,
-            model.geometry,
-            batch,
-            bf16=computes_in_bf16(config.precision, device),
-            copies=MOMENTS[config.optimizer] + (config.ema > 0),
-            cpu=device.type == "cpu",
-        )
+        try:
+            return step_memory(
+                model.net,
+                model.task,
+                model.geometry,
+                batch,
+                bf16=computes_in_bf16(config.precision, device),
+                copies=MOMENTS[config.optimizer] + (config.ema > 0),
+                cpu=device.type == "cpu",
+            )
+        except ValueError as error:
+            if "Expected more than 1" not in str(error):  # torch's words, of batch and instance norms
+                raise
+            patch = ",".join(map(str, facts["patch_size"]))
+            raise InputError(
+                f"--patch-size {patch}: one pixel is left of it on the coarsest of {len(config.levels())} levels, with "
+                f"{batch.field.shape[0]} in a batch, which no norm can scale; give larger patches, fewer --widths, or "
+                "another --normalization"
+            ) from error
 
     def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
         if facts["task"] == "regression":

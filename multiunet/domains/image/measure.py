@@ -36,7 +36,8 @@ class Phase:
     Attributes:
         fraction: of the pixels, those that the class map gives the class.
         fraction_sd: deviation of the fraction over the Monte-Carlo samples (ddof 0); None of a single sample. It is
-            what the model does not know, not how an image differs from the next.
+            what the model does not know, not how an image differs from the next. Of objects that were told apart, whose
+            pixels the watershed decides, it is that of the pixels which the samples' class maps give to objects.
         area: of the class (of volumes, its volume) in ``unit`` to the power of the axes; ``area_sd`` accordingly.
         objects: connected parts, or objects told apart, of at least ``min_size`` pixels; None where they were not
             counted.

@@ -1,0 +1,39 @@
+"""How far pixels are apart, against what the network was trained on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from multiunet.domains.domain import Facts
+
+logger = logging.getLogger("multiunet.image")
+
+ALIKE = 1.25
+"""Pixels up to so many times as far apart are as those trained on: augmentation scales by as much."""
+
+
+def tell_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts) -> None:
+    """Warns of images in which structures have other sizes, in pixels, than those that the network learnt.
+
+    Args:
+        spacings: by file, what it says of its pixels, micrometres by axis.
+    """
+    if facts.get("fingerprint", {}).get("spacing") is None:
+        return
+    trained = facts["spacing"]
+    others = [path for path, spacing in spacings.items() if spacing is not None and not _alike(spacing, trained)]
+    if others:
+        logger.warning(
+            "%s: pixels are %s µm apart, those trained on %s, as in %d of the %d images; what the network knows by its "
+            "size it may miss: scale the images, or train on such",
+            *(others[0], _text(spacings[others[0]] or ()), _text(trained), len(others), len(spacings)),
+        )
+
+
+def _alike(spacing: Sequence[float], trained: Sequence[float]) -> bool:
+    return all(1 / ALIKE <= step / own <= ALIKE for step, own in zip(spacing, trained))
+
+
+def _text(spacing: Sequence[float]) -> str:
+    return " x ".join(f"{step:.3g}" for step in spacing)
