@@ -130,11 +130,16 @@ def draw(resident: dict[str, dict[str, float]]) -> None:
     """MiB over the steps, a line for each network."""
     from matplotlib.figure import Figure
 
-    labels = {"peer": "torch-geometric's GraphUNet", "same": "ours, same mathematics", "default": "ours, default"}
+    shown = {
+        "peer": ("torch-geometric's GraphUNet", "C0o-"),
+        "same": ("ours, same mathematics", "C1o-"),
+        "default": ("ours, default", "C2--"),  # lies on the one before
+    }
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.add_subplot(xlabel="training steps on Cora", ylabel="resident memory (MiB)")
     for kind, at in resident.items():
-        axes.plot([int(step) for step in at], list(at.values()), marker="o", label=labels[kind])
+        label, style = shown[kind]
+        axes.plot([int(step) for step in at], list(at.values()), style, label=label)
     axes.set_ylim(bottom=0)
     axes.legend()
     figure.savefig(PICTURE, dpi=120)

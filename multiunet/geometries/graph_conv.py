@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from multiunet.core import Dropout
 from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_links import ENTRIES, grouped, ranges, spread, taken
+from multiunet.geometries.graph_links import ENTRIES, grouped, ranges, spread
 
 if TYPE_CHECKING:
     from multiunet.geometries.graph import Graph
@@ -48,14 +48,15 @@ class EdgeDropout(nn.Module):
     def forward(self, field: GraphField, values: Tensor) -> Tensor:
         if self.dropout.key is None or not self.by_graph:
             return self.dropout(values)  # type: ignore[no-any-return]
-        graph = field.batch[field.edge_index[0]]
-        order, starts = grouped(graph, field.graphs)
+        source, target = field.edge_index
+        # by their ends: in which order edges come may depend on how many there are. Nodes are in the order of graphs
+        order = torch.argsort(target * len(field.batch) + source, stable=True)
+        graph = field.batch[target]
+        counts = torch.bincount(graph, minlength=field.graphs)
         number = torch.arange(len(graph), device=graph.device)
-        place = number - starts[taken(graph, order)]  # of the edges in that order
-        if order is not None:
-            place = torch.empty_like(place).index_copy(0, order, place)
+        place = torch.empty_like(order).index_copy(0, order, number - (counts.cumsum(0) - counts)[graph[order]])
         # one mask for the first edges of all graphs, long enough for the largest: a longer one begins alike
-        mask: Tensor = self.dropout(values.new_ones(int(starts.diff().max())))
+        mask: Tensor = self.dropout(values.new_ones(int(counts.max())))
         return values * mask[place]
 
 
