@@ -8,10 +8,11 @@ settings of the command line:
 - ``monai_constant``, ``monai_gaussian``: ``sliding_window_inference``, windows of 256 x 256, overlap 0.25, image and
   result in memory. It gets the network with folded norms, too.
 
-The four take turns, round by round; times are medians, ratios medians of the rounds' own, of seconds that passed and of
-those that the processors worked for this process, which others on the machine change less. All compute in bf16 where
-the hardware does, as ``predict image`` does by default; ``largest_difference``, in 32 bits, is between the
-probabilities of tiles and of the whole image at once, where that fits (``--whole``).
+``tiled`` takes turns with each of the others, first with ``bare``. Ratios are medians of the rounds' own, of seconds
+that passed and of those that the processors worked for this process, which others on the machine change less; the first
+rounds are those of a new process, which touches its memory for the first time. All compute in bf16 where the hardware
+does, as ``predict image`` does by default; ``largest_difference``, in 32 bits, is between the probabilities of tiles
+and of the whole image at once, where that fits (``--whole``).
 
     python benchmarks/tiled_prediction.py [--size 4096] [--rounds 3] [--memory 5] [--whole 2048]
     python benchmarks/tiled_prediction.py --peak 16384 [--samples 1] [--peak-memory 1.8]
@@ -124,38 +125,39 @@ def into_store(made: GridPredictor, source: GridSource, out: Path, samples: int 
 
 
 def speed(size: int, rounds: int, memory: float, folder: Path) -> dict[str, Any]:
-    """Times of the four, by turns."""
+    """Times by turns with each rival."""
     net = network()
     write_image(folder / "image.zarr", size)
     loaded, source = opened(folder / "image.zarr")
     made = predictor(net, memory)
     pixels = torch.from_numpy(loaded.window((0, 0), (size, size)))[None]
-    ways: dict[str, Callable[[], None]] = {
+    rivals: dict[str, Callable[[], None]] = {
         "bare": lambda: bare(net, pixels),
-        "tiled": lambda: into_store(made, source, folder / "out.zarr"),
         "monai_constant": lambda: monai(net, pixels, "constant"),
         "monai_gaussian": lambda: monai(net, pixels, "gaussian"),
     }
     bare(net, pixels[:, :, :256, :256])  # what is made once is not counted
-    rows: list[dict[str, tuple[float, float]]] = []
-    for _ in range(rounds):
-        rows.append({})
-        for name, way in ways.items():
-            rows[-1][name] = timed(way)
-            print(f"{name}: %.1f s, %.1f s of processors" % rows[-1][name], flush=True)
+    rows: dict[str, list[dict[str, tuple[float, float]]]] = {}
+    for name, rival in rivals.items():
+        rows[name] = []
+        for _ in range(rounds):
+            taken = {name: timed(rival), "tiled": timed(lambda: into_store(made, source, folder / "out.zarr"))}
+            rows[name].append(taken)
+            print("; ".join(f"{way}: {wall:.1f} s, {cpu:.1f} s of processors" for way, (wall, cpu) in taken.items()))
     plan = made.plan((size, size))
     reads = sum(np.prod([b - a for a, b in zip(tile.start, tile.stop)]) for tile in plan)
 
     def summary(clock: int) -> dict[str, Any]:
-        def ratio(one: str, other: str) -> float:
-            return round(statistics.median(row[one][clock] / row[other][clock] for row in rows), 3)
-
+        times = {rival: [{way: row[way][clock] for way in row} for row in of] for rival, of in rows.items()}
+        over = {rival: statistics.median(row[rival] / row["tiled"] for row in of) for rival, of in times.items()}
         return {
-            "median": {name: round(statistics.median(row[name][clock] for row in rows), 2) for name in ways},
-            "rounds": [{name: round(row[name][clock], 2) for name in ways} for row in rows],
-            "tiled_over_bare": ratio("tiled", "bare"),
-            "monai_constant_over_tiled": ratio("monai_constant", "tiled"),
-            "monai_gaussian_over_tiled": ratio("monai_gaussian", "tiled"),
+            "rounds": {
+                rival: [{way: round(value, 2) for way, value in row.items()} for row in of]
+                for rival, of in times.items()
+            },
+            "tiled_over_bare": round(1 / over["bare"], 3),
+            "monai_constant_over_tiled": round(over["monai_constant"], 3),
+            "monai_gaussian_over_tiled": round(over["monai_gaussian"], 3),
         }
 
     return {
