@@ -234,7 +234,7 @@ CASES: list[tuple[str, Callable[[], object], list[str], list[str]]] = [
     ("one level", lambda: None, ["graph", *GRAPH, "--widths", "8"], ["widths", "two"]),
     ("a level of no channels", lambda: None, ["image", *IMAGE, "--widths", "8,0"], ["widths", "positive"]),
     ("infinite rate", lambda: None, ["image", *IMAGE, "--lr", "inf"], ["lr", "finite"]),
-    ("weights that are no numbers", lambda: None, ["image", *IMAGE, "--class-weights", "nan,1"], ["class_weights"]),
+    ("weights that are no numbers", lambda: None, ["image", *IMAGE, "--class-weights", "nan,1"], ["--class-weights"]),
     ("no such device", lambda: None, ["graph", *GRAPH, "--device", "gpu"], ["device", "cuda"]),
     (
         "settings whose keys are no names",

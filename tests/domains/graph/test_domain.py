@@ -280,7 +280,7 @@ def test_settings_that_do_not_fit_each_other_are_refused(settings: dict[str, Any
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(InputError, match="batch_size"):
+    with pytest.raises(InputError, match="--batch-size"):
         validated(GraphTrain, {"graph": "g.npz", "batch_size": 2}, "test")
     with pytest.raises(InputError, match="did you mean 'pool_ratio'"):
         validated(GraphTrain, {"graph": "g.npz", "pool_ration": 0.5}, "test")

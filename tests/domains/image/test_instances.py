@@ -209,7 +209,7 @@ def test_ignored_pixels_count_nowhere(cells: Path) -> None:
         (["--instances", "--task", "regression"], "--instances are objects to segment; --task regression has none"),
         (["--border-weight", "3"], "--border-weight is for --instances"),
         (["--touching", "gap"], "--touching is for --instances"),
-        (["--instances", "--border-weight", "-1"], "border_weight: "),
+        (["--instances", "--border-weight", "-1"], "--border-weight: "),
         (["--instances", "--class-weights", "1,2"], "one for each mask value outside, inside, boundary"),
     ],
 )
