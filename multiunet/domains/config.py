@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from multiunet.errors import InputError
 from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName
@@ -128,7 +128,13 @@ class TrainConfig(Options):
 
 
 class EvaluateOptions(Options):
-    """What every domain's evaluation can be told."""
+    """What every domain's evaluation can be told.
+
+    Attributes:
+        other: the setting that names other data than the run's own splits, of a domain that has one.
+    """
+
+    other: ClassVar[str | None] = None
 
     split: Split = option("test", "what to score on", "Data")
     samples: int | None = option(
@@ -138,7 +144,13 @@ class EvaluateOptions(Options):
 
     def elsewhere(self) -> bool:
         """Whether other data than the run's own splits are named."""
-        return False
+        return self.other is not None and getattr(self, self.other) is not None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.elsewhere() and "split" in self.model_fields_set:
+            raise ValueError(f"--split and --{self.other} both say what to score on; give one of them")
+        return self
 
 
 class PredictOptions(Options):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -141,18 +141,11 @@ def check_ratio(pool: str, ratio: float) -> None:
 class GraphEvaluate(EvaluateOptions):
     """Settings of ``multiunet evaluate graph``."""
 
+    other: ClassVar[str | None] = "graph"
+
     graph: Path | None = option(
         None, "another graph, of the same features and with labels; all are scored, in place of --split", "Data"
     )
-
-    def elsewhere(self) -> bool:
-        return self.graph is not None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> GraphEvaluate:
-        if self.graph is not None and "split" in self.model_fields_set:
-            raise ValueError("--split and --graph both say what to score on; give one of them")
-        return self
 
 
 class GraphPredict(PredictOptions):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import READ_BY, GraphTrain
+from multiunet.domains.graph.digest import digest_of
 from multiunet.domains.graph.edges import Edges, attribute_facts, attributes_of, simplified
 from multiunet.domains.graph.labels import (
     SPLITS,
@@ -168,10 +168,5 @@ def _warn_of_missing(graph: GraphFile, trained: NDArray[np.int64], classes: list
 
 
 def _digest(graph: GraphFile, masks: Masks) -> str:
-    digest = hashlib.sha256()
     attributes = None if graph.attributes is None else graph.attributes.values
-    arrays = [graph.x, graph.edges, graph.weight, attributes, graph.y, *(masks[split] for split in SPLITS)]
-    for array in arrays:
-        if array is not None:
-            digest.update(str((array.shape, array.dtype)).encode() + np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
+    return digest_of([graph.x, graph.edges, graph.weight, attributes, graph.y, *(masks[split] for split in SPLITS)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -104,19 +104,12 @@ class OtherGraphs(Options):
 class GraphsEvaluate(OtherGraphs, EvaluateOptions):
     """Settings of ``multiunet evaluate graphs``."""
 
+    other: ClassVar[str | None] = "graphs"
+
     graphs: Path | None = option(
         None, "other graphs, of the same features and with labels; all are scored, in place of --split", "Data"
     )
     label_column: str | None = option(None, "of labels.csv, nodes.csv or the CSV; default: as trained", "Data")
-
-    def elsewhere(self) -> bool:
-        return self.graphs is not None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if self.graphs is not None and "split" in self.model_fields_set:
-            raise ValueError("--split and --graphs both say what to score on; give one of them")
-        return self
 
 
 class GraphsPredict(OtherGraphs, PredictOptions):

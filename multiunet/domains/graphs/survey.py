@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import READ_BY
+from multiunet.domains.graph.digest import digest_of
 from multiunet.domains.graph.edges import Edges
 from multiunet.domains.graph.labels import UNKNOWN, class_indices, class_values, names_of, quantities, scales
 from multiunet.domains.graph.tables import Columns
@@ -140,10 +140,6 @@ def _warn_of_missing(graphs: GraphSet, trained: NDArray[np.int64], classes: list
 
 
 def _digest(graphs: GraphSet, members: Members) -> str:
-    digest = hashlib.sha256()
     attributes = None if graphs.attributes is None else graphs.attributes.values
     arrays = [graphs.starts, graphs.x, graphs.tags, graphs.edges, graphs.weight, attributes, graphs.y]
-    for array in (*arrays, *(members[split] for split in SPLITS)):
-        if array is not None:
-            digest.update(str((array.shape, array.dtype)).encode() + np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
+    return digest_of([*arrays, *(members[split] for split in SPLITS)])

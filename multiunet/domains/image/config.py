@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -216,21 +216,18 @@ class ImageTrain(SplitTrain):
 class ImageEvaluate(EvaluateOptions):
     """Settings of ``multiunet evaluate image``."""
 
+    other: ClassVar[str | None] = "images"
+
     images: Path | None = option(
         None, "other images than the run's own: folder, file, pattern or CSV; in place of --split", "Data"
     )
     masks: Path | None = option(None, "their masks (or targets)", "Data")
     precision: Precision | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
 
-    def elsewhere(self) -> bool:
-        return self.images is not None
-
     @model_validator(mode="after")
     def _masks_of_images(self) -> ImageEvaluate:
         if self.masks is not None and self.images is None:
             raise ValueError("--masks without --images; give both, or neither and --split")
-        if self.images is not None and "split" in self.model_fields_set:
-            raise ValueError("--split and --images both say what to score on; give one of them")
         return self
 
 
