@@ -8,10 +8,10 @@ the same table; the data's README has 0.650 (AP at 0.5) and 0.491 (at 0.7) for i
 So that all of it takes minutes, the network is half as wide as the default, patches have 128 pixels a side and training
 has 12 epochs (300 steps); only ``--full`` trains as the program does by default. Gaps have the first seed only.
 
-    python benchmarks/instances.py [--seeds 0,1] [--runs FOLDER] [--full]
+    python benchmarks/instances.py [--seeds 0,1] [--touching gap] [--runs FOLDER] [--full]
 
 Runs in FOLDER that are finished are not trained again. Reads MULTIUNET_DATA (default ../shared/data beside the
-checkout); writes benchmarks/results/instances.json.
+checkout); writes benchmarks/results/instances.json, in which small and full networks stand side by side.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SCORES = ("ap_50", "ap_70", "ap_90", "ap_mean", "foreground_iou", "count_error")
 
 def multiunet(*words: object) -> str:
     """Runs a command as a person would; what it printed."""
-    command = [sys.executable, "-c", "from multiunet_cli.main import main; main()", *map(str, words)]
+    command = [sys.executable, "-m", "multiunet_cli", *map(str, words)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
@@ -65,7 +65,7 @@ def measure(touching: str, weight: int, seed: int, folder: Path, size: list[obje
 def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of each setting over its seeds."""
     found = []
-    for touching, weight in SETTINGS:
+    for touching, weight in dict.fromkeys((row["touching"], row["border_weight"]) for row in rows):
         own = [row for row in rows if (row["touching"], row["border_weight"]) == (touching, weight)]
         scores = {
             f"{split}_{name}": round(statistics.mean(row[split][name] for row in own), 4)
@@ -81,6 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0,1")
     parser.add_argument("--runs", type=Path, help="where runs are kept; default: nowhere")
+    parser.add_argument("--touching", choices=["gap", "boundary"], help="default: both")
     parser.add_argument("--full", action="store_true")
     chosen = parser.parse_args()
     size: list[object] = [] if chosen.full else list(SMALL)
@@ -90,13 +91,16 @@ def main() -> None:
             measure(touching, weight, int(seed), folder, size)
             for place, seed in enumerate(chosen.seeds.split(","))
             for touching, weight in SETTINGS
-            if place == 0 or touching == "boundary"
+            if chosen.touching in (None, touching) and (place == 0 or touching == "boundary")
         ]
     otsu = {split: rows[0].pop(f"otsu_{split}") for split in ("val", "test")}
     runs = [{name: value for name, value in row.items() if not name.startswith("otsu")} for row in rows]
-    results = {"settings": [str(word) for word in size], "otsu": otsu, "means": means(runs), "runs": runs}
-    RESULTS.write_text(json.dumps({**results, "machine": environment()}, indent=1) + "\n")
-    print(json.dumps({"otsu": otsu, "means": results["means"]}, indent=1))
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    settings = [str(word) for word in size]
+    own = {"settings": settings, "otsu": otsu, "means": means(runs), "runs": runs, "machine": environment()}
+    results["full" if chosen.full else "small"] = own
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    print(json.dumps({"otsu": otsu, "means": own["means"]}, indent=1))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "large_graph.json"
 LIMIT = 16 << 30
 FEATURES, WIDTH, CLASSES, DEPTH, EDGES = 32, 64, 4, 4, 5
 WIDTHS = ",".join([str(WIDTH)] * (DEPTH + 1))
-COMMAND = [sys.executable, "-c", "from multiunet_cli.main import main; main()"]
+COMMAND = [sys.executable, "-m", "multiunet_cli"]
 
 
 def write_graph(path: Path, nodes: int) -> None:

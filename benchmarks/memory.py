@@ -14,6 +14,7 @@ Linux only. Writes benchmarks/results/memory.json.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from multiunet_cli.__main__ import SMALL_CACHES
 from multiunet_cli.process import keep_large_blocks
 
 from multiunet.geometries.grid import Grid
@@ -91,6 +93,7 @@ def main() -> None:
     """All cases, one process each."""
     from multiunet.training.run_folder import environment
 
+    os.environ["GLIBC_TUNABLES"] = f"{SMALL_CACHES}=0"  # as the command line begins
     rows = []
     for name, shapes in SHAPES.items():
         for shape in shapes:

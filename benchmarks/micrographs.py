@@ -52,7 +52,7 @@ Words = list[object]
 
 def multiunet(*words: object) -> str:
     """Runs a command as a person would; what it printed."""
-    command = [sys.executable, "-c", "from multiunet_cli.main import main; main()", *map(str, words)]
+    command = [sys.executable, "-m", "multiunet_cli", *map(str, words)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 

@@ -50,7 +50,7 @@ SCORES = {"image": ["micro_iou", "mean_iou"], "genome": ["pearson_r"], "graph": 
 
 def multiunet(*words: object) -> str:
     """Runs a command as a person would; what it printed."""
-    command = [sys.executable, "-c", "from multiunet_cli.main import main; main()", *map(str, words)]
+    command = [sys.executable, "-m", "multiunet_cli", *map(str, words)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 

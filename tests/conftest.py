@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from multiunet_cli.main import application
+from multiunet_cli.application import application
 
 
 @pytest.fixture(scope="session")

@@ -76,6 +76,8 @@ def _show_result(out: Path, domain: str, as_json: bool) -> None:
         typer.echo(json.dumps({"run": str(out), "best_epoch": best["epoch"], "validation": best["scores"]}))
         return
     scores = "  ".join(f"{key} {value:.4f}" for key, value in best["scores"].items() if isinstance(value, float))
-    typer.echo(f"best epoch {best['epoch']}, on validation: {scores}")
+    typer.echo(
+        f"best epoch {best['epoch']}, on validation: {scores}" if scores else "nothing validated: the last weights"
+    )
     typer.echo(f"run folder: {out}")
     typer.echo(f"next: multiunet evaluate {domain} --run {out}")

@@ -91,8 +91,9 @@ class Domain(ABC, Generic[C, P]):
         """What the loop draws samples from."""
 
     @abstractmethod
-    def validator(self, config: C, facts: Facts, model: Model) -> Validator:
-        """How a network is scored on the validation split; its result has the keys ``loss`` and ``monitor``."""
+    def validator(self, config: C, facts: Facts, model: Model) -> Validator | None:
+        """How a network is scored on the validation split; its result has the keys ``loss`` and ``monitor``. None:
+        there is no such split."""
 
     @abstractmethod
     def inputs(self, config: C, facts: Facts, options: P) -> list[str]:

@@ -65,7 +65,7 @@ def fit(
     task: Task,
     geometry: Geometry[Any],
     data: TrainingData[Any],
-    validate: Validate,
+    validate: Validate | None,
     *,
     monitor: str,
     run: RunFolder,
@@ -78,6 +78,7 @@ def fit(
 
     Args:
         validate: scores the network (evaluation mode, no gradients); returns ``loss`` and ``monitor`` among others.
+            None: nothing is validated, and the last weights are the best.
         monitor: the score, higher is better, that chooses the best; the lower loss breaks ties.
         resume: a checkpoint of this run to go on from; the result has the same bits as without interruption, on a GPU
             as far as torch's operators there repeat theirs (see ``torch.use_deterministic_algorithms``).
@@ -102,7 +103,7 @@ class _Trainer:
         task: Task,
         geometry: Geometry[Any],
         data: TrainingData[Any],
-        validate: Validate,
+        validate: Validate | None,
         monitor: str,
         run: RunFolder,
         recipe: Recipe,
@@ -146,7 +147,8 @@ class _Trainer:
             self.train_epoch(reporter, request)
             row = {"epoch": state.epoch + 1, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
             last = state.epoch == recipe.epochs - 1
-            best = (last or (state.epoch + 1) % recipe.validate_every == 0) and self.score(row)
+            due = last or (self.validate is not None and (state.epoch + 1) % recipe.validate_every == 0)
+            best = due and self.score(row)
             row["seconds"] = round(state.seconds, 3)
             self.run.log(row)
             reporter.row(row, best)
@@ -164,7 +166,7 @@ class _Trainer:
     def out_of_patience(self) -> bool:
         """Whether the last better score is too long ago, asked of epochs that were validated."""
         patience, state = self.recipe.patience, self.state
-        if patience is None or state.epoch % self.recipe.validate_every:
+        if patience is None or self.validate is None or state.epoch % self.recipe.validate_every:
             return False
         return state.epoch - 1 - state.best_epoch >= patience
 
@@ -226,15 +228,17 @@ class _Trainer:
     def score(self, row: dict[str, Any]) -> bool:
         """Validates, adds the scores to the row, keeps the weights if they are the best; whether they are."""
         kept = self.raw if self.average is None else self.average.net
-        kept.eval()
-        with torch.no_grad(), self.fabric.autocast():
-            scores = dict(self.validate(kept))
-        row.update({f"val_{name}": value for name, value in scores.items()})
-        # what is undefined is worse than anything: NaN itself would never be beaten, nor ever be worse
-        rank = (_defined(scores[self.monitor], -math.inf), -_defined(scores["loss"], math.inf))
-        if self.state.best is not None and rank <= self.state.best:
-            return False
-        self.state.best, self.state.best_epoch = rank, self.state.epoch
+        scores: dict[str, Any] = {}
+        if self.validate is not None:
+            kept.eval()
+            with torch.no_grad(), self.fabric.autocast():
+                scores = dict(self.validate(kept))
+            row.update({f"val_{name}": value for name, value in scores.items()})
+            # what is undefined is worse than anything: NaN itself would never be beaten, nor ever be worse
+            rank = (_defined(scores[self.monitor], -math.inf), -_defined(scores["loss"], math.inf))
+            if self.state.best is not None and rank <= self.state.best:
+                return False
+            self.state.best, self.state.best_epoch = rank, self.state.epoch
         if self.fabric.is_global_zero:
             tensors = {f"model.{name}": tensor for name, tensor in kept.state_dict().items()}
             save(self.run.best, Checkpoint(tensors, {"epoch": self.state.epoch + 1, "scores": scores}))

@@ -17,10 +17,10 @@ from multiunet.tasks import Task
 from multiunet.training.data import Sample
 from multiunet.training.loop import supervised
 
-FIRST_USE = 75 << 20
+FIRST_USE = 50 << 20
 """What torch and oneDNN take when they first compute anything: code, threads, kernels made for the shapes at hand."""
 
-HOLES = 4
+HOLES = 2
 """Blocks of the largest tensor's size that an allocator loses to holes too small for what comes next: measured with
 glibc that keeps freed blocks, as the command line has it (``benchmarks/memory.py``)."""
 

@@ -74,18 +74,15 @@ class ConsoleReporter(Reporter):
         self.bar.update(self.task, advance=1, loss=f"{loss:.4f}")
 
     def row(self, row: Mapping[str, Any], best: bool) -> None:
-        score = row.get(f"val_{self.monitor}")
-        if score is None:
-            return
-        if best:
-            self.best = f"{score:.4f}"
-        self.bar.update(self.task, score=f"val {self.monitor} {score:.4f} (best {self.best})")
+        score, words = row.get(f"val_{self.monitor}"), ""
+        if score is not None:
+            if best:
+                self.best = f"{score:.4f}"
+            self.bar.update(self.task, score=f"val {self.monitor} {score:.4f} (best {self.best})")
+            words = f"  val {self.monitor} {score:.4f}{'  *' if best else ''}"
         if self.console.is_terminal:
             return
-        self.line = (
-            f"epoch {row['epoch']}  loss {row['loss']:.4f}  val {self.monitor} {score:.4f}"
-            f"{'  *' if best else ''}  ({row['seconds']:.1f} s)"
-        )
+        self.line = f"epoch {row['epoch']}  loss {row['loss']:.4f}{words}  ({row['seconds']:.1f} s)"
         if time.monotonic() - self.printed >= QUIET:
             self._print_line()
 

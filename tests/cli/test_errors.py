@@ -77,9 +77,8 @@ def test_damaged_runs_are_named(worlds: dict, multiunet: Callable, tmp_path: Pat
 def test_signals_save_and_exit_by_number(signum: int, code: int, worlds: dict, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = [*worlds["graph"].train, "--epochs", 100_000, "--out", run]
-    program = "from multiunet_cli.main import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "train", "graph", *map(str, words)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "multiunet_cli", "train", "graph", *map(str, words)], stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
     while not (run / "checkpoints/last.safetensors").exists() and time.monotonic() < deadline:

@@ -85,7 +85,7 @@ def test_core_names_no_dimension_and_no_domain(path: Path) -> None:
 )
 def test_help_imports_nothing_heavy(command: str) -> None:
     program = (
-        "import sys\nfrom multiunet_cli.main import application\n"
+        "import sys\nfrom multiunet_cli.application import application\n"
         f"try: application()({command.split()!r})\nexcept SystemExit as e: assert e.code == 0, e.code\n"
         "heavy = {'torch', 'numpy', 'xarray', 'zarr', 'scipy', 'torch_geometric', 'pyfaidx', 'skimage'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"

@@ -291,6 +291,19 @@ def test_an_undefined_score_is_worse_than_any(tmp_path: Path) -> None:
     assert run.best_scores()["epoch"] == 2
 
 
+def test_without_validation_the_last_weights_are_kept(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    net = UNet(Grid(1), 1, 2, [4, 4])
+    recipe = Recipe(epochs=3, patience=1)
+    state = fit(net, Segmentation(["a", "b"]), Grid(1), Constant(), None, monitor="score", run=run, recipe=recipe)
+    assert state.epoch == 3
+    assert run.best_scores() == {"epoch": 3, "scores": {}}
+    kept = checkpoints.load(run.best).part("model")
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(kept[name], value, rtol=0, atol=0)
+    assert not any(key.startswith("val_") for row in run.history() for key in row)
+
+
 def test_validate_every_also_validates_the_last(tmp_path: Path) -> None:
     run, _ = fitted(tmp_path, [0.1, 0.2, 0.3], Recipe(epochs=5, validate_every=2))
     assert [row["epoch"] for row in run.history() if "val_score" in row] == [2, 4, 5]

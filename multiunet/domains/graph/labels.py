@@ -88,6 +88,12 @@ def _check_not_negative(path: Path, values: list[Any], of: str) -> None:
         )
 
 
+def unlearnable(path: Path, trained: NDArray[np.int64], classes: Sequence[str], of: str = "node") -> str | None:
+    """Which classes (by index) no training node or graph shows, in words; None: none."""
+    missing = [name for index, name in enumerate(classes) if not (trained == index).any()]
+    return f"{path}: no training {of} is of class {', '.join(missing)}; it cannot be learnt" if missing else None
+
+
 def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
     """The place of each label among ``values``, be it a number or the same number as text; ``UNKNOWN`` for others."""
     place = {str(value): index for index, value in enumerate(values)}

@@ -24,6 +24,7 @@ from multiunet.domains.graph.labels import (
     quantities,
     scales,
     split_masks,
+    unlearnable,
 )
 from multiunet.domains.graph.normalization import normalization, normalized
 from multiunet.domains.graph.readers import GraphFile, read_graph
@@ -88,7 +89,8 @@ def survey(config: GraphTrain) -> Survey:
     }
     if config.task == "classification":
         facts |= {"classes": [str(value) for value in values], "values": values}
-        _warn_of_missing(graph, labels[masks["train"]], facts["classes"])
+        if (unlearnt := unlearnable(graph.path, labels[masks["train"]], facts["classes"])) is not None:
+            logger.warning(unlearnt)
     else:
         names = names_of(graph.quantities, amounts.shape[1])
         facts |= {"targets": names, **scales(graph.path, names, amounts[masks["train"]])}
@@ -159,12 +161,6 @@ def places_of(graph: GraphFile) -> NDArray[np.float64] | None:
     if not {"x", "y"} <= set(names):
         return None
     return graph.x[:, [names.index("x"), names.index("y")]].astype(np.float64)
-
-
-def _warn_of_missing(graph: GraphFile, trained: NDArray[np.int64], classes: list[str]) -> None:
-    missing = [name for index, name in enumerate(classes) if not (trained == index).any()]
-    if missing:
-        logger.warning(f"{graph.path}: no training node is of class {', '.join(missing)}; it cannot be learnt")
 
 
 def _digest(graph: GraphFile, masks: Masks) -> str:

@@ -17,7 +17,15 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import READ_BY
 from multiunet.domains.graph.digest import digest_of
 from multiunet.domains.graph.edges import Edges
-from multiunet.domains.graph.labels import UNKNOWN, class_indices, class_values, names_of, quantities, scales
+from multiunet.domains.graph.labels import (
+    UNKNOWN,
+    class_indices,
+    class_values,
+    names_of,
+    quantities,
+    scales,
+    unlearnable,
+)
 from multiunet.domains.graph.tables import Columns
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.domains.graphs.config import GraphsTrain
@@ -95,7 +103,8 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
     }
     trained = np.concatenate([np.arange(rows[i], rows[i + 1]) for i in members["train"]])
     if config.task == "classification":
-        _warn_of_missing(graphs, target[trained], facts["classes"])
+        if (unlearnt := unlearnable(graphs.path, target[trained], facts["classes"], config.level)) is not None:
+            remark(unlearnt)
     else:
         facts |= scales(graphs.path, facts["targets"], target[trained], config.level)
     wide = torch.from_numpy(target)
@@ -131,12 +140,6 @@ def _report(graphs: GraphSet, edges: Edges, undirected: bool, labelled: NDArray[
     empty = int((np.diff(graphs.starts) == 0).sum())
     if empty:
         remark(f"{graphs.path}: {empty} of {len(graphs)} graphs have no node")
-
-
-def _warn_of_missing(graphs: GraphSet, trained: NDArray[np.int64], classes: list[str]) -> None:
-    missing = [name for index, name in enumerate(classes) if not (trained == index).any()]
-    if missing:
-        remark(f"{graphs.path}: nothing of class {', '.join(missing)} is trained on; it cannot be learnt")
 
 
 def _digest(graphs: GraphSet, members: Members) -> str:

@@ -97,7 +97,11 @@ class ImageTrain(SplitTrain):
     test_images: Path | None = option(None, "test images of their own", "Split")
     test_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
     val_fraction: float = option(
-        0.2, "share of all but the test images to validate on, where none are given", "Split", gt=0, lt=1
+        0.2,
+        "share of all but the test images to validate on, where none are given; 0: train on all, keep the last weights",
+        "Split",
+        ge=0,
+        lt=1,
     )
     test_fraction: float = option(0.2, "share of images to test on, where no split is given", "Split", ge=0, lt=1)
 
@@ -196,6 +200,8 @@ class ImageTrain(SplitTrain):
     def _targets_are_quantities(self) -> ImageTrain:
         if self.task == "segmentation" and self.targets is not None:
             raise ValueError("--targets are for --task regression; give classes as --masks, or pass --task regression")
+        if self.task == "regression" and self.masks is not None:
+            raise ValueError("--masks are for --task segmentation; give quantities as --targets")
         return self
 
     @model_validator(mode="after")

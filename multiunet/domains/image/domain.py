@@ -132,8 +132,10 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         border = Border(config.border_weight, config.border_sigma) if config.instances else None
         return Patches(from_json(facts["split"])["train"], facts, augmentation, config.rare_share, self.shelf, border)
 
-    def validator(self, config: ImageTrain, facts: Facts, model: Model) -> Validator:
+    def validator(self, config: ImageTrain, facts: Facts, model: Model) -> Validator | None:
         items = from_json(facts["split"])["val"]
+        if not items:
+            return None
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
             device = next(net.parameters()).device

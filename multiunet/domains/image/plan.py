@@ -246,9 +246,11 @@ def _meaning(config: ImageTrain, facts: Facts) -> dict[str, tuple[Any, str]]:
     if config.model == "image_unet":
         found["normalization"] = (config.normalization, "tiles of a large image are predicted as the whole would be")
     steps = config.steps_per_epoch or facts["fingerprint"]["images"]["train"]
-    why = f"{config.epochs * steps} steps; more may be better; a pass ends in validation"
-    found["epochs"] = (config.epochs, why)
-    found["steps_per_epoch"] = (config.steps_per_epoch, "often enough to choose the best epoch")
+    validated = facts["fingerprint"]["images"]["val"] > 0
+    why = f"{config.epochs * steps} steps; more may be better"
+    found["epochs"] = (config.epochs, why + ("; a pass ends in validation" if validated else ""))
+    why = "often enough to choose the best epoch" if validated else "nothing is validated: the last weights are kept"
+    found["steps_per_epoch"] = (config.steps_per_epoch, why)
     return found
 
 

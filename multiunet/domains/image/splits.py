@@ -179,10 +179,10 @@ def _carve(splits: Splits, name: Split, fraction: float, seed: int, known: MaskC
         return
     count = max(1, round(fraction * len(items)))
     if count >= len(items):
+        tested = f", beside {len(splits['test'])} that test" if splits["test"] else ""
         raise InputError(
             f"--{name}-fraction {fraction:g}: {len(items)} training images are too few to set {count} of them apart as "
-            f"{name}; give more images, cut them into pieces, or pass --{name}-images"
-            + (" or --test-fraction 0" if name == "test" else "")
+            f"{name}{tested}; give more images, cut them into pieces, or pass --{name}-images or --{name}-fraction 0"
         )
     row = permutation(len(items), seed, SPLITS.index(name)).tolist()
     apart = set(chosen(row, count, known.of([item.truth for item in items])))

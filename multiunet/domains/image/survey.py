@@ -58,6 +58,8 @@ def survey(config: ImageTrain) -> Facts:
     if truths is None and not is_table(config.images):
         raise InputError(f"--task {config.task} needs {option}: a folder with one file for each image")
     splits = split_items(config, truths)
+    if not splits["val"]:
+        _check_unvalidated(config)
     images = _survey_images(splits, config.crop_bar)
     intensities = config.intensities or ("image" if config.task == "segmentation" else "train")
     facts: Facts = {
@@ -82,6 +84,17 @@ def survey(config: ImageTrain) -> Facts:
     facts["patch_size"] = list(_patch_size(config, images))
     facts["strides"] = [list(s) for s in strides_for(facts["patch_size"], images.spacing, len(config.levels()) - 1)]
     return facts
+
+
+def _check_unvalidated(config: ImageTrain) -> None:
+    """Refuses what is learnt from validation images, of which there are none."""
+    if config.patience is not None:
+        raise InputError("--patience waits for a better validation score, and --val-fraction 0 leaves none; drop one")
+    if config.task == "regression" and config.loss in ("mse", "mae", "huber"):
+        raise InputError(
+            f"--loss {config.loss} takes the noise of its quantities from validation images, and --val-fraction 0 "
+            "leaves none; keep some, or choose beta-nll"
+        )
 
 
 @dataclass

@@ -32,7 +32,8 @@ SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2}
 
 
 def setup(root: Path, **settings: Any) -> tuple[ImageDomain, ImageTrain, dict[str, Any], Model]:
-    settings.setdefault("masks", root / "masks")
+    if settings.get("task") != "regression":
+        settings.setdefault("masks", root / "masks")
     config = ImageTrain(images=root / "images", **SMALL, **settings)
     domain = ImageDomain()
     facts = json.loads(json.dumps(domain.inspect(config)))
@@ -382,3 +383,29 @@ def test_colours_beside_plain_masks_of_16_bits_are_refused(folder: Any) -> None:
     Image.fromarray(np.full(space, 300, np.uint16)).save(path)
     with pytest.raises(InputError, match=rf"{path.name}.*8-bit colours"):
         setup(root, masks=masks)
+
+
+def test_training_on_all_images_keeps_the_last_weights(folder: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    root = folder(4)
+    config = ImageTrain(
+        images=root / "images", masks=root / "masks", **SMALL, val_fraction=0, test_fraction=0.25, epochs=2
+    )
+    assert "last weights" in workflow.plan("image", config).facts["plan"]["settings"]["steps_per_epoch"]["reason"]
+    workflow.train("image", config, root / "run")
+    lines = capfd.readouterr().err.splitlines()
+    assert any(line.startswith("epoch 2  loss") and "val" not in line for line in lines)
+    assert workflow.open_run(root / "run").best == {"epoch": 2, "scores": {}}
+    assert workflow.evaluate(root / "run").metrics["mean_iou"] > 0
+    with pytest.raises(InputError, match="val"):
+        workflow.evaluate(root / "run", EvaluateOptions(split="val"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"), [({"patience": 3}, "--patience"), ({"task": "regression", "loss": "mse"}, "--loss mse")]
+)
+def test_what_is_learnt_from_validation_needs_it(folder: Any, settings: dict[str, Any], said: str) -> None:
+    root = folder(4)
+    truths = {"targets" if "task" in settings else "masks": root / "masks"}
+    config = ImageTrain(images=root / "images", **truths, val_fraction=0, **settings)
+    with pytest.raises(InputError, match=f"{said}.*--val-fraction 0 leaves none"):
+        ImageDomain().inspect(config)

@@ -53,6 +53,19 @@ def test_two_images_are_too_few_for_three_splits(folder: Any) -> None:
     assert [len(part) for part in names(split(root, test_fraction=0))] == [1, 1, 0]
 
 
+def test_a_share_of_nothing_leaves_all_to_training(folder: Any) -> None:
+    root = folder(5)
+    train, val, test = names(split(root, val_fraction=0, test_fraction=0))
+    assert (len(train), val, test) == (5, [], [])
+    train, val, test = names(split(root, val_fraction=0, folds=5, fold=2))
+    assert (len(train), val, len(test)) == (4, [], 1)
+
+
+def test_too_large_a_share_of_tests_is_named(folder: Any) -> None:
+    with pytest.raises(InputError, match=r"--val-fraction 0\.2: 1 training images are too few .* beside 5 that test"):
+        split(folder(6), test_fraction=0.8)
+
+
 def test_a_list_of_stems_says_all(folder: Any) -> None:
     root = folder(6)
     lists = {"train": ["s4", "s0"], "val": ["s5.png"], "test": ["s1"], "another": ["nothing"]}
@@ -209,6 +222,11 @@ def test_folds_that_make_no_sense_are_refused(tmp_path: Path, settings: dict[str
 def test_targets_without_regression_are_not_ignored(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="--targets are for --task regression"):
         ImageTrain(images=tmp_path, masks=tmp_path, targets=tmp_path)
+
+
+def test_masks_with_regression_are_not_ignored(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--masks are for --task segmentation"):
+        ImageTrain(images=tmp_path, masks=tmp_path, targets=tmp_path, task="regression")
 
 
 def test_more_folds_than_images_are_refused(folder: Any) -> None:

@@ -1,4 +1,4 @@
-"""The ``multiunet`` command."""
+"""The commands of ``multiunet``."""
 
 from __future__ import annotations
 
@@ -81,8 +81,3 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-def main() -> None:
-    """The entry point of the ``multiunet`` command."""
-    application()()
