@@ -197,14 +197,6 @@ class ImageTrain(SplitTrain):
         return self
 
     @model_validator(mode="after")
-    def _targets_are_quantities(self) -> ImageTrain:
-        if self.task == "segmentation" and self.targets is not None:
-            raise ValueError("--targets are for --task regression; give classes as --masks, or pass --task regression")
-        if self.task == "regression" and self.masks is not None:
-            raise ValueError("--masks are for --task segmentation; give quantities as --targets")
-        return self
-
-    @model_validator(mode="after")
     def _objects_are_segmented(self) -> ImageTrain:
         if self.instances and self.task != "segmentation":
             raise ValueError(f"--instances are objects to segment; --task {self.task} has none")
@@ -212,6 +204,14 @@ class ImageTrain(SplitTrain):
         given = [name for name in own if getattr(self, name) != type(self).model_fields[name].default]
         if given and not self.instances:
             raise ValueError(f"--{given[0].replace('_', '-')} is for --instances, masks that number their objects")
+        return self
+
+    @model_validator(mode="after")
+    def _targets_are_quantities(self) -> ImageTrain:
+        if self.task == "segmentation" and self.targets is not None:
+            raise ValueError("--targets are for --task regression; give classes as --masks, or pass --task regression")
+        if self.task == "regression" and self.masks is not None:
+            raise ValueError("--masks are for --task segmentation; give quantities as --targets")
         return self
 
     def levels(self) -> list[int]:

@@ -21,7 +21,8 @@ from multiunet.seeds import generator
 
 
 def patches(root: Path, augmentation: Augmentation | None = None, rare_share: float = 0.33, **settings: Any) -> Patches:
-    settings.setdefault("masks", root / "masks")
+    if settings.get("task") != "regression":
+        settings.setdefault("masks", root / "masks")
     facts = survey(ImageTrain(images=root / "images", **settings))
     items = from_json(facts["split"])["train"]
     return Patches(items, facts, augmentation or Augmentation(), rare_share, Shelf())

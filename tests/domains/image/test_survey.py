@@ -15,7 +15,8 @@ from multiunet.errors import InputError
 
 
 def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
-    settings.setdefault("masks", root / "masks")
+    if settings.get("task") != "regression":
+        settings.setdefault("masks", root / "masks")
     return survey(ImageTrain(images=root / "images", **settings))
 
 
