@@ -11,7 +11,7 @@ before.
 
     python benchmarks/same_clock.py [--seeds 0 1 2]
 
-Reads MULTIUNET_DATA (default ../shared/data beside the checkout); writes benchmarks/results/same_clock.json.
+Reads MULTIUNET_DATA (default ../shared/data beside the checkout); adds to benchmarks/results/same_clock.json.
 """
 
 from __future__ import annotations
@@ -147,6 +147,8 @@ def main() -> None:
             row = {"seed": seed, "epochs": epochs, "seconds": {"peer": round(limit, 1), "ours": round(seconds, 1)}}
             rows.append({**row, "peer": theirs, "ours": own})
             print(json.dumps(rows[-1]), flush=True)
+    before = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() else []
+    rows = [row for row in before if row["seed"] not in options.seeds] + rows
     RESULTS.write_text(json.dumps({"split": SPLIT, "runs": rows, "machine": environment()}, indent=1) + "\n")
 
 
