@@ -18,7 +18,7 @@ import torch
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.inputs import AXES
-from multiunet.domains.image.survey import PATCH_SIDES, patch_for
+from multiunet.domains.image.patch import PATCH_SIDES, patch_for
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
 from multiunet.models.catalogue import WIDTHS

@@ -22,6 +22,7 @@ from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import CLASSES, learnt, pieces
 from multiunet.domains.image.pairs import is_table
+from multiunet.domains.image.patch import patch_size
 from multiunet.domains.image.readers import (
     MOST_CLASSES,
     ColouredMask,
@@ -39,13 +40,6 @@ logger = logging.getLogger("multiunet.image")
 
 Content = tuple[tuple[int, ...], int]
 """Shape and fingerprint of an image's pixels."""
-
-PATCH_SIDES = {2: 256, 3: 64}
-"""Side of a square or cubic training patch, pixels; a flat volume's patch has as many voxels."""
-
-
-LARGEST_PATCH = 64
-"""A patch has at most so many times the pixels of the largest image; most of it would be mirrored."""
 
 
 def survey(config: ImageTrain) -> Facts:
@@ -81,7 +75,8 @@ def survey(config: ImageTrain) -> Facts:
         facts |= _survey_targets(splits, images)
     facts["fingerprint"] = images.fingerprint.summary(facts)
     facts["truth_bars"] = images.truth_bars
-    facts["patch_size"] = list(_patch_size(config, images))
+    largest = tuple(int(n) for n in np.max(images.training_shapes, axis=0))
+    facts["patch_size"] = list(patch_size(config.patch_size, largest, images.spacing))
     facts["strides"] = [list(s) for s in strides_for(facts["patch_size"], images.spacing, len(config.levels()) - 1)]
     return facts
 
@@ -366,41 +361,3 @@ def _survey_targets(splits: Splits, images: _Images) -> Facts:
         )
     names = ["target"] if len(centre) == 1 else [f"target{i}" for i in range(len(centre))]
     return {"targets": names, "centre": centre.tolist(), "scale": scale.tolist()}
-
-
-def _patch_size(config: ImageTrain, images: _Images) -> tuple[int, ...]:
-    largest = tuple(int(n) for n in np.max(images.training_shapes, axis=0))
-    if config.patch_size is None:
-        return patch_for(largest, images.spacing)
-    if len(config.patch_size) not in (1, images.ndim) or min(config.patch_size) < 1:
-        given = ",".join(map(str, config.patch_size))
-        raise InputError(f"--patch-size {given}: give one number, or one for each axis {', '.join(AXES[images.ndim])}")
-    sides = config.patch_size if len(config.patch_size) == images.ndim else config.patch_size * images.ndim
-    if math.prod(sides) > LARGEST_PATCH * math.prod(largest):
-        given, shown = ",".join(map(str, sides)), " x ".join(map(str, largest))
-        raise InputError(
-            f"--patch-size {given}: a patch of {math.prod(sides):,} pixels, but no training image is larger than "
-            f"{shown}; give less, or leave it out"
-        )
-    return tuple(sides)
-
-
-def patch_for(largest: Sequence[int], spacing: Sequence[float], side: int | None = None) -> tuple[int, ...]:
-    """A patch as wide in space along every axis, never wider than the largest image, of a bounded number of pixels.
-
-    Args:
-        side: of a square or cube of that number; ``PATCH_SIDES`` by default.
-
-    >>> patch_for((512, 512), (1, 1)), patch_for((20, 512, 512), (1, 1, 1)), patch_for((200, 100), (1, 1))
-    ((256, 256), (20, 112, 112), (200, 100))
-    """
-    budget = (side or PATCH_SIDES[len(largest)]) ** len(largest)
-
-    def sides(width: float) -> list[float]:
-        return [min(float(n), width / step) for n, step in zip(largest, spacing)]
-
-    low, high = 0.0, max(n * step for n, step in zip(largest, spacing))
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if math.prod(sides(middle)) <= budget else (low, middle)
-    return tuple(n if side > n - 1 else max(8, round(side / 16) * 16) for side, n in zip(sides(high), largest))

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.survey import patch_for, survey
+from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 
 
@@ -193,11 +193,3 @@ def test_targets(folder: Any) -> None:
         tifffile.imwrite(root / f"targets/s{index}.tif", np.full((40, 48), np.nan, np.float32))
     with pytest.raises(InputError, match="NaN everywhere"):
         facts_of(root, **settings)
-
-
-@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (4.0, 1.0, 1.0)])
-def test_a_patch_is_as_wide_in_space_along_every_axis(spacing: tuple[float, ...]) -> None:
-    patch = patch_for((400, 400, 400), spacing)
-    widths = [n * step for n, step in zip(patch, spacing)]
-    assert max(widths) / min(widths) < 1.4
-    assert np.prod(patch) == pytest.approx(64**3, rel=0.3)

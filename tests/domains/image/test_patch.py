@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from multiunet.domains.image.patch import patch_for
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (4.0, 1.0, 1.0)])
+def test_a_patch_is_as_wide_in_space_along_every_axis(spacing: tuple[float, ...]) -> None:
+    patch = patch_for((400, 400, 400), spacing)
+    widths = [n * step for n, step in zip(patch, spacing)]
+    assert max(widths) / min(widths) < 1.4
+    assert np.prod(patch) == pytest.approx(64**3, rel=0.3)
