@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 from multiunet_cli.__main__ import SMALL_CACHES
-from multiunet_cli.process import keep_large_blocks
+from multiunet_cli.heap import keep_large_blocks, set_blocks_aside
 
 from multiunet.geometries.grid import Grid
 from multiunet.geometries.layout import likes_channels_last, put_channels_last
@@ -37,7 +37,7 @@ from multiunet.training.memory import MOMENTS, step_memory
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 
 SHAPES = {
-    "image_unet": [(4, 1, 256, 256), (4, 1, 512, 512), (2, 1, 32, 48, 48)],
+    "image_unet": [(4, 1, 256, 256), (4, 1, 512, 512), (2, 1, 32, 48, 48), (2, 1, 64, 96, 96)],
     "nnunet_plain": [(2, 1, 192, 192), (2, 1, 16, 64, 64)],
     "unet3d": [(2, 1, 16, 48, 48)],
     "attention_unet": [(4, 3, 128, 128)],
@@ -127,6 +127,7 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         keep_large_blocks()
+        set_blocks_aside()
         print(json.dumps(measure(*json.loads(sys.argv[1]))))
     else:
         main()

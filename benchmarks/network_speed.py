@@ -182,7 +182,7 @@ def limit(ndim: int) -> dict[str, float]:
 def child(name: str, ndim: int, threads: int) -> None:
     """Measures one network in this process and prints the result."""
     if name.startswith("multiunet") or name.endswith("malloc") or name == "limit":
-        from multiunet_cli.process import keep_large_blocks
+        from multiunet_cli.heap import keep_large_blocks
 
         keep_large_blocks()
     import torch

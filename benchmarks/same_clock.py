@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from micrographs import DATA, multiunet, super_alloy
-from multiunet_cli.process import keep_large_blocks
+from multiunet_cli.heap import keep_large_blocks
 from PIL import Image
 
 from multiunet.device import computes_bf16

@@ -38,7 +38,7 @@ from typing import Any
 import numpy as np
 import torch
 import zarr
-from multiunet_cli.process import keep_large_blocks
+from multiunet_cli.heap import keep_large_blocks
 from torch import Tensor, nn
 
 from multiunet import Grid, GridPredictor, GridSource, Segmentation

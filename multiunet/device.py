@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+from torch import Tensor
 
 from multiunet.errors import InputError
 
@@ -38,3 +41,11 @@ def computes_bf16(device: torch.device) -> bool:
 def computes_in_bf16(precision: str, device: torch.device) -> bool:
     """Whether a forward pass of this ``precision`` (auto, 32, bf16) is in bf16 there."""
     return precision == "bf16" or (precision == "auto" and computes_bf16(device))
+
+
+def unfolded_by_torch(x: Tensor) -> bool:
+    """Whether torch convolves this volume, in 32 bits on the CPU, by unfolding all windows, several times as slow.
+
+    Its rule, in ``ConvParams::use_mkldnn``: a single small one.
+    """
+    return x.ndim == 5 and x.shape[0] == 1 and math.prod(x.shape[1:4]) <= 20480

@@ -13,8 +13,9 @@ import typer
 
 from multiunet.errors import InputError
 from multiunet_cli.evaluate import show
+from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson
-from multiunet_cli.process import command, keep_large_blocks
+from multiunet_cli.process import command
 
 DomainArgument = Annotated[
     Literal["all", "image", "genome", "graph"], typer.Argument(help="which domain to demonstrate")
@@ -44,7 +45,6 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Make data, train, predict with uncertainty, evaluate: a polycrystal, a genome with motifs, a community graph."""
-    keep_large_blocks()
     stories = _stories()
     chosen = list(stories) if domain == "all" else [domain]
     for name in chosen:
@@ -64,6 +64,7 @@ def _tell(name: str, story: Story, folder: Path, seed: int, quiet: bool) -> dict
     started = time.monotonic()
     data, run, prediction = folder / "data", folder / "run", folder / "prediction.zarr"
     card = domain_card(name)
+    load(card)
     story.write(data, seed)
     typer.secho(f"\n{name}: {story.title}", bold=True, err=quiet)
     workflow.train(name, validated(card.train, _filled(story.train, data) | {"seed": seed}, "demo"), run)

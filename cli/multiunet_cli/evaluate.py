@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from multiunet.domains.card import DomainCard
+from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, command_for
-from multiunet_cli.process import command, keep_large_blocks
+from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def evaluate_command(card: DomainCard) -> Callable[..., None]:
 
     def body(run: RunPaths, given: dict[str, Any], as_json: AsJson = False) -> None:
         options = resolve(card.evaluate, None, None, given)
-        keep_large_blocks()
+        load(card)
         from multiunet.domains import workflow
 
         report = workflow.evaluate(run, options, card.name)

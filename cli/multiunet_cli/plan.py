@@ -12,8 +12,9 @@ import typer
 from multiunet.domains.card import DomainCard
 from multiunet.errors import InputError
 from multiunet.files import check_creatable, write_text
+from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
-from multiunet_cli.process import command, keep_large_blocks
+from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
 Out = Annotated[
@@ -36,7 +37,7 @@ def plan_command(card: DomainCard) -> Callable[..., None]:
         settings = resolve(card.train, config, set_, given)
         if out is not None:
             _check(out, overwrite)
-        keep_large_blocks()
+        load(card)
         from multiunet.domains import workflow
         from multiunet.domains.plan_file import as_yaml
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from multiunet.domains.card import DomainCard
+from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
-from multiunet_cli.process import command, keep_large_blocks
+from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
 RunPaths = Annotated[
@@ -34,7 +35,7 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         options = resolve(card.predict, config, set_, given)
-        keep_large_blocks()
+        load(card)
         from multiunet.domains import workflow
 
         if dry_run:

@@ -1,10 +1,8 @@
-"""The process around a command: signals, exit codes, memory."""
+"""The process around a command: signals and exit codes."""
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import platform
 import signal
 import sys
 from collections.abc import Callable
@@ -66,20 +64,3 @@ def fail(message: str, code: int) -> None:
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
     sys.exit(128 + signum)
-
-
-def keep_large_blocks() -> None:
-    """Makes glibc keep freed memory instead of giving it back.
-
-    A network allocates and frees the same large activations at every step; by default glibc maps and unmaps them, and
-    the page faults cost up to half the time. A setting of the whole process, hence of the command line only.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    m_mxfast, m_trim_threshold, m_mmap_max, m_arena_max = 1, -1, -4, -8
-    libc = ctypes.CDLL(None)
-    # what aligning a block leaves beside it must join it again, or the hole will be too small for the next such block
-    libc.mallopt(m_mxfast, 0)
-    libc.mallopt(m_mmap_max, 0)
-    libc.mallopt(m_trim_threshold, -1)
-    libc.mallopt(m_arena_max, 1)  # else every thread that reads or writes chunks keeps blocks of its own

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from multiunet.domains.card import DomainCard
+from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
-from multiunet_cli.process import command, keep_large_blocks
+from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
 Out = Annotated[Path, typer.Option("--out", help="the run folder to make", show_default=False)]
@@ -34,7 +35,7 @@ def train_command(card: DomainCard) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         settings = resolve(card.train, config, set_, given)
-        keep_large_blocks()
+        load(card)
         from multiunet.domains import workflow
 
         parts = settings.parts()

@@ -3,6 +3,7 @@
 from multiunet.core.condition import Condition
 from multiunet.core.dropout import Dropout
 from multiunet.core.geometry import Geometry
+from multiunet.core.joined import Joined, ReadsParts
 from multiunet.core.nested import NestedUNet
 from multiunet.core.skip import Add, AttentionGate, Concat, Merge, NoSkip, Skip
 from multiunet.core.unet import Descent, Level, Trail, UNet
@@ -15,10 +16,12 @@ __all__ = [
     "Descent",
     "Dropout",
     "Geometry",
+    "Joined",
     "Level",
     "Merge",
     "NestedUNet",
     "NoSkip",
+    "ReadsParts",
     "Skip",
     "Trail",
     "UNet",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from multiunet.core.condition import Condition
@@ -63,14 +62,11 @@ class NestedUNet(Descent[S]):
 
     def finest(self, trail: Trail[S], condition: Condition | None = None) -> list[S]:
         """``X(0, 0)`` to ``X(0, depth)``."""
-        g = self.geometry
         rows: list[list[S]] = [[field] for field in (*trail.saved, self.bottleneck(trail.bottom, condition))]
         for i, j in self.places():
             name = f"{i}_{j}"
             x = self.ups[name](rows[i + 1][j - 1], rows[i][0])
-            known = torch.cat([g.features(g.align(field, x)) for field in rows[i]], dim=1)
-            x = self.merges[name](x, g.with_features(x, known))
-            rows[i].append(self.nodes[name](x, condition))
+            rows[i].append(self.nodes[name](self.merges[name](x, *rows[i]), condition))
         return rows[0]
 
     def decode(self, trail: Trail[S], condition: Condition | None = None) -> S:

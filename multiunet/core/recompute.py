@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import checkpoint
 
 from multiunet.core.condition import Condition
+from multiunet.core.joined import applied
 
 S = TypeVar("S")
 
@@ -38,7 +39,7 @@ def _frozen_statistics(block: nn.Module) -> Iterator[None]:
             module._buffers.update(buffers)
 
 
-class _Joined(nn.Module):
+class _Climb(nn.Module):
     """The way up to a level, the merge there, and the first of what follows."""
 
     def __init__(self, up: nn.Module, merge: nn.Module, first: nn.Module) -> None:
@@ -46,7 +47,7 @@ class _Joined(nn.Module):
         self.up, self.merge, self.first = up, merge, first
 
     def forward(self, x: Any, skip: Any, *condition: Any) -> Any:
-        return self.first(self.merge(self.up(x, skip), skip), *condition)
+        return applied(self.first, self.merge(self.up(x, skip), skip), *condition)
 
 
 def recomputed(module: nn.Module, *inputs: Any) -> Any:
@@ -60,8 +61,8 @@ def recomputed(module: nn.Module, *inputs: Any) -> Any:
         return nullcontext(), _frozen_statistics(module)
 
     if not torch.is_grad_enabled():
-        return module(*inputs)
-    return checkpoint(module, *inputs, use_reentrant=False, context_fn=contexts)
+        return applied(module, *inputs)
+    return checkpoint(applied, module, *inputs, use_reentrant=False, context_fn=contexts)
 
 
 def down_recomputed(down: nn.Module, x: S) -> S:
@@ -79,7 +80,7 @@ def climb_recomputed(
     widest of all, is not kept, and no two convolutions' activations are there at once.
     """
     (first, given), *rest = [stage for block in blocks for stage in _stages(block, condition)]
-    x = recomputed(_Joined(up, merge, first), x, skip, *given)
+    x = recomputed(_Climb(up, merge, first), x, skip, *given)
     for stage, given in rest:
         x = recomputed(stage, x, *given)
     return x

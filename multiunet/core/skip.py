@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from multiunet.core.geometry import Geometry
+from multiunet.core.joined import Joined, field_of
 
 S = TypeVar("S")
 
@@ -17,7 +18,9 @@ PathNorm = Literal["before", "after"]
 
 
 class Skip(nn.Module, ABC, Generic[S]):
-    """Joins the decoder's field ``x`` with the encoder's field ``skip`` on the same sites.
+    """Joins the decoder's field ``x`` with encoder fields on the same sites: one, or in a nested U-Net several.
+
+    ``forward`` returns the field, or ``Joined`` fields that count as one. ``c_skip`` counts the channels of all skips.
 
     Attributes:
         channels: how many channels the joined field has.
@@ -32,19 +35,22 @@ class Skip(nn.Module, ABC, Generic[S]):
         self.geometry = geometry
 
     @abstractmethod
-    def forward(self, x: S, skip: S) -> S: ...
+    def forward(self, x: S, *skips: S) -> S | Joined[S]: ...
+
+    def side_by_side(self, skips: tuple[S, ...]) -> S:
+        """All skips as one field."""
+        return Joined(self.geometry, skips).field()
 
 
 class Concat(Skip[S]):
-    """The two fields' channels side by side (Ronneberger et al. 2015)."""
+    """The fields' channels side by side (Ronneberger et al. 2015)."""
 
     def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
         super().__init__(geometry, c_x, c_skip)
         self.channels = c_x + c_skip
 
-    def forward(self, x: S, skip: S) -> S:
-        joined = torch.cat([self.geometry.features(x), self.geometry.features(skip)], dim=1)
-        return self.geometry.with_features(x, joined)
+    def forward(self, x: S, *skips: S) -> Joined[S]:
+        return Joined(self.geometry, (x, *skips))
 
 
 class Add(Skip[S]):
@@ -58,9 +64,9 @@ class Add(Skip[S]):
         self.channels = c_x
         self.project = nn.Identity() if c_x == c_skip else geometry.pointwise(c_skip, c_x)
 
-    def forward(self, x: S, skip: S) -> S:
+    def forward(self, x: S, *skips: S) -> S:
         features = self.geometry.features
-        return self.geometry.with_features(x, features(x) + features(self.project(skip)))
+        return self.geometry.with_features(x, features(x) + features(self.project(self.side_by_side(skips))))
 
 
 class AttentionGate(Skip[S]):
@@ -84,10 +90,10 @@ class AttentionGate(Skip[S]):
         agreement = functional.relu(g.features(self.query(x)) + g.features(self.key(skip)))
         return g.with_features(skip, torch.sigmoid(g.features(self.psi(g.with_features(skip, agreement)))))
 
-    def forward(self, x: S, skip: S) -> S:
-        features = self.geometry.features
+    def forward(self, x: S, *skips: S) -> Joined[S]:
+        skip, features = self.side_by_side(skips), self.geometry.features
         gated = features(skip) * features(self.attention(x, skip))
-        return self.geometry.with_features(x, torch.cat([features(x), gated], dim=1))
+        return Joined(self.geometry, (x, self.geometry.with_features(skip, gated)))
 
 
 class NoSkip(Skip[S]):
@@ -99,7 +105,7 @@ class NoSkip(Skip[S]):
         super().__init__(geometry, c_x, c_skip)
         self.channels = c_x
 
-    def forward(self, x: S, skip: S) -> S:
+    def forward(self, x: S, *skips: S) -> S:
         return x
 
 
@@ -140,8 +146,12 @@ class Merge(nn.Module, Generic[S]):
         self.fuse = nn.Identity() if fuse is None else geometry.pointwise(self.join.channels, fuse)
         self.channels = self.join.channels if fuse is None else fuse
 
-    def forward(self, x: S, skip: S) -> S:
-        skip = self.geometry.align(skip, x)
-        joined = self.join(self.norm_x(x), self.norm_skip(skip))
-        fused: S = self.fuse(self.norm_joined(joined))
-        return fused
+    def forward(self, x: S, *skips: S) -> S | Joined[S]:
+        skips = tuple(self.geometry.align(skip, x) for skip in skips)
+        if not isinstance(self.norm_skip, nn.Identity):
+            skips = (self.norm_skip(self.join.side_by_side(skips)),)
+        joined: S | Joined[S] = self.join(self.norm_x(x), *skips)
+        for module in (self.norm_joined, self.fuse):
+            if not isinstance(module, nn.Identity):
+                joined = module(field_of(joined))
+        return joined

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from multiunet.core.condition import Condition
 from multiunet.core.geometry import Geometry
+from multiunet.core.joined import Joined, applied
 from multiunet.core.recompute import climb_recomputed, down_recomputed, recomputed
 from multiunet.core.skip import Concat, Merge, PathNorm, Skip
 
@@ -44,10 +45,10 @@ class Level(nn.Module, Generic[S]):
         self.blocks = nn.ModuleList(blocks)
         self.recompute = recompute
 
-    def forward(self, x: S, condition: Condition | None = None) -> S:
+    def forward(self, x: S | Joined[S], condition: Condition | None = None) -> S:
         for block in self.blocks:
-            x = recomputed(block, x, condition) if self.recompute else block(x, condition)
-        return x
+            x = recomputed(block, x, condition) if self.recompute else applied(block, x, condition)
+        return cast("S", x)
 
 
 class Descent(nn.Module, ABC, Generic[S]):

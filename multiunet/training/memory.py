@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from multiunet.core import Geometry
+from multiunet.device import unfolded_by_torch
 from multiunet.memory import LiveTensors
 from multiunet.tasks import Task
 from multiunet.training.data import Sample
@@ -98,9 +99,8 @@ class _Step(LiveTensors):
 def _workspace(x: Tensor, weight: Tensor, y: Tensor, backward: bool) -> int:
     """Bytes that a convolution on the CPU takes for itself and gives back."""
     kernel = math.prod(weight.shape[2:])
-    small = x.shape[0] * math.prod(x.shape[1:4]) <= 20480  # torch's own rule, in ConvParams::use_mkldnn
-    if x.ndim == 5 and x.shape[0] == 1 and x.dtype == torch.float32 and small:
-        return 4 * x.shape[1] * kernel * math.prod(y.shape[2:])  # slow_conv3d unfolds all kernel windows
+    if unfolded_by_torch(x) and x.dtype == torch.float32:
+        return 4 * x.shape[1] * kernel * math.prod(y.shape[2:])
     last = x.ndim == 4 and x.shape[1] > 1 and x.is_contiguous(memory_format=torch.channels_last)
     if last or kernel == 1:
         return 0

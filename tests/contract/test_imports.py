@@ -16,7 +16,7 @@ LEAVES = {"errors", "files", "seeds", "device", "memory"}
 
 ALLOWED = {
     "core": set(),
-    "geometries": {"core"},
+    "geometries": {"core", "device"},
     "losses": {"errors"},
     "metrics": LEAVES,
     "uncertainty": {"core", "seeds"},

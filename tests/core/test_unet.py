@@ -3,9 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from multiunet import Add, AttentionGate, Concat, Grid, NoSkip, UNet
 from multiunet.core import Dropout, Merge, NestedUNet
+from multiunet.core.joined import field_of
 
 GRID = Grid(1)
 
@@ -106,7 +109,8 @@ X, SKIP = torch.randn(2, 4, 9), torch.randn(2, 6, 9)
 
 
 def test_concat_and_no_skip() -> None:
-    torch.testing.assert_close(Concat(GRID, 4, 6)(X, SKIP), torch.cat([X, SKIP], 1))
+    torch.testing.assert_close(Concat(GRID, 4, 6)(X, SKIP).field(), torch.cat([X, SKIP], 1))
+    torch.testing.assert_close(Concat(GRID, 4, 10)(X, SKIP, X).field(), torch.cat([X, SKIP, X], 1))
     torch.testing.assert_close(NoSkip(GRID, 4, 6)(X, SKIP), X)
 
 
@@ -125,24 +129,64 @@ def test_attention_gate_is_the_papers_equation() -> None:
     hidden = w["query.weight"] @ X + w["query.bias"] + w["key.weight"] @ SKIP + w["key.bias"]
     alpha = torch.sigmoid(w["psi.weight"] @ hidden.relu() + w["psi.bias"])
     torch.testing.assert_close(gate.attention(X, SKIP), alpha)
-    torch.testing.assert_close(gate(X, SKIP), torch.cat([X, alpha * SKIP], 1))
+    torch.testing.assert_close(gate(X, SKIP).field(), torch.cat([X, alpha * SKIP], 1))
 
 
 def test_closed_gate_lets_nothing_across() -> None:
     gate = AttentionGate(GRID, 4, 6)
     nn.init.constant_(gate.psi.bias, -100.0)
-    assert float(gate(X, SKIP)[:, 4:].detach().abs().max()) < 1e-20
+    assert float(gate(X, SKIP).field()[:, 4:].detach().abs().max()) < 1e-20
 
 
 @pytest.mark.parametrize("skip", [Concat, Add, AttentionGate, NoSkip])
 def test_merge_norms_before_after_and_fuses(skip: type) -> None:
     before = Merge(GRID, skip, 4, 6, path_norm="before").train()
     joined = before.join(nn.BatchNorm1d(4)(X), nn.BatchNorm1d(6)(SKIP))
-    torch.testing.assert_close(before(X, SKIP), joined)
+    torch.testing.assert_close(field_of(before(X, SKIP)), field_of(joined))
     after = Merge(GRID, skip, 4, 6, path_norm="after", fuse=3).train()
-    expected = after.fuse(nn.BatchNorm1d(after.join.channels)(after.join(X, SKIP)))
+    expected = after.fuse(nn.BatchNorm1d(after.join.channels)(field_of(after.join(X, SKIP))))
     torch.testing.assert_close(after(X, SKIP), expected)
     assert after.channels == 3 == after(X, SKIP).shape[1]
+
+
+class Whole(Concat[torch.Tensor]):
+    """Fields copied into one."""
+
+    def forward(self, x: torch.Tensor, *skips: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return torch.cat([x, *skips], dim=1)
+
+
+@pytest.mark.parametrize("kind", [UNet, NestedUNet])
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("settings", [{}, {"residual": True}, {"separable": "all"}, {"padding": "valid"}, {"convs": 1}])
+def test_fields_side_by_side_are_as_good_as_one(kind: type, settings: dict, recompute: bool) -> None:
+    """Against the copy: outputs and all gradients."""
+    x = torch.randn(2, 3, 61, 58)
+    found = []
+    for skip in (Concat, Whole):
+        torch.manual_seed(0)
+        net = kind(Grid(2, **settings), 3, 2, [4, 6, 8], skip=skip, recompute=recompute)
+        y = net(x)
+        y.square().mean().backward()
+        found.append((y, [p.grad for p in net.parameters()]))
+    for ours, copied in zip(*found):
+        torch.testing.assert_close(ours, copied, rtol=1e-4, atol=1e-5)
+
+
+def test_the_joined_field_is_never_made() -> None:
+    """No tensor of a step is wider than the block's own."""
+    wide = []
+
+    class Widths(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            result = func(*args, **(kwargs or {}))
+            wide.extend(t.shape[1] for t in tree_leaves(result) if t.shape[:1] == (3,))
+            return result
+
+    net = UNet(Grid(2), 1, 1, [8, 8, 8])
+    with torch.no_grad(), Widths():
+        net(torch.randn(3, 1, 32, 32))
+    assert max(wide) == 8
 
 
 def test_valid_blocks_crop_the_skip_about_its_centre() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from multiunet import Concat, Grid, UNet, footprint
+from multiunet.core import Joined
 
 
 class Normalized(Concat[Tensor]):
@@ -12,8 +13,8 @@ class Normalized(Concat[Tensor]):
         super().__init__(geometry, c_x, c_skip)
         self.norm = nn.InstanceNorm1d(c_skip)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        return super().forward(x, self.norm(skip))
+    def forward(self, x: Tensor, *skips: Tensor) -> Joined[Tensor]:
+        return super().forward(x, *map(self.norm, skips))
 
 
 def test_tiles_are_not_called_exact_where_any_norm_looks_at_all_sites() -> None:

@@ -6,7 +6,8 @@ from torch import nn
 from torch.nn import functional
 
 from multiunet import Concat, Grid, UNet
-from multiunet.geometries.grid import CHOICES, GroupNorm
+from multiunet.geometries.grid import CHOICES
+from multiunet.geometries.grid_layers import GroupNorm, of_parts
 
 
 def test_instance_norm_is_torchs() -> None:
@@ -156,3 +157,14 @@ def test_pooling_to_other_channels_maps_what_it_pooled() -> None:
     down = Grid(1).down_to(2, 5)
     x = torch.randn(1, 2, 6)
     torch.testing.assert_close(down(x), down.layer[1](torch.nn.functional.max_pool1d(x, 2)))
+
+
+@pytest.mark.parametrize(("samples", "convolutions"), [(1, 1), (2, 2)])
+def test_a_single_small_volume_is_copied_together(samples: int, convolutions: int, monkeypatch) -> None:
+    """Torch convolves it in a slow way, which parts of it would fall into where the whole does not."""
+    layer, counted = nn.Conv3d(48, 4, 3, padding=1), []
+    plain = layer._conv_forward
+    monkeypatch.setattr(layer, "_conv_forward", lambda *given: counted.append(1) or plain(*given))
+    parts = [torch.randn(samples, 24, 24, 24, 4) for _ in range(2)]
+    torch.testing.assert_close(of_parts(layer, parts), plain(torch.cat(parts, 1), layer.weight, layer.bias))
+    assert len(counted) == convolutions

@@ -280,7 +280,7 @@ def test_attention_gate_is_monais() -> None:
     copy_parts([(ours.query, theirs.W_g), (ours.key, theirs.W_x), (ours.psi, theirs.psi)])
     x, skip = torch.randn(2, 6, 9, 7), torch.randn(2, 6, 9, 7)
     with torch.no_grad():
-        same(ours(x, skip)[:, 6:], theirs(x, skip))
+        same(ours(x, skip).field()[:, 6:], theirs(x, skip))
 
 
 def test_attention_unet_gates_every_skip_and_supervises_every_level() -> None:

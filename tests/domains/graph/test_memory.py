@@ -23,7 +23,7 @@ from multiunet.domains.graph.pools import pooling
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 from multiunet.models.graph_unet import graph_unet
-from multiunet_cli.process import keep_large_blocks
+from multiunet_cli.heap import keep_large_blocks
 
 keep_large_blocks()
 torch.set_num_threads(1)
