@@ -11,16 +11,12 @@ import platform
 
 from multiunet.domains.card import DomainCard
 
-SMALL = range(32, 129, 16)
-"""Sizes of small blocks as glibc keeps them, its own 8 bytes included, up to what aligning a tensor can leave over."""
+SMALL = (*(size - 8 for size in range(32, 129, 16)), 240, 496, 1000, 2000, 3000, 3900)
+"""Bytes of small blocks, up to what aligning a tensor to a page leaves over."""
 
 ASIDE = (
-    *((size - 8, 10_000) for size in SMALL),
-    (1 << 16, 16),
-    (1 << 18, 16),
-    (1 << 20, 16),
-    (1 << 22, 4),
-    (1 << 24, 4),
+    *((size, 4000 if size < 128 else 300) for size in SMALL),
+    *((1 << 16, 16), (1 << 18, 16), (1 << 20, 16), (1 << 22, 4), (1 << 24, 4)),
 )
 """Bytes of the free blocks of each size, and how many: a step's graph holds thousands of small ones, what libraries
 make for themselves at the first step (code, scratchpads) has any size."""
@@ -55,11 +51,11 @@ def set_blocks_aside() -> None:
     """Leaves free blocks of small and middle sizes, so that what is small stays out of the holes of large tensors.
 
     glibc gives a request the free block that fits best. Once a step's activations are freed, that would be a piece cut
-    off an activation's hole, or the 48 bytes that aligning it left beside it; the next tensor of that size then no
-    longer fits, and the heap grows by it. Of an exact small size, glibc takes the block that has been free longest, so
-    those set aside go first. They lie between blocks that stay taken, or they would join each other.
+    off an activation's hole, or what aligning it left beside it; the next tensor of that size then no longer fits, and
+    the heap grows by it. Blocks set aside fit better. They lie between blocks that stay taken, or they would join each
+    other.
 
-    To be called when all is imported, which would use them up; takes some 11 MB and 0.1 s. What it saves:
+    To be called when all is imported, which would use them up; takes some 12 MB and 0.1 s. What it saves:
     ``benchmarks/memory.py``.
     """
     if platform.libc_ver()[0] != "glibc":
