@@ -51,7 +51,7 @@ class _Climb(nn.Module):
 
 
 def recomputed(module: nn.Module, *inputs: Any) -> Any:
-    """``module(*inputs)`` whose activations are dropped and computed again in the backward pass.
+    """``module(*inputs)`` whose activations are dropped and computed again in the backward pass; inputs may be joined.
 
     Chen et al. 2016, "Training deep nets with sublinear memory cost". Gradients, dropout masks and running statistics
     are those of the plain call, to the last bit.
@@ -76,8 +76,8 @@ def climb_recomputed(
 ) -> S:
     """The way up to a level, the merge with its skip, and its blocks, recomputed stage by stage.
 
-    The finest of them are alive while memory is scarcest, at the begin of the backward pass: so the joined field, the
-    widest of all, is not kept, and no two convolutions' activations are there at once.
+    The finest of them are alive while memory is scarcest, at the begin of the backward pass: so the refined field is
+    not kept, and no two convolutions' activations are there at once.
     """
     (first, given), *rest = [stage for block in blocks for stage in _stages(block, condition)]
     x = recomputed(_Climb(up, merge, first), x, skip, *given)
