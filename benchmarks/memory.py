@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from multiunet_cli.__main__ import PAGE_ALIGNED, SMALL_CACHES
+from multiunet_cli.__main__ import ON_PAGES, SMALL_CACHES
 from multiunet_cli.heap import keep_large_blocks, set_blocks_aside
 
 from multiunet.geometries.grid import Grid
@@ -93,7 +93,7 @@ def main() -> None:
     """All cases, one process each."""
     from multiunet.training.run_folder import environment
 
-    os.environ |= {"GLIBC_TUNABLES": f"{SMALL_CACHES}=0"} | PAGE_ALIGNED  # as the command line begins
+    os.environ |= {"GLIBC_TUNABLES": f"{SMALL_CACHES}=0", ON_PAGES: "1"}  # as the command line begins
     rows = []
     for name, shapes in SHAPES.items():
         for shape in shapes:

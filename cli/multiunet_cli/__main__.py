@@ -7,7 +7,7 @@ import sys
 
 SMALL_CACHES = "glibc.malloc.tcache_count"
 
-PAGE_ALIGNED = {"THP_MEM_ALLOC_ENABLE": "1"}
+ON_PAGES = "THP_MEM_ALLOC_ENABLE"
 """Makes torch begin large tensors on a page, not on any 64 bytes: what glibc cuts off before and behind them is then
 large enough, joined with the hole of one that is freed, for the next of its size."""
 
@@ -15,7 +15,7 @@ large enough, joined with the hole of one that is freed, for the next of its siz
 def main() -> None:
     """The entry point of the ``multiunet`` command."""
     if sys.platform == "linux":
-        os.environ |= {name: value for name, value in PAGE_ALIGNED.items() if name not in os.environ}
+        os.environ.setdefault(ON_PAGES, "1")
         without_small_caches()
     from multiunet_cli.application import application
 
