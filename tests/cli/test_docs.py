@@ -29,7 +29,7 @@ def commands(page: str) -> list[list[str]]:
     """The ``multiunet`` command lines of a page's bash blocks that name a domain."""
     blocks = re.findall(r"```bash\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
     lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
-    return [line[1:] for line in lines if line[:1] == ["multiunet"] and line[2] in SHORT]
+    return [line[1:] for line in lines if line[:1] == ["multiunet"] and line[2:3] and line[2] in SHORT]
 
 
 @pytest.fixture
