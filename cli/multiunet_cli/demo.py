@@ -41,10 +41,10 @@ class Story:
 def demo(
     domain: DomainArgument = "all",
     out: Annotated[Path, typer.Option("--out", help="where data, runs and results go")] = Path("multiunet-demo"),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="of the data and of the training")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="seed for data and training")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make data, train, predict with uncertainty, evaluate: a polycrystal, a genome with motifs, a community graph."""
+    """Make small data sets (a polycrystal, a genome, a graph of communities), then train, predict and evaluate."""
     stories = _stories()
     chosen = list(stories) if domain == "all" else [domain]
     for name in chosen:

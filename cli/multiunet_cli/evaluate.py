@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from multiunet.domains.domain import Report
 
 RunPaths = Annotated[
-    list[Path], typer.Option("--run", help="a trained run's folder; repeated: an ensemble", show_default=False)
+    list[Path], typer.Option("--run", help="folder of a trained run; repeat for an ensemble", show_default=False)
 ]
 
 WIDEST = 1000

@@ -44,7 +44,7 @@ def show(phases: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     unit = phases[0]["unit"]
-    table = Table(title="±: one deviation of the Monte-Carlo samples", title_justify="left", box=SIMPLE)
+    table = Table(title="±: one standard deviation over the Monte-Carlo samples", title_justify="left", box=SIMPLE)
     for column in ("image", "class"):
         table.add_column(column)
     for column in ("fraction, %", "objects", "off the border", f"mean diameter, {unit}"):

@@ -35,7 +35,7 @@ PANELS = (
 SIMPLE = (bool, int, float, str, Path)
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="YAML file of settings; options given here go before it")
+    Path | None, typer.Option("--config", help="YAML file of settings; command-line options override it")
 ]
 SetValues = Annotated[
     list[str] | None,

@@ -54,7 +54,9 @@ def plan_command(card: DomainCard) -> Callable[..., None]:
             typer.echo(f"wrote {out}")
             typer.echo(f"next: multiunet train {card.name} --config {out} --out RUN")
 
-    return command(command_for(card.train, body, f"Decide what is not given, and say why: {card.summary}."))
+    return command(
+        command_for(card.train, body, f"Show the settings that train would choose, with reasons: {card.summary}.")
+    )
 
 
 def show(plan: Any) -> None:

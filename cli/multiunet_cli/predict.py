@@ -16,7 +16,7 @@ from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
 RunPaths = Annotated[
-    list[Path], typer.Option("--run", help="a trained run's folder; repeated: an ensemble", show_default=False)
+    list[Path], typer.Option("--run", help="folder of a trained run; repeat for an ensemble", show_default=False)
 ]
 Out = Annotated[Path, typer.Option("--out", help="the Zarr folder to write, NAME.zarr", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check the run, the settings and the inputs; write nothing")]

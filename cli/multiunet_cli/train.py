@@ -15,9 +15,10 @@ from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
-Out = Annotated[Path, typer.Option("--out", help="the run folder to make", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", help="the run folder to create", show_default=False)]
 ResumeOption = Annotated[
-    Literal["never", "auto"], typer.Option("--resume", help="auto: go on where --out stopped, or begin")
+    Literal["never", "auto"],
+    typer.Option("--resume", help="auto: continue the run in --out, or start one if there is none"),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check the data and show the plan; write nothing")]
 
@@ -61,7 +62,7 @@ def _show_plan(plan: Any, as_json: bool) -> None:
         content = {"domain": plan.domain, "config": settings, "facts": plan.facts, "parameters": plan.parameters}
         typer.echo(json.dumps(content))
         return
-    typer.echo(f"The data can be trained on. {plan.parameters:,} parameters.")
+    typer.echo(f"The data passed all checks. {plan.parameters:,} parameters.")
     for title, values in (("settings", settings), ("facts", plan.facts)):
         typer.echo(f"\n{title}")
         for key, value in values.items():

@@ -93,29 +93,39 @@ class TrainConfig(Options):
     """What every domain's training can be told. Domains add their data and model settings and change defaults."""
 
     dropout: float = option(
-        0.1, "of the bottleneck and the decoder; 0 forgoes Monte-Carlo uncertainty", "Model", ge=0, lt=1
+        0.1, "dropout rate of the bottleneck and the decoder; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
     )
-    skip: Literal["concat", "add", "attention", "none"] = option("concat", "how encoder fields rejoin", "Model")
+    skip: Literal["concat", "add", "attention", "none"] = option(
+        "concat", "how skip connections join encoder and decoder features", "Model"
+    )
 
-    epochs: int = option(Recipe.epochs, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
+    epochs: int = option(Recipe.epochs, "number of epochs, each of --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(
-        Recipe.steps_per_epoch, "optimiser steps a pass; default: once through the data", "Training", ge=1
+        Recipe.steps_per_epoch, "optimiser steps per epoch; default: once through the data", "Training", ge=1
     )
-    batch_size: int = option(Recipe.batch_size, "samples a step", "Training", ge=1)
-    optimizer: OptimizerName = option(Recipe.optimizer, "sgd has Nesterov momentum 0.99", "Training")
+    batch_size: int = option(Recipe.batch_size, "samples per batch", "Training", ge=1)
+    optimizer: OptimizerName = option(Recipe.optimizer, "optimiser; sgd uses Nesterov momentum 0.99", "Training")
     lr: float = option(Recipe.lr, "peak learning rate", "Training", gt=0)
-    weight_decay: float = option(Recipe.weight_decay, "decoupled for adamw", "Training", ge=0)
-    schedule: ScheduleName = option(Recipe.schedule, "learning rate after warm-up", "Training")
-    warmup: float = option(Recipe.warmup, "share of all steps in which the rate rises linearly", "Training", ge=0, le=1)
-    clip: float | None = option(Recipe.clip, "largest gradient norm", "Training", gt=0)
-    accumulate: int = option(Recipe.accumulate, "batches a step", "Training", ge=1)
+    weight_decay: float = option(
+        Recipe.weight_decay, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0
+    )
+    schedule: ScheduleName = option(Recipe.schedule, "shape of the learning rate after the warm-up", "Training")
+    warmup: float = option(
+        Recipe.warmup, "share of all steps used for a linear warm-up of the learning rate", "Training", ge=0, le=1
+    )
+    clip: float | None = option(Recipe.clip, "clip gradients to this norm", "Training", gt=0)
+    accumulate: int = option(Recipe.accumulate, "batches accumulated per optimiser step", "Training", ge=1)
     ema: float = option(Recipe.ema, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
-    patience: int | None = option(Recipe.patience, "stop after so many passes without a better score", "Training", ge=1)
-    validate_every: int = option(Recipe.validate_every, "passes between validations", "Training", ge=1)
+    patience: int | None = option(
+        Recipe.patience, "stop after this many epochs without a better validation score", "Training", ge=1
+    )
+    validate_every: int = option(Recipe.validate_every, "epochs between validations", "Training", ge=1)
 
-    seed: int = option(Recipe.seed, "of everything random", "Run", ge=0)
-    precision: Precision = option(Recipe.precision, "auto: bf16 where the hardware computes in it", "Run")
-    device: Device = option(Recipe.device, "auto, cpu, cuda or mps", "Run")
+    seed: int = option(Recipe.seed, "seed for everything random", "Run", ge=0)
+    precision: Precision = option(
+        Recipe.precision, "numerical precision; auto: bf16 where the hardware computes in it", "Run"
+    )
+    device: Device = option(Recipe.device, "where to compute: auto, cpu, cuda or mps", "Run")
     workers: int = option(Recipe.workers, "processes that load data; the result does not depend on it", "Run", ge=0)
 
     def parts(self) -> list[TrainConfig]:
@@ -136,11 +146,11 @@ class EvaluateOptions(Options):
 
     other: ClassVar[str | None] = None
 
-    split: Split = option("test", "what to score on", "Data")
+    split: Split = option("test", "which split to score", "Data")
     samples: int | None = option(
-        None, "Monte-Carlo samples whose mean and spread are scored; default: 1, of genomes 16", "Evaluation", ge=1
+        None, "number of Monte-Carlo samples to score; default: 1 (genomes: 16)", "Evaluation", ge=1
     )
-    device: Device = option("auto", "auto, cpu, cuda or mps", "Evaluation")
+    device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Evaluation")
 
     def elsewhere(self) -> bool:
         """Whether other data than the run's own splits are named."""
@@ -156,10 +166,14 @@ class EvaluateOptions(Options):
 class PredictOptions(Options):
     """What every domain's prediction can be told."""
 
-    samples: int = option(16, "Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1)
-    seed: int = option(0, "of the dropout masks", "Prediction", ge=0)
-    device: Device = option("auto", "auto, cpu, cuda or mps", "Prediction")
-    export: Path | None = option(None, "also write files of the domain's own formats into this folder", "Prediction")
+    samples: int = option(
+        16, "number of Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1
+    )
+    seed: int = option(0, "seed of the dropout masks", "Prediction", ge=0)
+    device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Prediction")
+    export: Path | None = option(
+        None, "also write ordinary files (PNG, TIFF, bigWig or CSV) into this folder", "Prediction"
+    )
     overwrite: bool = option(False, "replace an existing result", "Prediction")
 
 

@@ -32,9 +32,9 @@ class GenomeTrain(TrainConfig):
     """Settings of ``multiunet train genome``."""
 
     fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")
-    targets: PathList = option(..., "the signals, one file a track: bigWig, or bedGraph[.gz]", "Data")
-    bin_size: int = option(128, "bases a bin; a bin's value is the mean over its bases that have one", "Data", ge=1)
-    strand_pairs: StrList = option([], "tracks that are each other's on the opposite strand, e.g. fwd:rev", "Data")
+    targets: PathList = option(..., "the signals, one file per track: bigWig, or bedGraph[.gz]", "Data")
+    bin_size: int = option(128, "bases per bin; a bin's value is the mean over its bases that have one", "Data", ge=1)
+    strand_pairs: StrList = option([], "pairs of tracks that belong to the two strands, e.g. fwd:rev", "Data")
 
     val_chroms: StrList = option(..., "chromosomes to validate on (patterns such as chr1* too)", "Split")
     test_chroms: StrList = option([], "chromosomes to test on", "Split")
@@ -46,16 +46,16 @@ class GenomeTrain(TrainConfig):
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
         "beta-nll", "beta-nll and gaussian-nll learn each bin's noise; poisson is for counts", "Training"
     )
-    stem: int = option(16, "channels of the tower that brings bases to bins", "Model", ge=1)
+    stem: int = option(16, "channels of the layers that reduce bases to bins", "Model", ge=1)
     motif: Annotated[int, AfterValidator(odd)] = option(15, "width of the first convolution, bases; odd", "Model", ge=1)
 
     widths: Widths = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
-    dropout: float = option(0.2, "of the bottleneck and the decoder", "Model", ge=0, lt=1)
-    batch_size: int = option(4, "windows a step", "Training", ge=1)
-    epochs: int = option(30, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
-    steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
+    dropout: float = option(0.2, "dropout rate of the bottleneck and the decoder", "Model", ge=0, lt=1)
+    batch_size: int = option(4, "windows per batch", "Training", ge=1)
+    epochs: int = option(30, "number of epochs, each of --steps-per-epoch steps", "Training", ge=1)
+    steps_per_epoch: int | None = option(25, "optimiser steps per epoch", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
-    weight_decay: float = option(1e-2, "decoupled for adamw", "Training", ge=0)
+    weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
 
     def bins_of_window(self) -> int:
@@ -70,7 +70,7 @@ class GenomePredict(PredictOptions):
     chroms: StrList = option([], "chromosomes to predict (patterns such as chr1* too); default: all", "Data")
     memory: Bytes | None = option(
         None,
-        "for prediction in all (of a GPU: its own): 8GB, 500MB, 8GiB or bytes; default: 5GB, or half of what is free",
+        "memory limit of the whole process (on a GPU: GPU memory), e.g. 8GB; default: 5GB, or half of what is free",
         "Prediction",
         text=True,
     )

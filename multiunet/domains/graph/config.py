@@ -20,17 +20,21 @@ class PoolTrain(TrainConfig):
 
     pool: Literal["topk", "sag", "matching", "contraction", "mincut"] = option(
         "topk",
-        "nodes of coarser levels: selected (sag: neighbours have a say), merged in pairs (contraction: by learnt "
-        "scores), or soft clusters (mincut, for small graphs)",
+        "how coarser graphs are made: select nodes (topk; sag: neighbours count), merge pairs (matching; contraction: "
+        "by learnt scores), or soft clusters (mincut, for small graphs)",
         "Model",
     )
     pool_ratio: float = option(0.5, "share of the nodes that each level keeps", "Model", gt=0, le=1)
-    gate: Literal["tanh", "sigmoid"] = option("tanh", "of the scores of topk and sag", "Model")
+    gate: Literal["tanh", "sigmoid"] = option("tanh", "activation applied to the scores of topk and sag", "Model")
     augment: Literal["two-hop", "none"] = option(
-        "two-hop", "topk and sag: link kept nodes that had one node between them, or linked nodes alone", "Model"
+        "two-hop",
+        "topk and sag: also link kept nodes that had one node between them, or only keep edges between kept nodes",
+        "Model",
     )
-    max_neighbours: int | None = option(64, "two-hop: most edges into a node, the strongest", "Model", ge=1)
-    merge: Literal["mean", "sum", "max"] = option("mean", "features of merged nodes", "Model")
+    max_neighbours: int | None = option(
+        64, "two-hop: keep at most this many edges into a node, the strongest", "Model", ge=1
+    )
+    merge: Literal["mean", "sum", "max"] = option("mean", "how features of merged nodes are combined", "Model")
     clusters: int = option(16, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
     residual: bool = option(False, "blocks add their input to their output", "Model")
 
@@ -41,8 +45,8 @@ class EdgesTrain(TrainConfig):
     undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
     edge_columns: StrList | None = option(
         None,
-        "of edges.csv, or attributes of edges in GraphML, that gine and gatv2 read: A,B; default: all but weights and "
-        "ids",
+        "columns of edges.csv, or edge attributes in GraphML, that gine and gatv2 read: A,B; default: all but weights "
+        "and ids",
         "Data",
     )
     drop_edge: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
@@ -57,9 +61,11 @@ class GraphTrain(PoolTrain, EdgesTrain):
         "Data",
     )
     task: Literal["classification", "regression"] = option("classification", "classes or quantities of nodes", "Data")
-    id_column: str = option("id", "of nodes.csv", "Data")
-    label_column: str = option("label", "of nodes.csv or attribute of GraphML; empty or -1: an unlabelled node", "Data")
-    split_column: str = option("split", "of nodes.csv: train, val, test or empty; optional", "Data")
+    id_column: str = option("id", "name of the id column of nodes.csv", "Data")
+    label_column: str = option(
+        "label", "label column of nodes.csv, or attribute in GraphML; empty or -1: an unlabelled node", "Data"
+    )
+    split_column: str = option("split", "split column of nodes.csv: train, val, test or empty; optional", "Data")
     normalize_features: Literal["auto", "row", "column", "none"] = option(
         "auto",
         "row: each node's sum to 1; column: each feature standardised; auto: row for counts, else column",
@@ -69,49 +75,57 @@ class GraphTrain(PoolTrain, EdgesTrain):
     split_index: int | None = option(
         None, "which of several splits, from 0, where masks have one for each; default: the first", "Split", ge=0
     )
-    val_fraction: float = option(0.2, "share of labelled nodes to validate on, where no mask says", "Split", gt=0, lt=1)
-    test_fraction: float = option(0.2, "share of labelled nodes to test on, where no mask says", "Split", ge=0, lt=1)
+    val_fraction: float = option(
+        0.2, "share of labelled nodes to validate on, if no mask is given", "Split", gt=0, lt=1
+    )
+    test_fraction: float = option(0.2, "share of labelled nodes to test on, if no mask is given", "Split", ge=0, lt=1)
 
     conv: Literal["gcn", "sage", "gin", "gine", "gatv2"] = option(
         "gcn",
-        "sage keeps a map of its own for the node itself; gin sums neighbours, gatv2 weighs them; gine and gatv2 read "
-        "attributes of edges",
+        "graph convolution: sage treats the node itself apart, gin sums neighbours, gatv2 weighs them; gine and gatv2 "
+        "read edge attributes",
         "Model",
     )
-    hops: int = option(1, "propagation steps of a convolution (gcn)", "Model", ge=1)
-    teleport: float = option(0.1, "with several hops: the chance of a return at each", "Model", gt=0, lt=1)
-    normalization: Literal["none", "batch", "layer"] = option("none", "of convolution blocks", "Model")
-    input_dropout: float = option(0.8, "of the features of the nodes", "Model", ge=0, lt=1)
+    hops: int = option(1, "propagation steps per convolution (gcn)", "Model", ge=1)
+    teleport: float = option(
+        0.1, "with several hops: probability of a return to the node itself at each", "Model", gt=0, lt=1
+    )
+    normalization: Literal["none", "batch", "layer"] = option("none", "normalisation in convolution blocks", "Model")
+    input_dropout: float = option(0.8, "dropout rate of the input features", "Model", ge=0, lt=1)
     label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
     consistency: float | None = option(
         None,
-        "of classes: how much two random views of the graph must agree on all nodes; default: 1 where fewer than a "
+        "classification: weight of the agreement of two random views of the graph; default: 1 if fewer than a "
         "tenth of the nodes train, else 0",
         "Training",
         ge=0,
     )
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
-        "beta-nll", "of quantities; beta-nll and gaussian-nll learn each node's noise", "Training"
+        "beta-nll", "regression: beta-nll and gaussian-nll learn each node's noise", "Training"
     )
 
     widths: Widths = option([64, 64], "channels by level, finest first", "Model")
     dropout: float = option(
-        0.5, "of the features that a block gives; 0 forgoes epistemic variance", "Model", ge=0, lt=1
+        0.5, "dropout rate after each block; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
     )
-    skip: Literal["concat", "add", "attention", "none"] = option("add", "how encoder fields rejoin", "Model")
-    epochs: int = option(200, "passes: each a step on the whole graph, unless in parts", "Training", ge=1)
+    skip: Literal["concat", "add", "attention", "none"] = option(
+        "add", "how skip connections join encoder and decoder features", "Model"
+    )
+    epochs: int = option(
+        200, "number of epochs; each is one step on the whole graph, unless it is trained in parts", "Training", ge=1
+    )
     batch_nodes: int | None = option(
         None,
-        "train on random parts of at most so many nodes; default: the whole graph, or parts as large as memory allows",
+        "train on random parts of at most this many nodes; default: the whole graph, or parts that memory allows",
         "Training",
         ge=1,
     )
-    batch_size: int = option(1, "there is one graph", "Training", ge=1, le=1)
-    optimizer: OptimizerName = option("adam", "sgd has Nesterov momentum 0.99", "Training")
+    batch_size: int = option(1, "always 1: there is one graph", "Training", ge=1, le=1)
+    optimizer: OptimizerName = option("adam", "optimiser; sgd uses Nesterov momentum 0.99", "Training")
     lr: float = option(1e-2, "peak learning rate", "Training", gt=0)
-    weight_decay: float = option(5e-4, "decoupled for adamw", "Training", ge=0)
-    schedule: ScheduleName = option("constant", "learning rate after warm-up", "Training")
-    precision: Precision = option("32", "bf16 gains nothing here", "Run")
+    weight_decay: float = option(5e-4, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
+    schedule: ScheduleName = option("constant", "shape of the learning rate after the warm-up", "Training")
+    precision: Precision = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
 
     @model_validator(mode="after")
     def _fits(self) -> GraphTrain:

@@ -26,47 +26,61 @@ class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
     )
     task: Literal["classification", "regression"] = option("classification", "classes or quantities", "Data")
     level: Literal["graph", "node"] = option(
-        "graph", "what is learnt: graphs, or the nodes of graphs that are not trained on", "Data"
+        "graph", "predict for each graph, or for each node of graphs not trained on", "Data"
     )
     smiles: str | None = option(None, "column of a CSV that holds molecules as SMILES", "Data")
-    id_column: str = option("id", "of labels.csv, nodes.csv or the CSV of SMILES (there optional)", "Data")
-    label_column: str = option(
-        "label", "of labels.csv or the CSV of SMILES (with --level node: nodes.csv); empty: not labelled", "Data"
+    id_column: str = option(
+        "id", "name of the id column of labels.csv, nodes.csv or the CSV of SMILES (there optional)", "Data"
     )
-    split_column: str = option("split", "of the same: train, val, test or empty; optional", "Data")
+    label_column: str = option(
+        "label",
+        "label column of labels.csv or the CSV of SMILES (with --level node: nodes.csv); empty: not labelled",
+        "Data",
+    )
+    split_column: str = option("split", "split column of the same file: train, val, test or empty; optional", "Data")
     degrees: bool = option(
-        False, "each node's degree as features, too; graphs without features get it in any case", "Data"
+        False, "also use each node's degree as a feature; graphs without features get it in any case", "Data"
     )
     normalize_features: Literal["auto", "column", "none"] = option(
         "auto", "column: features of nodes and edges standardised over all graphs; auto: unless all are 0 or 1", "Data"
     )
 
     val_fraction: float = option(
-        0.1, "share of the other graphs to validate on, where no split says", "Split", gt=0, lt=1
+        0.1, "share of the other graphs to validate on, if no split is given", "Split", gt=0, lt=1
     )
-    test_fraction: float = option(0.1, "share of graphs to test on, where no split says", "Split", ge=0, lt=1)
+    test_fraction: float = option(0.1, "share of graphs to test on, if no split is given", "Split", ge=0, lt=1)
 
     conv: Literal["gcn", "sage", "gin", "gine", "gatv2"] | None = option(
-        None, "gine and gatv2 read attributes of edges; default: gine where there are any, else gin", "Model"
+        None,
+        "graph convolution; gine and gatv2 read edge attributes; default: gine if there are any, else gin",
+        "Model",
     )
     clusters: int = option(8, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
-    readout: Readouts = option(["mean", "max", "sum"], "of the nodes of each level: mean, max, sum", "Model")
-    normalization: Literal["none", "batch", "layer"] = option("batch", "of convolution blocks", "Model")
+    readout: Readouts = option(
+        ["mean", "max", "sum"], "how the nodes of each level are summarised: mean, max, sum", "Model"
+    )
+    normalization: Literal["none", "batch", "layer"] = option("batch", "normalisation in convolution blocks", "Model")
     label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
-        "beta-nll", "of quantities; beta-nll and gaussian-nll learn each graph's noise", "Training"
+        "beta-nll", "regression: beta-nll and gaussian-nll learn each graph's noise", "Training"
     )
 
     widths: Widths = option([64, 64, 64], "channels by level, finest first", "Model")
     dropout: float = option(
-        0.2, "of features, at all nodes of a graph together; 0 forgoes epistemic variance", "Model", ge=0, lt=1
+        0.2,
+        "dropout rate of features, at all nodes of a graph together; 0 disables Monte-Carlo uncertainty",
+        "Model",
+        ge=0,
+        lt=1,
     )
-    skip: Literal["concat", "add", "attention", "none"] = option("add", "how encoder fields rejoin", "Model")
+    skip: Literal["concat", "add", "attention", "none"] = option(
+        "add", "how skip connections join encoder and decoder features", "Model"
+    )
     epochs: int = option(100, "passes over the training graphs", "Training", ge=1)
-    batch_size: int = option(32, "graphs a step", "Training", ge=1)
+    batch_size: int = option(32, "graphs per batch", "Training", ge=1)
     lr: float = option(3e-3, "peak learning rate", "Training", gt=0)
-    weight_decay: float = option(1e-2, "decoupled for adamw", "Training", ge=0)
-    precision: Precision = option("32", "bf16 gains nothing here", "Run")
+    weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
+    precision: Precision = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
 
     @model_validator(mode="after")
     def _fits(self) -> GraphsTrain:

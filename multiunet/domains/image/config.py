@@ -71,14 +71,12 @@ class ImageTrain(SplitTrain):
     images: Path = option(
         ..., "folder, file, pattern, or a CSV with the columns image, mask (or target) and maybe split", "Data"
     )
-    masks: Path | None = option(None, "their masks: index images of the same stems, any integers", "Data")
+    masks: Path | None = option(None, "folder of masks named like the images; integer values", "Data")
     targets: Path | None = option(None, "for --task regression: images of what to predict, NaN where unknown", "Data")
     task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
-    instances: bool = option(
-        False, "masks number objects (0: outside), which are to be told apart, counted and sized", "Data"
-    )
+    instances: bool = option(False, "masks number their objects (0: outside); separate, count and size them", "Data")
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
-        None, "mask value of pixels that do not count; of masks in colours #rrggbb", "Data", text=True
+        None, "mask value of pixels to ignore (coloured masks: #rrggbb)", "Data", text=True
     )
     intensities: Literal["image", "train", "none"] | None = option(
         None,
@@ -88,87 +86,110 @@ class ImageTrain(SplitTrain):
     )
 
     crop_bar: CropBar = option(
-        "none", "cut off the information bar below a micrograph: auto (find it), none, or its rows", "Data", text=True
+        "none",
+        "cut off the information bar below a micrograph: auto (find it), none, or its height in rows",
+        "Data",
+        text=True,
     )
 
     splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
-    val_images: Path | None = option(None, "validation images of their own", "Split")
+    val_images: Path | None = option(None, "separate folder of validation images", "Split")
     val_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
-    test_images: Path | None = option(None, "test images of their own", "Split")
+    test_images: Path | None = option(None, "separate folder of test images", "Split")
     test_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
     val_fraction: float = option(
         0.2,
-        "share of all but the test images to validate on, where none are given; 0: train on all, keep the last weights",
+        "share of the non-test images to validate on, if none are given; 0: train on all, keep the last weights",
         "Split",
         ge=0,
         lt=1,
     )
-    test_fraction: float = option(0.2, "share of images to test on, where no split is given", "Split", ge=0, lt=1)
+    test_fraction: float = option(0.2, "share of images to test on, if no split is given", "Split", ge=0, lt=1)
 
     touching: Literal["gap", "boundary"] = option(
         "boundary",
-        "how ends of objects are learnt: a gap drawn where two touch, or their outermost pixels as a class",
+        "boundary: learn objects' outermost pixels as a class; gap: leave a one-pixel gap where two touch",
         "Instances",
     )
     border_weight: float = option(
         0.0,
-        "largest extra weight of pixels between objects (w0 of Ronneberger et al. 2015: 10); 0: none",
+        "largest extra weight of pixels between objects (w0; Ronneberger et al. 2015 use 10); 0: none",
         "Instances",
         ge=0,
     )
-    border_sigma: float = option(5.0, "how far apart such objects are, pixels", "Instances", gt=0)
+    border_sigma: float = option(5.0, "distance over which border weights fall off, in pixels", "Instances", gt=0)
 
     patch_size: IntList | None = option(None, "pixels of a training patch by axis; default: from the images", "Patches")
     rare_share: float = option(
-        0.5, "share of patches about a pixel of a class drawn evenly from those of its image", "Patches", ge=0, le=1
+        0.5,
+        "share of patches centred near a pixel of a class; each class of the image is equally likely",
+        "Patches",
+        ge=0,
+        le=1,
     )
     flip: bool = option(True, "mirror patches, and turn them by quarters", "Patches")
-    augment: float = option(0.25, "chance of each other change below; 0: none", "Patches", ge=0, le=1)
+    augment: float = option(0.25, "probability of each augmentation below; 0: none", "Patches", ge=0, le=1)
     rotation: float = option(
-        180.0, "largest angle in the plane, degrees; below 90 no quarter turns either", "Patches", ge=0, le=180
+        180.0, "largest in-plane rotation, degrees; below 90 also disables quarter turns", "Patches", ge=0, le=180
     )
     tilt: float = option(
-        30.0, "largest angle out of the plane, degrees; volumes of like spacings", "Patches", ge=0, le=180
+        30.0,
+        "largest out-of-plane rotation, degrees (volumes with similar spacing on all axes)",
+        "Patches",
+        ge=0,
+        le=180,
     )
     scaling: float = option(0.25, "largest relative change of size", "Patches", ge=0, le=3)
-    elastic: float = option(0.1, "deviation of control points, as a share of their distance", "Patches", ge=0, le=0.3)
-    brightness: float = option(0.3, "largest shift, in deviations of the image", "Patches", ge=0)
+    elastic: float = option(
+        0.1,
+        "elastic deformation: standard deviation of control points, as a share of their distance",
+        "Patches",
+        ge=0,
+        le=0.3,
+    )
+    brightness: float = option(0.3, "largest shift, in standard deviations of the image", "Patches", ge=0)
     contrast: float = option(0.3, "largest relative change of contrast", "Patches", ge=0)
-    gamma: float = option(0.3, "largest relative change of the exponent", "Patches", ge=0)
-    noise: float = option(0.2, "largest deviation of added noise, in deviations of the image", "Patches", ge=0)
-    blur: float = option(1.0, "largest deviation of Gaussian blur, pixels", "Patches", ge=0, le=64)
+    gamma: float = option(0.3, "largest relative change of the gamma exponent", "Patches", ge=0)
+    noise: float = option(0.2, "largest added noise, in standard deviations of the image", "Patches", ge=0)
+    blur: float = option(1.0, "largest standard deviation of a Gaussian blur, pixels", "Patches", ge=0, le=64)
 
     loss: SegmentationLoss | QuantityLoss | None = option(
         None, "default: dice-ce for segmentation, beta-nll for regression", "Training"
     )
-    class_weights: FloatList | None = option(None, "of classes in ascending order of their mask values", "Training")
+    class_weights: FloatList | None = option(
+        None, "loss weights of the classes, in ascending order of their mask values", "Training"
+    )
     normalization: Literal["batch", "instance", "group", "none"] = option(
-        "batch", "of convolution blocks (image_unet)", "Model"
+        "batch", "normalisation in convolution blocks (image_unet)", "Model"
     )
     residual: bool = option(False, "blocks add their input to their output (image_unet)", "Model")
     recompute: bool = option(
-        False, "less memory in training for a third more time; the same result; set where memory is short", "Model"
+        False,
+        "recompute activations: less memory, about a third more time, same result; on by itself if memory is short",
+        "Model",
     )
     flip_average: bool | None = option(
-        None, "predict the mean of all mirrored views, in 4 (volumes: 8) times the time; default: of images", "Model"
+        None,
+        "average all mirrored views (4 in 2-D, 8 in 3-D; that many times slower); default: on in 2-D, off in 3-D",
+        "Model",
     )
 
     dropout: float = option(
-        0.05, "of the bottleneck and the decoder; 0 forgoes Monte-Carlo uncertainty", "Model", ge=0, lt=1
+        0.05, "dropout rate of the bottleneck and the decoder; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
     )
     model: ModelName = option(
-        "image_unet", "image_unet: made for small data and this program; others: the networks of their papers", "Model"
+        "image_unet", "image_unet: this program's network, for small data; others: published networks", "Model"
     )
     widths: Widths | None = option(None, "channels by level, finest first; default: the model's own", "Model")
     strides: Strides | None = option(
         None,
-        "how much coarser each next level is, by axis, '1,2,2;2,2,2'; default: from patch and spacings",
+        "down-sampling factor of each level, per axis, e.g. '1,2,2;2,2,2'; default: from patch size and spacing",
         "Model",
         text=True,
     )
-    epochs: int = option(28, "passes; one pass is --steps-per-epoch steps", "Training", ge=1)
-    steps_per_epoch: int | None = option(25, "optimiser steps a pass", "Training", ge=1)
-    batch_size: int = option(Recipe.batch_size, "samples a step; fewer where memory is short", "Training", ge=1)
+    epochs: int = option(28, "number of epochs, each of --steps-per-epoch steps", "Training", ge=1)
+    steps_per_epoch: int | None = option(25, "optimiser steps per epoch", "Training", ge=1)
+    batch_size: int = option(Recipe.batch_size, "samples per batch; fewer if memory is short", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
 
@@ -246,7 +267,7 @@ class ImageMeasure(Options):
     )
     min_size: int = option(1, "pixels; smaller objects are left out", "Data", ge=1)
     pixel_size: Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(split_commas)] | None = option(
-        None, "micrometres from pixel to pixel, one number or one an axis, of images whose files do not say", "Data"
+        None, "pixel size in micrometres, one number or one per axis, for files that do not state it", "Data"
     )
     overwrite: bool = option(False, "replace files in --out", "Output")
 
@@ -258,17 +279,17 @@ class ImagePredict(PredictOptions):
     crop_bar: CropBar | None = option(
         None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True
     )
-    flip_average: bool | None = option(None, "the mean of all mirrored views; default: as trained", "Prediction")
+    flip_average: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
     tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)
     memory: Bytes | None = option(
         None,
-        "for prediction in all (of a GPU: its own): 8GB, 500MB, 8GiB or bytes; default: 5GB, or half of what is free",
+        "memory limit of the whole process (on a GPU: GPU memory), e.g. 8GB; default: 5GB, or half of what is free",
         "Prediction",
         text=True,
     )
     precision: Precision | None = option(None, "auto, 32 or bf16; default: as trained", "Prediction")
     tile_batch: int | None = option(
-        None, "tiles a forward; default: 1, and on a GPU as many as fit into the memory", "Prediction", ge=1
+        None, "tiles per forward pass; default: 1, on a GPU as many as fit into memory", "Prediction", ge=1
     )
     export_what: Annotated[list[ExportKind], BeforeValidator(split_commas)] | None = option(
         None,
