@@ -22,7 +22,7 @@ def check_creatable(path: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{path}: cannot be written, because {folder} is a file; choose another place")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: cannot be written, because {folder} may not be written in; choose another place")
+        raise InputError(f"{path}: cannot be written: no write permission in {folder}; choose another place")
 
 
 def check_folder(folder: Path, overwrite: bool, option: str) -> None:

@@ -51,7 +51,9 @@ class PredictionStore:
         if path.exists() and not overwrite:
             raise InputError(f"{path}: exists already; pass --overwrite or another --out")
         if path.exists() and not is_prediction(path):
-            raise InputError(f"{path}: is no prediction of multiunet's, so it is not overwritten; choose another --out")
+            raise InputError(
+                f"{path}: was not written by multiunet, so it will not be overwritten; choose another --out"
+            )
         check_creatable(path)
         self.path = path
         self._partial = path.with_name(f".{path.name}.partial")

@@ -158,7 +158,7 @@ class _Trainer:
             self.save_when_due()
         self.save()
         if self.out_of_patience():
-            reporter.note(f"no better {self.monitor} in {recipe.patience} epochs: stopped early")
+            reporter.note(f"stopped early: {self.monitor} has not improved for {recipe.patience} epochs")
         elif state.epoch < recipe.epochs and request.signum is not None:
             raise Stopped(request.signum)
         return state

@@ -58,9 +58,9 @@ class RunFolder:
             InputError: when there is something under this name already, or it cannot be written.
         """
         if (path / "config.yaml").exists():
-            raise InputError(f"{path}: holds a run already; pass --resume auto to go on with it, or another --out")
+            raise InputError(f"{path}: already holds a run; continue it with --resume auto, or choose another --out")
         if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
-            raise InputError(f"{path}: exists already, is not empty and is no run; choose another --out")
+            raise InputError(f"{path}: exists already, and is neither empty nor a run folder; choose another --out")
         check_creatable(path / "config.yaml" if path.is_dir() else path)
 
     def started(self) -> bool:

@@ -221,7 +221,7 @@ CASES: list[tuple[str, Callable[[], object], list[str], list[str]]] = [
         "a value beyond 32 bits",
         lambda: rewrite_text("signal.bedGraph", lambda text: re.sub("[^\\t]*\n$", "1e39\n", text)),
         ["genome", *GENOME],
-        ["signal.bedGraph", "32 bits"],
+        ["signal.bedGraph", "32-bit"],
     ),
     (
         "an interval beyond any chromosome",

@@ -44,7 +44,7 @@ def test_a_run_is_not_made_where_something_is(here: Path, multiunet: Callable) -
     Path("full/mine").write_text("x")
     refused(multiunet, [*TRAIN, "--out", "file/run"], "file is a file")
     refused(multiunet, [*TRAIN, "--out", "file"], "exists already")
-    refused(multiunet, [*TRAIN, "--out", "full"], "not empty")
+    refused(multiunet, [*TRAIN, "--out", "full"], "neither empty")
     assert os.listdir("full") == ["mine"]
     assert Path("file").read_text() == "mine"
 
@@ -55,7 +55,7 @@ def test_a_run_is_not_made_where_one_may_not_write(
     Path("locked").mkdir()
     real = os.access  # permissions do not bind the superuser, whom tests may run as
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked" and real(path, mode))
-    refused(multiunet, [*TRAIN, "--out", "locked/run"], "locked may not be written in")
+    refused(multiunet, [*TRAIN, "--out", "locked/run"], "no write permission in")
     assert os.listdir("locked") == []
 
 
@@ -69,7 +69,7 @@ def test_predictions_replace_predictions_only(run: Path, multiunet: Callable) ->
     Path("other.zarr/zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}}))
     Path("text.zarr").write_text("mine")
     for name in ("other.zarr", "text.zarr"):
-        refused(multiunet, [*PREDICT, "--out", name, "--overwrite"], name, "no prediction")
+        refused(multiunet, [*PREDICT, "--out", name, "--overwrite"], name, "not written by multiunet")
     assert os.listdir("other.zarr") == ["zarr.json"]
     assert Path("text.zarr").read_text() == "mine"
     refused(multiunet, [*PREDICT, "--out", "p"], ".zarr")

@@ -104,7 +104,9 @@ def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: list[str
         values: NDArray[np.float32] = np.concatenate([data.targets[chrom][index] for chrom in chroms])
         known = values[~np.isnan(values)]
         if not np.isfinite(known).all():
-            raise InputError(f"{path}: a bin of the {part} chromosomes holds a value that 32 bits cannot; scale it")
+            raise InputError(
+                f"{path}: a bin of the {part} chromosomes is too large for a 32-bit float; rescale the signal"
+            )
         if not len(known):
             raise InputError(
                 f"{path}: no bin of the {part} chromosomes ({listed(chroms)}) has a value at --bin-size "

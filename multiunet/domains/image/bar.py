@@ -62,13 +62,13 @@ def tell_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
     found = [path for path, rows in bars.items() if rows]
     if found and crop == "none":
         logger.warning(
-            "%s: seems to have an information bar of %d rows, as %d of the %d images do; --crop-bar auto cuts it off",
+            "%s: seems to have an information bar of %d rows, as do %d of the %d images; --crop-bar auto removes it",
             *(found[0], bars[found[0]], len(found), len(bars)),
         )
     others = [path for path, rows in bars.items() if not rows]
     if found and others and crop == "auto":
         logger.warning(
-            "%s: no information bar found, as in %d of the %d images; if there is one, give its rows: --crop-bar %d",
+            "%s: no information bar found (in %d of the %d images); if there is one, pass its height: --crop-bar %d",
             *(others[0], len(others), len(bars), bars[found[0]]),
         )
 

@@ -256,8 +256,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
                 raise
             patch = ",".join(map(str, facts["patch_size"]))
             raise InputError(
-                f"--patch-size {patch}: one pixel is left of it on the coarsest of {len(config.levels())} levels, with "
-                f"{batch.field.shape[0]} in a batch, which no norm can scale; give larger patches, fewer --widths, or "
+                f"--patch-size {patch}: the coarsest of {len(config.levels())} levels has a single pixel, and a batch "
+                f"{batch.field.shape[0]} of them: too few to normalise; give larger patches, fewer --widths, or "
                 "another --normalization"
             ) from error
 

@@ -96,14 +96,14 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
             break
     else:
         message = (
-            f"{amount(room.budget)} of memory are too little: the smallest training step planned takes about "
+            f"{amount(room.budget)} of memory is not enough: the smallest planned training step needs about "
             f"{amount(takes)} (patch {_times(shaped['patch_size'])}, batch {chosen.batch_size}, "
             f"{'' if chosen.recompute else 'nothing '}recomputed, {amount(room.held)} for the program itself, "
             f"{amount(room.images)} for images); "
         )
         if room.asked:
             raise InputError(f"--memory: {message}give it as much, or choose fewer --widths or a smaller --patch-size")
-        logger.warning("%strying it nevertheless", message)
+        logger.warning("%strying anyway", message)
     meaning = _meaning(config, facts)
     reasons = _shape_reasons(chosen, shaped, room) | {name: reason for name, (_, reason) in meaning.items()}
     chosen = chosen.model_copy(update={name: value for name, (value, _) in meaning.items()})

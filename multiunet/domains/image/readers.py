@@ -277,7 +277,7 @@ def _named(path: Path) -> Iterator[None]:
     except IsADirectoryError:
         raise InputError(f"{path}: a folder, where a file is needed") from None
     except PermissionError:
-        raise InputError(f"{path}: may not be read; change its permissions") from None
+        raise InputError(f"{path}: permission denied; make the file readable") from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: not an image that can be read, whatever its name says; export it again") from None
     except tifffile.TiffFileError as error:

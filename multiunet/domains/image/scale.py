@@ -25,8 +25,8 @@ def tell_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts)
     others = [path for path, spacing in spacings.items() if spacing is not None and not _alike(spacing, trained)]
     if others:
         logger.warning(
-            "%s: pixels are %s µm apart, those trained on %s, as in %d of the %d images; what the network knows by its "
-            "size it may miss: scale the images, or train on such",
+            "%s: pixels are %s µm apart, those trained on %s, as in %d of the %d images; structures of another "
+            "size in pixels may be missed: rescale the images, or train on such images",
             *(others[0], _text(spacings[others[0]] or ()), _text(trained), len(others), len(spacings)),
         )
 

@@ -188,8 +188,8 @@ def _check_distinct(content: dict[Content, tuple[str, str]], split: str, path: s
     other, other_path = content.setdefault(key, (split, path))
     if other != split:
         raise InputError(
-            f"{path} ({split}) and {other_path} ({other}) are the same image, so the score would be of what was learnt "
-            "by heart; keep one of them"
+            f"{path} ({split}) and {other_path} ({other}) are the same image, so the score would be of a memorised "
+            "image; remove one of them"
         )
 
 
@@ -305,7 +305,7 @@ def _survey_objects(splits: Splits, images: _Images, config: ImageTrain) -> Fact
         )
     if scattered:
         logger.warning(
-            "%s: %d numbers for %d separate parts, and so in %d masks; each number is one object in all its parts",
+            "%s: %d object numbers, but %d separate parts (%d such masks); all parts of one number count as one object",
             *scattered[0],
             len(scattered),
         )

@@ -168,11 +168,11 @@ def test_bars_that_are_not_cut_off_are_told_of(folder: Any, caplog: pytest.LogCa
     root = bars_below(folder(5, shape=(80, 200)), 20, masks_too=False)
     with pytest.raises(InputError, match=r"80 x 200, but .* is 100 x 200.*pass --crop-bar 20"):
         survey(ImageTrain(images=root / "images", masks=root / "masks"))
-    assert "bar of 20 rows, as 5 of the 5 images do; --crop-bar auto" in caplog.text
+    assert "bar of 20 rows, as do 5 of the 5 images; --crop-bar auto" in caplog.text
     caplog.clear()
     Image.fromarray(np.asarray(Image.open(root / "images/s3.png"))[:80]).save(root / "images/s3.png")
     survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar="auto"))
-    assert "s3.png: no information bar found, as in 1 of the 5 images" in caplog.text
+    assert "s3.png: no information bar found (in 1 of the 5 images)" in caplog.text
 
 
 def test_what_cannot_be_cut_is_said(folder: Any) -> None:
@@ -212,7 +212,7 @@ def test_predictions_lie_on_what_is_left(
     assert len(again["truth_bars"]) == len(facts["truth_bars"]) - 1
     whole = multiunet("predict", "image", *words[:-2], "--crop-bar", "none", "--out", tmp_path / "whole.zarr")
     assert whole.code == 0, whole.err
-    assert "bar of 20 rows, as 5 of the 5 images do; --crop-bar auto cuts it off" in caplog.text
+    assert "bar of 20 rows, as do 5 of the 5 images; --crop-bar auto removes it" in caplog.text
     assert dict(open_prediction(tmp_path / "whole.zarr")["s1"]["class"].sizes) == {"y": 100, "x": 200}
 
 

@@ -186,7 +186,7 @@ def test_a_number_in_two_places_is_said(cells: Path, caplog: pytest.LogCaptureFi
     repaint(cells, objects, 2)
     with caplog.at_level(logging.WARNING, "multiunet.image"):
         facts_of(cells)
-    assert "s2.tif: 8 numbers for 9 separate parts, and so in 1 masks" in caplog.text
+    assert "s2.tif: 8 object numbers, but 9 separate parts (1 such masks)" in caplog.text
 
 
 def test_ignored_pixels_count_nowhere(cells: Path) -> None:
