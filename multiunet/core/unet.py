@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from multiunet.core.condition import Condition
 from multiunet.core.geometry import Geometry
-from multiunet.core.joined import Joined, applied
+from multiunet.core.joined import Joined, applied, is_hooked
 from multiunet.core.recompute import climb_recomputed, down_recomputed, recomputed
 from multiunet.core.skip import Concat, Merge, PathNorm, Skip
 
@@ -200,7 +200,7 @@ class UNet(Descent[S]):
         """The way up: the bottleneck, then the decoder's fields, coarsest first, before any head."""
         x = self.bottleneck(trail.bottom, condition)
         for up, merge, level, skip in zip(self.ups, self.merges, self.decoder, reversed(trail.saved)):
-            if self.recompute:
+            if self.recompute and not is_hooked(level):
                 x = climb_recomputed(up, merge, cast("Level[S]", level).blocks, x, skip, condition)
             else:
                 x = level(merge(up(x, skip), skip), condition)

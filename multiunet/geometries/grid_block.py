@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from multiunet.core import Condition, Dropout
-from multiunet.geometries.grid_layers import ACTIVATION, Chain, of_parts
+from multiunet.core import Condition, Dropout, Joined, reads_joined
+from multiunet.core.joined import applied
+from multiunet.geometries.grid_layers import ACTIVATION, Chain, of_joined
 
 if TYPE_CHECKING:
     from multiunet.geometries.grid import Grid
@@ -39,14 +40,11 @@ class ConvBlock(nn.Module):
         self.dropout = Dropout(grid.dropout, whole_channels=True)
         self.reach = tuple(grid.convs * (k // 2) for k in grid._kernel)
 
-    def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
-        return self.of_parts((x,))
-
-    def of_parts(self, parts: Sequence[Tensor], condition: Condition | None = None) -> Tensor:
-        """The block on fields side by side."""
-        y = self.layers.of_parts(parts)
+    @reads_joined
+    def forward(self, x: Tensor | Joined[Tensor], condition: Condition | None = None) -> Tensor:
+        y = applied(self.layers, x)
         if self.shortcut is not None:
-            y = self.last(y + centre(of_parts(self.shortcut, parts), y.shape[2:]))
+            y = self.last(y + centre(of_joined(self.shortcut, x), y.shape[2:]))
         return self.dropout(y)  # type: ignore[no-any-return]
 
     def stages(self) -> list[nn.Module]:

@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional
 
 from multiunet import Concat, Grid, UNet
+from multiunet.core import Joined
 from multiunet.geometries.grid import CHOICES
-from multiunet.geometries.grid_layers import GroupNorm, of_parts
+from multiunet.geometries.grid_layers import GroupNorm, of_joined
 
 
 def test_instance_norm_is_torchs() -> None:
@@ -166,5 +167,6 @@ def test_a_single_small_volume_is_copied_together(samples: int, convolutions: in
     plain = layer._conv_forward
     monkeypatch.setattr(layer, "_conv_forward", lambda *given: counted.append(1) or plain(*given))
     parts = [torch.randn(samples, 24, 24, 24, 4) for _ in range(2)]
-    torch.testing.assert_close(of_parts(layer, parts), plain(torch.cat(parts, 1), layer.weight, layer.bias))
+    found = of_joined(layer, Joined(Grid(3), tuple(parts)))
+    torch.testing.assert_close(found, plain(torch.cat(parts, 1), layer.weight, layer.bias))
     assert len(counted) == convolutions
