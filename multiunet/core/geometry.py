@@ -56,10 +56,11 @@ class Geometry(ABC, Generic[S]):
         """One batch from several."""
 
     @abstractmethod
-    def sample(self, values: Tensor, fine: S, coarse: S) -> Tensor:
+    def sample(self, values: Tensor, fine: S, coarse: S, stride: Any = None) -> Tensor:
         """Values known on the sites of ``fine`` (labels, targets), taken at the sites of ``coarse``, one level below.
 
-        Values are picked, never mixed: labels stay labels. Deep supervision compares coarse outputs with them.
+        ``stride`` is that of the way down. Values are picked, never mixed: labels stay labels. Deep supervision
+        compares coarse outputs with them.
         """
 
     @abstractmethod

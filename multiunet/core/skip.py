@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import torch
 from torch import nn
@@ -107,6 +107,10 @@ class NoSkip(Skip[S]):
 
     def forward(self, x: S, *skips: S) -> S:
         return x
+
+
+SKIPS: dict[str, type[Skip[Any]]] = {"concat": Concat, "add": Add, "attention": AttentionGate, "none": NoSkip}
+"""By name."""
 
 
 class Merge(nn.Module, Generic[S]):

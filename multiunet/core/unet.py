@@ -223,8 +223,8 @@ class UNet(Descent[S]):
 
     def at_outputs(self, values: Tensor, outputs: Sequence[S]) -> tuple[Tensor, ...]:
         taken = [values]
-        for fine, coarse in pairwise(outputs):
-            taken.append(self.geometry.sample(taken[-1], fine, coarse))
+        for geometry, step, (fine, coarse) in zip(self._climbs, self._steps, pairwise(outputs)):
+            taken.append(geometry.sample(taken[-1], fine, coarse, step))
         return tuple(taken)
 
 

@@ -101,7 +101,7 @@ class Graph(Geometry[GraphField]):
     def collate(self, fields: Sequence[GraphField]) -> GraphField:
         return GraphField.union(fields)
 
-    def sample(self, values: Tensor, fine: GraphField, coarse: GraphField) -> Tensor:
+    def sample(self, values: Tensor, fine: GraphField, coarse: GraphField, stride: float | None = None) -> Tensor:
         if coarse.parent is None:
             raise ValueError("the coarse graph has no parent: it was not pooled from the fine one")
         return values[coarse.parent]

@@ -114,14 +114,13 @@ class Grid(Geometry[Tensor]):
         return self.down_to(channels, channels, stride)
 
     def down_to(self, c_in: int, c_out: int, stride: Sizes | None = None) -> nn.Module:
-        return Down(self, c_in, c_out, self.sizes("stride", self.stride if stride is None else stride))
+        return Down(self, c_in, c_out, self._steps(stride))
 
     def up(self, c_in: int, c_out: int, stride: Sizes | None = None) -> nn.Module:
-        steps = self.sizes("stride", self.stride if stride is None else stride)
         kind = {"nearest": ResizeUp, "linear": ResizeUp, "transposed": TransposedUp, "shuffle": ShuffleUp}[
             self.upsample
         ]
-        return kind(self, c_in, c_out, steps)
+        return kind(self, c_in, c_out, self._steps(stride))
 
     def pointwise(self, c_in: int, c_out: int) -> nn.Module:
         return CONV[self.ndim](c_in, c_out, 1)
@@ -144,12 +143,11 @@ class Grid(Geometry[Tensor]):
     def collate(self, fields: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(fields), dim=0)
 
-    def sample(self, values: Tensor, fine: Tensor, coarse: Tensor) -> Tensor:
+    def sample(self, values: Tensor, fine: Tensor, coarse: Tensor, stride: Sizes | None = None) -> Tensor:
         if self.padding == "valid":
             raise ValueError("deep supervision needs padding='same': where sites are lost, levels do not share borders")
-        for axis in range(-self.ndim, 0):
+        for axis, step in zip(range(-self.ndim, 0), self._steps(stride)):
             size, count = values.shape[axis], coarse.shape[axis]
-            step = -(-size // count)
             # the middle of each window; the last, partial one may end before its middle
             middles = (torch.arange(count, device=values.device) * step + step // 2).clamp(max=size - 1)
             values = values.index_select(axis, middles)
@@ -171,6 +169,9 @@ class Grid(Geometry[Tensor]):
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
         return layer
+
+    def _steps(self, stride: Sizes | None) -> tuple[int, ...]:
+        return self.sizes("stride", self.stride if stride is None else stride)
 
     def _down_kernel(self, stride: tuple[int, ...]) -> tuple[int, ...]:
         if self.down_kernel is None:

@@ -8,11 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Condition, Dropout, Trail, UNet
+from multiunet.core import SKIPS, Condition, Dropout, Trail, UNet
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_readout import Readout, ReadoutName
-from multiunet.models.graph_unet import SKIPS, strides_of
+from multiunet.models.graph_unet import strides_of
 
 
 class GraphReadoutUNet(nn.Module):

@@ -7,11 +7,9 @@ from typing import Literal
 
 from torch import nn
 
-from multiunet.core import Add, AttentionGate, Concat, Condition, NoSkip, Skip, Trail, UNet
+from multiunet.core import SKIPS, Add, Condition, Skip, Trail, UNet
 from multiunet.geometries.graph import FeatureDropout, Graph
 from multiunet.geometries.graph_field import GraphField
-
-SKIPS: dict[str, type[Skip[GraphField]]] = {"concat": Concat, "add": Add, "attention": AttentionGate, "none": NoSkip}
 
 
 class GraphUNet(UNet[GraphField]):

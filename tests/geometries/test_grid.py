@@ -105,6 +105,7 @@ def test_sample_picks_labels_and_never_mixes_them() -> None:
     labels = torch.tensor([[0, 9, 1, 9, 2]])
     coarse = torch.zeros(1, 1, 3)
     assert Grid(1).sample(labels, torch.zeros(1, 1, 5), coarse).tolist() == [[9, 9, 2]]
+    assert Grid(1).sample(torch.arange(9)[None], torch.zeros(1, 1, 9), coarse, 4).tolist() == [[2, 6, 8]]
     values = torch.rand(2, 3, 9, 7)
     assert Grid(2).sample(values, values, torch.zeros(2, 3, 5, 4)).shape == (2, 3, 5, 4)
 
@@ -170,3 +171,11 @@ def test_a_single_small_volume_is_copied_together(samples: int, convolutions: in
     found = of_joined(layer, Joined(Grid(3), tuple(parts)))
     torch.testing.assert_close(found, plain(torch.cat(parts, 1), layer.weight, layer.bias))
     assert len(counted) == convolutions
+
+
+@pytest.mark.parametrize(("down", "up"), [(2, 4), (4, 2)])
+@pytest.mark.parametrize("upsample", ["nearest", "transposed", "shuffle"])
+def test_ways_up_and_down_of_other_strides_are_refused(upsample: str, down: int, up: int) -> None:
+    net = UNet(Grid(1, stride=down), 1, 1, [2, 2], decoder=Grid(1, stride=up, upsample=upsample))
+    with pytest.raises(ValueError, match="give encoder and decoder the same"):
+        net(torch.zeros(1, 1, 16))
