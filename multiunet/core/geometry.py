@@ -71,6 +71,10 @@ class Geometry(ABC, Generic[S]):
         """``field -> coarser field`` with other channels, for networks that widen between levels."""
         return nn.Sequential(self.down(c_in, stride), self.pointwise(c_in, c_out))
 
+    def penalty(self, output: S) -> Tensor | None:
+        """What the network's own parts add to the loss of this output, a scalar; None: nothing."""
+        return None
+
     def align(self, skip: S, onto: S) -> S:
         """The part of ``skip`` on the sites of ``onto``; differs from ``skip`` only where blocks lose sites."""
         return skip

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Dropout, Geometry
+from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.graph_conv import CONVOLUTIONS, ConvolutionName, Layer, convolution, matrix, times
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_pool import Pooling, TopK
@@ -50,8 +51,8 @@ class Graph(Geometry[GraphField]):
         node_dropout: of all that a node sends in a convolution (Feng et al. 2020, "GRAND": DropNode).
         residual: add a block's input to its output, through a linear map where channels differ.
         edge_features: how many attributes of edges ``gine``, ``gatv2`` and layers that take ``edge_attr`` read.
-        whole_channels: drop a feature at all nodes of a graph together, and number edges by graph. Then a sample of
-            Monte-Carlo dropout is one network, whatever graphs share a batch.
+        whole_channels: drop a feature at all nodes of a graph together, and number nodes and edges by graph. Then a
+            sample of Monte-Carlo dropout is one network, whatever graphs share a batch.
     """
 
     conv: ConvolutionName | Layer = "gcn"
@@ -72,6 +73,12 @@ class Graph(Geometry[GraphField]):
     def __post_init__(self) -> None:
         if isinstance(self.conv, str) and self.conv not in CONVOLUTIONS:
             raise ValueError(f"conv {self.conv!r} is none of {', '.join(CONVOLUTIONS)}; or give a class")
+        check_choice("normalization", self.normalization, get_args(Normalization))
+        check_choice("activation", self.activation, ACTIVATIONS)
+        for name, least in (("convs", 1), ("hops", 1), ("edge_features", 0)):
+            check_least(name, getattr(self, name), least)
+        if not isinstance(self.pool, Pooling):
+            raise ValueError(f"pool {self.pool!r} is no Pooling; give one, e.g. TopK() or Matching()")
         if self.hops > 1 and self.conv != "gcn":
             raise ValueError(f"hops {self.hops} is for conv 'gcn', not {self.conv!r}")
 
@@ -105,6 +112,9 @@ class Graph(Geometry[GraphField]):
         if coarse.parent is None:
             raise ValueError("the coarse graph has no parent: it was not pooled from the fine one")
         return values[coarse.parent]
+
+    def penalty(self, output: GraphField) -> Tensor | None:
+        return output.penalty
 
     def example(self, channels: int, seed: int) -> GraphField:
         """A ring of 9 to 15 nodes with chords, and one node without edges."""
@@ -152,7 +162,8 @@ class FeatureDropout(nn.Module):
     def forward(self, field: GraphField) -> GraphField:
         x = field.x
         if self.dropout.whole_channels:  # a row of the mask for each graph
-            return replace(field, x=x.to_dense() * self.dropout(x.new_ones(field.graphs, x.shape[1]))[field.batch])
+            ones = torch.ones(field.graphs, x.shape[1], dtype=x.dtype, device=x.device)
+            return replace(field, x=x.to_dense() * self.dropout(ones)[field.batch])
         if not x.is_sparse:
             return replace(field, x=self.dropout(x))
         x = x.coalesce()

@@ -28,6 +28,7 @@ class GraphField:
         shares: of a graph of soft clusters: how much of each finer node went into each cluster of its graph,
             ``(finer nodes, clusters)``.
         edge_attr: attributes of each edge beside its weight, ``(edges, K)``; None: none.
+        penalty: what the pools on the way to this field add to the loss, a scalar; None: nothing.
     """
 
     x: Tensor
@@ -39,6 +40,7 @@ class GraphField:
     cluster: Tensor | None = None
     shares: Tensor | None = None
     edge_attr: Tensor | None = None
+    penalty: Tensor | None = None
     _links: Links | None = field(default=None, repr=False)
 
     @classmethod
@@ -137,6 +139,11 @@ class GraphField:
             edge_attr=_joined([item.edge_attr for item in items], [item.edge_index.shape[1] for item in items]),
         )
 
+    def refined(self, x: Tensor, coarse: GraphField) -> GraphField:
+        """These nodes with features that come from a coarser field, whose penalty counts, too."""
+        both = [field.penalty for field in (self, coarse) if field.penalty is not None]
+        return replace(self, x=x, penalty=torch.stack(both).sum() if both else None)
+
     def weights(self) -> Tensor:
         """The edges' weights, 1 where none were given; never below float32."""
         dtype = torch.promote_types(self.x.dtype, torch.float32)
@@ -151,9 +158,13 @@ class GraphField:
         return self._links
 
     def to(self, *args: Any, **kwargs: Any) -> GraphField:
-        """On another device."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved: dict[str, Any] = {k: v.to(*args, **kwargs) for k, v in parts.items() if isinstance(v, Tensor)}
+        """On another device, or its features and weights in another type; the arguments are those of a tensor's."""
+        device, dtype, non_blocking, _ = torch._C._nn._parse_to(*args, **kwargs)
+        moved: dict[str, Any] = {}
+        for f in fields(self):
+            part = getattr(self, f.name)
+            if isinstance(part, Tensor):
+                moved[f.name] = part.to(device, dtype if part.is_floating_point() else None, non_blocking)
         return replace(self, **moved)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
+from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.grid_block import ConvBlock, centre
 from multiunet.geometries.grid_layers import ACTIVATION, BATCH_NORM, CONV, GroupNorm
 from multiunet.geometries.grid_levels import Down, ResizeUp, ShuffleUp, TransposedUp
@@ -96,10 +97,8 @@ class Grid(Geometry[Tensor]):
         if self.ndim not in CONV:
             raise ValueError(f"a grid has 1, 2 or 3 axes, not {self.ndim}")
         for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(known)}")
-        if self.convs < 1:
-            raise ValueError(f"convs {self.convs} must be at least 1")
+            check_choice(name, getattr(self, name), known)
+        check_least("convs", self.convs, 1)
         kernel = self.sizes("kernel", self.kernel)
         if any(k % 2 == 0 for k in kernel):
             raise ValueError(f"kernel {kernel} must be odd on every axis, so that it has a centre")

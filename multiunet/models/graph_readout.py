@@ -57,7 +57,7 @@ class GraphReadoutUNet(nn.Module):
         finest = self.net.decode(trail, condition)
         levels = [*trail.saved, trail.bottom, finest]
         read = self.head(torch.cat([self.readout(level) for level in levels], dim=1))
-        return of_graphs(read)
+        return of_graphs(read).refined(read, finest)
 
     def forward(self, x: GraphField, condition: Condition | None = None) -> GraphField:
         """``c_in`` channels of nodes in, ``c_out`` channels of graphs out, on ``graphs`` nodes."""

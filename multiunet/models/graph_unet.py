@@ -27,7 +27,7 @@ class GraphUNet(UNet[GraphField]):
         input_dropout: float = 0.0,
     ) -> None:
         super().__init__(geometry, c_in, c_out, widths, strides=strides, skip=skip)
-        self.input_dropout = FeatureDropout(input_dropout)
+        self.input_dropout = FeatureDropout(input_dropout, geometry.whole_channels)
 
     def prefix(self) -> list[nn.Module]:
         return [self.input_dropout, *super().prefix()]

@@ -72,3 +72,10 @@ def test_moving_a_field_moves_all_of_it(path_graph: Callable[[Tensor], GraphFiel
     for name in ("x", "edge_index", "batch", "edge_weight", "parent"):
         assert getattr(moved, name).device.type == "meta"
     assert moved.graphs == 1
+
+
+def test_another_type_is_that_of_numbers_and_not_of_indices(path_graph: Callable[[Tensor], GraphField]) -> None:
+    field = replace(path_graph(torch.zeros(3, 1)), edge_weight=torch.ones(4), parent=torch.arange(3))
+    other = field.to(torch.bfloat16)
+    assert (other.x.dtype, other.edge_weight.dtype) == (torch.bfloat16, torch.bfloat16)
+    assert (other.edge_index.dtype, other.batch.dtype, other.parent.dtype) == (torch.int64,) * 3
