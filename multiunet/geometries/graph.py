@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Dropout, Geometry
+from multiunet.geometries.batch_norm import BatchNorm1d
 from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.graph_conv import CONVOLUTIONS, ConvolutionName, Layer, convolution, matrix, times
 from multiunet.geometries.graph_field import GraphField
@@ -97,7 +98,7 @@ class Graph(Geometry[GraphField]):
     def norm(self, channels: int) -> nn.Module:
         if self.normalization == "none":
             return nn.Identity()
-        return OnNodes(NodeBatchNorm(channels) if self.normalization == "batch" else nn.LayerNorm(channels))
+        return OnNodes(BatchNorm1d(channels) if self.normalization == "batch" else nn.LayerNorm(channels))
 
     def features(self, field: GraphField) -> Tensor:
         return field.x
@@ -139,17 +140,6 @@ class OnNodes(nn.Module):
 
     def forward(self, field: GraphField) -> GraphField:
         return replace(field, x=self.module(field.x))
-
-
-class NodeBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation over nodes; fewer than two, which have no variance, are normalised by running statistics."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training and len(x) < 2:
-            return nn.functional.batch_norm(
-                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
-        return super().forward(x)
 
 
 class FeatureDropout(nn.Module):

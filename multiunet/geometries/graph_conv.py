@@ -30,7 +30,7 @@ def convolution(geometry: Graph, c_in: int, c_out: int) -> nn.Module:
     """``field -> field``: the convolution that ``geometry.conv`` names or makes."""
     if isinstance(geometry.conv, str):
         return CONVOLUTIONS[geometry.conv](geometry, c_in, c_out)
-    return PeerConvolution(geometry, geometry.conv(c_in, c_out))
+    return PeerConvolution(geometry, geometry.conv(c_in, c_out), c_out)
 
 
 class EdgeDropout(nn.Module):
@@ -194,8 +194,9 @@ class PeerConvolution(nn.Module):
     others.
     """
 
-    def __init__(self, geometry: Graph, layer: nn.Module) -> None:
+    def __init__(self, geometry: Graph, layer: nn.Module, c_out: int) -> None:
         super().__init__()
+        self.c_out = c_out
         self.node_dropout = NodeDropout(geometry.node_dropout, geometry.whole_channels)
         self.edge_dropout = EdgeDropout(geometry.edge_dropout, geometry.whole_channels)
         self.layer = layer
@@ -221,7 +222,13 @@ class PeerConvolution(nn.Module):
         told = {name: value.to(field.x.dtype) for name, value in told.items()}
         if not mask.all():
             edge_index, told = edge_index[:, mask > 0], {name: value[mask > 0] for name, value in told.items()}
-        return replace(field, x=self.mixed(field.x.to_dense(), edge_index, told))
+        x = self.mixed(field.x.to_dense(), edge_index, told)
+        if x.shape[1] != self.c_out:
+            raise ValueError(
+                f"{type(self.layer).__name__} gives {x.shape[1]} channels where {self.c_out} are to come out; "
+                "if it has several heads, make it average them (concat=False)"
+            )
+        return replace(field, x=x)
 
     def mixed(self, x: Tensor, edge_index: Tensor, told: Mapping[str, Tensor]) -> Tensor:
         """What the layer makes of these nodes and edges."""
@@ -290,7 +297,7 @@ def gatv2(geometry: Graph, c_in: int, c_out: int) -> Attention:
 
     idle_bias = geometry.normalization == "batch"
     settings = {"heads": HEADS, "concat": False, "edge_dim": 1 + geometry.edge_features, "bias": not idle_bias}
-    return Attention(geometry, GATv2Conv(c_in, c_out, **settings))
+    return Attention(geometry, GATv2Conv(c_in, c_out, **settings), c_out)
 
 
 CONVOLUTIONS: dict[str, Callable[[Graph, int, int], nn.Module]] = {

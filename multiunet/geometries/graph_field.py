@@ -78,8 +78,15 @@ class GraphField:
         and ``edge_attr``.
 
         Raises:
-            ValueError: as ``of`` does, or when nodes of a batch are not in the order of their graphs.
+            ValueError: as ``of`` does, when ``x`` is not there or not of floating point, or when nodes of a batch are
+                not in the order of their graphs.
         """
+        if data.x is None:
+            raise ValueError("the graph has no features x; give it some, e.g. a constant or the degrees of the nodes")
+        if not data.x.is_floating_point():
+            raise ValueError(
+                f"the features x are {data.x.dtype}: turn categories into one channel each, and counts into x.float()"
+            )
         attributes = getattr(data, "edge_attr", None)
         if attributes is not None and attributes.ndim == 1:
             attributes = attributes[:, None]
@@ -89,7 +96,9 @@ class GraphField:
             return made
         if bool((batch[1:] < batch[:-1]).any()):
             raise ValueError("batch must ascend: the nodes of a graph follow each other")
-        return replace(made, batch=batch, graphs=int(data.num_graphs))
+        counted = int(batch[-1]) + 1 if len(batch) else 1
+        # a Batch knows of graphs without nodes
+        return replace(made, batch=batch, graphs=int(getattr(data, "num_graphs", counted)))
 
     @classmethod
     def from_networkx(cls, graph: Any, features: Sequence[str]) -> GraphField:
@@ -120,8 +129,11 @@ class GraphField:
         """The disjoint union of inputs, in order.
 
         Raises:
-            ValueError: when some have attributes of edges and others, with edges, have none or others in number.
+            ValueError: when there are none, or when some have attributes of edges and others, with edges, have none or
+                others in number.
         """
+        if not items:
+            raise ValueError("no graphs were given, and a union of none has no channels")
         if len(items) == 1:
             return items[0]
         starts = [0]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from operator import index
+from typing import Literal, SupportsIndex, get_args
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
+from multiunet.geometries.batch_norm import BATCH_NORM
 from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.grid_block import ConvBlock, centre
-from multiunet.geometries.grid_layers import ACTIVATION, BATCH_NORM, CONV, GroupNorm
+from multiunet.geometries.grid_layers import ACTIVATION, CONV, GroupNorm
 from multiunet.geometries.grid_levels import Down, ResizeUp, ShuffleUp, TransposedUp
 
 Sizes = int | tuple[int, ...]
@@ -185,8 +187,14 @@ class Grid(Geometry[Tensor]):
         return nn.Sequential(layer, self.norm(channels), ACTIVATION[self.activation](channels))
 
     def sizes(self, name: str, value: Sizes) -> tuple[int, ...]:
-        """The value by axis."""
-        sizes = (value,) * self.ndim if isinstance(value, int) else tuple(value)
-        if len(sizes) != self.ndim or min(sizes) < 1:
-            raise ValueError(f"{name} {value} needs {self.ndim} positive numbers, one an axis")
+        """The value by axis.
+
+        Raises:
+            ValueError: unless it is a positive whole number, or one an axis.
+        """
+        by_axis = tuple(value) if isinstance(value, Iterable) else (value,) * self.ndim
+        # of any type that counts, such as NumPy's
+        sizes = tuple(index(size) for size in by_axis if isinstance(size, SupportsIndex))
+        if len(sizes) != len(by_axis) or len(sizes) != self.ndim or min(sizes) < 1:
+            raise ValueError(f"{name} {value} needs {self.ndim} positive whole numbers, one an axis")
         return sizes

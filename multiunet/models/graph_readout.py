@@ -34,8 +34,7 @@ class GraphReadoutUNet(nn.Module):
         super().__init__()
         self.net, self.readout = net, Readout(readouts)
         self.geometry, self.c_in, self.c_out = net.geometry, net.c_in, c_out
-        # the coarsest field has the channels of the level above: the bottleneck's block widens it later
-        channels = sum(net.widths[:-1]) + net.widths[-2] + net.c_out
+        channels = sum(net.widths[:-1]) + net.c_bottom + net.c_out
         self.head = nn.Sequential(
             nn.LayerNorm(channels * len(readouts)),
             nn.Linear(channels * len(readouts), hidden),

@@ -29,6 +29,8 @@ GRID = Grid(1)
         ({"widths": [8, 8, 8], "decoder_widths": [8]}, "decoder_widths has 1 entries for 2 levels"),
         ({"widths": [8, 8, 8], "up_widths": [8] * 3}, "up_widths has 3 entries for 2 levels"),
         ({"widths": [8, 8, 8], "decoder_blocks": [1]}, "decoder_blocks has 1 entries for 2 levels"),
+        ({"widths": [8, 8, 8], "decoder_blocks": [1, 0]}, r"decoder_blocks \[1, 0\] must be at least 1 on every level"),
+        ({"widths": [8, 8], "skip": "add"}, "skip 'add' is a name; pass the class itself, as in skip=Add"),
         ({"widths": [8, 8], "widen": "blocks"}, "widen 'blocks' is none of block, down"),
         ({"widths": [8, 8], "path_norm": "both"}, "path_norm 'both' is none of before, after"),
         ({"widths": [8, 8, 8], "decoder": [GRID, GRID]}, "decoder has 2 entries for 3 levels"),

@@ -79,3 +79,17 @@ def test_another_type_is_that_of_numbers_and_not_of_indices(path_graph: Callable
     other = field.to(torch.bfloat16)
     assert (other.x.dtype, other.edge_weight.dtype) == (torch.bfloat16, torch.bfloat16)
     assert (other.edge_index.dtype, other.batch.dtype, other.parent.dtype) == (torch.int64,) * 3
+
+
+def test_what_a_graph_of_torch_geometric_lacks_is_said() -> None:
+    from torch_geometric.data import Data
+
+    edges = torch.tensor([[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match="no features x"):
+        GraphField.from_torch_geometric(Data(edge_index=edges, num_nodes=2))
+    with pytest.raises(ValueError, match=r"features x are torch.int64.*x.float\(\)"):
+        GraphField.from_torch_geometric(Data(x=torch.zeros(2, 1, dtype=torch.int64), edge_index=edges))
+    data = Data(x=torch.zeros(3, 1), edge_index=edges, batch=torch.tensor([0, 0, 1]))
+    assert GraphField.from_torch_geometric(data).graphs == 2
+    with pytest.raises(ValueError, match="no graphs were given"):
+        GraphField.union([])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from multiunet import Concat, Grid, UNet
 from multiunet.core import Joined
 from multiunet.geometries.grid import CHOICES
 from multiunet.geometries.grid_layers import GroupNorm, of_joined
+from multiunet.models import unet2015
 
 
 def test_instance_norm_is_torchs() -> None:
@@ -179,3 +181,26 @@ def test_ways_up_and_down_of_other_strides_are_refused(upsample: str, down: int,
     net = UNet(Grid(1, stride=down), 1, 1, [2, 2], decoder=Grid(1, stride=up, upsample=upsample))
     with pytest.raises(ValueError, match="give encoder and decoder the same"):
         net(torch.zeros(1, 1, 16))
+
+
+def test_sizes_are_whole_numbers_of_any_type() -> None:
+    assert Grid(2).down(4, np.int64(2)).stride == Grid(2).down(4, [np.int32(2), 2]).stride == (2, 2)
+    assert Grid(2, kernel=np.int64(5)).block(1, 1).layers[0].kernel_size == (5, 5)
+    for wrong in (2.0, (2, 2.0), "2", (2,), 0):
+        with pytest.raises(ValueError, match=r"stride .* needs 2 positive whole numbers"):
+            Grid(2).down(4, wrong)
+
+
+def test_an_input_that_is_too_small_without_padding_is_refused() -> None:
+    net = unet2015(1, 1, 1, [2] * 5)
+    assert net(torch.zeros(1, 1, 188)).shape == (1, 1, 4)
+    for size in (100, 172, 187):
+        with pytest.raises(ValueError, match="the network's input is too small"):
+            net(torch.zeros(1, 1, size))
+
+
+def test_a_single_site_is_normalised_by_running_statistics_in_training() -> None:
+    norm = Grid(2).norm(3).train()
+    norm(torch.randn(4, 3, 5, 5) + 2)
+    expected = torch.randn(1, 3, 1, 1)
+    torch.testing.assert_close(norm(expected), norm.eval()(expected))
