@@ -146,7 +146,7 @@ class UNet(Descent[S]):
         fuse: a 1x1 map after the merge, to the decoder's width.
         decoder: the same for the bottleneck and the way up (say, with dropout); the encoder's by default.
         recompute: gradient checkpointing of every block: less memory, more time, the same gradients. Does not go with
-            ``torch.compile(fullgraph=True)``, which cannot look into it.
+            ``torch.compile``, which recomputes what it likes itself.
         deep_supervision: how many coarser decoder levels get a head of their own; see ``outputs``.
         widen: where channels grow on the way down: in a level's first block, or in the way ``down`` to it.
         decoder_widths: channels of the decoder by level, finest first, without the bottleneck's; the encoder's by

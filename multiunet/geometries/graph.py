@@ -150,15 +150,17 @@ class FeatureDropout(nn.Module):
         self.dropout = Dropout(p, whole_channels)
 
     def forward(self, field: GraphField) -> GraphField:
-        x = field.x
-        if self.dropout.whole_channels:  # a row of the mask for each graph
-            ones = torch.ones(field.graphs, x.shape[1], dtype=x.dtype, device=x.device)
-            return replace(field, x=x.to_dense() * self.dropout(ones)[field.batch])
+        x, whole = field.x, self.dropout.whole_channels
+        # a row of the mask for each graph
+        of_graphs = (
+            self.dropout(torch.ones(field.graphs, x.shape[1], dtype=x.dtype, device=x.device)) if whole else None
+        )
         if not x.is_sparse:
-            return replace(field, x=self.dropout(x))
+            return replace(field, x=self.dropout(x) if of_graphs is None else x * of_graphs[field.batch])
         x = x.coalesce()
         # dropping a zero changes nothing: only what a sparse tensor holds needs a mask
-        kept = self.dropout(x.values())
+        node, channel = x.indices()
+        kept = self.dropout(x.values()) if of_graphs is None else x.values() * of_graphs[field.batch[node], channel]
         x = torch.sparse_coo_tensor(x.indices(), kept, x.shape, is_coalesced=True, check_invariants=False)
         return replace(field, x=x)
 

@@ -84,6 +84,16 @@ def test_dropout_of_sparse_features_is_that_of_what_they_hold() -> None:
     assert torch.equal(dropout.eval()(field).x.to_dense(), x)
 
 
+def test_dropout_of_whole_channels_keeps_sparse_features_sparse() -> None:
+    geometry = Graph()
+    field = geometry.collate([geometry.example(6, seed) for seed in range(3)])
+    dropout = FeatureDropout(0.5, whole_channels=True)
+    dropout.dropout.key = 1
+    found = dropout(replace(field, x=field.x.to_sparse())).x
+    assert found.is_sparse
+    torch.testing.assert_close(found.to_dense(), dropout(field).x)
+
+
 def test_dropped_nodes_and_edges_send_nothing(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.ones(400, 1))
     by_node = Graph(node_dropout=0.5).block(1, 1).convolutions[0]
