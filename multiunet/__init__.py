@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from multiunet.core import Add, AttentionGate, Concat, Condition, Geometry, NoSkip, Skip, UNet
+    from multiunet.core import Add, AttentionGate, Concat, Condition, Geometry, NestedUNet, NoSkip, Skip, UNet
     from multiunet.domains.workflow import evaluate, predict, train
     from multiunet.errors import InputError
     from multiunet.geometries import Graph, GraphField, Grid, footprint
@@ -31,6 +31,7 @@ _HOMES = {
     "GridSource": "prediction",
     "InputError": "errors",
     "Moments": "uncertainty",
+    "NestedUNet": "core",
     "NoSkip": "core",
     "Recipe": "training.recipe",
     "Regression": "tasks",
@@ -59,6 +60,7 @@ __all__ = [
     "GridSource",
     "InputError",
     "Moments",
+    "NestedUNet",
     "NoSkip",
     "Recipe",
     "Regression",
@@ -80,3 +82,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'multiunet' has no attribute {name!r}")
     return getattr(import_module(f"multiunet.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,12 +3,13 @@
 from multiunet.core.condition import Condition
 from multiunet.core.dropout import Dropout
 from multiunet.core.geometry import Geometry
-from multiunet.core.joined import Joined, ReadsParts
+from multiunet.core.joined import Joined, reads_joined
 from multiunet.core.nested import NestedUNet
-from multiunet.core.skip import Add, AttentionGate, Concat, Merge, NoSkip, Skip
+from multiunet.core.skip import SKIPS, Add, AttentionGate, Concat, Merge, NoSkip, Skip
 from multiunet.core.unet import Descent, Level, Trail, UNet
 
 __all__ = [
+    "SKIPS",
     "Add",
     "AttentionGate",
     "Concat",
@@ -21,8 +22,8 @@ __all__ = [
     "Merge",
     "NestedUNet",
     "NoSkip",
-    "ReadsParts",
     "Skip",
     "Trail",
     "UNet",
+    "reads_joined",
 ]

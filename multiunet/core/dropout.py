@@ -12,7 +12,8 @@ class Dropout(nn.Module):
 
     - training: a fresh mask each call from torch's global generator;
     - evaluation: the identity;
-    - sampling (``key`` is set): one mask determined by the key alone, shared by all samples of the batch.
+    - sampling (``key`` is set): one mask determined by the key and the shape alone. That of whole channels is shared by
+      all samples of the batch.
 
     Args:
         p: the probability that a feature is dropped, in [0, 1).
@@ -37,7 +38,8 @@ class Dropout(nn.Module):
             return x * functional.dropout(ones, self.p)
         shape = (1, x.shape[1], *per_channel) if self.whole_channels else tuple(x.shape)
         # drawn on the CPU: the same key gives the same mask on every device
-        draw = torch.rand(shape, generator=torch.Generator().manual_seed(self.key))
+        generator = torch.Generator("cpu").manual_seed(self.key)
+        draw = torch.rand(shape, generator=generator, dtype=torch.float32, device="cpu")
         keep = (draw >= self.p).to(x) / (1.0 - self.p)
         return x * keep.to(x.device)
 

@@ -56,10 +56,11 @@ class Geometry(ABC, Generic[S]):
         """One batch from several."""
 
     @abstractmethod
-    def sample(self, values: Tensor, fine: S, coarse: S) -> Tensor:
+    def sample(self, values: Tensor, fine: S, coarse: S, stride: Any = None) -> Tensor:
         """Values known on the sites of ``fine`` (labels, targets), taken at the sites of ``coarse``, one level below.
 
-        Values are picked, never mixed: labels stay labels. Deep supervision compares coarse outputs with them.
+        ``stride`` is that of the way down. Values are picked, never mixed: labels stay labels. Deep supervision
+        compares coarse outputs with them.
         """
 
     @abstractmethod
@@ -69,6 +70,10 @@ class Geometry(ABC, Generic[S]):
     def down_to(self, c_in: int, c_out: int, stride: Any = None) -> nn.Module:
         """``field -> coarser field`` with other channels, for networks that widen between levels."""
         return nn.Sequential(self.down(c_in, stride), self.pointwise(c_in, c_out))
+
+    def penalty(self, output: S) -> Tensor | None:
+        """What the network's own parts add to the loss of this output, a scalar; None: nothing."""
+        return None
 
     def align(self, skip: S, onto: S) -> S:
         """The part of ``skip`` on the sites of ``onto``; differs from ``skip`` only where blocks lose sites."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
@@ -18,8 +18,8 @@ S = TypeVar("S")
 class Joined(Generic[S]):
     """Fields on the same sites that count as one, their channels side by side.
 
-    Copied into one they would be the widest field of a U-Net, alive when memory is scarcest. What can (``ReadsParts``)
-    reads them one after the other.
+    Copied into one they would be the widest field of a U-Net, alive when memory is scarcest. A block whose
+    ``forward`` is marked ``reads_joined`` reads them one after the other.
     """
 
     geometry: Geometry[S]
@@ -33,11 +33,16 @@ class Joined(Generic[S]):
         return self.geometry.with_features(self.parts[0], features)
 
 
-@runtime_checkable
-class ReadsParts(Protocol):
-    """A block that makes of fields side by side what it makes of the one field, to rounding, without the copy."""
+F = TypeVar("F", bound=Callable[..., Any])
 
-    def of_parts(self, parts: Sequence[Any], /, *given: Any) -> Any: ...
+
+def reads_joined(forward: F) -> F:
+    """Marks a block's ``forward`` that also takes ``Joined`` fields, and then makes the same of them, to rounding.
+
+    The mark is the method's own: a subclass that puts another ``forward`` in its place is given the one field.
+    """
+    forward.reads_joined = True  # type: ignore[attr-defined]
+    return forward
 
 
 def field_of(x: S | Joined[S]) -> S:
@@ -46,10 +51,14 @@ def field_of(x: S | Joined[S]) -> S:
 
 
 def applied(block: nn.Module, x: S | Joined[S], *given: Any) -> S:
-    """``block(x, *given)``, part by part where the block can."""
-    result: S
-    if isinstance(x, Joined) and isinstance(block, ReadsParts):
-        result = block.of_parts(x.parts, *given)
-    else:
-        result = block(field_of(x), *given)
+    """``block(x, *given)``, of fields that count as one where the block reads them."""
+    # hooks were written for the one field
+    reads = getattr(block.forward, "reads_joined", False) and not is_hooked(block)
+    result: S = block(x if reads else field_of(x), *given)
     return result
+
+
+def is_hooked(module: nn.Module) -> bool:
+    """Whether a call does more than ``forward``, as pruning, profilers and FSDP make it do."""
+    hooks = (module._forward_pre_hooks, module._forward_hooks, module._backward_pre_hooks, module._backward_hooks)
+    return any(hooks)

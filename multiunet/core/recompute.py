@@ -12,14 +12,17 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import checkpoint
 
 from multiunet.core.condition import Condition
-from multiunet.core.joined import applied
+from multiunet.core.joined import applied, is_hooked
 
 S = TypeVar("S")
 
 
 @runtime_checkable
 class Staged(Protocol):
-    """A block that is a chain of stages, ``field -> field``: recomputed one at a time, they take least memory."""
+    """A block whose ``forward`` is a chain of stages, ``(field, condition) -> field``.
+
+    Recomputed one at a time, they take least memory.
+    """
 
     def stages(self) -> Sequence[nn.Module]: ...
 
@@ -46,8 +49,8 @@ class _Climb(nn.Module):
         super().__init__()
         self.up, self.merge, self.first = up, merge, first
 
-    def forward(self, x: Any, skip: Any, *condition: Any) -> Any:
-        return applied(self.first, self.merge(self.up(x, skip), skip), *condition)
+    def forward(self, x: Any, skip: Any, condition: Condition | None) -> Any:
+        return applied(self.first, self.merge(self.up(x, skip), skip), condition)
 
 
 def recomputed(module: nn.Module, *inputs: Any) -> Any:
@@ -79,13 +82,21 @@ def climb_recomputed(
     The finest of them are alive while memory is scarcest, at the begin of the backward pass: so the refined field is
     not kept, and no two convolutions' activations are there at once.
     """
-    (first, given), *rest = [stage for block in blocks for stage in _stages(block, condition)]
-    x = recomputed(_Climb(up, merge, first), x, skip, *given)
-    for stage, given in rest:
-        x = recomputed(stage, x, *given)
+    first, *rest = [stage for block in blocks for stage in _stages(block)]
+    x = recomputed(_Climb(up, merge, first), x, skip, condition)
+    for stage in rest:
+        x = recomputed(stage, x, condition)
     return x
 
 
-def _stages(block: nn.Module, condition: Condition | None) -> list[tuple[nn.Module, tuple[Condition | None, ...]]]:
-    """Each with what it is given beside the field."""
-    return [(stage, ()) for stage in block.stages()] if isinstance(block, Staged) else [(block, (condition,))]
+def _stages(block: nn.Module) -> Sequence[nn.Module]:
+    """The block's, unless a subclass or a hook made it more than their chain."""
+    if not isinstance(block, Staged) or is_hooked(block):
+        return [block]
+    described = _first_with(type(block), "stages")
+    return block.stages() if issubclass(described, _first_with(type(block), "forward")) else [block]
+
+
+def _first_with(kind: type, name: str) -> type:
+    """The class that an object of this kind has the method from."""
+    return next(parent for parent in kind.__mro__ if name in vars(parent))

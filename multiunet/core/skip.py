@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import torch
 from torch import nn
@@ -109,6 +109,10 @@ class NoSkip(Skip[S]):
         return x
 
 
+SKIPS: dict[str, type[Skip[Any]]] = {"concat": Concat, "add": Add, "attention": AttentionGate, "none": NoSkip}
+"""By name."""
+
+
 class Merge(nn.Module, Generic[S]):
     """Where the two paths meet: align, normalise, join, normalise, fuse; every step but the join is optional.
 
@@ -122,7 +126,7 @@ class Merge(nn.Module, Generic[S]):
         channels: how many channels come out.
 
     Raises:
-        ValueError: when ``path_norm`` is something else.
+        ValueError: when ``path_norm`` is something else, or ``skip`` a name.
     """
 
     def __init__(
@@ -135,6 +139,9 @@ class Merge(nn.Module, Generic[S]):
         fuse: int | None = None,
     ) -> None:
         super().__init__()
+        if isinstance(skip, str):
+            known = SKIPS.get(skip, Concat).__name__
+            raise ValueError(f"skip {skip!r} is a name; pass the class itself, as in skip={known}")
         if path_norm not in (None, *get_args(PathNorm)):
             raise ValueError(f"path_norm {path_norm!r} is none of {', '.join(get_args(PathNorm))}")
         self.geometry = geometry

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from multiunet.core.condition import Condition
 from multiunet.core.geometry import Geometry
-from multiunet.core.joined import Joined, applied
+from multiunet.core.joined import Joined, applied, is_hooked
 from multiunet.core.recompute import climb_recomputed, down_recomputed, recomputed
 from multiunet.core.skip import Concat, Merge, PathNorm, Skip
 
@@ -72,18 +72,14 @@ class Descent(nn.Module, ABC, Generic[S]):
         widen: Widen = "block",
     ) -> None:
         super().__init__()
-        depth = len(widths) - 1
-        if depth < 1:
-            raise ValueError(f"widths {list(widths)} has no way down; give at least two, e.g. [32, 64]")
+        depth = ways_down(widths)
         if not 0 <= deep_supervision < depth:
             raise ValueError(
                 f"deep_supervision {deep_supervision} is outside 0..{depth - 1} for {depth} decoder levels"
             )
         if widen not in get_args(Widen):
             raise ValueError(f"widen {widen!r} is none of {', '.join(get_args(Widen))}")
-        counts = per_level("blocks", [blocks] * (depth + 1) if isinstance(blocks, int) else blocks, depth + 1)
-        if min(counts) < 1:
-            raise ValueError(f"blocks {counts} must be at least 1 on every level")
+        counts = _counts("blocks", [blocks] * (depth + 1) if isinstance(blocks, int) else blocks, depth + 1)
         steps = per_level("strides", [None] * depth if strides is None else strides, depth)
         falls = _geometries("geometry", geometry, depth + 1)
         climbs = falls if decoder is None else _geometries("decoder", decoder, depth + 1)
@@ -95,6 +91,7 @@ class Descent(nn.Module, ABC, Generic[S]):
         for fall, source, width, count, target, step in zip(falls, sources, widths, counts, sources[1:], steps):
             self.encoder.append(self.level(fall, source, width, count))
             self.downs.append(fall.down(width, step) if target == width else fall.down_to(width, target, step))
+        self.c_bottom = sources[-1]  # of the field that enters the bottleneck
         self.bottleneck = self.level(climbs[-1], sources[-1], widths[-1], counts[-1])
         self._counts, self._steps, self._climbs = counts, steps, climbs  # for the way up, which a subclass builds
 
@@ -148,7 +145,8 @@ class UNet(Descent[S]):
         path_norm: normalise the two paths before or after they meet.
         fuse: a 1x1 map after the merge, to the decoder's width.
         decoder: the same for the bottleneck and the way up (say, with dropout); the encoder's by default.
-        recompute: gradient checkpointing of every block: less memory, more time, the same gradients.
+        recompute: gradient checkpointing of every block: less memory, more time, the same gradients. Does not go with
+            ``torch.compile``, which recomputes what it likes itself.
         deep_supervision: how many coarser decoder levels get a head of their own; see ``outputs``.
         widen: where channels grow on the way down: in a level's first block, or in the way ``down`` to it.
         decoder_widths: channels of the decoder by level, finest first, without the bottleneck's; the encoder's by
@@ -184,7 +182,7 @@ class UNet(Descent[S]):
         depth, climbs = len(self.downs), self._climbs
         outs = per_level("decoder_widths", decoder_widths or self.widths[:-1], depth)
         refined = per_level("up_widths", up_widths or outs, depth)
-        counts = per_level("decoder_blocks", decoder_blocks or self._counts[:-1], depth)
+        counts = _counts("decoder_blocks", decoder_blocks or self._counts[:-1], depth)
         self.ups, self.merges, self.decoder, self.deep_heads = (nn.ModuleList() for _ in range(4))
         below = (*outs[1:], self.widths[-1])
         for i in reversed(range(depth)):
@@ -200,7 +198,7 @@ class UNet(Descent[S]):
         """The way up: the bottleneck, then the decoder's fields, coarsest first, before any head."""
         x = self.bottleneck(trail.bottom, condition)
         for up, merge, level, skip in zip(self.ups, self.merges, self.decoder, reversed(trail.saved)):
-            if self.recompute:
+            if self.recompute and not is_hooked(level):
                 x = climb_recomputed(up, merge, cast("Level[S]", level).blocks, x, skip, condition)
             else:
                 x = level(merge(up(x, skip), skip), condition)
@@ -223,9 +221,20 @@ class UNet(Descent[S]):
 
     def at_outputs(self, values: Tensor, outputs: Sequence[S]) -> tuple[Tensor, ...]:
         taken = [values]
-        for fine, coarse in pairwise(outputs):
-            taken.append(self.geometry.sample(taken[-1], fine, coarse))
+        for geometry, step, (fine, coarse) in zip(self._climbs, self._steps, pairwise(outputs)):
+            taken.append(geometry.sample(taken[-1], fine, coarse, step))
         return tuple(taken)
+
+
+def ways_down(widths: Sequence[int]) -> int:
+    """How many ways down lead through levels of these widths.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    if len(widths) < 2:
+        raise ValueError(f"widths {list(widths)} has no way down; give at least two, e.g. [32, 64]")
+    return len(widths) - 1
 
 
 def per_level(name: str, values: Sequence[T], count: int) -> list[T]:
@@ -237,6 +246,13 @@ def per_level(name: str, values: Sequence[T], count: int) -> list[T]:
     if len(values) != count:
         raise ValueError(f"{name} has {len(values)} entries for {count} levels; give one for each")
     return list(values)
+
+
+def _counts(name: str, values: Sequence[int], levels: int) -> list[int]:
+    counts = per_level(name, values, levels)
+    if min(counts) < 1:
+        raise ValueError(f"{name} {counts} must be at least 1 on every level")
+    return counts
 
 
 def _geometries(name: str, given: Geometries[S], count: int) -> list[Geometry[S]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Dropout, Geometry
+from multiunet.geometries.batch_norm import BatchNorm1d
+from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.graph_conv import CONVOLUTIONS, ConvolutionName, Layer, convolution, matrix, times
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_pool import Pooling, TopK
@@ -50,8 +52,8 @@ class Graph(Geometry[GraphField]):
         node_dropout: of all that a node sends in a convolution (Feng et al. 2020, "GRAND": DropNode).
         residual: add a block's input to its output, through a linear map where channels differ.
         edge_features: how many attributes of edges ``gine``, ``gatv2`` and layers that take ``edge_attr`` read.
-        whole_channels: drop a feature at all nodes of a graph together, and number edges by graph. Then a sample of
-            Monte-Carlo dropout is one network, whatever graphs share a batch.
+        whole_channels: drop a feature at all nodes of a graph together, and number nodes and edges by graph. Then a
+            sample of Monte-Carlo dropout is one network, whatever graphs share a batch.
     """
 
     conv: ConvolutionName | Layer = "gcn"
@@ -72,6 +74,12 @@ class Graph(Geometry[GraphField]):
     def __post_init__(self) -> None:
         if isinstance(self.conv, str) and self.conv not in CONVOLUTIONS:
             raise ValueError(f"conv {self.conv!r} is none of {', '.join(CONVOLUTIONS)}; or give a class")
+        check_choice("normalization", self.normalization, get_args(Normalization))
+        check_choice("activation", self.activation, ACTIVATIONS)
+        for name, least in (("convs", 1), ("hops", 1), ("edge_features", 0)):
+            check_least(name, getattr(self, name), least)
+        if not isinstance(self.pool, Pooling):
+            raise ValueError(f"pool {self.pool!r} is no Pooling; give one, e.g. TopK() or Matching()")
         if self.hops > 1 and self.conv != "gcn":
             raise ValueError(f"hops {self.hops} is for conv 'gcn', not {self.conv!r}")
 
@@ -90,7 +98,7 @@ class Graph(Geometry[GraphField]):
     def norm(self, channels: int) -> nn.Module:
         if self.normalization == "none":
             return nn.Identity()
-        return OnNodes(NodeBatchNorm(channels) if self.normalization == "batch" else nn.LayerNorm(channels))
+        return OnNodes(BatchNorm1d(channels) if self.normalization == "batch" else nn.LayerNorm(channels))
 
     def features(self, field: GraphField) -> Tensor:
         return field.x
@@ -101,10 +109,13 @@ class Graph(Geometry[GraphField]):
     def collate(self, fields: Sequence[GraphField]) -> GraphField:
         return GraphField.union(fields)
 
-    def sample(self, values: Tensor, fine: GraphField, coarse: GraphField) -> Tensor:
+    def sample(self, values: Tensor, fine: GraphField, coarse: GraphField, stride: float | None = None) -> Tensor:
         if coarse.parent is None:
             raise ValueError("the coarse graph has no parent: it was not pooled from the fine one")
         return values[coarse.parent]
+
+    def penalty(self, output: GraphField) -> Tensor | None:
+        return output.penalty
 
     def example(self, channels: int, seed: int) -> GraphField:
         """A ring of 9 to 15 nodes with chords, and one node without edges."""
@@ -131,17 +142,6 @@ class OnNodes(nn.Module):
         return replace(field, x=self.module(field.x))
 
 
-class NodeBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation over nodes; fewer than two, which have no variance, are normalised by running statistics."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training and len(x) < 2:
-            return nn.functional.batch_norm(
-                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
-        return super().forward(x)
-
-
 class FeatureDropout(nn.Module):
     """``field -> field``: dropout of features, each node its own, or the same at all nodes of a graph."""
 
@@ -150,14 +150,17 @@ class FeatureDropout(nn.Module):
         self.dropout = Dropout(p, whole_channels)
 
     def forward(self, field: GraphField) -> GraphField:
-        x = field.x
-        if self.dropout.whole_channels:  # a row of the mask for each graph
-            return replace(field, x=x.to_dense() * self.dropout(x.new_ones(field.graphs, x.shape[1]))[field.batch])
+        x, whole = field.x, self.dropout.whole_channels
+        # a row of the mask for each graph
+        of_graphs = (
+            self.dropout(torch.ones(field.graphs, x.shape[1], dtype=x.dtype, device=x.device)) if whole else None
+        )
         if not x.is_sparse:
-            return replace(field, x=self.dropout(x))
+            return replace(field, x=self.dropout(x) if of_graphs is None else x * of_graphs[field.batch])
         x = x.coalesce()
         # dropping a zero changes nothing: only what a sparse tensor holds needs a mask
-        kept = self.dropout(x.values())
+        node, channel = x.indices()
+        kept = self.dropout(x.values()) if of_graphs is None else x.values() * of_graphs[field.batch[node], channel]
         x = torch.sparse_coo_tensor(x.indices(), kept, x.shape, is_coalesced=True, check_invariants=False)
         return replace(field, x=x)
 

@@ -30,7 +30,7 @@ def convolution(geometry: Graph, c_in: int, c_out: int) -> nn.Module:
     """``field -> field``: the convolution that ``geometry.conv`` names or makes."""
     if isinstance(geometry.conv, str):
         return CONVOLUTIONS[geometry.conv](geometry, c_in, c_out)
-    return PeerConvolution(geometry, geometry.conv(c_in, c_out))
+    return PeerConvolution(geometry, geometry.conv(c_in, c_out), c_out)
 
 
 class EdgeDropout(nn.Module):
@@ -60,12 +60,34 @@ class EdgeDropout(nn.Module):
         return values * mask[place]
 
 
+class NodeDropout(nn.Module):
+    """``(field, features) -> mask``, ``(nodes, 1)``, in the features' type; 0 for the nodes that are dropped.
+
+    Args:
+        by_graph: a sample of Monte-Carlo dropout drops the same nodes of a graph, whatever graphs share the batch.
+    """
+
+    def __init__(self, p: float, by_graph: bool) -> None:
+        super().__init__()
+        self.dropout = Dropout(p, whole_channels=False)
+        self.by_graph = by_graph
+
+    def forward(self, field: GraphField, features: Tensor) -> Tensor:
+        ones = torch.ones(len(field.batch), 1, dtype=features.dtype, device=features.device)
+        if self.dropout.key is None or not self.by_graph:
+            return self.dropout(ones)  # type: ignore[no-any-return]
+        counts = torch.bincount(field.batch, minlength=field.graphs)
+        place = torch.arange(len(ones), device=ones.device) - (counts.cumsum(0) - counts)[field.batch]
+        mask: Tensor = self.dropout(ones[: int(counts.max())])
+        return mask[place]
+
+
 class GraphConvolution(nn.Module, ABC):
     """``field -> field``: a linear map, then a product with the edges; with dropout of nodes and of edges."""
 
     def __init__(self, geometry: Graph, c_in: int, c_out: int) -> None:
         super().__init__()
-        self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
+        self.node_dropout = NodeDropout(geometry.node_dropout, geometry.whole_channels)
         self.edge_dropout = EdgeDropout(geometry.edge_dropout, geometry.whole_channels)
         self.neighbours = matrix(c_in, c_out)
         # a batch norm behind it would make a bias idle
@@ -74,7 +96,8 @@ class GraphConvolution(nn.Module, ABC):
     def forward(self, field: GraphField) -> GraphField:
         weight = self.edge_dropout(field, field.weights())
         # one mask a node; after the linear map, which has no bias, dropping is the same and cheaper
-        sent = times(field.x, self.neighbours) * self.node_dropout(weight.new_ones(field.x.shape[0], 1))
+        sent = times(field.x, self.neighbours)
+        sent = sent * self.node_dropout(field, sent)
         x = self.mix(field, sent, weight)
         return replace(field, x=x if self.bias is None else x + self.bias)
 
@@ -171,9 +194,10 @@ class PeerConvolution(nn.Module):
     others.
     """
 
-    def __init__(self, geometry: Graph, layer: nn.Module) -> None:
+    def __init__(self, geometry: Graph, layer: nn.Module, c_out: int) -> None:
         super().__init__()
-        self.node_dropout = Dropout(geometry.node_dropout, whole_channels=False)
+        self.c_out = c_out
+        self.node_dropout = NodeDropout(geometry.node_dropout, geometry.whole_channels)
         self.edge_dropout = EdgeDropout(geometry.edge_dropout, geometry.whole_channels)
         self.layer = layer
         self.edge_features = geometry.edge_features
@@ -187,17 +211,24 @@ class PeerConvolution(nn.Module):
     def forward(self, field: GraphField) -> GraphField:
         weight = field.weights()
         mask = self.edge_dropout(field, torch.ones_like(weight))
-        mask = mask * self.node_dropout(weight.new_ones(field.x.shape[0], 1))[field.edge_index[0], 0]
+        mask = mask * self.node_dropout(field, mask)[field.edge_index[0], 0]
         edge_index = field.edge_index
         columns = [weight[:, None]] if self.weight_first else []
         if self.takes_attributes:
             columns.append(attributes(field, self.edge_features).to(weight))
-        told: dict[str, Any] = {"edge_attr": torch.cat(columns, dim=1)} if columns else {}
+        told = {"edge_attr": torch.cat(columns, dim=1)} if columns else {}
         if self.takes_weight:
             told["edge_weight"] = weight
+        told = {name: value.to(field.x.dtype) for name, value in told.items()}
         if not mask.all():
             edge_index, told = edge_index[:, mask > 0], {name: value[mask > 0] for name, value in told.items()}
-        return replace(field, x=self.mixed(field.x.to_dense(), edge_index, told))
+        x = self.mixed(field.x.to_dense(), edge_index, told)
+        if x.shape[1] != self.c_out:
+            raise ValueError(
+                f"{type(self.layer).__name__} gives {x.shape[1]} channels where {self.c_out} are to come out; "
+                "if it has several heads, make it average them (concat=False)"
+            )
+        return replace(field, x=x)
 
     def mixed(self, x: Tensor, edge_index: Tensor, told: Mapping[str, Tensor]) -> Tensor:
         """What the layer makes of these nodes and edges."""
@@ -266,7 +297,7 @@ def gatv2(geometry: Graph, c_in: int, c_out: int) -> Attention:
 
     idle_bias = geometry.normalization == "batch"
     settings = {"heads": HEADS, "concat": False, "edge_dim": 1 + geometry.edge_features, "bias": not idle_bias}
-    return Attention(geometry, GATv2Conv(c_in, c_out, **settings))
+    return Attention(geometry, GATv2Conv(c_in, c_out, **settings), c_out)
 
 
 CONVOLUTIONS: dict[str, Callable[[Graph, int, int], nn.Module]] = {

@@ -7,26 +7,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import scipy.sparse
 import torch
 from torch import Tensor
 
+from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_links import grouped, ranges, taken
 
 Edges = tuple[Tensor, Tensor]
 """``edge_index``, ``(2, edges)``, and the weight of each edge, ``(edges,)``."""
 
+PathWeights = Literal["renormalised", "binary", "paths"]
+
 TABLE = 1 << 20
 """How many edges are looked at together for the strongest of each node; as many as caches hold."""
 
-FILLED = 0.01
+WORTH_AN_ARRAY = 0.01
 """From this share of all multiplications on, a product of arrays takes less time than one of compressed rows."""
 
-ENTRIES = 1 << 24
+ARRAY = 1 << 24
 """How many numbers such an array may hold."""
 
 
@@ -68,10 +71,15 @@ class TwoHop(CoarseEdges):
         limit: most edges of the result.
     """
 
-    weights: Literal["renormalised", "binary", "paths"] = "renormalised"
+    weights: PathWeights = "renormalised"
     max_neighbours: int | None = None
     chunk: int = 1 << 22
     limit: int = 1 << 28
+
+    def __post_init__(self) -> None:
+        check_choice("weights", self.weights, get_args(PathWeights))
+        if self.max_neighbours is not None:
+            check_least("max_neighbours", self.max_neighbours, 1)
 
     def __call__(self, field: GraphField, kept: Tensor, score: Tensor) -> Edges:
         """See ``CoarseEdges``.
@@ -100,7 +108,7 @@ class TwoHop(CoarseEdges):
             if total > self.limit:
                 raise ValueError(
                     f"the pooled graph of {count} nodes has more than {self.limit} edges of two steps; bound them with "
-                    "max_neighbours, or merge nodes instead (pool 'matching'), which adds no edges"
+                    "max_neighbours, or merge nodes instead (pool=Matching(), `--pool matching`), which adds no edges"
                 )
             chosen.append((ends, torch.ones_like(weight) if self.weights == "binary" else weight))
         return torch.cat([ends for ends, _ in chosen], dim=1), torch.cat([weight for _, weight in chosen])
@@ -190,15 +198,16 @@ class _Factors:
         fast = self.left.device.type == "cpu" and not (torch.is_grad_enabled() and self.weight.requires_grad)
         if fast and self._fills(first, last):
             target, source, weight = self._in_arrays(first, last)
-            return torch.stack([source, target + first]), weight
+            return torch.stack([source, target + first]), weight  # zeros are left out already
         target, source, weight = self._quickly(first, last) if fast else self._differentiably(first, last)
         target = target + first
-        proper = _where(target != source)
+        # a path over an edge of weight 0 is none: a node of no other has no sum to divide by
+        proper = _where((target != source) & (weight != 0))
         return torch.stack([source[proper], target[proper]]), weight[proper]
 
     def _fills(self, first: int, last: int) -> bool:
         every = (last - first) * self.nodes * self.count
-        return self.nodes * self.count <= ENTRIES and int(self.paths[first:last].sum()) > FILLED * every
+        return self.nodes * self.count <= ARRAY and int(self.paths[first:last].sum()) > WORTH_AN_ARRAY * every
 
     def _in_arrays(self, first: int, last: int) -> Matrix:
         """Where so many paths meet that zeros cost less than to look for them; without loops."""

@@ -28,6 +28,7 @@ class GraphField:
         shares: of a graph of soft clusters: how much of each finer node went into each cluster of its graph,
             ``(finer nodes, clusters)``.
         edge_attr: attributes of each edge beside its weight, ``(edges, K)``; None: none.
+        penalty: what the pools on the way to this field add to the loss, a scalar; None: nothing.
     """
 
     x: Tensor
@@ -39,6 +40,7 @@ class GraphField:
     cluster: Tensor | None = None
     shares: Tensor | None = None
     edge_attr: Tensor | None = None
+    penalty: Tensor | None = None
     _links: Links | None = field(default=None, repr=False)
 
     @classmethod
@@ -76,8 +78,15 @@ class GraphField:
         and ``edge_attr``.
 
         Raises:
-            ValueError: as ``of`` does, or when nodes of a batch are not in the order of their graphs.
+            ValueError: as ``of`` does, when ``x`` is not there or not of floating point, or when nodes of a batch are
+                not in the order of their graphs.
         """
+        if data.x is None:
+            raise ValueError("the graph has no features x; give it some, e.g. a constant or the degrees of the nodes")
+        if not data.x.is_floating_point():
+            raise ValueError(
+                f"the features x are {data.x.dtype}: turn categories into one channel each, and counts into x.float()"
+            )
         attributes = getattr(data, "edge_attr", None)
         if attributes is not None and attributes.ndim == 1:
             attributes = attributes[:, None]
@@ -87,7 +96,9 @@ class GraphField:
             return made
         if bool((batch[1:] < batch[:-1]).any()):
             raise ValueError("batch must ascend: the nodes of a graph follow each other")
-        return replace(made, batch=batch, graphs=int(data.num_graphs))
+        counted = int(batch[-1]) + 1 if len(batch) else 1
+        # a Batch knows of graphs without nodes
+        return replace(made, batch=batch, graphs=int(getattr(data, "num_graphs", counted)))
 
     @classmethod
     def from_networkx(cls, graph: Any, features: Sequence[str]) -> GraphField:
@@ -118,8 +129,11 @@ class GraphField:
         """The disjoint union of inputs, in order.
 
         Raises:
-            ValueError: when some have attributes of edges and others, with edges, have none or others in number.
+            ValueError: when there are none, or when some have attributes of edges and others, with edges, have none or
+                others in number.
         """
+        if not items:
+            raise ValueError("no graphs were given, and a union of none has no channels")
         if len(items) == 1:
             return items[0]
         starts = [0]
@@ -137,6 +151,11 @@ class GraphField:
             edge_attr=_joined([item.edge_attr for item in items], [item.edge_index.shape[1] for item in items]),
         )
 
+    def refined(self, x: Tensor, coarse: GraphField) -> GraphField:
+        """These nodes with features that come from a coarser field, whose penalty counts, too."""
+        both = [field.penalty for field in (self, coarse) if field.penalty is not None]
+        return replace(self, x=x, penalty=torch.stack(both).sum() if both else None)
+
     def weights(self) -> Tensor:
         """The edges' weights, 1 where none were given; never below float32."""
         dtype = torch.promote_types(self.x.dtype, torch.float32)
@@ -151,9 +170,13 @@ class GraphField:
         return self._links
 
     def to(self, *args: Any, **kwargs: Any) -> GraphField:
-        """On another device."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved: dict[str, Any] = {k: v.to(*args, **kwargs) for k, v in parts.items() if isinstance(v, Tensor)}
+        """On another device, or its features and weights in another type; the arguments are those of a tensor's."""
+        device, dtype, non_blocking, _ = torch._C._nn._parse_to(*args, **kwargs)
+        moved: dict[str, Any] = {}
+        for f in fields(self):
+            part = getattr(self, f.name)
+            if isinstance(part, Tensor):
+                moved[f.name] = part.to(device, dtype if part.is_floating_point() else None, non_blocking)
         return replace(self, **moved)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from multiunet.geometries.choices import check_choice
 from multiunet.geometries.graph_attributes import carried
 from multiunet.geometries.graph_edges import Edges, coarsely
 from multiunet.geometries.graph_field import GraphField
@@ -19,6 +20,7 @@ from multiunet.geometries.graph_links import ENTRIES
 from multiunet.geometries.graph_pool import Pooling, projection
 
 Reduce = Literal["sum", "mean", "max"]
+By = Literal["cut", "weight"]
 
 
 class Merging(Pooling):
@@ -61,7 +63,11 @@ class Matching(Merging):
     """
 
     reduce: Reduce = "mean"
-    by: Literal["cut", "weight"] = "cut"
+    by: By = "cut"
+
+    def __post_init__(self) -> None:
+        check_choice("reduce", self.reduce, get_args(Reduce))
+        check_choice("by", self.by, get_args(By))
 
     def pairing(self, channels: int) -> nn.Module:
         return Heaviest(self.by)
@@ -77,6 +83,9 @@ class Contraction(Merging):
 
     reduce: Reduce = "sum"
 
+    def __post_init__(self) -> None:
+        check_choice("reduce", self.reduce, get_args(Reduce))
+
     def pairing(self, channels: int) -> nn.Module:
         return LearntScore(channels)
 
@@ -84,7 +93,7 @@ class Contraction(Merging):
 class Heaviest(nn.Module):
     """See ``Matching``."""
 
-    def __init__(self, by: Literal["cut", "weight"]) -> None:
+    def __init__(self, by: By) -> None:
         super().__init__()
         self.by = by
 
@@ -92,6 +101,7 @@ class Heaviest(nn.Module):
         weight = weight.detach()
         if self.by == "cut":
             sums = weight.new_zeros(len(field.x)).index_add(0, pairs[0], weight).index_add(0, pairs[1], weight)
+            sums = sums.where(sums != 0, torch.inf)  # of a node whose edges all weigh nothing
             weight = weight * (1 / sums[pairs[0]] + 1 / sums[pairs[1]])
         return weight, None
 
@@ -161,7 +171,7 @@ class Unmerge(nn.Module):
     def forward(self, coarse: GraphField, skip: GraphField) -> GraphField:
         if coarse.cluster is None:
             raise ValueError("the coarse graph has no clusters: it was not merged from the graph of the skip")
-        return replace(skip, x=self.project(coarse.x)[coarse.cluster])
+        return skip.refined(self.project(coarse.x)[coarse.cluster], coarse)
 
 
 def undirected_pairs(field: GraphField) -> Edges:

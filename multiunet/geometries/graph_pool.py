@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.graph_attributes import carried
 from multiunet.geometries.graph_edges import CoarseEdges, TwoHop, places
 from multiunet.geometries.graph_field import GraphField
@@ -48,6 +49,13 @@ class Selection(Pooling):
     gate: Gate = "tanh"
     nodes: int | None = None
     edges: CoarseEdges = field(default_factory=TwoHop)
+
+    def __post_init__(self) -> None:
+        check_choice("gate", self.gate, GATES)
+        if self.nodes is not None:
+            check_least("nodes", self.nodes, 1)
+        if not isinstance(self.edges, CoarseEdges):
+            raise ValueError(f"edges {self.edges!r} are no CoarseEdges; give one, e.g. Induced() or TwoHop()")
 
     @abstractmethod
     def score(self, channels: int) -> nn.Module:
@@ -119,8 +127,6 @@ class SelectPool(nn.Module):
         super().__init__()
         if not stride >= 1:
             raise ValueError(f"stride {stride} must be at least 1; 2 keeps every other node")
-        if kind.nodes is not None and kind.nodes < 1:
-            raise ValueError(f"nodes {kind.nodes} must be at least 1: so many are kept of each graph")
         self.score = score
         self.stride = stride
         self.kind = kind
@@ -161,7 +167,7 @@ class Unpool(nn.Module):
         if coarse.parent is None:
             raise ValueError("the coarse graph has no parent: it was not pooled from the graph of the skip")
         x = self.project(coarse.x)
-        return replace(skip, x=x.new_zeros(len(skip.x), x.shape[1]).index_copy(0, coarse.parent, x))
+        return skip.refined(x.new_zeros(len(skip.x), x.shape[1]).index_copy(0, coarse.parent, x), coarse)
 
 
 def projection(c_in: int, c_out: int) -> nn.Module:
@@ -175,9 +181,16 @@ def top_per_graph(score: Tensor, batch: Tensor, graphs: int, stride: float, node
     Of each graph ``ceil(nodes / stride)`` are taken, or ``nodes`` at most.
     """
     counts = torch.bincount(batch, minlength=graphs)
-    keep = (counts.double() / stride).ceil().long() if nodes is None else counts.clamp_max(nodes)
+    keep = _shares(counts, stride) if nodes is None else counts.clamp_max(nodes)
     by_score = torch.argsort(score.detach(), descending=True, stable=True)
     order = by_score[torch.argsort(batch[by_score], stable=True)]
     rank = torch.arange(len(order), device=order.device) - (counts.cumsum(0) - counts)[batch[order]]
     kept: Tensor = order[rank < keep[batch[order]]].sort().values
     return kept
+
+
+def _shares(counts: Tensor, stride: float) -> Tensor:
+    """``ceil(counts / stride)``."""
+    # in float64, which not every device has; a stride is the rounded reciprocal of a ratio, and 7.0000001 nodes are 7
+    exact = counts.cpu().double() / stride
+    return (exact * (1 - 1e-12)).ceil().long().to(counts.device)

@@ -6,8 +6,7 @@ graph are linked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +22,13 @@ class MinCut(Pooling):
 
     With shares ``S = softmax(mlp(x))`` the clusters have the features ``S^T x`` and the edges ``S^T A S`` without its
     diagonal, divided by the square roots of both ends' sums (Bianchi et al. 2020, eq. 7-8). Two penalties (eq. 5) keep
-    clusters apart and balanced; their gradients are added in the backward pass, whatever the loss. Each level has the
-    same number of clusters, whatever the stride; give each level a ``Graph`` of its own for fewer and fewer. An
-    attribute ``a`` of edges becomes ``S^T (A a) S / S^T A S``, the mean by weight and shares.
+    clusters apart and balanced: in training the network's output carries them, all pools' together, as ``penalty``, to
+    be added to the loss, as ``fit`` does. Each level has the same number of clusters, whatever the stride; give each
+    level a ``Graph`` of its own for fewer and fewer. An attribute ``a`` of edges becomes ``S^T (A a) S / S^T A S``, the
+    mean by weight and shares.
 
     Attributes:
-        penalty: weight of the penalties' gradients.
+        penalty: weight of the penalties.
     """
 
     clusters: int = 16
@@ -55,10 +55,9 @@ class SoftPool(nn.Module):
     def forward(self, field: GraphField) -> GraphField:
         weight = field.weights()
         with torch.autocast(field.x.device.type, enabled=False):
-            shares = self.mlp(field.x.to(weight.dtype)).softmax(dim=1)
-        if self.training and torch.is_grad_enabled() and self.penalty:
-            penalty = self.penalty * penalties(field, shares).sum()
-            shares = _Penalised.apply(shares, penalty)  # type: ignore[no-untyped-call]
+            logits = self.mlp(field.x.to(next(self.mlp.parameters()).dtype))
+        shares = logits.to(weight.dtype).softmax(dim=1)
+        penalised = self.training and self.penalty
         count, device = field.graphs * self.clusters, field.x.device
         parent = _most_central(field, shares)
         x = spread(field.x, shares.flatten(), _memberships(field, self.clusters, gather=True))
@@ -79,6 +78,7 @@ class SoftPool(nn.Module):
             parent=parent,
             shares=shares,
             edge_attr=edge_attr,
+            penalty=self.penalty * penalties(field, shares).sum() if penalised else None,
         )
 
     def extra_repr(self) -> str:
@@ -96,7 +96,7 @@ class Unshare(nn.Module):
         if coarse.shares is None:
             raise ValueError("the coarse graph has no shares: it was not softly pooled from the graph of the skip")
         links = _memberships(skip, coarse.shares.shape[1], gather=False)
-        return replace(skip, x=spread(self.project(coarse.x), coarse.shares.flatten(), links))
+        return skip.refined(spread(self.project(coarse.x), coarse.shares.flatten(), links), coarse)
 
 
 def penalties(field: GraphField, shares: Tensor) -> Tensor:
@@ -117,18 +117,6 @@ def penalties(field: GraphField, shares: Tensor) -> Tensor:
     even = torch.eye(clusters, device=shares.device, dtype=shares.dtype) / clusters**0.5
     imbalance = (together / size[:, None, None] - even).flatten(1).norm(dim=1)
     return torch.stack([-(inside / all_in.clamp_min(tiny)).mean(), imbalance.mean()])
-
-
-class _Penalised(torch.autograd.Function):
-    """The identity of ``x``, whose backward pass also minimises ``penalty``."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, penalty: Tensor) -> Tensor:
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        return gradient, gradient.new_ones(())
 
 
 def _memberships(field: GraphField, clusters: int, gather: bool) -> Links:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from operator import index
+from typing import Literal, SupportsIndex, get_args
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
+from multiunet.geometries.batch_norm import BATCH_NORM
+from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.grid_block import ConvBlock, centre
-from multiunet.geometries.grid_layers import ACTIVATION, BATCH_NORM, CONV, GroupNorm
+from multiunet.geometries.grid_layers import ACTIVATION, CONV, GroupNorm
 from multiunet.geometries.grid_levels import Down, ResizeUp, ShuffleUp, TransposedUp
 
 Sizes = int | tuple[int, ...]
@@ -96,10 +99,8 @@ class Grid(Geometry[Tensor]):
         if self.ndim not in CONV:
             raise ValueError(f"a grid has 1, 2 or 3 axes, not {self.ndim}")
         for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(known)}")
-        if self.convs < 1:
-            raise ValueError(f"convs {self.convs} must be at least 1")
+            check_choice(name, getattr(self, name), known)
+        check_least("convs", self.convs, 1)
         kernel = self.sizes("kernel", self.kernel)
         if any(k % 2 == 0 for k in kernel):
             raise ValueError(f"kernel {kernel} must be odd on every axis, so that it has a centre")
@@ -114,14 +115,13 @@ class Grid(Geometry[Tensor]):
         return self.down_to(channels, channels, stride)
 
     def down_to(self, c_in: int, c_out: int, stride: Sizes | None = None) -> nn.Module:
-        return Down(self, c_in, c_out, self.sizes("stride", self.stride if stride is None else stride))
+        return Down(self, c_in, c_out, self._steps(stride))
 
     def up(self, c_in: int, c_out: int, stride: Sizes | None = None) -> nn.Module:
-        steps = self.sizes("stride", self.stride if stride is None else stride)
         kind = {"nearest": ResizeUp, "linear": ResizeUp, "transposed": TransposedUp, "shuffle": ShuffleUp}[
             self.upsample
         ]
-        return kind(self, c_in, c_out, steps)
+        return kind(self, c_in, c_out, self._steps(stride))
 
     def pointwise(self, c_in: int, c_out: int) -> nn.Module:
         return CONV[self.ndim](c_in, c_out, 1)
@@ -144,12 +144,11 @@ class Grid(Geometry[Tensor]):
     def collate(self, fields: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(fields), dim=0)
 
-    def sample(self, values: Tensor, fine: Tensor, coarse: Tensor) -> Tensor:
+    def sample(self, values: Tensor, fine: Tensor, coarse: Tensor, stride: Sizes | None = None) -> Tensor:
         if self.padding == "valid":
             raise ValueError("deep supervision needs padding='same': where sites are lost, levels do not share borders")
-        for axis in range(-self.ndim, 0):
+        for axis, step in zip(range(-self.ndim, 0), self._steps(stride)):
             size, count = values.shape[axis], coarse.shape[axis]
-            step = -(-size // count)
             # the middle of each window; the last, partial one may end before its middle
             middles = (torch.arange(count, device=values.device) * step + step // 2).clamp(max=size - 1)
             values = values.index_select(axis, middles)
@@ -172,6 +171,9 @@ class Grid(Geometry[Tensor]):
             nn.init.zeros_(layer.bias)
         return layer
 
+    def _steps(self, stride: Sizes | None) -> tuple[int, ...]:
+        return self.sizes("stride", self.stride if stride is None else stride)
+
     def _down_kernel(self, stride: tuple[int, ...]) -> tuple[int, ...]:
         if self.down_kernel is None:
             return tuple(max(k, s + 1 - s % 2) for k, s in zip(self._kernel, stride))
@@ -185,8 +187,14 @@ class Grid(Geometry[Tensor]):
         return nn.Sequential(layer, self.norm(channels), ACTIVATION[self.activation](channels))
 
     def sizes(self, name: str, value: Sizes) -> tuple[int, ...]:
-        """The value by axis."""
-        sizes = (value,) * self.ndim if isinstance(value, int) else tuple(value)
-        if len(sizes) != self.ndim or min(sizes) < 1:
-            raise ValueError(f"{name} {value} needs {self.ndim} positive numbers, one an axis")
+        """The value by axis.
+
+        Raises:
+            ValueError: unless it is a positive whole number, or one an axis.
+        """
+        by_axis = tuple(value) if isinstance(value, Iterable) else (value,) * self.ndim
+        # of any type that counts, such as NumPy's
+        sizes = tuple(index(size) for size in by_axis if isinstance(size, SupportsIndex))
+        if len(sizes) != len(by_axis) or len(sizes) != self.ndim or min(sizes) < 1:
+            raise ValueError(f"{name} {value} needs {self.ndim} positive whole numbers, one an axis")
         return sizes

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from multiunet.core import Condition, Dropout
-from multiunet.geometries.grid_layers import ACTIVATION, Chain, of_parts
+from multiunet.core import Condition, Dropout, Joined, reads_joined
+from multiunet.core.joined import applied
+from multiunet.geometries.grid_layers import ACTIVATION, Chain, of_joined
 
 if TYPE_CHECKING:
     from multiunet.geometries.grid import Grid
@@ -37,17 +38,25 @@ class ConvBlock(nn.Module):
         if grid.residual:
             self.shortcut = nn.Identity() if c_in == c_out else grid.pointwise(c_in, c_out)
         self.dropout = Dropout(grid.dropout, whole_channels=True)
+        self.loses_sites = grid.padding == "valid"
         self.reach = tuple(grid.convs * (k // 2) for k in grid._kernel)
 
-    def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
-        return self.of_parts((x,))
-
-    def of_parts(self, parts: Sequence[Tensor], condition: Condition | None = None) -> Tensor:
-        """The block on fields side by side."""
-        y = self.layers.of_parts(parts)
+    @reads_joined
+    def forward(self, x: Tensor | Joined[Tensor], condition: Condition | None = None) -> Tensor:
+        if self.loses_sites:
+            self._check_sites((x.parts[0] if isinstance(x, Joined) else x).shape[2:])
+        y = applied(self.layers, x)
         if self.shortcut is not None:
-            y = self.last(y + centre(of_parts(self.shortcut, parts), y.shape[2:]))
+            y = self.last(y + centre(of_joined(self.shortcut, x), y.shape[2:]))
         return self.dropout(y)  # type: ignore[no-any-return]
+
+    def _check_sites(self, space: Sequence[int]) -> None:
+        needed = tuple(2 * reach + 1 for reach in self.reach)
+        if any(size < least for size, least in zip(space, needed)):
+            raise ValueError(
+                f"a block without padding needs {needed} sites or more and got {tuple(space)}: the network's input is "
+                "too small; give a larger one, or build the network with padding='same'"
+            )
 
     def stages(self) -> list[nn.Module]:
         """Each convolution with what follows it; a residual block is one stage."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from multiunet.core import Condition, Joined, reads_joined
+from multiunet.core.joined import field_of, is_hooked
 from multiunet.device import unfolded_by_torch
 
 CONV: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -17,7 +20,6 @@ TRANSPOSED: dict[int, Callable[..., nn.Module]] = {
 }
 MAX_POOL: dict[int, Callable[..., nn.Module]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 AVERAGE_POOL: dict[int, Callable[..., nn.Module]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
-BATCH_NORM: dict[int, Callable[[int], nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 ACTIVATION: dict[str, Callable[[int], nn.Module]] = {
     "relu": lambda channels: nn.ReLU(inplace=True),
@@ -38,30 +40,30 @@ class GroupNorm(nn.GroupNorm):
 
 
 class Chain(nn.Sequential):
-    """Layers one after the other, of which the first may read fields side by side."""
+    """``(x, condition) -> field``: layers one after the other, of which the first reads fields side by side."""
 
-    def of_parts(self, parts: Sequence[Tensor]) -> Tensor:
+    @reads_joined
+    def forward(self, x: Tensor | Joined[Tensor], condition: Condition | None = None) -> Tensor:
         first, *rest = self
-        y = of_parts(first, parts)
+        y = of_joined(first, x)
         for layer in rest:
             y = layer(y)
         return y
 
 
-def of_parts(layer: nn.Module, parts: Sequence[Tensor]) -> Tensor:
-    """``layer(torch.cat(parts, dim=1))``, to rounding; a convolution of all channels is a sum over the parts."""
-    y: Tensor
-    if len(parts) == 1:
-        y = layer(parts[0])
-    elif (
-        isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
-        and layer.groups == 1
-        and not any(unfolded_by_torch(part) for part in parts)
-    ):
-        first, *rest = zip(parts, layer.weight.split([part.shape[1] for part in parts], dim=1))
-        y = layer._conv_forward(*first, layer.bias)
-        for part, weight in rest:
-            y += layer._conv_forward(part, weight, None)
-    else:
-        y = layer(torch.cat(list(parts), dim=1))
+def of_joined(layer: nn.Module, x: Tensor | Joined[Tensor]) -> Tensor:
+    """``layer(x)``; a plain convolution of all channels is the sum of those of the parts, to rounding."""
+    if not isinstance(x, Joined) or not _splits(layer) or any(unfolded_by_torch(part) for part in x.parts):
+        y: Tensor = layer(field_of(x))
+        return y
+    conv = cast("nn.Conv1d", layer)
+    first, *rest = zip(x.parts, conv.weight.split([part.shape[1] for part in x.parts], dim=1))
+    y = conv._conv_forward(*first, conv.bias)
+    for part, weight in rest:
+        y += conv._conv_forward(part, weight, None)
     return y
+
+
+def _splits(layer: nn.Module) -> bool:
+    # its very type: subclasses and parametrized layers do what only a call of them does
+    return type(layer) in CONV.values() and cast("nn.Conv1d", layer).groups == 1 and not is_hooked(layer)

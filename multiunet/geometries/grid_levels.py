@@ -76,11 +76,13 @@ class ResizeUp(nn.Module):
         self.conv_first = max(kernel) == 1
         self.factor = tuple(float(s) for s in stride)
         self.mode = LINEAR[grid.ndim] if grid.upsample == "linear" else "nearest"
-        self.crop = grid.padding == "same"
+        self.crop, self.stride = grid.padding == "same", stride
         linear = grid.upsample == "linear"
         self.reach = tuple(k // 2 + (s if linear else 0) for k, s in zip(kernel, stride))
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        if self.crop:
+            check_levels(x, skip, self.stride)
         if self.conv_first:
             return self._cut(self._resize(self.conv(x)), skip)
         y: Tensor = self.conv(self._cut(self._resize(x), skip))
@@ -110,10 +112,12 @@ class TransposedUp(nn.Module):
         self.layer = TRANSPOSED[grid.ndim](c_in, c_out, kernel, stride=stride, padding=self.cut)
         if grid.up_activation:
             self.layer = grid.activated(self.layer, c_out)
-        self.crop = grid.padding == "same"
+        self.crop, self.stride = grid.padding == "same", stride
         self.reach = tuple(k - s for k, s in zip(kernel, stride))
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        if self.crop:
+            check_levels(x, skip, self.stride)
         fine: Tensor = self.layer(x)
         return _start(fine, skip.shape[2:]) if self.crop else fine
 
@@ -132,6 +136,7 @@ class ShuffleUp(nn.Module):
         self.reach = tuple((k // 2) * s for k, s in zip(grid._kernel, stride))
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        check_levels(x, skip, self.stride)
         y: Tensor = self.conv(x)
         n, _, *space = y.shape
         d = len(space)
@@ -139,6 +144,16 @@ class ShuffleUp(nn.Module):
         # (n, c, *stride, *space) -> (n, c, space 0, stride 0, space 1, stride 1, ...)
         y = y.permute(0, 1, *(axis for i in range(d) for axis in (2 + d + i, 2 + i)))
         return _start(y.reshape(n, y.shape[1], *(a * s for a, s in zip(space, self.stride))), skip.shape[2:])
+
+
+def check_levels(coarse: Tensor, skip: Tensor, stride: Sequence[int]) -> None:
+    """Raises ValueError unless the coarse field is what such a stride makes of the skip's sites."""
+    expected = tuple(-(-size // step) for size, step in zip(skip.shape[2:], stride))
+    if tuple(coarse.shape[2:]) != expected:
+        raise ValueError(
+            f"a way up of stride {tuple(stride)} onto {tuple(skip.shape[2:])} sites comes from {expected}, not from "
+            f"{tuple(coarse.shape[2:])}: the way down had another stride; give encoder and decoder the same"
+        )
 
 
 def _start(x: Tensor, space: Sequence[int]) -> Tensor:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from multiunet.losses.sites import at_least_float32
+
 
 class Consistent(nn.Module):
     """A loss of labelled sites, plus how far several random views of all sites are apart.
 
     Feng et al. 2020, "Graph random neural networks" (GRAND), section 3.2: the views' mean probabilities, sharpened, are
     what each view's should be; the distance is squared and summed over the classes, the mean is over sites and views.
-    Unlabelled sites teach, too.
+    Unlabelled sites teach, too. Classes exclude each other (softmax).
 
     Args:
         loss: of the logits, targets and weights of all views.
@@ -32,13 +34,17 @@ class Consistent(nn.Module):
         """Scalar loss of logits ``(views * N, C, *space)`` or ``(views * nodes, C)``.
 
         Raises:
-            ValueError: when the output is not of so many views.
+            ValueError: when the output is not of so many views, or has one channel.
         """
         if output.shape[0] % self.views:
             raise ValueError(f"output {tuple(output.shape)} is not of {self.views} views")
-        p = output.float().softmax(dim=1).unflatten(0, (self.views, -1))
-        sharp = p.detach().mean(dim=0) ** (1 / self.temperature)
-        sharp = sharp / sharp.sum(dim=1, keepdim=True)
+        if output.shape[1] < 2:
+            raise ValueError(
+                f"output {tuple(output.shape)} has one channel, whose softmax is 1 everywhere; give each class a logit"
+            )
+        p = at_least_float32(output).softmax(dim=1).unflatten(0, (self.views, -1))
+        # in logarithms: a power of small numbers is 0
+        sharp = (p.detach().mean(dim=0).log() / self.temperature).softmax(dim=1)
         apart: Tensor = (p - sharp).square().sum(dim=2).mean()
         labelled: Tensor = self.loss(output, target, weight)
         return labelled + self.weight * apart

@@ -23,16 +23,17 @@ def tversky_loss(
 ) -> Tensor:
     """``1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth)``, averaged over the classes that are there.
 
-    ``squared`` takes sum w p^2 for TP + FP. Raises ValueError when ``per_sample`` is set and the sites are a graph's.
+    ``squared`` takes sum w p^2 for TP + FP, and sum w g^2 for TP + FN. Raises ValueError when ``per_sample`` is set and
+    the sites are a graph's.
     """
     space = tuple(range(2, sites.logits.ndim))
     if per_sample and not space:
         raise ValueError(f"per_sample needs a grid (N, C, *space); {tuple(sites.logits.shape)} is a graph's output")
     over = space if per_sample else (0, *space)
-    p, weighted_truth = sites.probabilities(), sites.weight * sites.truth()
-    true_positive = (p * weighted_truth).sum(over)
+    p, g = sites.probabilities(), sites.truth()
+    true_positive = (p * g * sites.weight).sum(over)
     predicted = ((p * p if squared else p) * sites.weight).sum(over)
-    actual = weighted_truth.sum(over)
+    actual = ((g * g if squared else g) * sites.weight).sum(over)
     denominator = true_positive + alpha * (predicted - true_positive) + beta * (actual - true_positive)
     overlap = (true_positive + smooth) / (denominator + smooth)
     present = (actual > 0).to(overlap)

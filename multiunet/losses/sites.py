@@ -47,7 +47,7 @@ class Labelled:
         if self.kind != "multiclass":
             return self.labels
         classes = torch.arange(self.logits.shape[1], device=self.labels.device)
-        return (self.labels.unsqueeze(1) == _on_axis_1(classes, self.logits)).to(self.logits)
+        return (self.labels.unsqueeze(1) == on_axis_1(classes, self.logits)).to(self.logits)
 
     def balanced_weight(self) -> Tensor:
         """``weight`` times the class weight of the true class (multilabel: of the label)."""
@@ -56,7 +56,7 @@ class Labelled:
         if self.kind == "binary":
             outside, inside = self.class_weights.unbind()
             return self.weight * (outside + (inside - outside) * self.labels)
-        return self.weight * _on_axis_1(self.class_weights, self.logits)
+        return self.weight * on_axis_1(self.class_weights, self.logits)
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,8 @@ def site_weight(weight: Tensor | None, output: Tensor) -> Tensor:
     return weight.to(output).unsqueeze(1)
 
 
-def _on_axis_1(values: Tensor, like: Tensor) -> Tensor:
+def on_axis_1(values: Tensor, like: Tensor) -> Tensor:
+    """One value a channel, to be broadcast over the sites of ``like``."""
     return values.view(-1, *(1,) * (like.ndim - 2))
 
 

@@ -1,4 +1,8 @@
-"""Scores of predictions, as plain JSON values: None, never NaN, where a score is not defined."""
+"""Scores of predictions, as plain JSON values: None, never NaN, where a score is not defined.
+
+Arrays of several quantities have these on their first axis, ``(C, ...)``, unlike a network's output: a graph's
+``(nodes, C)`` is to be transposed, or its nodes would be taken for quantities. Arrays of classes are of any shape.
+"""
 
 from multiunet.metrics.calibration import Calibration, CalibrationScores, coverage
 from multiunet.metrics.classification import ClassificationScores, classification_scores

@@ -40,7 +40,8 @@ def regression_scores(predicted: ArrayLike, target: ArrayLike) -> RegressionScor
     """Scores over all sites whose target is not NaN.
 
     Args:
-        predicted, target: of equal shape: ``(sites,)`` is one track, ``(C, ...)`` is C tracks.
+        predicted, target: of equal shape: ``(sites,)`` is one track, ``(C, ...)`` is C tracks, so transpose
+            ``(sites, C)``.
 
     Raises:
         ValueError: when the shapes differ or are empty of tracks, or a value is not finite where the target is not NaN.

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from multiunet.core import Condition, Trail, UNet
+from multiunet.core import SKIPS, Condition, Trail, UNet
 from multiunet.geometries.footprint import Footprint, footprint, norms_are_local
 from multiunet.geometries.grid import Grid
-from multiunet.models.image_unet import SKIPS
 
 LARGEST_STEP = 8
 """Prime factors of a bin size are multiplied into strides up to this."""

@@ -8,11 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Condition, Dropout, Trail, UNet
+from multiunet.core import SKIPS, Condition, Dropout, Trail, UNet
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_readout import Readout, ReadoutName
-from multiunet.models.graph_unet import SKIPS, strides_of
+from multiunet.models.graph_unet import strides_of
 
 
 class GraphReadoutUNet(nn.Module):
@@ -34,8 +34,7 @@ class GraphReadoutUNet(nn.Module):
         super().__init__()
         self.net, self.readout = net, Readout(readouts)
         self.geometry, self.c_in, self.c_out = net.geometry, net.c_in, c_out
-        # the coarsest field has the channels of the level above: the bottleneck's block widens it later
-        channels = sum(net.widths[:-1]) + net.widths[-2] + net.c_out
+        channels = sum(net.widths[:-1]) + net.c_bottom + net.c_out
         self.head = nn.Sequential(
             nn.LayerNorm(channels * len(readouts)),
             nn.Linear(channels * len(readouts), hidden),
@@ -57,7 +56,7 @@ class GraphReadoutUNet(nn.Module):
         finest = self.net.decode(trail, condition)
         levels = [*trail.saved, trail.bottom, finest]
         read = self.head(torch.cat([self.readout(level) for level in levels], dim=1))
-        return of_graphs(read)
+        return of_graphs(read).refined(read, finest)
 
     def forward(self, x: GraphField, condition: Condition | None = None) -> GraphField:
         """``c_in`` channels of nodes in, ``c_out`` channels of graphs out, on ``graphs`` nodes."""

@@ -7,11 +7,9 @@ from typing import Literal
 
 from torch import nn
 
-from multiunet.core import Add, AttentionGate, Concat, Condition, NoSkip, Skip, Trail, UNet
+from multiunet.core import SKIPS, Add, Condition, Skip, Trail, UNet
 from multiunet.geometries.graph import FeatureDropout, Graph
 from multiunet.geometries.graph_field import GraphField
-
-SKIPS: dict[str, type[Skip[GraphField]]] = {"concat": Concat, "add": Add, "attention": AttentionGate, "none": NoSkip}
 
 
 class GraphUNet(UNet[GraphField]):
@@ -29,7 +27,7 @@ class GraphUNet(UNet[GraphField]):
         input_dropout: float = 0.0,
     ) -> None:
         super().__init__(geometry, c_in, c_out, widths, strides=strides, skip=skip)
-        self.input_dropout = FeatureDropout(input_dropout)
+        self.input_dropout = FeatureDropout(input_dropout, geometry.whole_channels)
 
     def prefix(self) -> list[nn.Module]:
         return [self.input_dropout, *super().prefix()]

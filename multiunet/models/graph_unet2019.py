@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from multiunet.core import Add, UNet
 from multiunet.geometries.graph import Graph
@@ -50,8 +51,10 @@ def from_torch_geometric(peer: Any) -> UNet[GraphField]:
     """The network that computes what a ``torch_geometric.nn.GraphUNet`` computes, with copies of its weights.
 
     Raises:
-        ValueError: when the peer adds no skips, or its ratios differ by level.
+        ValueError: when the peer adds no skips, its ratios differ by level, or its activation is not ReLU.
     """
+    if not isinstance(peer.act, nn.ReLU) and peer.act not in (torch.relu, functional.relu):
+        raise ValueError(f"only a GraphUNet with act='relu' can be taken over, not {peer.act}")
     if not peer.sum_res or len(set(peer.pool_ratios)) > 1:
         raise ValueError("only a GraphUNet with sum_res=True and one pool ratio can be taken over")
     sizes = peer.in_channels, peer.out_channels, peer.hidden_channels, peer.depth

@@ -8,11 +8,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from multiunet.core import Add, AttentionGate, Concat, NoSkip, Skip, UNet
+from multiunet.core import SKIPS, UNet
 from multiunet.geometries.grid import Grid, Normalization
 from multiunet.models.catalogue import WIDTHS
-
-SKIPS: dict[str, type[Skip[Tensor]]] = {"concat": Concat, "add": Add, "attention": AttentionGate, "none": NoSkip}
 
 FEWEST = 8
 """An axis is not coarsened to fewer sites of a patch than this, nor by more than two sites' distance of another."""

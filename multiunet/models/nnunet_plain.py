@@ -8,6 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from multiunet.core import UNet
+from multiunet.core.unet import per_level, ways_down
 from multiunet.geometries.grid import Grid, Sizes
 from multiunet.models.catalogue import WIDTHS
 
@@ -38,7 +39,7 @@ def nnunet_plain(
     >>> nnunet_plain(2, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
     torch.Size([1, 2, 9, 8])
     """
-    depth = len(widths) - 1
+    depth = ways_down(widths)
     grid = Grid(
         ndim,
         convs=1,
@@ -48,7 +49,8 @@ def nnunet_plain(
         down_activation=True,
         upsample="transposed",
     )
-    steps = [grid.sizes("stride", 2 if strides is None else strides[i]) for i in range(depth)]
+    given = per_level("strides", [2] * depth if strides is None else strides, depth)
+    steps = [grid.sizes("stride", stride) for stride in given]
     kernels = kernels_for(steps)
     # the way down is the first convolution of the level below
     encoder = [replace(grid, kernel=a, down_kernel=b) for a, b in zip(kernels, [*kernels[1:], None])]

@@ -31,7 +31,8 @@ def unet2015(
 
     Args:
         padding: ``valid`` is the paper's: ``(N, c_in, 572, 572)`` becomes ``(N, c_out, 388, 388)``, its middle, and
-            sizes are to be such that no pooling window is cut off. ``same`` pads with zeros and keeps any size.
+            sizes are to be such that no pooling window is cut off, the least 188. ``same`` pads with zeros and keeps
+            any size.
         dropout: of the coarsest level's features.
 
     >>> import torch

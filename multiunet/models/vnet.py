@@ -8,6 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from multiunet.core import UNet
+from multiunet.core.unet import per_level, ways_down
 from multiunet.geometries.grid import Grid, Sizes
 from multiunet.models.catalogue import WIDTHS
 
@@ -39,7 +40,7 @@ def vnet(
     >>> vnet(3, 1, 2, widths=[4, 8], convs=[1, 2], decoder_convs=[1])(torch.zeros(1, 1, 9, 8, 8)).shape
     torch.Size([1, 2, 9, 8, 8])
     """
-    depth = len(widths) - 1
+    depth = ways_down(widths)
     falls = [convs[min(i, len(convs) - 1)] for i in range(depth + 1)]
     climbs = [decoder_convs[min(i, len(decoder_convs) - 1)] for i in range(depth)]
     grid = Grid(
@@ -52,7 +53,7 @@ def vnet(
         upsample="transposed",
         up_activation=True,
     )
-    steps = [2] * depth if strides is None else list(strides)
+    steps = per_level("strides", [2] * depth if strides is None else strides, depth)
 
     def level(index: int, count: int, rate: float) -> Grid:
         # a way down or up spans its stride, no more

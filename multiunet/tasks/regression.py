@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.losses import MAE, MSE, GaussianNLL, Huber, Poisson
-from multiunet.losses.sites import at_least_float32
+from multiunet.losses.sites import at_least_float32, on_axis_1
 from multiunet.tasks.task import Task
 
 RegressionLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
@@ -71,7 +71,7 @@ class Regression(Task):
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         if self.loss_name != "poisson":
             target = at_least_float32(target)  # else centre and scale would be cut to integers, or to half precision
-            target = (target - _on_axis_1(self.centre, target)) / _on_axis_1(self.scale, target)
+            target = (target - on_axis_1(self.centre.to(target), target)) / on_axis_1(self.scale.to(target), target)
         value: Tensor = self.criterion(output, target, weight)
         return value
 
@@ -81,12 +81,12 @@ class Regression(Task):
             rate = output.exp()
             return rate, rate
         location = output[:, : len(self.names)]
-        scale = _on_axis_1(self.scale, location)
-        mean = location * scale + _on_axis_1(self.centre, location)
+        scale = on_axis_1(self.scale.to(location), location)
+        mean = location * scale + on_axis_1(self.centre.to(location), location)
         if self.learns_variance:
             log_variance = GaussianNLL.log_variance(output)
             return mean, log_variance.exp() * scale**2
-        return mean, _on_axis_1(self.noise, mean).expand_as(mean)
+        return mean, on_axis_1(self.noise.to(mean), mean).expand_as(mean)
 
     def calibrate(self, scores: Mapping[str, Any]) -> None:
         """Takes the mean squared residual of validation as the noise, where the loss learns no variance.
@@ -101,7 +101,3 @@ class Regression(Task):
 
     def decide(self, mean: Tensor) -> None:
         return None
-
-
-def _on_axis_1(values: Tensor, like: Tensor) -> Tensor:
-    return values.to(like).reshape(-1, *(1,) * (like.ndim - 2))

@@ -12,15 +12,16 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Add, AttentionGate, Concat, Descent, Geometry, NestedUNet, NoSkip, Skip, UNet
+from multiunet.core import SKIPS, Descent, Geometry, NestedUNet, UNet
 
 S = TypeVar("S")
 
-SKIPS: tuple[type[Skip[Any]], ...] = (Concat, Add, AttentionGate, NoSkip)
+TRIED = 8
+"""How many sites of a level are looked at one by one."""
 
 
 def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) -> None:
-    """Builds U-Nets of three levels with every skip, and a nested one, on a geometry and checks every law on each.
+    """Checks a geometry's operators, and every law on U-Nets of three levels, plain and nested, with every skip.
 
     Args:
         strides: to use for the two ways down; the geometry's default by default.
@@ -28,30 +29,36 @@ def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) 
     Raises:
         AssertionError: naming the law that is broken.
     """
-    for skip, fuse in itertools.product(SKIPS, (False, True)):
-        torch.manual_seed(0)
-        net = UNet(geometry, 3, 2, [6, 8, 10], skip=skip, fuse=fuse, strides=strides, deep_supervision=1)
-        check_model(net, geometry, c_in=3, c_out=2)
-    torch.manual_seed(0)
-    nested = NestedUNet(geometry, 3, 2, [6, 8, 10], strides=strides, deep_supervision=1)
-    check_model(nested, geometry, c_in=3, c_out=2)
-    field = geometry.example(3, seed=0)
+    field, widths = geometry.example(3, seed=0), [6, 8, 10]
     features = geometry.features(field)
     law = "features: what with_features puts in comes out, on the same sites"
     _same(geometry.features(geometry.with_features(field, features + 1)), features + 1, law)
+    check_levels(geometry, None if strides is None else strides[0])
+    given: dict[str, Any] = {"strides": strides, "deep_supervision": 1}
+    for skip, fuse in itertools.product(SKIPS.values(), (False, True)):
+        torch.manual_seed(0)
+        check_model(UNet(geometry, 3, 2, widths, skip=skip, fuse=fuse, **given), geometry, c_in=3, c_out=2)
     torch.manual_seed(0)
-    plain = UNet(geometry, 3, 2, [6, 8, 10], strides=strides)
-    check_recomputation(plain, UNet(geometry, 3, 2, [6, 8, 10], strides=strides, recompute=True), geometry, field)
+    check_model(NestedUNet(geometry, 3, 2, widths, **given), geometry, c_in=3, c_out=2)
+    others: tuple[dict[str, Any], ...] = ({"widen": "down"}, {"path_norm": "before"}, {"path_norm": "after"})
+    for options in others:
+        net = UNet(geometry, 3, 2, widths, **options, **given)
+        check_outputs(net, geometry, field, c_out=2)
+        check_batch(net, geometry, [field, geometry.example(3, seed=1)])
+    torch.manual_seed(0)
+    plain = UNet(geometry, 3, 2, widths, strides=strides)
+    check_recomputation(plain, UNet(geometry, 3, 2, widths, strides=strides, recompute=True), geometry, field)
 
 
 def check_model(net: Descent[S], geometry: Geometry[S], c_in: int, c_out: int) -> None:
-    """Checks a network on a geometry's examples: sites, gradients, batches, copies, encode and decode.
+    """Checks a network on a geometry's examples: sites, outputs, gradients, batches, copies, encode and decode.
 
     Raises:
         AssertionError: naming the law that is broken.
     """
     a, b = geometry.example(c_in, seed=1), geometry.example(c_in, seed=2)
     check_sites(net, geometry, a, c_out)
+    check_outputs(net, geometry, a, c_out)
     check_gradients(net, geometry, geometry.collate([a, b]))
     _train_a_little(net, geometry, geometry.collate([a, b]))
     check_batch(net, geometry, [a, b])
@@ -65,6 +72,51 @@ def check_sites(net: nn.Module, geometry: Geometry[S], field: S, c_out: int) -> 
     expected = [shape[0], c_out, *shape[2:]]
     found = list(geometry.features(net.eval()(field)).shape)
     assert found == expected, f"law 1, sites: output {found}, input {shape}; expected {expected}"
+
+
+def check_levels(geometry: Geometry[S], stride: Any = None) -> None:
+    """Law 1: ``down`` and ``up`` leave sites where they are: at the site that ``sample`` picks for each coarse one.
+
+    What changes there changes the coarse site, and what changes at the coarse site changes what comes back there.
+    """
+    torch.manual_seed(0)
+    channels = 8
+    fine = geometry.example(channels, seed=0)
+    down, up = geometry.down(channels, stride).eval(), geometry.up(channels, channels, stride).eval()
+    coarse = down(fine)
+    picked = _picked(geometry, fine, coarse, stride)
+    back = up(coarse, fine)
+    law = "law 1, sites: up(coarse, skip) is not on the sites of the skip"
+    assert geometry.features(back).shape == geometry.features(fine).shape, law
+    for place in torch.linspace(0, len(picked) - 1, min(TRIED, len(picked))).round().int().tolist():
+        site = int(picked[place])
+        felt = []
+        for other in _others(geometry, fine, site):
+            below = down(other)
+            # where the change made other sites go on, it was felt, too
+            moved = not torch.equal(_picked(geometry, other, below, stride), picked)
+            felt.append(moved or _differs(geometry, below, coarse, place))
+        assert any(felt), f"law 1, sites: down takes nothing of site {site} to coarse site {place}, which it stands for"
+        above = [up(other, fine) for other in _others(geometry, coarse, place)]
+        felt = [_differs(geometry, other, back, site) for other in above]
+        assert any(felt), f"law 1, sites: up brings nothing of coarse site {place} to site {site}, where it came from"
+
+
+def check_outputs(net: Descent[S], geometry: Geometry[S], field: S, c_out: int) -> None:
+    """Law 1 of deep supervision: targets taken to supervised outputs have their sites, and are picked, not mixed."""
+    with torch.no_grad():
+        outputs = net.eval().outputs(field)
+    numbers = _numbers(geometry.features(field))
+    for wanted in (numbers, numbers.unsqueeze(1).expand(geometry.features(outputs[0]).shape)):
+        taken = net.at_outputs(wanted, outputs)
+        assert torch.equal(taken[0], wanted), "law 1, outputs: those of the finest output are not as they were"
+        for output, values in zip(outputs, taken, strict=True):
+            shape = geometry.features(output).shape
+            assert shape[1] == c_out, f"law 1, outputs: {shape[1]} channels; expected {c_out}"
+            expected = shape if wanted.ndim == len(shape) else (shape[0], *shape[2:])
+            found = tuple(values.shape)
+            assert found == tuple(expected), f"law 1, outputs: sample gives {found}; expected {tuple(expected)}"
+            assert torch.isin(values, numbers).all(), "law 1, outputs: sample gives values that were not there"
 
 
 def check_gradients(net: nn.Module, geometry: Geometry[S], field: S) -> None:
@@ -128,6 +180,32 @@ def check_recomputation(plain: nn.Module, recomputing: nn.Module, geometry: Geom
         assert torch.equal(one, two), f"law 6, checkpointing: the gradient of {name} differs"
     for (name, one), two in zip(plain.named_buffers(), recomputing.buffers()):
         assert torch.equal(one, two), f"law 6, checkpointing: the buffer {name} differs"
+
+
+def _numbers(features: Tensor) -> Tensor:
+    """The numbers of the sites, without a channel axis."""
+    sites = features[:, 0]
+    return torch.arange(sites.numel()).reshape(sites.shape)
+
+
+def _picked(geometry: Geometry[S], fine: S, coarse: S, stride: Any) -> Tensor:
+    """Of each coarse site, the number of the fine one that stands for it, ``(sites,)``."""
+    picked = geometry.sample(_numbers(geometry.features(fine)), fine, coarse, stride).flatten()
+    sites = geometry.features(coarse)[:, 0].numel()
+    assert len(picked) == sites, f"law 1, sites: sample gives {len(picked)} values for {sites} coarse sites"
+    return picked
+
+
+def _others(geometry: Geometry[S], field: S, site: int) -> list[S]:
+    """The field with all features of one site far higher, and far lower: a maximum or an activation may hide one."""
+    features = geometry.features(field)
+    here = (_numbers(features) == site).unsqueeze(1)
+    return [geometry.with_features(field, features + shift * here) for shift in (10.0, -10.0)]
+
+
+def _differs(geometry: Geometry[S], one: S, other: S, site: int) -> bool:
+    a, b = (geometry.features(field).movedim(1, -1).flatten(0, -2)[site] for field in (one, other))
+    return not torch.equal(a, b)
 
 
 def _importable(kind: type) -> bool:

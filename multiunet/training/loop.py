@@ -269,7 +269,16 @@ class _Trainer:
 def supervised(
     net: nn.Module, task: Task, geometry: Geometry[Any], outputs: Sequence[Any], batch: Sample[Any]
 ) -> Tensor:
-    """The loss of a network's outputs; of several the mean, each weighted half as much as the one before."""
+    """The loss of a network's outputs, plus its own penalty.
+
+    Of several outputs it is the mean, each weighted half as much as the one before.
+    """
+    penalty = geometry.penalty(outputs[0])
+    loss = _loss(net, task, geometry, outputs, batch)
+    return loss if penalty is None else loss + penalty
+
+
+def _loss(net: nn.Module, task: Task, geometry: Geometry[Any], outputs: Sequence[Any], batch: Sample[Any]) -> Tensor:
     if len(outputs) == 1:
         return task.loss(geometry.features(outputs[0]), batch.target, batch.weight)
     deep: Descent[Any] = net  # type: ignore[assignment]

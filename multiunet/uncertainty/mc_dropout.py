@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from multiunet.core import Dropout
 from multiunet.seeds import derive
 
 
 def dropouts(net: nn.Module) -> list[Dropout]:
-    """The network's active dropout layers, in a fixed order."""
+    """The network's active dropout layers, in a fixed order.
+
+    Those of torch itself have no key and cannot be sampled: a warning says so where there are any. Dropout inside other
+    layers' own functions (that of attention in torch-geometric) goes unseen.
+    """
+    foreign = [module for module in net.modules() if isinstance(module, _DropoutNd) and module.p > 0]
+    if foreign:
+        warnings.warn(
+            f"{len(foreign)} {type(foreign[0]).__name__} layers of torch are never sampled: their masks have no key; "
+            "put multiunet.core.Dropout in their place",
+            stacklevel=2,
+        )
     return [module for module in net.modules() if isinstance(module, Dropout) and module.p > 0]
 
 
@@ -20,8 +33,13 @@ def dropouts(net: nn.Module) -> list[Dropout]:
 def thinned(net: nn.Module, seed: int, sample: int) -> Iterator[None]:
     """Within it, ``net`` is Monte-Carlo sample number ``sample``: each dropout layer's mask is fixed by its key.
 
-    The network must be in evaluation mode and stays in it, so no buffer moves. The key is ``(seed, sample, layer)``.
+    The network is in evaluation mode and stays in it, so no buffer moves. The key is ``(seed, sample, layer)``.
+
+    Raises:
+        ValueError: for a network in training mode.
     """
+    if net.training:
+        raise ValueError("a sample of a network in training mode would move its norms' statistics; call net.eval()")
     layers = dropouts(net)
     for index, layer in enumerate(layers):
         layer.key = derive(seed, sample, index)

@@ -47,9 +47,9 @@ class Welford:
         self._aleatoric: Tensor | None = None
 
     def add(self, mean: Tensor, variance: Tensor) -> None:
-        """Counts one sample's stated mean and variance, of one shape."""
+        """Counts one sample's stated mean and variance, of one shape; no gradient leads back to them."""
         dtype = torch.promote_types(mean.dtype, torch.float32)
-        mean, variance = mean.to(dtype), variance.to(dtype)
+        mean, variance = mean.detach().to(dtype), variance.detach().to(dtype)
         self.count += 1
         if self._mean is None or self._squares is None or self._aleatoric is None:
             self._mean, self._squares, self._aleatoric = mean.clone(), torch.zeros_like(mean), variance.clone()

@@ -78,9 +78,13 @@ def test_path_norms_obey_the_laws(geometry: Geometry, skip: type, path_norm: str
 @pytest.mark.parametrize("skip", [Concat, Add, AttentionGate, NoSkip])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_output_sits_on_the_input_sites_at_any_size(ndim: int, skip: type) -> None:
-    net = UNet(Grid(ndim), 1, 2, [2, 3, 4, 5], skip=skip).eval()
-    for size in itertools.product(*[(1, 2, 7, 16, 17)] * ndim):
-        assert net(torch.zeros(1, 1, *size)).shape == (1, 2, *size)
+    net = UNet(Grid(ndim), 1, 2, [2, 3, 4, 5], skip=skip)
+    for training in (True, False):
+        net.train(training)
+        for size in itertools.product(*[(1, 2, 7, 16, 17)] * ndim):
+            output = net(torch.zeros(1, 1, *size))
+            assert output.shape == (1, 2, *size)
+            assert torch.isfinite(output).all()
 
 
 @pytest.mark.parametrize("geometry", [Grid(1, dropout=0.3), Grid(2, dropout=0.3), Graph(dropout=0.3)], ids=repr)

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from multiunet import Add, AttentionGate, Concat, Grid, NoSkip, UNet
-from multiunet.core import Dropout, Merge, NestedUNet
+from multiunet.core import Condition, Dropout, Level, Merge, NestedUNet
 from multiunet.core.joined import field_of
+from multiunet.geometries.grid_block import ConvBlock
 
 GRID = Grid(1)
 
@@ -24,6 +29,8 @@ GRID = Grid(1)
         ({"widths": [8, 8, 8], "decoder_widths": [8]}, "decoder_widths has 1 entries for 2 levels"),
         ({"widths": [8, 8, 8], "up_widths": [8] * 3}, "up_widths has 3 entries for 2 levels"),
         ({"widths": [8, 8, 8], "decoder_blocks": [1]}, "decoder_blocks has 1 entries for 2 levels"),
+        ({"widths": [8, 8, 8], "decoder_blocks": [1, 0]}, r"decoder_blocks \[1, 0\] must be at least 1 on every level"),
+        ({"widths": [8, 8], "skip": "add"}, "skip 'add' is a name; pass the class itself, as in skip=Add"),
         ({"widths": [8, 8], "widen": "blocks"}, "widen 'blocks' is none of block, down"),
         ({"widths": [8, 8], "path_norm": "both"}, "path_norm 'both' is none of before, after"),
         ({"widths": [8, 8, 8], "decoder": [GRID, GRID]}, "decoder has 2 entries for 3 levels"),
@@ -187,6 +194,54 @@ def test_the_joined_field_is_never_made() -> None:
     with torch.no_grad(), Widths():
         net(torch.randn(3, 1, 32, 32))
     assert max(wide) == 8
+
+
+class Doubling(ConvBlock):
+    """A subclass that knows nothing of joined fields, and sees the condition."""
+
+    seen: ClassVar[list[Any]] = []
+
+    def forward(self, x: torch.Tensor, condition: Condition | None = None) -> torch.Tensor:
+        self.seen.append((type(x), condition))
+        return super().forward(2 * x, condition)
+
+
+@dataclass(frozen=True)
+class DoublingGrid(Grid):
+    def block(self, c_in: int, c_out: int) -> nn.Module:
+        return Doubling(self, c_in, c_out)
+
+
+@pytest.mark.parametrize("kind", [UNet, NestedUNet])
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_subclass_of_a_block_is_called_everywhere(kind: type, recompute: bool, residual: bool) -> None:
+    Doubling.seen.clear()
+    condition = Condition(torch.zeros(2, 1))
+    net = kind(DoublingGrid(1, residual=residual), 1, 1, [2, 3], recompute=recompute)
+    net(torch.randn(2, 1, 8), condition)
+    assert Doubling.seen == [(torch.Tensor, condition)] * 3
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_hooks_of_every_block_and_layer_fire_with_the_one_field(recompute: bool) -> None:
+    net, given = UNet(Grid(1), 1, 1, [2, 3], recompute=recompute), []
+    watched = [m for m in net.modules() if isinstance(m, Level | ConvBlock | nn.Conv1d)]
+    for module in watched:
+        module.register_forward_hook(lambda module, inputs, output: given.append((module, type(inputs[0]))))
+    with torch.no_grad():
+        net(torch.randn(2, 1, 8))
+    assert {module for module, _ in given} == set(watched)
+    assert {kind for module, kind in given if not isinstance(module, Level)} == {torch.Tensor}
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_a_pruned_convolution_of_joined_fields_stays_pruned(recompute: bool) -> None:
+    net = UNet(Grid(1), 1, 1, [2, 3], recompute=recompute)
+    conv = net.decoder[0].blocks[0].layers[0]
+    prune.l1_unstructured(conv, "weight", 0.5)
+    for _ in range(2):  # without its hook the mask would be that of the first step's graph, which is gone
+        net(torch.randn(2, 1, 8)).square().mean().backward()
 
 
 def test_valid_blocks_crop_the_skip_about_its_centre() -> None:

@@ -207,10 +207,6 @@ def test_folds_name_the_one_that_cannot_learn_a_class(here: Path, multiunet: Cal
         (["--fold", "1"], "error: --fold 1 without --folds; say how many there are\n"),
         (["--crop-bar", "x"], "--crop-bar: give auto, none or a positive number of rows (got 'x')"),
         (["--widths", "4,100000000"], "--widths: give at least two positive numbers up to 16384"),
-        (
-            ["--patch-size", "8", "--widths", "4,4,4,4", "--batch-size", "1"],
-            "--patch-size 8,8: one pixel is left of it on the coarsest of 4 levels, with 1 in a batch",
-        ),
         (["--crop-bar", "40"], "has 40 rows, so --crop-bar 40 leaves none"),
     ],
 )
@@ -219,6 +215,11 @@ def test_settings_that_cannot_be(words: list[str], said: str, multiunet: Callabl
     done = multiunet(*TRAIN, *words)
     assert (done.code, Path("run").exists()) == (3, False)
     assert said in done.err
+
+
+@pytest.mark.usefixtures("here")
+def test_patches_of_one_pixel_on_the_coarsest_level_are_trained_on(multiunet: Callable) -> None:
+    assert multiunet(*TRAIN, "--patch-size", 8, "--widths", "4,4,4,4", "--batch-size", 1).code == 0
 
 
 @pytest.mark.usefixtures("here")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch_geometric.nn import GCNConv
 
 from multiunet.core import UNet
 from multiunet.geometries.graph import Graph
@@ -105,3 +106,42 @@ def test_input_dropout_is_part_of_the_encoder() -> None:
     assert not any(dropouts(part) for part in graph_unet(3, 2, widths=[6, 6]).prefix())
     with pytest.raises(ValueError, match="pool_ratio"):
         graph_unet(3, 2, pool_ratio=1.5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"normalization": "instance"}, "normalization 'instance' is none of none, batch, layer"),
+        ({"activation": "selu"}, "activation 'selu' is none of none, relu"),
+        ({"convs": 0}, "convs 0 must be at least 1"),
+        ({"hops": 0}, "hops 0 must be at least 1"),
+        ({"edge_features": -1}, "edge_features -1 must be at least 0"),
+        ({"pool": "matching"}, "pool 'matching' is no Pooling; give one, e.g"),
+    ],
+)
+def test_wrong_settings_are_refused(settings: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Graph(**settings)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"conv": conv, "edge_features": 2} for conv in ("gcn", "sage", "gin", "gine", "gatv2", GCNConv)),
+        *({"pool": pool} for pool in (TopK(), SAG(), Matching(), Matching(reduce="max"), Contraction(), MinCut(3))),
+        {"node_dropout": 0.3, "edge_dropout": 0.3, "dropout": 0.3, "residual": True, "normalization": "layer"},
+    ],
+    ids=repr,
+)
+def test_a_whole_network_computes_in_another_type(settings: dict, dtype: torch.dtype) -> None:
+    geometry = Graph(**settings)
+    net, field = UNet(geometry, 3, 2, [4, 4, 4]), geometry.example(3, 0)
+    expected = net.eval()(field).x
+    output = net.to(dtype)(field.to(dtype)).x
+    assert output.dtype == dtype
+    if dtype == torch.float64:
+        torch.testing.assert_close(output.float(), expected, rtol=1e-3, atol=1e-3)
+    output = net.train()(field.to(dtype)).x
+    assert output.dtype == dtype
+    output.sum().backward()

@@ -14,6 +14,7 @@ from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_merge import Matching
 from multiunet.geometries.graph_pool import Pooling, TopK
 from multiunet.geometries.graph_soft import MinCut
+from multiunet.models.graph_unet import GraphUNet
 from multiunet.uncertainty import thinned
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
@@ -83,6 +84,16 @@ def test_dropout_of_sparse_features_is_that_of_what_they_hold() -> None:
     assert torch.equal(dropout.eval()(field).x.to_dense(), x)
 
 
+def test_dropout_of_whole_channels_keeps_sparse_features_sparse() -> None:
+    geometry = Graph()
+    field = geometry.collate([geometry.example(6, seed) for seed in range(3)])
+    dropout = FeatureDropout(0.5, whole_channels=True)
+    dropout.dropout.key = 1
+    found = dropout(replace(field, x=field.x.to_sparse())).x
+    assert found.is_sparse
+    torch.testing.assert_close(found.to_dense(), dropout(field).x)
+
+
 def test_dropped_nodes_and_edges_send_nothing(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.ones(400, 1))
     by_node = Graph(node_dropout=0.5).block(1, 1).convolutions[0]
@@ -101,9 +112,11 @@ def test_dropped_nodes_and_edges_send_nothing(path_graph: Callable[[Tensor], Gra
 @torch.no_grad()
 @pytest.mark.parametrize("conv", ["gcn", "gatv2"])
 @pytest.mark.parametrize("pool", [TopK(), Matching(), MinCut(clusters=3)], ids=lambda pool: type(pool).__name__)
-def test_a_sample_drops_the_same_edges_of_a_graph_in_any_batch(conv: ConvolutionName, pool: Pooling) -> None:
-    graph = Graph(conv=conv, pool=pool, edge_dropout=0.5, whole_channels=True)
-    net = UNet(graph, 3, 2, [8, 8, 8]).eval()
+@pytest.mark.parametrize("dropped", ["edge_dropout", "node_dropout", "dropout", "input_dropout"])
+def test_a_sample_drops_the_same_of_a_graph_in_any_batch(conv: ConvolutionName, pool: Pooling, dropped: str) -> None:
+    inputs = 0.5 if dropped == "input_dropout" else 0.0
+    graph = Graph(conv=conv, pool=pool, whole_channels=True, **({} if inputs else {dropped: 0.5}))
+    net = GraphUNet(graph, 3, 2, [8, 8, 8], input_dropout=inputs).eval()
     fields = [graph.example(3, seed) for seed in range(4)]
     with thinned(net, seed=0, sample=0):
         together = net(graph.collate(fields)).x.split([len(field.x) for field in fields])

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
-from torch_geometric.nn import GATv2Conv, GCNConv, GINConv, GraphConv, SAGEConv, TransformerConv
+from torch_geometric.nn import GATConv, GATv2Conv, GCNConv, GINConv, GraphConv, SAGEConv, TransformerConv
 
 from multiunet.core import UNet
 from multiunet.geometries.graph import Graph
@@ -111,3 +111,9 @@ def test_half_precision_is_finite_at_depth_ten(conv: str) -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ValueError, match="conv 'gcm' is none of gcn, sage, gin, gine, gatv2"):
         Graph(conv="gcm")  # type: ignore[arg-type]
+
+
+def test_a_layer_of_too_many_channels_is_named() -> None:
+    geometry = Graph(conv=lambda c_in, c_out: GATConv(c_in, c_out, heads=4))
+    with pytest.raises(ValueError, match=r"GATConv gives 20 channels where 5 are to come out.*concat=False"):
+        geometry.block(3, 5)(geometry.example(3, 0))

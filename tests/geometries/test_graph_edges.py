@@ -177,7 +177,7 @@ def test_the_strongest_are_those_of_a_sort() -> None:
 def test_restricted_two_hops_equal_the_full_square_sliced(
     seed: int, filled: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph_edges, "FILLED", filled)
+    monkeypatch.setattr(graph_edges, "WORTH_AN_ARRAY", filled)
     g = torch.Generator().manual_seed(seed)
     nodes = 12
     edges = torch.randint(0, nodes, (2, 30), generator=g)  # directed, with loops and repetitions
@@ -246,3 +246,33 @@ def test_gcn_is_its_formula() -> None:
     matrix = block.convolutions[0].neighbours.weight
     expected = torch.relu(scale @ a @ scale @ field.x @ matrix.T + block.convolutions[0].bias)
     torch.testing.assert_close(block(field).x, expected)
+
+
+@pytest.mark.parametrize("weights", ["renormalised", "binary", "paths"])
+@pytest.mark.parametrize("array", [0.0, 1.0], ids=["in arrays", "of compressed rows"])
+@pytest.mark.parametrize("differentiable", [False, True])
+def test_edges_of_weight_0_are_no_paths(
+    weights: str, array: float, differentiable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_edges, "WORTH_AN_ARRAY", array)
+    weight = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0, 0.0], requires_grad=differentiable)
+    edges = torch.tensor([[0, 1, 1, 2, 3, 4], [1, 0, 2, 1, 4, 3]])
+    found, values = TwoHop(weights=weights)(
+        GraphField.of(torch.zeros(5, 1), edges, weight), torch.arange(5), torch.zeros(5)
+    )
+    assert set(map(tuple, found.T.tolist())) == {(0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (2, 0)}
+    if differentiable and weights != "binary":
+        [gradient] = torch.autograd.grad(values.sum(), weight)
+        assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"weights": "renormalized"}, "weights 'renormalized' is none of renormalised, binary, paths"),
+        ({"max_neighbours": 0}, "max_neighbours 0 must be at least 1"),
+    ],
+)
+def test_wrong_settings_of_two_hops_are_refused(settings: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        TwoHop(**settings)

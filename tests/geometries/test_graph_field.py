@@ -72,3 +72,24 @@ def test_moving_a_field_moves_all_of_it(path_graph: Callable[[Tensor], GraphFiel
     for name in ("x", "edge_index", "batch", "edge_weight", "parent"):
         assert getattr(moved, name).device.type == "meta"
     assert moved.graphs == 1
+
+
+def test_another_type_is_that_of_numbers_and_not_of_indices(path_graph: Callable[[Tensor], GraphField]) -> None:
+    field = replace(path_graph(torch.zeros(3, 1)), edge_weight=torch.ones(4), parent=torch.arange(3))
+    other = field.to(torch.bfloat16)
+    assert (other.x.dtype, other.edge_weight.dtype) == (torch.bfloat16, torch.bfloat16)
+    assert (other.edge_index.dtype, other.batch.dtype, other.parent.dtype) == (torch.int64,) * 3
+
+
+def test_what_a_graph_of_torch_geometric_lacks_is_said() -> None:
+    from torch_geometric.data import Data
+
+    edges = torch.tensor([[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match="no features x"):
+        GraphField.from_torch_geometric(Data(edge_index=edges, num_nodes=2))
+    with pytest.raises(ValueError, match=r"features x are torch.int64.*x.float\(\)"):
+        GraphField.from_torch_geometric(Data(x=torch.zeros(2, 1, dtype=torch.int64), edge_index=edges))
+    data = Data(x=torch.zeros(3, 1), edge_index=edges, batch=torch.tensor([0, 0, 1]))
+    assert GraphField.from_torch_geometric(data).graphs == 2
+    with pytest.raises(ValueError, match="no graphs were given"):
+        GraphField.union([])

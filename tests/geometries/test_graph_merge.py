@@ -154,3 +154,19 @@ def test_the_way_back_needs_clusters() -> None:
     field = Graph().example(2, 0)
     with pytest.raises(ValueError, match="no clusters"):
         Unmerge(2, 2)(Graph().down(2)(field), field)
+
+
+@pytest.mark.parametrize("kind", [Matching, Contraction])
+def test_wrong_settings_are_refused(kind: type) -> None:
+    with pytest.raises(ValueError, match="reduce 'average' is none of sum, mean, max"):
+        kind(reduce="average")
+    with pytest.raises(ValueError, match="by 'cuts' is none of cut, weight"):
+        Matching(by="cuts")
+
+
+def test_edges_of_weight_0_merge_last(undirected: Callable[..., Tensor]) -> None:
+    edges = undirected((0, 1), (1, 2))
+    for by in ("cut", "weight"):
+        field = GraphField.of(torch.eye(3), edges, torch.where((edges == 0).any(dim=0), 0.0, 5.0))
+        coarse = Matching(by=by).down(3, 2)(field)
+        assert coarse.cluster.tolist() == [0, 1, 1]

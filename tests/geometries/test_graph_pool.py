@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
@@ -115,6 +116,28 @@ def test_values_are_picked_at_the_kept_nodes() -> None:
     coarse = geometry.down(3)(fine)
     labels = torch.arange(len(fine.x)) * 10
     assert geometry.sample(labels, fine, coarse).tolist() == (coarse.parent * 10).tolist()
+
+
+def test_a_share_of_the_nodes_is_exact() -> None:
+    for percent in range(1, 101):
+        counts = torch.arange(1, 201)
+        batch = torch.arange(200).repeat_interleave(counts)
+        kept = top_per_graph(torch.zeros(len(batch)), batch, 200, 1 / (percent / 100))
+        expected = [math.ceil(Fraction(percent * count, 100)) for count in range(1, 201)]
+        assert torch.bincount(batch[kept], minlength=200).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"gate": "relu"}, "gate 'relu' is none of tanh, sigmoid"),
+        ({"nodes": 0}, "nodes 0 must be at least 1"),
+        ({"edges": "two-hop"}, "edges 'two-hop' are no CoarseEdges"),
+    ],
+)
+def test_wrong_settings_are_refused(settings: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        TopK(**settings)
 
 
 @pytest.mark.parametrize("stride", [0.5, 0, -1])

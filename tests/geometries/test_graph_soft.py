@@ -5,10 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from multiunet.core import UNet
+from multiunet.core import Add, AttentionGate, Concat, NestedUNet, NoSkip, UNet
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph_merge import Matching
+from multiunet.geometries.graph_pool import TopK
 from multiunet.geometries.graph_soft import MinCut, SoftPool, Unshare, penalties
+from multiunet.tasks import Segmentation
+from multiunet.training.data import Sample
+from multiunet.training.loop import supervised
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
 
@@ -60,20 +65,39 @@ def test_gradients_through_shares_and_edges_are_right() -> None:
     assert torch.autograd.gradcheck(output, field.x.double().requires_grad_())
 
 
-def test_penalties_add_their_gradient_and_change_no_output() -> None:
+def test_a_pooled_field_carries_the_penalties_in_training_alone() -> None:
     field = Graph().example(4, 0)
     free, bound = SoftPool(4, 3, penalty=0), SoftPool(4, 3, penalty=0.5)
     bound.load_state_dict(free.state_dict())
-    outputs, gradients = [], []
-    for pool in (free, bound):
-        coarse = pool(field)
-        outputs.append(coarse.x)
-        coarse.x.square().sum().backward()
-        gradients.append(pool.mlp[0].weight.grad)
-    assert torch.equal(*outputs)
-    shares = free.mlp(field.x).softmax(dim=1)
-    [extra] = torch.autograd.grad(0.5 * penalties(field, shares).sum(), free.mlp[0].weight)
-    torch.testing.assert_close(gradients[1], gradients[0] + extra)
+    assert torch.equal(free(field).x, bound(field).x)
+    expected = 0.5 * penalties(field, free.mlp(field.x).softmax(dim=1)).sum()
+    torch.testing.assert_close(bound(field).penalty, expected)
+    assert free(field).penalty is None
+    assert bound.eval()(field).penalty is None
+
+
+@pytest.mark.parametrize("kind", [UNet, NestedUNet])
+@pytest.mark.parametrize("skip", [Concat, Add, AttentionGate, NoSkip])
+@pytest.mark.parametrize("pools", [(MinCut(3), MinCut(2)), (TopK(), MinCut(2)), (MinCut(3), Matching())])
+def test_the_output_carries_the_penalties_of_all_pools(kind: type, skip: type, pools: tuple) -> None:
+    levels = [*(Graph(pool=pool) for pool in pools), Graph()]
+    net = kind(levels, 4, 2, [4, 4, 4], skip=skip)
+    field = levels[0].example(4, 0)
+    trail = net.encode(field)
+    own = [below.penalty for below in (trail.saved[1], trail.bottom) if below.penalty is not None]
+    assert len(own) == sum(isinstance(pool, MinCut) for pool in pools)
+    torch.testing.assert_close(levels[0].penalty(net(field)), torch.stack(own).sum())
+
+
+def test_training_adds_the_penalty_once_to_the_loss_that_it_scales() -> None:
+    geometry = Graph(pool=MinCut(3))
+    net, field = UNet(geometry, 4, 2, [4, 4, 4], deep_supervision=1), geometry.example(4, 0)
+    task, target = Segmentation(["a", "b"]), torch.zeros(len(field.x), dtype=torch.int64)
+    for outputs in (net.outputs(field), (net(field),)):
+        loss = supervised(net, task, geometry, outputs, Sample(field, target, None))
+        free = [replace(output, penalty=None) for output in outputs]
+        expected = supervised(net, task, geometry, free, Sample(field, target, None)) + outputs[0].penalty
+        torch.testing.assert_close(loss, expected)
 
 
 def test_two_communities_are_found() -> None:
@@ -85,7 +109,7 @@ def test_two_communities_are_found() -> None:
     optimizer = torch.optim.Adam(pool.parameters(), lr=0.05)
     for _ in range(100):
         optimizer.zero_grad()
-        (0 * pool(field).x.sum()).backward()
+        pool(field).penalty.backward()
         optimizer.step()
     side = pool(field).shares.argmax(dim=1)
     assert len(side[:6].unique()) == len(side[6:].unique()) == 1

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from multiunet import Concat, Grid, UNet
+from multiunet.core import Joined
 from multiunet.geometries.grid import CHOICES
-from multiunet.geometries.grid_layers import GroupNorm, of_parts
+from multiunet.geometries.grid_layers import GroupNorm, of_joined
+from multiunet.models import unet2015
 
 
 def test_instance_norm_is_torchs() -> None:
@@ -104,6 +107,7 @@ def test_sample_picks_labels_and_never_mixes_them() -> None:
     labels = torch.tensor([[0, 9, 1, 9, 2]])
     coarse = torch.zeros(1, 1, 3)
     assert Grid(1).sample(labels, torch.zeros(1, 1, 5), coarse).tolist() == [[9, 9, 2]]
+    assert Grid(1).sample(torch.arange(9)[None], torch.zeros(1, 1, 9), coarse, 4).tolist() == [[2, 6, 8]]
     values = torch.rand(2, 3, 9, 7)
     assert Grid(2).sample(values, values, torch.zeros(2, 3, 5, 4)).shape == (2, 3, 5, 4)
 
@@ -166,5 +170,37 @@ def test_a_single_small_volume_is_copied_together(samples: int, convolutions: in
     plain = layer._conv_forward
     monkeypatch.setattr(layer, "_conv_forward", lambda *given: counted.append(1) or plain(*given))
     parts = [torch.randn(samples, 24, 24, 24, 4) for _ in range(2)]
-    torch.testing.assert_close(of_parts(layer, parts), plain(torch.cat(parts, 1), layer.weight, layer.bias))
+    found = of_joined(layer, Joined(Grid(3), tuple(parts)))
+    torch.testing.assert_close(found, plain(torch.cat(parts, 1), layer.weight, layer.bias))
     assert len(counted) == convolutions
+
+
+@pytest.mark.parametrize(("down", "up"), [(2, 4), (4, 2)])
+@pytest.mark.parametrize("upsample", ["nearest", "transposed", "shuffle"])
+def test_ways_up_and_down_of_other_strides_are_refused(upsample: str, down: int, up: int) -> None:
+    net = UNet(Grid(1, stride=down), 1, 1, [2, 2], decoder=Grid(1, stride=up, upsample=upsample))
+    with pytest.raises(ValueError, match="give encoder and decoder the same"):
+        net(torch.zeros(1, 1, 16))
+
+
+def test_sizes_are_whole_numbers_of_any_type() -> None:
+    assert Grid(2).down(4, np.int64(2)).stride == Grid(2).down(4, [np.int32(2), 2]).stride == (2, 2)
+    assert Grid(2, kernel=np.int64(5)).block(1, 1).layers[0].kernel_size == (5, 5)
+    for wrong in (2.0, (2, 2.0), "2", (2,), 0):
+        with pytest.raises(ValueError, match=r"stride .* needs 2 positive whole numbers"):
+            Grid(2).down(4, wrong)
+
+
+def test_an_input_that_is_too_small_without_padding_is_refused() -> None:
+    net = unet2015(1, 1, 1, [2] * 5)
+    assert net(torch.zeros(1, 1, 188)).shape == (1, 1, 4)
+    for size in (100, 172, 187):
+        with pytest.raises(ValueError, match="the network's input is too small"):
+            net(torch.zeros(1, 1, size))
+
+
+def test_a_single_site_is_normalised_by_running_statistics_in_training() -> None:
+    norm = Grid(2).norm(3).train()
+    norm(torch.randn(4, 3, 5, 5) + 2)
+    expected = torch.randn(1, 3, 1, 1)
+    torch.testing.assert_close(norm(expected), norm.eval()(expected))

@@ -22,7 +22,7 @@ def test_by_hand() -> None:
 
 def test_what_is_aimed_at_has_no_gradient() -> None:
     logits = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    p = logits.float().softmax(dim=1).unflatten(0, (2, 2))
+    p = logits.softmax(dim=1).unflatten(0, (2, 2))
     sharp = p.mean(dim=0).square()
     aim = (sharp / sharp.sum(dim=1, keepdim=True)).detach()
     expected = torch.autograd.grad(((p - aim) ** 2).sum() / 4, logits, retain_graph=True)[0]
@@ -46,3 +46,13 @@ def test_what_cannot_be_is_refused() -> None:
             Consistent(CrossEntropy(), **settings)
     with pytest.raises(ValueError, match="not of 2 views"):
         Consistent(CrossEntropy())(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64))
+
+
+def test_one_channel_has_no_classes_to_agree_about() -> None:
+    with pytest.raises(ValueError, match="one channel, whose softmax is 1"):
+        Consistent(CrossEntropy(kind="binary"))(torch.randn(8, 1), torch.full((8,), -1))
+
+
+def test_many_classes_are_sharpened_without_underflow() -> None:
+    loss = Consistent(CrossEntropy(), temperature=0.01)
+    assert loss(torch.zeros(4, 200), torch.full((4,), -1)).item() == pytest.approx(0, abs=1e-9)

@@ -133,3 +133,8 @@ def test_refusals() -> None:
         Dice(smooth=0)
     with pytest.raises(ValueError, match=r"beta -0\.1"):
         Tversky(0.5, -0.1)
+
+
+def test_soft_targets_that_are_met_cost_nothing_squared() -> None:
+    p = torch.tensor([[0.3], [0.7], [0.5]], dtype=torch.float64)
+    assert Dice(kind="multilabel", squared=True)(p.logit(), p).item() == pytest.approx(0, abs=1e-9)

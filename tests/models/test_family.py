@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -317,3 +318,12 @@ def test_depthwise_blocks_keep_whole_convolutions_for_the_skips() -> None:
     assert [conv.groups for conv in separable] == [16, 1, 8, 1]
     # 9 a channel and one a pair of channels, instead of nine a pair
     assert sum(conv.weight.numel() for conv in separable) == 9 * 16 + 16 * 8 + 9 * 8 + 8 * 8
+
+
+@pytest.mark.parametrize("build", [nnunet_plain, vnet])
+def test_strides_are_one_a_way_down(build: Callable[..., Any]) -> None:
+    for strides in ([(2, 2)], [(2, 2)] * 3):
+        with pytest.raises(ValueError, match=f"strides has {len(strides)} entries for 2 levels"):
+            build(2, 1, 2, [4, 8, 8], strides=strides)
+    with pytest.raises(ValueError, match="no way down"):
+        build(2, 1, 2, [4])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from multiunet.core import UNet
 from multiunet.geometries.graph import Graph
 from multiunet.geometries.graph_field import GraphField
 from multiunet.geometries.graph_merge import Contraction, Matching
@@ -103,3 +104,16 @@ def test_every_level_is_read() -> None:
 def test_a_ratio_that_is_none_is_refused(ratio: float) -> None:
     with pytest.raises(ValueError, match=r"pool_ratio .* must be in \(0, 1\]"):
         graph_readout_unet(4, 3, pool_ratio=ratio)
+
+
+def test_levels_that_widen_on_the_way_down_are_read_out() -> None:
+    geometry = Graph()
+    net = UNet(geometry, 4, 6, [6, 8, 10], widen="down")
+    whole = GraphReadoutUNet(net, ["mean"], hidden=5, c_out=2, dropout=0.0)
+    assert whole(geometry.example(4, 0)).x.shape == (1, 2)
+
+
+def test_what_is_said_of_graphs_carries_the_penalties_of_its_pools() -> None:
+    geometry = Graph(pool=MinCut(2))
+    net = graph_readout_unet(4, 2, (4, 4), geometry=geometry)
+    assert geometry.penalty(net(geometry.example(4, 0))).requires_grad

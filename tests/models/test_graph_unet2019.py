@@ -41,3 +41,7 @@ def test_what_cannot_be_taken_over_is_said() -> None:
     for peer in (GraphUNet(3, 4, 2, depth=2, sum_res=False), GraphUNet(3, 4, 2, depth=2, pool_ratios=[0.5, 0.8])):
         with pytest.raises(ValueError, match="sum_res=True and one pool ratio"):
             from_torch_geometric(peer)
+    for act in ("elu", torch.tanh):
+        with pytest.raises(ValueError, match="only a GraphUNet with act='relu'"):
+            from_torch_geometric(GraphUNet(4, 4, 2, 1, act=act))
+    from_torch_geometric(GraphUNet(4, 4, 2, 1, act=torch.relu))

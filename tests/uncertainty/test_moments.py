@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from multiunet import Grid, Regression, Segmentation, UNet
 from multiunet.core import Dropout
@@ -87,3 +88,34 @@ def test_training_dropout_differs_by_sample_and_call() -> None:
 def test_dropout_probability_is_checked() -> None:
     with pytest.raises(ValueError, match="outside"):
         Dropout(1.0, True)
+
+
+def test_a_mask_follows_neither_the_default_device_nor_the_default_type() -> None:
+    layer = Dropout(0.5, whole_channels=True).eval()
+    layer.key = 3
+    expected = layer(torch.ones(1, 8, 3))
+    x = torch.ones(1, 8, 3)
+    with torch.device("meta"):
+        assert torch.equal(layer(x), expected)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(layer(x), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_network_in_training_mode_is_not_sampled() -> None:
+    with pytest.raises(ValueError, match=r"call net.eval\(\)"), thinned(UNet(Grid(1, dropout=0.5), 1, 1, [4, 4]), 0, 0):
+        pass
+
+
+def test_dropout_of_torch_is_not_sampled_and_a_warning_says_so() -> None:
+    with pytest.warns(UserWarning, match="1 Dropout2d layers of torch are never sampled"):
+        assert dropouts(nn.Sequential(nn.Dropout2d(0.5), nn.Dropout(0.0))) == []
+
+
+def test_moments_keep_no_graph() -> None:
+    stream = Welford()
+    for _ in range(2):
+        stream.add(torch.ones(3, requires_grad=True) * 2, torch.ones(3, requires_grad=True))
+    assert not stream.moments().total.requires_grad

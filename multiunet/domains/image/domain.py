@@ -234,32 +234,17 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return other if remembered(question, ask) else expected
 
     def _step_memory(self, config: ImageTrain, facts: Facts, device: torch.device) -> int:
-        """Bytes of a training step and all that stays beside it.
-
-        Raises:
-            InputError: when the coarsest level is one pixel, and norms would have to tell its deviation.
-        """
+        """Bytes of a training step and all that stays beside it."""
         model = self.build(config, facts)
-        batch = _a_batch(config, facts, torch.device("meta"))
-        try:
-            return step_memory(
-                model.net,
-                model.task,
-                model.geometry,
-                batch,
-                bf16=computes_in_bf16(config.precision, device),
-                copies=MOMENTS[config.optimizer] + (config.ema > 0),
-                cpu=device.type == "cpu",
-            )
-        except ValueError as error:
-            if "Expected more than 1" not in str(error):  # torch's words, of batch and instance norms
-                raise
-            patch = ",".join(map(str, facts["patch_size"]))
-            raise InputError(
-                f"--patch-size {patch}: the coarsest of {len(config.levels())} levels has a single pixel, and a batch "
-                f"{batch.field.shape[0]} of them: too few to normalise; give larger patches, fewer --widths, or "
-                "another --normalization"
-            ) from error
+        return step_memory(
+            model.net,
+            model.task,
+            model.geometry,
+            _a_batch(config, facts, torch.device("meta")),
+            bf16=computes_in_bf16(config.precision, device),
+            copies=MOMENTS[config.optimizer] + (config.ema > 0),
+            cpu=device.type == "cpu",
+        )
 
     def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
         if facts["task"] == "regression":
