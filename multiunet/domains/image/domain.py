@@ -23,8 +23,8 @@ from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePre
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
+from multiunet.domains.image.names import list_images
 from multiunet.domains.image.objects import check_separable, separated
-from multiunet.domains.image.readers import list_images
 from multiunet.domains.image.scale import tell_of_scales
 from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json

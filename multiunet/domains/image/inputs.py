@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.bar import read_cropped, without_rows
 from multiunet.domains.image.lazy import Lazy, Pixels, check_fits, first, held, mapped
+from multiunet.domains.image.masks import ColouredMask, colour_name, read_mask
 from multiunet.domains.image.objects import compact, learnt
-from multiunet.domains.image.readers import ColouredMask, Picture, colour_name, read_mask, read_target
+from multiunet.domains.image.readers import Picture, read_target
 from multiunet.errors import InputError
 from multiunet.losses import border_weights
 from multiunet.memory import free_memory

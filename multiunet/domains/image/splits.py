@@ -8,8 +8,8 @@ from pathlib import Path
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.names import by_stem, list_images, stem_of
 from multiunet.domains.image.pairs import is_table, read_pairs
-from multiunet.domains.image.readers import by_stem, list_images, stem_of
 from multiunet.domains.image.stratify import MaskClasses, chosen, spread
 from multiunet.domains.splits import SPLITS, listing, read_splits
 from multiunet.errors import InputError

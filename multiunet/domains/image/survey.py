@@ -18,19 +18,13 @@ from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.fingerprint import Fingerprint
 from multiunet.domains.image.inputs import AXES, read_objects
 from multiunet.domains.image.lazy import Pixels, blocks, fingerprint, values_in
+from multiunet.domains.image.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
 from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import CLASSES, learnt, pieces
 from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.patch import patch_size
-from multiunet.domains.image.readers import (
-    MOST_CLASSES,
-    ColouredMask,
-    Picture,
-    colour_name,
-    read_mask,
-    read_target,
-)
+from multiunet.domains.image.readers import Picture, read_target
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, split_items, to_json
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError

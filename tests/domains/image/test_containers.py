@@ -13,7 +13,9 @@ from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
-from multiunet.domains.image.readers import list_images, read_image, read_mask, stem_of
+from multiunet.domains.image.masks import read_mask
+from multiunet.domains.image.names import list_images, stem_of
+from multiunet.domains.image.readers import read_image
 from multiunet.errors import InputError
 
 VOLUME = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)

@@ -8,7 +8,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from multiunet.domains.image.readers import list_images, read_image, read_mask, read_target, stem_of
+from multiunet.domains.image.masks import read_mask
+from multiunet.domains.image.names import list_images, stem_of
+from multiunet.domains.image.readers import read_image, read_target
 from multiunet.errors import InputError
 
 RNG = np.random.default_rng(0)
