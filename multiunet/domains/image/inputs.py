@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.bar import read_cropped, without_rows
-from multiunet.domains.image.lazy import Lazy, Pixels, check_fits, first, held, mapped
+from multiunet.domains.image.lazy import Lazy, Pixels, blocks, check_fits, first, held, mapped, values_in
 from multiunet.domains.image.masks import ColouredMask, colour_name, read_mask
 from multiunet.domains.image.objects import compact, learnt
+from multiunet.domains.image.palettes import Palettes
 from multiunet.domains.image.readers import Picture, read_target
 from multiunet.errors import InputError
 from multiunet.losses import border_weights
@@ -138,6 +139,9 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> Pixels:
         if facts.get("instances"):
             return learnt(load_objects(path, facts, shelf), facts["instances"]["touching"])
         labels = without_rows(read_mask(Path(path), facts["coloured"]), _bar_of_truth(path, facts))
+        if facts.get("palettes"):
+            used = {int(value) for region in blocks(labels) for value in values_in(labels[region])[0]}
+            Palettes.from_json(facts["palettes"]).check(path, used)
         return mapped(labels, lambda block: as_classes(block, facts, path), np.int16)
 
     return shelf.get("mask", path, read, held)

@@ -185,7 +185,7 @@ def _plain(path: Path, pixels: Lazy) -> Lazy:
 
 def _read_flat(path: Path, indexed: bool) -> np.ndarray:
     data = path.read_bytes()
-    with _any_size(), Image.open(io.BytesIO(data)) as opened:
+    with any_size(), Image.open(io.BytesIO(data)) as opened:
         deep = data[1:4] == b"PNG" and data[24:25] == b"\x10"
         channels = len(opened.getbands()) * (2 if deep else 1)
         # what is decoded, its copy as an array, and that with channels first
@@ -206,7 +206,7 @@ def _read_flat(path: Path, indexed: bool) -> np.ndarray:
 
 
 @contextmanager
-def _any_size() -> Iterator[None]:
+def any_size() -> Iterator[None]:
     """Pillow refuses images beyond a number of pixels, whatever the memory; the memory is what is asked here."""
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None

@@ -23,6 +23,7 @@ from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import CLASSES, learnt, pieces
 from multiunet.domains.image.pairs import is_table
+from multiunet.domains.image.palettes import Palettes
 from multiunet.domains.image.patch import patch_size
 from multiunet.domains.image.readers import Picture, read_target
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, split_items, to_json
@@ -209,6 +210,7 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     where: dict[int, str] = {}
     found: list[list[int]] = []
     ignored = 0
+    palettes = Palettes()
     images.fingerprint.objects.clear()
     images.fingerprint.masks = 0
     for name in SPLITS:
@@ -219,6 +221,8 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
             counts: Counter[int] = Counter()
             for region in blocks(labels):
                 counts.update({int(v): int(n) for v, n in zip(*values_in(labels[region]))})
+            if not coloured:
+                palettes.check(item.truth, sorted(counts))
             ignored += counts.pop(config.ignore_value, 0)  # type: ignore[arg-type]
             if name == "train":
                 images.fingerprint.mask(labels, sorted(counts))
@@ -248,6 +252,7 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
         "values": values,
         "ignore_value": config.ignore_value,
         "coloured": coloured,
+        "palettes": palettes.to_json(),
         "classes": [name_of(value) for value in values],
         "pixels": {name: [counts[value] for value in values] for name, counts in pixels.items()},
     }

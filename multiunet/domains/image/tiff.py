@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 import zarr
+from numpy.typing import NDArray
 
 from multiunet.domains.image.lazy import WHOLE, Lazy, Region
 from multiunet.errors import InputError
@@ -68,6 +69,12 @@ def read_tiff(path: Path) -> Stack:
     if pixels.ndim > space + 1:  # channels of samples: not worth reading by parts
         pixels = Lazy.of(pixels[...].reshape(-1, *pixels.shape[-space:]))
     return Stack(pixels, samples, spacing, unit)
+
+
+def colours_of_tiff(colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """A palette ``(n, 3)`` of 8 bits from TIFF's ``(3, n)`` of 16."""
+    colours: NDArray[np.uint8] = (colormap.T >> 8).astype(np.uint8)
+    return colours
 
 
 def _opened(path: Path, series: Any) -> Lazy:
