@@ -76,7 +76,10 @@ class ImageTrain(SplitTrain):
     task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
     instances: bool = option(False, "masks number their objects (0: outside); separate, count and size them", "Data")
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
-        None, "mask value of pixels to ignore (coloured masks: #rrggbb)", "Data", text=True
+        None,
+        "value of pixels to ignore in masks (coloured ones: #rrggbb) or targets, e.g. 255 or -9999",
+        "Data",
+        text=True,
     )
     intensities: Literal["image", "train", "none"] | None = option(
         None,

@@ -119,6 +119,20 @@ def read_nifti(path: Path) -> Stack:
     )
 
 
+def orientation_of(path: Path) -> str | None:
+    """Where the axes x, y, z of a NIfTI file point, such as ``RAS``; None where it does not say, or is another file."""
+    import nibabel
+
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return None
+    try:
+        image: Any = nibabel.load(path)
+        stated = image.header["sform_code"] > 0 or image.header["qform_code"] > 0
+        return "".join(nibabel.orientations.aff2axcodes(image.affine)) if stated else None
+    except Exception:  # damaged: reading its pixels says so
+        return None
+
+
 READERS: dict[str, Callable[[Path, bool], Stack]] = {
     ".h5": read_hdf5,
     ".hdf5": read_hdf5,

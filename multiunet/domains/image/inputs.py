@@ -225,7 +225,8 @@ def load_target(path: str, facts: Facts, shelf: Shelf) -> Pixels:
     """An image of quantities, float32 ``(K, *space)``; NaN where unknown."""
 
     def read() -> Pixels:
-        return without_rows(read_target(Path(path)).pixels, _bar_of_truth(path, facts))
+        target = read_target(Path(path), facts.get("ignore_value"))
+        return without_rows(target.pixels, _bar_of_truth(path, facts))
 
     return shelf.get("target", path, read, held)
 

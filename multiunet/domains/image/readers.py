@@ -104,8 +104,11 @@ def space_of(path: Path) -> tuple[int, ...]:
     return read_file(path, indexed=True).space
 
 
-def read_target(path: Path) -> Picture:
+def read_target(path: Path, ignore_value: int | None = None) -> Picture:
     """An image of quantities to predict, float32; NaN means not measured.
+
+    Args:
+        ignore_value: the number that stands for not measured in this file; it becomes NaN.
 
     Raises:
         InputError: when the file cannot be read or holds infinities.
@@ -113,7 +116,12 @@ def read_target(path: Path) -> Picture:
     picture = read_file(path, indexed=False)
     if picture.pixels.dtype.kind == "f":
         _refuse_infinite(path, picture.summary, "give finite numbers, or NaN where nothing is known")
-    numbers = mapped(picture.pixels, lambda block: block.astype(np.float32), np.float32)
+
+    def known(block: np.ndarray) -> np.ndarray:
+        numbers = block.astype(np.float32)
+        return numbers if ignore_value is None else np.where(block == ignore_value, np.float32(np.nan), numbers)
+
+    numbers = mapped(picture.pixels, known, np.float32)
     return Picture(numbers, picture.colour, picture.spacing, picture.unit)
 
 

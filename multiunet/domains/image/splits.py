@@ -8,7 +8,9 @@ from pathlib import Path
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.containers import orientation_of
 from multiunet.domains.image.names import by_stem, list_images, stem_of
+from multiunet.domains.image.notes import remark
 from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.stratify import MaskClasses, chosen, spread
 from multiunet.domains.splits import SPLITS, listing, read_splits
@@ -60,7 +62,9 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
     if config.splits is not None:
         splits = _listed(items, config.splits, config.images)
     elif any(words):
-        splits = {name: [item for item, word in zip(items, words) if word == name] for name in SPLITS}
+        splits = {name: [item for item, word in zip(items, words) if (word or "train") == name] for name in SPLITS}
+        if "" in words:
+            remark(f"{config.images}: {words.count('')} of {len(words)} lines have no split; they are trained on")
     elif config.folds is not None and config.fold is not None:
         splits = _fold(items, config.folds, config.fold, config.seed, known)
     elif given:
@@ -116,8 +120,9 @@ def bar_of_truth(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int,
         truth: the truth's, which may cover the bar or not.
 
     Raises:
-        InputError: where the image and its truth differ in size.
+        InputError: where the image and its truth differ in size, or in what their axes mean.
     """
+    _check_oriented(item)
     covering = (*space[:-2], space[-2] + bar, space[-1])
     if truth == space:
         return 0
@@ -131,6 +136,16 @@ def bar_of_truth(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int,
     raise InputError(
         f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}{cut}; they must be equal{fix}"
     )
+
+
+def _check_oriented(item: Item) -> None:
+    """Pixels are paired by their places in the files, so the axes must point the same way."""
+    image, truth = (orientation_of(Path(path)) for path in (item.image, item.truth))
+    if image is not None and truth is not None and image != truth:
+        raise InputError(
+            f"{item.truth}: its axes point {truth}, those of its image {item.image} {image}, so their voxels do not lie on "
+            "each other; save both in one orientation (nibabel.as_closest_canonical)"
+        )
 
 
 def to_json(splits: Splits) -> dict[str, list[dict[str, str]]]:

@@ -67,7 +67,7 @@ def survey(config: ImageTrain) -> Facts:
     elif config.task == "segmentation":
         facts |= _survey_masks(splits, images, config)
     else:
-        facts |= _survey_targets(splits, images)
+        facts |= _survey_targets(splits, images, config.ignore_value)
     facts["fingerprint"] = images.fingerprint.summary(facts)
     facts["truth_bars"] = images.truth_bars
     largest = tuple(int(n) for n in np.max(images.training_shapes, axis=0))
@@ -334,12 +334,14 @@ def _check_weights(config: ImageTrain, classes: Sequence[str]) -> None:
         )
 
 
-def _survey_targets(splits: Splits, images: _Images) -> Facts:
+def _survey_targets(splits: Splits, images: _Images, ignore_value: int | None) -> Facts:
     kinds: dict[int, str] = {}
-    count, total, squares = 0, np.zeros(1), np.zeros(1)
+    count, total, squares, ignored = 0, np.zeros(1), np.zeros(1), 0
     for name in SPLITS:
         for item in splits[name]:
-            target = _without_bar(item, images, read_target(Path(item.truth)).pixels)
+            given = read_target(Path(item.truth)).pixels
+            ignored += sum(int(np.count_nonzero(given[region] == ignore_value)) for region in blocks(given))
+            target = _without_bar(item, images, read_target(Path(item.truth), ignore_value).pixels)
             kinds.setdefault(target.shape[0], item.truth)
             if len(kinds) > 1:
                 (a, b), (first, second) = kinds.values(), kinds
@@ -350,6 +352,8 @@ def _survey_targets(splits: Splits, images: _Images) -> Facts:
                     total, squares = total + np.nansum(flat, axis=1), squares + np.nansum(flat**2, axis=1)
                     count = count + np.count_nonzero(~np.isnan(flat), axis=1)
     folder = Path(splits["train"][0].truth).parent
+    if ignore_value is not None and not ignored:
+        remark(f"--ignore-value {ignore_value}: no target in {folder} has it")
     if np.min(count) == 0:
         raise InputError(f"{folder}: a channel of the training targets is NaN everywhere; there is nothing to learn")
     centre = total / count
@@ -359,4 +363,4 @@ def _survey_targets(splits: Splits, images: _Images) -> Facts:
             f"{folder}: the training targets are {centre[np.argmin(scale)]:g} everywhere; nothing to learn"
         )
     names = ["target"] if len(centre) == 1 else [f"target{i}" for i in range(len(centre))]
-    return {"targets": names, "centre": centre.tolist(), "scale": scale.tolist()}
+    return {"targets": names, "centre": centre.tolist(), "scale": scale.tolist(), "ignore_value": ignore_value}

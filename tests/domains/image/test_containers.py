@@ -16,6 +16,7 @@ from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.masks import read_mask
 from multiunet.domains.image.names import list_images, stem_of
 from multiunet.domains.image.readers import read_image
+from multiunet.domains.image.splits import Item, bar_of_truth
 from multiunet.errors import InputError
 
 VOLUME = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
@@ -169,3 +170,19 @@ def test_volumes_of_a_file_each_are_surveyed_as_any_others(tmp_path: Path, monke
     assert facts["spacing"] == [2.0, 0.5, 0.5]
     assert facts["strides"] == [[1, 2, 2]]
     assert facts["values"] == [0, 1]
+
+
+def save_nifti(path: Path, pixels: np.ndarray, affine: list[float] | None) -> None:
+    path.parent.mkdir(exist_ok=True)
+    nibabel.save(nibabel.Nifti1Image(pixels.T, None if affine is None else np.diag([*affine, 1.0])), path)
+
+
+def test_voxels_that_do_not_lie_on_each_other_are_refused(tmp_path: Path) -> None:
+    item = Item("a", str(tmp_path / "i/a.nii.gz"), str(tmp_path / "m/a.nii"))
+    save_nifti(Path(item.image), VOLUME, [1, 1, 2])
+    for affine in ([1, 1, 2], [0.5, 1, 2], None):  # a file that does not say is taken as it is
+        save_nifti(Path(item.truth), LABELS, affine)
+        assert bar_of_truth(item, LABELS.shape, 0, LABELS.shape) == 0
+    save_nifti(Path(item.truth), LABELS, [-1, 1, 2])
+    with pytest.raises(InputError, match=r"m/a\.nii: its axes point LAS, those of its image .*a\.nii\.gz RAS"):
+        bar_of_truth(item, LABELS.shape, 0, LABELS.shape)

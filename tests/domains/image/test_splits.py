@@ -145,17 +145,18 @@ def table(folder: Path, *lines: str) -> Path:
     return path
 
 
-def test_a_table_names_pairs_and_splits(tmp_path: Path) -> None:
+def test_a_table_names_pairs_and_splits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("a/1.png", "a/2.png", "a/3.png", "b/x.png", "b/y.png", "b/z.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     lines = ["Image,mask,split", "a/1.png,b/x.png,train", "a/2.png,b/y.png,Validation", "a/3.png,b/z.png,", ""]
     splits = split_items(ImageTrain(images=table(tmp_path, *lines)), None)
     assert {name: [item.name for item in items] for name, items in splits.items()} == {
-        "train": ["1"],
+        "train": ["1", "3"],
         "val": ["2"],
         "test": [],
     }
+    assert "pairs.csv: 1 of 3 lines have no split; they are trained on" in caplog.text
     assert splits["train"][0].truth == str(tmp_path / "b/x.png")
     drawn = split_items(ImageTrain(images=table(tmp_path, *(line.rpartition(",")[0] for line in lines[:4]))), None)
     assert sorted(item.name for items in drawn.values() for item in items) == ["1", "2", "3"]

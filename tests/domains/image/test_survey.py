@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.inputs import Shelf, load_target
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 
@@ -193,3 +194,20 @@ def test_targets(folder: Any) -> None:
         tifffile.imwrite(root / f"targets/s{index}.tif", np.full((40, 48), np.nan, np.float32))
     with pytest.raises(InputError, match="NaN everywhere"):
         facts_of(root, **settings)
+
+
+def test_a_number_that_means_not_measured(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(4)
+    (root / "targets").mkdir()
+    for index in range(4):
+        heights = np.random.default_rng(index).integers(3, 9, (40, 48)).astype(np.int16)
+        heights[:5] = -9999
+        tifffile.imwrite(root / f"targets/s{index}.tif", heights)
+    settings: dict[str, Any] = {"task": "regression", "targets": root / "targets"}
+    facts = facts_of(root, **settings, ignore_value=-9999)
+    assert 5 < facts["centre"][0] < 6
+    target = load_target(str(root / "targets/s0.tif"), facts, Shelf())
+    assert np.isnan(target[0, :5]).all()
+    assert not np.isnan(target[0, 5:]).any()
+    facts_of(root, **settings, ignore_value=-1)
+    assert "--ignore-value -1: no target in" in caplog.text
