@@ -10,21 +10,13 @@ from typing import Any
 import numpy as np
 
 from multiunet.domains.image.lazy import MOST, Lazy, Region, check_fits
-from multiunet.domains.image.tiff import MICROMETRE, MICROMETRES, Stack
+from multiunet.domains.image.tiff import Stack
+from multiunet.domains.image.units import MICROMETRE, micrometres
 from multiunet.errors import InputError
 
 IMAGES = ("raw", "image", "images", "data", "volume", "exported_data")
 LABELS = ("label", "labels", "mask", "masks", "segmentation", "seg", "gt", "ground_truth")
 """What the array of a file is called that holds several, lower case, the likelier first."""
-
-OME_UNITS = {
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "nanometer": 1e-3,
-    "millimeter": 1e3,
-    "angstrom": 1e-4,
-    **MICROMETRES,
-}
 
 MOST_CHANNELS = 4
 """An array of four axes has its channels first or last, at most so many."""
@@ -159,7 +151,7 @@ def _read_ome(path: Path, root: Any, scales: Mapping[str, Any]) -> Stack:
         raise InputError(f"{path}: axes {names} {values.shape}; needed are y, x, maybe z and c, and one point in time")
     order = [names.index(name) for name in "czyx" if name in names]
     space = [kept[i] for i in order if names[i] != "c"]
-    factors = [OME_UNITS.get(str(axes[i].get("unit", "")).lower()) for i in space]
+    factors = [micrometres(axes[i].get("unit", "")) for i in space]
     spacing = [] if None in factors else [steps[i] * factor for i, factor in zip(space, factors) if factor is not None]
     values = values.transposed(order)
     channels = values if "c" in names else values.with_channel()

@@ -162,18 +162,19 @@ def read_file(path: Path, indexed: bool) -> Picture:
         if path.is_file() and not path.stat().st_size:
             raise InputError(f"{path}: an empty file; copy or export it again")
         if ending in TIFF or ending in containers.READERS:
-            stack = read_tiff(path) if ending in TIFF else containers.READERS[ending](path, indexed)
-            found, samples, spacing = stack.pixels, stack.samples, _possible(path, stack.spacing)
+            stack = read_tiff(path, indexed) if ending in TIFF else containers.READERS[ending](path, indexed)
+            found, spacing = stack.pixels, _possible(path, stack.spacing)
+            samples, alpha = stack.samples, stack.alpha
             unit = None if spacing is None else stack.unit
         else:
             found, spacing, unit = Lazy.of(_read_flat(path, indexed)), None, None
-            samples = found.shape[0] > 1
+            samples, alpha = found.shape[0] > 1, found.shape[0] in (2, 4)
         if not found.size:
             raise InputError(f"{path}: an image without pixels")
         if found.dtype.kind not in "buif":
             raise InputError(f"{path}: pixels of type {found.dtype}; give integers or floats")
         pixels = settled(path, _plain(path, found))
-        if samples and pixels.shape[0] in (2, 4):
+        if alpha:
             pixels = _without_alpha(path, pixels)
     colour: Colour = "grey" if pixels.shape[0] == 1 else "rgb" if samples and pixels.shape[0] == 3 else "channels"
     return Picture(pixels, colour, spacing, unit)

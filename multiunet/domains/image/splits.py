@@ -143,8 +143,8 @@ def _check_oriented(item: Item) -> None:
     image, truth = (orientation_of(Path(path)) for path in (item.image, item.truth))
     if image is not None and truth is not None and image != truth:
         raise InputError(
-            f"{item.truth}: its axes point {truth}, those of its image {item.image} {image}, so their voxels do not lie on "
-            "each other; save both in one orientation (nibabel.as_closest_canonical)"
+            f"{item.truth}: its axes point {truth}, those of its image {item.image} {image}, so their voxels do not "
+            "lie on each other; save both in one orientation (nibabel.as_closest_canonical)"
         )
 
 
