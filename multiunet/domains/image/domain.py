@@ -149,7 +149,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, facts)
-        images, facts = list_images(options.images), _cropping_as(facts, options)
+        images, facts = list_images(options.images), _read_as(facts, options)
         bars, spacings = {}, {}
         for path in images.values():
             loaded = load_input(str(path), facts, self.passing)
@@ -175,7 +175,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
         predictor = _predictor(model, averaged, pick_device(options.device), options.precision or config.precision)
         predictor = _within(predictor, options, facts["channels"])
-        facts = _cropping_as(facts, options)
+        facts = _read_as(facts, options)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.begin(name, place, len(names))
             source = source_of(name, str(path), load_input(str(path), facts, self.passing))
@@ -285,9 +285,10 @@ def _a_batch(config: ImageTrain, facts: Facts, device: torch.device) -> Sample[T
     )
 
 
-def _cropping_as(facts: Facts, options: ImagePredict) -> Facts:
-    """The facts with what a prediction is told to do about information bars."""
-    return facts if options.crop_bar is None else {**facts, "crop_bar": options.crop_bar}
+def _read_as(facts: Facts, options: ImagePredict) -> Facts:
+    """The facts with what a prediction is told of its images: their information bars, how far apart pixels are."""
+    told = {"crop_bar": options.crop_bar, "pixel_size": options.pixel_size}
+    return {**facts, **{name: value for name, value in told.items() if value is not None}}
 
 
 def _check_loss(config: ImageTrain) -> None:

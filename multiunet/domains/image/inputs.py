@@ -17,6 +17,7 @@ from multiunet.domains.image.masks import ColouredMask, colour_name, read_mask
 from multiunet.domains.image.objects import compact, learnt
 from multiunet.domains.image.palettes import Palettes
 from multiunet.domains.image.readers import Picture, read_target
+from multiunet.domains.image.scale import as_told
 from multiunet.errors import InputError
 from multiunet.losses import border_weights
 from multiunet.memory import free_memory
@@ -103,7 +104,7 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
 
 def _input(path: str, facts: Facts) -> Input:
     cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
-    picture = as_trained(cropped, facts, path)
+    picture = as_told(as_trained(cropped, facts, path), facts.get("pixel_size"))
     known = facts["intensities"]
     if known["kind"] == "image":
         return Input(picture, *moments(picture), bar)

@@ -26,6 +26,7 @@ from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.palettes import Palettes
 from multiunet.domains.image.patch import patch_size
 from multiunet.domains.image.readers import Picture, read_target
+from multiunet.domains.image.scale import as_told
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, split_items, to_json
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -49,7 +50,7 @@ def survey(config: ImageTrain) -> Facts:
     splits = split_items(config, truths)
     if not splits["val"]:
         _check_unvalidated(config)
-    images = _survey_images(splits, config.crop_bar)
+    images = _survey_images(splits, config.crop_bar, config.pixel_size)
     intensities = config.intensities or ("image" if config.task == "segmentation" else "train")
     facts: Facts = {
         "task": config.task,
@@ -125,7 +126,7 @@ class _Images:
         return {"mean": mean.tolist(), "deviation": deviation.tolist()}
 
 
-def _survey_images(splits: Splits, crop: CropBar) -> _Images:
+def _survey_images(splits: Splits, crop: CropBar, pixel_size: Sequence[float] | None) -> _Images:
     images = _Images()
     seen: dict[str, int] = {}
     first: tuple[str, Picture] | None = None
@@ -136,6 +137,7 @@ def _survey_images(splits: Splits, crop: CropBar) -> _Images:
     for name in SPLITS:
         for item in splits[name]:
             picture, images.bars[item.image] = read_cropped(Path(item.image), crop)
+            picture = as_told(picture, pixel_size)
             seen[item.image] = find_bar(picture.pixels) if crop == "none" and len(picture.space) == 2 else 0
             first = first or (item.image, picture)
             _check_alike(item.image, picture, *first)

@@ -149,8 +149,8 @@ def _spacing(path: Path, tif: tifffile.TiffFile, stack: bool) -> tuple[tuple[flo
         return (y, x), MICROMETRE
     if z is None:
         remark(
-            f"{path}: says how large pixels are, but not how far apart sections; their size is taken as unknown; "
-            "pass --pixel-size"
+            f"{path}: says how large pixels are, but not how far apart sections; their size is unknown unless "
+            "--pixel-size says it"
         )
         return None, None
     return (z, y, x), MICROMETRE
