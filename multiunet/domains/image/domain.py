@@ -21,6 +21,7 @@ from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.bar import find_bar, tell_of_bars
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
+from multiunet.domains.image.exposure import tell_of_intensities, unlike_trained
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
 from multiunet.domains.image.names import list_images
@@ -150,7 +151,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, facts)
         images, facts = list_images(options.images), _read_as(facts, options)
-        bars, spacings = {}, {}
+        bars, spacings, intensities = {}, {}, {}
         for path in images.values():
             loaded = load_input(str(path), facts, self.passing)
             uncut = facts["ndim"] == 2 and loaded.bar == 0
@@ -158,8 +159,10 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
                 check_separable(path, loaded.picture.space)
             bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar
             spacings[str(path)] = loaded.picture.spacing
+            intensities[str(path)] = unlike_trained(loaded.picture, facts)
         tell_of_bars(bars, facts.get("crop_bar", "none"))
         tell_of_scales(spacings, facts)
+        tell_of_intensities(intensities, facts["intensities"]["kind"])
         return list(images)
 
     def predict(

@@ -52,6 +52,12 @@ def survey(config: ImageTrain) -> Facts:
         _check_unvalidated(config)
     images = _survey_images(splits, config.crop_bar, config.pixel_size)
     intensities = config.intensities or ("image" if config.task == "segmentation" else "train")
+    if len(images.fingerprint.kinds) > 1 and intensities != "image":
+        kinds = " and ".join(sorted(images.fingerprint.kinds))
+        remark(
+            f"{config.images}: holds images of {kinds}, and --intensities {intensities} takes their numbers as they "
+            "are; convert them to one type, unless one number means the same in all"
+        )
     facts: Facts = {
         "task": config.task,
         "ndim": images.ndim,
@@ -214,7 +220,7 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     ignored = 0
     palettes = Palettes()
     images.fingerprint.objects.clear()
-    images.fingerprint.masks = 0
+    images.fingerprint.masks = images.fingerprint.shown = 0
     for name in SPLITS:
         for item in splits[name]:
             labels = _without_bar(item, images, read_mask(Path(item.truth), coloured))
@@ -249,6 +255,13 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     unseen = [value for value in values if not pixels["train"][value]]
     if unseen:
         _refuse_unseen(config, where[unseen[0]], name_of(unseen[0]), sum(unseen[0] in values for values in found))
+    if not coloured and images.fingerprint.may_number(found):
+        sizes = [len(own) for own in found]
+        logger.warning(
+            "%s: each value but 0 is one connected area, and masks have %d to %d values; if these number objects, pass "
+            "--instances: without it, they are %d classes",
+            *(folder, min(sizes), max(sizes), len(values)),
+        )
     _check_weights(config, [name_of(value) for value in values])
     return {
         "values": values,
