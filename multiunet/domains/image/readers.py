@@ -17,6 +17,7 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from multiunet.domains.image import containers
+from multiunet.domains.image.containers import located
 from multiunet.domains.image.lazy import (
     BY_PARTS,
     Lazy,
@@ -138,7 +139,7 @@ def _named(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{path}: {'holds no array' if path.exists() else 'no such file'}") from None
+        raise InputError(f"{path}: {'holds no array' if located(path)[0].exists() else 'no such file'}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: a folder, where a file is needed") from None
     except PermissionError:
@@ -156,10 +157,11 @@ def _named(path: Path) -> Iterator[None]:
 def read_file(path: Path, indexed: bool) -> Picture:
     """``indexed``: labels are wanted, as the indices of a palette image are, in place of its colours."""
     with _named(path):
-        ending = ending_of(path.name)
-        if not path.exists():
+        file, _ = located(path)
+        ending = ending_of(file.name)
+        if not file.exists():
             raise FileNotFoundError
-        if path.is_file() and not path.stat().st_size:
+        if file.is_file() and not file.stat().st_size:
             raise InputError(f"{path}: an empty file; copy or export it again")
         if ending in TIFF or ending in containers.READERS:
             stack = read_tiff(path, indexed) if ending in TIFF else containers.READERS[ending](path, indexed)
