@@ -210,7 +210,7 @@ def test_folds_name_the_one_that_cannot_learn_a_class(here: Path, multiunet: Cal
         (["--widths", "4,100000000"], "--widths: give at least two positive numbers up to 16384"),
         (
             ["--patch-size", "8", "--widths", "4,4,4,4", "--batch-size", "1"],
-            "--patch-size 8,8: one pixel is left of it on the coarsest of 4 levels, with 1 in a batch",
+            "--patch-size 8,8: the coarsest of 4 levels has a single pixel, and a batch 1 of them",
         ),
         (["--crop-bar", "40"], "has 40 rows, so --crop-bar 40 leaves none"),
     ],

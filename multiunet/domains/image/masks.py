@@ -96,7 +96,7 @@ def _refuse_photographs(path: Path, labels: Pixels, numbered: bool) -> None:
 
 def _thin_values(labels: Pixels) -> int:
     """How many values fill next to none of the squares of two by two pixels that they are in: those of smoothed edges,
-    not of objects. They must be in few pixels altogether: photographs are another matter."""
+    not of objects. 0 where most pixels have such values, as in photographs."""
     counts: Counter[int] = Counter()
     solid: Counter[int] = Counter()
     for region in blocks(labels):
@@ -106,7 +106,7 @@ def _thin_values(labels: Pixels) -> int:
         for counter, found in ((counts, block), (solid, block[..., 1:, 1:][same])):
             counter.update({int(value): int(count) for value, count in zip(*values_in(found))})
     thin = [value for value, count in counts.items() if solid[value] < SOLID * count]
-    return len(thin) if sum(counts[value] for value in thin) < counts.total() / 4 else 0
+    return len(thin) if sum(counts[value] for value in thin) < counts.total() / 2 else 0
 
 
 def packed(colours: np.ndarray) -> np.ndarray:

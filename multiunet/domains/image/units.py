@@ -25,12 +25,11 @@ NAMES = {
     "millimeter": 1e3,
     "millimetre": 1e3,
     "cm": 1e4,
-    "inch": 25_400.0,
     "m": 1e6,
     "meter": 1e6,
     "metre": 1e6,
 }
-"""In micrometres, of units in lower case and with the Greek letter."""
+"""In micrometres, of units in lower case and with the Greek letter. No inches: they are a printer's."""
 
 
 def micrometres(unit: object) -> float | None:
