@@ -95,18 +95,24 @@ def _refuse_photographs(path: Path, labels: Pixels, numbered: bool) -> None:
 
 
 def _thin_values(labels: Pixels) -> int:
-    """How many values fill next to none of the squares of two by two pixels that they are in: those of smoothed edges,
-    not of objects. 0 where most pixels have such values, as in photographs."""
+    """How many values fill next to none of the squares of two by two pixels that they are in; 0 where these are not
+    those of smoothed edges: where most pixels have them, as in photographs, or hardly any lies between its neighbours
+    to the left and right, as in dots and lines."""
     counts: Counter[int] = Counter()
     solid: Counter[int] = Counter()
+    between: Counter[int] = Counter()
     for region in blocks(labels):
         block = labels[region]
-        same = (block[..., 1:, 1:] == block[..., :-1, :-1]) & (block[..., 1:, :-1] == block[..., :-1, 1:])
-        same &= block[..., 1:, 1:] == block[..., 1:, :-1]
-        for counter, found in ((counts, block), (solid, block[..., 1:, 1:][same])):
-            counter.update({int(value): int(count) for value, count in zip(*values_in(found))})
+        square = (block[..., 1:, 1:] == block[..., :-1, :-1]) & (block[..., 1:, :-1] == block[..., :-1, 1:])
+        square &= block[..., 1:, 1:] == block[..., 1:, :-1]
+        left, middle, right = block[..., :-2], block[..., 1:-1], block[..., 2:]
+        ramp = ((left < middle) & (middle < right)) | ((left > middle) & (middle > right))
+        found = (counts, block), (solid, block[..., 1:, 1:][square]), (between, middle[ramp])
+        for counter, chosen in found:
+            counter.update({int(value): int(count) for value, count in zip(*values_in(chosen))})
     thin = [value for value, count in counts.items() if solid[value] < SOLID * count]
-    return len(thin) if sum(counts[value] for value in thin) < counts.total() / 2 else 0
+    pixels, ramps = sum(counts[value] for value in thin), sum(between[value] for value in thin)
+    return len(thin) if pixels < counts.total() / 2 and ramps > pixels / 10 else 0
 
 
 def packed(colours: np.ndarray) -> np.ndarray:

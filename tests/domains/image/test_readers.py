@@ -332,3 +332,12 @@ def test_rare_classes_next_to_one_another_are_labels(tmp_path: Path) -> None:
     labels[:, ::40] = 32
     np.testing.assert_array_equal(read_mask(png(tmp_path / "a.png", labels)), labels)
     assert len(np.unique(read_mask(png(tmp_path / "b.png", resized(labels, Image.Resampling.NEAREST))))) > 25
+
+
+def test_dots_and_lines_are_labels(tmp_path: Path) -> None:
+    labels = np.zeros((160, 160), np.uint8)
+    for value in range(1, 7):
+        labels[12 * value : 12 * value + 10 : 3, ::9] = value
+    labels[100] = 8
+    labels[110:, 20] = 9
+    np.testing.assert_array_equal(read_mask(png(tmp_path / "a.png", labels)), labels)
