@@ -110,13 +110,13 @@ def pair(images: Path, truths: Path | None) -> list[Item]:
 
 
 def _tell_of_unused(truths: Path | None, items: Sequence[Item]) -> None:
-    """Says how many masks belong to no image of any split."""
+    """Says which masks belong to no image of any split."""
     if truths is None:
         return
     used = {path for item in items for path in (item.image, item.truth)}
     unused = [name for name, path in list_images(truths).items() if str(path) not in used]
     if unused:
-        remark(f"{truths}: {len(unused)} masks without an image are not used: {listing(unused)}")
+        remark(f"{truths}: not used, as no image has their names: {listing(unused)}")
 
 
 def bar_of_truth(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int, ...]) -> int:

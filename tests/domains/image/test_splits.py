@@ -81,7 +81,7 @@ def test_masks_without_an_image_are_told_of(folder: Any, caplog: pytest.LogCaptu
     assert not caplog.text
     (root / "images/s3.png").unlink()
     split(root, **apart)
-    assert "masks: 1 masks without an image are not used: s3" in caplog.text
+    assert "masks: not used, as no image has their names: s3" in caplog.text
 
 
 def test_missing_masks_are_listed(folder: Any) -> None:
