@@ -16,8 +16,9 @@ import tifffile
 import zarr
 from PIL import Image
 
+from multiunet.domains.image.names import list_images
 from multiunet.domains.image.notes import remark
-from multiunet.domains.image.readers import list_images, read_image
+from multiunet.domains.image.readers import read_image
 
 SMALL = ["--widths", "4,8", "--patch-size", "16", "--epochs", "1", "--steps-per-epoch", "1"]
 TRAIN = ["train", "image", "--images", "images", "--masks", "masks", *SMALL, "--out", "run"]

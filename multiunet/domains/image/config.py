@@ -65,6 +65,10 @@ CropBar = Annotated[Literal["auto", "none"] | int, BeforeValidator(bar_rows)]
 """Find the information bar and cut it off, leave images as they are, or cut off as many rows at the bottom."""
 
 
+PixelSize = Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(split_commas)]
+"""Micrometres from pixel to pixel: one number, or one for each axis, z first."""
+
+
 class ImageTrain(SplitTrain):
     """Settings of ``multiunet train image``."""
 
@@ -76,7 +80,10 @@ class ImageTrain(SplitTrain):
     task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
     instances: bool = option(False, "masks number their objects (0: outside); separate, count and size them", "Data")
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
-        None, "mask value of pixels to ignore (coloured masks: #rrggbb)", "Data", text=True
+        None,
+        "value of pixels to ignore in masks (coloured ones: #rrggbb) or targets, e.g. 255 or -9999",
+        "Data",
+        text=True,
     )
     intensities: Literal["image", "train", "none"] | None = option(
         None,
@@ -90,6 +97,10 @@ class ImageTrain(SplitTrain):
         "cut off the information bar below a micrograph: auto (find it), none, or its height in rows",
         "Data",
         text=True,
+    )
+
+    pixel_size: PixelSize | None = option(
+        None, "pixel size in micrometres, one number or one per axis (z first), in place of what files state", "Data"
     )
 
     splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
@@ -266,8 +277,8 @@ class ImageMeasure(Options):
         None, "mask values of the classes whose objects are counted; default: all but the one that covers most", "Data"
     )
     min_size: int = option(1, "pixels; smaller objects are left out", "Data", ge=1)
-    pixel_size: Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(split_commas)] | None = option(
-        None, "pixel size in micrometres, one number or one per axis, for files that do not state it", "Data"
+    pixel_size: PixelSize | None = option(
+        None, "pixel size in micrometres, one number or one per axis (z first), in place of what files state", "Data"
     )
     overwrite: bool = option(False, "replace files in --out", "Output")
 
@@ -278,6 +289,9 @@ class ImagePredict(PredictOptions):
     images: Path = option(..., "folder, file, pattern or CSV of images like those trained on", "Data")
     crop_bar: CropBar | None = option(
         None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True
+    )
+    pixel_size: PixelSize | None = option(
+        None, "pixel size in micrometres, one number or one per axis (z first), in place of what files state", "Data"
     )
     flip_average: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
     tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)

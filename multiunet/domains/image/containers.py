@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,33 @@ from typing import Any
 import numpy as np
 
 from multiunet.domains.image.lazy import MOST, Lazy, Region, check_fits
-from multiunet.domains.image.tiff import MICROMETRE, MICROMETRES, Stack
+from multiunet.domains.image.notes import remark
+from multiunet.domains.image.tiff import Stack
+from multiunet.domains.image.units import MICROMETRE, micrometres
 from multiunet.errors import InputError
 
 IMAGES = ("raw", "image", "images", "data", "volume", "exported_data")
 LABELS = ("label", "labels", "mask", "masks", "segmentation", "seg", "gt", "ground_truth")
 """What the array of a file is called that holds several, lower case, the likelier first."""
 
-OME_UNITS = {
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "nanometer": 1e-3,
-    "millimeter": 1e3,
-    "angstrom": 1e-4,
-    **MICROMETRES,
-}
-
 MOST_CHANNELS = 4
 """An array of four axes has its channels first or last, at most so many."""
+
+COLOURS = (3, 4)
+SHORTEST = 16
+"""The last of three axes is one of channels if it has 3 or 4 sites, and the others at least so many."""
+
+
+def located(path: Path) -> tuple[Path, str]:
+    """A file, and the place inside it that ``FILE.h5:/place`` or ``FILE.zarr:/place`` names; empty where none is named.
+
+    >>> located(Path("a/b.h5:/volumes/raw"))
+    (PosixPath('a/b.h5'), 'volumes/raw')
+    >>> located(Path("a/b.h5"))
+    (PosixPath('a/b.h5'), '')
+    """
+    found = re.fullmatch(r"(.+\.(?:h5|hdf5|zarr)):/*(.+)", str(path), re.IGNORECASE)
+    return (path, "") if found is None else (Path(found[1]), found[2])
 
 
 def read_hdf5(path: Path, labels: bool) -> Stack:
@@ -41,17 +51,18 @@ def read_hdf5(path: Path, labels: bool) -> Stack:
     """
     import h5py
 
-    with h5py.File(path, "r") as file:
+    where, inside = located(path)
+    with h5py.File(where, "r") as file:
         found: dict[str, Any] = {}
         file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
-        array = _chosen(path, found, labels)
+        array = _chosen(path, _below(path, found, inside), labels)
         spacing = [float(step) for step in np.ravel(array.attrs.get("element_size_um", []))]
         shape, name = array.shape, array.name
         chunk = array.chunks or (*(1,) * (len(shape) - 1), shape[-1])
         dtype = array.dtype
 
     def read(region: Region) -> np.ndarray:
-        with h5py.File(path, "r") as file:
+        with h5py.File(where, "r") as file:
             window: np.ndarray = file[name][region]
             return window
 
@@ -61,17 +72,25 @@ def read_hdf5(path: Path, labels: bool) -> Stack:
 def read_zarr(path: Path, labels: bool) -> Stack:
     """An array, the finest level of an OME-Zarr image, or the array of a group with a usual name.
 
+    Where labels are wanted, those inside an OME-Zarr image come before the image itself.
+
     Raises:
         InputError: when it is not clear which array is meant, or its axes are not y, x; z, y, x; or those and channels.
     """
     import zarr
 
-    root = zarr.open(path, mode="r")
+    where, inside = located(path)
+    root: Any = zarr.open(where / inside, mode="r")
     if isinstance(root, zarr.Array):
         return _stack(path, _of_zarr(root), [], None)
     attributes: dict[str, Any] = dict(root.attrs)
     ome = attributes.get("ome", attributes)
     if isinstance(ome, Mapping) and "multiscales" in ome:
+        own = sorted(root["labels"].group_keys()) if labels and "labels" in root else []
+        if len(own) > 1:
+            raise InputError(f"{path}: holds the labels {', '.join(own)}; name one of them, as {path}:/labels/{own[0]}")
+        if own:
+            return read_zarr(Path(f"{path}:/labels/{own[0]}"), labels)
         return _read_ome(path, root, ome["multiscales"][0])
     arrays = dict(root.arrays())
     return _stack(path, _of_zarr(_chosen(path, arrays, labels)), [], None)
@@ -119,6 +138,20 @@ def read_nifti(path: Path) -> Stack:
     )
 
 
+def orientation_of(path: Path) -> str | None:
+    """Where the axes x, y, z of a NIfTI file point, such as ``RAS``; None where it does not say, or is another file."""
+    import nibabel
+
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return None
+    try:
+        image: Any = nibabel.load(path)
+        stated = image.header["sform_code"] > 0 or image.header["qform_code"] > 0
+        return "".join(nibabel.orientations.aff2axcodes(image.affine)) if stated else None
+    except Exception:  # damaged: reading its pixels says so
+        return None
+
+
 READERS: dict[str, Callable[[Path, bool], Stack]] = {
     ".h5": read_hdf5,
     ".hdf5": read_hdf5,
@@ -145,11 +178,19 @@ def _read_ome(path: Path, root: Any, scales: Mapping[str, Any]) -> Stack:
         raise InputError(f"{path}: axes {names} {values.shape}; needed are y, x, maybe z and c, and one point in time")
     order = [names.index(name) for name in "czyx" if name in names]
     space = [kept[i] for i in order if names[i] != "c"]
-    factors = [OME_UNITS.get(str(axes[i].get("unit", "")).lower()) for i in space]
+    factors = [micrometres(axes[i].get("unit", "")) for i in space]
     spacing = [] if None in factors else [steps[i] * factor for i, factor in zip(space, factors) if factor is not None]
     values = values.transposed(order)
     channels = values if "c" in names else values.with_channel()
     return Stack(channels, False, tuple(spacing) or None, MICROMETRE if spacing else None)
+
+
+def _below(path: Path, arrays: Mapping[str, Any], inside: str) -> Mapping[str, Any]:
+    """The arrays at or below a place in a file."""
+    found = {name: array for name, array in arrays.items() if f"{name}/".startswith(f"{inside}/" if inside else "")}
+    if arrays and not found:
+        raise InputError(f"{path}: no such array; the file holds {', '.join(sorted(arrays)[:9])}")
+    return found
 
 
 def _chosen(path: Path, arrays: Mapping[str, Any], labels: bool) -> Any:
@@ -165,18 +206,34 @@ def _chosen(path: Path, arrays: Mapping[str, Any], labels: bool) -> Any:
             return named[0]
     wanted = LABELS if labels else IMAGES
     raise InputError(
-        f"{path}: holds {len(candidates)} arrays ({', '.join(sorted(candidates)[:5])}); call the "
-        f"{'labels' if labels else 'image'} {wanted[0]!r}, or save one array a file"
+        f"{path}: holds {len(candidates)} arrays ({', '.join(sorted(candidates)[:5])}); name one, as "
+        f"{path}:/{min(candidates)}, or call the {'labels' if labels else 'image'} {wanted[0]!r}"
     )
 
 
 def _stack(path: Path, values: Lazy, spacing: Sequence[float], unit: str | None) -> Stack:
-    """``(y, x)``, ``(z, y, x)``, or a volume with a short axis of channels first or last."""
+    """``(y, x)``, ``(z, y, x)``, or either with a short axis of channels first or last. Axes of one site go."""
+    values, spacing = _without_single(values, spacing)
     if values.ndim == 4 and min(values.shape[0], values.shape[-1]) <= MOST_CHANNELS:
         channels = values if values.shape[0] <= values.shape[-1] else values.transposed((3, 0, 1, 2))
+    elif values.ndim == 3 and values.shape[-1] in COLOURS and min(values.shape[:2]) >= SHORTEST:
+        remark(f"{path}: axes {values.shape}; the last is taken for the channels of an image, not for a side")
+        return Stack(values.transposed((2, 0, 1)), True, *_known(spacing[:2], unit, 2))
     elif values.ndim in (2, 3):
         channels = values.with_channel()
     else:
         raise InputError(f"{path}: axes {values.shape}; give y, x; z, y, x; or those of a volume and its channels")
-    known = len(spacing) == channels.ndim - 1
-    return Stack(channels, False, tuple(spacing) if known else None, unit if known else None)
+    return Stack(channels, False, *_known(spacing, unit, channels.ndim - 1))
+
+
+def _known(spacing: Sequence[float], unit: str | None, axes: int) -> tuple[tuple[float, ...] | None, str | None]:
+    """Distances and their unit, where there is one for each axis."""
+    return (tuple(spacing), unit) if len(spacing) == axes else (None, None)
+
+
+def _without_single(values: Lazy, spacing: Sequence[float]) -> tuple[Lazy, Sequence[float]]:
+    """Without axes of one site, as long as two are left, and without their distances."""
+    single = [axis for axis, n in enumerate(values.shape) if n == 1][: max(0, values.ndim - 2)]
+    if len(spacing) == values.ndim:
+        spacing = [step for axis, step in enumerate(spacing) if axis not in single]
+    return (values.squeezed(single) if single else values), spacing

@@ -21,10 +21,11 @@ from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.bar import find_bar, tell_of_bars
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
+from multiunet.domains.image.exposure import tell_of_intensities, unlike_trained
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
+from multiunet.domains.image.names import list_images
 from multiunet.domains.image.objects import check_separable, separated
-from multiunet.domains.image.readers import list_images
 from multiunet.domains.image.scale import tell_of_scales
 from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json
@@ -149,8 +150,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, facts)
-        images, facts = list_images(options.images), _cropping_as(facts, options)
-        bars, spacings = {}, {}
+        images, facts = list_images(options.images), _read_as(facts, options)
+        bars, spacings, intensities = {}, {}, {}
         for path in images.values():
             loaded = load_input(str(path), facts, self.passing)
             uncut = facts["ndim"] == 2 and loaded.bar == 0
@@ -158,8 +159,10 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
                 check_separable(path, loaded.picture.space)
             bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar
             spacings[str(path)] = loaded.picture.spacing
+            intensities[str(path)] = unlike_trained(loaded.picture, facts)
         tell_of_bars(bars, facts.get("crop_bar", "none"))
         tell_of_scales(spacings, facts)
+        tell_of_intensities(intensities, facts["intensities"]["kind"])
         return list(images)
 
     def predict(
@@ -175,7 +178,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
         predictor = _predictor(model, averaged, pick_device(options.device), options.precision or config.precision)
         predictor = _within(predictor, options, facts["channels"])
-        facts = _cropping_as(facts, options)
+        facts = _read_as(facts, options)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.begin(name, place, len(names))
             source = source_of(name, str(path), load_input(str(path), facts, self.passing))
@@ -270,9 +273,10 @@ def _a_batch(config: ImageTrain, facts: Facts, device: torch.device) -> Sample[T
     )
 
 
-def _cropping_as(facts: Facts, options: ImagePredict) -> Facts:
-    """The facts with what a prediction is told to do about information bars."""
-    return facts if options.crop_bar is None else {**facts, "crop_bar": options.crop_bar}
+def _read_as(facts: Facts, options: ImagePredict) -> Facts:
+    """The facts with what a prediction is told of its images: their information bars, how far apart pixels are."""
+    told = {"crop_bar": options.crop_bar, "pixel_size": options.pixel_size}
+    return {**facts, **{name: value for name, value in told.items() if value is not None}}
 
 
 def _check_loss(config: ImageTrain) -> None:

@@ -36,6 +36,7 @@ class Fingerprint:
     thinned: list[NDArray[np.float64]] = field(default_factory=list)
     objects: dict[int, list[int]] = field(default_factory=dict)
     masks: int = 0
+    shown: int = 0
 
     def image(self, pixels: Pixels, spacing: Sequence[float] | None, split: str) -> None:
         """An image ``(C, *space)`` of this split."""
@@ -58,6 +59,7 @@ class Fingerprint:
         self.masks += 1
         part = labels[: max(1, LABELLED // math.prod(labels.shape[1:]))]
         for value in values:
+            self.shown += value != 0 and bool((part == value).any())
             numbered, count = ndimage.label(part == value)
             sizes = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
             self.objects.setdefault(value, []).extend(int(n) for n in sizes)
@@ -71,6 +73,18 @@ class Fingerprint:
         self.masks += 1
         sizes = np.unique(objects[objects > 0], return_counts=True)[1]
         self.objects.setdefault(1, []).extend(sizes.tolist())
+
+    def may_number(self, found: Sequence[Sequence[int]]) -> bool:
+        """Whether few values seem to number objects, not classes: all masks have 0 and begin with 1, more than three
+        values but 0 are nearly always one connected part each, and masks differ in how many they have.
+
+        Args:
+            found: the values of each mask, ascending.
+        """
+        values = {value for own in found for value in own} - {0}
+        parts = sum(len(sizes) for value, sizes in self.objects.items() if value != 0)
+        in_order = all(list(own) == list(range(len(own))) for own in found)
+        return len(values) > 3 and in_order and len({len(own) for own in found}) > 1 and parts <= 1.1 * self.shown
 
     def summary(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Plain JSON; sizes in pixels, spacings in the files' unit, objects of at most ``LOOKED_AT`` masks.

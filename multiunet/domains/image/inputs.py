@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.bar import read_cropped, without_rows
-from multiunet.domains.image.lazy import Lazy, Pixels, check_fits, first, held, mapped
+from multiunet.domains.image.lazy import Lazy, Pixels, blocks, check_fits, first, held, mapped, values_in
+from multiunet.domains.image.masks import ColouredMask, colour_name, read_mask
 from multiunet.domains.image.objects import compact, learnt
-from multiunet.domains.image.readers import ColouredMask, Picture, colour_name, read_mask, read_target
+from multiunet.domains.image.palettes import Palettes
+from multiunet.domains.image.readers import Picture, read_target
+from multiunet.domains.image.scale import as_told
 from multiunet.errors import InputError
 from multiunet.losses import border_weights
 from multiunet.memory import free_memory
@@ -101,7 +104,7 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
 
 def _input(path: str, facts: Facts) -> Input:
     cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
-    picture = as_trained(cropped, facts, path)
+    picture = as_told(as_trained(cropped, facts, path), facts.get("pixel_size"))
     known = facts["intensities"]
     if known["kind"] == "image":
         return Input(picture, *moments(picture), bar)
@@ -137,6 +140,9 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> Pixels:
         if facts.get("instances"):
             return learnt(load_objects(path, facts, shelf), facts["instances"]["touching"])
         labels = without_rows(read_mask(Path(path), facts["coloured"]), _bar_of_truth(path, facts))
+        if facts.get("palettes"):
+            used = {int(value) for region in blocks(labels) for value in values_in(labels[region])[0]}
+            Palettes.from_json(facts["palettes"]).check(path, used)
         return mapped(labels, lambda block: as_classes(block, facts, path), np.int16)
 
     return shelf.get("mask", path, read, held)
@@ -220,7 +226,8 @@ def load_target(path: str, facts: Facts, shelf: Shelf) -> Pixels:
     """An image of quantities, float32 ``(K, *space)``; NaN where unknown."""
 
     def read() -> Pixels:
-        return without_rows(read_target(Path(path)).pixels, _bar_of_truth(path, facts))
+        target = read_target(Path(path), facts.get("ignore_value"))
+        return without_rows(target.pixels, _bar_of_truth(path, facts))
 
     return shelf.get("target", path, read, held)
 

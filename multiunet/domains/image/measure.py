@@ -18,6 +18,7 @@ from skimage.measure import label, regionprops
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.inputs import AXES
 from multiunet.domains.image.lazy import check_fits, described
+from multiunet.domains.image.scale import pixel_sizes
 from multiunet.errors import InputError
 from multiunet.files import check_folder, write_atomically, write_text
 from multiunet.prediction import open_prediction
@@ -203,14 +204,10 @@ def _survey(image: str, data: xr.Dataset) -> _Survey:
 
 
 def _sized(item: _Survey, pixel_size: Sequence[float] | None) -> _Survey:
-    """With this distance of pixels, micrometres, where the file did not say."""
-    if pixel_size is None or item.unit != "pixel":
+    """With this distance of pixels, micrometres, in place of the file's."""
+    if pixel_size is None:
         return item
-    axes = item.map.ndim
-    if len(pixel_size) not in (1, axes):
-        given = ",".join(f"{step:g}" for step in pixel_size)
-        raise InputError(f"--pixel-size {given}: give one number, or one for each axis {', '.join(AXES[axes])}")
-    spacing = tuple(pixel_size) if len(pixel_size) == axes else tuple(pixel_size) * axes
+    spacing = pixel_sizes(pixel_size, item.map.ndim)
     return replace(item, spacing=spacing, area=item.map.size * math.prod(spacing), unit="µm")
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from multiunet.domains.image import containers
 from multiunet.domains.image.lazy import Pixels, blocks, values_in
+from multiunet.domains.image.masks import packed
 from multiunet.domains.image.notes import remark
-from multiunet.domains.image.readers import packed
 from multiunet.domains.image.splits import Item
 from multiunet.errors import InputError
 

@@ -1,11 +1,10 @@
-"""Images, masks and target images from files: PNG, TIFF (pages are a stack), JPEG, BMP, NIfTI, HDF5, Zarr."""
+"""Images and target images from files: PNG, TIFF (pages are a stack), JPEG, BMP, NIfTI, HDF5, Zarr."""
 
 from __future__ import annotations
 
-import glob
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from multiunet.domains.image import containers
+from multiunet.domains.image.containers import located
 from multiunet.domains.image.lazy import (
     BY_PARTS,
     Lazy,
@@ -29,19 +29,13 @@ from multiunet.domains.image.lazy import (
     described,
     first,
     mapped,
-    merged,
     settled,
     summarise,
-    values_in,
 )
+from multiunet.domains.image.names import TIFF, ending_of
 from multiunet.domains.image.notes import remark
-from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.tiff import read_tiff
 from multiunet.errors import InputError
-
-TIFF = (".tif", ".tiff")
-SUFFIXES = (".png", *TIFF, ".jpg", ".jpeg", ".bmp", *containers.READERS)
-MOST_CLASSES = 256
 
 Colour = Literal["grey", "rgb", "channels"]
 
@@ -83,80 +77,13 @@ class Picture:
         return tuple(self.pixels.shape[1:])
 
 
-def list_images(where: Path) -> dict[str, Path]:
-    """The image files of a folder, of a glob pattern, of a CSV, or one file, by stem, sorted.
-
-    Raises:
-        InputError: when there is none, or two have the same stem.
-    """
-    if is_table(where):
-        return by_stem(row.image for row in read_pairs(where))
-    if _is_image(where) or where.is_file():
-        found = [where]
-    elif where.is_dir():
-        found = [path for path in where.iterdir() if not path.name.startswith(".")]
-    else:
-        found = [Path(name) for name in glob.glob(str(where))]
-        if not found:
-            raise InputError(f"{where}: no such file or folder, and as a pattern it matches no file")
-    known = sorted(path for path in found if _is_image(path))
-    others = sorted(path for path in found if not _is_image(path) and not path.is_dir())
-    if not known:
-        held = [_kind_of(path) for path in others]
-        there = f"it holds {', '.join(list(dict.fromkeys(held))[:5])}" if held else "it is empty"
-        raise InputError(f"{where}: no image here ({there}); known are {', '.join(SUFFIXES)}")
-    if others:
-        names = [path.name if path.exists() else _kind_of(path) for path in others[:5]]
-        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        remark(f"{where}: skipped {', '.join(names)}{more}; images that can be read are {', '.join(SUFFIXES)}")
-    return by_stem(known)
-
-
-def _kind_of(path: Path) -> str:
-    return path.suffix or path.name if path.exists() else f"{path.name} (a broken link)"
-
-
-def stem_of(name: str) -> str:
-    """A file's name without what says its format: ``a.png`` and ``a.ome.tif`` are both ``a``."""
-    ending = _ending(name)
-    return name if ending is None else Path(name).name[: -len(ending)].removesuffix(".ome")
-
-
-def _ending(name: str) -> str | None:
-    """Which of ``SUFFIXES`` a name ends in."""
-    return next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), None)
-
-
-def _is_image(path: Path) -> bool:
-    """Whether the name says so; Zarr is a folder, all others are files."""
-    ending = _ending(path.name)
-    return path.is_dir() if ending == ".zarr" else ending is not None and path.is_file()
-
-
-def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
-    """Files by stem.
-
-    Raises:
-        InputError: when two have the same.
-    """
-    stems: dict[str, Path] = {}
-    for path in paths:
-        stem = stem_of(path.name)
-        if stems.get(stem) == path:
-            raise InputError(f"{path}: named twice; name it once")
-        if stem in stems:
-            raise InputError(f"{path} and {stems[stem]} have the same name but for the suffix; keep one of them")
-        stems[stem] = path
-    return stems
-
-
 def read_image(path: Path) -> Picture:
     """An image of numbers that are all finite; a constant alpha channel is dropped.
 
     Raises:
         InputError: when the file cannot be read, or holds NaN, or its alpha channel says something.
     """
-    picture = _read(path, indexed=False)
+    picture = read_file(path, indexed=False)
     if picture.pixels.dtype.kind != "f":
         return picture
     _refuse_infinite(path, picture.summary, "scale or fill them")
@@ -175,89 +102,28 @@ def space_of(path: Path) -> tuple[int, ...]:
     Raises:
         InputError: when the file cannot be read.
     """
-    return _read(path, indexed=True).space
+    return read_file(path, indexed=True).space
 
 
-def read_target(path: Path) -> Picture:
+def read_target(path: Path, ignore_value: int | None = None) -> Picture:
     """An image of quantities to predict, float32; NaN means not measured.
+
+    Args:
+        ignore_value: the number that stands for not measured in this file; it becomes NaN.
 
     Raises:
         InputError: when the file cannot be read or holds infinities.
     """
-    picture = _read(path, indexed=False)
+    picture = read_file(path, indexed=False)
     if picture.pixels.dtype.kind == "f":
         _refuse_infinite(path, picture.summary, "give finite numbers, or NaN where nothing is known")
-    numbers = mapped(picture.pixels, lambda block: block.astype(np.float32), np.float32)
+
+    def known(block: np.ndarray) -> np.ndarray:
+        numbers = block.astype(np.float32)
+        return numbers if ignore_value is None else np.where(block == ignore_value, np.float32(np.nan), numbers)
+
+    numbers = mapped(picture.pixels, known, np.float32)
     return Picture(numbers, picture.colour, picture.spacing, picture.unit)
-
-
-class ColouredMask(InputError):
-    """A mask whose channels differ, read as if it held one number a pixel."""
-
-
-def read_mask(path: Path, coloured: bool = False, numbered: bool = False) -> Pixels:
-    """The labels of an index image, integers ``space``.
-
-    Args:
-        coloured: the masks are painted: a label is a colour, ``65536 red + 256 green + blue``; a grey is one, too.
-        numbered: the masks number their objects, so there may be any number of values.
-
-    Raises:
-        ColouredMask: for an image in 8-bit colours, if it may not be.
-        InputError: when the file cannot be read, is lossy, of floats or other channels, or looks like a photograph.
-    """
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        raise InputError(f"{path}: JPEG changes values near edges, so labels are lost; save masks as PNG or TIFF")
-    picture = _read(path, indexed=True)
-    pixels = picture.pixels
-    if pixels.dtype.kind == "f":
-        raise InputError(
-            f"{path}: a mask of {pixels.dtype}; save labels as integers, or use --task regression --targets"
-        )
-    if coloured and (pixels.dtype != np.uint8 or pixels.shape[0] not in (1, 3)):
-        raise InputError(f"{path}: {pixels.shape[0]} channels of {pixels.dtype}, but other masks are in 8-bit colours")
-    if not coloured and pixels.shape[0] > 1 and not picture.summary.grey:
-        kind = ColouredMask if pixels.shape[0] == 3 and pixels.dtype == np.uint8 else InputError
-        raise kind(
-            f"{path}: a mask with {pixels.shape[0]} different channels of {pixels.dtype}; save one integer for each "
-            "pixel (0, 1, 2, ...), or 8-bit colours"
-        )
-    labels = merged(pixels, packed if coloured else lambda block: block[0], np.int64 if coloured else pixels.dtype)
-    _refuse_photographs(path, labels, numbered)
-    return labels
-
-
-def _refuse_photographs(path: Path, labels: Pixels, numbered: bool) -> None:
-    values, changes, pairs = np.empty(0, labels.dtype), 0, 0
-    for region in blocks(labels):
-        block = labels[region]
-        values = np.union1d(values, values_in(block)[0])
-        changes += int(np.count_nonzero(block[..., 1:] != block[..., :-1]))
-        pairs += block[..., 1:].size
-    if labels.dtype == np.uint64 and values[-1] > np.iinfo(np.int64).max:
-        raise InputError(f"{path}: holds the value {values[-1]}; mask values must fit 64-bit signed integers")
-    if (len(values) > MOST_CLASSES and not numbered) or (len(values) > 16 and changes > 0.5 * pairs):
-        raise InputError(
-            f"{path}: {len(values)} different values ({values[0]} to {values[-1]}) look like an image, not like labels "
-            f"of at most {MOST_CLASSES} classes; are --images and --masks swapped? Numbered objects need --instances"
-        )
-
-
-def packed(colours: np.ndarray) -> np.ndarray:
-    """Colours ``(3, *space)``, or greys ``(1, *space)``, 8 bits a channel, as one integer a pixel."""
-    red, green, blue = np.broadcast_to(colours, (3, *colours.shape[1:])).astype(np.int64)
-    whole: np.ndarray = (red << 16) | (green << 8) | blue
-    return whole
-
-
-def unpacked(labels: np.ndarray) -> np.ndarray:
-    """The colours ``(*space, 3)`` that ``packed`` took."""
-    return np.stack([(labels >> shift) & 255 for shift in (16, 8, 0)], axis=-1).astype(np.uint8)
-
-
-def colour_name(label: int) -> str:
-    """``#rrggbb``."""
-    return f"#{label:06x}"
 
 
 def _refuse_infinite(path: Path, summary: Summary, fix: str) -> None:
@@ -273,7 +139,7 @@ def _named(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{path}: {'holds no array' if path.exists() else 'no such file'}") from None
+        raise InputError(f"{path}: {'holds no array' if located(path)[0].exists() else 'no such file'}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: a folder, where a file is needed") from None
     except PermissionError:
@@ -288,27 +154,29 @@ def _named(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: damaged or cut short ({_short(error)}); copy or export it again") from None
 
 
-def _read(path: Path, indexed: bool) -> Picture:
+def read_file(path: Path, indexed: bool) -> Picture:
     """``indexed``: labels are wanted, as the indices of a palette image are, in place of its colours."""
     with _named(path):
-        ending = _ending(path.name)
-        if not path.exists():
+        file, _ = located(path)
+        ending = ending_of(file.name)
+        if not file.exists():
             raise FileNotFoundError
-        if path.is_file() and not path.stat().st_size:
+        if file.is_file() and not file.stat().st_size:
             raise InputError(f"{path}: an empty file; copy or export it again")
         if ending in TIFF or ending in containers.READERS:
-            stack = read_tiff(path) if ending in TIFF else containers.READERS[ending](path, indexed)
-            found, samples, spacing = stack.pixels, stack.samples, _possible(path, stack.spacing)
+            stack = read_tiff(path, indexed) if ending in TIFF else containers.READERS[ending](path, indexed)
+            found, spacing = stack.pixels, _possible(path, stack.spacing)
+            samples, alpha = stack.samples, stack.alpha
             unit = None if spacing is None else stack.unit
         else:
             found, spacing, unit = Lazy.of(_read_flat(path, indexed)), None, None
-            samples = found.shape[0] > 1
+            samples, alpha = found.shape[0] > 1, found.shape[0] in (2, 4)
         if not found.size:
             raise InputError(f"{path}: an image without pixels")
         if found.dtype.kind not in "buif":
             raise InputError(f"{path}: pixels of type {found.dtype}; give integers or floats")
         pixels = settled(path, _plain(path, found))
-        if samples and pixels.shape[0] in (2, 4):
+        if alpha:
             pixels = _without_alpha(path, pixels)
     colour: Colour = "grey" if pixels.shape[0] == 1 else "rgb" if samples and pixels.shape[0] == 3 else "channels"
     return Picture(pixels, colour, spacing, unit)
@@ -328,7 +196,7 @@ def _plain(path: Path, pixels: Lazy) -> Lazy:
 
 def _read_flat(path: Path, indexed: bool) -> np.ndarray:
     data = path.read_bytes()
-    with _any_size(), Image.open(io.BytesIO(data)) as opened:
+    with any_size(), Image.open(io.BytesIO(data)) as opened:
         deep = data[1:4] == b"PNG" and data[24:25] == b"\x10"
         channels = len(opened.getbands()) * (2 if deep else 1)
         # what is decoded, its copy as an array, and that with channels first
@@ -349,7 +217,7 @@ def _read_flat(path: Path, indexed: bool) -> np.ndarray:
 
 
 @contextmanager
-def _any_size() -> Iterator[None]:
+def any_size() -> Iterator[None]:
     """Pillow refuses images beyond a number of pixels, whatever the memory; the memory is what is asked here."""
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None

@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from multiunet.domains.domain import Facts
+from multiunet.domains.image.readers import Picture
+from multiunet.domains.image.units import MICROMETRE
+from multiunet.errors import InputError
 
 logger = logging.getLogger("multiunet.image")
 
 ALIKE = 1.25
 """Pixels up to so many times as far apart are as those trained on: augmentation scales by as much."""
+
+
+def pixel_sizes(given: Sequence[float], ndim: int) -> tuple[float, ...]:
+    """What ``--pixel-size`` says of each of so many axes.
+
+    Raises:
+        InputError: when it is of another number of axes.
+    """
+    if len(given) not in (1, ndim):
+        shown = ",".join(f"{step:g}" for step in given)
+        raise InputError(f"--pixel-size {shown}: give one number, or one for each axis {', '.join('zyx'[-ndim:])}")
+    return tuple(given) if len(given) == ndim else tuple(given) * ndim
+
+
+def as_told(picture: Picture, pixel_size: Sequence[float] | None) -> Picture:
+    """The picture with this distance of pixels, micrometres, in place of the file's, if one is given.
+
+    Raises:
+        InputError: as ``pixel_sizes``.
+    """
+    if pixel_size is None:
+        return picture
+    return replace(picture, spacing=pixel_sizes(pixel_size, len(picture.space)), unit=MICROMETRE)
 
 
 def tell_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts) -> None:

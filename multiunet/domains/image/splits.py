@@ -8,14 +8,15 @@ from pathlib import Path
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.containers import orientation_of
+from multiunet.domains.image.matching import fewest_missing, matched
+from multiunet.domains.image.names import by_name, list_images, stem_of
+from multiunet.domains.image.notes import remark
 from multiunet.domains.image.pairs import is_table, read_pairs
-from multiunet.domains.image.readers import by_stem, list_images, stem_of
 from multiunet.domains.image.stratify import MaskClasses, chosen, spread
 from multiunet.domains.splits import SPLITS, listing, read_splits
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
-
-MASK_ENDINGS = ("", "_mask", "_masks", "_label", "_labels", "_seg")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
     if config.splits is not None:
         splits = _listed(items, config.splits, config.images)
     elif any(words):
-        splits = {name: [item for item, word in zip(items, words) if word == name] for name in SPLITS}
+        splits = {name: [item for item, word in zip(items, words) if (word or "train") == name] for name in SPLITS}
+        if "" in words:
+            remark(f"{config.images}: {words.count('')} of {len(words)} lines have no split; they are trained on")
     elif config.folds is not None and config.fold is not None:
         splits = _fold(items, config.folds, config.fold, config.seed, known)
     elif given:
@@ -71,6 +74,7 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
     else:
         splits = {"train": items, "val": [], "test": []}
         _carve(splits, "test", config.test_fraction, config.seed, known)
+    _tell_of_unused(truths, [*items, *(item for name in SPLITS for item in splits[name])])
     if not splits["val"]:
         _carve(splits, "val", config.val_fraction, config.seed, known)
     _check(splits)
@@ -78,11 +82,10 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
 
 
 def pair(images: Path, truths: Path | None) -> list[Item]:
-    """Images with the truths of the same stem, or of the stem and one ending that all share, such as ``_mask``; or the
-    lines of a table.
+    """Images with the truths that have their names, in one of the ways of ``matching``; or the lines of a table.
 
     Raises:
-        InputError: naming the stems that have none.
+        InputError: naming the images that have none.
     """
     if is_table(images):
         rows = read_pairs(images)
@@ -90,22 +93,30 @@ def pair(images: Path, truths: Path | None) -> list[Item]:
             raise InputError(f"{images} says which image has which mask, but {truths} is given, too; use one")
         if rows[0].truth is None:
             raise InputError(f"{images}: has no column 'mask' (or 'target')")
-        pairs = {path: row.truth for row, path in zip(rows, by_stem(row.image for row in rows).values())}
-        return [Item(stem_of(path.name), str(path), str(truth)) for path, truth in pairs.items()]
+        own = {row.image: row.truth for row in rows}
+        return [Item(name, str(path), str(own[path])) for name, path in by_name(row.image for row in rows).items()]
     if truths is None:
         raise InputError(f"{images}: no masks given; pass their folder, or a CSV of pairs as the images")
     pictures, known = list_images(images), list_images(truths)
-    missing: dict[str, list[str]] = {}
-    for ending in MASK_ENDINGS:
-        missing[ending] = [stem for stem in pictures if stem + ending not in known]
-        if not missing[ending]:
-            return [Item(stem, str(path), str(known[stem + ending])) for stem, path in pictures.items()]
-    fewest = min(MASK_ENDINGS, key=lambda ending: len(missing[ending]))
-    stems = missing[fewest]
+    found = matched(pictures, known)
+    if found is not None:
+        return [Item(name, str(pictures[name]), str(known[truth])) for name, truth in found.items()]
+    stems = fewest_missing(pictures, known)
     raise InputError(
         f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a mask has "
-        f"the name of its image, or all have one ending more, such as {stems[0]}_mask"
+        f"the name of its image, or all have one ending more, such as {stems[0]}_mask (docs/image.md lists the names "
+        "that are known); or pass as --images a CSV with the columns image,mask"
     )
+
+
+def _tell_of_unused(truths: Path | None, items: Sequence[Item]) -> None:
+    """Says which masks belong to no image of any split."""
+    if truths is None:
+        return
+    used = {path for item in items for path in (item.image, item.truth)}
+    unused = [name for name, path in list_images(truths).items() if str(path) not in used]
+    if unused:
+        remark(f"{truths}: not used, as no image has their names: {listing(unused)}")
 
 
 def bar_of_truth(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int, ...]) -> int:
@@ -116,8 +127,9 @@ def bar_of_truth(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int,
         truth: the truth's, which may cover the bar or not.
 
     Raises:
-        InputError: where the image and its truth differ in size.
+        InputError: where the image and its truth differ in size, or in what their axes mean.
     """
+    _check_oriented(item)
     covering = (*space[:-2], space[-2] + bar, space[-1])
     if truth == space:
         return 0
@@ -127,10 +139,22 @@ def bar_of_truth(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int,
     cut = f", of which {bar} rows are cut off" if bar else ""
     rows = covering[-2] - truth[-2]
     shorter = rows > 0 and truth == (*covering[:-2], truth[-2], covering[-1])
-    fix = f"; if its lower {rows} rows are an information bar, pass --crop-bar {rows}" if shorter else ""
+    fix = ""
+    if shorter:
+        fix = f"; if its lower {rows} rows are an information bar, pass --crop-bar auto, or {rows} if all have as many"
     raise InputError(
         f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}{cut}; they must be equal{fix}"
     )
+
+
+def _check_oriented(item: Item) -> None:
+    """Pixels are paired by their places in the files, so the axes must point the same way."""
+    image, truth = (orientation_of(Path(path)) for path in (item.image, item.truth))
+    if image is not None and truth is not None and image != truth:
+        raise InputError(
+            f"{item.truth}: its axes point {truth}, those of its image {item.image} {image}, so their voxels do not "
+            "lie on each other; save both in one orientation (nibabel.as_closest_canonical)"
+        )
 
 
 def to_json(splits: Splits) -> dict[str, list[dict[str, str]]]:

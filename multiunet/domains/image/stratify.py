@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from multiunet.domains.image.lazy import blocks, values_in
-from multiunet.domains.image.readers import ColouredMask, read_mask
+from multiunet.domains.image.masks import ColouredMask, read_mask
 from multiunet.errors import InputError
 
 Classes = frozenset[int]

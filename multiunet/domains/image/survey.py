@@ -18,19 +18,15 @@ from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.fingerprint import Fingerprint
 from multiunet.domains.image.inputs import AXES, read_objects
 from multiunet.domains.image.lazy import Pixels, blocks, fingerprint, values_in
+from multiunet.domains.image.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
 from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import CLASSES, learnt, pieces
 from multiunet.domains.image.pairs import is_table
+from multiunet.domains.image.palettes import Palettes
 from multiunet.domains.image.patch import patch_size
-from multiunet.domains.image.readers import (
-    MOST_CLASSES,
-    ColouredMask,
-    Picture,
-    colour_name,
-    read_mask,
-    read_target,
-)
+from multiunet.domains.image.readers import Picture, read_target
+from multiunet.domains.image.scale import as_told
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, split_items, to_json
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -54,8 +50,14 @@ def survey(config: ImageTrain) -> Facts:
     splits = split_items(config, truths)
     if not splits["val"]:
         _check_unvalidated(config)
-    images = _survey_images(splits, config.crop_bar)
+    images = _survey_images(splits, config.crop_bar, config.pixel_size)
     intensities = config.intensities or ("image" if config.task == "segmentation" else "train")
+    if len(images.fingerprint.kinds) > 1 and intensities != "image":
+        kinds = " and ".join(sorted(images.fingerprint.kinds))
+        remark(
+            f"{config.images}: holds images of {kinds}, and --intensities {intensities} takes their numbers as they "
+            "are; convert them to one type, unless one number means the same in all"
+        )
     facts: Facts = {
         "task": config.task,
         "ndim": images.ndim,
@@ -72,7 +74,7 @@ def survey(config: ImageTrain) -> Facts:
     elif config.task == "segmentation":
         facts |= _survey_masks(splits, images, config)
     else:
-        facts |= _survey_targets(splits, images)
+        facts |= _survey_targets(splits, images, config.ignore_value)
     facts["fingerprint"] = images.fingerprint.summary(facts)
     facts["truth_bars"] = images.truth_bars
     largest = tuple(int(n) for n in np.max(images.training_shapes, axis=0))
@@ -130,7 +132,7 @@ class _Images:
         return {"mean": mean.tolist(), "deviation": deviation.tolist()}
 
 
-def _survey_images(splits: Splits, crop: CropBar) -> _Images:
+def _survey_images(splits: Splits, crop: CropBar, pixel_size: Sequence[float] | None) -> _Images:
     images = _Images()
     seen: dict[str, int] = {}
     first: tuple[str, Picture] | None = None
@@ -141,6 +143,7 @@ def _survey_images(splits: Splits, crop: CropBar) -> _Images:
     for name in SPLITS:
         for item in splits[name]:
             picture, images.bars[item.image] = read_cropped(Path(item.image), crop)
+            picture = as_told(picture, pixel_size)
             seen[item.image] = find_bar(picture.pixels) if crop == "none" and len(picture.space) == 2 else 0
             first = first or (item.image, picture)
             _check_alike(item.image, picture, *first)
@@ -215,8 +218,9 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     where: dict[int, str] = {}
     found: list[list[int]] = []
     ignored = 0
+    palettes = Palettes()
     images.fingerprint.objects.clear()
-    images.fingerprint.masks = 0
+    images.fingerprint.masks = images.fingerprint.shown = 0
     for name in SPLITS:
         for item in splits[name]:
             labels = _without_bar(item, images, read_mask(Path(item.truth), coloured))
@@ -225,6 +229,8 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
             counts: Counter[int] = Counter()
             for region in blocks(labels):
                 counts.update({int(v): int(n) for v, n in zip(*values_in(labels[region]))})
+            if not coloured:
+                palettes.check(item.truth, sorted(counts))
             ignored += counts.pop(config.ignore_value, 0)  # type: ignore[arg-type]
             if name == "train":
                 images.fingerprint.mask(labels, sorted(counts))
@@ -249,11 +255,19 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     unseen = [value for value in values if not pixels["train"][value]]
     if unseen:
         _refuse_unseen(config, where[unseen[0]], name_of(unseen[0]), sum(unseen[0] in values for values in found))
+    if not coloured and images.fingerprint.may_number(found):
+        sizes = [len(own) for own in found]
+        logger.warning(
+            "%s: each value but 0 is one connected area, and masks have %d to %d values; if these number objects, pass "
+            "--instances: without it, they are %d classes",
+            *(folder, min(sizes), max(sizes), len(values)),
+        )
     _check_weights(config, [name_of(value) for value in values])
     return {
         "values": values,
         "ignore_value": config.ignore_value,
         "coloured": coloured,
+        "palettes": palettes.to_json(),
         "classes": [name_of(value) for value in values],
         "pixels": {name: [counts[value] for value in values] for name, counts in pixels.items()},
     }
@@ -335,12 +349,14 @@ def _check_weights(config: ImageTrain, classes: Sequence[str]) -> None:
         )
 
 
-def _survey_targets(splits: Splits, images: _Images) -> Facts:
+def _survey_targets(splits: Splits, images: _Images, ignore_value: int | None) -> Facts:
     kinds: dict[int, str] = {}
-    count, total, squares = 0, np.zeros(1), np.zeros(1)
+    count, total, squares, ignored = 0, np.zeros(1), np.zeros(1), 0
     for name in SPLITS:
         for item in splits[name]:
-            target = _without_bar(item, images, read_target(Path(item.truth)).pixels)
+            given = read_target(Path(item.truth)).pixels
+            ignored += sum(int(np.count_nonzero(given[region] == ignore_value)) for region in blocks(given))
+            target = _without_bar(item, images, read_target(Path(item.truth), ignore_value).pixels)
             kinds.setdefault(target.shape[0], item.truth)
             if len(kinds) > 1:
                 (a, b), (first, second) = kinds.values(), kinds
@@ -351,6 +367,8 @@ def _survey_targets(splits: Splits, images: _Images) -> Facts:
                     total, squares = total + np.nansum(flat, axis=1), squares + np.nansum(flat**2, axis=1)
                     count = count + np.count_nonzero(~np.isnan(flat), axis=1)
     folder = Path(splits["train"][0].truth).parent
+    if ignore_value is not None and not ignored:
+        remark(f"--ignore-value {ignore_value}: no target in {folder} has it")
     if np.min(count) == 0:
         raise InputError(f"{folder}: a channel of the training targets is NaN everywhere; there is nothing to learn")
     centre = total / count
@@ -360,4 +378,4 @@ def _survey_targets(splits: Splits, images: _Images) -> Facts:
             f"{folder}: the training targets are {centre[np.argmin(scale)]:g} everywhere; nothing to learn"
         )
     names = ["target"] if len(centre) == 1 else [f"target{i}" for i in range(len(centre))]
-    return {"targets": names, "centre": centre.tolist(), "scale": scale.tolist()}
+    return {"targets": names, "centre": centre.tolist(), "scale": scale.tolist(), "ignore_value": ignore_value}

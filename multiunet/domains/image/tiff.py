@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,63 +12,102 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 import zarr
+from numpy.typing import NDArray
 
 from multiunet.domains.image.lazy import WHOLE, Lazy, Region
+from multiunet.domains.image.notes import remark
+from multiunet.domains.image.units import MICROMETRE, micrometres
 from multiunet.errors import InputError
 
-MICROMETRE = "\u00b5m"
-"""With the micro sign, not the Greek letter, as OME and ImageJ write it."""
-
-MICROMETRES = {
-    "micron": 1.0,
-    "microns": 1.0,
-    "um": 1.0,
-    "\u00b5m": 1.0,
-    "\u03bcm": 1.0,
-    "nm": 1e-3,
-    "mm": 1e3,
-    "cm": 1e4,
-    "m": 1e6,
-}
-"""Units of length as ImageJ and OME write them, in micrometres."""
+ALPHA = (1, 2)
+"""Extra samples of TIFF that are opacity; any others are channels."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A file's pixels ``(C, *space)``, whether its channels are samples of one pixel, and the pixels' distances as the
-    file has them: not checked."""
+    """A file's pixels ``(C, *space)``, and what they are.
+
+    Attributes:
+        samples: whether its channels are samples of one pixel.
+        spacing: the pixels' distances as the file has them: not checked.
+        alpha: whether the last sample is opacity.
+    """
 
     pixels: Lazy
     samples: bool
     spacing: tuple[float, ...] | None
     unit: str | None
+    alpha: bool = False
 
 
-def read_tiff(path: Path) -> Stack:
+def read_tiff(path: Path, indexed: bool) -> Stack:
     """The one image or stack of a TIFF file. Pages are sections (z), also where the file calls them times or nothing.
+
+    Args:
+        indexed: give the indices of an image with a palette, in place of its colours.
 
     Raises:
         InputError: when the file holds several images of different shapes, or more axes than z, y, x and channels.
     """
     with tifffile.TiffFile(path) as tif:
-        if len(tif.series) != 1:
-            shapes = ", ".join(str(series.shape) for series in tif.series)
-            raise InputError(f"{path}: holds {len(tif.series)} images ({shapes}); save one a file")
         series = tif.series[0]
-        axes, pixels = _squeezed(series.axes, _opened(path, series))
+        pages = _as_sections(path, tif.series)
+        axes, pixels = ("ZYX", pages) if pages is not None else _squeezed(series.axes, _opened(path, series))
         sections = [axis for axis in axes if axis not in "YXSC"]
         if len(sections) > 1 or not {"Y", "X"} <= set(axes):
             raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")
         order = [axes.index(axis) for axis in (*"CS", *sections, "Y", "X") if axis in axes]
         pixels = pixels.transposed(order)
         space = 3 if sections else 2
-        spacing, unit = _spacing(tif, bool(sections))
+        spacing, unit = _spacing(path, tif, bool(sections))
+        alpha = any(extra in ALPHA for extra in series.keyframe.extrasamples[-1:])
+        palette = None if indexed else series.keyframe.colormap
     samples = "S" in axes and "C" not in axes
+    if palette is not None and pixels.ndim == space and pixels.dtype.kind == "u":
+        return Stack(_coloured(pixels, colours_of_tiff(palette)), True, spacing, unit)
     if pixels.ndim == space:
         return Stack(pixels.with_channel(), samples, spacing, unit)
     if pixels.ndim > space + 1:  # channels of samples: not worth reading by parts
         pixels = Lazy.of(pixels[...].reshape(-1, *pixels.shape[-space:]))
-    return Stack(pixels, samples, spacing, unit)
+    return Stack(pixels, samples, spacing, unit, samples and alpha)
+
+
+def _as_sections(path: Path, series: Sequence[Any]) -> Lazy | None:
+    """Pages that were saved as images of their own but are alike, as the sections ``(z, y, x)`` of one volume; None of
+    a single image.
+
+    Raises:
+        InputError: when they are not alike.
+    """
+    if len(series) == 1:
+        return None
+    first = series[0]
+    if any((one.axes, one.shape, one.dtype, len(one)) != ("YX", first.shape, first.dtype, 1) for one in series):
+        shapes = ", ".join(str(one.shape) for one in series)
+        raise InputError(f"{path}: holds {len(series)} images ({shapes}); save one a file")
+
+    def read(region: Region) -> np.ndarray:
+        with tifffile.TiffFile(path) as tif:
+            pages = [tif.series[index].asarray()[region[1:]] for index in range(region[0].start, region[0].stop)]
+            return np.stack(pages)
+
+    return Lazy((len(series), *first.shape), np.dtype(first.dtype), read, (1, *first.shape))
+
+
+def _coloured(indices: Lazy, palette: NDArray[np.uint8]) -> Lazy:
+    """The colours ``(3, *space)`` of indices ``space``."""
+
+    def read(region: Region) -> np.ndarray:
+        colours: np.ndarray = np.moveaxis(palette[indices.read(region[1:])], -1, 0)[region[0]]
+        return colours
+
+    return Lazy((3, *indices.shape), palette.dtype, read, (3, *indices.chunk))
+
+
+def colours_of_tiff(colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """A palette ``(n, 3)`` of 8 bits from TIFF's ``(3, n)`` of 16."""
+    colours: NDArray[np.uint8] = (colormap.T >> 8).astype(np.uint8)
+    return colours
 
 
 def _opened(path: Path, series: Any) -> Lazy:
@@ -94,29 +134,56 @@ def _squeezed(axes: str, pixels: Lazy) -> tuple[str, Lazy]:
     return "".join(axis for i, axis in enumerate(axes) if i not in dropped), pixels.squeezed(dropped)
 
 
-def _spacing(tif: tifffile.TiffFile, stack: bool) -> tuple[tuple[float, ...] | None, str | None]:
-    """Distances in micrometres by axis, from OME or ImageJ metadata; the resolution of plain TIFF is a printer's."""
-    found = _ome_spacing(tif.ome_metadata) if tif.ome_metadata else _imagej_spacing(tif)
+Spacing = tuple[float | None, float, float]
+"""Micrometres along z, y and x; None where the file does not say how far apart sections are."""
+
+
+def _spacing(path: Path, tif: tifffile.TiffFile, stack: bool) -> tuple[tuple[float, ...] | None, str | None]:
+    """Distances in micrometres by axis, as the microscope's program or ImageJ wrote them; the resolution of plain TIFF
+    is a printer's."""
+    found = _ome_spacing(tif.ome_metadata) if tif.ome_metadata else _microscope_spacing(tif) or _imagej_spacing(tif)
     if found is None:
         return None, None
     z, y, x = found
-    return ((1.0 if z is None else z, y, x) if stack else (y, x)), MICROMETRE
+    if not stack:
+        return (y, x), MICROMETRE
+    if z is None:
+        remark(
+            f"{path}: says how large pixels are, but not how far apart sections; their size is unknown unless "
+            "--pixel-size says it"
+        )
+        return None, None
+    return (z, y, x), MICROMETRE
 
 
-def _ome_spacing(xml: str) -> tuple[float | None, float, float] | None:
+def _ome_spacing(xml: str) -> Spacing | None:
     pixels = next((e for e in ElementTree.fromstring(xml).iter() if e.tag.endswith("}Pixels")), None)
     sizes: dict[str, float] = {}
     for axis in "ZYX":
         value = None if pixels is None else pixels.get(f"PhysicalSize{axis}")
-        unit = MICROMETRES.get(MICROMETRE if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", MICROMETRE))
+        unit = micrometres(MICROMETRE if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", MICROMETRE))
         if value is not None and unit is not None:
             sizes[axis] = _number(value) * unit
     return (sizes.get("Z"), sizes["Y"], sizes["X"]) if {"Y", "X"} <= set(sizes) else None
 
 
-def _imagej_spacing(tif: tifffile.TiffFile) -> tuple[float | None, float, float] | None:
+def _microscope_spacing(tif: tifffile.TiffFile) -> Spacing | None:
+    """Of scanning-electron micrographs: FEI and Thermo Fisher in metres, Zeiss with a unit."""
+    scan = (tif.fei_metadata or {}).get("Scan", {})
+    if {"PixelHeight", "PixelWidth"} <= set(scan):
+        return None, _number(scan["PixelHeight"]) * 1e6, _number(scan["PixelWidth"]) * 1e6
+    zeiss: dict[str, Any] = tif.sem_metadata or {}
+    for name in ("ap_image_pixel_size", "ap_pixel_size"):
+        size = zeiss.get(name, ())
+        unit = micrometres(size[2]) if len(size) == 3 else None
+        if unit is not None:
+            return None, _number(size[1]) * unit, _number(size[1]) * unit
+    return None
+
+
+def _imagej_spacing(tif: tifffile.TiffFile) -> Spacing | None:
     metadata: dict[str, Any] = tif.imagej_metadata or {}
-    unit = MICROMETRES.get(str(metadata.get("unit", "")).replace("\\u00B5", "\u00b5"))
+    unit = micrometres(metadata.get("unit", ""))
     tags = tif.pages.first.tags
     if unit is None or not {"XResolution", "YResolution"} <= {tag.name for tag in tags}:
         return None
@@ -124,8 +191,8 @@ def _imagej_spacing(tif: tifffile.TiffFile) -> tuple[float | None, float, float]
     for name in ("YResolution", "XResolution"):
         pixels, units = tags[name].value
         apart.append(units / pixels * unit if pixels else math.inf)
-    depth = _number(metadata.get("spacing") or 0.0) * unit
-    return (depth or None, apart[0], apart[1])
+    # ImageJ writes the depth of a section unless it is one unit
+    return _number(metadata.get("spacing") or 1.0) * unit, apart[0], apart[1]
 
 
 def _number(text: object) -> float:

@@ -18,8 +18,8 @@ from PIL import Image
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ExportKind
 from multiunet.domains.image.lazy import WHOLE, Lazy, Pixels, blocks, mapped, merged
-from multiunet.domains.image.readers import colour_name, packed, unpacked
-from multiunet.domains.image.tiff import MICROMETRE
+from multiunet.domains.image.masks import colour_name, packed, unpacked
+from multiunet.domains.image.units import MICROMETRE
 from multiunet.errors import InputError
 from multiunet.files import write_atomically, write_text
 from multiunet.prediction import open_prediction

@@ -19,7 +19,8 @@ from multiunet import open_prediction
 from multiunet.domains.image.bar import find_bar, without_rows
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.lazy import Lazy
-from multiunet.domains.image.readers import list_images, read_image
+from multiunet.domains.image.names import list_images
+from multiunet.domains.image.readers import read_image
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 
@@ -166,7 +167,7 @@ def test_images_and_masks_lose_their_bars_alike(folder: Any, masks_too: bool, cr
 
 def test_bars_that_are_not_cut_off_are_told_of(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
     root = bars_below(folder(5, shape=(80, 200)), 20, masks_too=False)
-    with pytest.raises(InputError, match=r"80 x 200, but .* is 100 x 200.*pass --crop-bar 20"):
+    with pytest.raises(InputError, match=r"80 x 200, but .* is 100 x 200.*pass --crop-bar auto, or 20 if"):
         survey(ImageTrain(images=root / "images", masks=root / "masks"))
     assert "bar of 20 rows, as do 5 of the 5 images; --crop-bar auto" in caplog.text
     caplog.clear()

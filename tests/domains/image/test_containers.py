@@ -13,7 +13,10 @@ from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
-from multiunet.domains.image.readers import list_images, read_image, read_mask, stem_of
+from multiunet.domains.image.masks import read_mask
+from multiunet.domains.image.names import list_images, stem_of
+from multiunet.domains.image.readers import read_image
+from multiunet.domains.image.splits import Item, bar_of_truth, pair
 from multiunet.errors import InputError
 
 VOLUME = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
@@ -167,3 +170,64 @@ def test_volumes_of_a_file_each_are_surveyed_as_any_others(tmp_path: Path, monke
     assert facts["spacing"] == [2.0, 0.5, 0.5]
     assert facts["strides"] == [[1, 2, 2]]
     assert facts["values"] == [0, 1]
+
+
+def save_nifti(path: Path, pixels: np.ndarray, affine: list[float] | None) -> None:
+    path.parent.mkdir(exist_ok=True)
+    nibabel.save(nibabel.Nifti1Image(pixels.T, None if affine is None else np.diag([*affine, 1.0])), path)
+
+
+def test_voxels_that_do_not_lie_on_each_other_are_refused(tmp_path: Path) -> None:
+    item = Item("a", str(tmp_path / "i/a.nii.gz"), str(tmp_path / "m/a.nii"))
+    save_nifti(Path(item.image), VOLUME, [1, 1, 2])
+    for affine in ([1, 1, 2], [0.5, 1, 2], None):  # a file that does not say is taken as it is
+        save_nifti(Path(item.truth), LABELS, affine)
+        assert bar_of_truth(item, LABELS.shape, 0, LABELS.shape) == 0
+    save_nifti(Path(item.truth), LABELS, [-1, 1, 2])
+    with pytest.raises(InputError, match=r"m/a\.nii: its axes point LAS, those of its image .*a\.nii\.gz RAS"):
+        bar_of_truth(item, LABELS.shape, 0, LABELS.shape)
+
+
+def test_a_place_inside_a_file_is_named(tmp_path: Path) -> None:
+    path = write_h5(tmp_path / "a.h5", vol__first=VOLUME, vol__second=LABELS)
+    assert list(list_images(tmp_path / "*.h5:/vol/first")) == ["a"]
+    [image] = list_images(Path(f"{path}:/vol/first")).values()
+    np.testing.assert_array_equal(read_image(image).pixels[0], VOLUME)
+    np.testing.assert_array_equal(read_mask(Path(f"{path}:/vol/second")), LABELS)
+    with pytest.raises(InputError, match=r"a\.h5:/third: no such array; the file holds vol/first, vol/second"):
+        read_image(Path(f"{path}:/third"))
+    (tmp_path / "pairs.csv").write_text("image,mask\na.h5:/vol/first,a.h5:/vol/second\n")
+    assert [(item.name, Path(item.truth).name) for item in pair(tmp_path / "pairs.csv", None)] == [("a", "second")]
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    for name, values in (("one", VOLUME), ("two", LABELS)):
+        group.create_array(name, data=values)
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.zarr:/two"), LABELS)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 4), (0, 3), (0,), (2,)])
+def test_axes_of_one_site_go(tmp_path: Path, axes: tuple[int, ...]) -> None:
+    section = np.arange(40 * 50, dtype=np.uint16).reshape(40, 50)
+    write_h5(tmp_path / "a.h5", exported_data=np.expand_dims(section, axes))
+    picture = read_image(tmp_path / "a.h5")
+    np.testing.assert_array_equal(picture.pixels, section[None])
+
+
+def test_a_last_axis_of_three_is_colours(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    colours = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    zarr.save_array(tmp_path / "a.zarr", colours)
+    picture = read_image(tmp_path / "a.zarr")
+    assert picture.colour == "rgb"
+    np.testing.assert_array_equal(picture.pixels, np.moveaxis(colours, -1, 0))
+    assert "the last is taken for the channels of an image" in caplog.text
+
+
+def test_labels_inside_an_ome_zarr_are_its_mask(tmp_path: Path) -> None:
+    path = write_ome(tmp_path / "a.zarr", VOLUME, "zyx", [1.0, 1.0, 1.0], "0.5")
+    labels = zarr.open_group(path).create_group("labels")
+    write_ome(path / "labels" / "cells", LABELS, "zyx", [1.0, 1.0, 1.0], "0.5")
+    np.testing.assert_array_equal(read_image(path).pixels[0], VOLUME)
+    np.testing.assert_array_equal(read_mask(path), LABELS)
+    labels.create_group("nuclei")
+    with pytest.raises(InputError, match=r"holds the labels cells, nuclei; name one of them, as .*:/labels/cells"):
+        read_mask(path)
+    np.testing.assert_array_equal(read_mask(Path(f"{path}:/labels/cells")), LABELS)

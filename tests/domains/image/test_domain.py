@@ -409,3 +409,17 @@ def test_what_is_learnt_from_validation_needs_it(folder: Any, settings: dict[str
     config = ImageTrain(images=root / "images", **truths, val_fraction=0, **settings)
     with pytest.raises(InputError, match=f"{said}.*--val-fraction 0 leaves none"):
         ImageDomain().inspect(config)
+
+
+def test_pixel_sizes_that_files_do_not_state(folder: Any) -> None:
+    root = folder(4, shape=(12, 40, 48), suffix=".tif")
+    domain, config, facts, model = setup(root, pixel_size=[2.0, 0.5, 0.5], patch_size=[8, 16, 16])
+    assert facts["spacing"] == facts["fingerprint"]["spacing"]["median"] == [2.0, 0.5, 0.5]
+    assert facts["strides"][0] == [1, 2, 2]
+    stated = open_prediction(predicted(root, domain, config, facts, model, pixel_size=[0.25], samples=1))["s0"]
+    assert (stated.attrs["unit"], list(stated.attrs["spacing"])) == ("\u00b5m", [0.25, 0.25, 0.25])
+    assert float(stated.x[1]) == 0.25
+    unknown = open_prediction(predicted(root, ImageDomain(), config, facts, model, samples=1))["s0"]
+    assert unknown.attrs["unit"] == "pixel"
+    with pytest.raises(InputError, match="--pixel-size 1,2: give one number, or one for each axis z, y, x"):
+        setup(root, pixel_size=[1.0, 2.0])

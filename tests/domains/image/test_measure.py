@@ -147,11 +147,13 @@ def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
         measure(ImageMeasure(prediction=tmp_path / "q.zarr"))
 
 
-def test_the_size_of_pixels_is_told_where_files_do_not_say(tmp_path: Path) -> None:
+def test_the_size_of_pixels_can_be_told(tmp_path: Path) -> None:
     path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.1, 0.2]})
     found = measure(ImageMeasure(prediction=path, pixel_size=[0.5]))
     told = stored(tmp_path / "q.zarr", {"a": squares()}, {"a": [0.1, 0.2]}, spacing=0.5, unit="µm")
-    assert found == measure(ImageMeasure(prediction=told)) == measure(ImageMeasure(prediction=told, pixel_size=[9.0]))
+    assert found == measure(ImageMeasure(prediction=told))
+    told = stored(tmp_path / "r.zarr", {"a": squares()}, {"a": [0.1, 0.2]}, spacing=9.0, unit="µm")
+    assert found == measure(ImageMeasure(prediction=told, pixel_size=[0.5]))
     assert found.parts[0].area == pytest.approx(7 * 0.25)
     tall = measure(ImageMeasure(prediction=path, pixel_size=[2.0, 0.5])).parts[1]
     assert tall.centre == pytest.approx((2 * 7.5, 0.5 * 11.5))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import imagecodecs
@@ -8,7 +9,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from multiunet.domains.image.readers import list_images, read_image, read_mask, read_target, stem_of
+from multiunet.domains.image.masks import read_mask
+from multiunet.domains.image.names import list_images, stem_of
+from multiunet.domains.image.readers import read_image, read_target
 from multiunet.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -108,7 +111,7 @@ def test_pages_of_a_tiff_are_sections(tmp_path: Path, kind: type) -> None:
     np.testing.assert_array_equal(picture.pixels[0], stack.astype(np.float32))
 
 
-@pytest.mark.parametrize("unit", ["micron", "\\u00B5m", "um"])
+@pytest.mark.parametrize("unit", ["micron", "\\u00B5m", "um", "micrometer"])
 def test_imagej_stacks_with_channels_and_voxel_sizes(tmp_path: Path, unit: str) -> None:
     stack = RNG.integers(0, 100, (5, 2, 7, 9)).astype(np.uint8)
     metadata = {"axes": "ZCYX", "spacing": 2.5, "unit": unit}
@@ -192,7 +195,8 @@ def test_masks_of_any_integers(tmp_path: Path) -> None:
     ("pixels", "message"),
     [
         (RNG.integers(0, 2, (7, 9, 3), dtype=np.uint8), "3 different channels"),
-        (np.zeros((7, 9), np.float32), "a mask of float32"),
+        (np.eye(7, 9, dtype=np.float32) / 2, r"7 pixels are no whole numbers, such as 0\.5"),
+        (np.full((7, 9), np.nan, np.float32), "63 pixels are no whole numbers, such as nan"),
         (np.arange(400, dtype=np.uint16).reshape(20, 20), "400 different values"),
         (RNG.integers(0, 200, (64, 64), dtype=np.uint8), "look like an image"),
     ],
@@ -211,3 +215,129 @@ def test_many_classes_in_patches_are_labels(tmp_path: Path) -> None:
 def test_lossy_masks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="JPEG changes values"):
         read_mask(png(tmp_path / "a.jpg", BYTES))
+
+
+def test_sections_saved_page_by_page_are_one_volume(tmp_path: Path) -> None:
+    stack = RNG.integers(0, 100, (5, 7, 9)).astype(np.uint16)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for page in stack:
+            tif.write(page, contiguous=False)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels[0], stack)
+
+
+def test_only_what_is_called_alpha_is_alpha(tmp_path: Path) -> None:
+    bands = RNG.integers(0, 256, (7, 9, 4), dtype=np.uint8)
+    how = {"photometric": "minisblack", "planarconfig": "contig"}
+    for count in (2, 4):
+        tifffile.imwrite(tmp_path / "a.tif", bands[..., :count], **how)
+        picture = read_image(tmp_path / "a.tif")
+        assert picture.colour == "channels"
+        np.testing.assert_array_equal(picture.pixels, np.moveaxis(bands[..., :count], -1, 0))
+    tifffile.imwrite(tmp_path / "a.tif", bands, photometric="rgb", extrasamples=["unassalpha"])
+    with pytest.raises(InputError, match="its alpha channel varies"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_a_palette_of_tiff_is_that_of_png(tmp_path: Path) -> None:
+    table = RNG.integers(0, 256, (3, 256)).astype(np.uint16) * 257
+    indices = BYTES % 9
+    tifffile.imwrite(tmp_path / "a.tif", indices, photometric="palette", colormap=table)
+    Image.open(tmp_path / "a.tif").save(tmp_path / "a.png")
+    pictures = [read_image(tmp_path / name) for name in ("a.tif", "a.png")]
+    assert [picture.colour for picture in pictures] == ["rgb", "rgb"]
+    np.testing.assert_array_equal(*(picture.pixels for picture in pictures))
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.tif"), indices)
+
+
+def test_a_section_of_imagej_is_one_unit_deep(tmp_path: Path) -> None:
+    how = {"imagej": True, "resolution": (0.1, 0.1), "metadata": {"axes": "ZYX", "unit": "nm"}}
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 7, 9), np.uint8), **how)
+    assert read_image(tmp_path / "a.tif").spacing == pytest.approx((0.001, 0.01, 0.01))
+
+
+def test_a_volume_of_ome_with_sections_at_no_distance(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    metadata = {"axes": "ZYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1}
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((3, 7, 9), np.uint8), metadata=metadata)
+    assert read_image(tmp_path / "a.ome.tif").spacing is None
+    assert "a.ome.tif: says how large pixels are, but not how far apart sections" in caplog.text
+
+
+FEI = "[Scan]\r\nPixelWidth=5e-009\r\nPixelHeight=6e-009\r\n"
+ZEISS = "AP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 2.5 nm\r\n"
+
+
+@pytest.mark.parametrize(("tag", "text", "spacing"), [(34682, FEI, (0.006, 0.005)), (34118, ZEISS, (0.0025, 0.0025))])
+def test_pixel_sizes_of_electron_microscopes(tmp_path: Path, tag: int, text: str, spacing: tuple[float, float]) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", BYTES, extratags=[(tag, "s", 0, text, True)])
+    picture = read_image(tmp_path / "a.tif")
+    assert (picture.spacing, picture.unit) == (pytest.approx(spacing), "\u00b5m")
+
+
+def test_angstrom(tmp_path: Path) -> None:
+    sizes = {f"PhysicalSize{axis}": 10.0 for axis in "YX"} | {f"PhysicalSize{axis}Unit": "\u00c5" for axis in "YX"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", BYTES, metadata={"axes": "YX", **sizes})
+    assert read_image(tmp_path / "a.ome.tif").spacing == pytest.approx((0.001, 0.001))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_floats_that_are_whole_numbers_are_labels(tmp_path: Path, kind: type) -> None:
+    labels = np.where(BYTES > 99, 40_000, -7)
+    tifffile.imwrite(tmp_path / "a.tif", labels.astype(kind))
+    mask = read_mask(tmp_path / "a.tif")
+    assert mask.dtype.kind == "i"
+    np.testing.assert_array_equal(mask, labels)
+
+
+def blobs(size: int = 160) -> np.ndarray:
+    rows, columns = np.mgrid[:size, :size]
+    return np.where((rows - 70) ** 2 + (columns - 90) ** 2 < 45**2, 255, 0).astype(np.uint8)
+
+
+def as_jpeg(mask: np.ndarray, quality: int) -> np.ndarray:
+    data = io.BytesIO()
+    Image.fromarray(mask).save(data, "JPEG", quality=quality)
+    return np.asarray(Image.open(data))
+
+
+def resized(mask: np.ndarray, how: Image.Resampling) -> np.ndarray:
+    return np.asarray(Image.fromarray(mask).resize((203, 203), how))
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        as_jpeg(blobs(), 95),
+        as_jpeg(blobs(), 75),
+        as_jpeg(blobs(), 30),
+        resized(blobs(), Image.Resampling.BILINEAR),
+        resized(blobs(), Image.Resampling.BICUBIC),
+    ],
+)
+def test_masks_that_were_smoothed_are_refused(tmp_path: Path, mask: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"a\.png: .* values .*resized.*JPEG.*nearest neighbour"):
+        read_mask(png(tmp_path / "a.png", mask))
+
+
+def test_masks_that_were_painted_and_smoothed_are_refused(tmp_path: Path) -> None:
+    painted = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)[blobs() // 255]
+    with pytest.raises(InputError, match=r"a\.png: .* values .*resized.*JPEG.*nearest neighbour"):
+        read_mask(png(tmp_path / "a.png", as_jpeg(painted, 75)), coloured=True)
+
+
+def test_rare_classes_next_to_one_another_are_labels(tmp_path: Path) -> None:
+    labels = blobs() // 255
+    for value in range(2, 30):
+        labels[5 * value : 5 * value + 4, 10:14] = value  # small squares
+    labels[::40] = 31  # and thin lines
+    labels[:, ::40] = 32
+    np.testing.assert_array_equal(read_mask(png(tmp_path / "a.png", labels)), labels)
+    assert len(np.unique(read_mask(png(tmp_path / "b.png", resized(labels, Image.Resampling.NEAREST))))) > 25
+
+
+def test_dots_and_lines_are_labels(tmp_path: Path) -> None:
+    labels = np.zeros((160, 160), np.uint8)
+    for value in range(1, 7):
+        labels[12 * value : 12 * value + 10 : 3, ::9] = value
+    labels[100] = 8
+    labels[110:, 20] = 9
+    np.testing.assert_array_equal(read_mask(png(tmp_path / "a.png", labels)), labels)

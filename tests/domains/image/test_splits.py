@@ -30,6 +30,60 @@ def test_masks_are_paired_by_stem_or_by_one_ending(folder: Any) -> None:
     assert [(item.name, Path(item.truth).name) for item in items] == [(f"s{i}", f"s{i}_mask.png") for i in range(3)]
 
 
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("{}", "{}_class"),
+        ("{}", "{}_instance"),
+        ("{}", "{}_cp_masks"),
+        ("{}_img", "{}_gt"),
+        ("{}_image", "{}_annotation"),
+        ("{}_0000", "{}"),
+        ("image_{}", "mask_{}"),
+        ("img_{}", "mask_{}"),
+    ],
+)
+@pytest.mark.parametrize("together", [False, True])
+def test_usual_names_are_paired(tmp_path: Path, image: str, mask: str, together: bool) -> None:
+    folders = tmp_path / "images", tmp_path / ("images" if together else "masks")
+    for folder, name in zip(folders, (image, mask)):
+        folder.mkdir(exist_ok=True)
+        for index in range(3):
+            (folder / f"{name.format(f's{index}')}.png").touch()
+    if together and mask == "{}":
+        return  # a mask without any mark of it is no other than an image
+    items = pair(*folders)
+    names = [(f"{image.format(f's{index}')}", f"{mask.format(f's{index}')}.png") for index in range(3)]
+    assert [(item.name, Path(item.truth).name) for item in items] == names
+
+
+def test_names_that_tell_nothing_are_told_by_their_folders(tmp_path: Path) -> None:
+    lines = ["image,mask"]
+    for sample in ("a", "b"):
+        for kind in ("images", "masks"):
+            (tmp_path / sample / "of" / kind).mkdir(parents=True)
+            for number in range(2):
+                (tmp_path / sample / "of" / kind / f"{number}.png").touch()
+        lines += [f"{sample}/of/images/{number}.png,{sample}/of/masks/{number}.png" for number in range(2)]
+    by_pattern = pair(tmp_path / "**/images/*.png", tmp_path / "*/of/masks/*.png")
+    assert [item.name for item in by_pattern] == ["a_0", "a_1", "b_0", "b_1"]
+    assert by_pattern == pair(table(tmp_path, *lines), None)
+    with pytest.raises(InputError, match=r"it holds 1 folder; for the images in them, pass '.*/a/\*\*/\*\.png'"):
+        pair(tmp_path / "a", tmp_path / "a")
+
+
+def test_masks_without_an_image_are_told_of(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(6)
+    apart: dict[str, Any] = {"val_images": root / "val", "test_fraction": 0}
+    (root / "val").mkdir()
+    shutil.move(root / "images/s5.png", root / "val/s5.png")
+    split(root, **apart)
+    assert not caplog.text
+    (root / "images/s3.png").unlink()
+    split(root, **apart)
+    assert "masks: not used, as no image has their names: s3" in caplog.text
+
+
 def test_missing_masks_are_listed(folder: Any) -> None:
     root = folder(4)
     (root / "masks" / "s1.png").unlink()
@@ -145,17 +199,18 @@ def table(folder: Path, *lines: str) -> Path:
     return path
 
 
-def test_a_table_names_pairs_and_splits(tmp_path: Path) -> None:
+def test_a_table_names_pairs_and_splits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("a/1.png", "a/2.png", "a/3.png", "b/x.png", "b/y.png", "b/z.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     lines = ["Image,mask,split", "a/1.png,b/x.png,train", "a/2.png,b/y.png,Validation", "a/3.png,b/z.png,", ""]
     splits = split_items(ImageTrain(images=table(tmp_path, *lines)), None)
     assert {name: [item.name for item in items] for name, items in splits.items()} == {
-        "train": ["1"],
+        "train": ["1", "3"],
         "val": ["2"],
         "test": [],
     }
+    assert "pairs.csv: 1 of 3 lines have no split; they are trained on" in caplog.text
     assert splits["train"][0].truth == str(tmp_path / "b/x.png")
     drawn = split_items(ImageTrain(images=table(tmp_path, *(line.rpartition(",")[0] for line in lines[:4]))), None)
     assert sorted(item.name for items in drawn.values() for item in items) == ["1", "2", "3"]
@@ -170,13 +225,12 @@ def test_a_table_names_pairs_and_splits(tmp_path: Path) -> None:
         (["image,mask", "a.png"], "line 2: has 1 cells"),
         (["image,mask,split", "a.png,a.png,maybe"], "line 2: split is 'maybe'"),
         (["image", "a.png"], "no column 'mask'"),
-        (["image,mask", "a.png,a.png", "b/a.png,a.png"], "same name"),
+        (["image,mask", "a.png,a.png", "a.tif,a.png"], "same name"),
     ],
 )
 def test_tables_that_say_too_little_are_refused(tmp_path: Path, lines: list[str], said: str) -> None:
-    (tmp_path / "b").mkdir()
     (tmp_path / "a.png").touch()
-    (tmp_path / "b/a.png").touch()
+    (tmp_path / "a.tif").touch()
     with pytest.raises(InputError, match=said):
         split_items(ImageTrain(images=table(tmp_path, *lines)), None)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.readers import read_mask
+from multiunet.domains.image.masks import read_mask
 from multiunet.domains.image.splits import SPLITS, split_items
 from multiunet.domains.image.stratify import chosen, spread
 from multiunet.domains.image.survey import survey

@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.inputs import Shelf, load_target
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 
@@ -140,11 +141,10 @@ def test_a_class_that_no_training_mask_has(folder: Any) -> None:
 def test_numbered_objects_are_no_classes(folder: Any) -> None:
     root = folder(6)
     for index in range(6):
-        count = 15 + 3 * index
-        mask = np.zeros((40, 48), np.uint8)
+        count = 17 + index
+        mask = np.zeros((20, 24), np.uint8)
         mask[::2, :count] = np.arange(1, count + 1)
-        mask = np.kron(mask, np.ones((3, 3), np.uint8))[:40, :48] if index == 0 else mask
-        mask = np.minimum(mask, len(np.unique(mask)) - 1)
+        mask = np.kron(mask, np.ones((2, 2), np.uint8))
         repaint(root / f"masks/s{index}.png", mask)
     with pytest.raises(InputError, match="number the objects"):
         facts_of(root)
@@ -193,3 +193,51 @@ def test_targets(folder: Any) -> None:
         tifffile.imwrite(root / f"targets/s{index}.tif", np.full((40, 48), np.nan, np.float32))
     with pytest.raises(InputError, match="NaN everywhere"):
         facts_of(root, **settings)
+
+
+def test_a_number_that_means_not_measured(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(4)
+    (root / "targets").mkdir()
+    for index in range(4):
+        heights = np.random.default_rng(index).integers(3, 9, (40, 48)).astype(np.int16)
+        heights[:5] = -9999
+        tifffile.imwrite(root / f"targets/s{index}.tif", heights)
+    settings: dict[str, Any] = {"task": "regression", "targets": root / "targets"}
+    facts = facts_of(root, **settings, ignore_value=-9999)
+    assert 5 < facts["centre"][0] < 6
+    target = load_target(str(root / "targets/s0.tif"), facts, Shelf())
+    assert np.isnan(target[0, :5]).all()
+    assert not np.isnan(target[0, 5:]).any()
+    facts_of(root, **settings, ignore_value=-1)
+    assert "--ignore-value -1: no target in" in caplog.text
+
+
+def few_objects(root: Path, parts: int) -> None:
+    """Masks that number 3 to 6 squares, each of so many parts."""
+    for index in range(6):
+        labels = np.zeros((40, 48), np.uint8)
+        for number in range(3 + index % 4):
+            for part in range(parts):
+                labels[14 * part : 14 * part + 4, 7 * number : 7 * number + 5] = number + 1
+        repaint(root / "masks" / f"s{index}.png", labels)
+
+
+def test_values_that_may_number_objects_are_told_of(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(6)
+    few_objects(root, parts=2)
+    facts_of(root, seed=1)
+    assert "--instances" not in caplog.text
+    few_objects(root, parts=1)
+    facts_of(root, seed=1)
+    assert "masks have 4 to 7 values; if these number objects, pass --instances" in caplog.text
+
+
+def test_images_of_several_depths_are_told_of_where_it_matters(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(6)
+    for index in range(0, 6, 2):
+        path = root / "images" / f"s{index}.png"
+        repaint(path, np.asarray(Image.open(path)).astype(np.uint16) * 257)
+    facts_of(root)
+    assert not caplog.text
+    facts_of(root, intensities="train")
+    assert "holds images of uint16 and uint8, and --intensities train takes their numbers as they are" in caplog.text

@@ -14,7 +14,8 @@ import torch
 import xarray as xr
 from PIL import Image
 
-from multiunet.domains.image.readers import read_image, read_mask, read_target
+from multiunet.domains.image.masks import read_mask
+from multiunet.domains.image.readers import read_image, read_target
 from multiunet.domains.image.writers import KINDS, check_kinds, class_colours, export
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore, open_prediction
