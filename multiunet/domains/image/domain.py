@@ -23,7 +23,7 @@ from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePre
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
-from multiunet.domains.image.objects import check_separable, separated
+from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.readers import list_images
 from multiunet.domains.image.scale import tell_of_scales
 from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
@@ -181,7 +181,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             source = source_of(name, str(path), load_input(str(path), facts, self.passing))
             item = predictor.into(store, source, options.samples, options.seed, progress.tile)
             if facts.get("instances"):
-                item.write_instances(separated(item.mean(), facts["spacing"]))
+                item.write_instances(found_objects(item.mean(), facts))
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: ImagePredict | None = None) -> list[Path]:
         return writers.export(prediction, folder, facts, None if options is None else options.export_what)

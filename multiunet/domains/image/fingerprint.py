@@ -36,6 +36,7 @@ class Fingerprint:
     thinned: list[NDArray[np.float64]] = field(default_factory=list)
     objects: dict[int, list[int]] = field(default_factory=dict)
     masks: int = 0
+    separable: dict[str, int] | None = None
 
     def image(self, pixels: Pixels, spacing: Sequence[float] | None, split: str) -> None:
         """An image ``(C, *space)`` of this split."""
@@ -101,6 +102,8 @@ class Fingerprint:
                 name: {"share": _short(share), **self._objects(value)}
                 for name, value, share in zip(facts["classes"], facts["values"], counts / counts.sum())
             }
+        if self.separable is not None:
+            found["objects"] = self.separable
         return found
 
     def _objects(self, value: int) -> dict[str, Any]:

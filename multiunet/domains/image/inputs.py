@@ -135,7 +135,7 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> Pixels:
 
     def read() -> Pixels:
         if facts.get("instances"):
-            return learnt(load_objects(path, facts, shelf), facts["instances"]["touching"])
+            return learnt(load_objects(path, facts, shelf), facts["instances"]["touching"], facts["spacing"])
         labels = without_rows(read_mask(Path(path), facts["coloured"]), _bar_of_truth(path, facts))
         return mapped(labels, lambda block: as_classes(block, facts, path), np.int16)
 

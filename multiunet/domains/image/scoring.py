@@ -25,7 +25,7 @@ from multiunet.domains.image.inputs import (
     source_of,
 )
 from multiunet.domains.image.lazy import Pixels, Region, check_fits, described
-from multiunet.domains.image.objects import check_separable, separated
+from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.readers import space_of
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
 from multiunet.errors import InputError
@@ -190,7 +190,7 @@ def _score_objects(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
             mean = part.predictor.whole(_source(item, part.facts, shelf), samples).mean
             classes = torch.from_numpy(load_labels(item.truth, part.facts, shelf)[...].astype(np.int64))
             losses.append(_loss(part.predictor.task, mean, classes))
-            found = separated(mean.numpy(), part.facts["spacing"])
+            found = found_objects(mean.numpy(), part.facts)
             scores.add(item.name, found, load_objects(item.truth, part.facts, shelf))
     return Scored(scores.scores(), scores.items, float(np.mean(losses)))
 

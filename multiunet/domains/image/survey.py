@@ -31,6 +31,7 @@ from multiunet.domains.image.readers import (
     read_mask,
     read_target,
 )
+from multiunet.domains.image.separability import Separability, tell_of_lost
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, split_items, to_json
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -277,7 +278,7 @@ def _survey_objects(splits: Splits, images: _Images, config: ImageTrain) -> Fact
     _check_weights(config, classes)
     pixels = {name: np.zeros(len(classes), dtype=np.int64) for name in SPLITS}
     counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
-    most, scattered, ignored = 0, [], 0
+    most, scattered, ignored, separability = 0, [], 0, Separability()
     for name in SPLITS:
         for item in splits[name]:
             labels = _without_bar(item, images, read_objects(item.truth, config.ignore_value))[...]
@@ -285,11 +286,13 @@ def _survey_objects(splits: Splits, images: _Images, config: ImageTrain) -> Fact
                 check_is_no_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
             images.fingerprint.numbered(labels, name)
             ignored += int(np.count_nonzero(labels < 0))
-            seen = learnt(labels, config.touching)
+            seen = learnt(labels, config.touching, images.spacing)
             pixels[name] += np.bincount(seen[seen >= 0], minlength=len(classes))
             objects, parts = pieces(labels)
             counts[name] += objects
             most = max(most, objects)
+            if name == "train":
+                separability.add(labels, seen)
             if parts > objects:
                 scattered.append((item.truth, objects, parts))
     folder = Path(splits["train"][0].truth).parent
@@ -309,7 +312,9 @@ def _survey_objects(splits: Splits, images: _Images, config: ImageTrain) -> Fact
             *scattered[0],
             len(scattered),
         )
+    images.fingerprint.separable = tell_of_lost(separability, config.touching, images.spacing, folder)
     return {
+        "smallest_object": separability.smallest(),
         "instances": {"touching": config.touching},
         "values": list(range(len(classes))),
         "ignore_value": config.ignore_value,
