@@ -150,7 +150,8 @@ def _marked(numbers: NDArray[np.integer], marks: NDArray[np.bool_]) -> NDArray[n
     """Whether a pixel's number has a mark anywhere."""
     has = np.zeros(int(numbers.max()) + 1, dtype=bool)
     has[numbers[marks]] = True
-    return has[numbers]
+    found: NDArray[np.bool_] = has[numbers]
+    return found
 
 
 def check_separable(path: Path, space: Sequence[int]) -> None:
