@@ -23,6 +23,7 @@ from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePre
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
+from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.readers import list_images
 from multiunet.domains.image.scale import tell_of_scales
@@ -202,6 +203,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         trivial = {
             name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.shelf)
             for name in fitted[0]
+            if all(name in own for own in fitted)
         }
         where = str(options.images) if _elsewhere(options) else f"{options.split} split"
         return Report(self.name, where, scored.metrics, trivial, scored.items)
@@ -262,11 +264,20 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             ) from error
 
     def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
+        """Trivial methods; without those that are fitted to the training images, where these are no longer there."""
         if facts["task"] == "regression":
             return {"mean": baselines.mean(facts)}
+        found = {} if facts.get("instances") else {"majority": baselines.majority(facts)}
+        moved = next((path for item in items for path in (item.image, item.truth) if not Path(path).exists()), None)
+        if moved is not None:
+            remark(
+                f"{moved}: this training file is no longer there, so the trivial methods that are fitted to training "
+                "images are left out; put the training data back to see them"
+            )
+            return found
         if facts.get("instances"):
             return {"otsu": baselines.otsu_objects(items, facts, self.shelf)}
-        found = {"majority": baselines.majority(facts), "otsu": baselines.otsu(items, facts, self.shelf)}
+        found["otsu"] = baselines.otsu(items, facts, self.shelf)
         levels = min(len(facts["values"]), baselines.MOST_LEVELS)
         if levels > 2:
             found["multi_otsu"] = baselines.otsu(items, facts, self.shelf, levels)
