@@ -177,7 +177,7 @@ def draw(measures: Measures, path: Path) -> None:
         bars.bar(places, heights, width * 0.85, yerr=errors, color="C0", error_kw={"elinewidth": 1, "capsize": 1})
     bars.set_ylim(bottom=0)  # no fraction is negative, however long its error bar
     bars.set_xticks(range(len(phases)), phases)
-    bars.set_xlabel("class (mask value)")
+    bars.set_xlabel("class")
     bars.set_ylabel("fraction, % (error bar: one deviation of the samples)")
     bars.set_title(f"{counted(len(images), 'image')}, a bar each")
     edges = np.linspace(0, max((max(values) for values in sizes.values()), default=1.0), 31)

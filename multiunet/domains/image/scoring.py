@@ -61,9 +61,11 @@ class ClassScores:
             self.stated.add(stated)
 
     def scores(self) -> Scores:
-        """Of all images, with the classes' mask values beside the lists by class."""
+        """Of all images, with the classes' names beside the lists by class, and the pixels of each true class (rows) by
+        predicted class."""
         calibration: Scores = {} if self.stated is None else dict(self.stated.scores())
-        return {**self.all.scores(), **calibration, "classes": self.names}
+        confusion = self.all.matrix.tolist()
+        return {**self.all.scores(), **calibration, "confusion": confusion, "classes": self.names}
 
 
 class ObjectScores:

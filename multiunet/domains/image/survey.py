@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars, without_rows
+from multiunet.domains.image.class_names import named
 from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.fingerprint import Fingerprint
 from multiunet.domains.image.inputs import AXES, read_objects
@@ -250,12 +251,14 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
     unseen = [value for value in values if not pixels["train"][value]]
     if unseen:
         _refuse_unseen(config, where[unseen[0]], name_of(unseen[0]), sum(unseen[0] in values for values in found))
-    _check_weights(config, [name_of(value) for value in values])
+    ignored_name = None if config.ignore_value is None else name_of(config.ignore_value)
+    classes = named([name_of(value) for value in values], config.class_names or {}, ignored_name)
+    _check_weights(config, classes)
     return {
         "values": values,
         "ignore_value": config.ignore_value,
         "coloured": coloured,
-        "classes": [name_of(value) for value in values],
+        "classes": classes,
         "pixels": {name: [counts[value] for value in values] for name, counts in pixels.items()},
     }
 
@@ -336,7 +339,7 @@ def _check_weights(config: ImageTrain, classes: Sequence[str]) -> None:
     if weights is not None and (len(weights) != len(classes) or min(weights) < 0 or max(weights) == 0):
         raise InputError(
             f"--class-weights {','.join(f'{w:g}' for w in weights)}: give {len(classes)} numbers, none negative, one "
-            f"for each mask value {', '.join(classes)}"
+            f"for each class {', '.join(classes)}"
         )
 
 

@@ -210,7 +210,7 @@ def test_ignored_pixels_count_nowhere(cells: Path) -> None:
         (["--border-weight", "3"], "--border-weight is for --instances"),
         (["--touching", "gap"], "--touching is for --instances"),
         (["--instances", "--border-weight", "-1"], "--border-weight: "),
-        (["--instances", "--class-weights", "1,2"], "one for each mask value outside, inside, boundary"),
+        (["--instances", "--class-weights", "1,2"], "one for each class outside, inside, boundary"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(
