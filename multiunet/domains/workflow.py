@@ -302,7 +302,7 @@ def _sampling(options: Sampled, run: Run) -> Sampled:
         return options
     if without < len(nets):
         raise InputError(
-            f"--samples {options.samples}: {without} of the {len(nets)} runs have no dropout; pass --samples 1"
+            f"--samples {options.samples}: {without} of the {len(nets)} runs {'has' if without == 1 else 'have'} no dropout; pass --samples 1"
         )
     ConsoleReporter(run.domain.monitor).note("warning: trained without dropout, so one sample is taken, not several")
     return options.model_copy(update={"samples": 1})

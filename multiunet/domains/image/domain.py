@@ -144,7 +144,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
             predictor = _predictor(whole, False, device, config.precision, self.sites)
             scored = score([Part(predictor, items, facts)], self.shelf)
-            return {"loss": scored.loss, **scored.metrics}
+            # a table of numbers an epoch is for evaluate, not for a log
+            return {"loss": scored.loss, **{key: scored.metrics[key] for key in scored.metrics if key != "confusion"}}
 
         return validate
 
