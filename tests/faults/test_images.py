@@ -209,7 +209,7 @@ def test_folds_name_the_one_that_cannot_learn_a_class(here: Path, multiunet: Cal
         (["--widths", "4,100000000"], "--widths: give at least two positive numbers up to 16384"),
         (
             ["--patch-size", "8", "--widths", "4,4,4,4", "--batch-size", "1"],
-            "--patch-size 8,8: one pixel is left of it on the coarsest of 4 levels, with 1 in a batch",
+            "--patch-size 8,8: the coarsest of 4 levels has a single pixel, and a batch 1 of them",
         ),
         (["--crop-bar", "40"], "has 40 rows, so --crop-bar 40 leaves none"),
     ],
@@ -299,7 +299,7 @@ def test_runs_without_dropout_predict_one_sample(multiunet: Callable) -> None:
     assert zarr.open_group("p.zarr").attrs["samples"] == 1
     assert multiunet(*TRAIN[:-1], "other", "--seed", 0).code == 0
     done = multiunet(*words, "--run", "other", "--out", "q.zarr")
-    assert (done.code, "1 of the 2 runs have no dropout; pass --samples 1" in done.err) == (3, True), done.err
+    assert (done.code, "1 of the 2 runs has no dropout; pass --samples 1" in done.err) == (3, True), done.err
     assert multiunet(*words, "--run", "other", "--out", "q.zarr", "--samples", 1).code == 0
     done = multiunet(*words, "--run", "./run", "--out", "r.zarr")
     assert (done.code, "run: named twice" in done.err) == (3, True), done.err

@@ -14,7 +14,7 @@ from multiunet.core import Descent
 from multiunet.device import computes_in_bf16, pick_device
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
-from multiunet.domains.image import baselines, writers
+from multiunet.domains.image import baselines, measure_files, writers
 from multiunet.domains.image import measure as measuring
 from multiunet.domains.image import plan as planning
 from multiunet.domains.image.augment import Augmentation
@@ -213,7 +213,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         if folder is not None:
             check_folder(folder, options.overwrite, "--out")
         found = measuring.measure(options)
-        files = [] if folder is None else measuring.write(found, folder, options.overwrite)
+        files = [] if folder is None else measure_files.write(found, folder, options.overwrite)
         return {"phases": [asdict(phase) for phase in found.phases], "files": [str(file) for file in files]}
 
     def example(self, model: Model, config: ImageTrain, facts: Facts) -> Tensor:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from multiunet.core import Dropout
 from multiunet.domains.image.config import ImageMeasure
-from multiunet.domains.image.measure import ALL, measure, write
+from multiunet.domains.image.measure import ALL, measure
+from multiunet.domains.image.measure_files import write
 from multiunet.errors import InputError
 from multiunet.geometries.grid import Grid
 from multiunet.models.image_unet import image_unet
