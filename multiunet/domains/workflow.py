@@ -301,8 +301,9 @@ def _sampling(options: Sampled, run: Run) -> Sampled:
     if options.samples in (None, 1) or not without:
         return options
     if without < len(nets):
+        have = "has" if without == 1 else "have"
         raise InputError(
-            f"--samples {options.samples}: {without} of the {len(nets)} runs {'has' if without == 1 else 'have'} no dropout; pass --samples 1"
+            f"--samples {options.samples}: {without} of the {len(nets)} runs {have} no dropout; pass --samples 1"
         )
     ConsoleReporter(run.domain.monitor).note("warning: trained without dropout, so one sample is taken, not several")
     return options.model_copy(update={"samples": 1})
