@@ -25,7 +25,7 @@ import numpy as np
 from multiunet.domains import workflow
 from multiunet.domains.image.config import ImageMeasure, ImagePredict
 from multiunet.domains.image.inputs import Shelf, load_labels
-from multiunet.domains.image.measure import ALL, measure
+from multiunet.domains.image.measure import measure
 from multiunet.training.run_folder import environment
 
 RESULTS = Path(__file__).parent / "results" / "phase_fractions.json"
@@ -40,7 +40,7 @@ def compare(runs: list[Path], samples: int, folder: Path) -> list[dict[str, Any]
         csv.writer(file).writerows([["image"], *([item["image"]] for _, item in items)])
     options = ImagePredict(images=table, samples=samples)
     workflow.predict(runs, options, folder / "p.zarr", "image")
-    phases = [p for p in measure(ImageMeasure(prediction=folder / "p.zarr", objects=[])).phases if p.image != ALL]
+    phases = [p for p in measure(ImageMeasure(prediction=folder / "p.zarr", objects=[])).phases if not p.pooled]
     rows = []
     for split, item in items:
         labels = load_labels(item["truth"], facts, Shelf())

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from multiunet.errors import InputError
+
+AnyPath = str | os.PathLike[str]
+"""What names a file or a folder where Python calls."""
+
+
+def as_paths(given: AnyPath | Sequence[AnyPath]) -> list[Path]:
+    """One path, or several, as a list."""
+    return [Path(given)] if isinstance(given, (str, os.PathLike)) else [Path(path) for path in given]
 
 
 def check_creatable(path: Path) -> None:

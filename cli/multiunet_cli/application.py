@@ -19,6 +19,7 @@ from multiunet_cli.measure import measure_command
 from multiunet_cli.plan import plan_command
 from multiunet_cli.predict import predict_command
 from multiunet_cli.train import train_command
+from multiunet_cli.warnings import show_warnings
 
 HELP = "U-Nets for images, volumes, genomes and graphs, with uncertainty."
 
@@ -80,4 +81,4 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="print the version")
     ] = False,
 ) -> None:
-    pass
+    show_warnings()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from multiunet.domains.card import DomainCard
+from multiunet.files import check_folder
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, command_for
 from multiunet_cli.process import command
@@ -22,6 +23,12 @@ RunPaths = Annotated[
     list[Path], typer.Option("--run", help="folder of a trained run; repeat for an ensemble", show_default=False)
 ]
 
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="folder for scores.csv and confusion.csv; default: none", show_default=False),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files in --out")]
+
 WIDEST = 1000
 """Characters of a line, whatever the terminal."""
 
@@ -29,16 +36,24 @@ WIDEST = 1000
 def evaluate_command(card: DomainCard) -> Callable[..., None]:
     """The command that scores a run of this domain."""
 
-    def body(run: RunPaths, given: dict[str, Any], as_json: AsJson = False) -> None:
+    def body(
+        run: RunPaths, given: dict[str, Any], out: Out = None, overwrite: Overwrite = False, as_json: AsJson = False
+    ) -> None:
         options = resolve(card.evaluate, None, None, given)
+        if out is not None:
+            check_folder(out, overwrite, "--out")
         load(card)
         from multiunet.domains import workflow
+        from multiunet.domains.report_files import write_report
 
         report = workflow.evaluate(run, options, card.name)
+        files = [] if out is None else write_report(report, out)
         if as_json:
             typer.echo(json.dumps(report.as_dict()))
-        else:
-            show(report)
+            return
+        show(report)
+        for file in files:
+            typer.echo(f"wrote {file}")
 
     return command(command_for(card.evaluate, body, f"Score a run beside trivial baselines: {card.summary}."))
 
@@ -67,7 +82,7 @@ def _rows(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]
     for key, value in columns[0].items():
         entries = [column.get(key) for column in columns]
         if isinstance(value, list) and len(value) == len(names):
-            if key != "classes":
+            if key not in ("classes", "confusion"):
                 by_class = zip(*(entry or [None] * len(names) for entry in entries))
                 yield from ((f"{key} {name}", list(row)) for name, row in zip(names, by_class))
         elif not (isinstance(value, (Mapping, list)) and value and isinstance(next(iter(value)), (Mapping, list))):

@@ -43,7 +43,7 @@ def show(phases: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    unit = phases[0]["unit"]
+    unit = phases[0]["length_unit"]
     table = Table(title="±: one standard deviation over the Monte-Carlo samples", title_justify="left", box=SIMPLE)
     for column in ("image", "class"):
         table.add_column(column)

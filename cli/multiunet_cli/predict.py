@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from multiunet.domains.card import DomainCard
+from multiunet.wording import counted
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
@@ -46,7 +47,9 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
             else:
                 named = f"{', '.join(inputs[:5])}{', ...' if len(inputs) > 5 else ''}"
                 runs = ", ".join(map(str, run))
-                typer.echo(f"{runs}: {parameters:,} parameters, ready to predict {len(inputs)} inputs: {named}")
+                typer.echo(
+                    f"{runs}: {parameters:,} parameters, ready to predict {counted(len(inputs), 'input')}: {named}"
+                )
             return
         files = workflow.predict(run, options, out, card.name)
         if as_json:
@@ -54,6 +57,8 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
             return
         typer.echo(f"prediction: {out}")
         if files:
-            typer.echo(f"exported {len(files)} files to {options.export}")
+            typer.echo(f"exported {counted(len(files), 'file')} to {options.export}")
+        if card.measure is not None:
+            typer.echo(f"next: multiunet measure {card.name} --prediction {out}")
 
     return command(command_for(card.predict, body, f"Predict with uncertainty: {card.summary}."))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from multiunet.domains.card import DomainCard
+from multiunet.wording import counted
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
@@ -46,11 +47,11 @@ def train_command(card: DomainCard) -> Callable[..., None]:
             return
         runs = workflow.train_all(card.name, settings, out, resume)
         if len(parts) == 1:
-            _show_result(out, card.name, as_json)
+            _show_result(out, card, as_json)
         elif as_json:
             typer.echo(json.dumps({"runs": [str(run) for run in runs]}))
         else:
-            typer.echo(f"{len(runs)} runs: {runs[0]} to {runs[-1].name}")
+            typer.echo(f"{counted(len(runs), 'run')}: {runs[0]} to {runs[-1].name}")
             typer.echo(f"next: multiunet evaluate {card.name} --run {out}")
 
     return command(command_for(card.train, body, f"Train: {card.summary}."))
@@ -70,10 +71,11 @@ def _show_plan(plan: Any, as_json: bool) -> None:
             typer.echo(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
 
 
-def _show_result(out: Path, domain: str, as_json: bool) -> None:
+def _show_result(out: Path, card: DomainCard, as_json: bool) -> None:
     from multiunet.training.run_folder import RunFolder
 
-    best = RunFolder.open(out).best_scores()
+    run = RunFolder.open(out)
+    best = run.best_scores()
     if as_json:
         typer.echo(json.dumps({"run": str(out), "best_epoch": best["epoch"], "validation": best["scores"]}))
         return
@@ -82,4 +84,13 @@ def _show_result(out: Path, domain: str, as_json: bool) -> None:
         f"best epoch {best['epoch']}, on validation: {scores}" if scores else "nothing validated: the last weights"
     )
     typer.echo(f"run folder: {out}")
-    typer.echo(f"next: multiunet evaluate {domain} --run {out}")
+    typer.echo(f"next: {_next(card, out, run.facts())}")
+
+
+def _next(card: DomainCard, out: Path, facts: dict[str, Any]) -> str:
+    """The command for what comes next: to score the run, or, where nothing was kept to test on, to use it."""
+    split = facts.get("split")
+    if not isinstance(split, dict) or split.get("test") != []:
+        return f"multiunet evaluate {card.name} --run {out}"
+    needed = [f"--{name} {name.upper()}" for name, field in card.predict.model_fields.items() if field.is_required()]
+    return " ".join([f"multiunet predict {card.name} --run {out}", *needed, "--out NAME.zarr"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +16,18 @@ from torch import nn
 
 from multiunet.device import pick_device
 from multiunet.domains.card import DomainCard, domain_card, domains
-from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig, validated
+from multiunet.domains.config import (
+    AnyOptions,
+    EvaluateOptions,
+    Options,
+    PredictOptions,
+    TrainConfig,
+    validated,
+)
 from multiunet.domains.domain import Domain, Facts, Model, Report
 from multiunet.domains.exports import exported
 from multiunet.errors import InputError
-from multiunet.files import check_folder
+from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.fold import folded
 from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
 from multiunet.prediction.ensemble import members
@@ -32,6 +39,9 @@ from multiunet.uncertainty import dropouts
 
 Resume = Literal["never", "auto"]
 Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions)
+
+AnyConfig = TrainConfig | Mapping[str, Any]
+"""A domain's settings, or a mapping of those that are given: ``{"images": "scans", "masks": "masks"}``."""
 
 
 @dataclass(frozen=True)
@@ -67,35 +77,40 @@ class Run:
     best: dict[str, Any]
 
 
-def plan(name: str, config: TrainConfig, out: Path | None = None, resume: Resume = "never") -> Plan:
+def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resume = "never") -> Plan:
     """Reads and checks all that ``train`` would, and builds the network; writes nothing.
 
     Raises:
         InputError: for data that cannot be trained on, or an ``out`` that cannot be written.
     """
-    domain, config, facts, _ = _prepared(name, config, out, resume)
-    return Plan(name, config, facts, count_parameters(domain.build(config, facts).net))
+    settings = _settings(domain_card(name).train, config)
+    domain, chosen, facts, _ = _prepared(name, settings, None if out is None else Path(out), resume)
+    return Plan(name, chosen, facts, count_parameters(domain.build(chosen, facts).net))
 
 
 def train(
-    name: str, config: TrainConfig, out: Path, resume: Resume = "never", reporter: Reporter | None = None
+    name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", reporter: Reporter | None = None
 ) -> State:
     """Trains a domain's model into a new run folder, or goes on with one.
 
     Args:
+        name: of the domain, ``image`` for example.
+        config: the domain's settings, or a mapping of those that are given.
+        out: the run folder.
         resume: ``auto`` goes on from the newest readable checkpoint of ``out``, or begins if there is none.
         reporter: shows progress; by default on stderr.
 
     Raises:
-        InputError: for bad data, or an ``out`` that holds something else.
+        InputError: for bad settings or data, or an ``out`` that holds something else.
     """
-    domain, config, facts, going_on = _prepared(name, config, out, resume)
-    torch.manual_seed(derive(config.seed))
-    model = domain.build(config, facts)
+    out = Path(out)
+    domain, settings, facts, going_on = _prepared(name, _settings(domain_card(name).train, config), out, resume)
+    torch.manual_seed(derive(settings.seed))
+    model = domain.build(settings, facts)
     shown = ConsoleReporter(domain.monitor) if reporter is None else reporter
-    data = domain.training_data(config, facts, model)
-    validate = domain.validator(config, facts, model)
-    run = RunFolder.open(out) if going_on else RunFolder.create(out, *_as_stored(name, config, facts))
+    data = domain.training_data(settings, facts, model)
+    validate = domain.validator(settings, facts, model)
+    run = RunFolder.open(out) if going_on else RunFolder.create(out, *_as_stored(name, settings, facts))
     checkpoint, warning = run.resumable() if going_on else (None, None)
     if warning:
         shown.note(f"warning: {warning}")
@@ -110,7 +125,7 @@ def train(
             validate,
             monitor=domain.monitor,
             run=run,
-            recipe=config.recipe(),
+            recipe=settings.recipe(),
             resume=checkpoint,
             reporter=shown,
         )
@@ -126,7 +141,7 @@ def train(
 
 
 def train_all(
-    name: str, config: TrainConfig, out: Path, resume: Resume = "never", reporter: Reporter | None = None
+    name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", reporter: Reporter | None = None
 ) -> list[Path]:
     """Trains all that the settings ask for: one run, ``out``, or one for each fold, ``out/fold-0`` and so on.
 
@@ -136,9 +151,10 @@ def train_all(
     Raises:
         InputError: see ``train``.
     """
-    parts = config.parts()
+    out = Path(out)
+    parts = _settings(domain_card(name).train, config).parts()
     if len(parts) == 1:
-        train(name, config, out, resume, reporter)
+        train(name, parts[0], out, resume, reporter)
         return [out]
     if resume == "never":
         RunFolder.check_free(out)
@@ -157,7 +173,7 @@ def folds_in(path: Path) -> list[Path]:
     return sorted(found, key=lambda folder: (len(folder.name), folder.name))
 
 
-def open_run(path: Path, name: str | None = None, device: str = "auto") -> Run:
+def open_run(path: AnyPath, name: str | None = None, device: str = "auto") -> Run:
     """A trained run with its best weights, in evaluation mode.
 
     Args:
@@ -166,19 +182,14 @@ def open_run(path: Path, name: str | None = None, device: str = "auto") -> Run:
     Raises:
         InputError: when it is no run folder, of another domain, or has no readable weights.
     """
-    folder = RunFolder.open(path)
-    settings = folder.config()
-    trained = str(settings.pop("domain", ""))
-    if trained not in domains():
-        raise InputError(
-            f"{path / 'config.yaml'}: its domain is {trained!r}, which is not installed here; there are "
-            f"{', '.join(domains())}"
-        )
+    path = Path(path)
+    card, folder = _card_of(path), RunFolder.open(path)
+    settings, trained = folder.config(), card.name
+    del settings["domain"]
     if name is not None and trained != name:
         raise InputError(
             f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`"
         )
-    card = domain_card(trained)
     config = validated(card.train, settings, str(folder.path / "config.yaml"))
     facts = folder.facts()
     domain = card.load()
@@ -220,9 +231,9 @@ def open_ensemble(paths: Sequence[Path], name: str | None = None, device: str = 
 
 
 def predict(
-    path: Path | Sequence[Path],
-    options: PredictOptions,
-    out: Path,
+    path: AnyPath | Sequence[AnyPath],
+    options: PredictOptions | Mapping[str, Any],
+    out: AnyPath,
     name: str | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
@@ -230,51 +241,57 @@ def predict(
 
     Args:
         path: of the run; several, or the folds of a cross-validation, are an ensemble.
+        options: the domain's settings, or a mapping of those that are given.
+        out: the Zarr folder, NAME.zarr.
         progress: shows how far it is; by default on stderr.
 
     Raises:
         InputError: for a bad run, bad input, or an ``out`` that exists.
     """
-    run, store, options = _ready(path, options, out, name)
+    out = Path(out)
+    run, store, chosen = _ready(path, options, out, name)
     with store, ConsoleProgress() if progress is None else progress as shown:
         model = replace(run.model, net=folded(run.model.net))
-        run.domain.predict(model, run.config, run.facts, options, store, shown)
-    if (folder := options.export) is None:
+        run.domain.predict(model, run.config, run.facts, chosen, store, shown)
+    if (folder := chosen.export) is None:
         return []
-    return exported(folder, lambda: run.domain.export(out, folder, run.facts, options))
+    return exported(folder, lambda: run.domain.export(out, folder, run.facts, chosen))
 
 
 def check_predict(
-    path: Path | Sequence[Path], options: PredictOptions, out: Path, name: str | None = None
+    path: AnyPath | Sequence[AnyPath],
+    options: PredictOptions | Mapping[str, Any],
+    out: AnyPath,
+    name: str | None = None,
 ) -> tuple[Run, list[str]]:
     """Reads and checks all that ``predict`` would; writes nothing. The run, and the names of its inputs.
 
     Raises:
         InputError: for a bad run, bad input, or an ``out`` or export that cannot be written.
     """
-    run, _, options = _ready(path, options, out, name)
-    return run, run.domain.inputs(run.config, run.facts, options)
+    run, _, chosen = _ready(path, options, out, name)
+    return run, run.domain.inputs(run.config, run.facts, chosen)
 
 
 def _ready(
-    path: Path | Sequence[Path], options: PredictOptions, out: Path, name: str | None
+    path: AnyPath | Sequence[AnyPath], options: PredictOptions | Mapping[str, Any], out: AnyPath, name: str | None
 ) -> tuple[Run, PredictionStore, PredictOptions]:
-    given = [path] if isinstance(path, Path) else list(path)
-    paths = [run for folder in given for run in folds_in(folder) or [folder]]
-    run = open_ensemble(paths, name, options.device)
-    options = _sampling(absolute(options), run)
+    paths = [run for folder in as_paths(path) for run in folds_in(folder) or [folder]]
+    chosen = _settings(_card_of(paths[0]).predict, options)
+    run = open_ensemble(paths, name, chosen.device)
+    chosen = _sampling(absolute(chosen), run)
     attrs = {
         "domain": run.card.name,
         "task": run.model.task.kind,
         "run": ", ".join(map(str, paths)),
         "weights": fingerprint(run.model.net),
-        "samples": options.samples,
-        "seed": options.seed,
+        "samples": chosen.samples,
+        "seed": chosen.seed,
     }
-    store = PredictionStore(out, attrs, options.overwrite)
-    if options.export is not None:
-        check_folder(options.export, options.overwrite, "--export")
-    return run, store, options
+    store = PredictionStore(out, attrs, chosen.overwrite)
+    if chosen.export is not None:
+        check_folder(chosen.export, chosen.overwrite, "--export")
+    return run, store, chosen
 
 
 def _sampling(options: Sampled, run: Run) -> Sampled:
@@ -284,41 +301,47 @@ def _sampling(options: Sampled, run: Run) -> Sampled:
     if options.samples in (None, 1) or not without:
         return options
     if without < len(nets):
+        have = "has" if without == 1 else "have"
         raise InputError(
-            f"--samples {options.samples}: {without} of the {len(nets)} runs have no dropout; pass --samples 1"
+            f"--samples {options.samples}: {without} of the {len(nets)} runs {have} no dropout; pass --samples 1"
         )
     ConsoleReporter(run.domain.monitor).note("warning: trained without dropout, so one sample is taken, not several")
     return options.model_copy(update={"samples": 1})
 
 
-def evaluate(path: Path | Sequence[Path], options: EvaluateOptions | None = None, name: str | None = None) -> Report:
+def evaluate(
+    path: AnyPath | Sequence[AnyPath],
+    options: EvaluateOptions | Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> Report:
     """Scores a trained run, and trivial baselines, on a split or on other data.
 
     Args:
         path: of the run; several, trained on one split, are an ensemble. The folds of a cross-validation are scored
             each on its own split, and pooled; on other data they are an ensemble.
-        options: the domain's; by default the test split.
+        options: the domain's settings, or a mapping of those that are given; by default the test split.
 
     Raises:
         InputError: for a bad run, a split that has no data, or runs of different splits.
     """
-    options = absolute(options or EvaluateOptions())
-    paths = [path] if isinstance(path, Path) else list(path)
-    if options.elsewhere():
-        run = open_ensemble([run for folder in paths for run in folds_in(folder) or [folder]], name, options.device)
-        return run.domain.evaluate(run.model, run.config, run.facts, _sampling(options, run))
+    paths = as_paths(path)
+    first = (folds_in(paths[0]) or paths)[0]
+    chosen = absolute(_settings(_card_of(first).evaluate, options or {}))
+    if chosen.elsewhere():
+        run = open_ensemble([run for folder in paths for run in folds_in(folder) or [folder]], name, chosen.device)
+        return run.domain.evaluate(run.model, run.config, run.facts, _sampling(chosen, run))
     if len(paths) == 1 and (folds := folds_in(paths[0])):
-        runs = [open_run(folder, name, options.device) for folder in folds]
+        runs = [open_run(folder, name, chosen.device) for folder in folds]
         for fold in runs[1:]:
             _check_shared(runs[0], fold, ("values", "targets"))
-        options = _sampling(options, runs[0])
-        return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], options)
-    run = open_ensemble(paths, name, options.device)
+        chosen = _sampling(chosen, runs[0])
+        return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
+    run = open_ensemble(paths, name, chosen.device)
     for other in paths[1:]:
         facts = RunFolder.open(other).facts()
         if any(facts.get(key) != run.facts.get(key) for key in ("split", "data")):
             raise InputError(f"{other}: was trained on another split than {paths[0]}; it may have seen what is scored")
-    return run.domain.evaluate(run.model, run.config, run.facts, _sampling(options, run))
+    return run.domain.evaluate(run.model, run.config, run.facts, _sampling(chosen, run))
 
 
 def absolute(options: Any) -> Any:
@@ -342,6 +365,30 @@ def fingerprint(net: nn.Module) -> str:
     for tensor in net.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _settings(kind: type[AnyOptions], given: AnyOptions | Mapping[str, Any]) -> AnyOptions:
+    """Checked settings.
+
+    Raises:
+        InputError: naming what is unknown, wrong or missing.
+    """
+    return given if isinstance(given, Options) else validated(kind, dict(given), "settings")
+
+
+def _card_of(path: Path) -> DomainCard:
+    """Of the domain that a run was trained in.
+
+    Raises:
+        InputError: when it is no run folder, or the domain is not installed.
+    """
+    trained = str(RunFolder.open(path).config().get("domain", ""))
+    if trained not in domains():
+        raise InputError(
+            f"{path / 'config.yaml'}: its domain is {trained!r}, which is not installed here; there are "
+            f"{', '.join(domains())}"
+        )
+    return domain_card(trained)
 
 
 def _prepared(

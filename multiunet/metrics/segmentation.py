@@ -19,6 +19,8 @@ class SegmentationScores(TypedDict):
         iou: ``TP / (TP + FP + FN)`` of each class over all items (Jaccard index).
         dice: mean over the classes that are there of ``dice_per_class``.
         dice_per_class: ``2 TP / (2 TP + FP + FN)`` of each class over all items (F1).
+        precision: of the sites predicted as each class, those that are: ``TP / (TP + FP)``.
+        recall: of the sites of each class, those predicted as it: ``TP / (TP + FN)``.
         pixel_accuracy: share of sites whose class is right.
     """
 
@@ -27,6 +29,8 @@ class SegmentationScores(TypedDict):
     iou: list[float | None]
     dice: float | None
     dice_per_class: list[float | None]
+    precision: list[float | None]
+    recall: list[float | None]
     pixel_accuracy: float | None
 
 
@@ -102,5 +106,7 @@ class Confusion:
             iou=iou,
             dice=mean_of_defined(dice),
             dice_per_class=dice,
+            precision=[quotient(hit, found) for hit, found in zip(hits, matrix.sum(axis=0))],
+            recall=[quotient(hit, true) for hit, true in zip(hits, matrix.sum(axis=1))],
             pixel_accuracy=quotient(hits.sum(), matrix.sum()),
         )

@@ -21,7 +21,7 @@ from torch import Tensor
 from zarr.codecs import BloscCodec
 
 from multiunet.errors import InputError, RunError
-from multiunet.files import check_creatable
+from multiunet.files import AnyPath, check_creatable
 from multiunet.uncertainty import Moments
 
 MARK = "multiunet"
@@ -45,7 +45,8 @@ class PredictionStore:
         RunError: at the end of the context, when the disk was full.
     """
 
-    def __init__(self, path: Path, attrs: Mapping[str, Any] | None = None, overwrite: bool = False) -> None:
+    def __init__(self, path: AnyPath, attrs: Mapping[str, Any] | None = None, overwrite: bool = False) -> None:
+        path = Path(path)
         if path.suffix != ".zarr":
             raise InputError(f"{path}: a prediction is a Zarr folder; give it a name that ends in .zarr")
         if path.exists() and not overwrite:
@@ -213,12 +214,13 @@ def is_prediction(path: Path) -> bool:
         return False
 
 
-def open_prediction(path: Path) -> dict[str, xr.Dataset]:
+def open_prediction(path: AnyPath) -> dict[str, xr.Dataset]:
     """The datasets of a stored prediction by input, read lazily.
 
     Raises:
         InputError: when ``path`` is not a stored prediction.
     """
+    path = Path(path)
     if not (path / "zarr.json").is_file():
         raise InputError(f"{path}: no prediction here (no zarr.json); `multiunet predict` writes one")
     groups = sorted(name for name, _ in zarr.open_group(path, mode="r").groups())

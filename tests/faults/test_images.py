@@ -301,7 +301,7 @@ def test_runs_without_dropout_predict_one_sample(multiunet: Callable) -> None:
     assert zarr.open_group("p.zarr").attrs["samples"] == 1
     assert multiunet(*TRAIN[:-1], "other", "--seed", 0).code == 0
     done = multiunet(*words, "--run", "other", "--out", "q.zarr")
-    assert (done.code, "1 of the 2 runs have no dropout; pass --samples 1" in done.err) == (3, True), done.err
+    assert (done.code, "1 of the 2 runs has no dropout; pass --samples 1" in done.err) == (3, True), done.err
     assert multiunet(*words, "--run", "other", "--out", "q.zarr", "--samples", 1).code == 0
     done = multiunet(*words, "--run", "./run", "--out", "r.zarr")
     assert (done.code, "run: named twice" in done.err) == (3, True), done.err

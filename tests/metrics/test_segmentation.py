@@ -75,6 +75,7 @@ def test_by_hand() -> None:
     assert scores["iou"] == [2 / 4, 1 / 3, None]
     assert scores["mean_iou"] == pytest.approx((2 / 4 + 1 / 3) / 2)
     assert scores["dice_per_class"] == [4 / 6, 2 / 4, None]
+    assert scores["precision"] == scores["recall"] == [2 / 3, 1 / 2, None]
     assert scores["dice"] == pytest.approx((4 / 6 + 2 / 4) / 2)
     assert scores["micro_iou"] == pytest.approx((2 / 4 + 1 / 3) / 2)
     assert scores["pixel_accuracy"] == 3 / 5

@@ -19,6 +19,7 @@ from multiunet.domains.config import (
     option,
     split_commas,
 )
+from multiunet.domains.image.class_names import names_by_value
 from multiunet.domains.splits import SplitTrain
 from multiunet.models.catalogue import WIDTHS, ModelName
 from multiunet.training.recipe import Layout, Precision, Recipe
@@ -82,6 +83,12 @@ class ImageTrain(SplitTrain):
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
         None,
         "value of pixels to ignore in masks (coloured ones: #rrggbb) or targets, e.g. 255 or -9999",
+        "Data",
+        text=True,
+    )
+    class_names: Annotated[dict[str, str] | None, BeforeValidator(names_by_value)] = option(
+        None,
+        "names of mask values, e.g. 0=ferrite,85=cementite, or a CSV with the columns value, name",
         "Data",
         text=True,
     )
@@ -230,6 +237,8 @@ class ImageTrain(SplitTrain):
 
     @model_validator(mode="after")
     def _objects_are_segmented(self) -> ImageTrain:
+        if self.class_names is not None and (self.instances or self.task != "segmentation"):
+            raise ValueError("--class-names are for masks of classes, not for --instances or --task regression")
         if self.instances and self.task != "segmentation":
             raise ValueError(f"--instances are objects to segment; --task {self.task} has none")
         own = ("touching", "border_weight", "border_sigma")
@@ -274,7 +283,9 @@ class ImageMeasure(Options):
 
     prediction: Path = option(..., "what `multiunet predict image` wrote, NAME.zarr", "Data")
     objects: StrList | None = option(
-        None, "mask values of the classes whose objects are counted; default: all but the one that covers most", "Data"
+        None,
+        "names (or mask values) of the classes whose objects are counted; default: all but the one that covers most",
+        "Data",
     )
     min_size: int = option(1, "pixels; smaller objects are left out", "Data", ge=1)
     pixel_size: PixelSize | None = option(

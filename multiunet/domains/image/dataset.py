@@ -93,7 +93,8 @@ class Patches(TrainingData[Tensor]):
             return self._target(entry, coordinates), None
         # objects first, their ends afterwards: a gap of one pixel would not survive being turned or shrunk
         objects = sample_objects(load_objects(entry.truth, self.facts, self.shelf), coordinates)
-        target = torch.from_numpy(learnt(objects, self.facts["instances"]["touching"]).astype(np.int64))[None]
+        classes = learnt(objects, self.facts["instances"]["touching"], self.spacing)
+        target = torch.from_numpy(classes.astype(np.int64))[None]
         if self.border.weight == 0:
             return target, None
         weights = load_border(entry.truth, self.facts, self.shelf, self.border)

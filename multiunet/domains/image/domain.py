@@ -14,7 +14,7 @@ from multiunet.core import Descent
 from multiunet.device import computes_in_bf16, pick_device
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
-from multiunet.domains.image import baselines, writers
+from multiunet.domains.image import baselines, measure_files, writers
 from multiunet.domains.image import measure as measuring
 from multiunet.domains.image import plan as planning
 from multiunet.domains.image.augment import Augmentation
@@ -25,7 +25,8 @@ from multiunet.domains.image.exposure import tell_of_intensities, unlike_trained
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
 from multiunet.domains.image.names import list_images
-from multiunet.domains.image.objects import check_separable, separated
+from multiunet.domains.image.notes import remark
+from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.scale import tell_of_scales
 from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json
@@ -144,7 +145,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
             predictor = _predictor(whole, False, device, config.precision, self.sites)
             scored = score([Part(predictor, items, facts)], self.shelf)
-            return {"loss": scored.loss, **scored.metrics}
+            # a table of numbers an epoch is for evaluate, not for a log
+            return {"loss": scored.loss, **{key: scored.metrics[key] for key in scored.metrics if key != "confusion"}}
 
         return validate
 
@@ -184,7 +186,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             source = source_of(name, str(path), load_input(str(path), facts, self.passing))
             item = predictor.into(store, source, options.samples, options.seed, progress.tile)
             if facts.get("instances"):
-                item.write_instances(separated(item.mean(), facts["spacing"]))
+                item.write_instances(found_objects(item.mean(), facts))
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: ImagePredict | None = None) -> list[Path]:
         return writers.export(prediction, folder, facts, None if options is None else options.export_what)
@@ -205,6 +207,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         trivial = {
             name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.shelf)
             for name in fitted[0]
+            if all(name in own for own in fitted)
         }
         where = str(options.images) if _elsewhere(options) else f"{options.split} split"
         return Report(self.name, where, scored.metrics, trivial, scored.items)
@@ -213,7 +216,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         if folder is not None:
             check_folder(folder, options.overwrite, "--out")
         found = measuring.measure(options)
-        files = [] if folder is None else measuring.write(found, folder, options.overwrite)
+        files = [] if folder is None else measure_files.write(found, folder, options.overwrite)
         return {"phases": [asdict(phase) for phase in found.phases], "files": [str(file) for file in files]}
 
     def example(self, model: Model, config: ImageTrain, facts: Facts) -> Tensor:
@@ -250,11 +253,20 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         )
 
     def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
+        """Trivial methods; without those that are fitted to the training images, where these are no longer there."""
         if facts["task"] == "regression":
             return {"mean": baselines.mean(facts)}
+        found = {} if facts.get("instances") else {"majority": baselines.majority(facts)}
+        moved = next((path for item in items for path in (item.image, item.truth) if not Path(path).exists()), None)
+        if moved is not None:
+            remark(
+                f"{moved}: this training file is no longer there, so the trivial methods that are fitted to training "
+                "images are left out; put the training data back to see them"
+            )
+            return found
         if facts.get("instances"):
             return {"otsu": baselines.otsu_objects(items, facts, self.shelf)}
-        found = {"majority": baselines.majority(facts), "otsu": baselines.otsu(items, facts, self.shelf)}
+        found["otsu"] = baselines.otsu(items, facts, self.shelf)
         levels = min(len(facts["values"]), baselines.MOST_LEVELS)
         if levels > 2:
             found["multi_otsu"] = baselines.otsu(items, facts, self.shelf, levels)

@@ -37,6 +37,7 @@ class Fingerprint:
     objects: dict[int, list[int]] = field(default_factory=dict)
     masks: int = 0
     shown: int = 0
+    separable: dict[str, int] | None = None
 
     def image(self, pixels: Pixels, spacing: Sequence[float] | None, split: str) -> None:
         """An image ``(C, *space)`` of this split."""
@@ -115,6 +116,8 @@ class Fingerprint:
                 name: {"share": _short(share), **self._objects(value)}
                 for name, value, share in zip(facts["classes"], facts["values"], counts / counts.sum())
             }
+        if self.separable is not None:
+            found["objects"] = self.separable
         return found
 
     def _objects(self, value: int) -> dict[str, Any]:

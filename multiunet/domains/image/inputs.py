@@ -138,7 +138,7 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> Pixels:
 
     def read() -> Pixels:
         if facts.get("instances"):
-            return learnt(load_objects(path, facts, shelf), facts["instances"]["touching"])
+            return learnt(load_objects(path, facts, shelf), facts["instances"]["touching"], facts["spacing"])
         labels = without_rows(read_mask(Path(path), facts["coloured"]), _bar_of_truth(path, facts))
         if facts.get("palettes"):
             used = {int(value) for region in blocks(labels) for value in values_in(labels[region])[0]}
@@ -214,10 +214,10 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
     ignored = np.zeros_like(unknown) if facts["ignore_value"] is None else labels == facts["ignore_value"]
     if (unknown & ~ignored).any():
         value = labels[unknown & ~ignored][0]
-        shown = colour_name(int(value)) if facts["coloured"] else value
+        shown = colour_name if facts["coloured"] else str
         raise InputError(
-            f"{path}: value {shown} in {np.count_nonzero(labels == value)} pixels is none of the training masks' "
-            f"{', '.join(facts['classes'])}"
+            f"{path}: value {shown(int(value))} in {np.count_nonzero(labels == value)} pixels is none of the training "
+            f"masks' {', '.join(map(shown, facts['values']))}"
         )
     return np.where(ignored, IGNORED, index).astype(np.int16)
 

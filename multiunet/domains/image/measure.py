@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +15,17 @@ from skimage.measure import label, regionprops
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.inputs import AXES
 from multiunet.domains.image.lazy import check_fits, described
+from multiunet.domains.image.notes import remark
 from multiunet.domains.image.scale import pixel_sizes
 from multiunet.errors import InputError
-from multiunet.files import check_folder, write_atomically, write_text
 from multiunet.prediction import open_prediction
+from multiunet.wording import counted
 
 ALL = "all"
-"""Stands for all images together."""
+"""Stands for all images together, unless an image has this name: ``Phase.pooled`` tells."""
+
+SPECK = 5
+"""Pixels: objects that are smaller are mostly noise."""
 
 OBJECT = "object"
 """The class of objects that were told apart."""
@@ -39,20 +40,25 @@ class Phase:
         fraction_sd: deviation of the fraction over the Monte-Carlo samples (ddof 0); None of a single sample. It is
             what the model does not know, not how an image differs from the next. Of objects that were told apart, whose
             pixels the watershed decides, it is that of the pixels which the samples' class maps give to objects.
-        area: of the class (of volumes, its volume) in ``unit`` to the power of the axes; ``area_sd`` accordingly.
+        pooled: whether this is of all images together.
+        area: of the class (of volumes, its volume), in ``area_unit``; ``area_sd`` accordingly.
+        length_unit, area_unit: ``µm`` and ``µm²`` (of volumes ``µm³``), or ``pixel`` both.
         objects: connected parts, or objects told apart, of at least ``min_size`` pixels; None where they were not
             counted.
         whole: of them, those that do not touch the border: only their sizes count below.
-        diameter_mean, diameter_median, diameter_sd: of the circle (ball) of the object's area (volume), in ``unit``.
+        diameter_mean, diameter_median, diameter_sd: of the circle (ball) of the object's area (volume), in
+            ``length_unit``.
     """
 
     image: str
+    pooled: bool
     phase: str
     fraction: float
     fraction_sd: float | None
     area: float
     area_sd: float | None
-    unit: str
+    length_unit: str
+    area_unit: str
     objects: int | None
     whole: int | None
     diameter_mean: float | None
@@ -62,7 +68,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Part:
-    """A connected part of a class, or an object: diameter and centre in ``unit``, area as that of ``Phase``."""
+    """A connected part of a class, or an object: diameter and centre in ``length_unit``, area in ``area_unit``."""
 
     image: str
     phase: str
@@ -71,16 +77,22 @@ class Part:
     area: float
     diameter: float
     centre: tuple[float, ...]
-    unit: str
+    length_unit: str
+    area_unit: str
     touches_border: bool
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Of a stored prediction: each phase of each image, of all images together where there are several, and parts."""
+    """Of a stored prediction: each phase of each image, of all images together where there are several, and parts.
+
+    Attributes:
+        axes: of the images, ``("y", "x")`` for example.
+    """
 
     phases: list[Phase]
     parts: list[Part]
+    axes: tuple[str, ...]
 
 
 def measure(options: ImageMeasure) -> Measures:
@@ -103,77 +115,36 @@ def measure(options: ImageMeasure) -> Measures:
         # the map, where it is of a class, and the numbers of objects, which the search takes twice
         check_fits(options.prediction, what, 18 * size, "predict and measure it in parts")
     surveyed = [_sized(_survey(name, data), options.pixel_size) for name, data in images.items()]
-    counted = _counted(options, surveyed)
-    parts = {item.image: list(_parts(item, counted, options.min_size)) for item in surveyed}
-    phases = [phase for item in surveyed for phase in _phases(item, counted, parts[item.image])]
+    chosen = _counted(options, surveyed)
+    parts = {item.image: list(_parts(item, chosen, options.min_size)) for item in surveyed}
+    phases = [phase for item in surveyed for phase in _phases(item, chosen, parts[item.image])]
     if len(surveyed) > 1:
-        phases += _phases(_pooled(surveyed), counted, [part for found in parts.values() for part in found])
-    return Measures(phases, [part for found in parts.values() for part in found])
+        phases += _phases(_pooled(surveyed), chosen, [part for found in parts.values() for part in found])
+    everything = [part for found in parts.values() for part in found]
+    _tell_of_specks(everything)
+    return Measures(phases, everything, AXES[len(surveyed[0].spacing)])
 
 
-def write(measures: Measures, folder: Path, overwrite: bool) -> list[Path]:
-    """``phases.csv``, ``objects.csv`` and a figure ``phases.png``.
-
-    Raises:
-        InputError: when the folder has files already, unless they may be overwritten, or cannot be written.
-    """
-    check_folder(folder, overwrite, "--out")
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / name for name in ("phases.csv", "objects.csv", "phases.png")]
-    write_text(paths[0], _table([asdict(phase) for phase in measures.phases], [item.name for item in fields(Phase)]))
-    axes = AXES[len(measures.parts[0].centre)] if measures.parts else ()
-    rows = [
-        {**asdict(part), **{f"centre_{axis}": at for axis, at in zip(axes, part.centre)}} for part in measures.parts
-    ]
-    columns = [item.name for item in fields(Part) if item.name != "centre"] + [f"centre_{axis}" for axis in axes]
-    write_text(paths[1], _table(rows, columns))
-    write_atomically(paths[2], lambda temporary: draw(measures, temporary))
-    return paths
-
-
-def draw(measures: Measures, path: Path) -> None:
-    """Fractions with error bars, image by image, and the sizes of whole objects, as a PNG."""
-    from matplotlib.figure import Figure  # slow to import
-
-    phases = list(dict.fromkeys(phase.phase for phase in measures.phases))
-    shown = [phase for phase in measures.phases if phase.image != ALL]
-    images = list(dict.fromkeys(phase.image for phase in shown))
-    sizes = {name: [p.diameter for p in measures.parts if p.phase == name and not p.touches_border] for name in phases}
-    sizes = {name: values for name, values in sizes.items() if values}
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    bars, histogram = figure.subplots(1, 2)
-    width = 0.8 / len(images)
-    for index, image in enumerate(images):
-        own = {phase.phase: phase for phase in shown if phase.image == image}
-        places = [place + (index - (len(images) - 1) / 2) * width for place in range(len(phases))]
-        heights = [100 * own[name].fraction for name in phases]
-        errors = [100 * (own[name].fraction_sd or 0.0) for name in phases]
-        bars.bar(places, heights, width * 0.85, yerr=errors, color="C0", error_kw={"elinewidth": 1, "capsize": 1})
-    bars.set_ylim(bottom=0)  # no fraction is negative, however long its error bar
-    bars.set_xticks(range(len(phases)), phases)
-    bars.set_xlabel("class (mask value)")
-    bars.set_ylabel("fraction, % (error bar: one deviation of the samples)")
-    bars.set_title(f"{len(images)} image{'s' if len(images) > 1 else ''}, a bar each")
-    edges = np.linspace(0, max((max(values) for values in sizes.values()), default=1.0), 31)
-    for name, values in sizes.items():
-        histogram.hist(values, edges.tolist(), histtype="step", linewidth=1.5, label=f"class {name} ({len(values)})")
-    histogram.set_xlabel(f"equivalent diameter, {measures.phases[0].unit}")
-    histogram.set_ylabel("objects that do not touch the border")
-    if sizes:
-        histogram.legend()
-    figure.savefig(path, format="png", dpi=150)
+def _tell_of_specks(parts: Sequence[Part]) -> None:
+    specks = sum(part.pixels < SPECK for part in parts)
+    if 2 * specks > len(parts):
+        remark(
+            f"{specks} of {counted(len(parts), 'object')} have fewer than {SPECK} pixels, which is mostly noise; leave "
+            "such objects out with --min-size"
+        )
 
 
 @dataclass(frozen=True)
 class _Survey:
     """An image's classes: the map, the fraction of each class in it, and in each sample, ``(samples, classes)``.
 
-    ``instances`` numbers the objects of the last class, where they were told apart.
+    ``map`` is None of all images together; ``instances`` numbers the objects of the last class, where they were told
+    apart.
     """
 
     image: str
     names: list[str]
-    map: NDArray[np.integer[Any]]
+    map: NDArray[np.integer[Any]] | None
     instances: NDArray[np.integer[Any]] | None
     fractions: NDArray[np.float64]
     samples: NDArray[np.float64]
@@ -207,8 +178,8 @@ def _sized(item: _Survey, pixel_size: Sequence[float] | None) -> _Survey:
     """With this distance of pixels, micrometres, in place of the file's."""
     if pixel_size is None:
         return item
-    spacing = pixel_sizes(pixel_size, item.map.ndim)
-    return replace(item, spacing=spacing, area=item.map.size * math.prod(spacing), unit="µm")
+    spacing = pixel_sizes(pixel_size, len(item.spacing))
+    return replace(item, spacing=spacing, area=item.area / math.prod(item.spacing) * math.prod(spacing), unit="µm")
 
 
 def _pooled(items: Sequence[_Survey]) -> _Survey:
@@ -225,9 +196,7 @@ def _pooled(items: Sequence[_Survey]) -> _Survey:
     areas = [item.area for item in items]
     fractions = np.average([item.fractions for item in items], axis=0, weights=areas)
     samples = np.average([item.samples for item in items], axis=0, weights=areas)
-    return _Survey(
-        ALL, first.names, np.empty(0, np.int64), None, fractions, samples, sum(areas), first.spacing, first.unit
-    )
+    return _Survey(ALL, first.names, None, None, fractions, samples, sum(areas), first.spacing, first.unit)
 
 
 def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
@@ -252,12 +221,14 @@ def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Ite
         sd = float(item.samples[:, index].std()) if len(item.samples) > 1 else None
         yield Phase(
             image=item.image,
+            pooled=item.map is None,
             phase=name,
             fraction=fraction,
             fraction_sd=sd,
             area=fraction * item.area,
             area_sd=None if sd is None else sd * item.area,
-            unit=item.unit,
+            length_unit=item.unit,
+            area_unit=_squared(item),
             objects=len(own) if name in counted else None,
             whole=len(sizes) if name in counted else None,
             diameter_mean=float(np.mean(sizes)) if sizes else None,
@@ -268,6 +239,7 @@ def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Ite
 
 def _parts(item: _Survey, counted: Sequence[str], min_size: int) -> Iterator[Part]:
     """The numbered objects; else, pixels that touch, at a corner too, are one part."""
+    assert item.map is not None  # it is of one image
     ndim = item.map.ndim
     # of a unit ball: the diameter of a circle of area a is 2 sqrt(a / pi), of a ball of volume v 2 (3 v / 4 pi)^(1/3)
     unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
@@ -292,14 +264,12 @@ def _parts(item: _Survey, counted: Sequence[str], min_size: int) -> Iterator[Par
                 area=area,
                 diameter=2 * (area / unit_ball) ** (1 / ndim),
                 centre=tuple(float(c * step) for c, step in zip(region.centroid, item.spacing)),
-                unit=item.unit,
+                length_unit=item.unit,
+                area_unit=_squared(item),
                 touches_border=min(starts) == 0 or any(end == side for end, side in zip(ends, item.map.shape)),
             )
 
 
-def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def _squared(item: _Survey) -> str:
+    """The unit of areas, or of volumes."""
+    return item.unit if item.unit == "pixel" else f"{item.unit}{'²' if len(item.spacing) == 2 else '³'}"

@@ -23,6 +23,7 @@ from skimage.measure import label
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
+from multiunet.domains.domain import Facts
 from multiunet.domains.image.lazy import check_fits
 
 Touching = Literal["gap", "boundary"]
@@ -36,24 +37,28 @@ SMOOTHING = 1.0
 NECK = 0.15
 """A part is cut where it is thinner than the thinner of both sides by this share: large and small objects alike."""
 
-SMALLEST = 10
-"""Pixels: inner parts that are smaller are noise.
+COARSE = 2.0
+"""Times the spacing of the finest axis, beyond which an axis is coarse: objects are a section or two thick there."""
 
-All three were chosen on the validation images of dsb2018_fluo, whose nuclei are 10 to 40 pixels wide.
+SMALLEST = 10
+"""Pixels of the smallest object, where a run does not know it from its training masks.
+
+All but ``COARSE`` were chosen on the validation images of dsb2018_fluo, whose nuclei are 10 to 40 pixels wide.
 """
 
 SEPARATING = 120
 """Bytes a pixel that ``separated`` takes, which needs the whole image."""
 
 
-def learnt(objects: NDArray[np.integer], touching: Touching) -> NDArray[np.int16]:
+def learnt(objects: NDArray[np.integer], touching: Touching, spacing: Sequence[float]) -> NDArray[np.int16]:
     """The class that the network is to learn at each pixel: its index in ``CLASSES``; -1 where nothing is known.
 
     Args:
         objects: one positive integer for each object, 0 outside, -1 unknown; ``space``.
         touching: how objects that touch are told apart.
+        spacing: distance of neighbouring pixels by axis, in any unit.
     """
-    ends = _touches_later(objects) if touching == "gap" else _is_outermost(objects)
+    ends = _touches_later(objects) if touching == "gap" else _is_outermost(objects, spacing)
     inside = np.where(ends, CLASSES[touching].index("outside" if touching == "gap" else "boundary"), 1)
     return np.where(objects > 0, inside, np.minimum(objects, 0)).astype(np.int16)
 
@@ -66,11 +71,15 @@ def _touches_later(objects: NDArray[np.integer]) -> NDArray[np.bool_]:
     return found
 
 
-def _is_outermost(objects: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Whether a neighbour along an axis is not of the same object; the image's border ends nothing."""
+def _is_outermost(objects: NDArray[np.integer], spacing: Sequence[float]) -> NDArray[np.bool_]:
+    """Whether a neighbour along an axis is not of the same object; the image's border ends nothing.
+
+    Nor does the outside along a coarse axis: of an object one or two sections thick, nothing inner would be left.
+    """
     found = np.zeros(objects.shape, dtype=bool)
-    for first, later in _neighbours(objects.ndim):
-        differ = (objects[first] != objects[later]) & (objects[first] >= 0) & (objects[later] >= 0)
+    for (first, later), step in zip(_neighbours(objects.ndim), spacing):
+        lowest = 1 if step > COARSE * min(spacing) else 0
+        differ = (objects[first] != objects[later]) & (objects[first] >= lowest) & (objects[later] >= lowest)
         found[first] |= differ
         found[later] |= differ
     return found
@@ -88,26 +97,60 @@ def _neighbours(ndim: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
     ]
 
 
-def separated(probabilities: NDArray[np.floating], spacing: Sequence[float]) -> NDArray[np.int32]:
-    """Objects, numbered from 1 in the order of their first pixels, 0 outside; ``space``, int32.
+def separated(
+    probabilities: NDArray[np.floating], spacing: Sequence[float], smallest: int = SMALLEST
+) -> NDArray[np.int32]:
+    """Objects, numbered from 1, 0 outside; ``space``, int32.
 
     Connected pixels that are more likely inside than not are inner parts. The maxima of the distance to the end of
     their part, smoothed, are the seeds (one, or several where a part has necks: two objects that the network joined);
-    from these, a watershed (Meyer 1994) goes down that distance, over all pixels that are less likely outside than not.
+    so is what is less likely outside than not and has no inner part. From the seeds, a watershed (Meyer 1994) goes down
+    that distance, over all pixels that are less likely outside than not. Seeds that gain too few pixels leave them to
+    their neighbours.
 
     Args:
         probabilities: of the classes in ``CLASSES``, ``(2 or 3, *space)``.
         spacing: distance of neighbouring pixels by axis, in any unit.
+        smallest: pixels of an object, its ends included; smaller ones are noise.
     """
-    parts = without_small(label(probabilities[1] > 0.5, connectivity=1), SMALLEST)
-    inside = parts > 0
-    steps = np.asarray(spacing) / min(spacing)
+    inside = probabilities[1] > 0.5
+    whole = inside | (probabilities[0] < 0.5)
+    distance, seeds = _seeds(inside, whole, np.asarray(spacing) / min(spacing))
+    found = watershed(-distance, seeds, mask=whole)
+    enough = np.bincount(found.reshape(-1)) >= smallest
+    enough[0] = False
+    if not enough[1:].all():  # the others are noise in an object, or outside
+        found = watershed(-distance, np.where(enough[seeds], seeds, 0), mask=whole)
+    return without_small(found, smallest)
+
+
+def found_objects(probabilities: NDArray[np.floating], facts: Facts) -> NDArray[np.int32]:
+    """As ``separated``, with the spacing and the smallest object of training."""
+    return separated(probabilities, facts["spacing"], facts.get("smallest_object", SMALLEST))
+
+
+def _seeds(
+    inside: NDArray[np.bool_], whole: NDArray[np.bool_], steps: NDArray[np.floating]
+) -> tuple[NDArray[np.floating], NDArray[np.integer]]:
+    """The smoothed distance to the end of each inner part, and the numbered seeds.
+
+    Args:
+        steps: distance of neighbouring pixels by axis, in units of the finest.
+    """
+    parts, regions = label(inside, connectivity=1), label(whole, connectivity=1)
     distance = gaussian_filter(distance_transform_edt(inside, sampling=steps), SMOOTHING / steps)
     # differences of logarithms are ratios; half a pixel more keeps those of the ends finite
     tops = h_maxima(np.log(distance + 0.5), -np.log(1 - NECK)).astype(bool) & inside
-    flat = inside & ~np.isin(parts, parts[tops])  # too thin to have a top: a seed as it is
-    seeds = label(tops | flat, connectivity=1)
-    found: NDArray[np.int32] = watershed(-distance, seeds, mask=inside | (probabilities[0] < 0.5)).astype(np.int32)
+    flat = inside & ~_marked(parts, tops)  # too thin to have a top: a seed as it is
+    bare = whole & ~_marked(regions, inside)  # nothing but ends: a small or narrow object
+    return distance, label(tops | flat | bare, connectivity=1)
+
+
+def _marked(numbers: NDArray[np.integer], marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether a pixel's number has a mark anywhere."""
+    has = np.zeros(int(numbers.max()) + 1, dtype=bool)
+    has[numbers[marks]] = True
+    found: NDArray[np.bool_] = has[numbers]
     return found
 
 

@@ -25,7 +25,7 @@ from multiunet.domains.image.inputs import (
     source_of,
 )
 from multiunet.domains.image.lazy import Pixels, Region, check_fits, described
-from multiunet.domains.image.objects import check_separable, separated
+from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.readers import space_of
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
 from multiunet.errors import InputError
@@ -61,9 +61,11 @@ class ClassScores:
             self.stated.add(stated)
 
     def scores(self) -> Scores:
-        """Of all images, with the classes' mask values beside the lists by class."""
+        """Of all images, with the classes' names beside the lists by class, and the pixels of each true class (rows) by
+        predicted class."""
         calibration: Scores = {} if self.stated is None else dict(self.stated.scores())
-        return {**self.all.scores(), **calibration, "classes": self.names}
+        confusion = self.all.matrix.tolist()
+        return {**self.all.scores(), **calibration, "confusion": confusion, "classes": self.names}
 
 
 class ObjectScores:
@@ -190,7 +192,7 @@ def _score_objects(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
             mean = part.predictor.whole(_source(item, part.facts, shelf), samples).mean
             classes = torch.from_numpy(load_labels(item.truth, part.facts, shelf)[...].astype(np.int64))
             losses.append(_loss(part.predictor.task, mean, classes))
-            found = separated(mean.numpy(), part.facts["spacing"])
+            found = found_objects(mean.numpy(), part.facts)
             scores.add(item.name, found, load_objects(item.truth, part.facts, shelf))
     return Scored(scores.scores(), scores.items, float(np.mean(losses)))
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars, without_rows
+from multiunet.domains.image.class_names import named
 from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.fingerprint import Fingerprint
 from multiunet.domains.image.inputs import AXES, read_objects
@@ -27,6 +28,7 @@ from multiunet.domains.image.palettes import Palettes
 from multiunet.domains.image.patch import patch_size
 from multiunet.domains.image.readers import Picture, read_target
 from multiunet.domains.image.scale import as_told
+from multiunet.domains.image.separability import Separability, tell_of_lost
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, split_items, to_json
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -262,13 +264,15 @@ def _survey_labels(splits: Splits, images: _Images, config: ImageTrain, coloured
             "--instances: without it, they are %d classes",
             *(folder, min(sizes), max(sizes), len(values)),
         )
-    _check_weights(config, [name_of(value) for value in values])
+    ignored_name = None if config.ignore_value is None else name_of(config.ignore_value)
+    classes = named([name_of(value) for value in values], config.class_names or {}, ignored_name)
+    _check_weights(config, classes)
     return {
         "values": values,
         "ignore_value": config.ignore_value,
         "coloured": coloured,
         "palettes": palettes.to_json(),
-        "classes": [name_of(value) for value in values],
+        "classes": classes,
         "pixels": {name: [counts[value] for value in values] for name, counts in pixels.items()},
     }
 
@@ -291,7 +295,7 @@ def _survey_objects(splits: Splits, images: _Images, config: ImageTrain) -> Fact
     _check_weights(config, classes)
     pixels = {name: np.zeros(len(classes), dtype=np.int64) for name in SPLITS}
     counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
-    most, scattered, ignored = 0, [], 0
+    most, scattered, ignored, separability = 0, [], 0, Separability()
     for name in SPLITS:
         for item in splits[name]:
             labels = _without_bar(item, images, read_objects(item.truth, config.ignore_value))[...]
@@ -299,11 +303,13 @@ def _survey_objects(splits: Splits, images: _Images, config: ImageTrain) -> Fact
                 check_is_no_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
             images.fingerprint.numbered(labels, name)
             ignored += int(np.count_nonzero(labels < 0))
-            seen = learnt(labels, config.touching)
+            seen = learnt(labels, config.touching, images.spacing)
             pixels[name] += np.bincount(seen[seen >= 0], minlength=len(classes))
             objects, parts = pieces(labels)
             counts[name] += objects
             most = max(most, objects)
+            if name == "train":
+                separability.add(labels, seen)
             if parts > objects:
                 scattered.append((item.truth, objects, parts))
     folder = Path(splits["train"][0].truth).parent
@@ -323,7 +329,9 @@ def _survey_objects(splits: Splits, images: _Images, config: ImageTrain) -> Fact
             *scattered[0],
             len(scattered),
         )
+    images.fingerprint.separable = tell_of_lost(separability, config.touching, images.spacing, folder)
     return {
+        "smallest_object": separability.smallest(),
         "instances": {"touching": config.touching},
         "values": list(range(len(classes))),
         "ignore_value": config.ignore_value,
@@ -345,7 +353,7 @@ def _check_weights(config: ImageTrain, classes: Sequence[str]) -> None:
     if weights is not None and (len(weights) != len(classes) or min(weights) < 0 or max(weights) == 0):
         raise InputError(
             f"--class-weights {','.join(f'{w:g}' for w in weights)}: give {len(classes)} numbers, none negative, one "
-            f"for each mask value {', '.join(classes)}"
+            f"for each class {', '.join(classes)}"
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import colorsys
+import csv
+import io
 import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -110,19 +112,20 @@ def _kinds(facts: Facts) -> tuple[ExportKind, ...]:
 
 
 def legend(facts: Facts, counts: NDArray[np.int64]) -> str:
-    """CSV: of each class its mask value (or colour), the colour it is shown in, and its share of all pixels.
+    """CSV: of each class its mask value (or colour), its name, the colour it is shown in, and its share of all pixels.
 
     Args:
         counts: pixels of each class.
     """
     colours = mask_values(facts) if facts["coloured"] else class_colours(len(counts))
-    # of objects the classes have names, and the file has their places
-    values = facts["values"] if facts.get("instances") else facts["classes"]
-    lines = [
-        f"{value},{colour_name(int(packed(colour[:, None])[0]))},{count / counts.sum():.6f}"
-        for value, colour, count in zip(values, colours, counts)
-    ]
-    return "\n".join(["value,colour,share", *lines]) + "\n"
+    values = [colour_name(value) for value in facts["values"]] if facts["coloured"] else facts["values"]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["value", "name", "colour", "share"])
+    for value, name, colour, count in zip(values, facts["classes"], colours, counts):
+        shown = colour_name(int(packed(colour[:, None])[0]))
+        table.writerow([value, name, shown, f"{count / counts.sum():.6f}"])
+    return text.getvalue()
 
 
 def class_colours(count: int) -> NDArray[np.uint8]:

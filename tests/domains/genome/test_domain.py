@@ -207,7 +207,7 @@ def test_an_ensemble_with_a_member_without_dropout_is_scored_by_one_sample(run, 
     workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
     found = workflow.evaluate([run, tmp_path / "run"], EvaluateOptions(split="test"))
     assert found.metrics == workflow.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=1)).metrics
-    with pytest.raises(InputError, match="1 of the 2 runs have no dropout; pass --samples 1"):
+    with pytest.raises(InputError, match="1 of the 2 runs has no dropout; pass --samples 1"):
         workflow.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=4))
 
 

@@ -210,7 +210,7 @@ def test_ignored_pixels_count_nowhere(cells: Path) -> None:
         (["--border-weight", "3"], "--border-weight is for --instances"),
         (["--touching", "gap"], "--touching is for --instances"),
         (["--instances", "--border-weight", "-1"], "--border-weight: "),
-        (["--instances", "--class-weights", "1,2"], "one for each mask value outside, inside, boundary"),
+        (["--instances", "--class-weights", "1,2"], "one for each class outside, inside, boundary"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(
@@ -243,6 +243,24 @@ def test_objects_of_other_images_are_scored_and_exported_on_request(
     assert files == {"s0_instance.png", "s0_class.png", "legend.csv"}
     legend = (tmp_path / "files/legend.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in legend] == ["value", "0", "1", "2"]
+
+
+def test_the_smallest_object_is_that_of_training(cells: Path) -> None:
+    facts = facts_of(cells)
+    masks = [tifffile.imread(item["truth"]) for item in facts["split"]["train"]]
+    assert facts["smallest_object"] == min(np.unique(mask, return_counts=True)[1].min() for mask in masks)
+    assert facts["fingerprint"]["objects"] == {"looked_at": 32, "separable": 32}
+
+
+def test_objects_that_none_could_find_are_told_of(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
+    repaint(cells, np.arange(1, 1 + 24 * 32, dtype=np.uint16).reshape(24, 32).repeat(2, 0).repeat(2, 1), *range(6))
+    for path in (cells / "images").iterdir():
+        pixels = np.random.default_rng(len(path.name)).integers(0, 255, (48, 64), dtype=np.uint8)
+        Image.fromarray(pixels + np.uint8(int(path.stem[1:]))).save(path)
+    with caplog.at_level(logging.WARNING, "multiunet.image"):
+        assert facts_of(cells)["fingerprint"]["objects"]["separable"] == 0
+    assert "would give back only 0 of 3072 training objects" in caplog.text
+    assert "--touching gap would give back 4" in caplog.text
 
 
 def test_the_fingerprint_counts_objects_by_their_numbers(cells: Path) -> None:

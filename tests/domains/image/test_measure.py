@@ -13,7 +13,8 @@ from PIL import Image
 
 from multiunet.core import Dropout
 from multiunet.domains.image.config import ImageMeasure
-from multiunet.domains.image.measure import ALL, measure, write
+from multiunet.domains.image.measure import ALL, measure
+from multiunet.domains.image.measure_files import write
 from multiunet.errors import InputError
 from multiunet.geometries.grid import Grid
 from multiunet.models.image_unet import image_unet
@@ -52,7 +53,7 @@ def squares() -> np.ndarray:
 def test_fractions_areas_and_their_deviations(tmp_path: Path) -> None:
     path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.10, 0.12, 0.14]}, spacing=0.5, unit="µm")
     matrix, seven = measure(ImageMeasure(prediction=path)).phases
-    assert (seven.image, seven.phase, seven.unit) == ("a", "7", "µm")
+    assert (seven.image, seven.phase, seven.length_unit) == ("a", "7", "µm")
     assert seven.fraction == pytest.approx(23 / 200)
     assert matrix.fraction == pytest.approx(177 / 200)
     assert seven.fraction_sd == pytest.approx(math.sqrt((0.02**2 + 0 + 0.02**2) / 3))
@@ -132,7 +133,34 @@ def test_an_image_without_objects_is_measured(tmp_path: Path) -> None:
     path = stored(tmp_path / "p.zarr", {"a": np.zeros((6, 6), dtype=np.int64)}, {"a": [0.0, 0.0]})
     found = measure(ImageMeasure(prediction=path))
     assert (found.phases[1].objects, found.phases[1].diameter_mean) == (0, None)
+    _, objects, _ = write(found, tmp_path / "m", overwrite=False)
+    assert objects.read_text().strip().endswith("touches_border,centre_y,centre_x")
+
+
+def test_an_image_may_be_called_all(tmp_path: Path) -> None:
+    path = stored(tmp_path / "p.zarr", {"all": squares()}, {"all": [0.1, 0.2]})
+    found = measure(ImageMeasure(prediction=path))
+    assert [(phase.image, phase.pooled) for phase in found.phases] == [("all", False)] * 2
     assert len(write(found, tmp_path / "m", overwrite=False)) == 3
+    two = stored(tmp_path / "q.zarr", {"all": squares(), "b": squares()}, {"all": [0.1, 0.2], "b": [0.1, 0.2]})
+    assert [phase.pooled for phase in measure(ImageMeasure(prediction=two)).phases] == [False] * 4 + [True] * 2
+    assert len(write(measure(ImageMeasure(prediction=two)), tmp_path / "n", overwrite=False)) == 3
+
+
+def test_volumes_have_volumes(tmp_path: Path) -> None:
+    path = stored(tmp_path / "p.zarr", {"v": np.ones((3, 4, 5), np.int64)}, {"v": [0.1]}, unit="µm")
+    assert {phase.area_unit for phase in measure(ImageMeasure(prediction=path)).phases} == {"µm³"}
+    pixels = stored(tmp_path / "q.zarr", {"v": np.ones((3, 4), np.int64)}, {"v": [0.1]})
+    assert {phase.area_unit for phase in measure(ImageMeasure(prediction=pixels)).phases} == {"pixel"}
+
+
+def test_specks_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    specks = np.zeros((10, 20), dtype=np.int64)
+    specks[1::4, 1::4] = 1
+    path = stored(tmp_path / "p.zarr", {"a": specks}, {"a": [0.1]})
+    measure(ImageMeasure(prediction=path))
+    assert "15 of 15 objects have fewer than 5 pixels" in caplog.text
+    assert "--min-size" in caplog.text
 
 
 def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
@@ -168,5 +196,6 @@ def test_tables_name_units_and_axes(tmp_path: Path) -> None:
     write(measure(ImageMeasure(prediction=path)), tmp_path / "out", overwrite=False)
     header, first, *_ = (tmp_path / "out/objects.csv").read_text().splitlines()
     named = dict(zip(header.split(","), first.split(",")))
-    assert (named["unit"], named["pixels"], float(named["area"])) == ("µm", "7", 7 * 0.25)
+    assert (named["length_unit"], named["area_unit"]) == ("µm", "µm²")
+    assert (named["pixels"], float(named["area"])) == ("7", 7 * 0.25)
     assert {"centre_y", "centre_x"} < named.keys()

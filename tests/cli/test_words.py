@@ -1,0 +1,67 @@
+"""What commands say besides their results."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def run(worlds: dict[str, Any], multiunet: Callable, tmp_path: Path) -> Path:
+    done = multiunet("train", "image", *worlds["image"].train, "--test-fraction", 0.4, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert f"next: multiunet evaluate image --run {tmp_path / 'run'}" in done.out
+    return tmp_path / "run"
+
+
+def test_what_comes_next_can_be_done(worlds: dict[str, Any], multiunet: Callable, tmp_path: Path) -> None:
+    done = multiunet("train", "image", *worlds["image"].train, "--test-fraction", 0, "--out", tmp_path / "run")
+    assert f"next: multiunet predict image --run {tmp_path / 'run'} --images IMAGES --out NAME.zarr" in done.out
+    words = ["--run", tmp_path / "run", *worlds["image"].predict, "--samples", 1, "--out", tmp_path / "p.zarr"]
+    done = multiunet("predict", "image", *words)
+    assert f"next: multiunet measure image --prediction {tmp_path / 'p.zarr'}" in done.out
+
+
+def test_warnings_are_called_so(worlds: dict[str, Any], multiunet: Callable, tmp_path: Path) -> None:
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(5):
+        pixels = rng.integers(0, 255, (32, 32), dtype=np.uint8) if index else np.full((32, 32), 7, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"images/{index}.png")
+        Image.fromarray((np.indices((32, 32))[0] > 9).astype(np.uint8)).save(tmp_path / f"masks/{index}.png")
+    words = ["--images", tmp_path / "images", "--masks", tmp_path / "masks", "--widths", "4,8"]
+    for _ in range(2):  # in one process, too
+        done = multiunet("train", "image", *words, "--out", tmp_path / "run", "--dry-run")
+        [line] = [line for line in done.err.splitlines() if "all pixels are 7" in line]
+        assert line.startswith("warning: ")
+
+
+def test_scores_are_written_as_tables(run: Path, multiunet: Callable, tmp_path: Path) -> None:
+    done = multiunet("evaluate", "image", "--run", run, "--out", tmp_path / "scores", "--json")
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    matrix = np.array(report["metrics"]["confusion"])
+    assert matrix.sum() == 64 * 64 * len(report["items"])
+    recall = [row[index] / row.sum() for index, row in enumerate(matrix)]
+    assert report["metrics"]["recall"] == pytest.approx(recall)
+    rows = list(csv.DictReader((tmp_path / "scores/scores.csv").open()))
+    assert [row["item"] for row in rows] == list(report["items"])
+    names = report["metrics"]["classes"]
+    assert float(rows[0][f"iou {names[1]}"]) == report["items"][rows[0]["item"]]["iou"][1]
+    table = list(csv.reader((tmp_path / "scores/confusion.csv").open()))
+    assert table[0] == ["true", *names]
+    assert [[int(n) for n in row[1:]] for row in table[1:]] == matrix.tolist()
+    again = multiunet("evaluate", "image", "--run", run, "--out", tmp_path / "scores")
+    assert again.code == 3
+    assert "pass --overwrite" in again.err
+    shown = multiunet("evaluate", "image", "--run", run)
+    assert f"precision {names[0]}" in shown.out
+    assert "confusion" not in shown.out
