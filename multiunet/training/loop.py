@@ -21,7 +21,7 @@ from multiunet.tasks import Task
 from multiunet.training.average import MovingAverage
 from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, save, save_last, unflatten_optimizer
 from multiunet.training.data import Sample, TrainingData
-from multiunet.training.loader import Plan, loader
+from multiunet.training.loader import Plan, loader, loading
 from multiunet.training.progress import Reporter
 from multiunet.training.recipe import Recipe
 from multiunet.training.run_folder import RunFolder
@@ -88,11 +88,12 @@ def fit(
     Raises:
         Stopped: after SIGTERM or SIGINT, with everything saved.
         Diverged: when the loss is not finite.
+        RunError: when a process that loads data was killed.
     """
     trainer = _Trainer(net, task, geometry, data, validate, monitor, run, recipe or Recipe(), save_seconds)
     if resume is not None:
         trainer.restore(resume)
-    with reporter or Reporter() as shown, stop_requests() as request:
+    with reporter or Reporter() as shown, stop_requests() as request, loading(trainer.batches):
         return trainer.run_all(shown, request)
 
 
@@ -205,6 +206,8 @@ class _Trainer:
         total = 0.0
         for part in range(recipe.accumulate):
             batch = next(batches)
+            if isinstance(batch, Exception):
+                raise batch
             with self.fabric.no_backward_sync(self.net, enabled=part < recipe.accumulate - 1):
                 loss = self.loss(batch) / recipe.accumulate
                 self.fabric.backward(loss)
