@@ -7,10 +7,11 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 
 from multiunet.core import Descent, Geometry
@@ -19,7 +20,7 @@ from multiunet.errors import RunError
 from multiunet.seeds import derive
 from multiunet.tasks import Task
 from multiunet.training.average import MovingAverage
-from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, save, save_last, unflatten_optimizer
+from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, save, unflatten_optimizer
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.loader import Plan, loader, loading
 from multiunet.training.progress import Reporter
@@ -116,7 +117,10 @@ class _Trainer:
         bf16 = computes_in_bf16(recipe.precision, device)
         # by number where one is named: one of a kind would be the first
         devices = 1 if device.index is None else [device.index]
-        self.fabric = Fabric(accelerator=device.type, devices=devices, precision="bf16-mixed" if bf16 else "32-true")
+        precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if bf16 else "32-true"
+        # one process, whatever the batch system: in a SLURM job of several tasks Fabric would wait for as many
+        alone = LightningEnvironment()
+        self.fabric = Fabric(accelerator=device.type, devices=devices, precision=precision, plugins=[alone])
         self.raw = net.to(device)
         self.optimizer = _optimizer(net, recipe)
         self.net, self.wrapped_optimizer = self.fabric.setup(net, self.optimizer)
@@ -261,7 +265,7 @@ class _Trainer:
             tensors |= {f"average.{name}": tensor for name, tensor in self.average.net.state_dict().items()}
         slots, rest = flatten_optimizer(self.optimizer.state_dict())
         tensors |= {f"optimizer.{name}": tensor for name, tensor in slots.items()}
-        save_last(self.run.last, Checkpoint(tensors, {"progress": asdict(self.state), "optimizer": rest}))
+        self.run.save_last(Checkpoint(tensors, {"progress": asdict(self.state), "optimizer": rest}))
         self.run.write_csv()
         self.saved = time.monotonic()
 

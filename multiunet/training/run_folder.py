@@ -18,7 +18,7 @@ import yaml
 
 from multiunet.errors import InputError
 from multiunet.files import check_creatable, write_text
-from multiunet.training.checkpoint import Checkpoint, load, previous
+from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
 from multiunet.training.process import is_alive, this_process
 
 RUNNING = "running"
@@ -32,6 +32,7 @@ class RunFolder:
         self.path = path
         self.last = path / "checkpoints" / "last.safetensors"
         self.best = path / "checkpoints" / "best.safetensors"
+        self._last_is_sound = False
 
     @classmethod
     def create(cls, path: Path, config: Mapping[str, Any], facts: Mapping[str, Any]) -> RunFolder:
@@ -167,6 +168,15 @@ class RunFolder:
         writer.writerows(rows)
         write_text(self.path / "metrics.csv", text.getvalue())
 
+    def save_last(self, checkpoint: Checkpoint) -> None:
+        """Writes the last checkpoint. The one before becomes ``previous``, if it was read or written from here: a
+        damaged one must not take the place of what a run fell back on."""
+        if self._last_is_sound:
+            save_last(self.last, checkpoint)
+        else:
+            save(self.last, checkpoint)
+        self._last_is_sound = True
+
     def resumable(self) -> tuple[Checkpoint | None, str | None]:
         """The newest checkpoint that can be read, and a warning where it is not the newest one written.
 
@@ -179,9 +189,11 @@ class RunFolder:
                 continue
             try:
                 checkpoint = load(path)
-                return checkpoint, f"{problems[0]}; going on from {path.name}" if problems else None
             except InputError as error:
                 problems.append(str(error))
+                continue
+            self._last_is_sound = path == self.last
+            return checkpoint, f"{problems[0]}; going on from {path.name}" if problems else None
         if problems:
             raise InputError("; ".join(problems) + "; no other checkpoint to fall back on; train anew")
         return None, None

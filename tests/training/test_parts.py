@@ -193,7 +193,7 @@ def test_run_folder_is_not_made_over_something(tmp_path: Path) -> None:
         RunFolder.create(tmp_path / "run", {}, {})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("x")
-    with pytest.raises(InputError, match="not empty"):
+    with pytest.raises(InputError, match="neither empty"):
         RunFolder.create(tmp_path / "other", {}, {})
 
 
@@ -222,6 +222,20 @@ def test_log_survives_a_cut_off_line_and_rewinds(tmp_path: Path) -> None:
     run.rewind(2)
     assert [row["epoch"] for row in run.history()] == [1, 2]
     assert (run.path / "metrics.csv").read_text().splitlines() == ["epoch,loss", "1,0.5", "2,1.0"]
+
+
+def test_a_damaged_last_checkpoint_does_not_replace_the_one_before(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    for step in (1, 2, 3):
+        run.save_last(Checkpoint({"model.n": torch.tensor(step)}, {"progress": step}))
+    run.last.write_bytes(b"damaged")
+    again = RunFolder.open(run.path)
+    assert again.resumable()[0].state["progress"] == 2
+    again.save_last(Checkpoint({"model.n": torch.tensor(5)}, {"progress": 5}))
+    saved = (run.last, checkpoints.previous(run.last))
+    assert [checkpoints.load(path).state["progress"] for path in saved] == [5, 2]
+    again.save_last(Checkpoint({"model.n": torch.tensor(6)}, {"progress": 6}))
+    assert [checkpoints.load(path).state["progress"] for path in saved] == [6, 5]
 
 
 class Constant(TrainingData):
@@ -284,6 +298,14 @@ def test_the_device_that_is_named_is_trained_on(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(Asked) as asked:
             fitted(tmp_path / name, [], Recipe(device=name, precision="32"))
         assert asked.value.args == expected
+
+
+def test_a_job_of_several_tasks_trains_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slurm = {"NTASKS": "4", "JOB_NAME": "train", "JOB_ID": "1", "PROCID": "0", "LOCALID": "0", "NODELIST": "node1"}
+    for name, value in slurm.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    _, state = fitted(tmp_path, [0.1], Recipe(epochs=1, device="cpu"))
+    assert state.epoch == 1
 
 
 def test_an_undefined_score_is_worse_than_any(tmp_path: Path) -> None:
