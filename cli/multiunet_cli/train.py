@@ -39,13 +39,11 @@ def train_command(card: DomainCard) -> Callable[..., None]:
         load(card)
         from multiunet.domains import workflow
 
-        parts = settings.parts()
         if dry_run:
-            plans = [workflow.plan(card.name, part, out, resume) for part in parts]
-            _show_plan(plans[0], as_json)
+            _show_plan(workflow.plan_all(card.name, settings, out, resume)[0], as_json)
             return
         runs = workflow.train_all(card.name, settings, out, resume)
-        if len(parts) == 1:
+        if runs == [out]:
             _show_result(out, card.name, as_json)
         elif as_json:
             typer.echo(json.dumps({"runs": [str(run) for run in runs]}))
@@ -75,11 +73,16 @@ def _show_result(out: Path, domain: str, as_json: bool) -> None:
 
     best = RunFolder.open(out).best_scores()
     if as_json:
-        typer.echo(json.dumps({"run": str(out), "best_epoch": best["epoch"], "validation": best["scores"]}))
+        found = {"best_epoch": best.get("epoch"), "validation": best.get("scores")}
+        typer.echo(json.dumps({"run": str(out), **found}))
         return
-    scores = "  ".join(f"{key} {value:.4f}" for key, value in best["scores"].items() if isinstance(value, float))
-    typer.echo(
-        f"best epoch {best['epoch']}, on validation: {scores}" if scores else "nothing validated: the last weights"
-    )
+    typer.echo(_in_words(best))
     typer.echo(f"run folder: {out}")
     typer.echo(f"next: multiunet evaluate {domain} --run {out}")
+
+
+def _in_words(best: dict[str, Any]) -> str:
+    if not best:
+        return "the best weights are no longer there: predictions take the last ones"
+    scores = "  ".join(f"{key} {value:.4f}" for key, value in best["scores"].items() if isinstance(value, float))
+    return f"best epoch {best['epoch']}, on validation: {scores}" if scores else "nothing validated: the last weights"

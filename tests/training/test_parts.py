@@ -161,6 +161,15 @@ def test_damaged_checkpoint_is_an_input_error(saved: tuple[Path, Checkpoint], da
         checkpoints.load(path)
 
 
+def test_the_digest_covers_the_state(saved: tuple[Path, Checkpoint]) -> None:
+    path, _ = saved
+    content = path.read_bytes()
+    assert content.count(b'\\"epoch\\": 3') == 1
+    path.write_bytes(content.replace(b'\\"epoch\\": 3', b'\\"epoch\\": 4'))
+    with pytest.raises(InputError, match="do not match its digest"):
+        checkpoints.load(path)
+
+
 def test_another_programs_safetensors_file_is_refused(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
@@ -195,6 +204,47 @@ def test_run_folder_is_not_made_over_something(tmp_path: Path) -> None:
     (tmp_path / "other" / "file").write_text("x")
     with pytest.raises(InputError, match="neither empty"):
         RunFolder.create(tmp_path / "other", {}, {})
+
+
+def test_a_run_is_made_where_a_process_died_in_making_one(tmp_path: Path) -> None:
+    half = RunFolder.create(tmp_path / "run", {"a": 1}, {"b": 2}).path
+    (half / "config.yaml").unlink()
+    with pytest.raises(InputError, match="neither empty"):
+        RunFolder.check_free(half)  # somebody else's files, for all we know
+    (half / "LOCK").write_text("process 1 on nowhere")
+    (half / ".STATUS.17.tmp").write_text("")
+    assert RunFolder.create(half, {"a": 3}, {}).config() == {"a": 3}
+
+
+def test_runs_are_discarded_without_what_others_put_there(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {"a": 1}, {"b": 2})
+    run.log({"epoch": 1})
+    (run.path / "mine").write_text("")
+    run.discard()
+    assert [path.name for path in run.path.iterdir()] == ["mine"]
+
+
+def test_a_run_whose_last_checkpoints_are_gone_does_not_begin_anew(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    checkpoints.save(run.best, Checkpoint({"model.n": torch.tensor(1)}, {"epoch": 3, "scores": {}}))
+    with pytest.raises(InputError, match=r"last\.safetensors: is missing, and best"):
+        run.resumable()
+
+
+def test_what_is_no_number_is_null_in_logs(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    run.log({"epoch": 1, "loss": math.nan, "iou": [0.5, math.inf]})
+    assert (run.path / "metrics.jsonl").read_text() == '{"epoch": 1, "loss": null, "iou": [0.5, null]}\n'
+
+
+def test_a_table_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    run.log({"epoch": 1, "loss": 0.5})
+    run.write_csv()
+    assert (run.path / "metrics.csv").read_bytes() == b"epoch,loss\n1,0.5\n"
+    (run.path / "metrics.csv").unlink()
+    (run.path / "metrics.csv").mkdir()
+    run.write_csv()
 
 
 def test_run_folder_says_what_it_is_not(tmp_path: Path) -> None:
