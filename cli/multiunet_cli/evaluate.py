@@ -46,15 +46,16 @@ def evaluate_command(card: DomainCard) -> Callable[..., None]:
 def show(report: Report) -> None:
     """A table of scores, the model's first."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.measure import Measurement
     from rich.table import Table
 
     columns = {"model": report.metrics, **report.baselines}
-    table = Table("score", title=f"{report.domain}, {report.scored}", title_justify="left")
+    table = Table("score", title=escape(f"{report.domain}, {report.scored}"), title_justify="left")
     for name in columns:
         table.add_column(name, justify="right")
     for name, entries in _rows(list(columns.values())):
-        table.add_row(name, *map(_text, entries))
+        table.add_row(escape(name), *(escape(_text(entry)) for entry in entries))
     console = Console()
     # wider than the terminal rather than cut: half a figure is another figure
     needed = Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum

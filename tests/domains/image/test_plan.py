@@ -135,6 +135,13 @@ def test_the_plan_as_yaml_trains_as_the_plan_says(folder: Any) -> None:
     assert "# the whole of the largest image\npatch_size: [40, 48]" in text
 
 
+def test_what_was_switched_off_stays_off_in_the_plan(folder: Any) -> None:
+    config = settings(folder(5), widths=[4, 8], clip=None)
+    planned = workflow.plan("image", config)
+    text = as_yaml("image", planned.config, config.model_fields_set, planned.facts, "plan.yaml")
+    assert ImageTrain(**yaml.safe_load(text)).clip is None
+
+
 def test_needs_come_from_the_network(folder: Any) -> None:
     config = settings(folder(5), widths=[4, 8])
     _, facts = ImageDomain().plan(config, survey(config), None)
