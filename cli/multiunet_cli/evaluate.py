@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from multiunet.domains.card import DomainCard
 from multiunet_cli.heap import load
-from multiunet_cli.options import AsJson, command_for
+from multiunet_cli.options import AsJson, RunPaths, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
 if TYPE_CHECKING:
     from multiunet.domains.domain import Report
-
-RunPaths = Annotated[
-    list[Path], typer.Option("--run", help="folder of a trained run; repeat for an ensemble", show_default=False)
-]
 
 WIDEST = 1000
 """Characters of a line, whatever the terminal."""

@@ -24,6 +24,12 @@ def split_commas(value: Any) -> Any:
     return value
 
 
+def split_names(value: Any) -> Any:
+    """``split_commas``, and numbers as text: YAML takes a chromosome called 3 for one."""
+    parts = split_commas(value)
+    return [str(part) if type(part) is int else part for part in parts] if isinstance(parts, list) else parts
+
+
 UNITS = {"": 1, "B": 1, **{f"{prefix}B": 1000**n for n, prefix in enumerate("KMGT", start=1)}}
 UNITS |= {f"{prefix}IB": 1024**n for n, prefix in enumerate("KMGT", start=1)}
 
@@ -68,7 +74,7 @@ Split = Literal["train", "val", "test"]
 IntList = Annotated[list[int], BeforeValidator(split_commas)]
 Widths = Annotated[IntList, AfterValidator(levels)]
 Device = Annotated[str, AfterValidator(known_device)]
-StrList = Annotated[list[str], BeforeValidator(split_commas)]
+StrList = Annotated[list[str], BeforeValidator(split_names)]
 
 
 def option(default: Any, help: str, panel: str, *, text: bool = False, **constraints: Any) -> Any:

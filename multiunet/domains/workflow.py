@@ -90,7 +90,7 @@ def train(
         InputError: for bad data, or an ``out`` that holds something else.
     """
     domain, config, facts, going_on = _prepared(name, config, out, resume)
-    torch.manual_seed(derive(config.seed))
+    torch.manual_seed(derive("weights", config.seed))
     model = domain.build(config, facts)
     shown = ConsoleReporter(domain.monitor) if reporter is None else reporter
     data = domain.training_data(config, facts, model)
@@ -287,6 +287,10 @@ def _ready(
     }
     store = PredictionStore(out, attrs, options.overwrite)
     if options.export is not None:
+        if out.absolute() in (options.export, *options.export.parents):
+            raise InputError(
+                f"{options.export}: --export is in the prediction itself, {out}; choose a folder beside it"
+            )
         check_folder(options.export, options.overwrite, "--export")
     return run, store, options
 

@@ -15,6 +15,7 @@ from multiunet.core import Geometry
 from multiunet.errors import InputError, RunError
 from multiunet.seeds import generator, permutation
 from multiunet.training.data import Sample, TrainingData
+from multiunet.training.signals import ASKING
 
 Key = tuple[int, int, int]
 """Epoch, position in the epoch, item."""
@@ -30,7 +31,7 @@ class _Draws(Dataset["Sample[Any] | Exception"]):
     def __getitem__(self, key: Key) -> Sample[Any] | Exception:
         epoch, position, item = key
         try:
-            return self.data.draw(item, generator(self.seed, epoch, position))
+            return self.data.draw(item, generator("draw", self.seed, epoch, position))
         except TOLD as error:
             return error
 
@@ -38,7 +39,7 @@ class _Draws(Dataset["Sample[Any] | Exception"]):
 class Plan(Sampler[list[Key]]):
     """The batches of one epoch, from one of them on.
 
-    Items come in permutations, one after the other, each seeded by ``(seed, epoch, round)``, until the epoch is full.
+    Items come in permutations, one after the other, each seeded by seed, epoch and round, until the epoch is full.
 
     Attributes:
         epoch, first: set both before iterating.
@@ -50,7 +51,7 @@ class Plan(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         count = self.batches * self.batch_size
-        rounds = [permutation(self.items, self.seed, self.epoch, r) for r in range(-(-count // self.items))]
+        rounds = [permutation(self.items, "order", self.seed, self.epoch, r) for r in range(-(-count // self.items))]
         order = np.concatenate(rounds)
         for batch in range(self.first, self.batches):
             positions = range(batch * self.batch_size, (batch + 1) * self.batch_size)
@@ -124,5 +125,5 @@ def loading(batches: DataLoader[Any]) -> Iterator[None]:
 def _leave_signals_to_training(worker: int) -> None:
     """A terminal, a batch system or ``timeout`` signals all processes of a training: the step under way, after which
     the state is saved, still needs its samples. A worker ends when training says so, or is no more."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ASKING:
         signal.signal(number, signal.SIG_IGN)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from multiunet.errors import InputError
-from multiunet.training.process import this_process
+from multiunet.process import this_process
 
 LOCK = "LOCK"
 """The file in the folder: which process has it. It goes with the lock; one that is left is of a process that died."""

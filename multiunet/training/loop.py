@@ -87,7 +87,7 @@ def fit(
             the end and on a signal.
 
     Raises:
-        Stopped: after SIGTERM or SIGINT, with everything saved.
+        Stopped: after SIGTERM, SIGINT or SIGHUP, with everything saved.
         Diverged: when the loss is not finite.
         RunError: when a process that loads data was killed.
     """
@@ -202,9 +202,8 @@ class _Trainer:
     def train_step(self, batches: Any) -> float:
         """One optimiser step; its mean loss."""
         state, recipe = self.state, self.recipe
-        # dropout and anything else that draws from torch's own generator is a function of seed, epoch and step; 0 is
-        # the number of this process, the only one
-        torch.manual_seed(derive(recipe.seed, state.epoch, state.step, 0))
+        # dropout and anything else that draws from torch's own generator is a function of seed, epoch and step
+        torch.manual_seed(derive("step", recipe.seed, state.epoch, state.step))
         for group in self.optimizer.param_groups:
             group["lr"] = self._lr(state.step)
         total = 0.0

@@ -21,9 +21,9 @@ import yaml
 
 from multiunet.errors import InputError
 from multiunet.files import check_creatable, write_text
+from multiunet.process import is_alive, this_process
 from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
 from multiunet.training.lock import LOCK
-from multiunet.training.process import is_alive, this_process
 
 RUNNING = "running"
 

@@ -24,7 +24,7 @@ def thinned(net: nn.Module, seed: int, sample: int) -> Iterator[None]:
     """
     layers = dropouts(net)
     for index, layer in enumerate(layers):
-        layer.key = derive(seed, sample, index)
+        layer.key = derive("mask", seed, sample, index)
     try:
         yield
     finally:

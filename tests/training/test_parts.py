@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -35,6 +36,11 @@ from multiunet.training.schedule import schedule
         ({"schedule": "linear"}, "schedule 'linear' is none of cosine, poly, constant"),
         ({"precision": "16"}, "precision '16' is none of auto, 32, bf16"),
         ({"batch_size": 0}, "batch_size 0 must be at least 1"),
+        ({"lr": -1}, "lr -1 must be a number that is not negative"),
+        ({"lr": 0}, "lr 0 and clip 1.0 must be more than 0"),
+        ({"clip": -1}, "clip -1 must be"),
+        ({"weight_decay": math.nan}, "weight_decay nan must be"),
+        ({"workers": -1}, "workers -1 must be"),
         ({"ema": 1.0}, r"ema 1.0 must be in \[0, 1\)"),
     ],
 )
@@ -88,6 +94,9 @@ def test_seeds_are_functions_of_their_key() -> None:
     assert derive(1, 2, 3) == derive(1, 2, 3) != derive(1, 3, 2)
     assert len({derive(0, a, b) for a in range(30) for b in range(30)}) == 900
     assert generator(4, 5).random() == generator(4, 5).random()
+    alike = [(1, 2, 3), (1, 2, 3, 0), (1, 2, 3, 0, 0), (1, 2 + (3 << 32)), ("a", 1), ("b", 1), (1,)]
+    assert len({derive(*key) for key in alike}) == len({generator(*key).random() for key in alike}) == len(alike)
+    assert derive(np.int64(3)) == derive(3)
     assert sorted(permutation(9, 3, 1)) == list(range(9))
 
 
