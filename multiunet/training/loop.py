@@ -87,6 +87,7 @@ def fit(
             the end and on a signal.
 
     Raises:
+        ValueError: when there are no data.
         Stopped: after SIGTERM, SIGINT or SIGHUP, with everything saved.
         Diverged: when the loss is not finite.
         RunError: when a process that loads data was killed.
@@ -111,6 +112,8 @@ class _Trainer:
         recipe: Recipe,
         save_seconds: float,
     ) -> None:
+        if not len(data):
+            raise ValueError("there is nothing to train on: the data have no items")
         self.task, self.geometry, self.recipe = task, geometry, recipe
         self.validate, self.monitor, self.run = validate, monitor, run
         device = pick_device(recipe.device)

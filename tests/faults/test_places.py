@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -203,3 +204,24 @@ def test_lost_checkpoints_are_told(run: Path, multiunet: Callable) -> None:
         (run / f"checkpoints/{name}.safetensors").unlink(missing_ok=True)
     done = multiunet(*again)
     assert (done.code, "last.safetensors: is missing" in done.err) == (3, True), done.err
+
+
+def test_exports_do_not_go_into_the_prediction(run: Path, multiunet: Callable) -> None:
+    for folder in ("p.zarr", "p.zarr/files"):
+        refused(multiunet, [*PREDICT, "--out", "p.zarr", "--export", folder], "is in the prediction itself")
+    assert not Path("p.zarr").exists()
+
+
+def test_a_demo_is_not_made_in_a_file(here: Path, multiunet: Callable) -> None:
+    done = multiunet("demo", "graph", "--out", "file")
+    assert (done.code, "file is a file" in done.err) == (3, True), done.err
+
+
+def test_info_speaks_of_a_run_without_weights(run: Path, multiunet: Callable) -> None:
+    shutil.rmtree(run / "checkpoints")
+    (run / "STATUS").write_text("created\n")
+    done = multiunet("info", "run", "--json")
+    assert done.code == 0, done.err
+    shown = json.loads(done.out)
+    assert shown["status"] == "created; no checkpoint yet"
+    assert (shown["domain"], shown["config"]["epochs"]) == ("graph", 2)

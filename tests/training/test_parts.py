@@ -390,6 +390,12 @@ def test_validate_every_also_validates_the_last(tmp_path: Path) -> None:
     assert [row["epoch"] for row in run.history() if "val_score" in row] == [2, 4, 5]
 
 
+def test_there_must_be_something_to_train_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Constant, "__len__", lambda self: 0)
+    with pytest.raises(ValueError, match="nothing to train on"):
+        fitted(tmp_path, [], Recipe(epochs=1))
+
+
 def test_divergence_names_epoch_step_and_fix(tmp_path: Path) -> None:
     with pytest.raises(Diverged, match=r"nan in epoch 1, step 1; lower --lr"):
         fitted(tmp_path, [], Recipe(epochs=1, precision="32"), Constant(math.nan))

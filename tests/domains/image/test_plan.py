@@ -110,6 +110,8 @@ def test_images_take_no_more_than_a_quarter(folder: Any, monkeypatch: pytest.Mon
     assert room_for(config, facts, CPU) == Room(10**9, 5, size, asked=False)
     config = settings(folder(5), memory="10kB")
     assert room_for(config, facts, CPU) == Room(10_000, 5, 2500, asked=True)
+    config = settings(folder(5), workers=2)  # each of three processes holds a program and images
+    assert room_for(config, facts, CPU) == Room(10**9, 15, 3 * size, asked=False)
 
 
 def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> None:
