@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -40,5 +41,18 @@ def test_windows_which_opens_no_folders_writes_too(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(os, "open", open_file)
     monkeypatch.setattr(os, "fsync", flush_writable)
+    write_text(tmp_path / "a.txt", "new")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["new"]
+
+
+def test_file_systems_that_flush_no_folders_write_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flush = os.fsync
+
+    def flush_files(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(22, "Invalid argument")
+        flush(number)
+
+    monkeypatch.setattr(os, "fsync", flush_files)
     write_text(tmp_path / "a.txt", "new")
     assert [file.read_text() for file in tmp_path.iterdir()] == ["new"]

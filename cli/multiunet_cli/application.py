@@ -37,13 +37,7 @@ def application() -> typer.Typer:
     for verb, help, make in verbs:
         group = typer.Typer(help=help, no_args_is_help=True)
         for card in available.values():
-            if isinstance(card, Unavailable):
-                # whatever options it is given: the reason is what matters
-                anything = {"ignore_unknown_options": True, "allow_extra_args": True}
-                reason = f"unavailable: {escape(card.reason)}"
-                group.command(card.name, help=reason, context_settings=anything)(_unavailable(card))
-            else:
-                group.command(card.name)(make(card))
+            _add(group, card, make)
         app.add_typer(group, name=verb)
     measuring = typer.Typer(help="Measure a prediction: amounts, counts and sizes.", no_args_is_help=True)
     for card in available.values():
@@ -62,9 +56,22 @@ def application() -> typer.Typer:
     return app
 
 
+def _add(group: typer.Typer, card: DomainCard | Unavailable, make: Callable[[DomainCard], Callable[..., None]]) -> None:
+    if isinstance(card, DomainCard):
+        try:
+            group.command(card.name)(make(card))
+            return
+        except Exception as error:  # a third party's settings may be anything; they must not take the others down
+            card = Unavailable(card.name, f"{type(error).__name__}: {error}")
+    # whatever options it is given: the reason is what matters
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    help = f"unavailable: {escape(card.reason)}"
+    group.command(card.name, help=help, context_settings=anything)(_unavailable(card))
+
+
 def _unavailable(card: Unavailable) -> Callable[[], None]:
     def command() -> None:
-        typer.secho(f"error: domain {card.name!r} cannot be imported: {card.reason}", err=True, fg="red")
+        typer.secho(f"error: domain {card.name!r} cannot be used: {card.reason}", err=True, fg="red")
         raise typer.Exit(3)
 
     return command

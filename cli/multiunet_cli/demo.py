@@ -12,13 +12,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 from multiunet.errors import InputError
+from multiunet.files import check_creatable
 from multiunet_cli.evaluate import show
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command
 
 DomainArgument = Annotated[
-    Literal["all", "image", "genome", "graph"], typer.Argument(help="which domain to demonstrate")
+    Literal["all", "image", "genome", "graph", "graphs"], typer.Argument(help="which domain to demonstrate")
 ]
 
 
@@ -44,9 +45,10 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", min=0, help="seed for data and training")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make small data sets (a polycrystal, a genome, a graph of communities), then train, predict and evaluate."""
+    """Make small data sets (images, a genome, a graph, a set of graphs), then train, predict and evaluate."""
     stories = _stories()
     chosen = list(stories) if domain == "all" else [domain]
+    check_creatable(out / "data")
     for name in chosen:
         if (out / name).exists():
             raise InputError(f"{out / name}: exists already; remove it, or pass another --out")
@@ -126,6 +128,12 @@ def _stories() -> dict[str, Story]:
             "the communities of a stochastic block model",
             lambda folder, seed: synthetic.write_graph(folder, seed=seed),
             {"graph": "{data}/graph.npz", "epochs": 100},
+            {},
+        ),
+        "graphs": Story(
+            "trees and meshes, 120 small graphs",
+            lambda folder, seed: synthetic.write_graph_set(folder, seed=seed),
+            {"graphs": "{data}/graphs.npz", "epochs": 20},
             {},
         ),
     }

@@ -12,16 +12,12 @@ import typer
 from multiunet.domains.card import DomainCard
 from multiunet.files import check_folder
 from multiunet_cli.heap import load
-from multiunet_cli.options import AsJson, command_for
+from multiunet_cli.options import AsJson, RunPaths, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
 if TYPE_CHECKING:
     from multiunet.domains.domain import Report
-
-RunPaths = Annotated[
-    list[Path], typer.Option("--run", help="folder of a trained run; repeat for an ensemble", show_default=False)
-]
 
 Out = Annotated[
     Path | None,
@@ -61,15 +57,16 @@ def evaluate_command(card: DomainCard) -> Callable[..., None]:
 def show(report: Report) -> None:
     """A table of scores, the model's first."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.measure import Measurement
     from rich.table import Table
 
     columns = {"model": report.metrics, **report.baselines}
-    table = Table("score", title=f"{report.domain}, {report.scored}", title_justify="left")
+    table = Table("score", title=escape(f"{report.domain}, {report.scored}"), title_justify="left")
     for name in columns:
         table.add_column(name, justify="right")
     for name, entries in _rows(list(columns.values())):
-        table.add_row(name, *map(_text, entries))
+        table.add_row(escape(name), *(escape(_text(entry)) for entry in entries))
     console = Console()
     # wider than the terminal rather than cut: half a figure is another figure
     needed = Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum

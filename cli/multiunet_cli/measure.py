@@ -41,18 +41,19 @@ def show(phases: list[dict[str, Any]]) -> None:
     """A table of phases."""
     from rich.box import SIMPLE
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     unit = phases[0]["length_unit"]
     table = Table(title="±: one standard deviation over the Monte-Carlo samples", title_justify="left", box=SIMPLE)
     for column in ("image", "class"):
         table.add_column(column)
-    for column in ("fraction, %", "objects", "off the border", f"mean diameter, {unit}"):
+    for column in ("fraction, %", "objects", "off the border", f"mean diameter, {escape(unit)}"):
         table.add_column(column, justify="right")
     for phase in phases:
         table.add_row(
-            phase["image"],
-            phase["phase"],
+            escape(phase["image"]),
+            escape(phase["phase"]),
             _text(phase["fraction"], phase["fraction_sd"], 100, "{:.2f}"),
             *("-" if phase[name] is None else str(phase[name]) for name in ("objects", "whole")),
             _text(phase["diameter_mean"], None, 1, "{:.3g}"),

@@ -41,6 +41,9 @@ SetValues = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="a setting by its config.yaml name; repeatable"),
 ]
+RunPaths = Annotated[
+    list[Path], typer.Option("--run", help="folder of a trained run; repeat for an ensemble", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
 
@@ -72,7 +75,7 @@ def _extra(info: FieldInfo) -> dict[str, Any]:
 
 
 def _panel(info: FieldInfo) -> str:
-    return str(_extra(info)["panel"])
+    return str(_extra(info).get("panel", "Other"))
 
 
 def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:

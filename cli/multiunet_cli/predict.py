@@ -12,13 +12,10 @@ import typer
 from multiunet.domains.card import DomainCard
 from multiunet.wording import counted
 from multiunet_cli.heap import load
-from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
+from multiunet_cli.options import AsJson, ConfigFile, RunPaths, SetValues, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
-RunPaths = Annotated[
-    list[Path], typer.Option("--run", help="folder of a trained run; repeat for an ensemble", show_default=False)
-]
 Out = Annotated[Path, typer.Option("--out", help="the Zarr folder to write, NAME.zarr", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check the run, the settings and the inputs; write nothing")]
 

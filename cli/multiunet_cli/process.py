@@ -24,6 +24,9 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(body)
     def guarded(*args: Any, **values: Any) -> None:
         signal.signal(signal.SIGTERM, _terminate)
+        # the terminal was closed: Windows has no such signal, and `nohup` ignores it
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, _terminate)
         try:
             body(*args, **values)
         except InputError as error:
@@ -49,10 +52,11 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
 
 def _is_out_of_memory(error: Exception) -> bool:
     """NumPy's, or torch's on any device, told by name: to import torch here would make ``--help`` slow."""
+    words = ("can't allocate memory", "out of memory")  # of the CPU; of CUDA's driver and libraries, and of MPS
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or (isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words))
     )
 
 

@@ -40,13 +40,11 @@ def train_command(card: DomainCard) -> Callable[..., None]:
         load(card)
         from multiunet.domains import workflow
 
-        parts = settings.parts()
         if dry_run:
-            plans = [workflow.plan(card.name, part, out, resume) for part in parts]
-            _show_plan(plans[0], as_json)
+            _show_plan(workflow.plan_all(card.name, settings, out, resume)[0], as_json)
             return
         runs = workflow.train_all(card.name, settings, out, resume)
-        if len(parts) == 1:
+        if runs == [out]:
             _show_result(out, card, as_json)
         elif as_json:
             typer.echo(json.dumps({"runs": [str(run) for run in runs]}))
@@ -77,12 +75,10 @@ def _show_result(out: Path, card: DomainCard, as_json: bool) -> None:
     run = RunFolder.open(out)
     best = run.best_scores()
     if as_json:
-        typer.echo(json.dumps({"run": str(out), "best_epoch": best["epoch"], "validation": best["scores"]}))
+        found = {"best_epoch": best.get("epoch"), "validation": best.get("scores")}
+        typer.echo(json.dumps({"run": str(out), **found}))
         return
-    scores = "  ".join(f"{key} {value:.4f}" for key, value in best["scores"].items() if isinstance(value, float))
-    typer.echo(
-        f"best epoch {best['epoch']}, on validation: {scores}" if scores else "nothing validated: the last weights"
-    )
+    typer.echo(_in_words(best))
     typer.echo(f"run folder: {out}")
     typer.echo(f"next: {_next(card, out, run.facts())}")
 
@@ -94,3 +90,10 @@ def _next(card: DomainCard, out: Path, facts: dict[str, Any]) -> str:
         return f"multiunet evaluate {card.name} --run {out}"
     needed = [f"--{name} {name.upper()}" for name, field in card.predict.model_fields.items() if field.is_required()]
     return " ".join([f"multiunet predict {card.name} --run {out}", *needed, "--out NAME.zarr"])
+
+
+def _in_words(best: dict[str, Any]) -> str:
+    if not best:
+        return "the best weights are no longer there: predictions take the last ones"
+    scores = "  ".join(f"{key} {value:.4f}" for key, value in best["scores"].items() if isinstance(value, float))
+    return f"best epoch {best['epoch']}, on validation: {scores}" if scores else "nothing validated: the last weights"

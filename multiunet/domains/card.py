@@ -43,7 +43,7 @@ class DomainCard:
 
 @dataclass(frozen=True)
 class Unavailable:
-    """A domain that is installed but cannot be imported."""
+    """A domain that is installed but cannot be used."""
 
     name: str
     reason: str
@@ -54,7 +54,7 @@ def domains() -> dict[str, DomainCard | Unavailable]:
     found: dict[str, DomainCard | Unavailable] = {}
     for entry in entry_points(group=GROUP):
         try:
-            found[entry.name] = entry.load()
+            found[entry.name] = _checked(entry.load())
         except Exception as error:  # a third party's code may fail in any way; it must not take the others down
             found[entry.name] = Unavailable(entry.name, f"{type(error).__name__}: {error}")
     builtin = ["image", "genome", "graph", "graphs"]
@@ -63,16 +63,22 @@ def domains() -> dict[str, DomainCard | Unavailable]:
     )
 
 
+def _checked(card: object) -> DomainCard:
+    if not isinstance(card, DomainCard):
+        raise TypeError(f"its entry point names a {type(card).__name__}, not a DomainCard")
+    return card
+
+
 def domain_card(name: str) -> DomainCard:
     """The card of one domain.
 
     Raises:
-        InputError: where there is none of this name, or it cannot be imported.
+        InputError: where there is none of this name, or it cannot be used.
     """
     known = domains()
     card = known.get(name)
     if card is None:
         raise InputError(f"no domain {name!r}{did_you_mean(name, list(known))}; installed: {', '.join(known)}")
     if isinstance(card, Unavailable):
-        raise InputError(f"domain {name!r} is installed but cannot be imported: {card.reason}")
+        raise InputError(f"domain {name!r} is installed but cannot be used: {card.reason}")
     return card

@@ -24,6 +24,17 @@ def split_commas(value: Any) -> Any:
     return value
 
 
+def split_names(value: Any) -> Any:
+    """``split_commas``, and numbers as text: YAML takes a chromosome called 3 for one."""
+    parts = split_commas(value)
+    return list(map(as_text, parts)) if isinstance(parts, list) else parts
+
+
+def as_text(value: Any) -> Any:
+    """A whole number as text, which YAML would have in quotes; anything else unchanged."""
+    return str(value) if type(value) is int else value
+
+
 UNITS = {"": 1, "B": 1, **{f"{prefix}B": 1000**n for n, prefix in enumerate("KMGT", start=1)}}
 UNITS |= {f"{prefix}IB": 1024**n for n, prefix in enumerate("KMGT", start=1)}
 
@@ -68,7 +79,8 @@ Split = Literal["train", "val", "test"]
 IntList = Annotated[list[int], BeforeValidator(split_commas)]
 Widths = Annotated[IntList, AfterValidator(levels)]
 Device = Annotated[str, AfterValidator(known_device)]
-StrList = Annotated[list[str], BeforeValidator(split_commas)]
+StrList = Annotated[list[str], BeforeValidator(split_names)]
+PrecisionName = Annotated[Precision, BeforeValidator(as_text)]
 
 
 def option(default: Any, help: str, panel: str, *, text: bool = False, **constraints: Any) -> Any:
@@ -122,7 +134,7 @@ class TrainConfig(Options):
     validate_every: int = option(Recipe.validate_every, "epochs between validations", "Training", ge=1)
 
     seed: int = option(Recipe.seed, "seed for everything random", "Run", ge=0)
-    precision: Precision = option(
+    precision: PrecisionName = option(
         Recipe.precision, "numerical precision; auto: bf16 where the hardware computes in it", "Run"
     )
     device: Device = option(Recipe.device, "where to compute: auto, cpu, cuda or mps", "Run")

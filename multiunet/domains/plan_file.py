@@ -25,7 +25,7 @@ def as_yaml(domain: str, config: TrainConfig, given: set[str], facts: Facts, fil
     """
     decided: Mapping[str, Any] = facts["plan"]["settings"]
     settings = json.loads(config.model_dump_json())
-    known = {name: settings[name] for name in sorted(given - decided.keys()) if settings[name] is not None}
+    known = {name: settings[name] for name in sorted(given - decided.keys())}
     memory = {name: amount(size) for name, size in facts["plan"]["memory"].items()}
     lines = [
         f"# Edit what you like, then: multiunet train {domain} --config {file} --out RUN",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from multiunet.geometries.fold import folded
 from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
 from multiunet.prediction.ensemble import members
 from multiunet.seeds import derive
+from multiunet.training.lock import only_here
 from multiunet.training.loop import State, fit
 from multiunet.training.progress import ConsoleReporter, Reporter
 from multiunet.training.run_folder import RunFolder
@@ -105,38 +105,39 @@ def train(
     """
     out = Path(out)
     domain, settings, facts, going_on = _prepared(name, _settings(domain_card(name).train, config), out, resume)
-    torch.manual_seed(derive(settings.seed))
+    torch.manual_seed(derive("weights", settings.seed))
     model = domain.build(settings, facts)
     shown = ConsoleReporter(domain.monitor) if reporter is None else reporter
     data = domain.training_data(settings, facts, model)
     validate = domain.validator(settings, facts, model)
-    run = RunFolder.open(out) if going_on else RunFolder.create(out, *_as_stored(name, settings, facts))
-    checkpoint, warning = run.resumable() if going_on else (None, None)
-    if warning:
-        shown.note(f"warning: {warning}")
-    run.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
-    run.begin()
-    try:
-        state = fit(
-            model.net,
-            model.task,
-            model.geometry,
-            data,
-            validate,
-            monitor=domain.monitor,
-            run=run,
-            recipe=settings.recipe(),
-            resume=checkpoint,
-            reporter=shown,
-        )
-    except BaseException as error:
-        if going_on or run.started():
-            with suppress(OSError):  # on a full disk, say; the error itself is what matters
-                run.status(f"stopped: {error or type(error).__name__}")
-        else:  # new, and nothing to go on from
-            shutil.rmtree(run.path, ignore_errors=True)
-        raise
-    run.status("done")
+    with only_here(out):
+        run = RunFolder.open(out) if going_on else RunFolder.create(out, *_as_stored(name, settings, facts))
+        checkpoint, warning = run.resumable() if going_on else (None, None)
+        if warning:
+            shown.note(f"warning: {warning}")
+        run.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
+        run.begin()
+        try:
+            state = fit(
+                model.net,
+                model.task,
+                model.geometry,
+                data,
+                validate,
+                monitor=domain.monitor,
+                run=run,
+                recipe=settings.recipe(),
+                resume=checkpoint,
+                reporter=shown,
+            )
+        except BaseException as error:
+            if going_on or run.started():
+                with suppress(OSError):  # on a full disk, say; the error itself is what matters
+                    run.status(f"stopped: {error or type(error).__name__}")
+            else:  # new, and nothing to go on from
+                run.discard()
+            raise
+        run.status("done")
     return state
 
 
@@ -152,19 +153,34 @@ def train_all(
         InputError: see ``train``.
     """
     out = Path(out)
-    parts = _settings(domain_card(name).train, config).parts()
+    settings = _settings(domain_card(name).train, config)
+    parts = settings.parts()
     if len(parts) == 1:
         train(name, parts[0], out, resume, reporter)
         return [out]
-    if resume == "never":
-        RunFolder.check_free(out)
-    for fold, part in enumerate(parts):
-        plan(name, part, out / f"fold-{fold}", resume)  # what is wrong with the last is said before the first begins
+    plan_all(name, settings, out, resume)  # what is wrong with the last is said before the first begins
     shown = ConsoleReporter("") if reporter is None else reporter
     for fold, part in enumerate(parts):
         shown.note(f"fold-{fold}, {fold + 1} of {len(parts)}")
         train(name, part, out / f"fold-{fold}", resume, reporter)
     return folds_in(out)
+
+
+def plan_all(name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never") -> list[Plan]:
+    """What ``train_all`` would do, run by run; writes nothing.
+
+    Raises:
+        InputError: see ``plan``; for folds also when ``out`` holds anything but such.
+    """
+    out = Path(out)
+    parts = _settings(domain_card(name).train, config).parts()
+    if len(parts) == 1:
+        return [plan(name, parts[0], out, resume)]
+    if (out / "config.yaml").exists():
+        raise InputError(f"{out}: holds a single run, and folds cannot go into it; choose another --out")
+    if resume == "never" or not any(out.glob("fold-*")):
+        RunFolder.check_free(out)
+    return [plan(name, part, out / f"fold-{fold}", resume) for fold, part in enumerate(parts)]
 
 
 def folds_in(path: Path) -> list[Path]:
@@ -290,6 +306,8 @@ def _ready(
     }
     store = PredictionStore(out, attrs, chosen.overwrite)
     if chosen.export is not None:
+        if Path(out).absolute() in (chosen.export, *chosen.export.parents):
+            raise InputError(f"{chosen.export}: --export is in the prediction itself, {out}; choose a folder beside it")
         check_folder(chosen.export, chosen.overwrite, "--export")
     return run, store, chosen
 

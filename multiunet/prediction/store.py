@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import errno
+import glob
+import hashlib
 import importlib.metadata
 import json
 import os
+import platform
+import re
 import shutil
-import urllib.parse
+import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +27,7 @@ from zarr.codecs import BloscCodec
 
 from multiunet.errors import InputError, RunError
 from multiunet.files import AnyPath, check_creatable
+from multiunet.process import is_alive
 from multiunet.uncertainty import Moments
 
 MARK = "multiunet"
@@ -33,16 +39,25 @@ FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 VARIANCES = ("epistemic", "aleatoric", "total")
 VARIABLES = ("mean", "class", "instance", *VARIANCES, "fraction")
 
+NAME = "name"
+"""The attribute of a group that holds its input's name, which the group's own name may not spell out."""
+
+FORBIDDEN = frozenset('"%*/:<>?\\`|')
+"""In names of files, somewhere; and the sign of what is written otherwise."""
+
+LONGEST = 200
+"""Bytes of a group's name: a file's may have 255 on most systems, and exports add to it."""
+
 
 class PredictionStore:
     """A store that appears under its name only when it is complete.
 
-    Use it as a context manager: groups are written into ``.NAME.partial`` beside it, which is renamed at the end and
-    removed after an error.
+    Use it as a context manager: groups are written into a hidden folder of this process beside it, which is renamed at
+    the end and removed after an error. What a process left there that is no more is removed, too.
 
     Raises:
         InputError: when ``path`` exists and is not to be overwritten, or is no prediction, or cannot be written.
-        RunError: at the end of the context, when the disk was full.
+        RunError: at the end of the context, when the disk was full, or another process wrote ``path`` in between.
     """
 
     def __init__(self, path: AnyPath, attrs: Mapping[str, Any] | None = None, overwrite: bool = False) -> None:
@@ -56,13 +71,16 @@ class PredictionStore:
                 f"{path}: was not written by multiunet, so it will not be overwritten; choose another --out"
             )
         check_creatable(path)
-        self.path = path
-        self._partial = path.with_name(f".{path.name}.partial")
+        self.path, self._overwrite = path, overwrite
+        own = f".{path.name}.{os.getpid()}.{platform.node()}"
+        self._partial, self._replaced = path.with_name(f"{own}.partial"), path.with_name(f"{own}.replaced")
+        self._groups: set[str] = set()
         self._attrs = {MARK: importlib.metadata.version("multiunet"), **(attrs or {})}
 
     def __enter__(self) -> PredictionStore:
-        shutil.rmtree(self._partial, ignore_errors=True)
         self._partial.parent.mkdir(parents=True, exist_ok=True)
+        for left in _left_beside(self.path):
+            shutil.rmtree(left, ignore_errors=True)
         zarr.open_group(self._partial, mode="w", zarr_format=3, attributes=self._attrs)
         return self
 
@@ -75,12 +93,13 @@ class PredictionStore:
                     "another --out"
                 ) from error
             return
-        replaced = self.path.with_name(f".{self.path.name}.replaced")
         if self.path.exists():
-            shutil.rmtree(replaced, ignore_errors=True)  # of a process that ended in between
-            os.rename(self.path, replaced)
+            if not self._overwrite:
+                shutil.rmtree(self._partial, ignore_errors=True)
+                raise RunError(f"{self.path}: another process wrote it in the meantime; choose another --out")
+            os.rename(self.path, self._replaced)
         os.rename(self._partial, self.path)
-        shutil.rmtree(replaced, ignore_errors=True)
+        shutil.rmtree(self._replaced, ignore_errors=True)
 
     def item(
         self,
@@ -105,11 +124,12 @@ class PredictionStore:
             decided: also keep ``class``, the index of the chosen channel (CF ``flag_meanings``, names without blanks);
                 with ``per_name`` one yes or no for each channel.
         """
-        name = group_name(name)
+        place = self._free_group(name)
         located = {key: value if isinstance(value, tuple) else (key, value) for key, value in (coords or {}).items()}
-        labels = xr.Dataset(coords={"channel": np.array(list(names), dtype=object), **located}, attrs=dict(attrs or {}))
-        labels.to_zarr(self._partial, group=name, mode="w", zarr_format=3, consolidated=False)
-        group = zarr.open_group(self._partial, path=name, mode="r+")
+        labels = xr.Dataset(coords={"channel": np.array(list(names), dtype=object), **located})
+        labels.attrs = {**(attrs or {}), NAME: name}
+        labels.to_zarr(self._partial, group=place, mode="w", zarr_format=3, consolidated=False)
+        group = zarr.open_group(self._partial, path=place, mode="r+")
         sites = tuple(chunks or shape)
         for variable in ("mean", *VARIANCES):
             group.create_array(
@@ -137,6 +157,14 @@ class PredictionStore:
                 },
             )
         return ItemWriter(group)
+
+    def _free_group(self, name: str) -> str:
+        """The name of a group that no other has, not even where capitals are the same as small letters."""
+        group = group_name(name)
+        if group.casefold() in self._groups:
+            group = _marked(group, name)
+        self._groups.add(group.casefold())
+        return group
 
 
 class ItemWriter:
@@ -196,14 +224,40 @@ class ItemWriter:
 
 
 def group_name(name: str) -> str:
-    """A name that is one group in a store, different for different names: what a file name may hold stays as it is.
+    """A name that one group or file can have, and of its own for each name: what a file's may hold stays as it is.
 
-    >>> group_name("grain 1.a"), group_name("HLA/A*01"), group_name("..")
-    ('grain 1.a', 'HLA%2FA%2A01', '%2E.')
+    >>> group_name("grain 1.a"), group_name("粒界"), group_name("HLA/A*01"), group_name("..")
+    ('grain 1.a', '粒界', 'HLA%2FA%2A01', '%2E.')
     """
-    quoted = urllib.parse.quote(name, safe=" !#$&'()+,;=@[]^{}~")
-    reserved = quoted.startswith((".", "__")) or quoted == "zarr.json"
-    return f"%{ord(quoted[0]):02X}{quoted[1:]}" if reserved else quoted
+    normal = unicodedata.normalize("NFC", name)  # macOS takes letters apart
+    plain = "".join(c if c.isprintable() and c not in FORBIDDEN else _quoted(c) for c in normal)
+    if plain.startswith((".", "__")) or plain == "zarr.json":
+        plain = _quoted(plain[0]) + plain[1:]
+    return plain if len(plain.encode()) <= LONGEST else _marked(plain, name)
+
+
+def _quoted(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogatepass"))
+
+
+def _marked(group: str, name: str) -> str:
+    """A group's name, cut off if it is long, with a digest of what it stands for."""
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{group.encode()[: LONGEST - 9].decode(errors='ignore')}~{digest}"
+
+
+def _left_beside(path: Path) -> list[Path]:
+    """What processes that are no more, or this one, were writing for ``path``."""
+    left = []
+    for found in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        known = re.fullmatch(r"(\d+)\.(.*)\.(partial|replaced)", found.name[len(path.name) + 2 :])
+        if known is None:
+            continue
+        since = datetime.fromtimestamp(found.stat().st_mtime).astimezone().isoformat()
+        words = f"process {known[1]} on {known[2]} since {since}"
+        if int(known[1]) == os.getpid() or is_alive(words) is False:
+            left.append(found)
+    return left
 
 
 def is_prediction(path: Path) -> bool:
@@ -218,15 +272,23 @@ def open_prediction(path: AnyPath) -> dict[str, xr.Dataset]:
     """The datasets of a stored prediction by input, read lazily.
 
     Raises:
-        InputError: when ``path`` is not a stored prediction.
+        InputError: when ``path`` is not a stored prediction, or a damaged one.
     """
     path = Path(path)
     if not (path / "zarr.json").is_file():
         raise InputError(f"{path}: no prediction here (no zarr.json); `multiunet predict` writes one")
-    groups = sorted(name for name, _ in zarr.open_group(path, mode="r").groups())
+    if not is_prediction(path):
+        raise InputError(f"{path}: no prediction here (its zarr.json is of another program, or damaged)")
+    try:
+        return _datasets(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: the prediction cannot be read ({error}); it is damaged, so predict anew") from error
+
+
+def _datasets(path: Path) -> dict[str, xr.Dataset]:
     found = {}
-    for name in groups:
-        data = xr.open_zarr(path, group=name, consolidated=False, chunks=None)
+    for group in sorted(name for name, _ in zarr.open_group(path, mode="r").groups()):
+        data = xr.open_zarr(path, group=group, consolidated=False, chunks=None)
         # arrays are found in no fixed order, and the order of a dataset's dimensions is that of its variables
-        found[urllib.parse.unquote(name)] = data[[variable for variable in VARIABLES if variable in data]]
+        found[str(data.attrs[NAME])] = data[[variable for variable in VARIABLES if variable in data]]
     return found

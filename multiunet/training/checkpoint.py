@@ -20,7 +20,7 @@ from torch import Tensor
 from multiunet.errors import InputError
 from multiunet.files import write_atomically
 
-FORMAT = "multiunet-checkpoint-1"
+FORMAT = "multiunet-checkpoint-2"
 METADATA = "multiunet"
 
 
@@ -45,7 +45,7 @@ class Checkpoint:
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint atomically."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
-    about = {"format": FORMAT, "state": checkpoint.state, "sha256": _digest(tensors)}
+    about = {"format": FORMAT, "state": checkpoint.state, "sha256": _digest(tensors, checkpoint.state)}
     # one entry, because safetensors keeps several in no fixed order: equal checkpoints are equal files
     metadata = {METADATA: json.dumps(about)}
 
@@ -97,7 +97,7 @@ def load(path: Path) -> Checkpoint:
         raise InputError(f"{path}: the checkpoint cannot be read ({error}); it is truncated or corrupt") from error
     if about.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of this program (its format is {about.get('format')!r})")
-    if about.get("sha256") != _digest(tensors):
+    if about.get("sha256") != _digest(tensors, about.get("state")):
         raise InputError(f"{path}: the checkpoint's contents do not match its digest; it is corrupt")
     return Checkpoint(tensors, about["state"])
 
@@ -123,8 +123,8 @@ def unflatten_optimizer(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) 
     return {"state": state, "param_groups": rest["param_groups"]}
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: Mapping[str, Tensor], state: Any) -> str:
+    digest = hashlib.sha256(json.dumps(state).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,26 +12,34 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from multiunet.core import Geometry
+from multiunet.errors import InputError, RunError
 from multiunet.seeds import generator, permutation
 from multiunet.training.data import Sample, TrainingData
+from multiunet.training.signals import ASKING
 
 Key = tuple[int, int, int]
 """Epoch, position in the epoch, item."""
 
+TOLD = (InputError, RunError, OSError, MemoryError)
+"""Errors that speak for themselves: they go from a worker to training as they are, without a worker's traceback."""
 
-class _Draws(Dataset[Sample[Any]]):
+
+class _Draws(Dataset["Sample[Any] | Exception"]):
     def __init__(self, data: TrainingData[Any], seed: int) -> None:
         self.data, self.seed = data, seed
 
-    def __getitem__(self, key: Key) -> Sample[Any]:
+    def __getitem__(self, key: Key) -> Sample[Any] | Exception:
         epoch, position, item = key
-        return self.data.draw(item, generator(self.seed, epoch, position))
+        try:
+            return self.data.draw(item, generator("draw", self.seed, epoch, position))
+        except TOLD as error:
+            return error
 
 
 class Plan(Sampler[list[Key]]):
     """The batches of one epoch, from one of them on.
 
-    Items come in permutations, one after the other, each seeded by ``(seed, epoch, round)``, until the epoch is full.
+    Items come in permutations, one after the other, each seeded by seed, epoch and round, until the epoch is full.
 
     Attributes:
         epoch, first: set both before iterating.
@@ -42,7 +51,7 @@ class Plan(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         count = self.batches * self.batch_size
-        rounds = [permutation(self.items, self.seed, self.epoch, r) for r in range(-(-count // self.items))]
+        rounds = [permutation(self.items, "order", self.seed, self.epoch, r) for r in range(-(-count // self.items))]
         order = np.concatenate(rounds)
         for batch in range(self.first, self.batches):
             positions = range(batch * self.batch_size, (batch + 1) * self.batch_size)
@@ -53,12 +62,16 @@ class Plan(Sampler[list[Key]]):
 
 
 class Collate:
-    """One batch from samples; picklable, for worker processes."""
+    """One batch from samples, or the error of the first that could not be drawn; picklable, for worker processes."""
 
     def __init__(self, geometry: Geometry[Any]) -> None:
         self.geometry = geometry
 
-    def __call__(self, samples: Sequence[Sample[Any]]) -> Sample[Any]:
+    def __call__(self, drawn: Sequence[Sample[Any] | Exception]) -> Sample[Any] | Exception:
+        for error in drawn:
+            if isinstance(error, Exception):
+                return error
+        samples = [sample for sample in drawn if isinstance(sample, Sample)]
         weights = [sample.weight for sample in samples if sample.weight is not None]
         if weights and len(weights) != len(samples):
             raise ValueError("some samples of a batch have weights and some have none")
@@ -71,7 +84,7 @@ class Collate:
 
 def loader(
     data: TrainingData[Any], geometry: Geometry[Any], plan: Plan, seed: int, workers: int
-) -> DataLoader[Sample[Any]]:
+) -> DataLoader[Sample[Any] | Exception]:
     """Loads the plan's batches. Workers are spawned: forked ones can deadlock on open Zarr stores or BLAS threads."""
     return DataLoader(
         _Draws(data, seed),
@@ -84,8 +97,33 @@ def loader(
     )
 
 
+@contextmanager
+def loading(batches: DataLoader[Any]) -> Iterator[None]:
+    """Within it batches are loaded; behind it no worker is left, whatever happened: one that is still there would keep
+    the program from ending.
+
+    Raises:
+        RunError: when a worker was killed from outside.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):  # torch's words, raised by its handler of SIGCHLD anywhere
+            raise
+        raise RunError(
+            "a process that loads data was killed, perhaps because memory ran out; pass fewer --workers and go on with "
+            "--resume auto"
+        ) from error
+    finally:
+        if (running := batches._iterator) is not None:
+            batches._iterator = None
+            running._shutdown_workers()  # type: ignore[attr-defined]
+            for worker in running._workers:  # type: ignore[attr-defined]
+                worker.kill()  # one that hangs in a read; of those that have ended, nothing
+
+
 def _leave_signals_to_training(worker: int) -> None:
     """A terminal, a batch system or ``timeout`` signals all processes of a training: the step under way, after which
     the state is saved, still needs its samples. A worker ends when training says so, or is no more."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ASKING:
         signal.signal(number, signal.SIG_IGN)

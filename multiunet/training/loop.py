@@ -7,10 +7,11 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 
 from multiunet.core import Descent, Geometry
@@ -19,9 +20,9 @@ from multiunet.errors import RunError
 from multiunet.seeds import derive
 from multiunet.tasks import Task
 from multiunet.training.average import MovingAverage
-from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, save, save_last, unflatten_optimizer
+from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, save, unflatten_optimizer
 from multiunet.training.data import Sample, TrainingData
-from multiunet.training.loader import Plan, loader
+from multiunet.training.loader import Plan, loader, loading
 from multiunet.training.progress import Reporter
 from multiunet.training.recipe import Recipe
 from multiunet.training.run_folder import RunFolder
@@ -86,13 +87,15 @@ def fit(
             the end and on a signal.
 
     Raises:
-        Stopped: after SIGTERM or SIGINT, with everything saved.
+        ValueError: when there are no data.
+        Stopped: after SIGTERM, SIGINT or SIGHUP, with everything saved.
         Diverged: when the loss is not finite.
+        RunError: when a process that loads data was killed.
     """
     trainer = _Trainer(net, task, geometry, data, validate, monitor, run, recipe or Recipe(), save_seconds)
     if resume is not None:
         trainer.restore(resume)
-    with reporter or Reporter() as shown, stop_requests() as request:
+    with reporter or Reporter() as shown, stop_requests() as request, loading(trainer.batches):
         return trainer.run_all(shown, request)
 
 
@@ -109,13 +112,18 @@ class _Trainer:
         recipe: Recipe,
         save_seconds: float,
     ) -> None:
+        if not len(data):
+            raise ValueError("there is nothing to train on: the data have no items")
         self.task, self.geometry, self.recipe = task, geometry, recipe
         self.validate, self.monitor, self.run = validate, monitor, run
         device = pick_device(recipe.device)
         bf16 = computes_in_bf16(recipe.precision, device)
         # by number where one is named: one of a kind would be the first
         devices = 1 if device.index is None else [device.index]
-        self.fabric = Fabric(accelerator=device.type, devices=devices, precision="bf16-mixed" if bf16 else "32-true")
+        precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if bf16 else "32-true"
+        # one process, whatever the batch system: in a SLURM job of several tasks Fabric would wait for as many
+        alone = LightningEnvironment()
+        self.fabric = Fabric(accelerator=device.type, devices=devices, precision=precision, plugins=[alone])
         self.raw = net.to(device)
         self.optimizer = _optimizer(net, recipe)
         self.net, self.wrapped_optimizer = self.fabric.setup(net, self.optimizer)
@@ -197,14 +205,15 @@ class _Trainer:
     def train_step(self, batches: Any) -> float:
         """One optimiser step; its mean loss."""
         state, recipe = self.state, self.recipe
-        # dropout and anything else that draws from torch's own generator is a function of seed, epoch and step; 0 is
-        # the number of this process, the only one
-        torch.manual_seed(derive(recipe.seed, state.epoch, state.step, 0))
+        # dropout and anything else that draws from torch's own generator is a function of seed, epoch and step
+        torch.manual_seed(derive("step", recipe.seed, state.epoch, state.step))
         for group in self.optimizer.param_groups:
             group["lr"] = self._lr(state.step)
         total = 0.0
         for part in range(recipe.accumulate):
             batch = next(batches)
+            if isinstance(batch, Exception):
+                raise batch
             with self.fabric.no_backward_sync(self.net, enabled=part < recipe.accumulate - 1):
                 loss = self.loss(batch) / recipe.accumulate
                 self.fabric.backward(loss)
@@ -258,7 +267,7 @@ class _Trainer:
             tensors |= {f"average.{name}": tensor for name, tensor in self.average.net.state_dict().items()}
         slots, rest = flatten_optimizer(self.optimizer.state_dict())
         tensors |= {f"optimizer.{name}": tensor for name, tensor in slots.items()}
-        save_last(self.run.last, Checkpoint(tensors, {"progress": asdict(self.state), "optimizer": rest}))
+        self.run.save_last(Checkpoint(tensors, {"progress": asdict(self.state), "optimizer": rest}))
         self.run.write_csv()
         self.saved = time.monotonic()
 

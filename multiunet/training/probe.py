@@ -78,9 +78,13 @@ class Probe:
 def remembered(question: str, ask: Callable[[], bool]) -> bool:
     """The answer of this machine to the question, asked the first time only, so that equal runs stay equal.
 
-    It is kept in ``multiunet/probes.json`` in ``XDG_CACHE_HOME`` or ``~/.cache``; where that cannot be written, not.
+    It is kept in ``multiunet/probes.json`` in ``XDG_CACHE_HOME`` or ``~/.cache``; where that cannot be written, or
+    nobody has a home, not.
     """
-    file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multiunet" / "probes.json"
+    try:
+        file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multiunet" / "probes.json"
+    except RuntimeError:  # a container whose user has no name
+        return ask()
     known: dict[str, bool] = {}
     with suppress(OSError, ValueError, TypeError):
         known = dict(json.loads(file.read_text(encoding="utf-8")))

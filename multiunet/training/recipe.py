@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -72,5 +73,11 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} {value} must be at least 1")
+        for name in ("lr", "weight_decay", "clip", "workers"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"{name} {value} must be a number that is not negative")
+        if self.lr == 0 or self.clip == 0:
+            raise ValueError(f"lr {self.lr} and clip {self.clip} must be more than 0")
         if not 0 <= self.ema < 1 or not 0 <= self.warmup <= 1:
             raise ValueError(f"ema {self.ema} must be in [0, 1), and warmup {self.warmup} in [0, 1]")

@@ -6,10 +6,13 @@ import csv
 import importlib.metadata
 import io
 import json
+import math
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,14 @@ import yaml
 
 from multiunet.errors import InputError
 from multiunet.files import check_creatable, write_text
-from multiunet.training.checkpoint import Checkpoint, load, previous
-from multiunet.training.process import is_alive, this_process
+from multiunet.process import is_alive, this_process
+from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
+from multiunet.training.lock import LOCK
 
 RUNNING = "running"
+
+PARTS = ("config.yaml", "facts.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints")
+"""What is in a run folder; without the first it is none."""
 
 
 class RunFolder:
@@ -32,6 +39,7 @@ class RunFolder:
         self.path = path
         self.last = path / "checkpoints" / "last.safetensors"
         self.best = path / "checkpoints" / "best.safetensors"
+        self._last_is_sound = False
 
     @classmethod
     def create(cls, path: Path, config: Mapping[str, Any], facts: Mapping[str, Any]) -> RunFolder:
@@ -59,9 +67,17 @@ class RunFolder:
         """
         if (path / "config.yaml").exists():
             raise InputError(f"{path}: already holds a run; continue it with --resume auto, or choose another --out")
-        if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
+        if os.path.lexists(path) and not (path.is_dir() and _is_free(path)):
             raise InputError(f"{path}: exists already, and is neither empty nor a run folder; choose another --out")
         check_creatable(path / "config.yaml" if path.is_dir() else path)
+
+    def discard(self) -> None:
+        """Removes what ``create`` and a training wrote, and nothing else."""
+        for name in PARTS:
+            if (self.path / name).is_dir():
+                shutil.rmtree(self.path / name, ignore_errors=True)
+            else:
+                (self.path / name).unlink(missing_ok=True)
 
     def started(self) -> bool:
         """Whether there is anything to go on from, or to predict with."""
@@ -135,7 +151,7 @@ class RunFolder:
     def log(self, row: Mapping[str, Any]) -> None:
         """Adds one row to ``metrics.jsonl``."""
         with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(_line(row))
 
     def history(self) -> list[dict[str, Any]]:
         """The rows logged so far, up to the first line that is damaged, as one cut off in writing is."""
@@ -154,24 +170,35 @@ class RunFolder:
     def rewind(self, epochs: int) -> None:
         """Forgets rows behind this many epochs: the checkpoint does not know of them."""
         rows = [row for row in self.history() if row["epoch"] <= epochs]
-        write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        write_text(self.path / "metrics.jsonl", "".join(map(_line, rows)))
         self.write_csv()
 
     def write_csv(self) -> None:
-        """Writes ``metrics.csv`` anew from all rows."""
+        """Writes ``metrics.csv`` anew from all rows, if it can: a table that somebody has open, say, stops no
+        training."""
         rows = self.history()
         columns = list(dict.fromkeys(key for row in rows for key in row))
         text = io.StringIO()
-        writer = csv.DictWriter(text, columns)
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_text(self.path / "metrics.csv", text.getvalue())
+        with suppress(OSError):
+            write_text(self.path / "metrics.csv", text.getvalue())
+
+    def save_last(self, checkpoint: Checkpoint) -> None:
+        """Writes the last checkpoint. The one before becomes ``previous``, if it was read or written from here: a
+        damaged one must not take the place of what a run fell back on."""
+        if self._last_is_sound:
+            save_last(self.last, checkpoint)
+        else:
+            save(self.last, checkpoint)
+        self._last_is_sound = True
 
     def resumable(self) -> tuple[Checkpoint | None, str | None]:
         """The newest checkpoint that can be read, and a warning where it is not the newest one written.
 
         Raises:
-            InputError: when there are checkpoints, but none can be read.
+            InputError: when there are checkpoints, but none to go on from.
         """
         problems: list[str] = []
         for path in (self.last, previous(self.last)):
@@ -179,11 +206,18 @@ class RunFolder:
                 continue
             try:
                 checkpoint = load(path)
-                return checkpoint, f"{problems[0]}; going on from {path.name}" if problems else None
             except InputError as error:
                 problems.append(str(error))
+                continue
+            self._last_is_sound = path == self.last
+            return checkpoint, f"{problems[0]}; going on from {path.name}" if problems else None
         if problems:
             raise InputError("; ".join(problems) + "; no other checkpoint to fall back on; train anew")
+        if self.best.exists():
+            raise InputError(
+                f"{self.last}: is missing, and {self.best.name} alone does not say how to go on; train anew, with "
+                "another --out"
+            )
         return None, None
 
     def weights(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], str | None]:
@@ -208,6 +242,23 @@ class RunFolder:
             warning = f"{problems[0]}; using {path.name}" if problems else None
             return tensors, dict(checkpoint.state) if path == self.best else {}, warning
         raise InputError("; ".join(problems) or f"{self.path}: no checkpoint yet; the training has not got that far")
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a folder is empty, or holds what a process left that died in making a run."""
+    names = {name for name in os.listdir(path) if not (name.startswith(".") and ".tmp" in name)}
+    return not names or (LOCK in names and names <= {LOCK, *PARTS})
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps({key: _plain(value) for key, value in row.items()}) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON, which has no word for what is no number."""
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def environment() -> dict[str, Any]:

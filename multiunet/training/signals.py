@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ASKING = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+"""Windows has no SIGHUP, which says that the terminal was closed."""
+
 
 class Stopped(Exception):
     """A signal asked the run to stop; its state is saved.
@@ -29,12 +32,12 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Within it, the first SIGTERM or SIGINT is noted rather than obeyed; a second one acts at once."""
+    """Within it, the first SIGTERM, SIGINT or SIGHUP is noted rather than obeyed; a second one acts at once."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    handled = (signal.SIGTERM, signal.SIGINT)
+    handled = [number for number in ASKING if not _hangs_up_in_vain(number)]
     before = {number: signal.getsignal(number) for number in handled}
 
     def note(signum: int, frame: FrameType | None) -> None:
@@ -49,3 +52,8 @@ def stop_requests() -> Iterator[StopRequest]:
     finally:
         for number in handled:
             signal.signal(number, before[number])
+
+
+def _hangs_up_in_vain(number: int) -> bool:
+    """Whether it is a SIGHUP that ``nohup`` has ignored."""
+    return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN

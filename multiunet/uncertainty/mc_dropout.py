@@ -42,7 +42,7 @@ def thinned(net: nn.Module, seed: int, sample: int) -> Iterator[None]:
         raise ValueError("a sample of a network in training mode would move its norms' statistics; call net.eval()")
     layers = dropouts(net)
     for index, layer in enumerate(layers):
-        layer.key = derive(seed, sample, index)
+        layer.key = derive("mask", seed, sample, index)
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from multiunet_cli.evaluate import show
+from multiunet_cli.measure import show as show_phases
 
 from multiunet import open_prediction
 from multiunet.domains.domain import Report
@@ -138,3 +139,13 @@ def test_figures_are_whole_on_a_narrow_terminal(capsys: pytest.CaptureFixture, m
     assert ["iou", "85", "-", "0.2500", "-"] in rows
     assert ["iou", "matrix", "1.0000", "0.5000", "-"] in rows
     assert ["loss", "0.5000", "-", "-"] in rows
+
+
+def test_names_in_tables_are_no_markup(capsys: pytest.CaptureFixture) -> None:
+    show(Report("image", "w[/x]", {"iou": [0.5], "classes": ["a[/b]"], "best": "c[red]d"}, {}, {}))
+    phase = {"image": "w[/x].png", "phase": "a[/b]", "unit": "px", "objects": 3, "whole": 2}
+    numbers = {"fraction": 0.5, "fraction_sd": 0.1, "diameter_mean": 3.0}
+    show_phases([phase | numbers])
+    shown = capsys.readouterr().out
+    for name in ("image, w[/x]", "iou a[/b]", "c[red]d", "w[/x].png"):
+        assert name in shown

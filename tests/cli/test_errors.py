@@ -9,8 +9,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import typer
+from multiunet_cli.process import command
+from pydantic import Field
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,7 @@ def test_damaged_runs_are_named(worlds: dict, multiunet: Callable, tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_signals_save_and_exit_by_number(signum: int, code: int, worlds: dict, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = [*worlds["graph"].train, "--epochs", 100_000, "--out", run]
@@ -109,6 +113,49 @@ def test_a_broken_third_party_domain_is_shown_with_its_reason(
         done = multiunet("train", "sound", *words)
         assert done.code == 3
         assert "no_such_package" in done.err
+
+
+@pytest.mark.parametrize("kind", ["no card", "no panel"])
+def test_a_strange_third_party_domain_takes_no_other_down(
+    kind: str, multiunet: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib.metadata import EntryPoint, entry_points
+
+    from multiunet.domains import card
+    from multiunet.domains.config import PredictOptions, TrainConfig
+
+    class Settings(TrainConfig):
+        volume: int = Field(3, description="how loud")
+
+    module = ModuleType("strange")
+    module.CARD = "oops" if kind == "no card" else card.DomainCard("sound", "waves", Settings, PredictOptions, "a:B")
+    monkeypatch.setitem(sys.modules, "strange", module)
+    strange = EntryPoint("sound", "strange:CARD", card.GROUP)
+    monkeypatch.setattr(card, "entry_points", lambda group: [*entry_points(group=group), strange])
+    shown = multiunet("domains")
+    assert shown.code == 0, shown.err
+    assert f"sound      {'unavailable: TypeError' if kind == 'no card' else 'waves'}" in shown.out
+    helped = multiunet("train", "sound", "--help").out
+    assert ("not a DomainCard" if kind == "no card" else "Other") in helped
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_too_little_memory_is_said(error: Exception, capfd: pytest.CaptureFixture[str]) -> None:
+    def body() -> None:
+        raise error
+
+    with pytest.raises(typer.Exit) as ended:
+        command(body)()
+    assert ended.value.exit_code == 1
+    assert "not enough memory" in capfd.readouterr().err
 
 
 def test_doctor_finds_nothing_wrong(multiunet: Callable) -> None:

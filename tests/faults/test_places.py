@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from multiunet_datasets import synthetic
+
+from multiunet.domains import workflow
+from multiunet.errors import RunError
 
 TRAIN = ["train", "graph", "--graph", "graph.npz", "--epochs", "2"]
 PREDICT = ["predict", "graph", "--run", "run", "--samples", "2"]
@@ -150,3 +154,74 @@ def test_brackets_in_a_name_are_no_markup(run: Path, multiunet: Callable) -> Non
     done = multiunet("predict", "graph", "--run", "run[red]x[", "--samples", "2", "--out", "p.zarr")
     assert done.code == 0, done.err
     assert "run[red]x[/checkpoints" in done.err.replace("\n", "")
+
+
+def test_a_failed_run_leaves_the_folder_that_was_there(
+    here: Path, multiunet: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was, and none where there was none."""
+    Path("mine").mkdir()
+
+    def fail(*given: object, **more: object) -> None:
+        raise RunError("it cannot be done")
+
+    monkeypatch.setattr(workflow, "fit", fail)
+    for out in ("mine", "new"):
+        assert multiunet(*TRAIN, "--out", out).code == 1
+    assert list(Path("mine").iterdir()) == []
+    assert not Path("new").exists()
+
+
+def test_folds_go_into_no_run(here: Path, multiunet: Callable) -> None:
+    synthetic.write_graph_set(here / "set", count=12)
+    folds = ["train", "graphs", "--graphs", "set/graphs.npz", "--epochs", "1", "--widths", "4,8", "--folds", "2"]
+    assert multiunet(*folds, "--fold", "0", "--out", "one").code == 0
+    before = sorted(Path("one").iterdir())
+    refused(multiunet, [*folds, "--out", "one", "--resume", "auto"], "holds a single run")
+    assert sorted(Path("one").iterdir()) == before
+    Path("other").mkdir()
+    Path("other/mine").write_text("x")
+    refused(multiunet, [*folds, "--out", "other", "--resume", "auto"], "neither empty")
+
+
+def test_a_dry_run_of_folds_looks_into_theirs(here: Path, multiunet: Callable) -> None:
+    synthetic.write_graph_set(here / "set", count=12)
+    folds = ["train", "graphs", "--graphs", "set/graphs.npz", "--epochs", "1", "--widths", "4,8", "--folds", "2"]
+    assert multiunet(*folds, "--out", "cv").code == 0
+    assert multiunet(*folds, "--out", "cv", "--resume", "auto", "--dry-run").code == 0
+    refused(multiunet, [*folds, "--out", "cv", "--resume", "auto", "--lr", "0.5"], "fold-0: cannot resume", "lr: ")
+
+
+def test_lost_checkpoints_are_told(run: Path, multiunet: Callable) -> None:
+    again = [*TRAIN, "--out", "run", "--resume", "auto"]
+    (run / "checkpoints/best.safetensors").rename("best")
+    done = multiunet(*again)
+    assert (done.code, "best weights are no longer there" in done.out) == (0, True), done.err
+    done = multiunet(*again, "--json")
+    assert json.loads(done.out)["best_epoch"] is None
+    Path("best").rename(run / "checkpoints/best.safetensors")
+    for name in ("last", "previous"):
+        (run / f"checkpoints/{name}.safetensors").unlink(missing_ok=True)
+    done = multiunet(*again)
+    assert (done.code, "last.safetensors: is missing" in done.err) == (3, True), done.err
+
+
+def test_exports_do_not_go_into_the_prediction(run: Path, multiunet: Callable) -> None:
+    for folder in ("p.zarr", "p.zarr/files"):
+        refused(multiunet, [*PREDICT, "--out", "p.zarr", "--export", folder], "is in the prediction itself")
+    assert not Path("p.zarr").exists()
+
+
+def test_a_demo_is_not_made_in_a_file(here: Path, multiunet: Callable) -> None:
+    done = multiunet("demo", "graph", "--out", "file")
+    assert (done.code, "file is a file" in done.err) == (3, True), done.err
+
+
+def test_info_speaks_of_a_run_without_weights(run: Path, multiunet: Callable) -> None:
+    shutil.rmtree(run / "checkpoints")
+    (run / "STATUS").write_text("created\n")
+    done = multiunet("info", "run", "--json")
+    assert done.code == 0, done.err
+    shown = json.loads(done.out)
+    assert shown["status"] == "created; no checkpoint yet"
+    assert (shown["domain"], shown["config"]["epochs"]) == ("graph", 2)

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +13,7 @@ import torch
 import xarray as xr
 
 from multiunet import Grid, GridPredictor, GridSource, InputError, Segmentation, UNet, open_prediction
+from multiunet.errors import RunError
 from multiunet.prediction import PredictionStore
 
 
@@ -72,13 +78,62 @@ def test_existing_store_is_kept_unless_told(written: Path) -> None:
     assert sorted(path.name for path in written.parent.iterdir()) == ["p.zarr"]
 
 
-def test_what_a_killed_process_left_is_no_hindrance(written: Path) -> None:
-    for name in (".p.zarr.replaced", ".p.zarr.partial"):
-        (written.parent / name).mkdir()
-        (written.parent / name / "zarr.json").write_text("{}")
+def test_what_a_killed_process_left_goes_and_what_others_write_stays(written: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", "pass"])
+    dead.wait()
+    here, node = written.parent, platform.node()
+    gone = [f".p.zarr.{dead.pid}.{node}.partial", f".p.zarr.{dead.pid}.{node}.replaced"]
+    kept = [f".p.zarr.{os.getppid()}.{node}.partial", ".p.zarr.1.another.machine.partial"]
+    for name in (*gone, *kept):
+        (here / name).mkdir()
+        (here / name / "zarr.json").write_text("{}")
     with PredictionStore(written, overwrite=True):
         pass
-    assert sorted(path.name for path in written.parent.iterdir()) == ["p.zarr"]
+    assert {path.name for path in here.iterdir()} == {"p.zarr", *kept}
+
+
+def test_another_process_that_was_faster_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "p.zarr"
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "file").write_text("")
+    with pytest.raises(RunError, match="in the meantime"), PredictionStore(path):
+        (tmp_path / "theirs").rename(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["p.zarr"]
+    assert (path / "file").exists()
+
+
+NAMES = [
+    "粒界",
+    "grain",
+    "Grain",
+    "HLA/A*01",
+    "..",
+    "zarr.json",
+    "長" * 80,
+    "長" * 80 + "x",
+    "a\udcff",
+    "e\u0301",
+    "\u00e9",
+]
+
+
+def test_any_name_comes_back(tmp_path: Path) -> None:
+    with PredictionStore(tmp_path / "p.zarr") as store:
+        for name in NAMES:
+            store.item(name, names=["a"], dims=("x",), shape=(2,))
+    assert sorted(open_prediction(tmp_path / "p.zarr")) == sorted(NAMES)
+    groups = [path.name for path in (tmp_path / "p.zarr").iterdir() if path.is_dir()]
+    assert len({unicodedata.normalize("NFC", group).casefold() for group in groups}) == len(NAMES)
+    assert all(len(group.encode()) <= 210 for group in groups)
+    assert {"粒界", "HLA%2FA%2A01"} < set(groups)
+
+
+@pytest.mark.parametrize("which", ["zarr.json", "a b.c/zarr.json", "a b.c/mean/zarr.json"])
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_damaged_stores_are_told(written: Path, which: str, content: str) -> None:
+    (written / which).write_text(content)
+    with pytest.raises(InputError, match=r"p\.zarr: .* (cannot be read|or damaged)"):
+        open_prediction(written)
 
 
 def test_an_error_leaves_nothing(tmp_path: Path) -> None:

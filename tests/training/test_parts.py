@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -35,6 +36,11 @@ from multiunet.training.schedule import schedule
         ({"schedule": "linear"}, "schedule 'linear' is none of cosine, poly, constant"),
         ({"precision": "16"}, "precision '16' is none of auto, 32, bf16"),
         ({"batch_size": 0}, "batch_size 0 must be at least 1"),
+        ({"lr": -1}, "lr -1 must be a number that is not negative"),
+        ({"lr": 0}, "lr 0 and clip 1.0 must be more than 0"),
+        ({"clip": -1}, "clip -1 must be"),
+        ({"weight_decay": math.nan}, "weight_decay nan must be"),
+        ({"workers": -1}, "workers -1 must be"),
         ({"ema": 1.0}, r"ema 1.0 must be in \[0, 1\)"),
     ],
 )
@@ -88,6 +94,9 @@ def test_seeds_are_functions_of_their_key() -> None:
     assert derive(1, 2, 3) == derive(1, 2, 3) != derive(1, 3, 2)
     assert len({derive(0, a, b) for a in range(30) for b in range(30)}) == 900
     assert generator(4, 5).random() == generator(4, 5).random()
+    alike = [(1, 2, 3), (1, 2, 3, 0), (1, 2, 3, 0, 0), (1, 2 + (3 << 32)), ("a", 1), ("b", 1), (1,)]
+    assert len({derive(*key) for key in alike}) == len({generator(*key).random() for key in alike}) == len(alike)
+    assert derive(np.int64(3)) == derive(3)
     assert sorted(permutation(9, 3, 1)) == list(range(9))
 
 
@@ -161,6 +170,15 @@ def test_damaged_checkpoint_is_an_input_error(saved: tuple[Path, Checkpoint], da
         checkpoints.load(path)
 
 
+def test_the_digest_covers_the_state(saved: tuple[Path, Checkpoint]) -> None:
+    path, _ = saved
+    content = path.read_bytes()
+    assert content.count(b'\\"epoch\\": 3') == 1
+    path.write_bytes(content.replace(b'\\"epoch\\": 3', b'\\"epoch\\": 4'))
+    with pytest.raises(InputError, match="do not match its digest"):
+        checkpoints.load(path)
+
+
 def test_another_programs_safetensors_file_is_refused(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
@@ -193,8 +211,49 @@ def test_run_folder_is_not_made_over_something(tmp_path: Path) -> None:
         RunFolder.create(tmp_path / "run", {}, {})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("x")
-    with pytest.raises(InputError, match="not empty"):
+    with pytest.raises(InputError, match="neither empty"):
         RunFolder.create(tmp_path / "other", {}, {})
+
+
+def test_a_run_is_made_where_a_process_died_in_making_one(tmp_path: Path) -> None:
+    half = RunFolder.create(tmp_path / "run", {"a": 1}, {"b": 2}).path
+    (half / "config.yaml").unlink()
+    with pytest.raises(InputError, match="neither empty"):
+        RunFolder.check_free(half)  # somebody else's files, for all we know
+    (half / "LOCK").write_text("process 1 on nowhere")
+    (half / ".STATUS.17.tmp").write_text("")
+    assert RunFolder.create(half, {"a": 3}, {}).config() == {"a": 3}
+
+
+def test_runs_are_discarded_without_what_others_put_there(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {"a": 1}, {"b": 2})
+    run.log({"epoch": 1})
+    (run.path / "mine").write_text("")
+    run.discard()
+    assert [path.name for path in run.path.iterdir()] == ["mine"]
+
+
+def test_a_run_whose_last_checkpoints_are_gone_does_not_begin_anew(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    checkpoints.save(run.best, Checkpoint({"model.n": torch.tensor(1)}, {"epoch": 3, "scores": {}}))
+    with pytest.raises(InputError, match=r"last\.safetensors: is missing, and best"):
+        run.resumable()
+
+
+def test_what_is_no_number_is_null_in_logs(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    run.log({"epoch": 1, "loss": math.nan, "iou": [0.5, math.inf]})
+    assert (run.path / "metrics.jsonl").read_text() == '{"epoch": 1, "loss": null, "iou": [0.5, null]}\n'
+
+
+def test_a_table_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    run.log({"epoch": 1, "loss": 0.5})
+    run.write_csv()
+    assert (run.path / "metrics.csv").read_bytes() == b"epoch,loss\n1,0.5\n"
+    (run.path / "metrics.csv").unlink()
+    (run.path / "metrics.csv").mkdir()
+    run.write_csv()
 
 
 def test_run_folder_says_what_it_is_not(tmp_path: Path) -> None:
@@ -222,6 +281,20 @@ def test_log_survives_a_cut_off_line_and_rewinds(tmp_path: Path) -> None:
     run.rewind(2)
     assert [row["epoch"] for row in run.history()] == [1, 2]
     assert (run.path / "metrics.csv").read_text().splitlines() == ["epoch,loss", "1,0.5", "2,1.0"]
+
+
+def test_a_damaged_last_checkpoint_does_not_replace_the_one_before(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+    for step in (1, 2, 3):
+        run.save_last(Checkpoint({"model.n": torch.tensor(step)}, {"progress": step}))
+    run.last.write_bytes(b"damaged")
+    again = RunFolder.open(run.path)
+    assert again.resumable()[0].state["progress"] == 2
+    again.save_last(Checkpoint({"model.n": torch.tensor(5)}, {"progress": 5}))
+    saved = (run.last, checkpoints.previous(run.last))
+    assert [checkpoints.load(path).state["progress"] for path in saved] == [5, 2]
+    again.save_last(Checkpoint({"model.n": torch.tensor(6)}, {"progress": 6}))
+    assert [checkpoints.load(path).state["progress"] for path in saved] == [6, 5]
 
 
 class Constant(TrainingData):
@@ -286,6 +359,14 @@ def test_the_device_that_is_named_is_trained_on(tmp_path: Path, monkeypatch: pyt
         assert asked.value.args == expected
 
 
+def test_a_job_of_several_tasks_trains_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slurm = {"NTASKS": "4", "JOB_NAME": "train", "JOB_ID": "1", "PROCID": "0", "LOCALID": "0", "NODELIST": "node1"}
+    for name, value in slurm.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    _, state = fitted(tmp_path, [0.1], Recipe(epochs=1, device="cpu"))
+    assert state.epoch == 1
+
+
 def test_an_undefined_score_is_worse_than_any(tmp_path: Path) -> None:
     run, _ = fitted(tmp_path, [math.nan, -5.0, math.nan], Recipe(epochs=3))
     assert run.best_scores()["epoch"] == 2
@@ -307,6 +388,12 @@ def test_without_validation_the_last_weights_are_kept(tmp_path: Path) -> None:
 def test_validate_every_also_validates_the_last(tmp_path: Path) -> None:
     run, _ = fitted(tmp_path, [0.1, 0.2, 0.3], Recipe(epochs=5, validate_every=2))
     assert [row["epoch"] for row in run.history() if "val_score" in row] == [2, 4, 5]
+
+
+def test_there_must_be_something_to_train_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Constant, "__len__", lambda self: 0)
+    with pytest.raises(ValueError, match="nothing to train on"):
+        fitted(tmp_path, [], Recipe(epochs=1))
 
 
 def test_divergence_names_epoch_step_and_fix(tmp_path: Path) -> None:

@@ -61,3 +61,13 @@ def test_where_nothing_can_be_kept_it_is_asked_again(tmp_path: Path, monkeypatch
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     answers = iter([True, False])
     assert [remembered("a", lambda: next(answers)) for _ in range(2)] == [True, False]
+
+
+def test_where_nobody_has_a_home_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(probe.Path, "home", nobody)
+    answers = iter([True, False])
+    assert [remembered("a", lambda: next(answers)) for _ in range(2)] == [True, False]

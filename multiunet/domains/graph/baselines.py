@@ -53,7 +53,7 @@ def perceptron(
         input_dropout: for bags of words; where there are few features each is needed.
     """
     with torch.random.fork_rng():
-        torch.manual_seed(derive(seed))
+        torch.manual_seed(derive("baseline", seed))
         net = nn.Sequential(
             nn.Dropout(input_dropout),
             nn.Linear(x.shape[1], WIDTH),

@@ -8,8 +8,16 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from multiunet.domains.config import EvaluateOptions, PredictOptions, StrList, TrainConfig, Widths, option
-from multiunet.training.recipe import OptimizerName, Precision, ScheduleName
+from multiunet.domains.config import (
+    EvaluateOptions,
+    PrecisionName,
+    PredictOptions,
+    StrList,
+    TrainConfig,
+    Widths,
+    option,
+)
+from multiunet.training.recipe import OptimizerName, ScheduleName
 
 READ_BY = ("gine", "gatv2")
 """Convolutions that see attributes of edges."""
@@ -125,7 +133,7 @@ class GraphTrain(PoolTrain, EdgesTrain):
     lr: float = option(1e-2, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(5e-4, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
     schedule: ScheduleName = option("constant", "shape of the learning rate after the warm-up", "Training")
-    precision: Precision = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
+    precision: PrecisionName = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
 
     @model_validator(mode="after")
     def _fits(self) -> GraphTrain:

@@ -257,7 +257,7 @@ def _carve(masks: Masks, split: Split, fraction: float, strata: NDArray[np.int64
     for stratum in np.unique(strata[masks["train"]]):
         members = np.flatnonzero(masks["train"] & (strata == stratum))
         count = min(round(fraction * len(members)), len(members) - 1)
-        chosen = members[permutation(len(members), seed, key, int(stratum))[:count]]
+        chosen = members[permutation(len(members), "split", seed, key, int(stratum))[:count]]
         masks[split] = masks[split].copy()
         masks[split][chosen], masks["train"][chosen] = True, False
 

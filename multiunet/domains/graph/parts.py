@@ -82,7 +82,7 @@ def patches(edges: NDArray[np.int64], nodes: int, size: int, seed: int) -> NDArr
     """
     both = np.concatenate([edges, edges[::-1]], axis=1)
     links = scipy.sparse.csr_array((np.ones(both.shape[1], np.int8), (both[0], both[1])), shape=(nodes, nodes))
-    front = generator(seed, nodes, size).choice(nodes, -(-nodes // size), replace=False)
+    front = generator("fronts", seed, nodes, size).choice(nodes, -(-nodes // size), replace=False)
     cell, reached = np.full(nodes, -1), np.zeros(nodes, np.int64)
     cell[front] = np.arange(len(front))
     cells, clock = len(front), 0

@@ -7,10 +7,17 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, Widths, option, split_commas
+from multiunet.domains.config import (
+    EvaluateOptions,
+    Options,
+    PrecisionName,
+    PredictOptions,
+    Widths,
+    option,
+    split_commas,
+)
 from multiunet.domains.graph.config import EdgesTrain, PoolTrain, check_columns, check_ratio
 from multiunet.domains.splits import SplitTrain
-from multiunet.training.recipe import Precision
 
 Readouts = Annotated[list[Literal["mean", "max", "sum"]], BeforeValidator(split_commas), Field(min_length=1)]
 
@@ -80,7 +87,7 @@ class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
     batch_size: int = option(32, "graphs per batch", "Training", ge=1)
     lr: float = option(3e-3, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
-    precision: Precision = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
+    precision: PrecisionName = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
 
     @model_validator(mode="after")
     def _fits(self) -> GraphsTrain:

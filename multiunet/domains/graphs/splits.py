@@ -73,7 +73,7 @@ def _fold(known: NDArray[np.bool_], strata: NDArray[np.int64], folds: int, fold:
     if folds > known.sum():
         raise InputError(f"--folds {folds}: there are {int(known.sum())} labelled graphs; a fold tests one at least")
     members = [np.flatnonzero(known & (strata == stratum)) for stratum in np.unique(strata[known])]
-    row = np.concatenate([part[permutation(len(part), seed, len(SPLITS), place)] for place, part in enumerate(members)])
+    row = np.concatenate([part[permutation(len(part), "folds", seed, place)] for place, part in enumerate(members)])
     return row[fold::folds]
 
 
@@ -92,5 +92,5 @@ def _carve(
         count = min(round(fraction * len(members)), len(members) - 1)
         if fraction and len(members) > 1:
             count = max(1, count)
-        order = permutation(len(members), seed, SPLITS.index(split), int(stratum))
+        order = permutation(len(members), "split", seed, SPLITS.index(split), int(stratum))
         words[members[order[:count]]] = split

@@ -13,6 +13,7 @@ from multiunet.domains.config import (
     EvaluateOptions,
     IntList,
     Options,
+    PrecisionName,
     PredictOptions,
     StrList,
     Widths,
@@ -22,7 +23,7 @@ from multiunet.domains.config import (
 from multiunet.domains.image.class_names import names_by_value
 from multiunet.domains.splits import SplitTrain
 from multiunet.models.catalogue import WIDTHS, ModelName
-from multiunet.training.recipe import Layout, Precision, Recipe
+from multiunet.training.recipe import Layout, Recipe
 
 
 def stride_list(value: Any) -> Any:
@@ -269,7 +270,7 @@ class ImageEvaluate(EvaluateOptions):
         None, "other images than the run's own: folder, file, pattern or CSV; in place of --split", "Data"
     )
     masks: Path | None = option(None, "their masks (or targets)", "Data")
-    precision: Precision | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
+    precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
 
     @model_validator(mode="after")
     def _masks_of_images(self) -> ImageEvaluate:
@@ -312,7 +313,7 @@ class ImagePredict(PredictOptions):
         "Prediction",
         text=True,
     )
-    precision: Precision | None = option(None, "auto, 32 or bf16; default: as trained", "Prediction")
+    precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Prediction")
     tile_batch: int | None = option(
         None, "tiles per forward pass; default: 1, on a GPU as many as fit into memory", "Prediction", ge=1
     )

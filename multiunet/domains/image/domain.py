@@ -80,7 +80,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def plan(self, config: ImageTrain, facts: Facts, before: Facts | None) -> tuple[ImageTrain, Facts]:
         device = pick_device(config.device)
         room = planning.room_for(config, facts, device)
-        self.shelf.budget = room.images
+        self.shelf.budget = room.images // (1 + config.workers)
 
         def need(chosen: ImageTrain, shaped: Facts) -> int:
             return self._step_memory(chosen, shaped, device)

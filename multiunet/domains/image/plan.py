@@ -51,8 +51,8 @@ class Room:
 
     Attributes:
         budget: in all.
-        held: what the process has before training.
-        images: what images take that are kept in memory.
+        held: what the process, and each that loads data, has before training.
+        images: what images take that are kept in memory, by each of them for itself.
         asked: whether the user named the budget.
     """
 
@@ -77,8 +77,10 @@ def room_for(config: ImageTrain, facts: Facts, device: torch.device) -> Room:
     """The memory that a training may take: ``--memory``, or what is free."""
     free, held = memory_at_first(device)
     budget = config.memory or free
+    processes = 1 + config.workers
     # a quarter at most: reading an image again costs less than a smaller patch
-    return Room(budget, held, min(SHELF, facts["fingerprint"]["bytes"], budget // 4), config.memory is not None)
+    images = min(SHELF, facts["fingerprint"]["bytes"] * processes, budget // 4)
+    return Room(budget, held * processes, images, config.memory is not None)
 
 
 def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[ImageTrain, Facts]:

@@ -187,7 +187,7 @@ def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskCl
     """Every ``folds``-th image of a shuffled row is tested; another fold tests others."""
     if folds > len(items):
         raise InputError(f"--folds {folds}: there are {len(items)} images; a fold tests one at least")
-    row = spread(permutation(len(items), seed, len(SPLITS)).tolist(), folds, known.of([item.truth for item in items]))
+    row = spread(permutation(len(items), "folds", seed).tolist(), folds, known.of([item.truth for item in items]))
     tested = set(row[fold::folds])
     return {
         "train": [item for i, item in enumerate(items) if i not in tested],
@@ -208,7 +208,7 @@ def _carve(splits: Splits, name: Split, fraction: float, seed: int, known: MaskC
             f"--{name}-fraction {fraction:g}: {len(items)} training images are too few to set {count} of them apart as "
             f"{name}{tested}; give more images, cut them into pieces, or pass --{name}-images or --{name}-fraction 0"
         )
-    row = permutation(len(items), seed, SPLITS.index(name)).tolist()
+    row = permutation(len(items), "split", seed, SPLITS.index(name)).tolist()
     apart = set(chosen(row, count, known.of([item.truth for item in items])))
     splits[name] = [item for i, item in enumerate(items) if i in apart]
     splits["train"] = [item for i, item in enumerate(items) if i not in apart]

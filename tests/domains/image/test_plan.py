@@ -110,6 +110,8 @@ def test_images_take_no_more_than_a_quarter(folder: Any, monkeypatch: pytest.Mon
     assert room_for(config, facts, CPU) == Room(10**9, 5, size, asked=False)
     config = settings(folder(5), memory="10kB")
     assert room_for(config, facts, CPU) == Room(10_000, 5, 2500, asked=True)
+    config = settings(folder(5), workers=2)  # each of three processes holds a program and images
+    assert room_for(config, facts, CPU) == Room(10**9, 15, 3 * size, asked=False)
 
 
 def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> None:
@@ -133,6 +135,13 @@ def test_the_plan_as_yaml_trains_as_the_plan_says(folder: Any) -> None:
     again = workflow.plan("image", ImageTrain(**yaml.safe_load(text)))
     assert again.config == planned.config
     assert "# the whole of the largest image\npatch_size: [40, 48]" in text
+
+
+def test_what_was_switched_off_stays_off_in_the_plan(folder: Any) -> None:
+    config = settings(folder(5), widths=[4, 8], clip=None)
+    planned = workflow.plan("image", config)
+    text = as_yaml("image", planned.config, config.model_fields_set, planned.facts, "plan.yaml")
+    assert ImageTrain(**yaml.safe_load(text)).clip is None
 
 
 def test_needs_come_from_the_network(folder: Any) -> None:

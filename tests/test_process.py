@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from multiunet.errors import InputError
-from multiunet.training.process import is_alive, this_process
+from multiunet.process import is_alive, this_process
 from multiunet.training.run_folder import RunFolder
 
 
 def of_a_child(words: str = "pass") -> str:
     done = subprocess.run(
-        [sys.executable, "-c", f"from multiunet.training.process import this_process; print(this_process()); {words}"],
+        [sys.executable, "-c", f"from multiunet.process import this_process; print(this_process()); {words}"],
         capture_output=True,
         text=True,
     )

@@ -1,0 +1,70 @@
+"""Processes that load data: what goes wrong in them ends the training, and no process stays behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from multiunet import Grid, InputError, Recipe, Segmentation, UNet, fit
+from multiunet.errors import RunError
+from multiunet.training.data import Sample, TrainingData
+from multiunet.training.run_folder import RunFolder
+
+KINDS = {"input": InputError("a/03.png: is truncated"), "file": FileNotFoundError(2, "No such file", "a/04.png")}
+
+
+class Failing(TrainingData):
+    """Its second draw fails, in a process of its own or not."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self.draws = kind, 0
+
+    def __len__(self) -> int:
+        return 4
+
+    def draw(self, item, rng) -> Sample:
+        self.draws += 1
+        if self.draws > 1:
+            if self.kind == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            elif self.kind == "bug":
+                raise KeyError("a bug")
+            raise KINDS[self.kind]
+        return Sample(torch.zeros(1, 1, 16), torch.zeros(1, 16, dtype=torch.int64))
+
+
+def train(folder: Path, kind: str, workers: int) -> None:
+    run = RunFolder.create(folder, {}, {})
+    recipe = Recipe(epochs=1, workers=workers, batch_size=1, precision="32", device="cpu")
+    net, task = UNet(Grid(1), 1, 2, [4, 4]), Segmentation(["a", "b"])
+    fit(net, task, Grid(1), Failing(kind), None, monitor="score", run=run, recipe=recipe)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("kind", ["input", "file"])
+def test_an_error_of_the_data_is_the_same_from_a_worker(tmp_path: Path, kind: str, workers: int) -> None:
+    with pytest.raises(type(KINDS[kind])) as raised:
+        train(tmp_path / "run", kind, workers)
+    assert str(raised.value) == str(KINDS[kind])
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing is killed so there")
+def test_a_worker_that_is_killed_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="was killed, perhaps because memory ran out; pass fewer --workers"):
+        train(tmp_path / "run", "killed", 1)
+    assert not multiprocessing.active_children()
+
+
+def test_a_bug_keeps_its_traceback_and_no_worker_is_left(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(KeyError, match=r"in draw(.|\n)*a bug"):
+        train(tmp_path / "run", "bug", 1)
+    assert not multiprocessing.active_children()
+    assert time.monotonic() - started < 60
