@@ -206,7 +206,7 @@ class ImageTrain(SplitTrain):
         "Model",
         text=True,
     )
-    epochs: int = option(28, "number of epochs, each of --steps-per-epoch steps", "Training", ge=1)
+    epochs: int = option(84, "number of epochs, each of --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps per epoch", "Training", ge=1)
     batch_size: int = option(Recipe.batch_size, "samples per batch; fewer if memory is short", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)

@@ -40,7 +40,7 @@ def test_with_memory_enough_the_defaults_stand(folder: Any) -> None:
     assert chosen.widths == [32, 32, 64, 128, 256]
     assert chosen.strides == facts["strides"] == [[2, 2]] * 4
     known = ("loss", "epochs", "steps_per_epoch", "normalization", "intensities")
-    assert [getattr(chosen, name) for name in known] == ["dice-ce", 28, 25, "batch", "image"]
+    assert [getattr(chosen, name) for name in known] == ["dice-ce", 84, 25, "batch", "image"]
     assert set(facts["plan"]["settings"]) > set(known)
     assert all(choice["reason"] for choice in facts["plan"]["settings"].values())
 
