@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.spatial import cKDTree
 
+from multiunet.files import AnyPath
+
 Floats = NDArray[np.float64]
 Graph = dict[str, NDArray[np.generic]]
 
@@ -163,11 +165,12 @@ def community_graph(nodes: int = 800, communities: int = 4, features: int = 32, 
     }
 
 
-def write_polycrystal(folder: Path, images: int = 12, size: int = 256, grains: int = 60, seed: int = 0) -> Path:
+def write_polycrystal(folder: AnyPath, images: int = 12, size: int = 256, grains: int = 60, seed: int = 0) -> Path:
     """``images/N.png``, ``masks/N.png`` (boundaries) and ``grains/N.png`` (numbers); returns ``folder``.
 
     ``multiunet train image --images .. --masks ..``, with ``--instances`` for the numbers.
     """
+    folder = Path(folder)
     from PIL import Image
 
     kinds = ("images", "masks", "grains")
@@ -182,9 +185,10 @@ def write_polycrystal(folder: Path, images: int = 12, size: int = 256, grains: i
 
 
 def write_genome(
-    folder: Path, chromosomes: int = 6, length: int = 60_000, bin_size: int = 50, seed: int = 0
+    folder: AnyPath, chromosomes: int = 6, length: int = 60_000, bin_size: int = 50, seed: int = 0
 ) -> tuple[Path, Path]:
     """``genome.fa`` and ``signal.bedGraph`` (missing bins have no line); returns both. ``multiunet train genome``."""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     sequences, signal = genome_with_motifs(chromosomes, length, bin_size, seed=seed)
     lines = []
@@ -207,8 +211,9 @@ def _bedgraph(signal: Mapping[str, NDArray[np.float32]], sequences: Mapping[str,
     )
 
 
-def write_graph(folder: Path, nodes: int = 800, communities: int = 4, seed: int = 0) -> Path:
+def write_graph(folder: AnyPath, nodes: int = 800, communities: int = 4, seed: int = 0) -> Path:
     """``graph.npz``; returns it. ``multiunet train graph --graph ..``"""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = community_graph(nodes, communities, seed=seed)
 
@@ -249,8 +254,9 @@ def trees_and_meshes(count: int = 120, seed: int = 0) -> dict[str, NDArray[np.ge
     }
 
 
-def write_graph_set(folder: Path, count: int = 120, seed: int = 0) -> Path:
+def write_graph_set(folder: AnyPath, count: int = 120, seed: int = 0) -> Path:
     """``graphs.npz``; returns it. ``multiunet train graphs --graphs ..``"""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = trees_and_meshes(count, seed)
 
