@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.genome.fasta import Codes, cut, one_hot
+from multiunet.domains.genome.fasta import Codes, cut, one_hot, without_bases
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore
 from multiunet.prediction.run import Tiles
 from multiunet.uncertainty import Moments
@@ -22,7 +22,7 @@ CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Chromosomes:
-    """Predicts chromosomes, tile by tile.
+    """Predicts chromosomes, tile by tile; bins without a known base are NaN.
 
     Args:
         bin_size: bases a bin; the last bin of a chromosome is filled up with unknown bases.
@@ -74,6 +74,7 @@ class Chromosomes:
         self, name: str, codes: Codes, samples: int, seed: int, progress: Tiles | None = None
     ) -> Iterator[tuple[slice, Moments[Tensor]]]:
         bins, before = self._bins(codes), self.flank * self.bin_size
+        blank = torch.from_numpy(without_bases(codes, self.bin_size))
 
         def read(start: Sequence[int], stop: Sequence[int]) -> NDArray[np.float32]:
             return one_hot(cut(codes, start[0] - before, stop[0] - before))
@@ -83,5 +84,7 @@ class Chromosomes:
             first, last = max(out.start, self.flank), min(out.stop, self.flank + bins)
             if first < last:
                 kept = slice(first - out.start, last - out.start)
-                moments = Moments(piece.mean[:, kept], piece.epistemic[:, kept], piece.aleatoric[:, kept])
-                yield slice(first - self.flank, last - self.flank), moments
+                region = slice(first - self.flank, last - self.flank)
+                nothing = blank[region].to(piece.mean.device)
+                parts = (piece.mean[:, kept], piece.epistemic[:, kept], piece.aleatoric[:, kept])
+                yield region, Moments(*(part.masked_fill(nothing, float("nan")) for part in parts))

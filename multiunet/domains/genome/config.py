@@ -35,6 +35,9 @@ class GenomeTrain(TrainConfig):
     targets: PathList = option(..., "the signals, one file per track: bigWig, or bedGraph[.gz]", "Data")
     bin_size: int = option(128, "bases per bin; a bin's value is the mean over its bases that have one", "Data", ge=1)
     strand_pairs: StrList = option([], "pairs of tracks that belong to the two strands, e.g. fwd:rev", "Data")
+    missing: Literal["nan", "zero"] = option(
+        "nan", "what the files of --targets do not mention: nan: was not measured, and is left out; zero: is 0", "Data"
+    )
 
     val_chroms: StrList = option(..., "chromosomes to validate on (patterns such as chr1* too)", "Split")
     test_chroms: StrList = option([], "chromosomes to test on", "Split")

@@ -20,7 +20,7 @@ from multiunet.domains.genome.fasta import Genome, read_fasta
 from multiunet.domains.genome.names import matching
 from multiunet.domains.genome.readers import Data, read_data
 from multiunet.domains.genome.scoring import relative_error, score
-from multiunet.domains.genome.survey import survey
+from multiunet.domains.genome.survey import digest, survey
 from multiunet.errors import InputError
 from multiunet.geometries.grid import Grid
 from multiunet.models.genomic import genomic_unet
@@ -41,10 +41,11 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
 
     name = "genome"
     monitor = "pearson_r"
-    shared_facts = ("tracks", "mates", "bin_size", "window")
+    shared_facts = ("tracks", "mates", "bin_size", "window", "data")
 
     def __init__(self) -> None:
         self._data: Data | None = None
+        self._digest: str | None = None
 
     def inspect(self, config: GenomeTrain) -> Facts:
         return survey(config, self._read(config))
@@ -66,7 +67,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         return Model(net, task, net.unet.geometry)
 
     def training_data(self, config: GenomeTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
-        data, chroms = self._read(config), facts["split"]["train"]
+        data, chroms = self._same(config, facts), facts["split"]["train"]
         bins = config.bins_of_window()
         windowing = Windowing(config.bin_size, bins, 3 * bins // 16, tuple(facts["mates"]), config.mutation)
         return Windows(
@@ -74,7 +75,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         )
 
     def validator(self, config: GenomeTrain, facts: Facts, model: Model) -> Validator:
-        data, chroms = self._read(config), facts["split"]["val"]
+        data, chroms = self._same(config, facts), facts["split"]["val"]
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
             predictor = _predictor(Model(net, model.task, model.geometry), config, next(net.parameters()).device)
@@ -116,7 +117,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
 
     def evaluate(self, model: Model, config: GenomeTrain, facts: Facts, options: EvaluateOptions) -> Report:
         split = options.split
-        data, chroms = self._read(config), facts["split"][split]
+        data, chroms = self._same(config, facts), facts["split"][split]
         if not chroms:
             raise InputError(f"this run has no {split} chromosomes; train with --{split}-chroms")
         predictor = _predictor(model, config, pick_device(options.device))
@@ -146,8 +147,21 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
 
     def _read(self, config: GenomeTrain) -> Data:
         if self._data is None:
-            self._data = read_data(config.fasta, config.targets, config.bin_size, config.exclude_chroms)
+            self._data = read_data(
+                config.fasta, config.targets, config.bin_size, config.exclude_chroms, config.missing == "zero"
+            )
         return self._data
+
+    def _same(self, config: GenomeTrain, facts: Facts) -> Data:
+        data = self._read(config)
+        if self._digest is None:
+            self._digest = digest(data)
+        if self._digest != facts["data"]:
+            raise InputError(
+                f"{config.fasta}: the sequences, or the targets, have changed since the run was trained on them; "
+                "restore them, or train anew"
+            )
+        return data
 
 
 def _predictor(model: Model, config: GenomeTrain, device: torch.device, sites: int = READ_SITES) -> Chromosomes:

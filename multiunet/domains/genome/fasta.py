@@ -114,6 +114,12 @@ def gc_content(codes: Codes, bin_size: int) -> NDArray[np.float64]:
     return np.where(known > 0, strong / np.maximum(known, 1), np.nan)
 
 
+def without_bases(codes: Codes, bin_size: int) -> NDArray[np.bool_]:
+    """Which bins, ``(bins,)``, have no known base: a run of N, of which nothing can be said."""
+    starts = np.arange(0, len(codes), bin_size)
+    return ~np.logical_or.reduceat(codes < UNKNOWN, starts)
+
+
 def _open(path: Path) -> BinaryIO:
     if not path.is_file():
         raise InputError(f"{path}: {'is a folder, not a FASTA file' if path.is_dir() else 'no such file'}")

@@ -15,12 +15,21 @@ MITOCHONDRIAL = ("M", "MT", "MITO")
 
 
 def check_names(
-    path: Path, found: Collection[str], expected: Collection[str], fasta: Path, excluded: Sequence[str]
+    path: Path,
+    found: Collection[str],
+    expected: Collection[str],
+    fasta: Path,
+    excluded: Sequence[str],
+    complete: bool = True,
 ) -> None:
-    """Raises InputError where the chromosomes of a signal are not those of the FASTA file, in either direction."""
+    """Raises InputError where the chromosomes of a signal are not those of the FASTA file, in either direction.
+
+    Args:
+        complete: whether the signal must have all; else it may lack some, and none must be unknown.
+    """
     unknown = [name for name in found if name not in expected and not matches(name, excluded)]
     missing = [name for name in expected if name not in found]
-    if not unknown and not missing:
+    if not unknown and not (missing and complete):
         return
     sides = f"{path.name} has {listed(found)}; {fasta.name} has {listed(expected)}"
     renaming = _renaming(unknown, missing)

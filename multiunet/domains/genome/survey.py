@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.config import did_you_mean
+from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.fasta import UNKNOWN
@@ -16,6 +18,11 @@ from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.readers import Data
 from multiunet.errors import InputError
 from multiunet.models.genomic import bin_strides
+
+logger = logging.getLogger("multiunet.genome")
+
+MOSTLY = 0.5
+"""Share of missing bins above which it is likely that the file leaves out zeros."""
 
 
 def survey(config: GenomeTrain, data: Data) -> Facts:
@@ -41,6 +48,10 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
         if chroms:
             _check_measured(config, data, part, chroms)
     trained = np.concatenate([data.targets[chrom] for chrom in split["train"]], axis=1).astype(np.float64)
+    _check_signs(config, trained, mates)
+    missing = np.isnan(trained).mean(axis=1)
+    _report_missing(config, missing)
+    centre, scale = scales(trained, mates)
     bases = np.concatenate(list(data.codes.values()))
     known = int(np.count_nonzero(bases < UNKNOWN))
     if not known:
@@ -52,11 +63,54 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
         "mates": mates,
         "bin_size": config.bin_size,
         "window": config.bins_of_window(),
-        "centre": np.nanmean(trained, axis=1).tolist(),
-        "scale": np.nanstd(trained, axis=1).tolist(),
-        "missing": np.isnan(trained).mean(axis=1).tolist(),
+        "centre": centre,
+        "scale": scale,
+        "missing": missing.tolist(),
         "gc": int(np.count_nonzero((bases == 1) | (bases == 2))) / max(known, 1),
+        "data": digest(data),
     }
+
+
+def digest(data: Data) -> str:
+    """Of bases and targets: another text where the data are others."""
+    return digest_of([np.array(list(data.codes)), *data.codes.values(), *data.targets.values()])
+
+
+def scales(trained: NDArray[np.float64], mates: Sequence[int]) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each of ``(tracks, bins)``; two strands of one signal share theirs.
+
+    The network averages what it says of a sequence with what it says of the reverse complement, where the mates have
+    changed places; that is a mean of like things in one unit alone.
+    """
+    alike = [trained[sorted({track, mate})] for track, mate in enumerate(mates)]
+    return [float(np.nanmean(values)) for values in alike], [float(np.nanstd(values)) for values in alike]
+
+
+def _check_signs(config: GenomeTrain, trained: NDArray[np.float64], mates: Sequence[int]) -> None:
+    """Of mates, one may not be a signal below 0 and the other one above: the minus strand drawn downwards."""
+    for track, mate in enumerate(mates):
+        if np.nanmax(trained[track]) <= 0 <= np.nanmin(trained[mate]):
+            raise InputError(
+                f"{config.targets[track]}: has no value above 0, but its mate of --strand-pairs, "
+                f"{config.targets[mate].name}, has none below: the minus strand is stored as negative numbers; change "
+                "their sign, so that both strands measure the same"
+            )
+        means = np.nanmean(trained[[track, mate]], axis=1)
+        if track < mate and means.prod() < 0:
+            logger.warning(
+                f"{config.targets[track]}: its mean is {means[0]:g}, that of its mate of --strand-pairs, "
+                f"{config.targets[mate].name}, is {means[1]:g}; is one of them stored with the other sign?"
+            )
+
+
+def _hint(config: GenomeTrain) -> str:
+    return "; if the file leaves out what is 0, pass --missing zero" if config.missing == "nan" else ""
+
+
+def _report_missing(config: GenomeTrain, missing: NDArray[np.float64]) -> None:
+    for path, share in zip(config.targets, missing):
+        if share > MOSTLY:
+            logger.warning(f"{path}: {share:.0%} of the training bins have no value and are left out{_hint(config)}")
 
 
 def strand_mates(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:
@@ -111,11 +165,12 @@ def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: list[str
             raise InputError(
                 f"{path}: no bin of the {part} chromosomes ({listed(chroms)}) has a value at --bin-size "
                 f"{config.bin_size}: a bin needs data on half its bases; use larger bins, or other chromosomes"
+                f"{_hint(config)}"
             )
         if known.min() == known.max():
             raise InputError(
                 f"{path}: all {len(known)} values of the {part} chromosomes ({listed(chroms)}) are {known[0]:g}; "
-                f"there is nothing to learn"
+                f"there is nothing to learn{_hint(config)}"
             )
         if config.loss == "poisson" and known.min() < 0:
             raise InputError(f"{path}: a value is {known.min():g}, but --loss poisson is for counts; use beta-nll")

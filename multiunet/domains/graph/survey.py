@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import READ_BY, GraphTrain
-from multiunet.domains.graph.digest import digest_of
 from multiunet.domains.graph.edges import Edges, attribute_facts, attributes_of, simplified
 from multiunet.domains.graph.labels import (
     SPLITS,

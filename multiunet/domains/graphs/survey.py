@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import READ_BY
-from multiunet.domains.graph.digest import digest_of
 from multiunet.domains.graph.edges import Edges
 from multiunet.domains.graph.labels import (
     UNKNOWN,

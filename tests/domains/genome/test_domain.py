@@ -289,6 +289,85 @@ def test_targets_without_anything_to_learn_are_named(data, tmp_path, rows, loss,
     assert all(word in str(error.value) for word in words), error.value
 
 
+def rewritten(path: Path, source: str, change) -> Path:
+    """A bedGraph with its values changed."""
+    rows = [line.split("\t") for line in Path(source).read_text().splitlines()]
+    path.write_text("".join(f"{c}\t{a}\t{b}\t{change(float(v))!r}\n" for c, a, b, v in rows))
+    return path
+
+
+def test_strands_of_one_signal_are_averaged_in_its_own_units(data, tmp_path):
+    """One strand varies ten times as much as the other; read backwards, the prediction must be the mirror image."""
+    fwd, rev = data["targets"].split(",")
+    wide = rewritten(tmp_path / "rev.bedGraph", rev, lambda v: 10 * v + 3)
+    config = config_of({**data, "targets": f"{fwd},{wide}", "strand_pairs": "fwd:rev"})
+    facts = json.loads(json.dumps(GenomeDomain().inspect(config)))
+    model = GenomeDomain().build(config, facts)
+    model.net.eval()
+    x = torch.nn.functional.one_hot(torch.randint(0, 4, (1, BIN * 16)), 4).movedim(2, 1).float()
+    with torch.no_grad():
+        mean, variance = model.task.distribution(model.net(x))
+        back, variance_back = model.task.distribution(model.net(x.flip(1, 2)))
+    assert torch.allclose(back.flip(2)[:, [1, 0]], mean, rtol=1e-4)
+    assert torch.allclose(variance_back.flip(2)[:, [1, 0]], variance, rtol=1e-4)
+    both = np.concatenate([v[i] for v in GenomeDomain()._read(config).targets.values() for i in (0, 1)])
+    assert facts["centre"][0] == facts["centre"][1] == pytest.approx(np.nanmean(both), rel=0.1)
+
+
+def test_a_minus_strand_below_zero_is_told(data, tmp_path, caplog):
+    fwd, rev = data["targets"].split(",")
+    negative = rewritten(tmp_path / "rev.bedGraph", rev, lambda v: -v)
+    config = {**data, "targets": f"{fwd},{negative}", "strand_pairs": "fwd:rev"}
+    with pytest.raises(InputError, match=r"rev\.bedGraph: has no value above 0.*change their sign"):
+        workflow.plan("genome", config_of(config))
+    workflow.plan("genome", config_of({**config, "strand_pairs": ""}))
+    rewritten(negative, rev, lambda v: 1 - v)
+    workflow.plan("genome", config_of(config))
+    assert "is one of them stored with the other sign?" in caplog.text
+
+
+def test_changed_data_are_noticed_and_other_targets_do_not_join(data, tmp_path):
+    fwd, rev = data["targets"].split(",")
+    own = rewritten(tmp_path / "fwd.bedGraph", fwd, float)
+    settings = {**data, "targets": str(own), "epochs": 1, "steps_per_epoch": 1}
+    workflow.train("genome", config_of(settings), tmp_path / "one", reporter=Reporter())
+    rewritten(own, rev, float)
+    with pytest.raises(InputError, match="have changed since the run was trained"):
+        workflow.evaluate(tmp_path / "one")
+    workflow.train("genome", config_of(settings), tmp_path / "two", reporter=Reporter())
+    with pytest.raises(InputError, match=r"cannot join .* because their data differ"):
+        workflow.predict([tmp_path / "one", tmp_path / "two"],
+                         validated(domain_card("genome").predict, {}, "test"), tmp_path / "p.zarr")  # fmt: skip
+
+
+def test_runs_of_n_are_neither_learnt_nor_scored_nor_exported(data, tmp_path):
+    fasta = tmp_path / "n.fa"
+    lines = Path(data["fasta"]).read_text().splitlines()
+    fasta.write_text("\n".join(line if line.startswith(">") else "N" * 500 + line[500:] for line in lines) + "\n")
+    config = config_of({**data, "fasta": str(fasta), "epochs": 1})
+    read = GenomeDomain()._read(config)
+    assert all(np.isnan(values[:, :20]).all() for values in read.targets.values())
+    workflow.train("genome", config, tmp_path / "run", reporter=Reporter())
+    predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3", export=tmp_path / "out",
+            export_as="bedgraph")  # fmt: skip
+    assert (tmp_path / "out" / "fwd.mean.bedGraph").read_text().startswith("chr3\t500\t525\t")
+    assert workflow.evaluate(tmp_path / "run").metrics["mse"] > 0
+
+
+def test_a_file_that_leaves_out_zeros(data, tmp_path, caplog):
+    rows = [f"{chrom}\t{start}\t{start + BIN}\t1\n" for chrom in LENGTHS for start in range(0, 1000, 10 * BIN)]
+    path = tmp_path / "t.bedGraph"
+    path.write_text("".join(rows))
+    settings = {**data, "targets": str(path)}
+    with pytest.raises(InputError, match="nothing to learn; if the file leaves out what is 0, pass --missing zero"):
+        workflow.plan("genome", config_of(settings))
+    facts = workflow.plan("genome", config_of({**settings, "missing": "zero"})).facts
+    assert facts["missing"] == [0]
+    path.write_text("".join([*rows, *(f"{chrom}\t50\t75\t2\n" for chrom in LENGTHS)]))
+    workflow.plan("genome", config_of(settings))
+    assert "of the training bins have no value and are left out; if the file leaves out what is 0" in caplog.text
+
+
 @pytest.mark.slow
 def test_planted_motifs_are_found(tmp_path):
     """A signal that GC content does not explain; see ``multiunet_datasets.synthetic.genome_with_motifs``."""
