@@ -68,7 +68,8 @@ class GraphTrain(PoolTrain, EdgesTrain):
     split_column: str = option("split", "split column of nodes.csv: train, val, test or empty; optional", "Data")
     normalize_features: Literal["auto", "row", "column", "none"] = option(
         "auto",
-        "row: each node's sum to 1; column: each feature standardised; auto: row for counts, else column",
+        "row: each node's sum to 1; column: each feature standardised; auto: row for bags of words (many counts, few "
+        "above 0), else column",
         "Data",
     )
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.graph.attributes import Attributes
 from multiunet.domains.graph.graphml import read_graphml
-from multiunet.domains.graph.tables import Columns, Tables, read_folder
+from multiunet.domains.graph.tables import MISSING, Columns, Tables, read_folder
 from multiunet.errors import InputError
 
 KEYS = {
@@ -305,10 +305,10 @@ def weight_in(path: Path, weight: NDArray[Any], edges: int) -> NDArray[np.float3
 def fractional(cells: NDArray[np.str_]) -> NDArray[Any]:
     """Labels of a table as numbers where all are, and not all are written as integers: ``0.5``, but also ``1.0``."""
     try:
-        numbers = np.where(cells == "", "nan", cells).astype(np.float64)
+        numbers = np.where(np.isin(cells, MISSING), "nan", cells).astype(np.float64)
     except ValueError:
         return cells
-    return numbers if any(not cell.removeprefix("-").isdecimal() for cell in cells if cell) else cells
+    return numbers if any(not cell.removeprefix("-").isdecimal() for cell in cells if cell not in MISSING) else cells
 
 
 def _labels(path: Path, y: NDArray[Any], nodes: int) -> NDArray[Any]:

@@ -20,6 +20,9 @@ ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 """With which other tables are written than a CSV."""
 
+MISSING = ("", "NA", "N/A", "NaN", "nan", "None", "null")
+"""What a label is called that is not known, a class or a quantity."""
+
 SPLITS = ("train", "val", "test")
 
 SPLIT_WORDS = {"valid": "val", "validation": "val", "": ""} | {split: split for split in SPLITS}
@@ -44,7 +47,7 @@ class Tables:
     """What the two tables say; nodes in the order of nodes.csv.
 
     Attributes:
-        labels: as text, empty where unknown; None without such a column.
+        labels: as text, one of ``MISSING`` where unknown; None without such a column.
         masks: by split; empty without such a column.
         unread: names of columns that would be attributes of edges, but were not wanted.
     """

@@ -9,6 +9,7 @@ import pytest
 
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.labels import SPLITS, class_indices, class_values, quantities
+from multiunet.domains.graph.readers import fractional
 from multiunet.domains.graph.survey import survey
 from multiunet.errors import InputError
 
@@ -136,3 +137,15 @@ def test_bad_masks(save: Callable[..., Path], changes: dict, settings: dict, rea
     path = save(**changes)
     with pytest.raises(InputError, match=rf"{path}.*{reason}"):
         masks(path, **settings)
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "N/A", "NaN", "nan", "None", "null", "-1"])
+@pytest.mark.parametrize("classes", [("cat", "dog"), ("0", "1")])
+def test_one_set_of_words_for_what_is_not_known(missing: str, classes: tuple[str, str]) -> None:
+    y = np.array([classes[0], missing, classes[1]])
+    values = class_values(Path("g"), fractional(y))
+    assert values == list(classes)
+    assert class_indices(fractional(y), values).tolist() == [0, -1, 1]
+    if missing != "-1":
+        numbers = quantities(Path("g"), fractional(np.array(["1.5", missing, "-1"])))
+        np.testing.assert_array_equal(numbers[:, 0], [1.5, np.nan, -1])

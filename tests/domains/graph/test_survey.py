@@ -41,13 +41,15 @@ def test_edges_are_made_simple_and_undirected(save: Callable[..., Path]) -> None
     assert found.changes["reverses_added"] == 0
 
 
-def test_counts_are_normalised_by_node_and_measures_by_feature(save: Callable[..., Path]) -> None:
-    counts = np.zeros((24, 3))
-    counts[0] = [1, 0, 3]
-    x = survey(GraphTrain(graph=save(x=counts))).field.x.to_dense()
-    assert x[0].tolist() == [0.25, 0, 0.75]
-    single = survey(GraphTrain(graph=save(x=np.arange(24)[:, None]))).field.x
-    assert len(single.unique()) == 24  # divided by itself a single count would say nothing
+def test_words_are_normalised_by_node_and_measures_by_feature(
+    save: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = np.zeros((24, 20))
+    counts[0, :3] = [1, 0, 3]
+    with caplog.at_level(logging.INFO):
+        x = survey(GraphTrain(graph=save(x=counts))).field.x.to_dense()
+    assert "features are normalised by row, as of a bag of words" in caplog.text
+    assert x[0, :3].tolist() == [0.25, 0, 0.75]
     assert not x[1:].any()  # empty rows stay empty
     measures = np.random.default_rng(0).normal(5, 2, (24, 3))
     measures[:, 2] = 7.5
@@ -57,6 +59,14 @@ def test_counts_are_normalised_by_node_and_measures_by_feature(save: Callable[..
     path = save(x=measures)
     x = survey(GraphTrain(graph=path, normalize_features="none")).field.x
     np.testing.assert_array_equal(x, measures.astype(np.float32))
+
+
+def test_whole_numbers_of_different_size_are_standardised_each(save: Callable[..., Path]) -> None:
+    rng = np.random.default_rng(0)
+    people = np.stack([rng.integers(18, 90, 24), rng.integers(9_000, 90_000, 24), rng.integers(0, 2, 24)], axis=1)
+    known = survey(GraphTrain(graph=save(x=people)))
+    assert known.facts["normalization"]["kind"] == "column"
+    torch.testing.assert_close(known.field.x.std(dim=0, correction=0), torch.ones(3))
 
 
 def test_another_graph_is_seen_as_the_one_trained_on(save: Callable[..., Path]) -> None:
