@@ -46,7 +46,7 @@ def _is_bag_of_words(x: NDArray[np.float32]) -> bool:
     Of a few whole numbers, an age and an income, say, the larger would drown the others.
     """
     counts = bool((x >= 0).all() and (x == np.floor(x)).all())
-    return counts and x.shape[1] >= FEWEST_WORDS and np.count_nonzero(x) <= MOST_FILLED * x.size
+    return counts and x.shape[1] >= FEWEST_WORDS and bool(np.count_nonzero(x) <= MOST_FILLED * x.size)
 
 
 def standardisation(values: NDArray[np.float32] | None, wanted: str) -> dict[str, Any]:

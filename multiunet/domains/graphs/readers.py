@@ -16,7 +16,7 @@ from multiunet.domains.graph.readers import check_no_columns, fractional, read_n
 from multiunet.domains.graph.tables import Columns, read_folder, read_table
 from multiunet.domains.graphs.arrays import NEEDED, from_arrays
 from multiunet.domains.graphs.collection import GraphSet, check_distinct, checked_splits, from_tables, joined
-from multiunet.domains.graphs.molecules import molecules
+from multiunet.domains.graphs.molecules import molecules, parsed
 from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 
@@ -37,11 +37,15 @@ class Source:
         columns: what columns of tables are called.
         smiles: the column of a CSV that holds molecules; None: no molecules.
         level: what has labels: ``graph`` or ``node``.
+        numbered: rows of a CSV without the column of ids are numbered, whatever that column is called.
+        skip: leave out molecules that cannot be read.
     """
 
     columns: Columns
     smiles: str | None
     level: str
+    numbered: bool = False
+    skip: bool = False
 
 
 def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
@@ -184,7 +188,7 @@ def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> Gra
     header, rows = read_table(path)
     columns = source.columns
     wanted = {"--smiles": column, **({"--label-column": columns.label} if labelled else {})}
-    if columns.id != Columns().id:  # otherwise rows are numbered where there is none
+    if columns.id != Columns().id and not source.numbered:
         wanted["--id-column"] = columns.id
     for option, name in wanted.items():
         if name not in header:
@@ -195,6 +199,6 @@ def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> Gra
     if columns.id in header:
         ids = [row[header.index(columns.id)] for row in rows]
         check_distinct(path, ids)
-    texts = [row[header.index(column)] for row in rows]
-    found = molecules(path, ids, texts, lines=range(2, len(rows) + 2))
-    return _labelled(found, path, header, rows, columns) if labelled else found
+    readable = parsed(path, [row[header.index(column)] for row in rows], source.skip)
+    found = molecules(path, {ids[place]: molecule for place, molecule in readable.items()})
+    return _labelled(found, path, header, [rows[place] for place in readable], columns) if labelled else found
