@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from multiunet.domains.config import did_you_mean
 from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
-from multiunet.domains.genome.config import GenomeTrain
+from multiunet.domains.genome.config import GenomeTrain, Transform
 from multiunet.domains.genome.fasta import UNKNOWN
 from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.readers import Data
@@ -59,7 +59,7 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
     return {
         "chroms": {chrom: len(codes) for chrom, codes in data.codes.items()},
         "split": split,
-        "tracks": data.names,
+        "tracks": [named(name, config.transform) for name in data.names],
         "mates": mates,
         "bin_size": config.bin_size,
         "window": config.bins_of_window(),
@@ -69,6 +69,11 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
         "gc": int(np.count_nonzero((bases == 1) | (bases == 2))) / max(known, 1),
         "data": digest(data),
     }
+
+
+def named(track: str, transform: Transform) -> str:
+    """A track's name, which says in which units it is: ``coverage``, or ``coverage.log1p``."""
+    return track if transform == "none" else f"{track}.{transform}"
 
 
 def digest(data: Data) -> str:
@@ -140,16 +145,36 @@ def strand_mates(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:
 
 def _split(config: GenomeTrain, data: Data) -> dict[str, list[str]]:
     chroms = list(data.codes)
+    if config.folds is not None:
+        return _fold(data, config.folds, config.fold or 0)
     val = matching(config.val_chroms, chroms, "--val-chroms", config.fasta)
     test = matching(config.test_chroms, chroms, "--test-chroms", config.fasta)
     if not val:
-        raise InputError("--val-chroms is empty; name a chromosome to choose the best epoch by")
-    both = [chrom for chrom in val if chrom in test]
-    if both:
-        raise InputError(f"{listed(both)} is both in --val-chroms and in --test-chroms; put it in one")
-    train = [chrom for chrom in chroms if chrom not in val and chrom not in test]
+        raise InputError("--val-chroms is empty; name a chromosome to choose the best epoch by, or give --folds")
+    named = matching(config.train_chroms, chroms, "--train-chroms", config.fasta)
+    for one, first, other, second in (
+        ("val", val, "test", test),
+        ("train", named, "val", val),
+        ("train", named, "test", test),
+    ):
+        both = [chrom for chrom in first if chrom in second]
+        if both:
+            raise InputError(f"{listed(both)} is both in --{one}-chroms and in --{other}-chroms; put it in one")
+    train = named or [chrom for chrom in chroms if chrom not in val and chrom not in test]
     if not train:
         raise InputError(f"no chromosome of {config.fasta} is left to train on; name fewer for validation and test")
+    return {"train": train, "val": val, "test": test}
+
+
+def _fold(data: Data, folds: int, fold: int) -> dict[str, list[str]]:
+    """Chromosomes in groups of like size: one is tested, the next one validates, the others train."""
+    if folds > len(data.codes):
+        raise InputError(f"--folds {folds}: there are {len(data.codes)} chromosomes; a fold tests one at least")
+    groups: list[list[str]] = [[] for _ in range(folds)]
+    for chrom in sorted(data.codes, key=lambda name: -len(data.codes[name])):  # the longest first, to the smallest
+        min(groups, key=lambda group: sum(len(data.codes[name]) for name in group)).append(chrom)
+    test, val = groups[fold], groups[(fold + 1) % folds]
+    train = [chrom for chrom in data.codes if chrom not in test and chrom not in val]
     return {"train": train, "val": val, "test": test}
 
 

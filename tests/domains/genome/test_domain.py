@@ -368,6 +368,105 @@ def test_a_file_that_leaves_out_zeros(data, tmp_path, caplog):
     assert "of the training bins have no value and are left out; if the file leaves out what is 0" in caplog.text
 
 
+@pytest.mark.parametrize(("transform", "undo"), [("log1p", np.expm1), ("sqrt", np.square)])
+def test_transformed_targets_are_learnt_scored_and_named(data, tmp_path, transform, undo):
+    config = config_of({**data, "transform": transform, "epochs": 1})
+    plain, found = GenomeDomain()._read(config_of(data)).targets, GenomeDomain()._read(config).targets
+    assert all(np.allclose(undo(found[chrom]), plain[chrom], rtol=1e-4, equal_nan=True) for chrom in LENGTHS)
+    workflow.train("genome", config, tmp_path / "run", reporter=Reporter())
+    files = predict(tmp_path / "run", tmp_path / "p.zarr", samples=1, chroms="chr3", export=tmp_path / "out")
+    assert files[0].name == f"fwd.{transform}.mean.bw"
+    assert [t["track"] for t in workflow.evaluate(tmp_path / "run").metrics["per_track"]] == [
+        f"fwd.{transform}",
+        f"rev.{transform}",
+    ]
+    negative = rewritten(tmp_path / "n.bedGraph", data["targets"].split(",")[0], lambda v: -v)
+    with pytest.raises(InputError, match=rf"n\.bedGraph: a value is -.*--transform {transform} is for values of 0"):
+        workflow.plan("genome", config_of({**data, "targets": str(negative), "transform": transform}))
+    with pytest.raises(InputError, match="--loss poisson is for counts"):
+        config_of({**data, "transform": transform, "loss": "poisson"})
+
+
+def test_folds_test_every_chromosome_once(data, tmp_path):
+    settings = {key: value for key, value in data.items() if key not in ("val_chroms", "test_chroms")}
+    runs = workflow.train_all("genome", config_of({**settings, "folds": 3, "epochs": 1}), tmp_path / "cv",
+                              reporter=Reporter())  # fmt: skip
+    splits = [json.loads((run / "facts.json").read_text())["split"] for run in runs]
+    assert sorted(chrom for split in splits for chrom in split["test"]) == sorted(LENGTHS)
+    assert all(len({*s["train"], *s["val"], *s["test"]}) == 4 == sum(map(len, s.values())) for s in splits)
+    report = workflow.evaluate(tmp_path / "cv")
+    assert list(report.items) == ["fold-0", "fold-1", "fold-2"]
+    mses = [fold["mse"] for fold in report.items.values()]
+    assert report.metrics["mean_of_folds"]["mse"] == pytest.approx(np.mean(mses))
+    assert min(mses) <= report.metrics["mse"] <= max(mses)
+    assert report.baselines["mean"]["sd_of_folds"]["mse"] > 0
+    predict(tmp_path / "cv", tmp_path / "p.zarr", samples=1, chroms="chr3")
+    with pytest.raises(InputError, match="--folds 5: there are 4 chromosomes"):
+        workflow.plan("genome", config_of({**settings, "folds": 5, "fold": 0}))
+    with pytest.raises(InputError, match="leave --train-, --val- and --test-chroms out"):
+        config_of({**data, "folds": 3})
+
+
+def test_excluded_regions_are_neither_learnt_nor_scored(data, tmp_path):
+    bed = tmp_path / "black.bed"
+    bed.write_text("#blacklist\nchr1\t30\t60\tname\nchrUn\t0\t9\nchr3\t0\t1300\n")
+    config = config_of({**data, "exclude_regions": str(bed), "epochs": 1})
+    plain, found = GenomeDomain()._read(config_of(data)).targets, GenomeDomain()._read(config).targets
+    assert np.isnan(found["chr1"][:, 1:3]).all()
+    assert np.isnan(found["chr3"][:, :52]).all()
+    for chrom, bins in (("chr1", slice(3, None)), ("chr3", slice(52, None)), ("chr2", slice(None))):
+        assert np.array_equal(found[chrom][:, bins], plain[chrom][:, bins], equal_nan=True)
+    bed.write_text("1\t30\t60\n")
+    with pytest.raises(InputError, match=r"black\.bed: has 1; g\.fa has chr1"):
+        workflow.plan("genome", config)
+
+
+def test_some_regions_alone_are_predicted_as_in_the_whole(run, tmp_path):
+    bed = tmp_path / "r.bed"
+    bed.write_text("chr1\t1000\t1010\nchr1\t3000\t3100\nchr3\t0\t60\n")
+    predict(run, tmp_path / "p.zarr", samples=1, regions=bed, export=tmp_path / "out", export_as="bedgraph")
+    predict(run, tmp_path / "whole.zarr", samples=1, chroms="chr1,chr3")
+    parts, whole = open_prediction(tmp_path / "p.zarr"), open_prediction(tmp_path / "whole.zarr")
+    assert sorted(parts) == ["chr1", "chr3"]
+    for chrom, bins in (("chr1", [40, 120, 121, 122, 123]), ("chr3", [0, 1, 2])):
+        for variable in ("mean", "epistemic", "aleatoric", "total"):
+            values = parts[chrom][variable].values
+            assert np.flatnonzero(~np.isnan(values[0])).tolist() == bins
+            assert np.allclose(values[:, bins], whole[chrom][variable].values[:, bins], rtol=1e-4, atol=1e-5)
+    for variable in ("mean", "epistemic"):
+        lines = (tmp_path / "out" / f"fwd.{variable}.bedGraph").read_text().splitlines()
+        assert [line.split("\t")[1] for line in lines] == ["1000", "3000", "3025", "3050", "3075", "0", "25", "50"]
+    bed.write_text("chr1\t1000\t9999\n")
+    with pytest.raises(InputError, match=r"r\.bed:1: ends at 9,999, but chr1 has 4,003 bases"):
+        predict(run, tmp_path / "q.zarr", regions=bed)
+
+
+def test_other_data_are_scored(run, data, tmp_path, caplog):
+    lengths = {"x": 2600, "y": 900}
+    fasta = write_fasta(tmp_path / "other.fa", lengths, seed=3)
+    targets = ",".join(str(write_signal(tmp_path / f"{name}.bedGraph", lengths, 7)) for name in "ab")
+    kind = domain_card("genome").evaluate
+    report = workflow.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets}, "test"))
+    assert report.scored == str(fasta)
+    assert list(report.items) == ["x", "y"]
+    assert list(report.baselines) == ["mean", "gc_content", "distance_to_end"]
+    one = workflow.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets, "chroms": "y"}, "test"))
+    assert list(one.items) == ["y"]
+    with pytest.raises(InputError, match="--targets names 1 files, but the run predicts fwd, rev"):
+        workflow.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets.split(",")[0]}, "test"))
+    with pytest.raises(InputError, match="--fasta and --targets belong together"):
+        validated(kind, {"fasta": fasta}, "test")
+    workflow.evaluate(run, validated(kind, {"fasta": data["fasta"], "targets": data["targets"]}, "test"))
+    assert "the run was trained on chr1, chr10 of it" in caplog.text
+
+
+def test_chromosomes_that_no_split_names_are_not_used(data):
+    plan = workflow.plan("genome", config_of({**data, "train_chroms": "chr1"}))
+    assert plan.facts["split"] == {"train": ["chr1"], "val": ["chr2"], "test": ["chr3"]}
+    with pytest.raises(InputError, match="chr2 is both in --train-chroms and in --val-chroms"):
+        workflow.plan("genome", config_of({**data, "train_chroms": "chr*"}))
+
+
 @pytest.mark.slow
 def test_planted_motifs_are_found(tmp_path):
     """A signal that GC content does not explain; see ``multiunet_datasets.synthetic.genome_with_motifs``."""
