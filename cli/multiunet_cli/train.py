@@ -73,7 +73,8 @@ def _show_plan(plan: Any, as_json: bool) -> None:
 def _show_result(out: Path, domain: str, as_json: bool) -> None:
     from multiunet.training.run_folder import RunFolder
 
-    best = RunFolder.open(out).best_scores()
+    run = RunFolder.open(out)
+    best = run.best_scores()
     if as_json:
         typer.echo(json.dumps({"run": str(out), "best_epoch": best["epoch"], "validation": best["scores"]}))
         return
@@ -82,4 +83,12 @@ def _show_result(out: Path, domain: str, as_json: bool) -> None:
         f"best epoch {best['epoch']}, on validation: {scores}" if scores else "nothing validated: the last weights"
     )
     typer.echo(f"run folder: {out}")
-    typer.echo(f"next: multiunet evaluate {domain} --run {out}")
+    typer.echo(f"next: multiunet evaluate {domain} --run {out}{split_of(run.facts())}")
+
+
+def split_of(facts: dict[str, Any]) -> str:
+    """What to add to the evaluation of a run that has nothing to test on."""
+    split = facts.get("split")
+    if not isinstance(split, dict) or split.get("test", True):
+        return ""
+    return " --split val" if split.get("val") else " --split train"

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from multiunet_cli.evaluate import show
+from multiunet_cli.train import split_of
 
 from multiunet import open_prediction
 from multiunet.domains.domain import Report
@@ -138,3 +139,25 @@ def test_figures_are_whole_on_a_narrow_terminal(capsys: pytest.CaptureFixture, m
     assert ["iou", "85", "-", "0.2500", "-"] in rows
     assert ["iou", "matrix", "1.0000", "0.5000", "-"] in rows
     assert ["loss", "0.5000", "-", "-"] in rows
+
+
+def test_a_table_has_rows_for_each_track(capsys: pytest.CaptureFixture) -> None:
+    tracks = [{"track": "fwd", "mse": 1.0}, {"track": "rev", "mse": 2.0}]
+    mean = [{"track": "fwd", "mse": 3.0}, {"track": "rev", "mse": 4.0}]
+    show(Report("genome", "test split", {"mse": 1.5, "per_track": tracks}, {"mean": {"mse": 3.5, "per_track": mean}}))
+    rows = [line.replace("\u2502", " ").split() for line in capsys.readouterr().out.splitlines()]
+    assert ["mse", "fwd", "1.0000", "3.0000"] in rows
+    assert ["mse", "rev", "2.0000", "4.0000"] in rows
+
+
+@pytest.mark.parametrize(
+    ("facts", "added"),
+    [
+        ({"split": {"train": ["a"], "val": ["b"], "test": []}}, " --split val"),
+        ({"split": {"train": 3, "val": 0, "test": 0}}, " --split train"),
+        ({"split": {"train": 3, "val": 1, "test": 2}}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_next_command_can_be_run(facts: dict, added: str) -> None:
+    assert split_of(facts) == added

@@ -213,10 +213,15 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
         _carve(masks, "val", config.val_fraction, strata, config.seed)
     for split in SPLITS[:2]:
         if not masks[split].any():
-            marked = int(given[split].sum()) if split in given else 0
+            if split in given:
+                raise InputError(
+                    f"{graph.path}: the {split} mask holds no labelled node ({int(given[split].sum())} marked, "
+                    f"{int(known.sum())} labelled in all); mark some, or leave the masks out to split at random"
+                )
             raise InputError(
-                f"{graph.path}: the {split} mask holds no labelled node ({marked} marked, {int(known.sum())} labelled "
-                "in all); mark some, or leave the masks out to split at random"
+                f"{graph.path}: no labelled node is left to {'train' if split == 'train' else 'validate'} on "
+                f"({int(known.sum())} of {len(known)} are labelled); label more of each class, or change --val-fraction "
+                "and --test-fraction"
             )
     return masks
 

@@ -198,13 +198,17 @@ def read_pt(path: Path) -> dict[str, NDArray[Any]]:
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: needs unpickling of Python objects, which is refused because that can run any code; save a dict "
-            "of tensors: torch.save({'x': data.x, 'edge_index': data.edge_index, 'y': data.y, ...}, path)"
+            "of tensors: torch.save(data.to_dict(), path), of many graphs torch.save(Batch.from_data_list(graphs)."
+            "to_dict(), path)"
         ) from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read by torch.load ({reason}); is it complete?") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y")
+        raise InputError(
+            f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y; of a list of "
+            "graphs save torch_geometric's Batch.from_data_list(graphs).to_dict()"
+        )
     return {str(key): _as_array(value) for key, value in content.items() if isinstance(value, torch.Tensor)}
 
 

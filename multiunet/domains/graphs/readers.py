@@ -1,4 +1,4 @@
-"""Many graphs in files: NPZ, a folder of graphs, or a CSV of SMILES."""
+"""Many graphs in files: NPZ, a folder of graphs or of the TU collection, or a CSV of SMILES."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from multiunet.domains.graph.tables import Columns, read_folder, read_table
 from multiunet.domains.graphs.arrays import NEEDED, from_arrays
 from multiunet.domains.graphs.collection import GraphSet, check_distinct, checked_splits, from_tables, joined
 from multiunet.domains.graphs.molecules import molecules, parsed
+from multiunet.domains.graphs.tu import read_tu, tu_name
 from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 
@@ -37,6 +38,7 @@ class Source:
         columns: what columns of tables are called.
         smiles: the column of a CSV that holds molecules; None: no molecules.
         level: what has labels: ``graph`` or ``node``.
+        quantities: whether quantities are learnt, not classes.
         numbered: rows of a CSV without the column of ids are numbered, whatever that column is called.
         skip: leave out molecules that cannot be read.
     """
@@ -44,6 +46,7 @@ class Source:
     columns: Columns
     smiles: str | None
     level: str
+    quantities: bool = False
     numbered: bool = False
     skip: bool = False
 
@@ -63,6 +66,9 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
         check_no_columns(path, source.columns)
     if source.smiles is not None:
         found = _read_smiles(path, source, source.smiles, labelled)
+    elif path.is_dir() and (name := tu_name(path)) is not None:
+        check_no_columns(path, source.columns)
+        found = from_arrays(path, read_tu(path, name, source.quantities), alone=False)
     elif path.is_dir():
         found = _read_folder(path, source, labelled)
     elif path.suffix in ARRAYS:

@@ -69,7 +69,7 @@ def source_of(config: GraphsTrain) -> Source:
     wanted = None if config.edge_columns is None else tuple(config.edge_columns)
     edges = wanted if config.conv in (None, *READ_BY) else ()
     columns = Columns(config.id_column, config.label_column, config.split_column, edges)
-    return Source(columns, config.smiles, config.level, skip=config.skip_invalid)
+    return Source(columns, config.smiles, config.level, config.task == "regression", skip=config.skip_invalid)
 
 
 def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:

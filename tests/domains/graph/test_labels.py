@@ -115,6 +115,9 @@ def one(*nodes: int) -> np.ndarray:
     return np.isin(np.arange(NODES), nodes)
 
 
+TWO = np.array([0, 1, *[-1] * 22])
+
+
 @pytest.mark.parametrize(
     ("changes", "settings", "reason"),
     [
@@ -125,6 +128,11 @@ def one(*nodes: int) -> np.ndarray:
         ({"train_mask": np.ones(23, bool)}, {}, r"the train mask has the shape \(23,\) for 24 nodes"),
         ({"train_mask": np.arange(NODES)}, {}, r"must be true or false for each node"),
         ({"train_mask": np.full(NODES, 0.5)}, {}, r"must be true or false for each node"),
+        (
+            {"train_mask": None, "val_mask": None, "test_mask": None, "y": TWO},
+            {},
+            r"no labelled node is left to validate on \(2 of 24 are labelled\); label more",
+        ),
         ({}, {"split_index": 1}, r"holds one split; leave --split-index out"),
         (
             {"train_mask": None, "val_mask": None, "test_mask": None},
