@@ -74,9 +74,8 @@ def _rows(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]
             yield key, entries
     for place, track in enumerate(columns[0].get("per_track", [])):
         several = [column["per_track"][place] if "per_track" in column else {} for column in columns]
-        yield from (
-            (f"{key} {track.get('track', place)}", [one.get(key) for one in several]) for key in track if key != "track"
-        )
+        name = track.get("track", place)
+        yield from ((f"{key} {name}", [one.get(key) for one in several]) for key in track if key != "track")
 
 
 def _text(value: Any) -> str:

@@ -36,6 +36,7 @@ class PoolTrain(TrainConfig):
     )
     merge: Literal["mean", "sum", "max"] = option("mean", "how features of merged nodes are combined", "Model")
     clusters: int = option(16, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
+    convs: int = option(1, "convolutions per block", "Model", ge=1)
     residual: bool = option(False, "blocks add their input to their output", "Model")
 
 
@@ -62,6 +63,11 @@ class GraphTrain(PoolTrain, EdgesTrain):
     )
     task: Literal["classification", "regression"] = option("classification", "classes or quantities of nodes", "Data")
     id_column: str = option("id", "name of the id column of nodes.csv", "Data")
+    feature_columns: StrList | None = option(
+        None,
+        "columns of nodes.csv, or attributes in GraphML, that are features: A,B; default: all but id, label and split",
+        "Data",
+    )
     label_column: str = option(
         "label", "label column of nodes.csv, or attribute in GraphML; empty or -1: an unlabelled node", "Data"
     )

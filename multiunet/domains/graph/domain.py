@@ -86,6 +86,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
             normalization=config.normalization,
             dropout=config.dropout,
             edge_dropout=config.drop_edge,
+            convs=config.convs,
             residual=config.residual,
             pool=pooling(config),
             edge_features=facts["edge_features"],

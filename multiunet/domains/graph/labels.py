@@ -220,8 +220,8 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
                 )
             raise InputError(
                 f"{graph.path}: no labelled node is left to {'train' if split == 'train' else 'validate'} on "
-                f"({int(known.sum())} of {len(known)} are labelled); label more of each class, or change --val-fraction "
-                "and --test-fraction"
+                f"({int(known.sum())} of {len(known)} are labelled); label more of each class, or change "
+                "--val-fraction and --test-fraction"
             )
     return masks
 

@@ -70,6 +70,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
             normalization=config.normalization,
             dropout=config.dropout,
             whole_channels=True,
+            convs=config.convs,
             residual=config.residual,
             edge_dropout=config.drop_edge,
             pool=pooling(config),

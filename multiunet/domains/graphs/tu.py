@@ -60,7 +60,8 @@ def read_tu(folder: Path, name: str, quantities: bool) -> dict[str, NDArray[Any]
 
 
 def _one_hot(labels: NDArray[Any]) -> NDArray[np.float32]:
-    return (labels[:, None] == np.unique(labels)).astype(np.float32)
+    columns: NDArray[np.float32] = (labels[:, None] == np.unique(labels)).astype(np.float32)
+    return columns
 
 
 def _table(path: Path) -> NDArray[Any]:

@@ -299,3 +299,10 @@ def test_settings_are_checked() -> None:
         validated(GraphTrain, {"graph": "g.npz", "batch_size": 2}, "test")
     with pytest.raises(InputError, match="did you mean 'pool_ratio'"):
         validated(GraphTrain, {"graph": "g.npz", "pool_ration": 0.5}, "test")
+
+
+def test_blocks_of_several_convolutions(save: Callable[..., Path]) -> None:
+    def size(**settings: Any) -> int:
+        return workflow.plan("graph", GraphTrain(graph=save(), **settings)).parameters
+
+    assert size(convs=2) > size()

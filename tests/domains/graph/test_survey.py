@@ -83,7 +83,7 @@ def test_features_of_tables_must_have_the_same_names(tables: Callable[..., Path]
     facts = survey(GraphTrain(graph=folder)).facts
     assert facts["feature_names"] == ["height", "weight"]
     text = (folder / "nodes.csv").read_text().replace("height", "length")
-    with pytest.raises(InputError, match=r"has the feature 'length' where the run was trained on 'height'"):
+    with pytest.raises(InputError, match=r"nodes lack height, which the run was trained on; give the same"):
         seen(tables(nodes=text), facts)
 
 
@@ -234,3 +234,24 @@ def test_attributes_of_arrays(save: Callable[..., Path]) -> None:
         survey(GraphTrain(graph=save(edge_attr=np.ones(23)), conv="gine"))
     with pytest.raises(InputError, match=r"--edge-columns is for edges\.csv and GraphML"):
         survey(GraphTrain(graph=save(), conv="gine", edge_columns=["a"]))
+
+
+NODES = "id,kind,size,note,label\n" + "".join(
+    f"n{i},{['road', 'rail', ''][i % 3]},{i},about {i},{'ab'[i % 2]}\n" for i in range(24)
+)
+
+
+def test_words_of_nodes_become_columns_and_columns_are_chosen(tables: Callable[..., Path]) -> None:
+    edges = "source,target\n" + "".join(f"n{i},n{(i + 1) % 24}\n" for i in range(24))
+    config = GraphTrain(graph=tables(nodes=NODES, edges=edges), feature_columns="size,kind", normalize_features="none")
+    known = survey(config)
+    assert known.facts["feature_names"] == ["size", "kind=rail", "kind=road"]
+    assert known.field.x.to_dense()[:4].tolist() == [[0, 0, 1], [1, 1, 0], [2, 0, 0], [3, 0, 1]]
+    with pytest.raises(InputError, match=r"nodes have no weight \(--feature-columns\) but kind, size, note"):
+        survey(config.model_copy(update={"feature_columns": ["weight"]}))
+    other = read_graph(tables(nodes=NODES.replace("rail", "road"), edges=edges), columns_of(config))
+    field = field_of(other, known.facts, edges_of(other, undirected=True))
+    assert field.x.to_dense()[:3].tolist() == [[0, 0, 1], [1, 0, 1], [2, 0, 0]]  # a word that no node has
+    many = "id,kind,label\n" + "".join(f"m{i},w{i},{'ab'[i % 2]}\n" for i in range(70))
+    with pytest.raises(InputError, match=r"kind has 70 different words; a feature of nodes is .* --feature-columns"):
+        survey(GraphTrain(graph=tables(nodes=many, edges="source,target\nm0,m1\n")))
