@@ -44,6 +44,9 @@ class GenomeTrain(FoldsTrain):
 
     fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")
     targets: PathList = option(..., "the signals, one file per track: bigWig, or bedGraph[.gz]", "Data")
+    rename_chroms: Path | None = option(
+        None, "FILE of two columns: a chromosome's name in --fasta, and in --targets and everything else", "Data"
+    )
     bin_size: int = option(128, "bases per bin; a bin's value is the mean over its bases that have one", "Data", ge=1)
     strand_pairs: StrList = option([], "pairs of tracks that belong to the two strands, e.g. fwd:rev", "Data")
     missing: Literal["nan", "zero"] = option(

@@ -22,7 +22,7 @@ from multiunet.domains.genome.chromosomes import Chromosomes
 from multiunet.domains.genome.config import GenomeEvaluate, GenomePredict, GenomeTrain
 from multiunet.domains.genome.dataset import Windowing, Windows
 from multiunet.domains.genome.fasta import Genome, read_fasta
-from multiunet.domains.genome.names import listed, matching
+from multiunet.domains.genome.names import listed, matching, read_renames
 from multiunet.domains.genome.readers import Data, Reading, read_data
 from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.scoring import relative_error, score
@@ -105,7 +105,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
     def _sequences(self, config: GenomeTrain, options: GenomePredict) -> tuple[Path, Genome, Wanted]:
         """The file, what it holds, and which of it is to be predicted."""
         fasta = options.fasta or config.fasta
-        genome = read_fasta(fasta)
+        genome = read_fasta(fasta, renames=read_renames(config.rename_chroms))
         chosen = matching(options.chroms or ["*"], genome.lengths, "--chroms", fasta)
         if options.regions is None:
             return fasta, genome, dict.fromkeys(chosen)
@@ -193,7 +193,12 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
 
 def _reading(config: GenomeTrain) -> Reading:
     return Reading(
-        config.bin_size, config.exclude_chroms, config.missing == "zero", config.transform, config.exclude_regions
+        config.bin_size,
+        exclude=config.exclude_chroms,
+        zero=config.missing == "zero",
+        transform=config.transform,
+        regions=config.exclude_regions,
+        renames=config.rename_chroms,
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.genome.config import Transform
 from multiunet.domains.genome.fasta import Codes, read_fasta, without_bases
-from multiunet.domains.genome.names import matches, matching
+from multiunet.domains.genome.names import matches, matching, read_renames
 from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.tracks import Track, read_tracks
 from multiunet.errors import InputError
@@ -48,6 +48,7 @@ class Reading:
         zero: what the targets do not mention is 0, not unmeasured.
         transform: what is done to the value of a bin.
         regions: BED file of what is neither learnt nor scored.
+        renames: file of names of chromosomes, in the FASTA file and elsewhere.
     """
 
     bin_size: int
@@ -55,6 +56,7 @@ class Reading:
     zero: bool = False
     transform: Transform = "none"
     regions: Path | None = None
+    renames: Path | None = None
 
 
 def read_data(fasta: Path, targets: Sequence[Path], how: Reading) -> Data:
@@ -63,7 +65,7 @@ def read_data(fasta: Path, targets: Sequence[Path], how: Reading) -> Data:
     Raises:
         InputError: for files that are not what they should be, or do not fit each other.
     """
-    genome = read_fasta(fasta)
+    genome = read_fasta(fasta, renames=read_renames(how.renames))
     codes = {name: codes for name, codes in genome.codes.items() if not matches(name, how.exclude)}
     if not codes:
         raise InputError(f"{fasta}: --exclude-chroms {','.join(how.exclude)} leaves no chromosome")

@@ -142,7 +142,8 @@ def aligned(path: Path, given: Attributes, wanted: Sequence[str], whose: str, of
         what = f"lack {listing(absent)}, which" if absent else f"have {listing(more)}, unlike those that"
         raise InputError(f"{path}: {of} {what} {whose}; give the same")
     nothing = np.zeros(len(given.values), np.float32)
-    return np.stack([here.get(name, nothing) for name in wanted], axis=1)
+    columns = np.array([here.get(name, nothing) for name in wanted], np.float32)
+    return columns.reshape(len(wanted), len(given.values)).T
 
 
 def _is_word_of(name: str, others: Sequence[str]) -> bool:

@@ -72,6 +72,7 @@ class GraphTrain(PoolTrain, EdgesTrain):
         "label", "label column of nodes.csv, or attribute in GraphML; empty or -1: an unlabelled node", "Data"
     )
     split_column: str = option("split", "split column of nodes.csv: train, val, test or empty; optional", "Data")
+    degrees: bool = option(False, "also use each node's degree as a feature; then a graph needs no others", "Data")
     normalize_features: Literal["auto", "row", "column", "none"] = option(
         "auto",
         "row: each node's sum to 1; column: each feature standardised; auto: row for bags of words (many counts, few "

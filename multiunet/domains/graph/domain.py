@@ -53,7 +53,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
     name = "graph"
     monitor = "accuracy"
     shared_facts = (
-        *("task", "features", "feature_names", "normalization", "classes", "targets"),
+        *("task", "features", "feature_names", "degrees", "normalization", "classes", "targets"),
         *("edge_features", "edge_feature_names", "edge_normalization"),
     )
 

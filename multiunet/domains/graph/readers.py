@@ -101,10 +101,10 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
 
 
 def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> GraphFile:
-    if not table.features:
+    if not table.features and columns.needed:
         raise InputError(
             f"{nodes}: nodes have no features; give them numbers, such as each node's number of neighbours, or 1 where "
-            "nothing is known"
+            "nothing is known, or pass --degrees"
         )
     return GraphFile(
         path=path,
@@ -126,13 +126,15 @@ def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], columns: Column
     if "graph_ptr" in arrays:
         raise InputError(f"{path}: holds many graphs (graph_ptr); they are trained by `multiunet train graphs`")
     found = {part: named(arrays, names) for part, names in KEYS.items()}
+    if found["x"] is None and not columns.needed and found["edge_index"] is not None:
+        found["x"] = np.zeros((_nodes(path, found["edge_index"], found["y"]), 0), np.float32)
     for part in ("x", "edge_index"):
         if found[part] is None:
             raise InputError(
                 f"{path}: has no {' or '.join(KEYS[part])}, only {', '.join(sorted(arrays)) or 'nothing'}; "
                 f"save the {'features (nodes, features)' if part == 'x' else 'edges (2, edges)'} under that name"
             )
-    x = _features(path, found["x"])
+    x = _features(path, found["x"], columns.needed)
     nodes = len(x)
     edges = edges_in(path, found["edge_index"], nodes)
     wanted = columns.edges is None
@@ -224,7 +226,16 @@ def named(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> NDArray
     return next((arrays[name] for name in names if name in arrays), None)
 
 
-def _features(path: Path, x: NDArray[Any] | None) -> NDArray[np.float32]:
+def _nodes(path: Path, edges: NDArray[Any], y: NDArray[Any] | None) -> int:
+    """How many nodes a graph without features has."""
+    if y is not None:
+        return len(y)
+    return int(edges.max()) + 1 if edges.size and edges.dtype.kind in "iu" else 0
+
+
+def _features(path: Path, x: NDArray[Any] | None, needed: bool) -> NDArray[np.float32]:
+    if x is not None and not needed and x.ndim == 2 and x.shape[1] == 0 and len(x):
+        return x.astype(np.float32)
     if x is None or x.ndim != 2 or 0 in x.shape:
         shape = () if x is None else x.shape
         raise InputError(f"{path}: x has the shape {shape}; it must be (nodes, features), at least one of each")

@@ -35,6 +35,7 @@ class Columns:
 
     Attributes:
         features: which of the others are features; None: all.
+        needed: whether there must be features.
         edges: which columns of edges.csv are attributes of edges; None: all but the ends, the weight and an id.
     """
 
@@ -43,6 +44,7 @@ class Columns:
     split: str = "split"
     edges: tuple[str, ...] | None = ()
     features: tuple[str, ...] | None = None
+    needed: bool = True
 
     def features_among(self, path: Path, names: Sequence[str]) -> tuple[str, ...]:
         """The columns that are features. Raises InputError naming a wanted one that is not there."""

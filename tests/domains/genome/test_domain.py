@@ -467,6 +467,23 @@ def test_chromosomes_that_no_split_names_are_not_used(data):
         workflow.plan("genome", config_of({**data, "train_chroms": "chr*"}))
 
 
+def test_chromosomes_may_be_called_otherwise_in_the_fasta(data, tmp_path):
+    fasta = tmp_path / "ncbi.fa"
+    fasta.write_text(Path(data["fasta"]).read_text().replace(">chr", ">NC_"))
+    names = tmp_path / "names.tsv"
+    names.write_text("".join(f"{name.replace('chr', 'NC_')}\t{name}\n" for name in LENGTHS) + "NC_99\tchrM\n")
+    settings = {**data, "fasta": str(fasta), "rename_chroms": str(names), "epochs": 1, "steps_per_epoch": 1}
+    workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    predict(tmp_path / "run", tmp_path / "p.zarr", samples=1)
+    assert sorted(open_prediction(tmp_path / "p.zarr")) == sorted(LENGTHS)
+    names.write_text("NC_1\tchr1\nNC_2 chr1\n")
+    with pytest.raises(InputError, match=r"names\.tsv: chr1 is there twice on one side"):
+        workflow.plan("genome", config_of(settings))
+    names.write_text("NC_1\n")
+    with pytest.raises(InputError, match=r"names\.tsv:1: has 1 words; a line is OLD NEW"):
+        workflow.plan("genome", config_of(settings))
+
+
 @pytest.mark.slow
 def test_planted_motifs_are_found(tmp_path):
     """A signal that GC content does not explain; see ``multiunet_datasets.synthetic.genome_with_motifs``."""

@@ -255,3 +255,19 @@ def test_words_of_nodes_become_columns_and_columns_are_chosen(tables: Callable[.
     many = "id,kind,label\n" + "".join(f"m{i},w{i},{'ab'[i % 2]}\n" for i in range(70))
     with pytest.raises(InputError, match=r"kind has 70 different words; a feature of nodes is .* --feature-columns"):
         survey(GraphTrain(graph=tables(nodes=many, edges="source,target\nm0,m1\n")))
+
+
+def test_degrees_are_features_beside_others_or_alone(save: Callable[..., Path], tables: Callable[..., Path]) -> None:
+    star = np.array([[0, 0, 0, 1], [1, 2, 3, 2]])
+    known = survey(GraphTrain(graph=save(edge_index=star), degrees=True))
+    assert known.facts["features"] == 6 + 4
+    assert known.field.x.to_dense()[:5, 6:].argmax(dim=1).tolist() == [3, 2, 2, 1, 0]
+    path = save(x=None, edge_index=star)
+    assert survey(GraphTrain(graph=path, degrees=True)).field.x.shape == (24, 4)
+    with pytest.raises(InputError, match="has no x or node_features"):
+        survey(GraphTrain(graph=path))
+    nodes = "id,label\n" + "".join(f"n{i},{'ab'[i % 2]}\n" for i in range(24))
+    folder = tables(nodes=nodes, edges="source,target\nn0,n1\nn1,n2\n")
+    assert survey(GraphTrain(graph=folder, degrees=True)).field.x.to_dense()[1].tolist() == [0, 0, 1]
+    with pytest.raises(InputError, match=r"nodes have no features; .* or pass --degrees"):
+        survey(GraphTrain(graph=folder))
