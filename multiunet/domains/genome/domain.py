@@ -216,8 +216,10 @@ def _other_data(config: GenomeTrain, facts: Facts, options: GenomeEvaluate) -> t
             f"--targets names {len(targets)} files, but the run predicts {listed(facts['tracks'])}; give one for each, "
             "in this order"
         )
-    data = read_data(fasta, targets, replace(_reading(config), exclude=(), regions=None))
-    chroms = matching(options.chroms or ["*"], data.codes, "--chroms", fasta)
+    names = read_fasta(fasta, wanted=(), renames=read_renames(config.rename_chroms)).lengths
+    chroms = matching(options.chroms or ["*"], names, "--chroms", fasta)
+    others = [name for name in names if name not in chroms]  # which the targets may lack
+    data = read_data(fasta, targets, replace(_reading(config), exclude=others, regions=None))
     if fasta.resolve() == config.fasta.resolve() and (seen := [c for c in chroms if c in facts["split"]["train"]]):
         logger.warning(
             f"{fasta}: the run was trained on {listed(seen)} of it; choose chromosomes that it has not seen by --chroms"
