@@ -93,18 +93,20 @@ def scales(trained: NDArray[np.float64], mates: Sequence[int]) -> tuple[list[flo
 
 def _check_signs(config: GenomeTrain, trained: NDArray[np.float64], mates: Sequence[int]) -> None:
     """Of mates, one may not be a signal below 0 and the other one above: the minus strand drawn downwards."""
-    for track, mate in enumerate(mates):
-        if np.nanmax(trained[track]) <= 0 <= np.nanmin(trained[mate]):
+    pairs = [(track, mate) for track, mate in enumerate(mates) if track < mate]
+    for one, other in [*pairs, *((mate, track) for track, mate in pairs)]:
+        if np.nanmax(trained[one]) <= 0 <= np.nanmin(trained[other]):
             raise InputError(
-                f"{config.targets[track]}: has no value above 0, but its mate of --strand-pairs, "
-                f"{config.targets[mate].name}, has none below: the minus strand is stored as negative numbers; change "
+                f"{config.targets[one]}: has no value above 0, but its mate of --strand-pairs, "
+                f"{config.targets[other].name}, has none below: the minus strand is stored as negative numbers; change "
                 "their sign, so that both strands measure the same"
             )
-        means = np.nanmean(trained[[track, mate]], axis=1)
-        if track < mate and means.prod() < 0:
+    for one, other in pairs:
+        means = np.nanmean(trained[[one, other]], axis=1)
+        if means.prod() < 0:
             logger.warning(
-                f"{config.targets[track]}: its mean is {means[0]:g}, that of its mate of --strand-pairs, "
-                f"{config.targets[mate].name}, is {means[1]:g}; is one of them stored with the other sign?"
+                f"{config.targets[one]}: its mean is {means[0]:g}, that of its mate of --strand-pairs, "
+                f"{config.targets[other].name}, is {means[1]:g}; is one of them stored with the other sign?"
             )
 
 
