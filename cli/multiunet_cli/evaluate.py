@@ -74,7 +74,7 @@ def show(report: Report) -> None:
 
 
 def _rows(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
-    """The rows of the first column's scores; those of each class are rows of their own."""
+    """The rows of the first column's scores; those of each class and of each track are rows of their own."""
     names = columns[0].get("classes", [])
     for key, value in columns[0].items():
         entries = [column.get(key) for column in columns]
@@ -84,6 +84,10 @@ def _rows(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]
                 yield from ((f"{key} {name}", list(row)) for name, row in zip(names, by_class))
         elif not (isinstance(value, (Mapping, list)) and value and isinstance(next(iter(value)), (Mapping, list))):
             yield key, entries
+    for place, track in enumerate(columns[0].get("per_track", [])):
+        several = [column["per_track"][place] if "per_track" in column else {} for column in columns]
+        name = track.get("track", place)
+        yield from ((f"{key} {name}", [one.get(key) for one in several]) for key in track if key != "track")
 
 
 def _text(value: Any) -> str:

@@ -86,7 +86,7 @@ def _show_result(out: Path, card: DomainCard, as_json: bool) -> None:
 def _next(card: DomainCard, out: Path, facts: dict[str, Any]) -> str:
     """The command for what comes next: to score the run, or, where nothing was kept to test on, to use it."""
     split = facts.get("split")
-    if not isinstance(split, dict) or split.get("test") != []:
+    if not isinstance(split, dict) or split.get("test", True):
         return f"multiunet evaluate {card.name} --run {out}"
     needed = [f"--{name} {name.upper()}" for name, field in card.predict.model_fields.items() if field.is_required()]
     return " ".join([f"multiunet predict {card.name} --run {out}", *needed, "--out NAME.zarr"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import field_validator, model_validator
 
@@ -18,12 +18,9 @@ MISNAMED = {"validation": "val", "valid": "val", "dev": "val", "training": "trai
 """What others call a split, and what it is called here; lists of other names are somebody else's."""
 
 
-class SplitTrain(TrainConfig):
-    """What trainings on several items can be told of their splits."""
+class FoldsTrain(TrainConfig):
+    """What trainings that can be cross-validated are told of their folds."""
 
-    splits: str | None = option(
-        None, "FILE.json or FILE.json:KEY with lists of names under train, val and test", "Split"
-    )
     folds: int | None = option(
         None,
         "cross-validation: as many runs, each tested on a share of its own; everything is tested once",
@@ -32,16 +29,8 @@ class SplitTrain(TrainConfig):
     )
     fold: int | None = option(None, "with --folds: train this one alone, from 0; default: all", "Split", ge=0)
 
-    @field_validator("splits")
-    @classmethod
-    def _from_anywhere(cls, value: str | None) -> str | None:
-        # a run folder's config must hold from any directory
-        return None if value is None else str(Path(value).absolute())
-
     @model_validator(mode="after")
-    def _folds_or_lists(self) -> SplitTrain:
-        if self.folds is not None and self.splits is not None:
-            raise ValueError("--folds and --splits both say how to split; give one of them")
+    def _one_of_the_folds(self) -> Self:
         if self.fold is not None and self.folds is None:
             raise ValueError(f"--fold {self.fold} without --folds; say how many there are")
         if self.fold is not None and self.folds is not None and self.fold >= self.folds:
@@ -53,6 +42,26 @@ class SplitTrain(TrainConfig):
         if self.folds is None or self.fold is not None:
             return [self]
         return [self.model_copy(update={"fold": fold}) for fold in range(self.folds)]
+
+
+class SplitTrain(FoldsTrain):
+    """What trainings on several items can be told of their splits."""
+
+    splits: str | None = option(
+        None, "FILE.json or FILE.json:KEY with lists of names under train, val and test", "Split"
+    )
+
+    @field_validator("splits")
+    @classmethod
+    def _from_anywhere(cls, value: str | None) -> str | None:
+        # a run folder's config must hold from any directory
+        return None if value is None else str(Path(value).absolute())
+
+    @model_validator(mode="after")
+    def _folds_or_lists(self) -> Self:
+        if self.folds is not None and self.splits is not None:
+            raise ValueError("--folds and --splits both say how to split; give one of them")
+        return self
 
 
 def read_splits(where: str, names: str) -> dict[str, Any]:

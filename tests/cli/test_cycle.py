@@ -149,3 +149,12 @@ def test_names_in_tables_are_no_markup(capsys: pytest.CaptureFixture) -> None:
     shown = capsys.readouterr().out
     for name in ("image, w[/x]", "iou a[/b]", "c[red]d", "w[/x].png"):
         assert name in shown
+
+
+def test_a_table_has_rows_for_each_track(capsys: pytest.CaptureFixture) -> None:
+    tracks = [{"track": "fwd", "mse": 1.0}, {"track": "rev", "mse": 2.0}]
+    mean = [{"track": "fwd", "mse": 3.0}, {"track": "rev", "mse": 4.0}]
+    show(Report("genome", "test split", {"mse": 1.5, "per_track": tracks}, {"mean": {"mse": 3.5, "per_track": mean}}))
+    rows = [line.replace("\u2502", " ").split() for line in capsys.readouterr().out.splitlines()]
+    assert ["mse", "fwd", "1.0000", "3.0000"] in rows
+    assert ["mse", "rev", "2.0000", "4.0000"] in rows

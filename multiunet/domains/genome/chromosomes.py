@@ -11,10 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.genome.fasta import Codes, cut, one_hot
+from multiunet.domains.genome.fasta import Codes, cut, one_hot, without_bases
+from multiunet.domains.genome.regions import runs
+from multiunet.geometries.footprint import footprint
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore
 from multiunet.prediction.run import Tiles
 from multiunet.uncertainty import Moments
+
+Rows = NDArray[np.float32]
 
 CHUNK = 1 << 16
 """Bins of a chunk of the store."""
@@ -22,7 +26,7 @@ CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Chromosomes:
-    """Predicts chromosomes, tile by tile.
+    """Predicts chromosomes, tile by tile; bins without a known base are NaN.
 
     Args:
         bin_size: bases a bin; the last bin of a chromosome is filled up with unknown bases.
@@ -51,8 +55,13 @@ class Chromosomes:
         samples: int,
         seed: int,
         progress: Tiles | None = None,
+        wanted: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Writes one chromosome: dimension ``bin``, coordinates ``start`` and ``end`` (bases, 0-based, half-open)."""
+        """Writes one chromosome: dimension ``bin``, coordinates ``start`` and ``end`` (bases, 0-based, half-open).
+
+        Args:
+            wanted: the bins, ``(bins,)``, that are predicted; the others are NaN.
+        """
         bins = self._bins(codes)
         starts = np.arange(bins, dtype=np.int64) * self.bin_size
         item = store.item(
@@ -64,24 +73,51 @@ class Chromosomes:
             chunks=(CHUNK,),
             attrs={"chrom": name, "length": len(codes), "bin_size": self.bin_size, "fasta": str(fasta)},
         )
-        for region, piece in self._pieces(name, codes, samples, seed, progress):
+        for first, end in [] if wanted is None else runs(~wanted):
+            for start in range(first, end, CHUNK):
+                stop = min(start + CHUNK, end)
+                nothing = torch.full((len(self.predictor.task.names), stop - start), float("nan"))
+                item.write((slice(start, stop),), Moments(nothing, nothing, nothing))
+        for region, piece in self._pieces(name, codes, samples, seed, progress, wanted):
             item.write((region,), piece)
+
+    def _seen(self, codes: Codes, first: int, last: int) -> tuple[int, int]:
+        """What is read to predict bins ``[first, last)``, in bins from the beginning of the flank.
+
+        It begins where the whole chromosome has a coarse site, too, and ends where its flank does at the latest.
+        """
+        seen, total = footprint(self.predictor.net), self._bins(codes) + 2 * self.flank
+        halo, stride = -(-seen.halo[0] // self.bin_size), seen.stride[0] // self.bin_size
+        low = max(0, first + self.flank - halo) // stride * stride
+        return (0 if first == 0 else low), min(total, last + self.flank + max(halo, self.flank))
 
     def _bins(self, codes: Codes) -> int:
         return -(-len(codes) // self.bin_size)
 
     def _pieces(
-        self, name: str, codes: Codes, samples: int, seed: int, progress: Tiles | None = None
+        self,
+        name: str,
+        codes: Codes,
+        samples: int,
+        seed: int,
+        progress: Tiles | None = None,
+        wanted: NDArray[np.bool_] | None = None,
     ) -> Iterator[tuple[slice, Moments[Tensor]]]:
-        bins, before = self._bins(codes), self.flank * self.bin_size
+        blank = torch.from_numpy(without_bases(codes, self.bin_size))
+        for stretch in [(0, self._bins(codes))] if wanted is None else runs(wanted):
+            low, high = self._seen(codes, *stretch)
+            origin = low - self.flank  # the bin of the chromosome that the source begins with
 
-        def read(start: Sequence[int], stop: Sequence[int]) -> NDArray[np.float32]:
-            return one_hot(cut(codes, start[0] - before, stop[0] - before))
+            def read(start: Sequence[int], stop: Sequence[int], first: int = origin * self.bin_size) -> Rows:
+                return one_hot(cut(codes, start[0] + first, stop[0] + first))
 
-        source = GridSource(name, ((bins + 2 * self.flank) * self.bin_size,), read, ("bin",))
-        for (out,), piece in self.predictor.pieces(source, samples, seed, progress):
-            first, last = max(out.start, self.flank), min(out.stop, self.flank + bins)
-            if first < last:
-                kept = slice(first - out.start, last - out.start)
-                moments = Moments(piece.mean[:, kept], piece.epistemic[:, kept], piece.aleatoric[:, kept])
-                yield slice(first - self.flank, last - self.flank), moments
+            source = GridSource(name, ((high - low) * self.bin_size,), read, ("bin",))
+            for (out,), piece in self.predictor.pieces(source, samples, seed, progress):
+                first, last = max(out.start + origin, stretch[0]), min(out.stop + origin, stretch[1])
+                if first >= last:
+                    continue
+                region = slice(first, last)
+                kept = slice(first - origin - out.start, last - origin - out.start)
+                nothing = blank[region].to(piece.mean.device)
+                parts = (piece.mean[:, kept], piece.epistemic[:, kept], piece.aleatoric[:, kept])
+                yield region, Moments(*(part.masked_fill(nothing, float("nan")) for part in parts))

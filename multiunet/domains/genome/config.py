@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from multiunet.domains.config import Bytes, PredictOptions, StrList, TrainConfig, Widths, option, split_commas
+from multiunet.domains.config import (
+    Bytes,
+    EvaluateOptions,
+    PredictOptions,
+    StrList,
+    Widths,
+    option,
+    split_commas,
+)
+from multiunet.domains.splits import FoldsTrain
 
 # made absolute at once: a run folder's config must hold from any directory
 PathList = Annotated[
@@ -22,23 +31,38 @@ def odd(width: int) -> int:
     return width
 
 
+Transform = Literal["none", "log1p", "sqrt"]
 ExportFormat = Literal["bigwig", "bedgraph"]
 
+FEWEST_FOLDS = 3
 FEWEST_BASES = 1 << 14
 """A window is never shorter than this unless told."""
 
 
-class GenomeTrain(TrainConfig):
+class GenomeTrain(FoldsTrain):
     """Settings of ``multiunet train genome``."""
 
     fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")
     targets: PathList = option(..., "the signals, one file per track: bigWig, or bedGraph[.gz]", "Data")
+    rename_chroms: Path | None = option(
+        None, "FILE of two columns: a chromosome's name in --fasta, and in --targets and everything else", "Data"
+    )
     bin_size: int = option(128, "bases per bin; a bin's value is the mean over its bases that have one", "Data", ge=1)
     strand_pairs: StrList = option([], "pairs of tracks that belong to the two strands, e.g. fwd:rev", "Data")
+    missing: Literal["nan", "zero"] = option(
+        "nan", "what the files of --targets do not mention: nan: was not measured, and is left out; zero: is 0", "Data"
+    )
+    transform: Transform = option(
+        "none", "learn log(1 + value) or the square root of each bin; predictions and scores are in these units", "Data"
+    )
+    exclude_regions: Path | None = option(
+        None, "BED file of regions that are neither learnt nor scored, a blacklist, say", "Data"
+    )
 
-    val_chroms: StrList = option(..., "chromosomes to validate on (patterns such as chr1* too)", "Split")
+    val_chroms: StrList = option([], "chromosomes to validate on (patterns such as chr1* too)", "Split")
     test_chroms: StrList = option([], "chromosomes to test on", "Split")
-    exclude_chroms: StrList = option([], "chromosomes to leave out; the rest is trained on", "Split")
+    train_chroms: StrList = option([], "chromosomes to train on; default: all others", "Split")
+    exclude_chroms: StrList = option([], "chromosomes to leave out altogether", "Split")
 
     window: int | None = option(None, "bins of a training window; default: 256, or what 16 kb take", "Windows", ge=8)
     mutation: float = option(0.05, "share of a window's bases that are replaced by random ones", "Windows", ge=0, le=1)
@@ -58,9 +82,39 @@ class GenomeTrain(TrainConfig):
     weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
 
+    @model_validator(mode="after")
+    def _fits(self) -> GenomeTrain:
+        if self.folds is not None and (self.val_chroms or self.test_chroms or self.train_chroms):
+            raise ValueError("--folds splits the chromosomes; leave --train-, --val- and --test-chroms out")
+        if self.folds is not None and self.folds < FEWEST_FOLDS:
+            raise ValueError(f"--folds {self.folds}: give 3 or more; one is tested, one validates, the others train")
+        if self.transform != "none" and self.loss == "poisson":
+            raise ValueError(f"--loss poisson is for counts, which --transform {self.transform} makes none of")
+        return self
+
     def bins_of_window(self) -> int:
         """Bins of a training window."""
         return self.window or max(256, FEWEST_BASES // self.bin_size)
+
+
+class GenomeEvaluate(EvaluateOptions):
+    """Settings of ``multiunet evaluate genome``."""
+
+    other: ClassVar[str | None] = "targets"
+
+    fasta: Path | None = option(None, "with --targets: the sequences that these were measured on", "Data")
+    targets: PathList | None = option(
+        None, "signals of other data, in the order of training; all are scored, in place of --split", "Data"
+    )
+    chroms: StrList = option([], "with --targets: chromosomes to score (patterns too); default: all", "Data")
+
+    @model_validator(mode="after")
+    def _of_other_data(self) -> GenomeEvaluate:
+        if (self.fasta is None) != (self.targets is None):
+            raise ValueError("--fasta and --targets belong together: sequences, and what was measured on them")
+        if self.chroms and self.targets is None:
+            raise ValueError("--chroms chooses among other data; give --fasta and --targets, or --split")
+        return self
 
 
 class GenomePredict(PredictOptions):
@@ -68,6 +122,7 @@ class GenomePredict(PredictOptions):
 
     fasta: Path | None = option(None, "sequences to predict; default: those trained on", "Data")
     chroms: StrList = option([], "chromosomes to predict (patterns such as chr1* too); default: all", "Data")
+    regions: Path | None = option(None, "BED file; predict and export only the bins that it touches", "Data")
     memory: Bytes | None = option(
         None,
         "memory limit of the whole process (on a GPU: GPU memory), e.g. 8GB; default: 5GB, or half of what is free",

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
+from multiunet.domains.folds import spread
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome.chromosomes import Chromosomes
-from multiunet.domains.genome.config import GenomePredict, GenomeTrain
+from multiunet.domains.genome.config import GenomeEvaluate, GenomePredict, GenomeTrain
 from multiunet.domains.genome.dataset import Windowing, Windows
 from multiunet.domains.genome.fasta import Genome, read_fasta
-from multiunet.domains.genome.names import matching
-from multiunet.domains.genome.readers import Data, read_data
+from multiunet.domains.genome.names import listed, matching, read_renames
+from multiunet.domains.genome.readers import Data, Reading, read_data
+from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.scoring import relative_error, score
-from multiunet.domains.genome.survey import survey
+from multiunet.domains.genome.survey import digest, survey
 from multiunet.errors import InputError
 from multiunet.geometries.grid import Grid
 from multiunet.models.genomic import genomic_unet
@@ -32,6 +38,14 @@ from multiunet.tasks import Regression
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments, dropouts
 
+logger = logging.getLogger("multiunet.genome")
+
+Means = dict[str, NDArray[Any]]
+"""``(tracks, bins)`` by chromosome."""
+
+Wanted = dict[str, NDArray[np.bool_] | None]
+"""The bins to predict by chromosome; None: all."""
+
 SAMPLES = 16
 """Monte-Carlo samples of an evaluation: those that a prediction takes unless told."""
 
@@ -41,10 +55,11 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
 
     name = "genome"
     monitor = "pearson_r"
-    shared_facts = ("tracks", "mates", "bin_size", "window")
+    shared_facts = ("tracks", "mates", "bin_size", "window", "data")
 
     def __init__(self) -> None:
         self._data: Data | None = None
+        self._digest: str | None = None
 
     def inspect(self, config: GenomeTrain) -> Facts:
         return survey(config, self._read(config))
@@ -66,7 +81,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         return Model(net, task, net.unet.geometry)
 
     def training_data(self, config: GenomeTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
-        data, chroms = self._read(config), facts["split"]["train"]
+        data, chroms = self._same(config, facts), facts["split"]["train"]
         bins = config.bins_of_window()
         windowing = Windowing(config.bin_size, bins, 3 * bins // 16, tuple(facts["mates"]), config.mutation)
         return Windows(
@@ -74,7 +89,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         )
 
     def validator(self, config: GenomeTrain, facts: Facts, model: Model) -> Validator:
-        data, chroms = self._read(config), facts["split"]["val"]
+        data, chroms = self._same(config, facts), facts["split"]["val"]
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
             predictor = _predictor(Model(net, model.task, model.geometry), config, next(net.parameters()).device)
@@ -85,13 +100,24 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         return validate
 
     def inputs(self, config: GenomeTrain, facts: Facts, options: GenomePredict) -> list[str]:
-        return self._sequences(config, options)[2]
+        return list(self._sequences(config, options)[2])
 
-    def _sequences(self, config: GenomeTrain, options: GenomePredict) -> tuple[Path, Genome, list[str]]:
+    def _sequences(self, config: GenomeTrain, options: GenomePredict) -> tuple[Path, Genome, Wanted]:
         """The file, what it holds, and which of it is to be predicted."""
         fasta = options.fasta or config.fasta
-        genome = read_fasta(fasta)
-        return fasta, genome, matching(options.chroms or ["*"], genome.lengths, "--chroms", fasta)
+        genome = read_fasta(fasta, renames=read_renames(config.rename_chroms))
+        chosen = matching(options.chroms or ["*"], genome.lengths, "--chroms", fasta)
+        if options.regions is None:
+            return fasta, genome, dict.fromkeys(chosen)
+        regions = read_regions(options.regions, genome.lengths, fasta)
+        wanted: Wanted = {
+            chrom: touched(regions[chrom], genome.lengths[chrom], config.bin_size)
+            for chrom in chosen
+            if chrom in regions
+        }
+        if not wanted:
+            raise InputError(f"{options.regions}: has no region on {listed(chosen)}, the chromosomes of --chroms")
+        return fasta, genome, wanted
 
     def predict(
         self,
@@ -106,48 +132,138 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         device = pick_device(options.device)
         sites = sites_within(options.memory, model.net, model.task, model.geometry, 4, options.samples, device)
         predictor = _predictor(model, config, device, sites)
-        for place, chrom in enumerate(chosen):
+        for place, (chrom, wanted) in enumerate(chosen.items()):
             progress.begin(chrom, place, len(chosen))
-            predictor.into(store, chrom, genome.codes[chrom], fasta, options.samples, options.seed, progress.tile)
+            codes = genome.codes[chrom]
+            predictor.into(store, chrom, codes, fasta, options.samples, options.seed, progress.tile, wanted)
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: GenomePredict | None = None) -> list[Path]:
         formats = None if options is None else options.export_as
         return writers.export(prediction, folder, formats or ["bigwig"])
 
     def evaluate(self, model: Model, config: GenomeTrain, facts: Facts, options: EvaluateOptions) -> Report:
-        split = options.split
-        data, chroms = self._read(config), facts["split"][split]
-        if not chroms:
-            raise InputError(f"this run has no {split} chromosomes; train with --{split}-chroms")
-        predictor = _predictor(model, config, pick_device(options.device))
-        samples = options.samples or (SAMPLES if all(map(dropouts, members(model.net))) else 1)
-        moments = _moments(predictor, data, chroms, samples)
-        means = {chrom: m.mean.numpy() for chrom, m in moments.items()}
-        totals = {chrom: m.total.numpy() for chrom, m in moments.items()}
-        return Report(
-            self.name,
-            f"{split} split",
-            score(means, data.targets, facts["tracks"], totals),
-            self._baselines(data, facts, chroms),
-            {chrom: score({chrom: mean}, data.targets, facts["tracks"], totals) for chrom, mean in means.items()},
-        )
+        if not _elsewhere(options):
+            return self.evaluate_folds([(model, config, facts)], options)
+        data, chroms = _other_data(config, facts, options)
+        trivial = self._baselines(self._same(config, facts), facts, data, chroms)
+        found = _scored(model, config, data, chroms, options)
+        return _report(str(options.fasta), [found], [trivial], data, facts["tracks"])
+
+    def evaluate_folds(self, folds: Sequence[tuple[Model, GenomeTrain, Facts]], options: EvaluateOptions) -> Report:
+        found, trivial, split = [], [], options.split
+        for model, config, facts in folds:
+            data, chroms = self._same(config, facts), facts["split"][split]
+            if not chroms:
+                raise InputError(
+                    f"this run has no {split} chromosomes; train with --{split}-chroms, or score others (--split val)"
+                )
+            found.append(_scored(model, config, data, chroms, options))
+            trivial.append(self._baselines(data, facts, data, chroms))
+        return _report(f"{split} split", found, trivial, data, folds[0][2]["tracks"])
 
     def example(self, model: Model, config: GenomeTrain, facts: Facts) -> Tensor:
         bases = torch.arange(config.bins_of_window() * config.bin_size) % 4
         return nn.functional.one_hot(bases, 4).T[None].float()
 
-    def _baselines(self, data: Data, facts: Facts, chroms: list[str]) -> dict[str, Mapping[str, Any]]:
-        trained = {chrom: data.codes[chrom] for chrom in facts["split"]["train"]}
-        methods = baselines.fitted(trained, data.targets, facts["bin_size"])
+    def _baselines(self, known: Data, facts: Facts, data: Data, chroms: list[str]) -> dict[str, Means]:
+        """What trivial methods, fitted to the training chromosomes of a run, say of chromosomes."""
+        trained = {chrom: known.codes[chrom] for chrom in facts["split"]["train"]}
+        methods = baselines.fitted(trained, known.targets, facts["bin_size"])
         return {
-            name: score({c: method(data.codes[c], facts["bin_size"]) for c in chroms}, data.targets, facts["tracks"])
+            name: {chrom: method(data.codes[chrom], facts["bin_size"]) for chrom in chroms}
             for name, method in methods.items()
         }
 
     def _read(self, config: GenomeTrain) -> Data:
         if self._data is None:
-            self._data = read_data(config.fasta, config.targets, config.bin_size, config.exclude_chroms)
+            self._data = read_data(config.fasta, config.targets, _reading(config))
         return self._data
+
+    def _same(self, config: GenomeTrain, facts: Facts) -> Data:
+        data = self._read(config)
+        if self._digest is None:
+            self._digest = digest(data)
+        if self._digest != facts["data"]:
+            raise InputError(
+                f"{config.fasta}: the sequences, or the targets, have changed since the run was trained on them; "
+                "restore them, or train anew"
+            )
+        return data
+
+
+def _reading(config: GenomeTrain) -> Reading:
+    return Reading(
+        config.bin_size,
+        exclude=config.exclude_chroms,
+        zero=config.missing == "zero",
+        transform=config.transform,
+        regions=config.exclude_regions,
+        renames=config.rename_chroms,
+    )
+
+
+def _elsewhere(options: EvaluateOptions) -> TypeGuard[GenomeEvaluate]:
+    return options.elsewhere()
+
+
+def _other_data(config: GenomeTrain, facts: Facts, options: GenomeEvaluate) -> tuple[Data, list[str]]:
+    """Other data than a run was trained on, read as these were, and the chromosomes that are scored."""
+    fasta, targets = options.fasta, options.targets
+    assert fasta is not None  # the settings see to it
+    assert targets is not None
+    if len(targets) != len(facts["tracks"]):
+        raise InputError(
+            f"--targets names {len(targets)} files, but the run predicts {listed(facts['tracks'])}; give one for each, "
+            "in this order"
+        )
+    names = read_fasta(fasta, wanted=(), renames=read_renames(config.rename_chroms)).lengths
+    chroms = matching(options.chroms or ["*"], names, "--chroms", fasta)
+    others = [name for name in names if name not in chroms]  # which the targets may lack
+    data = read_data(fasta, targets, replace(_reading(config), exclude=others, regions=None))
+    if fasta.resolve() == config.fasta.resolve() and (seen := [c for c in chroms if c in facts["split"]["train"]]):
+        logger.warning(
+            f"{fasta}: the run was trained on {listed(seen)} of it; choose chromosomes that it has not seen by --chroms"
+        )
+    return data, chroms
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a model says of chromosomes, means and total variances ``(tracks, bins)``."""
+
+    means: Means
+    totals: Means
+
+
+def _scored(model: Model, config: GenomeTrain, data: Data, chroms: list[str], options: EvaluateOptions) -> Found:
+    predictor = _predictor(model, config, pick_device(options.device))
+    samples = options.samples or (SAMPLES if all(map(dropouts, members(model.net))) else 1)
+    moments = _moments(predictor, data, chroms, samples)
+    return Found(
+        {chrom: m.mean.numpy() for chrom, m in moments.items()},
+        {chrom: m.total.numpy() for chrom, m in moments.items()},
+    )
+
+
+def _report(
+    where: str, found: Sequence[Found], trivial: Sequence[Mapping[str, Means]], data: Data, tracks: list[str]
+) -> Report:
+    """Scores over the chromosomes of all folds, each of which is in one; also by chromosome, or by fold."""
+    totals = _together([fold.totals for fold in found])
+
+    def graded(folds: Sequence[Means], totals: Means | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        parts = {f"fold-{i}": score(fold, data.targets, tracks, totals) for i, fold in enumerate(folds)}
+        return score(_together(folds), data.targets, tracks, totals) | spread(parts), parts
+
+    metrics, items = graded([fold.means for fold in found], totals)
+    if len(found) == 1:
+        items = {c: score({c: mean}, data.targets, tracks, totals) for c, mean in found[0].means.items()}
+    floor = {name: graded([fold[name] for fold in trivial])[0] for name in trivial[0]}
+    return Report(GenomeDomain.name, where, metrics, floor, items)
+
+
+def _together(folds: Sequence[Means]) -> Means:
+    return {chrom: values for fold in folds for chrom, values in fold.items()}
 
 
 def _predictor(model: Model, config: GenomeTrain, device: torch.device, sites: int = READ_SITES) -> Chromosomes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -49,13 +49,14 @@ class Genome:
     lengths: dict[str, int]
 
 
-def read_fasta(path: Path, wanted: Collection[str] | None = None) -> Genome:
+def read_fasta(path: Path, wanted: Collection[str] | None = None, renames: Mapping[str, str] | None = None) -> Genome:
     """Reads a FASTA file: plain, gzip or bgzip, in one pass, without an index (so that nothing is written beside it).
 
     A sequence's name is the first word of its header. Every sequence is checked, whether it is wanted or not.
 
     Args:
         wanted: names of the sequences whose codes are kept; None: all.
+        renames: what to call sequences, by their names in the file; others keep theirs.
 
     Raises:
         InputError: naming file, sequence and position (from 1) of what is wrong.
@@ -64,7 +65,8 @@ def read_fasta(path: Path, wanted: Collection[str] | None = None) -> Genome:
     lengths: dict[str, int] = {}
     try:
         with _open(path) as stream:
-            for name, letters in _records(path, stream):
+            for given, letters in _records(path, stream):
+                name = (renames or {}).get(given, given)
                 if name in lengths:
                     raise InputError(f"{path}: two sequences are named {name!r}; names must differ")
                 coded = _coded(path, name, letters)
@@ -112,6 +114,12 @@ def gc_content(codes: Codes, bin_size: int) -> NDArray[np.float64]:
     known = np.add.reduceat(codes < UNKNOWN, starts, dtype=np.int64)
     strong = np.add.reduceat((codes == 1) | (codes == 2), starts, dtype=np.int64)
     return np.where(known > 0, strong / np.maximum(known, 1), np.nan)
+
+
+def without_bases(codes: Codes, bin_size: int) -> NDArray[np.bool_]:
+    """Which bins, ``(bins,)``, have no known base: a run of N, of which nothing can be said."""
+    starts = np.arange(0, len(codes), bin_size)
+    return ~np.logical_or.reduceat(codes < UNKNOWN, starts)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -15,12 +15,21 @@ MITOCHONDRIAL = ("M", "MT", "MITO")
 
 
 def check_names(
-    path: Path, found: Collection[str], expected: Collection[str], fasta: Path, excluded: Sequence[str]
+    path: Path,
+    found: Collection[str],
+    expected: Collection[str],
+    fasta: Path,
+    excluded: Sequence[str],
+    complete: bool = True,
 ) -> None:
-    """Raises InputError where the chromosomes of a signal are not those of the FASTA file, in either direction."""
+    """Raises InputError where the chromosomes of a signal are not those of the FASTA file, in either direction.
+
+    Args:
+        complete: whether the signal must have all; else it may lack some, and none must be unknown.
+    """
     unknown = [name for name in found if name not in expected and not matches(name, excluded)]
     missing = [name for name in expected if name not in found]
-    if not unknown and not missing:
+    if not unknown and not (missing and complete):
         return
     sides = f"{path.name} has {listed(found)}; {fasta.name} has {listed(expected)}"
     renaming = _renaming(unknown, missing)
@@ -28,7 +37,7 @@ def check_names(
         shown = ", ".join(f"{a} -> {b}" for a, b in list(renaming.items())[:3])
         raise InputError(
             f"{path}: chromosomes are named otherwise than in {fasta.name}: {sides}; rename those of one file "
-            f"({shown}, ...)"
+            f"({shown}, ...), or give both names by --rename-chroms"
         )
     problems = []
     if unknown:
@@ -50,6 +59,29 @@ def check_within(path: Path, chrom: str, end: int, length: int, fasta: Path, exa
         f"{path}: {says}, but {chrom} has {length:,} bases in {fasta.name}; another assembly? Use the FASTA file "
         f"that the signal was mapped to"
     )
+
+
+def read_renames(path: Path | None) -> dict[str, str]:
+    """New names by old ones, from lines of two words; nothing without a file.
+
+    Raises:
+        InputError: for a line of other than two words, a name twice on one side, or what cannot be read.
+    """
+    if path is None:
+        return {}
+    try:
+        lines = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); --rename-chroms takes a text file") from error
+    for number, words in enumerate(lines, start=1):
+        if len(words) not in (0, 2):
+            raise InputError(f"{path}:{number}: has {len(words)} words; a line is OLD NEW, names without blanks")
+    pairs = [words for words in lines if words]
+    for side in zip(*pairs):
+        twice = [name for name in side if side.count(name) > 1]
+        if twice:
+            raise InputError(f"{path}: {twice[0]} is there twice on one side; each chromosome has one name")
+    return dict(pairs)
 
 
 def matching(patterns: Sequence[str], names: Collection[str], option: str, fasta: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 
@@ -9,13 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.config import did_you_mean
+from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
-from multiunet.domains.genome.config import GenomeTrain
+from multiunet.domains.genome.config import GenomeTrain, Transform
 from multiunet.domains.genome.fasta import UNKNOWN
 from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.readers import Data
 from multiunet.errors import InputError
 from multiunet.models.genomic import bin_strides
+
+logger = logging.getLogger("multiunet.genome")
+
+MOSTLY = 0.5
+"""Share of missing bins above which it is likely that the file leaves out zeros."""
 
 
 def survey(config: GenomeTrain, data: Data) -> Facts:
@@ -41,6 +48,10 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
         if chroms:
             _check_measured(config, data, part, chroms)
     trained = np.concatenate([data.targets[chrom] for chrom in split["train"]], axis=1).astype(np.float64)
+    _check_signs(config, trained, mates)
+    missing = np.isnan(trained).mean(axis=1)
+    _report_missing(config, missing)
+    centre, scale = scales(trained, mates)
     bases = np.concatenate(list(data.codes.values()))
     known = int(np.count_nonzero(bases < UNKNOWN))
     if not known:
@@ -48,15 +59,65 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
     return {
         "chroms": {chrom: len(codes) for chrom, codes in data.codes.items()},
         "split": split,
-        "tracks": data.names,
+        "tracks": [named(name, config.transform) for name in data.names],
         "mates": mates,
         "bin_size": config.bin_size,
         "window": config.bins_of_window(),
-        "centre": np.nanmean(trained, axis=1).tolist(),
-        "scale": np.nanstd(trained, axis=1).tolist(),
-        "missing": np.isnan(trained).mean(axis=1).tolist(),
+        "centre": centre,
+        "scale": scale,
+        "missing": missing.tolist(),
         "gc": int(np.count_nonzero((bases == 1) | (bases == 2))) / max(known, 1),
+        "data": digest(data),
     }
+
+
+def named(track: str, transform: Transform) -> str:
+    """A track's name, which says in which units it is: ``coverage``, or ``coverage.log1p``."""
+    return track if transform == "none" else f"{track}.{transform}"
+
+
+def digest(data: Data) -> str:
+    """Of bases and targets: another text where the data are others."""
+    return digest_of([np.array(list(data.codes)), *data.codes.values(), *data.targets.values()])
+
+
+def scales(trained: NDArray[np.float64], mates: Sequence[int]) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each of ``(tracks, bins)``; two strands of one signal share theirs.
+
+    The network averages what it says of a sequence with what it says of the reverse complement, where the mates have
+    changed places; that is a mean of like things in one unit alone.
+    """
+    alike = [trained[sorted({track, mate})] for track, mate in enumerate(mates)]
+    return [float(np.nanmean(values)) for values in alike], [float(np.nanstd(values)) for values in alike]
+
+
+def _check_signs(config: GenomeTrain, trained: NDArray[np.float64], mates: Sequence[int]) -> None:
+    """Of mates, one may not be a signal below 0 and the other one above: the minus strand drawn downwards."""
+    pairs = [(track, mate) for track, mate in enumerate(mates) if track < mate]
+    for one, other in [*pairs, *((mate, track) for track, mate in pairs)]:
+        if np.nanmax(trained[one]) <= 0 <= np.nanmin(trained[other]):
+            raise InputError(
+                f"{config.targets[one]}: has no value above 0, but its mate of --strand-pairs, "
+                f"{config.targets[other].name}, has none below: the minus strand is stored as negative numbers; change "
+                "their sign, so that both strands measure the same"
+            )
+    for one, other in pairs:
+        means = np.nanmean(trained[[one, other]], axis=1)
+        if means.prod() < 0:
+            logger.warning(
+                f"{config.targets[one]}: its mean is {means[0]:g}, that of its mate of --strand-pairs, "
+                f"{config.targets[other].name}, is {means[1]:g}; is one of them stored with the other sign?"
+            )
+
+
+def _hint(config: GenomeTrain) -> str:
+    return "; if the file leaves out what is 0, pass --missing zero" if config.missing == "nan" else ""
+
+
+def _report_missing(config: GenomeTrain, missing: NDArray[np.float64]) -> None:
+    for path, share in zip(config.targets, missing):
+        if share > MOSTLY:
+            logger.warning(f"{path}: {share:.0%} of the training bins have no value and are left out{_hint(config)}")
 
 
 def strand_mates(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:
@@ -86,16 +147,36 @@ def strand_mates(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:
 
 def _split(config: GenomeTrain, data: Data) -> dict[str, list[str]]:
     chroms = list(data.codes)
+    if config.folds is not None:
+        return _fold(data, config.folds, config.fold or 0)
     val = matching(config.val_chroms, chroms, "--val-chroms", config.fasta)
     test = matching(config.test_chroms, chroms, "--test-chroms", config.fasta)
     if not val:
-        raise InputError("--val-chroms is empty; name a chromosome to choose the best epoch by")
-    both = [chrom for chrom in val if chrom in test]
-    if both:
-        raise InputError(f"{listed(both)} is both in --val-chroms and in --test-chroms; put it in one")
-    train = [chrom for chrom in chroms if chrom not in val and chrom not in test]
+        raise InputError("--val-chroms is empty; name a chromosome to choose the best epoch by, or give --folds")
+    named = matching(config.train_chroms, chroms, "--train-chroms", config.fasta)
+    for one, first, other, second in (
+        ("val", val, "test", test),
+        ("train", named, "val", val),
+        ("train", named, "test", test),
+    ):
+        both = [chrom for chrom in first if chrom in second]
+        if both:
+            raise InputError(f"{listed(both)} is both in --{one}-chroms and in --{other}-chroms; put it in one")
+    train = named or [chrom for chrom in chroms if chrom not in val and chrom not in test]
     if not train:
         raise InputError(f"no chromosome of {config.fasta} is left to train on; name fewer for validation and test")
+    return {"train": train, "val": val, "test": test}
+
+
+def _fold(data: Data, folds: int, fold: int) -> dict[str, list[str]]:
+    """Chromosomes in groups of like size: one is tested, the next one validates, the others train."""
+    if folds > len(data.codes):
+        raise InputError(f"--folds {folds}: there are {len(data.codes)} chromosomes; a fold tests one at least")
+    groups: list[list[str]] = [[] for _ in range(folds)]
+    for chrom in sorted(data.codes, key=lambda name: -len(data.codes[name])):  # the longest first, to the smallest
+        min(groups, key=lambda group: sum(len(data.codes[name]) for name in group)).append(chrom)
+    test, val = groups[fold], groups[(fold + 1) % folds]
+    train = [chrom for chrom in data.codes if chrom not in test and chrom not in val]
     return {"train": train, "val": val, "test": test}
 
 
@@ -111,11 +192,12 @@ def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: list[str
             raise InputError(
                 f"{path}: no bin of the {part} chromosomes ({listed(chroms)}) has a value at --bin-size "
                 f"{config.bin_size}: a bin needs data on half its bases; use larger bins, or other chromosomes"
+                f"{_hint(config)}"
             )
         if known.min() == known.max():
             raise InputError(
                 f"{path}: all {len(known)} values of the {part} chromosomes ({listed(chroms)}) are {known[0]:g}; "
-                f"there is nothing to learn"
+                f"there is nothing to learn{_hint(config)}"
             )
         if config.loss == "poisson" and known.min() < 0:
             raise InputError(f"{path}: a value is {known.min():g}, but --loss poisson is for counts; use beta-nll")

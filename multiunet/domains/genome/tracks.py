@@ -45,17 +45,24 @@ class Track:
 
 
 def read_tracks(
-    paths: Sequence[Path], lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str] = ()
+    paths: Sequence[Path],
+    lengths: Mapping[str, int],
+    bin_size: int,
+    fasta: Path,
+    excluded: Sequence[str] = (),
+    zero: bool = False,
 ) -> list[Track]:
     """Reads signals onto the bins of chromosomes of these lengths.
 
     A chromosome of n bases has ceil(n / bin_size) bins; the last may be shorter. A bin's value is the mean over its
-    bases that have one; it is NaN where fewer than half of its bases do.
+    bases that have one; it is NaN where fewer than half of its bases do. A base has one where the file says so, or,
+    with ``zero``, where it does not say NaN.
 
     Args:
         lengths: of the chromosomes to read, in bases.
         fasta: names them, in messages.
         excluded: patterns of chromosomes that the files may have and that are not read.
+        zero: what a file does not mention is 0, whole chromosomes too.
 
     Raises:
         InputError: for files that cannot be read, or that do not fit the chromosomes by name or by length.
@@ -66,17 +73,36 @@ def read_tracks(
             raise InputError(f"two targets are named {name!r}; a track is named after its file: rename one")
     read = (_read_bigwig if _is_bigwig(path) else _read_bedgraph for path in paths)
     return [
-        Track(name, path, *reader(path, lengths, bin_size, fasta, excluded))
+        Track(name, path, *reader(path, lengths, bin_size, fasta, excluded, zero))
         for name, path, reader in zip(names, paths, read)
     ]
 
 
 def binned(
-    starts: NDArray[np.int64], ends: NDArray[np.int64], values: NDArray[np.float64], length: int, bin_size: int
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    values: NDArray[np.float64],
+    length: int,
+    bin_size: int,
+    zero: bool = False,
 ) -> Values:
-    """Values of disjoint intervals, 0-based and half-open, on the bins of a chromosome; NaN values are not measured."""
+    """Values of disjoint intervals, 0-based and half-open, on the bins of a chromosome; NaN values are not measured.
+
+    Args:
+        zero: bases outside all intervals are 0, not unmeasured.
+    """
     known = ~np.isnan(values)
-    starts, ends, values = starts[known], ends[known], values[known]
+    sums, covered = _spread(starts[known], ends[known], values[known], length, bin_size)
+    if zero:
+        blank = ~known
+        covered = _bases(length, bin_size) - _spread(starts[blank], ends[blank], values[blank], length, bin_size)[1]
+    return _means(sums, covered, length, bin_size)
+
+
+def _spread(
+    starts: NDArray[np.int64], ends: NDArray[np.int64], values: NDArray[np.float64], length: int, bin_size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each bin the sum over the bases of intervals, and how many bases these are."""
     first, last = starts // bin_size, (ends - 1) // bin_size
     pieces = last - first + 1  # an interval has one piece in each bin that it touches
     owner = np.repeat(np.arange(len(starts)), pieces)
@@ -86,27 +112,36 @@ def binned(
     sums, covered = np.zeros(count), np.zeros(count)
     np.add.at(sums, where, bases * values[owner])
     np.add.at(covered, where, bases)
-    return _means(sums, covered, length, bin_size)
+    return sums, covered
+
+
+def _bases(length: int, bin_size: int) -> NDArray[np.int64]:
+    """How many bases each bin has."""
+    bases = np.full(-(-length // bin_size), bin_size)
+    bases[-1] = length - (len(bases) - 1) * bin_size
+    return bases
 
 
 def _means(sums: NDArray[np.float64], covered: NDArray[np.float64], length: int, bin_size: int) -> Values:
-    bases = np.full(len(sums), bin_size)
-    bases[-1] = length - (len(sums) - 1) * bin_size
-    enough = 2 * covered >= bases
+    enough = 2 * covered >= _bases(length, bin_size)
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
         return np.where(enough, sums / np.maximum(covered, 1), np.nan).astype(np.float32)
 
 
 def _read_bigwig(
-    path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str]
+    path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str], zero: bool
 ) -> tuple[dict[str, Values], tuple[str, ...]]:
     try:
         with pybigtools.open(str(path)) as file:
             found: dict[str, int] = dict(file.chroms())
-            check_names(path, found, lengths, fasta, excluded)
+            check_names(path, found, lengths, fasta, excluded, complete=not zero)
+            values = {}
             for chrom, length in lengths.items():
+                if chrom not in found:
+                    values[chrom] = np.zeros(-(-length // bin_size), dtype=np.float32)
+                    continue
                 check_within(path, chrom, found[chrom], length, fasta, exactly=True)
-            values = {chrom: _bigwig_bins(path, file, chrom, length, bin_size) for chrom, length in lengths.items()}
+                values[chrom] = _bigwig_bins(path, file, chrom, length, bin_size, 0.0 if zero else math.nan)
             return values, tuple(found)
     except InputError:
         raise
@@ -114,14 +149,16 @@ def _read_bigwig(
         raise InputError(f"{path}: cannot be read as bigWig ({error}); is it whole?") from error
 
 
-def _bigwig_bins(path: Path, file: pybigtools.BBIReader, chrom: str, length: int, bin_size: int) -> Values:
+def _bigwig_bins(
+    path: Path, file: pybigtools.BBIReader, chrom: str, length: int, bin_size: int, absent: float
+) -> Values:
     count = -(-length // bin_size)
     sums, covered = np.zeros(count), np.zeros(count)
     per_slice = max(1, SLICE // bin_size)
     for first in range(0, count, per_slice):
         start, end = first * bin_size, min(length, (first + per_slice) * bin_size)
         # fillna is always given: version 0.3 changed what is without it
-        values = file.values(chrom, start, end, fillna=math.nan, oob=math.nan)
+        values = file.values(chrom, start, end, fillna=absent, oob=math.nan)
         if (infinite := np.isinf(values)).any():  # as of bedGraph
             at = int(np.argmax(infinite))
             raise InputError(
@@ -157,14 +194,15 @@ class _Intervals:
 
 
 def _read_bedgraph(
-    path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str]
+    path: Path, lengths: Mapping[str, int], bin_size: int, fasta: Path, excluded: Sequence[str], zero: bool
 ) -> tuple[dict[str, Values], tuple[str, ...]]:
     found = _parse_bedgraph(path)
-    check_names(path, {chrom: max(i.ends) for chrom, i in found.items()}, lengths, fasta, excluded)
+    check_names(path, found, lengths, fasta, excluded, complete=not zero)
     values = {}
     for chrom, length in lengths.items():
-        check_within(path, chrom, max(found[chrom].ends), length, fasta, exactly=False)
-        values[chrom] = binned(*found[chrom].sorted(path, chrom), length, bin_size)
+        intervals = found.get(chrom, _Intervals())
+        check_within(path, chrom, max(intervals.ends, default=0), length, fasta, exactly=False)
+        values[chrom] = binned(*intervals.sorted(path, chrom), length, bin_size, zero)
     return values, tuple(found)
 
 

@@ -77,6 +77,30 @@ def _column(path: Path, name: str, cells: Sequence[str], place: Callable[[int], 
     return {name: np.array(numbers, dtype=np.float32)}
 
 
+def words_apart(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Features of nodes in which a column of words became one of 0 and 1 for each, ``COLUMN=WORD``; as text.
+
+    Raises:
+        InputError: for a column of too many words.
+    """
+    found: dict[str, Sequence[str]] = {}
+    for name, cells in columns.items():
+        if any(cells) and not any(map(_is_number, cells)):
+            flags = _words(path, name, cells, "a feature of nodes", "--feature-columns")
+            found |= {word: [str(int(flag)) for flag in column] for word, column in flags.items()}
+        else:
+            found[name] = cells
+    return found
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def finite(cell: str) -> float | None:
     """The number that a cell holds; None where it holds none that is finite in 32 bits."""
     try:
@@ -86,23 +110,26 @@ def finite(cell: str) -> float | None:
     return number if abs(number) <= float(np.finfo(np.float32).max) else None
 
 
-def _words(path: Path, name: str, cells: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    """An edge without a word has 0 in all columns."""
+def _words(
+    path: Path, name: str, cells: Sequence[str], what: str = "an attribute of edges", option: str = "--edge-columns"
+) -> dict[str, NDArray[np.float32]]:
+    """An edge or node without a word has 0 in all columns."""
     found = np.array(cells, dtype=np.str_)
     words = sorted(set(found.tolist()) - {""})
     if len(words) > MOST_WORDS:
         raise InputError(
-            f"{path}: {name} has {len(words)} different words; an attribute of edges is a number, or one of at most "
-            f"{MOST_WORDS} words; name the columns to use by --edge-columns"
+            f"{path}: {name} has {len(words)} different words; {what} is a number, or one of at most "
+            f"{MOST_WORDS} words; name the columns to use by {option}"
         )
     return {f"{name}={word}": (found == word).astype(np.float32) for word in words}
 
 
-def aligned(path: Path, given: Attributes, wanted: Sequence[str], whose: str) -> NDArray[np.float32]:
+def aligned(path: Path, given: Attributes, wanted: Sequence[str], whose: str, of: str = "edges") -> NDArray[np.float32]:
     """The columns ``wanted``, in this order; of a word that no edge has, zeros.
 
     Args:
         whose: who has the wanted columns, for errors.
+        of: what has the columns, for errors.
 
     Raises:
         InputError: where there are others.
@@ -113,9 +140,10 @@ def aligned(path: Path, given: Attributes, wanted: Sequence[str], whose: str) ->
     more = [name for name in here if name not in there and not _is_word_of(name, wanted)]
     if absent or more:
         what = f"lack {listing(absent)}, which" if absent else f"have {listing(more)}, unlike those that"
-        raise InputError(f"{path}: edges {what} {whose}; give the same")
+        raise InputError(f"{path}: {of} {what} {whose}; give the same")
     nothing = np.zeros(len(given.values), np.float32)
-    return np.stack([here.get(name, nothing) for name in wanted], axis=1)
+    columns = np.array([here.get(name, nothing) for name in wanted], np.float32)
+    return columns.reshape(len(wanted), len(given.values)).T
 
 
 def _is_word_of(name: str, others: Sequence[str]) -> bool:

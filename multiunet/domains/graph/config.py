@@ -44,6 +44,7 @@ class PoolTrain(TrainConfig):
     )
     merge: Literal["mean", "sum", "max"] = option("mean", "how features of merged nodes are combined", "Model")
     clusters: int = option(16, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
+    convs: int = option(1, "convolutions per block", "Model", ge=1)
     residual: bool = option(False, "blocks add their input to their output", "Model")
 
 
@@ -70,13 +71,20 @@ class GraphTrain(PoolTrain, EdgesTrain):
     )
     task: Literal["classification", "regression"] = option("classification", "classes or quantities of nodes", "Data")
     id_column: str = option("id", "name of the id column of nodes.csv", "Data")
+    feature_columns: StrList | None = option(
+        None,
+        "columns of nodes.csv, or attributes in GraphML, that are features: A,B; default: all but id, label and split",
+        "Data",
+    )
     label_column: str = option(
         "label", "label column of nodes.csv, or attribute in GraphML; empty or -1: an unlabelled node", "Data"
     )
     split_column: str = option("split", "split column of nodes.csv: train, val, test or empty; optional", "Data")
+    degrees: bool = option(False, "also use each node's degree as a feature; then a graph needs no others", "Data")
     normalize_features: Literal["auto", "row", "column", "none"] = option(
         "auto",
-        "row: each node's sum to 1; column: each feature standardised; auto: row for counts, else column",
+        "row: each node's sum to 1; column: each feature standardised; auto: row for bags of words (many counts, few "
+        "above 0), else column",
         "Data",
     )
 

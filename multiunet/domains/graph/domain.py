@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
+from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.graph import baselines, plot, writers
 from multiunet.domains.graph.config import GraphEvaluate, GraphPredict, GraphTrain
@@ -52,7 +53,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
     name = "graph"
     monitor = "accuracy"
     shared_facts = (
-        *("task", "features", "feature_names", "normalization", "classes", "targets"),
+        *("task", "features", "feature_names", "degrees", "normalization", "classes", "targets"),
         *("edge_features", "edge_feature_names", "edge_normalization"),
     )
 
@@ -85,6 +86,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
             normalization=config.normalization,
             dropout=config.dropout,
             edge_dropout=config.drop_edge,
+            convs=config.convs,
             residual=config.residual,
             pool=pooling(config),
             edge_features=facts["edge_features"],
@@ -165,7 +167,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
     def evaluate(self, model: Model, config: GraphTrain, facts: Facts, options: EvaluateOptions) -> Report:
         known, task = self._read(config, facts), _task(config, facts)
         elsewhere = options.graph if isinstance(options, GraphEvaluate) else None
-        scored = Scored.split(known, options.split) if elsewhere is None else Scored.other(elsewhere, config, facts)
+        scored = Scored.split(known, options.split) if elsewhere is None else Scored.other(elsewhere, config, known)
         found = moments_of(model, scored.field, pick_device(options.device), options.samples or 1, seed=0)
         x = scored.field.x.to_dense()
         trivial = {
@@ -211,20 +213,30 @@ class Scored:
         return cls(f"{split} split", known.field, known.target, nodes)
 
     @classmethod
-    def other(cls, path: Path, config: GraphTrain, facts: Facts) -> Scored:
+    def other(cls, path: Path, config: GraphTrain, known: Survey) -> Scored:
         """All labelled nodes of another graph."""
         if path.resolve() == config.graph.resolve():
             raise InputError(f"{path}: is the graph that was trained on; score its nodes by --split, without --graph")
         graph = read_graph(path, columns_of(config))
         assert graph.y is not None  # read_graph refuses unlabelled graphs
-        target = truth_of(path, graph.y, facts)
+        target = truth_of(path, graph.y, known.facts)
         nodes = target != UNKNOWN if target.ndim == 1 else (~target.isnan()).any(dim=1)
-        return cls(str(path), field_of(graph, facts, edges_of(graph, config.undirected)), target, nodes)
+        field = field_of(graph, known.facts, edges_of(graph, config.undirected))
+        if _digest(field) == _digest(known.field):
+            logger.warning(
+                f"{path}: has the features and edges of {config.graph}, which was trained on; its scores say nothing "
+                "of new graphs"
+            )
+        return cls(str(path), field, target, nodes)
 
     def scores(self, task: Task, mean: Tensor, total: Tensor | None = None) -> dict[str, Any]:
         """Of mean predictions of all nodes ``(nodes, names)``, and their variances."""
         of = self.nodes
         return scores(task, Predicted(mean[of], self.target[of], None if total is None else total[of]))
+
+
+def _digest(field: GraphField) -> str:
+    return digest_of([field.x.to_dense().numpy(), field.edge_index.numpy()])
 
 
 def _task(config: GraphTrain, facts: Facts, consistency: float = 0.0) -> Task:

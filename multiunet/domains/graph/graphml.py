@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.graph.attributes import chosen, finite, from_columns
+from multiunet.domains.graph.attributes import chosen, finite, from_columns, words_apart
 from multiunet.domains.graph.tables import SPLIT_WORDS, SPLITS, Columns, Tables
 from multiunet.errors import InputError
 
@@ -35,7 +35,9 @@ def read_graphml(path: Path, columns: Columns) -> Tables:
     if not nodes:
         raise InputError(f"{path}: has no node")
     names = dict.fromkeys(name for given in nodes.values() for name in given)
-    features = tuple(name for name in names if name not in (columns.label, columns.split))
+    wanted = columns.features_among(path, list(names))
+    texts = {name: [_text(given[name]) if name in given else "" for given in nodes.values()] for name in wanted}
+    table = words_apart(path, texts)
     number = {node: place for place, node in enumerate(nodes)}
     edges = list(graph.edges(data=True))
     ends = np.array([[number[source], number[target]] for source, target, _ in edges], dtype=np.int64).reshape(-1, 2).T
@@ -50,10 +52,13 @@ def read_graphml(path: Path, columns: Columns) -> Tables:
         ends, given = np.concatenate([ends, ends[::-1, back]], axis=1), np.concatenate([given, back])
     return Tables(
         ids=[str(node) for node in nodes],
-        features=features,
+        features=tuple(table),
         x=np.array(
-            [[_number(path, node, name, given) for name in features] for node, given in nodes.items()], np.float32
-        ).reshape(len(nodes), len(features)),
+            [[_number(path, node, name, cell) for node, cell in zip(nodes, cells)] for name, cells in table.items()],
+            np.float32,
+        )
+        .reshape(len(table), len(nodes))
+        .T,
         labels=_labels(nodes, columns.label) if columns.label in names else None,
         masks=_masks(path, nodes, columns.split) if columns.split in names else {},
         edges=ends,
@@ -63,11 +68,10 @@ def read_graphml(path: Path, columns: Columns) -> Tables:
     )
 
 
-def _number(path: Path, node: Any, name: str, given: Mapping[str, Any]) -> float:
-    value = given.get(name)
-    number = None if value is None else finite(_text(value))
+def _number(path: Path, node: Any, name: str, cell: str) -> float:
+    number = finite(cell)
     if number is None:
-        found = "is missing" if value is None else f"is {value!r}, not a finite number"
+        found = f"is {cell!r}, not a finite number" if cell else "is missing"
         raise InputError(
             f"{path}: of node {node}, {name!r} {found}; all attributes of nodes but the label and the split are "
             "features; labels are named by --label-column"

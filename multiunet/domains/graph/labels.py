@@ -16,6 +16,7 @@ from multiunet.domains.config import Split
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.readers import GraphFile
+from multiunet.domains.graph.tables import MISSING
 from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
@@ -34,7 +35,7 @@ Masks = dict[Split, NDArray[np.bool_]]
 
 
 def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
-    """The labels in use, ascending, as JSON values. -1, NaN and the empty text are nodes without a label.
+    """The labels in use, ascending, as JSON values. -1, NaN and the words of ``MISSING`` are nodes without a label.
 
     Args:
         of: what has the labels, for errors.
@@ -60,10 +61,10 @@ def _in_use(path: Path, y: NDArray[Any], of: str) -> list[Any]:
             f"{path}: y has the shape {y.shape}; a {of} has one class (several quantities: --task regression)"
         )
     if y.dtype.kind in "US":
-        words = {str(word) for word in y} - {""}
+        words = {str(word) for word in y} - {*MISSING, str(UNKNOWN)}
         values: list[Any] = sorted(words)
         if all(_is_integer(word) for word in words):
-            values = sorted(words - {str(UNKNOWN)}, key=int)
+            values = sorted(words, key=int)
             _check_not_negative(path, values, of)
     elif y.dtype.kind in "biuf":
         known = y[~np.isnan(y)] if y.dtype.kind == "f" else y.astype(np.int64)
@@ -142,7 +143,7 @@ def quantities(path: Path, y: NDArray[Any], of: str = "node") -> NDArray[np.floa
         InputError: for what is no finite number.
     """
     if y.dtype.kind in "US":
-        cells = np.where(y == "", "nan", y)
+        cells = np.where(np.isin(y, MISSING), "nan", y)
         try:
             y = cells.astype(np.float64)
         except ValueError as error:
@@ -212,10 +213,15 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
         _carve(masks, "val", config.val_fraction, strata, config.seed)
     for split in SPLITS[:2]:
         if not masks[split].any():
-            marked = int(given[split].sum()) if split in given else 0
+            if split in given:
+                raise InputError(
+                    f"{graph.path}: the {split} mask holds no labelled node ({int(given[split].sum())} marked, "
+                    f"{int(known.sum())} labelled in all); mark some, or leave the masks out to split at random"
+                )
             raise InputError(
-                f"{graph.path}: the {split} mask holds no labelled node ({marked} marked, {int(known.sum())} labelled "
-                "in all); mark some, or leave the masks out to split at random"
+                f"{graph.path}: no labelled node is left to {'train' if split == 'train' else 'validate'} on "
+                f"({int(known.sum())} of {len(known)} are labelled); label more of each class, or change "
+                "--val-fraction and --test-fraction"
             )
     return masks
 

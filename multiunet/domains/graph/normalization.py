@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+logger = logging.getLogger("multiunet.graph")
+
+FEWEST_WORDS, MOST_FILLED = 16, 0.2
+"""Counts are a bag of words where there are at least so many columns, of which at most such a share is not 0."""
 
 
 def normalized(x: NDArray[np.float32], how: dict[str, Any]) -> NDArray[np.float32]:
@@ -21,9 +27,9 @@ def normalized(x: NDArray[np.float32], how: dict[str, Any]) -> NDArray[np.float3
 def normalization(x: NDArray[np.float32], wanted: str) -> dict[str, Any]:
     """The fact ``normalization``: what is wanted, with the means and deviations of ``x`` where columns need them."""
     if wanted == "auto":
-        # a single count divided by itself would say nothing
-        counts = bool(x.shape[1] > 1 and (x >= 0).all() and (x == np.floor(x)).all())
-        wanted = "row" if counts else "column"
+        wanted = "row" if _is_bag_of_words(x) else "column"
+        meaning = "as of a bag of words" if wanted == "row" else "over all nodes"
+        logger.info("features are normalised by %s, %s (--normalize-features)", wanted, meaning)
     if wanted != "column":
         return {"kind": wanted}
     deviation = x.std(axis=0, dtype=np.float64)
@@ -32,6 +38,15 @@ def normalization(x: NDArray[np.float32], wanted: str) -> dict[str, Any]:
         "mean": x.mean(axis=0, dtype=np.float64).tolist(),
         "deviation": np.where(deviation > 0, deviation, 1.0).tolist(),
     }
+
+
+def _is_bag_of_words(x: NDArray[np.float32]) -> bool:
+    """Whether features are many counts, few of them above 0: of these the sum is the length of a text.
+
+    Of a few whole numbers, an age and an income, say, the larger would drown the others.
+    """
+    counts = bool((x >= 0).all() and (x == np.floor(x)).all())
+    return counts and x.shape[1] >= FEWEST_WORDS and bool(np.count_nonzero(x) <= MOST_FILLED * x.size)
 
 
 def standardisation(values: NDArray[np.float32] | None, wanted: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.graph.attributes import Attributes
 from multiunet.domains.graph.graphml import read_graphml
-from multiunet.domains.graph.tables import Columns, Tables, read_folder
+from multiunet.domains.graph.tables import MISSING, Columns, Tables, read_folder
 from multiunet.errors import InputError
 
 KEYS = {
@@ -101,10 +101,10 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
 
 
 def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> GraphFile:
-    if not table.features:
+    if not table.features and columns.needed:
         raise InputError(
             f"{nodes}: nodes have no features; give them numbers, such as each node's number of neighbours, or 1 where "
-            "nothing is known"
+            "nothing is known, or pass --degrees"
         )
     return GraphFile(
         path=path,
@@ -126,13 +126,15 @@ def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], columns: Column
     if "graph_ptr" in arrays:
         raise InputError(f"{path}: holds many graphs (graph_ptr); they are trained by `multiunet train graphs`")
     found = {part: named(arrays, names) for part, names in KEYS.items()}
+    if found["x"] is None and not columns.needed and found["edge_index"] is not None:
+        found["x"] = np.zeros((_nodes(path, found["edge_index"], found["y"]), 0), np.float32)
     for part in ("x", "edge_index"):
         if found[part] is None:
             raise InputError(
                 f"{path}: has no {' or '.join(KEYS[part])}, only {', '.join(sorted(arrays)) or 'nothing'}; "
                 f"save the {'features (nodes, features)' if part == 'x' else 'edges (2, edges)'} under that name"
             )
-    x = _features(path, found["x"])
+    x = _features(path, found["x"], columns.needed)
     nodes = len(x)
     edges = edges_in(path, found["edge_index"], nodes)
     wanted = columns.edges is None
@@ -198,13 +200,17 @@ def read_pt(path: Path) -> dict[str, NDArray[Any]]:
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: needs unpickling of Python objects, which is refused because that can run any code; save a dict "
-            "of tensors: torch.save({'x': data.x, 'edge_index': data.edge_index, 'y': data.y, ...}, path)"
+            "of tensors: torch.save(data.to_dict(), path), of many graphs torch.save(Batch.from_data_list(graphs)."
+            "to_dict(), path)"
         ) from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read by torch.load ({reason}); is it complete?") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y")
+        raise InputError(
+            f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y; of a list of "
+            "graphs save torch_geometric's Batch.from_data_list(graphs).to_dict()"
+        )
     return {str(key): _as_array(value) for key, value in content.items() if isinstance(value, torch.Tensor)}
 
 
@@ -220,7 +226,16 @@ def named(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> NDArray
     return next((arrays[name] for name in names if name in arrays), None)
 
 
-def _features(path: Path, x: NDArray[Any] | None) -> NDArray[np.float32]:
+def _nodes(path: Path, edges: NDArray[Any], y: NDArray[Any] | None) -> int:
+    """How many nodes a graph without features has."""
+    if y is not None:
+        return len(y)
+    return int(edges.max()) + 1 if edges.size and edges.dtype.kind in "iu" else 0
+
+
+def _features(path: Path, x: NDArray[Any] | None, needed: bool) -> NDArray[np.float32]:
+    if x is not None and not needed and x.ndim == 2 and x.shape[1] == 0 and len(x):
+        return x.astype(np.float32)
     if x is None or x.ndim != 2 or 0 in x.shape:
         shape = () if x is None else x.shape
         raise InputError(f"{path}: x has the shape {shape}; it must be (nodes, features), at least one of each")
@@ -305,10 +320,10 @@ def weight_in(path: Path, weight: NDArray[Any], edges: int) -> NDArray[np.float3
 def fractional(cells: NDArray[np.str_]) -> NDArray[Any]:
     """Labels of a table as numbers where all are, and not all are written as integers: ``0.5``, but also ``1.0``."""
     try:
-        numbers = np.where(cells == "", "nan", cells).astype(np.float64)
+        numbers = np.where(np.isin(cells, MISSING), "nan", cells).astype(np.float64)
     except ValueError:
         return cells
-    return numbers if any(not cell.removeprefix("-").isdecimal() for cell in cells if cell) else cells
+    return numbers if any(not cell.removeprefix("-").isdecimal() for cell in cells if cell not in MISSING) else cells
 
 
 def _labels(path: Path, y: NDArray[Any], nodes: int) -> NDArray[Any]:

@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
+from multiunet.domains.graph.attributes import Attributes, aligned
 from multiunet.domains.graph.config import READ_BY, GraphTrain
-from multiunet.domains.graph.digest import digest_of
+from multiunet.domains.graph.degrees import largest, one_hot
 from multiunet.domains.graph.edges import Edges, attribute_facts, attributes_of, simplified
 from multiunet.domains.graph.labels import (
     SPLITS,
@@ -76,11 +78,14 @@ def survey(config: GraphTrain) -> Survey:
     masks = split_masks(graph, known, strata, config)
     edges = edges_of(graph, config.undirected)
     _report(graph, edges, config)
+    degrees = largest(edges.index, len(graph.x)) if config.degrees else None
     facts: Facts = {
         "task": config.task,
         "nodes": len(graph.x),
         "edges": edges.changes,
-        "features": graph.x.shape[1],
+        "features": graph.x.shape[1] + (0 if degrees is None else degrees + 1),
+        "given_features": graph.x.shape[1],
+        "degrees": degrees,
         "feature_names": None if graph.features is None else list(graph.features),
         "normalization": normalization(graph.x, config.normalize_features),
         **attribute_facts(edges, config.normalize_features),
@@ -111,7 +116,7 @@ def _report(graph: GraphFile, edges: Edges, config: GraphTrain) -> None:
         logger.warning(f"{graph.path}: no edge links two nodes, so a graph network has nothing to go by but features")
     elif alone:
         logger.warning(f"{graph.path}: {alone} of {len(graph.x)} nodes have no edge; their features alone count")
-    if not graph.x.any():
+    if graph.x.size and not graph.x.any():
         logger.warning(f"{graph.path}: all features are 0")
 
 
@@ -119,7 +124,8 @@ def columns_of(config: GraphTrain) -> Columns:
     """What columns of tables are called, and which attributes of edges are wanted."""
     wanted = None if config.edge_columns is None else tuple(config.edge_columns)
     edges = wanted if config.conv in READ_BY else ()
-    return Columns(config.id_column, config.label_column, config.split_column, edges)
+    chosen = None if config.feature_columns is None else tuple(config.feature_columns)
+    return Columns(config.id_column, config.label_column, config.split_column, edges, chosen, needed=not config.degrees)
 
 
 def edges_of(graph: GraphFile, undirected: bool) -> Edges:
@@ -133,24 +139,23 @@ def field_of(graph: GraphFile, facts: Facts, edges: Edges) -> GraphField:
     Raises:
         InputError: when its features, or the attributes of its edges, are not those of ``facts``.
     """
-    names = None if graph.features is None else list(graph.features)
-    if graph.x.shape[1] != facts["features"]:
+    given, names = graph.x, facts["feature_names"]
+    if graph.features is not None and names is not None:
+        given = aligned(graph.path, Attributes(given, graph.features), names, "the run was trained on", "nodes")
+    elif given.shape[1] != facts["given_features"]:
         raise InputError(
-            f"{graph.path}: has {graph.x.shape[1]} features, but the run was trained on {facts['features']}; "
+            f"{graph.path}: has {graph.x.shape[1]} features, but the run was trained on {facts['given_features']}; "
             "give the same"
         )
-    if names is not None and facts["feature_names"] is not None and names != facts["feature_names"]:
-        different = next((a, b) for a, b in zip(names, facts["feature_names"]) if a != b)
-        raise InputError(
-            f"{graph.path}: has the feature {different[0]!r} where the run was trained on {different[1]!r}; give the "
-            "same features in the same order"
-        )
-    x = torch.from_numpy(normalized(graph.x, facts["normalization"]))
+    seen = normalized(given, facts["normalization"])
+    if facts["degrees"] is not None:
+        seen = np.concatenate([seen, one_hot(edges.index, len(seen), facts["degrees"])], axis=1)
+    x = torch.from_numpy(seen)
     if float((x != 0).float().mean()) < SPARSE_BELOW:
         x = x.to_sparse().coalesce()
     weight, attributes = (
-        None if given is None else torch.from_numpy(given)
-        for given in (edges.weight, attributes_of(graph.path, edges, facts))
+        None if values is None else torch.from_numpy(values)
+        for values in (edges.weight, attributes_of(graph.path, edges, facts))
     )
     return GraphField.of(x, torch.from_numpy(edges.index), weight, attributes)
 

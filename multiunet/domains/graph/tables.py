@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.graph.attributes import Attributes, chosen, finite, from_columns
+from multiunet.domains.graph.attributes import Attributes, chosen, finite, from_columns, words_apart
+from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 
 ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))
@@ -20,6 +21,9 @@ ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 """With which other tables are written than a CSV."""
 
+MISSING = ("", "NA", "N/A", "NaN", "nan", "None", "null")
+"""What a label is called that is not known, a class or a quantity."""
+
 SPLITS = ("train", "val", "test")
 
 SPLIT_WORDS = {"valid": "val", "validation": "val", "": ""} | {split: split for split in SPLITS}
@@ -27,9 +31,11 @@ SPLIT_WORDS = {"valid": "val", "validation": "val", "": ""} | {split: split for 
 
 @dataclass(frozen=True)
 class Columns:
-    """What columns of nodes.csv are called; all others are features.
+    """What columns of nodes.csv are called.
 
     Attributes:
+        features: which of the others are features; None: all.
+        needed: whether there must be features.
         edges: which columns of edges.csv are attributes of edges; None: all but the ends, the weight and an id.
     """
 
@@ -37,6 +43,18 @@ class Columns:
     label: str = "label"
     split: str = "split"
     edges: tuple[str, ...] | None = ()
+    features: tuple[str, ...] | None = None
+    needed: bool = True
+
+    def features_among(self, path: Path, names: Sequence[str]) -> tuple[str, ...]:
+        """The columns that are features. Raises InputError naming a wanted one that is not there."""
+        known = tuple(name for name in names if name not in (self.id, self.label, self.split))
+        absent = [name for name in self.features or () if name not in known]
+        if absent:
+            raise InputError(
+                f"{path}: nodes have no {listing(absent)} (--feature-columns) but {listing(known) or 'nothing'}"
+            )
+        return known if self.features is None else self.features
 
 
 @dataclass(frozen=True)
@@ -44,7 +62,7 @@ class Tables:
     """What the two tables say; nodes in the order of nodes.csv.
 
     Attributes:
-        labels: as text, empty where unknown; None without such a column.
+        labels: as text, one of ``MISSING`` where unknown; None without such a column.
         masks: by split; empty without such a column.
         unread: names of columns that would be attributes of edges, but were not wanted.
     """
@@ -84,12 +102,13 @@ def read_folder(folder: Path, columns: Columns) -> Tables:
         if node in number:
             raise InputError(f"{path}, line {line}: the id {node!r} is that of line {number[node] + 2}, too")
         number[node] = len(number)
-    features = tuple(name for name in header if name not in (columns.id, columns.label, columns.split))
+    wanted = columns.features_among(path, header)
+    cells = words_apart(path, {name: [row[header.index(name)] for row in rows] for name in wanted})
     labels = _column(header, rows, columns.label)
     return Tables(
         ids,
-        features,
-        _numbers(path, header, rows, features),
+        tuple(cells),
+        _numbers(path, cells, len(rows)),
         None if labels is None else np.array(labels, dtype=np.str_),
         _masks(path, _column(header, rows, columns.split), columns.split),
         *_edges(folder / "edges.csv", number, columns.edges),
@@ -129,32 +148,28 @@ def _column(header: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> 
     return [row[header.index(name)] for row in rows] if name in header else None
 
 
-def _numbers(
-    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], names: Sequence[str]
-) -> NDArray[np.float32]:
-    places = [header.index(name) for name in names]
+def _numbers(path: Path, columns: Mapping[str, Sequence[str]], rows: int) -> NDArray[np.float32]:
     try:
         with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
-            found = np.array([[row[place] for place in places] for row in rows], dtype=np.str_).astype(np.float32)
+            found = np.array(list(columns.values()), dtype=np.str_).astype(np.float32).reshape(len(columns), rows).T
     except ValueError:
-        found = np.full(1, np.nan, np.float32)
+        found = np.full((1, 1), np.nan, np.float32)
     if np.isfinite(found).all():
         return found
-    for line, name, cell in _cells(rows, names, places):
+    for line, name, cell in _cells(columns):
         if finite(cell) is None:
             raise InputError(
-                f"{path}, line {line}: feature {name!r} is {cell!r}, not a finite number; features must be numbers "
-                "(0/1 columns for words), labels are named by --label-column"
+                f"{path}, line {line}: feature {name!r} is {cell!r}, not a finite number; a feature is a number, or "
+                "a word at every node; those to use are named by --feature-columns, labels by --label-column"
             )
     raise AssertionError("NumPy and Python disagree on what a number is")
 
 
-def _cells(
-    rows: Sequence[Sequence[str]], names: Sequence[str], places: Sequence[int]
-) -> Iterator[tuple[int, str, str]]:
-    for line, row in enumerate(rows, start=2):
-        for name, place in zip(names, places):
-            yield line, name, row[place]
+def _cells(columns: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, str, str]]:
+    """Line, column and what is there, line by line."""
+    for line, row in enumerate(zip(*columns.values()), start=2):
+        for name, cell in zip(columns, row):
+            yield line, name, cell
 
 
 def _masks(path: Path, words: Sequence[str] | None, column: str) -> Mapping[str, NDArray[np.bool_]]:

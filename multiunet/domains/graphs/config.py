@@ -36,6 +36,7 @@ class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
         "graph", "predict for each graph, or for each node of graphs not trained on", "Data"
     )
     smiles: str | None = option(None, "column of a CSV that holds molecules as SMILES", "Data")
+    skip_invalid: bool = option(False, "leave out molecules whose SMILES cannot be read, and list them", "Data")
     id_column: str = option(
         "id", "name of the id column of labels.csv, nodes.csv or the CSV of SMILES (there optional)", "Data"
     )
@@ -108,6 +109,7 @@ class OtherGraphs(Options):
     graphs: Path | None = option(None, "other graphs than those trained on, of the same features", "Data")
     smiles: str | None = option(None, "column of a CSV that holds molecules; default: as trained", "Data")
     id_column: str | None = option(None, "of labels.csv, nodes.csv or the CSV; default: as trained", "Data")
+    skip_invalid: bool = option(False, "leave out molecules whose SMILES cannot be read, and list them", "Data")
 
     def renamed(self) -> dict[str, str]:
         """The settings of training that these files have otherwise."""

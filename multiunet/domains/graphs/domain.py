@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -22,10 +23,10 @@ from multiunet.domains.graph.scoring import Predicted, scores
 from multiunet.domains.graph.writers import export
 from multiunet.domains.graphs import baselines
 from multiunet.domains.graphs.collection import GraphSet
-from multiunet.domains.graphs.config import GraphsEvaluate, GraphsPredict, GraphsTrain
+from multiunet.domains.graphs.config import GraphsEvaluate, GraphsPredict, GraphsTrain, OtherGraphs
 from multiunet.domains.graphs.dataset import TrainingGraphs, batches
 from multiunet.domains.graphs.features import edges_of, fields_of, fingerprint
-from multiunet.domains.graphs.readers import read_graphs
+from multiunet.domains.graphs.readers import Source, read_graphs
 from multiunet.domains.graphs.scoring import pooled
 from multiunet.domains.graphs.survey import Survey, source_of, survey
 from multiunet.domains.splits import SPLITS
@@ -69,6 +70,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
             normalization=config.normalization,
             dropout=config.dropout,
             whole_channels=True,
+            convs=config.convs,
             residual=config.residual,
             edge_dropout=config.drop_edge,
             pool=pooling(config),
@@ -168,8 +170,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         self, config: GraphsTrain, facts: Facts, options: GraphsPredict
     ) -> tuple[GraphSet, list[GraphField]]:
         """The graphs to predict, as they are in their file and as the network takes them."""
-        source = source_of(config.model_copy(update=options.renamed()))
-        graphs = read_graphs(options.graphs or config.graphs, source, labelled=False)
+        graphs = read_graphs(options.graphs or config.graphs, _source(config, options), labelled=False)
         return graphs, fields_of(graphs, facts, edges_of(graphs, config.undirected))
 
     def _scored(self, known: Survey, config: GraphsTrain, options: EvaluateOptions) -> tuple[list[GraphField], Tensor]:
@@ -186,7 +187,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         assert path is not None  # that is what it means
         if path.resolve() == config.graphs.resolve():
             raise InputError(f"{path}: are the graphs that were trained on; score them by --split, without --graphs")
-        graphs = read_graphs(path, source_of(config.model_copy(update=options.renamed())))
+        graphs = read_graphs(path, _source(config, options))
         assert graphs.y is not None  # read_graphs refuses unlabelled graphs
         truth = truth_of(path, graphs.y, known.facts, config.level)
         fields = fields_of(graphs, known.facts, edges_of(graphs, config.undirected))
@@ -241,6 +242,13 @@ def _of_graphs(
         if progress is not None:
             progress(done)
     return Moments(*(torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "epistemic", "aleatoric")))
+
+
+def _source(config: GraphsTrain, options: OtherGraphs) -> Source:
+    """How the files of ``options`` are read: as in training, unless they say otherwise."""
+    source = source_of(config.model_copy(update=options.renamed()))
+    unnamed = options.graphs is not None and options.id_column is None
+    return replace(source, numbered=unnamed, skip=source.skip or options.skip_invalid)
 
 
 def _elsewhere(options: EvaluateOptions) -> TypeGuard[GraphsEvaluate]:

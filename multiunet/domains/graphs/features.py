@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
+from multiunet.domains.graph.degrees import largest, one_hot
 from multiunet.domains.graph.edges import Edges, attribute_facts, attributes_of, simplified
 from multiunet.domains.graph.labels import UNKNOWN
 from multiunet.domains.graph.normalization import normalized, standardisation
@@ -21,9 +22,6 @@ from multiunet.errors import InputError
 from multiunet.geometries.graph_field import GraphField
 
 logger = logging.getLogger("multiunet.graphs")
-
-MOST_DEGREES = 32
-"""Nodes of more neighbours are not told apart where degrees are features."""
 
 
 def edges_of(graphs: GraphSet, undirected: bool) -> Edges:
@@ -70,8 +68,7 @@ def features(graphs: GraphSet, facts: Facts, edges: Edges) -> NDArray[np.float32
         index = np.array([place.get(_plain(tag), UNKNOWN) for tag in graphs.tags.tolist()], dtype=np.int64)
         columns.append(index[:, None] == np.arange(len(place)))
     if facts["degrees"] is not None:
-        degree = np.bincount(edges.index[1], minlength=int(graphs.starts[-1]))
-        columns.append(np.minimum(degree, facts["degrees"])[:, None] == np.arange(facts["degrees"] + 1))
+        columns.append(one_hot(edges.index, int(graphs.starts[-1]), facts["degrees"]))
     return np.concatenate([np.asarray(column, dtype=np.float32) for column in columns], axis=1)
 
 
@@ -87,7 +84,7 @@ def inputs(graphs: GraphSet, edges: Edges, config: GraphsTrain) -> Facts:
     tags = None if graphs.tags is None else sorted({_plain(tag) for tag in graphs.tags.tolist()})
     degrees = None
     if config.degrees or (graphs.x is None and tags is None):
-        degrees = int(min(MOST_DEGREES, np.bincount(edges.index[1], minlength=nodes).max()))
+        degrees = largest(edges.index, nodes)
     given = 0 if graphs.x is None else graphs.x.shape[1]
     found: Facts = {
         "features": given + len(tags or []) + (0 if degrees is None else degrees + 1),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 from multiunet.domains.graph.attributes import Attributes
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.errors import InputError
+
+logger = logging.getLogger("multiunet.graphs")
 
 ELEMENTS = ("C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "B", "Si")
 HYBRIDS = ("SP", "SP2", "SP3")
@@ -32,46 +35,71 @@ ATOM_FEATURES = (
     "aromatic",
     "in a ring",
 )
-"""All 0 or 1; the choice is that of Gilmer et al. 2017, table 1, without what takes coordinates."""
+"""All 0 or 1: element, neighbours, hydrogens, charge, hybridisation, aromaticity and rings.
+
+The kinds are those of Gilmer et al. 2017, table 1, without donors and acceptors of hydrogen bonds, which follow from
+the others; neighbours, charge and rings are added. Nothing takes coordinates.
+"""
 
 BOND_FEATURES = (*BONDS, "conjugated", "in a ring")
 
 
-def molecules(path: Path, ids: Sequence[str], smiles: Sequence[str], lines: Sequence[int]) -> GraphSet:
-    """Molecules, hydrogens as features of the atoms they are bound to; each bond is an edge in both directions.
+def parsed(path: Path, smiles: Sequence[str], skip: bool) -> dict[int, Any]:
+    """Molecules of rdkit by place in ``smiles``, their atoms in the order that does not depend on how they are written.
 
     Args:
-        lines: of the file, one for each molecule, for errors.
+        smiles: of the lines of the file after the first.
+        skip: leave out, with a warning, what cannot be read.
 
     Raises:
-        InputError: without rdkit; naming the lines whose SMILES cannot be read, and why.
+        InputError: without rdkit; naming the lines whose SMILES cannot be read, and why, unless these are to be left
+            out and others stay.
     """
     chem, heard = _rdkit()
-    parsed: list[Any] = []
+    found: dict[int, Any] = {}
     bad: list[str] = []
     with heard() as said:
-        for line, text in zip(lines, smiles):
+        for place, text in enumerate(smiles):
             try:
-                parsed.append(_parsed(chem, text, said))
+                found[place] = _canonical(chem, _parsed(chem, text, said))
             except ValueError as error:
-                bad.append(f"line {line}, {text!r}: {error}")
+                bad.append(f"line {place + 2}, {text!r}: {error}")
     if bad:
-        raise InputError(
-            f"{path}: {len(bad)} of {len(smiles)} SMILES cannot be read: {'; '.join(bad[:5])}"
-            + (f"; and {len(bad) - 5} more" if len(bad) > 5 else "")
-        )
-    atoms = [_atom(atom) for molecule in parsed for atom in molecule.GetAtoms()]
-    starts = np.cumsum([0, *(molecule.GetNumAtoms() for molecule in parsed)])
+        what = f"{path}: {len(bad)} of {len(smiles)} SMILES cannot be read"
+        which = "; ".join(bad if skip else bad[:5])
+        if not skip or not found:
+            more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
+            advice = "" if skip else " (--skip-invalid leaves them out)"
+            raise InputError(f"{what}: {which}{more}{advice}")
+        logger.warning(f"{what} and are left out: {which}")
+    return found
+
+
+def _canonical(chem: Any, molecule: Any) -> Any:
+    """With atoms in rdkit's canonical order: of equal nodes poolings keep the first, so it must not be chance."""
+    ranks = list(chem.CanonicalRankAtoms(molecule))
+    return chem.RenumberAtoms(molecule, sorted(range(len(ranks)), key=ranks.__getitem__))
+
+
+def molecules(path: Path, found: Mapping[str, Any]) -> GraphSet:
+    """Molecules of rdkit as graphs, hydrogens as features of their atoms; a bond is an edge in both directions.
+
+    Args:
+        found: by id.
+    """
+    every = list(found.values())
+    atoms = [_atom(atom) for molecule in every for atom in molecule.GetAtoms()]
+    starts = np.cumsum([0, *(molecule.GetNumAtoms() for molecule in every)])
     ends: list[tuple[int, int]] = []
     bonds: list[list[bool]] = []
-    for molecule, first in zip(parsed, starts.tolist()):
+    for molecule, first in zip(every, starts.tolist()):
         for bond in molecule.GetBonds():
             one, other = first + bond.GetBeginAtomIdx(), first + bond.GetEndAtomIdx()
             ends += [(one, other), (other, one)]
             bonds += [_bond(bond)] * 2
     return GraphSet(
         path=path,
-        ids=tuple(ids),
+        ids=tuple(found),
         starts=starts,
         x=np.array(atoms, dtype=np.float32).reshape(-1, len(ATOM_FEATURES)),
         tags=None,

@@ -1,4 +1,4 @@
-"""Many graphs in files: NPZ, a folder of graphs, or a CSV of SMILES."""
+"""Many graphs in files: NPZ, a folder of graphs or of the TU collection, or a CSV of SMILES."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from multiunet.domains.graph.readers import check_no_columns, fractional, read_n
 from multiunet.domains.graph.tables import Columns, read_folder, read_table
 from multiunet.domains.graphs.arrays import NEEDED, from_arrays
 from multiunet.domains.graphs.collection import GraphSet, check_distinct, checked_splits, from_tables, joined
-from multiunet.domains.graphs.molecules import molecules
+from multiunet.domains.graphs.molecules import molecules, parsed
+from multiunet.domains.graphs.tu import read_tu, tu_name
 from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 
@@ -37,11 +38,17 @@ class Source:
         columns: what columns of tables are called.
         smiles: the column of a CSV that holds molecules; None: no molecules.
         level: what has labels: ``graph`` or ``node``.
+        quantities: whether quantities are learnt, not classes.
+        numbered: rows of a CSV without the column of ids are numbered, whatever that column is called.
+        skip: leave out molecules that cannot be read.
     """
 
     columns: Columns
     smiles: str | None
     level: str
+    quantities: bool = False
+    numbered: bool = False
+    skip: bool = False
 
 
 def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
@@ -59,6 +66,9 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
         check_no_columns(path, source.columns)
     if source.smiles is not None:
         found = _read_smiles(path, source, source.smiles, labelled)
+    elif path.is_dir() and (name := tu_name(path)) is not None:
+        check_no_columns(path, source.columns)
+        found = from_arrays(path, read_tu(path, name, source.quantities), alone=False)
     elif path.is_dir():
         found = _read_folder(path, source, labelled)
     elif path.suffix in ARRAYS:
@@ -184,7 +194,7 @@ def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> Gra
     header, rows = read_table(path)
     columns = source.columns
     wanted = {"--smiles": column, **({"--label-column": columns.label} if labelled else {})}
-    if columns.id != Columns().id:  # otherwise rows are numbered where there is none
+    if columns.id != Columns().id and not source.numbered:
         wanted["--id-column"] = columns.id
     for option, name in wanted.items():
         if name not in header:
@@ -195,6 +205,6 @@ def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> Gra
     if columns.id in header:
         ids = [row[header.index(columns.id)] for row in rows]
         check_distinct(path, ids)
-    texts = [row[header.index(column)] for row in rows]
-    found = molecules(path, ids, texts, lines=range(2, len(rows) + 2))
-    return _labelled(found, path, header, rows, columns) if labelled else found
+    readable = parsed(path, [row[header.index(column)] for row in rows], source.skip)
+    found = molecules(path, {ids[place]: molecule for place, molecule in readable.items()})
+    return _labelled(found, path, header, [rows[place] for place in readable], columns) if labelled else found

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from multiunet.domains.folds import spread
 from multiunet.domains.graph.scoring import Predicted, Scores, scores
 from multiunet.tasks import Task
 
@@ -16,13 +15,4 @@ def pooled(task: Task, folds: Sequence[Predicted]) -> tuple[Scores, dict[str, Sc
     if len(folds) == 1:
         return found, {}
     each = {f"fold-{place}": scores(task, fold) for place, fold in enumerate(folds)}
-    return found | {"mean_of_folds": _over(each, statistics.mean), "sd_of_folds": _over(each, statistics.pstdev)}, each
-
-
-def _over(each: Mapping[str, Scores], how: Any) -> dict[str, float]:
-    rows = list(each.values())
-    return {
-        name: how([row[name] for row in rows])
-        for name, value in rows[0].items()
-        if isinstance(value, float) and all(isinstance(row[name], float) for row in rows)
-    }
+    return found | spread(each), each

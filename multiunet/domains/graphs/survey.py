@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -13,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import READ_BY
-from multiunet.domains.graph.digest import digest_of
 from multiunet.domains.graph.edges import Edges
 from multiunet.domains.graph.labels import (
     UNKNOWN,
@@ -29,10 +30,10 @@ from multiunet.domains.graph.labels import (
 from multiunet.domains.graph.tables import Columns
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.domains.graphs.config import GraphsTrain
-from multiunet.domains.graphs.features import edges_of, fields_of, inputs
+from multiunet.domains.graphs.features import edges_of, fields_of, fingerprint, inputs
 from multiunet.domains.graphs.readers import Source
 from multiunet.domains.graphs.splits import Members, split_graphs
-from multiunet.domains.splits import SPLITS
+from multiunet.domains.splits import SPLITS, listing
 from multiunet.errors import InputError
 from multiunet.geometries.graph_field import GraphField
 
@@ -67,9 +68,8 @@ def source_of(config: GraphsTrain) -> Source:
     """How the files of a training, and of its predictions, are read."""
     wanted = None if config.edge_columns is None else tuple(config.edge_columns)
     edges = wanted if config.conv in (None, *READ_BY) else ()
-    return Source(
-        Columns(config.id_column, config.label_column, config.split_column, edges), config.smiles, config.level
-    )
+    columns = Columns(config.id_column, config.label_column, config.split_column, edges)
+    return Source(columns, config.smiles, config.level, config.task == "regression", skip=config.skip_invalid)
 
 
 def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
@@ -109,7 +109,20 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
         facts |= scales(graphs.path, facts["targets"], target[trained], config.level)
     wide = torch.from_numpy(target)
     targets = [wide[a:b] for a, b in pairwise(rows.tolist())]
-    return Survey(graphs, fields_of(graphs, facts, edges), targets, members, facts)
+    fields = fields_of(graphs, facts, edges)
+    _report_repeats(graphs, fields, members)
+    return Survey(graphs, fields, targets, members, facts)
+
+
+def _report_repeats(graphs: GraphSet, fields: Sequence[GraphField], members: Members) -> None:
+    trained = {fingerprint(fields[graph]) for graph in members["train"]}
+    held_out = [graph for split in SPLITS[1:] for graph in members[split]]
+    repeated = [graphs.ids[graph] for graph in held_out if fingerprint(fields[graph]) in trained]
+    if repeated:
+        remark(
+            f"{graphs.path}: {len(repeated)} of the {len(held_out)} graphs to validate and test on are the same as "
+            f"training graphs: {listing(repeated)}; their scores say nothing of new graphs"
+        )
 
 
 def _targets(graphs: GraphSet, config: GraphsTrain) -> tuple[NDArray[Any], Facts]:

@@ -49,3 +49,13 @@ def test_tiles_and_store_hold_what_the_whole_is(tmp_path, count, samples):
         assert np.allclose(stored[part].values, getattr(whole, part).numpy(), atol=1e-5)
     assert (stored.attrs["chrom"], stored.attrs["length"]) == ("chr/1", count)
     assert stored["end"].values[-1] == count
+
+
+def test_of_a_run_of_unknown_bases_nothing_is_said(tmp_path):
+    codes = bases(203)
+    codes[20:61] = 4  # bins 4 to 11, and a base of the next
+    with PredictionStore(tmp_path / "p.zarr") as store:
+        chromosomes(tile=40).into(store, "chr", codes, tmp_path / "g.fa", 2, seed=4)
+    stored = open_prediction(tmp_path / "p.zarr")["chr"]
+    for variable in ("mean", "epistemic", "aleatoric", "total"):
+        assert np.flatnonzero(np.isnan(stored[variable].values[0])).tolist() == list(range(4, 12))

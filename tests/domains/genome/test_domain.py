@@ -289,6 +289,204 @@ def test_targets_without_anything_to_learn_are_named(data, tmp_path, rows, loss,
     assert all(word in str(error.value) for word in words), error.value
 
 
+def rewritten(path: Path, source: str, change) -> Path:
+    """A bedGraph with its values changed."""
+    rows = [line.split("\t") for line in Path(source).read_text().splitlines()]
+    path.write_text("".join(f"{c}\t{a}\t{b}\t{change(float(v))!r}\n" for c, a, b, v in rows))
+    return path
+
+
+def test_strands_of_one_signal_are_averaged_in_its_own_units(data, tmp_path):
+    """One strand varies ten times as much as the other; read backwards, the prediction must be the mirror image."""
+    fwd, rev = data["targets"].split(",")
+    wide = rewritten(tmp_path / "rev.bedGraph", rev, lambda v: 10 * v + 3)
+    config = config_of({**data, "targets": f"{fwd},{wide}", "strand_pairs": "fwd:rev"})
+    facts = json.loads(json.dumps(GenomeDomain().inspect(config)))
+    model = GenomeDomain().build(config, facts)
+    model.net.eval()
+    x = torch.nn.functional.one_hot(torch.randint(0, 4, (1, BIN * 16)), 4).movedim(2, 1).float()
+    with torch.no_grad():
+        mean, variance = model.task.distribution(model.net(x))
+        back, variance_back = model.task.distribution(model.net(x.flip(1, 2)))
+    assert torch.allclose(back.flip(2)[:, [1, 0]], mean, rtol=1e-4)
+    assert torch.allclose(variance_back.flip(2)[:, [1, 0]], variance, rtol=1e-4)
+    both = np.concatenate([v[i] for v in GenomeDomain()._read(config).targets.values() for i in (0, 1)])
+    assert facts["centre"][0] == facts["centre"][1] == pytest.approx(np.nanmean(both), rel=0.1)
+
+
+def test_a_minus_strand_below_zero_is_told(data, tmp_path, caplog):
+    fwd, rev = data["targets"].split(",")
+    negative = rewritten(tmp_path / "rev.bedGraph", rev, lambda v: -v)
+    config = {**data, "targets": f"{fwd},{negative}", "strand_pairs": "fwd:rev"}
+    with pytest.raises(InputError, match=r"rev\.bedGraph: has no value above 0.*change their sign"):
+        workflow.plan("genome", config_of(config))
+    workflow.plan("genome", config_of({**config, "strand_pairs": ""}))
+    rewritten(negative, rev, lambda v: 1 - v)
+    workflow.plan("genome", config_of(config))
+    assert "is one of them stored with the other sign?" in caplog.text
+
+
+def test_changed_data_are_noticed_and_other_targets_do_not_join(data, tmp_path):
+    fwd, rev = data["targets"].split(",")
+    own = rewritten(tmp_path / "fwd.bedGraph", fwd, float)
+    settings = {**data, "targets": str(own), "epochs": 1, "steps_per_epoch": 1}
+    workflow.train("genome", config_of(settings), tmp_path / "one", reporter=Reporter())
+    rewritten(own, rev, float)
+    with pytest.raises(InputError, match="have changed since the run was trained"):
+        workflow.evaluate(tmp_path / "one")
+    workflow.train("genome", config_of(settings), tmp_path / "two", reporter=Reporter())
+    with pytest.raises(InputError, match=r"cannot join .* because their data differ"):
+        workflow.predict([tmp_path / "one", tmp_path / "two"],
+                         validated(domain_card("genome").predict, {}, "test"), tmp_path / "p.zarr")  # fmt: skip
+
+
+def test_runs_of_n_are_neither_learnt_nor_scored_nor_exported(data, tmp_path):
+    fasta = tmp_path / "n.fa"
+    lines = Path(data["fasta"]).read_text().splitlines()
+    fasta.write_text("\n".join(line if line.startswith(">") else "N" * 500 + line[500:] for line in lines) + "\n")
+    config = config_of({**data, "fasta": str(fasta), "epochs": 1})
+    read = GenomeDomain()._read(config)
+    assert all(np.isnan(values[:, :20]).all() for values in read.targets.values())
+    workflow.train("genome", config, tmp_path / "run", reporter=Reporter())
+    predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3", export=tmp_path / "out",
+            export_as="bedgraph")  # fmt: skip
+    assert (tmp_path / "out" / "fwd.mean.bedGraph").read_text().startswith("chr3\t500\t525\t")
+    assert workflow.evaluate(tmp_path / "run").metrics["mse"] > 0
+
+
+def test_a_file_that_leaves_out_zeros(data, tmp_path, caplog):
+    rows = [f"{chrom}\t{start}\t{start + BIN}\t1\n" for chrom in LENGTHS for start in range(0, 1000, 10 * BIN)]
+    path = tmp_path / "t.bedGraph"
+    path.write_text("".join(rows))
+    settings = {**data, "targets": str(path)}
+    with pytest.raises(InputError, match="nothing to learn; if the file leaves out what is 0, pass --missing zero"):
+        workflow.plan("genome", config_of(settings))
+    facts = workflow.plan("genome", config_of({**settings, "missing": "zero"})).facts
+    assert facts["missing"] == [0]
+    path.write_text("".join([*rows, *(f"{chrom}\t50\t75\t2\n" for chrom in LENGTHS)]))
+    workflow.plan("genome", config_of(settings))
+    assert "of the training bins have no value and are left out; if the file leaves out what is 0" in caplog.text
+
+
+@pytest.mark.parametrize(("transform", "undo"), [("log1p", np.expm1), ("sqrt", np.square)])
+def test_transformed_targets_are_learnt_scored_and_named(data, tmp_path, transform, undo):
+    config = config_of({**data, "transform": transform, "epochs": 1})
+    plain, found = GenomeDomain()._read(config_of(data)).targets, GenomeDomain()._read(config).targets
+    assert all(np.allclose(undo(found[chrom]), plain[chrom], rtol=1e-4, equal_nan=True) for chrom in LENGTHS)
+    workflow.train("genome", config, tmp_path / "run", reporter=Reporter())
+    files = predict(tmp_path / "run", tmp_path / "p.zarr", samples=1, chroms="chr3", export=tmp_path / "out")
+    assert files[0].name == f"fwd.{transform}.mean.bw"
+    assert [t["track"] for t in workflow.evaluate(tmp_path / "run").metrics["per_track"]] == [
+        f"fwd.{transform}",
+        f"rev.{transform}",
+    ]
+    negative = rewritten(tmp_path / "n.bedGraph", data["targets"].split(",")[0], lambda v: -v)
+    with pytest.raises(InputError, match=rf"n\.bedGraph: a value is -.*--transform {transform} is for values of 0"):
+        workflow.plan("genome", config_of({**data, "targets": str(negative), "transform": transform}))
+    with pytest.raises(InputError, match="--loss poisson is for counts"):
+        config_of({**data, "transform": transform, "loss": "poisson"})
+
+
+def test_folds_test_every_chromosome_once(data, tmp_path):
+    settings = {key: value for key, value in data.items() if key not in ("val_chroms", "test_chroms")}
+    runs = workflow.train_all("genome", config_of({**settings, "folds": 3, "epochs": 1}), tmp_path / "cv",
+                              reporter=Reporter())  # fmt: skip
+    splits = [json.loads((run / "facts.json").read_text())["split"] for run in runs]
+    assert sorted(chrom for split in splits for chrom in split["test"]) == sorted(LENGTHS)
+    assert all(len({*s["train"], *s["val"], *s["test"]}) == 4 == sum(map(len, s.values())) for s in splits)
+    report = workflow.evaluate(tmp_path / "cv")
+    assert list(report.items) == ["fold-0", "fold-1", "fold-2"]
+    mses = [fold["mse"] for fold in report.items.values()]
+    assert report.metrics["mean_of_folds"]["mse"] == pytest.approx(np.mean(mses))
+    assert min(mses) <= report.metrics["mse"] <= max(mses)
+    assert report.baselines["mean"]["sd_of_folds"]["mse"] > 0
+    predict(tmp_path / "cv", tmp_path / "p.zarr", samples=1, chroms="chr3")
+    with pytest.raises(InputError, match="--folds 5: there are 4 chromosomes"):
+        workflow.plan("genome", config_of({**settings, "folds": 5, "fold": 0}))
+    with pytest.raises(InputError, match="leave --train-, --val- and --test-chroms out"):
+        config_of({**data, "folds": 3})
+
+
+def test_excluded_regions_are_neither_learnt_nor_scored(data, tmp_path):
+    bed = tmp_path / "black.bed"
+    bed.write_text("#blacklist\nchr1\t30\t60\tname\nchrUn\t0\t9\nchr3\t0\t1300\n")
+    config = config_of({**data, "exclude_regions": str(bed), "epochs": 1})
+    plain, found = GenomeDomain()._read(config_of(data)).targets, GenomeDomain()._read(config).targets
+    assert np.isnan(found["chr1"][:, 1:3]).all()
+    assert np.isnan(found["chr3"][:, :52]).all()
+    for chrom, bins in (("chr1", slice(3, None)), ("chr3", slice(52, None)), ("chr2", slice(None))):
+        assert np.array_equal(found[chrom][:, bins], plain[chrom][:, bins], equal_nan=True)
+    bed.write_text("1\t30\t60\n")
+    with pytest.raises(InputError, match=r"black\.bed: has 1; g\.fa has chr1"):
+        workflow.plan("genome", config)
+
+
+def test_some_regions_alone_are_predicted_as_in_the_whole(run, tmp_path):
+    bed = tmp_path / "r.bed"
+    bed.write_text("chr1\t1000\t1010\nchr1\t3000\t3100\nchr3\t0\t60\n")
+    predict(run, tmp_path / "p.zarr", samples=1, regions=bed, export=tmp_path / "out", export_as="bedgraph")
+    predict(run, tmp_path / "whole.zarr", samples=1, chroms="chr1,chr3")
+    parts, whole = open_prediction(tmp_path / "p.zarr"), open_prediction(tmp_path / "whole.zarr")
+    assert sorted(parts) == ["chr1", "chr3"]
+    for chrom, bins in (("chr1", [40, 120, 121, 122, 123]), ("chr3", [0, 1, 2])):
+        for variable in ("mean", "epistemic", "aleatoric", "total"):
+            values = parts[chrom][variable].values
+            assert np.flatnonzero(~np.isnan(values[0])).tolist() == bins
+            assert np.allclose(values[:, bins], whole[chrom][variable].values[:, bins], rtol=1e-4, atol=1e-5)
+    for variable in ("mean", "epistemic"):
+        lines = (tmp_path / "out" / f"fwd.{variable}.bedGraph").read_text().splitlines()
+        assert [line.split("\t")[1] for line in lines] == ["1000", "3000", "3025", "3050", "3075", "0", "25", "50"]
+    bed.write_text("chr1\t1000\t9999\n")
+    with pytest.raises(InputError, match=r"r\.bed:1: ends at 9,999, but chr1 has 4,003 bases"):
+        predict(run, tmp_path / "q.zarr", regions=bed)
+
+
+def test_other_data_are_scored(run, data, tmp_path, caplog):
+    lengths = {"x": 2600, "y": 900}
+    fasta = write_fasta(tmp_path / "other.fa", lengths, seed=3)
+    targets = ",".join(str(write_signal(tmp_path / f"{name}.bedGraph", lengths, 7)) for name in "ab")
+    kind = domain_card("genome").evaluate
+    report = workflow.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets}, "test"))
+    assert report.scored == str(fasta)
+    assert list(report.items) == ["x", "y"]
+    assert list(report.baselines) == ["mean", "gc_content", "distance_to_end"]
+    for path in targets.split(","):
+        rows = Path(path).read_text().splitlines(keepends=True)
+        Path(path).write_text("".join(row for row in rows if row.startswith("y")))
+    one = workflow.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets, "chroms": "y"}, "test"))
+    assert list(one.items) == ["y"]
+    with pytest.raises(InputError, match="--targets names 1 files, but the run predicts fwd, rev"):
+        workflow.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets.split(",")[0]}, "test"))
+    with pytest.raises(InputError, match="--fasta and --targets belong together"):
+        validated(kind, {"fasta": fasta}, "test")
+    workflow.evaluate(run, validated(kind, {"fasta": data["fasta"], "targets": data["targets"]}, "test"))
+    assert "the run was trained on chr1, chr10 of it" in caplog.text
+
+
+def test_chromosomes_that_no_split_names_are_not_used(data):
+    plan = workflow.plan("genome", config_of({**data, "train_chroms": "chr1"}))
+    assert plan.facts["split"] == {"train": ["chr1"], "val": ["chr2"], "test": ["chr3"]}
+    with pytest.raises(InputError, match="chr2 is both in --train-chroms and in --val-chroms"):
+        workflow.plan("genome", config_of({**data, "train_chroms": "chr*"}))
+
+
+def test_chromosomes_may_be_called_otherwise_in_the_fasta(data, tmp_path):
+    fasta = tmp_path / "ncbi.fa"
+    fasta.write_text(Path(data["fasta"]).read_text().replace(">chr", ">NC_"))
+    names = tmp_path / "names.tsv"
+    names.write_text("".join(f"{name.replace('chr', 'NC_')}\t{name}\n" for name in LENGTHS) + "NC_99\tchrM\n")
+    settings = {**data, "fasta": str(fasta), "rename_chroms": str(names), "epochs": 1, "steps_per_epoch": 1}
+    workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    predict(tmp_path / "run", tmp_path / "p.zarr", samples=1)
+    assert sorted(open_prediction(tmp_path / "p.zarr")) == sorted(LENGTHS)
+    names.write_text("NC_1\tchr1\nNC_2 chr1\n")
+    with pytest.raises(InputError, match=r"names\.tsv: chr1 is there twice on one side"):
+        workflow.plan("genome", config_of(settings))
+    names.write_text("NC_1\n")
+    with pytest.raises(InputError, match=r"names\.tsv:1: has 1 words; a line is OLD NEW"):
+        workflow.plan("genome", config_of(settings))
+
+
 @pytest.mark.slow
 def test_planted_motifs_are_found(tmp_path):
     """A signal that GC content does not explain; see ``multiunet_datasets.synthetic.genome_with_motifs``."""

@@ -189,3 +189,28 @@ def test_real_signals(data_folder):
     assert lengths == {"chrI": 230_208}
     with pytest.raises(InputError, match=r"chrII, .*not in yeast_chr1_old_assembly.fa.gz.*another assembly\?"):
         read_tracks([yeast / "replication_timing_1kb.bedGraph"], lengths, 1000, old)
+
+
+@pytest.mark.parametrize("kind", ["bedGraph", "bw"])
+def test_what_a_file_does_not_mention_may_be_zero(tmp_path, kind):
+    rows = {"chr1": [(0, 4, 5.0), (30, 40, 2.0)]}
+    path = tmp_path / f"t.{kind}"
+    bedgraph(path, rows) if kind == "bedGraph" else bigwig(path, rows, {"chr1": 95})
+    values = read_tracks([path], LENGTHS, 10, FASTA, zero=True)[0].values
+    assert values["chr1"].tolist() == [2.0, 0, 0, 2.0, 0, 0, 0, 0, 0, 0]
+    assert values["chr2"].tolist() == [0, 0, 0, 0]  # a chromosome without reads
+    with pytest.raises(InputError, match="no data for chr2"):
+        read(path)
+
+
+def test_what_a_file_calls_nan_is_not_zero(tmp_path):
+    path = bedgraph(tmp_path / "t.bedGraph", {"chr1": [(0, 8, float("nan")), (8, 10, 3.0), (10, 12, float("nan"))]})
+    values = read_tracks([path], {"chr1": 95}, 10, FASTA, zero=True)[0].values["chr1"]
+    assert np.isnan(values[0])
+    assert values[1:].tolist() == [0.0] * 9
+
+
+def test_other_names_are_errors_where_the_rest_is_zero_too(tmp_path):
+    path = bedgraph(tmp_path / "t.bedGraph", {"1": [(0, 8, 1.0)]})
+    with pytest.raises(InputError, match="1 -> chr1"):
+        read_tracks([path], LENGTHS, 10, FASTA, zero=True)

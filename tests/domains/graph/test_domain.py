@@ -116,6 +116,21 @@ def test_other_graphs_that_cannot_be_scored(save: Callable[..., Path], tmp_path:
         workflow.evaluate(run, GraphEvaluate(graph=other))
 
 
+def test_a_copy_of_the_graph_trained_on_is_told(
+    save: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = save()
+    run = train(path, tmp_path / "run", epochs=1)
+    arrays = dict(np.load(path))
+    np.savez(tmp_path / "copy.npz", **(arrays | {"edge_index": arrays["edge_index"][:, ::-1]}))
+    workflow.evaluate(run, GraphEvaluate(graph=tmp_path / "copy.npz"))
+    assert "copy.npz: has the features and edges of" in caplog.text
+    caplog.clear()
+    np.savez(tmp_path / "other.npz", **(arrays | {"x": arrays["x"] + 1}))
+    workflow.evaluate(run, GraphEvaluate(graph=tmp_path / "other.npz"))
+    assert "has the features and edges of" not in caplog.text
+
+
 def test_the_graph_trained_on_is_scored_by_its_splits(save: Callable[..., Path], tmp_path: Path) -> None:
     graph = save()
     with pytest.raises(InputError, match="is the graph that was trained on; score its nodes by --split"):
@@ -284,3 +299,10 @@ def test_settings_are_checked() -> None:
         validated(GraphTrain, {"graph": "g.npz", "batch_size": 2}, "test")
     with pytest.raises(InputError, match="did you mean 'pool_ratio'"):
         validated(GraphTrain, {"graph": "g.npz", "pool_ration": 0.5}, "test")
+
+
+def test_blocks_of_several_convolutions(save: Callable[..., Path]) -> None:
+    def size(**settings: Any) -> int:
+        return workflow.plan("graph", GraphTrain(graph=save(), **settings)).parameters
+
+    assert size(convs=2) > size()

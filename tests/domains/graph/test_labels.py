@@ -9,6 +9,7 @@ import pytest
 
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.labels import SPLITS, class_indices, class_values, quantities
+from multiunet.domains.graph.readers import fractional
 from multiunet.domains.graph.survey import survey
 from multiunet.errors import InputError
 
@@ -114,6 +115,9 @@ def one(*nodes: int) -> np.ndarray:
     return np.isin(np.arange(NODES), nodes)
 
 
+TWO = np.array([0, 1, *[-1] * 22])
+
+
 @pytest.mark.parametrize(
     ("changes", "settings", "reason"),
     [
@@ -124,6 +128,11 @@ def one(*nodes: int) -> np.ndarray:
         ({"train_mask": np.ones(23, bool)}, {}, r"the train mask has the shape \(23,\) for 24 nodes"),
         ({"train_mask": np.arange(NODES)}, {}, r"must be true or false for each node"),
         ({"train_mask": np.full(NODES, 0.5)}, {}, r"must be true or false for each node"),
+        (
+            {"train_mask": None, "val_mask": None, "test_mask": None, "y": TWO},
+            {},
+            r"no labelled node is left to validate on \(2 of 24 are labelled\); label more",
+        ),
         ({}, {"split_index": 1}, r"holds one split; leave --split-index out"),
         (
             {"train_mask": None, "val_mask": None, "test_mask": None},
@@ -136,3 +145,15 @@ def test_bad_masks(save: Callable[..., Path], changes: dict, settings: dict, rea
     path = save(**changes)
     with pytest.raises(InputError, match=rf"{path}.*{reason}"):
         masks(path, **settings)
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "N/A", "NaN", "nan", "None", "null", "-1"])
+@pytest.mark.parametrize("classes", [("cat", "dog"), ("0", "1")])
+def test_one_set_of_words_for_what_is_not_known(missing: str, classes: tuple[str, str]) -> None:
+    y = np.array([classes[0], missing, classes[1]])
+    values = class_values(Path("g"), fractional(y))
+    assert values == list(classes)
+    assert class_indices(fractional(y), values).tolist() == [0, -1, 1]
+    if missing != "-1":
+        numbers = quantities(Path("g"), fractional(np.array(["1.5", missing, "-1"])))
+        np.testing.assert_array_equal(numbers[:, 0], [1.5, np.nan, -1])

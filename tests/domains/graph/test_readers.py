@@ -247,7 +247,7 @@ def test_graphml_comes_back(tmp_path: Path) -> None:
         (
             'attr.name="label"',
             'attr.name="kind"',
-            "of node ann, 'kind' is 'cat', not a finite number; .*--label-column",
+            "has no labels; needs the attribute 'label' of nodes; another is named by --label-column",
         ),
     ],
 )

@@ -41,13 +41,15 @@ def test_edges_are_made_simple_and_undirected(save: Callable[..., Path]) -> None
     assert found.changes["reverses_added"] == 0
 
 
-def test_counts_are_normalised_by_node_and_measures_by_feature(save: Callable[..., Path]) -> None:
-    counts = np.zeros((24, 3))
-    counts[0] = [1, 0, 3]
-    x = survey(GraphTrain(graph=save(x=counts))).field.x.to_dense()
-    assert x[0].tolist() == [0.25, 0, 0.75]
-    single = survey(GraphTrain(graph=save(x=np.arange(24)[:, None]))).field.x
-    assert len(single.unique()) == 24  # divided by itself a single count would say nothing
+def test_words_are_normalised_by_node_and_measures_by_feature(
+    save: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = np.zeros((24, 20))
+    counts[0, :3] = [1, 0, 3]
+    with caplog.at_level(logging.INFO):
+        x = survey(GraphTrain(graph=save(x=counts))).field.x.to_dense()
+    assert "features are normalised by row, as of a bag of words" in caplog.text
+    assert x[0, :3].tolist() == [0.25, 0, 0.75]
     assert not x[1:].any()  # empty rows stay empty
     measures = np.random.default_rng(0).normal(5, 2, (24, 3))
     measures[:, 2] = 7.5
@@ -57,6 +59,14 @@ def test_counts_are_normalised_by_node_and_measures_by_feature(save: Callable[..
     path = save(x=measures)
     x = survey(GraphTrain(graph=path, normalize_features="none")).field.x
     np.testing.assert_array_equal(x, measures.astype(np.float32))
+
+
+def test_whole_numbers_of_different_size_are_standardised_each(save: Callable[..., Path]) -> None:
+    rng = np.random.default_rng(0)
+    people = np.stack([rng.integers(18, 90, 24), rng.integers(9_000, 90_000, 24), rng.integers(0, 2, 24)], axis=1)
+    known = survey(GraphTrain(graph=save(x=people)))
+    assert known.facts["normalization"]["kind"] == "column"
+    torch.testing.assert_close(known.field.x.std(dim=0, correction=0), torch.ones(3))
 
 
 def test_another_graph_is_seen_as_the_one_trained_on(save: Callable[..., Path]) -> None:
@@ -73,7 +83,7 @@ def test_features_of_tables_must_have_the_same_names(tables: Callable[..., Path]
     facts = survey(GraphTrain(graph=folder)).facts
     assert facts["feature_names"] == ["height", "weight"]
     text = (folder / "nodes.csv").read_text().replace("height", "length")
-    with pytest.raises(InputError, match=r"has the feature 'length' where the run was trained on 'height'"):
+    with pytest.raises(InputError, match=r"nodes lack height, which the run was trained on; give the same"):
         seen(tables(nodes=text), facts)
 
 
@@ -224,3 +234,40 @@ def test_attributes_of_arrays(save: Callable[..., Path]) -> None:
         survey(GraphTrain(graph=save(edge_attr=np.ones(23)), conv="gine"))
     with pytest.raises(InputError, match=r"--edge-columns is for edges\.csv and GraphML"):
         survey(GraphTrain(graph=save(), conv="gine", edge_columns=["a"]))
+
+
+NODES = "id,kind,size,note,label\n" + "".join(
+    f"n{i},{['road', 'rail', ''][i % 3]},{i},about {i},{'ab'[i % 2]}\n" for i in range(24)
+)
+
+
+def test_words_of_nodes_become_columns_and_columns_are_chosen(tables: Callable[..., Path]) -> None:
+    edges = "source,target\n" + "".join(f"n{i},n{(i + 1) % 24}\n" for i in range(24))
+    config = GraphTrain(graph=tables(nodes=NODES, edges=edges), feature_columns="size,kind", normalize_features="none")
+    known = survey(config)
+    assert known.facts["feature_names"] == ["size", "kind=rail", "kind=road"]
+    assert known.field.x.to_dense()[:4].tolist() == [[0, 0, 1], [1, 1, 0], [2, 0, 0], [3, 0, 1]]
+    with pytest.raises(InputError, match=r"nodes have no weight \(--feature-columns\) but kind, size, note"):
+        survey(config.model_copy(update={"feature_columns": ["weight"]}))
+    other = read_graph(tables(nodes=NODES.replace("rail", "road"), edges=edges), columns_of(config))
+    field = field_of(other, known.facts, edges_of(other, undirected=True))
+    assert field.x.to_dense()[:3].tolist() == [[0, 0, 1], [1, 0, 1], [2, 0, 0]]  # a word that no node has
+    many = "id,kind,label\n" + "".join(f"m{i},w{i},{'ab'[i % 2]}\n" for i in range(70))
+    with pytest.raises(InputError, match=r"kind has 70 different words; a feature of nodes is .* --feature-columns"):
+        survey(GraphTrain(graph=tables(nodes=many, edges="source,target\nm0,m1\n")))
+
+
+def test_degrees_are_features_beside_others_or_alone(save: Callable[..., Path], tables: Callable[..., Path]) -> None:
+    star = np.array([[0, 0, 0, 1], [1, 2, 3, 2]])
+    known = survey(GraphTrain(graph=save(edge_index=star), degrees=True))
+    assert known.facts["features"] == 6 + 4
+    assert known.field.x.to_dense()[:5, 6:].argmax(dim=1).tolist() == [3, 2, 2, 1, 0]
+    path = save(x=None, edge_index=star)
+    assert survey(GraphTrain(graph=path, degrees=True)).field.x.shape == (24, 4)
+    with pytest.raises(InputError, match="has no x or node_features"):
+        survey(GraphTrain(graph=path))
+    nodes = "id,label\n" + "".join(f"n{i},{'ab'[i % 2]}\n" for i in range(24))
+    folder = tables(nodes=nodes, edges="source,target\nn0,n1\nn1,n2\n")
+    assert survey(GraphTrain(graph=folder, degrees=True)).field.x.to_dense()[1].tolist() == [0, 0, 1]
+    with pytest.raises(InputError, match=r"nodes have no features; .* or pass --degrees"):
+        survey(GraphTrain(graph=folder))

@@ -263,3 +263,41 @@ def test_labels_of_nodes(folder: Path, save: Callable[..., Path]) -> None:
         read(folder, level="node", label="node_tag")
     with pytest.raises(InputError, match="--level node takes"):
         read(save(), level="node")
+
+
+def test_text_files_of_the_tu_collection(tmp_path: Path) -> None:
+    """A triangle and a pair, bonds of two kinds; MUTAG's classes are -1 and 1."""
+    files = {
+        "A": "1, 2\n2, 1\n2, 3\n3, 2\n1, 3\n3, 1\n4, 5\n5, 4\n",
+        "graph_indicator": "1\n1\n1\n2\n2\n",
+        "graph_labels": "1\n-1\n",
+        "graph_attributes": "0.5\n1.5\n",
+        "node_labels": "0\n0\n3\n3\n0\n",
+        "node_attributes": "0.1, 1\n0.2, 2\n0.3, 3\n0.4, 4\n0.5, 5\n",
+        "edge_labels": "1\n1\n2\n2\n1\n1\n2\n2\n",
+    }
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    for kind, text in files.items():
+        (folder / f"TOY_{kind}.txt").write_text(text)
+    found = read_graphs(folder, Source(Columns(), None, "graph"))
+    assert found.starts.tolist() == [0, 3, 5]
+    assert found.edges.T.tolist()[:2] == [[0, 1], [1, 0]]
+    assert found.tags.tolist() == [0, 0, 3, 3, 0]
+    assert found.x.shape == (5, 2)
+    assert found.attributes.values.tolist() == [[1, 0], [1, 0], [0, 1], [0, 1], [1, 0], [1, 0], [0, 1], [0, 1]]
+    assert found.y.tolist() == [1, 0]
+    assert read_graphs(folder, Source(Columns(), None, "graph", quantities=True)).y.tolist() == [0.5, 1.5]
+    (folder / "TOY_A.txt").write_text("1, x\n")
+    with pytest.raises(InputError, match=r"TOY_A\.txt: is no table of numbers"):
+        read_graphs(folder, Source(Columns(), None, "graph"))
+
+
+def test_a_batch_of_torch_geometric_is_read(tmp_path: Path) -> None:
+    data = pytest.importorskip("torch_geometric.data")
+    one = data.Data(x=torch.ones(3, 2), edge_index=torch.tensor([[0, 1], [1, 2]]), y=torch.tensor([0]))
+    torch.save([one, one], tmp_path / "list.pt")
+    with pytest.raises(InputError, match=r"Batch\.from_data_list\(graphs\)\.to_dict\(\)"):
+        read_graphs(tmp_path / "list.pt", Source(Columns(), None, "graph"))
+    torch.save(data.Batch.from_data_list([one, one]).to_dict(), tmp_path / "g.pt")
+    assert read_graphs(tmp_path / "g.pt", Source(Columns(), None, "graph")).starts.tolist() == [0, 3, 6]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from multiunet.domains.graph.digest import digest_of
+from multiunet.domains.digest import digest_of
 
 GIVEN = [np.arange(6.0).reshape(2, 3), None, np.array([1, 2])]
 
