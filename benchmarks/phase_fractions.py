@@ -26,6 +26,7 @@ from multiunet.domains import workflow
 from multiunet.domains.image.config import ImageMeasure, ImagePredict
 from multiunet.domains.image.inputs import Shelf, load_labels
 from multiunet.domains.image.measure import measure
+from multiunet.domains.runs import open_run
 from multiunet.training.run_folder import environment
 
 RESULTS = Path(__file__).parent / "results" / "phase_fractions.json"
@@ -33,7 +34,7 @@ RESULTS = Path(__file__).parent / "results" / "phase_fractions.json"
 
 def compare(runs: list[Path], samples: int, folder: Path) -> list[dict[str, Any]]:
     """A row for each class of each image: its split, its true and predicted fraction, the deviation."""
-    facts = workflow.open_run(runs[0], "image").facts
+    facts = open_run(runs[0], "image").facts
     items = [(split, item) for split in ("val", "test") for item in facts["split"][split]]
     table = folder / "images.csv"
     with open(table, "w", newline="", encoding="utf-8") as file:

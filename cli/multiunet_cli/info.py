@@ -39,7 +39,7 @@ def info(
 
 def _trained(run: Path) -> dict[str, Any]:
     from multiunet.domains.describe import describe
-    from multiunet.domains.workflow import open_run
+    from multiunet.domains.runs import open_run
 
     opened = open_run(run, device="cpu")
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from multiunet.device import pick_device
-from multiunet.domains.card import DomainCard, domain_card, domains
+from multiunet.domains.card import domain_card
 from multiunet.domains.config import (
     AnyOptions,
     EvaluateOptions,
@@ -23,12 +22,13 @@ from multiunet.domains.config import (
     TrainConfig,
     validated,
 )
-from multiunet.domains.domain import Domain, Facts, Model, Report
+from multiunet.domains.domain import Domain, Facts, Report
 from multiunet.domains.exports import exported
+from multiunet.domains.runs import Run, card_of, check_shared, fingerprint, folds_in, open_ensemble, open_run
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.fold import folded
-from multiunet.prediction import ConsoleProgress, Ensemble, PredictionStore, Progress
+from multiunet.prediction import ConsoleProgress, PredictionStore, Progress
 from multiunet.prediction.ensemble import members
 from multiunet.seeds import derive
 from multiunet.training.lock import only_here
@@ -57,24 +57,6 @@ class Plan:
     config: TrainConfig
     facts: Facts
     parameters: int
-
-
-@dataclass(frozen=True)
-class Run:
-    """A trained run, ready to predict.
-
-    Attributes:
-        best: ``epoch`` (the first is 1) and validation ``scores`` of the weights; empty if they are not the best ones,
-            whose file is damaged or not yet written.
-    """
-
-    folder: RunFolder
-    card: DomainCard
-    domain: Domain[Any, Any]
-    config: TrainConfig
-    facts: Facts
-    model: Model
-    best: dict[str, Any]
 
 
 def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resume = "never") -> Plan:
@@ -183,69 +165,6 @@ def plan_all(name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never
     return [plan(name, part, out / f"fold-{fold}", resume) for fold, part in enumerate(parts)]
 
 
-def folds_in(path: Path) -> list[Path]:
-    """The runs of a cross-validation in a folder that ``train_all`` made, in order; of any other folder, none."""
-    found = [folder for folder in path.glob("fold-*") if (folder / "config.yaml").is_file()]
-    return sorted(found, key=lambda folder: (len(folder.name), folder.name))
-
-
-def open_run(path: AnyPath, name: str | None = None, device: str = "auto") -> Run:
-    """A trained run with its best weights, in evaluation mode.
-
-    Args:
-        name: the domain it must be of; None: any.
-
-    Raises:
-        InputError: when it is no run folder, of another domain, or has no readable weights.
-    """
-    path = Path(path)
-    card, folder = _card_of(path), RunFolder.open(path)
-    settings, trained = folder.config(), card.name
-    del settings["domain"]
-    if name is not None and trained != name:
-        raise InputError(
-            f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`"
-        )
-    config = validated(card.train, settings, str(folder.path / "config.yaml"))
-    facts = folder.facts()
-    domain = card.load()
-    try:
-        model = domain.build(config, facts)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(
-            f"{path / 'facts.json'}: does not describe a run of domain {trained!r} ({error!r}); the file is damaged"
-        ) from error
-    weights, best, warning = folder.weights()
-    if warning:
-        ConsoleReporter(domain.monitor).note(f"warning: {warning}")
-    try:
-        model.net.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"{path}: the weights do not fit config.yaml, was it edited? ({error})") from error
-    model.task.calibrate(best.get("scores", {}))
-    model.net.to(pick_device(device)).eval()
-    return Run(folder, card, domain, config, facts, model, best)
-
-
-def open_ensemble(paths: Sequence[Path], name: str | None = None, device: str = "auto") -> Run:
-    """Several trained runs as one whose network is an ``Ensemble``, its config and facts those of the first.
-
-    Raises:
-        InputError: for a bad run, or runs that read or name things differently.
-    """
-    twice = next((path for path in paths if [other.resolve() for other in paths].count(path.resolve()) > 1), None)
-    if twice is not None:
-        raise InputError(f"{twice}: named twice; an ensemble is of different runs")
-    first, *others = [open_run(path, name, device) for path in paths]
-    if not others:
-        return first
-    for other in others:
-        _check_shared(first, other, first.domain.shared_facts)
-    models = [first.model, *(other.model for other in others)]
-    ensemble = Ensemble([model.net for model in models], [model.task for model in models])
-    return replace(first, model=replace(first.model, net=ensemble.eval()))
-
-
 def predict(
     path: AnyPath | Sequence[AnyPath],
     options: PredictOptions | Mapping[str, Any],
@@ -293,7 +212,7 @@ def _ready(
     path: AnyPath | Sequence[AnyPath], options: PredictOptions | Mapping[str, Any], out: AnyPath, name: str | None
 ) -> tuple[Run, PredictionStore, PredictOptions]:
     paths = [run for folder in as_paths(path) for run in folds_in(folder) or [folder]]
-    chosen = _settings(_card_of(paths[0]).predict, options)
+    chosen = _settings(card_of(paths[0]).predict, options)
     run = open_ensemble(paths, name, chosen.device)
     chosen = _sampling(absolute(chosen), run)
     attrs = {
@@ -344,14 +263,14 @@ def evaluate(
     """
     paths = as_paths(path)
     first = (folds_in(paths[0]) or paths)[0]
-    chosen = absolute(_settings(_card_of(first).evaluate, options or {}))
+    chosen = absolute(_settings(card_of(first).evaluate, options or {}))
     if chosen.elsewhere():
         run = open_ensemble([run for folder in paths for run in folds_in(folder) or [folder]], name, chosen.device)
         return run.domain.evaluate(run.model, run.config, run.facts, _sampling(chosen, run))
     if len(paths) == 1 and (folds := folds_in(paths[0])):
         runs = [open_run(folder, name, chosen.device) for folder in folds]
         for fold in runs[1:]:
-            _check_shared(runs[0], fold, ("values", "targets"))
+            check_shared(runs[0], fold, ("values", "targets"))
         chosen = _sampling(chosen, runs[0])
         return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
     run = open_ensemble(paths, name, chosen.device)
@@ -377,14 +296,6 @@ def count_parameters(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters() if p.requires_grad)
 
 
-def fingerprint(net: nn.Module) -> str:
-    """A short name of exactly these weights."""
-    digest = hashlib.sha256()
-    for tensor in net.state_dict().values():
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
 def _settings(kind: type[AnyOptions], given: AnyOptions | Mapping[str, Any]) -> AnyOptions:
     """Checked settings.
 
@@ -392,21 +303,6 @@ def _settings(kind: type[AnyOptions], given: AnyOptions | Mapping[str, Any]) -> 
         InputError: naming what is unknown, wrong or missing.
     """
     return given if isinstance(given, Options) else validated(kind, dict(given), "settings")
-
-
-def _card_of(path: Path) -> DomainCard:
-    """Of the domain that a run was trained in.
-
-    Raises:
-        InputError: when it is no run folder, or the domain is not installed.
-    """
-    trained = str(RunFolder.open(path).config().get("domain", ""))
-    if trained not in domains():
-        raise InputError(
-            f"{path / 'config.yaml'}: its domain is {trained!r}, which is not installed here; there are "
-            f"{', '.join(domains())}"
-        )
-    return domain_card(trained)
 
 
 def _prepared(
@@ -442,15 +338,6 @@ def _going_on(out: Path, resume: Resume) -> bool:
 def _as_stored(name: str, config: TrainConfig, facts: Facts) -> tuple[dict[str, Any], Facts]:
     """Settings and facts as a later process will read them."""
     return {"domain": name, **json.loads(config.model_dump_json())}, json.loads(json.dumps(facts))
-
-
-def _check_shared(first: Run, other: Run, facts: Sequence[str]) -> None:
-    for fact in facts:
-        if first.facts.get(fact) != other.facts.get(fact):
-            raise InputError(
-                f"{other.folder.path}: cannot join {first.folder.path}, because their {fact} differ "
-                f"({first.facts.get(fact)} there, {other.facts.get(fact)} here)"
-            )
 
 
 def _check_same(run: RunFolder, name: str, config: TrainConfig, facts: Facts) -> None:

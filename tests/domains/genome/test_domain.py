@@ -14,6 +14,7 @@ from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.genome import domain, writers
 from multiunet.domains.genome.domain import GenomeDomain
 from multiunet.domains.genome.tracks import read_tracks
+from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.prediction import Progress, open_prediction
 from multiunet.training.progress import Reporter
@@ -186,7 +187,7 @@ def test_some_chromosomes_of_another_genome(run, tmp_path):
 
 
 def test_the_pair_of_strands_changes_places(run):
-    opened = workflow.open_run(run, "genome")
+    opened = open_run(run, "genome")
     x = torch.nn.functional.one_hot(torch.randint(0, 4, (1, BIN * 16)), 4).movedim(2, 1).float()
     forward, reverse = opened.model.net(x), opened.model.net(x.flip(1, 2))
     assert torch.allclose(reverse, forward.flip(2)[:, [1, 0, 3, 2]], atol=1e-5)  # means, then log-variances

@@ -18,6 +18,7 @@ from multiunet.domains.graphs.config import GraphsEvaluate, GraphsPredict, Graph
 from multiunet.domains.graphs.domain import GraphsDomain
 from multiunet.domains.graphs.readers import read_graphs
 from multiunet.domains.graphs.survey import source_of, survey
+from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.models.graph_readout import GraphReadoutUNet
 from multiunet.prediction import open_prediction
@@ -291,7 +292,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(
     monkeypatch.undo()
     again = GraphsTrain(graphs=path, **{**SMALL, **config})
     workflow.train("graphs", again, tmp_path / "parts", resume="auto", reporter=Reporter())
-    one, two = (workflow.open_run(tmp_path / name).model.net.state_dict() for name in ("whole", "parts"))
+    one, two = (open_run(tmp_path / name).model.net.state_dict() for name in ("whole", "parts"))
     assert all(torch.equal(value, two[name]) for name, value in one.items())
 
 

@@ -20,6 +20,7 @@ from multiunet.domains.image.config import ImagePredict, ImageTrain
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import load_input, source_of
+from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.geometries.grid import Grid
 from multiunet.models.catalogue import ModelName
@@ -333,7 +334,7 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     with pytest.raises(InputError, match="another split"):
         workflow.evaluate(runs[:2])
     with pytest.raises(InputError, match=r"name one, such as .*fold-0"):
-        workflow.open_run(tmp_path / "cv")
+        open_run(tmp_path / "cv")
     again = workflow.train_all("image", config, tmp_path / "cv", resume="auto", reporter=Reporter())
     assert again == runs
 
@@ -394,7 +395,7 @@ def test_training_on_all_images_keeps_the_last_weights(folder: Any, capfd: pytes
     workflow.train("image", config, root / "run")
     lines = capfd.readouterr().err.splitlines()
     assert any(line.startswith("epoch 2  loss") and "val" not in line for line in lines)
-    assert workflow.open_run(root / "run").best == {"epoch": 2, "scores": {}}
+    assert open_run(root / "run").best == {"epoch": 2, "scores": {}}
     assert workflow.evaluate(root / "run").metrics["mean_iou"] > 0
     with pytest.raises(InputError, match="val"):
         workflow.evaluate(root / "run", EvaluateOptions(split="val"))

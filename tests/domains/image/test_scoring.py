@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from multiunet.domains import workflow
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
+from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.training.progress import Reporter
 
@@ -24,7 +25,7 @@ def test_other_images_are_scored_like_a_split(folder: Any, tmp_path: Path) -> No
     settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2}
     config = ImageTrain(images=root / "images", masks=root / "masks", folds=2, **settings)
     runs = workflow.train_all("image", config, tmp_path / "cv", reporter=Reporter())
-    facts = workflow.open_run(runs[0]).facts
+    facts = open_run(runs[0]).facts
     tested = facts["split"]["test"]
     table = tmp_path / "tested.csv"
     table.write_text("image,mask\n" + "".join(f"{item['image']},{item['truth']}\n" for item in tested))

@@ -1,0 +1,140 @@
+"""Trained runs: opened, and joined into ensembles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from multiunet.device import pick_device
+from multiunet.domains.card import DomainCard, domain_card, domains
+from multiunet.domains.config import TrainConfig, validated
+from multiunet.domains.domain import Domain, Facts, Model
+from multiunet.errors import InputError
+from multiunet.files import AnyPath
+from multiunet.prediction import Ensemble
+from multiunet.training.progress import ConsoleReporter
+from multiunet.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained run, ready to predict.
+
+    Attributes:
+        best: ``epoch`` (the first is 1) and validation ``scores`` of the weights; empty if they are not the best ones,
+            whose file is damaged or not yet written.
+    """
+
+    folder: RunFolder
+    card: DomainCard
+    domain: Domain[Any, Any]
+    config: TrainConfig
+    facts: Facts
+    model: Model
+    best: dict[str, Any]
+
+
+def open_run(path: AnyPath, name: str | None = None, device: str = "auto") -> Run:
+    """A trained run with its best weights, in evaluation mode.
+
+    Args:
+        name: the domain it must be of; None: any.
+
+    Raises:
+        InputError: when it is no run folder, of another domain, or has no readable weights.
+    """
+    path = Path(path)
+    card, folder = card_of(path), RunFolder.open(path)
+    settings, trained = folder.config(), card.name
+    del settings["domain"]
+    if name is not None and trained != name:
+        raise InputError(
+            f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`"
+        )
+    config = validated(card.train, settings, str(folder.path / "config.yaml"))
+    facts = folder.facts()
+    domain = card.load()
+    try:
+        model = domain.build(config, facts)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise InputError(
+            f"{path / 'facts.json'}: does not describe a run of domain {trained!r} ({error!r}); the file is damaged"
+        ) from error
+    weights, best, warning = folder.weights()
+    if warning:
+        ConsoleReporter(domain.monitor).note(f"warning: {warning}")
+    try:
+        model.net.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{path}: the weights do not fit config.yaml, was it edited? ({error})") from error
+    model.task.calibrate(best.get("scores", {}))
+    model.net.to(pick_device(device)).eval()
+    return Run(folder, card, domain, config, facts, model, best)
+
+
+def open_ensemble(paths: Sequence[Path], name: str | None = None, device: str = "auto") -> Run:
+    """Several trained runs as one whose network is an ``Ensemble``, its config and facts those of the first.
+
+    Raises:
+        InputError: for a bad run, or runs that read or name things differently.
+    """
+    twice = next((path for path in paths if [other.resolve() for other in paths].count(path.resolve()) > 1), None)
+    if twice is not None:
+        raise InputError(f"{twice}: named twice; an ensemble is of different runs")
+    first, *others = [open_run(path, name, device) for path in paths]
+    if not others:
+        return first
+    for other in others:
+        check_shared(first, other, first.domain.shared_facts)
+    models = [first.model, *(other.model for other in others)]
+    ensemble = Ensemble([model.net for model in models], [model.task for model in models])
+    return replace(first, model=replace(first.model, net=ensemble.eval()))
+
+
+def folds_in(path: Path) -> list[Path]:
+    """The runs of a cross-validation in a folder that ``train_all`` made, in order; of any other folder, none."""
+    found = [folder for folder in path.glob("fold-*") if (folder / "config.yaml").is_file()]
+    return sorted(found, key=lambda folder: (len(folder.name), folder.name))
+
+
+def card_of(path: Path) -> DomainCard:
+    """Of the domain that a run was trained in.
+
+    Raises:
+        InputError: when it is no run folder, or the domain is not installed.
+    """
+    trained = str(RunFolder.open(path).config().get("domain", ""))
+    if trained not in domains():
+        raise InputError(
+            f"{path / 'config.yaml'}: its domain is {trained!r}, which is not installed here; there are "
+            f"{', '.join(domains())}"
+        )
+    return domain_card(trained)
+
+
+def check_shared(first: Run, other: Run, facts: Sequence[str]) -> None:
+    """Checks that two runs agree in these facts.
+
+    Raises:
+        InputError: naming the fact in which they differ.
+    """
+    for fact in facts:
+        if first.facts.get(fact) != other.facts.get(fact):
+            raise InputError(
+                f"{other.folder.path}: cannot join {first.folder.path}, because their {fact} differ "
+                f"({first.facts.get(fact)} there, {other.facts.get(fact)} here)"
+            )
+
+
+def fingerprint(net: nn.Module) -> str:
+    """A short name of exactly these weights."""
+    digest = hashlib.sha256()
+    for tensor in net.state_dict().values():
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
