@@ -82,7 +82,11 @@ def test_signals_save_and_exit_by_number(signum: int, code: int, worlds: dict, t
     run = tmp_path / "run"
     words = [*worlds["graph"].train, "--epochs", 100_000, "--out", run]
     process = subprocess.Popen(
-        [sys.executable, "-m", "multiunet_cli", "train", "graph", *map(str, words)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "multiunet_cli", "train", "graph", *map(str, words)],
+        stderr=subprocess.PIPE,
+        text=True,
+        # what runs the tests may ignore signals (nohup does), and a process inherits that
+        preexec_fn=lambda: signal.signal(signum, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not (run / "checkpoints/last.safetensors").exists() and time.monotonic() < deadline:

@@ -121,6 +121,7 @@ def test_a_sample_drops_the_same_of_a_graph_in_any_batch(conv: ConvolutionName, 
     with thinned(net, seed=0, sample=0):
         together = net(graph.collate(fields)).x.split([len(field.x) for field in fields])
         for field, found in zip(fields, together):
-            torch.testing.assert_close(net(field).x, found)
+            # sums run in another order in a batch, and attention sharpens the difference
+            torch.testing.assert_close(net(field).x, found, rtol=1e-3, atol=1e-4)
     plain = net(fields[0]).x
-    assert not torch.allclose(plain, together[0])
+    assert not torch.allclose(plain, together[0], rtol=1e-3, atol=1e-3)

@@ -37,6 +37,10 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
             f"--window {config.bins_of_window()}: {len(config.widths)} levels coarsen bins {coarsest} times; make it "
             f"at least {2 * coarsest}, or give fewer --widths"
         )
+    bases = np.concatenate(list(data.codes.values()))
+    known = int(np.count_nonzero(bases < UNKNOWN))
+    if not known:
+        raise InputError(f"{config.fasta}: all bases are unknown (N); there is nothing to learn from")
     split = _split(config, data)
     mates = strand_mates(config.strand_pairs, data.names)
     longest = max(data.targets[chrom].shape[1] for chrom in split["train"])
@@ -52,10 +56,6 @@ def survey(config: GenomeTrain, data: Data) -> Facts:
     missing = np.isnan(trained).mean(axis=1)
     _report_missing(config, missing)
     centre, scale = scales(trained, mates)
-    bases = np.concatenate(list(data.codes.values()))
-    known = int(np.count_nonzero(bases < UNKNOWN))
-    if not known:
-        raise InputError(f"{config.fasta}: all bases are unknown (N); there is nothing to learn from")
     return {
         "chroms": {chrom: len(codes) for chrom, codes in data.codes.items()},
         "split": split,
