@@ -5,7 +5,7 @@ from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePre
 
 CARD = DomainCard(
     name="image",
-    summary="images and volumes (PNG, TIFF): segmentation or regression, pixel by pixel",
+    summary="images and volumes (PNG, TIFF, NIfTI, HDF5, Zarr ...): classes, objects or quantities, pixel by pixel",
     train=ImageTrain,
     predict=ImagePredict,
     implementation="multiunet.domains.image.domain:ImageDomain",
