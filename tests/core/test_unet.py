@@ -240,8 +240,13 @@ def test_a_pruned_convolution_of_joined_fields_stays_pruned(recompute: bool) -> 
     net = UNet(Grid(1), 1, 1, [2, 3], recompute=recompute)
     conv = net.decoder[0].blocks[0].layers[0]
     prune.l1_unstructured(conv, "weight", 0.5)
-    for _ in range(2):  # without its hook the mask would be that of the first step's graph, which is gone
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    for _ in range(2):  # without its hook the weight would be that of the first step's graph, which is gone
         net(torch.randn(2, 1, 8)).square().mean().backward()
+        optimizer.step()
+    net(torch.randn(2, 1, 8))
+    torch.testing.assert_close(conv.weight, conv.weight_orig * conv.weight_mask)
+    assert (conv.weight == 0).sum() == conv.weight.numel() // 2
 
 
 def test_valid_blocks_crop_the_skip_about_its_centre() -> None:
