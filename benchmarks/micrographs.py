@@ -129,12 +129,12 @@ def main() -> None:
     given = sys.argv[1:]
     at = given.index("--") if "--" in given else len(given)
     chosen, words = parser.parse_args(given[:at]), given[at + 1 :]
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in chosen.names:
         key = " ".join([name, f"seed {chosen.seed}", *words])
         with tempfile.TemporaryDirectory() as place:
             runs = (chosen.runs or Path(place)) / key.replace(" ", "-")
             found = measure(name, runs, chosen.only, chosen.seed, words)
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}  # others may have written meanwhile
         entry = results.setdefault(key, {"runs": {}})
         entry["runs"] |= found
         entry["machine"] = environment()

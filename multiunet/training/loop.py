@@ -130,8 +130,7 @@ class _Trainer:
         self.deep = getattr(net, "deep_supervision", 0) > 0
         if self.deep:
             self.net.mark_forward_method("outputs")
-        per_step = recipe.batch_size * recipe.accumulate
-        self.steps = recipe.steps_per_epoch or max(1, math.ceil(len(data) / per_step))
+        self.steps = recipe.steps(len(data))
         self.rate = schedule(recipe.schedule, self.steps * recipe.epochs, recipe.warmup)
         self.average = MovingAverage(net, recipe.ema) if recipe.ema else None
         self.plan = Plan(len(data), recipe.batch_size, self.steps * recipe.accumulate, recipe.seed)

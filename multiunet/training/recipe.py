@@ -81,3 +81,7 @@ class Recipe:
             raise ValueError(f"lr {self.lr} and clip {self.clip} must be more than 0")
         if not 0 <= self.ema < 1 or not 0 <= self.warmup <= 1:
             raise ValueError(f"ema {self.ema} must be in [0, 1), and warmup {self.warmup} in [0, 1]")
+
+    def steps(self, items: int) -> int:
+        """Optimiser steps of an epoch over data of this many items."""
+        return self.steps_per_epoch or max(1, math.ceil(items / (self.batch_size * self.accumulate)))

@@ -200,15 +200,9 @@ class RunFolder:
         Raises:
             InputError: when there are checkpoints, but none to go on from.
         """
-        problems: list[str] = []
-        for path in (self.last, previous(self.last)):
-            if not path.exists():
-                continue
-            try:
-                checkpoint = load(path)
-            except InputError as error:
-                problems.append(str(error))
-                continue
+        found, problems = _first_readable(self.last, previous(self.last))
+        if found is not None:
+            path, checkpoint = found
             self._last_is_sound = path == self.last
             return checkpoint, f"{problems[0]}; going on from {path.name}" if problems else None
         if problems:
@@ -229,19 +223,25 @@ class RunFolder:
         Raises:
             InputError: when no checkpoint can be read.
         """
-        problems: list[str] = []
-        for path in (self.best, self.last, previous(self.last)):
-            if not path.exists():
-                continue
-            try:
-                checkpoint = load(path)
-            except InputError as error:
-                problems.append(str(error))
-                continue
+        found, problems = _first_readable(self.best, self.last, previous(self.last))
+        if found is not None:
+            path, checkpoint = found
             tensors = checkpoint.part("average") or checkpoint.part("model")
             warning = f"{problems[0]}; using {path.name}" if problems else None
             return tensors, dict(checkpoint.state) if path == self.best else {}, warning
         raise InputError("; ".join(problems) or f"{self.path}: no checkpoint yet; the training has not got that far")
+
+
+def _first_readable(*paths: Path) -> tuple[tuple[Path, Checkpoint] | None, list[str]]:
+    """The first checkpoint that can be read, if any; and what is wrong with those before it."""
+    problems: list[str] = []
+    for path in paths:
+        if path.exists():
+            try:
+                return (path, load(path)), problems
+            except InputError as error:
+                problems.append(str(error))
+    return None, problems
 
 
 def _is_free(path: Path) -> bool:

@@ -210,6 +210,9 @@ class ImageTrain(SplitTrain):
     steps_per_epoch: int | None = option(25, "optimiser steps per epoch", "Training", ge=1)
     batch_size: int = option(Recipe.batch_size, "samples per batch; fewer if memory is short", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
+    validate_every: int = option(
+        Recipe.validate_every, "epochs between validations; more where validation images are large", "Training", ge=1
+    )
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
 
     layout: Layout | None = option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,7 @@ class Fingerprint:
 
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     spacings: list[tuple[float, ...]] = field(default_factory=list)
+    pixels: Counter[str] = field(default_factory=Counter)
     kinds: set[str] = field(default_factory=set)
     bytes: int = 0
     thinned: list[NDArray[np.float64]] = field(default_factory=list)
@@ -41,6 +43,7 @@ class Fingerprint:
 
     def image(self, pixels: Pixels, spacing: Sequence[float] | None, split: str) -> None:
         """An image ``(C, *space)`` of this split."""
+        self.pixels[split] += math.prod(pixels.shape[1:])
         if split != "test":  # what training reads again and again; beside the pixels, labels of 16 bits
             self.bytes += pixels.nbytes + 2 * math.prod(pixels.shape[1:])
         if split != "train":
@@ -97,6 +100,7 @@ class Fingerprint:
         values = np.concatenate([part[:channels] for part in self.thinned], axis=1)
         found: dict[str, Any] = {
             "images": {name: len(items) for name, items in facts["split"].items()},
+            "pixels": {name: self.pixels[name] for name in facts["split"]},
             "size": _spread(self.shapes, int),
             "spacing": _spread(self.spacings, float) if self.spacings else None,
             "numbers": sorted(self.kinds),

@@ -38,6 +38,12 @@ BATCHES = (4, 2)
 FEWEST = 4
 """Sites along the longest axis below which no further level is planned."""
 
+VALIDATION_SHARE = 0.5
+"""Time that validation may take as a share of that of training."""
+
+FEWEST_VALIDATIONS = 12
+"""Validations of a training, if it has as many epochs: to choose the best epoch among."""
+
 SHELF = 2 << 30
 """Most bytes of images that training keeps in memory."""
 
@@ -106,7 +112,7 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
         if room.asked:
             raise InputError(f"--memory: {message}give it as much, or choose fewer --widths or a smaller --patch-size")
         logger.warning("%strying anyway", message)
-    meaning = _meaning(config, facts)
+    meaning = _meaning(chosen, shaped)
     reasons = _shape_reasons(chosen, shaped, room) | {name: reason for name, (_, reason) in meaning.items()}
     chosen = chosen.model_copy(update={name: value for name, (value, _) in meaning.items()})
     settings = {
@@ -247,13 +253,26 @@ def _meaning(config: ImageTrain, facts: Facts) -> dict[str, tuple[Any, str]]:
         found["loss"] = (config.loss or "beta-nll", "learns the noise of every pixel along with the quantity")
     if config.model == "image_unet":
         found["normalization"] = (config.normalization, "tiles of a large image are predicted as the whole would be")
-    steps = config.steps_per_epoch or facts["fingerprint"]["images"]["train"]
-    validated = facts["fingerprint"]["images"]["val"] > 0
-    why = f"{config.epochs * steps} steps; more may be better"
-    found["epochs"] = (config.epochs, why + ("; a pass ends in validation" if validated else ""))
-    why = "often enough to choose the best epoch" if validated else "nothing is validated: the last weights are kept"
-    found["steps_per_epoch"] = (config.steps_per_epoch, why)
+    steps = config.recipe().steps(facts["fingerprint"]["images"]["train"])
+    found["epochs"] = (config.epochs, f"{config.epochs * steps} steps; more may be better")
+    if not facts["fingerprint"]["images"]["val"]:
+        found["steps_per_epoch"] = (config.steps_per_epoch, "nothing is validated: the last weights are kept")
+        return found
+    found["steps_per_epoch"] = (config.steps_per_epoch, "often enough to choose the best epoch")
+    if open_(config, "validate_every"):
+        found["validate_every"] = _validation(config, facts, steps)
     return found
+
+
+def _validation(config: ImageTrain, facts: Facts, steps: int) -> tuple[int, str]:
+    """After how many epochs of so many steps the network is validated, on whole images; and why."""
+    drawn = steps * config.accumulate * config.batch_size * math.prod(facts["patch_size"])
+    # a backward pass takes twice as long as the forward pass, and validation has only that
+    share = facts["fingerprint"]["pixels"]["val"] / (3 * drawn)
+    apart = min(max(1, config.epochs // FEWEST_VALIDATIONS), math.ceil(share / VALIDATION_SHARE))
+    if apart == 1:
+        return apart, "validation takes little time beside training"
+    return apart, f"a validation takes about {share:.1f} times as long as the training of an epoch"
 
 
 def _times(numbers: Sequence[float]) -> str:

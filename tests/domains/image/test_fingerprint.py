@@ -17,6 +17,7 @@ def test_of_a_folder(folder: Any) -> None:
     found = facts["fingerprint"]
     images = np.concatenate([np.asarray(Image.open(item["image"])).ravel() for item in facts["split"]["train"]])
     assert (found["images"], found["numbers"], found["spacing"]) == ({"train": 4, "val": 1, "test": 1}, ["uint8"], None)
+    assert found["pixels"] == {"train": 4 * 40 * 48, "val": 40 * 48, "test": 40 * 48}
     assert found["size"] == {"median": [40, 48], "smallest": [40, 48], "largest": [40, 48]}
     assert found["intensities"][0]["mean"] == pytest.approx(images.mean(), rel=1e-3)
     assert found["intensities"][0]["percentile_50"] == pytest.approx(np.median(images), rel=1e-3)

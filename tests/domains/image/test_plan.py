@@ -46,6 +46,26 @@ def test_with_memory_enough_the_defaults_stand(folder: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        # one image of 300 x 280 is validated: .43 of an epoch's 3 x 65,536 pixels, 1.7 of 3 x 16,384, 6.8 of 3 x 4,096
+        ({"patch_size": [128]}, 1),
+        ({"patch_size": [64]}, 4),
+        ({"patch_size": [32]}, 7),  # a twelfth of 84 epochs, not 14
+        ({"patch_size": [32], "epochs": 20}, 1),
+        ({"patch_size": [32], "batch_size": 16, "steps_per_epoch": None}, 4),
+        ({"patch_size": [32], "validate_every": 2}, 2),
+        ({"patch_size": [32], "val_fraction": 0}, 1),
+    ],
+)
+def test_large_images_are_validated_less_often(folder: Any, more: dict[str, Any], expected: int) -> None:
+    config = settings(folder(5, (300, 280)), **{"steps_per_epoch": 1, "widths": [4, 8]} | more)
+    chosen, facts = plan(config, survey(config), AMPLE, pixels)
+    assert chosen.validate_every == expected
+    assert ("validate_every" in facts["plan"]["settings"]) == (not {"validate_every", "val_fraction"} & more.keys())
+
+
+@pytest.mark.parametrize(
     ("budget", "expected"),
     [
         (WHOLE, (256, 4, 1, False)),
