@@ -44,7 +44,9 @@ def application() -> typer.Typer:
         if isinstance(card, DomainCard) and card.measure is not None:
             measuring.command(card.name)(measure_command(card))
     app.add_typer(measuring, name="measure")
-    planning = typer.Typer(help="Decide how to train, and say why.", no_args_is_help=True)
+    planning = typer.Typer(
+        help="Decide how to train, and say why (images only; elsewhere use train --dry-run).", no_args_is_help=True
+    )
     for card in available.values():
         if isinstance(card, DomainCard) and card.plans:
             planning.command(card.name)(plan_command(card))

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="folder for scores.csv and confusion.csv; default: none", show_default=False),
+    typer.Option(
+        "--out", help="folder for scores.csv and, for classes, confusion.csv; default: only print", show_default=False
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files in --out")]
 

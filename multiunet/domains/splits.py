@@ -23,7 +23,7 @@ class FoldsTrain(TrainConfig):
 
     folds: int | None = option(
         None,
-        "cross-validation: as many runs, each tested on a share of its own; everything is tested once",
+        "cross-validation with this many runs: each tests another share, so that everything is tested once",
         "Split",
         ge=2,
     )

@@ -45,12 +45,14 @@ class GenomeTrain(FoldsTrain):
     fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")
     targets: PathList = option(..., "the signals, one file per track: bigWig, or bedGraph[.gz]", "Data")
     rename_chroms: Path | None = option(
-        None, "FILE of two columns: a chromosome's name in --fasta, and in --targets and everything else", "Data"
+        None,
+        "text file with two columns: a chromosome's name in --fasta, and in --targets, options and output",
+        "Data",
     )
     bin_size: int = option(128, "bases per bin; a bin's value is the mean over its bases that have one", "Data", ge=1)
     strand_pairs: StrList = option([], "pairs of tracks that belong to the two strands, e.g. fwd:rev", "Data")
     missing: Literal["nan", "zero"] = option(
-        "nan", "what the files of --targets do not mention: nan: was not measured, and is left out; zero: is 0", "Data"
+        "nan", "bases that --targets do not mention: nan: not measured, left out; zero: 0", "Data"
     )
     transform: Transform = option(
         "none", "learn log(1 + value) or the square root of each bin; predictions and scores are in these units", "Data"
@@ -59,7 +61,9 @@ class GenomeTrain(FoldsTrain):
         None, "BED file of regions that are neither learnt nor scored, a blacklist, say", "Data"
     )
 
-    val_chroms: StrList = option([], "chromosomes to validate on (patterns such as chr1* too)", "Split")
+    val_chroms: StrList = option(
+        [], "chromosomes to validate on (patterns such as chr1* too); required without --folds", "Split"
+    )
     test_chroms: StrList = option([], "chromosomes to test on", "Split")
     train_chroms: StrList = option([], "chromosomes to train on; default: all others", "Split")
     exclude_chroms: StrList = option([], "chromosomes to leave out altogether", "Split")
@@ -74,7 +78,9 @@ class GenomeTrain(FoldsTrain):
     motif: Annotated[int, AfterValidator(odd)] = option(15, "width of the first convolution, bases; odd", "Model", ge=1)
 
     widths: Widths = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
-    dropout: float = option(0.2, "dropout rate of the bottleneck and the decoder", "Model", ge=0, lt=1)
+    dropout: float = option(
+        0.2, "dropout rate of the bottleneck and the decoder; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
+    )
     batch_size: int = option(4, "windows per batch", "Training", ge=1)
     epochs: int = option(30, "number of epochs, each of --steps-per-epoch steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps per epoch", "Training", ge=1)
@@ -104,7 +110,7 @@ class GenomeEvaluate(EvaluateOptions):
 
     fasta: Path | None = option(None, "with --targets: the sequences that these were measured on", "Data")
     targets: PathList | None = option(
-        None, "signals of other data, in the order of training; all are scored, in place of --split", "Data"
+        None, "signals of other data, in the order of training; all their bins are scored instead of a split", "Data"
     )
     chroms: StrList = option([], "with --targets: chromosomes to score (patterns too); default: all", "Data")
 

@@ -174,7 +174,7 @@ class GraphEvaluate(EvaluateOptions):
     other: ClassVar[str | None] = "graph"
 
     graph: Path | None = option(
-        None, "another graph, of the same features and with labels; all are scored, in place of --split", "Data"
+        None, "another graph with the same features; all its labelled nodes are scored instead of a split", "Data"
     )
 
 

@@ -5,7 +5,7 @@ from multiunet.domains.graphs.config import GraphsEvaluate, GraphsPredict, Graph
 
 CARD = DomainCard(
     name="graphs",
-    summary="many graphs (NPZ, a folder, or a CSV of SMILES): classes or quantities of each",
+    summary="many graphs (NPZ, PT, a folder, or a CSV of SMILES): classes or quantities of each, or of their nodes",
     train=GraphsTrain,
     predict=GraphsPredict,
     evaluate=GraphsEvaluate,

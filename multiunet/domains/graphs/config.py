@@ -108,7 +108,9 @@ class OtherGraphs(Options):
 
     graphs: Path | None = option(None, "other graphs than those trained on, of the same features", "Data")
     smiles: str | None = option(None, "column of a CSV that holds molecules; default: as trained", "Data")
-    id_column: str | None = option(None, "of labels.csv, nodes.csv or the CSV; default: as trained", "Data")
+    id_column: str | None = option(
+        None, "name of the id column in labels.csv, nodes.csv or the CSV; default: as trained", "Data"
+    )
     skip_invalid: bool = option(False, "leave out molecules whose SMILES cannot be read, and list them", "Data")
 
     def renamed(self) -> dict[str, str]:
@@ -130,9 +132,11 @@ class GraphsEvaluate(OtherGraphs, EvaluateOptions):
     other: ClassVar[str | None] = "graphs"
 
     graphs: Path | None = option(
-        None, "other graphs, of the same features and with labels; all are scored, in place of --split", "Data"
+        None, "other graphs with the same features and with labels; all are scored instead of a split", "Data"
     )
-    label_column: str | None = option(None, "of labels.csv, nodes.csv or the CSV; default: as trained", "Data")
+    label_column: str | None = option(
+        None, "name of the label column in labels.csv, nodes.csv or the CSV; default: as trained", "Data"
+    )
 
 
 class GraphsPredict(OtherGraphs, PredictOptions):
