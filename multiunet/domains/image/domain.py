@@ -24,7 +24,7 @@ from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.exposure import tell_of_intensities, unlike_trained
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
-from multiunet.domains.image.names import list_images
+from multiunet.domains.image.listing import list_images
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.scale import tell_of_scales

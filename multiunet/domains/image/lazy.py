@@ -271,7 +271,7 @@ def values_in(block: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64]]:
     return values.astype(block.dtype), counts[values]
 
 
-def fingerprint(pixels: Pixels) -> int:
+def digest_of_pixels(pixels: Pixels) -> int:
     """A number of 64 bits that other pixels, or the same ones elsewhere, have only by a chance of about 2^-60.
 
     The sum of all values' bits, weighted by a random number for each site of each axis, modulo 2^64: it does not depend

@@ -12,7 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from multiunet.domains.image.names import TIFF, ending_of
+from multiunet.domains.image.listing import TIFF, ending_of
 from multiunet.domains.image.readers import any_size
 from multiunet.domains.image.tiff import colours_of_tiff
 from multiunet.errors import InputError

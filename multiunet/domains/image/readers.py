@@ -32,7 +32,7 @@ from multiunet.domains.image.lazy import (
     settled,
     summarise,
 )
-from multiunet.domains.image.names import TIFF, ending_of
+from multiunet.domains.image.listing import TIFF, ending_of
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.tiff import read_tiff
 from multiunet.errors import InputError

@@ -13,8 +13,8 @@ from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
+from multiunet.domains.image.listing import list_images, stem_of
 from multiunet.domains.image.masks import read_mask
-from multiunet.domains.image.names import list_images, stem_of
 from multiunet.domains.image.readers import read_image
 from multiunet.domains.image.splits import Item, bar_of_truth, pair
 from multiunet.errors import InputError

@@ -9,8 +9,8 @@ import pytest
 import tifffile
 from PIL import Image
 
+from multiunet.domains.image.listing import list_images
 from multiunet.domains.image.masks import read_mask
-from multiunet.domains.image.names import list_images, stem_of
 from multiunet.domains.image.readers import read_image, read_target
 from multiunet.errors import InputError
 
@@ -22,30 +22,6 @@ def png(path: Path, pixels: np.ndarray, mode: str | None = None) -> Path:
     image = Image.fromarray(pixels)
     (image if mode is None else image.convert(mode)).save(path)
     return path
-
-
-def test_files_of_a_folder_are_sorted_and_others_left_out(tmp_path: Path) -> None:
-    for name in ("b.png", "a.TIF", "c.ome.tif", ".hidden.png", "notes.txt"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert list(list_images(tmp_path)) == ["a", "b", "c"]
-    assert list(list_images(tmp_path / "[ab].*")) == ["a", "b"]
-    assert list(list_images(tmp_path / "b.png")) == ["b"]
-
-
-def test_a_stem_keeps_dots_that_are_no_suffix() -> None:
-    assert [stem_of(name) for name in ("s1.5um.png", "s1.5um", "x.ome.tiff")] == ["s1.5um", "s1.5um", "x"]
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [([], "it is empty"), (["readme.txt"], r"it holds \.txt"), (["a.png", "a.tif"], "same name")],
-)
-def test_folders_that_are_no_images(tmp_path: Path, files: list[str], message: str) -> None:
-    for name in files:
-        (tmp_path / name).touch()
-    with pytest.raises(InputError, match=message):
-        list_images(tmp_path)
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:

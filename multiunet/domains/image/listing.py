@@ -9,7 +9,7 @@ from pathlib import Path
 from multiunet.domains.image import containers
 from multiunet.domains.image.containers import located
 from multiunet.domains.image.notes import remark
-from multiunet.domains.image.pairs import is_table, read_pairs
+from multiunet.domains.image.table import is_table, read_pairs
 from multiunet.errors import InputError
 
 TIFF = (".tif", ".tiff")
