@@ -18,18 +18,12 @@ from multiunet.domains.image.augment import (
     sample,
     sample_labels,
 )
-from multiunet.domains.image.inputs import (
-    Border,
-    Shelf,
-    load_border,
-    load_input,
-    load_labels,
-    load_objects,
-    load_target,
-)
+from multiunet.domains.image.inputs import load_input
 from multiunet.domains.image.lazy import Pixels, blocks
 from multiunet.domains.image.objects import learnt, sample_objects
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item
+from multiunet.domains.image.truths import Border, load_border, load_labels, load_objects, load_target
 from multiunet.training.data import Sample, TrainingData
 
 REMEMBERED = 1000

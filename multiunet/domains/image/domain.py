@@ -23,14 +23,16 @@ from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePre
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.exposure import tell_of_intensities, unlike_trained
 from multiunet.domains.image.flips import FlipAveraged
-from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
+from multiunet.domains.image.inputs import load_input, source_of
 from multiunet.domains.image.listing import list_images
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.scale import tell_of_scales
 from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item, from_json
 from multiunet.domains.image.survey import survey
+from multiunet.domains.image.truths import IGNORED, Border
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.grid import Grid

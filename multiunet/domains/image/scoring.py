@@ -14,20 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.inputs import (
-    IGNORED,
-    Input,
-    Shelf,
-    load_input,
-    load_labels,
-    load_objects,
-    load_target,
-    source_of,
-)
+from multiunet.domains.image.inputs import Input, load_input, source_of
 from multiunet.domains.image.lazy import Pixels, Region, check_fits, described
 from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.readers import space_of
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
+from multiunet.domains.image.truths import IGNORED, load_labels, load_objects, load_target
 from multiunet.errors import InputError
 from multiunet.metrics import Calibration, Confusion, Matching, coverage, regression_scores
 from multiunet.prediction import GridPredictor, GridSource

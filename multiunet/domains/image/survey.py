@@ -17,7 +17,7 @@ from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars, wi
 from multiunet.domains.image.class_names import named
 from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.fingerprint import Fingerprint
-from multiunet.domains.image.inputs import AXES, read_objects
+from multiunet.domains.image.inputs import AXES
 from multiunet.domains.image.lazy import Pixels, blocks, digest_of_pixels, values_in
 from multiunet.domains.image.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
 from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
@@ -30,6 +30,7 @@ from multiunet.domains.image.scale import as_told
 from multiunet.domains.image.separability import Separability, tell_of_lost
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, split_items, to_json
 from multiunet.domains.image.table import is_table
+from multiunet.domains.image.truths import read_objects
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.models.image_unet import strides_for

@@ -13,10 +13,9 @@ from PIL import Image
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.dataset import Patches
-from multiunet.domains.image.inputs import Shelf, as_classes, load_input
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import from_json
 from multiunet.domains.image.survey import survey
-from multiunet.errors import InputError
 from multiunet.seeds import generator
 
 
@@ -122,37 +121,3 @@ def test_targets_of_regression_keep_their_units_and_gaps(folder: Any) -> None:
     assert (sample.target.shape, sample.target.dtype) == ((1, 2, 40, 48), torch.float32)
     np.testing.assert_array_equal(sample.target[0, 1], image * 3)
     assert torch.isnan(sample.target[0]).sum() == 1
-
-
-def test_values_that_training_did_not_know(folder: Any) -> None:
-    facts = {"values": [4, 9], "classes": ["4", "9"], "coloured": False, "ignore_value": 255}
-    labels = np.array([[4, 9, 255]])
-    assert as_classes(labels, facts, "m.png").tolist() == [[0, 1, -1]]
-    for value in (0, 7, 12):
-        with pytest.raises(InputError, match=rf"m\.png: value {value} in 1 pixels is none of .* 4, 9"):
-            as_classes(np.array([[4, value, 9]]), facts, "m.png")
-
-
-def test_inputs_unlike_those_of_training(folder: Any, tmp_path: Path) -> None:
-    facts = survey(ImageTrain(images=folder(5) / "images", masks=tmp_path / "masks"))
-    rgb = np.random.default_rng(0).integers(0, 255, (40, 48, 3), dtype=np.uint8)
-    Image.fromarray(rgb).save(tmp_path / "rgb.png")
-    with pytest.raises(InputError, match=r"rgb\.png: 3 channels, but the training images have 1"):
-        load_input(str(tmp_path / "rgb.png"), facts, Shelf())
-    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((9, 40, 48), np.uint8))
-    with pytest.raises(InputError, match=r"stack\.tif: a volume of 9 x 40 x 48, but the training images have 2 axes"):
-        load_input(str(tmp_path / "stack.tif"), facts, Shelf())
-    Image.fromarray(np.dstack([rgb[..., 0]] * 3)).save(tmp_path / "grey.png")
-    assert load_input(str(tmp_path / "grey.png"), facts, Shelf()).picture.pixels.shape == (1, 40, 48)
-
-
-def test_a_shelf_keeps_what_fits() -> None:
-    shelf, reads = Shelf(budget=10), []
-
-    def read(size: int) -> bytes:
-        reads.append(size)
-        return bytes(size)
-
-    for size in (6, 6, 20, 20, 4, 4):
-        assert len(shelf.get("x", str(size), lambda size=size: read(size), len)) == size  # type: ignore[misc]
-    assert reads == [6, 20, 20, 4]

@@ -21,10 +21,10 @@ from multiunet.domains.image import lazy
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
-from multiunet.domains.image.inputs import Shelf
 from multiunet.domains.image.lazy import Lazy, blocks, digest_of_pixels, summarise
 from multiunet.domains.image.masks import read_mask
 from multiunet.domains.image.readers import read_image
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import from_json
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
