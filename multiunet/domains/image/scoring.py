@@ -17,7 +17,7 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.image.inputs import Input, load_input, source_of
 from multiunet.domains.image.lazy import Pixels, Region, check_fits, described
 from multiunet.domains.image.objects import check_separable, found_objects
-from multiunet.domains.image.readers import space_of
+from multiunet.domains.image.readers import read_file
 from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
 from multiunet.domains.image.truths import IGNORED, load_labels, load_objects, load_target
@@ -230,7 +230,9 @@ def items_elsewhere(
         if split is not None:
             raise InputError(f"{item.image}: is in this run's {split} split; score it with --split {split}")
         loaded = load_input(item.image, facts, shelf)
-        bars[item.truth] = bar_of_truth(item, loaded.picture.space, loaded.bar, space_of(Path(item.truth)))
+        bars[item.truth] = bar_of_truth(
+            item, loaded.picture.space, loaded.bar, read_file(Path(item.truth), "labels").space
+        )
     facts = {**facts, "truth_bars": {**facts.get("truth_bars", {}), **bars}}
     for item in items:  # what is wrong with the last is said before the first is predicted
         load_truth = load_labels if facts["task"] == "segmentation" else load_target
