@@ -17,6 +17,7 @@ from multiunet.domains.image.scale import as_told
 from multiunet.domains.image.shelf import Shelf
 from multiunet.errors import InputError
 from multiunet.prediction.source import GridSource
+from multiunet.wording import counted
 
 AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 
@@ -73,14 +74,14 @@ def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
     """
     if len(picture.space) != facts["ndim"]:
         raise InputError(f"{path}: {_described(picture.space)}, but the training images have {facts['ndim']} axes")
-    pixels = picture.pixels
     if facts["channels"] == 1 and picture.colour == "rgb" and picture.summary.grey:
-        pixels = first(pixels, 1)
-    if pixels.shape[0] != facts["channels"]:
+        picture = replace(picture, pixels=first(picture.pixels, 1))
+    channels = picture.pixels.shape[0]
+    if channels != facts["channels"]:
         raise InputError(
-            f"{path}: {pixels.shape[0]} channels, but the training images have {facts['channels']}; convert it"
+            f"{path}: {counted(channels, 'channel')}, but the training images have {facts['channels']}; convert it"
         )
-    return replace(picture, pixels=pixels, colour=facts["colour"])
+    return picture.redescribed(colour=facts["colour"])
 
 
 def source_of(name: str, path: str, loaded: Input) -> GridSource:

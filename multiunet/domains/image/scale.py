@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.readers import Picture
@@ -37,7 +36,7 @@ def as_told(picture: Picture, pixel_size: Sequence[float] | None) -> Picture:
     """
     if pixel_size is None:
         return picture
-    return replace(picture, spacing=pixel_sizes(pixel_size, len(picture.space)), unit=MICROMETRE)
+    return picture.redescribed(spacing=pixel_sizes(pixel_size, len(picture.space)), unit=MICROMETRE)
 
 
 def tell_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts) -> None:
