@@ -153,7 +153,8 @@ def _sites(coordinates: Floats) -> tuple[NDArray[np.intp], ...] | None:
 
 
 def _window(pixels: Pixels, coordinates: Floats, channels: int = 0) -> tuple[np.ndarray, Floats]:
-    """The part of ``pixels`` about the coordinates, and the coordinates in it; all of its first axes, ``channels``."""
+    """The smallest box of ``pixels`` that holds the coordinates, and the coordinates inside it. The first ``channels``
+    axes are taken whole."""
     low = [int(x.min()) for x in coordinates]
     high = [int(x.max()) + 2 for x in coordinates]
     local = coordinates - np.asarray(low, np.float32).reshape(-1, *(1,) * (coordinates.ndim - 1))

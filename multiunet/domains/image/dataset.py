@@ -45,7 +45,8 @@ class Patches(TrainingData[Tensor]):
         augmentation: of the patches.
         rare_share: share of patches that lie about a pixel of a class drawn evenly from those of the image; the others
             lie anywhere. Quantities have no classes.
-        border: of masks that number objects, whose samples have weights; None: of all others.
+        shelf: where files that were read are kept, by each process for itself.
+        border: weight of pixels between objects; None where masks are classes, or for quantities.
     """
 
     def __init__(

@@ -107,6 +107,13 @@ def test_channels_last_are_turned(tmp_path: Path, all_lazy: Callable) -> None:
     np.testing.assert_array_equal(picture.pixels[:, 5:9, 2:30], VOLUME[:3, 5:9, 2:30])
 
 
+@pytest.mark.parametrize("index", [np.s_[::2], np.s_[:, ::-1], np.s_[3], np.s_[..., 1:2]])
+def test_what_is_no_window_is_refused_and_not_read_as_another(index: Any) -> None:
+    with pytest.raises(IndexError, match="slices of step 1"):
+        _ = Lazy.of(VOLUME)[index]
+    np.testing.assert_array_equal(Lazy.of(VOLUME)[1:3:1], VOLUME[1:3])
+
+
 @pytest.mark.parametrize("chunk", [(1, 1, 1), (5, 16, 16), (12, 1, 41), (1, 30, 7)])
 def test_blocks_partition_an_array_in_whole_chunks(chunk: tuple[int, ...], all_lazy: Callable) -> None:
     all_lazy()
