@@ -119,7 +119,7 @@ class Patches(TrainingData[Tensor]):
 
     def _positions(self, entry: Item) -> list[NDArray[np.int64]]:
         """Flat indices of pixels of each class, evenly spread over all of them."""
-        return self.shelf.get("positions", entry.truth, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
+        return self.shelf.keep("positions", entry.truth, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
 
     def _labels(self, entry: Item) -> Pixels:
         return self.shelf.in_memory("labels", entry.truth, load_labels(entry.truth, self.facts, self.shelf))

@@ -54,15 +54,16 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
     Raises:
         InputError: when it cannot be read, or has other axes or channels than the training images.
     """
-    return shelf.get("image", path, lambda: _input(path, facts), lambda loaded: held(loaded.picture.pixels))
+    return shelf.get("image", path, lambda: _input(path, facts, shelf), lambda loaded: held(loaded.picture.pixels))
 
 
-def _input(path: str, facts: Facts) -> Input:
+def _input(path: str, facts: Facts, shelf: Shelf) -> Input:
     cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
     picture = as_told(as_trained(cropped, facts, path), facts.get("pixel_size"))
     known = facts["intensities"]
     if known["kind"] == "image":
-        return Input(picture, *moments(picture), bar)
+        own = shelf.keep("moments", path, lambda: moments(picture), lambda pair: sum(part.nbytes for part in pair))
+        return Input(picture, *own, bar)
     return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32), bar)
 
 

@@ -24,12 +24,13 @@ class ColouredMask(InputError):
     """A mask whose channels differ, read as if it held one number a pixel."""
 
 
-def read_mask(path: Path, coloured: bool = False, numbered: bool = False) -> Pixels:
+def read_mask(path: Path, coloured: bool = False, numbered: bool = False, checked: bool = False) -> Pixels:
     """The labels of an index image, integers ``space``.
 
     Args:
         coloured: the masks are painted: a label is a colour, ``65536 red + 256 green + blue``; a grey is one, too.
         numbered: the masks number their objects, so there may be any number of values.
+        checked: it was read before, so it is not looked at again whether it is a photograph, or was resized.
 
     Raises:
         ColouredMask: for an image in 8-bit colours, if it may not be.
@@ -53,7 +54,8 @@ def read_mask(path: Path, coloured: bool = False, numbered: bool = False) -> Pix
             "pixel (0, 1, 2, ...), or 8-bit colours"
         )
     labels = merged(pixels, packed if coloured else lambda block: block[0], np.int64 if coloured else pixels.dtype)
-    _refuse_photographs(path, labels, numbered)
+    if not checked:
+        _refuse_photographs(path, labels, numbered)
     return labels
 
 

@@ -36,6 +36,14 @@ class Shelf:
             self._used += size(value)
         return value
 
+    def keep(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int]) -> T:
+        """As ``get``, but kept in any case: for what is small, and long to find."""
+        if (kind, path) not in self._kept:
+            self._kept[kind, path] = value = read()
+            self._used += size(value)
+        kept: T = self._kept[kind, path]
+        return kept
+
     def in_memory(self, kind: str, path: str, pixels: Pixels) -> Pixels:
         """The pixels, read whole if they fit: for what is read again and again."""
         known = (kind, path) in self._kept
