@@ -12,6 +12,7 @@ from torch import Tensor
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.augment import (
     Augmentation,
+    Intensities,
     change_intensities,
     draw_view,
     mirrored,
@@ -66,6 +67,7 @@ class Patches(TrainingData[Tensor]):
         self.rare_share = rare_share if facts["task"] == "segmentation" else 0.0
         self.shelf = shelf
         self.border = border
+        self.intensities = _intensities(facts)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -79,7 +81,7 @@ class Patches(TrainingData[Tensor]):
         coordinates = mirrored(view.coordinates(self.patch), loaded.picture.space)
         pixels = self.shelf.in_memory("pixels", entry.image, loaded.picture.pixels)
         field = loaded.standardised(sample(pixels, coordinates))
-        field = change_intensities(field, self.augmentation, self.spacing, rng)
+        field = change_intensities(field, self.augmentation, self.spacing, rng, self.intensities)
         return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._truth(entry, coordinates))
 
     def _truth(self, entry: Item, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
@@ -148,3 +150,12 @@ class Patches(TrainingData[Tensor]):
                     # the rank counts from the image's begin; the row's last pixel of the class has that of its end
                     found[index][place] = row * width + inside[ranks[index][place] - ends[index][row]]
         return found
+
+
+def _intensities(facts: Facts) -> Intensities:
+    """Of fields: standardised, unless images are taken as they are."""
+    if facts["intensities"]["kind"] != "none":
+        return Intensities.standardised()
+    channels = facts["fingerprint"]["intensities"]
+    mean, deviation = ([channel[name] for channel in channels] for name in ("mean", "deviation"))
+    return Intensities(np.asarray(mean, np.float32), np.asarray(deviation, np.float32))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import tifffile
 import torch
 from PIL import Image
 
+from multiunet.domains.image import inputs, masks
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import from_json
 from multiunet.domains.image.survey import survey
+from multiunet.errors import InputError
 from multiunet.seeds import generator
 
 
@@ -121,3 +124,38 @@ def test_targets_of_regression_keep_their_units_and_gaps(folder: Any) -> None:
     assert (sample.target.shape, sample.target.dtype) == ((1, 2, 40, 48), torch.float32)
     np.testing.assert_array_equal(sample.target[0, 1], image * 3)
     assert torch.isnan(sample.target[0]).sum() == 1
+
+
+def test_images_as_they_are_vary_by_their_own_deviation(folder: Any) -> None:
+    """The spread of a pixel over draws, without augmentation that moves it."""
+    steady = replace(Augmentation.none(), chance=1.0, rotation=0.0, tilt=0.0, scaling=0.0, elastic=0.0)
+    shifting = replace(steady, contrast=0.0, gamma=0.0, noise=0.0, blur=0.0)
+    root = folder(5)
+    found = []
+    for kind in ("train", "none"):
+        data = patches(root, shifting, patch_size=[40, 48], intensities=kind)
+        found.append(np.std([data.draw(0, generator(seed)).field[0, 0, 5, 5].item() for seed in range(60)]))
+    pixels = np.stack([np.asarray(Image.open(item.image)) for item in data.items])
+    assert found[1] / found[0] == pytest.approx(pixels.std(), rel=0.02)
+
+
+def test_what_is_small_is_found_once_also_beyond_the_shelf(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = patches(folder(5, (60, 60)), rare_share=1.0, patch_size=[16])
+    data.shelf.budget, calls = 0, []
+    for owner, name in ((Patches, "_find"), (inputs, "moments")):
+        own = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, own=own, name=name: calls.append(name) or own(*args))
+    monkeypatch.setattr(masks, "_refuse_photographs", lambda *_: pytest.fail("the survey checked it"))
+    for seed in range(4):
+        data.draw(0, generator(seed))
+    assert sorted(calls) == ["_find", "moments"]
+
+
+def test_a_mask_that_changed_since_it_was_surveyed_is_named(folder: Any) -> None:
+    data = patches(folder(5), patch_size=[16])
+    path = Path(data.items[0].truth)
+    mask = np.array(Image.open(path))
+    for pixels, said in ((mask + 1, "is none of the training masks"), (np.dstack([mask, mask, mask + 1]), "different")):
+        Image.fromarray(pixels).save(path)
+        with pytest.raises(InputError, match=rf"{path.name}: .*{said}"):
+            data.draw(0, generator(0))
