@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import h5py
@@ -12,6 +13,7 @@ import zarr
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.containers import orientation_of
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.listing import list_images, stem_of
 from multiunet.domains.image.masks import read_mask
@@ -186,6 +188,13 @@ def test_voxels_that_do_not_lie_on_each_other_are_refused(tmp_path: Path) -> Non
     save_nifti(Path(item.truth), LABELS, [-1, 1, 2])
     with pytest.raises(InputError, match=r"m/a\.nii: its axes point LAS, those of its image .*a\.nii\.gz RAS"):
         bar_of_truth(item, LABELS.shape, 0, LABELS.shape)
+
+
+def test_nibabel_is_not_loaded_for_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nibabel", None)  # importing it fails
+    assert orientation_of(Path("a.png")) is None
+    with pytest.raises(ImportError):
+        orientation_of(Path("a.nii"))
 
 
 def test_a_place_inside_a_file_is_named(tmp_path: Path) -> None:
