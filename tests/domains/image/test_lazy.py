@@ -17,7 +17,7 @@ import zarr
 from PIL import Image
 
 import multiunet
-from multiunet.domains.image import lazy
+from multiunet.domains.image import lazy, tiff, writers
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
@@ -39,8 +39,8 @@ def all_lazy(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From its call on, hardly anything is small enough to be read whole, and blocks are short."""
 
     def switch() -> None:
-        for module in ("lazy", "tiff", "writers"):
-            monkeypatch.setattr(f"multiunet.domains.image.{module}.WHOLE", 50)
+        for module in (lazy, tiff, writers):  # imported before: they take the constant from one another
+            monkeypatch.setattr(module, "WHOLE", 50)
         monkeypatch.setattr(lazy, "BLOCK", 700)
 
     return switch
