@@ -16,7 +16,7 @@ import tifffile
 import zarr
 from PIL import Image
 
-from multiunet.domains.image.names import list_images
+from multiunet.domains.image.listing import list_images
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.readers import read_image
 

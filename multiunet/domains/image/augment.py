@@ -35,7 +35,8 @@ class Augmentation:
         tilt: largest angle out of that plane, degrees; volumes only, and only where spacings are alike.
         scaling: largest relative change of size, either way.
         elastic: standard deviation of the displacements of control points, as a share of their distance.
-        brightness: largest shift; ``noise``: largest standard deviation; both in units of the image's own.
+        brightness: largest shift; ``noise``: largest standard deviation; both in standard deviations of the
+            ``Intensities``.
         contrast: largest relative change of contrast, either way; ``gamma``: of the exponent, likewise.
         blur: largest standard deviation of Gaussian blur, in sites.
     """
@@ -153,7 +154,8 @@ def _sites(coordinates: Floats) -> tuple[NDArray[np.intp], ...] | None:
 
 
 def _window(pixels: Pixels, coordinates: Floats, channels: int = 0) -> tuple[np.ndarray, Floats]:
-    """The part of ``pixels`` about the coordinates, and the coordinates in it; all of its first axes, ``channels``."""
+    """The smallest box of ``pixels`` that holds the coordinates, and the coordinates inside it. The first ``channels``
+    axes are taken whole."""
     low = [int(x.min()) for x in coordinates]
     high = [int(x.max()) + 2 for x in coordinates]
     local = coordinates - np.asarray(low, np.float32).reshape(-1, *(1,) * (coordinates.ndim - 1))
@@ -240,21 +242,46 @@ def _factor(largest: float, rng: np.random.Generator) -> float:
     return float((1 + largest) ** rng.uniform(-1, 1))
 
 
-def change_intensities(
-    field: Floats, augmentation: Augmentation, spacing: Sequence[float], rng: np.random.Generator
-) -> Floats:
-    """Random contrast, brightness, gamma, blur and noise of a standardised image, alike in all channels.
+@dataclass(frozen=True)
+class Intensities:
+    """What numbers a field has.
 
-    ``field``: ``(C, *space)``, in deviations of its image.
+    Attributes:
+        mean, deviation: of the numbers that count as standard, one for all channels or one for each, ``(C,)``; 0 and 1
+            where they are standardised.
     """
+
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def standardised(cls) -> Intensities:
+        """Of all channels."""
+        return cls(np.zeros(1, np.float32), np.ones(1, np.float32))
+
+
+def change_intensities(
+    field: Floats,
+    augmentation: Augmentation,
+    spacing: Sequence[float],
+    rng: np.random.Generator,
+    intensities: Intensities | None = None,
+) -> Floats:
+    """Random contrast, brightness, gamma, blur and noise of an image ``(C, *space)``, alike in all channels.
+
+    Args:
+        intensities: of the field; by default it is standardised.
+    """
+    known = intensities or Intensities.standardised()
+    mean, unit = (part.reshape(-1, *(1,) * (field.ndim - 1)) for part in (known.mean, known.deviation))
 
     def happens() -> bool:
         return rng.random() < augmentation.chance
 
     if happens():
-        field = field * np.float32(_factor(augmentation.contrast, rng))
+        field = mean + (field - mean) * np.float32(_factor(augmentation.contrast, rng))
     if happens():
-        field = field + np.float32(rng.uniform(-augmentation.brightness, augmentation.brightness))
+        field = field + unit * np.float32(rng.uniform(-augmentation.brightness, augmentation.brightness))
     if happens():
         field = _gamma(field, _factor(augmentation.gamma, rng))
     if happens():
@@ -263,7 +290,7 @@ def change_intensities(
         field = gaussian_filter(field, sigma=(0, *(reach / s for s in spacing)), mode="mirror", truncate=3.0)
     if happens():
         deviation = np.float32(rng.uniform(0, augmentation.noise))
-        field = field + deviation * rng.standard_normal(field.shape, dtype=np.float32)
+        field = field + unit * deviation * rng.standard_normal(field.shape, dtype=np.float32)
     return field
 
 

@@ -12,10 +12,12 @@ from skimage.filters import threshold_multiotsu, threshold_otsu
 from skimage.measure import label
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.inputs import Input, Shelf, load_input, load_labels, load_objects
+from multiunet.domains.image.inputs import Input, load_input
 from multiunet.domains.image.lazy import Region, blocks
 from multiunet.domains.image.scoring import Baseline, Pieces
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item
+from multiunet.domains.image.truths import load_labels, load_objects
 from multiunet.metrics import Matching
 
 SMOOTHING = 2.0

@@ -166,10 +166,21 @@ class ImageTrain(SplitTrain):
         ge=0,
         le=0.3,
     )
-    brightness: float = option(0.3, "largest shift, in standard deviations of the image", "Patches", ge=0)
+    brightness: float = option(
+        0.3,
+        "largest shift, in standard deviations of the image; of the training images with --intensities train or none",
+        "Patches",
+        ge=0,
+    )
     contrast: float = option(0.3, "largest relative change of contrast", "Patches", ge=0)
     gamma: float = option(0.3, "largest relative change of the gamma exponent", "Patches", ge=0)
-    noise: float = option(0.2, "largest added noise, in standard deviations of the image", "Patches", ge=0)
+    noise: float = option(
+        0.2,
+        "largest added noise, in standard deviations of the image; of the training images with --intensities train or "
+        "none",
+        "Patches",
+        ge=0,
+    )
     blur: float = option(1.0, "largest standard deviation of a Gaussian blur, pixels", "Patches", ge=0, le=64)
 
     loss: SegmentationLoss | QuantityLoss | None = option(

@@ -12,12 +12,16 @@ import numpy as np
 
 from multiunet.domains.image.lazy import MOST, Lazy, Region, check_fits
 from multiunet.domains.image.notes import remark
-from multiunet.domains.image.tiff import Stack
+from multiunet.domains.image.tiff import Stack, Wanted
 from multiunet.domains.image.units import MICROMETRE, micrometres
 from multiunet.errors import InputError
 
-IMAGES = ("raw", "image", "images", "data", "volume", "exported_data")
 LABELS = ("label", "labels", "mask", "masks", "segmentation", "seg", "gt", "ground_truth")
+NAMES: dict[Wanted, tuple[str, ...]] = {
+    "image": ("raw", "image", "images", "data", "volume", "exported_data"),
+    "labels": LABELS,
+    "target": ("target", "targets", "prediction", "predictions", *LABELS),
+}
 """What the array of a file is called that holds several, lower case, the likelier first."""
 
 MOST_CHANNELS = 4
@@ -40,11 +44,8 @@ def located(path: Path) -> tuple[Path, str]:
     return (path, "") if found is None else (Path(found[1]), found[2])
 
 
-def read_hdf5(path: Path, labels: bool) -> Stack:
+def read_hdf5(path: Path, wanted: Wanted) -> Stack:
     """The one array of a file, or the one with a usual name; its attribute ``element_size_um`` is the spacing.
-
-    Args:
-        labels: whether labels are wanted, or an image, where the file holds both.
 
     Raises:
         InputError: when it is not clear which array is meant, or its axes are not y, x; z, y, x; or those and channels.
@@ -55,7 +56,7 @@ def read_hdf5(path: Path, labels: bool) -> Stack:
     with h5py.File(where, "r") as file:
         found: dict[str, Any] = {}
         file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
-        array = _chosen(path, _below(path, found, inside), labels)
+        array = _chosen(path, _below(path, found, inside), wanted)
         spacing = [float(step) for step in np.ravel(array.attrs.get("element_size_um", []))]
         shape, name = array.shape, array.name
         chunk = array.chunks or (*(1,) * (len(shape) - 1), shape[-1])
@@ -66,11 +67,12 @@ def read_hdf5(path: Path, labels: bool) -> Stack:
             window: np.ndarray = file[name][region]
             return window
 
-    return _stack(path, Lazy(shape, dtype, read, chunk), spacing, MICROMETRE)
+    return _unnamed(path, Lazy(shape, dtype, read, chunk), spacing, wanted)
 
 
-def read_zarr(path: Path, labels: bool) -> Stack:
-    """An array, the finest level of an OME-Zarr image, or the array of a group with a usual name.
+def read_zarr(path: Path, wanted: Wanted) -> Stack:
+    """An array, the finest level of an OME-Zarr image, or the array of a group with a usual name; of what
+    bioformats2raw wrote, the one image.
 
     Where labels are wanted, those inside an OME-Zarr image come before the image itself.
 
@@ -82,18 +84,31 @@ def read_zarr(path: Path, labels: bool) -> Stack:
     where, inside = located(path)
     root: Any = zarr.open(where / inside, mode="r")
     if isinstance(root, zarr.Array):
-        return _stack(path, _of_zarr(root), [], None)
+        return _unnamed(path, _of_zarr(root), [], wanted)
     attributes: dict[str, Any] = dict(root.attrs)
     ome = attributes.get("ome", attributes)
     if isinstance(ome, Mapping) and "multiscales" in ome:
-        own = sorted(root["labels"].group_keys()) if labels and "labels" in root else []
+        own = sorted(root["labels"].group_keys()) if wanted == "labels" and "labels" in root else []
         if len(own) > 1:
-            raise InputError(f"{path}: holds the labels {', '.join(own)}; name one of them, as {path}:/labels/{own[0]}")
+            first = _inside(path, f"labels/{own[0]}")
+            raise InputError(f"{path}: holds the labels {', '.join(own)}; name one of them, as {first}")
         if own:
-            return read_zarr(Path(f"{path}:/labels/{own[0]}"), labels)
+            return read_zarr(_inside(path, f"labels/{own[0]}"), wanted)
         return _read_ome(path, root, ome["multiscales"][0])
-    arrays = dict(root.arrays())
-    return _stack(path, _of_zarr(_chosen(path, arrays, labels)), [], None)
+    arrays, groups = dict(root.arrays()), sorted(set(root.group_keys()) - {"OME"})
+    if not arrays and len(groups) == 1 and any("bioformats2raw.layout" in known for known in (attributes, ome)):
+        return read_zarr(_inside(path, groups[0]), wanted)
+    if not arrays and groups:
+        raise InputError(
+            f"{path}: holds the groups {', '.join(groups[:9])}; name what is meant, as {_inside(path, groups[0])}"
+        )
+    return _unnamed(path, _of_zarr(_chosen(path, arrays, wanted)), [], wanted)
+
+
+def _inside(path: Path, place: str) -> Path:
+    """A place in a file, or below a place in it."""
+    where, above = located(path)
+    return Path(f"{where}:/{above}/{place}" if above else f"{where}:/{place}")
 
 
 def _of_zarr(array: Any) -> Lazy:
@@ -140,10 +155,10 @@ def read_nifti(path: Path) -> Stack:
 
 def orientation_of(path: Path) -> str | None:
     """Where the axes x, y, z of a NIfTI file point, such as ``RAS``; None where it does not say, or is another file."""
-    import nibabel
-
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         return None
+    import nibabel
+
     try:
         image: Any = nibabel.load(path)
         stated = image.header["sform_code"] > 0 or image.header["qform_code"] > 0
@@ -152,12 +167,12 @@ def orientation_of(path: Path) -> str | None:
         return None
 
 
-READERS: dict[str, Callable[[Path, bool], Stack]] = {
+READERS: dict[str, Callable[[Path, Wanted], Stack]] = {
     ".h5": read_hdf5,
     ".hdf5": read_hdf5,
     ".zarr": read_zarr,
-    ".nii": lambda path, labels: read_nifti(path),
-    ".nii.gz": lambda path, labels: read_nifti(path),
+    ".nii": lambda path, wanted: read_nifti(path),
+    ".nii.gz": lambda path, wanted: read_nifti(path),
 }
 """By ending."""
 
@@ -193,22 +208,33 @@ def _below(path: Path, arrays: Mapping[str, Any], inside: str) -> Mapping[str, A
     return found
 
 
-def _chosen(path: Path, arrays: Mapping[str, Any], labels: bool) -> Any:
+def _chosen(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Any:
     """The array that is meant."""
     candidates = {name: array for name, array in arrays.items() if len(array.shape) >= 2}
     if not candidates:
         raise InputError(f"{path}: holds no array of two axes or more")
     if len(candidates) == 1:
         return next(iter(candidates.values()))
-    for usual in LABELS if labels else IMAGES:
+    for usual in NAMES[wanted]:
         named = [array for name, array in candidates.items() if name.rpartition("/")[2].lower() == usual]
         if len(named) == 1:
             return named[0]
-    wanted = LABELS if labels else IMAGES
     raise InputError(
         f"{path}: holds {len(candidates)} arrays ({', '.join(sorted(candidates)[:5])}); name one, as "
-        f"{path}:/{min(candidates)}, or call the {'labels' if labels else 'image'} {wanted[0]!r}"
+        f"{_inside(path, min(candidates))}, or call the {wanted} {NAMES[wanted][0]!r}"
     )
+
+
+def _unnamed(path: Path, values: Lazy, spacing: Sequence[float], wanted: Wanted) -> Stack:
+    """As ``_stack``, of an array whose file does not say what its axes are; distances in micrometres."""
+    shape = [n for n in values.shape if n > 1]
+    doubtful = len(shape) == 3 and shape[0] <= MOST_CHANNELS and min(shape[1:]) >= SHORTEST
+    if wanted == "image" and doubtful and len(spacing) < 3:
+        remark(
+            f"{path}: axes {values.shape}; the first is taken for the {shape[0]} sections of a volume; if it is of "
+            "channels, save it as the last"
+        )
+    return _stack(path, values, spacing, MICROMETRE if spacing else None)
 
 
 def _stack(path: Path, values: Lazy, spacing: Sequence[float], unit: str | None) -> Stack:

@@ -12,24 +12,19 @@ from torch import Tensor
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.augment import (
     Augmentation,
+    Intensities,
     change_intensities,
     draw_view,
     mirrored,
     sample,
     sample_labels,
 )
-from multiunet.domains.image.inputs import (
-    Border,
-    Shelf,
-    load_border,
-    load_input,
-    load_labels,
-    load_objects,
-    load_target,
-)
+from multiunet.domains.image.inputs import load_input
 from multiunet.domains.image.lazy import Pixels, blocks
 from multiunet.domains.image.objects import learnt, sample_objects
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item
+from multiunet.domains.image.truths import Border, load_border, load_labels, load_objects, load_target
 from multiunet.training.data import Sample, TrainingData
 
 REMEMBERED = 1000
@@ -51,7 +46,8 @@ class Patches(TrainingData[Tensor]):
         augmentation: of the patches.
         rare_share: share of patches that lie about a pixel of a class drawn evenly from those of the image; the others
             lie anywhere. Quantities have no classes.
-        border: of masks that number objects, whose samples have weights; None: of all others.
+        shelf: where files that were read are kept, by each process for itself.
+        border: weight of pixels between objects; None where masks are classes, or for quantities.
     """
 
     def __init__(
@@ -71,6 +67,7 @@ class Patches(TrainingData[Tensor]):
         self.rare_share = rare_share if facts["task"] == "segmentation" else 0.0
         self.shelf = shelf
         self.border = border
+        self.intensities = _intensities(facts)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -84,7 +81,7 @@ class Patches(TrainingData[Tensor]):
         coordinates = mirrored(view.coordinates(self.patch), loaded.picture.space)
         pixels = self.shelf.in_memory("pixels", entry.image, loaded.picture.pixels)
         field = loaded.standardised(sample(pixels, coordinates))
-        field = change_intensities(field, self.augmentation, self.spacing, rng)
+        field = change_intensities(field, self.augmentation, self.spacing, rng, self.intensities)
         return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._truth(entry, coordinates))
 
     def _truth(self, entry: Item, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
@@ -124,7 +121,7 @@ class Patches(TrainingData[Tensor]):
 
     def _positions(self, entry: Item) -> list[NDArray[np.int64]]:
         """Flat indices of pixels of each class, evenly spread over all of them."""
-        return self.shelf.get("positions", entry.truth, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
+        return self.shelf.keep("positions", entry.truth, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
 
     def _labels(self, entry: Item) -> Pixels:
         return self.shelf.in_memory("labels", entry.truth, load_labels(entry.truth, self.facts, self.shelf))
@@ -153,3 +150,12 @@ class Patches(TrainingData[Tensor]):
                     # the rank counts from the image's begin; the row's last pixel of the class has that of its end
                     found[index][place] = row * width + inside[ranks[index][place] - ends[index][row]]
         return found
+
+
+def _intensities(facts: Facts) -> Intensities:
+    """Of fields: standardised, unless images are taken as they are."""
+    if facts["intensities"]["kind"] != "none":
+        return Intensities.standardised()
+    channels = facts["fingerprint"]["intensities"]
+    mean, deviation = ([channel[name] for channel in channels] for name in ("mean", "deviation"))
+    return Intensities(np.asarray(mean, np.float32), np.asarray(deviation, np.float32))

@@ -21,16 +21,17 @@ from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.bar import find_bar, tell_of_bars
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
-from multiunet.domains.image.exposure import tell_of_intensities, unlike_trained
 from multiunet.domains.image.flips import FlipAveraged
-from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, source_of
-from multiunet.domains.image.names import list_images
+from multiunet.domains.image.inputs import load_input, source_of
+from multiunet.domains.image.listing import list_images
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import check_separable, found_objects
-from multiunet.domains.image.scale import tell_of_scales
 from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item, from_json
 from multiunet.domains.image.survey import survey
+from multiunet.domains.image.truths import IGNORED, Border
+from multiunet.domains.image.unlike import Unlike
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.grid import Grid
@@ -153,18 +154,16 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, facts)
         images, facts = list_images(options.images), _read_as(facts, options)
-        bars, spacings, intensities = {}, {}, {}
+        bars, unlike = {}, Unlike(facts)
         for path in images.values():
             loaded = load_input(str(path), facts, self.passing)
             uncut = facts["ndim"] == 2 and loaded.bar == 0
             if facts.get("instances"):
                 check_separable(path, loaded.picture.space)
             bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar
-            spacings[str(path)] = loaded.picture.spacing
-            intensities[str(path)] = unlike_trained(loaded.picture, facts)
+            unlike.add(str(path), loaded.picture)
         tell_of_bars(bars, facts.get("crop_bar", "none"))
-        tell_of_scales(spacings, facts)
-        tell_of_intensities(intensities, facts["intensities"]["kind"])
+        unlike.tell()
         return list(images)
 
     def predict(

@@ -86,6 +86,8 @@ class Lazy:
     def __getitem__(self, index: Any) -> np.ndarray:
         given = () if index is Ellipsis else index if isinstance(index, tuple) else (index,)
         slices = (*given, *(slice(None),) * (self.ndim - len(given)))
+        if any(not isinstance(part, slice) or part.step not in (None, 1) for part in slices):
+            raise IndexError(f"{index}: an array on disk is indexed with slices of step 1; read them, and index that")
         return self.read(tuple(slice(*part.indices(n)[:2]) for part, n in zip(slices, self.shape)))
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
@@ -147,7 +149,7 @@ def mapped(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: 
 
 
 def merged(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:
-    """The pixels whose first axis, of which all is given to it, ``function`` takes away."""
+    """``function`` reduces the first axis: it gets all of it and returns an array without it."""
     if not isinstance(pixels, Lazy):
         return function(pixels[...])
 
@@ -271,7 +273,7 @@ def values_in(block: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64]]:
     return values.astype(block.dtype), counts[values]
 
 
-def fingerprint(pixels: Pixels) -> int:
+def digest_of_pixels(pixels: Pixels) -> int:
     """A number of 64 bits that other pixels, or the same ones elsewhere, have only by a chance of about 2^-60.
 
     The sum of all values' bits, weighted by a random number for each site of each axis, modulo 2^64: it does not depend

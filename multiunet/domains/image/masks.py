@@ -24,12 +24,13 @@ class ColouredMask(InputError):
     """A mask whose channels differ, read as if it held one number a pixel."""
 
 
-def read_mask(path: Path, coloured: bool = False, numbered: bool = False) -> Pixels:
+def read_mask(path: Path, coloured: bool = False, numbered: bool = False, checked: bool = False) -> Pixels:
     """The labels of an index image, integers ``space``.
 
     Args:
         coloured: the masks are painted: a label is a colour, ``65536 red + 256 green + blue``; a grey is one, too.
         numbered: the masks number their objects, so there may be any number of values.
+        checked: it was read before, so it is not looked at again whether it is a photograph, or was resized.
 
     Raises:
         ColouredMask: for an image in 8-bit colours, if it may not be.
@@ -38,11 +39,12 @@ def read_mask(path: Path, coloured: bool = False, numbered: bool = False) -> Pix
     """
     if path.suffix.lower() in (".jpg", ".jpeg"):
         raise InputError(f"{path}: JPEG changes values near edges, so labels are lost; save masks as PNG or TIFF")
-    picture = read_file(path, indexed=True)
+    picture = read_file(path, "labels")
     pixels = picture.pixels
     if pixels.dtype.kind == "f":
         _refuse_fractions(path, pixels)
-        pixels = mapped(pixels, lambda block: block.astype(np.int32), np.int32)
+        whole = np.int32 if pixels.dtype.itemsize <= 4 else np.int64
+        pixels = mapped(pixels, lambda block: block.astype(whole), whole)
     if coloured and (pixels.dtype != np.uint8 or pixels.shape[0] not in (1, 3)):
         raise InputError(f"{path}: {pixels.shape[0]} channels of {pixels.dtype}, but other masks are in 8-bit colours")
     if not coloured and pixels.shape[0] > 1 and not picture.summary.grey:
@@ -52,22 +54,24 @@ def read_mask(path: Path, coloured: bool = False, numbered: bool = False) -> Pix
             "pixel (0, 1, 2, ...), or 8-bit colours"
         )
     labels = merged(pixels, packed if coloured else lambda block: block[0], np.int64 if coloured else pixels.dtype)
-    _refuse_photographs(path, labels, numbered)
+    if not checked:
+        _refuse_photographs(path, labels, numbered)
     return labels
 
 
 def _refuse_fractions(path: Path, pixels: Pixels) -> None:
-    fractions, first = 0, 0.0
+    largest = 2.0 ** (np.finfo(pixels.dtype).nmant + 1)  # beyond, not every whole number can be held
+    count, first = 0, np.float64(0)
     for region in blocks(pixels):
         block = pixels[region]
-        # beyond 24 bits, floats do not hold every whole number
-        odd = ~((block == np.round(block)) & (np.abs(block) <= 1 << 24))
-        if not fractions and odd.any():
-            first = float(block[odd][0])
-        fractions += int(np.count_nonzero(odd))
-    if fractions:
+        wrong = block[~((block == np.round(block)) & (np.abs(block) <= largest))]
+        first = wrong[0] if len(wrong) and not count else first
+        count += len(wrong)
+    if count:
+        rounded = f"are beyond {largest:.0f}, where whole numbers are rounded"
+        why = rounded if first == np.round(first) else "are no whole numbers"
         raise InputError(
-            f"{path}: a mask of {pixels.dtype}, of which {fractions} pixels are no whole numbers, such as {first:g}; "
+            f"{path}: a mask of {pixels.dtype}, of which {count} pixels {why}, such as {first}; "
             "save labels as integers, or use --task regression --targets"
         )
 
@@ -95,8 +99,8 @@ def _refuse_photographs(path: Path, labels: Pixels, numbered: bool) -> None:
 
 
 def _thin_values(labels: Pixels) -> int:
-    """How many values fill next to none of the squares of two by two pixels that they are in; 0 where these are not
-    those of smoothed edges: where most pixels have them, as in photographs, or hardly any lies between its neighbours
+    """Counts values that occur almost only as edges: they rarely complete a 2x2 square. 0 where these are not those
+    of smoothed edges: where most pixels have them, as in photographs, or hardly any lies between its neighbours
     to the left and right, as in dots and lines."""
     counts: Counter[int] = Counter()
     solid: Counter[int] = Counter()

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from multiunet.domains.image.names import TIFF, ending_of
+from multiunet.domains.image.listing import TIFF, ending_of
 from multiunet.domains.image.readers import any_size
-from multiunet.domains.image.tiff import colours_of_tiff
+from multiunet.domains.image.tiff import colours_of_tiff, opened
 from multiunet.errors import InputError
 
 FIX = "a value must mean the same in all masks: save them with one palette, or all as RGB, where each colour is a class"
@@ -25,7 +24,7 @@ def palette_of(path: Path) -> NDArray[np.uint8] | None:
     if not path.is_file():
         return None
     if ending_of(path.name) in TIFF:
-        with tifffile.TiffFile(path) as tif:
+        with opened(path) as tif:
             colours = tif.pages.first.colormap
         return None if colours is None else colours_of_tiff(colours)
     if ending_of(path.name) not in (".png", ".bmp"):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from multiunet.domains.image.inputs import AXES
 from multiunet.errors import InputError
 
-PATCH_SIDES = {2: 256, 3: 64}
-"""Side of a square or cubic training patch, pixels; a flat volume's patch has as many voxels."""
+SIDES = {2: (256, 208, 160, 128, 96, 64), 3: (64, 56, 48, 40, 32)}
+"""Sides of square and cubic patches, the default and what memory may make of it; others have as many pixels."""
 
 LARGEST_PATCH = 64
 """A patch has at most so many times the pixels of the largest image; most of it would be mirrored."""
@@ -44,12 +44,12 @@ def patch_for(largest: Sequence[int], spacing: Sequence[float], side: int | None
     """A patch as wide in space along every axis, never wider than the largest image, of a bounded number of pixels.
 
     Args:
-        side: of a square or cube of that number; ``PATCH_SIDES`` by default.
+        side: of a square or cube of that number; the first of ``SIDES`` by default.
 
     >>> patch_for((512, 512), (1, 1)), patch_for((20, 512, 512), (1, 1, 1)), patch_for((200, 100), (1, 1))
     ((256, 256), (20, 112, 112), (200, 100))
     """
-    budget = (side or PATCH_SIDES[len(largest)]) ** len(largest)
+    budget = (side or SIDES[len(largest)][0]) ** len(largest)
 
     def sides(width: float) -> list[float]:
         return [min(float(n), width / step) for n, step in zip(largest, spacing)]
@@ -58,4 +58,5 @@ def patch_for(largest: Sequence[int], spacing: Sequence[float], side: int | None
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (middle, high) if math.prod(sides(middle)) <= budget else (low, middle)
-    return tuple(n if side > n - 1 else max(8, round(side / 16) * 16) for side, n in zip(sides(high), largest))
+    whole = (max(8, round(side / 16) * 16) for side in sides(high))
+    return tuple(n if side > n - 1 else min(n, even) for side, even, n in zip(sides(high), whole, largest))

@@ -18,7 +18,7 @@ import torch
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.inputs import AXES
-from multiunet.domains.image.patch import PATCH_SIDES, patch_for
+from multiunet.domains.image.patch import SIDES, patch_for
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
 from multiunet.models.catalogue import WIDTHS
@@ -28,9 +28,6 @@ from multiunet.training.memory import FIRST_USE
 from multiunet.training.recipe import Layout
 
 logger = logging.getLogger("multiunet.image")
-
-SIDES = {2: (256, 208, 160, 128, 96, 64), 3: (64, 56, 48, 40, 32)}
-"""Sides of square and cubic patches, the default and what memory may make of it; others have as many pixels."""
 
 BATCHES = (4, 2)
 """Never 1: batch norms compare samples; and torch convolves a single volume of 32-bit numbers by unfolding it."""
@@ -221,7 +218,7 @@ def _shape_reasons(chosen: ImageTrain, facts: Facts, room: Room) -> dict[str, st
             if patch != full
             else "the whole of the largest image"
             if whole
-            else f"as wide along every axis, as many pixels as {_times([PATCH_SIDES[facts['ndim']]] * facts['ndim'])}"
+            else f"as wide along every axis, as many pixels as {_times([SIDES[facts['ndim']][0]] * facts['ndim'])}"
         ),
         "widths": f"{chosen.model}'s own"
         + (f", without those below {FEWEST} sites along the longest axis of the patch" if fewer else ""),

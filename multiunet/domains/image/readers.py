@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -32,9 +32,9 @@ from multiunet.domains.image.lazy import (
     settled,
     summarise,
 )
-from multiunet.domains.image.names import TIFF, ending_of
+from multiunet.domains.image.listing import TIFF, ending_of
 from multiunet.domains.image.notes import remark
-from multiunet.domains.image.tiff import read_tiff
+from multiunet.domains.image.tiff import Wanted, read_tiff
 from multiunet.errors import InputError
 
 Colour = Literal["grey", "rgb", "channels"]
@@ -66,6 +66,15 @@ class Picture:
     spacing: tuple[float, ...] | None = None
     unit: str | None = None
 
+    def redescribed(
+        self, colour: Colour | None = None, spacing: tuple[float, ...] | None = None, unit: str | None = None
+    ) -> Picture:
+        """The same pixels with what is given in place of its own; what is known of their values stays known."""
+        changed = replace(self, colour=colour or self.colour, spacing=spacing or self.spacing, unit=unit or self.unit)
+        if "summary" in vars(self):
+            vars(changed)["summary"] = self.summary
+        return changed
+
     @cached_property
     def summary(self) -> Summary:
         """Mean, deviation and extremes of the pixels; reads them all."""
@@ -81,28 +90,18 @@ def read_image(path: Path) -> Picture:
     """An image of numbers that are all finite; a constant alpha channel is dropped.
 
     Raises:
-        InputError: when the file cannot be read, or holds NaN, or its alpha channel says something.
+        InputError: when the file cannot be read, holds NaN, infinities or values beyond ``LARGEST``, or its alpha
+            channel says something.
     """
-    picture = read_file(path, indexed=False)
+    picture = read_file(path, "image")
     if picture.pixels.dtype.kind != "f":
         return picture
     _refuse_infinite(path, picture.summary, "scale or fill them")
     if picture.summary.nans:
-        raise InputError(
-            f"{path}: {picture.summary.nans} pixels are NaN; fill them (say, with the median) before training"
-        )
+        raise InputError(f"{path}: {picture.summary.nans} pixels are NaN; fill them, say, with the median")
     if max(-picture.summary.low, picture.summary.high) > LARGEST:
         raise InputError(f"{path}: holds values beyond {LARGEST:g}, whose spread 32 bits cannot hold; scale them")
     return picture
-
-
-def space_of(path: Path) -> tuple[int, ...]:
-    """Pixels by axis of a mask or target, whatever it holds.
-
-    Raises:
-        InputError: when the file cannot be read.
-    """
-    return read_file(path, indexed=True).space
 
 
 def read_target(path: Path, ignore_value: int | None = None) -> Picture:
@@ -114,7 +113,7 @@ def read_target(path: Path, ignore_value: int | None = None) -> Picture:
     Raises:
         InputError: when the file cannot be read or holds infinities.
     """
-    picture = read_file(path, indexed=False)
+    picture = read_file(path, "target")
     if picture.pixels.dtype.kind == "f":
         _refuse_infinite(path, picture.summary, "give finite numbers, or NaN where nothing is known")
 
@@ -154,8 +153,12 @@ def _named(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: damaged or cut short ({_short(error)}); copy or export it again") from None
 
 
-def read_file(path: Path, indexed: bool) -> Picture:
-    """``indexed``: labels are wanted, as the indices of a palette image are, in place of its colours."""
+def read_file(path: Path, wanted: Wanted) -> Picture:
+    """What a file holds, whatever it is; floats of labels in the file's own precision, others as float32.
+
+    Raises:
+        InputError: when it cannot be read.
+    """
     with _named(path):
         file, _ = located(path)
         ending = ending_of(file.name)
@@ -164,27 +167,30 @@ def read_file(path: Path, indexed: bool) -> Picture:
         if file.is_file() and not file.stat().st_size:
             raise InputError(f"{path}: an empty file; copy or export it again")
         if ending in TIFF or ending in containers.READERS:
-            stack = read_tiff(path, indexed) if ending in TIFF else containers.READERS[ending](path, indexed)
+            stack = read_tiff(path, wanted) if ending in TIFF else containers.READERS[ending](path, wanted)
             found, spacing = stack.pixels, _possible(path, stack.spacing)
             samples, alpha = stack.samples, stack.alpha
             unit = None if spacing is None else stack.unit
         else:
-            found, spacing, unit = Lazy.of(_read_flat(path, indexed)), None, None
+            found, spacing, unit = Lazy.of(_read_flat(path, wanted)), None, None
             samples, alpha = found.shape[0] > 1, found.shape[0] in (2, 4)
         if not found.size:
             raise InputError(f"{path}: an image without pixels")
         if found.dtype.kind not in "buif":
             raise InputError(f"{path}: pixels of type {found.dtype}; give integers or floats")
-        pixels = settled(path, _plain(path, found))
+        pixels = settled(path, _plain(path, found, wanted))
         if alpha:
             pixels = _without_alpha(path, pixels)
     colour: Colour = "grey" if pixels.shape[0] == 1 else "rgb" if samples and pixels.shape[0] == 3 else "channels"
     return Picture(pixels, colour, spacing, unit)
 
 
-def _plain(path: Path, pixels: Lazy) -> Lazy:
-    """In native byte order, contiguous; booleans as uint8, half and double floats as float32. Errors name the file."""
-    kinds: dict[str, np.dtype[Any]] = {"b": np.dtype(np.uint8), "f": np.dtype(np.float32)}
+def _plain(path: Path, pixels: Lazy, wanted: Wanted) -> Lazy:
+    """In native byte order, contiguous; booleans as uint8, floats as float32, but for labels, of which a cast could
+    make others. Errors name the file."""
+    kinds: dict[str, np.dtype[Any]] = {"b": np.dtype(np.uint8)}
+    if wanted != "labels":
+        kinds["f"] = np.dtype(np.float32)
     kind = kinds.get(pixels.dtype.kind, pixels.dtype.newbyteorder("="))
 
     def read(region: Region) -> np.ndarray:
@@ -194,7 +200,7 @@ def _plain(path: Path, pixels: Lazy) -> Lazy:
     return Lazy(pixels.shape, kind, read, pixels.chunk)
 
 
-def _read_flat(path: Path, indexed: bool) -> np.ndarray:
+def _read_flat(path: Path, wanted: Wanted) -> np.ndarray:
     data = path.read_bytes()
     with any_size(), Image.open(io.BytesIO(data)) as opened:
         deep = data[1:4] == b"PNG" and data[24:25] == b"\x10"
@@ -208,7 +214,7 @@ def _read_flat(path: Path, indexed: bool) -> np.ndarray:
         image: Image.Image = opened
         if opened.getexif().get(ORIENTATION, 1) != 1:
             remark(f"{path}: its EXIF data say that viewers turn it; here it is as stored, and so must its mask be")
-        if image.mode == "P" and not indexed:
+        if image.mode == "P" and wanted != "labels":
             image = image.convert("RGBA" if "transparency" in image.info else "RGB")
         if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
             image = image.convert("RGB")

@@ -1,20 +1,12 @@
-"""How far pixels are apart, against what the network was trained on."""
+"""How far pixels are apart, where the user says it."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.readers import Picture
 from multiunet.domains.image.units import MICROMETRE
 from multiunet.errors import InputError
-
-logger = logging.getLogger("multiunet.image")
-
-ALIKE = 1.25
-"""Pixels up to so many times as far apart are as those trained on: augmentation scales by as much."""
 
 
 def pixel_sizes(given: Sequence[float], ndim: int) -> tuple[float, ...]:
@@ -37,30 +29,4 @@ def as_told(picture: Picture, pixel_size: Sequence[float] | None) -> Picture:
     """
     if pixel_size is None:
         return picture
-    return replace(picture, spacing=pixel_sizes(pixel_size, len(picture.space)), unit=MICROMETRE)
-
-
-def tell_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts) -> None:
-    """Warns of images in which structures have other sizes, in pixels, than those that the network learnt.
-
-    Args:
-        spacings: by file, what it says of its pixels, micrometres by axis.
-    """
-    if facts.get("fingerprint", {}).get("spacing") is None:
-        return
-    trained = facts["spacing"]
-    others = [path for path, spacing in spacings.items() if spacing is not None and not _alike(spacing, trained)]
-    if others:
-        logger.warning(
-            "%s: pixels are %s µm apart, those trained on %s, as in %d of the %d images; structures of another "
-            "size in pixels may be missed: rescale the images, or train on such images",
-            *(others[0], _text(spacings[others[0]] or ()), _text(trained), len(others), len(spacings)),
-        )
-
-
-def _alike(spacing: Sequence[float], trained: Sequence[float]) -> bool:
-    return all(1 / ALIKE <= step / own <= ALIKE for step, own in zip(spacing, trained))
-
-
-def _text(spacing: Sequence[float]) -> str:
-    return " x ".join(f"{step:.3g}" for step in spacing)
+    return picture.redescribed(spacing=pixel_sizes(pixel_size, len(picture.space)), unit=MICROMETRE)

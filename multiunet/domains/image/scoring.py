@@ -14,20 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.inputs import (
-    IGNORED,
-    Input,
-    Shelf,
-    load_input,
-    load_labels,
-    load_objects,
-    load_target,
-    source_of,
-)
-from multiunet.domains.image.lazy import Pixels, Region, check_fits, described
+from multiunet.domains.image.inputs import Input, load_input, source_of
+from multiunet.domains.image.lazy import Lazy, Pixels, Region, blocks, check_fits, described
 from multiunet.domains.image.objects import check_separable, found_objects
-from multiunet.domains.image.readers import space_of
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
+from multiunet.domains.image.truths import IGNORED, load_labels, load_objects, load_target, read_truth
+from multiunet.domains.image.unlike import Unlike
 from multiunet.errors import InputError
 from multiunet.metrics import Calibration, Confusion, Matching, coverage, regression_scores
 from multiunet.prediction import GridPredictor, GridSource
@@ -232,17 +225,31 @@ def items_elsewhere(
     seen = {Path(item.image).resolve(): split for split in ("train", "val") for item in splits[split]}
     items = pair(images, truths)
     bars: dict[str, int] = {}
+    unlike = Unlike(facts)
     for item in items:
         split = seen.get(Path(item.image).resolve())
         if split is not None:
             raise InputError(f"{item.image}: is in this run's {split} split; score it with --split {split}")
         loaded = load_input(item.image, facts, shelf)
-        bars[item.truth] = bar_of_truth(item, loaded.picture.space, loaded.bar, space_of(Path(item.truth)))
+        unlike.add(item.image, loaded.picture)
+        truth = read_truth(item.truth, facts, checked=True)  # for its size; what it holds is checked below
+        bars[item.truth] = bar_of_truth(item, loaded.picture.space, loaded.bar, truth.shape[-facts["ndim"] :])
     facts = {**facts, "truth_bars": {**facts.get("truth_bars", {}), **bars}}
-    for item in items:  # what is wrong with the last is said before the first is predicted
-        load_truth = load_labels if facts["task"] == "segmentation" else load_target
-        load_truth(item.truth, facts, shelf)
+    for item in items:
+        _read_through(item.truth, facts, shelf)
+    unlike.tell()
     return items, facts
+
+
+def _read_through(path: str, facts: Facts, shelf: Shelf) -> None:
+    """Refuses a truth that cannot be scored, before the first image is predicted."""
+    if facts["task"] == "segmentation":
+        truth = load_labels(path, facts, shelf, checked=False)
+    else:
+        truth = load_target(path, facts, shelf)
+    if isinstance(truth, Lazy):  # its values are looked at when they are read
+        for region in blocks(truth):
+            truth.read(region)
 
 
 Pieces = Iterator[tuple[Region, NDArray[Any]]]

@@ -9,11 +9,11 @@ from pathlib import Path
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.containers import orientation_of
+from multiunet.domains.image.listing import by_name, list_images, stem_of
 from multiunet.domains.image.matching import fewest_missing, matched
-from multiunet.domains.image.names import by_name, list_images, stem_of
 from multiunet.domains.image.notes import remark
-from multiunet.domains.image.pairs import is_table, read_pairs
 from multiunet.domains.image.stratify import MaskClasses, chosen, spread
+from multiunet.domains.image.table import is_table, read_pairs
 from multiunet.domains.splits import SPLITS, listing, read_splits
 from multiunet.errors import InputError
 from multiunet.seeds import permutation

@@ -17,19 +17,20 @@ from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars, wi
 from multiunet.domains.image.class_names import named
 from multiunet.domains.image.config import CropBar, ImageTrain
 from multiunet.domains.image.fingerprint import Fingerprint
-from multiunet.domains.image.inputs import AXES, read_objects
-from multiunet.domains.image.lazy import Pixels, blocks, fingerprint, values_in
+from multiunet.domains.image.inputs import AXES
+from multiunet.domains.image.lazy import Pixels, blocks, digest_of_pixels, values_in
 from multiunet.domains.image.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
 from multiunet.domains.image.mistaken import check_is_no_mask, may_be_mask
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import CLASSES, learnt, pieces
-from multiunet.domains.image.pairs import is_table
 from multiunet.domains.image.palettes import Palettes
 from multiunet.domains.image.patch import patch_size
 from multiunet.domains.image.readers import Picture, read_target
 from multiunet.domains.image.scale import as_told
 from multiunet.domains.image.separability import Separability, tell_of_lost
 from multiunet.domains.image.splits import Item, Splits, bar_of_truth, split_items, to_json
+from multiunet.domains.image.table import is_table
+from multiunet.domains.image.truths import read_objects
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.models.image_unet import strides_for
@@ -37,7 +38,7 @@ from multiunet.models.image_unet import strides_for
 logger = logging.getLogger("multiunet.image")
 
 Content = tuple[tuple[int, ...], int]
-"""Shape and fingerprint of an image's pixels."""
+"""Shape and digest of an image's pixels."""
 
 
 def survey(config: ImageTrain) -> Facts:
@@ -189,7 +190,7 @@ def _check_distinct(content: dict[Content, tuple[str, str]], split: str, path: s
     if picture.summary.low == picture.summary.high:
         logger.warning("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
         return
-    key = picture.pixels.shape, fingerprint(picture.pixels)
+    key = picture.pixels.shape, digest_of_pixels(picture.pixels)
     other, other_path = content.setdefault(key, (split, path))
     if other != split:
         raise InputError(

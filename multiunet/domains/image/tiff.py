@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,6 +18,9 @@ from multiunet.domains.image.lazy import WHOLE, Lazy, Region
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.units import MICROMETRE, micrometres
 from multiunet.errors import InputError
+
+Wanted = Literal["image", "labels", "target"]
+"""What a file is read for: of a palette, labels are the indices; of several arrays, each has names of its own."""
 
 ALPHA = (1, 2)
 """Extra samples of TIFF that are opacity; any others are channels."""
@@ -40,19 +43,22 @@ class Stack:
     alpha: bool = False
 
 
-def read_tiff(path: Path, indexed: bool) -> Stack:
-    """The one image or stack of a TIFF file. Pages are sections (z), also where the file calls them times or nothing.
+def opened(path: Path) -> tifffile.TiffFile:
+    """The file, to be closed. Of an image that lies in several files (OME), it holds what lies in this one."""
+    return tifffile.TiffFile(path, _multifile=False)
 
-    Args:
-        indexed: give the indices of an image with a palette, in place of its colours.
+
+def read_tiff(path: Path, wanted: Wanted) -> Stack:
+    """The one image or stack of a TIFF file. Pages are sections (z), also where the file calls them times or nothing.
 
     Raises:
         InputError: when the file holds several images of different shapes, or more axes than z, y, x and channels.
     """
-    with tifffile.TiffFile(path) as tif:
+    with opened(path) as tif:
         series = tif.series[0]
+        _tell_of(path, tif)
         pages = _as_sections(path, tif.series)
-        axes, pixels = ("ZYX", pages) if pages is not None else _squeezed(series.axes, _opened(path, series))
+        axes, pixels = ("ZYX", pages) if pages is not None else _squeezed(series.axes, _read(path, series))
         sections = [axis for axis in axes if axis not in "YXSC"]
         if len(sections) > 1 or not {"Y", "X"} <= set(axes):
             raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")
@@ -61,7 +67,7 @@ def read_tiff(path: Path, indexed: bool) -> Stack:
         space = 3 if sections else 2
         spacing, unit = _spacing(path, tif, bool(sections))
         alpha = any(extra in ALPHA for extra in series.keyframe.extrasamples[-1:])
-        palette = None if indexed else series.keyframe.colormap
+        palette = None if wanted == "labels" else series.keyframe.colormap
     samples = "S" in axes and "C" not in axes
     if palette is not None and pixels.ndim == space and pixels.dtype.kind == "u":
         return Stack(_coloured(pixels, colours_of_tiff(palette)), True, spacing, unit)
@@ -70,6 +76,20 @@ def read_tiff(path: Path, indexed: bool) -> Stack:
     if pixels.ndim > space + 1:  # channels of samples: not worth reading by parts
         pixels = Lazy.of(pixels[...].reshape(-1, *pixels.shape[-space:]))
     return Stack(pixels, samples, spacing, unit, samples and alpha)
+
+
+def _tell_of(path: Path, tif: tifffile.TiffFile) -> None:
+    """Remarks on pages that are not what they seem."""
+    if tif.is_ome and tif.series[0].kind != "ome" and len(tif.pages) > 1:
+        remark(
+            f"{path}: is one of several files of an image (OME); its own {len(tif.pages)} pages are taken for "
+            "sections of a volume; if they are channels or times, export it as one file"
+        )
+    if tif.series[0].keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        remark(
+            f"{path}: says that 0 is white (WhiteIsZero), so viewers show it inverted; its numbers are read as they "
+            "are stored: invert it if other images are stored the other way"
+        )
 
 
 def _as_sections(path: Path, series: Sequence[Any]) -> Lazy | None:
@@ -87,7 +107,7 @@ def _as_sections(path: Path, series: Sequence[Any]) -> Lazy | None:
         raise InputError(f"{path}: holds {len(series)} images ({shapes}); save one a file")
 
     def read(region: Region) -> np.ndarray:
-        with tifffile.TiffFile(path) as tif:
+        with opened(path) as tif:
             pages = [tif.series[index].asarray()[region[1:]] for index in range(region[0].start, region[0].stop)]
             return np.stack(pages)
 
@@ -110,7 +130,7 @@ def colours_of_tiff(colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return colours
 
 
-def _opened(path: Path, series: Any) -> Lazy:
+def _read(path: Path, series: Any) -> Lazy:
     """The series: small ones at once, as one strip or tile after the other is slower; others when they are read."""
     shape, dtype = tuple(series.shape), np.dtype(series.dtype)
     if series.size <= WHOLE:
@@ -124,7 +144,7 @@ def _opened(path: Path, series: Any) -> Lazy:
 
         return Lazy(shape, dtype, read, (*(1,) * (len(shape) - 1), shape[-1]))
     # a handle of its own, that stays open as long as the array
-    array = zarr.open_array(tifffile.TiffFile(path).series[0].aszarr(level=0), mode="r")
+    array = zarr.open_array(opened(path).series[0].aszarr(level=0), mode="r")
     return Lazy(shape, dtype, lambda region: np.asarray(array[region]), array.chunks)
 
 

@@ -10,6 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from multiunet.domains.image.augment import (
     Augmentation,
+    Intensities,
     View,
     change_intensities,
     draw_view,
@@ -202,6 +203,17 @@ def test_each_change_of_intensity_does_what_it_says() -> None:
     noise = changed(noise=1.0) - field
     assert 0 < noise.std() <= 1.1
     assert abs(np.corrcoef(noise.ravel(), field.ravel())[0, 1]) < 0.1
+
+
+def test_numbers_as_they_are_change_as_much_as_standardised_ones() -> None:
+    mean, deviation = np.array([30_000, -500], np.float32), np.array([2000, 150], np.float32)
+    field = np.random.default_rng(0).normal(size=(2, 32, 32)).astype(np.float32)
+    scale, shift = deviation[:, None, None], mean[:, None, None]
+    for seed in range(8):
+        standard = change_intensities(field, ALWAYS, (1.0, 1.0), np.random.default_rng(seed))
+        known = Intensities(mean, deviation)
+        raw = change_intensities(shift + scale * field, ALWAYS, (1.0, 1.0), np.random.default_rng(seed), known)
+        np.testing.assert_allclose((raw - shift) / scale, standard, atol=2e-3)
 
 
 def test_constant_patches_stay_finite() -> None:

@@ -19,7 +19,7 @@ from multiunet import open_prediction
 from multiunet.domains.image.bar import find_bar, without_rows
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.lazy import Lazy
-from multiunet.domains.image.names import list_images
+from multiunet.domains.image.listing import list_images
 from multiunet.domains.image.readers import read_image
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
 from multiunet.domains.image import baselines, lazy, scoring
-from multiunet.domains.image.inputs import Shelf
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item
 from multiunet.errors import InputError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import h5py
@@ -12,10 +13,11 @@ import zarr
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.containers import orientation_of
 from multiunet.domains.image.domain import ImageDomain
+from multiunet.domains.image.listing import list_images, stem_of
 from multiunet.domains.image.masks import read_mask
-from multiunet.domains.image.names import list_images, stem_of
-from multiunet.domains.image.readers import read_image
+from multiunet.domains.image.readers import read_image, read_target
 from multiunet.domains.image.splits import Item, bar_of_truth, pair
 from multiunet.errors import InputError
 
@@ -188,6 +190,13 @@ def test_voxels_that_do_not_lie_on_each_other_are_refused(tmp_path: Path) -> Non
         bar_of_truth(item, LABELS.shape, 0, LABELS.shape)
 
 
+def test_nibabel_is_not_loaded_for_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nibabel", None)  # importing it fails
+    assert orientation_of(Path("a.png")) is None
+    with pytest.raises(ImportError):
+        orientation_of(Path("a.nii"))
+
+
 def test_a_place_inside_a_file_is_named(tmp_path: Path) -> None:
     path = write_h5(tmp_path / "a.h5", vol__first=VOLUME, vol__second=LABELS)
     assert list(list_images(tmp_path / "*.h5:/vol/first")) == ["a"]
@@ -219,6 +228,52 @@ def test_a_last_axis_of_three_is_colours(tmp_path: Path, caplog: pytest.LogCaptu
     assert picture.colour == "rgb"
     np.testing.assert_array_equal(picture.pixels, np.moveaxis(colours, -1, 0))
     assert "the last is taken for the channels of an image" in caplog.text
+
+
+@pytest.mark.parametrize(("kind", "spacing", "told"), [("h5", [], True), ("h5", [1, 1, 1], False), ("zarr", [], True)])
+def test_a_first_axis_of_three_is_sections_and_told_of(
+    tmp_path: Path, kind: str, spacing: list[float], told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (3, 40, 50), dtype=np.uint8)
+    path = tmp_path / f"a.{kind}"
+    if kind == "zarr":
+        zarr.save_array(path, values)
+    else:
+        with h5py.File(path, "w") as file:
+            file.create_dataset("raw", data=values).attrs["element_size_um"] = spacing
+    np.testing.assert_array_equal(read_image(path).pixels, values[None])
+    assert ("the first is taken for the 3 sections of a volume" in caplog.text) == told
+
+
+def test_each_of_image_labels_and_target_has_its_array(tmp_path: Path) -> None:
+    arrays = {"raw": VOLUME[0], "label": LABELS[1], "target": VOLUME[2]}
+    path = write_h5(tmp_path / "a.h5", **arrays)
+    for read, name in ((read_image, "raw"), (read_mask, "label"), (read_target, "target")):
+        found = read(path)
+        np.testing.assert_array_equal(np.squeeze(getattr(found, "pixels", found)), arrays[name])
+    path = write_h5(tmp_path / "b.h5", data=VOLUME[0], label=VOLUME[1, :2])
+    assert (read_image(path).space, read_target(path).space) == ((5, 6), (2, 6))
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_zarr_of_bioformats2raw_holds_its_image_in_a_group(tmp_path: Path, version: str) -> None:
+    path = tmp_path / "a.zarr"
+    layout = {"bioformats2raw.layout": 3}
+    zarr.open_group(path, mode="w", zarr_format=2 if version == "0.4" else 3).attrs.update(
+        layout if version == "0.4" else {"ome": layout}
+    )
+    write_ome(path / "0", VOLUME, "zyx", [1.0, 1.0, 1.0], version)
+    zarr.open_group(path / "OME", mode="w", zarr_format=2 if version == "0.4" else 3)
+    picture = read_image(path)
+    np.testing.assert_array_equal(picture.pixels[0], VOLUME)
+    assert picture.spacing == pytest.approx((0.001, 0.001, 0.001))
+    zarr.open_group(path / "0", mode="r+").create_group("labels")
+    write_ome(path / "0" / "labels" / "cells", LABELS, "zyx", [1.0, 1.0, 1.0], version)
+    np.testing.assert_array_equal(read_mask(path), LABELS)
+    write_ome(path / "1", VOLUME, "zyx", [1.0, 1.0, 1.0], version)
+    with pytest.raises(InputError, match=r"a\.zarr: holds the groups 0, 1; name what is meant, as .*a\.zarr:/0"):
+        read_image(path)
+    np.testing.assert_array_equal(read_image(Path(f"{path}:/1")).pixels[0], VOLUME)
 
 
 def test_labels_inside_an_ome_zarr_are_its_mask(tmp_path: Path) -> None:

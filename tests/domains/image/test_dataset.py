@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import tifffile
 import torch
 from PIL import Image
 
+from multiunet.domains.image import inputs, masks
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.dataset import Patches
-from multiunet.domains.image.inputs import Shelf, as_classes, load_input
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import from_json
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
@@ -124,35 +126,36 @@ def test_targets_of_regression_keep_their_units_and_gaps(folder: Any) -> None:
     assert torch.isnan(sample.target[0]).sum() == 1
 
 
-def test_values_that_training_did_not_know(folder: Any) -> None:
-    facts = {"values": [4, 9], "classes": ["4", "9"], "coloured": False, "ignore_value": 255}
-    labels = np.array([[4, 9, 255]])
-    assert as_classes(labels, facts, "m.png").tolist() == [[0, 1, -1]]
-    for value in (0, 7, 12):
-        with pytest.raises(InputError, match=rf"m\.png: value {value} in 1 pixels is none of .* 4, 9"):
-            as_classes(np.array([[4, value, 9]]), facts, "m.png")
+def test_images_as_they_are_vary_by_their_own_deviation(folder: Any) -> None:
+    """The spread of a pixel over draws, without augmentation that moves it."""
+    steady = replace(Augmentation.none(), chance=1.0, rotation=0.0, tilt=0.0, scaling=0.0, elastic=0.0)
+    shifting = replace(steady, contrast=0.0, gamma=0.0, noise=0.0, blur=0.0)
+    root = folder(5)
+    found = []
+    for kind in ("train", "none"):
+        data = patches(root, shifting, patch_size=[40, 48], intensities=kind)
+        found.append(np.std([data.draw(0, generator(seed)).field[0, 0, 5, 5].item() for seed in range(60)]))
+    pixels = np.stack([np.asarray(Image.open(item.image)) for item in data.items])
+    assert found[1] / found[0] == pytest.approx(pixels.std(), rel=0.02)
 
 
-def test_inputs_unlike_those_of_training(folder: Any, tmp_path: Path) -> None:
-    facts = survey(ImageTrain(images=folder(5) / "images", masks=tmp_path / "masks"))
-    rgb = np.random.default_rng(0).integers(0, 255, (40, 48, 3), dtype=np.uint8)
-    Image.fromarray(rgb).save(tmp_path / "rgb.png")
-    with pytest.raises(InputError, match=r"rgb\.png: 3 channels, but the training images have 1"):
-        load_input(str(tmp_path / "rgb.png"), facts, Shelf())
-    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((9, 40, 48), np.uint8))
-    with pytest.raises(InputError, match=r"stack\.tif: a volume of 9 x 40 x 48, but the training images have 2 axes"):
-        load_input(str(tmp_path / "stack.tif"), facts, Shelf())
-    Image.fromarray(np.dstack([rgb[..., 0]] * 3)).save(tmp_path / "grey.png")
-    assert load_input(str(tmp_path / "grey.png"), facts, Shelf()).picture.pixels.shape == (1, 40, 48)
+def test_what_is_small_is_found_once_also_beyond_the_shelf(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = patches(folder(5, (60, 60)), rare_share=1.0, patch_size=[16])
+    data.shelf.budget, calls = 0, []
+    for owner, name in ((Patches, "_find"), (inputs, "moments")):
+        own = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, own=own, name=name: calls.append(name) or own(*args))
+    monkeypatch.setattr(masks, "_refuse_photographs", lambda *_: pytest.fail("the survey checked it"))
+    for seed in range(4):
+        data.draw(0, generator(seed))
+    assert sorted(calls) == ["_find", "moments"]
 
 
-def test_a_shelf_keeps_what_fits() -> None:
-    shelf, reads = Shelf(budget=10), []
-
-    def read(size: int) -> bytes:
-        reads.append(size)
-        return bytes(size)
-
-    for size in (6, 6, 20, 20, 4, 4):
-        assert len(shelf.get("x", str(size), lambda size=size: read(size), len)) == size  # type: ignore[misc]
-    assert reads == [6, 20, 20, 4]
+def test_a_mask_that_changed_since_it_was_surveyed_is_named(folder: Any) -> None:
+    data = patches(folder(5), patch_size=[16])
+    path = Path(data.items[0].truth)
+    mask = np.array(Image.open(path))
+    for pixels, said in ((mask + 1, "is none of the training masks"), (np.dstack([mask, mask, mask + 1]), "different")):
+        Image.fromarray(pixels).save(path)
+        with pytest.raises(InputError, match=rf"{path.name}: .*{said}"):
+            data.draw(0, generator(0))

@@ -19,9 +19,10 @@ from skimage.draw import disk
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.dataset import Patches
-from multiunet.domains.image.inputs import Border, Shelf, load_border, load_labels, load_objects
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import from_json
 from multiunet.domains.image.survey import survey
+from multiunet.domains.image.truths import Border, load_border, load_labels, load_objects
 from multiunet.errors import InputError
 from multiunet.losses import border_weights
 from multiunet.metrics import Matching

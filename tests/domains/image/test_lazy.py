@@ -17,14 +17,14 @@ import zarr
 from PIL import Image
 
 import multiunet
-from multiunet.domains.image import lazy
+from multiunet.domains.image import lazy, tiff, writers
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
-from multiunet.domains.image.inputs import Shelf
-from multiunet.domains.image.lazy import Lazy, blocks, fingerprint, summarise
+from multiunet.domains.image.lazy import Lazy, blocks, digest_of_pixels, summarise
 from multiunet.domains.image.masks import read_mask
 from multiunet.domains.image.readers import read_image
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import from_json
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
@@ -39,8 +39,8 @@ def all_lazy(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From its call on, hardly anything is small enough to be read whole, and blocks are short."""
 
     def switch() -> None:
-        for module in ("lazy", "tiff", "writers"):
-            monkeypatch.setattr(f"multiunet.domains.image.{module}.WHOLE", 50)
+        for module in (lazy, tiff, writers):  # imported before: they take the constant from one another
+            monkeypatch.setattr(module, "WHOLE", 50)
         monkeypatch.setattr(lazy, "BLOCK", 700)
 
     return switch
@@ -107,6 +107,13 @@ def test_channels_last_are_turned(tmp_path: Path, all_lazy: Callable) -> None:
     np.testing.assert_array_equal(picture.pixels[:, 5:9, 2:30], VOLUME[:3, 5:9, 2:30])
 
 
+@pytest.mark.parametrize("index", [np.s_[::2], np.s_[:, ::-1], np.s_[3], np.s_[..., 1:2]])
+def test_what_is_no_window_is_refused_and_not_read_as_another(index: Any) -> None:
+    with pytest.raises(IndexError, match="slices of step 1"):
+        _ = Lazy.of(VOLUME)[index]
+    np.testing.assert_array_equal(Lazy.of(VOLUME)[1:3:1], VOLUME[1:3])
+
+
 @pytest.mark.parametrize("chunk", [(1, 1, 1), (5, 16, 16), (12, 1, 41), (1, 30, 7)])
 def test_blocks_partition_an_array_in_whole_chunks(chunk: tuple[int, ...], all_lazy: Callable) -> None:
     all_lazy()
@@ -121,7 +128,7 @@ def test_blocks_partition_an_array_in_whole_chunks(chunk: tuple[int, ...], all_l
 
 def test_a_summary_in_blocks_is_that_of_the_whole(all_lazy: Callable) -> None:
     values = VOLUME.astype(np.float32).reshape(2, -1, 41) * 1e-3 + 1e3  # a variance that naive sums lose
-    whole, key = summarise(values), fingerprint(values)
+    whole, key = summarise(values), digest_of_pixels(values)
     assert whole.mean.tolist() == values.reshape(2, -1).mean(axis=1, dtype=np.float64).tolist(), "to the last bit"
     assert np.sqrt(whole.variance).tolist() == values.reshape(2, -1).std(axis=1, dtype=np.float64).tolist()
     all_lazy()
@@ -129,16 +136,16 @@ def test_a_summary_in_blocks_is_that_of_the_whole(all_lazy: Callable) -> None:
     np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-12)
     np.testing.assert_allclose(parts.variance, whole.variance, rtol=1e-9)
     assert (parts.low, parts.high, parts.grey) == (values.min(), values.max(), False)
-    assert fingerprint(values) == key
+    assert digest_of_pixels(values) == key
     other_chunks = Lazy(values.shape, values.dtype, lambda region: values[region], (1, 8, 9))
-    assert fingerprint(other_chunks) == key
+    assert digest_of_pixels(other_chunks) == key
 
 
-def test_a_fingerprint_sees_values_and_places() -> None:
-    keys = {fingerprint(VOLUME), fingerprint(VOLUME[::-1]), fingerprint(VOLUME[:, :, ::-1])}
+def test_a_digest_sees_values_and_places() -> None:
+    keys = {digest_of_pixels(VOLUME), digest_of_pixels(VOLUME[::-1]), digest_of_pixels(VOLUME[:, :, ::-1])}
     changed = VOLUME.copy()
     changed[3, 4, 5] += 1
-    assert len(keys | {fingerprint(changed)}) == 4
+    assert len(keys | {digest_of_pixels(changed)}) == 4
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.int64])

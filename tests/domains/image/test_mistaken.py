@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.listing import list_images
 from multiunet.domains.image.mistaken import may_be_mask
-from multiunet.domains.image.names import list_images
 from multiunet.domains.image.readers import read_image
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError

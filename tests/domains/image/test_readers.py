@@ -9,8 +9,8 @@ import pytest
 import tifffile
 from PIL import Image
 
+from multiunet.domains.image.listing import list_images
 from multiunet.domains.image.masks import read_mask
-from multiunet.domains.image.names import list_images, stem_of
 from multiunet.domains.image.readers import read_image, read_target
 from multiunet.errors import InputError
 
@@ -22,30 +22,6 @@ def png(path: Path, pixels: np.ndarray, mode: str | None = None) -> Path:
     image = Image.fromarray(pixels)
     (image if mode is None else image.convert(mode)).save(path)
     return path
-
-
-def test_files_of_a_folder_are_sorted_and_others_left_out(tmp_path: Path) -> None:
-    for name in ("b.png", "a.TIF", "c.ome.tif", ".hidden.png", "notes.txt"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert list(list_images(tmp_path)) == ["a", "b", "c"]
-    assert list(list_images(tmp_path / "[ab].*")) == ["a", "b"]
-    assert list(list_images(tmp_path / "b.png")) == ["b"]
-
-
-def test_a_stem_keeps_dots_that_are_no_suffix() -> None:
-    assert [stem_of(name) for name in ("s1.5um.png", "s1.5um", "x.ome.tiff")] == ["s1.5um", "s1.5um", "x"]
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [([], "it is empty"), (["readme.txt"], r"it holds \.txt"), (["a.png", "a.tif"], "same name")],
-)
-def test_folders_that_are_no_images(tmp_path: Path, files: list[str], message: str) -> None:
-    for name in files:
-        (tmp_path / name).touch()
-    with pytest.raises(InputError, match=message):
-        list_images(tmp_path)
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
@@ -130,6 +106,48 @@ def test_ome_voxel_sizes_in_nanometres(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.ome.tif").spacing == pytest.approx((0.05, 0.004, 0.004))
 
 
+OME_OF_FILES = """<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"
+UUID="urn:uuid:{own}"><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="9" SizeY="7"
+SizeZ="{depth}" SizeC="1" SizeT="3" PhysicalSizeX="0.5" PhysicalSizeY="0.5" PhysicalSizeZ="2">
+<Channel ID="Channel:0:0" SamplesPerPixel="1"/>{parts}</Pixels></Image></OME>"""
+
+
+def series_of_ome(folder: Path, depth: int) -> list[Path]:
+    """Three times in a file each, all of which name one another; the pixels of a time are its number."""
+    paths = [folder / f"t{time}.ome.tif" for time in range(3)]
+    parts = "".join(
+        f'<TiffData FirstT="{time}" IFD="0" PlaneCount="{depth}"><UUID FileName="{path.name}">urn:uuid:{time}</UUID>'
+        "</TiffData>"
+        for time, path in enumerate(paths)
+    )
+    for time, path in enumerate(paths):
+        with tifffile.TiffWriter(path) as tif:
+            for _ in range(depth):
+                text = OME_OF_FILES.format(own=time, depth=depth, parts=parts)
+                tif.write(np.full((7, 9), time, np.uint8), description=text, metadata=None, contiguous=False)
+    return paths
+
+
+@pytest.mark.parametrize(("depth", "space", "spacing"), [(1, (7, 9), (0.5, 0.5)), (2, (2, 7, 9), (2.0, 0.5, 0.5))])
+def test_a_file_of_several_is_read_by_itself(
+    tmp_path: Path, depth: int, space: tuple[int, ...], spacing: tuple[float, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    for time, path in enumerate(series_of_ome(tmp_path, depth)):
+        picture = read_image(path)
+        assert (picture.space, picture.spacing) == (space, spacing)
+        assert np.unique(np.asarray(picture.pixels)).tolist() == [time]
+    assert ("t1.ome.tif: is one of several files of an image" in caplog.text) == (depth > 1)
+
+
+def test_white_that_is_zero_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tifffile.imwrite(tmp_path / "b.tif", BYTES, photometric="minisblack")
+    read_image(tmp_path / "b.tif")
+    assert not caplog.text
+    tifffile.imwrite(tmp_path / "w.tif", BYTES, photometric="miniswhite")
+    np.testing.assert_array_equal(read_image(tmp_path / "w.tif").pixels[0], BYTES)
+    assert "w.tif: says that 0 is white" in caplog.text
+
+
 def test_the_resolution_of_plain_tiff_is_a_printers(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", BYTES, resolution=(300, 300), resolutionunit="INCH")
     assert read_image(tmp_path / "a.tif").spacing is None
@@ -197,6 +215,8 @@ def test_masks_of_any_integers(tmp_path: Path) -> None:
         (RNG.integers(0, 2, (7, 9, 3), dtype=np.uint8), "3 different channels"),
         (np.eye(7, 9, dtype=np.float32) / 2, r"7 pixels are no whole numbers, such as 0\.5"),
         (np.full((7, 9), np.nan, np.float32), "63 pixels are no whole numbers, such as nan"),
+        (np.full((7, 9), 2.0**24 + 2, np.float32), "63 pixels are beyond 16777216, .*such as 16777218"),
+        (np.full((7, 9), np.inf, np.float16), "63 pixels are beyond 2048, .*such as inf"),
         (np.arange(400, dtype=np.uint16).reshape(20, 20), "400 different values"),
         (RNG.integers(0, 200, (64, 64), dtype=np.uint8), "look like an image"),
     ],
@@ -277,6 +297,12 @@ def test_angstrom(tmp_path: Path) -> None:
     sizes = {f"PhysicalSize{axis}": 10.0 for axis in "YX"} | {f"PhysicalSize{axis}Unit": "\u00c5" for axis in "YX"}
     tifffile.imwrite(tmp_path / "a.ome.tif", BYTES, metadata={"axes": "YX", **sizes})
     assert read_image(tmp_path / "a.ome.tif").spacing == pytest.approx((0.001, 0.001))
+
+
+def test_large_numbers_of_doubles_are_not_rounded(tmp_path: Path) -> None:
+    labels = np.where(BYTES > 99, 2**24 + 1, 0)
+    tifffile.imwrite(tmp_path / "a.tif", labels.astype(np.float64))
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.tif", numbered=True), labels)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])

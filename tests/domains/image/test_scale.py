@@ -1,20 +1,18 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from multiunet.domains.image.scale import tell_of_scales
-
-FACTS = {"spacing": [0.5, 0.1, 0.1], "fingerprint": {"spacing": {"median": [0.5, 0.1, 0.1]}}}
-
-
-def test_other_scales_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    spacings = {"a.tif": [0.5, 0.11, 0.09], "b.tif": None, "c.tif": [0.5, 0.2, 0.2], "d.tif": [0.2, 0.1, 0.1]}
-    tell_of_scales(spacings, FACTS)
-    [said] = caplog.messages
-    assert said.startswith("c.tif: pixels are 0.5 x 0.2 x 0.2 µm apart, those trained on 0.5 x 0.1 x 0.1, as in 2 of")
+from multiunet.domains.image.readers import Picture
+from multiunet.domains.image.scale import as_told
+from multiunet.errors import InputError
 
 
-@pytest.mark.parametrize("facts", [{"spacing": [1.0, 1.0]}, {"spacing": [1.0, 1.0], "fingerprint": {"spacing": None}}])
-def test_nothing_is_said_of_pixels_whose_size_nobody_knew(facts: dict, caplog: pytest.LogCaptureFixture) -> None:
-    tell_of_scales({"a.tif": [0.1, 0.1]}, facts)
-    assert not caplog.messages
+def test_what_is_told_stands_in_place_of_what_the_file_says() -> None:
+    picture = Picture(np.zeros((1, 2, 3, 4), np.uint8), "grey", (9.0, 9.0, 9.0), "pixel")
+    assert as_told(picture, None) is picture
+    for given, spacing in (([0.5], (0.5, 0.5, 0.5)), ([2.0, 0.5, 0.25], (2.0, 0.5, 0.25))):
+        told = as_told(picture, given)
+        assert (told.spacing, told.unit, told.pixels is picture.pixels) == (spacing, "µm", True)
+    with pytest.raises(InputError, match="--pixel-size 1,2: give one number, or one for each axis z, y, x"):
+        as_told(picture, [1.0, 2.0])

@@ -6,13 +6,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from pydantic import ValidationError
 
 from multiunet.domains import workflow
+from multiunet.domains.image import lazy, tiff
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
+from multiunet.domains.image.scoring import items_elsewhere
+from multiunet.domains.image.shelf import Shelf
+from multiunet.domains.image.splits import from_json
+from multiunet.domains.image.survey import survey
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.training.progress import Reporter
@@ -55,3 +62,80 @@ def test_other_images_are_scored_like_a_split(folder: Any, tmp_path: Path) -> No
 def test_what_to_score_on_is_said_once(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ImageEvaluate(**settings)
+
+
+def elsewhere(facts: dict[str, Any], images: Path, masks: Path) -> dict[str, Any]:
+    """The facts with those of these images."""
+    return items_elsewhere(images, masks, from_json(facts["split"]), facts, Shelf())[1]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "b.tif"])
+def test_values_of_large_masks_are_looked_at_before_anything_is_predicted(
+    name: str, folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = survey(ImageTrain(images=folder(5) / "images", masks=tmp_path / "masks"))
+    for kind in ("images", "masks"):
+        (tmp_path / "new" / kind).mkdir(parents=True)
+    mask = np.full((64, 64), 4, np.uint8)
+    for file in ("a.tif", "b.tif"):
+        values = np.random.default_rng(0).integers(0, 99, mask.shape).astype(np.uint8)
+        tifffile.imwrite(tmp_path / "new/images" / file, values)
+        mask[-1, -1] = 7 if file == name else 9
+        tifffile.imwrite(tmp_path / "new/masks" / file, mask, tile=(16, 16), compression="zlib")
+    for module in (lazy, tiff):
+        monkeypatch.setattr(module, "WHOLE", 1000)
+    with pytest.raises(InputError, match=rf"{name}: value 7 in 1 pixels is none of the training masks' 4, 9"):
+        elsewhere(facts, tmp_path / "new/images", tmp_path / "new/masks")
+
+
+def test_a_truth_of_another_size_in_the_file_of_its_image(folder: Any, tmp_path: Path) -> None:
+    facts = survey(ImageTrain(images=folder(5) / "images", masks=tmp_path / "masks"))
+    for rows in (30, 29):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["data"] = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40)
+            file["label"] = np.full((rows, 40), 9, np.uint8)
+        if rows == 30:
+            assert elsewhere(facts, tmp_path / "a.h5", tmp_path / "a.h5")["truth_bars"][str(tmp_path / "a.h5")] == 0
+            continue
+        with pytest.raises(InputError, match="they must be equal"):
+            elsewhere(facts, tmp_path / "a.h5", tmp_path / "a.h5")
+
+
+def test_targets_of_quantities_are_those_that_are_compared(folder: Any, tmp_path: Path) -> None:
+    """As images and truths of one file differ in size, each is told apart by its name."""
+    root = folder(5)
+    shutil.copytree(root / "images", root / "targets")
+    settings: dict[str, Any] = {"images": root / "images", "targets": root / "targets", "task": "regression"}
+    facts = survey(ImageTrain(**settings))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw"] = np.arange(30 * 40, dtype=np.uint8).reshape(30, 40)
+        file["target"] = np.ones((30, 39), np.float32)
+    with pytest.raises(InputError, match="they must be equal"):
+        elsewhere(facts, tmp_path / "a.h5", tmp_path / "a.h5")
+
+
+def test_images_unlike_those_trained_on_are_told_of(
+    folder: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder(5)
+    sizes = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+
+    def write(name: str, pixels: np.ndarray, scale: float) -> None:
+        known = {key: value if key == "axes" else value * scale for key, value in sizes.items()}
+        tifffile.imwrite(tmp_path / name, pixels, metadata=known, ome=True)
+
+    (tmp_path / "tiffs").mkdir()
+    for path in (tmp_path / "images").iterdir():
+        write(f"tiffs/{path.stem}.ome.tif", np.asarray(Image.open(path)), 1)
+    facts = survey(ImageTrain(images=tmp_path / "tiffs", masks=tmp_path / "masks", intensities="train"))
+    mask = tmp_path / "masks" / "s0.png"
+    pixels = np.asarray(Image.open(tmp_path / "images" / "s0.png"))
+    (tmp_path / "new").mkdir()
+    write("new/s0.ome.tif", pixels, 1.1)
+    caplog.clear()
+    elsewhere(facts, tmp_path / "new", mask.parent)
+    assert not [text for text in caplog.messages if "trained on" in text]
+    write("new/s0.ome.tif", pixels.astype(np.uint16), 3)
+    elsewhere(facts, tmp_path / "new", mask.parent)
+    assert "pixels are 1.5 x 1.5 µm apart, those trained on 0.5 x 0.5" in caplog.text
+    assert "its numbers are uint16, those trained on uint8" in caplog.text

@@ -10,8 +10,9 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.inputs import Shelf, load_target
+from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.survey import survey
+from multiunet.domains.image.truths import load_target
 from multiunet.errors import InputError
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from multiunet.domains.image import containers
 from multiunet.domains.image.containers import located
 from multiunet.domains.image.notes import remark
-from multiunet.domains.image.pairs import is_table, read_pairs
+from multiunet.domains.image.table import is_table, read_pairs
 from multiunet.errors import InputError
 
 TIFF = (".tif", ".tiff")
@@ -82,7 +82,8 @@ def is_image(path: Path) -> bool:
 
 
 def by_name(paths: Iterable[Path]) -> dict[str, Path]:
-    """Files by stem; where two have the same, by what differs in their folders, too: ``s0/c.png`` is ``s0_c``.
+    """Files by stem; where two have the same, by what differs in their folders, too, and in the places inside them:
+    ``s0/c.png`` is ``s0_c``, and ``a.h5:/t0`` is ``a_t0``.
 
     Raises:
         InputError: when two have the same name even so.
@@ -90,7 +91,9 @@ def by_name(paths: Iterable[Path]) -> dict[str, Path]:
     files = list(paths)
     stems = [stem_of(located(path)[0].name) for path in files]
     if len(set(stems)) < len(stems):
-        stems = [f"{place}{stem}" for place, stem in zip(_places(files), stems)]
+        folders = _telling([located(path)[0].parent.parts for path in files])
+        places = _telling([PurePosixPath(located(path)[1]).parts for path in files])
+        stems = ["_".join((*before, stem, *behind)) for before, stem, behind in zip(folders, stems, places)]
     names: dict[str, Path] = {}
     for name, path in zip(stems, files):
         if names.get(name) == path:
@@ -101,8 +104,7 @@ def by_name(paths: Iterable[Path]) -> dict[str, Path]:
     return names
 
 
-def _places(files: Sequence[Path]) -> list[str]:
-    """Of each file, the folders on its path that are not those of all others, with ``_`` behind each."""
-    folders = [located(path)[0].parent.parts for path in files]
-    telling = [k for k in range(max(map(len, folders))) if len({parts[k : k + 1] for parts in folders}) > 1]
-    return ["".join(f"{parts[k]}_" for k in telling if k < len(parts)) for parts in folders]
+def _telling(rows: Sequence[tuple[str, ...]]) -> list[list[str]]:
+    """Of each row, what is not the same in all others; rows may be of different lengths."""
+    columns = [k for k in range(max(map(len, rows))) if len({row[k : k + 1] for row in rows}) > 1]
+    return [[row[k] for k in columns if row[k : k + 1]] for row in rows]
