@@ -13,3 +13,12 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     ('1 image', '2 images', '0 classes')
     """
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def figure(value: float) -> str:
+    """A score in a few digits: four decimals, as shares are read; of smaller numbers three digits that count.
+
+    >>> figure(0.76543), figure(12.5), figure(0.000123456), figure(0.0), figure(float("nan"))
+    ('0.7654', '12.5000', '0.000123', '0.0000', 'nan')
+    """
+    return f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.4f}"

@@ -11,6 +11,7 @@ import typer
 
 from multiunet.domains.card import DomainCard
 from multiunet.files import check_folder
+from multiunet.wording import figure
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, RunPaths, command_for
 from multiunet_cli.process import command
@@ -99,4 +100,4 @@ def _text(value: Any) -> str:
         return "\n".join(f"{key} {_text(entry)}" for key, entry in value.items())
     if isinstance(value, list):
         return " ".join(_text(entry) for entry in value)
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return figure(value) if isinstance(value, float) else str(value)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from multiunet.domains.card import DomainCard
-from multiunet.wording import counted
+from multiunet.wording import counted, figure
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
@@ -95,5 +95,5 @@ def _next(card: DomainCard, out: Path, facts: dict[str, Any]) -> str:
 def _in_words(best: dict[str, Any]) -> str:
     if not best:
         return "the best weights are no longer there: predictions take the last ones"
-    scores = "  ".join(f"{key} {value:.4f}" for key, value in best["scores"].items() if isinstance(value, float))
+    scores = "  ".join(f"{key} {figure(value)}" for key, value in best["scores"].items() if isinstance(value, float))
     return f"best epoch {best['epoch']}, on validation: {scores}" if scores else "nothing validated: the last weights"

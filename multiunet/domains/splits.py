@@ -58,9 +58,11 @@ class SplitTrain(FoldsTrain):
         return None if value is None else str(Path(value).absolute())
 
     @model_validator(mode="after")
-    def _folds_or_lists(self) -> Self:
-        if self.folds is not None and self.splits is not None:
-            raise ValueError("--folds and --splits both say how to split; give one of them")
+    def _folds_or_another_split(self) -> Self:
+        fields = type(self).model_fields
+        for name in ("splits", "test_fraction"):
+            if self.folds is not None and name in fields and getattr(self, name) != fields[name].default:
+                raise ValueError(f"--folds and --{name.replace('_', '-')} both say how to split; give one of them")
         return self
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from multiunet.wording import figure
+
 
 class Reporter:
     """Says nothing; the base of those that do."""
@@ -71,18 +73,18 @@ class ConsoleReporter(Reporter):
         self.task = self.bar.add_task("training", total=steps, completed=done, loss="-", score="")
 
     def step(self, loss: float) -> None:
-        self.bar.update(self.task, advance=1, loss=f"{loss:.4f}")
+        self.bar.update(self.task, advance=1, loss=figure(loss))
 
     def row(self, row: Mapping[str, Any], best: bool) -> None:
         score, words = row.get(f"val_{self.monitor}"), ""
         if score is not None:
             if best:
-                self.best = f"{score:.4f}"
-            self.bar.update(self.task, score=f"val {self.monitor} {score:.4f} (best {self.best})")
-            words = f"  val {self.monitor} {score:.4f}{'  *' if best else ''}"
+                self.best = figure(score)
+            self.bar.update(self.task, score=f"val {self.monitor} {figure(score)} (best {self.best})")
+            words = f"  val {self.monitor} {figure(score)}{'  *' if best else ''}"
         if self.console.is_terminal:
             return
-        self.line = f"epoch {row['epoch']}  loss {row['loss']:.4f}{words}  ({row['seconds']:.1f} s)"
+        self.line = f"epoch {row['epoch']}  loss {figure(row['loss'])}{words}  ({row['seconds']:.1f} s)"
         if time.monotonic() - self.printed >= QUIET:
             self._print_line()
 
