@@ -1,6 +1,8 @@
-"""Words around numbers."""
+"""Words around numbers and names."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -13,3 +15,12 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     ('1 image', '2 images', '0 classes')
     """
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listing(names: Sequence[str], most: int = 5) -> str:
+    """The first few of some names, and how many more there are.
+
+    >>> listing(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
