@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from skimage.measure import label
 
 from multiunet.domains.image.lazy import Pixels, blocks
 
 THINNED = 10_000
 """Pixels of an image, evenly spread, that percentiles are taken of."""
 
-LOOKED_AT = 8
+COUNTED = 8
 """Training masks whose objects are counted."""
 
 LABELLED = 1 << 22
@@ -53,26 +53,29 @@ class Fingerprint:
         if spacing is not None:
             self.spacings.append(tuple(spacing))
         step = -(-math.prod(pixels.shape[1:]) // THINNED)
-        parts = (pixels[region].reshape(pixels.shape[0], -1)[:, ::step] for region in blocks(pixels, whole=1))
+        parts = (_thinned(pixels[region], step) for region in blocks(pixels, whole=1))
         self.thinned.append(np.concatenate(list(parts), axis=1).astype(np.float64))
 
     def mask(self, labels: Pixels, values: Sequence[int]) -> None:
         """A training mask; its objects are connected through sides."""
-        if self.masks == LOOKED_AT:
+        if self.masks == COUNTED:
             return
         self.masks += 1
         part = labels[: max(1, LABELLED // math.prod(labels.shape[1:]))]
+        of, sizes = _areas(part)
         for value in values:
-            self.shown += value != 0 and bool((part == value).any())
-            numbered, count = ndimage.label(part == value)
-            sizes = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
-            self.objects.setdefault(value, []).extend(int(n) for n in sizes)
+            own = sizes[of == value].tolist()
+            self.shown += value != 0 and len(own) > 0
+            self.objects.setdefault(value, []).extend(own)
 
     def numbered(self, objects: NDArray[np.int32], split: str) -> None:
-        """A mask of this split that numbers its objects: they are the second class, with their ends."""
+        """A mask of this split that numbers its objects.
+
+        Objects (inside and boundary) are reported under class 1.
+        """
         if split != "test":  # numbers and weights of 32 bits each, besides the labels
             self.bytes += 8 * objects.size
-        if split != "train" or self.masks == LOOKED_AT:
+        if split != "train" or self.masks == COUNTED:
             return
         self.masks += 1
         sizes = np.unique(objects[objects > 0], return_counts=True)[1]
@@ -91,7 +94,7 @@ class Fingerprint:
         return len(values) > 3 and in_order and len({len(own) for own in found}) > 1 and parts <= 1.1 * self.shown
 
     def summary(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """Plain JSON; sizes in pixels, spacings in the files' unit, objects of at most ``LOOKED_AT`` masks.
+        """Plain JSON; sizes in pixels, spacings in the files' unit, objects of at most ``COUNTED`` masks.
 
         Args:
             facts: what ``survey`` learnt besides.
@@ -129,6 +132,23 @@ class Fingerprint:
         if not sizes:
             return {}
         return {"objects_a_mask": _short(len(sizes) / self.masks), "object_pixels": int(np.median(sizes))}
+
+
+def _thinned(block: NDArray[Any], step: int) -> NDArray[Any]:
+    """About every ``step``-th pixel of ``(C, *space)``, ``(C, n)``."""
+    while math.gcd(step, block.shape[-1]) > 1:  # else they would be of the same few columns in all rows
+        step += 1
+    return block.reshape(block.shape[0], -1)[:, ::step]
+
+
+def _areas(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The value of each area of equal pixels, connected through sides, and its pixels."""
+    values = labels.astype(np.int64)
+    numbered = label(values + 1 - values.min(), connectivity=1).ravel()  # 0 would be no area
+    sizes = np.bincount(numbered)
+    of = np.empty_like(sizes)
+    of[numbered] = values.ravel()
+    return of[1:], sizes[1:]
 
 
 def _spread(rows: Sequence[Sequence[float]], kind: type) -> dict[str, list[Any]]:
