@@ -27,6 +27,61 @@ PERCENTILES = (0.5, 50.0, 99.5)
 
 
 @dataclass
+class ObjectSizes:
+    """Sizes of objects in the first ``COUNTED`` training masks.
+
+    Attributes:
+        sizes: pixels of each object, by mask value.
+        masks: how many masks were looked at.
+        shown: how many values but 0 they have, added up over the masks.
+    """
+
+    sizes: dict[int, list[int]] = field(default_factory=dict)
+    masks: int = 0
+    shown: int = 0
+
+    def labelled(self, labels: Pixels, values: Sequence[int]) -> None:
+        """A training mask of classes; its objects are areas of these values, connected through sides."""
+        if self.masks == COUNTED:
+            return
+        self.masks += 1
+        of, sizes = _areas(labels[: max(1, LABELLED // math.prod(labels.shape[1:]))])
+        for value in values:
+            own = sizes[of == value].tolist()
+            self.shown += value != 0 and len(own) > 0
+            self.sizes.setdefault(value, []).extend(own)
+
+    def numbered(self, objects: NDArray[np.int32]) -> None:
+        """A training mask that numbers its objects.
+
+        Objects (inside and boundary) are reported under class 1.
+        """
+        if self.masks == COUNTED:
+            return
+        self.masks += 1
+        self.sizes.setdefault(1, []).extend(np.unique(objects[objects > 0], return_counts=True)[1].tolist())
+
+    def may_number(self, found: Sequence[Sequence[int]]) -> bool:
+        """Whether few values seem to number objects, not classes: all masks have 0 and begin with 1, more than three
+        values but 0 are nearly always one connected part each, and masks differ in how many they have.
+
+        Args:
+            found: the values of each mask, ascending.
+        """
+        values = {value for own in found for value in own} - {0}
+        parts = sum(len(sizes) for value, sizes in self.sizes.items() if value != 0)
+        in_order = all(list(own) == list(range(len(own))) for own in found)
+        return len(values) > 3 and in_order and len({len(own) for own in found}) > 1 and parts <= 1.1 * self.shown
+
+    def summary(self, value: int) -> dict[str, Any]:
+        """Plain JSON: objects of this value in a mask, and their median size; nothing where there are none."""
+        sizes = self.sizes.get(value, [])
+        if not sizes:
+            return {}
+        return {"objects_a_mask": _short(len(sizes) / self.masks), "object_pixels": int(np.median(sizes))}
+
+
+@dataclass
 class Fingerprint:
     """Collects what is asked of each file while it is in memory anyway; ``summary`` puts it together."""
 
@@ -36,9 +91,7 @@ class Fingerprint:
     kinds: set[str] = field(default_factory=set)
     bytes: int = 0
     thinned: list[NDArray[np.float64]] = field(default_factory=list)
-    objects: dict[int, list[int]] = field(default_factory=dict)
-    masks: int = 0
-    shown: int = 0
+    objects: ObjectSizes = field(default_factory=ObjectSizes)
     separable: dict[str, int] | None = None
 
     def image(self, pixels: Pixels, spacing: Sequence[float] | None, split: str) -> None:
@@ -56,42 +109,12 @@ class Fingerprint:
         parts = (_thinned(pixels[region], step) for region in blocks(pixels, whole=1))
         self.thinned.append(np.concatenate(list(parts), axis=1).astype(np.float64))
 
-    def mask(self, labels: Pixels, values: Sequence[int]) -> None:
-        """A training mask; its objects are connected through sides."""
-        if self.masks == COUNTED:
-            return
-        self.masks += 1
-        part = labels[: max(1, LABELLED // math.prod(labels.shape[1:]))]
-        of, sizes = _areas(part)
-        for value in values:
-            own = sizes[of == value].tolist()
-            self.shown += value != 0 and len(own) > 0
-            self.objects.setdefault(value, []).extend(own)
-
     def numbered(self, objects: NDArray[np.int32], split: str) -> None:
-        """A mask of this split that numbers its objects.
-
-        Objects (inside and boundary) are reported under class 1.
-        """
+        """A mask of this split that numbers its objects."""
         if split != "test":  # numbers and weights of 32 bits each, besides the labels
             self.bytes += 8 * objects.size
-        if split != "train" or self.masks == COUNTED:
-            return
-        self.masks += 1
-        sizes = np.unique(objects[objects > 0], return_counts=True)[1]
-        self.objects.setdefault(1, []).extend(sizes.tolist())
-
-    def may_number(self, found: Sequence[Sequence[int]]) -> bool:
-        """Whether few values seem to number objects, not classes: all masks have 0 and begin with 1, more than three
-        values but 0 are nearly always one connected part each, and masks differ in how many they have.
-
-        Args:
-            found: the values of each mask, ascending.
-        """
-        values = {value for own in found for value in own} - {0}
-        parts = sum(len(sizes) for value, sizes in self.objects.items() if value != 0)
-        in_order = all(list(own) == list(range(len(own))) for own in found)
-        return len(values) > 3 and in_order and len({len(own) for own in found}) > 1 and parts <= 1.1 * self.shown
+        if split == "train":
+            self.objects.numbered(objects)
 
     def summary(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Plain JSON; sizes in pixels, spacings in the files' unit, objects of at most ``COUNTED`` masks.
@@ -120,18 +143,12 @@ class Fingerprint:
         if facts["task"] == "segmentation":
             counts = np.asarray(facts["pixels"]["train"], dtype=np.float64)
             found["classes"] = {
-                name: {"share": _short(share), **self._objects(value)}
+                name: {"share": _short(share), **self.objects.summary(value)}
                 for name, value, share in zip(facts["classes"], facts["values"], counts / counts.sum())
             }
         if self.separable is not None:
             found["objects"] = self.separable
         return found
-
-    def _objects(self, value: int) -> dict[str, Any]:
-        sizes = self.objects.get(value, [])
-        if not sizes:
-            return {}
-        return {"objects_a_mask": _short(len(sizes) / self.masks), "object_pixels": int(np.median(sizes))}
 
 
 def _thinned(block: NDArray[Any], step: int) -> NDArray[Any]:

@@ -29,7 +29,7 @@ from multiunet.prediction import GridPredictor, PredictionStore, Progress, open_
 from multiunet.seeds import generator
 from multiunet.training.progress import Reporter
 
-SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2}
+SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2, "layout": "contiguous"}
 
 
 def setup(root: Path, **settings: Any) -> tuple[ImageDomain, ImageTrain, dict[str, Any], Model]:
@@ -37,7 +37,7 @@ def setup(root: Path, **settings: Any) -> tuple[ImageDomain, ImageTrain, dict[st
         settings.setdefault("masks", root / "masks")
     config = ImageTrain(images=root / "images", **SMALL, **settings)
     domain = ImageDomain()
-    facts = json.loads(json.dumps(domain.inspect(config)))
+    config, facts = domain.plan(config, json.loads(json.dumps(domain.inspect(config))), None)
     return domain, config, facts, domain.build(config, facts)
 
 

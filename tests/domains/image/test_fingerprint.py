@@ -8,7 +8,7 @@ from PIL import Image
 from scipy import ndimage
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.fingerprint import COUNTED, THINNED, Fingerprint
+from multiunet.domains.image.fingerprint import COUNTED, THINNED, Fingerprint, ObjectSizes
 from multiunet.domains.image.survey import survey
 
 
@@ -28,12 +28,12 @@ def test_of_a_folder(folder: Any) -> None:
 def test_objects_are_counted_in_the_first_masks() -> None:
     mask = np.zeros((20, 20), dtype=np.uint8)
     mask[2:5, 2:5] = mask[8:12, 8:12] = mask[19, 19] = 1
-    found = Fingerprint()
+    found = ObjectSizes()
     for _ in range(COUNTED + 3):
-        found.mask(mask, [0, 1])
+        found.labelled(mask, [0, 1])
     assert found.masks == COUNTED
-    assert sorted(found.objects[1]) == sorted([9, 16, 1] * COUNTED)
-    assert found.objects[0] == [400 - 26] * COUNTED
+    assert sorted(found.sizes[1]) == sorted([9, 16, 1] * COUNTED)
+    assert found.sizes[0] == [400 - 26] * COUNTED
 
 
 @pytest.mark.parametrize("shape", [(23, 31), (5, 12, 17)])
@@ -41,19 +41,19 @@ def test_objects_are_those_of_each_value_labelled_for_itself(shape: tuple[int, .
     rng = np.random.default_rng(0)
     mask = np.kron(rng.integers(-3, 5, shape), np.ones((2,) * len(shape))).astype(np.int16)
     values = [value for value in range(-3, 5) if value != 2]  # 2 is ignored
-    found = Fingerprint()
-    found.mask(mask, values)
+    found = ObjectSizes()
+    found.labelled(mask, values)
     expected = {value: np.bincount(ndimage.label(mask == value)[0].ravel())[1:].tolist() for value in values}
-    assert {value: sorted(sizes) for value, sizes in found.objects.items()} == {
+    assert {value: sorted(sizes) for value, sizes in found.sizes.items()} == {
         value: sorted(sizes) for value, sizes in expected.items()
     }
     assert found.shown == 6
 
 
 def test_colours_far_apart_are_kept_apart() -> None:
-    found = Fingerprint()
-    found.mask(np.array([[0xFFFFFF, 0xFFFFFF, 0x0000FF, 0, 0xFFFFFF]]), [0, 0x0000FF, 0xFFFFFF])
-    assert found.objects == {0: [1], 0x0000FF: [1], 0xFFFFFF: [2, 1]}
+    found = ObjectSizes()
+    found.labelled(np.array([[0xFFFFFF, 0xFFFFFF, 0x0000FF, 0, 0xFFFFFF]]), [0, 0x0000FF, 0xFFFFFF])
+    assert found.sizes == {0: [1], 0x0000FF: [1], 0xFFFFFF: [2, 1]}
 
 
 @pytest.mark.parametrize("side", [512, 1000, 2500])
