@@ -76,7 +76,7 @@ def survey_targets(splits: Splits, images: Images, config: ImageTrain) -> Facts:
         for item in splits[name]:
             path = Path(item.truth)
             ignored = ignored or _has(path, config.ignore_value)
-            target = without_bar(item, images, read_target(path, config.ignore_value).pixels)
+            target = without_bar(item, images, read_target(path, config.ignore_value).pixels, channels=1)
             if sums is None:
                 sums, first = _Sums.of_none(target.shape[0]), item.truth
             if target.shape[0] != len(sums.count):

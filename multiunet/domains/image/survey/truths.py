@@ -19,14 +19,16 @@ def folder_of(splits: Splits) -> Path:
     return Path(splits["train"][0].truth).parent
 
 
-def without_bar(item: Item, images: Images, truth: Pixels) -> Pixels:
-    """A mask or target ``(..., *space)`` on the pixels of its image, and remembers what was cut off.
+def without_bar(item: Item, images: Images, truth: Pixels, channels: int = 0) -> Pixels:
+    """A mask ``space`` or target ``(C, *space)`` on the pixels of its image, and remembers what was cut off.
+
+    Args:
+        channels: axes in front of space.
 
     Raises:
         InputError: when it has other pixels than its image.
     """
-    space = images.shapes[item.image]
-    rows = bar_of_truth(item, space, images.bars[item.image], truth.shape[-len(space) :])
+    rows = bar_of_truth(item, images.shapes[item.image], images.bars[item.image], truth.shape[channels:])
     if rows:
         images.truth_bars[item.truth] = rows
     return without_rows(truth, rows)

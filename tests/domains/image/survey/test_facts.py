@@ -82,3 +82,13 @@ def test_images_of_several_depths_are_told_of_where_it_matters(folder: Any, capl
     assert not caplog.text
     facts_of(root, intensities="train")
     assert "holds images of uint16 and uint8, and --intensities train takes their numbers as they are" in caplog.text
+
+
+@pytest.mark.parametrize("task", ["segmentation", "regression"])
+def test_a_stack_is_no_truth_of_an_image(folder: Any, task: str) -> None:
+    root = folder(4, suffix=".tif")
+    mask = tifffile.imread(root / "masks/s1.tif")
+    tifffile.imwrite(root / "masks/s1.tif", np.stack([mask] * 5), photometric="minisblack", metadata={"axes": "ZYX"})
+    truths = {"targets": root / "masks", "task": task} if task == "regression" else {}
+    with pytest.raises(InputError, match=r"masks/s1\.tif: is 5 x 40 x 48, but its image .*s1\.tif is 40 x 48"):
+        facts_of(root, **truths)

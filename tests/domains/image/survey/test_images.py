@@ -10,14 +10,14 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.copies import content_of
+from multiunet.domains.image.inputs import Shelf, load_input
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 
 
 def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
-    if settings.get("task") != "regression":
-        settings.setdefault("masks", root / "masks")
-    return survey(ImageTrain(images=root / "images", **settings))
+    return survey(ImageTrain(images=root / "images", masks=root / "masks", **settings))
 
 
 def repaint(path: Path, pixels: np.ndarray) -> None:
@@ -80,3 +80,53 @@ def test_a_constant_image_is_a_warning(folder: Any, caplog: pytest.LogCaptureFix
     repaint(root / "images/s1.png", np.full((40, 48), 7, np.uint8))
     facts_of(root)
     assert "s1.png: all pixels are 7" in caplog.text
+
+
+def test_contents_of_what_was_seen_are_remembered(folder: Any) -> None:
+    root = folder(6)
+    repaint(root / "images/s1.png", np.full((40, 48), 7, np.uint8))  # of constant images nobody can tell
+    (root / "a.json").write_text(json.dumps({"train": ["s0", "s1", "s2"], "val": ["s3"], "test": ["s4", "s5"]}))
+    facts = facts_of(root, splits=f"{root}/a.json")
+    seen = {Path(path).name for path in facts["content"].values()}
+    assert seen == {"s0.png", "s2.png", "s3.png"}
+    for index in range(6):
+        pixels = np.asarray(Image.open(root / f"images/s{index}.png"))
+        copy = root / f"copies/{index}.tif"
+        copy.parent.mkdir(exist_ok=True)
+        tifffile.imwrite(copy, np.dstack([pixels] * 3), photometric="rgb")
+        path = facts["content"].get(content_of(load_input(str(copy), facts, Shelf()).picture))
+        assert (path == str(root / f"images/s{index}.png")) == (index in (0, 2, 3))
+
+
+def save_scaled(path: Path, apart: float) -> None:
+    """The image with pixels so many micrometres apart."""
+    sizes = {f"PhysicalSize{axis}{name}": value for axis in "XY" for name, value in (("", apart), ("Unit", "\u00b5m"))}
+    tifffile.imwrite(path, tifffile.imread(path), ome=True, metadata={"axes": "YX", **sizes})
+
+
+def scaled(root: Path, apart: dict[int, float]) -> None:
+    for index, micrometres in apart.items():
+        save_scaled(root / f"images/s{index}.tif", micrometres)
+    (root / "a.json").write_text(json.dumps({"train": ["s0", "s1", "s2"], "val": ["s3"], "test": ["s4", "s5"]}))
+
+
+def test_mixed_magnifications_are_told_of(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(6, suffix=".tif")
+    scaled(root, {0: 0.1, 1: 0.12, 2: 0.1, 3: 0.1, 4: 0.1, 5: 0.1})
+    assert facts_of(root, splits=f"{root}/a.json")["spacing"] == [0.1, 0.1]
+    assert not caplog.messages
+    scaled(root, {2: 1.0})
+    facts_of(root, splits=f"{root}/a.json")
+    [said] = caplog.messages
+    assert "s2.tif: pixels are 1 x 1 \u00b5m apart, but the median of the training images is 0.12 x 0.12" in said
+    assert "1 of the 3 differ" in said
+    caplog.clear()
+    facts_of(root, splits=f"{root}/a.json", pixel_size=[0.1])
+    assert not caplog.messages
+
+
+def test_the_spacing_is_that_of_training_images(folder: Any) -> None:
+    root = folder(6, suffix=".tif")
+    scaled(root, {0: 0.1, 1: 0.1, 2: 0.1, 3: 1.0, 4: 1.0, 5: 1.0})
+    facts = facts_of(root, splits=f"{root}/a.json")
+    assert facts["spacing"] == facts["fingerprint"]["spacing"]["median"] == [0.1, 0.1]

@@ -15,9 +15,7 @@ from multiunet.errors import InputError
 
 
 def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
-    if settings.get("task") != "regression":
-        settings.setdefault("masks", root / "masks")
-    return survey(ImageTrain(images=root / "images", **settings))
+    return survey(ImageTrain(images=root / "images", masks=root / "masks", **settings))
 
 
 def repaint(path: Path, pixels: np.ndarray) -> None:
@@ -79,3 +77,21 @@ def test_values_that_may_number_objects_are_told_of(folder: Any, caplog: pytest.
     few_objects(root, parts=1)
     facts_of(root, seed=1)
     assert "masks have 4 to 7 values; if these number objects, pass --instances" in caplog.text
+
+
+def test_objects_of_painted_masks_are_counted_once(folder: Any) -> None:
+    root = folder(4)
+    grey = facts_of(root, seed=1)
+    *others, last = [Path(item["truth"]) for item in grey["split"]["train"]]
+    for path in others:  # colours that are all grey may mean numbers
+        repaint(path, np.dstack([np.asarray(Image.open(path))] * 3))
+    mask = np.asarray(Image.open(last))
+    repaint(last, np.dstack([mask, mask, np.where(mask == 9, 0, mask).astype(np.uint8)]))
+    painted = facts_of(root, seed=1)
+    assert painted["classes"] == ["#040404", "#090900", "#090909"]
+    numbers, colours = (
+        {name: found["objects_a_mask"] for name, found in facts["fingerprint"]["classes"].items()}
+        for facts in (grey, painted)
+    )
+    assert colours["#040404"] == numbers["4"]
+    assert colours["#090900"] + colours["#090909"] == pytest.approx(numbers["9"], rel=1e-3)
