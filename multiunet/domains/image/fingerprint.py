@@ -105,9 +105,7 @@ class Fingerprint:
         self.kinds.add(pixels.dtype.name)
         if spacing is not None:
             self.spacings.append(tuple(spacing))
-        step = -(-math.prod(pixels.shape[1:]) // THINNED)
-        parts = (_thinned(pixels[region], step) for region in blocks(pixels, whole=1))
-        self.thinned.append(np.concatenate(list(parts), axis=1).astype(np.float64))
+        self.thinned.append(_thinned(pixels))
 
     def numbered(self, objects: NDArray[np.int32], split: str) -> None:
         """A mask of this split that numbers its objects."""
@@ -151,11 +149,19 @@ class Fingerprint:
         return found
 
 
-def _thinned(block: NDArray[Any], step: int) -> NDArray[Any]:
-    """About every ``step``-th pixel of ``(C, *space)``, ``(C, n)``."""
-    while math.gcd(step, block.shape[-1]) > 1:  # else they would be of the same few columns in all rows
+def _thinned(pixels: Pixels) -> NDArray[np.float64]:
+    """At most ``THINNED`` pixels of ``(C, *space)``, evenly spread, ``(C, n)``; the same ones however they are read."""
+    space = pixels.shape[1:]
+    step = -(-math.prod(space) // THINNED)
+    while math.gcd(step, space[-1]) > 1:  # else they would be of the same few columns in all rows
         step += 1
-    return block.reshape(block.shape[0], -1)[:, ::step]
+    places = np.stack(np.unravel_index(np.arange(0, math.prod(space), step), space))
+    parts = []
+    for region in blocks(pixels, whole=1):
+        start, stop = np.array([(cut.start, cut.stop) for cut in region[1:]]).T[..., None]
+        inside = places[:, ((start <= places) & (places < stop)).all(axis=0)] - start
+        parts.append(pixels[region][(slice(None), *inside)])
+    return np.concatenate(parts, axis=1).astype(np.float64)
 
 
 def _areas(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

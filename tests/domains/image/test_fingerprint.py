@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from multiunet.domains.image import lazy
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.fingerprint import COUNTED, THINNED, Fingerprint, ObjectSizes
+from multiunet.domains.image.lazy import Lazy
 from multiunet.domains.image.survey import survey
 
 
@@ -66,3 +69,16 @@ def test_pixels_looked_at_are_of_all_columns_and_all_rows(side: int) -> None:
     assert THINNED / 2 < thinned.shape[1] <= THINNED
     for channel in thinned:
         assert len(np.unique(channel)) == side
+
+
+def test_pixels_looked_at_do_not_depend_on_how_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).normal(size=(2, 30, 250, 70))
+    whole = Fingerprint()
+    whole.image(pixels, None, "train")
+    monkeypatch.setattr(lazy, "WHOLE", 0)
+    monkeypatch.setattr(lazy, "BLOCK", 30_000)
+    in_parts = Fingerprint()
+    in_parts.image(replace(Lazy.of(pixels), chunk=(2, 7, 40, 33)), None, "train")
+    assert len(list(lazy.blocks(replace(Lazy.of(pixels), chunk=(2, 7, 40, 33)), whole=1))) > 5
+    for one, other in zip(whole.thinned[0], in_parts.thinned[0]):
+        np.testing.assert_array_equal(np.sort(one), np.sort(other))
