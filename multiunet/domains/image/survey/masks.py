@@ -18,8 +18,8 @@ from multiunet.domains.image.masks import MOST_CLASSES, ColouredMask, colour_nam
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.palettes import Palettes
 from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.survey.common import check_mistaken, check_weights, folder_of, without_bar
 from multiunet.domains.image.survey.images import Images
-from multiunet.domains.image.survey.truths import check_mistaken, check_weights, folder_of, without_bar
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import listing

@@ -17,8 +17,8 @@ from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import CLASSES, learnt, pieces
 from multiunet.domains.image.separability import Separability, tell_of_lost
 from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.survey.common import check_mistaken, check_weights, folder_of, without_bar
 from multiunet.domains.image.survey.images import Images
-from multiunet.domains.image.survey.truths import check_mistaken, check_weights, folder_of, without_bar
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 

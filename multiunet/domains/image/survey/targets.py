@@ -14,8 +14,8 @@ from multiunet.domains.image.lazy import Pixels, blocks
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.readers import read_target
 from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.survey.common import folder_of, without_bar
 from multiunet.domains.image.survey.images import Images
-from multiunet.domains.image.survey.truths import folder_of, without_bar
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 
