@@ -1,6 +1,8 @@
-"""Words around numbers."""
+"""Words around numbers and names."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -22,3 +24,12 @@ def figure(value: float) -> str:
     ('0.7654', '12.5000', '0.000123', '0.0000', 'nan')
     """
     return f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.4f}"
+
+
+def listing(names: Sequence[str], most: int = 5) -> str:
+    """The first few of some names, and how many more there are.
+
+    >>> listing(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

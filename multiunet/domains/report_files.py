@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from multiunet.domains.domain import Report
-from multiunet.files import write_text
+from multiunet.files import csv_text, write_text
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
@@ -24,10 +22,10 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     rows = rows or [{"item": report.scored, **dict(_flat(report.metrics, names))}]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     paths = [folder / "scores.csv"]
-    write_text(paths[0], _csv([columns, *([row.get(column) for column in columns] for row in rows)]))
+    write_text(paths[0], csv_text([columns, *([row.get(column) for column in columns] for row in rows)]))
     if (confusion := report.metrics.get("confusion")) is not None:
         paths.append(folder / "confusion.csv")
-        write_text(paths[1], _csv([["true", *names], *([name, *row] for name, row in zip(names, confusion))]))
+        write_text(paths[1], csv_text([["true", *names], *([name, *row] for name, row in zip(names, confusion))]))
     return paths
 
 
@@ -38,9 +36,3 @@ def _flat(scores: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str
             yield from ((f"{key} {name}", part) for name, part in zip(names, value) if not isinstance(part, list))
         elif not isinstance(value, (list, Mapping)):
             yield key, value
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

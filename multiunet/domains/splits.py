@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -100,12 +99,3 @@ def read_splits(where: str, names: str) -> dict[str, Any]:
         if not isinstance(content.get(name, []), list):
             raise InputError(f"{where}: {name!r} is not a list of {names}")
     return content
-
-
-def listing(names: Sequence[str], most: int = 5) -> str:
-    """The first few of some names, and how many more there are.
-
-    >>> listing(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -94,7 +94,13 @@ class Calibration:
         self._brier += float(np.sum(p * p) + np.sum(1 - 2 * of_truth))
 
     def add(self, other: Calibration) -> None:
-        """Adds the sites of another, of as many bins."""
+        """Adds the sites of another.
+
+        Raises:
+            ValueError: when the other has another number of bins.
+        """
+        if other.bins != self.bins:
+            raise ValueError(f"counts in {other.bins} bins cannot be added to those in {self.bins}")
         self._surplus, self._sites = self._surplus + other._surplus, self._sites + other._sites
         self._nll, self._brier = self._nll + other._nll, self._brier + other._brier
 

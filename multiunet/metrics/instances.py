@@ -76,6 +76,15 @@ class Matching:
         self.common += int(np.count_nonzero((found > 0) & (true > 0)))
         self.either += int(np.count_nonzero((found > 0) | (true > 0)))
 
+    def add(self, other: Matching) -> None:
+        """Add all items of another."""
+        self.hits = self.hits + other.hits
+        self.objects += other.objects
+        self.true_objects += other.true_objects
+        self.miscounted += other.miscounted
+        self.common += other.common
+        self.either += other.either
+
     def scores(self) -> InstanceScores:
         """Of all items added so far."""
         both = self.objects + self.true_objects  # TP + FP + TP + FN

@@ -80,12 +80,23 @@ class Confusion:
         k = self.classes
         self.items.append(np.bincount(target * k + predicted, minlength=k * k).reshape(k, k))
 
+    def add(self, other: Confusion) -> None:
+        """Add all sites of another as one item: one that was counted piece by piece.
+
+        Raises:
+            ValueError: when the other has another number of classes.
+        """
+        if other.classes != self.classes:
+            raise ValueError(f"counts of {other.classes} classes cannot be added to those of {self.classes}")
+        self.items.append(other.matrix)
+
     def _check(self, name: str, values: NDArray[np.int64]) -> None:
         outside = values[(values < 0) | (values >= self.classes)]
         if outside.size:
+            fix = "" if self.ignore_index is None else f"; sites to leave out have target {self.ignore_index}"
             raise ValueError(
                 f"{name} class {outside[0]} is outside the {self.classes} classes 0..{self.classes - 1} "
-                f"({outside.size} such sites); sites to leave out have target {self.ignore_index}"
+                f"({outside.size} such sites){fix}"
             )
 
     @property

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.metadata
-import io
 import json
 import math
 import os
@@ -20,7 +18,7 @@ import torch
 import yaml
 
 from multiunet.errors import InputError
-from multiunet.files import check_creatable, write_text
+from multiunet.files import check_creatable, csv_text, write_text
 from multiunet.process import is_alive, this_process
 from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
 from multiunet.training.lock import LOCK
@@ -178,12 +176,9 @@ class RunFolder:
         training."""
         rows = self.history()
         columns = list(dict.fromkeys(key for row in rows for key in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        cells = ([row.get(column) for column in columns] for row in rows)
         with suppress(OSError):
-            write_text(self.path / "metrics.csv", text.getvalue())
+            write_text(self.path / "metrics.csv", csv_text([columns, *cells]))
 
     def save_last(self, checkpoint: Checkpoint) -> None:
         """Writes the last checkpoint. The one before becomes ``previous``, if it was read or written from here: a

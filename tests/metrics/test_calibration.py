@@ -123,3 +123,8 @@ def test_coverage_of_normal_errors_is_95_of_100() -> None:
     assert coverage(np.array([0.0, 0.0]), np.array([1.0, 1.0]), np.array([1.95, 1.97])) == 0.5
     with pytest.raises(ValueError, match="differ in shape"):
         coverage(mean, variance[:3], target)
+
+
+def test_only_equal_bins_are_added() -> None:
+    with pytest.raises(ValueError, match="counts in 10 bins cannot be added to those in 15"):
+        Calibration().add(Calibration(bins=10))

@@ -76,3 +76,16 @@ def test_unknown_sites_and_images_without_objects() -> None:
     assert (unknown.scores()["ap_90"], unknown.scores()["objects"]) == (1.0, 1)
     with pytest.raises(ValueError, match="differ in shape"):
         unknown.update(np.zeros(3, int), np.zeros(4, int))
+
+
+def test_matchings_add_up() -> None:
+    both, added = Matching(), Matching()
+    for seed in range(3):
+        one = Matching()
+        for matching in (both, one):
+            matching.update(discs(seed, wobble=1.5), discs(seed))
+        before = one.scores()
+        added.add(one)
+        assert one.scores() == before
+    assert added.scores() == both.scores()
+    assert added.scores()["objects"] > one.scores()["objects"]

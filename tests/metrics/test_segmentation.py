@@ -133,3 +133,23 @@ def test_refusals(predicted: list[float], target: list[int], message: str) -> No
 def test_one_class_is_refused() -> None:
     with pytest.raises(ValueError, match="classes 1: at least 2"):
         Confusion(1)
+
+
+def test_pieces_added_are_one_item() -> None:
+    rng = np.random.default_rng(0)
+    predicted, target = rng.integers(0, 3, (2, 2, 30))
+    whole, added, pieces = Confusion(3), Confusion(3), [Confusion(3), Confusion(3)]
+    for image in range(2):
+        whole.update(predicted[image], target[image])
+        for part in (slice(0, 11), slice(11, 30)):
+            pieces[image].update(predicted[image, part], target[image, part])
+        added.add(pieces[image])
+    assert [item.tolist() for item in added.items] == [item.tolist() for item in whole.items]
+    assert added.scores() == whole.scores()
+    with pytest.raises(ValueError, match="counts of 2 classes cannot be added to those of 3"):
+        added.add(Confusion(2))
+
+
+def test_nobody_is_told_to_leave_sites_out_where_none_can_be() -> None:
+    with pytest.raises(ValueError, match=r"0\.\.1 \(1 such sites\)$"):
+        Confusion(2, ignore_index=None).update(np.array([0]), np.array([2]))

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.splits import listing
 from multiunet.errors import InputError
+from multiunet.wording import listing
 
 MOST_WORDS = 64
 """Of a column; one of more is a name or a remark, and says nothing that can be learnt."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.attributes import Attributes, aligned
 from multiunet.domains.graph.normalization import normalized, standardisation
-from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 from multiunet.geometries.graph_attributes import carried
+from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graph")
 

@@ -17,9 +17,9 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.readers import GraphFile
 from multiunet.domains.graph.tables import MISSING
-from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
+from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graph")
 

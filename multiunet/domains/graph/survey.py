@@ -31,9 +31,9 @@ from multiunet.domains.graph.labels import (
 from multiunet.domains.graph.normalization import normalization, normalized
 from multiunet.domains.graph.readers import GraphFile, read_graph
 from multiunet.domains.graph.tables import Columns
-from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 from multiunet.geometries.graph_field import GraphField
+from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graph")
 

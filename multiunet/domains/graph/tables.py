@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.graph.attributes import Attributes, chosen, finite, from_columns, words_apart
-from multiunet.domains.splits import listing
 from multiunet.errors import InputError
+from multiunet.wording import listing
 
 ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))
 """What the columns of edges.csv may be called, in any case of letters; otherwise its first two are taken."""

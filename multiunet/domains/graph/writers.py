@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from multiunet.domains.domain import Facts
-from multiunet.files import write_text
+from multiunet.files import csv_text, write_text
 from multiunet.prediction import open_prediction
 from multiunet.prediction.store import group_name
 
@@ -28,12 +26,9 @@ def export(prediction: Path, folder: Path, facts: Facts, site: str = "node") -> 
     written = []
     for name, dataset in open_prediction(prediction).items():
         columns = _classes(dataset, facts) if facts["task"] == "classification" else _quantities(dataset, facts)
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(["id", *columns])
-        table.writerows(zip(dataset[site].values.tolist(), *(column.tolist() for column in columns.values())))
+        rows = zip(dataset[site].values.tolist(), *(column.tolist() for column in columns.values()))
         written.append(folder / f"{group_name(name)}.csv")
-        write_text(written[-1], text.getvalue())
+        write_text(written[-1], csv_text([["id", *columns], *rows]))
     return written
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from multiunet.domains.graph.attributes import Attributes, aligned
 from multiunet.domains.graph.tables import SPLIT_WORDS, Tables
-from multiunet.domains.splits import listing
 from multiunet.errors import InputError
+from multiunet.wording import listing
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from multiunet.domains.graph.labels import UNKNOWN
 from multiunet.domains.graph.normalization import normalized, standardisation
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.domains.graphs.config import GraphsTrain
-from multiunet.domains.splits import listing
 from multiunet.errors import InputError
 from multiunet.geometries.graph_field import GraphField
+from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graphs")
 

@@ -18,8 +18,8 @@ from multiunet.domains.graphs.arrays import NEEDED, from_arrays
 from multiunet.domains.graphs.collection import GraphSet, check_distinct, checked_splits, from_tables, joined
 from multiunet.domains.graphs.molecules import molecules, parsed
 from multiunet.domains.graphs.tu import read_tu, tu_name
-from multiunet.domains.splits import listing
 from multiunet.errors import InputError
+from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graphs")
 

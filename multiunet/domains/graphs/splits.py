@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from multiunet.domains.config import Split
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.domains.graphs.config import GraphsTrain
-from multiunet.domains.splits import SPLITS, listing, read_splits
+from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
+from multiunet.wording import listing
 
 Members = dict[Split, NDArray[np.int64]]
 """Numbers of graphs, ascending; no graph is in two."""

@@ -33,9 +33,10 @@ from multiunet.domains.graphs.config import GraphsTrain
 from multiunet.domains.graphs.features import edges_of, fields_of, fingerprint, inputs
 from multiunet.domains.graphs.readers import Source
 from multiunet.domains.graphs.splits import Members, split_graphs
-from multiunet.domains.splits import SPLITS, listing
+from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.geometries.graph_field import GraphField
+from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graphs")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from multiunet.errors import InputError
+from multiunet.wording import listing
 
 COLUMNS = {"value", "name"}
 
@@ -64,7 +65,7 @@ def named(values: Sequence[str], names: Mapping[str, str], ignored: str | None) 
     for value, name in lowered.items():
         if value not in {*values, ignored}:
             raise InputError(
-                f"--class-names {value}={name}: no mask has the value {value}; they have {_listed(values)}"
+                f"--class-names {value}={name}: no mask has the value {value}; they have {listing(values)}"
             )
         if not name or "," in name:
             raise InputError(f"--class-names: value {value} is named {name!r}; give it a name without commas")
@@ -72,7 +73,3 @@ def named(values: Sequence[str], names: Mapping[str, str], ignored: str | None) 
     if twice := [name for name in found if found.count(name) > 1]:
         raise InputError(f"--class-names: two classes are called {twice[0]!r}; each needs a name of its own")
     return found
-
-
-def _listed(values: Sequence[str]) -> str:
-    return ", ".join(values[:8]) + (", ..." if len(values) > 8 else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -70,6 +70,8 @@ CropBar = Annotated[Literal["auto", "none"] | int, BeforeValidator(bar_rows)]
 PixelSize = Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(split_commas)]
 """Micrometres from pixel to pixel: one number, or one for each axis, z first."""
 
+PIXEL_SIZE = "pixel size in micrometres, one number or one per axis (z first), in place of what files state"
+
 
 class ImageTrain(SplitTrain):
     """Settings of ``multiunet train image``."""
@@ -107,9 +109,7 @@ class ImageTrain(SplitTrain):
         text=True,
     )
 
-    pixel_size: PixelSize | None = option(
-        None, "pixel size in micrometres, one number or one per axis (z first), in place of what files state", "Data"
-    )
+    pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
 
     splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
     val_images: Path | None = option(None, "separate folder of validation images", "Split")
@@ -263,6 +263,15 @@ class ImageTrain(SplitTrain):
         return self
 
     @model_validator(mode="after")
+    def _loss_fits_the_task(self) -> ImageTrain:
+        known = get_args(SegmentationLoss if self.task == "segmentation" else QuantityLoss)
+        if self.loss is not None and self.loss not in known:
+            raise ValueError(f"--loss {self.loss} is not for --task {self.task}; that takes {', '.join(known)}")
+        if self.task == "regression" and self.class_weights is not None:
+            raise ValueError("--class-weights: --task regression has no classes")
+        return self
+
+    @model_validator(mode="after")
     def _targets_are_quantities(self) -> ImageTrain:
         if self.task == "segmentation" and self.targets is not None:
             raise ValueError("--targets are for --task regression; give classes as --masks, or pass --task regression")
@@ -303,9 +312,7 @@ class ImageMeasure(Options):
         "Data",
     )
     min_size: int = option(1, "pixels; smaller objects are left out", "Data", ge=1)
-    pixel_size: PixelSize | None = option(
-        None, "pixel size in micrometres, one number or one per axis (z first), in place of what files state", "Data"
-    )
+    pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
     overwrite: bool = option(False, "replace files in --out", "Output")
 
 
@@ -316,9 +323,7 @@ class ImagePredict(PredictOptions):
     crop_bar: CropBar | None = option(
         None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True
     )
-    pixel_size: PixelSize | None = option(
-        None, "pixel size in micrometres, one number or one per axis (z first), in place of what files state", "Data"
-    )
+    pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
     flip_average: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
     tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)
     memory: Bytes | None = option(

@@ -19,7 +19,7 @@ from multiunet.domains.image import measure as measuring
 from multiunet.domains.image import plan as planning
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.bar import find_bar, tell_of_bars
-from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
+from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain, SegmentationLoss
 from multiunet.domains.image.dataset import Patches
 from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import load_input, source_of
@@ -48,7 +48,7 @@ from multiunet.training.memory import MOMENTS, step_memory
 from multiunet.training.probe import Probe, remembered
 from multiunet.training.recipe import Layout, Precision
 
-CLASS_LOSSES: dict[str, Callable[..., nn.Module]] = {
+CLASS_LOSSES: dict[SegmentationLoss, Callable[..., nn.Module]] = {
     "dice-ce": DiceCE,
     "dice": Dice,
     "ce": CrossEntropy,
@@ -58,8 +58,6 @@ CLASS_LOSSES: dict[str, Callable[..., nn.Module]] = {
 }
 PASSING = 1 << 28
 """Bytes of images kept between their check and their prediction, each of which reads them once."""
-
-QUANTITY_LOSSES = ("beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson")
 
 
 class ImageDomain(Domain[ImageTrain, ImagePredict]):
@@ -75,7 +73,6 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         self.sites = READ_SITES
 
     def inspect(self, config: ImageTrain) -> Facts:
-        _check_loss(config)
         return survey(config)
 
     def plan(self, config: ImageTrain, facts: Facts, before: Facts | None) -> tuple[ImageTrain, Facts]:
@@ -290,20 +287,13 @@ def _read_as(facts: Facts, options: ImagePredict) -> Facts:
     return {**facts, **{name: value for name, value in told.items() if value is not None}}
 
 
-def _check_loss(config: ImageTrain) -> None:
-    known = tuple(CLASS_LOSSES) if config.task == "segmentation" else QUANTITY_LOSSES
-    if config.loss is not None and config.loss not in known:
-        raise InputError(f"--loss {config.loss} is not for --task {config.task}; that takes {', '.join(known)}")
-    if config.task == "regression" and config.class_weights is not None:
-        raise InputError("--class-weights: --task regression has no classes")
-
-
 def _task(config: ImageTrain, facts: Facts) -> Task:
     if facts["task"] == "regression":
         loss = cast(RegressionLoss, config.loss or "beta-nll")
         return Regression(facts["targets"], loss, facts["centre"], facts["scale"])
-    criterion = CLASS_LOSSES[config.loss or "dice-ce"](ignore_index=IGNORED, class_weights=config.class_weights)
-    return Segmentation(facts["classes"], ignore_index=IGNORED, loss=criterion)
+    criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]
+    loss_of_classes = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
+    return Segmentation(facts["classes"], ignore_index=IGNORED, loss=loss_of_classes)
 
 
 def _elsewhere(options: EvaluateOptions) -> TypeGuard[ImageEvaluate]:

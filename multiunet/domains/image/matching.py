@@ -54,7 +54,7 @@ def matched(images: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[str, 
 
 
 def fewest_missing(images: Mapping[str, Path], masks: Mapping[str, Path]) -> list[str]:
-    """The images without a mask, were masks named in the way that finds most."""
+    """The images without a mask under the naming scheme that matches most."""
     missing = ([n for n in images if _mask_of(n, *forms) not in masks] for forms in _forms())
     return min(missing, key=len)
 

@@ -114,9 +114,10 @@ def measure(options: ImageMeasure) -> Measures:
         size, what = data["class"].size, f"the class map of {name}, {described(data['class'].shape)},"
         # the map, where it is of a class, and the numbers of objects, which the search takes twice
         check_fits(options.prediction, what, 18 * size, "predict and measure it in parts")
+    # maps are read image by image, once for fractions and once for parts: only those of one are in memory
     surveyed = [_sized(_survey(name, data), options.pixel_size) for name, data in images.items()]
     chosen = _counted(options, surveyed)
-    parts = {item.image: list(_parts(item, chosen, options.min_size)) for item in surveyed}
+    parts = {item.image: list(_parts(item, images[item.image], chosen, options.min_size)) for item in surveyed}
     phases = [phase for item in surveyed for phase in _phases(item, chosen, parts[item.image])]
     if len(surveyed) > 1:
         phases += _phases(_pooled(surveyed), chosen, [part for found in parts.values() for part in found])
@@ -136,16 +137,17 @@ def _tell_of_specks(parts: Sequence[Part]) -> None:
 
 @dataclass(frozen=True)
 class _Survey:
-    """An image's classes: the map, the fraction of each class in it, and in each sample, ``(samples, classes)``.
+    """An image's classes: the fraction of each class in it, and in each sample, ``(samples, classes)``.
 
-    ``map`` is None of all images together; ``instances`` numbers the objects of the last class, where they were told
-    apart.
+    Attributes:
+        pooled: whether this is of all images together.
+        told_apart: whether objects were; they are the last class.
     """
 
     image: str
     names: list[str]
-    map: NDArray[np.integer[Any]] | None
-    instances: NDArray[np.integer[Any]] | None
+    pooled: bool
+    told_apart: bool
     fractions: NDArray[np.float64]
     samples: NDArray[np.float64]
     area: float
@@ -155,23 +157,38 @@ class _Survey:
 
 def _survey(image: str, data: xr.Dataset) -> _Survey:
     names = [str(name) for name in data["channel"].values]
-    classes, samples, instances = data["class"].values, data["fraction"].values, None
-    if "instance" in data:  # inside and boundary are both of an object
-        instances = data["instance"].values
-        names, classes = [names[0], OBJECT], (instances > 0).astype(np.int64)
+    samples, told_apart = data["fraction"].values, "instance" in data
+    if told_apart:  # inside and boundary are both of an object
+        names = [names[0], OBJECT]
         samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
+    classes = _class_map(data)
+    counts = np.array([np.count_nonzero(classes == index) for index in range(len(names))])
     spacing = tuple(float(step) for step in data.attrs["spacing"])
     return _Survey(
         image,
         names,
-        classes,
-        instances,
-        np.bincount(classes.reshape(-1), minlength=len(names)) / classes.size,
-        samples,
-        classes.size * math.prod(spacing),
-        spacing,
-        str(data.attrs["unit"]),
+        pooled=False,
+        told_apart=told_apart,
+        fractions=counts / classes.size,
+        samples=samples,
+        area=classes.size * math.prod(spacing),
+        spacing=spacing,
+        unit=str(data.attrs["unit"]),
     )
+
+
+def _class_map(data: xr.Dataset) -> NDArray[np.integer[Any]]:
+    """The class of each pixel, ``space``, in as few bytes as it is stored; of objects, 1 in each of them."""
+    if "instance" in data:
+        return (_read(data["instance"]) > 0).view(np.uint8)
+    return _read(data["class"])
+
+
+def _read(stored: xr.DataArray) -> NDArray[np.integer[Any]]:
+    """The whole array."""
+    # of a copy: what is read of an array itself stays in memory as long as the array
+    values: NDArray[np.integer[Any]] = stored.copy(deep=False).values
+    return values
 
 
 def _sized(item: _Survey, pixel_size: Sequence[float] | None) -> _Survey:
@@ -196,7 +213,7 @@ def _pooled(items: Sequence[_Survey]) -> _Survey:
     areas = [item.area for item in items]
     fractions = np.average([item.fractions for item in items], axis=0, weights=areas)
     samples = np.average([item.samples for item in items], axis=0, weights=areas)
-    return _Survey(ALL, first.names, None, None, fractions, samples, sum(areas), first.spacing, first.unit)
+    return replace(first, image=ALL, pooled=True, fractions=fractions, samples=samples, area=sum(areas))
 
 
 def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
@@ -207,7 +224,7 @@ def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
             raise InputError(f"--objects {name}: the classes of {options.prediction} are {', '.join(names)}")
     if options.objects is not None:
         return options.objects
-    if items[0].instances is not None:
+    if items[0].told_apart:
         return [OBJECT]
     matrix = int(np.argmax(sum(item.fractions * item.area for item in items)))
     return [name for index, name in enumerate(names) if index != matrix]
@@ -221,7 +238,7 @@ def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Ite
         sd = float(item.samples[:, index].std()) if len(item.samples) > 1 else None
         yield Phase(
             image=item.image,
-            pooled=item.map is None,
+            pooled=item.pooled,
             phase=name,
             fraction=fraction,
             fraction_sd=sd,
@@ -237,16 +254,17 @@ def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Ite
         )
 
 
-def _parts(item: _Survey, counted: Sequence[str], min_size: int) -> Iterator[Part]:
+def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], min_size: int) -> Iterator[Part]:
     """The numbered objects; else, pixels that touch, at a corner too, are one part."""
-    assert item.map is not None  # it is of one image
-    ndim = item.map.ndim
+    classes = _class_map(data)
+    ndim = classes.ndim
     # of a unit ball: the diameter of a circle of area a is 2 sqrt(a / pi), of a ball of volume v 2 (3 v / 4 pi)^(1/3)
     unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
     for name in counted:
-        numbered = item.instances if name == OBJECT else None
-        if numbered is None:
-            numbered = label(item.map == item.names.index(name), connectivity=ndim)
+        if item.told_apart and name == OBJECT:
+            numbered = _read(data["instance"])
+        else:
+            numbered = label(classes == item.names.index(name), connectivity=ndim)
         regions = regionprops(numbered)
         number = 0
         for region in regions:
@@ -266,7 +284,7 @@ def _parts(item: _Survey, counted: Sequence[str], min_size: int) -> Iterator[Par
                 centre=tuple(float(c * step) for c, step in zip(region.centroid, item.spacing)),
                 length_unit=item.unit,
                 area_unit=_squared(item),
-                touches_border=min(starts) == 0 or any(end == side for end, side in zip(ends, item.map.shape)),
+                touches_border=min(starts) == 0 or any(end == side for end, side in zip(ends, classes.shape)),
             )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from multiunet.domains.image.measure import Measures, Part, Phase
-from multiunet.files import check_folder, write_atomically, write_text
+from multiunet.files import check_folder, csv_text, write_atomically, write_text
 from multiunet.wording import counted
 
 
@@ -70,8 +68,4 @@ def draw(measures: Measures, path: Path) -> None:
 
 
 def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text([columns, *([row[column] for column in columns] for row in rows)])

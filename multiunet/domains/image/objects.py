@@ -103,10 +103,10 @@ def separated(
     """Objects, numbered from 1, 0 outside; ``space``, int32.
 
     Connected pixels that are more likely inside than not are inner parts. The maxima of the distance to the end of
-    their part, smoothed, are the seeds (one, or several where a part has necks: two objects that the network joined);
-    so is what is less likely outside than not and has no inner part. From the seeds, a watershed (Meyer 1994) goes down
-    that distance, over all pixels that are less likely outside than not. Seeds that gain too few pixels leave them to
-    their neighbours.
+    their part, smoothed, are the seeds (one, or several where a part has necks: two objects that the network joined).
+    A region without any inner part is a seed, too. From the seeds, a watershed (Meyer 1994) goes down that distance,
+    over all pixels that are less likely outside than not. Seeds that gain too few pixels leave them to their
+    neighbours.
 
     Args:
         probabilities: of the classes in ``CLASSES``, ``(2 or 3, *space)``.

@@ -55,7 +55,7 @@ class Room:
     Attributes:
         budget: in all.
         held: what the process, and each that loads data, has before training.
-        images: what images take that are kept in memory, by each of them for itself.
+        images: bytes of images kept in memory, summed over all processes.
         asked: whether the user named the budget.
     """
 
@@ -103,7 +103,7 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
         message = (
             f"{amount(room.budget)} of memory is not enough: the smallest planned training step needs about "
             f"{amount(takes)} (patch {_times(shaped['patch_size'])}, batch {chosen.batch_size}, "
-            f"{'' if chosen.recompute else 'nothing '}recomputed, {amount(room.held)} for the program itself, "
+            f"{'with' if chosen.recompute else 'without'} recomputation, {amount(room.held)} for the program itself, "
             f"{amount(room.images)} for images); "
         )
         if room.asked:

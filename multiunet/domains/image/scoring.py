@@ -45,8 +45,8 @@ class ClassScores:
     def count(self, name: str, counted: Confusion, stated: Calibration | None = None) -> None:
         """Counts one image, all of whose parts are in ``counted`` and ``stated``."""
         one = Confusion(self.classes, IGNORED)
-        one.items.append(counted.matrix)
-        self.all.items.append(counted.matrix)
+        one.add(counted)
+        self.all.add(counted)
         self.items[name] = dict(one.scores())
         if stated is not None:
             self.items[name] |= stated.scores()
@@ -70,9 +70,9 @@ class ObjectScores:
 
     def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
         """Counts one image."""
-        self.all.update(predicted, truth)
         one = Matching()
         one.update(predicted, truth)
+        self.all.add(one)
         self.items[name] = dict(one.scores())
 
     def scores(self) -> Scores:

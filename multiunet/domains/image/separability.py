@@ -16,7 +16,7 @@ from multiunet.metrics import Matching
 
 logger = logging.getLogger("multiunet.image")
 
-LOOKED_AT = 8
+SEPARATED = 8
 """Training masks whose objects are separated."""
 
 WINDOW = 1 << 20
@@ -39,7 +39,7 @@ class Separability:
     def add(self, objects: NDArray[np.int32], classes: NDArray[np.int16]) -> None:
         """A training mask and what is ``learnt`` of it: gaps belong to no object."""
         self.sizes.append(np.unique(objects[classes > 0], return_counts=True)[1])
-        if len(self.windows) < LOOKED_AT:
+        if len(self.windows) < SEPARATED:
             self.windows.append(_middle(objects).copy())  # a view would keep all of it
 
     def smallest(self) -> int:

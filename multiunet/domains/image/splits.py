@@ -14,9 +14,10 @@ from multiunet.domains.image.matching import fewest_missing, matched
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.stratify import MaskClasses, chosen, spread
 from multiunet.domains.image.table import is_table, read_pairs
-from multiunet.domains.splits import SPLITS, listing, read_splits
+from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
+from multiunet.wording import listing
 
 
 @dataclass(frozen=True)

@@ -48,13 +48,36 @@ def tell_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts)
     if facts.get("fingerprint", {}).get("spacing") is None:
         return
     trained = facts["spacing"]
-    others = [path for path, spacing in spacings.items() if spacing is not None and not _alike(spacing, trained)]
-    if others:
+    if others := _unlike(spacings, trained):
+        path, spacing = next(iter(others.items()))
         logger.warning(
             "%s: pixels are %s µm apart, those trained on %s, as in %d of the %d images; structures of another "
             "size in pixels may be missed: rescale the images, or train on such images",
-            *(others[0], _text(spacings[others[0]] or ()), _text(trained), len(others), len(spacings)),
+            *(path, _text(spacing), _text(trained), len(others), len(spacings)),
         )
+
+
+def tell_of_mixed_scales(spacings: Mapping[str, Sequence[float] | None], median: Sequence[float]) -> None:
+    """Warns of training images in which structures of one kind have several sizes in pixels.
+
+    Args:
+        spacings: by training image, what it says of its pixels, micrometres by axis.
+        median: of those that say something.
+    """
+    if others := _unlike(spacings, median):
+        path, spacing = next(iter(others.items()))
+        logger.warning(
+            "%s: pixels are %s µm apart, but the median of the training images is %s, and %d of the %d differ from it "
+            "by more than %g times; a structure then has several sizes in pixels, which is harder to learn: rescale "
+            "the images to one pixel size, or train on each magnification for itself",
+            *(path, _text(spacing), _text(median), len(others), len(spacings), ALIKE),
+        )
+
+
+def _unlike(spacings: Mapping[str, Sequence[float] | None], reference: Sequence[float]) -> dict[str, Sequence[float]]:
+    """Those that are further from ``reference`` than augmentation scales."""
+    known = ((path, spacing) for path, spacing in spacings.items() if spacing is not None)
+    return {path: spacing for path, spacing in known if not _alike(spacing, reference)}
 
 
 def _alike(spacing: Sequence[float], trained: Sequence[float]) -> bool:

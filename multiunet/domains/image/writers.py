@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import csv
-import io
 import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +21,7 @@ from multiunet.domains.image.lazy import WHOLE, Lazy, Pixels, blocks, mapped, me
 from multiunet.domains.image.masks import colour_name, packed, unpacked
 from multiunet.domains.image.units import MICROMETRE
 from multiunet.errors import InputError
-from multiunet.files import write_atomically, write_text
+from multiunet.files import csv_text, write_atomically, write_text
 from multiunet.prediction import open_prediction
 
 PNG_TYPES = (np.uint8, np.uint16)
@@ -119,13 +117,9 @@ def legend(facts: Facts, counts: NDArray[np.int64]) -> str:
     """
     colours = mask_values(facts) if facts["coloured"] else class_colours(len(counts))
     values = [colour_name(value) for value in facts["values"]] if facts["coloured"] else facts["values"]
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["value", "name", "colour", "share"])
-    for value, name, colour, count in zip(values, facts["classes"], colours, counts):
-        shown = colour_name(int(packed(colour[:, None])[0]))
-        table.writerow([value, name, shown, f"{count / counts.sum():.6f}"])
-    return text.getvalue()
+    shown = (colour_name(int(packed(colour[:, None])[0])) for colour in colours)
+    shares = (f"{share:.6f}" for share in counts / counts.sum())
+    return csv_text([("value", "name", "colour", "share"), *zip(values, facts["classes"], shown, shares)])
 
 
 def class_colours(count: int) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from skimage.draw import disk
 
 Maker = Callable[..., Path]
 
@@ -36,3 +37,20 @@ def folder(tmp_path: Path) -> Maker:
         return tmp_path
 
     return make
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """``images`` and ``masks``: eight bright discs an image, two and two of which touch; any numbers up to 32 bits."""
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for index in range(6):
+        rng = np.random.default_rng(index)
+        objects = np.zeros((48, 64), dtype=np.uint32)
+        for number in range(8):
+            centre = 8 + 16 * (number // 2) * np.array([0, 1]) + np.array([11, 0]) * (number % 2) + 8
+            objects[disk(centre + rng.uniform(-1, 1, 2), 6.2, shape=objects.shape)] = 1000 * number + 4_000_000_001
+        image = rng.normal(60, 8, objects.shape) + 90 * (objects > 0)
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(tmp_path / "images" / f"s{index}.png")
+        tifffile.imwrite(tmp_path / "masks" / f"s{index}.tif", objects)
+    return tmp_path

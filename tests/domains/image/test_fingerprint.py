@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
+from multiunet.domains.image import lazy
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.fingerprint import LOOKED_AT, Fingerprint
+from multiunet.domains.image.fingerprint import COUNTED, THINNED, Fingerprint, ObjectSizes
+from multiunet.domains.image.lazy import Lazy
 from multiunet.domains.image.survey import survey
 
 
@@ -27,9 +31,54 @@ def test_of_a_folder(folder: Any) -> None:
 def test_objects_are_counted_in_the_first_masks() -> None:
     mask = np.zeros((20, 20), dtype=np.uint8)
     mask[2:5, 2:5] = mask[8:12, 8:12] = mask[19, 19] = 1
+    found = ObjectSizes()
+    for _ in range(COUNTED + 3):
+        found.labelled(mask, [0, 1])
+    assert found.masks == COUNTED
+    assert sorted(found.sizes[1]) == sorted([9, 16, 1] * COUNTED)
+    assert found.sizes[0] == [400 - 26] * COUNTED
+
+
+@pytest.mark.parametrize("shape", [(23, 31), (5, 12, 17)])
+def test_objects_are_those_of_each_value_labelled_for_itself(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    mask = np.kron(rng.integers(-3, 5, shape), np.ones((2,) * len(shape))).astype(np.int16)
+    values = [value for value in range(-3, 5) if value != 2]  # 2 is ignored
+    found = ObjectSizes()
+    found.labelled(mask, values)
+    expected = {value: np.bincount(ndimage.label(mask == value)[0].ravel())[1:].tolist() for value in values}
+    assert {value: sorted(sizes) for value, sizes in found.sizes.items()} == {
+        value: sorted(sizes) for value, sizes in expected.items()
+    }
+    assert found.shown == 6
+
+
+def test_colours_far_apart_are_kept_apart() -> None:
+    found = ObjectSizes()
+    found.labelled(np.array([[0xFFFFFF, 0xFFFFFF, 0x0000FF, 0, 0xFFFFFF]]), [0, 0x0000FF, 0xFFFFFF])
+    assert found.sizes == {0: [1], 0x0000FF: [1], 0xFFFFFF: [2, 1]}
+
+
+@pytest.mark.parametrize("side", [512, 1000, 2500])
+def test_pixels_looked_at_are_of_all_columns_and_all_rows(side: int) -> None:
+    places = np.arange(side, dtype=np.uint16)
+    across, down = np.broadcast_to(places, (side, side)), np.broadcast_to(places[:, None], (side, side))
     found = Fingerprint()
-    for _ in range(LOOKED_AT + 3):
-        found.mask(mask, [0, 1])
-    assert found.masks == LOOKED_AT
-    assert sorted(found.objects[1]) == sorted([9, 16, 1] * LOOKED_AT)
-    assert found.objects[0] == [400 - 26] * LOOKED_AT
+    found.image(np.stack([across, down]), None, "train")
+    [thinned] = found.thinned
+    assert THINNED / 2 < thinned.shape[1] <= THINNED
+    for channel in thinned:
+        assert len(np.unique(channel)) == side
+
+
+def test_pixels_looked_at_do_not_depend_on_how_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).normal(size=(2, 30, 250, 70))
+    whole = Fingerprint()
+    whole.image(pixels, None, "train")
+    monkeypatch.setattr(lazy, "WHOLE", 0)
+    monkeypatch.setattr(lazy, "BLOCK", 30_000)
+    in_parts = Fingerprint()
+    in_parts.image(replace(Lazy.of(pixels), chunk=(2, 7, 40, 33)), None, "train")
+    assert len(list(lazy.blocks(replace(Lazy.of(pixels), chunk=(2, 7, 40, 33)), whole=1))) > 5
+    for one, other in zip(whole.thinned[0], in_parts.thinned[0]):
+        np.testing.assert_array_equal(np.sort(one), np.sort(other))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
-from skimage.draw import disk
 
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImageTrain
@@ -23,30 +21,12 @@ from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import from_json
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.truths import Border, load_border, load_labels, load_objects
-from multiunet.errors import InputError
 from multiunet.losses import border_weights
 from multiunet.metrics import Matching
 from multiunet.prediction import open_prediction
 from multiunet.seeds import generator
 
 SHORT = ["--widths", "4,8", "--patch-size", 32, "--epochs", 1, "--steps-per-epoch", 2, "--batch-size", 1]
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Path:
-    """``images`` and ``masks``: eight bright discs an image, two and two of which touch; any numbers up to 32 bits."""
-    for kind in ("images", "masks"):
-        (tmp_path / kind).mkdir()
-    for index in range(6):
-        rng = np.random.default_rng(index)
-        objects = np.zeros((48, 64), dtype=np.uint32)
-        for number in range(8):
-            centre = 8 + 16 * (number // 2) * np.array([0, 1]) + np.array([11, 0]) * (number % 2) + 8
-            objects[disk(centre + rng.uniform(-1, 1, 2), 6.2, shape=objects.shape)] = 1000 * number + 4_000_000_001
-        image = rng.normal(60, 8, objects.shape) + 90 * (objects > 0)
-        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(tmp_path / "images" / f"s{index}.png")
-        tifffile.imwrite(tmp_path / "masks" / f"s{index}.tif", objects)
-    return tmp_path
 
 
 def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
@@ -163,33 +143,6 @@ def test_an_image_without_objects_is_one(cells: Path, multiunet: Callable, tmp_p
     assert done.code == 0, done.err
 
 
-@pytest.mark.parametrize(
-    ("pixels", "message"),
-    [
-        (np.zeros((48, 64), np.uint8), "masks: the training masks hold no object; each is a positive number"),
-        (np.full((48, 64), -3, np.int32), r"s0\.tif: value -3 in 3072 pixels; objects have positive numbers"),
-        (np.full((48, 64), 0.5, np.float32), r"s0\.tif: a mask of float32, of which 3072 pixels are no whole numbers"),
-        (np.ones((48, 65), np.uint16), r"s\d\.tif: is 48 x 65, but its image"),
-        (np.dstack([np.full((48, 64), n, np.uint8) for n in (1, 2, 3)]), r"s0\.tif: is in colours; --instances needs"),
-        (np.tile(np.eye(8, dtype=np.uint8), (6, 8)), r"one number for \d+ separate parts, .* so these are classes"),
-        (np.arange(48 * 64, dtype=np.uint16).reshape(48, 64), "are --images and --masks swapped"),
-    ],
-)
-def test_bad_masks_are_named(cells: Path, pixels: np.ndarray, message: str) -> None:
-    repaint(cells, pixels, *range(6))
-    with pytest.raises(InputError, match=message):
-        facts_of(cells)
-
-
-def test_a_number_in_two_places_is_said(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
-    objects = tifffile.imread(cells / "masks" / "s2.tif")
-    objects[0, 0] = objects.max()
-    repaint(cells, objects, 2)
-    with caplog.at_level(logging.WARNING, "multiunet.image"):
-        facts_of(cells)
-    assert "s2.tif: 8 object numbers, but 9 separate parts (1 such masks)" in caplog.text
-
-
 def test_ignored_pixels_count_nowhere(cells: Path) -> None:
     objects = tifffile.imread(cells / "masks" / "s0.tif").astype(np.int64)
     objects[:, :20] = -1
@@ -244,27 +197,3 @@ def test_objects_of_other_images_are_scored_and_exported_on_request(
     assert files == {"s0_instance.png", "s0_class.png", "legend.csv"}
     legend = (tmp_path / "files/legend.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in legend] == ["value", "0", "1", "2"]
-
-
-def test_the_smallest_object_is_that_of_training(cells: Path) -> None:
-    facts = facts_of(cells)
-    masks = [tifffile.imread(item["truth"]) for item in facts["split"]["train"]]
-    assert facts["smallest_object"] == min(np.unique(mask, return_counts=True)[1].min() for mask in masks)
-    assert facts["fingerprint"]["objects"] == {"looked_at": 32, "separable": 32}
-
-
-def test_objects_that_none_could_find_are_told_of(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
-    repaint(cells, np.arange(1, 1 + 24 * 32, dtype=np.uint16).reshape(24, 32).repeat(2, 0).repeat(2, 1), *range(6))
-    for path in (cells / "images").iterdir():
-        pixels = np.random.default_rng(len(path.name)).integers(0, 255, (48, 64), dtype=np.uint8)
-        Image.fromarray(pixels + np.uint8(int(path.stem[1:]))).save(path)
-    with caplog.at_level(logging.WARNING, "multiunet.image"):
-        assert facts_of(cells)["fingerprint"]["objects"]["separable"] == 0
-    assert "would give back only 0 of 3072 training objects" in caplog.text
-    assert "--touching gap would give back 4" in caplog.text
-
-
-def test_the_fingerprint_counts_objects_by_their_numbers(cells: Path) -> None:
-    inside = facts_of(cells)["fingerprint"]["classes"]["inside"]
-    assert inside["objects_a_mask"] == 8
-    assert inside["object_pixels"] == pytest.approx(np.pi * 6.2**2, rel=0.1)

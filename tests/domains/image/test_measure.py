@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +200,21 @@ def test_tables_name_units_and_axes(tmp_path: Path) -> None:
     assert (named["length_unit"], named["area_unit"]) == ("µm", "µm²")
     assert (named["pixels"], float(named["area"])) == ("7", 7 * 0.25)
     assert {"centre_y", "centre_x"} < named.keys()
+
+
+def peak_of_measuring(path: Path, images: int) -> int:
+    """Bytes that it takes at most to measure so many images."""
+    maps = {f"s{index}": np.zeros((400, 500), dtype=np.int64) for index in range(images)}
+    for classes in maps.values():
+        classes[10:20, 10:20] = 1
+    stored(path, maps, {name: [0.1] for name in maps})
+    measure(ImageMeasure(prediction=path))  # what is loaded once is not counted
+    tracemalloc.start()
+    measure(ImageMeasure(prediction=path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_maps_are_in_memory_one_at_a_time(tmp_path: Path) -> None:
+    assert peak_of_measuring(tmp_path / "b.zarr", 9) < 1.3 * peak_of_measuring(tmp_path / "a.zarr", 2)

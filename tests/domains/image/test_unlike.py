@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from multiunet.domains.image.readers import Picture
-from multiunet.domains.image.unlike import Unlike, tell_of_intensities, tell_of_scales, unlike_trained
+from multiunet.domains.image.unlike import (
+    ALIKE,
+    Unlike,
+    tell_of_intensities,
+    tell_of_mixed_scales,
+    tell_of_scales,
+    unlike_trained,
+)
 
 
 def facts(kind: str = "train") -> dict[str, Any]:
@@ -65,3 +72,14 @@ def test_images_are_collected_and_told_of_together(caplog: pytest.LogCaptureFixt
         "1.png: pixels are 0.2 x 0.2 µm apart",
         "0.png: its mean is 0",
     ]
+
+
+def test_mixed_scales_are_those_that_augmentation_does_not_make(caplog: pytest.LogCaptureFixture) -> None:
+    alike = {"a.tif": [1.0, 1.0], "b.tif": [1.0 * ALIKE, 1.0], "c.tif": [1.0, 1.0 / ALIKE], "d.tif": None}
+    tell_of_mixed_scales(alike, [1.0, 1.0])
+    assert not caplog.messages
+    tell_of_mixed_scales({**alike, "e.tif": [1.0, 1.3], "f.tif": [2.0, 2.0]}, [1.0, 1.0])
+    [said] = caplog.messages
+    assert said.startswith(
+        "e.tif: pixels are 1 x 1.3 µm apart, but the median of the training images is 1 x 1, and 2 of"
+    )

@@ -1,0 +1,58 @@
+"""What the surveys of masks, of objects and of targets have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from multiunet.domains.image.bar import read_cropped, without_rows
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.lazy import Pixels
+from multiunet.domains.image.mistaken import check_is_no_mask
+from multiunet.domains.image.splits import Item, Splits, bar_of_truth
+from multiunet.domains.image.survey.images import Images
+from multiunet.errors import InputError
+
+
+def folder_of(splits: Splits) -> Path:
+    """Where the first training mask or target is."""
+    return Path(splits["train"][0].truth).parent
+
+
+def without_bar(item: Item, images: Images, truth: Pixels, channels: int = 0) -> Pixels:
+    """A mask ``space`` or target ``(C, *space)`` on the pixels of its image, and remembers what was cut off.
+
+    Args:
+        channels: axes in front of space.
+
+    Raises:
+        InputError: when it has other pixels than its image.
+    """
+    rows = bar_of_truth(item, images.shapes[item.image], images.bars[item.image], truth.shape[channels:])
+    if rows:
+        images.truth_bars[item.truth] = rows
+    return without_rows(truth, rows)
+
+
+def check_mistaken(item: Item, images: Images, labels: Pixels, config: ImageTrain) -> None:
+    """Looks again at an image that may be a mask.
+
+    Raises:
+        InputError: when it is that of its own labels, ``space``.
+    """
+    if item.image in images.few:
+        check_is_no_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
+
+
+def check_weights(config: ImageTrain, classes: Sequence[str]) -> None:
+    """Checks ``--class-weights`` against the classes.
+
+    Raises:
+        InputError: when they do not fit.
+    """
+    weights = config.class_weights
+    if weights is not None and (len(weights) != len(classes) or min(weights) < 0 or max(weights) == 0):
+        raise InputError(
+            f"--class-weights {','.join(f'{w:g}' for w in weights)}: give {len(classes)} numbers, none negative, one "
+            f"for each class {', '.join(classes)}"
+        )

@@ -1,0 +1,172 @@
+"""What is known of the images of a training."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.config import Split
+from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars
+from multiunet.domains.image.config import CropBar
+from multiunet.domains.image.copies import Contents
+from multiunet.domains.image.fingerprint import Fingerprint
+from multiunet.domains.image.mistaken import may_be_mask
+from multiunet.domains.image.readers import Picture
+from multiunet.domains.image.scale import as_told
+from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.unlike import tell_of_mixed_scales
+from multiunet.domains.splits import SPLITS
+from multiunet.errors import InputError
+
+logger = logging.getLogger("multiunet.image")
+
+
+@dataclass
+class Images:
+    """What is known of the images; of those with an information bar, without it.
+
+    Attributes:
+        ndim: axes in space, 2 or 3.
+        channels, colour: that the network gets; ``colour`` as of ``Picture``.
+        spacing: the median of what training images say, micrometres by axis; 1 where none says anything.
+        shapes: by image, its pixels by axis.
+        bars: by image, the rows of its information bar that are cut off.
+        truth_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
+        few: the images that have so few colours that they may be masks.
+        contents: which images there are, whatever they are called.
+        sums: of each training image its pixels, and mean and variance by channel.
+    """
+
+    ndim: int = 0
+    channels: int = 0
+    colour: str = "grey"
+    spacing: list[float] = field(default_factory=list)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    bars: dict[str, int] = field(default_factory=dict)
+    truth_bars: dict[str, int] = field(default_factory=dict)
+    few: set[str] = field(default_factory=set)
+    contents: Contents = field(default_factory=Contents)
+    sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+
+    def add(self, split: Split, path: str, picture: Picture) -> None:
+        """Remembers what is asked of an image later.
+
+        Raises:
+            InputError: when it is in another split, too, under another name.
+        """
+        if picture.summary.low == picture.summary.high:
+            logger.warning("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
+        self.contents.add(split, path, picture)
+        self.shapes[path] = picture.space
+        if may_be_mask(picture.pixels):
+            self.few.add(path)
+        self.fingerprint.image(picture.pixels, picture.spacing, split)
+        if split == "train":
+            self.sums.append((math.prod(picture.space), picture.summary.mean, picture.summary.variance))
+
+    def intensities(self, kind: str) -> dict[str, list[float]]:
+        """Mean and deviation of each channel over the training images."""
+        if kind == "image":
+            return {}
+        if kind == "none":
+            return {"mean": [0.0] * self.channels, "deviation": [1.0] * self.channels}
+        counts = np.array([n for n, _, _ in self.sums], dtype=np.float64)[:, None]
+        # of grey levels saved in colours, one of the equal channels counts
+        means = np.stack([mean[: self.channels] for _, mean, _ in self.sums])
+        variances = np.stack([variance[: self.channels] for _, _, variance in self.sums])
+        mean = (counts * means).sum(axis=0) / counts.sum()
+        variance = (counts * (variances + (means - mean) ** 2)).sum(axis=0) / counts.sum()
+        deviation = np.where(variance > 0, np.sqrt(variance), 1.0)
+        return {"mean": mean.tolist(), "deviation": deviation.tolist()}
+
+
+def survey_images(splits: Splits, crop: CropBar, pixel_size: Sequence[float] | None) -> Images:
+    """Reads each image once.
+
+    Args:
+        pixel_size: micrometres, in place of what files say.
+
+    Raises:
+        InputError: for images that cannot be read, are not alike, or are in two splits.
+    """
+    images, alike = Images(), _Alike()
+    bars: dict[str, int] = {}
+    spacings: dict[str, tuple[float, ...] | None] = {}
+    for name in SPLITS:
+        for item in splits[name]:
+            picture, images.bars[item.image] = read_cropped(Path(item.image), crop)
+            picture = as_told(picture, pixel_size)
+            uncut = crop == "none" and len(picture.space) == 2
+            bars[item.image] = find_bar(picture.pixels) if uncut else images.bars[item.image]
+            alike.add(item.image, picture)
+            images.add(name, item.image, picture)
+            if name == "train":
+                spacings[item.image] = picture.spacing
+    tell_of_bars(bars, crop)
+    images.ndim, (images.channels, images.colour) = alike.ndim(), alike.channels()
+    stated = images.fingerprint.spacings
+    images.spacing = np.median(stated, axis=0).tolist() if stated else [1.0] * images.ndim
+    tell_of_mixed_scales(spacings, images.spacing)
+    return images
+
+
+@dataclass
+class _Alike:
+    """Whether all images have the same axes and channels.
+
+    Attributes:
+        first: the first image, its axes, channels and colour.
+        samples: numbers of channels; colours and grey levels may be mixed as long as all colours are grey.
+        colourful: the first image whose colours are not.
+    """
+
+    first: tuple[str, tuple[int, ...], int, str] | None = None
+    samples: set[int] = field(default_factory=set)
+    colourful: str | None = None
+
+    def add(self, path: str, picture: Picture) -> None:
+        """Compares an image with the first.
+
+        Raises:
+            InputError: naming both.
+        """
+        count = picture.pixels.shape[0]
+        self.first = self.first or (path, picture.space, count, picture.colour)
+        first, space, first_count, colour = self.first
+        if len(picture.space) != len(space):
+            raise InputError(
+                f"{path}: has {len(picture.space)} axes {picture.space}, but {first} has {len(space)} {space}; train "
+                "on images or on volumes, one at a time"
+            )
+        if count != first_count and not {picture.colour, colour} <= {"grey", "rgb"}:
+            raise InputError(f"{path}: has {count} channels, but {first} has {first_count}; they must be alike")
+        self.samples.add(count)
+        if picture.colour == "rgb" and not picture.summary.grey:
+            self.colourful = self.colourful or path
+
+    def ndim(self) -> int:
+        """Axes in space."""
+        assert self.first is not None  # there is a training image
+        return len(self.first[1])
+
+    def channels(self) -> tuple[int, str]:
+        """How many channels the network gets, and what they are.
+
+        Raises:
+            InputError: when some images are in colours, others grey.
+        """
+        assert self.first is not None  # there is a training image
+        if self.colourful is not None and len(self.samples) > 1:
+            raise InputError(
+                f"{self.colourful}: is in colours, but other images are grey; convert them all to one kind"
+            )
+        if self.colourful is not None:
+            return max(self.samples), "rgb"
+        return (max(self.samples), "channels") if self.first[3] == "channels" else (1, "grey")

@@ -1,0 +1,173 @@
+"""What is known of masks of classes."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from multiunet.domains.config import Split
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.class_names import named
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.fingerprint import ObjectSizes
+from multiunet.domains.image.lazy import Pixels, blocks, values_in
+from multiunet.domains.image.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
+from multiunet.domains.image.notes import remark
+from multiunet.domains.image.palettes import Palettes
+from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.survey.common import check_mistaken, check_weights, folder_of, without_bar
+from multiunet.domains.image.survey.images import Images
+from multiunet.domains.splits import SPLITS
+from multiunet.errors import InputError
+from multiunet.wording import listing
+
+logger = logging.getLogger("multiunet.image")
+
+
+@dataclass
+class _Masks:
+    """What masks show, counted while each is in memory.
+
+    Attributes:
+        coloured: whether they are painted.
+        pixels: by split, those of each value that counts.
+        values: of each mask, those that count, ascending.
+        first: by value, the first mask that has it.
+        ignored: pixels of ``--ignore-value``.
+        objects: of the training masks.
+    """
+
+    coloured: bool
+    pixels: dict[Split, Counter[int]] = field(default_factory=lambda: {name: Counter() for name in SPLITS})
+    values: list[list[int]] = field(default_factory=list)
+    first: dict[int, str] = field(default_factory=dict)
+    ignored: int = 0
+    palettes: Palettes = field(default_factory=Palettes)
+    objects: ObjectSizes = field(default_factory=ObjectSizes)
+
+    def add(self, split: Split, mask: str, labels: Pixels, ignore_value: int | None) -> None:
+        """Counts a mask ``space``.
+
+        Raises:
+            InputError: when its palette contradicts that of another.
+        """
+        counts = _counts(labels)
+        if not self.coloured:
+            self.palettes.check(mask, sorted(counts))
+        if ignore_value is not None:
+            self.ignored += counts.pop(ignore_value, 0)
+        self.pixels[split].update(counts)
+        self.values.append(sorted(counts))
+        for value in counts:
+            self.first.setdefault(value, mask)
+        if split == "train":
+            self.objects.labelled(labels, sorted(counts))
+
+    def name_of(self, value: int) -> str:
+        """How a value is called."""
+        return colour_name(value) if self.coloured else str(value)
+
+
+def survey_masks(splits: Splits, images: Images, config: ImageTrain) -> Facts:
+    """Classes of masks, and their pixels by split.
+
+    Raises:
+        InputError: for masks that cannot be read or that nothing can be learnt from, or settings that do not fit them.
+    """
+    try:
+        masks = _read(splits, images, config, coloured=False)
+    except ColouredMask:  # one of them is painted, so all are
+        masks = _read(splits, images, config, coloured=True)
+    images.fingerprint.objects = masks.objects
+    folder, values = folder_of(splits), sorted(masks.first)
+    _tell_of_ignored(folder, masks, config.ignore_value)
+    _check_classes(folder, masks)
+    _check_seen(masks, config)
+    _tell_of_numbers(folder, masks)
+    ignored = None if config.ignore_value is None else masks.name_of(config.ignore_value)
+    classes = named([masks.name_of(value) for value in values], config.class_names or {}, ignored)
+    check_weights(config, classes)
+    return {
+        "values": values,
+        "ignore_value": config.ignore_value,
+        "coloured": masks.coloured,
+        "palettes": masks.palettes.to_json(),
+        "classes": classes,
+        "pixels": {name: [counts[value] for value in values] for name, counts in masks.pixels.items()},
+    }
+
+
+def _read(splits: Splits, images: Images, config: ImageTrain, coloured: bool) -> _Masks:
+    masks = _Masks(coloured)
+    for name in SPLITS:
+        for item in splits[name]:
+            labels = without_bar(item, images, read_mask(Path(item.truth), coloured))
+            check_mistaken(item, images, labels, config)
+            masks.add(name, item.truth, labels, config.ignore_value)
+    return masks
+
+
+def _counts(labels: Pixels) -> Counter[int]:
+    """Pixels of each value."""
+    counts: Counter[int] = Counter()
+    for region in blocks(labels):
+        counts.update({int(value): int(count) for value, count in zip(*values_in(labels[region]))})
+    return counts
+
+
+def _tell_of_ignored(folder: Path, masks: _Masks, ignore_value: int | None) -> None:
+    if ignore_value is not None and not masks.ignored:
+        known = listing([masks.name_of(value) for value in sorted(masks.first)])
+        remark(f"--ignore-value {masks.name_of(ignore_value)}: no mask in {folder} has it; they have {known}")
+
+
+def _check_classes(folder: Path, masks: _Masks) -> None:
+    """Refuses masks that number objects, or show one class only."""
+    values = sorted(masks.first)
+    if len(values) > MOST_CLASSES or _are_numbered(masks.values):
+        raise InputError(
+            f"{folder}: {len(values)} different values that number the objects of each mask, or are more than "
+            f"{MOST_CLASSES}; pass --instances to tell objects apart, or save what each pixel is, say 0 outside and 1 "
+            "inside"
+        )
+    if len(values) < 2:
+        only = f"only the value {masks.name_of(values[0])}" if values else "no value that counts"
+        raise InputError(f"{folder}: the masks have {only}; at least two classes are needed to learn a difference")
+
+
+def _are_numbered(found: Sequence[Sequence[int]]) -> bool:
+    """Whether masks seem to number their objects: each has 0, 1, 2, ... up to a number of its own, some above 16."""
+    counts = {len(values) for values in found if list(values) == list(range(len(values)))}
+    return len(counts) > max(1, len(found) // 4) and max(counts) > 16 and all(v == list(range(len(v))) for v in found)
+
+
+def _check_seen(masks: _Masks, config: ImageTrain) -> None:
+    """Refuses a class that no training mask has."""
+    unseen = next((value for value in sorted(masks.first) if not masks.pixels["train"][value]), None)
+    if unseen is None:
+        return
+    value, alone = masks.name_of(unseen), sum(unseen in values for values in masks.values) == 1
+    fold = "" if config.fold is None else f" of fold {config.fold} of --folds {config.folds}"
+    fix = "move such an image to the training split (another --seed, say)"
+    if config.fold is not None and alone:
+        fix = "add images that show it"
+    raise InputError(
+        f"{masks.first[unseen]}: value {value} is in no training mask{fold}"
+        f"{', and in no other mask at all' if alone else ''}, so it cannot be learnt; {fix}, or pass "
+        f"--ignore-value {value}"
+    )
+
+
+def _tell_of_numbers(folder: Path, masks: _Masks) -> None:
+    """Warns of few values that may number objects."""
+    if masks.coloured or not masks.objects.may_number(masks.values):
+        return
+    sizes = [len(own) for own in masks.values]
+    logger.warning(
+        "%s: each value but 0 is one connected area, and masks have %d to %d values; if these number objects, pass "
+        "--instances: without it, they are %d classes",
+        *(folder, min(sizes), max(sizes), len(masks.first)),
+    )

@@ -1,0 +1,111 @@
+"""What is known of masks that number their objects."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.config import Split
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.notes import remark
+from multiunet.domains.image.objects import CLASSES, learnt, pieces
+from multiunet.domains.image.separability import Separability, tell_of_lost
+from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.survey.common import check_mistaken, check_weights, folder_of, without_bar
+from multiunet.domains.image.survey.images import Images
+from multiunet.domains.image.truths import read_objects
+from multiunet.domains.splits import SPLITS
+from multiunet.errors import InputError
+
+logger = logging.getLogger("multiunet.image")
+
+
+@dataclass
+class _Objects:
+    """What masks show, counted while each is in memory.
+
+    Attributes:
+        pixels: by split, those of each class that is learnt.
+        counts: by split, objects.
+        most: objects of the mask that has most.
+        scattered: masks with more connected parts than objects: path, objects, parts.
+        ignored: pixels of ``--ignore-value``.
+    """
+
+    pixels: dict[Split, NDArray[np.int64]]
+    counts: dict[Split, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
+    most: int = 0
+    scattered: list[tuple[str, int, int]] = field(default_factory=list)
+    ignored: int = 0
+    separability: Separability = field(default_factory=Separability)
+
+    def add(self, split: Split, mask: str, labels: NDArray[np.int32], classes: NDArray[np.int16]) -> None:
+        """Counts a mask that numbers its objects, and the classes ``learnt`` of it."""
+        self.ignored += int(np.count_nonzero(labels < 0))
+        self.pixels[split] += np.bincount(classes[classes >= 0], minlength=len(self.pixels[split]))
+        objects, parts = pieces(labels)
+        self.counts[split] += objects
+        self.most = max(self.most, objects)
+        if split == "train":
+            self.separability.add(labels, classes)
+        if parts > objects:
+            self.scattered.append((mask, objects, parts))
+
+
+def survey_objects(splits: Splits, images: Images, config: ImageTrain) -> Facts:
+    """What is learnt of objects, its pixels by split, and the objects.
+
+    Raises:
+        InputError: for masks that cannot be read or show no objects, or settings that do not fit them.
+    """
+    classes = CLASSES[config.touching]
+    check_weights(config, classes)
+    found, folder = _read(splits, images, config), folder_of(splits)
+    if config.ignore_value is not None and not found.ignored:
+        remark(f"--ignore-value {config.ignore_value}: no mask in {folder} has it")
+    _check_numbered(folder, found)
+    images.fingerprint.separable = tell_of_lost(found.separability, config.touching, images.spacing, folder)
+    return {
+        "smallest_object": found.separability.smallest(),
+        "instances": {"touching": config.touching},
+        "values": list(range(len(classes))),
+        "ignore_value": config.ignore_value,
+        "coloured": False,
+        "classes": classes,
+        "objects": found.counts,
+        "pixels": {name: counts.tolist() for name, counts in found.pixels.items()},
+    }
+
+
+def _read(splits: Splits, images: Images, config: ImageTrain) -> _Objects:
+    count = len(CLASSES[config.touching])
+    found = _Objects({name: np.zeros(count, dtype=np.int64) for name in SPLITS})
+    for name in SPLITS:
+        for item in splits[name]:
+            labels = without_bar(item, images, read_objects(item.truth, config.ignore_value))[...]
+            check_mistaken(item, images, labels, config)
+            images.fingerprint.numbered(labels, name)
+            found.add(name, item.truth, labels, learnt(labels, config.touching, images.spacing))
+    return found
+
+
+def _check_numbered(folder: Path, found: _Objects) -> None:
+    """Refuses masks without objects, or of classes; warns of numbers in several places."""
+    if not found.counts["train"]:
+        raise InputError(f"{folder}: the training masks hold no object; each is a positive number, and 0 is outside")
+    if found.scattered and found.most == 1:
+        path, _, parts = found.scattered[0]
+        raise InputError(
+            f"{path}: one number for {parts} separate parts, and no mask has a second number, so these are classes; "
+            "number each object, or leave out --instances"
+        )
+    if found.scattered:
+        logger.warning(
+            "%s: %d object numbers, but %d separate parts (%d such masks); all parts of one number count as one object",
+            *(*found.scattered[0], len(found.scattered)),
+        )

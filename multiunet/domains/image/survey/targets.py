@@ -1,0 +1,107 @@
+"""What is known of images of quantities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.lazy import Pixels, blocks
+from multiunet.domains.image.notes import remark
+from multiunet.domains.image.readers import read_target
+from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.survey.common import folder_of, without_bar
+from multiunet.domains.image.survey.images import Images
+from multiunet.domains.splits import SPLITS
+from multiunet.errors import InputError
+
+ROUNDING = 1e-7
+"""Deviation of a constant, at most, as a share of it: its square is rounded in 64 bits."""
+
+
+@dataclass
+class _Sums:
+    """Known values, their sum and that of their squares, by channel."""
+
+    count: NDArray[np.int64]
+    total: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    @classmethod
+    def of_none(cls, channels: int) -> _Sums:
+        """Before the first value."""
+        return cls(np.zeros(channels, np.int64), np.zeros(channels), np.zeros(channels))
+
+    def add(self, target: Pixels) -> None:
+        """Adds all of a target ``(C, *space)`` that are not NaN."""
+        for region in blocks(target, whole=1):
+            flat = target[region].reshape(target.shape[0], -1).astype(np.float64)
+            self.count += np.count_nonzero(~np.isnan(flat), axis=1)
+            self.total += np.nansum(flat, axis=1)
+            self.squares += np.nansum(flat**2, axis=1)
+
+    def moments(self, folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and deviation by channel.
+
+        Raises:
+            InputError: when a channel of the targets in ``folder`` is unknown or the same everywhere, in whatever unit.
+        """
+        if (unknown := np.flatnonzero(self.count == 0)).size:
+            raise InputError(f"{folder}: {self._channel(unknown[0])} NaN everywhere; there is nothing to learn")
+        centre = self.total / self.count
+        scale = np.sqrt(np.maximum(self.squares / self.count - centre**2, 0.0))
+        if (constant := np.flatnonzero(scale <= ROUNDING * np.abs(centre))).size:
+            value = centre[constant[0]]
+            raise InputError(f"{folder}: {self._channel(constant[0])} {value:g} everywhere; nothing to learn")
+        return centre, scale
+
+    def _channel(self, index: int) -> str:
+        if len(self.count) == 1:
+            return "the training targets are"
+        return f"channel {index} of the training targets (the first is 0) is"
+
+
+def survey_targets(splits: Splits, images: Images, config: ImageTrain) -> Facts:
+    """Names of the quantities, and mean and deviation of each over the training targets.
+
+    Raises:
+        InputError: for targets that cannot be read or are not alike, or that nothing can be learnt from.
+    """
+    sums, first, ignored = None, "", False
+    for name in SPLITS:
+        for item in splits[name]:
+            path = Path(item.truth)
+            ignored = ignored or _has(path, config.ignore_value)
+            target = without_bar(item, images, read_target(path, config.ignore_value).pixels, channels=1)
+            if sums is None:
+                sums, first = _Sums.of_none(target.shape[0]), item.truth
+            if target.shape[0] != len(sums.count):
+                raise InputError(
+                    f"{path}: has {target.shape[0]} channels, but {first} has {len(sums.count)}; they must be alike"
+                )
+            if name == "train":
+                sums.add(target)
+    assert sums is not None  # there is a training target
+    folder = folder_of(splits)
+    if config.ignore_value is not None and not ignored:
+        remark(f"--ignore-value {config.ignore_value}: no target in {folder} has it")
+    centre, scale = sums.moments(folder)
+    names = ["target"] if len(centre) == 1 else [f"target{i}" for i in range(len(centre))]
+    return {
+        "targets": names,
+        "centre": centre.tolist(),
+        "scale": scale.tolist(),
+        "ignore_value": config.ignore_value,
+    }
+
+
+def _has(target: Path, value: int | None) -> bool:
+    """Whether a file has this number anywhere; nothing is read where there is none to look for."""
+    if value is None:
+        return False
+    pixels = read_target(target).pixels
+    return any(bool((pixels[region] == value).any()) for region in blocks(pixels))

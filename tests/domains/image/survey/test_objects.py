@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.survey import survey
+from multiunet.errors import InputError
+
+
+def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
+    return survey(ImageTrain(images=root / "images", masks=root / "masks", instances=True, **settings))
+
+
+def repaint(root: Path, pixels: np.ndarray, *indices: int) -> None:
+    for index in indices:
+        kind = "rgb" if pixels.shape[2:] == (3,) else "minisblack"
+        tifffile.imwrite(root / "masks" / f"s{index}.tif", pixels, photometric=kind)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.zeros((48, 64), np.uint8), "masks: the training masks hold no object; each is a positive number"),
+        (np.full((48, 64), -3, np.int32), r"s0\.tif: value -3 in 3072 pixels; objects have positive numbers"),
+        (np.full((48, 64), 0.5, np.float32), r"s0\.tif: a mask of float32, of which 3072 pixels are no whole numbers"),
+        (np.ones((48, 65), np.uint16), r"s\d\.tif: is 48 x 65, but its image"),
+        (np.dstack([np.full((48, 64), n, np.uint8) for n in (1, 2, 3)]), r"s0\.tif: is in colours; --instances needs"),
+        (np.tile(np.eye(8, dtype=np.uint8), (6, 8)), r"one number for \d+ separate parts, .* so these are classes"),
+        (np.arange(48 * 64, dtype=np.uint16).reshape(48, 64), "are --images and --masks swapped"),
+    ],
+)
+def test_bad_masks_are_named(cells: Path, pixels: np.ndarray, message: str) -> None:
+    repaint(cells, pixels, *range(6))
+    with pytest.raises(InputError, match=message):
+        facts_of(cells)
+
+
+def test_a_number_in_two_places_is_said(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
+    objects = tifffile.imread(cells / "masks" / "s2.tif")
+    objects[0, 0] = objects.max()
+    repaint(cells, objects, 2)
+    with caplog.at_level(logging.WARNING, "multiunet.image"):
+        facts_of(cells)
+    assert "s2.tif: 8 object numbers, but 9 separate parts (1 such masks)" in caplog.text
+
+
+def test_the_smallest_object_is_that_of_training(cells: Path) -> None:
+    facts = facts_of(cells)
+    masks = [tifffile.imread(item["truth"]) for item in facts["split"]["train"]]
+    assert facts["smallest_object"] == min(np.unique(mask, return_counts=True)[1].min() for mask in masks)
+    assert facts["fingerprint"]["objects"] == {"looked_at": 32, "separable": 32}
+
+
+def test_objects_that_none_could_find_are_told_of(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
+    repaint(cells, np.arange(1, 1 + 24 * 32, dtype=np.uint16).reshape(24, 32).repeat(2, 0).repeat(2, 1), *range(6))
+    for path in (cells / "images").iterdir():
+        pixels = np.random.default_rng(len(path.name)).integers(0, 255, (48, 64), dtype=np.uint8)
+        Image.fromarray(pixels + np.uint8(int(path.stem[1:]))).save(path)
+    with caplog.at_level(logging.WARNING, "multiunet.image"):
+        assert facts_of(cells)["fingerprint"]["objects"]["separable"] == 0
+    assert "would give back only 0 of 3072 training objects" in caplog.text
+    assert "--touching gap would give back 4" in caplog.text
+
+
+def test_the_fingerprint_counts_objects_by_their_numbers(cells: Path) -> None:
+    inside = facts_of(cells)["fingerprint"]["classes"]["inside"]
+    assert inside["objects_a_mask"] == 8
+    assert inside["object_pixels"] == pytest.approx(np.pi * 6.2**2, rel=0.1)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.readers import read_target
+from multiunet.domains.image.shelf import Shelf
+from multiunet.domains.image.survey import survey, targets
+from multiunet.domains.image.truths import load_target
+from multiunet.errors import InputError
+
+
+def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
+    return survey(ImageTrain(images=root / "images", targets=root / "targets", task="regression", **settings))
+
+
+def save_targets(root: Path, make: Callable[[np.random.Generator], np.ndarray], kind: type = np.float32) -> None:
+    (root / "targets").mkdir(exist_ok=True)
+    for index in range(4):
+        target = make(np.random.default_rng(index)).astype(kind)
+        axes = {"axes": "CYX"[-target.ndim :]}
+        tifffile.imwrite(root / f"targets/s{index}.tif", target, photometric="minisblack", metadata=axes)
+
+
+def test_targets(folder: Any) -> None:
+    root = folder(4)
+
+    def partly_known(rng: np.random.Generator) -> np.ndarray:
+        heights = rng.normal(5, 2, (40, 48))
+        heights[0, :7] = np.nan
+        return heights
+
+    save_targets(root, partly_known)
+    facts = facts_of(root)
+    known = np.concatenate([tifffile.imread(item["truth"]).ravel() for item in facts["split"]["train"]])
+    assert (facts["centre"], facts["scale"]) == (
+        pytest.approx([np.nanmean(known)], rel=1e-5),
+        pytest.approx([np.nanstd(known)], rel=1e-5),
+    )
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e6])
+def test_targets_are_of_any_unit(folder: Any, unit: float) -> None:
+    root = folder(4)
+    save_targets(root, lambda rng: unit * rng.normal(5, 2, (40, 48)))
+    assert facts_of(root)["scale"] == pytest.approx([2 * unit], rel=0.1)
+
+
+@pytest.mark.parametrize("value", [3.0, 0.1, -1e7, 0.0])
+def test_constant_targets_are_refused(folder: Any, value: float) -> None:
+    root = folder(4)
+    save_targets(root, lambda rng: np.full((40, 48), value))
+    with pytest.raises(InputError, match=f"the training targets are {value:g} everywhere".replace("+", "[+]")):
+        facts_of(root)
+
+
+def test_the_channel_without_anything_to_learn_is_named(folder: Any) -> None:
+    root = folder(4)
+    save_targets(root, lambda rng: np.stack([1e-9 * rng.normal(size=(40, 48)), np.full((40, 48), 7.0)]))
+    with pytest.raises(InputError, match=r"targets: channel 1 of the training targets \(the first is 0\) is 7 every"):
+        facts_of(root)
+    save_targets(root, lambda rng: np.stack([np.full((40, 48), np.nan), rng.normal(size=(40, 48))]))
+    with pytest.raises(InputError, match=r"targets: channel 0 of .* is NaN everywhere"):
+        facts_of(root)
+
+
+def test_other_numbers_of_quantities(folder: Any) -> None:
+    root = folder(4)
+    save_targets(root, lambda rng: rng.normal(size=(2, 40, 48)))
+    tifffile.imwrite(root / "targets/s2.tif", np.ones((40, 48), np.float32))
+    with pytest.raises(InputError, match=r"s\d\.tif: has \d channels, but .*s\d\.tif has \d; they must be alike"):
+        facts_of(root)
+
+
+def test_a_number_that_means_not_measured(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(4)
+
+    def partly_measured(rng: np.random.Generator) -> np.ndarray:
+        heights = rng.integers(3, 9, (40, 48))
+        heights[:5] = -9999
+        return heights
+
+    save_targets(root, partly_measured, np.int16)
+    facts = facts_of(root, ignore_value=-9999)
+    assert not caplog.text
+    assert 5 < facts["centre"][0] < 6
+    target = load_target(str(root / "targets/s0.tif"), facts, Shelf())
+    assert np.isnan(target[0, :5]).all()
+    assert not np.isnan(target[0, 5:]).any()
+    facts_of(root, ignore_value=-1)
+    assert "--ignore-value -1: no target in" in caplog.text
+
+
+def test_targets_are_read_once(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, read = folder(4), []
+    save_targets(root, lambda rng: rng.normal(size=(40, 48)))
+    monkeypatch.setattr(targets, "read_target", lambda path, *more: read.append(path.name) or read_target(path, *more))
+    facts_of(root)
+    assert sorted(read) == [f"s{index}.tif" for index in range(4)]
