@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
@@ -24,28 +24,28 @@ def test_other_images_are_scored_like_a_split(folder: Any, tmp_path: Path) -> No
     root = folder(6)
     settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2}
     config = ImageTrain(images=root / "images", masks=root / "masks", folds=2, **settings)
-    runs = workflow.train_all("image", config, tmp_path / "cv", reporter=Reporter())
+    runs = training.train_all("image", config, tmp_path / "cv", reporter=Reporter())
     facts = open_run(runs[0]).facts
     tested = facts["split"]["test"]
     table = tmp_path / "tested.csv"
     table.write_text("image,mask\n" + "".join(f"{item['image']},{item['truth']}\n" for item in tested))
-    by_split, by_table = workflow.evaluate(runs[0]), workflow.evaluate(runs[0], ImageEvaluate(images=table))
+    by_split, by_table = inference.evaluate(runs[0]), inference.evaluate(runs[0], ImageEvaluate(images=table))
     assert by_table.metrics == by_split.metrics
     assert by_table.baselines == by_split.baselines
     assert (by_split.scored, by_table.scored) == ("test split", str(table))
     new = ImageEvaluate(images=root / "images", masks=root / "masks")
     with pytest.raises(InputError, match=r"is in this run's (train|val) split"):
-        workflow.evaluate(runs[0], new)
+        inference.evaluate(runs[0], new)
     for part in ("images", "masks"):
         shutil.copytree(root / part, root / "copied" / part)
     new = ImageEvaluate(images=root / "copied/images", masks=root / "copied/masks")
-    ensemble = workflow.evaluate(tmp_path / "cv", new)
-    assert ensemble.metrics == workflow.evaluate(runs, new).metrics
+    ensemble = inference.evaluate(tmp_path / "cv", new)
+    assert ensemble.metrics == inference.evaluate(runs, new).metrics
     assert len(ensemble.items) == 6
     mask = next((root / "copied/masks").iterdir())
     Image.fromarray(np.asarray(Image.open(mask))[:-1]).save(mask)
     with pytest.raises(InputError, match="they must be equal"):
-        workflow.evaluate(runs[0], new)
+        inference.evaluate(runs[0], new)
 
 
 @pytest.mark.parametrize(
