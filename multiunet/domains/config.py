@@ -190,12 +190,18 @@ class PredictOptions(Options):
 
 
 def checked(kind: type[AnyOptions], given: AnyOptions | Mapping[str, Any]) -> AnyOptions:
-    """Settings that a Python caller gives, checked.
+    """Settings that a Python caller gives, checked. Those of every domain become those of this one.
 
     Raises:
-        InputError: naming what is unknown, wrong or missing.
+        InputError: naming what is unknown, wrong or missing, or settings of another kind.
     """
-    return given if isinstance(given, Options) else validated(kind, dict(given), "settings")
+    if isinstance(given, kind):
+        return given
+    if not isinstance(given, Options):
+        return validated(kind, dict(given), "settings")
+    if not issubclass(kind, type(given)):
+        raise InputError(f"settings: {type(given).__name__} given, where {kind.__name__} are needed")
+    return validated(kind, given.model_dump(exclude_unset=True), "settings")
 
 
 def absolute(options: AnyOptions) -> AnyOptions:

@@ -22,8 +22,9 @@ P = TypeVar("P", bound=PredictOptions)
 Facts = dict[str, Any]
 """What inspection learnt from the data and later steps need (classes, channels, intensities, split). Plain JSON."""
 
-Validator = Callable[[nn.Module], Mapping[str, float]]
-"""Scores a network on the validation split; called with the network in evaluation mode and gradients off."""
+Validator = Callable[[nn.Module], Mapping[str, Any]]
+"""Scores a network on the validation split; called with the network in evaluation mode and gradients off. Scores are
+numbers, None where undefined, or lists of such by class or by quantity."""
 
 
 @dataclass(frozen=True)

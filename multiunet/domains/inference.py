@@ -128,7 +128,7 @@ def evaluate(
     if len(paths) == 1 and (folds := folds_in(paths[0])):
         runs = [open_run(folder, name, chosen.device) for folder in folds]
         for fold in runs[1:]:
-            check_shared(runs[0], fold, ("values", "targets"))
+            check_shared(runs[0], fold, ("values", "classes", "targets"))
         chosen = _sampling(chosen, runs[0])
         return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
     run = open_ensemble(paths, name, chosen.device)

@@ -66,7 +66,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     name = "image"
     monitor = "mean_iou"
-    shared_facts = ("task", "ndim", "channels", "colour", "intensities", "values", "instances", "targets")
+    shared_facts = ("task", "ndim", "channels", "colour", "intensities", "values", "classes", "instances", "targets")
 
     def __init__(self) -> None:
         self.shelf = Shelf()
