@@ -120,11 +120,25 @@ class Domain(ABC, Generic[C, P]):
 
     @abstractmethod
     def evaluate(self, model: Model, config: C, facts: Facts, options: EvaluateOptions) -> Report:
-        """Scores the model and trivial baselines on a split, or on other data that the options name.
+        """Scores the model and trivial baselines on a split.
 
         Raises:
             InputError: where there is nothing to score on.
         """
+
+    def evaluate_elsewhere(self, model: Model, runs: Mapping[str, tuple[C, Facts]], options: Any) -> Report:
+        """Scores the model and trivial baselines on other data, which the options name.
+
+        Only where the domain's settings of an evaluation have ``other``.
+
+        Args:
+            runs: all that the model consists of, by name, none of which may have seen the data; those of an ensemble
+                read them, and its baselines are, like the first.
+
+        Raises:
+            InputError: where there is nothing to score on, or what is to be scored was trained on.
+        """
+        raise NotImplementedError(f"domain {self.name!r} scores no other data")
 
     def evaluate_folds(self, folds: Sequence[tuple[Model, C, Facts]], options: EvaluateOptions) -> Report:
         """Scores the models of a cross-validation, each on its own split, as if one model had predicted all.

@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
 from multiunet.domains.domain import Report
 from multiunet.domains.exports import exported
-from multiunet.domains.runs import Run, card_of, check_shared, fingerprint, folds_in, open_ensemble, open_run
+from multiunet.domains.runs import Run, all_runs, card_of, check_shared, fingerprint, folds_in, joined, open_runs
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.fold import folded
 from multiunet.prediction import ConsoleProgress, PredictionStore, Progress
 from multiunet.prediction.ensemble import members
 from multiunet.training.progress import ConsoleReporter
-from multiunet.training.run_folder import RunFolder
 from multiunet.uncertainty import dropouts
 
 Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions)
@@ -69,9 +68,9 @@ def check_predict(
 def _ready(
     path: AnyPath | Sequence[AnyPath], options: PredictOptions | Mapping[str, Any], out: AnyPath, name: str | None
 ) -> tuple[Run, PredictionStore, PredictOptions]:
-    paths = [run for folder in as_paths(path) for run in folds_in(folder) or [folder]]
+    paths = all_runs(path)
     chosen = checked(card_of(paths[0]).predict, options)
-    run = open_ensemble(paths, name, chosen.device)
+    run = joined(open_runs(paths, name, chosen.device))
     chosen = _sampling(absolute(chosen), run)
     attrs = {
         "domain": run.card.name,
@@ -120,20 +119,27 @@ def evaluate(
         InputError: for a bad run, a split that has no data, or runs of different splits.
     """
     paths = as_paths(path)
-    first = (folds_in(paths[0]) or paths)[0]
-    chosen = absolute(checked(card_of(first).evaluate, options or {}))
+    chosen = absolute(checked(card_of(all_runs(path)[0]).evaluate, options or {}))
     if chosen.elsewhere():
-        run = open_ensemble([run for folder in paths for run in folds_in(folder) or [folder]], name, chosen.device)
-        return run.domain.evaluate(run.model, run.config, run.facts, _sampling(chosen, run))
+        runs = open_runs(all_runs(path), name, chosen.device)
+        run = joined(runs)
+        seen = {str(one.folder.path): (one.config, one.facts) for one in runs}
+        return run.domain.evaluate_elsewhere(run.model, seen, _sampling(chosen, run))
     if len(paths) == 1 and (folds := folds_in(paths[0])):
-        runs = [open_run(folder, name, chosen.device) for folder in folds]
-        for fold in runs[1:]:
-            check_shared(runs[0], fold, ("values", "classes", "targets"))
-        chosen = _sampling(chosen, runs[0])
-        return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
-    run = open_ensemble(paths, name, chosen.device)
-    for other in paths[1:]:
-        facts = RunFolder.open(other).facts()
-        if any(facts.get(key) != run.facts.get(key) for key in ("split", "data")):
-            raise InputError(f"{other}: was trained on another split than {paths[0]}; it may have seen what is scored")
+        return _evaluate_folds(open_runs(folds, name, chosen.device), chosen)
+    runs = open_runs(paths, name, chosen.device)
+    run = joined(runs)
+    for other in runs[1:]:
+        if any(other.facts.get(key) != run.facts.get(key) for key in ("split", "data")):
+            raise InputError(
+                f"{other.folder.path}: was trained on another split than {run.folder.path}; it may have seen what is "
+                "scored"
+            )
     return run.domain.evaluate(run.model, run.config, run.facts, _sampling(chosen, run))
+
+
+def _evaluate_folds(runs: Sequence[Run], options: EvaluateOptions) -> Report:
+    for fold in runs[1:]:
+        check_shared(runs[0], fold, ("values", "classes", "targets"))
+    chosen = _sampling(options, runs[0])
+    return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Descent
 from multiunet.device import computes_in_bf16, pick_device
-from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.image import baselines, measure_files, writers
 from multiunet.domains.image import measure as measuring
@@ -28,8 +28,8 @@ from multiunet.domains.image.names import list_images
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.scale import tell_of_scales
-from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
-from multiunet.domains.image.splits import Item, from_json
+from multiunet.domains.image.scoring import Baseline, Part, check_unseen, facts_elsewhere, score, score_baseline
+from multiunet.domains.image.splits import Item, from_json, pair
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 from multiunet.files import check_folder
@@ -195,21 +195,31 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return self.evaluate_folds([(model, config, facts)], options)
 
     def evaluate_folds(self, folds: Sequence[tuple[Model, ImageTrain, Facts]], options: EvaluateOptions) -> Report:
-        parts, fitted = [], []
-        for model, config, facts in folds:
-            asked = options.precision if isinstance(options, ImageEvaluate) else None
-            predictor = _predictor(
-                model, _flip_averaged(config, facts), pick_device(options.device), asked or config.precision
-            )
-            parts.append(Part(predictor, *_scored(facts, options, self.shelf)))
-            fitted.append(self._baselines(from_json(facts["split"])["train"], facts))
+        parts = [
+            Part(_scoring(model, config, facts, options), _items_of(facts, options.split), facts)
+            for model, config, facts in folds
+        ]
+        return self._report(f"{options.split} split", parts, options)
+
+    def evaluate_elsewhere(
+        self, model: Model, runs: Mapping[str, tuple[ImageTrain, Facts]], options: ImageEvaluate
+    ) -> Report:
+        config, facts = next(iter(runs.values()))
+        assert options.images is not None  # that is what elsewhere means
+        items = pair(options.images, options.masks)
+        check_unseen(items, {name: from_json(known["split"]) for name, (_, known) in runs.items()})
+        facts = facts_elsewhere(items, facts, self.shelf)
+        return self._report(str(options.images), [Part(_scoring(model, config, facts, options), items, facts)], options)
+
+    def _report(self, where: str, parts: Sequence[Part], options: EvaluateOptions) -> Report:
+        """The scores of all parts together, beside those of methods that are fitted to each part's training images."""
+        fitted = [self._baselines(from_json(part.facts["split"])["train"], part.facts) for part in parts]
         scored = score(parts, self.shelf, options.samples or 1)
         trivial = {
             name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.shelf)
             for name in fitted[0]
             if all(name in own for own in fitted)
         }
-        where = str(options.images) if _elsewhere(options) else f"{options.split} split"
         return Report(self.name, where, scored.metrics, trivial, scored.items)
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
@@ -307,22 +317,19 @@ def _task(config: ImageTrain, facts: Facts) -> Task:
     return Segmentation(facts["classes"], ignore_index=IGNORED, loss=criterion)
 
 
-def _elsewhere(options: EvaluateOptions) -> TypeGuard[ImageEvaluate]:
-    return options.elsewhere()
-
-
-def _scored(facts: Facts, options: EvaluateOptions, shelf: Shelf) -> tuple[list[Item], Facts]:
-    """What is scored, and the facts that tell how it is read."""
-    splits = from_json(facts["split"])
-    if _elsewhere(options):
-        assert options.images is not None  # that is what it means
-        return items_elsewhere(options.images, options.masks, splits, facts, shelf)
-    if not splits[options.split]:
-        split = options.split
+def _items_of(facts: Facts, split: Split) -> list[Item]:
+    items = from_json(facts["split"])[split]
+    if not items:
         raise InputError(
             f"this run has no {split} images; train with --splits, --{split}-images or a fraction, or pass --images"
         )
-    return splits[options.split], facts
+    return items
+
+
+def _scoring(model: Model, config: ImageTrain, facts: Facts, options: EvaluateOptions) -> GridPredictor:
+    """What predicts the images that are scored."""
+    asked = options.precision if isinstance(options, ImageEvaluate) else None
+    return _predictor(model, _flip_averaged(config, facts), pick_device(options.device), asked or config.precision)
 
 
 def _flip_averaged(config: ImageTrain, facts: Facts) -> bool:

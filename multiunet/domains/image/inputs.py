@@ -41,23 +41,24 @@ class Shelf:
 
     def __init__(self, budget: int | None = None) -> None:
         self.budget = min(2 << 30, free_memory() // 4) if budget is None else budget
-        self._kept: dict[tuple[str, str], Any] = {}
+        self._kept: dict[tuple[str, str, str], Any] = {}
         self._used = 0
 
-    def get(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int]) -> T:
-        """What ``read`` gives, or gave the first time for this kind and path."""
-        if (kind, path) in self._kept:
-            kept: T = self._kept[kind, path]
+    def get(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int], how: str = "") -> T:
+        """What ``read`` gives, or gave the first time for this kind and path, read this way."""
+        key = kind, path, how
+        if key in self._kept:
+            kept: T = self._kept[key]
             return kept
         value = read()
         if self._used + size(value) <= self.budget:
-            self._kept[kind, path] = value
+            self._kept[key] = value
             self._used += size(value)
         return value
 
     def in_memory(self, kind: str, path: str, pixels: Pixels) -> Pixels:
         """The pixels, read whole if they fit: for what is read again and again."""
-        known = (kind, path) in self._kept
+        known = (kind, path, "") in self._kept
         if not isinstance(pixels, Lazy) or not (known or self._used + pixels.nbytes <= self.budget):
             return pixels
         whole: np.ndarray = self.get(kind, path, lambda: pixels[...], lambda array: array.nbytes)
@@ -99,16 +100,27 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
     Raises:
         InputError: when it cannot be read, or has other axes or channels than the training images.
     """
-    return shelf.get("image", path, lambda: _input(path, facts), lambda loaded: held(loaded.picture.pixels))
+
+    def read() -> tuple[Picture, int]:
+        cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
+        return as_told(as_trained(cropped, facts, path), facts.get("pixel_size")), bar
+
+    how = _how(path, facts, "crop_bar", "pixel_size")
+    picture, bar = shelf.get("image", path, read, lambda found: held(found[0].pixels), how)
+    return Input(picture, *_scaling(picture, facts["intensities"]), bar)
 
 
-def _input(path: str, facts: Facts) -> Input:
-    cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
-    picture = as_told(as_trained(cropped, facts, path), facts.get("pixel_size"))
-    known = facts["intensities"]
+def _scaling(picture: Picture, known: Facts) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Shift and scale of each channel; ``known``: the fact ``intensities``."""
     if known["kind"] == "image":
-        return Input(picture, *moments(picture), bar)
-    return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32), bar)
+        return moments(picture)
+    return np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32)
+
+
+def _how(path: str, facts: Facts, *names: str) -> str:
+    """What a reading depends on beside its file: the rows that are cut off a truth, and these facts, in which folds of
+    a cross-validation may differ."""
+    return repr([_bar_of_truth(path, facts), *(facts.get(name) for name in names)])
 
 
 def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
@@ -145,7 +157,8 @@ def load_labels(path: str, facts: Facts, shelf: Shelf) -> Pixels:
             Palettes.from_json(facts["palettes"]).check(path, used)
         return mapped(labels, lambda block: as_classes(block, facts, path), np.int16)
 
-    return shelf.get("mask", path, read, held)
+    how = _how(path, facts, "values", "ignore_value", "instances", "spacing")
+    return shelf.get("mask", path, read, held, how)
 
 
 def load_objects(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int32]:
@@ -161,7 +174,7 @@ def load_objects(path: str, facts: Facts, shelf: Shelf) -> NDArray[np.int32]:
         )[...]
         return objects
 
-    return shelf.get("objects", path, read, held)
+    return shelf.get("objects", path, read, held, _how(path, facts, "ignore_value"))
 
 
 def read_objects(path: str, ignore_value: int | None) -> NDArray[np.int32]:
@@ -202,7 +215,7 @@ def load_border(path: str, facts: Facts, shelf: Shelf, border: Border) -> NDArra
     def compute() -> NDArray[np.float32]:
         return border_weights(load_objects(path, facts, shelf), border.weight, border.sigma, facts["spacing"])
 
-    return shelf.get("border", path, compute, held)
+    return shelf.get("border", path, compute, held, f"{border} {_how(path, facts, 'ignore_value', 'spacing')}")
 
 
 def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
@@ -229,7 +242,7 @@ def load_target(path: str, facts: Facts, shelf: Shelf) -> Pixels:
         target = read_target(Path(path), facts.get("ignore_value"))
         return without_rows(target.pixels, _bar_of_truth(path, facts))
 
-    return shelf.get("target", path, read, held)
+    return shelf.get("target", path, read, held, _how(path, facts, "ignore_value"))
 
 
 def _bar_of_truth(path: str, facts: Facts) -> int:

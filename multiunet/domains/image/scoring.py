@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from multiunet.domains.image.inputs import (
 from multiunet.domains.image.lazy import Pixels, Region, check_fits, described
 from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.readers import space_of
-from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
+from multiunet.domains.image.splits import Item, Splits, bar_of_truth
 from multiunet.errors import InputError
 from multiunet.metrics import Calibration, Confusion, Matching, coverage, regression_scores
 from multiunet.prediction import GridPredictor, GridSource
@@ -221,28 +221,42 @@ def _score_quantities(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scor
     return Scored(metrics, scores.items, float(np.mean(errors)) if errors else float("nan"))
 
 
-def items_elsewhere(
-    images: Path, truths: Path | None, splits: Splits, facts: Facts, shelf: Shelf
-) -> tuple[list[Item], Facts]:
-    """Images that the run has not seen, cropped as those of training, and the facts with how their truths are.
+def check_unseen(items: Sequence[Item], runs: Mapping[str, Splits]) -> None:
+    """Checks that none of these runs, by name, trained on one of the images, or chose its epoch by it.
 
     Raises:
-        InputError: for an image that was trained on or chose the epoch, or what cannot be read or scored.
+        InputError: naming the image and the run.
     """
-    seen = {Path(item.image).resolve(): split for split in ("train", "val") for item in splits[split]}
-    items = pair(images, truths)
+    seen = {
+        Path(item.image).resolve(): (split, run)
+        for run, splits in runs.items()
+        for split in ("train", "val")
+        for item in splits[split]
+    }
+    for item in items:
+        if (found := seen.get(Path(item.image).resolve())) is not None:
+            split, run = found
+            raise InputError(
+                f"{item.image}: is in the {split} split of {run}; leave it out, or score that run alone, with --split "
+                f"{split}"
+            )
+
+
+def facts_elsewhere(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Facts:
+    """The facts with how the truths of other images are cropped: as the images, which are read as those of training.
+
+    Raises:
+        InputError: for what cannot be read or scored.
+    """
     bars: dict[str, int] = {}
     for item in items:
-        split = seen.get(Path(item.image).resolve())
-        if split is not None:
-            raise InputError(f"{item.image}: is in this run's {split} split; score it with --split {split}")
         loaded = load_input(item.image, facts, shelf)
         bars[item.truth] = bar_of_truth(item, loaded.picture.space, loaded.bar, space_of(Path(item.truth)))
     facts = {**facts, "truth_bars": {**facts.get("truth_bars", {}), **bars}}
     for item in items:  # what is wrong with the last is said before the first is predicted
         load_truth = load_labels if facts["task"] == "segmentation" else load_target
         load_truth(item.truth, facts, shelf)
-    return items, facts
+    return facts
 
 
 Pieces = Iterator[tuple[Region, NDArray[Any]]]

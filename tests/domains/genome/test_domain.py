@@ -388,7 +388,7 @@ def test_transformed_targets_are_learnt_scored_and_named(data, tmp_path, transfo
         config_of({**data, "transform": transform, "loss": "poisson"})
 
 
-def test_folds_test_every_chromosome_once(data, tmp_path):
+def test_folds_test_every_chromosome_once(data, tmp_path, caplog):
     settings = {key: value for key, value in data.items() if key not in ("val_chroms", "test_chroms")}
     runs = training.train_all("genome", config_of({**settings, "folds": 3, "epochs": 1}), tmp_path / "cv",
                               reporter=Reporter())  # fmt: skip
@@ -402,6 +402,12 @@ def test_folds_test_every_chromosome_once(data, tmp_path):
     assert min(mses) <= report.metrics["mse"] <= max(mses)
     assert report.baselines["mean"]["sd_of_folds"]["mse"] > 0
     predict(tmp_path / "cv", tmp_path / "p.zarr", samples=1, chroms="chr3")
+    tested = splits[0]["test"]
+    other = {"fasta": data["fasta"], "targets": data["targets"], "chroms": tested}
+    inference.evaluate(runs[0], other)
+    assert "trained or validated on" not in caplog.text
+    inference.evaluate(tmp_path / "cv", other)  # which the other folds have seen
+    assert f"{', '.join(tested)} of it were trained or validated on" in caplog.text
     with pytest.raises(InputError, match="--folds 5: there are 4 chromosomes"):
         training.plan("genome", config_of({**settings, "folds": 5, "fold": 0}))
     with pytest.raises(InputError, match="leave --train-, --val- and --test-chroms out"):
@@ -461,7 +467,7 @@ def test_other_data_are_scored(run, data, tmp_path, caplog):
     with pytest.raises(InputError, match="--fasta and --targets belong together"):
         validated(kind, {"fasta": fasta}, "test")
     inference.evaluate(run, validated(kind, {"fasta": data["fasta"], "targets": data["targets"]}, "test"))
-    assert "the run was trained on chr1, chr10 of it" in caplog.text
+    assert "chr1, chr2, chr10 of it were trained or validated on" in caplog.text
 
 
 def test_chromosomes_that_no_split_names_are_not_used(data):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,9 +132,23 @@ def test_a_copy_of_the_graph_trained_on_is_told(
     assert "has the features and edges of" not in caplog.text
 
 
+def test_no_run_of_an_ensemble_may_have_seen_what_is_scored(
+    save: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    graphs = [save().rename(tmp_path / "one.npz"), save(x=np.eye(24, 6)).rename(tmp_path / "two.npz")]
+    runs = [train(graph, tmp_path / graph.stem, epochs=1, normalize_features="none") for graph in graphs]
+    with pytest.raises(InputError, match=r"two.npz: is the graph that .*two was trained on"):
+        inference.evaluate(runs, GraphEvaluate(graph=graphs[1]))
+    inference.evaluate(runs, GraphEvaluate(graph=shutil.copy(graphs[1], tmp_path / "copy.npz")))
+    assert f"copy.npz: has the features and edges of {graphs[1]}" in caplog.text
+    caplog.clear()
+    inference.evaluate(runs[0], GraphEvaluate(graph=tmp_path / "copy.npz"))
+    assert "has the features and edges of" not in caplog.text
+
+
 def test_the_graph_trained_on_is_scored_by_its_splits(save: Callable[..., Path], tmp_path: Path) -> None:
     graph = save()
-    with pytest.raises(InputError, match="is the graph that was trained on; score its nodes by --split"):
+    with pytest.raises(InputError, match=r"is the graph that .*run was trained on; score its nodes by --split"):
         inference.evaluate(train(graph, tmp_path / "run"), GraphEvaluate(graph=graph))
     with pytest.raises(ValueError, match="--split and --graph both say"):
         GraphEvaluate(graph=graph, split="val")

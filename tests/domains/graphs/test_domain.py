@@ -115,6 +115,18 @@ def test_graphs_that_were_trained_on_are_said(
     assert "the same as" not in caplog.text
 
 
+def test_no_fold_of_an_ensemble_may_have_seen_what_is_scored(
+    save: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folds, other = train(save(), tmp_path / "cv", folds=4), tmp_path / "other.npz"
+    np.savez(other, **trees_and_meshes(40))
+    with caplog.at_level(logging.WARNING):
+        inference.evaluate(folds / "fold-0", GraphsEvaluate(graphs=other))
+        assert "30 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
+        inference.evaluate(folds, GraphsEvaluate(graphs=other))
+    assert "40 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
+
+
 def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
     pytest.importorskip("rdkit")
     table = tmp_path / "molecules.csv"
@@ -135,7 +147,7 @@ def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
     assert report.metrics["rmse"] == pytest.approx(float(np.sqrt((errors**2).mean())), rel=1e-4)
     with pytest.raises(InputError, match="has no column 'smiles'"):
         inference.evaluate(run, GraphsEvaluate(graphs=other))
-    with pytest.raises(InputError, match="are the graphs that were trained on"):
+    with pytest.raises(InputError, match=r"are the graphs that .*run was trained on"):
         inference.evaluate(run, GraphsEvaluate(graphs=table))
     for wrong, reason in (
         ({"label_column": "z"}, "--label-column is for other graphs"),
