@@ -64,6 +64,14 @@ class Domain(ABC, Generic[C, P]):
     shared_facts: tuple[str, ...] = ()
     """What the facts of runs that predict together must agree in: what the input means and the outputs are called."""
 
+    def shared(self, facts: Facts) -> dict[str, Any]:
+        """What of a run's facts those of others that predict with it must agree in."""
+        return {name: facts.get(name) for name in self.shared_facts}
+
+    def reading_like(self, net: nn.Module, facts: Facts, first: Facts) -> nn.Module:
+        """The network of a run with these facts, for input as the first run reads it; by default they read alike."""
+        return net
+
     @abstractmethod
     def inspect(self, config: C) -> Facts:
         """Reads and checks all data that training needs; writes nothing.

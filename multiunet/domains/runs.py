@@ -100,8 +100,9 @@ def joined(runs: Sequence[Run]) -> Run:
     if not others:
         return first
     for other in others:
-        check_shared(first, other, first.domain.shared_facts)
-    ensemble = Ensemble([run.model.net for run in runs], [run.model.task for run in runs])
+        check_shared(first, other, list(first.domain.shared(first.facts)))
+    nets = [first.domain.reading_like(run.model.net, run.facts, first.facts) for run in runs]
+    ensemble = Ensemble(nets, [run.model.task for run in runs])
     return replace(first, model=replace(first.model, net=ensemble.eval()))
 
 
@@ -137,11 +138,12 @@ def check_shared(first: Run, other: Run, facts: Sequence[str]) -> None:
     Raises:
         InputError: naming the fact in which they differ.
     """
+    there, here = (first.domain.shared(run.facts) for run in (first, other))
     for fact in facts:
-        if first.facts.get(fact) != other.facts.get(fact):
+        if there.get(fact) != here.get(fact):
             raise InputError(
                 f"{other.folder.path}: cannot join {first.folder.path}, because their {fact} differ "
-                f"({first.facts.get(fact)} there, {other.facts.get(fact)} here)"
+                f"({there.get(fact)} there, {here.get(fact)} here)"
             )
 
 

@@ -27,6 +27,7 @@ from multiunet.domains.image.inputs import IGNORED, Border, Shelf, load_input, s
 from multiunet.domains.image.names import list_images
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import check_separable, found_objects
+from multiunet.domains.image.rescaled import on_scale_of
 from multiunet.domains.image.scale import tell_of_scales
 from multiunet.domains.image.scoring import Baseline, Part, check_unseen, facts_elsewhere, score, score_baseline
 from multiunet.domains.image.splits import Item, from_json, pair
@@ -72,6 +73,13 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         self.shelf = Shelf()
         self.passing = Shelf(PASSING)
         self.sites = READ_SITES
+
+    def shared(self, facts: Facts) -> dict[str, Any]:
+        # of the intensities only the kind: each run keeps the mean and deviation of its own training images
+        return super().shared(facts) | {"intensities": facts["intensities"]["kind"]}
+
+    def reading_like(self, net: nn.Module, facts: Facts, first: Facts) -> nn.Module:
+        return on_scale_of(cast(Descent[Tensor], net), facts, first)
 
     def inspect(self, config: ImageTrain) -> Facts:
         _check_loss(config)
