@@ -34,7 +34,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.domain import Model
 from multiunet.domains.graphs.baselines import structure_free
 from multiunet.domains.graphs.config import GraphsTrain
@@ -190,9 +190,9 @@ def measure(name: str) -> dict[str, Any]:
     for place, config in enumerate(parts_of(name)):
         with tempfile.TemporaryDirectory() as folder:
             started = time.monotonic()
-            workflow.train("graphs", config, Path(folder) / "unet", reporter=Reporter())
+            training.train("graphs", config, Path(folder) / "unet", reporter=Reporter())
             seconds["unet"] += time.monotonic() - started
-            report = workflow.evaluate(Path(folder) / "unet")
+            report = inference.evaluate(Path(folder) / "unet")
             best = RunFolder.open(Path(folder) / "unet").best_scores()
             started = time.monotonic()
             peer = scores(GraphsDomain().build(config, known_of(config).facts).task, gin(config, Path(folder) / "gin"))

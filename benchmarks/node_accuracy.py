@@ -35,7 +35,7 @@ from torch.nn import functional
 from torch_geometric.nn import APPNP
 
 from multiunet import Graph
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.survey import survey
@@ -175,9 +175,9 @@ def cora(arguments: argparse.Namespace) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             started = time.monotonic()
             run = Path(folder) / "run"
-            workflow.train("graph", config.model_copy(update={"seed": seed}), run, reporter=Reporter())
+            training.train("graph", config.model_copy(update={"seed": seed}), run, reporter=Reporter())
             seconds.append(time.monotonic() - started)
-            scores = {split: workflow.evaluate(run, EvaluateOptions(split=split)) for split in ("val", "test")}
+            scores = {split: inference.evaluate(run, EvaluateOptions(split=split)) for split in ("val", "test")}
             rows.append({split: report.metrics["accuracy"] for split, report in scores.items()})
         print("cora ours", seed, rows[-1]["val"], flush=True)
     found["multiunet"] = summary(rows) | {"train_seconds": round(statistics.median(seconds), 1)}

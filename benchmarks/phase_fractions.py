@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from multiunet.domains import workflow
+from multiunet.domains import inference
 from multiunet.domains.image.config import ImageMeasure, ImagePredict
 from multiunet.domains.image.measure import measure
 from multiunet.domains.image.shelf import Shelf
@@ -41,7 +41,7 @@ def compare(runs: list[Path], samples: int, folder: Path) -> list[dict[str, Any]
     with open(table, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["image"], *([item["image"]] for _, item in items)])
     options = ImagePredict(images=table, samples=samples)
-    workflow.predict(runs, options, folder / "p.zarr", "image")
+    inference.predict(runs, options, folder / "p.zarr", "image")
     phases = [p for p in measure(ImageMeasure(prediction=folder / "p.zarr", objects=[])).phases if not p.pooled]
     rows = []
     for split, item in items:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from multiunet.core import Add, AttentionGate, Concat, Condition, Geometry, NestedUNet, NoSkip, Skip, UNet
-    from multiunet.domains.workflow import evaluate, predict, train
+    from multiunet.domains.inference import evaluate, predict
+    from multiunet.domains.training import train
     from multiunet.errors import InputError
     from multiunet.geometries import Graph, GraphField, Grid, footprint
     from multiunet.prediction import GridPredictor, GridSource, open_prediction, predict_field
@@ -38,13 +39,13 @@ _HOMES = {
     "Segmentation": "tasks",
     "Skip": "core",
     "UNet": "core",
-    "evaluate": "domains.workflow",
+    "evaluate": "domains.inference",
     "fit": "training.loop",
     "footprint": "geometries",
     "open_prediction": "prediction",
-    "predict": "domains.workflow",
+    "predict": "domains.inference",
     "predict_field": "prediction",
-    "train": "domains.workflow",
+    "train": "domains.training",
 }
 
 __all__ = [

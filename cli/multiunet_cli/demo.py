@@ -58,7 +58,7 @@ def demo(
 
 
 def _tell(name: str, story: Story, folder: Path, seed: int, quiet: bool) -> dict[str, Any]:
-    from multiunet.domains import workflow
+    from multiunet.domains import inference, training
     from multiunet.domains.card import domain_card
     from multiunet.domains.config import validated
     from multiunet.prediction.store import open_prediction
@@ -69,10 +69,10 @@ def _tell(name: str, story: Story, folder: Path, seed: int, quiet: bool) -> dict
     load(card)
     story.write(data, seed)
     typer.secho(f"\n{name}: {story.title}", bold=True, err=quiet)
-    workflow.train(name, validated(card.train, _filled(story.train, data) | {"seed": seed}, "demo"), run)
+    training.train(name, validated(card.train, _filled(story.train, data) | {"seed": seed}, "demo"), run)
     options = _filled(story.predict, data) | {"samples": 8, "export": folder / "export"}
-    workflow.predict(run, validated(card.predict, options, "demo"), prediction, name)
-    report = workflow.evaluate(run, name=name)
+    inference.predict(run, validated(card.predict, options, "demo"), prediction, name)
+    report = inference.evaluate(run, name=name)
     totals = {item: float(dataset["total"].mean()) for item, dataset in open_prediction(prediction).items()}
     mean_total = sum(totals.values()) / len(totals)
     seconds = time.monotonic() - started

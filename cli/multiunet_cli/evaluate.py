@@ -42,10 +42,10 @@ def evaluate_command(card: DomainCard) -> Callable[..., None]:
         if out is not None:
             check_folder(out, overwrite, "--out")
         load(card)
-        from multiunet.domains import workflow
+        from multiunet.domains import inference
         from multiunet.domains.report_files import write_report
 
-        report = workflow.evaluate(run, options, card.name)
+        report = inference.evaluate(run, options, card.name)
         files = [] if out is None else write_report(report, out)
         if as_json:
             typer.echo(json.dumps(report.as_dict()))

@@ -38,10 +38,10 @@ def plan_command(card: DomainCard) -> Callable[..., None]:
         if out is not None:
             _check(out, overwrite)
         load(card)
-        from multiunet.domains import workflow
+        from multiunet.domains import training
         from multiunet.domains.plan_file import as_yaml
 
-        plan = workflow.plan(card.name, settings.parts()[0])
+        plan = training.plan(card.name, settings.parts()[0])
         if out is not None:
             write_text(out, as_yaml(card.name, plan.config, settings.model_fields_set, plan.facts, str(out)))
         if as_json:

@@ -34,11 +34,12 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
     ) -> None:
         options = resolve(card.predict, config, set_, given)
         load(card)
-        from multiunet.domains import workflow
+        from multiunet.domains import inference
+        from multiunet.domains.describe import count_parameters
 
         if dry_run:
-            opened, inputs = workflow.check_predict(run, options, out, card.name)
-            parameters = workflow.count_parameters(opened.model.net)
+            opened, inputs = inference.check_predict(run, options, out, card.name)
+            parameters = count_parameters(opened.model.net)
             if as_json:
                 typer.echo(json.dumps({"run": [str(path) for path in run], "parameters": parameters, "inputs": inputs}))
             else:
@@ -48,7 +49,7 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
                     f"{runs}: {parameters:,} parameters, ready to predict {counted(len(inputs), 'input')}: {named}"
                 )
             return
-        files = workflow.predict(run, options, out, card.name)
+        files = inference.predict(run, options, out, card.name)
         if as_json:
             typer.echo(json.dumps({"prediction": str(out), "exported": [str(file) for file in files]}))
             return

@@ -38,12 +38,12 @@ def train_command(card: DomainCard) -> Callable[..., None]:
     ) -> None:
         settings = resolve(card.train, config, set_, given)
         load(card)
-        from multiunet.domains import workflow
+        from multiunet.domains import training
 
         if dry_run:
-            _show_plan(workflow.plan_all(card.name, settings, out, resume)[0], as_json)
+            _show_plan(training.plan_all(card.name, settings, out, resume)[0], as_json)
             return
-        runs = workflow.train_all(card.name, settings, out, resume)
+        runs = training.train_all(card.name, settings, out, resume)
         if runs == [out]:
             _show_result(out, card, as_json)
         elif as_json:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from multiunet.domains.domain import Domain
 
 GROUP = "multiunet.domains"
+BUILTIN = ("image", "genome", "graph", "graphs")
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,8 @@ def domains() -> dict[str, DomainCard | Unavailable]:
             found[entry.name] = _checked(entry.load())
         except Exception as error:  # a third party's code may fail in any way; it must not take the others down
             found[entry.name] = Unavailable(entry.name, f"{type(error).__name__}: {error}")
-    builtin = ["image", "genome", "graph", "graphs"]
-    return dict(
-        sorted(found.items(), key=lambda item: (item[0] not in builtin, *map(item[0].__ne__, builtin), item[0]))
-    )
+    order = {name: place for place, name in enumerate(BUILTIN)}
+    return dict(sorted(found.items(), key=lambda entry: (order.get(entry[0], len(order)), entry[0])))
 
 
 def _checked(card: object) -> DomainCard:

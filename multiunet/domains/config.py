@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -187,6 +187,31 @@ class PredictOptions(Options):
         None, "also write ordinary files (PNG, TIFF, bigWig or CSV) into this folder", "Prediction"
     )
     overwrite: bool = option(False, "replace an existing result", "Prediction")
+
+
+def checked(kind: type[AnyOptions], given: AnyOptions | Mapping[str, Any]) -> AnyOptions:
+    """Settings that a Python caller gives, checked. Those of every domain become those of this one.
+
+    Raises:
+        InputError: naming what is unknown, wrong or missing, or settings of another kind.
+    """
+    if isinstance(given, kind):
+        return given
+    if not isinstance(given, Options):
+        return validated(kind, dict(given), "settings")
+    if not issubclass(kind, type(given)):
+        raise InputError(f"settings: {type(given).__name__} given, where {kind.__name__} are needed")
+    return validated(kind, given.model_dump(exclude_unset=True), "settings")
+
+
+def absolute(options: AnyOptions) -> AnyOptions:
+    """The same settings with paths that hold from any folder."""
+    paths = {
+        name: value.absolute()
+        for name in type(options).model_fields
+        if isinstance(value := getattr(options, name), Path)
+    }
+    return options.model_copy(update=paths)
 
 
 def validated(kind: type[AnyOptions], settings: dict[str, Any], origin: str) -> AnyOptions:

@@ -13,10 +13,15 @@ from multiunet.geometries.footprint import footprint
 from multiunet.geometries.grid import Grid
 
 
+def count_parameters(net: nn.Module) -> int:
+    """Trainable numbers."""
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
 def describe(model: Model, field: Any) -> dict[str, Any]:
     """Parameters, shapes on the way down, receptive field and halo on a grid, memory; for one input ``field``."""
     net, geometry = model.net, model.geometry
-    parameters = sum(p.numel() for p in net.parameters())
+    parameters = count_parameters(net)
     elements = 0
 
     def count(module: nn.Module, inputs: Any, output: Any) -> None:

@@ -22,8 +22,9 @@ P = TypeVar("P", bound=PredictOptions)
 Facts = dict[str, Any]
 """What inspection learnt from the data and later steps need (classes, channels, intensities, split). Plain JSON."""
 
-Validator = Callable[[nn.Module], Mapping[str, float]]
-"""Scores a network on the validation split; called with the network in evaluation mode and gradients off."""
+Validator = Callable[[nn.Module], Mapping[str, Any]]
+"""Scores a network on the validation split; called with the network in evaluation mode and gradients off. Scores are
+numbers, None where undefined, or lists of such by class or by quantity."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ class Domain(ABC, Generic[C, P]):
     """The validation score that chooses the best checkpoint; higher is better. Ties go to the lower ``loss``."""
     shared_facts: tuple[str, ...] = ()
     """What the facts of runs that predict together must agree in: what the input means and the outputs are called."""
+
+    def shared(self, facts: Facts) -> dict[str, Any]:
+        """What of a run's facts those of others that predict with it must agree in."""
+        return {name: facts.get(name) for name in self.shared_facts}
+
+    def reading_like(self, net: nn.Module, facts: Facts, first: Facts) -> nn.Module:
+        """The network of a run with these facts, for input as the first run reads it; by default they read alike."""
+        return net
 
     @abstractmethod
     def inspect(self, config: C) -> Facts:
@@ -119,11 +128,25 @@ class Domain(ABC, Generic[C, P]):
 
     @abstractmethod
     def evaluate(self, model: Model, config: C, facts: Facts, options: EvaluateOptions) -> Report:
-        """Scores the model and trivial baselines on a split, or on other data that the options name.
+        """Scores the model and trivial baselines on a split.
 
         Raises:
             InputError: where there is nothing to score on.
         """
+
+    def evaluate_elsewhere(self, model: Model, runs: Mapping[str, tuple[C, Facts]], options: Any) -> Report:
+        """Scores the model and trivial baselines on other data, which the options name.
+
+        Only where the domain's settings of an evaluation have ``other``.
+
+        Args:
+            runs: all that the model consists of, by name, none of which may have seen the data; those of an ensemble
+                read them, and its baselines are, like the first.
+
+        Raises:
+            InputError: where there is nothing to score on, or what is to be scored was trained on.
+        """
+        raise NotImplementedError(f"domain {self.name!r} scores no other data")
 
     def evaluate_folds(self, folds: Sequence[tuple[Model, C, Facts]], options: EvaluateOptions) -> Report:
         """Scores the models of a cross-validation, each on its own split, as if one model had predicted all.

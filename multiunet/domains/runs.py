@@ -16,7 +16,7 @@ from multiunet.domains.card import DomainCard, domain_card, domains
 from multiunet.domains.config import TrainConfig, validated
 from multiunet.domains.domain import Domain, Facts, Model
 from multiunet.errors import InputError
-from multiunet.files import AnyPath
+from multiunet.files import AnyPath, as_paths
 from multiunet.prediction import Ensemble
 from multiunet.training.progress import ConsoleReporter
 from multiunet.training.run_folder import RunFolder
@@ -78,22 +78,31 @@ def open_run(path: AnyPath, name: str | None = None, device: str = "auto") -> Ru
     return Run(folder, card, domain, config, facts, model, best)
 
 
-def open_ensemble(paths: Sequence[Path], name: str | None = None, device: str = "auto") -> Run:
-    """Several trained runs as one whose network is an ``Ensemble``, its config and facts those of the first.
+def open_runs(paths: Sequence[Path], name: str | None = None, device: str = "auto") -> list[Run]:
+    """Different trained runs.
 
     Raises:
-        InputError: for a bad run, or runs that read or name things differently.
+        InputError: for a bad run, or one that is named twice.
     """
     twice = next((path for path in paths if [other.resolve() for other in paths].count(path.resolve()) > 1), None)
     if twice is not None:
         raise InputError(f"{twice}: named twice; an ensemble is of different runs")
-    first, *others = [open_run(path, name, device) for path in paths]
+    return [open_run(path, name, device) for path in paths]
+
+
+def joined(runs: Sequence[Run]) -> Run:
+    """Several runs as one whose network is an ``Ensemble``, its config and facts those of the first.
+
+    Raises:
+        InputError: for runs that read or name things differently.
+    """
+    first, *others = runs
     if not others:
         return first
     for other in others:
-        check_shared(first, other, first.domain.shared_facts)
-    models = [first.model, *(other.model for other in others)]
-    ensemble = Ensemble([model.net for model in models], [model.task for model in models])
+        check_shared(first, other, list(first.domain.shared(first.facts)))
+    nets = [first.domain.reading_like(run.model.net, run.facts, first.facts) for run in runs]
+    ensemble = Ensemble(nets, [run.model.task for run in runs])
     return replace(first, model=replace(first.model, net=ensemble.eval()))
 
 
@@ -101,6 +110,11 @@ def folds_in(path: Path) -> list[Path]:
     """The runs of a cross-validation in a folder that ``train_all`` made, in order; of any other folder, none."""
     found = [folder for folder in path.glob("fold-*") if (folder / "config.yaml").is_file()]
     return sorted(found, key=lambda folder: (len(folder.name), folder.name))
+
+
+def all_runs(path: AnyPath | Sequence[AnyPath]) -> list[Path]:
+    """The runs that are named, with those of a cross-validation in place of its folder."""
+    return [run for folder in as_paths(path) for run in folds_in(folder) or [folder]]
 
 
 def card_of(path: Path) -> DomainCard:
@@ -124,11 +138,12 @@ def check_shared(first: Run, other: Run, facts: Sequence[str]) -> None:
     Raises:
         InputError: naming the fact in which they differ.
     """
+    there, here = (first.domain.shared(run.facts) for run in (first, other))
     for fact in facts:
-        if first.facts.get(fact) != other.facts.get(fact):
+        if there.get(fact) != here.get(fact):
             raise InputError(
                 f"{other.folder.path}: cannot join {first.folder.path}, because their {fact} differ "
-                f"({first.facts.get(fact)} there, {other.facts.get(fact)} here)"
+                f"({there.get(fact)} there, {here.get(fact)} here)"
             )
 
 

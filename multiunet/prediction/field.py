@@ -40,8 +40,8 @@ def predict_field(
         ValueError: when several samples are asked of a network without dropout; they would all be the same.
     """
     stream = Welford()
-    members = zip(net.nets, net.tasks) if isinstance(net, Ensemble) else [(net, task)]
-    for member, (part, its_task) in enumerate(members):
+    parts = zip(net.nets, net.tasks) if isinstance(net, Ensemble) else [(net, task)]
+    for member, (part, its_task) in enumerate(parts):
         for t, output in enumerate(_samples(part, geometry, field, samples, seed)):
             mean, variance = its_task.distribution(output)
             stream.add(mean, variance)

@@ -6,7 +6,7 @@ import pytest
 from multiunet_datasets import synthetic
 from rich.progress import Progress as Bar
 
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.image.config import ImagePredict, ImageTrain
 from multiunet.prediction import ConsoleProgress, Progress, progress
 from multiunet.training.progress import Reporter
@@ -28,10 +28,10 @@ def test_every_input_and_every_tile_is_told(tmp_path: Path) -> None:
     config = ImageTrain(
         images=tmp_path / "images", masks=tmp_path / "masks", widths=[4, 8], epochs=1, steps_per_epoch=1
     )
-    workflow.train("image", config, tmp_path / "run", reporter=Reporter())
+    training.train("image", config, tmp_path / "run", reporter=Reporter())
     heard = Heard()
     options = ImagePredict(images=tmp_path / "images", samples=2, tile=24)
-    workflow.predict(tmp_path / "run", options, tmp_path / "p.zarr", progress=heard)
+    inference.predict(tmp_path / "run", options, tmp_path / "p.zarr", progress=heard)
     tiles = [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert heard.said == [entry for place in range(5) for entry in ((f"{place:02}", place, 5), *tiles)]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -142,9 +142,14 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         return writers.export(prediction, folder, formats or ["bigwig"])
 
     def evaluate(self, model: Model, config: GenomeTrain, facts: Facts, options: EvaluateOptions) -> Report:
-        if not _elsewhere(options):
-            return self.evaluate_folds([(model, config, facts)], options)
+        return self.evaluate_folds([(model, config, facts)], options)
+
+    def evaluate_elsewhere(
+        self, model: Model, runs: Mapping[str, tuple[GenomeTrain, Facts]], options: GenomeEvaluate
+    ) -> Report:
+        config, facts = next(iter(runs.values()))
         data, chroms = _other_data(config, facts, options)
+        _tell_of_seen(options.fasta, chroms, runs.values())
         trivial = self._baselines(self._same(config, facts), facts, data, chroms)
         found = _scored(model, config, data, chroms, options)
         return _report(str(options.fasta), [found], [trivial], data, facts["tracks"])
@@ -202,10 +207,6 @@ def _reading(config: GenomeTrain) -> Reading:
     )
 
 
-def _elsewhere(options: EvaluateOptions) -> TypeGuard[GenomeEvaluate]:
-    return options.elsewhere()
-
-
 def _other_data(config: GenomeTrain, facts: Facts, options: GenomeEvaluate) -> tuple[Data, list[str]]:
     """Other data than a run was trained on, read as these were, and the chromosomes that are scored."""
     fasta, targets = options.fasta, options.targets
@@ -220,11 +221,18 @@ def _other_data(config: GenomeTrain, facts: Facts, options: GenomeEvaluate) -> t
     chroms = matching(options.chroms or ["*"], names, "--chroms", fasta)
     others = [name for name in names if name not in chroms]  # which the targets may lack
     data = read_data(fasta, targets, replace(_reading(config), exclude=others, regions=None))
-    if fasta.resolve() == config.fasta.resolve() and (seen := [c for c in chroms if c in facts["split"]["train"]]):
-        logger.warning(
-            f"{fasta}: the run was trained on {listed(seen)} of it; choose chromosomes that it has not seen by --chroms"
-        )
     return data, chroms
+
+
+def _tell_of_seen(fasta: Path | None, chroms: list[str], runs: Iterable[tuple[GenomeTrain, Facts]]) -> None:
+    """Says which of the chromosomes any of the runs was trained or validated on."""
+    assert fasta is not None  # the settings see to it
+    splits = [facts["split"] for config, facts in runs if config.fasta.resolve() == fasta.resolve()]
+    seen = {chrom for split in splits for part in ("train", "val") for chrom in split[part]}
+    if found := [chrom for chrom in chroms if chrom in seen]:
+        logger.warning(
+            f"{fasta}: {listed(found)} of it were trained or validated on; choose chromosomes that were not by --chroms"
+        )
 
 
 @dataclass(frozen=True)

@@ -165,9 +165,29 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         return writers.export(prediction, folder, facts)
 
     def evaluate(self, model: Model, config: GraphTrain, facts: Facts, options: EvaluateOptions) -> Report:
-        known, task = self._read(config, facts), _task(config, facts)
-        elsewhere = options.graph if isinstance(options, GraphEvaluate) else None
-        scored = Scored.split(known, options.split) if elsewhere is None else Scored.other(elsewhere, config, known)
+        known = self._read(config, facts)
+        return self._report(model, config, known, Scored.split(known, options.split), options)
+
+    def evaluate_elsewhere(
+        self, model: Model, runs: Mapping[str, tuple[GraphTrain, Facts]], options: GraphEvaluate
+    ) -> Report:
+        path, (config, facts) = options.graph, next(iter(runs.values()))
+        assert path is not None  # that is what elsewhere means
+        for name, (one, _) in runs.items():
+            if path.resolve() == one.graph.resolve():
+                raise InputError(f"{path}: is the graph that {name} was trained on; score its nodes by --split alone")
+        graph, known = read_graph(path, columns_of(config)), self._read(config, facts)
+        scored = Scored.other(graph, config, known)
+        _tell_if_same(scored, config.graph, known.field)
+        for one in {one.graph: one for one, _ in runs.values() if one.graph != config.graph}.values():
+            trained = read_graph(one.graph, columns_of(config), labelled=False)
+            _tell_if_same(scored, one.graph, field_of(trained, facts, edges_of(trained, config.undirected)))
+        return self._report(model, config, known, scored, options)
+
+    def _report(
+        self, model: Model, config: GraphTrain, known: Survey, scored: Scored, options: EvaluateOptions
+    ) -> Report:
+        task = _task(config, known.facts)
         found = moments_of(model, scored.field, pick_device(options.device), options.samples or 1, seed=0)
         x = scored.field.x.to_dense()
         trivial = {
@@ -213,26 +233,26 @@ class Scored:
         return cls(f"{split} split", known.field, known.target, nodes)
 
     @classmethod
-    def other(cls, path: Path, config: GraphTrain, known: Survey) -> Scored:
+    def other(cls, graph: GraphFile, config: GraphTrain, known: Survey) -> Scored:
         """All labelled nodes of another graph."""
-        if path.resolve() == config.graph.resolve():
-            raise InputError(f"{path}: is the graph that was trained on; score its nodes by --split, without --graph")
-        graph = read_graph(path, columns_of(config))
         assert graph.y is not None  # read_graph refuses unlabelled graphs
-        target = truth_of(path, graph.y, known.facts)
+        target = truth_of(graph.path, graph.y, known.facts)
         nodes = target != UNKNOWN if target.ndim == 1 else (~target.isnan()).any(dim=1)
         field = field_of(graph, known.facts, edges_of(graph, config.undirected))
-        if _digest(field) == _digest(known.field):
-            logger.warning(
-                f"{path}: has the features and edges of {config.graph}, which was trained on; its scores say nothing "
-                "of new graphs"
-            )
-        return cls(str(path), field, target, nodes)
+        return cls(str(graph.path), field, target, nodes)
 
     def scores(self, task: Task, mean: Tensor, total: Tensor | None = None) -> dict[str, Any]:
         """Of mean predictions of all nodes ``(nodes, names)``, and their variances."""
         of = self.nodes
         return scores(task, Predicted(mean[of], self.target[of], None if total is None else total[of]))
+
+
+def _tell_if_same(scored: Scored, place: Path, trained: GraphField) -> None:
+    if _digest(scored.field) == _digest(trained):
+        logger.warning(
+            f"{scored.name}: has the features and edges of {place}, which was trained on; its scores say nothing of "
+            "new graphs"
+        )
 
 
 def _digest(field: GraphField) -> str:

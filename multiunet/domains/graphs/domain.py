@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
-from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.graph.labels import UNKNOWN, truth_of
 from multiunet.domains.graph.moments import moments_of
@@ -55,7 +55,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
     )
 
     def __init__(self) -> None:
-        self._read: dict[str, GraphSet] = {}
+        self._read: dict[tuple[Path, Source], GraphSet] = {}
         self._known: dict[str, Survey] = {}
 
     def inspect(self, config: GraphsTrain) -> Facts:
@@ -146,19 +146,27 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         return self.evaluate_folds([(model, config, facts)], options)
 
     def evaluate_folds(self, folds: Sequence[tuple[Model, GraphsTrain, Facts]], options: EvaluateOptions) -> Report:
-        task, found = folds[0][0].task, []
-        trivial: dict[str, list[Predicted]] = {}
+        parts = []
         for model, config, facts in folds:
             known = self._same(config, facts)
-            fields, truth = self._scored(known, config, options)
-            moments = _of_graphs(model, fields, pick_device(options.device), options.samples or 1)
-            found.append(Predicted(moments.mean, truth, moments.total))
-            for name, mean in baselines.trivial(known, task, config.seed, fields).items():
-                trivial.setdefault(name, []).append(Predicted(mean, truth))
-        metrics, items = pooled(task, found)
-        floor = {name: pooled(task, parts)[0] for name, parts in trivial.items()}
-        scored = str(options.graphs) if _elsewhere(options) else f"{options.split} split"
-        return Report(self.name, scored, metrics, floor, items)
+            parts.append(_predicted(model, known, config, *_labelled(known, config, options.split), options))
+        return _report(f"{options.split} split", folds[0][0].task, parts)
+
+    def evaluate_elsewhere(
+        self, model: Model, runs: Mapping[str, tuple[GraphsTrain, Facts]], options: GraphsEvaluate
+    ) -> Report:
+        path, (config, facts) = options.graphs, next(iter(runs.values()))
+        assert path is not None  # that is what elsewhere means
+        for name, (one, _) in runs.items():
+            if path.resolve() == one.graphs.resolve():
+                raise InputError(f"{path}: are the graphs that {name} was trained on; score them by --split alone")
+        graphs = read_graphs(path, _source(config, options))
+        self._tell_of_seen(graphs, list(runs.values()))
+        known = self._same(config, facts)
+        assert graphs.y is not None  # read_graphs refuses unlabelled graphs
+        truth = truth_of(path, graphs.y, facts, config.level)
+        fields = fields_of(graphs, facts, edges_of(graphs, config.undirected))
+        return _report(str(path), model.task, [_predicted(model, known, config, fields, truth, options)])
 
     def example(self, model: Model, config: GraphsTrain, facts: Facts) -> GraphField:
         """The largest training graph."""
@@ -173,38 +181,25 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         graphs = read_graphs(options.graphs or config.graphs, _source(config, options), labelled=False)
         return graphs, fields_of(graphs, facts, edges_of(graphs, config.undirected))
 
-    def _scored(self, known: Survey, config: GraphsTrain, options: EvaluateOptions) -> tuple[list[GraphField], Tensor]:
-        """The graphs that are scored, and what is true of them, by row."""
-        if not _elsewhere(options):
-            members = known.members[options.split]
-            if not len(members):
-                raise InputError(
-                    f"{config.graphs}: this run has no labelled {options.split} graphs; train with some, or score "
-                    "others by --graphs"
-                )
-            return [known.fields[graph] for graph in members], torch.cat([known.targets[graph] for graph in members])
-        path = options.graphs
-        assert path is not None  # that is what it means
-        if path.resolve() == config.graphs.resolve():
-            raise InputError(f"{path}: are the graphs that were trained on; score them by --split, without --graphs")
-        graphs = read_graphs(path, _source(config, options))
-        assert graphs.y is not None  # read_graphs refuses unlabelled graphs
-        truth = truth_of(path, graphs.y, known.facts, config.level)
-        fields = fields_of(graphs, known.facts, edges_of(graphs, config.undirected))
-        seen = {fingerprint(known.fields[graph]) for split in SPLITS[:2] for graph in known.members[split]}
-        again = sum(fingerprint(field) in seen for field in fields)
-        if again:
+    def _tell_of_seen(self, graphs: GraphSet, runs: Sequence[tuple[GraphsTrain, Facts]]) -> None:
+        """Says how many graphs any of the runs was trained or validated on."""
+        again = np.zeros(len(graphs), dtype=bool)
+        for config, facts in reversed(runs):  # the first last: its survey is needed once more
+            known = self._same(config, facts)
+            seen = {fingerprint(known.fields[graph]) for split in SPLITS[:2] for graph in known.members[split]}
+            fields = fields_of(graphs, facts, edges_of(graphs, config.undirected))
+            again |= [fingerprint(field) in seen for field in fields]
+        if again.any():
             logger.warning(
-                f"{path}: {again} of {len(fields)} graphs are the same as ones that were trained or validated on; "
-                "their scores say nothing of new graphs"
+                f"{graphs.path}: {again.sum()} of {len(graphs)} graphs are the same as ones that were trained or "
+                "validated on; their scores say nothing of new graphs"
             )
-        return fields, truth
 
     def _survey(self, config: GraphsTrain) -> Survey:
         """The folds of a cross-validation read their graphs once."""
-        place = str(config.graphs)
+        place = config.graphs, source_of(config)
         if place not in self._read:
-            self._read[place] = read_graphs(config.graphs, source_of(config))
+            self._read[place] = read_graphs(*place)
         key = config.model_dump_json()
         if key not in self._known:
             self._known = {key: survey(self._read[place], config)}
@@ -244,15 +239,52 @@ def _of_graphs(
     return Moments(*(torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "epistemic", "aleatoric")))
 
 
+@dataclass(frozen=True)
+class Part:
+    """Graphs that a model predicted, and what trivial methods say of the same."""
+
+    found: Predicted
+    trivial: Mapping[str, Predicted]
+
+
+def _predicted(
+    model: Model,
+    known: Survey,
+    config: GraphsTrain,
+    fields: Sequence[GraphField],
+    truth: Tensor,
+    options: EvaluateOptions,
+) -> Part:
+    moments = _of_graphs(model, fields, pick_device(options.device), options.samples or 1)
+    trivial = baselines.trivial(known, model.task, config.seed, fields)
+    return Part(
+        Predicted(moments.mean, truth, moments.total),
+        {name: Predicted(mean, truth) for name, mean in trivial.items()},
+    )
+
+
+def _report(where: str, task: Task, parts: Sequence[Part]) -> Report:
+    """Scores over all parts, in which trivial methods are the same."""
+    metrics, items = pooled(task, [part.found for part in parts])
+    floor = {name: pooled(task, [part.trivial[name] for part in parts])[0] for name in parts[0].trivial}
+    return Report(GraphsDomain.name, where, metrics, floor, items)
+
+
+def _labelled(known: Survey, config: GraphsTrain, split: Split) -> tuple[list[GraphField], Tensor]:
+    """The graphs of a split, and what is true of them, by row."""
+    members = known.members[split]
+    if not len(members):
+        raise InputError(
+            f"{config.graphs}: this run has no labelled {split} graphs; train with some, or score others by --graphs"
+        )
+    return [known.fields[graph] for graph in members], torch.cat([known.targets[graph] for graph in members])
+
+
 def _source(config: GraphsTrain, options: OtherGraphs) -> Source:
     """How the files of ``options`` are read: as in training, unless they say otherwise."""
     source = source_of(config.model_copy(update=options.renamed()))
     unnamed = options.graphs is not None and options.id_column is None
     return replace(source, numbered=unnamed, skip=source.skip or options.skip_invalid)
-
-
-def _elsewhere(options: EvaluateOptions) -> TypeGuard[GraphsEvaluate]:
-    return options.elsewhere()
 
 
 def _write(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Descent
 from multiunet.device import computes_in_bf16, pick_device
-from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.image import baselines, measure_files, writers
 from multiunet.domains.image import measure as measuring
@@ -26,9 +26,10 @@ from multiunet.domains.image.inputs import load_input, source_of
 from multiunet.domains.image.listing import list_images
 from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import check_separable, found_objects
-from multiunet.domains.image.scoring import Baseline, Part, items_elsewhere, score, score_baseline
+from multiunet.domains.image.rescaled import on_scale_of
+from multiunet.domains.image.scoring import Baseline, Part, check_unseen, facts_elsewhere, score, score_baseline
 from multiunet.domains.image.shelf import Shelf
-from multiunet.domains.image.splits import Item, from_json
+from multiunet.domains.image.splits import Item, from_json, pair
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.truths import IGNORED, Border
 from multiunet.domains.image.unlike import Unlike
@@ -65,12 +66,19 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     name = "image"
     monitor = "mean_iou"
-    shared_facts = ("task", "ndim", "channels", "colour", "intensities", "values", "instances", "targets")
+    shared_facts = ("task", "ndim", "channels", "colour", "intensities", "values", "classes", "instances", "targets")
 
     def __init__(self) -> None:
         self.shelf = Shelf()
         self.passing = Shelf(PASSING)
         self.sites = READ_SITES
+
+    def shared(self, facts: Facts) -> dict[str, Any]:
+        # of the intensities only the kind: each run keeps the mean and deviation of its own training images
+        return super().shared(facts) | {"intensities": facts["intensities"]["kind"]}
+
+    def reading_like(self, net: nn.Module, facts: Facts, first: Facts) -> nn.Module:
+        return on_scale_of(cast(Descent[Tensor], net), facts, first)
 
     def inspect(self, config: ImageTrain) -> Facts:
         return survey(config)
@@ -191,21 +199,31 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return self.evaluate_folds([(model, config, facts)], options)
 
     def evaluate_folds(self, folds: Sequence[tuple[Model, ImageTrain, Facts]], options: EvaluateOptions) -> Report:
-        parts, fitted = [], []
-        for model, config, facts in folds:
-            asked = options.precision if isinstance(options, ImageEvaluate) else None
-            predictor = _predictor(
-                model, _flip_averaged(config, facts), pick_device(options.device), asked or config.precision
-            )
-            parts.append(Part(predictor, *_scored(facts, options, self.shelf)))
-            fitted.append(self._baselines(from_json(facts["split"])["train"], facts))
+        parts = [
+            Part(_scoring(model, config, facts, options), _items_of(facts, options.split), facts)
+            for model, config, facts in folds
+        ]
+        return self._report(f"{options.split} split", parts, options)
+
+    def evaluate_elsewhere(
+        self, model: Model, runs: Mapping[str, tuple[ImageTrain, Facts]], options: ImageEvaluate
+    ) -> Report:
+        config, facts = next(iter(runs.values()))
+        assert options.images is not None  # that is what elsewhere means
+        items = pair(options.images, options.masks)
+        check_unseen(items, {name: known for name, (_, known) in runs.items()}, self.shelf)
+        facts = facts_elsewhere(items, facts, self.shelf)
+        return self._report(str(options.images), [Part(_scoring(model, config, facts, options), items, facts)], options)
+
+    def _report(self, where: str, parts: Sequence[Part], options: EvaluateOptions) -> Report:
+        """The scores of all parts together, beside those of methods that are fitted to each part's training images."""
+        fitted = [self._baselines(from_json(part.facts["split"])["train"], part.facts) for part in parts]
         scored = score(parts, self.shelf, options.samples or 1)
         trivial = {
             name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.shelf)
             for name in fitted[0]
             if all(name in own for own in fitted)
         }
-        where = str(options.images) if _elsewhere(options) else f"{options.split} split"
         return Report(self.name, where, scored.metrics, trivial, scored.items)
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
@@ -296,22 +314,19 @@ def _task(config: ImageTrain, facts: Facts) -> Task:
     return Segmentation(facts["classes"], ignore_index=IGNORED, loss=loss_of_classes)
 
 
-def _elsewhere(options: EvaluateOptions) -> TypeGuard[ImageEvaluate]:
-    return options.elsewhere()
-
-
-def _scored(facts: Facts, options: EvaluateOptions, shelf: Shelf) -> tuple[list[Item], Facts]:
-    """What is scored, and the facts that tell how it is read."""
-    splits = from_json(facts["split"])
-    if _elsewhere(options):
-        assert options.images is not None  # that is what it means
-        return items_elsewhere(options.images, options.masks, splits, facts, shelf)
-    if not splits[options.split]:
-        split = options.split
+def _items_of(facts: Facts, split: Split) -> list[Item]:
+    items = from_json(facts["split"])[split]
+    if not items:
         raise InputError(
             f"this run has no {split} images; train with --splits, --{split}-images or a fraction, or pass --images"
         )
-    return splits[options.split], facts
+    return items
+
+
+def _scoring(model: Model, config: ImageTrain, facts: Facts, options: EvaluateOptions) -> GridPredictor:
+    """What predicts the images that are scored."""
+    asked = options.precision if isinstance(options, ImageEvaluate) else None
+    return _predictor(model, _flip_averaged(config, facts), pick_device(options.device), asked or config.precision)
 
 
 def _flip_averaged(config: ImageTrain, facts: Facts) -> bool:

@@ -54,15 +54,17 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
     Raises:
         InputError: when it cannot be read, or has other axes or channels than the training images.
     """
-    return shelf.get("image", path, lambda: _input(path, facts, shelf), lambda loaded: held(loaded.picture.pixels))
 
+    def read() -> tuple[Picture, int]:
+        cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
+        return as_told(as_trained(cropped, facts, path), facts.get("pixel_size")), bar
 
-def _input(path: str, facts: Facts, shelf: Shelf) -> Input:
-    cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
-    picture = as_told(as_trained(cropped, facts, path), facts.get("pixel_size"))
+    # of what the reading depends on, in which folds of a cross-validation may differ
+    how = repr([facts.get(name) for name in ("crop_bar", "pixel_size")])
+    picture, bar = shelf.get("image", path, read, lambda found: held(found[0].pixels), how)
     known = facts["intensities"]
     if known["kind"] == "image":
-        own = shelf.keep("moments", path, lambda: moments(picture), lambda pair: sum(part.nbytes for part in pair))
+        own = shelf.keep("moments", path, lambda: moments(picture), lambda pair: sum(p.nbytes for p in pair), how)
         return Input(picture, *own, bar)
     return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32), bar)
 

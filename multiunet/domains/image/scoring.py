@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.domain import Facts
+from multiunet.domains.image.copies import content_of
 from multiunet.domains.image.inputs import Input, load_input, source_of
 from multiunet.domains.image.lazy import Lazy, Pixels, Region, blocks, check_fits, described
 from multiunet.domains.image.objects import check_separable, found_objects
 from multiunet.domains.image.shelf import Shelf
-from multiunet.domains.image.splits import Item, Splits, bar_of_truth, pair
+from multiunet.domains.image.splits import Item, bar_of_truth, from_json
 from multiunet.domains.image.truths import IGNORED, load_labels, load_objects, load_target, read_truth
 from multiunet.domains.image.unlike import Unlike
 from multiunet.errors import InputError
@@ -214,22 +215,38 @@ def _score_quantities(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scor
     return Scored(metrics, scores.items, float(np.mean(errors)) if errors else float("nan"))
 
 
-def items_elsewhere(
-    images: Path, truths: Path | None, splits: Splits, facts: Facts, shelf: Shelf
-) -> tuple[list[Item], Facts]:
-    """Images that the run has not seen, cropped as those of training, and the facts with how their truths are.
+def check_unseen(items: Sequence[Item], runs: Mapping[str, Facts], shelf: Shelf) -> None:
+    """Checks that none of these runs, by name, trained on one of the images or a copy of it, or chose its epoch by it.
 
     Raises:
-        InputError: for an image that was trained on or chose the epoch, or what cannot be read or scored.
+        InputError: naming the image and the run.
     """
-    seen = {Path(item.image).resolve(): split for split in ("train", "val") for item in splits[split]}
-    items = pair(images, truths)
+    for run, facts in runs.items():
+        splits, contents = from_json(facts["split"]), facts.get("content", {})
+        seen = {Path(item.image).resolve(): split for split in ("train", "val") for item in splits[split]}
+        for item in items:
+            split = seen.get(Path(item.image).resolve())
+            same = "is"
+            if split is None:
+                copied = contents.get(content_of(load_input(item.image, facts, shelf).picture))
+                split = None if copied is None else seen.get(Path(copied).resolve())
+                same = f"has the same pixels as {copied}, which is"
+            if split is not None:
+                raise InputError(
+                    f"{item.image}: {same} in the {split} split of {run}; leave it out, or score that run alone, with "
+                    f"--split {split}"
+                )
+
+
+def facts_elsewhere(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Facts:
+    """The facts with how the truths of other images are cropped: as the images, which are read as those of training.
+
+    Raises:
+        InputError: for what cannot be read or scored.
+    """
     bars: dict[str, int] = {}
     unlike = Unlike(facts)
     for item in items:
-        split = seen.get(Path(item.image).resolve())
-        if split is not None:
-            raise InputError(f"{item.image}: is in this run's {split} split; score it with --split {split}")
         loaded = load_input(item.image, facts, shelf)
         unlike.add(item.image, loaded.picture)
         truth = read_truth(item.truth, facts, checked=True)  # for its size; what it holds is checked below
@@ -238,7 +255,7 @@ def items_elsewhere(
     for item in items:
         _read_through(item.truth, facts, shelf)
     unlike.tell()
-    return items, facts
+    return facts
 
 
 def _read_through(path: str, facts: Facts, shelf: Shelf) -> None:

@@ -22,31 +22,33 @@ class Shelf:
 
     def __init__(self, budget: int | None = None) -> None:
         self.budget = min(2 << 30, free_memory() // 4) if budget is None else budget
-        self._kept: dict[tuple[str, str], Any] = {}
+        self._kept: dict[tuple[str, str, str], Any] = {}
         self._used = 0
 
-    def get(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int]) -> T:
-        """What ``read`` gives, or gave the first time for this kind and path."""
-        if (kind, path) in self._kept:
-            kept: T = self._kept[kind, path]
+    def get(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int], how: str = "") -> T:
+        """What ``read`` gives, or gave the first time for this kind and path, read in this way."""
+        key = kind, path, how
+        if key in self._kept:
+            kept: T = self._kept[key]
             return kept
         value = read()
         if self._used + size(value) <= self.budget:
-            self._kept[kind, path] = value
+            self._kept[key] = value
             self._used += size(value)
         return value
 
-    def keep(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int]) -> T:
+    def keep(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int], how: str = "") -> T:
         """As ``get``, but kept in any case: for what is small, and long to find."""
-        if (kind, path) not in self._kept:
-            self._kept[kind, path] = value = read()
+        key = kind, path, how
+        if key not in self._kept:
+            self._kept[key] = value = read()
             self._used += size(value)
-        kept: T = self._kept[kind, path]
+        kept: T = self._kept[key]
         return kept
 
     def in_memory(self, kind: str, path: str, pixels: Pixels) -> Pixels:
         """The pixels, read whole if they fit: for what is read again and again."""
-        known = (kind, path) in self._kept
+        known = (kind, path, "") in self._kept
         if not isinstance(pixels, Lazy) or not (known or self._used + pixels.nbytes <= self.budget):
             return pixels
         whole: np.ndarray = self.get(kind, path, lambda: pixels[...], lambda array: array.nbytes)

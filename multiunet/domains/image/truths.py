@@ -65,7 +65,8 @@ def load_labels(path: str, facts: Facts, shelf: Shelf, checked: bool = True) -> 
             Palettes.from_json(facts["palettes"]).check(path, used)
         return mapped(labels, lambda block: as_classes(block, facts, path), np.int16)
 
-    return shelf.get("mask", path, read, held)
+    how = _how(path, facts, "values", "ignore_value", "instances", "spacing")
+    return shelf.get("mask", path, read, held, how)
 
 
 def load_objects(path: str, facts: Facts, shelf: Shelf, checked: bool = True) -> NDArray[np.int32]:
@@ -84,7 +85,7 @@ def load_objects(path: str, facts: Facts, shelf: Shelf, checked: bool = True) ->
         )[...]
         return objects
 
-    return shelf.get("objects", path, read, held)
+    return shelf.get("objects", path, read, held, _how(path, facts, "ignore_value"))
 
 
 def read_objects(path: str, ignore_value: int | None, checked: bool = False) -> NDArray[np.int32]:
@@ -129,7 +130,7 @@ def load_border(path: str, facts: Facts, shelf: Shelf, border: Border) -> NDArra
     def compute() -> NDArray[np.float32]:
         return border_weights(load_objects(path, facts, shelf), border.weight, border.sigma, facts["spacing"])
 
-    return shelf.get("border", path, compute, held)
+    return shelf.get("border", path, compute, held, f"{border} {_how(path, facts, 'ignore_value', 'spacing')}")
 
 
 def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
@@ -174,7 +175,13 @@ def load_target(path: str, facts: Facts, shelf: Shelf) -> Pixels:
     def read() -> Pixels:
         return without_rows(read_truth(path, facts), _bar_of_truth(path, facts))
 
-    return shelf.get("target", path, read, held)
+    return shelf.get("target", path, read, held, _how(path, facts, "ignore_value"))
+
+
+def _how(path: str, facts: Facts, *names: str) -> str:
+    """What a reading depends on beside its file: the rows that are cut off, and these facts, in which folds of a
+    cross-validation may differ."""
+    return repr([_bar_of_truth(path, facts), *(facts.get(name) for name in names)])
 
 
 def _bar_of_truth(path: str, facts: Facts) -> int:

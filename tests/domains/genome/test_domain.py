@@ -8,7 +8,7 @@ import pybigtools
 import pytest
 import torch
 
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.card import domain_card
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.genome import domain, writers
@@ -70,12 +70,12 @@ def config_of(settings):
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "run"
-    workflow.train("genome", config_of({**data, "strand_pairs": "fwd:rev"}), out, reporter=Reporter())
+    training.train("genome", config_of({**data, "strand_pairs": "fwd:rev"}), out, reporter=Reporter())
     return out
 
 
 def predict(run: Path, out: Path, **options) -> list[Path]:
-    return workflow.predict(run, validated(domain_card("genome").predict, options, "test"), out, "genome")
+    return inference.predict(run, validated(domain_card("genome").predict, options, "test"), out, "genome")
 
 
 def test_facts_are_plain_and_say_what_was_read(data):
@@ -152,10 +152,10 @@ def test_memory_bounds_the_tiles_and_changes_nothing(run, tmp_path, monkeypatch)
             tiles.append(count)
 
     options = validated(domain_card("genome").predict, {"samples": 2, "chroms": "chr1", "memory": "64GB"}, "test")
-    workflow.predict(run, options, tmp_path / "whole.zarr", progress=Counting())
+    inference.predict(run, options, tmp_path / "whole.zarr", progress=Counting())
     assert set(tiles) == {1}
     monkeypatch.setattr(domain, "sites_within", lambda *given: 1800)
-    workflow.predict(run, options, tmp_path / "tiles.zarr", progress=Counting())
+    inference.predict(run, options, tmp_path / "tiles.zarr", progress=Counting())
     assert tiles[-1] > 2
     whole, pieces = (open_prediction(tmp_path / f"{name}.zarr")["chr1"] for name in ("whole", "tiles"))
     for variable in ("mean", "epistemic", "aleatoric"):
@@ -169,7 +169,7 @@ def test_memory_bounds_the_tiles_and_changes_nothing(run, tmp_path, monkeypatch)
 def test_tracks_of_like_names_are_files_of_their_own(data, tmp_path):
     signals = [write_signal(tmp_path / f"{name}.bedGraph", LENGTHS, seed) for seed, name in enumerate(("a b", "a_b"))]
     settings = {**data, "targets": ",".join(map(str, signals)), "epochs": 1, "steps_per_epoch": 1}
-    workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
     files = predict(tmp_path / "run", tmp_path / "p.zarr", samples=1, chroms="chr3", export=tmp_path / "out")
     assert len(files) == len(set(files)) == 8
     assert all(path.is_file() for path in files)
@@ -194,7 +194,7 @@ def test_the_pair_of_strands_changes_places(run):
 
 
 def test_evaluation_scores_each_track_beside_baselines(run):
-    report = workflow.evaluate(run, EvaluateOptions(split="test"), name="genome")
+    report = inference.evaluate(run, EvaluateOptions(split="test"), name="genome")
     shown = json.loads(json.dumps(report.as_dict()))
     assert {"pearson_r", "spearman_r", "r2", "mse", "coverage_95"} <= shown["metrics"].keys()
     assert [track["track"] for track in shown["metrics"]["per_track"]] == ["fwd", "rev"]
@@ -205,24 +205,24 @@ def test_evaluation_scores_each_track_beside_baselines(run):
 
 def test_an_ensemble_with_a_member_without_dropout_is_scored_by_one_sample(run, data, tmp_path):
     settings = {**data, "strand_pairs": "fwd:rev", "dropout": 0.0, "epochs": 1}
-    workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
-    found = workflow.evaluate([run, tmp_path / "run"], EvaluateOptions(split="test"))
-    assert found.metrics == workflow.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=1)).metrics
+    training.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    found = inference.evaluate([run, tmp_path / "run"], EvaluateOptions(split="test"))
+    assert found.metrics == inference.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=1)).metrics
     with pytest.raises(InputError, match="1 of the 2 runs has no dropout; pass --samples 1"):
-        workflow.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=4))
+        inference.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=4))
 
 
 def test_a_run_without_test_chromosomes_says_so(data, tmp_path):
-    workflow.train("genome", config_of({**data, "test_chroms": []}), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of({**data, "test_chroms": []}), tmp_path / "run", reporter=Reporter())
     with pytest.raises(InputError, match="no test chromosomes; train with --test-chroms"):
-        workflow.evaluate(tmp_path / "run", EvaluateOptions(split="test"))
-    assert workflow.evaluate(tmp_path / "run", EvaluateOptions(split="val")).metrics["mse"] > 0
+        inference.evaluate(tmp_path / "run", EvaluateOptions(split="test"))
+    assert inference.evaluate(tmp_path / "run", EvaluateOptions(split="val")).metrics["mse"] > 0
 
 
 @pytest.mark.parametrize("loss", ["gaussian-nll", "mse", "huber", "poisson"])
 def test_other_losses_train_and_state_a_noise(data, tmp_path, loss):
     targets = data["targets"].split(",")[0]
-    workflow.train("genome", config_of({**data, "targets": targets, "loss": loss, "epochs": 1}), tmp_path / "run",
+    training.train("genome", config_of({**data, "targets": targets, "loss": loss, "epochs": 1}), tmp_path / "run",
                    reporter=Reporter())  # fmt: skip
     predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3")
     item = open_prediction(tmp_path / "p.zarr")["chr3"]
@@ -233,9 +233,9 @@ def test_other_losses_train_and_state_a_noise(data, tmp_path, loss):
 def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch):
     monkeypatch.chdir(Path(data["fasta"]).parent)
     relative = {**data, "fasta": "g.fa", "targets": "fwd.bedGraph"}
-    workflow.train("genome", config_of(relative), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of(relative), tmp_path / "run", reporter=Reporter())
     monkeypatch.chdir("/")
-    assert workflow.evaluate(tmp_path / "run").metrics["mse"] > 0
+    assert inference.evaluate(tmp_path / "run").metrics["mse"] > 0
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch):
 )
 def test_bad_settings_are_named_before_anything_is_written(data, tmp_path, change, words):
     with pytest.raises(InputError) as error:
-        workflow.train("genome", config_of({**data, **change}), tmp_path / "run", reporter=Reporter())
+        training.train("genome", config_of({**data, **change}), tmp_path / "run", reporter=Reporter())
     assert all(word in str(error.value) for word in words), error.value
     assert list(tmp_path.iterdir()) == []
 
@@ -264,8 +264,8 @@ def test_bad_settings_are_named_before_anything_is_written(data, tmp_path, chang
 def test_what_the_signal_alone_has_can_be_left_out(data, tmp_path):
     more = write_signal(tmp_path / "more.bedGraph", {**LENGTHS, "chrUn_1": 500})
     with pytest.raises(InputError, match=r"chrUn_1 not in g\.fa.*--exclude-chroms"):
-        workflow.plan("genome", config_of({**data, "targets": str(more)}))
-    plan = workflow.plan("genome", config_of({**data, "targets": str(more), "exclude_chroms": "chrUn_*"}))
+        training.plan("genome", config_of({**data, "targets": str(more)}))
+    plan = training.plan("genome", config_of({**data, "targets": str(more), "exclude_chroms": "chrUn_*"}))
     assert plan.facts["chroms"] == LENGTHS
 
 
@@ -286,7 +286,7 @@ def test_targets_without_anything_to_learn_are_named(data, tmp_path, rows, loss,
     path = tmp_path / "t.bedGraph"
     path.write_text(rows)
     with pytest.raises(InputError) as error:
-        workflow.plan("genome", config_of({**data, "targets": str(path), "loss": loss}))
+        training.plan("genome", config_of({**data, "targets": str(path), "loss": loss}))
     assert all(word in str(error.value) for word in words), error.value
 
 
@@ -320,10 +320,10 @@ def test_a_minus_strand_below_zero_is_told(data, tmp_path, caplog):
     negative = rewritten(tmp_path / "rev.bedGraph", rev, lambda v: -v)
     config = {**data, "targets": f"{fwd},{negative}", "strand_pairs": "fwd:rev"}
     with pytest.raises(InputError, match=r"rev\.bedGraph: has no value above 0.*change their sign"):
-        workflow.plan("genome", config_of(config))
-    workflow.plan("genome", config_of({**config, "strand_pairs": ""}))
+        training.plan("genome", config_of(config))
+    training.plan("genome", config_of({**config, "strand_pairs": ""}))
     rewritten(negative, rev, lambda v: 1 - v)
-    workflow.plan("genome", config_of(config))
+    training.plan("genome", config_of(config))
     assert "is one of them stored with the other sign?" in caplog.text
 
 
@@ -331,13 +331,13 @@ def test_changed_data_are_noticed_and_other_targets_do_not_join(data, tmp_path):
     fwd, rev = data["targets"].split(",")
     own = rewritten(tmp_path / "fwd.bedGraph", fwd, float)
     settings = {**data, "targets": str(own), "epochs": 1, "steps_per_epoch": 1}
-    workflow.train("genome", config_of(settings), tmp_path / "one", reporter=Reporter())
+    training.train("genome", config_of(settings), tmp_path / "one", reporter=Reporter())
     rewritten(own, rev, float)
     with pytest.raises(InputError, match="have changed since the run was trained"):
-        workflow.evaluate(tmp_path / "one")
-    workflow.train("genome", config_of(settings), tmp_path / "two", reporter=Reporter())
+        inference.evaluate(tmp_path / "one")
+    training.train("genome", config_of(settings), tmp_path / "two", reporter=Reporter())
     with pytest.raises(InputError, match=r"cannot join .* because their data differ"):
-        workflow.predict([tmp_path / "one", tmp_path / "two"],
+        inference.predict([tmp_path / "one", tmp_path / "two"],
                          validated(domain_card("genome").predict, {}, "test"), tmp_path / "p.zarr")  # fmt: skip
 
 
@@ -348,11 +348,11 @@ def test_runs_of_n_are_neither_learnt_nor_scored_nor_exported(data, tmp_path):
     config = config_of({**data, "fasta": str(fasta), "epochs": 1})
     read = GenomeDomain()._read(config)
     assert all(np.isnan(values[:, :20]).all() for values in read.targets.values())
-    workflow.train("genome", config, tmp_path / "run", reporter=Reporter())
+    training.train("genome", config, tmp_path / "run", reporter=Reporter())
     predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3", export=tmp_path / "out",
             export_as="bedgraph")  # fmt: skip
     assert (tmp_path / "out" / "fwd.mean.bedGraph").read_text().startswith("chr3\t500\t525\t")
-    assert workflow.evaluate(tmp_path / "run").metrics["mse"] > 0
+    assert inference.evaluate(tmp_path / "run").metrics["mse"] > 0
 
 
 def test_a_file_that_leaves_out_zeros(data, tmp_path, caplog):
@@ -361,11 +361,11 @@ def test_a_file_that_leaves_out_zeros(data, tmp_path, caplog):
     path.write_text("".join(rows))
     settings = {**data, "targets": str(path)}
     with pytest.raises(InputError, match="nothing to learn; if the file leaves out what is 0, pass --missing zero"):
-        workflow.plan("genome", config_of(settings))
-    facts = workflow.plan("genome", config_of({**settings, "missing": "zero"})).facts
+        training.plan("genome", config_of(settings))
+    facts = training.plan("genome", config_of({**settings, "missing": "zero"})).facts
     assert facts["missing"] == [0]
     path.write_text("".join([*rows, *(f"{chrom}\t50\t75\t2\n" for chrom in LENGTHS)]))
-    workflow.plan("genome", config_of(settings))
+    training.plan("genome", config_of(settings))
     assert "of the training bins have no value and are left out; if the file leaves out what is 0" in caplog.text
 
 
@@ -374,36 +374,42 @@ def test_transformed_targets_are_learnt_scored_and_named(data, tmp_path, transfo
     config = config_of({**data, "transform": transform, "epochs": 1})
     plain, found = GenomeDomain()._read(config_of(data)).targets, GenomeDomain()._read(config).targets
     assert all(np.allclose(undo(found[chrom]), plain[chrom], rtol=1e-4, equal_nan=True) for chrom in LENGTHS)
-    workflow.train("genome", config, tmp_path / "run", reporter=Reporter())
+    training.train("genome", config, tmp_path / "run", reporter=Reporter())
     files = predict(tmp_path / "run", tmp_path / "p.zarr", samples=1, chroms="chr3", export=tmp_path / "out")
     assert files[0].name == f"fwd.{transform}.mean.bw"
-    assert [t["track"] for t in workflow.evaluate(tmp_path / "run").metrics["per_track"]] == [
+    assert [t["track"] for t in inference.evaluate(tmp_path / "run").metrics["per_track"]] == [
         f"fwd.{transform}",
         f"rev.{transform}",
     ]
     negative = rewritten(tmp_path / "n.bedGraph", data["targets"].split(",")[0], lambda v: -v)
     with pytest.raises(InputError, match=rf"n\.bedGraph: a value is -.*--transform {transform} is for values of 0"):
-        workflow.plan("genome", config_of({**data, "targets": str(negative), "transform": transform}))
+        training.plan("genome", config_of({**data, "targets": str(negative), "transform": transform}))
     with pytest.raises(InputError, match="--loss poisson is for counts"):
         config_of({**data, "transform": transform, "loss": "poisson"})
 
 
-def test_folds_test_every_chromosome_once(data, tmp_path):
+def test_folds_test_every_chromosome_once(data, tmp_path, caplog):
     settings = {key: value for key, value in data.items() if key not in ("val_chroms", "test_chroms")}
-    runs = workflow.train_all("genome", config_of({**settings, "folds": 3, "epochs": 1}), tmp_path / "cv",
+    runs = training.train_all("genome", config_of({**settings, "folds": 3, "epochs": 1}), tmp_path / "cv",
                               reporter=Reporter())  # fmt: skip
     splits = [json.loads((run / "facts.json").read_text())["split"] for run in runs]
     assert sorted(chrom for split in splits for chrom in split["test"]) == sorted(LENGTHS)
     assert all(len({*s["train"], *s["val"], *s["test"]}) == 4 == sum(map(len, s.values())) for s in splits)
-    report = workflow.evaluate(tmp_path / "cv")
+    report = inference.evaluate(tmp_path / "cv")
     assert list(report.items) == ["fold-0", "fold-1", "fold-2"]
     mses = [fold["mse"] for fold in report.items.values()]
     assert report.metrics["mean_of_folds"]["mse"] == pytest.approx(np.mean(mses))
     assert min(mses) <= report.metrics["mse"] <= max(mses)
     assert report.baselines["mean"]["sd_of_folds"]["mse"] > 0
     predict(tmp_path / "cv", tmp_path / "p.zarr", samples=1, chroms="chr3")
+    tested = splits[0]["test"]
+    other = {"fasta": data["fasta"], "targets": data["targets"], "chroms": tested}
+    inference.evaluate(runs[0], other)
+    assert "trained or validated on" not in caplog.text
+    inference.evaluate(tmp_path / "cv", other)  # which the other folds have seen
+    assert f"{', '.join(tested)} of it were trained or validated on" in caplog.text
     with pytest.raises(InputError, match="--folds 5: there are 4 chromosomes"):
-        workflow.plan("genome", config_of({**settings, "folds": 5, "fold": 0}))
+        training.plan("genome", config_of({**settings, "folds": 5, "fold": 0}))
     with pytest.raises(InputError, match="leave --train-, --val- and --test-chroms out"):
         config_of({**data, "folds": 3})
 
@@ -419,7 +425,7 @@ def test_excluded_regions_are_neither_learnt_nor_scored(data, tmp_path):
         assert np.array_equal(found[chrom][:, bins], plain[chrom][:, bins], equal_nan=True)
     bed.write_text("1\t30\t60\n")
     with pytest.raises(InputError, match=r"black\.bed: has 1; g\.fa has chr1"):
-        workflow.plan("genome", config)
+        training.plan("genome", config)
 
 
 def test_some_regions_alone_are_predicted_as_in_the_whole(run, tmp_path):
@@ -447,28 +453,28 @@ def test_other_data_are_scored(run, data, tmp_path, caplog):
     fasta = write_fasta(tmp_path / "other.fa", lengths, seed=3)
     targets = ",".join(str(write_signal(tmp_path / f"{name}.bedGraph", lengths, 7)) for name in "ab")
     kind = domain_card("genome").evaluate
-    report = workflow.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets}, "test"))
+    report = inference.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets}, "test"))
     assert report.scored == str(fasta)
     assert list(report.items) == ["x", "y"]
     assert list(report.baselines) == ["mean", "gc_content", "distance_to_end"]
     for path in targets.split(","):
         rows = Path(path).read_text().splitlines(keepends=True)
         Path(path).write_text("".join(row for row in rows if row.startswith("y")))
-    one = workflow.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets, "chroms": "y"}, "test"))
+    one = inference.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets, "chroms": "y"}, "test"))
     assert list(one.items) == ["y"]
     with pytest.raises(InputError, match="--targets names 1 files, but the run predicts fwd, rev"):
-        workflow.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets.split(",")[0]}, "test"))
+        inference.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets.split(",")[0]}, "test"))
     with pytest.raises(InputError, match="--fasta and --targets belong together"):
         validated(kind, {"fasta": fasta}, "test")
-    workflow.evaluate(run, validated(kind, {"fasta": data["fasta"], "targets": data["targets"]}, "test"))
-    assert "the run was trained on chr1, chr10 of it" in caplog.text
+    inference.evaluate(run, validated(kind, {"fasta": data["fasta"], "targets": data["targets"]}, "test"))
+    assert "chr1, chr2, chr10 of it were trained or validated on" in caplog.text
 
 
 def test_chromosomes_that_no_split_names_are_not_used(data):
-    plan = workflow.plan("genome", config_of({**data, "train_chroms": "chr1"}))
+    plan = training.plan("genome", config_of({**data, "train_chroms": "chr1"}))
     assert plan.facts["split"] == {"train": ["chr1"], "val": ["chr2"], "test": ["chr3"]}
     with pytest.raises(InputError, match="chr2 is both in --train-chroms and in --val-chroms"):
-        workflow.plan("genome", config_of({**data, "train_chroms": "chr*"}))
+        training.plan("genome", config_of({**data, "train_chroms": "chr*"}))
 
 
 def test_chromosomes_may_be_called_otherwise_in_the_fasta(data, tmp_path):
@@ -477,15 +483,15 @@ def test_chromosomes_may_be_called_otherwise_in_the_fasta(data, tmp_path):
     names = tmp_path / "names.tsv"
     names.write_text("".join(f"{name.replace('chr', 'NC_')}\t{name}\n" for name in LENGTHS) + "NC_99\tchrM\n")
     settings = {**data, "fasta": str(fasta), "rename_chroms": str(names), "epochs": 1, "steps_per_epoch": 1}
-    workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
     predict(tmp_path / "run", tmp_path / "p.zarr", samples=1)
     assert sorted(open_prediction(tmp_path / "p.zarr")) == sorted(LENGTHS)
     names.write_text("NC_1\tchr1\nNC_2 chr1\n")
     with pytest.raises(InputError, match=r"names\.tsv: chr1 is there twice on one side"):
-        workflow.plan("genome", config_of(settings))
+        training.plan("genome", config_of(settings))
     names.write_text("NC_1\n")
     with pytest.raises(InputError, match=r"names\.tsv:1: has 1 words; a line is OLD NEW"):
-        workflow.plan("genome", config_of(settings))
+        training.plan("genome", config_of(settings))
 
 
 @pytest.mark.slow
@@ -496,8 +502,8 @@ def test_planted_motifs_are_found(tmp_path):
     fasta, signal = write_genome(tmp_path / "data", seed=0)
     settings = {"fasta": fasta, "targets": str(signal), "val_chroms": "chr4", "test_chroms": "chr5", "bin_size": 100,
                 "epochs": 30}  # fmt: skip
-    workflow.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
-    report = workflow.evaluate(tmp_path / "run")
+    training.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    report = inference.evaluate(tmp_path / "run")
     assert report.metrics["pearson_r"] > 0.6
     assert all((scores["pearson_r"] or 0) < 0.3 for scores in report.baselines.values())
     shutil.rmtree(tmp_path / "run")
@@ -513,11 +519,11 @@ def test_yeast_is_accepted(data_folder):
         "test_chroms": "chrI,chrIV,chrXVI",
         "bin_size": 1000,
     }
-    plan = workflow.plan("genome", config_of(settings))
+    plan = training.plan("genome", config_of(settings))
     assert len(plan.facts["chroms"]) == 16
     assert len(plan.facts["split"]["train"]) == 11
     assert plan.facts["gc"] == pytest.approx(0.383, abs=1e-3)
     assert plan.facts["centre"] == pytest.approx([1.433], abs=0.02)
     old = {**settings, "fasta": data_folder / "fixtures" / "yeast_chr1_old_assembly.fa.gz"}
     with pytest.raises(InputError, match=r"another assembly\?"):
-        workflow.plan("genome", config_of(old))
+        training.plan("genome", config_of(old))

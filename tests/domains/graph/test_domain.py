@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.graph import baselines, pools
 from multiunet.domains.graph.config import GraphEvaluate, GraphPredict, GraphTrain
@@ -28,7 +29,7 @@ from multiunet.training.progress import Reporter
 
 
 def train(graph: Path, out: Path, **settings: Any) -> Path:
-    workflow.train("graph", GraphTrain(graph=graph, **{"epochs": 3, **settings}), out, reporter=Reporter())
+    training.train("graph", GraphTrain(graph=graph, **{"epochs": 3, **settings}), out, reporter=Reporter())
     return out
 
 
@@ -39,7 +40,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def test_from_tables_to_a_table(tables: Callable[..., Path], tmp_path: Path) -> None:
     run = train(tables(), tmp_path / "run")
-    [file] = workflow.predict(run, GraphPredict(samples=4, export=tmp_path / "export"), tmp_path / "p.zarr")
+    [file] = inference.predict(run, GraphPredict(samples=4, export=tmp_path / "export"), tmp_path / "p.zarr")
     rows = read(file)
     assert file.name == "network.csv"
     assert [row["id"] for row in rows] == ["ann", "b-2", "c, d", "7", "é"]
@@ -60,7 +61,7 @@ def test_same_seed_same_prediction(save: Callable[..., Path], tmp_path: Path) ->
     graph, means = save(), []
     for name in ("a", "b"):
         run = train(graph, tmp_path / name, seed=3)
-        workflow.predict(run, GraphPredict(samples=3, seed=1), tmp_path / f"{name}.zarr")
+        inference.predict(run, GraphPredict(samples=3, seed=1), tmp_path / f"{name}.zarr")
         [dataset] = open_prediction(tmp_path / f"{name}.zarr").values()
         means.append(dataset["mean"].values)
     np.testing.assert_array_equal(*means)
@@ -68,7 +69,7 @@ def test_same_seed_same_prediction(save: Callable[..., Path], tmp_path: Path) ->
 
 def test_the_deterministic_network_has_no_epistemic_variance(save: Callable[..., Path], tmp_path: Path) -> None:
     run = train(save(), tmp_path / "run", dropout=0, input_dropout=0)
-    workflow.predict(run, GraphPredict(samples=8), tmp_path / "p.zarr")
+    inference.predict(run, GraphPredict(samples=8), tmp_path / "p.zarr")
     [dataset] = open_prediction(tmp_path / "p.zarr").values()
     assert not dataset["epistemic"].values.any()
 
@@ -78,7 +79,7 @@ def test_another_graph_can_be_predicted(save: Callable[..., Path], tmp_path: Pat
     run = train(path, tmp_path / "run")
     other = tmp_path / "other.npz"
     np.savez(other, x=np.zeros((5, 6)), edge_index=np.zeros((2, 0), dtype=int))
-    workflow.predict(run, GraphPredict(graph=other, samples=2), tmp_path / "p.zarr")
+    inference.predict(run, GraphPredict(graph=other, samples=2), tmp_path / "p.zarr")
     assert open_prediction(tmp_path / "p.zarr")["other"].sizes["node"] == 5
 
 
@@ -90,15 +91,15 @@ def test_another_graph_can_be_scored(save: Callable[..., Path], tmp_path: Path) 
         "y": np.r_[rng.integers(0, 2, 20), np.full(4, -1)],
     }
     np.savez(other, **arrays)
-    report = workflow.evaluate(run, GraphEvaluate(graph=other))
+    report = inference.evaluate(run, GraphEvaluate(graph=other))
     assert report.scored == str(other)
-    workflow.predict(run, GraphPredict(graph=other, samples=1), tmp_path / "p.zarr")
+    inference.predict(run, GraphPredict(graph=other, samples=1), tmp_path / "p.zarr")
     [dataset] = open_prediction(tmp_path / "p.zarr").values()
     assert report.metrics["accuracy"] == pytest.approx((dataset["class"].values == arrays["y"])[:20].mean())
     assert report.baselines["majority"]["accuracy"] == pytest.approx((arrays["y"][:20] == 0).mean())
     # the same labels as text
     np.savez(other, **arrays | {"y": np.where(arrays["y"] < 0, "", arrays["y"].astype(str))})
-    assert workflow.evaluate(run, GraphEvaluate(graph=other)).metrics == report.metrics
+    assert inference.evaluate(run, GraphEvaluate(graph=other)).metrics == report.metrics
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_other_graphs_that_cannot_be_scored(save: Callable[..., Path], tmp_path:
     run, other = train(save(), tmp_path / "run"), save(y=y).rename(tmp_path / "other.npz")
     save()
     with pytest.raises(InputError, match=rf"{other}: {reason}"):
-        workflow.evaluate(run, GraphEvaluate(graph=other))
+        inference.evaluate(run, GraphEvaluate(graph=other))
 
 
 def test_a_copy_of_the_graph_trained_on_is_told(
@@ -123,25 +124,39 @@ def test_a_copy_of_the_graph_trained_on_is_told(
     run = train(path, tmp_path / "run", epochs=1)
     arrays = dict(np.load(path))
     np.savez(tmp_path / "copy.npz", **(arrays | {"edge_index": arrays["edge_index"][:, ::-1]}))
-    workflow.evaluate(run, GraphEvaluate(graph=tmp_path / "copy.npz"))
+    inference.evaluate(run, GraphEvaluate(graph=tmp_path / "copy.npz"))
     assert "copy.npz: has the features and edges of" in caplog.text
     caplog.clear()
     np.savez(tmp_path / "other.npz", **(arrays | {"x": arrays["x"] + 1}))
-    workflow.evaluate(run, GraphEvaluate(graph=tmp_path / "other.npz"))
+    inference.evaluate(run, GraphEvaluate(graph=tmp_path / "other.npz"))
+    assert "has the features and edges of" not in caplog.text
+
+
+def test_no_run_of_an_ensemble_may_have_seen_what_is_scored(
+    save: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    graphs = [save().rename(tmp_path / "one.npz"), save(x=np.eye(24, 6)).rename(tmp_path / "two.npz")]
+    runs = [train(graph, tmp_path / graph.stem, epochs=1, normalize_features="none") for graph in graphs]
+    with pytest.raises(InputError, match=r"two.npz: is the graph that .*two was trained on"):
+        inference.evaluate(runs, GraphEvaluate(graph=graphs[1]))
+    inference.evaluate(runs, GraphEvaluate(graph=shutil.copy(graphs[1], tmp_path / "copy.npz")))
+    assert f"copy.npz: has the features and edges of {graphs[1]}" in caplog.text
+    caplog.clear()
+    inference.evaluate(runs[0], GraphEvaluate(graph=tmp_path / "copy.npz"))
     assert "has the features and edges of" not in caplog.text
 
 
 def test_the_graph_trained_on_is_scored_by_its_splits(save: Callable[..., Path], tmp_path: Path) -> None:
     graph = save()
-    with pytest.raises(InputError, match="is the graph that was trained on; score its nodes by --split"):
-        workflow.evaluate(train(graph, tmp_path / "run"), GraphEvaluate(graph=graph))
+    with pytest.raises(InputError, match=r"is the graph that .*run was trained on; score its nodes by --split"):
+        inference.evaluate(train(graph, tmp_path / "run"), GraphEvaluate(graph=graph))
     with pytest.raises(ValueError, match="--split and --graph both say"):
         GraphEvaluate(graph=graph, split="val")
 
 
 def test_classes_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path: Path) -> None:
     run = train(save(), tmp_path / "run", epochs=60)
-    report = workflow.evaluate(run).as_dict()
+    report = inference.evaluate(run).as_dict()
     assert (report["domain"], report["scored"]) == ("graph", "test split")
     calibrated = {"calibration_error", "nll", "brier"}
     assert set(report["metrics"]) == {"accuracy", "macro_f1", "roc_auc", *calibrated}
@@ -157,11 +172,11 @@ def test_quantities_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_p
     y = 100 + 10 * (place >= 12) + np.where(place == 5, np.nan, 0)
     settings = {"dropout": 0.1, "input_dropout": 0, "weight_decay": 0, "epochs": 80, "loss": loss}
     run = train(save(y=y), tmp_path / "run", task="regression", **settings)
-    report = workflow.evaluate(run)
+    report = inference.evaluate(run)
     assert report.metrics["r2"] > 0.5
     assert report.baselines["mean"]["r2"] <= 0
     assert report.baselines["mlp"]["r2"] > 0
-    [file] = workflow.predict(run, GraphPredict(samples=2, export=tmp_path / "e"), tmp_path / "p.zarr")
+    [file] = inference.predict(run, GraphPredict(samples=2, export=tmp_path / "e"), tmp_path / "p.zarr")
     rows = read(file)
     assert list(rows[0]) == ["id", "y", "y_epistemic", "y_aleatoric", "y_total"]
     assert all(float(row["y_aleatoric"]) > 0 for row in rows)
@@ -216,16 +231,16 @@ def test_baselines_by_hand(save: Callable[..., Path]) -> None:
 
 def test_a_split_without_nodes_is_said(save: Callable[..., Path], tmp_path: Path) -> None:
     run = train(save(test_mask=None), tmp_path / "run")
-    assert workflow.evaluate(run, EvaluateOptions(split="val")).metrics["accuracy"] is not None
+    assert inference.evaluate(run, EvaluateOptions(split="val")).metrics["accuracy"] is not None
     with pytest.raises(InputError, match="no labelled test nodes"):
-        workflow.evaluate(run, EvaluateOptions(split="test"))
+        inference.evaluate(run, EvaluateOptions(split="test"))
 
 
 def test_changed_data_are_noticed(save: Callable[..., Path], tmp_path: Path) -> None:
     run = train(save(), tmp_path / "run")
     save(y=np.arange(24) % 2)
     with pytest.raises(InputError, match="has changed since the run was trained"):
-        workflow.evaluate(run)
+        inference.evaluate(run)
 
 
 def test_bad_data_leave_nothing_behind(save: Callable[..., Path], tmp_path: Path) -> None:
@@ -239,7 +254,7 @@ def test_a_bad_graph_to_predict_leaves_nothing_behind(save: Callable[..., Path],
     run = train(save(), tmp_path / "run")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError, match="no such file"):
-        workflow.predict(run, GraphPredict(graph=tmp_path / "none.npz"), tmp_path / "p.zarr")
+        inference.predict(run, GraphPredict(graph=tmp_path / "none.npz"), tmp_path / "p.zarr")
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -248,9 +263,9 @@ def test_a_bad_graph_to_predict_leaves_nothing_behind(save: Callable[..., Path],
 def test_every_pool_learns_an_easy_graph(save: Callable[..., Path], tmp_path: Path, pool: str, conv: str) -> None:
     settings = {"pool": pool, "conv": conv, "clusters": 4, "merge": "sum", "drop_edge": 0.2, "input_dropout": 0.2}
     run = train(save(), tmp_path / "run", epochs=60, widths=[16, 16, 16], **settings)
-    report = workflow.evaluate(run)
+    report = inference.evaluate(run)
     assert report.metrics["accuracy"] > 0.7 > report.baselines["majority"]["accuracy"]
-    workflow.predict(run, GraphPredict(samples=3), tmp_path / "p.zarr")
+    inference.predict(run, GraphPredict(samples=3), tmp_path / "p.zarr")
     [dataset] = open_prediction(tmp_path / "p.zarr").values()
     assert float(dataset["epistemic"].values.max()) > 0
 
@@ -303,6 +318,6 @@ def test_settings_are_checked() -> None:
 
 def test_blocks_of_several_convolutions(save: Callable[..., Path]) -> None:
     def size(**settings: Any) -> int:
-        return workflow.plan("graph", GraphTrain(graph=save(), **settings)).parameters
+        return training.plan("graph", GraphTrain(graph=save(), **settings)).parameters
 
     assert size(convs=2) > size()

@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.dataset import WholeGraph
 from multiunet.domains.graph.domain import GraphDomain
@@ -116,7 +116,7 @@ def test_the_same_draw_gives_the_same_part(save: Callable[..., Path]) -> None:
 
 def trained(graph: Path, out: Path, **settings: Any) -> dict[str, torch.Tensor]:
     config = GraphTrain(graph=graph, **{"epochs": 3, "widths": [8, 8, 8], **settings})
-    workflow.train("graph", config, out, resume="auto", reporter=settings.pop("reporter", Reporter()))
+    training.train("graph", config, out, resume="auto", reporter=settings.pop("reporter", Reporter()))
     return load(out / "checkpoints/last.safetensors").tensors
 
 
@@ -142,7 +142,7 @@ def test_training_in_parts_resumes_to_the_same_bits(save: Callable[..., Path], t
 
     config = GraphTrain(graph=graph, epochs=3, widths=[8, 8, 8], batch_nodes=7)
     with pytest.raises(Stopped):
-        workflow.train("graph", config, tmp_path / "cut", reporter=Killer())
+        training.train("graph", config, tmp_path / "cut", reporter=Killer())
     resumed = trained(graph, tmp_path / "cut", batch_nodes=7)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
@@ -158,7 +158,7 @@ def test_views_are_the_same_part_side_by_side(save: Callable[..., Path]) -> None
 
 def test_an_easy_graph_is_learnt_in_parts(save: Callable[..., Path], tmp_path: Path) -> None:
     trained(save(), tmp_path / "run", epochs=30, batch_nodes=12, input_dropout=0.2)
-    report = workflow.evaluate(tmp_path / "run")
+    report = inference.evaluate(tmp_path / "run")
     assert report.metrics["accuracy"] > 0.7 > report.baselines["majority"]["accuracy"]
 
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from multiunet.core import UNet
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.config import validated
 from multiunet.domains.graph import plot
 from multiunet.domains.graph.config import GraphPredict, GraphTrain
@@ -51,9 +51,9 @@ def predicted(nodes: int, classes: int = 2, places: Any = None) -> plot.Predicte
 )
 def test_a_prediction_is_drawn(save: Callable[..., Path], tmp_path: Path, settings: dict[str, Any]) -> None:
     config = GraphTrain(graph=save(), epochs=2, **settings)
-    workflow.train("graph", config, tmp_path / "run", reporter=Reporter())
+    training.train("graph", config, tmp_path / "run", reporter=Reporter())
     options = GraphPredict(samples=2, plot=tmp_path / "p.png")
-    workflow.predict(tmp_path / "run", options, tmp_path / "p.zarr")
+    inference.predict(tmp_path / "run", options, tmp_path / "p.zarr")
     with Image.open(tmp_path / "p.png") as image:
         assert image.format == "PNG"
         assert image.size[0] == 1800
@@ -108,23 +108,23 @@ def test_of_a_large_graph_the_middle_is_drawn(monkeypatch: pytest.MonkeyPatch, t
 def test_places_of_the_table_are_used(tables: Callable[..., Path], tmp_path: Path, monkeypatch: Any) -> None:
     nodes = "id,x,y,label\n" + "\n".join(f"{i},{i * i},{-i},{'ab'[i % 2]}" for i in range(12))
     edges = "source,target\n" + "\n".join(f"{i},{(i + 1) % 12}" for i in range(12))
-    workflow.train("graph", GraphTrain(graph=tables(nodes, edges), epochs=1), tmp_path / "r", reporter=Reporter())
+    training.train("graph", GraphTrain(graph=tables(nodes, edges), epochs=1), tmp_path / "r", reporter=Reporter())
     seen = []
     monkeypatch.setattr(plot, "draw", lambda predicted, levels, path: seen.append(predicted.places))
-    workflow.predict(tmp_path / "r", GraphPredict(samples=1, plot=tmp_path / "p.png"), tmp_path / "p.zarr")
+    inference.predict(tmp_path / "r", GraphPredict(samples=1, plot=tmp_path / "p.png"), tmp_path / "p.zarr")
     np.testing.assert_array_equal(seen[0], np.stack([np.arange(12) ** 2, -np.arange(12)], axis=1))
 
 
 def test_bad_places_of_the_picture_are_refused(save: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pictures are PNG"):
         validated(GraphPredict, {"plot": "p.pdf"}, "test")
-    workflow.train("graph", GraphTrain(graph=save(), epochs=1), tmp_path / "run", reporter=Reporter())
+    training.train("graph", GraphTrain(graph=save(), epochs=1), tmp_path / "run", reporter=Reporter())
     (tmp_path / "p.png").write_text("mine")
     for path, reason in ((tmp_path / "p.png", "exists already"), (tmp_path / "g.npz" / "p.png", "is a file")):
-        for check in (workflow.check_predict, workflow.predict):
+        for check in (inference.check_predict, inference.predict):
             with pytest.raises(InputError, match=reason):
                 check(tmp_path / "run", GraphPredict(plot=path), tmp_path / "p.zarr")
     assert (tmp_path / "p.png").read_text() == "mine"
     assert not (tmp_path / "p.zarr").exists()
-    workflow.predict(tmp_path / "run", GraphPredict(plot=tmp_path / "p.png", overwrite=True), tmp_path / "p.zarr")
+    inference.predict(tmp_path / "run", GraphPredict(plot=tmp_path / "p.png", overwrite=True), tmp_path / "p.zarr")
     assert (tmp_path / "p.png").read_bytes()[1:4] == b"PNG"

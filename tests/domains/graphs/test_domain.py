@@ -11,7 +11,7 @@ import pytest
 import torch
 from multiunet_datasets.synthetic import trees_and_meshes, write_graph_set
 
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.graphs import baselines
 from multiunet.domains.graphs.config import GraphsEvaluate, GraphsPredict, GraphsTrain
@@ -29,7 +29,7 @@ SMALL = {"widths": [8, 8], "epochs": 2}
 
 def train(graphs: Path, out: Path, **settings: Any) -> Path:
     config = GraphsTrain(graphs=graphs, **{**SMALL, **settings})
-    workflow.train_all("graphs", config, out, reporter=Reporter())
+    training.train_all("graphs", config, out, reporter=Reporter())
     return out
 
 
@@ -46,7 +46,7 @@ def test_from_a_folder_to_a_table(folder: Path, tmp_path: Path) -> None:
     rows = "one,a,train\ntwo,b,train\nthree,a,val\nfour,b,val\nfive,a,test\nsix,b,test\n"
     (folder / "labels.csv").write_text(f"id,label,split\n{rows}")
     run = train(folder, tmp_path / "run")
-    [file] = workflow.predict(run, GraphsPredict(samples=4, export=tmp_path / "e"), tmp_path / "p.zarr")
+    [file] = inference.predict(run, GraphsPredict(samples=4, export=tmp_path / "e"), tmp_path / "p.zarr")
     rows = read(file)
     assert file.name == "set.csv"
     assert [row["id"] for row in rows] == ["five", "four", "one", "six", "three", "two"]
@@ -63,14 +63,14 @@ def test_from_a_folder_to_a_table(folder: Path, tmp_path: Path) -> None:
     # the same five graphs with other neighbours in the batch say the same
     for name in ("one", "three.graphml"):
         (folder / name).rename(tmp_path / name)
-    workflow.predict(run, GraphsPredict(samples=4), tmp_path / "q.zarr")
+    inference.predict(run, GraphsPredict(samples=4), tmp_path / "q.zarr")
     [others] = open_prediction(tmp_path / "q.zarr").values()
     np.testing.assert_allclose(others["mean"].sel(graph="two"), dataset["mean"].sel(graph="two"), atol=1e-6)
 
 
 def test_structure_is_learnt_that_nodes_do_not_show(tmp_path: Path) -> None:
     run = train(write_graph_set(tmp_path), tmp_path / "run", epochs=10, lr=5e-3, val_fraction=0.3)
-    report = workflow.evaluate(run, EvaluateOptions(split="val"))
+    report = inference.evaluate(run, EvaluateOptions(split="val"))
     calibrated = {"calibration_error", "nll", "brier"}
     assert set(report.metrics) == {"accuracy", "macro_f1", "roc_auc", *calibrated}
     assert set(report.baselines) == {"majority", "structure_free"}
@@ -88,9 +88,9 @@ def test_other_graphs_can_be_scored(save: Callable[..., Path], tmp_path: Path, l
     rows = len(arrays["y"]) if level == "graph" else len(arrays["node_tag"])
     truth = np.random.default_rng(0).integers(-1, 2, rows)
     np.savez(other, **arrays | {"y": truth})
-    report = workflow.evaluate(run, GraphsEvaluate(graphs=other))
+    report = inference.evaluate(run, GraphsEvaluate(graphs=other))
     assert report.scored == str(other)
-    workflow.predict(run, GraphsPredict(graphs=other, samples=1), tmp_path / "p.zarr")
+    inference.predict(run, GraphsPredict(graphs=other, samples=1), tmp_path / "p.zarr")
     predicted = open_prediction(tmp_path / "p.zarr")
     names = ["other"] if level == "graph" else list(map(str, range(9)))
     found = np.concatenate([predicted[name]["class"].values for name in names])
@@ -98,7 +98,7 @@ def test_other_graphs_can_be_scored(save: Callable[..., Path], tmp_path: Path, l
     assert set(report.baselines) == {"majority", "structure_free"}
     np.savez(other, **arrays | {"y": truth + 7})
     with pytest.raises(InputError, match=rf"{other}: y has the labels 6, 7, 8, but the run was trained on the classes"):
-        workflow.evaluate(run, GraphsEvaluate(graphs=other))
+        inference.evaluate(run, GraphsEvaluate(graphs=other))
 
 
 def test_graphs_that_were_trained_on_are_said(
@@ -107,12 +107,24 @@ def test_graphs_that_were_trained_on_are_said(
     run, other = train(save(), tmp_path / "run", test_fraction=0.25), tmp_path / "other.npz"
     np.savez(other, **trees_and_meshes(40))
     with caplog.at_level(logging.WARNING):
-        workflow.evaluate(run, GraphsEvaluate(graphs=other))
+        inference.evaluate(run, GraphsEvaluate(graphs=other))
     assert "30 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
     caplog.clear()
     np.savez(other, **trees_and_meshes(9, seed=1))
-    workflow.evaluate(run, GraphsEvaluate(graphs=other))
+    inference.evaluate(run, GraphsEvaluate(graphs=other))
     assert "the same as" not in caplog.text
+
+
+def test_no_fold_of_an_ensemble_may_have_seen_what_is_scored(
+    save: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folds, other = train(save(), tmp_path / "cv", folds=4), tmp_path / "other.npz"
+    np.savez(other, **trees_and_meshes(40))
+    with caplog.at_level(logging.WARNING):
+        inference.evaluate(folds / "fold-0", GraphsEvaluate(graphs=other))
+        assert "30 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
+        inference.evaluate(folds, GraphsEvaluate(graphs=other))
+    assert "40 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
 
 
 def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
@@ -124,8 +136,8 @@ def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("structure,measured\nCCO,2.5\nCCCN,\nCC,1\n")
     options = GraphsEvaluate(graphs=other, smiles="structure", label_column="measured")
-    report = workflow.evaluate(run, options)
-    [file] = workflow.predict(
+    report = inference.evaluate(run, options)
+    [file] = inference.predict(
         run,
         GraphsPredict(graphs=other, smiles="structure", samples=1, export=tmp_path / "e"),
         tmp_path / "p.zarr",
@@ -134,9 +146,9 @@ def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
     errors = (values - [2.5, np.nan, 1])[[0, 2]]
     assert report.metrics["rmse"] == pytest.approx(float(np.sqrt((errors**2).mean())), rel=1e-4)
     with pytest.raises(InputError, match="has no column 'smiles'"):
-        workflow.evaluate(run, GraphsEvaluate(graphs=other))
-    with pytest.raises(InputError, match="are the graphs that were trained on"):
-        workflow.evaluate(run, GraphsEvaluate(graphs=table))
+        inference.evaluate(run, GraphsEvaluate(graphs=other))
+    with pytest.raises(InputError, match=r"are the graphs that .*run was trained on"):
+        inference.evaluate(run, GraphsEvaluate(graphs=table))
     for wrong, reason in (
         ({"label_column": "z"}, "--label-column is for other graphs"),
         ({"graphs": other, "split": "val"}, "--split and --graphs both say"),
@@ -162,12 +174,12 @@ def test_quantities_are_learnt(save: Callable[..., Path], tmp_path: Path, loss: 
     y = 100.0 + sizes + np.where(np.arange(40) == 5, np.nan, 0)
     settings = {"task": "regression", "epochs": 40, "loss": loss, "batch_size": 4, "dropout": 0.05}
     run = train(save(y=y, edge_attr=None), tmp_path / "run", val_fraction=0.3, **settings)
-    report = workflow.evaluate(run, EvaluateOptions(split="train"))
+    report = inference.evaluate(run, EvaluateOptions(split="train"))
     assert report.metrics["r2"] > 0.5
     assert report.metrics["rmse"] == pytest.approx(report.metrics["mse"] ** 0.5)
     assert report.baselines["mean"]["r2"] == pytest.approx(0, abs=1e-5)
     assert report.baselines["structure_free"]["r2"] > 0.5  # the size is the sum of the tags
-    [file] = workflow.predict(run, GraphsPredict(samples=2, export=tmp_path / "e"), tmp_path / "p.zarr")
+    [file] = inference.predict(run, GraphsPredict(samples=2, export=tmp_path / "e"), tmp_path / "p.zarr")
     rows = read(file)
     assert list(rows[0]) == ["id", "y", "y_epistemic", "y_aleatoric", "y_total"]
     assert all(float(row["y_aleatoric"]) > 0 for row in rows)
@@ -183,7 +195,7 @@ def test_molecules_and_predictions_without_labels(tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("structure,name\nCCO,ethanol\nc1ccccc1,benzene\n")
     columns = {"smiles": "structure", "id_column": "name"}
     options = GraphsPredict(graphs=tmp_path / "new.csv", **columns, samples=2, export=tmp_path / "e")
-    [file] = workflow.predict(run, options, tmp_path / "p.zarr")
+    [file] = inference.predict(run, options, tmp_path / "p.zarr")
     assert [row["id"] for row in read(file)] == ["ethanol", "benzene"]
     assert list(read(file)[0])[1] == "logS"
 
@@ -191,13 +203,13 @@ def test_molecules_and_predictions_without_labels(tmp_path: Path) -> None:
 def test_folds_are_scored_pooled_and_each(save: Callable[..., Path], tmp_path: Path) -> None:
     run = train(save(), tmp_path / "run", folds=4)
     assert sorted(path.name for path in run.iterdir()) == [f"fold-{fold}" for fold in range(4)]
-    report = workflow.evaluate(run)
+    report = inference.evaluate(run)
     each = [report.items[f"fold-{fold}"]["accuracy"] for fold in range(4)]
     assert report.metrics["accuracy"] == pytest.approx(np.mean(each))  # folds of equal size
     assert report.metrics["mean_of_folds"]["accuracy"] == pytest.approx(np.mean(each))
     assert report.metrics["sd_of_folds"]["accuracy"] == pytest.approx(np.std(each))
     assert report.baselines["majority"]["accuracy"] == 0.5
-    workflow.predict(run, GraphsPredict(samples=2), tmp_path / "p.zarr")
+    inference.predict(run, GraphsPredict(samples=2), tmp_path / "p.zarr")
     [dataset] = open_prediction(tmp_path / "p.zarr").values()
     assert dataset.sizes["graph"] == 40
 
@@ -207,9 +219,9 @@ def test_nodes_of_graphs_that_were_not_trained_on(save: Callable[..., Path], tmp
     arrays = trees_and_meshes(40)
     degree = np.bincount(arrays["edge_index"][1])
     run = train(save(y=(degree > 2).astype(int)), tmp_path / "run", level="node", epochs=60, lr=1e-2, batch_size=4)
-    report = workflow.evaluate(run)
+    report = inference.evaluate(run)
     assert report.metrics["accuracy"] > 0.9 > report.baselines["structure_free"]["accuracy"]
-    files = workflow.predict(run, GraphsPredict(samples=2, export=tmp_path / "e"), tmp_path / "p.zarr")
+    files = inference.predict(run, GraphsPredict(samples=2, export=tmp_path / "e"), tmp_path / "p.zarr")
     found = open_prediction(tmp_path / "p.zarr")
     assert [row["id"] for row in read(files[0])][:3] == ["0", "1", "2"]
     assert len(found) == len(files) == 40
@@ -260,8 +272,8 @@ def test_attributes_of_edges_choose_gine(save: Callable[..., Path]) -> None:
 @pytest.mark.parametrize("pool", ["topk", "sag", "matching", "contraction", "mincut"])
 def test_every_pool_trains_and_predicts(save: Callable[..., Path], tmp_path: Path, pool: str) -> None:
     run = train(save(), tmp_path / "run", pool=pool, readout=["sum"], skip="concat")
-    assert workflow.evaluate(run).metrics["accuracy"] is not None
-    workflow.predict(run, GraphsPredict(samples=2), tmp_path / "p.zarr")
+    assert inference.evaluate(run).metrics["accuracy"] is not None
+    inference.predict(run, GraphsPredict(samples=2), tmp_path / "p.zarr")
     [dataset] = open_prediction(tmp_path / "p.zarr").values()
     assert np.isfinite(dataset["mean"].values).all()
 
@@ -291,7 +303,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(
         train(path, tmp_path / "parts", **config)
     monkeypatch.undo()
     again = GraphsTrain(graphs=path, **{**SMALL, **config})
-    workflow.train("graphs", again, tmp_path / "parts", resume="auto", reporter=Reporter())
+    training.train("graphs", again, tmp_path / "parts", resume="auto", reporter=Reporter())
     one, two = (open_run(tmp_path / name).model.net.state_dict() for name in ("whole", "parts"))
     assert all(torch.equal(value, two[name]) for name, value in one.items())
 
@@ -299,10 +311,10 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(
 def test_changed_data_and_empty_splits_are_noticed(save: Callable[..., Path], tmp_path: Path) -> None:
     run = train(save(), tmp_path / "run", test_fraction=0)
     with pytest.raises(InputError, match="this run has no labelled test graphs"):
-        workflow.evaluate(run)
+        inference.evaluate(run)
     save(y=np.arange(40) // 20)
     with pytest.raises(InputError, match="has changed since the run was trained"):
-        workflow.evaluate(run, EvaluateOptions(split="val"))
+        inference.evaluate(run, EvaluateOptions(split="val"))
 
 
 def test_columns_are_those_of_other_graphs() -> None:

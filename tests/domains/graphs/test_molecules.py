@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.graph.tables import Columns
 from multiunet.domains.graphs.collection import GraphSet
 from multiunet.domains.graphs.config import GraphsPredict, GraphsTrain
@@ -149,11 +149,11 @@ def test_new_molecules_without_ids_are_numbered(table: Any, tmp_path: Path) -> N
     path = table(*rows, header="smiles,y,name")
     config = GraphsTrain(graphs=path, smiles="smiles", label_column="y", id_column="name", task="regression",
                          epochs=1, widths=[8, 8])  # fmt: skip
-    workflow.train("graphs", config, tmp_path / "run", reporter=Reporter())
+    training.train("graphs", config, tmp_path / "run", reporter=Reporter())
     new = tmp_path / "new.csv"
     new.write_text("smiles\nCC\nC1\nCO\n")
     options = GraphsPredict(graphs=new, samples=1, skip_invalid=True)
-    workflow.predict(tmp_path / "run", options, tmp_path / "p.zarr")
+    inference.predict(tmp_path / "run", options, tmp_path / "p.zarr")
     assert open_prediction(tmp_path / "p.zarr")["new"]["graph"].values.tolist() == ["1", "3"]
     with pytest.raises(InputError, match="has no column 'name' but smiles; pass --id-column"):
-        workflow.predict(tmp_path / "run", GraphsPredict(graphs=new, id_column="name"), tmp_path / "q.zarr")
+        inference.predict(tmp_path / "run", GraphsPredict(graphs=new, id_column="name"), tmp_path / "q.zarr")

@@ -12,7 +12,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from multiunet.domains import workflow
+from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Model
 from multiunet.domains.image import CARD
@@ -310,10 +310,10 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     root = folder(6)
     settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2}
     config = ImageTrain(images=root / "images", masks=root / "masks", folds=3, **settings)
-    runs = workflow.train_all("image", config, tmp_path / "cv", reporter=Reporter())
+    runs = training.train_all("image", config, tmp_path / "cv", reporter=Reporter())
     assert [run.name for run in runs] == ["fold-0", "fold-1", "fold-2"]
-    pooled = workflow.evaluate(tmp_path / "cv")
-    alone = [workflow.evaluate(run) for run in runs]
+    pooled = inference.evaluate(tmp_path / "cv")
+    alone = [inference.evaluate(run) for run in runs]
     assert sorted(pooled.items) == sorted(name for report in alone for name in report.items)
     assert len(pooled.items) == 6
     for report in alone:
@@ -325,13 +325,13 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     otsu = [report.baselines["otsu"]["pixel_accuracy"] for report in alone]
     assert pooled.baselines["otsu"]["pixel_accuracy"] == pytest.approx(np.mean(otsu))
     options = ImagePredict(images=root / "images", samples=2)
-    workflow.predict(tmp_path / "cv", options, tmp_path / "p.zarr", progress=Progress())
+    inference.predict(tmp_path / "cv", options, tmp_path / "p.zarr", progress=Progress())
     assert all(data.sizes["sample"] == 6 for data in open_prediction(tmp_path / "p.zarr").values())
     with pytest.raises(InputError, match="another split"):
-        workflow.evaluate(runs[:2])
+        inference.evaluate(runs[:2])
     with pytest.raises(InputError, match=r"name one, such as .*fold-0"):
         open_run(tmp_path / "cv")
-    again = workflow.train_all("image", config, tmp_path / "cv", resume="auto", reporter=Reporter())
+    again = training.train_all("image", config, tmp_path / "cv", resume="auto", reporter=Reporter())
     assert again == runs
 
 
@@ -387,14 +387,14 @@ def test_training_on_all_images_keeps_the_last_weights(folder: Any, capfd: pytes
     config = ImageTrain(
         images=root / "images", masks=root / "masks", **SMALL, val_fraction=0, test_fraction=0.25, epochs=2
     )
-    assert "last weights" in workflow.plan("image", config).facts["plan"]["settings"]["steps_per_epoch"]["reason"]
-    workflow.train("image", config, root / "run")
+    assert "last weights" in training.plan("image", config).facts["plan"]["settings"]["steps_per_epoch"]["reason"]
+    training.train("image", config, root / "run")
     lines = capfd.readouterr().err.splitlines()
     assert any(line.startswith("epoch 2  loss") and "val" not in line for line in lines)
     assert open_run(root / "run").best == {"epoch": 2, "scores": {}}
-    assert workflow.evaluate(root / "run").metrics["mean_iou"] > 0
+    assert inference.evaluate(root / "run").metrics["mean_iou"] > 0
     with pytest.raises(InputError, match="val"):
-        workflow.evaluate(root / "run", EvaluateOptions(split="val"))
+        inference.evaluate(root / "run", EvaluateOptions(split="val"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from multiunet.domains import workflow
+from multiunet.domains import training
 from multiunet.domains.image import domain as domain_module
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
@@ -17,6 +17,7 @@ from multiunet.domains.plan_file import as_yaml
 from multiunet.errors import InputError
 from multiunet.memory import CPU
 from multiunet.training.progress import Reporter
+from multiunet.training.run_folder import RunFolder
 
 WHOLE = 4 * 256**2 * 10 // 9
 """What four patches of the default size need, as ``pixels`` counts, and a tenth for what is not counted."""
@@ -135,29 +136,29 @@ def test_images_take_no_more_than_a_quarter(folder: Any, monkeypatch: pytest.Mon
 def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> None:
     root, run = folder(5), tmp_path / "run"
     quick = {"widths": [4, 8], "epochs": 2, "steps_per_epoch": 1}
-    workflow.train("image", settings(root, **quick), run, reporter=Reporter())
-    before = workflow.RunFolder.open(run).facts()
+    training.train("image", settings(root, **quick), run, reporter=Reporter())
+    before = RunFolder.open(run).facts()
     config, facts = as_before(settings(root, **quick), survey(settings(root, **quick)), before)
     assert (config.batch_size, config.patch_size) == (4, [40, 48])
     assert facts == before
-    workflow.train("image", settings(root, **quick), run, resume="auto", reporter=Reporter())
-    workflow.train("image", settings(root, **quick, recompute=True), run, resume="auto", reporter=Reporter())
+    training.train("image", settings(root, **quick), run, resume="auto", reporter=Reporter())
+    training.train("image", settings(root, **quick, recompute=True), run, resume="auto", reporter=Reporter())
     with pytest.raises(InputError, match="batch_size: 4 then, 2 now"):
-        workflow.train("image", settings(root, **quick, batch_size=2), run, resume="auto")
+        training.train("image", settings(root, **quick, batch_size=2), run, resume="auto")
 
 
 def test_the_plan_as_yaml_trains_as_the_plan_says(folder: Any) -> None:
     config = settings(folder(5), widths=[4, 8])
-    planned = workflow.plan("image", config)
+    planned = training.plan("image", config)
     text = as_yaml("image", planned.config, config.model_fields_set, planned.facts, "plan.yaml")
-    again = workflow.plan("image", ImageTrain(**yaml.safe_load(text)))
+    again = training.plan("image", ImageTrain(**yaml.safe_load(text)))
     assert again.config == planned.config
     assert "# the whole of the largest image\npatch_size: [40, 48]" in text
 
 
 def test_what_was_switched_off_stays_off_in_the_plan(folder: Any) -> None:
     config = settings(folder(5), widths=[4, 8], clip=None)
-    planned = workflow.plan("image", config)
+    planned = training.plan("image", config)
     text = as_yaml("image", planned.config, config.model_fields_set, planned.facts, "plan.yaml")
     assert ImageTrain(**yaml.safe_load(text)).clip is None
 

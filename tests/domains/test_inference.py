@@ -10,7 +10,7 @@ import pytest
 from multiunet_datasets.synthetic import write_polycrystal
 
 import multiunet
-from multiunet.domains.workflow import plan
+from multiunet.domains.training import plan
 from multiunet.errors import InputError
 from multiunet.training.progress import Reporter
 

@@ -1,44 +1,31 @@
-"""Train, predict, evaluate: the same ways through the house for every domain."""
+"""From files to trained runs: the same way through the house for every domain."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import torch
-from torch import nn
 
 from multiunet.device import pick_device
 from multiunet.domains.card import domain_card
-from multiunet.domains.config import (
-    AnyOptions,
-    EvaluateOptions,
-    Options,
-    PredictOptions,
-    TrainConfig,
-    validated,
-)
-from multiunet.domains.domain import Domain, Facts, Report
-from multiunet.domains.exports import exported
-from multiunet.domains.runs import Run, card_of, check_shared, fingerprint, folds_in, open_ensemble, open_run
+from multiunet.domains.config import TrainConfig, absolute, checked, validated
+from multiunet.domains.describe import count_parameters
+from multiunet.domains.domain import Domain, Facts
+from multiunet.domains.runs import folds_in
 from multiunet.errors import InputError
-from multiunet.files import AnyPath, as_paths, check_folder
-from multiunet.geometries.fold import folded
-from multiunet.prediction import ConsoleProgress, PredictionStore, Progress
-from multiunet.prediction.ensemble import members
+from multiunet.files import AnyPath
 from multiunet.seeds import derive
 from multiunet.training.lock import only_here
 from multiunet.training.loop import State, fit
 from multiunet.training.progress import ConsoleReporter, Reporter
 from multiunet.training.run_folder import RunFolder
-from multiunet.uncertainty import dropouts
 
 Resume = Literal["never", "auto"]
-Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions)
 
 AnyConfig = TrainConfig | Mapping[str, Any]
 """A domain's settings, or a mapping of those that are given: ``{"images": "scans", "masks": "masks"}``."""
@@ -65,7 +52,7 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
     Raises:
         InputError: for data that cannot be trained on, or an ``out`` that cannot be written.
     """
-    settings = _settings(domain_card(name).train, config)
+    settings = checked(domain_card(name).train, config)
     domain, chosen, facts, _ = _prepared(name, settings, None if out is None else Path(out), resume)
     return Plan(name, chosen, facts, count_parameters(domain.build(chosen, facts).net))
 
@@ -86,7 +73,7 @@ def train(
         InputError: for bad settings or data, or an ``out`` that holds something else.
     """
     out = Path(out)
-    domain, settings, facts, going_on = _prepared(name, _settings(domain_card(name).train, config), out, resume)
+    domain, settings, facts, going_on = _prepared(name, checked(domain_card(name).train, config), out, resume)
     torch.manual_seed(derive("weights", settings.seed))
     model = domain.build(settings, facts)
     shown = ConsoleReporter(domain.monitor) if reporter is None else reporter
@@ -135,7 +122,7 @@ def train_all(
         InputError: see ``train``.
     """
     out = Path(out)
-    settings = _settings(domain_card(name).train, config)
+    settings = checked(domain_card(name).train, config)
     parts = settings.parts()
     if len(parts) == 1:
         train(name, parts[0], out, resume, reporter)
@@ -155,7 +142,7 @@ def plan_all(name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never
         InputError: see ``plan``; for folds also when ``out`` holds anything but such.
     """
     out = Path(out)
-    parts = _settings(domain_card(name).train, config).parts()
+    parts = checked(domain_card(name).train, config).parts()
     if len(parts) == 1:
         return [plan(name, parts[0], out, resume)]
     if (out / "config.yaml").exists():
@@ -165,152 +152,12 @@ def plan_all(name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never
     return [plan(name, part, out / f"fold-{fold}", resume) for fold, part in enumerate(parts)]
 
 
-def predict(
-    path: AnyPath | Sequence[AnyPath],
-    options: PredictOptions | Mapping[str, Any],
-    out: AnyPath,
-    name: str | None = None,
-    progress: Progress | None = None,
-) -> list[Path]:
-    """Predicts with a trained run into a Zarr store; returns the files exported beside it, if any.
-
-    Args:
-        path: of the run; several, or the folds of a cross-validation, are an ensemble.
-        options: the domain's settings, or a mapping of those that are given.
-        out: the Zarr folder, NAME.zarr.
-        progress: shows how far it is; by default on stderr.
-
-    Raises:
-        InputError: for a bad run, bad input, or an ``out`` that exists.
-    """
-    out = Path(out)
-    run, store, chosen = _ready(path, options, out, name)
-    with store, ConsoleProgress() if progress is None else progress as shown:
-        model = replace(run.model, net=folded(run.model.net))
-        run.domain.predict(model, run.config, run.facts, chosen, store, shown)
-    if (folder := chosen.export) is None:
-        return []
-    return exported(folder, lambda: run.domain.export(out, folder, run.facts, chosen))
-
-
-def check_predict(
-    path: AnyPath | Sequence[AnyPath],
-    options: PredictOptions | Mapping[str, Any],
-    out: AnyPath,
-    name: str | None = None,
-) -> tuple[Run, list[str]]:
-    """Reads and checks all that ``predict`` would; writes nothing. The run, and the names of its inputs.
-
-    Raises:
-        InputError: for a bad run, bad input, or an ``out`` or export that cannot be written.
-    """
-    run, _, chosen = _ready(path, options, out, name)
-    return run, run.domain.inputs(run.config, run.facts, chosen)
-
-
-def _ready(
-    path: AnyPath | Sequence[AnyPath], options: PredictOptions | Mapping[str, Any], out: AnyPath, name: str | None
-) -> tuple[Run, PredictionStore, PredictOptions]:
-    paths = [run for folder in as_paths(path) for run in folds_in(folder) or [folder]]
-    chosen = _settings(card_of(paths[0]).predict, options)
-    run = open_ensemble(paths, name, chosen.device)
-    chosen = _sampling(absolute(chosen), run)
-    attrs = {
-        "domain": run.card.name,
-        "task": run.model.task.kind,
-        "run": ", ".join(map(str, paths)),
-        "weights": fingerprint(run.model.net),
-        "samples": chosen.samples,
-        "seed": chosen.seed,
-    }
-    store = PredictionStore(out, attrs, chosen.overwrite)
-    if chosen.export is not None:
-        if Path(out).absolute() in (chosen.export, *chosen.export.parents):
-            raise InputError(f"{chosen.export}: --export is in the prediction itself, {out}; choose a folder beside it")
-        check_folder(chosen.export, chosen.overwrite, "--export")
-    return run, store, chosen
-
-
-def _sampling(options: Sampled, run: Run) -> Sampled:
-    """The settings with as many samples as make sense: those of a network without dropout are all the same."""
-    nets = members(run.model.net)
-    without = sum(not dropouts(net) for net in nets)
-    if options.samples in (None, 1) or not without:
-        return options
-    if without < len(nets):
-        have = "has" if without == 1 else "have"
-        raise InputError(
-            f"--samples {options.samples}: {without} of the {len(nets)} runs {have} no dropout; pass --samples 1"
-        )
-    ConsoleReporter(run.domain.monitor).note("warning: trained without dropout, so one sample is taken, not several")
-    return options.model_copy(update={"samples": 1})
-
-
-def evaluate(
-    path: AnyPath | Sequence[AnyPath],
-    options: EvaluateOptions | Mapping[str, Any] | None = None,
-    name: str | None = None,
-) -> Report:
-    """Scores a trained run, and trivial baselines, on a split or on other data.
-
-    Args:
-        path: of the run; several, trained on one split, are an ensemble. The folds of a cross-validation are scored
-            each on its own split, and pooled; on other data they are an ensemble.
-        options: the domain's settings, or a mapping of those that are given; by default the test split.
-
-    Raises:
-        InputError: for a bad run, a split that has no data, or runs of different splits.
-    """
-    paths = as_paths(path)
-    first = (folds_in(paths[0]) or paths)[0]
-    chosen = absolute(_settings(card_of(first).evaluate, options or {}))
-    if chosen.elsewhere():
-        run = open_ensemble([run for folder in paths for run in folds_in(folder) or [folder]], name, chosen.device)
-        return run.domain.evaluate(run.model, run.config, run.facts, _sampling(chosen, run))
-    if len(paths) == 1 and (folds := folds_in(paths[0])):
-        runs = [open_run(folder, name, chosen.device) for folder in folds]
-        for fold in runs[1:]:
-            check_shared(runs[0], fold, ("values", "targets"))
-        chosen = _sampling(chosen, runs[0])
-        return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
-    run = open_ensemble(paths, name, chosen.device)
-    for other in paths[1:]:
-        facts = RunFolder.open(other).facts()
-        if any(facts.get(key) != run.facts.get(key) for key in ("split", "data")):
-            raise InputError(f"{other}: was trained on another split than {paths[0]}; it may have seen what is scored")
-    return run.domain.evaluate(run.model, run.config, run.facts, _sampling(chosen, run))
-
-
-def absolute(options: Any) -> Any:
-    """The same settings with paths that hold from any folder."""
-    paths = {
-        name: value.absolute()
-        for name in type(options).model_fields
-        if isinstance(value := getattr(options, name), Path)
-    }
-    return options.model_copy(update=paths)
-
-
-def count_parameters(net: nn.Module) -> int:
-    """Trainable numbers."""
-    return sum(p.numel() for p in net.parameters() if p.requires_grad)
-
-
-def _settings(kind: type[AnyOptions], given: AnyOptions | Mapping[str, Any]) -> AnyOptions:
-    """Checked settings.
-
-    Raises:
-        InputError: naming what is unknown, wrong or missing.
-    """
-    return given if isinstance(given, Options) else validated(kind, dict(given), "settings")
-
-
 def _prepared(
     name: str, config: TrainConfig, out: Path | None, resume: Resume
 ) -> tuple[Domain[Any, Any], TrainConfig, Facts, bool]:
     """Data read and checked, settings decided; and whether ``out`` is a run that goes on."""
-    if out is not None:
-        _check_out(out, resume)
+    if out is not None and not _going_on(out, resume):
+        RunFolder.check_free(out)
     pick_device(config.device)
     domain = domain_card(name).load()
     run = RunFolder.open(out) if out is not None and _going_on(out, resume) else None
@@ -324,11 +171,6 @@ def _prepared(
     if run is not None:
         _check_same(run, name, config, facts)
     return domain, config, facts, run is not None
-
-
-def _check_out(out: Path, resume: Resume) -> None:
-    if not _going_on(out, resume):
-        RunFolder.check_free(out)
 
 
 def _going_on(out: Path, resume: Resume) -> bool:
