@@ -54,3 +54,16 @@ def cells(tmp_path: Path) -> Path:
         Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(tmp_path / "images" / f"s{index}.png")
         tifffile.imwrite(tmp_path / "masks" / f"s{index}.tif", objects)
     return tmp_path
+
+
+@pytest.fixture
+def retouched() -> Callable[[Path], None]:
+    """Changes a pixel of each image of a folder by one: copies are images that were not seen."""
+
+    def change(images: Path) -> None:
+        for path in images.iterdir():
+            pixels = np.array(Image.open(path))
+            pixels[0, 0] ^= 1
+            Image.fromarray(pixels).save(path)
+
+    return change

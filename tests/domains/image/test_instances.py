@@ -179,11 +179,12 @@ def test_settings_that_do_not_fit_are_named(
 
 
 def test_objects_of_other_images_are_scored_and_exported_on_request(
-    cells: Path, multiunet: Callable, tmp_path: Path
+    cells: Path, retouched: Callable, multiunet: Callable, tmp_path: Path
 ) -> None:
     run, words = tmp_path / "run", ["--images", cells / "images", "--masks", cells / "masks", "--crop-bar", 4]
     assert multiunet("train", "image", *words, "--instances", *SHORT, "--out", run).code == 0
     other = shutil.copytree(cells, tmp_path / "other", ignore=shutil.ignore_patterns("run", "other"))
+    retouched(other / "images")
     done = multiunet(
         "evaluate", "image", "--run", run, "--images", other / "images", "--masks", other / "masks", "--json"
     )
