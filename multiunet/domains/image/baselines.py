@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from skimage.measure import label
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.inputs import Input, load_input
 from multiunet.domains.image.lazy import Region, blocks
+from multiunet.domains.image.notes import remark
 from multiunet.domains.image.scoring import Baseline, Pieces
 from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item
@@ -37,6 +39,28 @@ FITTED = 20
 
 MOST_LEVELS = 4
 """Grey levels that thresholds tell apart; more take minutes to choose."""
+
+
+def fitted(items: Sequence[Item], facts: Facts, shelf: Shelf) -> dict[str, Baseline]:
+    """Trivial methods by name. Those that are fitted to training images are left out, and a remark says so, where these
+    are no longer there."""
+    if facts["task"] == "regression":
+        return {"mean": mean(facts)}
+    found = {} if facts.get("instances") else {"majority": majority(facts)}
+    moved = next((path for item in items for path in (item.image, item.truth) if not Path(path).exists()), None)
+    if moved is not None:
+        remark(
+            f"{moved}: this training file is no longer there, so the trivial methods that are fitted to training "
+            "images are left out; put the training data back to see them"
+        )
+        return found
+    if facts.get("instances"):
+        return {"otsu": otsu_objects(items, facts, shelf)}
+    found["otsu"] = otsu(items, facts, shelf)
+    levels = min(len(facts["values"]), MOST_LEVELS)
+    if levels > 2:
+        found["multi_otsu"] = otsu(items, facts, shelf, levels)
+    return found
 
 
 def majority(facts: Facts) -> Baseline:

@@ -284,15 +284,21 @@ class ImageTrain(SplitTrain):
         return list(self.widths or WIDTHS[self.model])
 
 
+PREDICTION_MEMORY = (
+    "memory limit of the whole process (on a GPU: GPU memory), e.g. 8GB; default: 5GB, or half of what is free"
+)
+
+
 class ImageEvaluate(EvaluateOptions):
     """Settings of ``multiunet evaluate image``."""
 
     other: ClassVar[str | None] = "images"
 
     images: Path | None = option(
-        None, "other images than the run's own: folder, file, pattern or CSV; in place of --split", "Data"
+        None, "other images than the run's own: folder, file, pattern or CSV; scored instead of a split", "Data"
     )
     masks: Path | None = option(None, "their masks (or targets)", "Data")
+    memory: Bytes | None = option(None, PREDICTION_MEMORY, "Evaluation", text=True)
     precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
 
     @model_validator(mode="after")
@@ -326,12 +332,7 @@ class ImagePredict(PredictOptions):
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
     flip_average: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
     tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)
-    memory: Bytes | None = option(
-        None,
-        "memory limit of the whole process (on a GPU: GPU memory), e.g. 8GB; default: 5GB, or half of what is free",
-        "Prediction",
-        text=True,
-    )
+    memory: Bytes | None = option(None, PREDICTION_MEMORY, "Prediction", text=True)
     precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Prediction")
     tile_batch: int | None = option(
         None, "tiles per forward pass; default: 1, on a GPU as many as fit into memory", "Prediction", ge=1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,52 +11,36 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Descent
-from multiunet.device import computes_in_bf16, pick_device
+from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
-from multiunet.domains.image import baselines, measure_files, writers
+from multiunet.domains.image import baselines, measure_files, trial, writers
 from multiunet.domains.image import measure as measuring
 from multiunet.domains.image import plan as planning
 from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.bar import find_bar, tell_of_bars
-from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain, SegmentationLoss
+from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.dataset import Patches
-from multiunet.domains.image.flips import FlipAveraged
 from multiunet.domains.image.inputs import load_input, source_of
 from multiunet.domains.image.listing import list_images
-from multiunet.domains.image.notes import remark
 from multiunet.domains.image.objects import check_separable, found_objects
+from multiunet.domains.image.predictor import flip_averaged, predictor_of, within
 from multiunet.domains.image.rescaled import on_scale_of
-from multiunet.domains.image.scoring import Baseline, Part, check_unseen, facts_elsewhere, score, score_baseline
+from multiunet.domains.image.scoring import Part, check_unseen, facts_elsewhere, score, score_baseline
 from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item, from_json, pair
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.truths import IGNORED, Border
+from multiunet.domains.image.task import task_of
+from multiunet.domains.image.truths import Border
 from multiunet.domains.image.unlike import Unlike
 from multiunet.errors import InputError
 from multiunet.files import check_folder
-from multiunet.geometries.grid import Grid
 from multiunet.geometries.layout import likes_channels_last, put_channels_last
-from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.models.catalogue import PADDED, image_network
-from multiunet.prediction import Ensemble, GridPredictor, PredictionStore, Progress
-from multiunet.prediction.memory import sites_within
+from multiunet.prediction import GridPredictor, PredictionStore, Progress
 from multiunet.prediction.run import READ_SITES
-from multiunet.tasks import Regression, Segmentation, Task
-from multiunet.tasks.regression import RegressionLoss
-from multiunet.training.data import Sample, TrainingData
-from multiunet.training.memory import MOMENTS, step_memory
-from multiunet.training.probe import Probe, remembered
-from multiunet.training.recipe import Layout, Precision
+from multiunet.training.data import TrainingData
 
-CLASS_LOSSES: dict[SegmentationLoss, Callable[..., nn.Module]] = {
-    "dice-ce": DiceCE,
-    "dice": Dice,
-    "ce": CrossEntropy,
-    "focal": Focal,
-    "tversky": Tversky,
-    "jaccard": SoftJaccard,
-}
 PASSING = 1 << 28
 """Bytes of images kept between their check and their prediction, each of which reads them once."""
 
@@ -89,7 +73,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         self.shelf.budget = room.images // (1 + config.workers)
 
         def need(chosen: ImageTrain, shaped: Facts) -> int:
-            return self._step_memory(chosen, shaped, device)
+            return trial.memory_of_step(self.build(chosen, shaped), chosen, shaped, device)
 
         if before is not None and "plan" in before:
             config, facts = planning.as_before(config, facts, before)
@@ -97,11 +81,11 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             config, facts = planning.plan(config, facts, room, need)
         self.sites = planning.sites_for(config, room)
         if config.layout is None and before is None:
-            config, facts = planning.with_layout(config, facts, self._faster_layout(config, facts, device))
+            config, facts = planning.with_layout(config, facts, trial.faster_layout(self.build, config, facts, device))
         return config, facts
 
     def build(self, config: ImageTrain, facts: Facts) -> Model:
-        task = _task(config, facts)
+        task = task_of(config, facts)
         # of quantities r2 judges shift and scale, too, which a correlation forgives
         self.monitor = "mean_iou" if facts["task"] == "segmentation" else "r2"
         if facts.get("instances"):
@@ -149,7 +133,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             device = next(net.parameters()).device
             whole = Model(net, model.task, model.geometry)
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
-            predictor = _predictor(whole, False, device, config.precision, self.sites)
+            predictor = predictor_of(whole, False, device, config.precision, self.sites)
             scored = score([Part(predictor, items, facts)], self.shelf)
             # a table of numbers an epoch is for evaluate, not for a log
             return {"loss": scored.loss, **{key: scored.metrics[key] for key in scored.metrics if key != "confusion"}}
@@ -181,9 +165,10 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         progress: Progress,
     ) -> None:
         names = self.inputs(config, facts, options)  # errors come before the first is predicted
-        averaged = _flip_averaged(config, facts) if options.flip_average is None else options.flip_average
-        predictor = _predictor(model, averaged, pick_device(options.device), options.precision or config.precision)
-        predictor = _within(predictor, options, facts["channels"])
+        averaged = flip_averaged(config, facts) if options.flip_average is None else options.flip_average
+        predictor = predictor_of(model, averaged, pick_device(options.device), options.precision or config.precision)
+        predictor = within(predictor, options.memory, facts["channels"], options.samples)
+        predictor = replace(predictor, tile=options.tile, batch=options.tile_batch)
         facts = _read_as(facts, options)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.begin(name, place, len(names))
@@ -217,7 +202,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     def _report(self, where: str, parts: Sequence[Part], options: EvaluateOptions) -> Report:
         """The scores of all parts together, beside those of methods that are fitted to each part's training images."""
-        fitted = [self._baselines(from_json(part.facts["split"])["train"], part.facts) for part in parts]
+        fitted = [baselines.fitted(from_json(part.facts["split"])["train"], part.facts, self.shelf) for part in parts]
         scored = score(parts, self.shelf, options.samples or 1)
         trivial = {
             name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.shelf)
@@ -237,81 +222,11 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         """A training patch."""
         return torch.zeros(1, facts["channels"], *facts["patch_size"])
 
-    def _faster_layout(self, config: ImageTrain, facts: Facts, device: torch.device) -> Layout:
-        model = self.build(config, facts)
-        # never one sample: torch convolves a single volume another way
-        batch = _a_batch(config.model_copy(update={"batch_size": min(2, config.batch_size)}), facts, device)
-        bf16 = computes_in_bf16(config.precision, device)
-        last = likes_channels_last(model.net, facts["ndim"])
-        expected: Layout = "channels-last" if last else "contiguous"
-        other: Layout = "contiguous" if last else "channels-last"
-
-        def ask() -> bool:
-            rival = self.build(config.model_copy(update={"layout": other}), facts)
-            return Probe(model.task, model.geometry, batch, device, bf16).prefers(rival.net, model.net)
-
-        question = f"{other}: {model.net} {config.recompute} {tuple(batch.field.shape)} {bf16} {device.type}"
-        return other if remembered(question, ask) else expected
-
-    def _step_memory(self, config: ImageTrain, facts: Facts, device: torch.device) -> int:
-        """Bytes of a training step and all that stays beside it."""
-        model = self.build(config, facts)
-        return step_memory(
-            model.net,
-            model.task,
-            model.geometry,
-            _a_batch(config, facts, torch.device("meta")),
-            bf16=computes_in_bf16(config.precision, device),
-            copies=MOMENTS[config.optimizer] + (config.ema > 0),
-            cpu=device.type == "cpu",
-        )
-
-    def _baselines(self, items: list[Item], facts: Facts) -> dict[str, Baseline]:
-        """Trivial methods; without those that are fitted to the training images, where these are no longer there."""
-        if facts["task"] == "regression":
-            return {"mean": baselines.mean(facts)}
-        found = {} if facts.get("instances") else {"majority": baselines.majority(facts)}
-        moved = next((path for item in items for path in (item.image, item.truth) if not Path(path).exists()), None)
-        if moved is not None:
-            remark(
-                f"{moved}: this training file is no longer there, so the trivial methods that are fitted to training "
-                "images are left out; put the training data back to see them"
-            )
-            return found
-        if facts.get("instances"):
-            return {"otsu": baselines.otsu_objects(items, facts, self.shelf)}
-        found["otsu"] = baselines.otsu(items, facts, self.shelf)
-        levels = min(len(facts["values"]), baselines.MOST_LEVELS)
-        if levels > 2:
-            found["multi_otsu"] = baselines.otsu(items, facts, self.shelf, levels)
-        return found
-
-
-def _a_batch(config: ImageTrain, facts: Facts, device: torch.device) -> Sample[Tensor]:
-    """Of the shapes and types of training."""
-    space = facts["patch_size"]
-    target = (config.batch_size, *([len(facts["targets"])] if facts["task"] == "regression" else []), *space)
-    kind = torch.float32 if facts["task"] == "regression" else torch.int64
-    return Sample(
-        torch.zeros(config.batch_size, facts["channels"], *space, device=device),
-        torch.zeros(target, dtype=kind, device=device),
-        torch.ones(target, device=device) if config.instances and config.border_weight else None,
-    )
-
 
 def _read_as(facts: Facts, options: ImagePredict) -> Facts:
     """The facts with what a prediction is told of its images: their information bars, how far apart pixels are."""
     told = {"crop_bar": options.crop_bar, "pixel_size": options.pixel_size}
     return {**facts, **{name: value for name, value in told.items() if value is not None}}
-
-
-def _task(config: ImageTrain, facts: Facts) -> Task:
-    if facts["task"] == "regression":
-        loss = cast(RegressionLoss, config.loss or "beta-nll")
-        return Regression(facts["targets"], loss, facts["centre"], facts["scale"])
-    criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]
-    loss_of_classes = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
-    return Segmentation(facts["classes"], ignore_index=IGNORED, loss=loss_of_classes)
 
 
 def _items_of(facts: Facts, split: Split) -> list[Item]:
@@ -325,29 +240,7 @@ def _items_of(facts: Facts, split: Split) -> list[Item]:
 
 def _scoring(model: Model, config: ImageTrain, facts: Facts, options: EvaluateOptions) -> GridPredictor:
     """What predicts the images that are scored."""
-    asked = options.precision if isinstance(options, ImageEvaluate) else None
-    return _predictor(model, _flip_averaged(config, facts), pick_device(options.device), asked or config.precision)
-
-
-def _flip_averaged(config: ImageTrain, facts: Facts) -> bool:
-    return facts["ndim"] == 2 if config.flip_average is None else config.flip_average
-
-
-def _within(predictor: GridPredictor, options: ImagePredict, channels: int) -> GridPredictor:
-    """The predictor with tiles that fit into the memory."""
-    parts = predictor.net, predictor.task, predictor.geometry, channels, options.samples, predictor.device
-    with predictor.autocast():
-        sites = sites_within(options.memory, *parts)
-    return replace(predictor, sites=sites, tile=options.tile, batch=options.tile_batch)
-
-
-def _predictor(
-    model: Model, flip_average: bool, device: torch.device, precision: Precision, sites: int = READ_SITES
-) -> GridPredictor:
-    geometry = cast(Grid, model.geometry)
-    net = model.net
-    if flip_average:
-        views: Callable[[nn.Module], nn.Module] = lambda one: FlipAveraged(cast(Descent[Tensor], one), geometry.ndim)  # noqa: E731
-        net = net.mapped(views) if isinstance(net, Ensemble) else views(net)
-    bf16 = computes_in_bf16(precision, device)
-    return GridPredictor(net.eval(), model.task, geometry, device, sites=sites, bf16=bf16)
+    asked = options if isinstance(options, ImageEvaluate) else ImageEvaluate()
+    precision = asked.precision or config.precision
+    predictor = predictor_of(model, flip_averaged(config, facts), pick_device(options.device), precision)
+    return within(predictor, asked.memory, facts["channels"], options.samples or 1)

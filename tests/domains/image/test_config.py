@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from multiunet.domains.image.config import ImageTrain, QuantityLoss, SegmentationLoss
-from multiunet.domains.image.domain import CLASS_LOSSES
+from multiunet.domains.image.task import CLASS_LOSSES
 from multiunet.tasks.regression import RegressionLoss
 
 NOWHERE: dict[str, Any] = {"images": "nowhere"}

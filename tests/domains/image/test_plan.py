@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from multiunet.domains import training
-from multiunet.domains.image import domain as domain_module
+from multiunet.domains.image import trial
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.plan import Room, as_before, plan, room_for
@@ -180,7 +180,7 @@ def test_the_layout_is_asked_of_the_machine_and_kept(
         asked.append(question)
         return other_is_faster
 
-    monkeypatch.setattr(domain_module, "remembered", answer)
+    monkeypatch.setattr(trial, "remembered", answer)
     config, domain = settings(folder(5, (64, 64))), ImageDomain()
     chosen, facts = domain.plan(config, domain.inspect(config), None)
     assert chosen.layout == facts["plan"]["settings"]["layout"]["value"]

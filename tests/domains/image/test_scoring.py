@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from multiunet.domains import inference, training
-from multiunet.domains.image import lazy, tiff
+from multiunet.domains.image import lazy, predictor, tiff
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
 from multiunet.domains.image.scoring import facts_elsewhere
 from multiunet.domains.image.shelf import Shelf
@@ -170,3 +170,22 @@ def test_images_unlike_those_trained_on_are_told_of(
     elsewhere(facts, tmp_path / "new", mask.parent)
     assert "pixels are 1.5 x 1.5 µm apart, those trained on 0.5 x 0.5" in caplog.text
     assert "its numbers are uint16, those trained on uint8" in caplog.text
+
+
+def test_tiles_of_scoring_fit_into_memory(folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, short = folder(5, (60, 300)), {"patch_size": [32], "epochs": 1, "steps_per_epoch": 2, "precision": "32"}
+    config = ImageTrain(images=root / "images", masks=root / "masks", **SMALL, **short)
+    training.train("image", config, tmp_path / "run", reporter=Reporter())
+    with pytest.raises(InputError, match="--memory 10 MB: the program alone takes"):
+        inference.evaluate(tmp_path / "run", ImageEvaluate(memory="10MB"))
+    whole = inference.evaluate(tmp_path / "run")
+    asked = []
+
+    def few_sites(memory: int | None, *_: Any) -> int:
+        asked.append(memory)
+        return 60 * 60
+
+    monkeypatch.setattr(predictor, "sites_within", few_sites)
+    tiled = inference.evaluate(tmp_path / "run", ImageEvaluate(memory="2GB"))
+    assert asked == [2 * 10**9]
+    assert tiled.metrics["nll"] == pytest.approx(whole.metrics["nll"], rel=1e-5)
