@@ -35,7 +35,7 @@ BATCHES = (4, 2)
 FEWEST = 4
 """Sites along the longest axis below which no further level is planned."""
 
-VALIDATION_SHARE = 0.5
+VALIDATION_SHARE = 0.25
 """Time that validation may take as a share of that of training."""
 
 FEWEST_VALIDATIONS = 12
@@ -268,7 +268,7 @@ def _validation(config: ImageTrain, facts: Facts, steps: int) -> tuple[int, str]
     share = facts["fingerprint"]["pixels"]["val"] / (3 * drawn)
     apart = min(max(1, config.epochs // FEWEST_VALIDATIONS), math.ceil(share / VALIDATION_SHARE))
     if apart == 1:
-        return apart, "validation takes little time beside training"
+        return apart, f"a validation takes less than {VALIDATION_SHARE:.0%} of the time of an epoch's training"
     return apart, f"a validation takes about {share:.1f} times as long as the training of an epoch"
 
 
