@@ -149,6 +149,9 @@ def test_names_in_tables_are_no_markup(capsys: pytest.CaptureFixture) -> None:
     shown = capsys.readouterr().out
     for name in ("image, w[/x]", "iou a[/b]", "c[red]d", "w[/x].png"):
         assert name in shown
+    assert "objects' area" not in shown
+    show_phases([phase | numbers | {"told_apart": True}])
+    assert "the fraction is the objects' area" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_table_has_rows_for_each_track(capsys: pytest.CaptureFixture) -> None:
