@@ -45,7 +45,10 @@ def show(phases: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     unit = phases[0]["length_unit"]
-    table = Table(title="±: one standard deviation over the Monte-Carlo samples", title_justify="left", box=SIMPLE)
+    title = "±: one standard deviation over the Monte-Carlo samples"
+    if phases[0]["told_apart"]:
+        title += "; the fraction is the objects' area, the ± the relative deviation of their share in the class maps"
+    table = Table(title=title, title_justify="left", box=SIMPLE)
     for column in ("image", "class"):
         table.add_column(column)
     for column in ("fraction, %", "objects", "off the border", f"mean diameter, {escape(unit)}"):

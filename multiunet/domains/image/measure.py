@@ -36,10 +36,14 @@ class Phase:
     """A class in an image, or in all images.
 
     Attributes:
-        fraction: of the pixels, those that the class map gives the class.
-        fraction_sd: deviation of the fraction over the Monte-Carlo samples (ddof 0); None of a single sample. It is
-            what the model does not know, not how an image differs from the next. Of objects that were told apart, whose
-            pixels the watershed decides, it is that of the pixels which the samples' class maps give to objects.
+        told_apart: whether objects were told apart, by a watershed of the mean probabilities.
+        fraction: of the pixels, those that the class map gives the class; of objects told apart, those that lie in one
+            (in none, for the outside).
+        fraction_sd: standard deviation of the fraction over the Monte-Carlo samples, unbiased variance (ddof 1); None
+            of a single sample. It is what the model does not know, not how an image differs from the next. No watershed
+            is known of a sample, only the share of objects in its class map. So the fraction of objects told apart is
+            taken to vary by the same ratio: sample t stands for ``fraction * share_t / mean(share)``. None where
+            fraction or shares are 0.
         pooled: whether this is of all images together.
         area: of the class (of volumes, its volume), in ``area_unit``; ``area_sd`` accordingly.
         length_unit, area_unit: ``µm`` and ``µm²`` (of volumes ``µm³``), or ``pixel`` both.
@@ -47,12 +51,13 @@ class Phase:
             counted.
         whole: of them, those that do not touch the border: only their sizes count below.
         diameter_mean, diameter_median, diameter_sd: of the circle (ball) of the object's area (volume), in
-            ``length_unit``.
+            ``length_unit``; the deviation has ddof 1, and is None of a single object.
     """
 
     image: str
     pooled: bool
     phase: str
+    told_apart: bool
     fraction: float
     fraction_sd: float | None
     area: float
@@ -137,7 +142,7 @@ def _tell_of_specks(parts: Sequence[Part]) -> None:
 
 @dataclass(frozen=True)
 class _Survey:
-    """An image's classes: the fraction of each class in it, and in each sample, ``(samples, classes)``.
+    """An image's classes: the fraction of each class in it, and in each sample's class map, ``(samples, classes)``.
 
     Attributes:
         pooled: whether this is of all images together.
@@ -231,15 +236,15 @@ def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
 
 
 def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Iterator[Phase]:
-    for index, name in enumerate(item.names):
+    for index, (name, sd) in enumerate(zip(item.names, _deviations(item))):
         own = [part for part in parts if part.phase == name]
         sizes = [part.diameter for part in own if not part.touches_border]
         fraction = float(item.fractions[index])
-        sd = float(item.samples[:, index].std()) if len(item.samples) > 1 else None
         yield Phase(
             image=item.image,
             pooled=item.pooled,
             phase=name,
+            told_apart=item.told_apart,
             fraction=fraction,
             fraction_sd=sd,
             area=fraction * item.area,
@@ -250,8 +255,22 @@ def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Ite
             whole=len(sizes) if name in counted else None,
             diameter_mean=float(np.mean(sizes)) if sizes else None,
             diameter_median=float(np.median(sizes)) if sizes else None,
-            diameter_sd=float(np.std(sizes)) if sizes else None,
+            diameter_sd=float(np.std(sizes, ddof=1)) if len(sizes) > 1 else None,
         )
+
+
+def _deviations(item: _Survey) -> list[float | None]:
+    """Of each class's fraction over the samples, ddof 1."""
+    unknown: list[float | None] = [None] * len(item.names)
+    if len(item.samples) < 2:
+        return unknown
+    deviations = item.samples.std(axis=0, ddof=1)
+    if item.told_apart:  # outside and objects are the whole, so one ratio is that of both deviations
+        fraction, shares = item.fractions[1], item.samples[:, 1]
+        if not (fraction and shares.any()):
+            return unknown
+        deviations = deviations * fraction / shares.mean()
+    return [float(deviation) for deviation in deviations]
 
 
 def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], min_size: int) -> Iterator[Part]:

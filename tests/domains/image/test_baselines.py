@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
 from multiunet.domains.image import baselines, lazy, scoring
+from multiunet.domains.image.inputs import load_input
 from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import Item
 from multiunet.errors import InputError
@@ -91,6 +92,19 @@ def test_an_image_of_one_value_is_of_one_class(tmp_path: Path, levels: int) -> N
     Image.fromarray(mask).save(tmp_path / "m.png")
     scores = scores_of(Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png")), levels)
     assert scores["pixel_accuracy"] == pytest.approx(16 / 20)
+
+
+def test_objects_that_touch_at_a_corner_are_one(tmp_path: Path) -> None:
+    pixels = np.zeros((30, 40), np.uint8)
+    pixels[4:10, 4:10] = pixels[10:16, 10:16] = pixels[20:26, 30:36] = 200
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    expected = np.zeros(pixels.shape, np.uint8)
+    expected[:18, :18][pixels[:18, :18] > 0], expected[18:][pixels[18:] > 0] = 1, 2
+    Image.fromarray(expected).save(tmp_path / "m.png")
+    facts = {**FACTS, "instances": {"touching": "boundary"}}
+    [item] = [Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png"))]
+    [(_, found)] = baselines.otsu_objects([item], facts, Shelf())(load_input(item.image, facts, Shelf()))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_majority_covers_every_block_once(item: Item, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import statistics
 import tracemalloc
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_fractions_areas_and_their_deviations(tmp_path: Path) -> None:
     assert (seven.image, seven.phase, seven.length_unit) == ("a", "7", "µm")
     assert seven.fraction == pytest.approx(23 / 200)
     assert matrix.fraction == pytest.approx(177 / 200)
-    assert seven.fraction_sd == pytest.approx(math.sqrt((0.02**2 + 0 + 0.02**2) / 3))
+    assert seven.fraction_sd == pytest.approx(math.sqrt((0.02**2 + 0 + 0.02**2) / (3 - 1)))
     assert seven.area == pytest.approx(23 * 0.25)
     assert seven.area_sd == pytest.approx(seven.fraction_sd * 200 * 0.25)
     assert (matrix.objects, seven.objects, seven.whole) == (None, 2, 1)
@@ -76,6 +77,64 @@ def test_parts_are_placed_and_numbered(tmp_path: Path) -> None:
     assert measure(ImageMeasure(prediction=path)).phases[1].fraction_sd is None  # one sample knows no deviation
 
 
+def cut_in_two() -> np.ndarray:
+    """10 x 20: two objects of 40 pixels each that touch, one of them at the border, numbered."""
+    objects = np.zeros((10, 20), dtype=np.int32)
+    objects[2:10, 2:7], objects[1:9, 7:12] = 1, 2
+    return objects
+
+
+def stored_objects(path: Path, maps: dict[str, np.ndarray], samples: dict[str, list[float]]) -> Path:
+    """A prediction of these numbered objects; ``samples``: the share of objects in each sample's class map."""
+    with PredictionStore(path) as store:
+        for name, objects in maps.items():
+            attrs = {"spacing": [1.0, 1.0], "unit": "pixel"}
+            names = ["outside", "inside", "boundary"]
+            item = store.item(name, names=names, dims=("y", "x"), shape=objects.shape, decided=True, attrs=attrs)
+            p = torch.zeros(3, *objects.shape)
+            everywhere = tuple(slice(0, n) for n in objects.shape)
+            item.write(everywhere, Moments(p, p, p), torch.from_numpy((objects > 0).astype(np.int64)))
+            item.write_instances(objects)
+            share = torch.tensor(samples[name])
+            item.write_fractions(torch.stack([1 - share, 0.75 * share, 0.25 * share], dim=1))
+    return path
+
+
+def test_objects_told_apart_deviate_by_the_ratio_of_the_class_maps(tmp_path: Path) -> None:
+    path = stored_objects(tmp_path / "p.zarr", {"a": cut_in_two()}, {"a": [0.30, 0.35, 0.37]})
+    outside, objects = measure(ImageMeasure(prediction=path)).phases
+    assert (objects.phase, objects.told_apart, objects.objects, objects.whole) == ("object", True, 2, 1)
+    assert objects.fraction == pytest.approx(80 / 200)
+    carried = [0.4 * share / ((0.30 + 0.35 + 0.37) / 3) for share in (0.30, 0.35, 0.37)]
+    assert statistics.mean(carried) == pytest.approx(objects.fraction)
+    assert objects.fraction_sd == pytest.approx(statistics.stdev(carried), rel=1e-5)
+    assert outside.fraction == pytest.approx(1 - objects.fraction)
+    assert outside.fraction_sd == pytest.approx(statistics.stdev([1 - fraction for fraction in carried]), rel=1e-5)
+
+
+def test_all_images_together_carry_their_own_ratio(tmp_path: Path) -> None:
+    maps = {"a": cut_in_two(), "b": np.zeros((5, 20), np.int32)}
+    path = stored_objects(tmp_path / "p.zarr", maps, {"a": [0.3, 0.4], "b": [0.0, 0.1]})
+    of_a, of_b, pooled = [phase for phase in measure(ImageMeasure(prediction=path)).phases if phase.phase == "object"]
+    shares = [(200 * 0.3 + 100 * 0.0) / 300, (200 * 0.4 + 100 * 0.1) / 300]
+    carried = [80 / 300 * share / statistics.mean(shares) for share in shares]
+    assert pooled.fraction_sd == pytest.approx(statistics.stdev(carried), rel=1e-5)
+    assert of_a.fraction_sd == pytest.approx(0.4 * statistics.stdev([0.3, 0.4]) / 0.35, rel=1e-5)
+    assert (of_b.fraction, of_b.fraction_sd) == (0, None)  # no ratio leads from no object to some
+
+
+def test_sizes_deviate_as_a_sample(tmp_path: Path) -> None:
+    classes = np.zeros((20, 20), dtype=np.int64)
+    classes[1:3, 1:3] = classes[5:8, 5:8] = classes[12:17, 12:17] = 1
+    path = stored(tmp_path / "p.zarr", {"a": classes}, {"a": [0.1]})
+    seven = measure(ImageMeasure(prediction=path)).phases[1]
+    diameters = [2 * math.sqrt(side**2 / math.pi) for side in (2, 3, 5)]
+    assert seven.diameter_sd == pytest.approx(statistics.stdev(diameters))
+    alone = measure(ImageMeasure(prediction=path, min_size=10)).phases[1]
+    assert (alone.whole, alone.diameter_sd) == (1, None)
+    assert alone.fraction == seven.fraction  # of all pixels of the class, those of small objects too
+
+
 def test_a_ball_has_its_diameter(tmp_path: Path) -> None:
     axis = np.arange(-12, 13)
     ball = sum(np.meshgrid(axis**2, axis**2, axis**2, indexing="ij")) <= 10.0**2
@@ -92,7 +151,7 @@ def test_all_images_together_weigh_by_area_and_pool_samples_one_by_one(tmp_path:
     together = [phase for phase in found.phases if phase.image == ALL][1]
     assert together.fraction == pytest.approx((23 + 20) / 220)
     pooled = [(0.1 * 200 + 1.0 * 20) / 220, (0.2 * 200 + 0.5 * 20) / 220]
-    assert together.fraction_sd == pytest.approx(np.std(pooled))
+    assert together.fraction_sd == pytest.approx(statistics.stdev(pooled))
     assert (together.objects, together.whole) == (3, 1)
 
 

@@ -25,6 +25,16 @@ from multiunet.errors import InputError
 logger = logging.getLogger("multiunet.image")
 
 
+FEW = 16
+"""Most classes that masks may be taken to show in place of objects."""
+
+PLACES = 3
+"""Connected parts of a number, on average, from which on it seems a class."""
+
+SHARED = 0.7
+"""Of the most numbers that a mask has, those that masks of classes have at least, on average."""
+
+
 @dataclass
 class _Objects:
     """What masks show, counted while each is in memory.
@@ -32,14 +42,16 @@ class _Objects:
     Attributes:
         pixels: by split, those of each class that is learnt.
         counts: by split, objects.
-        most: objects of the mask that has most.
+        numbers: objects of each mask that has any.
+        parts: connected parts of all masks together.
         scattered: masks with more connected parts than objects: path, objects, parts.
         ignored: pixels of ``--ignore-value``.
     """
 
     pixels: dict[Split, NDArray[np.int64]]
     counts: dict[Split, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
-    most: int = 0
+    numbers: list[int] = field(default_factory=list)
+    parts: int = 0
     scattered: list[tuple[str, int, int]] = field(default_factory=list)
     ignored: int = 0
     separability: Separability = field(default_factory=Separability)
@@ -50,11 +62,18 @@ class _Objects:
         self.pixels[split] += np.bincount(classes[classes >= 0], minlength=len(self.pixels[split]))
         objects, parts = pieces(labels)
         self.counts[split] += objects
-        self.most = max(self.most, objects)
+        self.numbers += [objects] if objects else []
+        self.parts += parts
         if split == "train":
             self.separability.add(labels, classes)
         if parts > objects:
             self.scattered.append((mask, objects, parts))
+
+    def seem_classes(self) -> bool:
+        """Whether nearly all masks have the same few numbers, each in many places."""
+        most, numbers = max(self.numbers), sum(self.numbers)
+        shared = numbers >= SHARED * most * len(self.numbers)
+        return most <= FEW and shared and self.parts >= PLACES * numbers
 
 
 def survey_objects(splits: Splits, images: Images, config: ImageTrain) -> Facts:
@@ -69,7 +88,10 @@ def survey_objects(splits: Splits, images: Images, config: ImageTrain) -> Facts:
     if config.ignore_value is not None and not found.ignored:
         remark(f"--ignore-value {config.ignore_value}: no mask in {folder} has it")
     _check_numbered(folder, found)
-    images.fingerprint.separable = tell_of_lost(found.separability, config.touching, images.spacing, folder)
+    if found.seem_classes():  # to enlarge images would not help
+        images.fingerprint.separable = found.separability.of(config.touching, images.spacing)
+    else:
+        images.fingerprint.separable = tell_of_lost(found.separability, config.touching, images.spacing, folder)
     return {
         "smallest_object": found.separability.smallest(),
         "instances": {"touching": config.touching},
@@ -98,14 +120,22 @@ def _check_numbered(folder: Path, found: _Objects) -> None:
     """Refuses masks without objects, or of classes; warns of numbers in several places."""
     if not found.counts["train"]:
         raise InputError(f"{folder}: the training masks hold no object; each is a positive number, and 0 is outside")
-    if found.scattered and found.most == 1:
+    if found.scattered and max(found.numbers) == 1:
         path, _, parts = found.scattered[0]
         raise InputError(
             f"{path}: one number for {parts} separate parts, and no mask has a second number, so these are classes; "
             "number each object, or leave out --instances"
         )
-    if found.scattered:
-        logger.warning(
-            "%s: %d object numbers, but %d separate parts (%d such masks); all parts of one number count as one object",
-            *(*found.scattered[0], len(found.scattered)),
+    if not found.scattered:
+        return
+    path, numbers, parts = found.scattered[0]
+    consequence = "all parts of one number count as one object"
+    if found.seem_classes():
+        consequence = (
+            "nearly all masks have the same few numbers, so these look like classes, not numbered objects; leave out "
+            "--instances, or number each object"
         )
+    logger.warning(
+        "%s: %d object numbers, but %d separate parts (%d such masks); %s",
+        *(path, numbers, parts, len(found.scattered), consequence),
+    )

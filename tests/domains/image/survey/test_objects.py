@@ -51,6 +51,31 @@ def test_a_number_in_two_places_is_said(cells: Path, caplog: pytest.LogCaptureFi
     assert "s2.tif: 8 object numbers, but 9 separate parts (1 such masks)" in caplog.text
 
 
+def phases(values: list[int], seed: int) -> np.ndarray:
+    """48 x 64: blocks of 4 x 4 pixels, each of one of these values."""
+    blocks = np.random.default_rng(seed).choice(values, (12, 16)).astype(np.uint8)
+    return blocks.repeat(4, axis=0).repeat(4, axis=1)
+
+
+def test_classes_that_are_taken_for_objects_are_told_of(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for index in range(6):
+        repaint(cells, phases([0, 85, 170, 255][: 3 if index == 4 else 4], index), index)
+    with caplog.at_level(logging.WARNING, "multiunet.image"):
+        facts_of(cells)
+    assert "3 object numbers, but " in caplog.text
+    assert "these look like classes, not numbered objects; leave out --instances" in caplog.text
+    assert "enlarge the images" not in caplog.text
+
+
+def test_objects_in_pieces_are_not_taken_for_classes(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for index in range(6):  # of grains that are cut by cracks, masks have many numbers, or each a count of its own
+        repaint(cells, phases(list(range(index % 3 * 6 + 2)), index), index)
+    with caplog.at_level(logging.WARNING, "multiunet.image"):
+        facts_of(cells)
+    assert "all parts of one number count as one object" in caplog.text
+    assert "look like classes" not in caplog.text
+
+
 def test_the_smallest_object_is_that_of_training(cells: Path) -> None:
     facts = facts_of(cells)
     masks = [tifffile.imread(item["truth"]) for item in facts["split"]["train"]]
