@@ -28,7 +28,7 @@ from pydantic import Field
         (["train", "graph", "--graph", "g.npz", "--out", "r", "--set", "lr"], 2, "KEY=VALUE"),
         (["train", "graph", "--graph", "g.npz", "--out", "r", "--epochs", "0"], 3, "epochs: "),
         (["train", "graph", "--graph", "g.npz", "--out", "r", "--set", "epoch=3"], 3, "did you mean 'epochs'?"),
-        (["train", "graph", "--graph", "g.npz", "--out", "r", "--config", "no.yaml"], 3, "no.yaml"),
+        (["train", "graph", "--graph", "g.npz", "--out", "r", "--config", "no.yaml"], 3, "no.yaml: no such file"),
         (["train", "graph", "--graph", "missing.npz", "--out", "r"], 3, "missing.npz"),
         (["train", "graph", "--graph", "missing.npz", "--out", "r", "--device", "tpu"], 3, "device: is no device"),
         (["evaluate", "image", "--run", "no/such/run"], 3, "no such folder"),
