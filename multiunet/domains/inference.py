@@ -69,7 +69,7 @@ def _ready(
     path: AnyPath | Sequence[AnyPath], options: PredictOptions | Mapping[str, Any], out: AnyPath, name: str | None
 ) -> tuple[Run, PredictionStore, PredictOptions]:
     paths = all_runs(path)
-    chosen = checked(card_of(paths[0]).predict, options)
+    chosen = checked(card_of(paths[0], name).predict, options)
     run = joined(open_runs(paths, name, chosen.device))
     chosen = _sampling(absolute(chosen), run)
     attrs = {
@@ -119,7 +119,7 @@ def evaluate(
         InputError: for a bad run, a split that has no data, or runs of different splits.
     """
     paths = as_paths(path)
-    chosen = absolute(checked(card_of(all_runs(path)[0]).evaluate, options or {}))
+    chosen = absolute(checked(card_of(all_runs(path)[0], name).evaluate, options or {}))
     if chosen.elsewhere():
         runs = open_runs(all_runs(path), name, chosen.device)
         run = joined(runs)

@@ -96,7 +96,7 @@ def test_signals_save_and_exit_by_number(signum: int, code: int, worlds: dict, t
     assert process.returncode == code
     assert "state saved" in err
     assert "Traceback" not in err
-    assert (run / "STATUS").read_text().startswith("stopped")
+    assert (run / "STATUS").read_text() == f"stopped by {signal.Signals(signum).name}; state saved\n"
 
 
 def test_a_broken_third_party_domain_is_shown_with_its_reason(

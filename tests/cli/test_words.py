@@ -29,6 +29,39 @@ def test_what_comes_next_can_be_done(worlds: dict[str, Any], multiunet: Callable
     assert f"next: multiunet measure image --prediction {tmp_path / 'p.zarr'}" in done.out
 
 
+def test_quantities_are_not_sent_to_be_measured(multiunet: Callable, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for index in range(5):
+        Image.fromarray(rng.integers(0, 255, (32, 32), dtype=np.uint8)).save(tmp_path / f"images/{index}.png")
+    words = ["--images", tmp_path / "images", "--targets", tmp_path / "images", "--task", "regression"]
+    short = ["--widths", "4,8", "--epochs", 1, "--steps-per-epoch", 1]
+    assert multiunet("train", "image", *words, *short, "--out", tmp_path / "run").code == 0
+    words = ["--run", tmp_path / "run", "--images", tmp_path / "images", "--samples", 1]
+    done = multiunet("predict", "image", *words, "--out", tmp_path / "p.zarr")
+    assert (done.code, "next:" in done.out) == (0, False), done.err
+    assert multiunet("measure", "image", "--prediction", tmp_path / "p.zarr").code == 3
+
+
+@pytest.mark.parametrize(("status", "said"), [("stopped by SIGINT; state saved", "was stopped after"), ("done", None)])
+def test_unfinished_runs_are_used_with_a_word(
+    status: str, said: str | None, run: Path, worlds: dict[str, Any], multiunet: Callable, tmp_path: Path
+) -> None:
+    (run / "STATUS").write_text(status + "\n")
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("epochs: 2\n", "epochs: 60\n", 1))
+    out = ["--samples", 1, "--out", tmp_path / "p.zarr"]
+    for done in (
+        multiunet("evaluate", "image", "--run", run),
+        multiunet("predict", "image", "--run", run, *worlds["image"].predict, *out),
+    ):
+        assert done.code == 0, done.err
+        lines = [line for line in done.err.splitlines() if "--resume auto" in line]
+        expected = f"warning: {run}: training {said} 2 of 60 epochs; go on with --resume auto"
+        assert lines == ([] if said is None else [expected])
+    assert f"status: {status}\n" in multiunet("info", run).out
+
+
 def test_warnings_are_called_so(worlds: dict[str, Any], multiunet: Callable, tmp_path: Path) -> None:
     for kind in ("images", "masks"):
         (tmp_path / kind).mkdir()
