@@ -18,6 +18,7 @@ from multiunet.prediction import ConsoleProgress, PredictionStore, Progress
 from multiunet.prediction.ensemble import members
 from multiunet.training.progress import ConsoleReporter
 from multiunet.uncertainty import dropouts
+from multiunet.wording import counted
 
 Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions)
 
@@ -142,4 +143,7 @@ def _evaluate_folds(runs: Sequence[Run], options: EvaluateOptions) -> Report:
     for fold in runs[1:]:
         check_shared(runs[0], fold, ("values", "classes", "targets"))
     chosen = _sampling(options, runs[0])
-    return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
+    report = runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
+    planned = getattr(runs[0].config, "folds", None) or len(runs)
+    of = "" if planned == len(runs) else f"{len(runs)} of "
+    return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")
