@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
 from multiunet.domains.domain import Report
 from multiunet.domains.exports import exported
@@ -16,6 +17,7 @@ from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.fold import folded
 from multiunet.prediction import ConsoleProgress, PredictionStore, Progress
 from multiunet.prediction.ensemble import members
+from multiunet.prediction.memory import spare_within
 from multiunet.training.progress import ConsoleReporter
 from multiunet.uncertainty import dropouts
 from multiunet.wording import counted
@@ -60,10 +62,13 @@ def check_predict(
     """Reads and checks all that ``predict`` would; writes nothing. The run, and the names of its inputs.
 
     Raises:
-        InputError: for a bad run, bad input, or an ``out`` or export that cannot be written.
+        InputError: for a bad run, bad input, too little memory, or an ``out`` or export that cannot be written.
     """
     run, _, chosen = _ready(path, options, out, name)
-    return run, run.domain.inputs(run.config, run.facts, chosen)
+    inputs = run.domain.inputs(run.config, run.facts, chosen)
+    if (memory := getattr(chosen, "memory", None)) is not None:  # of those that predict tile by tile
+        spare_within(memory, pick_device(chosen.device))
+    return run, inputs
 
 
 def _ready(

@@ -62,6 +62,47 @@ def test_unfinished_runs_are_used_with_a_word(
     assert f"status: {status}\n" in multiunet("info", run).out
 
 
+def test_a_dry_run_says_what_takes_too_little_memory(
+    run: Path, worlds: dict[str, Any], multiunet: Callable, tmp_path: Path
+) -> None:
+    words = ["--run", run, *worlds["image"].predict, "--out", tmp_path / "p.zarr", "--memory"]
+    for more in (["--dry-run"], []):
+        done = multiunet("predict", "image", *words, "100MB", *more)
+        assert (done.code, done.out) == (3, "")
+        assert "--memory 100 MB: the program alone takes" in done.err
+    assert multiunet("predict", "image", *words, "100GB", "--dry-run").code == 0
+
+
+def test_folds_are_shown_one_by_one(worlds: dict[str, Any], multiunet: Callable, tmp_path: Path) -> None:
+    out = tmp_path / "cv"
+    trained = multiunet("train", "graphs", *worlds["graphs"].train, "--folds", 2, "--out", out)
+    assert trained.code == 0, trained.err
+    best = [json.loads(multiunet("info", out / f"fold-{fold}", "--json").out)["best"] for fold in range(2)]
+    lines = trained.out.splitlines()
+    for fold, own in enumerate(best):
+        [line] = [line for line in lines if line.startswith(f"fold-{fold}: best epoch {own['epoch']}, on validation: ")]
+        assert f"  accuracy {own['scores']['accuracy']:.4f}" in line
+    (out / "fold-1/STATUS").write_text("stopped by SIGINT; state saved\n")
+    shown = json.loads(multiunet("info", out, "--json").out)
+    assert shown["domain"] == "graphs"
+    assert [fold["run"] for fold in shown["folds"]] == [str(out / "fold-0"), str(out / "fold-1")]
+    assert [fold["status"] for fold in shown["folds"]] == ["done", "stopped by SIGINT; state saved"]
+    assert [{"epoch": fold["best_epoch"], "scores": fold["validation"]} for fold in shown["folds"]] == best
+    rows = [line.replace("\u2502", " ").split() for line in multiunet("info", out).out.splitlines()]
+    [row] = [row for row in rows if row[:1] == ["fold-0"]]
+    assert row[1:3] == ["done", str(best[0]["epoch"])]
+    assert f"{best[0]['scores']['accuracy']:.4f}" in row
+    assert any(row[:4] == ["fold-1", "stopped", "by", "SIGINT"] for row in rows)
+    again = multiunet(
+        "train", "graphs", *worlds["graphs"].train, "--folds", 2, "--out", out, "--resume", "auto", "--json"
+    )
+    assert json.loads(again.out)["folds"] == [
+        {key: fold[key] for key in ("run", "best_epoch", "validation")} for fold in shown["folds"]
+    ]
+    scored = multiunet("evaluate", "graphs", "--run", out)
+    assert "graphs, test split, 2 folds pooled" in scored.out
+
+
 def test_warnings_are_called_so(worlds: dict[str, Any], multiunet: Callable, tmp_path: Path) -> None:
     for kind in ("images", "masks"):
         (tmp_path / kind).mkdir()
