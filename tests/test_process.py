@@ -50,12 +50,13 @@ def test_another_process_of_the_same_number_is_not_it() -> None:
 
 
 def test_a_run_whose_process_is_gone_is_not_running(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path / "run", {"seed": 0}, {})
+    run = RunFolder.create(tmp_path / "run", {"seed": 0, "epochs": 9}, {})
     run.begin()
     assert run.read_status() == f"running: {this_process()}"
     run.check_idle()  # this process itself
     run.status(f"running: {of_a_child()}")
     assert run.read_status().startswith("stopped: killed, or its machine went down (running: process ")
+    assert run.unfinished() == f"{run.path}: training was stopped after 0 of 9 epochs; go on with --resume auto"
     run.check_idle()
     child = subprocess.Popen(
         [
@@ -71,6 +72,8 @@ def test_a_run_whose_process_is_gone_is_not_running(tmp_path: Path) -> None:
     assert child.stdout is not None
     assert child.stdout.readline() == b"begun\n"
     assert run.read_status().startswith(f"running: process {child.pid} ")
+    run.log({"epoch": 1})
+    assert run.unfinished() == f"{run.path}: is still being trained, 1 of 9 epochs so far"
     with pytest.raises(InputError, match=rf"is being trained \(running: process {child.pid} .*wait for it"):
         run.check_idle()
     child.kill()

@@ -11,11 +11,11 @@ import typer
 
 from multiunet.domains.card import DomainCard
 from multiunet.files import check_folder
-from multiunet.wording import figure
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, RunPaths, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
+from multiunet_cli.tables import cell, print_whole
 
 if TYPE_CHECKING:
     from multiunet.domains.domain import Report
@@ -27,9 +27,6 @@ Out = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files in --out")]
-
-WIDEST = 1000
-"""Characters of a line, whatever the terminal."""
 
 
 def evaluate_command(card: DomainCard) -> Callable[..., None]:
@@ -59,9 +56,7 @@ def evaluate_command(card: DomainCard) -> Callable[..., None]:
 
 def show(report: Report) -> None:
     """A table of scores, the model's first."""
-    from rich.console import Console
     from rich.markup import escape
-    from rich.measure import Measurement
     from rich.table import Table
 
     columns = {"model": report.metrics, **report.baselines}
@@ -69,11 +64,8 @@ def show(report: Report) -> None:
     for name in columns:
         table.add_column(name, justify="right")
     for name, entries in _rows(list(columns.values())):
-        table.add_row(escape(name), *(escape(_text(entry)) for entry in entries))
-    console = Console()
-    # wider than the terminal rather than cut: half a figure is another figure
-    needed = Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum
-    Console(width=max(console.width, needed)).print(table)
+        table.add_row(escape(name), *(escape(cell(entry)) for entry in entries))
+    print_whole(table)
 
 
 def _rows(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
@@ -91,13 +83,3 @@ def _rows(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]
         several = [column["per_track"][place] if "per_track" in column else {} for column in columns]
         name = track.get("track", place)
         yield from ((f"{key} {name}", [one.get(key) for one in several]) for key in track if key != "track")
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, Mapping):
-        return "\n".join(f"{key} {_text(entry)}" for key, entry in value.items())
-    if isinstance(value, list):
-        return " ".join(_text(entry) for entry in value)
-    return figure(value) if isinstance(value, float) else str(value)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from multiunet.wording import counted
+from multiunet_cli.best import numbers, validated
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command
+from multiunet_cli.tables import cell, print_whole
 
 if TYPE_CHECKING:
     from multiunet.training.run_folder import RunFolder
@@ -17,11 +22,19 @@ if TYPE_CHECKING:
 
 @command
 def info(
-    run: Annotated[Path, typer.Argument(help="a run's folder", show_default=False)], as_json: AsJson = False
+    run: Annotated[Path, typer.Argument(help="a run's folder, or one of folds", show_default=False)],
+    as_json: AsJson = False,
 ) -> None:
-    """Show a run: settings, status, best scores, parameters, shapes by level, receptive field, halo, memory."""
+    """Show a run: settings, status, best scores, parameters, shapes by level, receptive field, halo, memory.
+
+    Of the folds of a cross-validation, show the status and best scores of each.
+    """
+    from multiunet.domains.runs import folds_in
     from multiunet.training.run_folder import RunFolder
 
+    if folds := folds_in(run):
+        _show_folds([RunFolder.open(fold) for fold in folds], as_json)
+        return
     folder = RunFolder.open(run)
     content = _trained(run) if folder.started() else _begun(folder)
     if as_json:
@@ -35,6 +48,29 @@ def info(
         for key, value in values.items():
             text = json.dumps(value)
             typer.echo(f"  {key}: {text if len(text) <= 160 else text[:157] + '...'}")
+
+
+def _show_folds(folds: Sequence[RunFolder], as_json: bool) -> None:
+    """The status of each fold, its best epoch and that epoch's scores on validation."""
+    found = [{"run": str(fold.path), "status": fold.read_status(), **validated(fold)} for fold in folds]
+    if as_json:
+        typer.echo(json.dumps({"domain": folds[0].config().get("domain"), "folds": found}))
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    scores = [numbers(fold["validation"] or {}) for fold in found]
+    names = list(dict.fromkeys(name for row in scores for name in row))
+    title = f"{folds[0].config().get('domain')}, {counted(len(folds), 'fold')}, scores of the best epoch on validation"
+    table = Table("fold", "status", title=escape(title), title_justify="left")
+    for name in ("best epoch", *names):
+        table.add_column(escape(name), justify="right")
+    for folder, fold, row in zip(folds, found, scores):
+        # what comes behind is the process, its machine and the time
+        status = re.split("[:;]", fold["status"])[0]
+        cells = (cell(value) for value in (fold["best_epoch"], *(row.get(name) for name in names)))
+        table.add_row(folder.path.name, escape(status), *cells)
+    print_whole(table)
 
 
 def _trained(run: Path) -> dict[str, Any]:

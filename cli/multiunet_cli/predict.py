@@ -36,6 +36,7 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
         load(card)
         from multiunet.domains import inference
         from multiunet.domains.describe import count_parameters
+        from multiunet.prediction.store import attrs_of
 
         if dry_run:
             opened, inputs = inference.check_predict(run, options, out, card.name)
@@ -56,7 +57,7 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
         typer.echo(f"prediction: {out}")
         if files:
             typer.echo(f"exported {counted(len(files), 'file')} to {options.export}")
-        if card.measure is not None:
+        if card.measure is not None and attrs_of(out).get("task") in card.measured:
             typer.echo(f"next: multiunet measure {card.name} --prediction {out}")
 
     return command(command_for(card.predict, body, f"Predict with uncertainty: {card.summary}."))

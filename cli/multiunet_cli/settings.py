@@ -35,6 +35,8 @@ def resolve(kind: type[AnyOptions], file: Path | None, pairs: list[str] | None, 
 def _from_file(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
+    if not file.exists():
+        raise InputError(f"{file}: no such file; --config takes a YAML file of settings")
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

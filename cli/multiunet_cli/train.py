@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from multiunet.domains.card import DomainCard
-from multiunet.wording import counted, figure
+from multiunet.wording import counted
+from multiunet_cli.best import in_words, validated
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
@@ -46,11 +47,8 @@ def train_command(card: DomainCard) -> Callable[..., None]:
         runs = training.train_all(card.name, settings, out, resume)
         if runs == [out]:
             _show_result(out, card, as_json)
-        elif as_json:
-            typer.echo(json.dumps({"runs": [str(run) for run in runs]}))
         else:
-            typer.echo(f"{counted(len(runs), 'run')}: {runs[0]} to {runs[-1].name}")
-            typer.echo(f"next: multiunet evaluate {card.name} --run {out}")
+            _show_folds(out, runs, card, as_json)
 
     return command(command_for(card.train, body, f"Train: {card.summary}."))
 
@@ -73,14 +71,26 @@ def _show_result(out: Path, card: DomainCard, as_json: bool) -> None:
     from multiunet.training.run_folder import RunFolder
 
     run = RunFolder.open(out)
-    best = run.best_scores()
     if as_json:
-        found = {"best_epoch": best.get("epoch"), "validation": best.get("scores")}
-        typer.echo(json.dumps({"run": str(out), **found}))
+        typer.echo(json.dumps({"run": str(out), **validated(run)}))
         return
-    typer.echo(_in_words(best))
+    typer.echo(in_words(run))
     typer.echo(f"run folder: {out}")
     typer.echo(f"next: {_next(card, out, run.facts())}")
+
+
+def _show_folds(out: Path, runs: Sequence[Path], card: DomainCard, as_json: bool) -> None:
+    from multiunet.training.run_folder import RunFolder
+
+    folds = [RunFolder.open(run) for run in runs]
+    if as_json:
+        found = [{"run": str(fold.path), **validated(fold)} for fold in folds]
+        typer.echo(json.dumps({"runs": [str(run) for run in runs], "folds": found}))
+        return
+    for fold in folds:
+        typer.echo(f"{fold.path.name}: {in_words(fold)}")
+    typer.echo(f"{counted(len(runs), 'run')}: {runs[0]} to {runs[-1].name}")
+    typer.echo(f"next: multiunet evaluate {card.name} --run {out}")
 
 
 def _next(card: DomainCard, out: Path, facts: dict[str, Any]) -> str:
@@ -90,10 +100,3 @@ def _next(card: DomainCard, out: Path, facts: dict[str, Any]) -> str:
         return f"multiunet evaluate {card.name} --run {out}"
     needed = [f"--{name} {name.upper()}" for name, field in card.predict.model_fields.items() if field.is_required()]
     return " ".join([f"multiunet predict {card.name} --run {out}", *needed, "--out NAME.zarr"])
-
-
-def _in_words(best: dict[str, Any]) -> str:
-    if not best:
-        return "the best weights are no longer there: predictions take the last ones"
-    scores = "  ".join(f"{key} {figure(value)}" for key, value in best["scores"].items() if isinstance(value, float))
-    return f"best epoch {best['epoch']}, on validation: {scores}" if scores else "nothing validated: the last weights"

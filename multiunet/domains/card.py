@@ -23,6 +23,7 @@ class DomainCard:
 
     Attributes:
         measure: settings of ``multiunet measure``, where the domain measures predictions.
+        measured: the kinds of tasks whose predictions it measures.
         plans: whether its facts have a ``plan`` and a ``fingerprint``, which ``multiunet plan`` shows.
     """
 
@@ -33,6 +34,7 @@ class DomainCard:
     implementation: str
     evaluate: type[EvaluateOptions] = EvaluateOptions
     measure: type[Options] | None = None
+    measured: tuple[str, ...] = ("segmentation",)
     plans: bool = False
 
     def load(self) -> Domain[Any, Any]:

@@ -228,20 +228,28 @@ def validated(kind: type[AnyOptions], settings: dict[str, Any], origin: str) -> 
 
 def explain(error: ValidationError, kind: type[Options]) -> str:
     """The problems of a configuration in words, one after the other."""
-    problems = []
+    problems: dict[str, list[str]] = {}  # what was given, by what is wrong with it
     for problem in error.errors():
         # behind the setting's name come list places and pydantic's own words for the branches of a union
         key = str(problem["loc"][0]) if problem["loc"] else "settings"
+        flag = f"--{key.replace('_', '-')}"
         if problem["type"] == "extra_forbidden":
-            problems.append(f"unknown setting {key!r}{did_you_mean(key, list(kind.model_fields))}")
+            problems[f"unknown setting {key!r}{did_you_mean(key, list(kind.model_fields))}"] = []
         elif problem["type"] == "missing":
-            problems.append(f"--{key.replace('_', '-')} is required")
-        else:
-            words = problem["msg"].removeprefix("Value error, ")
-            # of settings that contradict each other, the words name them
-            flag = f"--{key.replace('_', '-')}"
-            problems.append(f"{flag}: {words} (got {problem['input']!r})" if problem["loc"] else words)
-    return "; ".join(dict.fromkeys(problems))
+            problems[f"{flag} is required"] = []
+        elif problem["loc"]:
+            problems.setdefault(f"{flag}: {_plain(problem['msg'])}", []).append(repr(problem["input"]))
+        else:  # of settings that contradict each other, the words name them
+            problems[_plain(problem["msg"])] = []
+    return "; ".join(f"{words} (got {_once(given)})" if given else words for words, given in problems.items())
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _once(given: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(given))
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

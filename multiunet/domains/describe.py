@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from multiunet.core import Descent
 from multiunet.domains.domain import Model
 from multiunet.geometries.footprint import footprint
 from multiunet.geometries.grid import Grid
@@ -19,16 +20,23 @@ def count_parameters(net: nn.Module) -> int:
 
 
 def describe(model: Model, field: Any) -> dict[str, Any]:
-    """Parameters, shapes on the way down, receptive field and halo on a grid, memory; for one input ``field``."""
+    """Parameters, shapes by level, receptive field and halo on a grid, memory; for one input ``field``.
+
+    A level's shape is that of what its blocks give: the encoder's, of the deepest level the bottleneck's.
+    """
     net, geometry = model.net, model.geometry
     parameters = count_parameters(net)
     elements = 0
+    bottom: list[Any] = []
 
     def count(module: nn.Module, inputs: Any, output: Any) -> None:
         nonlocal elements
         elements += output.numel() if isinstance(output, Tensor) else 0
 
     hooks = [m.register_forward_hook(count) for m in net.modules() if not any(m.children())]
+    # the network itself or, of one with something before or behind it, its part
+    for unet in [m for m in net.modules() if isinstance(m, Descent)][:1]:
+        hooks.append(unet.bottleneck.register_forward_hook(lambda module, inputs, output: bottom.append(output)))
     with torch.no_grad():
         trail = net.encode(field)  # type: ignore[operator]
         output = net.decode(trail)  # type: ignore[operator]
@@ -37,7 +45,7 @@ def describe(model: Model, field: Any) -> dict[str, Any]:
     described: dict[str, Any] = {
         "parameters": parameters,
         "input": list(geometry.features(field).shape),
-        "levels": [list(geometry.features(level).shape) for level in (*trail.saved, trail.bottom)],
+        "levels": [list(geometry.features(level).shape) for level in (*trail.saved, *(bottom or [trail.bottom]))],
         "output": list(geometry.features(output).shape),
         "memory_mib": {
             "weights": _mib(parameters * 4),

@@ -9,12 +9,20 @@ from typing import Any
 Scores = Mapping[str, Any]
 
 
-def spread(each: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
+def spread(rows: Sequence[Scores]) -> dict[str, dict[str, float]]:
     """``mean_of_folds`` and ``sd_of_folds`` of every score that is a number in all folds; of one fold nothing."""
-    rows = list(each.values())
     if len(rows) < 2:
         return {}
     return {"mean_of_folds": _over(rows, statistics.mean), "sd_of_folds": _over(rows, statistics.pstdev)}
+
+
+def each_fold(rows: Sequence[Scores]) -> dict[str, list[float | None]]:
+    """Every score that is a number in some fold, fold by fold; None where it is not defined."""
+    return {
+        name: [row.get(name) for row in rows]
+        for name in rows[0]
+        if any(isinstance(row.get(name), float) for row in rows)
+    }
 
 
 def _over(rows: Sequence[Scores], how: Callable[[list[float]], float]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
 from multiunet.domains.domain import Report
 from multiunet.domains.exports import exported
@@ -16,8 +17,10 @@ from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.fold import folded
 from multiunet.prediction import ConsoleProgress, PredictionStore, Progress
 from multiunet.prediction.ensemble import members
+from multiunet.prediction.memory import spare_within
 from multiunet.training.progress import ConsoleReporter
 from multiunet.uncertainty import dropouts
+from multiunet.wording import counted
 
 Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions)
 
@@ -59,17 +62,20 @@ def check_predict(
     """Reads and checks all that ``predict`` would; writes nothing. The run, and the names of its inputs.
 
     Raises:
-        InputError: for a bad run, bad input, or an ``out`` or export that cannot be written.
+        InputError: for a bad run, bad input, too little memory, or an ``out`` or export that cannot be written.
     """
     run, _, chosen = _ready(path, options, out, name)
-    return run, run.domain.inputs(run.config, run.facts, chosen)
+    inputs = run.domain.inputs(run.config, run.facts, chosen)
+    if (memory := getattr(chosen, "memory", None)) is not None:  # of those that predict tile by tile
+        spare_within(memory, pick_device(chosen.device))
+    return run, inputs
 
 
 def _ready(
     path: AnyPath | Sequence[AnyPath], options: PredictOptions | Mapping[str, Any], out: AnyPath, name: str | None
 ) -> tuple[Run, PredictionStore, PredictOptions]:
     paths = all_runs(path)
-    chosen = checked(card_of(paths[0]).predict, options)
+    chosen = checked(card_of(paths[0], name).predict, options)
     run = joined(open_runs(paths, name, chosen.device))
     chosen = _sampling(absolute(chosen), run)
     attrs = {
@@ -119,7 +125,7 @@ def evaluate(
         InputError: for a bad run, a split that has no data, or runs of different splits.
     """
     paths = as_paths(path)
-    chosen = absolute(checked(card_of(all_runs(path)[0]).evaluate, options or {}))
+    chosen = absolute(checked(card_of(all_runs(path)[0], name).evaluate, options or {}))
     if chosen.elsewhere():
         runs = open_runs(all_runs(path), name, chosen.device)
         run = joined(runs)
@@ -142,4 +148,7 @@ def _evaluate_folds(runs: Sequence[Run], options: EvaluateOptions) -> Report:
     for fold in runs[1:]:
         check_shared(runs[0], fold, ("values", "classes", "targets"))
     chosen = _sampling(options, runs[0])
-    return runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
+    report = runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
+    planned = getattr(runs[0].config, "folds", None) or len(runs)
+    of = "" if planned == len(runs) else f"{len(runs)} of "
+    return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")

@@ -50,13 +50,9 @@ def open_run(path: AnyPath, name: str | None = None, device: str = "auto") -> Ru
         InputError: when it is no run folder, of another domain, or has no readable weights.
     """
     path = Path(path)
-    card, folder = card_of(path), RunFolder.open(path)
+    card, folder = card_of(path, name), RunFolder.open(path)
     settings, trained = folder.config(), card.name
     del settings["domain"]
-    if name is not None and trained != name:
-        raise InputError(
-            f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`"
-        )
     config = validated(card.train, settings, str(folder.path / "config.yaml"))
     facts = folder.facts()
     domain = card.load()
@@ -79,7 +75,7 @@ def open_run(path: AnyPath, name: str | None = None, device: str = "auto") -> Ru
 
 
 def open_runs(paths: Sequence[Path], name: str | None = None, device: str = "auto") -> list[Run]:
-    """Different trained runs.
+    """Different trained runs. Of those whose training has not ended, it says so.
 
     Raises:
         InputError: for a bad run, or one that is named twice.
@@ -87,7 +83,11 @@ def open_runs(paths: Sequence[Path], name: str | None = None, device: str = "aut
     twice = next((path for path in paths if [other.resolve() for other in paths].count(path.resolve()) > 1), None)
     if twice is not None:
         raise InputError(f"{twice}: named twice; an ensemble is of different runs")
-    return [open_run(path, name, device) for path in paths]
+    runs = [open_run(path, name, device) for path in paths]
+    for run in runs:
+        if (unfinished := run.folder.unfinished()) is not None:
+            ConsoleReporter(run.domain.monitor).note(f"warning: {unfinished}")
+    return runs
 
 
 def joined(runs: Sequence[Run]) -> Run:
@@ -117,17 +117,24 @@ def all_runs(path: AnyPath | Sequence[AnyPath]) -> list[Path]:
     return [run for folder in as_paths(path) for run in folds_in(folder) or [folder]]
 
 
-def card_of(path: Path) -> DomainCard:
+def card_of(path: Path, name: str | None = None) -> DomainCard:
     """Of the domain that a run was trained in.
 
+    Args:
+        name: what this must be; None: any.
+
     Raises:
-        InputError: when it is no run folder, or the domain is not installed.
+        InputError: when it is no run folder, or the domain is another, or not installed.
     """
     trained = str(RunFolder.open(path).config().get("domain", ""))
     if trained not in domains():
         raise InputError(
             f"{path / 'config.yaml'}: its domain is {trained!r}, which is not installed here; there are "
             f"{', '.join(domains())}"
+        )
+    if name is not None and trained != name:
+        raise InputError(
+            f"{path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run {path}`"
         )
     return domain_card(trained)
 

@@ -23,7 +23,7 @@ from multiunet.seeds import derive
 from multiunet.training.lock import only_here
 from multiunet.training.loop import State, fit
 from multiunet.training.progress import ConsoleReporter, Reporter
-from multiunet.training.run_folder import RunFolder
+from multiunet.training.run_folder import STOPPED, RunFolder
 
 Resume = Literal["never", "auto"]
 
@@ -102,7 +102,8 @@ def train(
         except BaseException as error:
             if going_on or run.started():
                 with suppress(OSError):  # on a full disk, say; the error itself is what matters
-                    run.status(f"stopped: {error or type(error).__name__}")
+                    words = str(error) or type(error).__name__
+                    run.status(words if words.startswith(STOPPED) else f"{STOPPED}: {words}")
             else:  # new, and nothing to go on from
                 run.discard()
             raise

@@ -52,6 +52,12 @@ def sites_within(
     Raises:
         InputError: when the process takes more already.
     """
+    spare = spare_within(memory, device)
+    return int(spare / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
+
+
+def spare_within(memory: int | None, device: torch.device) -> int:
+    """Bytes that are left for tiles; for ``memory`` and errors see ``sites_within``."""
     taken = 0 if device.type == "cuda" else process_memory()
     budget = max(taken + 2 * BESIDE, min(USUAL, taken + free_memory(device) // 2)) if memory is None else memory
     spare = budget - taken - BESIDE
@@ -60,7 +66,7 @@ def sites_within(
             f"--memory {amount(budget)}: the program alone takes {amount(taken + BESIDE)}; "
             f"give at least {amount(taken + 2 * BESIDE)}"
         )
-    return int(spare / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
+    return spare
 
 
 def bytes_per_site(

@@ -262,10 +262,15 @@ def _left_beside(path: Path) -> list[Path]:
 
 def is_prediction(path: Path) -> bool:
     """Whether a ``PredictionStore`` wrote it."""
+    return MARK in attrs_of(path)
+
+
+def attrs_of(path: Path) -> dict[str, Any]:
+    """What a Zarr folder says of itself, of a prediction among others its ``task``; of anything else nothing."""
     try:
-        return MARK in json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+        return dict(json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"])
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return {}
 
 
 def open_prediction(path: AnyPath) -> dict[str, xr.Dataset]:

@@ -23,7 +23,8 @@ from multiunet.process import is_alive, this_process
 from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
 from multiunet.training.lock import LOCK
 
-RUNNING = "running"
+RUNNING, STOPPED = "running", "stopped"
+"""How ``STATUS`` begins while a run is trained, and after it was stopped."""
 
 PARTS = ("config.yaml", "facts.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints")
 """What is in a run folder; without the first it is none."""
@@ -125,8 +126,18 @@ class RunFolder:
         path = self.path / "STATUS"
         words = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else "unknown"
         if words.startswith(RUNNING) and is_alive(words) is False:
-            return f"stopped: killed, or its machine went down ({words})"
+            return f"{STOPPED}: killed, or its machine went down ({words})"
         return words
+
+    def unfinished(self) -> str | None:
+        """Of a run whose training has not ended, how far it is, in words; of any other None."""
+        status, rows = self.read_status(), self.history()
+        done = f"{rows[-1]['epoch'] if rows else 0} of {self.config().get('epochs')} epochs"
+        if status.startswith(RUNNING):
+            return f"{self.path}: is still being trained, {done} so far"
+        if status.startswith(STOPPED):
+            return f"{self.path}: training was stopped after {done}; go on with --resume auto"
+        return None
 
     def check_idle(self) -> None:
         """Checks that no other process trains this run.

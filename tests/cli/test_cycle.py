@@ -33,7 +33,7 @@ def test_train_info_evaluate_predict(domain: str, worlds: dict, multiunet: Calla
 
     shown = json.loads(multiunet("info", run, "--json").out)
     assert shown["network"]["parameters"] > 100
-    assert len(shown["network"]["levels"]) >= 2
+    assert [shape[1] for shape in shown["network"]["levels"]] == shown["config"]["widths"]
     assert shown["status"] == "done"
 
     scored = multiunet("evaluate", domain, "--run", run, "--json")

@@ -38,7 +38,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     synthetic.write_polycrystal(tmp_path, images=6, size=64, grains=9)
     (tmp_path / "images").rename("micrographs")
-    synthetic.write_polycrystal(tmp_path / "other", images=2, size=64, grains=9)
+    synthetic.write_polycrystal(tmp_path / "other", images=2, size=64, grains=9, seed=1)
     (tmp_path / "other/images").rename("new")
     shutil.copytree("new", "elsewhere")
     (tmp_path / "other/masks").rename("elsewhere-masks")

@@ -28,7 +28,7 @@ from pydantic import Field
         (["train", "graph", "--graph", "g.npz", "--out", "r", "--set", "lr"], 2, "KEY=VALUE"),
         (["train", "graph", "--graph", "g.npz", "--out", "r", "--epochs", "0"], 3, "epochs: "),
         (["train", "graph", "--graph", "g.npz", "--out", "r", "--set", "epoch=3"], 3, "did you mean 'epochs'?"),
-        (["train", "graph", "--graph", "g.npz", "--out", "r", "--config", "no.yaml"], 3, "no.yaml"),
+        (["train", "graph", "--graph", "g.npz", "--out", "r", "--config", "no.yaml"], 3, "no.yaml: no such file"),
         (["train", "graph", "--graph", "missing.npz", "--out", "r"], 3, "missing.npz"),
         (["train", "graph", "--graph", "missing.npz", "--out", "r", "--device", "tpu"], 3, "device: is no device"),
         (["evaluate", "image", "--run", "no/such/run"], 3, "no such folder"),
@@ -96,7 +96,7 @@ def test_signals_save_and_exit_by_number(signum: int, code: int, worlds: dict, t
     assert process.returncode == code
     assert "state saved" in err
     assert "Traceback" not in err
-    assert (run / "STATUS").read_text().startswith("stopped")
+    assert (run / "STATUS").read_text() == f"stopped by {signal.Signals(signum).name}; state saved\n"
 
 
 def test_a_broken_third_party_domain_is_shown_with_its_reason(

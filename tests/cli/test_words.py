@@ -29,6 +29,80 @@ def test_what_comes_next_can_be_done(worlds: dict[str, Any], multiunet: Callable
     assert f"next: multiunet measure image --prediction {tmp_path / 'p.zarr'}" in done.out
 
 
+def test_quantities_are_not_sent_to_be_measured(multiunet: Callable, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for index in range(5):
+        Image.fromarray(rng.integers(0, 255, (32, 32), dtype=np.uint8)).save(tmp_path / f"images/{index}.png")
+    words = ["--images", tmp_path / "images", "--targets", tmp_path / "images", "--task", "regression"]
+    short = ["--widths", "4,8", "--epochs", 1, "--steps-per-epoch", 1]
+    assert multiunet("train", "image", *words, *short, "--out", tmp_path / "run").code == 0
+    words = ["--run", tmp_path / "run", "--images", tmp_path / "images", "--samples", 1]
+    done = multiunet("predict", "image", *words, "--out", tmp_path / "p.zarr")
+    assert (done.code, "next:" in done.out) == (0, False), done.err
+    assert multiunet("measure", "image", "--prediction", tmp_path / "p.zarr").code == 3
+
+
+@pytest.mark.parametrize(("status", "said"), [("stopped by SIGINT; state saved", "was stopped after"), ("done", None)])
+def test_unfinished_runs_are_used_with_a_word(
+    status: str, said: str | None, run: Path, worlds: dict[str, Any], multiunet: Callable, tmp_path: Path
+) -> None:
+    (run / "STATUS").write_text(status + "\n")
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("epochs: 2\n", "epochs: 60\n", 1))
+    out = ["--samples", 1, "--out", tmp_path / "p.zarr"]
+    for done in (
+        multiunet("evaluate", "image", "--run", run),
+        multiunet("predict", "image", "--run", run, *worlds["image"].predict, *out),
+    ):
+        assert done.code == 0, done.err
+        lines = [line for line in done.err.splitlines() if "--resume auto" in line]
+        expected = f"warning: {run}: training {said} 2 of 60 epochs; go on with --resume auto"
+        assert lines == ([] if said is None else [expected])
+    assert f"status: {status}\n" in multiunet("info", run).out
+
+
+def test_a_dry_run_says_what_takes_too_little_memory(
+    run: Path, worlds: dict[str, Any], multiunet: Callable, tmp_path: Path
+) -> None:
+    words = ["--run", run, *worlds["image"].predict, "--out", tmp_path / "p.zarr", "--memory"]
+    for more in (["--dry-run"], []):
+        done = multiunet("predict", "image", *words, "100MB", *more)
+        assert (done.code, done.out) == (3, "")
+        assert "--memory 100 MB: the program alone takes" in done.err
+    assert multiunet("predict", "image", *words, "100GB", "--dry-run").code == 0
+
+
+def test_folds_are_shown_one_by_one(worlds: dict[str, Any], multiunet: Callable, tmp_path: Path) -> None:
+    out = tmp_path / "cv"
+    trained = multiunet("train", "graphs", *worlds["graphs"].train, "--folds", 2, "--out", out)
+    assert trained.code == 0, trained.err
+    best = [json.loads(multiunet("info", out / f"fold-{fold}", "--json").out)["best"] for fold in range(2)]
+    lines = trained.out.splitlines()
+    for fold, own in enumerate(best):
+        [line] = [line for line in lines if line.startswith(f"fold-{fold}: best epoch {own['epoch']}, on validation: ")]
+        assert f"  accuracy {own['scores']['accuracy']:.4f}" in line
+    (out / "fold-1/STATUS").write_text("stopped by SIGINT; state saved\n")
+    shown = json.loads(multiunet("info", out, "--json").out)
+    assert shown["domain"] == "graphs"
+    assert [fold["run"] for fold in shown["folds"]] == [str(out / "fold-0"), str(out / "fold-1")]
+    assert [fold["status"] for fold in shown["folds"]] == ["done", "stopped by SIGINT; state saved"]
+    assert [{"epoch": fold["best_epoch"], "scores": fold["validation"]} for fold in shown["folds"]] == best
+    rows = [line.replace("\u2502", " ").split() for line in multiunet("info", out).out.splitlines()]
+    [row] = [row for row in rows if row[:1] == ["fold-0"]]
+    assert row[1:3] == ["done", str(best[0]["epoch"])]
+    assert f"{best[0]['scores']['accuracy']:.4f}" in row
+    assert any(row[:4] == ["fold-1", "stopped", "by", "SIGINT"] for row in rows)
+    again = multiunet(
+        "train", "graphs", *worlds["graphs"].train, "--folds", 2, "--out", out, "--resume", "auto", "--json"
+    )
+    assert json.loads(again.out)["folds"] == [
+        {key: fold[key] for key in ("run", "best_epoch", "validation")} for fold in shown["folds"]
+    ]
+    scored = multiunet("evaluate", "graphs", "--run", out)
+    assert "graphs, test split, 2 folds pooled" in scored.out
+
+
 def test_warnings_are_called_so(worlds: dict[str, Any], multiunet: Callable, tmp_path: Path) -> None:
     for kind in ("images", "masks"):
         (tmp_path / kind).mkdir()

@@ -8,7 +8,7 @@ from torch import nn
 
 from multiunet import Grid, InputError, Segmentation, UNet
 from multiunet.prediction import memory
-from multiunet.prediction.memory import COPIES, bytes_per_site, sites_within
+from multiunet.prediction.memory import COPIES, bytes_per_site, sites_within, spare_within
 
 CPU = torch.device("cpu")
 TASK = Segmentation(["a", "b"])
@@ -53,6 +53,8 @@ def test_wider_networks_get_smaller_tiles_and_more_memory_larger_ones(monkeypatc
     assert sites(8, 1.5) > sites(16, 1.5) > sites(16, 1.5, samples=4) == sites(16, 1.5, samples=9)
     with pytest.raises(InputError, match=r"--memory 700 MB: the program alone takes 750 MB; give at least 1\.0 GB"):
         sites(8, 0.7)
+    with pytest.raises(InputError, match=r"--memory 700 MB: the program alone takes 750 MB"):
+        spare_within(700_000_000, CPU)
 
 
 def test_less_is_taken_where_less_is_free(monkeypatch: pytest.MonkeyPatch) -> None:

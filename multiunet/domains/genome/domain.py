@@ -261,7 +261,7 @@ def _report(
 
     def graded(folds: Sequence[Means], totals: Means | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         parts = {f"fold-{i}": score(fold, data.targets, tracks, totals) for i, fold in enumerate(folds)}
-        return score(_together(folds), data.targets, tracks, totals) | spread(parts), parts
+        return score(_together(folds), data.targets, tracks, totals) | spread(list(parts.values())), parts
 
     metrics, items = graded([fold.means for fold in found], totals)
     if len(found) == 1:

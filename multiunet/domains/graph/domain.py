@@ -58,11 +58,10 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
     )
 
     def __init__(self) -> None:
-        self._known: Survey | None = None
+        self._known: tuple[str, Survey] | None = None
 
     def inspect(self, config: GraphTrain) -> Facts:
-        self._known = survey(config)
-        return self._known.facts
+        return self._survey(config).facts
 
     def plan(self, config: GraphTrain, facts: Facts, before: Facts | None) -> tuple[GraphTrain, Facts]:
         if config.batch_nodes is None:
@@ -178,10 +177,14 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
                 raise InputError(f"{path}: is the graph that {name} was trained on; score its nodes by --split alone")
         graph, known = read_graph(path, columns_of(config)), self._read(config, facts)
         scored = Scored.other(graph, config, known)
-        _tell_if_same(scored, config.graph, known.field)
-        for one in {one.graph: one for one, _ in runs.values() if one.graph != config.graph}.values():
-            trained = read_graph(one.graph, columns_of(config), labelled=False)
-            _tell_if_same(scored, one.graph, field_of(trained, facts, edges_of(trained, config.undirected)))
+        trained = {config.graph: known.field}
+        others = {(one.graph, own["data"]): (one, own) for one, own in runs.values()}
+        del others[config.graph, facts["data"]]
+        for one, own in others.values():
+            seen = self._read(one, own).graph
+            trained[one.graph] = field_of(seen, facts, edges_of(seen, config.undirected))
+        for place, field in trained.items():
+            _tell_if_same(scored, place, field)
         return self._report(model, config, known, scored, options)
 
     def _report(
@@ -198,12 +201,17 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
     def example(self, model: Model, config: GraphTrain, facts: Facts) -> GraphField:
         return self._read(config, facts).field
 
+    def _survey(self, config: GraphTrain) -> Survey:
+        key = config.model_dump_json(exclude={"batch_nodes"})  # which are decided after a look at the graph
+        if self._known is None or self._known[0] != key:
+            self._known = key, survey(config)
+        return self._known[1]
+
     def _read(self, config: GraphTrain, facts: Facts) -> Survey:
-        if self._known is None:
-            self._known = survey(config)
-        if self._known.facts["data"] != facts["data"]:
+        known = self._survey(config)
+        if known.facts["data"] != facts["data"]:
             raise InputError(f"{config.graph}: has changed since the run was trained on it; restore it, or train anew")
-        return self._known
+        return known
 
 
 @dataclass(frozen=True)

@@ -15,4 +15,4 @@ def pooled(task: Task, folds: Sequence[Predicted]) -> tuple[Scores, dict[str, Sc
     if len(folds) == 1:
         return found, {}
     each = {f"fold-{place}": scores(task, fold) for place, fold in enumerate(folds)}
-    return found | spread(each), each
+    return found | spread(list(each.values())), each

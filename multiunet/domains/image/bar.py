@@ -67,9 +67,10 @@ def tell_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
         )
     others = [path for path, rows in bars.items() if not rows]
     if found and others and crop == "auto":
+        left = "this image is left as it is" if len(others) == 1 else "these images are left as they are"
         logger.warning(
-            "%s: no information bar found (in %d of the %d images); if there is one, pass its height: --crop-bar %d",
-            *(others[0], len(others), len(bars), bars[found[0]]),
+            "%s: no information bar found (in %d of the %d images); %s; if there is a bar, cut it off beforehand",
+            *(others[0], len(others), len(bars), left),
         )
 
 

@@ -185,7 +185,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
 
     def evaluate_folds(self, folds: Sequence[tuple[Model, ImageTrain, Facts]], options: EvaluateOptions) -> Report:
         parts = [
-            Part(_scoring(model, config, facts, options), _items_of(facts, options.split), facts)
+            Part(_scoring(model, config, facts, options), _items_of(facts, options.split), facts, f"fold-{config.fold}")
             for model, config, facts in folds
         ]
         return self._report(f"{options.split} split", parts, options)

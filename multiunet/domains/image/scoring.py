@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.domain import Facts
+from multiunet.domains.folds import each_fold, spread
 from multiunet.domains.image.copies import content_of
 from multiunet.domains.image.inputs import Input, load_input, source_of
 from multiunet.domains.image.lazy import Lazy, Pixels, Region, blocks, check_fits, described
@@ -33,15 +35,34 @@ RANKED = 80
 """Bytes that the scores of one quantity of one pixel take: ranks need all pixels at once."""
 
 
-class ClassScores:
+class ImageScores(ABC):
+    """Scores over all images that were counted, and of each.
+
+    Attributes:
+        items: of each image, by its name.
+    """
+
+    def __init__(self) -> None:
+        self.items: dict[str, Scores] = {}
+
+    @abstractmethod
+    def take(self, other: Self) -> None:
+        """Counts all images of another, of the same classes or quantities."""
+
+    @abstractmethod
+    def scores(self) -> Scores:
+        """Of all images."""
+
+
+class ClassScores(ImageScores):
     """Scores of class maps, and of probabilities where they are known, over all images and of each."""
 
     def __init__(self, facts: Facts) -> None:
+        super().__init__()
         self.classes = len(facts["values"])
         self.names = list(facts["classes"])
         self.all = Confusion(self.classes, IGNORED)
         self.stated: Calibration | None = None
-        self.items: dict[str, Scores] = {}
 
     def count(self, name: str, counted: Confusion, stated: Calibration | None = None) -> None:
         """Counts one image, all of whose parts are in ``counted`` and ``stated``."""
@@ -51,6 +72,15 @@ class ClassScores:
         self.items[name] = dict(one.scores())
         if stated is not None:
             self.items[name] |= stated.scores()
+        self._state(stated)
+
+    def take(self, other: Self) -> None:
+        self.all.items += other.all.items  # image by image, as some scores are means over images
+        self._state(other.stated)
+        self.items |= other.items
+
+    def _state(self, stated: Calibration | None) -> None:
+        if stated is not None:
             self.stated = self.stated or Calibration(ignore_index=IGNORED)
             self.stated.add(stated)
 
@@ -62,12 +92,12 @@ class ClassScores:
         return {**self.all.scores(), **calibration, "confusion": confusion, "classes": self.names}
 
 
-class ObjectScores:
+class ObjectScores(ImageScores):
     """Scores of objects, over all images and of each."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.all = Matching()
-        self.items: dict[str, Scores] = {}
 
     def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
         """Counts one image."""
@@ -76,17 +106,20 @@ class ObjectScores:
         self.all.add(one)
         self.items[name] = dict(one.scores())
 
+    def take(self, other: Self) -> None:
+        self.all.add(other.all)
+        self.items |= other.items
+
     def scores(self) -> Scores:
-        """Of all images."""
         return dict(self.all.scores())
 
 
-class QuantityScores:
+class QuantityScores(ImageScores):
     """Scores of quantities: over the known pixels of all images together, and of each."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.parts: list[list[NDArray[np.float32]]] = []
-        self.items: dict[str, Scores] = {}
 
     def add(
         self,
@@ -102,8 +135,11 @@ class QuantityScores:
         self.parts.append([values[:, known] for values in flat])
         self.items[name] = _quantities(*flat)
 
+    def take(self, other: Self) -> None:
+        self.parts += other.parts
+        self.items |= other.items
+
     def scores(self) -> Scores:
-        """Of all images."""
         return _quantities(*(np.concatenate(values, axis=1) for values in zip(*self.parts)))
 
 
@@ -120,11 +156,16 @@ def _quantities(
 
 @dataclass(frozen=True)
 class Part:
-    """Images, and the model that is to predict them, with the facts of its run."""
+    """Images, and the model that is to predict them, with the facts of its run.
+
+    Attributes:
+        name: of the run, where there are several, as ``fold-0``.
+    """
 
     predictor: GridPredictor
     items: Sequence[Item]
     facts: Facts
+    name: str = ""
 
 
 def _inputs(parts: Sequence[Part], shelf: Shelf) -> Iterator[tuple[str, Input]]:
@@ -137,7 +178,11 @@ def _source(item: Item, facts: Facts, shelf: Shelf) -> GridSource:
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores over all images, of each, and the mean loss."""
+    """Scores over all images, of each, and the mean loss.
+
+    Of several parts, the metrics also have the scores of each on its own images (``each_fold``), their mean and
+    deviation, and images say by ``fold`` whose they are.
+    """
 
     metrics: Scores
     items: dict[str, Scores]
@@ -153,13 +198,38 @@ def score(parts: Sequence[Part], shelf: Shelf, samples: int = 1) -> Scored:
 
 
 def _score_classes(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
-    scores, losses = ClassScores(parts[0].facts), []
-    for part in parts:
+    each, losses = [ClassScores(part.facts) for part in parts], []
+    for part, scores in zip(parts, each):
         for item in part.items:
             counted, stated, loss = _count_pieces(part, item, shelf, samples)
             scores.count(item.name, counted, stated)
             losses.append(loss)
-    return Scored(scores.scores(), scores.items, float(np.mean(losses)))
+    return Scored(*_pooled(parts, each), float(np.mean(losses)))
+
+
+def _pooled(parts: Sequence[Part], each: Sequence[ImageScores]) -> tuple[Scores, dict[str, Scores]]:
+    """Scores over the images of all parts together, and of each image; of several parts see ``Scored``."""
+    if len(parts) == 1:
+        return each[0].scores(), each[0].items
+    items: dict[str, Scores] = {}
+    for part, own in zip(parts, each):
+        for name, scores in own.items.items():
+            # several folds may validate on one image
+            items[name if name not in items else f"{name}, {part.name}"] = {"fold": part.name, **scores}
+    metrics, by_fold = _together(each)
+    return metrics | {"each_fold": each_fold(by_fold)}, items
+
+
+def _together(each: Sequence[ImageScores]) -> tuple[Scores, list[Scores]]:
+    """Scores over the images of all folds, which go into the first; of several with their mean and deviation. And those
+    of each fold."""
+    by_fold = [own.scores() for own in each]
+    if len(each) == 1:
+        return by_fold[0], by_fold
+    whole, *others = each
+    for own in others:
+        whole.take(own)
+    return whole.scores() | spread(by_fold), by_fold
 
 
 def _count_pieces(part: Part, item: Item, shelf: Shelf, samples: int) -> tuple[Confusion, Calibration, float]:
@@ -178,17 +248,17 @@ def _count_pieces(part: Part, item: Item, shelf: Shelf, samples: int) -> tuple[C
 
 def _score_objects(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
     """Whole images: an object may lie in several pieces."""
-    scores, losses = ObjectScores(), []
+    each, losses = [ObjectScores() for _ in parts], []
     for image, loaded in _inputs(parts, shelf):
         check_separable(Path(image), loaded.picture.space)
-    for part in parts:
+    for part, scores in zip(parts, each):
         for item in part.items:
             mean = part.predictor.whole(_source(item, part.facts, shelf), samples).mean
             classes = torch.from_numpy(load_labels(item.truth, part.facts, shelf)[...].astype(np.int64))
             losses.append(_loss(part.predictor.task, mean, classes))
             found = found_objects(mean.numpy(), part.facts)
             scores.add(item.name, found, load_objects(item.truth, part.facts, shelf))
-    return Scored(scores.scores(), scores.items, float(np.mean(losses)))
+    return Scored(*_pooled(parts, each), float(np.mean(losses)))
 
 
 def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
@@ -198,21 +268,21 @@ def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
 
 def _score_quantities(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
     """The loss is the squared error in units of the training targets' variance."""
-    scores = QuantityScores()
+    each = [QuantityScores() for _ in parts]
     sizes = {image: loaded.picture.space for image, loaded in _inputs(parts, shelf)}
     needed = RANKED * len(parts[0].facts["targets"]) * sum(map(math.prod, sizes.values()))
     largest = max(sizes, key=lambda image: math.prod(sizes[image]))
     what = f"scoring the quantities of {len(sizes)} images, of which this is the largest, {described(sizes[largest])},"
     check_fits(Path(largest), what, needed, "score fewer or smaller images, with --images")
-    for part in parts:
+    for part, scores in zip(parts, each):
         for item in part.items:
             found, truth = part.predictor.whole(_source(item, part.facts, shelf), samples), item.truth
             scores.add(item.name, found.mean.numpy(), load_target(truth, part.facts, shelf)[...], found.total.numpy())
-    metrics = scores.scores()
+    metrics, items = _pooled(parts, each)
     tracks = metrics.get("per_track") or [metrics]
     scales = parts[0].facts["scale"]
     errors = [track["mse"] / scale**2 for track, scale in zip(tracks, scales) if track["mse"] is not None]
-    return Scored(metrics, scores.items, float(np.mean(errors)) if errors else float("nan"))
+    return Scored(metrics, items, float(np.mean(errors)) if errors else float("nan"))
 
 
 def check_unseen(items: Sequence[Item], runs: Mapping[str, Facts], shelf: Shelf) -> None:
@@ -277,10 +347,12 @@ Baseline = Callable[[Input], Pieces]
 
 
 def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shelf: Shelf) -> Scores:
-    """Scores of a method that learns nothing but a number or two, fitted for each part."""
-    facts = parts[0][2]
-    scores = _scorer(facts)
-    for baseline, items, known in parts:
+    """Scores of a method that learns nothing but a number or two, fitted for each part.
+
+    Of several parts also their mean and deviation.
+    """
+    each = [_scorer(facts) for _, _, facts in parts]
+    for (baseline, items, known), scores in zip(parts, each):
         for item in items:
             pieces, truth = baseline(load_input(item.image, known, shelf)), _truth(item, known, shelf)
             if isinstance(scores, ClassScores):
@@ -291,7 +363,7 @@ def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shel
             else:
                 [(_, guess)] = pieces
                 scores.add(item.name, guess, truth[...])
-    return scores.scores()
+    return _together(each)[0]
 
 
 def _scorer(facts: Facts) -> ObjectScores | ClassScores | QuantityScores:

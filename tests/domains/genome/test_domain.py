@@ -396,6 +396,7 @@ def test_folds_test_every_chromosome_once(data, tmp_path, caplog):
     assert sorted(chrom for split in splits for chrom in split["test"]) == sorted(LENGTHS)
     assert all(len({*s["train"], *s["val"], *s["test"]}) == 4 == sum(map(len, s.values())) for s in splits)
     report = inference.evaluate(tmp_path / "cv")
+    assert report.scored == "test split, 3 folds pooled"
     assert list(report.items) == ["fold-0", "fold-1", "fold-2"]
     mses = [fold["mse"] for fold in report.items.values()]
     assert report.metrics["mean_of_folds"]["mse"] == pytest.approx(np.mean(mses))

@@ -146,6 +146,20 @@ def test_no_run_of_an_ensemble_may_have_seen_what_is_scored(
     assert "has the features and edges of" not in caplog.text
 
 
+def test_the_graph_of_each_run_of_an_ensemble_must_be_what_it_was(save: Callable[..., Path], tmp_path: Path) -> None:
+    unsplit = dict.fromkeys(["train_mask", "val_mask", "test_mask"])
+    graphs = [save(**unsplit).rename(tmp_path / f"{name}.npz") for name in ("one", "two")]
+    # of the first graph two runs, which trained on other nodes of it
+    given = [(graphs[0], 0), (graphs[1], 0), (graphs[0], 1)]
+    runs = [train(graph, tmp_path / f"run{i}", epochs=1, seed=seed) for i, (graph, seed) in enumerate(given)]
+    other = save(x=np.ones((24, 6))).rename(tmp_path / "other.npz")
+    assert inference.evaluate(runs, GraphEvaluate(graph=other)).scored == str(other)
+    save(y=np.arange(24) % 2, **unsplit).rename(graphs[1])
+    inference.evaluate(runs[::2], GraphEvaluate(graph=other))
+    with pytest.raises(InputError, match=r"two.npz: has changed since the run was trained"):
+        inference.evaluate(runs, GraphEvaluate(graph=other))
+
+
 def test_the_graph_trained_on_is_scored_by_its_splits(save: Callable[..., Path], tmp_path: Path) -> None:
     graph = save()
     with pytest.raises(InputError, match=r"is the graph that .*run was trained on; score its nodes by --split"):

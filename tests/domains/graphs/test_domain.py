@@ -204,6 +204,7 @@ def test_folds_are_scored_pooled_and_each(save: Callable[..., Path], tmp_path: P
     run = train(save(), tmp_path / "run", folds=4)
     assert sorted(path.name for path in run.iterdir()) == [f"fold-{fold}" for fold in range(4)]
     report = inference.evaluate(run)
+    assert report.scored == "test split, 4 folds pooled"
     each = [report.items[f"fold-{fold}"]["accuracy"] for fold in range(4)]
     assert report.metrics["accuracy"] == pytest.approx(np.mean(each))  # folds of equal size
     assert report.metrics["mean_of_folds"]["accuracy"] == pytest.approx(np.mean(each))

@@ -173,7 +173,9 @@ def test_bars_that_are_not_cut_off_are_told_of(folder: Any, caplog: pytest.LogCa
     caplog.clear()
     Image.fromarray(np.asarray(Image.open(root / "images/s3.png"))[:80]).save(root / "images/s3.png")
     survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar="auto"))
-    assert "s3.png: no information bar found (in 1 of the 5 images)" in caplog.text
+    assert "s3.png: no information bar found (in 1 of the 5 images); this image is left as it is" in caplog.text
+    # a height would be cut off every image
+    assert "--crop-bar" not in caplog.text
 
 
 def test_what_cannot_be_cut_is_said(folder: Any) -> None:

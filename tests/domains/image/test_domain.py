@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, get_args
 
@@ -317,13 +318,29 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     assert sorted(pooled.items) == sorted(name for report in alone for name in report.items)
     assert len(pooled.items) == 6
     for report in alone:
+        fold = runs[alone.index(report)].name
         for name, scores in report.items.items():
-            assert pooled.items[name] == scores
+            assert pooled.items[name] == {"fold": fold, **scores}
+    assert (alone[0].scored, pooled.scored) == ("test split", "test split, 3 folds pooled")
     # pixels are pooled, not scores: weigh each fold's accuracy by its two images of one size
     accuracies = [report.metrics["pixel_accuracy"] for report in alone]
     assert pooled.metrics["pixel_accuracy"] == pytest.approx(np.mean(accuracies))
     otsu = [report.baselines["otsu"]["pixel_accuracy"] for report in alone]
     assert pooled.baselines["otsu"]["pixel_accuracy"] == pytest.approx(np.mean(otsu))
+    for name in ("mean_iou", "pixel_accuracy", "nll"):
+        each = [report.metrics[name] for report in alone]
+        assert pooled.metrics["each_fold"][name] == each
+        assert pooled.metrics["mean_of_folds"][name] == pytest.approx(np.mean(each))
+        assert pooled.metrics["sd_of_folds"][name] == pytest.approx(np.std(each))
+    assert pooled.baselines["otsu"]["mean_of_folds"]["pixel_accuracy"] == pytest.approx(np.mean(otsu))
+    assert "mean_of_folds" not in alone[0].metrics
+    shutil.move(runs[2], tmp_path / "aside")
+    assert inference.evaluate(tmp_path / "cv").scored == "test split, 2 of 3 folds pooled"
+    shutil.move(tmp_path / "aside", runs[2])
+    # several folds may validate on one image
+    validated = inference.evaluate(tmp_path / "cv", EvaluateOptions(split="val"))
+    counted = sum(len(open_run(run).facts["split"]["val"]) for run in runs)
+    assert len(validated.items) == counted
     options = ImagePredict(images=root / "images", samples=2)
     inference.predict(tmp_path / "cv", options, tmp_path / "p.zarr", progress=Progress())
     assert all(data.sizes["sample"] == 6 for data in open_prediction(tmp_path / "p.zarr").values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from multiunet.domains.image.shelf import Shelf
 from multiunet.domains.image.splits import pair
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.truths import load_labels, load_objects
+from multiunet.domains.report_files import write_report
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.training.progress import Reporter
@@ -72,8 +74,34 @@ def test_each_fold_reads_by_its_own_intensities(folder: Any, tmp_path: Path) -> 
     means = [open_run(run).facts["intensities"]["mean"] for run in runs]
     assert means[0] != means[1]
     pooled = inference.evaluate(tmp_path / "cv").items
-    alone = {name: scores for run in runs for name, scores in inference.evaluate(run).items.items()}
+    alone = {
+        name: {"fold": run.name, **scores} for run in runs for name, scores in inference.evaluate(run).items.items()
+    }
     assert pooled == alone
+
+
+@pytest.mark.parametrize(("kind", "score"), [("quantities", "mse"), ("objects", "foreground_iou")])
+def test_folds_of_quantities_and_objects_are_scored_pooled_and_each(
+    kind: str, score: str, cells: Path, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2, "folds": 2}
+    settings |= {"images": cells / "images"}
+    if kind == "objects":
+        settings |= {"masks": cells / "masks", "instances": True}
+    else:
+        settings |= {"targets": cells / "images", "task": "regression"}
+    runs = training.train_all("image", ImageTrain(**settings), tmp_path / "cv", reporter=Reporter())
+    alone, pooled = [inference.evaluate(run) for run in runs], inference.evaluate(tmp_path / "cv")
+    each = [report.metrics[score] for report in alone]
+    assert pooled.metrics["each_fold"][score] == each
+    assert pooled.metrics["mean_of_folds"][score] == pytest.approx(np.mean(each))
+    assert min(each) <= pooled.metrics[score] <= max(each)
+    assert {name: entry["fold"] for name, entry in pooled.items.items()} == {
+        name: run.name for run, report in zip(runs, alone) for name in report.items
+    }
+    write_report(pooled, tmp_path / "scores")
+    rows = list(csv.DictReader((tmp_path / "scores/scores.csv").open()))
+    assert [(row["item"], row["fold"]) for row in rows] == [(n, e["fold"]) for n, e in pooled.items.items()]
 
 
 def test_masks_are_read_as_each_fold_takes_them(tmp_path: Path) -> None:

@@ -51,8 +51,12 @@ def check_weights(config: ImageTrain, classes: Sequence[str]) -> None:
         InputError: when they do not fit.
     """
     weights = config.class_weights
-    if weights is not None and (len(weights) != len(classes) or min(weights) < 0 or max(weights) == 0):
+    if weights is None:
+        return
+    given = f"--class-weights {','.join(f'{w:g}' for w in weights)}"
+    if len(weights) != len(classes) or min(weights) < 0:
         raise InputError(
-            f"--class-weights {','.join(f'{w:g}' for w in weights)}: give {len(classes)} numbers, none negative, one "
-            f"for each class {', '.join(classes)}"
+            f"{given}: give {len(classes)} numbers, none negative, one for each class {', '.join(classes)}"
         )
+    if max(weights) == 0:
+        raise InputError(f"{given}: all weights are zero, so nothing would be learnt; give a class a positive one")
