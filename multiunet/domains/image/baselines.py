@@ -107,7 +107,7 @@ def otsu(items: Sequence[Item], facts: Facts, shelf: Shelf, levels: int = 2) -> 
 def otsu_objects(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Baseline:
     """The connected parts of what lies above (or below) each image's own threshold (Otsu 1979).
 
-    Pixels that touch, at a corner too, are one part, as in ``measure``.
+    Parts that meet only at a corner are two: so fewer objects that touch run together, and the method is harder to beat.
     Smoothing and side are those that find most objects in the training images, ``FITTED`` of them at most.
     """
     fitted = items[:: max(1, -(-len(items) // FITTED))]
@@ -117,7 +117,7 @@ def otsu_objects(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Baseline:
         if grey.min() == grey.max():
             return np.zeros(grey.shape, dtype=np.int32)
         inside = (grey > threshold_otsu(grey)) == bright
-        objects: NDArray[np.int32] = label(inside, connectivity=inside.ndim).astype(np.int32)
+        objects: NDArray[np.int32] = label(inside, connectivity=1).astype(np.int32)
         return objects
 
     def precision(smoothing: float, bright: bool) -> float:

@@ -94,12 +94,13 @@ def test_an_image_of_one_value_is_of_one_class(tmp_path: Path, levels: int) -> N
     assert scores["pixel_accuracy"] == pytest.approx(16 / 20)
 
 
-def test_objects_that_touch_at_a_corner_are_one(tmp_path: Path) -> None:
+def test_objects_that_touch_at_a_corner_are_two(tmp_path: Path) -> None:
     pixels = np.zeros((30, 40), np.uint8)
     pixels[4:10, 4:10] = pixels[10:16, 10:16] = pixels[20:26, 30:36] = 200
     Image.fromarray(pixels).save(tmp_path / "a.png")
     expected = np.zeros(pixels.shape, np.uint8)
-    expected[:18, :18][pixels[:18, :18] > 0], expected[18:][pixels[18:] > 0] = 1, 2
+    expected[:10, :10][pixels[:10, :10] > 0], expected[10:18][pixels[10:18] > 0] = 1, 2
+    expected[18:][pixels[18:] > 0] = 3
     Image.fromarray(expected).save(tmp_path / "m.png")
     facts = {**FACTS, "instances": {"touching": "boundary"}}
     [item] = [Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png"))]
