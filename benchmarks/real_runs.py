@@ -37,7 +37,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "real_runs.json"
 WORDS = {
     "image": [
         *("--images", DATA / "super_alloy/images", "--masks", DATA / "super_alloy/labels"),
-        *("--splits", f"{DATA / 'super_alloy/splits.json'}:Super1", "--epochs", 28),
+        *("--splits", f"{DATA / 'super_alloy/splits.json'}:Super1"),
     ],
     "genome": [
         *("--fasta", DATA / "yeast/sacCer3.fa.gz", "--targets", DATA / "yeast/replication_timing_1kb.bedGraph"),
