@@ -108,7 +108,7 @@ def loading(batches: DataLoader[Any]) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker"):  # torch's words, raised by its handler of SIGCHLD anywhere
+        if not _is_of_worker(error):
             raise
         raise RunError(
             "a process that loads data was killed, perhaps because memory ran out; pass fewer --workers and go on with "
@@ -117,9 +117,19 @@ def loading(batches: DataLoader[Any]) -> Iterator[None]:
     finally:
         if (running := batches._iterator) is not None:
             batches._iterator = None
-            running._shutdown_workers()  # type: ignore[attr-defined]
+            try:
+                running._shutdown_workers()  # type: ignore[attr-defined]
+            except RuntimeError as error:  # one that breaks off while it ends has ended, too
+                if not _is_of_worker(error):
+                    raise
             for worker in running._workers:  # type: ignore[attr-defined]
                 worker.kill()  # one that hangs in a read; of those that have ended, nothing
+
+
+def _is_of_worker(error: RuntimeError) -> bool:
+    """Whether a process that loads data was killed or broke off: torch's words, raised by its handler of SIGCHLD
+    anywhere."""
+    return str(error).startswith("DataLoader worker")
 
 
 def _leave_signals_to_training(worker: int) -> None:

@@ -6,7 +6,10 @@ import multiprocessing
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +17,9 @@ import torch
 from multiunet import Grid, InputError, Recipe, Segmentation, UNet, fit
 from multiunet.errors import RunError
 from multiunet.training.data import Sample, TrainingData
+from multiunet.training.loader import loading
 from multiunet.training.run_folder import RunFolder
+from multiunet.training.signals import Stopped
 
 KINDS = {"input": InputError("a/03.png: is truncated"), "file": FileNotFoundError(2, "No such file", "a/04.png")}
 
@@ -68,3 +73,24 @@ def test_a_bug_keeps_its_traceback_and_no_worker_is_left(tmp_path: Path) -> None
         train(tmp_path / "run", "bug", 1)
     assert not multiprocessing.active_children()
     assert time.monotonic() - started < 60
+
+
+def breaking_off(words: str) -> Any:
+    """A loader whose workers break off while they end, and what is killed of them."""
+    killed: list[int] = []
+
+    def shut_down() -> None:
+        raise RuntimeError(words)
+
+    workers = [SimpleNamespace(kill=partial(killed.append, place)) for place in range(2)]
+    running = SimpleNamespace(_shutdown_workers=shut_down, _workers=workers)
+    return SimpleNamespace(_iterator=running, killed=killed)
+
+
+def test_a_worker_that_breaks_off_while_it_ends_hides_no_other_end() -> None:
+    batches = breaking_off("DataLoader worker (pid 7) is killed by signal: Aborted. ")
+    with pytest.raises(Stopped), loading(batches):
+        raise Stopped(signal.SIGINT)
+    assert (batches._iterator, batches.killed) == (None, [0, 1])
+    with pytest.raises(RuntimeError, match="something else"), loading(breaking_off("something else")):
+        pass

@@ -107,7 +107,7 @@ def otsu(items: Sequence[Item], facts: Facts, shelf: Shelf, levels: int = 2) -> 
 def otsu_objects(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Baseline:
     """The connected parts of what lies above (or below) each image's own threshold (Otsu 1979).
 
-    Parts that meet only at a corner are two: so fewer objects that touch run together, and the method is harder to beat.
+    Parts that meet only at a corner are two: fewer objects that touch run together, so it is harder to beat.
     Smoothing and side are those that find most objects in the training images, ``FITTED`` of them at most.
     """
     fitted = items[:: max(1, -(-len(items) // FITTED))]
