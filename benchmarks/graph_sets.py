@@ -36,18 +36,18 @@ from torch import Tensor, nn
 
 from multiunet.domains import inference, training
 from multiunet.domains.domain import Model
-from multiunet.domains.graphs.baselines import structure_free
-from multiunet.domains.graphs.config import GraphsTrain
-from multiunet.domains.graphs.dataset import TrainingGraphs
-from multiunet.domains.graphs.domain import GraphsDomain
-from multiunet.domains.graphs.readers import read_graphs
-from multiunet.domains.graphs.scoring import Predicted, scores
-from multiunet.domains.graphs.survey import Survey, source_of, survey
-from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_readout import total
+from multiunet.domains.graph.files.sets import read_graphs
+from multiunet.domains.graph.scoring import Predicted, scores
+from multiunet.domains.graph.sets.baselines import structure_free
+from multiunet.domains.graph.sets.config import GraphsTrain
+from multiunet.domains.graph.sets.dataset import TrainingGraphs
+from multiunet.domains.graph.sets.domain import GraphsDomain
+from multiunet.domains.graph.sets.survey import Survey, source_of, survey
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.readout import total
 from multiunet.models.graph_readout import of_graphs
+from multiunet.progress import Reporter
 from multiunet.training.loop import fit
-from multiunet.training.progress import Reporter
 from multiunet.training.run_folder import RunFolder, environment
 
 ROOT = Path(__file__).parents[1]

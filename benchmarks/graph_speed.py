@@ -37,10 +37,10 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Add, UNet
-from multiunet.geometries.graph import Graph
-from multiunet.geometries.graph_edges import TwoHop
-from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import TopK
+from multiunet.geometries.graph.edges import TwoHop
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.graph import Graph
+from multiunet.geometries.graph.select import TopK
 from multiunet.models.graph_unet2019 import from_torch_geometric, graph_unet2019
 from multiunet.training.run_folder import environment
 

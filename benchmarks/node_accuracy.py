@@ -37,15 +37,15 @@ from torch_geometric.nn import APPNP
 from multiunet import Graph
 from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions
-from multiunet.domains.graph.config import GraphTrain
-from multiunet.domains.graph.survey import survey
-from multiunet.geometries.graph_edges import TwoHop
-from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import TopK
+from multiunet.domains.graph.nodes.config import GraphTrain
+from multiunet.domains.graph.nodes.survey import survey
+from multiunet.geometries.graph.edges import TwoHop
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.select import TopK
 from multiunet.metrics import roc_auc
 from multiunet.models.graph_unet import graph_unet
 from multiunet.models.image_unet import image_unet
-from multiunet.training.progress import Reporter
+from multiunet.progress import Reporter
 from multiunet.training.run_folder import environment
 
 ROOT = Path(__file__).parents[1]
@@ -188,7 +188,7 @@ def cora(arguments: argparse.Namespace) -> dict[str, Any]:
 class Residual(nn.Module):
     """A GCN as Platonov et al. 2023 have it: residual blocks of norm, convolution and a two-layer map.
 
-    The convolution is ours, which is that of torch-geometric to rounding (``tests/geometries/test_graph_conv.py``), as
+    The convolution is ours, which is that of torch-geometric to rounding (``tests/geometries/graph/test_conv.py``), as
     one sparse product.
     """
 

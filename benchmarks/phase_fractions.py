@@ -24,9 +24,9 @@ import numpy as np
 
 from multiunet.domains import inference
 from multiunet.domains.image.config import ImageMeasure, ImagePredict
-from multiunet.domains.image.measure import measure
-from multiunet.domains.image.shelf import Shelf
-from multiunet.domains.image.truths import load_labels
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.targets import load_labels
+from multiunet.domains.image.measure.phases import measure
 from multiunet.domains.runs import open_run
 from multiunet.training.run_folder import environment
 

@@ -43,9 +43,9 @@ from torch import Tensor, nn
 
 from multiunet import Grid, GridPredictor, GridSource, Segmentation
 from multiunet.device import computes_bf16
-from multiunet.domains.image.inputs import Input, moments, source_of
-from multiunet.domains.image.readers import read_image
-from multiunet.geometries.fold import folded
+from multiunet.domains.image.data.inputs import Input, moments, source_of
+from multiunet.domains.image.files.readers import read_image
+from multiunet.geometries.grid.fuse import folded
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import PredictionStore
 from multiunet.prediction.memory import sites_within

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from multiunet.core import Descent
 from multiunet.domains.domain import Model
-from multiunet.geometries.footprint import footprint
-from multiunet.geometries.grid import Grid
+from multiunet.geometries.grid.footprint import footprint
+from multiunet.geometries.grid.grid import Grid
 
 
 def count_parameters(net: nn.Module) -> int:

@@ -14,11 +14,11 @@ from multiunet.domains.exports import exported
 from multiunet.domains.runs import Run, all_runs, card_of, check_shared, fingerprint, folds_in, joined, open_runs
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_folder
-from multiunet.geometries.fold import folded
+from multiunet.geometries.grid.fuse import folded
 from multiunet.prediction import ConsoleProgress, PredictionStore, Progress
 from multiunet.prediction.ensemble import members
 from multiunet.prediction.memory import spare_within
-from multiunet.training.progress import ConsoleReporter
+from multiunet.progress import ConsoleReporter
 from multiunet.uncertainty import dropouts
 from multiunet.wording import counted
 

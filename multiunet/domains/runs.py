@@ -18,7 +18,7 @@ from multiunet.domains.domain import Domain, Facts, Model
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
 from multiunet.prediction import Ensemble
-from multiunet.training.progress import ConsoleReporter
+from multiunet.progress import ConsoleReporter
 from multiunet.training.run_folder import RunFolder
 
 

@@ -19,10 +19,10 @@ from multiunet.domains.domain import Domain, Facts
 from multiunet.domains.runs import folds_in
 from multiunet.errors import InputError
 from multiunet.files import AnyPath
+from multiunet.progress import ConsoleReporter, Reporter
 from multiunet.seeds import derive
 from multiunet.training.lock import only_here
 from multiunet.training.loop import State, fit
-from multiunet.training.progress import ConsoleReporter, Reporter
 from multiunet.training.run_folder import STOPPED, RunFolder
 
 Resume = Literal["never", "auto"]

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from multiunet.core import SKIPS, Condition, Trail, UNet
-from multiunet.geometries.footprint import Footprint, footprint, norms_are_local
-from multiunet.geometries.grid import Grid
+from multiunet.geometries.grid.footprint import Footprint, footprint, norms_are_local
+from multiunet.geometries.grid.grid import Grid
 
 LARGEST_STEP = 8
 """Prime factors of a bin size are multiplied into strides up to this."""

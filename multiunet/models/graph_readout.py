@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import SKIPS, Condition, Dropout, Trail, UNet
-from multiunet.geometries.graph import Graph
-from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_readout import Readout, ReadoutName
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.graph import Graph
+from multiunet.geometries.graph.readout import Readout, ReadoutName
 from multiunet.models.graph_unet import strides_of
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 from torch import nn
 
 from multiunet.core import SKIPS, Add, Condition, Skip, Trail, UNet
-from multiunet.geometries.graph import FeatureDropout, Graph
-from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.graph import FeatureDropout, Graph
 
 
 class GraphUNet(UNet[GraphField]):

@@ -10,11 +10,11 @@ from torch import nn
 from torch.nn import functional
 
 from multiunet.core import Add, UNet
-from multiunet.geometries.graph import Graph
-from multiunet.geometries.graph_conv import GCN
-from multiunet.geometries.graph_edges import CoarseEdges, TwoHop
-from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_pool import TopK
+from multiunet.geometries.graph.conv import GCN
+from multiunet.geometries.graph.edges import CoarseEdges, TwoHop
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.graph import Graph
+from multiunet.geometries.graph.select import TopK
 
 
 def graph_unet2019(

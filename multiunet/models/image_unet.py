@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor
 
 from multiunet.core import SKIPS, UNet
-from multiunet.geometries.grid import Grid, Normalization
+from multiunet.geometries.grid.grid import Grid, Normalization
 from multiunet.models.catalogue import WIDTHS
 
 FEWEST = 8

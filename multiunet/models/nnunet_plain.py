@@ -9,7 +9,7 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.core.unet import per_level, ways_down
-from multiunet.geometries.grid import Grid, Sizes
+from multiunet.geometries.grid.grid import Grid, Sizes
 from multiunet.models.catalogue import WIDTHS
 
 

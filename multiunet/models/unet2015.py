@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from multiunet.core import UNet
-from multiunet.geometries.grid import Grid, Padding, Sizes
+from multiunet.geometries.grid.grid import Grid, Padding, Sizes
 from multiunet.models.catalogue import WIDTHS
 
 

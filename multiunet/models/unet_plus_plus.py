@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from multiunet.core import NestedUNet
-from multiunet.geometries.grid import Grid, Normalization, Sizes
+from multiunet.geometries.grid.grid import Grid, Normalization, Sizes
 from multiunet.models.catalogue import WIDTHS
 
 

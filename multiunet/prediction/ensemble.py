@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from multiunet.geometries.footprint import Footprint, footprint
+from multiunet.geometries.grid.footprint import Footprint, footprint
 from multiunet.tasks import Task
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from multiunet.core import Geometry
 from multiunet.errors import InputError
-from multiunet.geometries.footprint import footprint
+from multiunet.geometries.grid.footprint import footprint
 from multiunet.memory import LiveTensors, amount, free_memory, process_memory
 from multiunet.prediction.field import predict_field
 from multiunet.tasks import Task

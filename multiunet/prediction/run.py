@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from multiunet.geometries.footprint import Footprint, footprint
-from multiunet.geometries.grid import Grid
+from multiunet.geometries.grid.footprint import Footprint, footprint
+from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction.field import Watch, count_samples, predict_field
 from multiunet.prediction.source import GridSource
 from multiunet.prediction.store import ItemWriter, PredictionStore

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.geometries.footprint import Footprint
+from multiunet.geometries.grid.footprint import Footprint
 from multiunet.prediction.source import Reader
 
 EDGES = {1: 1 << 18, 2: 1 << 9, 3: 1 << 6}

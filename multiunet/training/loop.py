@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from multiunet.core import Descent, Geometry
 from multiunet.device import computes_in_bf16, pick_device
 from multiunet.errors import RunError
+from multiunet.progress import Reporter
 from multiunet.seeds import derive
 from multiunet.tasks import Task
 from multiunet.training.average import MovingAverage
 from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, save, unflatten_optimizer
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.loader import Plan, loader, loading
-from multiunet.training.progress import Reporter
 from multiunet.training.recipe import Recipe
 from multiunet.training.run_folder import RunFolder
 from multiunet.training.schedule import schedule

@@ -9,10 +9,10 @@ import torch
 from torch_geometric.nn import GraphConv
 
 from multiunet import Add, AttentionGate, Concat, Geometry, Graph, Grid, NoSkip, UNet, footprint
-from multiunet.geometries.graph_edges import Induced, TwoHop
-from multiunet.geometries.graph_merge import Contraction, Matching
-from multiunet.geometries.graph_pool import SAG, TopK
-from multiunet.geometries.graph_soft import MinCut
+from multiunet.geometries.graph.edges import Induced, TwoHop
+from multiunet.geometries.graph.merge import Contraction, Matching
+from multiunet.geometries.graph.select import SAG, TopK
+from multiunet.geometries.graph.soft import MinCut
 from multiunet.testing import check_geometry, check_model
 from multiunet.testing.conformance import check_recomputation
 

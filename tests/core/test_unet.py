@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from multiunet import Add, AttentionGate, Concat, Grid, NoSkip, UNet
 from multiunet.core import Condition, Dropout, Level, Merge, NestedUNet
 from multiunet.core.joined import field_of
-from multiunet.geometries.grid_block import ConvBlock
+from multiunet.geometries.grid.block import ConvBlock
 
 GRID = Grid(1)
 

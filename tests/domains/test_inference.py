@@ -12,7 +12,7 @@ from multiunet_datasets.synthetic import write_polycrystal
 import multiunet
 from multiunet.domains.training import plan
 from multiunet.errors import InputError
-from multiunet.training.progress import Reporter
+from multiunet.progress import Reporter
 
 SHORT: dict[str, Any] = {"patch_size": 32, "epochs": 1, "steps_per_epoch": 1}
 

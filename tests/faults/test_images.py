@@ -16,9 +16,9 @@ import tifffile
 import zarr
 from PIL import Image
 
-from multiunet.domains.image.listing import list_images
-from multiunet.domains.image.notes import remark
-from multiunet.domains.image.readers import read_image
+from multiunet.domains.image.files.listing import list_images
+from multiunet.domains.image.files.readers import read_image
+from multiunet.domains.remarks import remark
 
 SMALL = ["--widths", "4,8", "--patch-size", "16", "--epochs", "1", "--steps-per-epoch", "1"]
 TRAIN = ["train", "image", "--images", "images", "--masks", "masks", *SMALL, "--out", "run"]
@@ -261,7 +261,7 @@ def test_too_little_memory_is_said(error: Exception, multiunet: Callable, monkey
     def draw(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setattr("multiunet.domains.image.dataset.Patches.draw", draw)
+    monkeypatch.setattr("multiunet.domains.image.data.patches.Patches.draw", draw)
     done = multiunet(*TRAIN)
     assert (done.code, Path("run").exists()) == (1, False)
     assert "error: not enough memory; give smaller patches" in done.err

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph.field import GraphField
 
 
 def both_ways(*pairs: tuple[int, int]) -> Tensor:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from multiunet.core import Condition, UNet
-from multiunet.geometries.grid import Grid
+from multiunet.geometries.grid.grid import Grid
 from multiunet.models.genomic import GenomicUNet, Tower, genomic_unet, tower_strides
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.tasks import Regression

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from multiunet.core import UNet
-from multiunet.geometries.graph import Graph
-from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_merge import Contraction, Matching
-from multiunet.geometries.graph_pool import SAG, Pooling, TopK
-from multiunet.geometries.graph_soft import MinCut
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.graph import Graph
+from multiunet.geometries.graph.merge import Contraction, Matching
+from multiunet.geometries.graph.select import SAG, Pooling, TopK
+from multiunet.geometries.graph.soft import MinCut
 from multiunet.models.graph_readout import GraphReadoutUNet, graph_readout_unet
 from multiunet.prediction import predict_field
 from multiunet.tasks import Segmentation

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch_geometric.nn import GraphUNet
 
-from multiunet.geometries.graph import Graph
-from multiunet.geometries.graph_edges import TwoHop
-from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph.edges import TwoHop
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.graph import Graph
 from multiunet.models.graph_unet2019 import from_torch_geometric, graph_unet2019
 
 

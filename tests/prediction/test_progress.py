@@ -9,7 +9,7 @@ from rich.progress import Progress as Bar
 from multiunet.domains import inference, training
 from multiunet.domains.image.config import ImagePredict, ImageTrain
 from multiunet.prediction import ConsoleProgress, Progress, progress
-from multiunet.training.progress import Reporter
+from multiunet.progress import Reporter
 
 
 class Heard(Progress):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from multiunet.geometries.grid import Grid
+from multiunet.geometries.grid.grid import Grid
 from multiunet.models.image_unet import image_unet
 from multiunet.models.nnunet_plain import nnunet_plain
 from multiunet.tasks import Regression, Segmentation

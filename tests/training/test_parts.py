@@ -435,7 +435,7 @@ def test_accumulated_batches_equal_one_large_one(tmp_path: Path) -> None:
 
 
 def test_quick_epochs_are_not_all_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    from multiunet.training.progress import ConsoleReporter
+    from multiunet.progress import ConsoleReporter
 
     with ConsoleReporter("accuracy") as reporter:
         reporter.start(steps=50, done=0)

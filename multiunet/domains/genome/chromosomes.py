@@ -13,7 +13,7 @@ from torch import Tensor
 
 from multiunet.domains.genome.fasta import Codes, cut, one_hot, without_bases
 from multiunet.domains.genome.regions import runs
-from multiunet.geometries.footprint import footprint
+from multiunet.geometries.grid.footprint import footprint
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore
 from multiunet.prediction.run import Tiles
 from multiunet.uncertainty import Moments

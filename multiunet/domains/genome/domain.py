@@ -28,7 +28,7 @@ from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.scoring import relative_error, score
 from multiunet.domains.genome.survey import digest, survey
 from multiunet.errors import InputError
-from multiunet.geometries.grid import Grid
+from multiunet.geometries.grid.grid import Grid
 from multiunet.models.genomic import genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore, Progress
 from multiunet.prediction.ensemble import members

@@ -5,12 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from multiunet.domains.graph.labels import UNKNOWN
-from multiunet.domains.graph.survey import Survey
 from multiunet.seeds import derive
 from multiunet.tasks import Task
 
@@ -19,16 +17,6 @@ WIDTH, EPOCHS = 64, 200
 
 Method = Callable[[Tensor], Tensor]
 """Features ``(rows, columns)`` to means ``(rows, names)``."""
-
-
-def methods(known: Survey, task: Task, seed: int) -> dict[str, Method]:
-    """By name what sees no edges: the most frequent class, or the mean, and a perceptron on a node's features."""
-    train, val = (torch.from_numpy(np.flatnonzero(known.masks[split])) for split in ("train", "val"))
-    name, level = constant(known.target[train], task)
-    return {
-        name: lambda x: level.expand(len(x), -1),
-        "mlp": perceptron(known.field.x.to_dense(), known.target, train, val, task, seed),
-    }
 
 
 def constant(target: Tensor, task: Task) -> tuple[str, Tensor]:

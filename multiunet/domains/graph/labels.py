@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,8 @@ from torch import Tensor
 
 from multiunet.domains.config import Split
 from multiunet.domains.domain import Facts
-from multiunet.domains.graph.config import GraphTrain
-from multiunet.domains.graph.readers import GraphFile
-from multiunet.domains.graph.tables import MISSING
+from multiunet.domains.graph.files.tables import MISSING
 from multiunet.errors import InputError
-from multiunet.seeds import permutation
 from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graph")
@@ -30,8 +27,6 @@ MOST_CLASSES = 65_536
 """What a prediction's file can count."""
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-
-Masks = dict[Split, NDArray[np.bool_]]
 
 
 def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
@@ -179,93 +174,6 @@ def scales(path: Path, names: Sequence[str], trained: NDArray[np.float32], of: s
             raise InputError(f"{path}: {name} {found}; there is nothing to learn")
     wide = trained.astype(np.float64)
     return {"centre": np.nanmean(wide, axis=0).tolist(), "scale": np.nanstd(wide, axis=0).tolist()}
-
-
-def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.int64], config: GraphTrain) -> Masks:
-    """Disjoint masks of labelled nodes, by split: those of the file, or seeded fractions.
-
-    Args:
-        known: which nodes have a label or a measurement.
-        strata: fractions are taken of each of these groups of nodes alike.
-
-    Raises:
-        InputError: for masks that overlap, do not fit the nodes or are empty.
-    """
-    given = {split: _mask(graph, mask, split, config.split_index) for split, mask in graph.masks.items()}
-    several = [mask for mask in graph.masks.values() if mask.ndim == 2]
-    if several and config.split_index is None:
-        logger.warning(
-            f"{graph.path}: masks hold {min(several[0].shape)} splits; the first is used (--split-index takes another)"
-        )
-    if not given and config.split_index is not None:
-        raise InputError(f"{graph.path}: has no masks for --split-index {config.split_index}; leave it out")
-    if given and "train" not in given:
-        raise InputError(
-            f"{graph.path}: has {' and '.join(given)} masks but none of train; add it, or remove all masks"
-        )
-    _check_disjoint(graph, given)
-    nothing = np.zeros(len(known), dtype=bool)
-    masks: Masks = {split: given.get(split, nothing) & known for split in SPLITS}
-    if not given:
-        masks["train"] = known.copy()
-        _carve(masks, "test", config.test_fraction, strata, config.seed)
-    if "val" not in given:
-        _carve(masks, "val", config.val_fraction, strata, config.seed)
-    for split in SPLITS[:2]:
-        if not masks[split].any():
-            if split in given:
-                raise InputError(
-                    f"{graph.path}: the {split} mask holds no labelled node ({int(given[split].sum())} marked, "
-                    f"{int(known.sum())} labelled in all); mark some, or leave the masks out to split at random"
-                )
-            raise InputError(
-                f"{graph.path}: no labelled node is left to {'train' if split == 'train' else 'validate'} on "
-                f"({int(known.sum())} of {len(known)} are labelled); label more of each class, or change "
-                "--val-fraction and --test-fraction"
-            )
-    return masks
-
-
-def _mask(graph: GraphFile, mask: NDArray[Any], split: str, index: int | None) -> NDArray[np.bool_]:
-    nodes, name = len(graph.x), f"{graph.path}: the {split} mask"
-    if mask.ndim == 2:
-        rows = mask if mask.shape[1] == nodes else mask.T
-        if (index or 0) >= len(rows):
-            raise InputError(
-                f"{name} holds {len(rows)} splits, 0..{len(rows) - 1}; --split-index {index} is not among them"
-            )
-        mask = rows[index or 0]
-    elif index is not None:
-        raise InputError(f"{name} holds one split; leave --split-index out")
-    if mask.shape != (nodes,):
-        raise InputError(f"{name} has the shape {mask.shape} for {nodes} nodes")
-    if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
-        raise InputError(f"{name} must be true or false for each node; lists of node numbers are not masks")
-    return mask.astype(bool)
-
-
-def _check_disjoint(graph: GraphFile, masks: Mapping[str, NDArray[np.bool_]]) -> None:
-    names = list(masks)
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            both = masks[one] & masks[other]
-            if both.any():
-                node = graph.ids[np.flatnonzero(both)[0]]
-                raise InputError(
-                    f"{graph.path}: {int(both.sum())} nodes are both {one} and {other}, such as node {node}; scores "
-                    "would be of nodes that were trained on; make the masks disjoint"
-                )
-
-
-def _carve(masks: Masks, split: Split, fraction: float, strata: NDArray[np.int64], seed: int) -> None:
-    """Moves a share of the training nodes of each stratum to another split; at least one stays."""
-    key = SPLITS.index(split)
-    for stratum in np.unique(strata[masks["train"]]):
-        members = np.flatnonzero(masks["train"] & (strata == stratum))
-        count = min(round(fraction * len(members)), len(members) - 1)
-        chosen = members[permutation(len(members), "split", seed, key, int(stratum))[:count]]
-        masks[split] = masks[split].copy()
-        masks[split][chosen], masks["train"][chosen] = True, False
 
 
 def _is_integer(word: str) -> bool:

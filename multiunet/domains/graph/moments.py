@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from multiunet.domains.domain import Model
-from multiunet.geometries.graph_field import GraphField
+from multiunet.geometries.graph.field import GraphField
 from multiunet.prediction import predict_field
 from multiunet.uncertainty import Moments, dropouts
 

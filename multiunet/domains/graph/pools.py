@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from multiunet.domains.graph.config import PoolTrain
+from multiunet.domains.graph.options import PoolTrain
 from multiunet.errors import InputError
-from multiunet.geometries.graph_edges import CoarseEdges, Edges, Induced, TwoHop, estimate
-from multiunet.geometries.graph_field import GraphField
-from multiunet.geometries.graph_merge import Contraction, Matching
-from multiunet.geometries.graph_pool import SAG, Pooling, TopK
-from multiunet.geometries.graph_soft import MinCut
+from multiunet.geometries.graph.edges import CoarseEdges, Edges, Induced, TwoHop, estimate
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.merge import Contraction, Matching
+from multiunet.geometries.graph.select import SAG, Pooling, TopK
+from multiunet.geometries.graph.soft import MinCut
 from multiunet.memory import amount, free_memory
 
 BYTES_AN_EDGE = 64

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from multiunet.domains.folds import spread
 from multiunet.domains.graph.labels import UNKNOWN
 from multiunet.metrics import Calibration, classification_scores, coverage, regression_scores, roc_auc
 from multiunet.tasks import Task
@@ -73,3 +74,12 @@ def _of_classes(found: Predicted, decided: Tensor) -> Scores:
         calibration.update(found.mean, found.truth)
         graded |= calibration.scores()
     return graded
+
+
+def pooled(task: Task, folds: Sequence[Predicted]) -> tuple[Scores, dict[str, Scores]]:
+    """Scores over the rows of all folds together; of several also their mean and deviation, and those of each."""
+    found = scores(task, Predicted.together(folds))
+    if len(folds) == 1:
+        return found, {}
+    each = {f"fold-{place}": scores(task, fold) for place, fold in enumerate(folds)}
+    return found | spread(list(each.values())), each

@@ -14,28 +14,33 @@ from multiunet.core import Descent
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
-from multiunet.domains.image import baselines, measure_files, trial, writers
-from multiunet.domains.image import measure as measuring
-from multiunet.domains.image import plan as planning
-from multiunet.domains.image.augment import Augmentation
-from multiunet.domains.image.bar import find_bar, tell_of_bars
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
-from multiunet.domains.image.dataset import Patches
-from multiunet.domains.image.inputs import load_input, source_of
-from multiunet.domains.image.listing import list_images
-from multiunet.domains.image.objects import check_separable, found_objects
-from multiunet.domains.image.predictor import flip_averaged, predictor_of, within
-from multiunet.domains.image.rescaled import on_scale_of
-from multiunet.domains.image.scoring import Part, check_unseen, facts_elsewhere, score, score_baseline
-from multiunet.domains.image.shelf import Shelf
-from multiunet.domains.image.splits import Item, from_json, pair
+from multiunet.domains.image.data.augment import Augmentation
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.inputs import load_input, source_of
+from multiunet.domains.image.data.patches import Patches
+from multiunet.domains.image.data.targets import Border
+from multiunet.domains.image.evaluation import baselines
+from multiunet.domains.image.evaluation.external import check_unseen, facts_elsewhere
+from multiunet.domains.image.evaluation.scoring import Part, score, score_baseline
+from multiunet.domains.image.files.info_bar import find_bar, tell_of_bars
+from multiunet.domains.image.files.listing import list_images
+from multiunet.domains.image.files.pairing import Item, pair
+from multiunet.domains.image.measure import phases as measuring
+from multiunet.domains.image.measure import tables as measure_files
+from multiunet.domains.image.planning import plan as planning
+from multiunet.domains.image.planning import trial
+from multiunet.domains.image.prediction import writers
+from multiunet.domains.image.prediction.predictor import flip_averaged, predictor_of, within
+from multiunet.domains.image.prediction.rescaled import on_scale_of
+from multiunet.domains.image.prediction.separate import check_separable, found_objects
 from multiunet.domains.image.survey import survey
+from multiunet.domains.image.survey.shift import Unlike
+from multiunet.domains.image.survey.splits import from_json
 from multiunet.domains.image.task import task_of
-from multiunet.domains.image.truths import Border
-from multiunet.domains.image.unlike import Unlike
 from multiunet.errors import InputError
 from multiunet.files import check_folder
-from multiunet.geometries.layout import likes_channels_last, put_channels_last
+from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
 from multiunet.models.catalogue import PADDED, image_network
 from multiunet.prediction import GridPredictor, PredictionStore, Progress
 from multiunet.prediction.run import READ_SITES

@@ -9,7 +9,7 @@ from torch import nn
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain, SegmentationLoss
-from multiunet.domains.image.truths import IGNORED
+from multiunet.domains.image.data.targets import IGNORED
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.tasks.regression import RegressionLoss

@@ -17,7 +17,7 @@ from multiunet.domains.genome.tracks import read_tracks
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.prediction import Progress, open_prediction
-from multiunet.training.progress import Reporter
+from multiunet.progress import Reporter
 
 LENGTHS = {"chr1": 4003, "chr2": 3000, "chr3": 2600, "chr10": 1999}
 BIN = 25

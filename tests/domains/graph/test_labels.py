@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from multiunet.domains.graph.config import GraphTrain
+from multiunet.domains.graph.files.readers import fractional
 from multiunet.domains.graph.labels import SPLITS, class_indices, class_values, quantities
-from multiunet.domains.graph.readers import fractional
-from multiunet.domains.graph.survey import survey
+from multiunet.domains.graph.nodes.config import GraphTrain
+from multiunet.domains.graph.nodes.survey import survey
 from multiunet.errors import InputError
 
 FILE = Path("g.npz")

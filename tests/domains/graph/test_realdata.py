@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from multiunet.domains.graph import baselines
-from multiunet.domains.graph.config import GraphTrain
 from multiunet.domains.graph.labels import UNKNOWN
-from multiunet.domains.graph.survey import survey
+from multiunet.domains.graph.nodes.config import GraphTrain
+from multiunet.domains.graph.nodes.survey import survey
 from multiunet.errors import InputError
-from multiunet.geometries.graph_edges import TwoHop
+from multiunet.geometries.graph.edges import TwoHop
 from multiunet.tasks import Segmentation
 
 pytestmark = pytest.mark.realdata

@@ -18,17 +18,17 @@ from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Model
 from multiunet.domains.image import CARD
 from multiunet.domains.image.config import ImagePredict, ImageTrain
+from multiunet.domains.image.data.inputs import load_input, source_of
 from multiunet.domains.image.domain import ImageDomain
-from multiunet.domains.image.flips import FlipAveraged
-from multiunet.domains.image.inputs import load_input, source_of
+from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
-from multiunet.geometries.grid import Grid
+from multiunet.geometries.grid.grid import Grid
 from multiunet.models.catalogue import ModelName
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import GridPredictor, PredictionStore, Progress, open_prediction
+from multiunet.progress import Reporter
 from multiunet.seeds import generator
-from multiunet.training.progress import Reporter
 
 SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2, "layout": "contiguous"}
 

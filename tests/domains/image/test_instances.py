@@ -14,13 +14,13 @@ import tifffile
 import torch
 from PIL import Image
 
-from multiunet.domains.image.augment import Augmentation
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.dataset import Patches
-from multiunet.domains.image.shelf import Shelf
-from multiunet.domains.image.splits import from_json
+from multiunet.domains.image.data.augment import Augmentation
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.patches import Patches
+from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.truths import Border, load_border, load_labels, load_objects
+from multiunet.domains.image.survey.splits import from_json
 from multiunet.losses import border_weights
 from multiunet.metrics import Matching
 from multiunet.prediction import open_prediction

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import tifffile
 
-from multiunet.domains.image.baselines import otsu, otsu_objects
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.listing import list_images
-from multiunet.domains.image.readers import read_image
-from multiunet.domains.image.scoring import score_baseline
-from multiunet.domains.image.shelf import Shelf
-from multiunet.domains.image.splits import from_json
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.targets import read_objects
+from multiunet.domains.image.evaluation.baselines import otsu, otsu_objects
+from multiunet.domains.image.evaluation.scoring import score_baseline
+from multiunet.domains.image.files.listing import list_images
+from multiunet.domains.image.files.readers import read_image
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.truths import read_objects
+from multiunet.domains.image.survey.splits import from_json
 from multiunet.errors import InputError
 
 pytestmark = pytest.mark.realdata

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from multiunet.domains.image.bar import read_cropped, without_rows
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.lazy import Pixels
-from multiunet.domains.image.mistaken import check_is_no_mask
-from multiunet.domains.image.splits import Item, Splits, bar_of_truth
+from multiunet.domains.image.files.info_bar import read_cropped, without_rows
+from multiunet.domains.image.files.lazy import Pixels
+from multiunet.domains.image.files.pairing import Item, bar_of_truth
 from multiunet.domains.image.survey.images import Images
+from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.image.survey.swapped import check_is_no_mask
 from multiunet.errors import InputError
 
 

@@ -6,14 +6,14 @@ import numpy as np
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.notes import remark
-from multiunet.domains.image.patch import patch_size
-from multiunet.domains.image.splits import Splits, split_items, to_json
+from multiunet.domains.image.data.patch_size import patch_size
+from multiunet.domains.image.files.table import is_table
 from multiunet.domains.image.survey.images import Images, survey_images
 from multiunet.domains.image.survey.masks import survey_masks
 from multiunet.domains.image.survey.objects import survey_objects
+from multiunet.domains.image.survey.splits import Splits, split_items, to_json
 from multiunet.domains.image.survey.targets import survey_targets
-from multiunet.domains.image.table import is_table
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 
 

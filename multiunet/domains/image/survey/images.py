@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
-from multiunet.domains.image.bar import find_bar, read_cropped, tell_of_bars
 from multiunet.domains.image.config import CropBar
-from multiunet.domains.image.copies import Contents
-from multiunet.domains.image.fingerprint import Fingerprint
-from multiunet.domains.image.mistaken import may_be_mask
-from multiunet.domains.image.readers import Picture
-from multiunet.domains.image.scale import as_told
-from multiunet.domains.image.splits import Splits
-from multiunet.domains.image.unlike import tell_of_mixed_scales
+from multiunet.domains.image.files.info_bar import find_bar, read_cropped, tell_of_bars
+from multiunet.domains.image.files.readers import Picture, as_told
+from multiunet.domains.image.survey.duplicates import Contents
+from multiunet.domains.image.survey.fingerprint import Fingerprint
+from multiunet.domains.image.survey.shift import tell_of_mixed_scales
+from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.image.survey.swapped import may_be_mask
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 

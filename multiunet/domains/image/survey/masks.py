@@ -12,14 +12,14 @@ from multiunet.domains.config import Split
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.class_names import named
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.fingerprint import ObjectSizes
-from multiunet.domains.image.lazy import Pixels, blocks, values_in
-from multiunet.domains.image.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
-from multiunet.domains.image.notes import remark
-from multiunet.domains.image.palettes import Palettes
-from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.files.lazy import Pixels, blocks, values_in
+from multiunet.domains.image.files.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
+from multiunet.domains.image.files.palettes import Palettes
 from multiunet.domains.image.survey.common import check_mistaken, check_weights, folder_of, without_bar
+from multiunet.domains.image.survey.fingerprint import ObjectSizes
 from multiunet.domains.image.survey.images import Images
+from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import listing

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from multiunet.domains.config import Split
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.notes import remark
-from multiunet.domains.image.objects import CLASSES, learnt, pieces
-from multiunet.domains.image.separability import Separability, tell_of_lost
-from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.data.instances import CLASSES, learnt, pieces
+from multiunet.domains.image.data.targets import read_objects
 from multiunet.domains.image.survey.common import check_mistaken, check_weights, folder_of, without_bar
 from multiunet.domains.image.survey.images import Images
-from multiunet.domains.image.truths import read_objects
+from multiunet.domains.image.survey.separability import Separability, tell_of_lost
+from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 

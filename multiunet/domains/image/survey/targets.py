@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.lazy import Pixels, blocks
-from multiunet.domains.image.notes import remark
-from multiunet.domains.image.readers import read_target
-from multiunet.domains.image.splits import Splits
+from multiunet.domains.image.files.lazy import Pixels, blocks
+from multiunet.domains.image.files.readers import read_target
 from multiunet.domains.image.survey.common import folder_of, without_bar
 from multiunet.domains.image.survey.images import Images
+from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 

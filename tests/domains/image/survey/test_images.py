@@ -10,10 +10,10 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.copies import content_of
-from multiunet.domains.image.inputs import load_input
-from multiunet.domains.image.shelf import Shelf
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.survey import survey
+from multiunet.domains.image.survey.duplicates import content_of
 from multiunet.errors import InputError
 
 

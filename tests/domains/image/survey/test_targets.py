@@ -9,10 +9,10 @@ import pytest
 import tifffile
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.readers import read_target
-from multiunet.domains.image.shelf import Shelf
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.targets import load_target
+from multiunet.domains.image.files.readers import read_target
 from multiunet.domains.image.survey import survey, targets
-from multiunet.domains.image.truths import load_target
 from multiunet.errors import InputError
 
 

@@ -1,0 +1,1 @@
+"""Node and edge features: degrees, normalization, directions of edges."""

@@ -1,0 +1,124 @@
+"""Edges as networks take them: each once, none from a node to itself."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.graph.features.normalization import normalized, standardisation
+from multiunet.domains.graph.files.attributes import Attributes, aligned
+from multiunet.errors import InputError
+from multiunet.geometries.graph.attributes import carried
+from multiunet.wording import listing
+
+logger = logging.getLogger("multiunet.graph")
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Edges without loops and repetitions, sources ascending.
+
+    Attributes:
+        index: source and target, ``(2, edges)``, int64.
+        weight: ``(edges,)``; None: all 1.
+        attributes: None: none.
+        changes: how many were given, left out, merged and added.
+    """
+
+    index: NDArray[np.int64]
+    weight: NDArray[np.float32] | None
+    attributes: Attributes | None
+    changes: dict[str, int]
+
+    def remark(self, undirected: bool) -> str | None:
+        """What was changed, in words; None: nothing that is worth a word."""
+        changes, said = self.changes, []
+        if changes["loops_dropped"]:
+            said.append(f"{changes['loops_dropped']} from a node to itself are left out")
+        if changes["repetitions_merged"]:
+            averaged = {"weights": self.weight, "attributes": self.attributes}
+            means = " and ".join(name for name, given in averaged.items() if given is not None)
+            rule = f", with the mean of their {means}" if means else ""
+            said.append(f"{changes['repetitions_merged']} repeat earlier ones and count once{rule}")
+        one_way = changes["reverses_added"]
+        if undirected and one_way and 2 * one_way != changes["used"]:  # all: each edge is listed once, as usual
+            said.append(f"{one_way} lead one way, their reverses are added (--no-undirected keeps directions)")
+        return f"of {changes['given']} edges {'; '.join(said)}" if said else None
+
+
+def simplified(
+    edges: NDArray[np.int64],
+    weight: NDArray[np.float32] | None,
+    attributes: Attributes | None,
+    nodes: int,
+    undirected: bool,
+) -> Edges:
+    """Edges without loops; those that are repeated become one with the mean weight, and the mean attributes by weight.
+
+    Args:
+        edges, weight, attributes: as they were given.
+        undirected: whether the reverse of each edge is one, too, with the same weight and attributes.
+    """
+    given = edges.shape[1]
+    proper = np.flatnonzero(edges[0] != edges[1])
+    ends, loops = edges[:, proper], given - len(proper)
+    distinct = len(np.unique(ends[0] * nodes + ends[1]))
+    repeated = len(proper) - distinct
+    if undirected:
+        ends, proper = np.concatenate([ends, ends[::-1]], axis=1), np.tile(proper, 2)
+    strength = np.ones(len(proper)) if weight is None else weight[proper].astype(np.float64)
+    codes, where = np.unique(ends[0] * nodes + ends[1], return_inverse=True)
+    mean = np.bincount(where, strength, len(codes)) / np.maximum(np.bincount(where, minlength=len(codes)), 1)
+    index = np.stack([codes // max(1, nodes), codes % max(1, nodes)]).astype(np.int64)
+    if attributes is not None:
+        fine, values = torch.from_numpy(ends), torch.from_numpy(attributes.values[proper])
+        merged = carried(fine, torch.from_numpy(strength), values, torch.from_numpy(index), nodes)
+        attributes = replace(attributes, values=merged.numpy())
+    changes = {
+        "given": given,
+        "loops_dropped": loops,
+        "repetitions_merged": repeated,
+        "reverses_added": len(codes) - distinct,
+        "used": len(codes),
+    }
+    return Edges(index, None if weight is None else mean.astype(np.float32), attributes, changes)
+
+
+def attribute_facts(edges: Edges, wanted: str) -> Facts:
+    """What the facts say of attributes of edges: how many, their names if any, and their normalisation."""
+    given = edges.attributes
+    values = None if given is None else given.values
+    return {
+        "edge_features": 0 if values is None else values.shape[1],
+        "edge_feature_names": None if given is None or given.names is None else list(given.names),
+        "edge_normalization": standardisation(values, wanted),
+    }
+
+
+def attributes_of(path: Path, edges: Edges, facts: Facts) -> NDArray[np.float32] | None:
+    """The attributes as the network sees them, ``(edges, facts["edge_features"])``; None: it sees none.
+
+    Raises:
+        InputError: where they are not those of ``facts``.
+    """
+    count, names, given = facts["edge_features"], facts["edge_feature_names"], edges.attributes
+    found = 0 if given is None else given.values.shape[1]
+    if given is not None and given.names is not None and names is not None:
+        values = aligned(path, given, names, "the run was trained on")
+        new = [name for name in given.names if name not in names]
+        if new:
+            logger.warning(f"{path}: {listing(new)} of edges was not there in training")
+    elif found == count or not edges.changes["given"]:
+        values = np.zeros((0, count), np.float32) if given is None else given.values
+    else:
+        raise InputError(
+            f"{path}: edges have {found or 'no'} attributes, but the run was trained on {count or 'none'}; give the "
+            "same"
+        )
+    return normalized(values, facts["edge_normalization"]) if count else None

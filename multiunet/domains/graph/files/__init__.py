@@ -1,0 +1,1 @@
+"""Readers of graph files: arrays, tables, GraphML, TU collections, molecules."""

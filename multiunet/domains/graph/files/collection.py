@@ -1,0 +1,174 @@
+"""Many graphs, their nodes and edges one graph after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.graph.files.attributes import Attributes, aligned
+from multiunet.domains.graph.files.tables import SPLIT_WORDS, Tables
+from multiunet.errors import InputError
+from multiunet.wording import listing
+
+
+@dataclass(frozen=True)
+class GraphSet:
+    """Graphs, their nodes and edges one after the other, of the right shapes and types.
+
+    Attributes:
+        path: of the file or folder.
+        ids: of the graphs, distinct.
+        starts: where the nodes of each graph start, and the number of all, ``(graphs + 1,)``; a graph may have none.
+        x: features, ``(nodes, features)``, float32, finite; None: not given.
+        tags: of what kind each node is, ``(nodes,)``, integers or text; None: not given.
+        edges: source and target node, ``(2, edges)``, int64, both of one graph, graphs ascending.
+        weight: of each edge, ``(edges,)``, float32, positive; None: all 1.
+        attributes: of each edge; None: not given.
+        y: labels or quantities as they are, a row for each graph or for each node; None: not given.
+        splits: ``train``, ``val``, ``test`` or the empty text for each graph; None: not given.
+        features, quantities: names of the columns of ``x`` and of ``y``, where there are names.
+        nodes: ids of the nodes, text, ``(nodes,)``; None: they are numbered from 0 in each graph.
+    """
+
+    path: Path
+    ids: tuple[str, ...]
+    starts: NDArray[np.int64]
+    x: NDArray[np.float32] | None
+    tags: NDArray[Any] | None
+    edges: NDArray[np.int64]
+    weight: NDArray[np.float32] | None
+    attributes: Attributes | None
+    y: NDArray[Any] | None = None
+    splits: NDArray[np.str_] | None = None
+    features: tuple[str, ...] | None = None
+    quantities: tuple[str, ...] | None = None
+    nodes: NDArray[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def names_of(self, graph: int) -> NDArray[Any]:
+        """The ids of the nodes of a graph, as text."""
+        first, end = self.starts[graph : graph + 2]
+        return np.arange(end - first).astype(str).astype(object) if self.nodes is None else self.nodes[first:end]
+
+
+def from_tables(path: Path, name: str, tables: Tables, level: str, label: str) -> GraphSet:
+    """One graph of tables; with the level ``node`` its labels are those of nodes, otherwise they tag them."""
+    labels = tables.labels
+    return GraphSet(
+        path=path,
+        ids=(name,),
+        starts=np.array([0, len(tables.ids)]),
+        x=tables.x if tables.features else None,
+        tags=None if level == "node" else labels,
+        edges=tables.edges,
+        weight=tables.weight,
+        attributes=tables.attributes,
+        y=labels if level == "node" else None,
+        features=tables.features or None,
+        quantities=(label,) if level == "node" else None,
+        nodes=np.array(tables.ids, dtype=object),
+    )
+
+
+def joined(path: Path, parts: Sequence[GraphSet]) -> GraphSet:
+    """The graphs of all parts, in order, without splits.
+
+    Raises:
+        InputError: where they differ in what they have, or in its size.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        _check_alike(first, part)
+    offsets = np.cumsum([0, *(int(part.starts[-1]) for part in parts)])
+    weighted = any(part.weight is not None for part in parts)
+    weights = [np.ones(part.edges.shape[1], np.float32) if part.weight is None else part.weight for part in parts]
+    return GraphSet(
+        path=path,
+        ids=tuple(name for part in parts for name in part.ids),
+        starts=np.concatenate([[0], *(part.starts[1:] + first for part, first in zip(parts, offsets))]),
+        x=None if first.x is None else np.concatenate([part.x for part in parts if part.x is not None]),
+        tags=None if first.tags is None else np.concatenate([part.tags for part in parts if part.tags is not None]),
+        edges=np.concatenate([part.edges + first for part, first in zip(parts, offsets)], axis=1),
+        weight=np.concatenate(weights) if weighted else None,
+        attributes=_joined_attributes(parts),
+        y=_joined_labels(parts),
+        features=first.features,
+        quantities=first.quantities,
+        nodes=np.concatenate([part.names_of(0) for part in parts]),
+    )
+
+
+def _check_alike(first: GraphSet, other: GraphSet) -> None:
+    for what, name in (("x", "x"), ("tags", "node_tag")):
+        if (getattr(first, what) is None) != (getattr(other, what) is None):
+            with_it, without = (first, other) if getattr(other, what) is None else (other, first)
+            raise InputError(f"{without.path}: has no {name}, but {with_it.path} has; give it to all or none")
+    if first.x is not None and other.x is not None and first.x.shape[1] != other.x.shape[1]:
+        raise InputError(
+            f"{other.path}: has {other.x.shape[1]} features, but {first.path} has {first.x.shape[1]}; give all graphs "
+            "the same"
+        )
+    if first.features != other.features:
+        raise InputError(
+            f"{other.path}: its features are {listing(other.features or ['without names'])}, those of {first.path} "
+            f"are {listing(first.features or ['without names'])}; give all graphs the same in the same order"
+        )
+
+
+def _joined_attributes(parts: Sequence[GraphSet]) -> Attributes | None:
+    """Of the edges of all parts; of the words of a column, those of any part."""
+    with_edges = [part for part in parts if part.edges.shape[1]]
+    known = [(part.path, part.attributes) for part in with_edges if part.attributes is not None]
+    if not known:
+        return None
+    names: tuple[str, ...] | None = None
+    if all(given.names is not None for _, given in known):
+        names = tuple(dict.fromkeys(name for _, given in known for name in given.names or ()))
+        whose = "other graphs of the folder have"
+        known = [(path, Attributes(aligned(path, given, names, whose), names)) for path, given in known]
+    first, width = with_edges[0].path, {path: given.values.shape[1] for path, given in known}
+    for part in with_edges:
+        if width.get(part.path, 0) != width.get(first, 0):
+            raise InputError(
+                f"{part.path}: edges have {width.get(part.path) or 'no'} attributes, but in {first} "
+                f"{width.get(first) or 'none'}; give all graphs the same"
+            )
+    return Attributes(np.concatenate([given.values for _, given in known]), names)
+
+
+def _joined_labels(parts: Sequence[GraphSet]) -> NDArray[Any] | None:
+    known = [part.y for part in parts if part.y is not None]
+    lacking = [part.ids[0] for part in parts if part.y is None]
+    if not known:
+        return None
+    if lacking:
+        raise InputError(f"{parts[0].path.parent}: no labels in {len(lacking)} of its graphs: {listing(lacking)}")
+    if len({part.shape[1:] for part in known}) > 1:
+        sizes = sorted({part.shape[1:] for part in known})
+        raise InputError(f"{parts[0].path.parent}: y differs in shape among the graphs: {sizes}")
+    return np.concatenate(known)
+
+
+def check_distinct(path: Path, ids: Sequence[str]) -> None:
+    """Raises InputError naming the ids that are there more than once."""
+    seen: set[str] = set()
+    twice = list(dict.fromkeys(name for name in ids if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
+    if twice:
+        raise InputError(f"{path}: {len(twice)} ids are there more than once: {listing(twice)}")
+
+
+def checked_splits(path: Path, words: Sequence[str], graphs: int) -> NDArray[np.str_]:
+    """Words as the names of splits. Raises InputError for one that is none, or when they are not so many."""
+    if len(words) != graphs:
+        raise InputError(f"{path}: split has {len(words)} words for {graphs} graphs")
+    for place, word in enumerate(words):
+        if word.lower() not in SPLIT_WORDS:
+            raise InputError(f"{path}: the split of graph {place} is {word!r}; it must be train, val, test or empty")
+    return np.array([SPLIT_WORDS[word.lower()] for word in words], dtype="<U5")

@@ -1,0 +1,171 @@
+"""Molecules as graphs: atoms with features, bonds with attributes."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiunet.domains.graph.files.attributes import Attributes
+from multiunet.domains.graph.files.collection import GraphSet
+from multiunet.errors import InputError
+
+logger = logging.getLogger("multiunet.graphs")
+
+ELEMENTS = ("C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "B", "Si")
+HYBRIDS = ("SP", "SP2", "SP3")
+BONDS = ("SINGLE", "DOUBLE", "TRIPLE", "AROMATIC")
+COUNTS = range(5)
+"""Neighbours and hydrogens of an atom are told apart up to 4 or more."""
+
+ATOM_FEATURES = (
+    *ELEMENTS,
+    "other element",
+    *(f"{n} neighbours" for n in COUNTS),
+    *(f"{n} hydrogens" for n in COUNTS),
+    "negative",
+    "positive",
+    *HYBRIDS,
+    "aromatic",
+    "in a ring",
+)
+"""All 0 or 1: element, neighbours, hydrogens, charge, hybridisation, aromaticity and rings.
+
+The kinds are those of Gilmer et al. 2017, table 1, without donors and acceptors of hydrogen bonds, which follow from
+the others; neighbours, charge and rings are added. Nothing takes coordinates.
+"""
+
+BOND_FEATURES = (*BONDS, "conjugated", "in a ring")
+
+
+def parsed(path: Path, smiles: Sequence[str], skip: bool) -> dict[int, Any]:
+    """Molecules of rdkit by place in ``smiles``, their atoms in the order that does not depend on how they are written.
+
+    Args:
+        smiles: of the lines of the file after the first.
+        skip: leave out, with a warning, what cannot be read.
+
+    Raises:
+        InputError: without rdkit; naming the lines whose SMILES cannot be read, and why, unless these are to be left
+            out and others stay.
+    """
+    chem, heard = _rdkit()
+    found: dict[int, Any] = {}
+    bad: list[str] = []
+    with heard() as said:
+        for place, text in enumerate(smiles):
+            try:
+                found[place] = _canonical(chem, _parsed(chem, text, said))
+            except ValueError as error:
+                bad.append(f"line {place + 2}, {text!r}: {error}")
+    if bad:
+        what = f"{path}: {len(bad)} of {len(smiles)} SMILES cannot be read"
+        which = "; ".join(bad if skip else bad[:5])
+        if not skip or not found:
+            more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
+            advice = "" if skip else " (--skip-invalid leaves them out)"
+            raise InputError(f"{what}: {which}{more}{advice}")
+        logger.warning(f"{what} and are left out: {which}")
+    return found
+
+
+def _canonical(chem: Any, molecule: Any) -> Any:
+    """With atoms in rdkit's canonical order: of equal nodes poolings keep the first, so it must not be chance."""
+    ranks = list(chem.CanonicalRankAtoms(molecule))
+    return chem.RenumberAtoms(molecule, sorted(range(len(ranks)), key=ranks.__getitem__))
+
+
+def molecules(path: Path, found: Mapping[str, Any]) -> GraphSet:
+    """Molecules of rdkit as graphs, hydrogens as features of their atoms; a bond is an edge in both directions.
+
+    Args:
+        found: by id.
+    """
+    every = list(found.values())
+    atoms = [_atom(atom) for molecule in every for atom in molecule.GetAtoms()]
+    starts = np.cumsum([0, *(molecule.GetNumAtoms() for molecule in every)])
+    ends: list[tuple[int, int]] = []
+    bonds: list[list[bool]] = []
+    for molecule, first in zip(every, starts.tolist()):
+        for bond in molecule.GetBonds():
+            one, other = first + bond.GetBeginAtomIdx(), first + bond.GetEndAtomIdx()
+            ends += [(one, other), (other, one)]
+            bonds += [_bond(bond)] * 2
+    return GraphSet(
+        path=path,
+        ids=tuple(found),
+        starts=starts,
+        x=np.array(atoms, dtype=np.float32).reshape(-1, len(ATOM_FEATURES)),
+        tags=None,
+        edges=np.array(ends, dtype=np.int64).reshape(-1, 2).T,
+        weight=None,
+        attributes=Attributes(np.array(bonds, dtype=np.float32).reshape(-1, len(BOND_FEATURES)), BOND_FEATURES),
+        features=ATOM_FEATURES,
+    )
+
+
+def _rdkit() -> tuple[Any, Callable[[], AbstractContextManager[io.StringIO]]]:
+    """rdkit's chemistry, and a context that hears what it says instead of letting it onto the terminal."""
+    try:
+        from rdkit import Chem, rdBase  # an extra, and slow to import
+    except ImportError as error:
+        raise InputError(
+            "--smiles needs rdkit, which is not installed; pip install 'multiunet[molecules]' (or rdkit)"
+        ) from error
+
+    @contextmanager
+    def heard() -> Iterator[io.StringIO]:
+        rdBase.LogToPythonStderr()
+        try:
+            with redirect_stderr(io.StringIO()) as said:
+                yield said
+        finally:
+            rdBase.LogToCppStreams()
+
+    return Chem, heard
+
+
+def _parsed(chem: Any, text: str, said: io.StringIO) -> Any:
+    if not text:
+        raise ValueError("is empty")
+    before = said.tell()
+    unchecked = chem.MolFromSmiles(text, sanitize=False)
+    if unchecked is None:
+        raise ValueError(_reason(said.getvalue()[before:]))
+    problems = chem.DetectChemistryProblems(unchecked)
+    if problems:
+        raise ValueError(problems[0].Message())
+    return chem.MolFromSmiles(text)
+
+
+def _reason(said: str) -> str:
+    """The first of the parser's complaints, and the place."""
+    what = re.search(r"Parse Error: (.+?)(?: while parsing| for input|:|\n)", said)
+    where = re.search(r"around position (\d+)", said)
+    return (what[1] if what else "is not written as SMILES are") + (f" around position {where[1]}" if where else "")
+
+
+def _atom(atom: Any) -> list[bool]:
+    element, charge, hybrid = atom.GetSymbol(), atom.GetFormalCharge(), str(atom.GetHybridization())
+    return [
+        *(element == one for one in ELEMENTS),
+        element not in ELEMENTS,
+        *(min(atom.GetDegree(), COUNTS[-1]) == n for n in COUNTS),
+        *(min(atom.GetTotalNumHs(), COUNTS[-1]) == n for n in COUNTS),
+        charge < 0,
+        charge > 0,
+        *(hybrid == one for one in HYBRIDS),
+        atom.GetIsAromatic(),
+        atom.IsInRing(),
+    ]
+
+
+def _bond(bond: Any) -> list[bool]:
+    kind = str(bond.GetBondType())
+    return [*(kind == one for one in BONDS), bond.GetIsConjugated(), bond.IsInRing()]

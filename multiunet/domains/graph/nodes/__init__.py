@@ -1,0 +1,13 @@
+"""Graphs: classes or quantities of nodes, learnt from some labelled nodes, features and edges."""
+
+from multiunet.domains.card import DomainCard
+from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, GraphTrain
+
+CARD = DomainCard(
+    name="graph",
+    summary="nodes of a graph (NPZ, PT, GraphML or CSV): classes or quantities, from some labelled nodes",
+    train=GraphTrain,
+    predict=GraphPredict,
+    evaluate=GraphEvaluate,
+    implementation="multiunet.domains.graph.nodes.domain:GraphDomain",
+)

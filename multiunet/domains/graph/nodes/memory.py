@@ -1,0 +1,65 @@
+"""How much memory a step on a graph takes, before it is taken, and how large parts may be."""
+
+from __future__ import annotations
+
+import math
+
+from multiunet.domains.graph.nodes.config import GraphTrain
+from multiunet.geometries.graph.conv import HEADS
+
+PASSES = 14
+"""Arrays of a level's features that a training step holds at once: measured, with all that lies between them, on random
+graphs of 200,000 nodes with ten edges each (``tests/domains/graph/test_memory.py``)."""
+
+AN_EDGE = 64
+"""Bytes of an edge: both ends, its weight, its place in both orders, and gradients."""
+
+OF_ATTENTION = 5
+"""Arrays of edges times channels times heads that attention holds."""
+
+OF_MESSAGES = 7
+"""Arrays of edges times channels that ``gine`` holds: measured on 60,000 nodes and 600,000 edges."""
+
+USABLE = 0.8
+"""Share of the free memory that may be planned with."""
+
+
+def step_memory(config: GraphTrain, nodes: int, edges: int, features: int) -> int:
+    """Bytes that a training step on a graph takes at most, about.
+
+    Args:
+        nodes, edges: of the graph; of several views, of all of them.
+        features: that are stored of a node.
+    """
+    total, most = 8.0 * features * nodes, float(nodes)
+    count = float(edges)
+    for width in config.widths:
+        total += 4 * PASSES * width * most + AN_EDGE * count
+        if config.conv == "gatv2":
+            total += 4 * OF_ATTENTION * HEADS * width * count
+        if config.conv == "gine":
+            total += 4 * OF_MESSAGES * width * count
+        if config.pool == "mincut":
+            total += 4 * PASSES * config.clusters * most
+            most, count = config.clusters, config.clusters**2
+            continue
+        most = math.ceil(most * config.pool_ratio)
+        if config.pool in ("topk", "sag"):
+            two_hop = config.augment == "two-hop"
+            count = most * min(most, config.max_neighbours or most) if two_hop else count * config.pool_ratio
+    return int(total)
+
+
+def part_nodes(config: GraphTrain, nodes: int, edges: int, features: int, views: int, free: int) -> int | None:
+    """Nodes of the largest parts that a step may see within the memory; None: all of them at once."""
+
+    def need(part: int) -> int:
+        return step_memory(config, views * part, views * math.ceil(edges * part / nodes), features)
+
+    budget = USABLE * free
+    if need(nodes) <= budget:
+        return None
+    part = nodes
+    while part > 1 and need(part) > budget:
+        part //= 2
+    return part

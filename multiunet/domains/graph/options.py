@@ -1,0 +1,69 @@
+"""Options that graph and graphs share. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from multiunet.domains.config import (
+    StrList,
+    TrainConfig,
+    option,
+)
+
+READ_BY = ("gine", "gatv2")
+"""Convolutions that see attributes of edges."""
+
+
+class PoolTrain(TrainConfig):
+    """How a network of graphs coarsens them."""
+
+    pool: Literal["topk", "sag", "matching", "contraction", "mincut"] = option(
+        "topk",
+        "how coarser graphs are made: select nodes (topk; sag: neighbours count), merge pairs (matching; contraction: "
+        "by learnt scores), or soft clusters (mincut, for small graphs)",
+        "Model",
+    )
+    pool_ratio: float = option(0.5, "share of the nodes that each level keeps", "Model", gt=0, le=1)
+    gate: Literal["tanh", "sigmoid"] = option("tanh", "activation applied to the scores of topk and sag", "Model")
+    augment: Literal["two-hop", "none"] = option(
+        "two-hop",
+        "topk and sag: also link kept nodes that had one node between them, or only keep edges between kept nodes",
+        "Model",
+    )
+    max_neighbours: int | None = option(
+        64, "two-hop: keep at most this many edges into a node, the strongest", "Model", ge=1
+    )
+    merge: Literal["mean", "sum", "max"] = option("mean", "how features of merged nodes are combined", "Model")
+    clusters: int = option(16, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
+    convs: int = option(1, "convolutions per block", "Model", ge=1)
+    residual: bool = option(False, "blocks add their input to their output", "Model")
+
+
+class EdgesTrain(TrainConfig):
+    """What networks of graphs are shown of edges."""
+
+    undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
+    edge_columns: StrList | None = option(
+        None,
+        "columns of edges.csv, or edge attributes in GraphML, that gine and gatv2 read: A,B; default: all but weights "
+        "and ids",
+        "Data",
+    )
+    drop_edge: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
+
+
+def check_columns(columns: list[str] | None, conv: str | None) -> None:
+    """Raises ValueError where columns of edges are named that the convolution does not see; None: one that does."""
+    if columns and conv not in (None, *READ_BY):
+        raise ValueError(f"--edge-columns are read by --conv {' and '.join(READ_BY)}, not by {conv}")
+
+
+def check_ratio(pool: str, ratio: float) -> None:
+    """Raises ValueError where pairs are merged and the share of nodes that is kept is no 1/2, 1/4, ..."""
+    halvings = -math.log2(ratio)
+    if pool in ("matching", "contraction") and not (halvings >= 1 and halvings.is_integer()):
+        raise ValueError(
+            f"--pool-ratio {ratio:g} does not go with --pool {pool}, which merges pairs, once or repeatedly: give "
+            "0.5, 0.25, ..."
+        )

@@ -1,0 +1,145 @@
+"""What training and prediction of many graphs can be told. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from multiunet.domains.config import (
+    EvaluateOptions,
+    Options,
+    PrecisionName,
+    PredictOptions,
+    Widths,
+    option,
+    split_commas,
+)
+from multiunet.domains.graph.options import EdgesTrain, PoolTrain, check_columns, check_ratio
+from multiunet.domains.splits import SplitTrain
+
+Readouts = Annotated[list[Literal["mean", "max", "sum"]], BeforeValidator(split_commas), Field(min_length=1)]
+
+
+class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
+    """Settings of ``multiunet train graphs``."""
+
+    graphs: Path = option(
+        ...,
+        "FILE.npz with graph_ptr, edge_index, x or node_tag, y; a folder of graphs, with labels.csv or a y in each; or "
+        "a CSV with --smiles",
+        "Data",
+    )
+    task: Literal["classification", "regression"] = option("classification", "classes or quantities", "Data")
+    level: Literal["graph", "node"] = option(
+        "graph", "predict for each graph, or for each node of graphs not trained on", "Data"
+    )
+    smiles: str | None = option(None, "column of a CSV that holds molecules as SMILES", "Data")
+    skip_invalid: bool = option(False, "leave out molecules whose SMILES cannot be read, and list them", "Data")
+    id_column: str = option(
+        "id", "name of the id column of labels.csv, nodes.csv or the CSV of SMILES (there optional)", "Data"
+    )
+    label_column: str = option(
+        "label",
+        "label column of labels.csv or the CSV of SMILES (with --level node: nodes.csv); empty: not labelled",
+        "Data",
+    )
+    split_column: str = option("split", "split column of the same file: train, val, test or empty; optional", "Data")
+    degrees: bool = option(
+        False, "also use each node's degree as a feature; graphs without features get it in any case", "Data"
+    )
+    normalize_features: Literal["auto", "column", "none"] = option(
+        "auto", "column: features of nodes and edges standardised over all graphs; auto: unless all are 0 or 1", "Data"
+    )
+
+    val_fraction: float = option(
+        0.1, "share of the other graphs to validate on, if no split is given", "Split", gt=0, lt=1
+    )
+    test_fraction: float = option(0.1, "share of graphs to test on, if no split is given", "Split", ge=0, lt=1)
+
+    conv: Literal["gcn", "sage", "gin", "gine", "gatv2"] | None = option(
+        None,
+        "graph convolution; gine and gatv2 read edge attributes; default: gine if there are any, else gin",
+        "Model",
+    )
+    clusters: int = option(8, "nodes of each coarser level of mincut, instead of a ratio", "Model", ge=2)
+    readout: Readouts = option(
+        ["mean", "max", "sum"], "how the nodes of each level are summarised: mean, max, sum", "Model"
+    )
+    normalization: Literal["none", "batch", "layer"] = option("batch", "normalisation in convolution blocks", "Model")
+    label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
+    loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
+        "beta-nll", "regression: beta-nll and gaussian-nll learn each graph's noise", "Training"
+    )
+
+    widths: Widths = option([64, 64, 64], "channels by level, finest first", "Model")
+    dropout: float = option(
+        0.2,
+        "dropout rate of features, at all nodes of a graph together; 0 disables Monte-Carlo uncertainty",
+        "Model",
+        ge=0,
+        lt=1,
+    )
+    skip: Literal["concat", "add", "attention", "none"] = option(
+        "add", "how skip connections join encoder and decoder features", "Model"
+    )
+    epochs: int = option(100, "passes over the training graphs", "Training", ge=1)
+    batch_size: int = option(32, "graphs per batch", "Training", ge=1)
+    lr: float = option(3e-3, "peak learning rate", "Training", gt=0)
+    weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
+    precision: PrecisionName = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
+
+    @model_validator(mode="after")
+    def _fits(self) -> GraphsTrain:
+        check_ratio(self.pool, self.pool_ratio)
+        check_columns(self.edge_columns, self.conv)
+        if self.smiles is not None and self.level == "node":
+            raise ValueError("--smiles has labels of molecules, not of their atoms; leave --level node out")
+        return self
+
+
+RENAMED = ("smiles", "id_column", "label_column")
+"""What the files of other graphs may call otherwise than those trained on."""
+
+
+class OtherGraphs(Options):
+    """Other graphs than those trained on, and how their files call things."""
+
+    graphs: Path | None = option(None, "other graphs than those trained on, of the same features", "Data")
+    smiles: str | None = option(None, "column of a CSV that holds molecules; default: as trained", "Data")
+    id_column: str | None = option(
+        None, "name of the id column in labels.csv, nodes.csv or the CSV; default: as trained", "Data"
+    )
+    skip_invalid: bool = option(False, "leave out molecules whose SMILES cannot be read, and list them", "Data")
+
+    def renamed(self) -> dict[str, str]:
+        """The settings of training that these files have otherwise."""
+        return {name: given for name in RENAMED if (given := getattr(self, name, None)) is not None}
+
+    @model_validator(mode="after")
+    def _names_of_other_graphs(self) -> Self:
+        for name in self.renamed():
+            if self.graphs is None:
+                option = name.replace("_", "-")
+                raise ValueError(f"--{option} is for other graphs than those trained on; give --graphs")
+        return self
+
+
+class GraphsEvaluate(OtherGraphs, EvaluateOptions):
+    """Settings of ``multiunet evaluate graphs``."""
+
+    other: ClassVar[str | None] = "graphs"
+
+    graphs: Path | None = option(
+        None, "other graphs with the same features and with labels; all are scored instead of a split", "Data"
+    )
+    label_column: str | None = option(
+        None, "name of the label column in labels.csv, nodes.csv or the CSV; default: as trained", "Data"
+    )
+
+
+class GraphsPredict(OtherGraphs, PredictOptions):
+    """Settings of ``multiunet predict graphs``."""
+
+    graphs: Path | None = option(None, "graphs of the same features; default: those trained on", "Data")

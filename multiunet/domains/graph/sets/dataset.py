@@ -1,0 +1,42 @@
+"""Training on some graphs: one item a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from multiunet.domains.graph.sets.survey import Survey
+from multiunet.geometries.graph.field import GraphField
+from multiunet.training.data import Sample, TrainingData
+
+NODES = 1 << 14
+"""Nodes of graphs that are predicted together; a larger graph is predicted alone."""
+
+
+class TrainingGraphs(TrainingData[GraphField]):
+    """The training graphs with their targets, as they are."""
+
+    def __init__(self, known: Survey) -> None:
+        train = known.members["train"]
+        self.samples = [Sample(known.fields[graph], known.targets[graph]) for graph in train]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def draw(self, item: int, rng: np.random.Generator) -> Sample[GraphField]:
+        return self.samples[item]
+
+
+def batches(fields: Sequence[GraphField]) -> Iterator[GraphField]:
+    """Graphs in order, united as many at once as have ``NODES`` nodes together."""
+    batch: list[GraphField] = []
+    nodes = 0
+    for field in fields:
+        if batch and nodes + len(field.x) > NODES:
+            yield GraphField.union(batch)
+            batch, nodes = [], 0
+        batch.append(field)
+        nodes += len(field.x)
+    if batch:
+        yield GraphField.union(batch)

@@ -1,0 +1,1 @@
+"""Training data of images: inputs, targets, patches, augmentation, cache."""

@@ -1,0 +1,106 @@
+"""Images as the network sees them: channels, types and intensities as in training, checked against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.files.info_bar import read_cropped
+from multiunet.domains.image.files.lazy import first, held
+from multiunet.domains.image.files.readers import Picture, as_told
+from multiunet.errors import InputError
+from multiunet.prediction.source import GridSource
+from multiunet.wording import counted
+
+AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
+
+
+@dataclass(frozen=True)
+class Input:
+    """An image and how its numbers become the network's: ``(pixels - shift) / scale``, by channel.
+
+    Attributes:
+        bar: rows that were cut off the bottom of the file's image.
+    """
+
+    picture: Picture
+    shift: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    bar: int = 0
+
+    def standardised(self, pixels: np.ndarray) -> NDArray[np.float32]:
+        """Some of its pixels ``(C, *any)``, as float32."""
+        by_channel = (-1, *(1,) * (pixels.ndim - 1))
+        shifted = pixels.astype(np.float32) - self.shift.reshape(by_channel)
+        result: NDArray[np.float32] = shifted / self.scale.reshape(by_channel)
+        return result
+
+    def window(self, start: Sequence[int], stop: Sequence[int], /) -> NDArray[np.float32]:
+        """A window as the network sees it, ``(C, *window)``; a ``Reader``."""
+        inside = tuple(slice(a, b) for a, b in zip(start, stop))
+        return self.standardised(self.picture.pixels[(slice(None), *inside)])
+
+
+def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
+    """An image file like those of training.
+
+    Raises:
+        InputError: when it cannot be read, or has other axes or channels than the training images.
+    """
+
+    def read() -> tuple[Picture, int]:
+        cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
+        return as_told(as_trained(cropped, facts, path), facts.get("pixel_size")), bar
+
+    # of what the reading depends on, in which folds of a cross-validation may differ
+    how = repr([facts.get(name) for name in ("crop_bar", "pixel_size")])
+    picture, bar = shelf.get("image", path, read, lambda found: held(found[0].pixels), how)
+    known = facts["intensities"]
+    if known["kind"] == "image":
+        own = shelf.keep("moments", path, lambda: moments(picture), lambda pair: sum(p.nbytes for p in pair), how)
+        return Input(picture, *own, bar)
+    return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32), bar)
+
+
+def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
+    """The picture with the channels of training: grey images that are saved in colours are read as grey.
+
+    Raises:
+        InputError: when it has other axes or channels.
+    """
+    if len(picture.space) != facts["ndim"]:
+        raise InputError(f"{path}: {_described(picture.space)}, but the training images have {facts['ndim']} axes")
+    if facts["channels"] == 1 and picture.colour == "rgb" and picture.summary.grey:
+        picture = replace(picture, pixels=first(picture.pixels, 1))
+    channels = picture.pixels.shape[0]
+    if channels != facts["channels"]:
+        raise InputError(
+            f"{path}: {counted(channels, 'channel')}, but the training images have {facts['channels']}; convert it"
+        )
+    return picture.redescribed(colour=facts["colour"])
+
+
+def source_of(name: str, path: str, loaded: Input) -> GridSource:
+    """What a prediction reads, with the coordinates of pixels: in the file's unit, or plain indices."""
+    picture = loaded.picture
+    dims = AXES[len(picture.space)]
+    spacing = picture.spacing or (1.0,) * len(dims)
+    coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, picture.space, spacing)}
+    attrs = {"file": path, "unit": picture.unit or "pixel", "spacing": list(spacing), "crop_bar": loaded.bar}
+    return GridSource(name, picture.space, loaded.window, dims, coords, attrs)
+
+
+def moments(picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation of each channel; 1 for the deviation of a constant, which becomes 0."""
+    mean, deviation = picture.summary.mean, np.sqrt(picture.summary.variance)
+    return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)
+
+
+def _described(space: Sequence[int]) -> str:
+    return ("an image of " if len(space) == 2 else "a volume of ") + " x ".join(map(str, space))

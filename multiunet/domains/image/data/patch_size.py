@@ -1,0 +1,62 @@
+"""How large a training patch is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from multiunet.domains.image.data.inputs import AXES
+from multiunet.errors import InputError
+
+SIDES = {2: (256, 208, 160, 128, 96, 64), 3: (64, 56, 48, 40, 32)}
+"""Sides of square and cubic patches, the default and what memory may make of it; others have as many pixels."""
+
+LARGEST_PATCH = 64
+"""A patch has at most so many times the pixels of the largest image; most of it would be mirrored."""
+
+
+def patch_size(given: Sequence[int] | None, largest: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
+    """The sides of a patch, pixels.
+
+    Args:
+        given: by the user, one for each axis or one for all; None: ``patch_for`` decides.
+        largest: sides of the training images, the largest along each axis.
+
+    Raises:
+        InputError: for sides that do not fit the axes, or a patch far larger than the images.
+    """
+    ndim = len(largest)
+    if given is None:
+        return patch_for(largest, spacing)
+    if len(given) not in (1, ndim) or min(given) < 1:
+        shown = ",".join(map(str, given))
+        raise InputError(f"--patch-size {shown}: give one number, or one for each axis {', '.join(AXES[ndim])}")
+    sides = tuple(given) if len(given) == ndim else tuple(given) * ndim
+    if math.prod(sides) > LARGEST_PATCH * math.prod(largest):
+        raise InputError(
+            f"--patch-size {','.join(map(str, sides))}: a patch of {math.prod(sides):,} pixels, but no training image "
+            f"is larger than {' x '.join(map(str, largest))}; give less, or leave it out"
+        )
+    return sides
+
+
+def patch_for(largest: Sequence[int], spacing: Sequence[float], side: int | None = None) -> tuple[int, ...]:
+    """A patch as wide in space along every axis, never wider than the largest image, of a bounded number of pixels.
+
+    Args:
+        side: of a square or cube of that number; the first of ``SIDES`` by default.
+
+    >>> patch_for((512, 512), (1, 1)), patch_for((20, 512, 512), (1, 1, 1)), patch_for((200, 100), (1, 1))
+    ((256, 256), (20, 112, 112), (200, 100))
+    """
+    budget = (side or SIDES[len(largest)][0]) ** len(largest)
+
+    def sides(width: float) -> list[float]:
+        return [min(float(n), width / step) for n, step in zip(largest, spacing)]
+
+    low, high = 0.0, max(n * step for n, step in zip(largest, spacing))
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if math.prod(sides(middle)) <= budget else (low, middle)
+    whole = (max(8, round(side / 16) * 16) for side in sides(high))
+    return tuple(n if side > n - 1 else min(n, even) for side, even, n in zip(sides(high), whole, largest))

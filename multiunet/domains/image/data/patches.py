@@ -1,0 +1,161 @@
+"""Training patches: where they lie, how they are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.data.augment import (
+    Augmentation,
+    Intensities,
+    change_intensities,
+    draw_view,
+    mirrored,
+    sample,
+    sample_labels,
+)
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.inputs import load_input
+from multiunet.domains.image.data.instances import learnt, sample_objects
+from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects, load_target
+from multiunet.domains.image.files.lazy import Pixels, blocks
+from multiunet.domains.image.files.pairing import Item
+from multiunet.training.data import Sample, TrainingData
+
+REMEMBERED = 1000
+"""Pixels of each class and image that patches may lie about."""
+
+
+class Patches(TrainingData[Tensor]):
+    """Random patches of images.
+
+    The field is ``(1, C, *patch)`` float32; the target ``(1, *patch)`` int64 (classes, -1 where they do not count) or
+    ``(1, K, *patch)`` float32 (quantities, NaN where unknown).
+
+    Patches lie inside their image where it is large enough; what rotation or a small image brings in from outside is
+    mirrored at the border, with its labels.
+
+    Args:
+        items: the training images.
+        facts: what ``survey`` learnt.
+        augmentation: of the patches.
+        rare_share: share of patches that lie about a pixel of a class drawn evenly from those of the image; the others
+            lie anywhere. Quantities have no classes.
+        shelf: where files that were read are kept, by each process for itself.
+        border: weight of pixels between objects; None where masks are classes, or for quantities.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        facts: Facts,
+        augmentation: Augmentation,
+        rare_share: float,
+        shelf: Shelf,
+        border: Border | None = None,
+    ) -> None:
+        self.items = list(items)
+        self.facts = facts
+        self.augmentation = augmentation
+        self.patch = tuple(int(n) for n in facts["patch_size"])
+        self.spacing = tuple(float(s) for s in facts["spacing"])
+        self.rare_share = rare_share if facts["task"] == "segmentation" else 0.0
+        self.shelf = shelf
+        self.border = border
+        self.intensities = _intensities(facts)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def draw(self, item: int, rng: np.random.Generator) -> Sample[Tensor]:
+        entry = self.items[item]
+        loaded = load_input(entry.image, self.facts, self.shelf)
+        start = self._start(entry, loaded.picture.space, rng)
+        centre = [first + (side - 1) / 2 for first, side in zip(start, self.patch)]
+        view = draw_view(self.augmentation, centre, self.patch, self.spacing, rng)
+        coordinates = mirrored(view.coordinates(self.patch), loaded.picture.space)
+        pixels = self.shelf.in_memory("pixels", entry.image, loaded.picture.pixels)
+        field = loaded.standardised(sample(pixels, coordinates))
+        field = change_intensities(field, self.augmentation, self.spacing, rng, self.intensities)
+        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._truth(entry, coordinates))
+
+    def _truth(self, entry: Item, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
+        """Target and weight."""
+        if self.border is None:
+            return self._target(entry, coordinates), None
+        # objects first, their ends afterwards: a gap of one pixel would not survive being turned or shrunk
+        objects = sample_objects(load_objects(entry.truth, self.facts, self.shelf), coordinates)
+        classes = learnt(objects, self.facts["instances"]["touching"], self.spacing)
+        target = torch.from_numpy(classes.astype(np.int64))[None]
+        if self.border.weight == 0:
+            return target, None
+        weights = load_border(entry.truth, self.facts, self.shelf, self.border)
+        return target, torch.from_numpy(sample(weights[None], coordinates))
+
+    def _target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
+        if self.facts["task"] == "regression":
+            target = load_target(entry.truth, self.facts, self.shelf)
+            quantities = self.shelf.in_memory("quantities", entry.truth, target)
+            return torch.from_numpy(sample(quantities, coordinates))[None]
+        labels = sample_labels(self._labels(entry), coordinates)
+        return torch.from_numpy(labels.astype(np.int64))[None]
+
+    def _start(self, entry: Item, space: Sequence[int], rng: np.random.Generator) -> list[int]:
+        """The patch's first pixel by axis; negative where the image is smaller than the patch."""
+        room = [n - side for n, side in zip(space, self.patch)]
+        anywhere = [int(rng.integers(0, r + 1)) if r >= 0 else -(-r // 2) for r in room]
+        if rng.random() >= self.rare_share:
+            return anywhere
+        pixels = [positions for positions in self._positions(entry) if len(positions)]
+        if not pixels:  # no pixel of this image counts
+            return anywhere
+        chosen = pixels[int(rng.integers(len(pixels)))]
+        pixel = np.unravel_index(int(chosen[int(rng.integers(len(chosen)))]), tuple(space))
+        near = [int(p) - side // 2 + int(rng.integers(-side // 4, side // 4 + 1)) for p, side in zip(pixel, self.patch)]
+        return [min(max(n, 0), r) if r >= 0 else a for n, r, a in zip(near, room, anywhere)]
+
+    def _positions(self, entry: Item) -> list[NDArray[np.int64]]:
+        """Flat indices of pixels of each class, evenly spread over all of them."""
+        return self.shelf.keep("positions", entry.truth, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
+
+    def _labels(self, entry: Item) -> Pixels:
+        return self.shelf.in_memory("labels", entry.truth, load_labels(entry.truth, self.facts, self.shelf))
+
+    def _find(self, entry: Item) -> list[NDArray[np.int64]]:
+        """In two passes, so that the pixels do not depend on the blocks in which the labels are read."""
+        labels, classes = self._labels(entry), range(len(self.facts["values"]))
+        width, rows = labels.shape[-1], np.arange(labels.size // labels.shape[-1]).reshape(labels.shape[:-1])
+        counts = np.zeros((len(classes), *rows.shape), dtype=np.int64)
+        for region in blocks(labels, rows=True):
+            block = labels[region]
+            for index in classes:
+                counts[index][region[:-1]] = np.count_nonzero(block == index, axis=-1)
+        ends = counts.reshape(len(classes), -1).cumsum(axis=1)
+        ranks = [np.arange(0, end, max(1, -(-end // REMEMBERED))) for end in ends[:, -1]]
+        wanted = [np.searchsorted(end, rank, side="right") for end, rank in zip(ends, ranks)]
+        found = [np.empty_like(rank) for rank in ranks]
+        for region in blocks(labels, rows=True):
+            here = rows[region[:-1]].ravel()  # ascending
+            block = None
+            for index in classes:
+                for place in np.flatnonzero(np.isin(wanted[index], here)):
+                    block = labels[region].reshape(-1, width) if block is None else block
+                    row = wanted[index][place]
+                    inside = np.flatnonzero(block[np.searchsorted(here, row)] == index)
+                    # the rank counts from the image's begin; the row's last pixel of the class has that of its end
+                    found[index][place] = row * width + inside[ranks[index][place] - ends[index][row]]
+        return found
+
+
+def _intensities(facts: Facts) -> Intensities:
+    """Of fields: standardised, unless images are taken as they are."""
+    if facts["intensities"]["kind"] != "none":
+        return Intensities.standardised()
+    channels = facts["fingerprint"]["intensities"]
+    mean, deviation = ([channel[name] for channel in channels] for name in ("mean", "deviation"))
+    return Intensities(np.asarray(mean, np.float32), np.asarray(deviation, np.float32))

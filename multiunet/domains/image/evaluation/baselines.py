@@ -1,0 +1,186 @@
+"""What a model has to beat: the commonest class, a threshold, the mean."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from skimage.filters import threshold_multiotsu, threshold_otsu
+from skimage.measure import label
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.inputs import Input, load_input
+from multiunet.domains.image.data.targets import load_labels, load_objects
+from multiunet.domains.image.evaluation.scoring import Baseline, Pieces
+from multiunet.domains.image.files.lazy import Region, blocks
+from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.remarks import remark
+from multiunet.metrics import Matching
+
+SMOOTHING = 2.0
+"""Deviation of the Gaussian before thresholding, in pixels: noise is not structure."""
+
+REACH = 4.0
+"""Deviations at which the Gaussian ends."""
+
+BINS = 256
+"""Of the histograms that thresholds are chosen from."""
+
+SMOOTHINGS = (0.0, 1.0, 2.0)
+"""Among these, that of objects is chosen: where they are small or close, less is more."""
+
+FITTED = 20
+"""Images that choose it."""
+
+MOST_LEVELS = 4
+"""Grey levels that thresholds tell apart; more take minutes to choose."""
+
+
+def fitted(items: Sequence[Item], facts: Facts, shelf: Shelf) -> dict[str, Baseline]:
+    """Trivial methods by name. Those that are fitted to training images are left out, and a remark says so, where these
+    are no longer there."""
+    if facts["task"] == "regression":
+        return {"mean": mean(facts)}
+    found = {} if facts.get("instances") else {"majority": majority(facts)}
+    moved = next((path for item in items for path in (item.image, item.truth) if not Path(path).exists()), None)
+    if moved is not None:
+        remark(
+            f"{moved}: this training file is no longer there, so the trivial methods that are fitted to training "
+            "images are left out; put the training data back to see them"
+        )
+        return found
+    if facts.get("instances"):
+        return {"otsu": otsu_objects(items, facts, shelf)}
+    found["otsu"] = otsu(items, facts, shelf)
+    levels = min(len(facts["values"]), MOST_LEVELS)
+    if levels > 2:
+        found["multi_otsu"] = otsu(items, facts, shelf, levels)
+    return found
+
+
+def majority(facts: Facts) -> Baseline:
+    """The class with the most training pixels, everywhere."""
+    commonest = int(np.argmax(facts["pixels"]["train"]))
+
+    def guess(loaded: Input) -> Pieces:
+        for region in _regions(loaded):
+            yield region, np.full([part.stop - part.start for part in region], commonest)
+
+    return guess
+
+
+def mean(facts: Facts) -> Baseline:
+    """The mean of the training targets, everywhere."""
+    centre = np.asarray(facts["centre"], dtype=np.float32)
+
+    def guess(loaded: Input) -> Pieces:
+        space = loaded.picture.space
+        yield _all_of(loaded), np.broadcast_to(centre.reshape(-1, *(1,) * len(space)), (len(centre), *space))
+
+    return guess
+
+
+def otsu(items: Sequence[Item], facts: Facts, shelf: Shelf, levels: int = 2) -> Baseline:
+    """Each image cut at its own thresholds (Otsu 1979; Liao et al. 2001 for several), its levels named by what they
+    mostly are in the training images. Neither these nor the image need fit into memory."""
+    votes = np.zeros((levels, len(facts["values"])), dtype=np.int64)
+    for item in items:
+        labels = load_labels(item.truth, facts, shelf)
+        for region, level in _levels(load_input(item.image, facts, shelf), levels):
+            known = labels[region]
+            counts = known >= 0
+            np.add.at(votes, (level[counts], known[counts]), 1)
+    classes = votes.argmax(axis=1)
+
+    def guess(loaded: Input) -> Pieces:
+        for region, level in _levels(loaded, levels):
+            yield region, classes[level]
+
+    return guess
+
+
+def otsu_objects(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Baseline:
+    """The connected parts of what lies above (or below) each image's own threshold (Otsu 1979).
+
+    Parts that meet only at a corner are two: fewer objects that touch run together, so it is harder to beat.
+    Smoothing and side are those that find most objects in the training images, ``FITTED`` of them at most.
+    """
+    fitted = items[:: max(1, -(-len(items) // FITTED))]
+
+    def found(loaded: Input, smoothing: float, bright: bool) -> NDArray[np.int32]:
+        grey = gaussian_filter(_grey(loaded, _all_of(loaded)), smoothing)
+        if grey.min() == grey.max():
+            return np.zeros(grey.shape, dtype=np.int32)
+        inside = (grey > threshold_otsu(grey)) == bright
+        objects: NDArray[np.int32] = label(inside, connectivity=1).astype(np.int32)
+        return objects
+
+    def precision(smoothing: float, bright: bool) -> float:
+        matching = Matching()
+        for item in fitted:
+            guess = found(load_input(item.image, facts, shelf), smoothing, bright)
+            matching.update(guess, load_objects(item.truth, facts, shelf))
+        return matching.scores()["ap_50"] or 0.0
+
+    best = max(itertools.product(SMOOTHINGS, (True, False)), key=lambda choice: precision(*choice))
+
+    def guess(loaded: Input) -> Pieces:
+        yield _all_of(loaded), found(loaded, *best)
+
+    return guess
+
+
+def _levels(loaded: Input, levels: int) -> Iterator[tuple[Region, NDArray[np.intp]]]:
+    """The grey level of each pixel, from dark to bright, block by block; all 0 where too few values are there to cut.
+
+    The thresholds are those of the whole image, whose histogram is counted block by block.
+    """
+    extremes = [(grey.min(), grey.max()) for _, grey in _smoothed(loaded)]
+    low, high = min(low for low, _ in extremes), max(high for _, high in extremes)
+    counts, edges = np.zeros(BINS, dtype=np.int64), np.histogram_bin_edges(extremes[0], BINS, (low, high))
+    for _, grey in _smoothed(loaded):
+        counts += np.histogram(grey, BINS, (low, high))[0]
+    cuts = _cuts(counts, (edges[:-1] + edges[1:]) / 2, levels)
+    for region, grey in _smoothed(loaded):
+        yield region, np.digitize(grey, cuts)
+
+
+def _cuts(counts: NDArray[np.int64], centres: NDArray[np.floating], levels: int) -> NDArray[np.floating]:
+    """The thresholds between so many levels; none where fewer values are there."""
+    if np.count_nonzero(counts) < levels:
+        return np.empty(0)
+    if levels == 2:
+        return np.array([threshold_otsu(hist=(counts, centres))])
+    cuts: NDArray[np.floating] = threshold_multiotsu(hist=(counts / counts.sum(), centres), classes=levels)
+    return cuts
+
+
+def _smoothed(loaded: Input) -> Iterator[tuple[Region, NDArray[np.float32]]]:
+    """Blocks of the image, grey and smoothed: each is read with what the Gaussian reaches, as if it were the whole."""
+    reach = int(REACH * SMOOTHING + 0.5)
+    for region in _regions(loaded):
+        wide = tuple(
+            slice(max(0, part.start - reach), min(n, part.stop + reach))
+            for part, n in zip(region, loaded.picture.space)
+        )
+        inner = tuple(slice(part.start - w.start, part.stop - w.start) for part, w in zip(region, wide))
+        yield region, gaussian_filter(_grey(loaded, wide), SMOOTHING, truncate=REACH)[inner]
+
+
+def _grey(loaded: Input, region: Region) -> NDArray[np.float32]:
+    """The mean of the standardised channels, ``region``."""
+    mean: NDArray[np.float32] = loaded.standardised(loaded.picture.pixels[(slice(None), *region)]).mean(axis=0)
+    return mean
+
+
+def _regions(loaded: Input) -> Iterator[Region]:
+    return (region[1:] for region in blocks(loaded.picture.pixels, whole=1))
+
+
+def _all_of(loaded: Input) -> Region:
+    return tuple(slice(0, n) for n in loaded.picture.space)

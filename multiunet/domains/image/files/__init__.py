@@ -1,0 +1,1 @@
+"""Readers of image files, and how images and masks are paired."""

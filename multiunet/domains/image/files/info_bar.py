@@ -1,0 +1,154 @@
+"""The information bar below a scanning-electron micrograph: finding it, cutting it off."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label
+
+from multiunet.domains.image.config import CropBar
+from multiunet.domains.image.files.lazy import Pixels, first
+from multiunet.domains.image.files.readers import Picture, read_image
+from multiunet.errors import InputError
+
+logger = logging.getLogger("multiunet.image")
+
+TOLERANCE = 0.05
+"""What counts as the bar's background, as a share of the range of the image's lower part: ringing of JPEG does, text
+does not."""
+
+FLAT = 0.93
+"""Share of background in a row without text; frames and lines between cells take the rest."""
+
+PICTURE = 0.6
+"""Share of the bar's background in the row above the bar, at most: the picture begins within one row."""
+
+LARGEST = 0.3
+"""Share of the image's rows that a bar has at most."""
+
+MOST_ROWS = 1000
+"""And the rows that it has at most."""
+
+WIDE = 4096
+"""Of more than twice as many columns a part is looked at, evenly spread."""
+
+FEWEST = 4
+"""Marks (letters, digits, the scale) that a bar has at least."""
+
+
+def read_cropped(path: Path, crop: CropBar) -> tuple[Picture, int]:
+    """An image without the rows of its information bar, and how many these are.
+
+    Raises:
+        InputError: as ``read_image``; when a bar is to be found in a volume, or nothing of the image would be left.
+    """
+    picture = read_image(path)
+    rows = _rows(path, picture, crop)
+    # what is known of the picture's values holds as long as none is cut off
+    return (replace(picture, pixels=without_rows(picture.pixels, rows)) if rows else picture), rows
+
+
+def tell_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
+    """Warns of bars that are not cut off, and of images without one among images with one.
+
+    Args:
+        bars: by file, the rows of the bar that was found.
+    """
+    found = [path for path, rows in bars.items() if rows]
+    if found and crop == "none":
+        logger.warning(
+            "%s: seems to have an information bar of %d rows, as do %d of the %d images; --crop-bar auto removes it",
+            *(found[0], bars[found[0]], len(found), len(bars)),
+        )
+    others = [path for path, rows in bars.items() if not rows]
+    if found and others and crop == "auto":
+        left = "this image is left as it is" if len(others) == 1 else "these images are left as they are"
+        logger.warning(
+            "%s: no information bar found (in %d of the %d images); %s; if there is a bar, cut it off beforehand",
+            *(others[0], len(others), len(bars), left),
+        )
+
+
+def without_rows(pixels: Pixels, rows: int) -> Pixels:
+    """An array ``(..., y, x)`` without so many rows at its bottom."""
+    return first(pixels, pixels.shape[-2] - rows, axis=-2) if rows else pixels
+
+
+def _rows(path: Path, picture: Picture, crop: CropBar) -> int:
+    if crop == "none":
+        return 0
+    if crop == "auto":
+        if len(picture.space) != 2:
+            raise InputError(f"{path}: a volume, but --crop-bar auto looks at images; give the rows: --crop-bar 60")
+        return find_bar(picture.pixels)
+    if crop >= picture.space[-2]:
+        raise InputError(f"{path}: has {picture.space[-2]} rows, so --crop-bar {crop} leaves none; give fewer")
+    return crop
+
+
+def find_bar(pixels: Pixels) -> int:
+    """The rows of the information bar at the bottom of an image; 0 where there is none, or it is not beyond doubt.
+
+    A bar is a strip over the full width: a constant background, black, white or grey, with marks of high contrast. It
+    begins within one row, with a row free of marks, below a frame of a few rows, if any. Pictures have none of this
+    by chance: noise leaves no row constant, and a dark ground neither begins in one row nor holds separate marks.
+    A bar on a ground that the picture above it shares is not found, nor is text that lies on the picture itself.
+
+    Args:
+        pixels: ``(C, y, x)``; only the rows that a bar may have are read.
+    """
+    rows, columns = pixels.shape[1:]
+    if rows < 32 or columns < 32:
+        return 0
+    below = pixels[:, rows - min(int(LARGEST * rows), MOST_ROWS) - 1 :]
+    strip = below[..., :: max(1, columns // WIDE)].astype(np.float32)
+    reach = float(strip.max()) - float(strip.min())
+    if reach == 0:
+        return 0
+    lines = max(4, min(rows, int(MOST_ROWS / LARGEST)) // 100)
+    found = (_rows_above(strip, len(strip[0]) - 1 - row, lines, TOLERANCE * reach) for row in range(2 * lines))
+    return next((count for count in found if count), 0)
+
+
+def _rows_above(strip: NDArray[np.float32], row: int, lines: int, tolerance: float) -> int:
+    """The rows of a bar whose ground has the colour of this row, down to the last of the strip; 0 if there is none.
+
+    Args:
+        lines: rows that a frame takes above the ground, at most.
+    """
+    if not _is_constant(strip[:, row], tolerance):
+        return 0
+    away = np.abs(strip - np.median(strip[:, row], axis=1)[:, None, None]).max(axis=0)
+    ground = (away <= tolerance).mean(axis=1)
+    foreign = np.flatnonzero(ground[:row] < FLAT / 4)
+    start = int(foreign[-1]) + 1 if len(foreign) else 0
+    clear = start + np.flatnonzero(ground[start : row + 1] >= FLAT)
+    if not len(clear) or not _is_marked(away[clear[0] : row + 1], tolerance):
+        return 0
+    first = int(clear[0])
+    for _ in range(lines):
+        first -= first > 0 and _is_constant(strip[:, first - 1], tolerance)
+    if first == 0 or ground[first - 1] > PICTURE or _is_constant(strip[:, first - 1], tolerance):
+        return 0
+    return len(ground) - first
+
+
+def _is_constant(row: NDArray[np.float32], tolerance: float) -> bool:
+    """Whether a row ``(C, x)`` has one colour."""
+    return bool((np.abs(row - np.median(row, axis=1)[:, None]) <= tolerance).all(axis=0).mean() >= FLAT)
+
+
+def _is_marked(away: NDArray[np.float32], tolerance: float) -> bool:
+    """Whether a strip, as distances from its ground, is a constant with separate marks of high contrast."""
+    if len(away) < 8 or (away <= tolerance / 4).mean() < 0.5:
+        return False
+    marks = away > 6 * tolerance
+    if not 0.002 <= marks.mean() <= 0.4:
+        return False
+    _, count = label(marks, structure=np.ones((3, 3)))
+    return int(count) >= FEWEST

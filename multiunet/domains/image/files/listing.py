@@ -1,0 +1,110 @@
+"""Which files are images, and what they are called."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from multiunet.domains.image.files import containers
+from multiunet.domains.image.files.containers import located
+from multiunet.domains.image.files.table import is_table, read_pairs
+from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+
+TIFF = (".tif", ".tiff")
+SUFFIXES = (".png", *TIFF, ".jpg", ".jpeg", ".bmp", *containers.READERS)
+
+
+def list_images(where: Path) -> dict[str, Path]:
+    """The image files of a folder, of a glob pattern, of a CSV, or one file, by name, sorted.
+
+    ``FILE.h5:/place`` names an array inside each file.
+
+    Raises:
+        InputError: when there is none, or two have the same name.
+    """
+    if is_table(where):
+        return by_name(row.image for row in read_pairs(where))
+    files, inside = located(where)
+    if is_image(files) or files.is_file():
+        found = [files]
+    elif files.is_dir():
+        found = [path for path in files.iterdir() if not path.name.startswith(".")]
+    else:
+        found = [Path(name) for name in glob.glob(str(files), recursive=True)]
+        if not found:
+            raise InputError(f"{files}: no such file or folder, and as a pattern it matches no file")
+    known = sorted(path for path in found if is_image(path))
+    others = sorted(path for path in found if not is_image(path) and not path.is_dir())
+    if not known:
+        folders = [path for path in found if path.is_dir()]
+        raise InputError(
+            f"{where}: no image here ({_instead(where, others, folders)}); known are {', '.join(SUFFIXES)}"
+        )
+    if others:
+        names = [path.name if path.exists() else _kind_of(path) for path in others[:5]]
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        remark(f"{where}: skipped {', '.join(names)}{more}; images that can be read are {', '.join(SUFFIXES)}")
+    return by_name(Path(f"{path}:/{inside}") if inside else path for path in known)
+
+
+def _instead(where: Path, others: Sequence[Path], folders: Sequence[Path]) -> str:
+    """What a folder without images holds."""
+    if others:
+        return f"it holds {', '.join(list(dict.fromkeys(map(_kind_of, others)))[:5])}"
+    if not folders:
+        return "it is empty"
+    deeper = next((path for folder in folders for path in folder.rglob("*") if is_image(path)), None)
+    count = f"it holds {len(folders)} folder{'s' if len(folders) > 1 else ''}"
+    return count if deeper is None else f"{count}; for the images in them, pass '{where}/**/*{deeper.suffix}'"
+
+
+def _kind_of(path: Path) -> str:
+    return path.suffix or path.name if path.exists() else f"{path.name} (a broken link)"
+
+
+def stem_of(name: str) -> str:
+    """A file's name without what says its format: ``a.png`` and ``a.ome.tif`` are both ``a``."""
+    ending = ending_of(name)
+    return name if ending is None else Path(name).name[: -len(ending)].removesuffix(".ome")
+
+
+def ending_of(name: str) -> str | None:
+    """Which of ``SUFFIXES`` a name ends in."""
+    return next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), None)
+
+
+def is_image(path: Path) -> bool:
+    """Whether the name says so; Zarr is a folder, all others are files."""
+    ending = ending_of(path.name)
+    return path.is_dir() if ending == ".zarr" else ending is not None and path.is_file()
+
+
+def by_name(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files by stem; where two have the same, by what differs in their folders, too, and in the places inside them:
+    ``s0/c.png`` is ``s0_c``, and ``a.h5:/t0`` is ``a_t0``.
+
+    Raises:
+        InputError: when two have the same name even so.
+    """
+    files = list(paths)
+    stems = [stem_of(located(path)[0].name) for path in files]
+    if len(set(stems)) < len(stems):
+        folders = _telling([located(path)[0].parent.parts for path in files])
+        places = _telling([PurePosixPath(located(path)[1]).parts for path in files])
+        stems = ["_".join((*before, stem, *behind)) for before, stem, behind in zip(folders, stems, places)]
+    names: dict[str, Path] = {}
+    for name, path in zip(stems, files):
+        if names.get(name) == path:
+            raise InputError(f"{path}: named twice; name it once")
+        if name in names:
+            raise InputError(f"{path} and {names[name]} have the same name but for the suffix; keep one of them")
+        names[name] = path
+    return names
+
+
+def _telling(rows: Sequence[tuple[str, ...]]) -> list[list[str]]:
+    """Of each row, what is not the same in all others; rows may be of different lengths."""
+    columns = [k for k in range(max(map(len, rows))) if len({row[k : k + 1] for row in rows}) > 1]
+    return [[row[k] for k in columns if row[k : k + 1]] for row in rows]

@@ -1,0 +1,170 @@
+"""Which mask has the name of which image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from multiunet.domains.image.files.containers import orientation_of
+from multiunet.domains.image.files.listing import by_name, list_images
+from multiunet.domains.image.files.table import is_table, read_pairs
+from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+from multiunet.wording import listing
+
+MASK_ENDINGS = (
+    "",
+    "_mask",
+    "_masks",
+    "_label",
+    "_labels",
+    "_seg",
+    "_gt",
+    "_annotation",
+    "_cp_masks",
+    "_class",
+    "_instance",
+)
+"""What masks have behind the name of their image, those of Cellpose and of our own exports among them."""
+
+IMAGE_ENDINGS = ("", "_img", "_image", "_0000")
+"""What images have behind a name that their masks have not; ``_0000`` is nnU-Net's first channel."""
+
+PREFIXES = (("", ""), ("image_", "mask_"), ("img_", "mask_"), ("image_", ""), ("img_", ""), ("", "mask_"))
+"""What images and masks have in front."""
+
+Form = tuple[str, str]
+"""A prefix and an ending."""
+
+
+def matched(images: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[str, str] | None:
+    """The mask of each image by name, where all are named in one of the ways above; None where they are not.
+
+    Of images and masks in one folder, what is called a mask is no image.
+
+    >>> files = {name: Path(name) for name in ("a_img", "b_img", "a_mask", "b_mask")}
+    >>> matched(files, files)
+    {'a_img': 'a_mask', 'b_img': 'b_mask'}
+    """
+    if set(images.values()) & set(masks.values()):
+        for image_form, mask_form in _forms():
+            rest = [name for name in images if _core(name, mask_form) is None]
+            found = {name: _mask_of(name, image_form, mask_form) for name in rest}
+            if any(mask_form) and found and all(mask in masks for mask in found.values()):
+                return {name: str(mask) for name, mask in found.items()}
+    for image_form, mask_form in _forms():
+        found = {name: _mask_of(name, image_form, mask_form) for name in images}
+        if all(mask in masks for mask in found.values()):
+            return {name: str(mask) for name, mask in found.items()}
+    return None
+
+
+def fewest_missing(images: Mapping[str, Path], masks: Mapping[str, Path]) -> list[str]:
+    """The images without a mask under the naming scheme that matches most."""
+    missing = ([n for n in images if _mask_of(n, *forms) not in masks] for forms in _forms())
+    return min(missing, key=len)
+
+
+def _forms() -> Iterator[tuple[Form, Form]]:
+    for (before_image, before_mask), behind_image, behind_mask in product(PREFIXES, IMAGE_ENDINGS, MASK_ENDINGS):
+        yield (before_image, behind_image), (before_mask, behind_mask)
+
+
+def _core(name: str, form: Form) -> str | None:
+    """What is left of a name without prefix and ending; None where it has them not."""
+    before, behind = form
+    if len(name) <= len(before) + len(behind) or not (name.startswith(before) and name.endswith(behind)):
+        return None
+    return name[len(before) : len(name) - len(behind)]
+
+
+def _mask_of(name: str, image: Form, mask: Form) -> str | None:
+    core = _core(name, image)
+    return None if core is None else f"{mask[0]}{core}{mask[1]}"
+
+
+@dataclass(frozen=True)
+class Item:
+    """An image with its truth (mask or target), by stem."""
+
+    name: str
+    image: str
+    truth: str
+
+
+def pair(images: Path, truths: Path | None) -> list[Item]:
+    """Images with the truths that have their names, in one of the ways of ``matching``; or the lines of a table.
+
+    Raises:
+        InputError: naming the images that have none.
+    """
+    if is_table(images):
+        rows = read_pairs(images)
+        if truths is not None:
+            raise InputError(f"{images} says which image has which mask, but {truths} is given, too; use one")
+        if rows[0].truth is None:
+            raise InputError(f"{images}: has no column 'mask' (or 'target')")
+        own = {row.image: row.truth for row in rows}
+        return [Item(name, str(path), str(own[path])) for name, path in by_name(row.image for row in rows).items()]
+    if truths is None:
+        raise InputError(f"{images}: no masks given; pass their folder, or a CSV of pairs as the images")
+    pictures, known = list_images(images), list_images(truths)
+    found = matched(pictures, known)
+    if found is not None:
+        return [Item(name, str(pictures[name]), str(known[truth])) for name, truth in found.items()]
+    stems = fewest_missing(pictures, known)
+    raise InputError(
+        f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a mask has "
+        f"the name of its image, or all have one ending more, such as {stems[0]}_mask (docs/image.md lists the names "
+        "that are known); or pass as --images a CSV with the columns image,mask"
+    )
+
+
+def _tell_of_unused(truths: Path | None, items: Sequence[Item]) -> None:
+    """Says which masks belong to no image of any split."""
+    if truths is None:
+        return
+    used = {path for item in items for path in (item.image, item.truth)}
+    unused = [name for name, path in list_images(truths).items() if str(path) not in used]
+    if unused:
+        remark(f"{truths}: not used, as no image has their names: {listing(unused)}")
+
+
+def bar_of_truth(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int, ...]) -> int:
+    """The rows at the bottom of a mask or target that lie on the information bar of its image, and go with it.
+
+    Args:
+        space: the image's pixels by axis, without its bar of so many rows.
+        truth: the truth's, which may cover the bar or not.
+
+    Raises:
+        InputError: where the image and its truth differ in size, or in what their axes mean.
+    """
+    _check_oriented(item)
+    covering = (*space[:-2], space[-2] + bar, space[-1])
+    if truth == space:
+        return 0
+    if truth == covering:
+        return bar
+    sizes = [" x ".join(map(str, shape)) for shape in (truth, covering)]
+    cut = f", of which {bar} rows are cut off" if bar else ""
+    rows = covering[-2] - truth[-2]
+    shorter = rows > 0 and truth == (*covering[:-2], truth[-2], covering[-1])
+    fix = ""
+    if shorter:
+        fix = f"; if its lower {rows} rows are an information bar, pass --crop-bar auto, or {rows} if all have as many"
+    raise InputError(
+        f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}{cut}; they must be equal{fix}"
+    )
+
+
+def _check_oriented(item: Item) -> None:
+    """Pixels are paired by their places in the files, so the axes must point the same way."""
+    image, truth = (orientation_of(Path(path)) for path in (item.image, item.truth))
+    if image is not None and truth is not None and image != truth:
+        raise InputError(
+            f"{item.truth}: its axes point {truth}, those of its image {item.image} {image}, so their voxels do not "
+            "lie on each other; save both in one orientation (nibabel.as_closest_canonical)"
+        )

@@ -1,0 +1,1 @@
+"""Measurements of predicted images: phases, objects, tables, figures."""

@@ -1,0 +1,198 @@
+"""Measures as a figure: a row for each class, its fractions on the left, the sizes of its objects on the right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from multiunet.domains.image.measure.phases import Measures, Part, Phase
+from multiunet.wording import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMED = 12
+"""Most images that have their names at the bars; more have numbers."""
+
+LETTERS = 18
+"""Of a name at a bar; a longer one lacks its middle."""
+
+LINE = 45
+"""Letters that fit below a panel side by side; longer names are slanted."""
+
+GAP = 0.5
+"""Between the images and all of them together, in distances of bars."""
+
+ROWS = 24
+"""Most classes that are drawn: those that cover most."""
+
+NARROWEST = 1.5
+"""The largest size over the smallest that an axis of sizes shows at least."""
+
+ROUND_TICKS = 4.0
+"""The largest size over the smallest, from which on an axis has ticks at 1, 2, 5, 10, ... ."""
+
+
+def figure_of(measures: Measures) -> Figure:
+    """Fractions, with error bars, and the sizes of objects that do not touch the border.
+
+    Bars are named after their images, or numbered in the order of ``phases.csv`` where there are more than ``NAMED``
+    of them. Sizes are on a logarithmic axis, as shares of the class's sized objects.
+    """
+    from matplotlib.figure import Figure  # slow to import
+
+    rows = _rows(measures)
+    figure = Figure(figsize=(11, 1.3 + max(1.6, 2.6 - 0.2 * len(rows)) * len(rows)), layout="constrained")
+    panels = figure.subplots(len(rows), 2, sharex="col", squeeze=False)
+    for row, (left, right) in zip(rows, panels):
+        _draw_fractions(left, row.phases)
+        _draw_sizes(right, row)
+    _name_bars(panels[-1, 0], rows[0].phases)
+    _scale_sizes([right for _, right in panels], [size for row in rows for size in row.sizes])
+    panels[-1, 1].set_xlabel(f"equivalent diameter, {rows[0].phases[0].length_unit}")
+    figure.suptitle(_title(measures, rows))
+    return figure
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A class: its phases, image by image and then of all together, and its parts that do not touch the border."""
+
+    name: str
+    phases: list[Phase]
+    whole: list[Part]
+
+    @property
+    def sizes(self) -> list[float]:
+        return [part.diameter for part in self.whole]
+
+    def edges(self) -> list[float]:
+        """Of the bins of sizes, at equal ratios: as many as suit the number of objects (Sturges 1926).
+
+        None is narrower than the step from the smallest object to one of a pixel more, or some would stay empty.
+        """
+        low, high = _range_of(self.sizes, 1.02)
+        step = math.log1p(1 / min(part.pixels for part in self.whole)) / len(self.whole[0].centre)
+        bins = min(1 + math.ceil(math.log2(len(self.whole))), int(math.log(high / low) / step))
+        edges: list[float] = np.geomspace(low, high, 1 + max(1, bins)).tolist()
+        return edges
+
+    def caption(self) -> str:
+        """How many objects are sized, and why others are not."""
+        images = [phase for phase in self.phases if not phase.pooled]
+        if images[0].objects is None:
+            return "objects of this class are not counted (--objects)"
+        total, sized = sum(phase.objects or 0 for phase in images), counted(len(self.whole), "object")
+        if total == len(self.whole):
+            return sized if total else "no objects"
+        if not self.whole:
+            who = "the only object touches" if total == 1 else f"all {total} objects touch"
+            return f"{who} the border: none is sized"
+        return f"{sized}, and {total - len(self.whole)} at the border, which are not sized"
+
+
+def _rows(measures: Measures) -> list[_Row]:
+    """Of the classes that cover most, in their order."""
+    names = list(dict.fromkeys(phase.phase for phase in measures.phases))
+    last = measures.phases[-len(names) :]  # of all images together, if there are several
+    drawn = sorted(last, key=lambda phase: -phase.fraction)[:ROWS]
+    return [
+        _Row(
+            name,
+            [phase for phase in measures.phases if phase.phase == name],
+            [part for part in measures.parts if part.phase == name and not part.touches_border],
+        )
+        for name in names
+        if name in {phase.phase for phase in drawn}
+    ]
+
+
+def _title(measures: Measures, rows: Sequence[_Row]) -> str:
+    phases, classes = measures.phases, len({phase.phase for phase in measures.phases})
+    images = len({phase.image for phase in phases if not phase.pooled})
+    largest = f"the {len(rows)} largest of {classes} classes" if len(rows) < classes else "the classes"
+    of = f"each of {images} images, and of all together" if images > 1 else "1 image"
+    known = any(phase.fraction_sd is not None for phase in phases)
+    bars = "error bars: one deviation of the samples" if known else "no error bars: no deviation of samples is known"
+    return f"Fractions of {largest} in {of}\n{bars}"
+
+
+def _draw_fractions(panel: Axes, phases: Sequence[Phase]) -> None:
+    for place, phase in zip(_places(phases), phases):
+        colour = "C1" if phase.pooled else "C0"
+        panel.bar(place, 100 * phase.fraction, 0.8, color=colour)
+        if phase.pooled:
+            panel.axhline(100 * phase.fraction, color=colour, linewidth=0.8, linestyle="--")
+        if phase.fraction_sd is not None:
+            yerr = 100 * phase.fraction_sd
+            panel.errorbar(place, 100 * phase.fraction, yerr, color="black", elinewidth=1, capsize=2)
+    # no fraction is negative, however long its error bar
+    panel.set_ylim(bottom=0, top=None if any(phase.fraction for phase in phases) else 1)
+    panel.set_ylabel(f"{_short(phases[0].phase)}, %")
+
+
+def _places(phases: Sequence[Phase]) -> Iterator[float]:
+    return (index + (GAP if phase.pooled else 0) for index, phase in enumerate(phases))
+
+
+def _name_bars(panel: Axes, phases: Sequence[Phase]) -> None:
+    """Below the lowest panel, for all of them."""
+    places = list(_places(phases))
+    names = [_short(phase.image) for phase in phases if not phase.pooled]
+    if len(names) > NAMED or len(set(names)) < len(names):
+        step = -(-len(names) // NAMED)
+        kept = [*range(0, len(names), step), *range(len(names), len(phases))]
+        places, names = [places[index] for index in kept], [str(index + 1) for index in kept if index < len(names)]
+        panel.set_xlabel("image, in the order of phases.csv")
+    names += ["all" for phase in phases if phase.pooled]
+    long = max(map(len, names)) * len(names) > LINE
+    panel.set_xticks(places, names, rotation=45 if long else 0, ha="right" if long else "center")
+    margin = max(0.6, 2 - len(phases) / 2)  # a few bars need not fill the panel
+    panel.set_xlim(-margin, places[-1] + margin)
+
+
+def _short(name: str) -> str:
+    """
+    >>> _short("micrograph 07"), _short("0280fa8f60f6bcae0f97d93c28f60be194f9309f")
+    ('micrograph 07', '0280fa8f…194f9309f')
+    """
+    return name if len(name) <= LETTERS else f"{name[: LETTERS // 2 - 1]}…{name[-LETTERS // 2 :]}"
+
+
+def _draw_sizes(panel: Axes, row: _Row) -> None:
+    if not row.whole:
+        panel.text(0.5, 0.5, row.caption(), transform=panel.transAxes, ha="center", va="center")
+        panel.set_yticks([])
+        return
+    weights = np.full(len(row.whole), 100 / len(row.whole))
+    panel.hist(row.sizes, row.edges(), weights=weights, color="C0", edgecolor="white", linewidth=0.5)
+    panel.set_title(row.caption(), fontsize="medium")
+    panel.set_ylabel("share of them, %")
+
+
+def _scale_sizes(panels: Sequence[Axes], sizes: Sequence[float]) -> None:
+    """One logarithmic axis for all classes, with plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    last = panels[-1]  # they share their axes
+    if not sizes:
+        last.set_xticks([])
+        return
+    low, high = _range_of(sizes, NARROWEST)
+    last.set_xscale("log")
+    last.set_xlim(low / 1.05, high * 1.05)
+    last.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > ROUND_TICKS * low else MaxNLocator(6))
+    last.xaxis.set_minor_locator(NullLocator())
+    last.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:g}"))
+
+
+def _range_of(sizes: Sequence[float], least: float) -> tuple[float, float]:
+    """A range that holds all sizes, and whose ends have at least this ratio."""
+    low, high = min(sizes) / 1.001, max(sizes) * 1.001  # rounding leaves none outside
+    wider = max(1.0, math.sqrt(least * low / high))
+    return low / wider, high * wider

@@ -1,0 +1,312 @@
+"""What a person wants in the end: phase fractions with error bars, objects, their sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from skimage.measure import label, regionprops
+
+from multiunet.domains.image.config import ImageMeasure
+from multiunet.domains.image.data.inputs import AXES
+from multiunet.domains.image.files.lazy import check_fits, described
+from multiunet.domains.image.files.units import pixel_sizes
+from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+from multiunet.prediction import open_prediction
+from multiunet.wording import counted
+
+ALL = "all"
+"""Stands for all images together, unless an image has this name: ``Phase.pooled`` tells."""
+
+SPECK = 5
+"""Pixels: objects that are smaller are mostly noise."""
+
+OBJECT = "object"
+"""The class of objects that were told apart."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A class in an image, or in all images.
+
+    Attributes:
+        told_apart: whether objects were told apart, by a watershed of the mean probabilities.
+        fraction: of the pixels, those that the class map gives the class; of objects told apart, those that lie in one
+            (in none, for the outside).
+        fraction_sd: standard deviation of the fraction over the Monte-Carlo samples, unbiased variance (ddof 1); None
+            of a single sample. It is what the model does not know, not how an image differs from the next. No watershed
+            is known of a sample, only the share of objects in its class map. So the fraction of objects told apart is
+            taken to vary by the same ratio: sample t stands for ``fraction * share_t / mean(share)``. None where
+            fraction or shares are 0.
+        pooled: whether this is of all images together.
+        area: of the class (of volumes, its volume), in ``area_unit``; ``area_sd`` accordingly.
+        length_unit, area_unit: ``µm`` and ``µm²`` (of volumes ``µm³``), or ``pixel`` both.
+        objects: connected parts, or objects told apart, of at least ``min_size`` pixels; None where they were not
+            counted.
+        whole: of them, those that do not touch the border: only their sizes count below.
+        diameter_mean, diameter_median, diameter_sd: of the circle (ball) of the object's area (volume), in
+            ``length_unit``; the deviation has ddof 1, and is None of a single object.
+    """
+
+    image: str
+    pooled: bool
+    phase: str
+    told_apart: bool
+    fraction: float
+    fraction_sd: float | None
+    area: float
+    area_sd: float | None
+    length_unit: str
+    area_unit: str
+    objects: int | None
+    whole: int | None
+    diameter_mean: float | None
+    diameter_median: float | None
+    diameter_sd: float | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A connected part of a class, or an object: diameter and centre in ``length_unit``, area in ``area_unit``."""
+
+    image: str
+    phase: str
+    number: int
+    pixels: int
+    area: float
+    diameter: float
+    centre: tuple[float, ...]
+    length_unit: str
+    area_unit: str
+    touches_border: bool
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of a stored prediction: each phase of each image, of all images together where there are several, and parts.
+
+    Attributes:
+        axes: of the images, ``("y", "x")`` for example.
+    """
+
+    phases: list[Phase]
+    parts: list[Part]
+    axes: tuple[str, ...]
+
+
+def measure(options: ImageMeasure) -> Measures:
+    """Measures a stored segmentation.
+
+    Raises:
+        InputError: for what is no segmentation of images, or classes that it does not have.
+    """
+    images = open_prediction(options.prediction)
+    for name, data in images.items():
+        if "fraction" not in data or "class" not in data:
+            raise InputError(
+                f"{options.prediction}: {name} holds no classes of pixels; measure what `multiunet predict image` "
+                "wrote with a run of --task segmentation"
+            )
+    if not images:
+        raise InputError(f"{options.prediction}: holds no image")
+    for name, data in images.items():
+        size, what = data["class"].size, f"the class map of {name}, {described(data['class'].shape)},"
+        # the map, where it is of a class, and the numbers of objects, which the search takes twice
+        check_fits(options.prediction, what, 18 * size, "predict and measure it in parts")
+    # maps are read image by image, once for fractions and once for parts: only those of one are in memory
+    surveyed = [_sized(_survey(name, data), options.pixel_size) for name, data in images.items()]
+    chosen = _counted(options, surveyed)
+    parts = {item.image: list(_parts(item, images[item.image], chosen, options.min_size)) for item in surveyed}
+    phases = [phase for item in surveyed for phase in _phases(item, chosen, parts[item.image])]
+    if len(surveyed) > 1:
+        phases += _phases(_pooled(surveyed), chosen, [part for found in parts.values() for part in found])
+    everything = [part for found in parts.values() for part in found]
+    _tell_of_specks(everything)
+    return Measures(phases, everything, AXES[len(surveyed[0].spacing)])
+
+
+def _tell_of_specks(parts: Sequence[Part]) -> None:
+    specks = sum(part.pixels < SPECK for part in parts)
+    if 2 * specks > len(parts):
+        remark(
+            f"{specks} of {counted(len(parts), 'object')} have fewer than {SPECK} pixels, which is mostly noise; leave "
+            "such objects out with --min-size"
+        )
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """An image's classes: the fraction of each class in it, and in each sample's class map, ``(samples, classes)``.
+
+    Attributes:
+        pooled: whether this is of all images together.
+        told_apart: whether objects were; they are the last class.
+    """
+
+    image: str
+    names: list[str]
+    pooled: bool
+    told_apart: bool
+    fractions: NDArray[np.float64]
+    samples: NDArray[np.float64]
+    area: float
+    spacing: tuple[float, ...]
+    unit: str
+
+
+def _survey(image: str, data: xr.Dataset) -> _Survey:
+    names = [str(name) for name in data["channel"].values]
+    samples, told_apart = data["fraction"].values, "instance" in data
+    if told_apart:  # inside and boundary are both of an object
+        names = [names[0], OBJECT]
+        samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
+    classes = _class_map(data)
+    counts = np.array([np.count_nonzero(classes == index) for index in range(len(names))])
+    spacing = tuple(float(step) for step in data.attrs["spacing"])
+    return _Survey(
+        image,
+        names,
+        pooled=False,
+        told_apart=told_apart,
+        fractions=counts / classes.size,
+        samples=samples,
+        area=classes.size * math.prod(spacing),
+        spacing=spacing,
+        unit=str(data.attrs["unit"]),
+    )
+
+
+def _class_map(data: xr.Dataset) -> NDArray[np.integer[Any]]:
+    """The class of each pixel, ``space``, in as few bytes as it is stored; of objects, 1 in each of them."""
+    if "instance" in data:
+        return (_read(data["instance"]) > 0).view(np.uint8)
+    return _read(data["class"])
+
+
+def _read(stored: xr.DataArray) -> NDArray[np.integer[Any]]:
+    """The whole array."""
+    # of a copy: what is read of an array itself stays in memory as long as the array
+    values: NDArray[np.integer[Any]] = stored.copy(deep=False).values
+    return values
+
+
+def _sized(item: _Survey, pixel_size: Sequence[float] | None) -> _Survey:
+    """With this distance of pixels, micrometres, in place of the file's."""
+    if pixel_size is None:
+        return item
+    spacing = pixel_sizes(pixel_size, len(item.spacing))
+    return replace(item, spacing=spacing, area=item.area / math.prod(item.spacing) * math.prod(spacing), unit="µm")
+
+
+def _pooled(items: Sequence[_Survey]) -> _Survey:
+    """All images as one: the samples share their masks, so the t-th of all belong together.
+
+    Raises:
+        InputError: when images have lengths in different units.
+    """
+    first = items[0]
+    other = next((item for item in items if item.unit != first.unit), None)
+    if other is not None:
+        fix = "pass --pixel-size" if "pixel" in (other.unit, first.unit) else "predict them apart"
+        raise InputError(f"{other.image} is in {other.unit}, but {first.image} in {first.unit}; {fix}")
+    areas = [item.area for item in items]
+    fractions = np.average([item.fractions for item in items], axis=0, weights=areas)
+    samples = np.average([item.samples for item in items], axis=0, weights=areas)
+    return replace(first, image=ALL, pooled=True, fractions=fractions, samples=samples, area=sum(areas))
+
+
+def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
+    """The classes whose objects are counted: by default all but the one that covers most, the matrix."""
+    names = items[0].names
+    for name in options.objects or []:
+        if name not in names:
+            raise InputError(f"--objects {name}: the classes of {options.prediction} are {', '.join(names)}")
+    if options.objects is not None:
+        return options.objects
+    if items[0].told_apart:
+        return [OBJECT]
+    matrix = int(np.argmax(sum(item.fractions * item.area for item in items)))
+    return [name for index, name in enumerate(names) if index != matrix]
+
+
+def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Iterator[Phase]:
+    for index, (name, sd) in enumerate(zip(item.names, _deviations(item))):
+        own = [part for part in parts if part.phase == name]
+        sizes = [part.diameter for part in own if not part.touches_border]
+        fraction = float(item.fractions[index])
+        yield Phase(
+            image=item.image,
+            pooled=item.pooled,
+            phase=name,
+            told_apart=item.told_apart,
+            fraction=fraction,
+            fraction_sd=sd,
+            area=fraction * item.area,
+            area_sd=None if sd is None else sd * item.area,
+            length_unit=item.unit,
+            area_unit=_squared(item),
+            objects=len(own) if name in counted else None,
+            whole=len(sizes) if name in counted else None,
+            diameter_mean=float(np.mean(sizes)) if sizes else None,
+            diameter_median=float(np.median(sizes)) if sizes else None,
+            diameter_sd=float(np.std(sizes, ddof=1)) if len(sizes) > 1 else None,
+        )
+
+
+def _deviations(item: _Survey) -> list[float | None]:
+    """Of each class's fraction over the samples, ddof 1."""
+    unknown: list[float | None] = [None] * len(item.names)
+    if len(item.samples) < 2:
+        return unknown
+    deviations = item.samples.std(axis=0, ddof=1)
+    if item.told_apart:  # outside and objects are the whole, so one ratio is that of both deviations
+        fraction, shares = item.fractions[1], item.samples[:, 1]
+        if not (fraction and shares.any()):
+            return unknown
+        deviations = deviations * fraction / shares.mean()
+    return [float(deviation) for deviation in deviations]
+
+
+def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], min_size: int) -> Iterator[Part]:
+    """The numbered objects; else, pixels that touch, at a corner too, are one part."""
+    classes = _class_map(data)
+    ndim = classes.ndim
+    # of a unit ball: the diameter of a circle of area a is 2 sqrt(a / pi), of a ball of volume v 2 (3 v / 4 pi)^(1/3)
+    unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
+    for name in counted:
+        if item.told_apart and name == OBJECT:
+            numbered = _read(data["instance"])
+        else:
+            numbered = label(classes == item.names.index(name), connectivity=ndim)
+        regions = regionprops(numbered)
+        number = 0
+        for region in regions:
+            pixels = int(region.num_pixels)
+            if pixels < min_size:
+                continue
+            number += 1
+            area = pixels * math.prod(item.spacing)
+            starts, ends = region.bbox[:ndim], region.bbox[ndim:]
+            yield Part(
+                image=item.image,
+                phase=name,
+                number=number,
+                pixels=pixels,
+                area=area,
+                diameter=2 * (area / unit_ball) ** (1 / ndim),
+                centre=tuple(float(c * step) for c, step in zip(region.centroid, item.spacing)),
+                length_unit=item.unit,
+                area_unit=_squared(item),
+                touches_border=min(starts) == 0 or any(end == side for end, side in zip(ends, classes.shape)),
+            )
+
+
+def _squared(item: _Survey) -> str:
+    """The unit of areas, or of volumes."""
+    return item.unit if item.unit == "pixel" else f"{item.unit}{'²' if len(item.spacing) == 2 else '³'}"

@@ -1,0 +1,1 @@
+"""Training plans of images: patch, levels, batch, memory."""

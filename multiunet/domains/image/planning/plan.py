@@ -1,0 +1,276 @@
+"""What is decided about a training from what its data are like and from the memory there is, each with its reason.
+
+Memory is saved in the order of what it costs: recomputing activations costs time and nothing else; a smaller batch,
+accumulated to as many samples a step, costs batch statistics of fewer samples; a smaller patch costs context.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.data.inputs import AXES
+from multiunet.domains.image.data.patch_size import SIDES, patch_for
+from multiunet.errors import InputError
+from multiunet.memory import amount, free_memory, process_memory
+from multiunet.models.catalogue import WIDTHS
+from multiunet.models.image_unet import strides_for
+from multiunet.prediction.run import READ_SITES
+from multiunet.training.memory import FIRST_USE
+from multiunet.training.recipe import Layout
+
+logger = logging.getLogger("multiunet.image")
+
+BATCHES = (4, 2)
+"""Never 1: batch norms compare samples; and torch convolves a single volume of 32-bit numbers by unfolding it."""
+
+FEWEST = 4
+"""Sites along the longest axis below which no further level is planned."""
+
+VALIDATION_SHARE = 0.25
+"""Time that validation may take as a share of that of training."""
+
+FEWEST_VALIDATIONS = 12
+"""Validations of a training, if it has as many epochs: to choose the best epoch among."""
+
+SHELF = 2 << 30
+"""Most bytes of images that training keeps in memory."""
+
+Need = Callable[[ImageTrain, Facts], int]
+"""Bytes that a training with these settings takes beyond what the process and the images take."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Memory to plan for, bytes.
+
+    Attributes:
+        budget: in all.
+        held: what the process, and each that loads data, has before training.
+        images: bytes of images kept in memory, summed over all processes.
+        asked: whether the user named the budget.
+    """
+
+    budget: int
+    held: int
+    images: int
+    asked: bool
+
+
+@functools.cache
+def memory_at_first(device: torch.device) -> tuple[int, int]:
+    """Bytes that this process could have on the device, what it holds included, and what it holds.
+
+    As when first asked, so that all folds of a cross-validation are planned for the same memory.
+    """
+    # images wait in the computer's memory, the network is on the device
+    held = process_memory() if device.type == "cpu" else 0
+    return free_memory(device) + held, held
+
+
+def room_for(config: ImageTrain, facts: Facts, device: torch.device) -> Room:
+    """The memory that a training may take: ``--memory``, or what is free."""
+    free, held = memory_at_first(device)
+    budget = config.memory or free
+    processes = 1 + config.workers
+    # a quarter at most: reading an image again costs less than a smaller patch
+    images = min(SHELF, facts["fingerprint"]["bytes"] * processes, budget // 4)
+    return Room(budget, held * processes, images, config.memory is not None)
+
+
+def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[ImageTrain, Facts]:
+    """Settings with everything decided, and the facts with what was decided, why, and for what memory.
+
+    Raises:
+        InputError: for a budget that the smallest plan exceeds, or given settings that do not fit the data.
+    """
+    offers = _offers(config, facts)
+    for offer in offers:
+        chosen, shaped = _shaped(offer, facts)
+        # a tenth for what is not counted: augmentation, validation by tiles, an allocator's bad day
+        takes = (room.held + room.images + need(chosen, shaped)) * 10 // 9
+        if takes <= room.budget:
+            break
+    else:
+        message = (
+            f"{amount(room.budget)} of memory is not enough: the smallest planned training step needs about "
+            f"{amount(takes)} (patch {_times(shaped['patch_size'])}, batch {chosen.batch_size}, "
+            f"{'with' if chosen.recompute else 'without'} recomputation, {amount(room.held)} for the program itself, "
+            f"{amount(room.images)} for images); "
+        )
+        if room.asked:
+            raise InputError(f"--memory: {message}give it as much, or choose fewer --widths or a smaller --patch-size")
+        logger.warning("%strying anyway", message)
+    meaning = _meaning(chosen, shaped)
+    reasons = _shape_reasons(chosen, shaped, room) | {name: reason for name, (_, reason) in meaning.items()}
+    chosen = chosen.model_copy(update={name: value for name, (value, _) in meaning.items()})
+    settings = {
+        name: {"value": getattr(chosen, name), "reason": reason}
+        for name, reason in reasons.items()
+        if open_(config, name)
+    }
+    memory = {"budget": room.budget, "needed": takes, "program": room.held, "images": room.images}
+    return chosen, {**shaped, "plan": {"settings": settings, "memory": memory}}
+
+
+def with_layout(config: ImageTrain, facts: Facts, layout: Layout) -> tuple[ImageTrain, Facts]:
+    """Settings and facts with a layout that was timed."""
+    why = "the faster on this machine, or as fast: timed once for each network and size"
+    settings = facts["plan"]["settings"] | {"layout": {"value": layout, "reason": why}}
+    decided = {**facts, "plan": {**facts["plan"], "settings": settings}}
+    return config.model_copy(update={"layout": layout}), decided
+
+
+def sites_for(config: ImageTrain, room: Room) -> int:
+    """Sites of a tile in validation that this memory allows, at eight fields as wide as the finest level."""
+    spare = room.budget - room.held - room.images - FIRST_USE
+    return min(READ_SITES, max(1, spare // (8 * 4 * config.levels()[0])))
+
+
+def as_before(config: ImageTrain, facts: Facts, before: Facts) -> tuple[ImageTrain, Facts]:
+    """Settings and facts with what was decided when the run began: what memory is free now must not change it."""
+    decided = {name: choice["value"] for name, choice in before["plan"]["settings"].items() if open_(config, name)}
+    kept = {name: before[name] for name in ("patch_size", "strides", "plan")}
+    return config.model_copy(update=decided), {**facts, **kept}
+
+
+def open_(config: ImageTrain, name: str) -> bool:
+    """Whether the user left a setting to us; an explicit null does."""
+    return name not in config.model_fields_set or getattr(config, name) is None
+
+
+def _offers(config: ImageTrain, facts: Facts) -> list[ImageTrain]:
+    """Patch, batch and recomputation from the most generous on, in the order of what giving them up costs."""
+    largest, spacing, ndim = facts["fingerprint"]["size"]["largest"], facts["spacing"], facts["ndim"]
+    patches = [facts["patch_size"]]
+    if open_(config, "patch_size"):
+        patches = [list(p) for p in dict.fromkeys(patch_for(largest, spacing, side) for side in SIDES[ndim])]
+    batches = BATCHES if open_(config, "batch_size") else (config.batch_size,)
+    again = (False, True) if open_(config, "recompute") else (config.recompute,)
+    ways = [(patches[0], batch, recompute) for batch in batches for recompute in again]
+    ways += [(patch, batches[-1], again[-1]) for patch in patches[1:]]
+    offers = []
+    for patch, batch, recompute in ways:
+        settings: dict[str, Any] = {"batch_size": batch, "recompute": recompute}
+        if open_(config, "patch_size"):
+            settings["patch_size"] = patch
+        if open_(config, "accumulate"):
+            settings["accumulate"] = BATCHES[0] // batch if open_(config, "batch_size") else 1
+        offers.append(config.model_copy(update=settings))
+    return offers
+
+
+def _shaped(config: ImageTrain, facts: Facts) -> tuple[ImageTrain, Facts]:
+    """The network's levels for the patch.
+
+    Raises:
+        InputError: for given strides that do not fit the data or the widths.
+    """
+    # one number for all axes is spread out in the facts
+    given = config.patch_size or []
+    patch: list[int] = given if len(given) == facts["ndim"] else facts["patch_size"]
+    widths = list(config.widths or _levels(WIDTHS[config.model], patch))
+    if config.strides is None:
+        strides = [list(step) for step in strides_for(patch, facts["spacing"], len(widths) - 1)]
+    else:
+        strides = config.strides
+        widths = list(config.widths or WIDTHS[config.model][: len(strides) + 1])
+        _check_strides(strides, widths, facts)
+    chosen = config.model_copy(update={"widths": widths, "strides": strides})
+    return chosen, {**facts, "patch_size": list(patch), "strides": strides}
+
+
+def _levels(widths: Sequence[int], patch: Sequence[int]) -> Sequence[int]:
+    """As many of the widths as have ``FEWEST`` sites along the longest axis, two at least."""
+    return widths[: max(2, 1 + int(math.log2(max(patch) / FEWEST)))]
+
+
+def _check_strides(strides: list[list[int]], widths: list[int], facts: Facts) -> None:
+    shown = ";".join(",".join(map(str, step)) for step in strides)
+    axes = AXES[facts["ndim"]]
+    if any(len(step) != len(axes) for step in strides):
+        raise InputError(f"--strides {shown}: the data have {len(axes)} axes; give {', '.join(axes)} for each level")
+    if len(strides) != len(widths) - 1:
+        raise InputError(
+            f"--strides {shown}: {len(strides)} ways down, but widths {','.join(map(str, widths))} have "
+            f"{len(widths) - 1}; give one entry for each width but the first"
+        )
+
+
+def _shape_reasons(chosen: ImageTrain, facts: Facts, room: Room) -> dict[str, str]:
+    largest = facts["fingerprint"]["size"]["largest"]
+    patch, full = facts["patch_size"], list(patch_for(largest, facts["spacing"]))
+    tight = f"{amount(room.budget)} of memory allow no more"
+    whole = patch == largest
+    fewer = len(chosen.levels()) < len(WIDTHS[chosen.model])
+    even = all(len(set(step)) == 1 for step in facts["strides"])
+    return {
+        "patch_size": (
+            f"{tight}, even with less of everything else"
+            if patch != full
+            else "the whole of the largest image"
+            if whole
+            else f"as wide along every axis, as many pixels as {_times([SIDES[facts['ndim']][0]] * facts['ndim'])}"
+        ),
+        "widths": f"{chosen.model}'s own"
+        + (f", without those below {FEWEST} sites along the longest axis of the patch" if fewer else ""),
+        "strides": "every axis is halved each time"
+        if even
+        else f"an axis waits while it is more than twice as coarse as the finest (spacing {_times(facts['spacing'])}) "
+        "or too short to halve",
+        "batch_size": tight if chosen.batch_size < BATCHES[0] else "enough for batch statistics of a few large patches",
+        "accumulate": "as many samples a step as with enough memory" if chosen.accumulate > 1 else "a batch a step",
+        "recompute": f"{tight}; a third more time, the same result" if chosen.recompute else "memory is enough without",
+    }
+
+
+def _meaning(config: ImageTrain, facts: Facts) -> dict[str, tuple[Any, str]]:
+    """Decisions that do not depend on memory."""
+    kind = facts["intensities"]["kind"]
+    found: dict[str, tuple[Any, str]] = {
+        "intensities": {
+            "image": (kind, "each image by its own mean and deviation: exposure says nothing of what a pixel is"),
+            "train": (kind, "by the training images: how bright a pixel is tells the quantity"),
+            "none": (kind, "as given"),
+        }[kind]
+    }
+    if facts["task"] == "segmentation":
+        rarest = min(facts["fingerprint"]["classes"].items(), key=lambda item: item[1]["share"])
+        why = f"overlap counts classes alike however rare ({rarest[0]}: {rarest[1]['share']:.2%} of pixels), "
+        found["loss"] = (config.loss or "dice-ce", why + "cross-entropy gives every pixel a gradient")
+    else:
+        found["loss"] = (config.loss or "beta-nll", "learns the noise of every pixel along with the quantity")
+    if config.model == "image_unet":
+        found["normalization"] = (config.normalization, "tiles of a large image are predicted as the whole would be")
+    steps = config.recipe().steps(facts["fingerprint"]["images"]["train"])
+    found["epochs"] = (config.epochs, f"{config.epochs * steps} steps; more may be better")
+    if not facts["fingerprint"]["images"]["val"]:
+        found["steps_per_epoch"] = (config.steps_per_epoch, "nothing is validated: the last weights are kept")
+        return found
+    found["steps_per_epoch"] = (config.steps_per_epoch, "often enough to choose the best epoch")
+    if open_(config, "validate_every"):
+        found["validate_every"] = _validation(config, facts, steps)
+    return found
+
+
+def _validation(config: ImageTrain, facts: Facts, steps: int) -> tuple[int, str]:
+    """After how many epochs of so many steps the network is validated, on whole images; and why."""
+    drawn = steps * config.accumulate * config.batch_size * math.prod(facts["patch_size"])
+    # a backward pass takes twice as long as the forward pass, and validation has only that
+    share = facts["fingerprint"]["pixels"]["val"] / (3 * drawn)
+    apart = min(max(1, config.epochs // FEWEST_VALIDATIONS), math.ceil(share / VALIDATION_SHARE))
+    if apart == 1:
+        return apart, f"a validation takes less than {VALIDATION_SHARE:.0%} of the time of an epoch's training"
+    return apart, f"a validation takes about {share:.1f} times as long as the training of an epoch"
+
+
+def _times(numbers: Sequence[float]) -> str:
+    return " x ".join(f"{n:g}" for n in numbers)

@@ -1,0 +1,1 @@
+"""Prediction of images: tiles, flips, separated objects, exported files."""

@@ -1,0 +1,64 @@
+"""The mean over mirrored views of a prediction (test-time augmentation), as a network of its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from multiunet.core import Descent, Trail
+from multiunet.geometries.grid.footprint import Footprint, footprint
+
+
+class FlipAveraged(nn.Module):
+    """The mean output of a U-Net on a grid over all combinations of mirrored axes: 2, 4 or 8 views.
+
+    Its output, too, is mirrored when its input is. The views are extended to a multiple of the network's stride (by
+    their last site), so that a mirrored tile sees the coarse sites that the mirrored whole sees. A Monte-Carlo mask is
+    the same in all views.
+    """
+
+    def __init__(self, net: Descent[Tensor], ndim: int) -> None:
+        super().__init__()
+        self.net = net
+        axes = range(2, 2 + ndim)
+        self.views = [axes_ for n in range(ndim + 1) for axes_ in itertools.combinations(axes, n)]
+        self.seen = footprint(net)
+
+    def forward(self, x: Tensor) -> Tensor:
+        extended = self._extended(x)
+        # one view after the other: the trails of all would fill the memory
+        return self._mean(tuple(x.shape[2:]), (self.net(extended.flip(view)) for view in self.views))
+
+    def encode(self, x: Tensor) -> tuple[tuple[int, ...], list[Trail[Tensor]]]:
+        """The size of the output, and the trail of each view."""
+        extended = self._extended(x)
+        return tuple(x.shape[2:]), [self.net.encode(extended.flip(view)) for view in self.views]
+
+    def decode(self, encoded: tuple[tuple[int, ...], list[Trail[Tensor]]]) -> Tensor:
+        """The mean of the views' outputs, each turned back."""
+        space, trails = encoded
+        return self._mean(space, (self.net.decode(trail) for trail in trails))
+
+    def _extended(self, x: Tensor) -> Tensor:
+        extra = [-n % step for n, step in zip(x.shape[2:], self.seen.stride)]
+        padding = [side for n in reversed(extra) for side in (0, n)]
+        return functional.pad(x, padding, mode="replicate") if any(extra) else x
+
+    def _mean(self, space: tuple[int, ...], outputs: Iterable[Tensor]) -> Tensor:
+        total: Tensor | float = 0.0
+        for view, output in zip(self.views, outputs):
+            total = output.flip(view) + total
+        inside = (slice(None), slice(None), *(slice(0, n) for n in space))
+        mean: Tensor = total / len(self.views)  # type: ignore[assignment]  # there are views
+        return mean[inside]
+
+    def prefix(self) -> list[nn.Module]:
+        """The modules that ``encode`` runs."""
+        return self.net.prefix()
+
+    def footprint(self) -> Footprint:
+        """The network's own: it looks equally far to either side."""
+        return self.seen

@@ -1,0 +1,62 @@
+"""The predictor of images: which views it averages, and which tiles fit into memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.core import Descent
+from multiunet.device import computes_in_bf16
+from multiunet.domains.domain import Facts, Model
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.prediction.flips import FlipAveraged
+from multiunet.geometries.grid.grid import Grid
+from multiunet.prediction import Ensemble, GridPredictor
+from multiunet.prediction.memory import sites_within
+from multiunet.prediction.run import READ_SITES
+from multiunet.training.recipe import Precision
+
+
+def flip_averaged(config: ImageTrain, facts: Facts) -> bool:
+    """Whether all mirrored views are averaged: as the run says, else of images."""
+    return facts["ndim"] == 2 if config.flip_average is None else config.flip_average
+
+
+def predictor_of(
+    model: Model, averaged: bool, device: torch.device, precision: Precision, sites: int = READ_SITES
+) -> GridPredictor:
+    """What predicts with a model, or with each of an ensemble.
+
+    Args:
+        averaged: over all mirrored views.
+        sites: the most that a tile may have, its halo included.
+    """
+    geometry = cast(Grid, model.geometry)
+    net = model.net
+
+    def views(one: nn.Module) -> nn.Module:
+        return FlipAveraged(cast(Descent[Tensor], one), geometry.ndim)
+
+    if averaged:
+        net = net.mapped(views) if isinstance(net, Ensemble) else views(net)
+    bf16 = computes_in_bf16(precision, device)
+    return GridPredictor(net.eval(), model.task, geometry, device, sites=sites, bf16=bf16)
+
+
+def within(predictor: GridPredictor, memory: int | None, channels: int, samples: int) -> GridPredictor:
+    """The predictor with tiles that fit into the memory.
+
+    Args:
+        memory: bytes of the whole process; None: see ``sites_within``.
+        channels: of the images.
+
+    Raises:
+        InputError: for too little memory.
+    """
+    parts = predictor.net, predictor.task, predictor.geometry, channels, samples, predictor.device
+    with predictor.autocast():
+        sites = sites_within(memory, *parts)
+    return replace(predictor, sites=sites)

@@ -1,0 +1,63 @@
+"""A network that was trained on images of another scale than those it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.core import Descent, Trail
+from multiunet.domains.domain import Facts
+from multiunet.geometries.grid.footprint import Footprint, footprint
+
+
+class Rescaled(nn.Module):
+    """A U-Net on a grid, behind the map ``x * factor + offset`` of its input by channel.
+
+    Padding is the network's own and comes behind the map, so that its zeros are on the scale that it was trained on.
+    """
+
+    factor: Tensor
+    offset: Tensor
+
+    def __init__(self, net: Descent[Tensor], factor: Sequence[float], offset: Sequence[float], ndim: int) -> None:
+        super().__init__()
+        self.net = net
+        for name, values in (("factor", factor), ("offset", offset)):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).reshape(-1, *(1,) * ndim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.net(x * self.factor + self.offset)
+        return output
+
+    def encode(self, x: Tensor) -> Trail[Tensor]:
+        """The network's trail of the mapped input."""
+        return self.net.encode(x * self.factor + self.offset)
+
+    def decode(self, trail: Trail[Tensor]) -> Tensor:
+        """The network's output."""
+        return self.net.decode(trail)
+
+    def prefix(self) -> list[nn.Module]:
+        """The modules that ``encode`` runs."""
+        return self.net.prefix()
+
+    def footprint(self) -> Footprint:
+        """The network's own: the map looks at one site at a time."""
+        return footprint(self.net)
+
+
+def on_scale_of(net: Descent[Tensor], facts: Facts, first: Facts) -> nn.Module:
+    """The network of a run with these facts, for images standardised by those of the first run.
+
+    What that read as ``(p - m0) / s0`` is ``(p - m) / s`` to this one, that is ``x * s0 / s + (m0 - m) / s``.
+    """
+    own, given = facts["intensities"], first["intensities"]
+    if own == given or own["kind"] == "image":  # which standardises each image by itself
+        return net
+    channels = list(zip(own["mean"], own["deviation"], given["mean"], given["deviation"]))
+    factor = [s0 / s for _, s, _, s0 in channels]
+    offset = [(m0 - m) / s for m, s, m0, _ in channels]
+    device = next(net.parameters()).device
+    return Rescaled(net, factor, offset, facts["ndim"]).to(device).train(net.training)

@@ -1,0 +1,244 @@
+"""Predictions as image files: class maps in the values of the masks, uncertainty, quantities."""
+
+from __future__ import annotations
+
+import colorsys
+import math
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import xarray as xr
+from numpy.typing import NDArray
+from PIL import Image
+
+from multiunet.domains.domain import Facts
+from multiunet.domains.image.config import ExportKind
+from multiunet.domains.image.files.lazy import WHOLE, Lazy, Pixels, blocks, mapped, merged
+from multiunet.domains.image.files.masks import colour_name, packed, unpacked
+from multiunet.domains.image.files.units import MICROMETRE
+from multiunet.errors import InputError
+from multiunet.files import csv_text, write_atomically, write_text
+from multiunet.prediction import open_prediction
+
+PNG_TYPES = (np.uint8, np.uint16)
+
+CLASSIC = (1 << 32) - (1 << 25)
+"""Bytes that fit into a TIFF file whose places are 32-bit numbers."""
+
+COLOURS = (
+    (0, 0, 0),
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+"""Of the classes, in their order."""
+
+
+VARIANCES = {"uncertainty": "total", "epistemic": "epistemic", "aleatoric": "aleatoric"}
+"""Kinds of files, and which variance of a stored prediction is in them."""
+
+KINDS: dict[str, tuple[ExportKind, ...]] = {
+    "segmentation": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric"),
+    "instances": ("class", "instance", "uncertainty", "probabilities", "epistemic", "aleatoric"),
+    "regression": ("mean", "uncertainty", "epistemic", "aleatoric"),
+}
+"""What can be written of each task; by default what comes first, up to the uncertainty."""
+
+
+def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportKind] | None = None) -> list[Path]:
+    """Writes the files of each predicted image into ``folder``; returns them.
+
+    - ``STEM_class.png``: for each pixel the mask value of its class, of the type that the masks needed, or its colour
+      (a volume, a large image, or values that PNG has not: ``STEM_class.tif``). 8-bit values are the indices of a
+      palette, so that they can be seen and read. ``legend.csv`` has each value, its colour, its share of all pixels;
+    - ``STEM_instance.png`` (``.tif`` as above): of masks that number objects, the object of each pixel, 1, 2, ...; 0
+      outside; 16 bits, or 32 where these are too few;
+    - ``STEM_probabilities.tif``: float32, a channel for each class;
+    - ``STEM_mean.tif``: float32 quantities, in the target's units; several are channels;
+    - ``STEM_uncertainty.tif``: float32 total variance. Of quantities, in their units squared; of classes, summed over
+      them, which is ``1 - sum p^2``: the probability that two draws from the prediction differ, 0 to ``1 - 1 / K``;
+    - ``STEM_epistemic.tif``, ``STEM_aleatoric.tif``: the two parts of it.
+
+    TIFF is written strip by strip, so nothing need fit into memory.
+
+    Args:
+        kinds: of files, among those of the task in ``KINDS``; None: up to the uncertainty.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = _kinds(facts)
+    chosen = known[: known.index("uncertainty") + 1] if kinds is None else dict.fromkeys(kinds)
+    written, counts = [], np.zeros(len(facts.get("values", [])), dtype=np.int64)
+    for name, dataset in open_prediction(prediction).items():
+        for kind in chosen:
+            if kind == "class":
+                classes = _stored(dataset["class"])
+                written.append(_export_classes(folder / f"{name}_class", classes, dataset, facts))
+                for region in blocks(classes):
+                    counts += np.bincount(classes[region].ravel(), minlength=len(counts))
+            elif kind == "instance":
+                written.append(_save_map(folder / f"{name}_instance", _instances(dataset), dataset))
+            else:
+                written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, facts), dataset))
+    if "class" in chosen:
+        written.append(folder / "legend.csv")
+        write_text(written[-1], legend(facts, counts))
+    return written
+
+
+def check_kinds(kinds: Sequence[ExportKind] | None, facts: Facts) -> None:
+    """Checks that these files can be written of predictions of this run.
+
+    Raises:
+        InputError: naming the first that cannot.
+    """
+    known = _kinds(facts)
+    for kind in kinds or ():
+        if kind not in known:
+            raise InputError(f"--export-what {kind}: this run is of --task {facts['task']}; it has {', '.join(known)}")
+
+
+def _kinds(facts: Facts) -> tuple[ExportKind, ...]:
+    return KINDS["instances" if facts.get("instances") else facts["task"]]
+
+
+def legend(facts: Facts, counts: NDArray[np.int64]) -> str:
+    """CSV: of each class its mask value (or colour), its name, the colour it is shown in, and its share of all pixels.
+
+    Args:
+        counts: pixels of each class.
+    """
+    colours = mask_values(facts) if facts["coloured"] else class_colours(len(counts))
+    values = [colour_name(value) for value in facts["values"]] if facts["coloured"] else facts["values"]
+    shown = (colour_name(int(packed(colour[:, None])[0])) for colour in colours)
+    shares = (f"{share:.6f}" for share in counts / counts.sum())
+    return csv_text([("value", "name", "colour", "share"), *zip(values, facts["classes"], shown, shares)])
+
+
+def class_colours(count: int) -> NDArray[np.uint8]:
+    """Colours ``(count, 3)`` that all can tell apart (Okabe and Ito 2008), the first black; behind them any others."""
+    more = [colorsys.hsv_to_rgb(0.61803 * place % 1, 0.6, 0.9) for place in range(max(0, count - len(COLOURS)))]
+    extended = [*COLOURS, *((np.array(more) * 255).astype(int).tolist() if more else [])]
+    return np.array(extended[:count], dtype=np.uint8)
+
+
+def _stored(variable: xr.DataArray) -> Lazy:
+    """Rows of it are read at once: in their order they are written."""
+    chunk = (*(1,) * (variable.ndim - 1), variable.shape[-1])
+    return Lazy(variable.shape, variable.dtype, lambda region: variable[region].values, chunk)
+
+
+def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, facts: Facts) -> Path:
+    values = mask_values(facts)
+    palette = None
+    if values.ndim == 1 and values.dtype == np.uint8:
+        palette = np.zeros((256, 3), dtype=np.uint8)
+        palette[values] = class_colours(len(values))
+    return _save_map(stem, _named(classes, values), dataset, palette)
+
+
+def _instances(dataset: xr.Dataset) -> Pixels:
+    """The objects' numbers in the smallest type that has them all."""
+    numbers = _stored(dataset["instance"])
+    most = max(int(numbers[region].max()) for region in blocks(numbers))
+    kind = np.uint16 if most <= np.iinfo(np.uint16).max else np.int32
+    return mapped(numbers, lambda block: block.astype(kind, copy=False), kind)
+
+
+def _named(classes: Lazy, values: np.ndarray) -> Pixels:
+    """A map of classes as their mask values, or as their colours, which make one axis more."""
+    if values.ndim == 1:
+        return mapped(classes, values.__getitem__, values.dtype)
+    shape, chunk = (*classes.shape, values.shape[1]), (*classes.chunk, values.shape[1])
+    return Lazy(shape, values.dtype, lambda region: values[classes.read(region[:-1])], chunk)
+
+
+def _floats(kind: str, dataset: xr.Dataset, facts: Facts) -> Pixels:
+    """Probabilities or quantities ``(names, *space)``, or a variance; of classes ``space``, their sum. float32."""
+    stored = _stored(dataset[VARIANCES.get(kind, "mean")])
+    values = stored.mapped(lambda block: block.astype(np.float32, copy=False), np.float32)
+    if kind in VARIANCES and facts["task"] == "segmentation":
+        return merged(values, lambda block: block.sum(axis=0), np.float32)
+    return values if kind == "probabilities" else _plain(values)
+
+
+def mask_values(facts: Facts) -> np.ndarray:
+    """The mask value of each class, in the smallest integer type for them all; or its colour, ``(classes, 3)``."""
+    if facts["coloured"]:
+        return unpacked(np.asarray(facts["values"], dtype=np.int64))
+    values = np.asarray(facts["values"], dtype=np.int64)
+    kinds = (np.uint8, np.uint16, np.int16, np.int32)
+    fitting = (k for k in kinds if values[0] >= np.iinfo(k).min and values[-1] <= np.iinfo(k).max)
+    return values.astype(next(fitting, np.int64))
+
+
+def _plain(quantities: Lazy) -> Pixels:
+    return merged(quantities, lambda block: block[0], np.float32) if quantities.shape[0] == 1 else quantities
+
+
+def _save_map(stem: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> Path:
+    """As PNG where that can hold it and it is not large."""
+    sites = math.prod(dataset["class"].shape)
+    flat = dataset["class"].ndim == 2 and pixels.dtype in PNG_TYPES and sites <= WHOLE
+    return _save(stem.with_name(f"{stem.name}{'.png' if flat else '.tif'}"), pixels, dataset, palette)
+
+
+def _save(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> Path:
+    """``palette``: colours ``(256, 3)`` of 8-bit indices."""
+    write: Callable[[Path], Any]
+    if path.suffix == ".png":
+        image = Image.fromarray(pixels[...])
+        if palette is not None:
+            image.putpalette(palette.tobytes())
+        write = lambda temporary: image.save(temporary, format="PNG")  # noqa: E731
+    else:
+        write = lambda temporary: _write_tiff(temporary, pixels, dataset, palette)  # noqa: E731
+    write_atomically(path, write)
+    return path
+
+
+def _write_tiff(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> None:
+    dims = [str(dim) for dim in dataset["total"].dims[1:]]
+    several = pixels.ndim > len(dims)
+    # quantities are channels, colours are samples of a pixel
+    colours = several and pixels.dtype == np.uint8
+    channels = several and not colours
+    axes = ("C" if channels else "") + "".join(dims).upper() + ("S" if colours else "")
+    metadata: dict[str, Any] = {"axes": axes}
+    if channels:
+        metadata["Channel"] = {"Name": [str(name) for name in dataset["channel"].values]}
+    if dataset.attrs.get("unit") == MICROMETRE:
+        for dim, step in zip(dims, dataset.attrs["spacing"]):
+            metadata |= {f"PhysicalSize{dim.upper()}": float(step), f"PhysicalSize{dim.upper()}Unit": MICROMETRE}
+    photometric = "rgb" if colours else "minisblack" if palette is None else "palette"
+    # TIFF's palettes have 16 bits a colour, one row each
+    own = {} if palette is None else {"colormap": palette.T.astype(np.uint16) * 257}
+    row = axes.index("Y")
+    tifffile.imwrite(
+        path,
+        _strips(pixels, row),
+        shape=pixels.shape,
+        dtype=pixels.dtype,
+        bigtiff=pixels.nbytes > CLASSIC,
+        rowsperstrip=next(blocks(pixels))[row].stop,
+        ome=True,
+        photometric=photometric,
+        compression="zlib",
+        metadata=metadata,
+        **own,
+    )
+
+
+def _strips(pixels: Pixels, row: int) -> Iterator[bytes]:
+    """The compressed strips of all pages: a block's rows are one strip of each of its pages."""
+    for region in blocks(pixels):
+        block = np.ascontiguousarray(pixels[region])
+        for page in np.ndindex(block.shape[:row]):
+            yield zlib.compress(block[page].tobytes(), 6)

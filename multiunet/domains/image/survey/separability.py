@@ -1,0 +1,86 @@
+"""How small training objects are, and how many of them could be found at all."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.image.data.instances import CLASSES, Touching, learnt
+from multiunet.domains.image.prediction.separate import separated
+from multiunet.metrics import Matching
+
+logger = logging.getLogger("multiunet.image")
+
+SEPARATED = 8
+"""Training masks whose objects are separated."""
+
+WINDOW = 1 << 20
+"""Most pixels of such a mask, from its middle."""
+
+STRAY = 1.0
+"""Percentage of the training objects that may be smaller than an object must be: slips of whoever drew them."""
+
+MANY = 0.2
+"""Share of lost objects that is worth a warning."""
+
+
+@dataclass
+class Separability:
+    """Collects training masks while they are in memory anyway."""
+
+    sizes: list[NDArray[np.int64]] = field(default_factory=list)
+    windows: list[NDArray[np.int32]] = field(default_factory=list)
+
+    def add(self, objects: NDArray[np.int32], classes: NDArray[np.int16]) -> None:
+        """A training mask and what is ``learnt`` of it: gaps belong to no object."""
+        self.sizes.append(np.unique(objects[classes > 0], return_counts=True)[1])
+        if len(self.windows) < SEPARATED:
+            self.windows.append(_middle(objects).copy())  # a view would keep all of it
+
+    def smallest(self) -> int:
+        """Pixels of the smallest training object but for strays."""
+        return int(np.percentile(np.concatenate(self.sizes), STRAY, method="lower"))
+
+    def of(self, touching: Touching, spacing: Sequence[float]) -> dict[str, Any]:
+        """Of the objects looked at, how many perfect probabilities give back at an IoU above 0.5."""
+        matching = Matching()
+        for objects in self.windows:
+            classes = learnt(objects, touching, spacing)
+            perfect = np.stack([classes == index for index in range(len(CLASSES[touching]))]).astype(np.float32)
+            matching.update(separated(perfect, spacing, self.smallest()), objects)
+        return {"looked_at": matching.true_objects, "separable": int(matching.hits[0])}
+
+
+def tell_of_lost(found: Separability, touching: Touching, spacing: Sequence[float], folder: object) -> dict[str, Any]:
+    """``found.of(touching, spacing)``, with a warning where that is far from all."""
+    own = found.of(touching, spacing)
+    if own["separable"] < (1 - MANY) * own["looked_at"]:
+        other: Touching = "gap" if touching == "boundary" else "boundary"
+        better = found.of(other, spacing)["separable"]
+        fix = f"--touching {other} would give back {better}" if better > own["separable"] else "enlarge the images"
+        logger.warning(
+            "%s: even perfect probabilities would give back only %d of %d training objects looked at, because the "
+            "others are too small or too narrow for --touching %s; %s",
+            folder,
+            own["separable"],
+            own["looked_at"],
+            touching,
+            fix,
+        )
+    return own
+
+
+def _middle(objects: NDArray[np.int32]) -> NDArray[np.int32]:
+    """A window of at most ``WINDOW`` pixels; its longest sides are cut first."""
+    sides = list(objects.shape)
+    while math.prod(sides) > WINDOW:
+        longest = sides.index(max(sides))
+        sides[longest] = (sides[longest] + 1) // 2
+    starts = [(n - side) // 2 for n, side in zip(objects.shape, sides)]
+    return objects[tuple(slice(start, start + side) for start, side in zip(starts, sides))]

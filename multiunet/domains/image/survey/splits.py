@@ -1,0 +1,139 @@
+"""Which mask belongs to which image, and which of them train, validate and test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from multiunet.domains.config import Split
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.files.listing import stem_of
+from multiunet.domains.image.files.pairing import Item, _tell_of_unused, pair
+from multiunet.domains.image.files.table import is_table, read_pairs
+from multiunet.domains.image.survey.stratify import MaskClasses, chosen, spread
+from multiunet.domains.remarks import remark
+from multiunet.domains.splits import SPLITS, read_splits
+from multiunet.errors import InputError
+from multiunet.seeds import permutation
+from multiunet.wording import listing
+
+Splits = dict[Split, list[Item]]
+
+
+def split_items(config: ImageTrain, truths: Path | None) -> Splits:
+    """All items of a training, by split; no item is in two.
+
+    Splits that chance draws leave every class to training, where they can.
+
+    Args:
+        truths: the folder of masks or targets; None: the table that ``config.images`` is names them.
+
+    Raises:
+        InputError: for images without truth, stems that are not there, overlapping or empty splits.
+    """
+    items = pair(config.images, truths)
+    # quantities have no classes, and of objects all masks have those that are learnt
+    classified = config.task == "segmentation" and not config.instances
+    known = MaskClasses([item.truth for item in items if classified], config.ignore_value)
+    words = [row.split for row in read_pairs(config.images)] if is_table(config.images) else []
+    folders = {"val": (config.val_images, config.val_masks), "test": (config.test_images, config.test_masks)}
+    given = any(images is not None for images, _ in folders.values())
+    if any(words) and (config.splits is not None or config.folds is not None or given):
+        raise InputError(
+            f"{config.images} has a column 'split', but --splits, --folds or folders are given, too; use one"
+        )
+    if config.splits is not None and given:
+        raise InputError("--splits and --val-images or --test-images both say how to split; give one of them")
+    for name, (images, masks) in folders.items():
+        if images is None and masks is not None:
+            raise InputError(f"--{name}-masks without --{name}-images; give both")
+    if config.splits is not None:
+        splits = _listed(items, config.splits, config.images)
+    elif any(words):
+        splits = {name: [item for item, word in zip(items, words) if (word or "train") == name] for name in SPLITS}
+        if "" in words:
+            remark(f"{config.images}: {words.count('')} of {len(words)} lines have no split; they are trained on")
+    elif config.folds is not None and config.fold is not None:
+        splits = _fold(items, config.folds, config.fold, config.seed, known)
+    elif given:
+        own: dict[str, list[Item]] = {
+            name: [] if images is None else pair(images, masks or truths) for name, (images, masks) in folders.items()
+        }
+        splits = {"train": items, "val": own["val"], "test": own["test"]}
+    else:
+        splits = {"train": items, "val": [], "test": []}
+        _carve(splits, "test", config.test_fraction, config.seed, known)
+    _tell_of_unused(truths, [*items, *(item for name in SPLITS for item in splits[name])])
+    if not splits["val"]:
+        _carve(splits, "val", config.val_fraction, config.seed, known)
+    _check(splits)
+    return splits
+
+
+def to_json(splits: Splits) -> dict[str, list[dict[str, str]]]:
+    """Plain JSON; ``from_json`` undoes it."""
+    return {name: [asdict(item) for item in items] for name, items in splits.items()}
+
+
+def from_json(splits: Mapping[str, Sequence[Mapping[str, str]]]) -> Splits:
+    """The splits that ``to_json`` wrote."""
+    return {name: [Item(**item) for item in splits[name]] for name in SPLITS}
+
+
+def _listed(items: Sequence[Item], where: str, images: Path) -> Splits:
+    lists = read_splits(where, "stems")
+    known = {item.name: item for item in items}
+    splits: Splits = {}
+    for name in SPLITS:
+        stems = [stem_of(str(stem)) for stem in lists.get(name, [])]
+        absent = [stem for stem in stems if stem not in known]
+        if absent:
+            raise InputError(f"{where}: {name} names {len(absent)} images that are not in {images}: {listing(absent)}")
+        twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+        if twice:
+            raise InputError(f"{where}: {name} names images twice: {listing(twice)}")
+        splits[name] = [known[stem] for stem in stems]
+    return splits
+
+
+def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskClasses) -> Splits:
+    """Every ``folds``-th image of a shuffled row is tested; another fold tests others."""
+    if folds > len(items):
+        raise InputError(f"--folds {folds}: there are {len(items)} images; a fold tests one at least")
+    row = spread(permutation(len(items), "folds", seed).tolist(), folds, known.of([item.truth for item in items]))
+    tested = set(row[fold::folds])
+    return {
+        "train": [item for i, item in enumerate(items) if i not in tested],
+        "val": [],
+        "test": [item for i, item in enumerate(items) if i in tested],
+    }
+
+
+def _carve(splits: Splits, name: Split, fraction: float, seed: int, known: MaskClasses) -> None:
+    """Moves a share of the training items, one at least, into a split of their own."""
+    items = splits["train"]
+    if fraction == 0:
+        return
+    count = max(1, round(fraction * len(items)))
+    if count >= len(items):
+        tested = f", beside {len(splits['test'])} that test" if splits["test"] else ""
+        raise InputError(
+            f"--{name}-fraction {fraction:g}: {len(items)} training images are too few to set {count} of them apart as "
+            f"{name}{tested}; give more images, cut them into pieces, or pass --{name}-images or --{name}-fraction 0"
+        )
+    row = permutation(len(items), "split", seed, SPLITS.index(name)).tolist()
+    apart = set(chosen(row, count, known.of([item.truth for item in items])))
+    splits[name] = [item for i, item in enumerate(items) if i in apart]
+    splits["train"] = [item for i, item in enumerate(items) if i not in apart]
+
+
+def _check(splits: Splits) -> None:
+    if not splits["train"]:
+        raise InputError("no training images: the list 'train' is empty")
+    seen: dict[Path, str] = {}
+    for name in SPLITS:
+        for item in splits[name]:
+            other = seen.setdefault(Path(item.image).resolve(), name)
+            if other != name:
+                raise InputError(f"{item.image}: is both in {other} and in {name}; an image may be in one split only")

@@ -1,0 +1,96 @@
+"""Splits drawn by chance that leave every class to training, where this is possible."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+
+from multiunet.domains.image.files.lazy import blocks, values_in
+from multiunet.domains.image.files.masks import ColouredMask, read_mask
+from multiunet.errors import InputError
+
+Classes = frozenset[int]
+"""The mask values of an image."""
+
+
+class MaskClasses:
+    """What masks show, read when first asked for. A mask that cannot be read shows nothing: the survey says why."""
+
+    def __init__(self, masks: Sequence[str], ignored: int | None) -> None:
+        self.masks = masks
+        self.ignored = ignored
+
+    def of(self, masks: Sequence[str]) -> list[Classes]:
+        """The classes of some of them."""
+        return [self._known.get(mask, frozenset()) for mask in masks]
+
+    @cached_property
+    def _known(self) -> dict[str, Classes]:
+        try:
+            return {mask: self._read(mask, coloured=False) for mask in self.masks}
+        except ColouredMask:  # one of them is painted, so all are
+            return {mask: self._read(mask, coloured=True) for mask in self.masks}
+
+    def _read(self, mask: str, coloured: bool) -> Classes:
+        try:
+            labels = read_mask(Path(mask), coloured)
+        except ColouredMask:
+            raise
+        except InputError:
+            return frozenset()
+        found = (value for region in blocks(labels) for value in values_in(labels[region])[0].tolist())
+        return frozenset(found) - {self.ignored}
+
+
+def chosen(order: Sequence[int], count: int, classes: Sequence[Classes]) -> list[int]:
+    """The first ``count`` images of a row, but for those that are the last of all to show a class; these come when
+    there are no others.
+
+    >>> chosen([2, 0, 1, 3], 2, [frozenset({1}), frozenset({1}), frozenset({1, 7}), frozenset({1})])
+    [0, 1]
+    """
+    left = Counter(value for own in classes for value in own)
+    taken: list[int] = []
+    spared: list[int] = []
+    for image in order:
+        if len(taken) == count:
+            break
+        if any(left[value] == 1 for value in classes[image]):
+            spared.append(image)
+        else:
+            taken.append(image)
+            left.subtract(classes[image])
+    return taken + spared[: count - len(taken)]
+
+
+def spread(order: Sequence[int], folds: int, classes: Sequence[Classes]) -> list[int]:
+    """A row of images of which a fold tests every ``folds``-th, changed by as few swaps as it takes to have no class
+    tested in one fold only, which could not learn it. Classes of a single image are left as they are.
+
+    >>> spread([0, 1, 2, 3], 2, [frozenset({1, 7}), frozenset({1}), frozenset({1, 7}), frozenset({1})])
+    [1, 0, 2, 3]
+    """
+    row = list(order)
+    for value in sorted(_tested_at_once(row, folds, classes)):
+        own = [place for place, image in enumerate(row) if value in classes[image]]
+        for a, b in product(own, range(len(row))):
+            swapped = list(row)
+            swapped[a], swapped[b] = row[b], row[a]
+            together = _tested_at_once(swapped, folds, classes)
+            if value not in together and together <= _tested_at_once(row, folds, classes):
+                row = swapped
+                break
+    return row
+
+
+def _tested_at_once(row: Sequence[int], folds: int, classes: Sequence[Classes]) -> set[int]:
+    """The classes of several images that are all tested in one fold."""
+    counts = Counter(value for own in classes for value in own)
+    testing: dict[int, set[int]] = {}
+    for place, image in enumerate(row):
+        for value in classes[image]:
+            testing.setdefault(value, set()).add(place % folds)
+    return {value for value, in_folds in testing.items() if len(in_folds) == 1 and counts[value] > 1}

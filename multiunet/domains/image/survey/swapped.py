@@ -1,0 +1,58 @@
+"""Masks that are given as images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from multiunet.domains.image.files import containers
+from multiunet.domains.image.files.lazy import Pixels, blocks, values_in
+from multiunet.domains.image.files.masks import packed
+from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+
+MOST_LABELS = 16
+"""An image of integers with more different values is no mask."""
+
+
+def may_be_mask(pixels: Pixels) -> bool:
+    """Whether an image ``(C, *space)`` has so few colours that it could be a mask."""
+    if pixels.dtype.kind not in "ui" or pixels.shape[0] not in (1, 3):
+        return False
+    values: set[int] = set()
+    for region in blocks(pixels):
+        values.update(values_in(pixels[region])[0].tolist())
+        if len(values) > MOST_LABELS:
+            return False
+    return True
+
+
+def check_is_no_mask(item: Item, pixels: Pixels, labels: Pixels) -> None:
+    """Refuses an image that is its mask; warns of one that shows nothing but the areas of its mask.
+
+    Args:
+        pixels: of the image, ``(C, *space)``, of which ``may_be_mask`` holds.
+        labels: of the mask, ``space``.
+
+    Raises:
+        InputError: naming both.
+    """
+    painted = pixels.dtype == np.uint8 and pixels.shape[0] == 3
+    same, pairs = True, set[tuple[int, int]]()
+    for region in blocks(labels):
+        block, own = pixels[(slice(None), *region)], labels[region]
+        shown = packed(block) if painted else block[0]
+        same = same and np.array_equal(shown, own)
+        colours, of_colour = np.unique(shown, return_inverse=True)
+        classes, of_class = np.unique(own, return_inverse=True)
+        met = np.unique(of_colour.ravel() * len(classes) + of_class.ravel())
+        pairs.update(zip(colours[met // len(classes)].tolist(), classes[met % len(classes)].tolist()))
+    fix = "give what the microscope saw as --images, and what it shows as --masks"
+    one_file = Path(item.image).resolve() == Path(item.truth).resolve()
+    if (one_file and not item.image.lower().endswith(tuple(containers.READERS))) or same:
+        raise InputError(f"{item.image}: is the same as its mask {item.truth}; {fix}")
+    of_image, of_mask = {colour for colour, _ in pairs}, {value for _, value in pairs}
+    if 1 < len(of_image) == len(of_mask) == len(pairs):
+        remark(f"{item.image}: shows the areas of its mask {item.truth} in {len(of_image)} values, nothing else; {fix}")

@@ -1,0 +1,1 @@
+"""Graph geometry: convolutions, pooling, and coarse edges."""

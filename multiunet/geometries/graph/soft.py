@@ -1,0 +1,157 @@
+"""Coarser graphs by a learnt soft assignment to clusters (Bianchi et al. 2020, "MinCutPool"), and the way back.
+
+For small graphs: memory grows with nodes times clusters, time with nodes times clusters squared, and all clusters of a
+graph are linked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.links import Links, spread
+from multiunet.geometries.graph.select import Pooling, projection
+
+
+@dataclass(frozen=True)
+class MinCut(Pooling):
+    """Each graph becomes ``clusters`` nodes; every node goes into all of them, in learnt shares.
+
+    With shares ``S = softmax(mlp(x))`` the clusters have the features ``S^T x`` and the edges ``S^T A S`` without its
+    diagonal, divided by the square roots of both ends' sums (Bianchi et al. 2020, eq. 7-8). Two penalties (eq. 5) keep
+    clusters apart and balanced: in training the network's output carries them, all pools' together, as ``penalty``, to
+    be added to the loss, as ``fit`` does. Each level has the same number of clusters, whatever the stride; give each
+    level a ``Graph`` of its own for fewer and fewer. An attribute ``a`` of edges becomes ``S^T (A a) S / S^T A S``, the
+    mean by weight and shares.
+
+    Attributes:
+        penalty: weight of the penalties.
+    """
+
+    clusters: int = 16
+    penalty: float = 1.0
+
+    def down(self, channels: int, stride: float) -> nn.Module:
+        return SoftPool(channels, self.clusters, self.penalty)
+
+    def up(self, c_in: int, c_out: int) -> nn.Module:
+        return Unshare(c_in, c_out)
+
+
+class SoftPool(nn.Module):
+    """``field -> field`` of ``clusters`` nodes for each graph; see ``MinCut``."""
+
+    def __init__(self, channels: int, clusters: int, penalty: float) -> None:
+        super().__init__()
+        if clusters < 2:
+            raise ValueError(f"clusters {clusters} must be at least 2")
+        self.mlp = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, clusters))
+        self.clusters = clusters
+        self.penalty = penalty
+
+    def forward(self, field: GraphField) -> GraphField:
+        weight = field.weights()
+        with torch.autocast(field.x.device.type, enabled=False):
+            logits = self.mlp(field.x.to(next(self.mlp.parameters()).dtype))
+        shares = logits.to(weight.dtype).softmax(dim=1)
+        penalised = self.training and self.penalty
+        count, device = field.graphs * self.clusters, field.x.device
+        parent = _most_central(field, shares)
+        x = spread(field.x, shares.flatten(), _memberships(field, self.clusters, gather=True))
+        adjacency = _between(field, shares, spread(shares, weight, field.links()))
+        adjacency = adjacency * (1 - torch.eye(self.clusters, device=device, dtype=weight.dtype))
+        apart = (1 - torch.eye(self.clusters, device=device)).nonzero().T
+        edge_attr = None if field.edge_attr is None else _attributes(field, shares, adjacency, apart)
+        size = adjacency.sum(dim=2).clamp_min(torch.finfo(weight.dtype).eps).sqrt()
+        adjacency = adjacency / (size[:, :, None] * size[:, None, :])
+        target, source = apart
+        starts = torch.arange(0, count, self.clusters, device=device)[:, None]
+        return GraphField(
+            x=x,
+            edge_index=torch.stack([(starts + source).flatten(), (starts + target).flatten()]),
+            batch=torch.arange(field.graphs, device=device).repeat_interleave(self.clusters),
+            edge_weight=adjacency[:, target, source].flatten(),
+            graphs=field.graphs,
+            parent=parent,
+            shares=shares,
+            edge_attr=edge_attr,
+            penalty=self.penalty * penalties(field, shares).sum() if penalised else None,
+        )
+
+    def extra_repr(self) -> str:
+        return f"clusters={self.clusters}, penalty={self.penalty}"
+
+
+class Unshare(nn.Module):
+    """``(coarse, skip) -> field`` on the skip's nodes: ``S x``, each the mixture of its clusters' features."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        self.project = projection(c_in, c_out)
+
+    def forward(self, coarse: GraphField, skip: GraphField) -> GraphField:
+        if coarse.shares is None:
+            raise ValueError("the coarse graph has no shares: it was not softly pooled from the graph of the skip")
+        links = _memberships(skip, coarse.shares.shape[1], gather=False)
+        return skip.refined(spread(self.project(coarse.x), coarse.shares.flatten(), links), coarse)
+
+
+def penalties(field: GraphField, shares: Tensor) -> Tensor:
+    """Cut and imbalance of soft clusters, ``(2,)``, means over the graphs (Bianchi et al. 2020, eq. 5).
+
+    ``-tr(S^T A S) / tr(S^T D S)`` and ``| S^T S / |S^T S| - I / sqrt(clusters) |``.
+    """
+    weight, clusters = field.weights(), shares.shape[1]
+    tiny = torch.finfo(weight.dtype).eps
+    heard = spread(shares, weight, field.links())
+    degree = spread(torch.ones_like(shares[:, :1]), weight, field.links())
+    inside, all_in = (
+        shares.new_zeros(field.graphs).index_add(0, field.batch, (shares * other).sum(dim=1))
+        for other in (heard, degree * shares)
+    )
+    together = _between(field, shares, shares)
+    size = together.flatten(1).norm(dim=1).clamp_min(tiny)
+    even = torch.eye(clusters, device=shares.device, dtype=shares.dtype) / clusters**0.5
+    imbalance = (together / size[:, None, None] - even).flatten(1).norm(dim=1)
+    return torch.stack([-(inside / all_in.clamp_min(tiny)).mean(), imbalance.mean()])
+
+
+def _memberships(field: GraphField, clusters: int, gather: bool) -> Links:
+    """An edge between each node and each cluster of its graph, from the nodes (``gather``) or to them."""
+    nodes, device = len(field.batch), field.batch.device
+    node = torch.arange(nodes, device=device).repeat_interleave(clusters)
+    cluster = (field.batch[:, None] * clusters + torch.arange(clusters, device=device)).flatten()
+    count = field.graphs * clusters
+    if gather:
+        return Links(torch.stack([node, cluster]), nodes, count)
+    return Links(torch.stack([cluster, node]), count, nodes)
+
+
+def _between(field: GraphField, one: Tensor, other: Tensor) -> Tensor:
+    """``one^T other`` for each graph, ``(graphs, clusters, clusters)``."""
+    sizes = torch.bincount(field.batch, minlength=field.graphs).tolist()
+    return torch.stack([a.T @ b for a, b in zip(one.split(sizes), other.split(sizes))])
+
+
+def _attributes(field: GraphField, shares: Tensor, adjacency: Tensor, apart: Tensor) -> Tensor:
+    """Of the edges between clusters, ``(graphs * pairs, K)``; ``apart``: target and source of the pairs of a graph."""
+    assert field.edge_attr is not None
+    weight, (target, source) = field.weights(), apart
+    mass = adjacency.clamp_min(torch.finfo(weight.dtype).tiny)
+    found = [
+        (_between(field, shares, spread(shares, weight * one.to(weight), field.links())) / mass)[:, target, source]
+        for one in field.edge_attr.T
+    ]
+    return torch.stack([one.flatten() for one in found], dim=1)
+
+
+def _most_central(field: GraphField, shares: Tensor) -> Tensor:
+    """The node of the largest share in each cluster, graph by graph, ``(graphs * clusters,)``."""
+    graph = field.batch[:, None].expand_as(shares)
+    shape, shares = (field.graphs, shares.shape[1]), shares.detach()
+    largest = shares.new_zeros(shape).scatter_reduce(0, graph, shares, "amax")
+    node = torch.arange(len(shares), device=shares.device)[:, None].where(shares == largest[field.batch], 0)
+    return torch.zeros(shape, dtype=torch.int64, device=shares.device).scatter_reduce(0, graph, node, "amax").flatten()

@@ -1,0 +1,1 @@
+"""Grid geometry: convolution blocks and the operators between levels."""

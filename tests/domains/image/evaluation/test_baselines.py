@@ -1,0 +1,127 @@
+"""Methods that learn next to nothing, on images that need not fit into memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage.filters import threshold_multiotsu, threshold_otsu
+
+from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.inputs import load_input
+from multiunet.domains.image.evaluation import baselines, scoring
+from multiunet.domains.image.files import lazy
+from multiunet.domains.image.files.pairing import Item
+from multiunet.errors import InputError
+
+SHAPE = (150, 130)
+FACTS: dict[str, Any] = {
+    "task": "segmentation",
+    "ndim": 2,
+    "channels": 1,
+    "colour": "grey",
+    "intensities": {"kind": "image"},
+    "values": [0, 1, 2],
+    "classes": ["0", "1", "2"],
+    "coloured": False,
+    "ignore_value": None,
+    "pixels": {"train": [5, 9, 2]},
+}
+
+
+@pytest.fixture
+def item(tmp_path: Path) -> Item:
+    """Three grey levels with noise and their mask, in chunks of Zarr."""
+    rng = np.random.default_rng(0)
+    labels = gaussian_filter(rng.normal(size=SHAPE), 6)
+    labels = np.digitize(labels, np.quantile(labels, [0.4, 0.8])).astype(np.uint8)
+    pixels = np.clip(60 * labels + rng.normal(40, 12, SHAPE), 0, 255).astype(np.uint8)
+    for name, values in (("image", pixels), ("mask", labels)):
+        zarr.create_array(str(tmp_path / f"{name}.zarr"), shape=SHAPE, chunks=(32, 48), dtype=np.uint8)[:] = values
+    return Item("a", str(tmp_path / "image.zarr"), str(tmp_path / "mask.zarr"))
+
+
+def scores_of(item: Item, levels: int) -> scoring.Scores:
+    baseline = baselines.otsu([item], FACTS, Shelf(), levels)
+    return scoring.score_baseline([(baseline, [item], FACTS)], Shelf())
+
+
+@pytest.mark.parametrize("levels", [2, 3])
+def test_thresholds_of_an_image_read_by_blocks_are_those_of_the_whole(
+    item: Item, levels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels, labels = zarr.open_array(item.image, mode="r")[:], zarr.open_array(item.truth, mode="r")[:]
+    grey = gaussian_filter(((pixels.astype(np.float32) - pixels.mean()) / pixels.std()).astype(np.float32), 2.0)
+    cuts = [threshold_otsu(grey)] if levels == 2 else threshold_multiotsu(grey, levels)
+    level = np.digitize(grey, cuts)
+    named = np.array([np.bincount(labels[level == index], minlength=3).argmax() for index in range(levels)])
+    expected = float((named[level] == labels).mean())
+    assert expected > 0.7
+    whole = scores_of(item, levels)
+    assert whole["pixel_accuracy"] == pytest.approx(expected, abs=1e-3)
+    monkeypatch.setattr(lazy, "WHOLE", 1000)
+    monkeypatch.setattr(lazy, "BLOCK", 2000)
+    read = sizes_read(monkeypatch)
+    assert scores_of(item, levels) == whole
+    assert max(read) < 0.5 * pixels.size
+
+
+def sizes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Collects how many values each reading of a file takes."""
+    sizes: list[int] = []
+    getitem = lazy.Lazy.__getitem__
+
+    def counted(self: lazy.Lazy, index: Any) -> np.ndarray:
+        block = getitem(self, index)
+        sizes.append(block.size)
+        return block
+
+    monkeypatch.setattr(lazy.Lazy, "__getitem__", counted)
+    return sizes
+
+
+@pytest.mark.parametrize("levels", [2, 3])
+def test_an_image_of_one_value_is_of_one_class(tmp_path: Path, levels: int) -> None:
+    Image.fromarray(np.full((20, 30), 7, np.uint8)).save(tmp_path / "a.png")
+    mask = np.ones((20, 30), np.uint8)
+    mask[:4] = 2
+    Image.fromarray(mask).save(tmp_path / "m.png")
+    scores = scores_of(Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png")), levels)
+    assert scores["pixel_accuracy"] == pytest.approx(16 / 20)
+
+
+def test_objects_that_touch_at_a_corner_are_two(tmp_path: Path) -> None:
+    pixels = np.zeros((30, 40), np.uint8)
+    pixels[4:10, 4:10] = pixels[10:16, 10:16] = pixels[20:26, 30:36] = 200
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    expected = np.zeros(pixels.shape, np.uint8)
+    expected[:10, :10][pixels[:10, :10] > 0], expected[10:18][pixels[10:18] > 0] = 1, 2
+    expected[18:][pixels[18:] > 0] = 3
+    Image.fromarray(expected).save(tmp_path / "m.png")
+    facts = {**FACTS, "instances": {"touching": "boundary"}}
+    [item] = [Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png"))]
+    [(_, found)] = baselines.otsu_objects([item], facts, Shelf())(load_input(item.image, facts, Shelf()))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_majority_covers_every_block_once(item: Item, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "WHOLE", 1000)
+    monkeypatch.setattr(lazy, "BLOCK", 2000)
+    scores = scoring.score_baseline([(baselines.majority(FACTS), [item], FACTS)], Shelf())
+    labels = zarr.open_array(item.truth, mode="r")[:]
+    assert scores["pixel_accuracy"] == pytest.approx(float((labels == 1).mean()))
+
+
+def test_scores_that_need_the_whole_image_say_when_it_does_not_fit(item: Item, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "free_memory", lambda: 1 << 20)
+    quantities = {**FACTS, "task": "regression", "targets": ["height"]}
+    with pytest.raises(InputError, match=r"quantities of 1 images.* takes 2 MB"):
+        scoring.score([scoring.Part(None, [item], quantities)], Shelf())  # type: ignore[arg-type]
+    objects = {**FACTS, "instances": {"touching": "gap"}}
+    with pytest.raises(InputError, match="to tell its objects apart"):
+        scoring.score([scoring.Part(None, [item], objects)], Shelf())  # type: ignore[arg-type]

@@ -1,0 +1,134 @@
+"""Exported files: seen by people, read again by this program and by others."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+import xarray as xr
+from PIL import Image
+
+from multiunet.domains.image.files.masks import read_mask
+from multiunet.domains.image.files.readers import read_image, read_target
+from multiunet.domains.image.prediction.writers import KINDS, check_kinds, class_colours, export
+from multiunet.errors import InputError
+from multiunet.prediction import PredictionStore, open_prediction
+from multiunet.uncertainty import Moments
+
+CLASSES: dict[str, Any] = {
+    "task": "segmentation",
+    "coloured": False,
+    "values": [0, 7, 255],
+    "classes": ["0", "7", "255"],
+}
+
+
+def stored(path: Path, space: tuple[int, ...], names: list[str], decided: bool) -> dict[str, xr.Dataset]:
+    """A prediction of random numbers, whose pixels are 0.25 by 0.5 micrometres, sections 2."""
+    torch.manual_seed(3)
+    mean = torch.rand(len(names), *space).softmax(dim=0)
+    moments = Moments(mean, torch.rand(len(names), *space), torch.rand(len(names), *space))
+    dims = ("z", "y", "x")[-len(space) :]
+    attrs = {"unit": "\u00b5m", "spacing": [2.0, 0.25, 0.5][-len(space) :]}
+    with PredictionStore(path) as store:
+        item = store.item("a", names=names, dims=dims, shape=space, decided=decided, attrs=attrs)
+        item.write(tuple(slice(0, n) for n in space), moments, mean.argmax(dim=0) if decided else None)
+    return open_prediction(path)
+
+
+def test_a_class_map_is_seen_in_colours_and_read_as_values(tmp_path: Path) -> None:
+    data = stored(tmp_path / "p.zarr", (20, 30), CLASSES["classes"], decided=True)["a"]
+    export(tmp_path / "p.zarr", tmp_path / "out", CLASSES)
+    chosen = data["class"].values
+    assert set(np.unique(chosen)) == {0, 1, 2}
+    np.testing.assert_array_equal(read_mask(tmp_path / "out/a_class.png"), np.array([0, 7, 255])[chosen])
+    seen = np.asarray(Image.open(tmp_path / "out/a_class.png").convert("RGB"))
+    np.testing.assert_array_equal(seen, class_colours(3)[chosen])
+    assert len({tuple(colour) for colour in class_colours(30)}) == 30
+
+
+def test_a_volume_of_classes_has_a_palette_too(tmp_path: Path) -> None:
+    data = stored(tmp_path / "p.zarr", (4, 20, 30), CLASSES["classes"], decided=True)["a"]
+    export(tmp_path / "p.zarr", tmp_path / "out", CLASSES)
+    path = tmp_path / "out/a_class.tif"
+    np.testing.assert_array_equal(read_mask(path), np.array([0, 7, 255])[data["class"].values])
+    assert read_image(path).spacing == pytest.approx((2.0, 0.25, 0.5))
+    with Image.open(path) as opened:
+        opened.seek(2)
+        np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), class_colours(3)[data["class"].values[2]])
+
+
+@pytest.mark.parametrize("values", [[0, 7, 255], [0, 7, 300]])
+def test_the_legend_tells_what_each_value_is_and_how_much_of_it_there_is(tmp_path: Path, values: list[int]) -> None:
+    facts = {**CLASSES, "values": values, "classes": [str(value) for value in values]}
+    data = stored(tmp_path / "p.zarr", (20, 30), facts["classes"], decided=True)["a"]
+    export(tmp_path / "p.zarr", tmp_path / "out", facts)
+    rows = list(csv.DictReader((tmp_path / "out/legend.csv").open()))
+    assert [row["value"] for row in rows] == facts["classes"]
+    assert [row["colour"] for row in rows] == ["#000000", "#e69f00", "#56b4e9"]
+    shares = [(data["class"].values == index).mean() for index in range(3)]
+    assert [float(row["share"]) for row in rows] == pytest.approx(shares, abs=1e-6)
+
+
+@pytest.mark.parametrize("space", [(20, 30), (4, 20, 30)])
+def test_everything_of_classes_on_request(tmp_path: Path, space: tuple[int, ...]) -> None:
+    data = stored(tmp_path / "p.zarr", space, CLASSES["classes"], decided=True)["a"]
+    files = export(tmp_path / "p.zarr", tmp_path / "out", CLASSES, KINDS["segmentation"])
+    assert len(files) == 6
+    probabilities = read_target(tmp_path / "out/a_probabilities.tif")
+    np.testing.assert_array_equal(probabilities.pixels, data["mean"].values)
+    assert probabilities.spacing == pytest.approx((2.0, 0.25, 0.5)[-len(space) :])
+    with tifffile.TiffFile(tmp_path / "out/a_probabilities.tif") as tif:
+        assert tif.series[0].axes == ("CYX" if len(space) == 2 else "CZYX")
+        assert 'Name="255"' in (tif.ome_metadata or "")
+    for name, variance in (("uncertainty", "total"), ("epistemic", "epistemic"), ("aleatoric", "aleatoric")):
+        picture = read_image(tmp_path / f"out/a_{name}.tif")
+        np.testing.assert_allclose(picture.pixels[0], data[variance].values.sum(axis=0), rtol=1e-6)
+        assert picture.spacing == pytest.approx((2.0, 0.25, 0.5)[-len(space) :])
+
+
+def test_everything_of_quantities_on_request(tmp_path: Path) -> None:
+    data = stored(tmp_path / "p.zarr", (20, 30), ["u", "v"], decided=False)["a"]
+    files = export(tmp_path / "p.zarr", tmp_path / "out", {"task": "regression"}, ["mean", "epistemic"])
+    assert [file.name for file in files] == ["a_mean.tif", "a_epistemic.tif"]
+    for file, variable in zip(files, ("mean", "epistemic")):
+        np.testing.assert_array_equal(read_target(file).pixels, data[variable].values)
+
+
+def test_what_the_task_has_not_is_refused() -> None:
+    with pytest.raises(InputError, match="--export-what mean: this run is of --task segmentation; it has class"):
+        check_kinds(["class", "mean"], CLASSES)
+    with pytest.raises(InputError, match="--export-what class: this run is of --task regression; it has mean"):
+        check_kinds(["class"], {"task": "regression"})
+
+
+def test_an_export_takes_the_place_of_an_earlier_one(folder: Any, multiunet: Callable, tmp_path: Path) -> None:
+    root = folder(5)
+    small = ["--widths", "4,8", "--patch-size", "32", "--epochs", 1, "--steps-per-epoch", 1, "--out", tmp_path / "run"]
+    assert multiunet("train", "image", "--images", root / "images", "--masks", root / "masks", *small).code == 0
+    out = tmp_path / "out"
+
+    def predict(pattern: str, *words: object) -> Any:
+        given = ["--run", tmp_path / "run", "--images", root / "images" / pattern, "--samples", 1, "--export", out]
+        return multiunet("predict", "image", *given, "--out", tmp_path / "p.zarr", "--overwrite", *words)
+
+    assert predict("s[0-2].png", "--export-what", "class,probabilities").code == 0
+    (out / "notes.txt").write_text("mine")
+    corrected = np.array(Image.open(out / "s1_class.png"))
+    Image.fromarray(corrected).save(out / "s1_class.png")  # by hand, so it stays
+    assert predict("s2.png", "--export-what", "class").code == 0
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert names == ["legend.csv", "notes.txt", "s1_class.png", "s2_class.png"]
+    bad = predict("s2.png", "--export-what", "class,mean")
+    assert (bad.code, "--export-what mean" in bad.err) == (3, True)
+    unknown = predict("s2.png", "--export-what", "colours")
+    assert (unknown.code, "--export-what: " in unknown.err) == (3, True)
+    words = ["--run", tmp_path / "run", "--images", root / "images", "--out", tmp_path / "q.zarr"]
+    nowhere = multiunet("predict", "image", *words, "--export-what", "class")
+    assert (nowhere.code, "--export DIR" in nowhere.err) == (3, True)
