@@ -1,6 +1,6 @@
 """The dimension-agnostic core: it names no dimension and no domain, and imports torch alone."""
 
-from multiunet.core.condition import Condition
+from multiunet.core.condition import Condition, Modulation
 from multiunet.core.dropout import Dropout
 from multiunet.core.geometry import Geometry
 from multiunet.core.joined import Joined, reads_joined
@@ -20,6 +20,7 @@ __all__ = [
     "Joined",
     "Level",
     "Merge",
+    "Modulation",
     "NestedUNet",
     "NoSkip",
     "Skip",
