@@ -61,7 +61,15 @@ def command_for(settings: type[Options], body: Callable[..., None], help: str) -
 
     def command(**values: Any) -> None:
         given = {name: values.pop(name) for name in settings.model_fields if name in values}
-        body(**values, given={name: value for name, value in given.items() if value is not None})
+        separators = {name: _separator(info.annotation) for name, info in settings.model_fields.items()}
+        body(
+            **values,
+            given={
+                name: separators[name].join(value) if isinstance(value, list) else value
+                for name, value in given.items()
+                if value is not None
+            },
+        )
 
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *fields]]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -80,14 +88,17 @@ def _panel(info: FieldInfo) -> str:
 
 def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
     kind = str if _extra(info).get("text") else _plain(info.annotation)
+    several = kind is str and _holds_several(info.annotation)
     flag = "--" + name.replace("_", "-")
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
         help=f"{info.description}{_shown(info)}",
         rich_help_panel=_panel(info),
         show_default=False,
-        metavar="A,B,..." if kind is str and _is_list(info.annotation) else None,
+        metavar="A,B,..." if several else None,
     )
+    if several:  # "A,B", or the option again for each: a repeated option adds, it never replaces
+        kind = list[str]
     # None stands for "not given": the settings class knows the default
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
@@ -113,8 +124,14 @@ def _plain(annotation: Any) -> Any:
     return str
 
 
-def _is_list(annotation: Any) -> bool:
-    return any(typing.get_origin(a) in (list, tuple) for a in _without_none(annotation))
+def _holds_several(annotation: Any) -> bool:
+    return any(typing.get_origin(a) in (list, tuple, dict) for a in _without_none(annotation))
+
+
+def _separator(annotation: Any) -> str:
+    """Return what stands between two values in text: lists of lists need another sign than the lists in them."""
+    parts = [part for a in _without_none(annotation) for part in typing.get_args(a)]
+    return ";" if any(_holds_several(part) for part in parts if part is not str) else ","
 
 
 def _without_none(annotation: Any) -> list[Any]:

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from multiunet.domains.card import domains
+from multiunet.domains.config import Options
+from multiunet_cli.options import command_for
+
+
+def parsed(settings: type[Options], words: list[str]) -> dict[str, Any]:
+    """The settings that a command line of these words gives."""
+    seen: dict[str, Any] = {}
+    app = typer.Typer()
+    app.command()(command_for(settings, lambda given: seen.update(given), "Test."))
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return seen
+
+
+def train(domain: str) -> type[Options]:
+    return domains()[domain].train  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("domain", "option", "values", "expected"),
+    [
+        ("genome", "test-chroms", ["chrI", "chrIV"], ["chrI", "chrIV"]),
+        ("genome", "targets", ["a.bw", "b.bw"], ["a.bw", "b.bw"]),
+        ("genome", "strand-pairs", ["a:b", "c:d"], ["a:b", "c:d"]),
+        ("image", "widths", ["8", "16"], [8, 16]),
+        ("image", "strides", ["1,2,2", "2,2,2"], [[1, 2, 2], [2, 2, 2]]),
+        ("image", "class-names", ["0=pore", "7=steel"], {"0": "pore", "7": "steel"}),
+        ("image", "class-weights", ["1", "2.5"], [1.0, 2.5]),
+        ("graphs", "readout", ["mean", "sum"], ["mean", "sum"]),
+        ("graph", "feature-columns", ["x", "y"], ["x", "y"]),
+    ],
+)
+@pytest.mark.parametrize("repeated", [False, True])
+def test_lists_take_separators_and_repetition(
+    domain: str, option: str, values: list[str], expected: Any, repeated: bool
+) -> None:
+    settings = train(domain)
+    name = option.replace("-", "_")
+    separator = ";" if option == "strides" else ","
+    words = [f"--{option}={value}" for value in values] if repeated else [f"--{option}={separator.join(values)}"]
+    given = parsed(settings, words)[name]
+    found = settings.__pydantic_validator__.validate_assignment(settings.model_construct(), name, given)
+    value = found[0][name] if isinstance(found, tuple) else getattr(found, name)
+    assert [item.name for item in value] == expected if name == "targets" else value == expected
+
+
+def test_every_option_of_several_values_may_be_repeated() -> None:
+    """A repeated option that kept its last value only would move test data into training."""
+    for card in domains().values():
+        for settings in (card.train, card.predict, card.evaluate, card.measure):  # type: ignore[union-attr]
+            if settings is None:
+                continue
+            for name, info in settings.model_fields.items():
+                text = str(info.annotation)
+                if "list[" not in text and "dict[" not in text:
+                    continue
+                words = [f"--{name.replace('_', '-')}=a", f"--{name.replace('_', '-')}=b"]
+                assert parsed(settings, words)[name] in ("a,b", "a;b"), f"{card.name} --{name}"
