@@ -1,9 +1,9 @@
 """Does the border weight map help to tell nuclei apart, and how should the ends of objects be learnt?
 
 Trains ``multiunet train image --instances`` on dsb2018_fluo (130 training, 25 validation, 45 test images) with each way
-to learn where objects touch (``--touching``), with the border weights of Ronneberger et al. 2015 and without, all else
-equal, and scores validation and test. The default is chosen on validation. Floor: Otsu and connected components, in
-the same table; the data's README has 0.650 (AP at 0.5) and 0.491 (at 0.7) for it.
+to learn where objects touch (``--instance-encoding``), with the border weights of Ronneberger et al. 2015 and without,
+all else equal, and scores validation and test. The default is chosen on validation. Floor: Otsu and connected
+components, in the same table; the data's README has 0.650 (AP at 0.5) and 0.491 (at 0.7) for it.
 
 Gaps are scored twice: with the program's watershed, and as in 2015, where each connected part of the class map is an
 object. The watershed cuts necks, which is what the weights are for as well, so it leaves them less to do.
@@ -11,7 +11,7 @@ object. The watershed cuts necks, which is what the weights are for as well, so 
 So that all of it takes minutes, the network is half as wide as the default, patches have 128 pixels a side and training
 has 12 epochs (300 steps); only ``--full`` trains as the program does by default.
 
-    python benchmarks/instances.py [--seeds 0,1,2] [--touching gap] [--runs FOLDER] [--full]
+    python benchmarks/instances.py [--seeds 0,1,2] [--instance-encoding gap] [--runs FOLDER] [--full]
 
 Runs in FOLDER that are finished are not trained again. Reads MULTIUNET_DATA (default ../shared/data beside the
 checkout); writes benchmarks/results/instances.json, in which small and full networks stand side by side.
@@ -60,7 +60,7 @@ def multiunet(*words: object) -> str:
 def measure(touching: str, weight: int, seed: int, folder: Path, size: list[object]) -> dict[str, Any]:
     """One training and its scores on validation and test."""
     run = folder / f"{touching}-{weight}-{seed}"
-    own = ("--touching", touching, "--border-weight", weight, "--seed", seed)
+    own = ("--instance-encoding", touching, "--border-weight", weight, "--seed", seed)
     multiunet("train", "image", *WORDS, *size, *own, "--out", run, "--resume", "auto")
     row: dict[str, Any] = {"touching": touching, "border_weight": weight, "seed": seed}
     for split in ("val", "test"):
@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--runs", type=Path, help="where runs are kept; default: nowhere")
-    parser.add_argument("--touching", choices=["gap", "boundary"], help="default: both")
+    parser.add_argument("--instance-encoding", choices=["gap", "boundary"], help="default: both")
     parser.add_argument("--full", action="store_true")
     chosen = parser.parse_args()
     size: list[object] = [] if chosen.full else list(SMALL)
@@ -115,7 +115,7 @@ def main() -> None:
             measure(touching, weight, int(seed), folder, size)
             for seed in chosen.seeds.split(",")
             for touching, weight in SETTINGS
-            if chosen.touching in (None, touching)
+            if chosen.instance_encoding in (None, touching)
         ]
     otsu = {split: rows[0].pop(f"otsu_{split}") for split in ("val", "test")}
     runs = [{name: value for name, value in row.items() if not name.startswith("otsu")} for row in rows]

@@ -185,7 +185,7 @@ def _as_stored(name: str, config: TrainConfig, facts: Facts) -> tuple[dict[str, 
 
 def _check_same(run: RunFolder, name: str, config: TrainConfig, facts: Facts) -> None:
     """A run goes on only as what it was; how it is computed may change."""
-    free = {"workers", "device", "recompute"}
+    free = {"workers", "device", "gradient_checkpointing"}
     stored = {key: value for key, value in run.config().items() if key != "domain"}
     # what an older run does not mention came later, and its default is what that run did
     then = validated(type(config), stored, str(run.path / "config.yaml"))

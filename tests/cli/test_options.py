@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import typer
+from multiunet_cli.options import command_for
 from typer.testing import CliRunner
 
 from multiunet.domains.card import domains
 from multiunet.domains.config import Options
-from multiunet_cli.options import command_for
 
 
 def parsed(settings: type[Options], words: list[str]) -> dict[str, Any]:

@@ -230,7 +230,7 @@ CASES: list[tuple[str, Callable[[], object], list[str], list[str]]] = [
         ["signal.bedGraph:", str(2**63)],
     ),
     ("window beyond the chromosomes", lambda: None, ["genome", *GENOME, "--window", "100000"], ["--window 100000"]),
-    ("even motif", lambda: None, ["genome", *GENOME, "--motif", "4"], ["motif", "odd"]),
+    ("even motif", lambda: None, ["genome", *GENOME, "--stem-kernel", "4"], ["stem-kernel", "odd"]),
     ("one level", lambda: None, ["graph", *GRAPH, "--widths", "8"], ["widths", "two"]),
     ("a level of no channels", lambda: None, ["image", *IMAGE, "--widths", "8,0"], ["widths", "positive"]),
     ("infinite rate", lambda: None, ["image", *IMAGE, "--lr", "inf"], ["lr", "finite"]),

@@ -69,13 +69,17 @@ class GenomeTrain(FoldsTrain):
     exclude_chroms: StrList = option([], "chromosomes to leave out altogether", "Split")
 
     window: int | None = option(None, "bins of a training window; default: 256, or what 16 kb take", "Windows", ge=8)
-    mutation: float = option(0.05, "share of a window's bases that are replaced by random ones", "Windows", ge=0, le=1)
+    mutation_rate: float = option(
+        0.05, "share of a window's bases that are replaced by random ones", "Windows", ge=0, le=1
+    )
 
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
         "beta-nll", "beta-nll and gaussian-nll learn each bin's noise; poisson is for counts", "Training"
     )
-    stem: int = option(16, "channels of the layers that reduce bases to bins", "Model", ge=1)
-    motif: Annotated[int, AfterValidator(odd)] = option(15, "width of the first convolution, bases; odd", "Model", ge=1)
+    stem_channels: int = option(16, "channels of the layers that reduce bases to bins", "Model", ge=1)
+    stem_kernel: Annotated[int, AfterValidator(odd)] = option(
+        15, "width of the first convolution, bases; odd", "Model", ge=1
+    )
 
     widths: Widths = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
     dropout: float = option(

@@ -71,8 +71,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
             task.channels,
             config.bin_size,
             config.widths,
-            stem=config.stem,
-            motif=config.motif,
+            stem=config.stem_channels,
+            motif=config.stem_kernel,
             dropout=config.dropout,
             skip=config.skip,
             # a mean and, behind the means, its log-variance change strands together
@@ -83,7 +83,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
     def training_data(self, config: GenomeTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
         data, chroms = self._same(config, facts), facts["split"]["train"]
         bins = config.bins_of_window()
-        windowing = Windowing(config.bin_size, bins, 3 * bins // 16, tuple(facts["mates"]), config.mutation)
+        windowing = Windowing(config.bin_size, bins, 3 * bins // 16, tuple(facts["mates"]), config.mutation_rate)
         return Windows(
             {chrom: data.codes[chrom] for chrom in chroms}, {chrom: data.targets[chrom] for chrom in chroms}, windowing
         )

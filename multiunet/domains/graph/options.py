@@ -50,7 +50,7 @@ class EdgesTrain(TrainConfig):
         "and ids",
         "Data",
     )
-    drop_edge: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
+    edge_dropout: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
 
 
 def check_columns(columns: list[str] | None, conv: str | None) -> None:

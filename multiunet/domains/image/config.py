@@ -125,7 +125,7 @@ class ImageTrain(SplitTrain):
     )
     test_fraction: float = option(0.2, "share of images to test on, if no split is given", "Split", ge=0, lt=1)
 
-    touching: Literal["gap", "boundary"] = option(
+    instance_encoding: Literal["gap", "boundary"] = option(
         "boundary",
         "boundary: learn objects' outermost pixels as a class; gap: leave a one-pixel gap where two touch",
         "Instances",
@@ -139,7 +139,7 @@ class ImageTrain(SplitTrain):
     border_sigma: float = option(5.0, "distance over which border weights fall off, in pixels", "Instances", gt=0)
 
     patch_size: IntList | None = option(None, "pixels of a training patch by axis; default: from the images", "Patches")
-    rare_share: float = option(
+    oversample_classes: float = option(
         0.5,
         "share of patches centred near a pixel of a class; each class of the image is equally likely",
         "Patches",
@@ -147,7 +147,7 @@ class ImageTrain(SplitTrain):
         le=1,
     )
     flip: bool = option(True, "mirror patches, and turn them by quarters", "Patches")
-    augment: float = option(0.25, "probability of each augmentation below; 0: none", "Patches", ge=0, le=1)
+    augment_prob: float = option(0.25, "probability of each augmentation below; 0: none", "Patches", ge=0, le=1)
     rotation: float = option(
         180.0, "largest in-plane rotation, degrees; below 90 also disables quarter turns", "Patches", ge=0, le=180
     )
@@ -193,12 +193,13 @@ class ImageTrain(SplitTrain):
         "batch", "normalisation in convolution blocks (image_unet)", "Model"
     )
     residual: bool = option(False, "blocks add their input to their output (image_unet)", "Model")
-    recompute: bool = option(
+    gradient_checkpointing: bool = option(
         False,
-        "recompute activations: less memory, about a third more time, same result; on by itself if memory is short",
+        "recompute activations in the backward pass: less memory, about a third more time, same result; on by itself "
+        "if memory is short",
         "Model",
     )
-    flip_average: bool | None = option(
+    tta_flips: bool | None = option(
         None,
         "average all mirrored views (4 in 2-D, 8 in 3-D; that many times slower); default: on in 2-D, off in 3-D",
         "Model",
@@ -226,7 +227,7 @@ class ImageTrain(SplitTrain):
     )
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
 
-    layout: Layout | None = option(
+    memory_format: Layout | None = option(
         None, "order of axes in memory; default: the faster of the two, timed once on each machine", "Run"
     )
     memory: Bytes | None = option(
@@ -256,7 +257,7 @@ class ImageTrain(SplitTrain):
             raise ValueError("--class-names are for masks of classes, not for --instances or --task regression")
         if self.instances and self.task != "segmentation":
             raise ValueError(f"--instances are objects to segment; --task {self.task} has none")
-        own = ("touching", "border_weight", "border_sigma")
+        own = ("instance_encoding", "border_weight", "border_sigma")
         given = [name for name in own if getattr(self, name) != type(self).model_fields[name].default]
         if given and not self.instances:
             raise ValueError(f"--{given[0].replace('_', '-')} is for --instances, masks that number their objects")
@@ -330,8 +331,10 @@ class ImagePredict(PredictOptions):
         None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True
     )
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
-    flip_average: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
-    tile: int | None = option(None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1)
+    tta_flips: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
+    tile_size: int | None = option(
+        None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1
+    )
     memory: Bytes | None = option(None, PREDICTION_MEMORY, "Prediction", text=True)
     precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Prediction")
     tile_batch: int | None = option(

@@ -85,7 +85,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         else:
             config, facts = planning.plan(config, facts, room, need)
         self.sites = planning.sites_for(config, room)
-        if config.layout is None and before is None:
+        if config.memory_format is None and before is None:
             config, facts = planning.with_layout(config, facts, trial.faster_layout(self.build, config, facts, device))
         return config, facts
 
@@ -105,17 +105,19 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             config.levels(),
             strides=[tuple(stride) for stride in facts["strides"]],
             dropout=config.dropout,
-            recompute=config.recompute,
+            recompute=config.gradient_checkpointing,
             **own,
         )
-        if config.layout == "channels-last" or (config.layout is None and likes_channels_last(net, facts["ndim"])):
+        if config.memory_format == "channels-last" or (
+            config.memory_format is None and likes_channels_last(net, facts["ndim"])
+        ):
             put_channels_last(net, facts["ndim"])
         return Model(net, task, net.geometry)
 
     def training_data(self, config: ImageTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
         augmentation = Augmentation(
             flip=config.flip,
-            chance=config.augment,
+            chance=config.augment_prob,
             rotation=config.rotation,
             tilt=config.tilt,
             scaling=config.scaling,
@@ -127,7 +129,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             blur=config.blur,
         )
         border = Border(config.border_weight, config.border_sigma) if config.instances else None
-        return Patches(from_json(facts["split"])["train"], facts, augmentation, config.rare_share, self.shelf, border)
+        return Patches(
+            from_json(facts["split"])["train"], facts, augmentation, config.oversample_classes, self.shelf, border
+        )
 
     def validator(self, config: ImageTrain, facts: Facts, model: Model) -> Validator | None:
         items = from_json(facts["split"])["val"]
@@ -170,10 +174,10 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         progress: Progress,
     ) -> None:
         names = self.inputs(config, facts, options)  # errors come before the first is predicted
-        averaged = flip_averaged(config, facts) if options.flip_average is None else options.flip_average
+        averaged = flip_averaged(config, facts) if options.tta_flips is None else options.tta_flips
         predictor = predictor_of(model, averaged, pick_device(options.device), options.precision or config.precision)
         predictor = within(predictor, options.memory, facts["channels"], options.samples)
-        predictor = replace(predictor, tile=options.tile, batch=options.tile_batch)
+        predictor = replace(predictor, tile=options.tile_size, batch=options.tile_batch)
         facts = _read_as(facts, options)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.begin(name, place, len(names))

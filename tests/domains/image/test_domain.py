@@ -30,7 +30,7 @@ from multiunet.prediction import GridPredictor, PredictionStore, Progress, open_
 from multiunet.progress import Reporter
 from multiunet.seeds import generator
 
-SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2, "layout": "contiguous"}
+SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2, "memory_format": "contiguous"}
 
 
 def setup(root: Path, **settings: Any) -> tuple[ImageDomain, ImageTrain, dict[str, Any], Model]:
@@ -71,7 +71,7 @@ def test_every_network_trains_and_predicts_as_a_whole_what_it_predicts_by_tiles(
     root = folder(6)
     domain, config, facts, model = setup(root, model=name, patch_size=[32])
     trained(domain, config, facts, model, steps=2)
-    options: dict[str, Any] = {"flip_average": False}
+    options: dict[str, Any] = {"tta_flips": False}
     whole, tiled = (
         next(iter(open_prediction(predicted(root, domain, config, facts, model, tile=tile, **options)).values())).load()
         for tile in (None, 16)

@@ -74,7 +74,7 @@ def test_patches_have_the_weights_of_their_pixels(cells: Path, weight: float) ->
 @pytest.mark.parametrize("touching", ["gap", "boundary"])
 def test_from_training_to_counts(cells: Path, multiunet: Callable, tmp_path: Path, touching: str) -> None:
     run, out, files = tmp_path / "run", tmp_path / "p.zarr", tmp_path / "files"
-    data = ["--images", cells / "images", "--masks", cells / "masks", "--instances", "--touching", touching]
+    data = ["--images", cells / "images", "--masks", cells / "masks", "--instances", "--instance-encoding", touching]
     strong = ["--widths", "8,16", "--patch-size", 48, "--epochs", 6, "--steps-per-epoch", 10, "--lr", 0.02]
     trained = multiunet("train", "image", *data, *strong, "--dropout", 0.2, "--out", run)
     assert trained.code == 0, trained.err
@@ -157,7 +157,7 @@ def test_ignored_pixels_count_nowhere(cells: Path) -> None:
     [
         (["--instances", "--task", "regression"], "--instances are objects to segment; --task regression has none"),
         (["--border-weight", "3"], "--border-weight is for --instances"),
-        (["--touching", "gap"], "--touching is for --instances"),
+        (["--instance-encoding", "gap"], "--instance-encoding is for --instances"),
         (["--instances", "--border-weight", "-1"], "--border-weight: "),
         (["--instances", "--class-weights", "1,2"], "one for each class outside, inside, boundary"),
     ],

@@ -86,7 +86,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
             teleport=config.teleport,
             normalization=config.normalization,
             dropout=config.dropout,
-            edge_dropout=config.drop_edge,
+            edge_dropout=config.edge_dropout,
             convs=config.convs,
             residual=config.residual,
             pool=pooling(config),

@@ -71,7 +71,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
             whole_channels=True,
             convs=config.convs,
             residual=config.residual,
-            edge_dropout=config.drop_edge,
+            edge_dropout=config.edge_dropout,
             pool=pooling(config),
             edge_features=facts["edge_features"],
         )

@@ -44,8 +44,8 @@ class Patches(TrainingData[Tensor]):
         items: the training images.
         facts: what ``survey`` learnt.
         augmentation: of the patches.
-        rare_share: share of patches that lie about a pixel of a class drawn evenly from those of the image; the others
-            lie anywhere. Quantities have no classes.
+        oversample_classes: share of patches that lie about a pixel of a class drawn evenly from those of the image; the
+            others lie anywhere. Quantities have no classes.
         shelf: where files that were read are kept, by each process for itself.
         border: weight of pixels between objects; None where masks are classes, or for quantities.
     """
@@ -55,7 +55,7 @@ class Patches(TrainingData[Tensor]):
         items: Sequence[Item],
         facts: Facts,
         augmentation: Augmentation,
-        rare_share: float,
+        oversample_classes: float,
         shelf: Shelf,
         border: Border | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class Patches(TrainingData[Tensor]):
         self.augmentation = augmentation
         self.patch = tuple(int(n) for n in facts["patch_size"])
         self.spacing = tuple(float(s) for s in facts["spacing"])
-        self.rare_share = rare_share if facts["task"] == "segmentation" else 0.0
+        self.oversample_classes = oversample_classes if facts["task"] == "segmentation" else 0.0
         self.shelf = shelf
         self.border = border
         self.intensities = _intensities(facts)
@@ -109,7 +109,7 @@ class Patches(TrainingData[Tensor]):
         """The patch's first pixel by axis; negative where the image is smaller than the patch."""
         room = [n - side for n, side in zip(space, self.patch)]
         anywhere = [int(rng.integers(0, r + 1)) if r >= 0 else -(-r // 2) for r in room]
-        if rng.random() >= self.rare_share:
+        if rng.random() >= self.oversample_classes:
             return anywhere
         pixels = [positions for positions in self._positions(entry) if len(positions)]
         if not pixels:  # no pixel of this image counts

@@ -103,8 +103,8 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
         message = (
             f"{amount(room.budget)} of memory is not enough: the smallest planned training step needs about "
             f"{amount(takes)} (patch {_times(shaped['patch_size'])}, batch {chosen.batch_size}, "
-            f"{'with' if chosen.recompute else 'without'} recomputation, {amount(room.held)} for the program itself, "
-            f"{amount(room.images)} for images); "
+            f"{'with' if chosen.gradient_checkpointing else 'without'} recomputation, {amount(room.held)} for the "
+            f"program itself, {amount(room.images)} for images); "
         )
         if room.asked:
             raise InputError(f"--memory: {message}give it as much, or choose fewer --widths or a smaller --patch-size")
@@ -124,9 +124,9 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
 def with_layout(config: ImageTrain, facts: Facts, layout: Layout) -> tuple[ImageTrain, Facts]:
     """Settings and facts with a layout that was timed."""
     why = "the faster on this machine, or as fast: timed once for each network and size"
-    settings = facts["plan"]["settings"] | {"layout": {"value": layout, "reason": why}}
+    settings = facts["plan"]["settings"] | {"memory_format": {"value": layout, "reason": why}}
     decided = {**facts, "plan": {**facts["plan"], "settings": settings}}
-    return config.model_copy(update={"layout": layout}), decided
+    return config.model_copy(update={"memory_format": layout}), decided
 
 
 def sites_for(config: ImageTrain, room: Room) -> int:
@@ -154,12 +154,12 @@ def _offers(config: ImageTrain, facts: Facts) -> list[ImageTrain]:
     if open_(config, "patch_size"):
         patches = [list(p) for p in dict.fromkeys(patch_for(largest, spacing, side) for side in SIDES[ndim])]
     batches = BATCHES if open_(config, "batch_size") else (config.batch_size,)
-    again = (False, True) if open_(config, "recompute") else (config.recompute,)
+    again = (False, True) if open_(config, "gradient_checkpointing") else (config.gradient_checkpointing,)
     ways = [(patches[0], batch, recompute) for batch in batches for recompute in again]
     ways += [(patch, batches[-1], again[-1]) for patch in patches[1:]]
     offers = []
     for patch, batch, recompute in ways:
-        settings: dict[str, Any] = {"batch_size": batch, "recompute": recompute}
+        settings: dict[str, Any] = {"batch_size": batch, "gradient_checkpointing": recompute}
         if open_(config, "patch_size"):
             settings["patch_size"] = patch
         if open_(config, "accumulate"):
@@ -228,7 +228,9 @@ def _shape_reasons(chosen: ImageTrain, facts: Facts, room: Room) -> dict[str, st
         "or too short to halve",
         "batch_size": tight if chosen.batch_size < BATCHES[0] else "enough for batch statistics of a few large patches",
         "accumulate": "as many samples a step as with enough memory" if chosen.accumulate > 1 else "a batch a step",
-        "recompute": f"{tight}; a third more time, the same result" if chosen.recompute else "memory is enough without",
+        "gradient_checkpointing": f"{tight}; a third more time, the same result"
+        if chosen.gradient_checkpointing
+        else "memory is enough without",
     }
 
 

@@ -43,10 +43,10 @@ def faster_layout(build: Build, config: ImageTrain, facts: Facts, device: torch.
     other: Layout = "contiguous" if last else "channels-last"
 
     def ask() -> bool:
-        rival = build(config.model_copy(update={"layout": other}), facts)
+        rival = build(config.model_copy(update={"memory_format": other}), facts)
         return Probe(model.task, model.geometry, batch, device, bf16).prefers(rival.net, model.net)
 
-    question = f"{other}: {model.net} {config.recompute} {tuple(batch.field.shape)} {bf16} {device.type}"
+    question = f"{other}: {model.net} {config.gradient_checkpointing} {tuple(batch.field.shape)} {bf16} {device.type}"
     return other if remembered(question, ask) else expected
 
 

@@ -22,7 +22,7 @@ from multiunet.training.recipe import Precision
 
 def flip_averaged(config: ImageTrain, facts: Facts) -> bool:
     """Whether all mirrored views are averaged: as the run says, else of images."""
-    return facts["ndim"] == 2 if config.flip_average is None else config.flip_average
+    return facts["ndim"] == 2 if config.tta_flips is None else config.tta_flips
 
 
 def predictor_of(

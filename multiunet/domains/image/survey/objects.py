@@ -82,19 +82,21 @@ def survey_objects(splits: Splits, images: Images, config: ImageTrain) -> Facts:
     Raises:
         InputError: for masks that cannot be read or show no objects, or settings that do not fit them.
     """
-    classes = CLASSES[config.touching]
+    classes = CLASSES[config.instance_encoding]
     check_weights(config, classes)
     found, folder = _read(splits, images, config), folder_of(splits)
     if config.ignore_value is not None and not found.ignored:
         remark(f"--ignore-value {config.ignore_value}: no mask in {folder} has it")
     _check_numbered(folder, found)
     if found.seem_classes():  # to enlarge images would not help
-        images.fingerprint.separable = found.separability.of(config.touching, images.spacing)
+        images.fingerprint.separable = found.separability.of(config.instance_encoding, images.spacing)
     else:
-        images.fingerprint.separable = tell_of_lost(found.separability, config.touching, images.spacing, folder)
+        images.fingerprint.separable = tell_of_lost(
+            found.separability, config.instance_encoding, images.spacing, folder
+        )
     return {
         "smallest_object": found.separability.smallest(),
-        "instances": {"touching": config.touching},
+        "instances": {"touching": config.instance_encoding},
         "values": list(range(len(classes))),
         "ignore_value": config.ignore_value,
         "coloured": False,
@@ -105,14 +107,14 @@ def survey_objects(splits: Splits, images: Images, config: ImageTrain) -> Facts:
 
 
 def _read(splits: Splits, images: Images, config: ImageTrain) -> _Objects:
-    count = len(CLASSES[config.touching])
+    count = len(CLASSES[config.instance_encoding])
     found = _Objects({name: np.zeros(count, dtype=np.int64) for name in SPLITS})
     for name in SPLITS:
         for item in splits[name]:
             labels = without_bar(item, images, read_objects(item.truth, config.ignore_value))[...]
             check_mistaken(item, images, labels, config)
             images.fingerprint.numbered(labels, name)
-            found.add(name, item.truth, labels, learnt(labels, config.touching, images.spacing))
+            found.add(name, item.truth, labels, learnt(labels, config.instance_encoding, images.spacing))
     return found
 
 

@@ -63,10 +63,14 @@ def tell_of_lost(found: Separability, touching: Touching, spacing: Sequence[floa
     if own["separable"] < (1 - MANY) * own["looked_at"]:
         other: Touching = "gap" if touching == "boundary" else "boundary"
         better = found.of(other, spacing)["separable"]
-        fix = f"--touching {other} would give back {better}" if better > own["separable"] else "enlarge the images"
+        fix = (
+            f"--instance-encoding {other} would give back {better}"
+            if better > own["separable"]
+            else "enlarge the images"
+        )
         logger.warning(
             "%s: even perfect probabilities would give back only %d of %d training objects looked at, because the "
-            "others are too small or too narrow for --touching %s; %s",
+            "others are too small or too narrow for --instance-encoding %s; %s",
             folder,
             own["separable"],
             own["looked_at"],

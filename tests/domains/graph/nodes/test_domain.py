@@ -276,7 +276,7 @@ def test_a_bad_graph_to_predict_leaves_nothing_behind(save: Callable[..., Path],
 @pytest.mark.parametrize("pool", ["topk", "sag", "matching", "contraction", "mincut"])
 @pytest.mark.parametrize("conv", ["gcn", "gatv2"])
 def test_every_pool_learns_an_easy_graph(save: Callable[..., Path], tmp_path: Path, pool: str, conv: str) -> None:
-    settings = {"pool": pool, "conv": conv, "clusters": 4, "merge": "sum", "drop_edge": 0.2, "input_dropout": 0.2}
+    settings = {"pool": pool, "conv": conv, "clusters": 4, "merge": "sum", "edge_dropout": 0.2, "input_dropout": 0.2}
     run = train(save(), tmp_path / "run", epochs=60, widths=[16, 16, 16], **settings)
     report = inference.evaluate(run)
     assert report.metrics["accuracy"] > 0.7 > report.baselines["majority"]["accuracy"]

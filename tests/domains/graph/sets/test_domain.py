@@ -158,7 +158,7 @@ def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
 
 
 def test_edges_are_dropped_in_training_alone(save_set: Callable[..., Path]) -> None:
-    domain, config = GraphsDomain(), GraphsTrain(graphs=save_set(), drop_edge=0.5, dropout=0, conv="gin", **SMALL)
+    domain, config = GraphsDomain(), GraphsTrain(graphs=save_set(), edge_dropout=0.5, dropout=0, conv="gin", **SMALL)
     facts = domain.inspect(config)
     model = domain.build(config, facts)
     field = domain.example(model, config, facts)

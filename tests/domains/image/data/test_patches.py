@@ -23,12 +23,14 @@ from multiunet.errors import InputError
 from multiunet.seeds import generator
 
 
-def patches(root: Path, augmentation: Augmentation | None = None, rare_share: float = 0.33, **settings: Any) -> Patches:
+def patches(
+    root: Path, augmentation: Augmentation | None = None, oversample_classes: float = 0.33, **settings: Any
+) -> Patches:
     if settings.get("task") != "regression":
         settings.setdefault("masks", root / "masks")
     facts = survey(ImageTrain(images=root / "images", **settings))
     items = from_json(facts["split"])["train"]
-    return Patches(items, facts, augmentation or Augmentation(), rare_share, Shelf())
+    return Patches(items, facts, augmentation or Augmentation(), oversample_classes, Shelf())
 
 
 @pytest.mark.parametrize(("shape", "size"), [((40, 48), [24, 16]), ((20, 24, 28), [8, 16, 16])])
@@ -83,8 +85,8 @@ def test_rare_classes_are_found(folder: Any) -> None:
         mask[90:93, 40:43] = 9
         Image.fromarray(mask).save(path)
 
-    def share(rare_share: float) -> float:
-        data = patches(root, Augmentation.none(), rare_share, patch_size=[32])
+    def share(oversample_classes: float) -> float:
+        data = patches(root, Augmentation.none(), oversample_classes, patch_size=[32])
         return float(np.mean([data.draw(0, generator(i)).target.any() for i in range(200)]))
 
     assert share(0.0) < 0.1
@@ -141,7 +143,7 @@ def test_images_as_they_are_vary_by_their_own_deviation(folder: Any) -> None:
 
 
 def test_what_is_small_is_found_once_also_beyond_the_shelf(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = patches(folder(5, (60, 60)), rare_share=1.0, patch_size=[16])
+    data = patches(folder(5, (60, 60)), oversample_classes=1.0, patch_size=[16])
     data.shelf.budget, calls = 0, []
     for owner, name in ((Patches, "_find"), (inputs, "moments")):
         own = getattr(owner, name)

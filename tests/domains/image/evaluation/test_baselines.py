@@ -103,7 +103,7 @@ def test_objects_that_touch_at_a_corner_are_two(tmp_path: Path) -> None:
     expected[:10, :10][pixels[:10, :10] > 0], expected[10:18][pixels[10:18] > 0] = 1, 2
     expected[18:][pixels[18:] > 0] = 3
     Image.fromarray(expected).save(tmp_path / "m.png")
-    facts = {**FACTS, "instances": {"touching": "boundary"}}
+    facts = {**FACTS, "instances": {"instance_encoding": "boundary"}}
     [item] = [Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png"))]
     [(_, found)] = baselines.otsu_objects([item], facts, Shelf())(load_input(item.image, facts, Shelf()))
     np.testing.assert_array_equal(found, expected)
@@ -122,6 +122,6 @@ def test_scores_that_need_the_whole_image_say_when_it_does_not_fit(item: Item, m
     quantities = {**FACTS, "task": "regression", "targets": ["height"]}
     with pytest.raises(InputError, match=r"quantities of 1 images.* takes 2 MB"):
         scoring.score([scoring.Part(None, [item], quantities)], Shelf())  # type: ignore[arg-type]
-    objects = {**FACTS, "instances": {"touching": "gap"}}
+    objects = {**FACTS, "instances": {"instance_encoding": "gap"}}
     with pytest.raises(InputError, match="to tell its objects apart"):
         scoring.score([scoring.Part(None, [item], objects)], Shelf())  # type: ignore[arg-type]

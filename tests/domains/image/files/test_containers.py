@@ -167,7 +167,7 @@ def test_volumes_of_a_file_each_are_surveyed_as_any_others(tmp_path: Path, monke
     for index in range(5):
         raw = rng.integers(0, 255, (6, 24, 24), dtype=np.uint8)
         write_h5(tmp_path / f"{index}.h5", raw=raw, label=(raw > 128).astype(np.uint8))
-    config = ImageTrain(images=tmp_path, masks=tmp_path, widths=[4, 8], layout="contiguous")
+    config = ImageTrain(images=tmp_path, masks=tmp_path, widths=[4, 8], memory_format="contiguous")
     domain = ImageDomain()
     chosen, facts = domain.plan(config, domain.inspect(config), None)
     assert facts["spacing"] == [2.0, 0.5, 0.5]

@@ -31,13 +31,18 @@ def settings(root: Path, **more: Any) -> ImageTrain:
 
 def pixels(config: ImageTrain, facts: dict[str, Any]) -> int:
     """A need that grows as memory does: half of it saved by recomputation."""
-    return int(np.prod(facts["patch_size"])) * config.batch_size // (2 if config.recompute else 1)
+    return int(np.prod(facts["patch_size"])) * config.batch_size // (2 if config.gradient_checkpointing else 1)
 
 
 def test_with_memory_enough_the_defaults_stand(folder: Any) -> None:
     config = settings(folder(5, (300, 280)))
     chosen, facts = plan(config, survey(config), AMPLE, pixels)
-    assert (chosen.patch_size, chosen.batch_size, chosen.accumulate, chosen.recompute) == ([256, 256], 4, 1, False)
+    assert (chosen.patch_size, chosen.batch_size, chosen.accumulate, chosen.gradient_checkpointing) == (
+        [256, 256],
+        4,
+        1,
+        False,
+    )
     assert chosen.widths == [32, 32, 64, 128, 256]
     assert chosen.strides == facts["strides"] == [[2, 2]] * 4
     known = ("loss", "epochs", "steps_per_epoch", "normalization", "intensities")
@@ -80,7 +85,7 @@ def test_memory_is_saved_by_recomputation_then_batch_then_patch(folder: Any, bud
     config = settings(folder(5, (300, 280)))
     chosen, _ = plan(config, survey(config), Room(budget, 0, 0, asked=True), pixels)
     assert chosen.patch_size == [expected[0]] * 2
-    assert (chosen.batch_size, chosen.accumulate, chosen.recompute) == expected[1:]
+    assert (chosen.batch_size, chosen.accumulate, chosen.gradient_checkpointing) == expected[1:]
 
 
 def test_too_little_memory_names_what_is_needed(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -93,11 +98,11 @@ def test_too_little_memory_names_what_is_needed(folder: Any, caplog: pytest.LogC
 
 
 def test_what_is_given_stands(folder: Any) -> None:
-    config = settings(folder(5, (300, 280)), patch_size=[96], batch_size=3, recompute=False, loss="ce")
+    config = settings(folder(5, (300, 280)), patch_size=[96], batch_size=3, gradient_checkpointing=False, loss="ce")
     chosen, facts = plan(config, survey(config), Room(1, 0, 0, asked=False), pixels)
     assert (chosen.patch_size, facts["patch_size"]) == ([96], [96, 96])
-    assert (chosen.batch_size, chosen.accumulate, chosen.recompute, chosen.loss) == (3, 1, False, "ce")
-    assert not {"patch_size", "batch_size", "recompute", "loss"} & set(facts["plan"]["settings"])
+    assert (chosen.batch_size, chosen.accumulate, chosen.gradient_checkpointing, chosen.loss) == (3, 1, False, "ce")
+    assert not {"patch_size", "batch_size", "gradient_checkpointing", "loss"} & set(facts["plan"]["settings"])
 
 
 def test_small_images_have_fewer_levels(folder: Any) -> None:
@@ -142,7 +147,9 @@ def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> No
     assert (config.batch_size, config.patch_size) == (4, [40, 48])
     assert facts == before
     training.train("image", settings(root, **quick), run, resume="auto", reporter=Reporter())
-    training.train("image", settings(root, **quick, recompute=True), run, resume="auto", reporter=Reporter())
+    training.train(
+        "image", settings(root, **quick, gradient_checkpointing=True), run, resume="auto", reporter=Reporter()
+    )
     with pytest.raises(InputError, match="batch_size: 4 then, 2 now"):
         training.train("image", settings(root, **quick, batch_size=2), run, resume="auto")
 
@@ -183,16 +190,16 @@ def test_the_layout_is_asked_of_the_machine_and_kept(
     monkeypatch.setattr(trial, "remembered", answer)
     config, domain = settings(folder(5, (64, 64))), ImageDomain()
     chosen, facts = domain.plan(config, domain.inspect(config), None)
-    assert chosen.layout == facts["plan"]["settings"]["layout"]["value"]
-    assert chosen.layout == ("contiguous" if other_is_faster else "channels-last")
+    assert chosen.memory_format == facts["plan"]["settings"]["memory_format"]["value"]
+    assert chosen.memory_format == ("contiguous" if other_is_faster else "channels-last")
     weight = next(p for p in domain.build(chosen, facts).net.parameters() if p.ndim == 4 and min(p.shape[:2]) > 1)
     assert weight.is_contiguous() == other_is_faster
     again, _ = domain.plan(config, domain.inspect(config), facts)
-    assert again.layout == chosen.layout
-    del facts["plan"]["settings"]["layout"]  # of a run that began before layouts were asked
-    assert domain.plan(config, domain.inspect(config), facts)[0].layout is None
-    fixed = config.model_copy(update={"layout": "contiguous"})
+    assert again.memory_format == chosen.memory_format
+    del facts["plan"]["settings"]["memory_format"]  # of a run that began before layouts were asked
+    assert domain.plan(config, domain.inspect(config), facts)[0].memory_format is None
+    fixed = config.model_copy(update={"memory_format": "contiguous"})
     given, facts = domain.plan(fixed, domain.inspect(fixed), None)
-    assert given.layout == "contiguous"
-    assert "layout" not in facts["plan"]["settings"]
+    assert given.memory_format == "contiguous"
+    assert "memory_format" not in facts["plan"]["settings"]
     assert len(asked) == 1

@@ -59,7 +59,7 @@ def test_folds_of_a_regression_predict_the_mean_of_their_own_predictions(
     runs = training.train_all("image", config, tmp_path / "cv", reporter=Reporter())
     facts = [open_run(run).facts for run in runs]
     assert all(facts[0][name] != facts[1][name] for name in ("intensities", "centre", "scale"))
-    options = {"images": root / "images", "samples": samples, "flip_average": flips, "tile": 16}
+    options = {"images": root / "images", "samples": samples, "tta_flips": flips, "tile_size": 16}
     for place in ("cv", *(f"cv/{run.name}" for run in runs)):
         inference.predict(tmp_path / place, options, tmp_path / f"{place.replace('/', '-')}.zarr")
     both, *alone = (open_prediction(tmp_path / f"{name}.zarr") for name in ("cv", *(f"cv-{run.name}" for run in runs)))

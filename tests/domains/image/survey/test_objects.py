@@ -91,7 +91,7 @@ def test_objects_that_none_could_find_are_told_of(cells: Path, caplog: pytest.Lo
     with caplog.at_level(logging.WARNING, "multiunet.image"):
         assert facts_of(cells)["fingerprint"]["objects"]["separable"] == 0
     assert "would give back only 0 of 3072 training objects" in caplog.text
-    assert "--touching gap would give back 4" in caplog.text
+    assert "--instance-encoding gap would give back 4" in caplog.text
 
 
 def test_the_fingerprint_counts_objects_by_their_numbers(cells: Path) -> None:
