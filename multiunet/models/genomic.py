@@ -81,9 +81,10 @@ class GenomicUNet(nn.Module):
 
     In evaluation mode the prediction is the mean of what the network says of the sequence and, turned back, of its
     reverse complement (post-hoc conjoined; Zhou et al. 2022, "Towards a better understanding of reverse-complement
-    equivariance for deep learning models in genomics"). Where the bins fill whole coarse sites of the U-Net, it then
-    commutes with taking the reverse complement. In training mode one strand is read, at half the cost; the data should
-    come from both.
+    equivariance for deep learning models in genomics"). So it commutes with taking the reverse complement, whatever the
+    number of bins: each strand is filled up to whole coarse sites of the U-Net behind its own end, and has its coarse
+    sites counted from its own begin. In training mode one strand is read, at half the cost; the data should come from
+    both.
 
     Args:
         tower: brings bases to bins.
@@ -127,10 +128,11 @@ class GenomicUNet(nn.Module):
             )
         bins = x.shape[2] // self.bin_size
         strands = 1 if self.training else 2
-        # whole coarse sites, so that from either end the same bases are pooled together, in a tile as in the whole
-        x = functional.pad(x, (0, -x.shape[2] % self._stride()))
         if strands == 2:
-            x, condition = torch.cat([x, x.flip(1, 2)]), _for_both_strands(condition)
+            x, condition = torch.cat([x, x.flip(1, 2)]), _repeat_twice(condition)
+        # behind the end of each strand: filled up before it is turned, the reverse complement would have its coarse
+        # sites elsewhere than the same sequence has them when it is given
+        x = functional.pad(x, (0, -x.shape[2] % self._stride()))
         trail = self.unet.encode(self.tower(x, condition), condition)
         return GenomicTrail(trail.saved, trail.bottom, bins, strands)
 
@@ -139,14 +141,15 @@ class GenomicUNet(nn.Module):
         assert isinstance(trail, GenomicTrail)
         if trail.strands == 1:
             return self.unet.decode(trail, condition)[..., : trail.bins]
-        given, reverse = self.unet.decode(trail, _for_both_strands(condition)).chunk(2)
-        return ((given + reverse.flip(2)[:, self.mates]) / 2)[..., : trail.bins]
+        given, reverse = self.unet.decode(trail, _repeat_twice(condition))[..., : trail.bins].chunk(2)
+        return (given + reverse.flip(2)[:, self.mates]) / 2
 
     def footprint(self) -> Footprint:
         """Halo, stride and reduction in bases."""
         bins = footprint(self.unet)
         halo = self.tower.halo + self.bin_size * bins.halo[0]
-        return Footprint((halo,), (self._stride(),), (self.bin_size,), bins.exact and norms_are_local(self.tower))
+        exact = bins.exact and norms_are_local(self.tower)
+        return Footprint((halo,), (self._stride(),), (self.bin_size,), exact, both_ends=True)
 
     def _stride(self) -> int:
         return self.bin_size * footprint(self.unet).stride[0]
@@ -233,8 +236,5 @@ def _primes(number: int) -> list[int]:
     return sorted([*factors, *([number] if number > 1 else [])], reverse=True)
 
 
-def _for_both_strands(condition: Condition | None) -> Condition | None:
-    if condition is None:
-        return None
-    twice = [None if part is None else torch.cat([part, part]) for part in (condition.embedding, condition.tokens)]
-    return Condition(*twice)
+def _repeat_twice(condition: Condition | None) -> Condition | None:
+    return None if condition is None else condition.repeat(2)

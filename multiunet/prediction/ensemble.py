@@ -51,6 +51,7 @@ class Ensemble(nn.Module):
             tuple(map(math.lcm, *[one.stride for one in seen], seen[0].stride)),
             seen[0].reduction,
             all(one.exact for one in seen),
+            any(one.both_ends for one in seen),
         )
 
 

@@ -33,14 +33,17 @@ class Span:
     out: slice
 
 
-def spans(size: int, halo: int, stride: int, reduction: int, margin: int, core: int, edge: int) -> list[Span]:
+def spans(
+    size: int, halo: int, stride: int, reduction: int, margin: int, core: int, edge: int, both_ends: bool = False
+) -> list[Span]:
     """Tiles of one axis: cores of at most about ``core`` sites that partition the output, read with their halo.
 
     The cores, but for the first of a mirrored input and the last, are equal, and hold whole chunks of up to ``edge``.
 
     The extended input runs from ``-margin`` to ``size + margin``. Reads begin on multiples of the stride counted from
     its begin, so that a tile's coarse sites are those of the whole; they end with the extended input or at the first
-    such multiple past core and halo.
+    such multiple past core and halo. With ``both_ends`` they end on multiples counted from its end, so that read
+    backwards, too, a tile has the coarse sites of the whole.
     """
     begin, end = -margin, size + margin
     count = -(-size // max(core, stride))
@@ -50,7 +53,10 @@ def spans(size: int, halo: int, stride: int, reduction: int, margin: int, core: 
     tiles = []
     for left, right in itertools.pairwise([0, *range(first_edge, size, step), size]):
         start = begin + max(0, (left - halo - begin) // stride) * stride
-        stop = min(end, begin - (begin - right - halo) // stride * stride)
+        if both_ends:
+            stop = end - max(0, (end - right - halo) // stride) * stride
+        else:
+            stop = min(end, begin - (begin - right - halo) // stride * stride)
         first, last = -(-left // reduction), -(-right // reduction)
         offset = start // reduction
         tiles.append(Span(start, stop, slice(first - offset, last - offset), slice(first, last)))
@@ -69,9 +75,12 @@ class Tile:
 
 def tiles(shape: Sequence[int], footprint: Footprint, margin: Sequence[int], core: Sequence[int]) -> list[Tile]:
     """All tiles of a grid, in the order of its memory; see ``spans``."""
-    seen = footprint.halo, footprint.stride, footprint.reduction
-    edge = (EDGES[len(shape)],) * len(shape)
-    axes = [spans(*axis) for axis in zip(shape, *seen, margin, core, edge)]
+    seen = zip(footprint.halo, footprint.stride, footprint.reduction)
+    edge, both_ends = EDGES[len(shape)], footprint.both_ends
+    axes = [
+        spans(size, *operators, beyond, side, edge, both_ends)
+        for size, operators, beyond, side in zip(shape, seen, margin, core)
+    ]
     return [
         Tile(
             tuple(span.start for span in product),

@@ -83,9 +83,10 @@ def test_halo_covers_the_receptive_field(downsample, bin_size):
     assert stride % bin_size == 0
 
 
-def test_prediction_commutes_with_the_reverse_complement():
+@pytest.mark.parametrize("bins", [1, 7, 31, 32, 45])
+def test_prediction_commutes_with_the_reverse_complement_at_any_number_of_bins(bins):
     net = with_history(small(bin_size=6, c_out=3, mates=[1, 0, 2]))
-    x = dna(6 * 32)
+    x = dna(6 * bins)
     assert torch.allclose(net(x.flip(1, 2)), net(x).flip(2)[:, [1, 0, 2]], atol=1e-6)
     net.train()
     assert not torch.allclose(net(x.flip(1, 2)), net(x).flip(2)[:, [1, 0, 2]], atol=1e-3)
@@ -144,7 +145,7 @@ def test_a_condition_is_taken_along_for_both_strands():
 
 
 @pytest.mark.parametrize("samples", [1, 4])
-@pytest.mark.parametrize("bins", [61, 64])
+@pytest.mark.parametrize("bins", [61, 62, 64])
 def test_tiles_equal_the_whole(samples, bins):
     net = with_history(genomic_unet(2, 5, widths=[6, 8], stem=5, motif=7, dropout=0.3))
     x = dna(5 * bins)[0].numpy()

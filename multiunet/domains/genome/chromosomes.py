@@ -82,14 +82,15 @@ class Chromosomes:
             item.write((region,), piece)
 
     def _seen(self, codes: Codes, first: int, last: int) -> tuple[int, int]:
-        """What is read to predict bins ``[first, last)``, in bins from the beginning of the flank.
+        """Return which bins, counted from the first of the flank, are read to predict bins ``[first, last)``.
 
-        It begins where the whole chromosome has a coarse site, too, and ends where its flank does at the latest.
+        They begin and end where coarse sites of the whole chromosome with its flanks begin: on the given strand these
+        are counted from its start, on the other strand from its end.
         """
         seen, total = footprint(self.predictor.net), self._bins(codes) + 2 * self.flank
-        halo, stride = -(-seen.halo[0] // self.bin_size), seen.stride[0] // self.bin_size
-        low = max(0, first + self.flank - halo) // stride * stride
-        return (0 if first == 0 else low), min(total, last + self.flank + max(halo, self.flank))
+        reach, stride = max(-(-seen.halo[0] // self.bin_size), self.flank), seen.stride[0] // self.bin_size
+        low = max(0, first + self.flank - reach) // stride * stride
+        return low, total - max(0, total - last - self.flank - reach) // stride * stride
 
     def _bins(self, codes: Codes) -> int:
         return -(-len(codes) // self.bin_size)

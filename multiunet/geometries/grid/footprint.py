@@ -24,12 +24,15 @@ class Footprint:
         stride: a tile that begins on a multiple of it sees the same coarse sites as the whole input does.
         reduction: input sites an output site.
         exact: tiles with this halo give what the whole input gives; False where a norm takes statistics over sites.
+        both_ends: the network also reads the input backwards (a reverse complement), with coarse sites counted from its
+            end; a tile must end on a multiple of the stride counted from there.
     """
 
     halo: tuple[int, ...]
     stride: tuple[int, ...]
     reduction: tuple[int, ...]
     exact: bool
+    both_ends: bool = False
 
     @property
     def receptive_field(self) -> tuple[int, ...]:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from multiunet.domains.genome.chromosomes import Chromosomes
-from multiunet.domains.genome.fasta import one_hot
+from multiunet.domains.genome.fasta import one_hot, reverse_complement
 from multiunet.models.genomic import genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
 from multiunet.tasks import Regression
@@ -11,11 +11,11 @@ from multiunet.tasks import Regression
 BIN, FLANK = 5, 8
 
 
-def chromosomes(tile: int | None = None) -> Chromosomes:
+def chromosomes(tile: int | None = None, levels: int = 2) -> Chromosomes:
     torch.manual_seed(0)
-    net = genomic_unet(2, BIN, widths=[6, 8], stem=5, motif=7, dropout=0.3).eval()
+    net = genomic_unet(4, BIN, widths=[6, 8, 8][:levels], stem=5, motif=7, dropout=0.3, mates=[1, 0, 3, 2]).eval()
     return Chromosomes(
-        GridPredictor(net, Regression(["t"]), net.unet.geometry, torch.device("cpu"), tile=tile), BIN, FLANK
+        GridPredictor(net, Regression(["+", "-"]), net.unet.geometry, torch.device("cpu"), tile=tile), BIN, FLANK
     )
 
 
@@ -31,7 +31,7 @@ def test_unknown_bases_are_read_beyond_the_ends():
         output = predict.predictor.net(torch.from_numpy(one_hot(padded))[None])
     expected = predict.predictor.task.distribution(output)[0][0, :, FLANK:-FLANK]
     mean = predict.whole("chr", codes).mean
-    assert mean.shape == (1, 41)  # the last bin has three bases
+    assert mean.shape == (2, 41)  # the last bin has three bases
     assert torch.allclose(mean, expected, atol=1e-6)
 
 
@@ -59,3 +59,24 @@ def test_of_a_run_of_unknown_bases_nothing_is_said(tmp_path):
     stored = open_prediction(tmp_path / "p.zarr")["chr"]
     for variable in ("mean", "epistemic", "aleatoric", "total"):
         assert np.flatnonzero(np.isnan(stored[variable].values[0])).tolist() == list(range(4, 12))
+
+
+@pytest.mark.parametrize("bins", [1, 39, 40, 41, 42])
+@pytest.mark.parametrize("tile", [None, 80])
+def test_the_reverse_complement_gives_the_turned_prediction_with_its_strands_swapped(bins, tile):
+    codes = bases(bins * BIN)
+    predict = chromosomes(tile, levels=3)
+    given, turned = (predict.whole("chr", c, samples=3, seed=1) for c in (codes, reverse_complement(codes)))
+    for part in ("mean", "epistemic", "aleatoric"):
+        assert torch.allclose(getattr(given, part), getattr(turned, part).flip(0, 1), rtol=1e-4, atol=1e-6)
+
+
+def test_regions_see_what_the_whole_sees_on_both_strands(tmp_path):
+    codes, predict = bases(401 * BIN), chromosomes(levels=3)
+    wanted = np.zeros(401, dtype=bool)
+    wanted[[0, 150, 151, 303, 400]] = True
+    with PredictionStore(tmp_path / "p.zarr") as store:
+        predict.into(store, "chr", codes, tmp_path / "g.fa", 1, 0, wanted=wanted)
+    mean = open_prediction(tmp_path / "p.zarr")["chr"]["mean"].values
+    assert np.flatnonzero(~np.isnan(mean[0])).tolist() == np.flatnonzero(wanted).tolist()
+    assert np.allclose(mean[:, wanted], predict.whole("chr", codes).mean.numpy()[:, wanted], atol=1e-5)
