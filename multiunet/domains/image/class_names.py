@@ -14,7 +14,7 @@ from multiunet.wording import listing
 COLUMNS = {"value", "name"}
 
 
-def names_by_value(given: Any) -> Any:
+def parse_class_names(given: Any) -> Any:
     """``"0=ferrite,85=cementite"``, or a CSV file with the columns ``value`` and ``name``, as a mapping of text.
 
     Raises:
@@ -51,7 +51,7 @@ def _once(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     return dict(pairs)
 
 
-def named(values: Sequence[str], names: Mapping[str, str], ignored: str | None) -> list[str]:
+def name_classes(values: Sequence[str], names: Mapping[str, str], ignored: str | None) -> list[str]:
     """The name of each class; of one without a name its mask value.
 
     Args:

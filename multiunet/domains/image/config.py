@@ -20,7 +20,7 @@ from multiunet.domains.config import (
     option,
     split_commas,
 )
-from multiunet.domains.image.class_names import names_by_value
+from multiunet.domains.image.class_names import parse_class_names
 from multiunet.domains.splits import SplitTrain
 from multiunet.models.catalogue import WIDTHS, ModelName
 from multiunet.training.recipe import Layout, Recipe
@@ -89,7 +89,7 @@ class ImageTrain(SplitTrain):
         "Data",
         text=True,
     )
-    class_names: Annotated[dict[str, str] | None, BeforeValidator(names_by_value)] = option(
+    class_names: Annotated[dict[str, str] | None, BeforeValidator(parse_class_names)] = option(
         None,
         "names of mask values, e.g. 0=ferrite,85=cementite, or a CSV with the columns value, name",
         "Data",

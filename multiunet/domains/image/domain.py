@@ -23,9 +23,9 @@ from multiunet.domains.image.data.targets import Border
 from multiunet.domains.image.evaluation import baselines
 from multiunet.domains.image.evaluation.external import check_unseen, facts_elsewhere
 from multiunet.domains.image.evaluation.scoring import Part, score, score_baseline
-from multiunet.domains.image.files.info_bar import find_bar, tell_of_bars
+from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
-from multiunet.domains.image.files.pairing import Item, pair
+from multiunet.domains.image.files.pairing import Item, pair_files
 from multiunet.domains.image.measure import phases as measuring
 from multiunet.domains.image.measure import tables as measure_files
 from multiunet.domains.image.planning import plan as planning
@@ -160,7 +160,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
                 check_separable(path, loaded.picture.space)
             bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar
             unlike.add(str(path), loaded.picture)
-        tell_of_bars(bars, facts.get("crop_bar", "none"))
+        warn_of_bars(bars, facts.get("crop_bar", "none"))
         unlike.tell()
         return list(images)
 
@@ -204,7 +204,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     ) -> Report:
         config, facts = next(iter(runs.values()))
         assert options.images is not None  # that is what elsewhere means
-        items = pair(options.images, options.masks)
+        items = pair_files(options.images, options.masks)
         check_unseen(items, {name: known for name, (_, known) in runs.items()}, self.shelf)
         facts = facts_elsewhere(items, facts, self.shelf)
         return self._report(str(options.images), [Part(_scoring(model, config, facts, options), items, facts)], options)

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from pydantic import ValidationError
 
-from multiunet.domains.image.class_names import named, names_by_value
+from multiunet.domains.image.class_names import name_classes, parse_class_names
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
@@ -47,8 +47,8 @@ def test_a_table_names_classes_and_is_not_needed_again(folder: Any) -> None:
 
 
 def test_colours_and_the_ignored_value_have_names_too() -> None:
-    given = names_by_value("#FF0000=pore,#000000=unknown")
-    assert named(["#0000ff", "#ff0000"], given, "#000000") == ["#0000ff", "pore"]
+    given = parse_class_names("#FF0000=pore,#000000=unknown")
+    assert name_classes(["#0000ff", "#ff0000"], given, "#000000") == ["#0000ff", "pore"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_colours_and_the_ignored_value_have_names_too() -> None:
 )
 def test_names_that_fit_no_mask(given: dict[str, str], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        named(["4", "9"], given, None)
+        name_classes(["4", "9"], given, None)
 
 
 @pytest.mark.parametrize(

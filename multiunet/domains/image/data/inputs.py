@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.data.cache import Shelf
 from multiunet.domains.image.files.info_bar import read_cropped
-from multiunet.domains.image.files.lazy import first, held
-from multiunet.domains.image.files.readers import Picture, as_told
+from multiunet.domains.image.files.lazy import bytes_in_memory, take_first
+from multiunet.domains.image.files.readers import Picture, override_spacing
 from multiunet.errors import InputError
 from multiunet.prediction.source import GridSource
 from multiunet.wording import counted
@@ -56,11 +56,11 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
 
     def read() -> tuple[Picture, int]:
         cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
-        return as_told(as_trained(cropped, facts, path), facts.get("pixel_size")), bar
+        return override_spacing(as_trained(cropped, facts, path), facts.get("pixel_size")), bar
 
     # of what the reading depends on, in which folds of a cross-validation may differ
     how = repr([facts.get(name) for name in ("crop_bar", "pixel_size")])
-    picture, bar = shelf.get("image", path, read, lambda found: held(found[0].pixels), how)
+    picture, bar = shelf.get("image", path, read, lambda found: bytes_in_memory(found[0].pixels), how)
     known = facts["intensities"]
     if known["kind"] == "image":
         own = shelf.keep("moments", path, lambda: moments(picture), lambda pair: sum(p.nbytes for p in pair), how)
@@ -77,7 +77,7 @@ def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
     if len(picture.space) != facts["ndim"]:
         raise InputError(f"{path}: {_described(picture.space)}, but the training images have {facts['ndim']} axes")
     if facts["channels"] == 1 and picture.colour == "rgb" and picture.summary.grey:
-        picture = replace(picture, pixels=first(picture.pixels, 1))
+        picture = replace(picture, pixels=take_first(picture.pixels, 1))
     channels = picture.pixels.shape[0]
     if channels != facts["channels"]:
         raise InputError(

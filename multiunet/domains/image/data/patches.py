@@ -23,7 +23,7 @@ from multiunet.domains.image.data.cache import Shelf
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.data.instances import learnt, sample_objects
 from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects, load_target
-from multiunet.domains.image.files.lazy import Pixels, blocks
+from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 from multiunet.domains.image.files.pairing import Item
 from multiunet.training.data import Sample, TrainingData
 
@@ -131,7 +131,7 @@ class Patches(TrainingData[Tensor]):
         labels, classes = self._labels(entry), range(len(self.facts["values"]))
         width, rows = labels.shape[-1], np.arange(labels.size // labels.shape[-1]).reshape(labels.shape[:-1])
         counts = np.zeros((len(classes), *rows.shape), dtype=np.int64)
-        for region in blocks(labels, rows=True):
+        for region in iter_blocks(labels, rows=True):
             block = labels[region]
             for index in classes:
                 counts[index][region[:-1]] = np.count_nonzero(block == index, axis=-1)
@@ -139,7 +139,7 @@ class Patches(TrainingData[Tensor]):
         ranks = [np.arange(0, end, max(1, -(-end // REMEMBERED))) for end in ends[:, -1]]
         wanted = [np.searchsorted(end, rank, side="right") for end, rank in zip(ends, ranks)]
         found = [np.empty_like(rank) for rank in ranks]
-        for region in blocks(labels, rows=True):
+        for region in iter_blocks(labels, rows=True):
             here = rows[region[:-1]].ravel()  # ascending
             block = None
             for index in classes:

@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.data.cache import Shelf
 from multiunet.domains.image.data.instances import compact, learnt
-from multiunet.domains.image.files.info_bar import without_rows
-from multiunet.domains.image.files.lazy import Pixels, blocks, check_fits, held, mapped, values_in
+from multiunet.domains.image.files.info_bar import drop_rows
+from multiunet.domains.image.files.lazy import (
+    Pixels,
+    bytes_in_memory,
+    check_fits,
+    count_values,
+    iter_blocks,
+    map_values,
+)
 from multiunet.domains.image.files.masks import ColouredMask, colour_name, read_mask
 from multiunet.domains.image.files.palettes import Palettes
 from multiunet.domains.image.files.readers import read_target
@@ -59,14 +66,14 @@ def load_labels(path: str, facts: Facts, shelf: Shelf, checked: bool = True) -> 
         if facts.get("instances"):
             objects = load_objects(path, facts, shelf, checked)
             return learnt(objects, facts["instances"]["touching"], facts["spacing"])
-        labels = without_rows(read_truth(path, facts, checked), _bar_of_truth(path, facts))
+        labels = drop_rows(read_truth(path, facts, checked), _bar_of_truth(path, facts))
         if facts.get("palettes") and not checked:
-            used = {int(value) for region in blocks(labels) for value in values_in(labels[region])[0]}
+            used = {int(value) for region in iter_blocks(labels) for value in count_values(labels[region])[0]}
             Palettes.from_json(facts["palettes"]).check(path, used)
-        return mapped(labels, lambda block: as_classes(block, facts, path), np.int16)
+        return map_values(labels, lambda block: as_classes(block, facts, path), np.int16)
 
     how = _how(path, facts, "values", "ignore_value", "instances", "spacing")
-    return shelf.get("mask", path, read, held, how)
+    return shelf.get("mask", path, read, bytes_in_memory, how)
 
 
 def load_objects(path: str, facts: Facts, shelf: Shelf, checked: bool = True) -> NDArray[np.int32]:
@@ -80,12 +87,12 @@ def load_objects(path: str, facts: Facts, shelf: Shelf, checked: bool = True) ->
     """
 
     def read() -> NDArray[np.int32]:
-        objects: NDArray[np.int32] = without_rows(
+        objects: NDArray[np.int32] = drop_rows(
             read_objects(path, facts["ignore_value"], checked), _bar_of_truth(path, facts)
         )[...]
         return objects
 
-    return shelf.get("objects", path, read, held, _how(path, facts, "ignore_value"))
+    return shelf.get("objects", path, read, bytes_in_memory, _how(path, facts, "ignore_value"))
 
 
 def read_objects(path: str, ignore_value: int | None, checked: bool = False) -> NDArray[np.int32]:
@@ -130,7 +137,9 @@ def load_border(path: str, facts: Facts, shelf: Shelf, border: Border) -> NDArra
     def compute() -> NDArray[np.float32]:
         return border_weights(load_objects(path, facts, shelf), border.weight, border.sigma, facts["spacing"])
 
-    return shelf.get("border", path, compute, held, f"{border} {_how(path, facts, 'ignore_value', 'spacing')}")
+    return shelf.get(
+        "border", path, compute, bytes_in_memory, f"{border} {_how(path, facts, 'ignore_value', 'spacing')}"
+    )
 
 
 def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
@@ -173,9 +182,9 @@ def load_target(path: str, facts: Facts, shelf: Shelf) -> Pixels:
     """An image of quantities, float32 ``(K, *space)``; NaN where unknown."""
 
     def read() -> Pixels:
-        return without_rows(read_truth(path, facts), _bar_of_truth(path, facts))
+        return drop_rows(read_truth(path, facts), _bar_of_truth(path, facts))
 
-    return shelf.get("target", path, read, held, _how(path, facts, "ignore_value"))
+    return shelf.get("target", path, read, bytes_in_memory, _how(path, facts, "ignore_value"))
 
 
 def _how(path: str, facts: Facts, *names: str) -> str:

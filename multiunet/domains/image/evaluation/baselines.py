@@ -17,7 +17,7 @@ from multiunet.domains.image.data.cache import Shelf
 from multiunet.domains.image.data.inputs import Input, load_input
 from multiunet.domains.image.data.targets import load_labels, load_objects
 from multiunet.domains.image.evaluation.scoring import Baseline, Pieces
-from multiunet.domains.image.files.lazy import Region, blocks
+from multiunet.domains.image.files.lazy import Region, iter_blocks
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.remarks import remark
 from multiunet.metrics import Matching
@@ -179,7 +179,7 @@ def _grey(loaded: Input, region: Region) -> NDArray[np.float32]:
 
 
 def _regions(loaded: Input) -> Iterator[Region]:
-    return (region[1:] for region in blocks(loaded.picture.pixels, whole=1))
+    return (region[1:] for region in iter_blocks(loaded.picture.pixels, whole=1))
 
 
 def _all_of(loaded: Input) -> Region:

@@ -9,8 +9,8 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.image.data.cache import Shelf
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.data.targets import load_labels, load_target, read_truth
-from multiunet.domains.image.files.lazy import Lazy, blocks
-from multiunet.domains.image.files.pairing import Item, bar_of_truth
+from multiunet.domains.image.files.lazy import Lazy, iter_blocks
+from multiunet.domains.image.files.pairing import Item, count_bar_rows
 from multiunet.domains.image.survey.duplicates import content_of
 from multiunet.domains.image.survey.shift import Unlike
 from multiunet.domains.image.survey.splits import from_json
@@ -52,7 +52,7 @@ def facts_elsewhere(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Facts:
         loaded = load_input(item.image, facts, shelf)
         unlike.add(item.image, loaded.picture)
         truth = read_truth(item.truth, facts, checked=True)  # for its size; what it holds is checked below
-        bars[item.truth] = bar_of_truth(item, loaded.picture.space, loaded.bar, truth.shape[-facts["ndim"] :])
+        bars[item.truth] = count_bar_rows(item, loaded.picture.space, loaded.bar, truth.shape[-facts["ndim"] :])
     facts = {**facts, "truth_bars": {**facts.get("truth_bars", {}), **bars}}
     for item in items:
         _read_through(item.truth, facts, shelf)
@@ -67,5 +67,5 @@ def _read_through(path: str, facts: Facts, shelf: Shelf) -> None:
     else:
         truth = load_target(path, facts, shelf)
     if isinstance(truth, Lazy):  # its values are looked at when they are read
-        for region in blocks(truth):
+        for region in iter_blocks(truth):
             truth.read(region)

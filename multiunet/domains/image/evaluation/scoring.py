@@ -19,7 +19,7 @@ from multiunet.domains.image.data.cache import Shelf
 from multiunet.domains.image.data.inputs import Input, load_input, source_of
 from multiunet.domains.image.data.targets import IGNORED, load_labels, load_objects, load_target
 from multiunet.domains.image.evaluation.scores import ClassScores, ImageScores, ObjectScores, QuantityScores, Scores
-from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, described
+from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.prediction.separate import check_separable, found_objects
 from multiunet.metrics import Calibration, Confusion
@@ -148,7 +148,9 @@ def _score_quantities(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scor
     sizes = {image: loaded.picture.space for image, loaded in _inputs(parts, shelf)}
     needed = RANKED * len(parts[0].facts["targets"]) * sum(map(math.prod, sizes.values()))
     largest = max(sizes, key=lambda image: math.prod(sizes[image]))
-    what = f"scoring the quantities of {len(sizes)} images, of which this is the largest, {described(sizes[largest])},"
+    what = (
+        f"scoring the quantities of {len(sizes)} images, of which this is the largest, {format_shape(sizes[largest])},"
+    )
     check_fits(Path(largest), what, needed, "score fewer or smaller images, with --images")
     for part, scores in zip(parts, each):
         for item in part.items:

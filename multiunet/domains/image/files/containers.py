@@ -32,12 +32,12 @@ SHORTEST = 16
 """The last of three axes is one of channels if it has 3 or 4 sites, and the others at least so many."""
 
 
-def located(path: Path) -> tuple[Path, str]:
+def split_place(path: Path) -> tuple[Path, str]:
     """A file, and the place inside it that ``FILE.h5:/place`` or ``FILE.zarr:/place`` names; empty where none is named.
 
-    >>> located(Path("a/b.h5:/volumes/raw"))
+    >>> split_place(Path("a/b.h5:/volumes/raw"))
     (PosixPath('a/b.h5'), 'volumes/raw')
-    >>> located(Path("a/b.h5"))
+    >>> split_place(Path("a/b.h5"))
     (PosixPath('a/b.h5'), '')
     """
     found = re.fullmatch(r"(.+\.(?:h5|hdf5|zarr)):/*(.+)", str(path), re.IGNORECASE)
@@ -52,7 +52,7 @@ def read_hdf5(path: Path, wanted: Wanted) -> Stack:
     """
     import h5py
 
-    where, inside = located(path)
+    where, inside = split_place(path)
     with h5py.File(where, "r") as file:
         found: dict[str, Any] = {}
         file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
@@ -81,7 +81,7 @@ def read_zarr(path: Path, wanted: Wanted) -> Stack:
     """
     import zarr
 
-    where, inside = located(path)
+    where, inside = split_place(path)
     root: Any = zarr.open(where / inside, mode="r")
     if isinstance(root, zarr.Array):
         return _unnamed(path, _of_zarr(root), [], wanted)
@@ -107,7 +107,7 @@ def read_zarr(path: Path, wanted: Wanted) -> Stack:
 
 def _inside(path: Path, place: str) -> Path:
     """A place in a file, or below a place in it."""
-    where, above = located(path)
+    where, above = split_place(path)
     return Path(f"{where}:/{above}/{place}" if above else f"{where}:/{place}")
 
 
@@ -140,14 +140,14 @@ def read_nifti(path: Path) -> Stack:
         header = type(image.header).from_fileobj(file, check=False)
     steps = [float(step) for step in header["pixdim"][1 : 1 + values.ndim]]
     while values.ndim > 2 and values.shape[-1] == 1:
-        values, steps = values.squeezed((values.ndim - 1,)), steps[: values.ndim - 1]
+        values, steps = values.squeeze((values.ndim - 1,)), steps[: values.ndim - 1]
     if values.ndim not in (2, 3):
         raise InputError(f"{path}: axes {values.shape}; give one image or volume a file")
     # NIfTI's own default is millimetres
     factor = {"micron": 1.0, "meter": 1e6}.get(image.header.get_xyzt_units()[0], 1e3)
     return _stack(
         path,
-        values.transposed(range(values.ndim)[::-1]),
+        values.transpose(range(values.ndim)[::-1]),
         [step * factor for step in reversed(steps[: values.ndim])],
         MICROMETRE,
     )
@@ -188,15 +188,15 @@ def _read_ome(path: Path, root: Any, scales: Mapping[str, Any]) -> Stack:
     values, names = _of_zarr(root[level["path"]]), [str(axis["name"]).lower() for axis in axes]
     single = tuple(i for i, name in enumerate(names) if values.shape[i] == 1 and name not in "yx")
     kept = [i for i in range(len(names)) if i not in single]
-    values, names = values.squeezed(single), [names[i] for i in kept]
+    values, names = values.squeeze(single), [names[i] for i in kept]
     if not {"y", "x"} <= set(names) <= {"c", "z", "y", "x"}:
         raise InputError(f"{path}: axes {names} {values.shape}; needed are y, x, maybe z and c, and one point in time")
     order = [names.index(name) for name in "czyx" if name in names]
     space = [kept[i] for i in order if names[i] != "c"]
     factors = [micrometres(axes[i].get("unit", "")) for i in space]
     spacing = [] if None in factors else [steps[i] * factor for i, factor in zip(space, factors) if factor is not None]
-    values = values.transposed(order)
-    channels = values if "c" in names else values.with_channel()
+    values = values.transpose(order)
+    channels = values if "c" in names else values.add_channel()
     return Stack(channels, False, tuple(spacing) or None, MICROMETRE if spacing else None)
 
 
@@ -241,12 +241,12 @@ def _stack(path: Path, values: Lazy, spacing: Sequence[float], unit: str | None)
     """``(y, x)``, ``(z, y, x)``, or either with a short axis of channels first or last. Axes of one site go."""
     values, spacing = _without_single(values, spacing)
     if values.ndim == 4 and min(values.shape[0], values.shape[-1]) <= MOST_CHANNELS:
-        channels = values if values.shape[0] <= values.shape[-1] else values.transposed((3, 0, 1, 2))
+        channels = values if values.shape[0] <= values.shape[-1] else values.transpose((3, 0, 1, 2))
     elif values.ndim == 3 and values.shape[-1] in COLOURS and min(values.shape[:2]) >= SHORTEST:
         remark(f"{path}: axes {values.shape}; the last is taken for the channels of an image, not for a side")
-        return Stack(values.transposed((2, 0, 1)), True, *_known(spacing[:2], unit, 2))
+        return Stack(values.transpose((2, 0, 1)), True, *_known(spacing[:2], unit, 2))
     elif values.ndim in (2, 3):
-        channels = values.with_channel()
+        channels = values.add_channel()
     else:
         raise InputError(f"{path}: axes {values.shape}; give y, x; z, y, x; or those of a volume and its channels")
     return Stack(channels, False, *_known(spacing, unit, channels.ndim - 1))
@@ -262,4 +262,4 @@ def _without_single(values: Lazy, spacing: Sequence[float]) -> tuple[Lazy, Seque
     single = [axis for axis, n in enumerate(values.shape) if n == 1][: max(0, values.ndim - 2)]
     if len(spacing) == values.ndim:
         spacing = [step for axis, step in enumerate(spacing) if axis not in single]
-    return (values.squeezed(single) if single else values), spacing
+    return (values.squeeze(single) if single else values), spacing

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from multiunet.domains.image.config import CropBar
-from multiunet.domains.image.files.lazy import Pixels, first
+from multiunet.domains.image.files.lazy import Pixels, take_first
 from multiunet.domains.image.files.readers import Picture, read_image
 from multiunet.errors import InputError
 
@@ -50,10 +50,10 @@ def read_cropped(path: Path, crop: CropBar) -> tuple[Picture, int]:
     picture = read_image(path)
     rows = _rows(path, picture, crop)
     # what is known of the picture's values holds as long as none is cut off
-    return (replace(picture, pixels=without_rows(picture.pixels, rows)) if rows else picture), rows
+    return (replace(picture, pixels=drop_rows(picture.pixels, rows)) if rows else picture), rows
 
 
-def tell_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
+def warn_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
     """Warns of bars that are not cut off, and of images without one among images with one.
 
     Args:
@@ -74,9 +74,9 @@ def tell_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
         )
 
 
-def without_rows(pixels: Pixels, rows: int) -> Pixels:
+def drop_rows(pixels: Pixels, rows: int) -> Pixels:
     """An array ``(..., y, x)`` without so many rows at its bottom."""
-    return first(pixels, pixels.shape[-2] - rows, axis=-2) if rows else pixels
+    return take_first(pixels, pixels.shape[-2] - rows, axis=-2) if rows else pixels
 
 
 def _rows(path: Path, picture: Picture, crop: CropBar) -> int:
@@ -130,12 +130,12 @@ def _rows_above(strip: NDArray[np.float32], row: int, lines: int, tolerance: flo
     clear = start + np.flatnonzero(ground[start : row + 1] >= FLAT)
     if not len(clear) or not _is_marked(away[clear[0] : row + 1], tolerance):
         return 0
-    first = int(clear[0])
+    top = int(clear[0])
     for _ in range(lines):
-        first -= first > 0 and _is_constant(strip[:, first - 1], tolerance)
-    if first == 0 or ground[first - 1] > PICTURE or _is_constant(strip[:, first - 1], tolerance):
+        top -= top > 0 and _is_constant(strip[:, top - 1], tolerance)
+    if top == 0 or ground[top - 1] > PICTURE or _is_constant(strip[:, top - 1], tolerance):
         return 0
-    return len(ground) - first
+    return len(ground) - top
 
 
 def _is_constant(row: NDArray[np.float32], tolerance: float) -> bool:

@@ -93,7 +93,7 @@ class Lazy:
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[...], dtype=dtype)
 
-    def transposed(self, order: Sequence[int]) -> Lazy:
+    def transpose(self, order: Sequence[int]) -> Lazy:
         """With the axes in this order."""
         places = np.argsort(order)
 
@@ -104,7 +104,7 @@ class Lazy:
             self, shape=tuple(self.shape[i] for i in order), read=read, chunk=tuple(self.chunk[i] for i in order)
         )
 
-    def squeezed(self, axes: Sequence[int]) -> Lazy:
+    def squeeze(self, axes: Sequence[int]) -> Lazy:
         """Without these axes, of which the first site is taken."""
         kept = [axis for axis in range(self.ndim) if axis not in axes]
 
@@ -118,37 +118,37 @@ class Lazy:
             self, shape=tuple(self.shape[i] for i in kept), read=read, chunk=tuple(self.chunk[i] for i in kept)
         )
 
-    def with_channel(self) -> Lazy:
+    def add_channel(self) -> Lazy:
         """With a first axis of one site."""
         return replace(
             self, shape=(1, *self.shape), read=lambda region: self.read(region[1:])[None], chunk=(1, *self.chunk)
         )
 
-    def first(self, count: int, axis: int = 0) -> Lazy:
+    def take_first(self, count: int, axis: int = 0) -> Lazy:
         """The first sites of an axis."""
         shape, chunk = list(self.shape), list(self.chunk)
         shape[axis], chunk[axis] = count, min(count, chunk[axis])
         return replace(self, shape=tuple(shape), chunk=tuple(chunk))
 
-    def mapped(self, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Lazy:
+    def map_values(self, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Lazy:
         """With each window changed by ``function``, which keeps its shape."""
         return replace(self, dtype=np.dtype(dtype), read=lambda region: function(self.read(region)))
 
 
-def first(pixels: Pixels, count: int, axis: int = 0) -> Pixels:
+def take_first(pixels: Pixels, count: int, axis: int = 0) -> Pixels:
     """The first sites of an axis."""
     if isinstance(pixels, Lazy):
-        return pixels.first(count, axis)
+        return pixels.take_first(count, axis)
     window: np.ndarray = pixels[(*(slice(None),) * (axis % pixels.ndim), slice(count))]
     return window
 
 
-def mapped(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:
+def map_values(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:
     """The pixels changed by ``function``: now, or when they are read."""
-    return pixels.mapped(function, dtype) if isinstance(pixels, Lazy) else function(pixels[...])
+    return pixels.map_values(function, dtype) if isinstance(pixels, Lazy) else function(pixels[...])
 
 
-def merged(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:
+def reduce_channels(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:
     """``function`` reduces the first axis: it gets all of it and returns an array without it."""
     if not isinstance(pixels, Lazy):
         return function(pixels[...])
@@ -159,12 +159,12 @@ def merged(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: 
     return Lazy(pixels.shape[1:], np.dtype(dtype), read, pixels.chunk[1:])
 
 
-def held(pixels: Pixels) -> int:
+def bytes_in_memory(pixels: Pixels) -> int:
     """Bytes of memory that the pixels take."""
     return 0 if isinstance(pixels, Lazy) else pixels.nbytes
 
 
-def settled(path: Path, pixels: Lazy) -> Pixels:
+def load_small(path: Path, pixels: Lazy) -> Pixels:
     """In memory where the array is small or stored in one piece, else as it is.
 
     Raises:
@@ -172,7 +172,7 @@ def settled(path: Path, pixels: Lazy) -> Pixels:
     """
     if pixels.size > MOST:
         raise InputError(
-            f"{path}: says that it has {described(pixels.shape)} values, which no image has; is it damaged?"
+            f"{path}: says that it has {format_shape(pixels.shape)} values, which no image has; is it damaged?"
         )
     in_one_piece = all(part >= n for part, n in zip(pixels.chunk, pixels.shape))
     piece = math.prod(map(min, pixels.chunk, pixels.shape)) * pixels.dtype.itemsize
@@ -194,12 +194,12 @@ def check_fits(path: Path, what: str, needed: int, fix: str = BY_PARTS) -> None:
         raise InputError(f"{path}: {what} takes {amount(needed)} of memory, but {amount(free)} are free; {fix}")
 
 
-def described(shape: Sequence[int]) -> str:
+def format_shape(shape: Sequence[int]) -> str:
     """``60,000 x 60,000``."""
     return " x ".join(f"{n:,}" for n in shape)
 
 
-def blocks(pixels: Pixels, whole: int = 0, rows: bool = False) -> Iterator[Region]:
+def iter_blocks(pixels: Pixels, whole: int = 0, rows: bool = False) -> Iterator[Region]:
     """Regions that partition an array, in the order of its memory: few whole chunks each; the array itself if small.
 
     Args:
@@ -241,7 +241,7 @@ def summarise(pixels: Pixels) -> Summary:
     """One pass over the pixels; blocks' moments are joined as in Chan et al. 1983, eq. 2.1."""
     mean, variance, count = np.zeros(pixels.shape[0]), np.zeros(pixels.shape[0]), 0
     lows, highs, grey, nans, infinities = [], [], True, 0, 0
-    for region in blocks(pixels, whole=1):
+    for region in iter_blocks(pixels, whole=1):
         block = pixels[region]
         grey = grey and is_grey(block)
         if block.dtype.kind == "f":
@@ -264,7 +264,7 @@ def is_grey(pixels: np.ndarray) -> bool:
     return bool((pixels[1:] == pixels[:1]).all())
 
 
-def values_in(block: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64]]:
+def count_values(block: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64]]:
     """The different integers, ascending, and how often each is there: counted where they are short, not sorted."""
     if block.dtype.kind != "u" or block.dtype.itemsize > 2:
         return np.unique(block, return_counts=True)
@@ -273,7 +273,7 @@ def values_in(block: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64]]:
     return values.astype(block.dtype), counts[values]
 
 
-def digest_of_pixels(pixels: Pixels) -> int:
+def hash_pixels(pixels: Pixels) -> int:
     """A number of 64 bits that other pixels, or the same ones elsewhere, have only by a chance of about 2^-60.
 
     The sum of all values' bits, weighted by a random number for each site of each axis, modulo 2^64: it does not depend
@@ -282,7 +282,7 @@ def digest_of_pixels(pixels: Pixels) -> int:
     rng = np.random.default_rng(0)
     weights = [rng.integers(0, 1 << 64, n, dtype=np.uint64) | np.uint64(1) for n in pixels.shape]
     total = 0
-    for region in blocks(pixels):
+    for region in iter_blocks(pixels):
         block = np.ascontiguousarray(pixels[region])
         part = block.view(f"u{block.dtype.itemsize}").astype(np.uint64)
         for weight, cut in zip(reversed(weights), reversed(region)):

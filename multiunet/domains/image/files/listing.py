@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from multiunet.domains.image.files import containers
-from multiunet.domains.image.files.containers import located
+from multiunet.domains.image.files.containers import split_place
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -25,8 +25,8 @@ def list_images(where: Path) -> dict[str, Path]:
         InputError: when there is none, or two have the same name.
     """
     if is_table(where):
-        return by_name(row.image for row in read_pairs(where))
-    files, inside = located(where)
+        return name_files(row.image for row in read_pairs(where))
+    files, inside = split_place(where)
     if is_image(files) or files.is_file():
         found = [files]
     elif files.is_dir():
@@ -46,7 +46,7 @@ def list_images(where: Path) -> dict[str, Path]:
         names = [path.name if path.exists() else _kind_of(path) for path in others[:5]]
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         remark(f"{where}: skipped {', '.join(names)}{more}; images that can be read are {', '.join(SUFFIXES)}")
-    return by_name(Path(f"{path}:/{inside}") if inside else path for path in known)
+    return name_files(Path(f"{path}:/{inside}") if inside else path for path in known)
 
 
 def _instead(where: Path, others: Sequence[Path], folders: Sequence[Path]) -> str:
@@ -81,7 +81,7 @@ def is_image(path: Path) -> bool:
     return path.is_dir() if ending == ".zarr" else ending is not None and path.is_file()
 
 
-def by_name(paths: Iterable[Path]) -> dict[str, Path]:
+def name_files(paths: Iterable[Path]) -> dict[str, Path]:
     """Files by stem; where two have the same, by what differs in their folders, too, and in the places inside them:
     ``s0/c.png`` is ``s0_c``, and ``a.h5:/t0`` is ``a_t0``.
 
@@ -89,10 +89,10 @@ def by_name(paths: Iterable[Path]) -> dict[str, Path]:
         InputError: when two have the same name even so.
     """
     files = list(paths)
-    stems = [stem_of(located(path)[0].name) for path in files]
+    stems = [stem_of(split_place(path)[0].name) for path in files]
     if len(set(stems)) < len(stems):
-        folders = _telling([located(path)[0].parent.parts for path in files])
-        places = _telling([PurePosixPath(located(path)[1]).parts for path in files])
+        folders = _telling([split_place(path)[0].parent.parts for path in files])
+        places = _telling([PurePosixPath(split_place(path)[1]).parts for path in files])
         stems = ["_".join((*before, stem, *behind)) for before, stem, behind in zip(folders, stems, places)]
     names: dict[str, Path] = {}
     for name, path in zip(stems, files):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from multiunet.domains.image.files.lazy import Pixels, blocks, mapped, merged, values_in
+from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks, map_values, reduce_channels
 from multiunet.domains.image.files.readers import read_file
 from multiunet.errors import InputError
 
@@ -44,7 +44,7 @@ def read_mask(path: Path, coloured: bool = False, numbered: bool = False, checke
     if pixels.dtype.kind == "f":
         _refuse_fractions(path, pixels)
         whole = np.int32 if pixels.dtype.itemsize <= 4 else np.int64
-        pixels = mapped(pixels, lambda block: block.astype(whole), whole)
+        pixels = map_values(pixels, lambda block: block.astype(whole), whole)
     if coloured and (pixels.dtype != np.uint8 or pixels.shape[0] not in (1, 3)):
         raise InputError(f"{path}: {pixels.shape[0]} channels of {pixels.dtype}, but other masks are in 8-bit colours")
     if not coloured and pixels.shape[0] > 1 and not picture.summary.grey:
@@ -53,7 +53,9 @@ def read_mask(path: Path, coloured: bool = False, numbered: bool = False, checke
             f"{path}: a mask with {pixels.shape[0]} different channels of {pixels.dtype}; save one integer for each "
             "pixel (0, 1, 2, ...), or 8-bit colours"
         )
-    labels = merged(pixels, packed if coloured else lambda block: block[0], np.int64 if coloured else pixels.dtype)
+    labels = reduce_channels(
+        pixels, pack_colours if coloured else lambda block: block[0], np.int64 if coloured else pixels.dtype
+    )
     if not checked:
         _refuse_photographs(path, labels, numbered)
     return labels
@@ -62,7 +64,7 @@ def read_mask(path: Path, coloured: bool = False, numbered: bool = False, checke
 def _refuse_fractions(path: Path, pixels: Pixels) -> None:
     largest = 2.0 ** (np.finfo(pixels.dtype).nmant + 1)  # beyond, not every whole number can be held
     count, first = 0, np.float64(0)
-    for region in blocks(pixels):
+    for region in iter_blocks(pixels):
         block = pixels[region]
         wrong = block[~((block == np.round(block)) & (np.abs(block) <= largest))]
         first = wrong[0] if len(wrong) and not count else first
@@ -78,9 +80,9 @@ def _refuse_fractions(path: Path, pixels: Pixels) -> None:
 
 def _refuse_photographs(path: Path, labels: Pixels, numbered: bool) -> None:
     values, changes, pairs = np.empty(0, labels.dtype), 0, 0
-    for region in blocks(labels):
+    for region in iter_blocks(labels):
         block = labels[region]
-        values = np.union1d(values, values_in(block)[0])
+        values = np.union1d(values, count_values(block)[0])
         changes += int(np.count_nonzero(block[..., 1:] != block[..., :-1]))
         pairs += block[..., 1:].size
     if labels.dtype == np.uint64 and values[-1] > np.iinfo(np.int64).max:
@@ -105,7 +107,7 @@ def _thin_values(labels: Pixels) -> int:
     counts: Counter[int] = Counter()
     solid: Counter[int] = Counter()
     between: Counter[int] = Counter()
-    for region in blocks(labels):
+    for region in iter_blocks(labels):
         block = labels[region]
         square = (block[..., 1:, 1:] == block[..., :-1, :-1]) & (block[..., 1:, :-1] == block[..., :-1, 1:])
         square &= block[..., 1:, 1:] == block[..., 1:, :-1]
@@ -113,20 +115,20 @@ def _thin_values(labels: Pixels) -> int:
         ramp = ((left < middle) & (middle < right)) | ((left > middle) & (middle > right))
         found = (counts, block), (solid, block[..., 1:, 1:][square]), (between, middle[ramp])
         for counter, chosen in found:
-            counter.update({int(value): int(count) for value, count in zip(*values_in(chosen))})
+            counter.update({int(value): int(count) for value, count in zip(*count_values(chosen))})
     thin = [value for value, count in counts.items() if solid[value] < SOLID * count]
     pixels, ramps = sum(counts[value] for value in thin), sum(between[value] for value in thin)
     return len(thin) if pixels < counts.total() / 2 and ramps > pixels / 10 else 0
 
 
-def packed(colours: np.ndarray) -> np.ndarray:
+def pack_colours(colours: np.ndarray) -> np.ndarray:
     """Colours ``(3, *space)``, or greys ``(1, *space)``, 8 bits a channel, as one integer a pixel."""
     red, green, blue = np.broadcast_to(colours, (3, *colours.shape[1:])).astype(np.int64)
     whole: np.ndarray = (red << 16) | (green << 8) | blue
     return whole
 
 
-def unpacked(labels: np.ndarray) -> np.ndarray:
+def unpack_colours(labels: np.ndarray) -> np.ndarray:
     """The colours ``(*space, 3)`` that ``packed`` took."""
     return np.stack([(labels >> shift) & 255 for shift in (16, 8, 0)], axis=-1).astype(np.uint8)
 

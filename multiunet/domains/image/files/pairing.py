@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from multiunet.domains.image.files.containers import orientation_of
-from multiunet.domains.image.files.listing import by_name, list_images
+from multiunet.domains.image.files.listing import list_images, name_files
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -39,13 +39,13 @@ Form = tuple[str, str]
 """A prefix and an ending."""
 
 
-def matched(images: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[str, str] | None:
+def match_names(images: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[str, str] | None:
     """The mask of each image by name, where all are named in one of the ways above; None where they are not.
 
     Of images and masks in one folder, what is called a mask is no image.
 
     >>> files = {name: Path(name) for name in ("a_img", "b_img", "a_mask", "b_mask")}
-    >>> matched(files, files)
+    >>> match_names(files, files)
     {'a_img': 'a_mask', 'b_img': 'b_mask'}
     """
     if set(images.values()) & set(masks.values()):
@@ -61,7 +61,7 @@ def matched(images: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[str, 
     return None
 
 
-def fewest_missing(images: Mapping[str, Path], masks: Mapping[str, Path]) -> list[str]:
+def list_unmatched(images: Mapping[str, Path], masks: Mapping[str, Path]) -> list[str]:
     """The images without a mask under the naming scheme that matches most."""
     missing = ([n for n in images if _mask_of(n, *forms) not in masks] for forms in _forms())
     return min(missing, key=len)
@@ -94,7 +94,7 @@ class Item:
     truth: str
 
 
-def pair(images: Path, truths: Path | None) -> list[Item]:
+def pair_files(images: Path, truths: Path | None) -> list[Item]:
     """Images with the truths that have their names, in one of the ways of ``matching``; or the lines of a table.
 
     Raises:
@@ -107,14 +107,14 @@ def pair(images: Path, truths: Path | None) -> list[Item]:
         if rows[0].truth is None:
             raise InputError(f"{images}: has no column 'mask' (or 'target')")
         own = {row.image: row.truth for row in rows}
-        return [Item(name, str(path), str(own[path])) for name, path in by_name(row.image for row in rows).items()]
+        return [Item(name, str(path), str(own[path])) for name, path in name_files(row.image for row in rows).items()]
     if truths is None:
         raise InputError(f"{images}: no masks given; pass their folder, or a CSV of pairs as the images")
     pictures, known = list_images(images), list_images(truths)
-    found = matched(pictures, known)
+    found = match_names(pictures, known)
     if found is not None:
         return [Item(name, str(pictures[name]), str(known[truth])) for name, truth in found.items()]
-    stems = fewest_missing(pictures, known)
+    stems = list_unmatched(pictures, known)
     raise InputError(
         f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a mask has "
         f"the name of its image, or all have one ending more, such as {stems[0]}_mask (docs/image.md lists the names "
@@ -122,7 +122,7 @@ def pair(images: Path, truths: Path | None) -> list[Item]:
     )
 
 
-def _tell_of_unused(truths: Path | None, items: Sequence[Item]) -> None:
+def warn_of_unused(truths: Path | None, items: Sequence[Item]) -> None:
     """Says which masks belong to no image of any split."""
     if truths is None:
         return
@@ -132,7 +132,7 @@ def _tell_of_unused(truths: Path | None, items: Sequence[Item]) -> None:
         remark(f"{truths}: not used, as no image has their names: {listing(unused)}")
 
 
-def bar_of_truth(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int, ...]) -> int:
+def count_bar_rows(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int, ...]) -> int:
     """The rows at the bottom of a mask or target that lie on the information bar of its image, and go with it.
 
     Args:

@@ -17,20 +17,20 @@ import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from multiunet.domains.image.files import containers
-from multiunet.domains.image.files.containers import located
+from multiunet.domains.image.files.containers import split_place
 from multiunet.domains.image.files.lazy import (
     BY_PARTS,
     Lazy,
     Pixels,
     Region,
     Summary,
-    blocks,
     check_fits,
-    described,
-    first,
-    mapped,
-    settled,
+    format_shape,
+    iter_blocks,
+    load_small,
+    map_values,
     summarise,
+    take_first,
 )
 from multiunet.domains.image.files.listing import TIFF, ending_of
 from multiunet.domains.image.files.tiff import Wanted, read_tiff
@@ -122,7 +122,7 @@ def read_target(path: Path, ignore_value: int | None = None) -> Picture:
         numbers = block.astype(np.float32)
         return numbers if ignore_value is None else np.where(block == ignore_value, np.float32(np.nan), numbers)
 
-    numbers = mapped(picture.pixels, known, np.float32)
+    numbers = map_values(picture.pixels, known, np.float32)
     return Picture(numbers, picture.colour, picture.spacing, picture.unit)
 
 
@@ -139,7 +139,7 @@ def _named(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{path}: {'holds no array' if located(path)[0].exists() else 'no such file'}") from None
+        raise InputError(f"{path}: {'holds no array' if split_place(path)[0].exists() else 'no such file'}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: a folder, where a file is needed") from None
     except PermissionError:
@@ -161,7 +161,7 @@ def read_file(path: Path, wanted: Wanted) -> Picture:
         InputError: when it cannot be read.
     """
     with _named(path):
-        file, _ = located(path)
+        file, _ = split_place(path)
         ending = ending_of(file.name)
         if not file.exists():
             raise FileNotFoundError
@@ -179,7 +179,7 @@ def read_file(path: Path, wanted: Wanted) -> Picture:
             raise InputError(f"{path}: an image without pixels")
         if found.dtype.kind not in "buif":
             raise InputError(f"{path}: pixels of type {found.dtype}; give integers or floats")
-        pixels = settled(path, _plain(path, found, wanted))
+        pixels = load_small(path, _plain(path, found, wanted))
         if alpha:
             pixels = _without_alpha(path, pixels)
     colour: Colour = "grey" if pixels.shape[0] == 1 else "rgb" if samples and pixels.shape[0] == 3 else "channels"
@@ -203,11 +203,11 @@ def _plain(path: Path, pixels: Lazy, wanted: Wanted) -> Lazy:
 
 def _read_flat(path: Path, wanted: Wanted) -> np.ndarray:
     data = path.read_bytes()
-    with any_size(), Image.open(io.BytesIO(data)) as opened:
+    with allow_any_size(), Image.open(io.BytesIO(data)) as opened:
         deep = data[1:4] == b"PNG" and data[24:25] == b"\x10"
         channels = len(opened.getbands()) * (2 if deep else 1)
         # what is decoded, its copy as an array, and that with channels first
-        check_fits(path, f"an image of {described(opened.size[::-1])}", 3 * math.prod(opened.size) * channels)
+        check_fits(path, f"an image of {format_shape(opened.size[::-1])}", 3 * math.prod(opened.size) * channels)
         if deep and data[25:26] != b"\x00":
             # 16-bit colours, which Pillow would cut to 8
             return np.moveaxis(imagecodecs.png_decode(data), -1, 0)
@@ -224,7 +224,7 @@ def _read_flat(path: Path, wanted: Wanted) -> np.ndarray:
 
 
 @contextmanager
-def any_size() -> Iterator[None]:
+def allow_any_size() -> Iterator[None]:
     """Pillow refuses images beyond a number of pixels, whatever the memory; the memory is what is asked here."""
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
@@ -246,14 +246,14 @@ def _possible(path: Path, spacing: tuple[float, ...] | None) -> tuple[float, ...
 
 
 def _without_alpha(path: Path, pixels: Pixels) -> Pixels:
-    lows, highs = zip(*((block.min(), block.max()) for block in (pixels[r][-1] for r in blocks(pixels, whole=1))))
+    lows, highs = zip(*((block.min(), block.max()) for block in (pixels[r][-1] for r in iter_blocks(pixels, whole=1))))
     low, high = min(lows), max(highs)
     if low != high:
         raise InputError(
             f"{path}: its alpha channel varies ({low} to {high}), so its colours depend on a "
             "background; flatten the image and save it without transparency"
         )
-    return first(pixels, pixels.shape[0] - 1)
+    return take_first(pixels, pixels.shape[0] - 1)
 
 
 def _short(error: Exception) -> str:
@@ -261,7 +261,7 @@ def _short(error: Exception) -> str:
     return text if len(text) < 120 else text[:117] + "..."
 
 
-def as_told(picture: Picture, pixel_size: Sequence[float] | None) -> Picture:
+def override_spacing(picture: Picture, pixel_size: Sequence[float] | None) -> Picture:
     """The picture with this distance of pixels, micrometres, in place of the file's, if one is given.
 
     Raises:

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from multiunet.domains.image.files.containers import located
+from multiunet.domains.image.files.containers import split_place
 from multiunet.errors import InputError
 
 TRUTHS = ("mask", "target")
@@ -55,7 +55,7 @@ def read_pairs(path: Path) -> list[Row]:
             raise InputError(f"{path}, line {number}: has {len(line)} cells, but the header has {len(header)}")
         cells = dict(zip(header, line))
         for name in ("image", *([truth] if truth else [])):
-            if not cells[name] or not located(path.parent / cells[name])[0].exists():
+            if not cells[name] or not split_place(path.parent / cells[name])[0].exists():
                 raise InputError(f"{path}, line {number}: {name} {cells[name]!r} is no file in {path.parent}")
         word = cells.get("split", "").lower()
         if word not in SPLIT_WORDS:

@@ -43,7 +43,7 @@ class Stack:
     alpha: bool = False
 
 
-def opened(path: Path) -> tifffile.TiffFile:
+def open_tiff(path: Path) -> tifffile.TiffFile:
     """The file, to be closed. Of an image that lies in several files (OME), it holds what lies in this one."""
     return tifffile.TiffFile(path, _multifile=False)
 
@@ -54,7 +54,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
     Raises:
         InputError: when the file holds several images of different shapes, or more axes than z, y, x and channels.
     """
-    with opened(path) as tif:
+    with open_tiff(path) as tif:
         series = tif.series[0]
         _tell_of(path, tif)
         pages = _as_sections(path, tif.series)
@@ -63,16 +63,16 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
         if len(sections) > 1 or not {"Y", "X"} <= set(axes):
             raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")
         order = [axes.index(axis) for axis in (*"CS", *sections, "Y", "X") if axis in axes]
-        pixels = pixels.transposed(order)
+        pixels = pixels.transpose(order)
         space = 3 if sections else 2
         spacing, unit = _spacing(path, tif, bool(sections))
         alpha = any(extra in ALPHA for extra in series.keyframe.extrasamples[-1:])
         palette = None if wanted == "labels" else series.keyframe.colormap
     samples = "S" in axes and "C" not in axes
     if palette is not None and pixels.ndim == space and pixels.dtype.kind == "u":
-        return Stack(_coloured(pixels, colours_of_tiff(palette)), True, spacing, unit)
+        return Stack(_coloured(pixels, tiff_palette(palette)), True, spacing, unit)
     if pixels.ndim == space:
-        return Stack(pixels.with_channel(), samples, spacing, unit)
+        return Stack(pixels.add_channel(), samples, spacing, unit)
     if pixels.ndim > space + 1:  # channels of samples: not worth reading by parts
         pixels = Lazy.of(pixels[...].reshape(-1, *pixels.shape[-space:]))
     return Stack(pixels, samples, spacing, unit, samples and alpha)
@@ -107,7 +107,7 @@ def _as_sections(path: Path, series: Sequence[Any]) -> Lazy | None:
         raise InputError(f"{path}: holds {len(series)} images ({shapes}); save one a file")
 
     def read(region: Region) -> np.ndarray:
-        with opened(path) as tif:
+        with open_tiff(path) as tif:
             pages = [tif.series[index].asarray()[region[1:]] for index in range(region[0].start, region[0].stop)]
             return np.stack(pages)
 
@@ -124,7 +124,7 @@ def _coloured(indices: Lazy, palette: NDArray[np.uint8]) -> Lazy:
     return Lazy((3, *indices.shape), palette.dtype, read, (3, *indices.chunk))
 
 
-def colours_of_tiff(colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def tiff_palette(colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """A palette ``(n, 3)`` of 8 bits from TIFF's ``(3, n)`` of 16."""
     colours: NDArray[np.uint8] = (colormap.T >> 8).astype(np.uint8)
     return colours
@@ -144,14 +144,14 @@ def _read(path: Path, series: Any) -> Lazy:
 
         return Lazy(shape, dtype, read, (*(1,) * (len(shape) - 1), shape[-1]))
     # a handle of its own, that stays open as long as the array
-    array = zarr.open_array(opened(path).series[0].aszarr(level=0), mode="r")
+    array = zarr.open_array(open_tiff(path).series[0].aszarr(level=0), mode="r")
     return Lazy(shape, dtype, lambda region: np.asarray(array[region]), array.chunks)
 
 
 def _squeezed(axes: str, pixels: Lazy) -> tuple[str, Lazy]:
     """Without axes of one site, but for y and x."""
     dropped = tuple(i for i, axis in enumerate(axes) if pixels.shape[i] == 1 and axis not in "YX")
-    return "".join(axis for i, axis in enumerate(axes) if i not in dropped), pixels.squeezed(dropped)
+    return "".join(axis for i, axis in enumerate(axes) if i not in dropped), pixels.squeeze(dropped)
 
 
 Spacing = tuple[float | None, float, float]

@@ -14,7 +14,7 @@ from skimage.measure import label, regionprops
 
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.data.inputs import AXES
-from multiunet.domains.image.files.lazy import check_fits, described
+from multiunet.domains.image.files.lazy import check_fits, format_shape
 from multiunet.domains.image.files.units import pixel_sizes
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -116,7 +116,7 @@ def measure(options: ImageMeasure) -> Measures:
     if not images:
         raise InputError(f"{options.prediction}: holds no image")
     for name, data in images.items():
-        size, what = data["class"].size, f"the class map of {name}, {described(data['class'].shape)},"
+        size, what = data["class"].size, f"the class map of {name}, {format_shape(data['class'].shape)},"
         # the map, where it is of a class, and the numbers of objects, which the search takes twice
         check_fits(options.prediction, what, 18 * size, "predict and measure it in parts")
     # maps are read image by image, once for fractions and once for parts: only those of one are in memory

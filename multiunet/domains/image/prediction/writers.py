@@ -17,8 +17,8 @@ from PIL import Image
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ExportKind
-from multiunet.domains.image.files.lazy import WHOLE, Lazy, Pixels, blocks, mapped, merged
-from multiunet.domains.image.files.masks import colour_name, packed, unpacked
+from multiunet.domains.image.files.lazy import WHOLE, Lazy, Pixels, iter_blocks, map_values, reduce_channels
+from multiunet.domains.image.files.masks import colour_name, pack_colours, unpack_colours
 from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.errors import InputError
 from multiunet.files import csv_text, write_atomically, write_text
@@ -81,7 +81,7 @@ def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportK
             if kind == "class":
                 classes = _stored(dataset["class"])
                 written.append(_export_classes(folder / f"{name}_class", classes, dataset, facts))
-                for region in blocks(classes):
+                for region in iter_blocks(classes):
                     counts += np.bincount(classes[region].ravel(), minlength=len(counts))
             elif kind == "instance":
                 written.append(_save_map(folder / f"{name}_instance", _instances(dataset), dataset))
@@ -117,7 +117,7 @@ def legend(facts: Facts, counts: NDArray[np.int64]) -> str:
     """
     colours = mask_values(facts) if facts["coloured"] else class_colours(len(counts))
     values = [colour_name(value) for value in facts["values"]] if facts["coloured"] else facts["values"]
-    shown = (colour_name(int(packed(colour[:, None])[0])) for colour in colours)
+    shown = (colour_name(int(pack_colours(colour[:, None])[0])) for colour in colours)
     shares = (f"{share:.6f}" for share in counts / counts.sum())
     return csv_text([("value", "name", "colour", "share"), *zip(values, facts["classes"], shown, shares)])
 
@@ -147,15 +147,15 @@ def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, facts: Facts
 def _instances(dataset: xr.Dataset) -> Pixels:
     """The objects' numbers in the smallest type that has them all."""
     numbers = _stored(dataset["instance"])
-    most = max(int(numbers[region].max()) for region in blocks(numbers))
+    most = max(int(numbers[region].max()) for region in iter_blocks(numbers))
     kind = np.uint16 if most <= np.iinfo(np.uint16).max else np.int32
-    return mapped(numbers, lambda block: block.astype(kind, copy=False), kind)
+    return map_values(numbers, lambda block: block.astype(kind, copy=False), kind)
 
 
 def _named(classes: Lazy, values: np.ndarray) -> Pixels:
     """A map of classes as their mask values, or as their colours, which make one axis more."""
     if values.ndim == 1:
-        return mapped(classes, values.__getitem__, values.dtype)
+        return map_values(classes, values.__getitem__, values.dtype)
     shape, chunk = (*classes.shape, values.shape[1]), (*classes.chunk, values.shape[1])
     return Lazy(shape, values.dtype, lambda region: values[classes.read(region[:-1])], chunk)
 
@@ -163,16 +163,16 @@ def _named(classes: Lazy, values: np.ndarray) -> Pixels:
 def _floats(kind: str, dataset: xr.Dataset, facts: Facts) -> Pixels:
     """Probabilities or quantities ``(names, *space)``, or a variance; of classes ``space``, their sum. float32."""
     stored = _stored(dataset[VARIANCES.get(kind, "mean")])
-    values = stored.mapped(lambda block: block.astype(np.float32, copy=False), np.float32)
+    values = stored.map_values(lambda block: block.astype(np.float32, copy=False), np.float32)
     if kind in VARIANCES and facts["task"] == "segmentation":
-        return merged(values, lambda block: block.sum(axis=0), np.float32)
+        return reduce_channels(values, lambda block: block.sum(axis=0), np.float32)
     return values if kind == "probabilities" else _plain(values)
 
 
 def mask_values(facts: Facts) -> np.ndarray:
     """The mask value of each class, in the smallest integer type for them all; or its colour, ``(classes, 3)``."""
     if facts["coloured"]:
-        return unpacked(np.asarray(facts["values"], dtype=np.int64))
+        return unpack_colours(np.asarray(facts["values"], dtype=np.int64))
     values = np.asarray(facts["values"], dtype=np.int64)
     kinds = (np.uint8, np.uint16, np.int16, np.int32)
     fitting = (k for k in kinds if values[0] >= np.iinfo(k).min and values[-1] <= np.iinfo(k).max)
@@ -180,7 +180,7 @@ def mask_values(facts: Facts) -> np.ndarray:
 
 
 def _plain(quantities: Lazy) -> Pixels:
-    return merged(quantities, lambda block: block[0], np.float32) if quantities.shape[0] == 1 else quantities
+    return reduce_channels(quantities, lambda block: block[0], np.float32) if quantities.shape[0] == 1 else quantities
 
 
 def _save_map(stem: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> Path:
@@ -227,7 +227,7 @@ def _write_tiff(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArra
         shape=pixels.shape,
         dtype=pixels.dtype,
         bigtiff=pixels.nbytes > CLASSIC,
-        rowsperstrip=next(blocks(pixels))[row].stop,
+        rowsperstrip=next(iter_blocks(pixels))[row].stop,
         ome=True,
         photometric=photometric,
         compression="zlib",
@@ -238,7 +238,7 @@ def _write_tiff(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArra
 
 def _strips(pixels: Pixels, row: int) -> Iterator[bytes]:
     """The compressed strips of all pages: a block's rows are one strip of each of its pages."""
-    for region in blocks(pixels):
+    for region in iter_blocks(pixels):
         block = np.ascontiguousarray(pixels[region])
         for page in np.ndindex(block.shape[:row]):
             yield zlib.compress(block[page].tobytes(), 6)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.files.info_bar import read_cropped, without_rows
+from multiunet.domains.image.files.info_bar import drop_rows, read_cropped
 from multiunet.domains.image.files.lazy import Pixels
-from multiunet.domains.image.files.pairing import Item, bar_of_truth
+from multiunet.domains.image.files.pairing import Item, count_bar_rows
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import Splits
 from multiunet.domains.image.survey.swapped import check_is_no_mask
@@ -29,10 +29,10 @@ def without_bar(item: Item, images: Images, truth: Pixels, channels: int = 0) ->
     Raises:
         InputError: when it has other pixels than its image.
     """
-    rows = bar_of_truth(item, images.shapes[item.image], images.bars[item.image], truth.shape[channels:])
+    rows = count_bar_rows(item, images.shapes[item.image], images.bars[item.image], truth.shape[channels:])
     if rows:
         images.truth_bars[item.truth] = rows
-    return without_rows(truth, rows)
+    return drop_rows(truth, rows)
 
 
 def check_mistaken(item: Item, images: Images, labels: Pixels, config: ImageTrain) -> None:

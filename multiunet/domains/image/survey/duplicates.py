@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from multiunet.domains.config import Split
-from multiunet.domains.image.files.lazy import digest_of_pixels, first
+from multiunet.domains.image.files.lazy import hash_pixels, take_first
 from multiunet.domains.image.files.readers import Picture
 from multiunet.errors import InputError
 
@@ -15,8 +15,8 @@ def content_of(picture: Picture) -> str:
 
     Grey levels that are saved in colours are one channel.
     """
-    pixels = first(picture.pixels, 1) if picture.summary.grey else picture.pixels
-    return f"{'x'.join(map(str, pixels.shape))}:{digest_of_pixels(pixels):016x}"
+    pixels = take_first(picture.pixels, 1) if picture.summary.grey else picture.pixels
+    return f"{'x'.join(map(str, pixels.shape))}:{hash_pixels(pixels):016x}"
 
 
 @dataclass

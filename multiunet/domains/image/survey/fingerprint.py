@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
 
-from multiunet.domains.image.files.lazy import Pixels, blocks
+from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 
 THINNED = 10_000
 """Pixels of an image, evenly spread, that percentiles are taken of."""
@@ -157,7 +157,7 @@ def _thinned(pixels: Pixels) -> NDArray[np.float64]:
         step += 1
     places = np.stack(np.unravel_index(np.arange(0, math.prod(space), step), space))
     parts = []
-    for region in blocks(pixels, whole=1):
+    for region in iter_blocks(pixels, whole=1):
         start, stop = np.array([(cut.start, cut.stop) for cut in region[1:]]).T[..., None]
         inside = places[:, ((start <= places) & (places < stop)).all(axis=0)] - start
         parts.append(pixels[region][(slice(None), *inside)])

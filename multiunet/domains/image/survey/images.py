@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import CropBar
-from multiunet.domains.image.files.info_bar import find_bar, read_cropped, tell_of_bars
-from multiunet.domains.image.files.readers import Picture, as_told
+from multiunet.domains.image.files.info_bar import find_bar, read_cropped, warn_of_bars
+from multiunet.domains.image.files.readers import Picture, override_spacing
 from multiunet.domains.image.survey.duplicates import Contents
 from multiunet.domains.image.survey.fingerprint import Fingerprint
 from multiunet.domains.image.survey.shift import tell_of_mixed_scales
@@ -101,14 +101,14 @@ def survey_images(splits: Splits, crop: CropBar, pixel_size: Sequence[float] | N
     for name in SPLITS:
         for item in splits[name]:
             picture, images.bars[item.image] = read_cropped(Path(item.image), crop)
-            picture = as_told(picture, pixel_size)
+            picture = override_spacing(picture, pixel_size)
             uncut = crop == "none" and len(picture.space) == 2
             bars[item.image] = find_bar(picture.pixels) if uncut else images.bars[item.image]
             alike.add(item.image, picture)
             images.add(name, item.image, picture)
             if name == "train":
                 spacings[item.image] = picture.spacing
-    tell_of_bars(bars, crop)
+    warn_of_bars(bars, crop)
     images.ndim, (images.channels, images.colour) = alike.ndim(), alike.channels()
     stated = images.fingerprint.spacings
     images.spacing = np.median(stated, axis=0).tolist() if stated else [1.0] * images.ndim

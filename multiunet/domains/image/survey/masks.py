@@ -10,9 +10,9 @@ from pathlib import Path
 
 from multiunet.domains.config import Split
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.class_names import named
+from multiunet.domains.image.class_names import name_classes
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.files.lazy import Pixels, blocks, values_in
+from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks
 from multiunet.domains.image.files.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
 from multiunet.domains.image.files.palettes import Palettes
 from multiunet.domains.image.survey.common import check_mistaken, check_weights, folder_of, without_bar
@@ -88,7 +88,7 @@ def survey_masks(splits: Splits, images: Images, config: ImageTrain) -> Facts:
     _check_seen(masks, config)
     _tell_of_numbers(folder, masks)
     ignored = None if config.ignore_value is None else masks.name_of(config.ignore_value)
-    classes = named([masks.name_of(value) for value in values], config.class_names or {}, ignored)
+    classes = name_classes([masks.name_of(value) for value in values], config.class_names or {}, ignored)
     check_weights(config, classes)
     return {
         "values": values,
@@ -113,8 +113,8 @@ def _read(splits: Splits, images: Images, config: ImageTrain, coloured: bool) ->
 def _counts(labels: Pixels) -> Counter[int]:
     """Pixels of each value."""
     counts: Counter[int] = Counter()
-    for region in blocks(labels):
-        counts.update({int(value): int(count) for value, count in zip(*values_in(labels[region]))})
+    for region in iter_blocks(labels):
+        counts.update({int(value): int(count) for value, count in zip(*count_values(labels[region]))})
     return counts
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.listing import stem_of
-from multiunet.domains.image.files.pairing import Item, _tell_of_unused, pair
+from multiunet.domains.image.files.pairing import Item, pair_files, warn_of_unused
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.survey.stratify import MaskClasses, chosen, spread
 from multiunet.domains.remarks import remark
@@ -32,7 +32,7 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
     Raises:
         InputError: for images without truth, stems that are not there, overlapping or empty splits.
     """
-    items = pair(config.images, truths)
+    items = pair_files(config.images, truths)
     # quantities have no classes, and of objects all masks have those that are learnt
     classified = config.task == "segmentation" and not config.instances
     known = MaskClasses([item.truth for item in items if classified], config.ignore_value)
@@ -58,13 +58,14 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
         splits = _fold(items, config.folds, config.fold, config.seed, known)
     elif given:
         own: dict[str, list[Item]] = {
-            name: [] if images is None else pair(images, masks or truths) for name, (images, masks) in folders.items()
+            name: [] if images is None else pair_files(images, masks or truths)
+            for name, (images, masks) in folders.items()
         }
         splits = {"train": items, "val": own["val"], "test": own["test"]}
     else:
         splits = {"train": items, "val": [], "test": []}
         _carve(splits, "test", config.test_fraction, config.seed, known)
-    _tell_of_unused(truths, [*items, *(item for name in SPLITS for item in splits[name])])
+    warn_of_unused(truths, [*items, *(item for name in SPLITS for item in splits[name])])
     if not splits["val"]:
         _carve(splits, "val", config.val_fraction, config.seed, known)
     _check(splits)

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import product
 from pathlib import Path
 
-from multiunet.domains.image.files.lazy import blocks, values_in
+from multiunet.domains.image.files.lazy import count_values, iter_blocks
 from multiunet.domains.image.files.masks import ColouredMask, read_mask
 from multiunet.errors import InputError
 
@@ -41,7 +41,7 @@ class MaskClasses:
             raise
         except InputError:
             return frozenset()
-        found = (value for region in blocks(labels) for value in values_in(labels[region])[0].tolist())
+        found = (value for region in iter_blocks(labels) for value in count_values(labels[region])[0].tolist())
         return frozenset(found) - {self.ignored}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from multiunet.domains.image.files import containers
-from multiunet.domains.image.files.lazy import Pixels, blocks, values_in
-from multiunet.domains.image.files.masks import packed
+from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks
+from multiunet.domains.image.files.masks import pack_colours
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -22,8 +22,8 @@ def may_be_mask(pixels: Pixels) -> bool:
     if pixels.dtype.kind not in "ui" or pixels.shape[0] not in (1, 3):
         return False
     values: set[int] = set()
-    for region in blocks(pixels):
-        values.update(values_in(pixels[region])[0].tolist())
+    for region in iter_blocks(pixels):
+        values.update(count_values(pixels[region])[0].tolist())
         if len(values) > MOST_LABELS:
             return False
     return True
@@ -41,9 +41,9 @@ def check_is_no_mask(item: Item, pixels: Pixels, labels: Pixels) -> None:
     """
     painted = pixels.dtype == np.uint8 and pixels.shape[0] == 3
     same, pairs = True, set[tuple[int, int]]()
-    for region in blocks(labels):
+    for region in iter_blocks(labels):
         block, own = pixels[(slice(None), *region)], labels[region]
-        shown = packed(block) if painted else block[0]
+        shown = pack_colours(block) if painted else block[0]
         same = same and np.array_equal(shown, own)
         colours, of_colour = np.unique(shown, return_inverse=True)
         classes, of_class = np.unique(own, return_inverse=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.files.lazy import Pixels, blocks
+from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 from multiunet.domains.image.files.readers import read_target
 from multiunet.domains.image.survey.common import folder_of, without_bar
 from multiunet.domains.image.survey.images import Images
@@ -38,7 +38,7 @@ class _Sums:
 
     def add(self, target: Pixels) -> None:
         """Adds all of a target ``(C, *space)`` that are not NaN."""
-        for region in blocks(target, whole=1):
+        for region in iter_blocks(target, whole=1):
             flat = target[region].reshape(target.shape[0], -1).astype(np.float64)
             self.count += np.count_nonzero(~np.isnan(flat), axis=1)
             self.total += np.nansum(flat, axis=1)
@@ -104,4 +104,4 @@ def _has(target: Path, value: int | None) -> bool:
     if value is None:
         return False
     pixels = read_target(target).pixels
-    return any(bool((pixels[region] == value).any()) for region in blocks(pixels))
+    return any(bool((pixels[region] == value).any()) for region in iter_blocks(pixels))

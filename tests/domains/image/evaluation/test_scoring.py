@@ -20,7 +20,7 @@ from multiunet.domains.image.data.cache import Shelf
 from multiunet.domains.image.data.targets import load_labels, load_objects
 from multiunet.domains.image.evaluation.external import facts_elsewhere
 from multiunet.domains.image.files import lazy, tiff
-from multiunet.domains.image.files.pairing import pair
+from multiunet.domains.image.files.pairing import pair_files
 from multiunet.domains.image.prediction import predictor
 from multiunet.domains.image.survey import survey
 from multiunet.domains.report_files import write_report
@@ -126,7 +126,7 @@ def test_what_to_score_on_is_said_once(settings: dict[str, Any], message: str) -
 
 def elsewhere(facts: dict[str, Any], images: Path, masks: Path) -> dict[str, Any]:
     """The facts with those of these images."""
-    return facts_elsewhere(pair(images, masks), facts, Shelf())
+    return facts_elsewhere(pair_files(images, masks), facts, Shelf())
 
 
 @pytest.mark.parametrize("name", ["a.tif", "b.tif"])

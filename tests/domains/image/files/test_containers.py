@@ -17,7 +17,7 @@ from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.files.containers import orientation_of
 from multiunet.domains.image.files.listing import list_images, stem_of
 from multiunet.domains.image.files.masks import read_mask
-from multiunet.domains.image.files.pairing import Item, bar_of_truth, pair
+from multiunet.domains.image.files.pairing import Item, count_bar_rows, pair_files
 from multiunet.domains.image.files.readers import read_image, read_target
 from multiunet.errors import InputError
 
@@ -185,10 +185,10 @@ def test_voxels_that_do_not_lie_on_each_other_are_refused(tmp_path: Path) -> Non
     save_nifti(Path(item.image), VOLUME, [1, 1, 2])
     for affine in ([1, 1, 2], [0.5, 1, 2], None):  # a file that does not say is taken as it is
         save_nifti(Path(item.truth), LABELS, affine)
-        assert bar_of_truth(item, LABELS.shape, 0, LABELS.shape) == 0
+        assert count_bar_rows(item, LABELS.shape, 0, LABELS.shape) == 0
     save_nifti(Path(item.truth), LABELS, [-1, 1, 2])
     with pytest.raises(InputError, match=r"m/a\.nii: its axes point LAS, those of its image .*a\.nii\.gz RAS"):
-        bar_of_truth(item, LABELS.shape, 0, LABELS.shape)
+        count_bar_rows(item, LABELS.shape, 0, LABELS.shape)
 
 
 def test_nibabel_is_not_loaded_for_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +207,9 @@ def test_a_place_inside_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.h5:/third: no such array; the file holds vol/first, vol/second"):
         read_image(Path(f"{path}:/third"))
     (tmp_path / "pairs.csv").write_text("image,mask\na.h5:/vol/first,a.h5:/vol/second\n")
-    assert [(item.name, Path(item.truth).name) for item in pair(tmp_path / "pairs.csv", None)] == [("a", "second")]
+    assert [(item.name, Path(item.truth).name) for item in pair_files(tmp_path / "pairs.csv", None)] == [
+        ("a", "second")
+    ]
     group = zarr.open_group(tmp_path / "a.zarr", mode="w")
     for name, values in (("one", VOLUME), ("two", LABELS)):
         group.create_array(name, data=values)

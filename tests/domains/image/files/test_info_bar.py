@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from multiunet import open_prediction
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.files.info_bar import find_bar, without_rows
+from multiunet.domains.image.files.info_bar import drop_rows, find_bar
 from multiunet.domains.image.files.lazy import Lazy
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.readers import read_image
@@ -109,9 +109,9 @@ def test_of_a_large_image_only_the_lower_part_is_read(micrograph: np.ndarray) ->
     lazy = Lazy(image.shape, image.dtype, read, (1, 1, image.shape[2]))
     assert find_bar(lazy) == 33
     assert min(rows) >= int(0.69 * image.shape[1])
-    cut = without_rows(lazy, 33)
+    cut = drop_rows(lazy, 33)
     assert isinstance(cut, Lazy)
-    assert np.array_equal(cut, without_rows(image, 33))
+    assert np.array_equal(cut, drop_rows(image, 33))
     assert np.array_equal(cut, image[:, :-33])
 
 

@@ -22,7 +22,7 @@ from multiunet.domains.image.data.augment import Augmentation
 from multiunet.domains.image.data.cache import Shelf
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.files import lazy, tiff
-from multiunet.domains.image.files.lazy import Lazy, blocks, digest_of_pixels, summarise
+from multiunet.domains.image.files.lazy import Lazy, hash_pixels, iter_blocks, summarise
 from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.files.readers import read_image
 from multiunet.domains.image.prediction import writers
@@ -120,7 +120,7 @@ def test_blocks_partition_an_array_in_whole_chunks(chunk: tuple[int, ...], all_l
     all_lazy()
     pixels = Lazy(VOLUME.shape, VOLUME.dtype, lambda region: VOLUME[region], chunk)
     covered = np.zeros(VOLUME.shape, int)
-    for region in blocks(pixels):
+    for region in iter_blocks(pixels):
         covered[region] += 1
         assert all(part.start % side == 0 for part, side in zip(region, chunk))
         assert covered[region].size <= max(700, np.prod(chunk))
@@ -129,7 +129,7 @@ def test_blocks_partition_an_array_in_whole_chunks(chunk: tuple[int, ...], all_l
 
 def test_a_summary_in_blocks_is_that_of_the_whole(all_lazy: Callable) -> None:
     values = VOLUME.astype(np.float32).reshape(2, -1, 41) * 1e-3 + 1e3  # a variance that naive sums lose
-    whole, key = summarise(values), digest_of_pixels(values)
+    whole, key = summarise(values), hash_pixels(values)
     assert whole.mean.tolist() == values.reshape(2, -1).mean(axis=1, dtype=np.float64).tolist(), "to the last bit"
     assert np.sqrt(whole.variance).tolist() == values.reshape(2, -1).std(axis=1, dtype=np.float64).tolist()
     all_lazy()
@@ -137,23 +137,23 @@ def test_a_summary_in_blocks_is_that_of_the_whole(all_lazy: Callable) -> None:
     np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-12)
     np.testing.assert_allclose(parts.variance, whole.variance, rtol=1e-9)
     assert (parts.low, parts.high, parts.grey) == (values.min(), values.max(), False)
-    assert digest_of_pixels(values) == key
+    assert hash_pixels(values) == key
     other_chunks = Lazy(values.shape, values.dtype, lambda region: values[region], (1, 8, 9))
-    assert digest_of_pixels(other_chunks) == key
+    assert hash_pixels(other_chunks) == key
 
 
 def test_a_digest_sees_values_and_places() -> None:
-    keys = {digest_of_pixels(VOLUME), digest_of_pixels(VOLUME[::-1]), digest_of_pixels(VOLUME[:, :, ::-1])}
+    keys = {hash_pixels(VOLUME), hash_pixels(VOLUME[::-1]), hash_pixels(VOLUME[:, :, ::-1])}
     changed = VOLUME.copy()
     changed[3, 4, 5] += 1
-    assert len(keys | {digest_of_pixels(changed)}) == 4
+    assert len(keys | {hash_pixels(changed)}) == 4
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.int64])
 def test_values_are_those_that_sorting_finds(kind: type) -> None:
     values = VOLUME.astype(kind) * 3
     expected, counts = np.unique(values, return_counts=True)
-    found = lazy.values_in(values)
+    found = lazy.count_values(values)
     assert found[0].dtype == kind
     np.testing.assert_array_equal(found[0], expected)
     np.testing.assert_array_equal(found[1], counts)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from multiunet.domains.image.files.listing import by_name, list_images, stem_of
+from multiunet.domains.image.files.listing import list_images, name_files, stem_of
 from multiunet.errors import InputError
 
 
@@ -33,12 +33,12 @@ def test_folders_that_are_no_images(tmp_path: Path, files: list[str], message: s
 
 
 def test_places_in_one_file_tell_its_arrays_apart() -> None:
-    assert list(by_name([Path("t.h5:/t0"), Path("t.h5:/t1")])) == ["t_t0", "t_t1"]
-    assert list(by_name([Path("s0/c.h5:/v/raw"), Path("s1/c.h5:/v/raw")])) == ["s0_c", "s1_c"]
-    assert list(by_name([Path("s0/c.h5:/v/a"), Path("s1/c.h5:/v/b"), Path("s1/c.h5")])) == [
+    assert list(name_files([Path("t.h5:/t0"), Path("t.h5:/t1")])) == ["t_t0", "t_t1"]
+    assert list(name_files([Path("s0/c.h5:/v/raw"), Path("s1/c.h5:/v/raw")])) == ["s0_c", "s1_c"]
+    assert list(name_files([Path("s0/c.h5:/v/a"), Path("s1/c.h5:/v/b"), Path("s1/c.h5")])) == [
         "s0_c_v_a",
         "s1_c_v_b",
         "s1_c",
     ]
     with pytest.raises(InputError, match="named twice"):
-        by_name([Path("t.h5:/t0"), Path("t.h5:/t0")])
+        name_files([Path("t.h5:/t0"), Path("t.h5:/t0")])

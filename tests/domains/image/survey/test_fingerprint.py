@@ -79,6 +79,6 @@ def test_pixels_looked_at_do_not_depend_on_how_they_are_read(monkeypatch: pytest
     monkeypatch.setattr(lazy, "BLOCK", 30_000)
     in_parts = Fingerprint()
     in_parts.image(replace(Lazy.of(pixels), chunk=(2, 7, 40, 33)), None, "train")
-    assert len(list(lazy.blocks(replace(Lazy.of(pixels), chunk=(2, 7, 40, 33)), whole=1))) > 5
+    assert len(list(lazy.iter_blocks(replace(Lazy.of(pixels), chunk=(2, 7, 40, 33)), whole=1))) > 5
     for one, other in zip(whole.thinned[0], in_parts.thinned[0]):
         np.testing.assert_array_equal(np.sort(one), np.sort(other))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.files.pairing import pair
+from multiunet.domains.image.files.pairing import pair_files
 from multiunet.domains.image.survey.splits import SPLITS, Splits, from_json, split_items, to_json
 from multiunet.errors import InputError
 
@@ -24,10 +24,14 @@ def names(splits: Splits) -> list[list[str]]:
 
 def test_masks_are_paired_by_stem_or_by_one_ending(folder: Any) -> None:
     root = folder(3)
-    assert [Path(item.truth).name for item in pair(root / "images", root / "masks")] == ["s0.png", "s1.png", "s2.png"]
+    assert [Path(item.truth).name for item in pair_files(root / "images", root / "masks")] == [
+        "s0.png",
+        "s1.png",
+        "s2.png",
+    ]
     for index in range(3):
         (root / "masks" / f"s{index}.png").rename(root / "masks" / f"s{index}_mask.png")
-    items = pair(root / "images", root / "masks")
+    items = pair_files(root / "images", root / "masks")
     assert [(item.name, Path(item.truth).name) for item in items] == [(f"s{i}", f"s{i}_mask.png") for i in range(3)]
 
 
@@ -53,7 +57,7 @@ def test_usual_names_are_paired(tmp_path: Path, image: str, mask: str, together:
             (folder / f"{name.format(f's{index}')}.png").touch()
     if together and mask == "{}":
         return  # a mask without any mark of it is no other than an image
-    items = pair(*folders)
+    items = pair_files(*folders)
     names = [(f"{image.format(f's{index}')}", f"{mask.format(f's{index}')}.png") for index in range(3)]
     assert [(item.name, Path(item.truth).name) for item in items] == names
 
@@ -66,11 +70,11 @@ def test_names_that_tell_nothing_are_told_by_their_folders(tmp_path: Path) -> No
             for number in range(2):
                 (tmp_path / sample / "of" / kind / f"{number}.png").touch()
         lines += [f"{sample}/of/images/{number}.png,{sample}/of/masks/{number}.png" for number in range(2)]
-    by_pattern = pair(tmp_path / "**/images/*.png", tmp_path / "*/of/masks/*.png")
+    by_pattern = pair_files(tmp_path / "**/images/*.png", tmp_path / "*/of/masks/*.png")
     assert [item.name for item in by_pattern] == ["a_0", "a_1", "b_0", "b_1"]
-    assert by_pattern == pair(table(tmp_path, *lines), None)
+    assert by_pattern == pair_files(table(tmp_path, *lines), None)
     with pytest.raises(InputError, match=r"it holds 1 folder; for the images in them, pass '.*/a/\*\*/\*\.png'"):
-        pair(tmp_path / "a", tmp_path / "a")
+        pair_files(tmp_path / "a", tmp_path / "a")
 
 
 def test_masks_without_an_image_are_told_of(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
