@@ -1,11 +1,11 @@
-"""What goes wrong through no fault of the program."""
+"""Errors that are no fault of the program."""
 
 from __future__ import annotations
 
 
 class InputError(ValueError):
-    """A file or a setting cannot be used. The message names it, says why, and says what to do about it."""
+    """Unusable file or setting; the message names it, the reason and the fix."""
 
 
 class RunError(RuntimeError):
-    """The work began and could not be finished. The message says where it stands and what to do about it."""
+    """Work that began and could not be finished; the message says where it stands and what to do."""

@@ -1,4 +1,4 @@
-"""Words around numbers and names."""
+"""Numbers and names in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """A number and what it counts.
+    """Format a number with the noun that it counts.
 
     Args:
         plural: of the noun; by default with an s.
@@ -18,7 +18,7 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def figure(value: float) -> str:
-    """A score in a few digits: four decimals, as shares are read; of smaller numbers three digits that count.
+    """Format a score with four decimals, or three significant digits below 0.01.
 
     >>> figure(0.76543), figure(12.5), figure(0.000123456), figure(0.0), figure(float("nan"))
     ('0.7654', '12.5000', '0.000123', '0.0000', 'nan')
@@ -27,7 +27,7 @@ def figure(value: float) -> str:
 
 
 def listing(names: Sequence[str], most: int = 5) -> str:
-    """The first few of some names, and how many more there are.
+    """List the first few names, and say how many more there are.
 
     >>> listing(["a", "b", "c"], most=2)
     'a, b and 1 more'

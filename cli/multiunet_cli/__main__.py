@@ -1,4 +1,4 @@
-"""Where the ``multiunet`` command begins, before anything large is imported."""
+"""Entry point of the ``multiunet`` command; imports nothing large."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ large enough, joined with the hole of one that is freed, for the next of its siz
 
 
 def main() -> None:
-    """The entry point of the ``multiunet`` command."""
+    """Run the ``multiunet`` command."""
     if sys.platform == "linux":
         os.environ.setdefault(ON_PAGES, "1")
         without_small_caches()
@@ -23,9 +23,9 @@ def main() -> None:
 
 
 def without_small_caches() -> None:
-    """Begins anew as a process whose small blocks of memory are not cached, if glibc's rules name no other size.
+    """Restart the process without glibc's cache of small blocks, unless the environment sets its size.
 
-    glibc reads them before a program's first line. What aligning a large block cuts off beside it would go into these
+    glibc reads these rules before a program's first line. What aligning a large block cuts off beside it would go into these
     caches and then to others, and once the block is free again, the next one of its size would not fit into the hole: a
     training step's peak is a tenth to a third higher with them (``benchmarks/memory.py``).
     """

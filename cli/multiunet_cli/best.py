@@ -1,4 +1,4 @@
-"""The best epoch of a run, as several commands tell of it."""
+"""Best epoch of a run, as several commands print it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def validated(run: RunFolder) -> dict[str, Any]:
-    """``best_epoch`` (the first is 1) and its ``validation`` scores; None both where its weights are not there."""
+    """Return ``best_epoch`` (from 1) and its ``validation`` scores; both None if its weights are lost."""
     best = run.best_scores()
     return {"best_epoch": best.get("epoch"), "validation": best.get("scores")}
 
 
 def numbers(scores: Mapping[str, Any]) -> dict[str, float]:
-    """The scores that are single numbers."""
+    """Select the scores that are single numbers."""
     return {name: value for name, value in scores.items() if isinstance(value, float)}
 
 
 def in_words(run: RunFolder) -> str:
-    """The best epoch and its scores on validation, in a line."""
+    """Describe the best epoch and its validation scores in one line."""
     best = validated(run)
     if best["best_epoch"] is None:
         return "the best weights are no longer there: predictions take the last ones"

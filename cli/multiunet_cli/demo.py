@@ -1,4 +1,4 @@
-"""multiunet demo [DOMAIN]"""
+"""Command ``multiunet demo [DOMAIN]``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DomainArgument = Annotated[
 
 @dataclass(frozen=True)
 class Story:
-    """One domain's demonstration.
+    """Demonstration of one domain.
 
     Attributes:
         write: puts the seeded data into a folder.
@@ -45,7 +45,11 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", min=0, help="seed for data and training")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make small data sets (images, a genome, a graph, a set of graphs), then train, predict and evaluate."""
+    """Make small data sets (images, a genome, a graph, many graphs), then train, predict and evaluate.
+
+    Raises:
+        InputError: when a folder of an earlier demonstration is in the way.
+    """
     stories = _stories()
     chosen = list(stories) if domain == "all" else [domain]
     check_creatable(out / "data")

@@ -1,4 +1,4 @@
-"""multiunet doctor"""
+"""Command ``multiunet doctor``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from multiunet_cli.process import command, fail
 
 @command
 def doctor(as_json: AsJson = False) -> None:
-    """Check that this installation works: versions, devices, domains, a small network forwards and backwards."""
+    """Check this installation: versions, devices, domains, and a training step of a small network."""
     report = _examine()
     if as_json:
         typer.echo(json.dumps(report))

@@ -1,4 +1,4 @@
-"""multiunet evaluate DOMAIN"""
+"""Command ``multiunet evaluate DOMAIN``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files in -
 
 
 def evaluate_command(card: DomainCard) -> Callable[..., None]:
-    """The command that scores a run of this domain."""
+    """Make the command that scores a run of this domain."""
 
     def body(
         run: RunPaths, given: dict[str, Any], out: Out = None, overwrite: Overwrite = False, as_json: AsJson = False
@@ -55,7 +55,7 @@ def evaluate_command(card: DomainCard) -> Callable[..., None]:
 
 
 def show(report: Report) -> None:
-    """A table of scores, the model's first."""
+    """Print a table of scores, the model's first."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -1,6 +1,6 @@
-"""How glibc hands out memory in this process, for the sake of large tensors.
+"""Settings of glibc's memory allocator that suit large tensors.
 
-Settings of a whole process, hence of the command line only. Where there is no glibc, nothing is done.
+They hold for a whole process, hence for the command line only. Without glibc nothing is done.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ make for themselves at the first step (code, scratchpads) has any size."""
 
 
 def load(card: DomainCard) -> None:
-    """Imports what the domain computes with, and prepares the heap for it."""
+    """Import the libraries that the domain computes with, and prepare the heap for them."""
     keep_large_blocks()
     card.load()
     set_blocks_aside()
 
 
 def keep_large_blocks() -> None:
-    """Makes glibc keep freed memory instead of giving it back.
+    """Make glibc keep freed memory instead of giving it back.
 
     A network allocates and frees the same large activations at every step; by default glibc maps and unmaps them, and
     the page faults cost up to half the time.
@@ -48,7 +48,7 @@ def keep_large_blocks() -> None:
 
 @functools.cache  # once is enough, and they stay
 def set_blocks_aside() -> None:
-    """Leaves free blocks of small and middle sizes, so that what is small stays out of the holes of large tensors.
+    """Set aside free blocks for small requests, which then leave the holes of large tensors alone.
 
     glibc gives a request the free block that fits best. Once a step's activations are freed, that would be a piece cut
     off an activation's hole, or what aligning it left beside it; the next tensor of that size then no longer fits, and

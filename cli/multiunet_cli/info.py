@@ -1,4 +1,4 @@
-"""multiunet info RUN"""
+"""Command ``multiunet info RUN``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def info(
     run: Annotated[Path, typer.Argument(help="a run's folder, or one of folds", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Show a run: settings, status, best scores, parameters, shapes by level, receptive field, halo, memory.
+    """Show a run: status, best scores, network, receptive field, memory, data and settings.
 
     Of the folds of a cross-validation, show the status and best scores of each.
     """

@@ -1,4 +1,4 @@
-"""multiunet domains"""
+"""Command ``multiunet domains``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""multiunet measure DOMAIN"""
+"""Command ``multiunet measure DOMAIN``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Out = Annotated[
 
 
 def measure_command(card: DomainCard) -> Callable[..., None]:
-    """The command that measures predictions of this domain."""
+    """Make the command that measures predictions of this domain."""
     settings = card.measure
     assert settings is not None
 
@@ -38,7 +38,7 @@ def measure_command(card: DomainCard) -> Callable[..., None]:
 
 
 def show(phases: list[dict[str, Any]]) -> None:
-    """A table of phases."""
+    """Print a table of phases."""
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.markup import escape

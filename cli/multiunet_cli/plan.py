@@ -1,4 +1,4 @@
-"""multiunet plan DOMAIN"""
+"""Command ``multiunet plan DOMAIN``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""multiunet predict DOMAIN"""
+"""Command ``multiunet predict DOMAIN``."""
 
 from __future__ import annotations
 

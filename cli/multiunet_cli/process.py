@@ -1,4 +1,4 @@
-"""The process around a command: signals and exit codes."""
+"""Signals and exit codes of a command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ OUT_OF_MEMORY = "not enough memory; give smaller patches or tiles, a smaller bat
 
 
 def command(body: Callable[..., None]) -> Callable[..., None]:
-    """Turns what a command may raise into exit codes: 1 failed, 3 bad data or settings, 128 + n stopped by signal n."""
+    """Wrap a command so that errors become exit codes.
+
+    1: failed; 3: bad data or settings; 128 + n: stopped by signal n.
+    """
 
     @functools.wraps(body)
     def guarded(*args: Any, **values: Any) -> None:
@@ -51,7 +54,7 @@ def command(body: Callable[..., None]) -> Callable[..., None]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """NumPy's, or torch's on any device, told by name: to import torch here would make ``--help`` slow."""
+    """Recognise NumPy's and torch's errors by name: importing torch here would make ``--help`` slow."""
     words = ("can't allocate memory", "out of memory")  # of the CPU; of CUDA's driver and libraries, and of MPS
     return (
         isinstance(error, MemoryError)
@@ -61,7 +64,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def fail(message: str, code: int) -> None:
-    """Says why on stderr and ends the command."""
+    """Print the error on stderr and end the command with this exit code."""
     typer.secho(f"error: {message}", err=True, fg="red")
     raise typer.Exit(code)
 

@@ -1,4 +1,4 @@
-"""multiunet train DOMAIN"""
+"""Command ``multiunet train DOMAIN``."""
 
 from __future__ import annotations
 

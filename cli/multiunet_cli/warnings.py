@@ -1,4 +1,4 @@
-"""What the library warns of, on stderr, in the words of the command line."""
+"""Warnings of the library, printed on stderr."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import typer
 
 
 class OnStderr(logging.Handler):
-    """Writes records as notes of training look: ``warning: ...``."""
+    """Handler that prints log records as ``warning: ...``."""
 
     def emit(self, record: logging.LogRecord) -> None:
         typer.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
 
 
 def show_warnings() -> None:
-    """Shows warnings of the package, each once, however often this is called."""
+    """Print the package's warnings from now on; repeated calls change nothing."""
     logger = logging.getLogger("multiunet")
     if not any(isinstance(handler, OnStderr) for handler in logger.handlers):
         logger.addHandler(OnStderr(logging.WARNING))

@@ -1,4 +1,4 @@
-"""Data made up from a seed, with a known truth: small enough for a demonstration, too hard for a threshold.
+"""Synthetic data sets with a known truth, small and yet too hard for a threshold.
 
 The same seed gives the same data. Nothing here needs torch.
 """
@@ -24,7 +24,7 @@ MOTIF = "TGACGTCATC"
 
 
 def polycrystal(size: int = 256, grains: int = 60, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A micrograph of a polycrystal and its grain boundaries.
+    """Make a micrograph of a polycrystal and the mask of its grain boundaries.
 
     Voronoi grains (two relaxations by Lloyd's method) of uneven brightness, parted by etched lines that are dark, and
     faint where neighbours are oriented alike; scratches and pits, dark too, are no boundaries. Uneven light, blur and
@@ -51,7 +51,11 @@ def polycrystal(size: int = 256, grains: int = 60, seed: int = 0) -> tuple[NDArr
 
 
 def grain_numbers(size: int = 256, grains: int = 60, seed: int = 0) -> NDArray[np.uint16]:
-    """The grain of each pixel of ``polycrystal`` with the same arguments, ``(size, size)``, counted from 1."""
+    """Return the grain number of each pixel of the ``polycrystal`` with the same arguments.
+
+    Returns:
+        ``(size, size)``, uint16, grains counted from 1.
+    """
     nearest, _ = _tessellation(size, grains, np.random.default_rng((seed, 1)))
     return (nearest[:, 0] + 1).reshape(size, size).astype(np.uint16)
 
@@ -89,7 +93,7 @@ def _blemishes(size: int, rng: np.random.Generator) -> Floats:
 def genome_with_motifs(
     chromosomes: int = 6, length: int = 60_000, bin_size: int = 50, motif: str = MOTIF, seed: int = 0
 ) -> tuple[dict[str, str], dict[str, NDArray[np.float32]]]:
-    """A genome whose signal follows from a motif that lies in it, on either strand.
+    """Make a genome whose signal is the density of a motif, on either strand.
 
     The background is random, with a GC content that drifts. Motifs are planted one in about 700 bases, one letter of
     some of them wrong, which makes these half as strong; the signal is their density, smoothed (standard deviation two
@@ -131,8 +135,9 @@ def _drifting_bases(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def community_graph(nodes: int = 800, communities: int = 4, features: int = 32, seed: int = 0) -> Graph:
-    """A graph of communities (stochastic block model, Holland et al. 1983) with features that hint at them.
+    """Make a graph of communities with features that hint at them.
 
+    Stochastic block model (Holland et al. 1983).
     A node has about 7 neighbours in its community and 2.5 outside. Features alone tell the community of over half the
     nodes; with those of the neighbours, of nearly all.
 
@@ -166,9 +171,10 @@ def community_graph(nodes: int = 800, communities: int = 4, features: int = 32, 
 
 
 def write_polycrystal(folder: AnyPath, images: int = 12, size: int = 256, grains: int = 60, seed: int = 0) -> Path:
-    """``images/N.png``, ``masks/N.png`` (boundaries) and ``grains/N.png`` (numbers); returns ``folder``.
+    """Write images, masks of boundaries and grain numbers as PNG; return ``folder``.
 
-    ``multiunet train image --images .. --masks ..``, with ``--instances`` for the numbers.
+    ``images/N.png``, ``masks/N.png`` and ``grains/N.png``, for ``multiunet train image --images .. --masks ..``, with
+    ``--instances`` for the numbers.
     """
     folder = Path(folder)
     from PIL import Image
@@ -187,7 +193,10 @@ def write_polycrystal(folder: AnyPath, images: int = 12, size: int = 256, grains
 def write_genome(
     folder: AnyPath, chromosomes: int = 6, length: int = 60_000, bin_size: int = 50, seed: int = 0
 ) -> tuple[Path, Path]:
-    """``genome.fa`` and ``signal.bedGraph`` (missing bins have no line); returns both. ``multiunet train genome``."""
+    """Write ``genome.fa`` and ``signal.bedGraph`` for ``multiunet train genome``; return both paths.
+
+    Missing bins have no line.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     sequences, signal = genome_with_motifs(chromosomes, length, bin_size, seed=seed)
@@ -212,7 +221,7 @@ def _bedgraph(signal: Mapping[str, NDArray[np.float32]], sequences: Mapping[str,
 
 
 def write_graph(folder: AnyPath, nodes: int = 800, communities: int = 4, seed: int = 0) -> Path:
-    """``graph.npz``; returns it. ``multiunet train graph --graph ..``"""
+    """Write ``graph.npz`` for ``multiunet train graph``; return its path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = community_graph(nodes, communities, seed=seed)
@@ -226,9 +235,9 @@ def write_graph(folder: AnyPath, nodes: int = 800, communities: int = 4, seed: i
 
 
 def trees_and_meshes(count: int = 120, seed: int = 0) -> dict[str, NDArray[np.generic]]:
-    """Many small graphs: trees, in which each node hangs on one before it (class 0), and meshes, on two (class 1).
+    """Make many small graphs: trees (class 0) and meshes (class 1).
 
-    The two have as many nodes, of the same tags: nodes alone say nothing of the class.
+    A node of a tree hangs on one node before it, a node of a mesh on two. The two have as many nodes, of the same tags: nodes alone say nothing of the class.
 
     Returns:
         ``node_tag`` (nodes,) int64 in 0..2, ``edge_index`` (2, edges) int64 with both directions, ``edge_attr``
@@ -255,7 +264,7 @@ def trees_and_meshes(count: int = 120, seed: int = 0) -> dict[str, NDArray[np.ge
 
 
 def write_graph_set(folder: AnyPath, count: int = 120, seed: int = 0) -> Path:
-    """``graphs.npz``; returns it. ``multiunet train graphs --graphs ..``"""
+    """Write ``graphs.npz`` for ``multiunet train graphs``; return its path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = trees_and_meshes(count, seed)

@@ -1,4 +1,7 @@
-"""Losses ``loss(output, target, weight)`` of sites: alike on grids ``(N, C, *space)`` and graphs ``(nodes, C)``."""
+"""Losses ``loss(output, target, weight)``, the same on grids and on graphs.
+
+Outputs are ``(N, C, *space)`` on grids and ``(nodes, C)`` on graphs.
+"""
 
 from multiunet.losses.border import border_weights
 from multiunet.losses.classification import CrossEntropy, DiceCE, Focal

@@ -1,4 +1,4 @@
-"""Weights that make a network learn the narrow ground between objects."""
+"""Border weights: pixels between close objects count more (Ronneberger et al. 2015)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def border_weights(
     spacing: Sequence[float] | None = None,
     balance: float | NDArray[np.floating] = 1.0,
 ) -> NDArray[np.float32]:
-    """The weight map ``w_c + w_0 exp(-(d_1 + d_2)^2 / (2 sigma^2))`` of sites between objects.
+    """Compute the weight map ``w_c + w_0 exp(-(d_1 + d_2)^2 / (2 sigma^2))`` of an image of objects.
 
     Ronneberger et al. 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation", eq. 2: large where the
     two nearest objects are close to each other, so that the cross-entropy (eq. 1) pays for joining them.

@@ -1,4 +1,4 @@
-"""Losses that judge each site's probabilities."""
+"""Losses of class probabilities, site by site: cross-entropy, focal, and Dice with cross-entropy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from multiunet.losses.sites import Kind, Labelled, Labelling, ratio, weighted_me
 
 
 class CrossEntropy(nn.Module):
-    """Cross-entropy: over the classes (multiclass), or of inside and outside for each logit (binary, multilabel).
+    """Cross-entropy of multiclass, binary or multilabel targets.
+
+    Over the classes (multiclass), or of inside and outside for each logit (binary, multilabel).
 
     Args:
         label_smoothing: in [0, 1): the share of the truth spread evenly over the classes, of which a single logit has
@@ -36,11 +38,15 @@ class CrossEntropy(nn.Module):
         self.labelling = Labelling(kind, ignore_index, class_weights)
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss, in nats, of logits ``(N, C, *space)`` or ``(nodes, C)``. Raises ValueError as ``Labelling``."""
+        """Return the loss, a scalar in nats, of logits ``(N, C, *space)`` or ``(nodes, C)``.
+
+        Raises:
+            ValueError: as ``Labelling`` does.
+        """
         return self.of(self.labelling(output, target, weight))
 
     def of(self, sites: Labelled) -> Tensor:
-        """The loss of sites that are read already, for losses that combine it with others."""
+        """Return the loss of sites that are read already, for losses that combine several."""
         if sites.kind == "multiclass":
             surprise = functional.cross_entropy(
                 sites.logits,
@@ -87,7 +93,11 @@ class Focal(nn.Module):
         self.labelling = Labelling(kind, ignore_index, class_weights)
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss, in nats, of logits ``(N, C, *space)`` or ``(nodes, C)``. Raises ValueError as ``Labelling``."""
+        """Return the loss, a scalar in nats, of logits ``(N, C, *space)`` or ``(nodes, C)``.
+
+        Raises:
+            ValueError: as ``Labelling`` does.
+        """
         sites = self.labelling(output, target, weight)
         if sites.kind == "multiclass":
             log_p = -functional.cross_entropy(sites.logits, sites.labels, reduction="none").unsqueeze(1)
@@ -142,6 +152,10 @@ class DiceCE(nn.Module):
         self.cross_entropy = CrossEntropy(label_smoothing, kind, ignore_index, class_weights)
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss of logits ``(N, C, *space)`` or ``(nodes, C)``. Raises ValueError as ``Labelling`` does."""
+        """Return the loss, a scalar, of logits ``(N, C, *space)`` or ``(nodes, C)``.
+
+        Raises:
+            ValueError: as ``Labelling`` does.
+        """
         sites = self.dice.labelling(output, target, weight)
         return self.dice_weight * self.dice.of(sites) + self.ce_weight * self.cross_entropy.of(sites)

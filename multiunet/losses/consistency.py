@@ -1,4 +1,4 @@
-"""A loss for few labels: what is predicted must not depend on what dropout leaves out."""
+"""Consistency loss for few labels: predictions of several random views must agree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from multiunet.losses.sites import at_least_float32
 
 
 class Consistent(nn.Module):
-    """A loss of labelled sites, plus how far several random views of all sites are apart.
+    """Loss of labelled sites plus the disagreement of several random views of all sites.
 
     Feng et al. 2020, "Graph random neural networks" (GRAND), section 3.2: the views' mean probabilities, sharpened, are
     what each view's should be; the distance is squared and summed over the classes, the mean is over sites and views.
@@ -31,7 +31,7 @@ class Consistent(nn.Module):
         self.views, self.weight, self.temperature = views, weight, temperature
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss of logits ``(views * N, C, *space)`` or ``(views * nodes, C)``.
+        """Return the loss, a scalar, of logits ``(views * N, C, *space)`` or ``(views * nodes, C)``.
 
         Raises:
             ValueError: when the output is not of so many views, or has one channel.

@@ -21,10 +21,12 @@ from multiunet.losses.sites import Kind, Labelled, Labelling, weighted_mean
 def tversky_loss(
     sites: Labelled, alpha: float, beta: float, smooth: float, per_sample: bool, squared: bool = False
 ) -> Tensor:
-    """``1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth)``, averaged over the classes that are there.
+    """Return ``1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth)``, the mean over present classes.
 
-    ``squared`` takes sum w p^2 for TP + FP, and sum w g^2 for TP + FN. Raises ValueError when ``per_sample`` is set and
-    the sites are a graph's.
+    ``squared`` takes sum w p^2 for TP + FP, and sum w g^2 for TP + FN.
+
+    Raises:
+        ValueError: when ``per_sample`` is set and the sites are a graph's.
     """
     space = tuple(range(2, sites.logits.ndim))
     if per_sample and not space:
@@ -73,11 +75,15 @@ class Dice(nn.Module):
         self.squared = squared
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss of logits ``(N, C, *space)`` or ``(nodes, C)``. Raises ValueError as ``Labelling`` does."""
+        """Return the loss, a scalar, of logits ``(N, C, *space)`` or ``(nodes, C)``.
+
+        Raises:
+            ValueError: as ``Labelling`` does.
+        """
         return self.of(self.labelling(output, target, weight))
 
     def of(self, sites: Labelled) -> Tensor:
-        """The loss of sites that are read already, for losses that combine it with others."""
+        """Return the loss of sites that are read already, for losses that combine several."""
         return tversky_loss(sites, 0.5, 0.5, self.smooth, self.per_sample, self.squared)
 
 
@@ -104,7 +110,11 @@ class SoftJaccard(nn.Module):
         self.smooth = _positive(smooth)
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss of logits ``(N, C, *space)`` or ``(nodes, C)``. Raises ValueError as ``Labelling`` does."""
+        """Return the loss, a scalar, of logits ``(N, C, *space)`` or ``(nodes, C)``.
+
+        Raises:
+            ValueError: as ``Labelling`` does.
+        """
         return tversky_loss(self.labelling(output, target, weight), 1.0, 1.0, self.smooth, self.per_sample)
 
 
@@ -139,7 +149,11 @@ class Tversky(nn.Module):
         self.smooth = _positive(smooth)
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss of logits ``(N, C, *space)`` or ``(nodes, C)``. Raises ValueError as ``Labelling`` does."""
+        """Return the loss, a scalar, of logits ``(N, C, *space)`` or ``(nodes, C)``.
+
+        Raises:
+            ValueError: as ``Labelling`` does.
+        """
         return tversky_loss(self.labelling(output, target, weight), self.alpha, self.beta, self.smooth, self.per_sample)
 
 

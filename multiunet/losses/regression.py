@@ -1,4 +1,7 @@
-"""Losses of real quantities. A NaN target is not measured: it counts neither in the loss nor in its gradient."""
+"""Losses of real quantities.
+
+A NaN target is not measured: it counts neither in the loss nor in its gradient.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,14 @@ class MSE(nn.Module):
     """Mean squared error, in the target's units squared."""
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss; ``output`` and ``target`` ``(N, C, *space)`` or ``(nodes, C)``, ``weight`` without C.
+        """Return the loss, a scalar.
 
-        Raises ValueError when the shapes do not fit each other.
+        Args:
+            output, target: ``(N, C, *space)`` or ``(nodes, C)``.
+            weight: ``(N, *space)`` or ``(nodes,)``.
+
+        Raises:
+            ValueError: when the shapes do not fit each other.
         """
         known = measured(output, target, weight)
         return weighted_mean((known.output - known.target) ** 2, known.weight)
@@ -25,13 +33,15 @@ class MAE(nn.Module):
     """Mean absolute error, in the target's units."""
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss; shapes and errors as in ``MSE``."""
+        """Return the loss, a scalar; shapes and errors as in ``MSE``."""
         known = measured(output, target, weight)
         return weighted_mean((known.output - known.target).abs(), known.weight)
 
 
 class Huber(nn.Module):
-    """``error^2 / 2`` up to ``|error| = delta``, ``delta (|error| - delta / 2)`` beyond (Huber 1964).
+    """Huber loss: quadratic up to ``|error| = delta``, linear beyond (Huber 1964).
+
+    ``error^2 / 2``, and ``delta (|error| - delta / 2)`` beyond.
 
     Args:
         delta: positive, in the target's units.
@@ -44,20 +54,24 @@ class Huber(nn.Module):
         self.delta = delta
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss; shapes and errors as in ``MSE``."""
+        """Return the loss, a scalar; shapes and errors as in ``MSE``."""
         known = measured(output, target, weight)
         error = functional.huber_loss(known.output, known.target, reduction="none", delta=self.delta)
         return weighted_mean(error, known.weight)
 
 
 class Poisson(nn.Module):
-    """Negative log-likelihood of counts, ``exp(output) - target * output``: the output is the logarithm of the rate.
+    """Poisson negative log-likelihood of counts, ``exp(output) - target * output``.
 
-    The term of the target alone, log(target!), is left out, so the loss can be negative.
+    The output is the logarithm of the rate. The term of the target alone, log(target!), is left out, so the loss can be negative.
     """
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss in nats; shapes and errors as in ``MSE``. Raises ValueError also when a count is negative."""
+        """Return the loss, a scalar in nats; shapes as in ``MSE``.
+
+        Raises:
+            ValueError: as ``MSE`` does, and when a count is negative.
+        """
         known = measured(output, target, weight)
         if (known.target < 0).any():
             raise ValueError(f"Poisson targets are counts: found {known.target.min().item():g}, expected 0 or more")
@@ -90,11 +104,18 @@ class GaussianNLL(nn.Module):
 
     @classmethod
     def log_variance(cls, output: Tensor) -> Tensor:
-        """The log-variances ``(N, C, *space)`` stated by an output ``(N, 2 C, *space)``, as the loss uses them."""
+        """Return the clamped log-variances of an output.
+
+        Args:
+            output: ``(N, 2 C, *space)`` or ``(nodes, 2 C)``.
+
+        Returns:
+            ``(N, C, *space)`` or ``(nodes, C)``, as the loss uses them.
+        """
         return at_least_float32(output).chunk(2, dim=1)[1].clamp(*cls.LOG_VARIANCE_RANGE)
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Scalar loss in nats (``beta`` = 0).
+        """Return the loss, a scalar; in nats for ``beta`` = 0.
 
         Args:
             output: ``(N, 2 C, *space)`` or ``(nodes, 2 C)``.

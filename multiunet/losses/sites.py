@@ -1,4 +1,4 @@
-"""Which sites count, and what is known there: the one place where losses meet labels, masks and missing values.
+"""Known sites of a batch: labels, masks and missing values, read once for every loss.
 
 Channels are on axis 1 and every other axis is sites, so a grid ``(N, C, *space)`` and a graph ``(nodes, C)`` are alike.
 A site or value that does not count is replaced before anything is computed from it, not multiplied by zero afterwards:
@@ -37,20 +37,20 @@ class Labelled:
     kind: Kind
 
     def probabilities(self) -> Tensor:
-        """Of each class, the shape of ``logits``."""
+        """Return the probability of each class, in the shape of ``logits``."""
         if self.kind == "multiclass":
             return self.logits.softmax(dim=1)
         return self.logits.sigmoid()
 
     def truth(self) -> Tensor:
-        """The true probability of each class, the shape of ``logits``: one-hot where labels are class indices."""
+        """Return the true probability of each class, in the shape of ``logits``: one-hot for class indices."""
         if self.kind != "multiclass":
             return self.labels
         classes = torch.arange(self.logits.shape[1], device=self.labels.device)
         return (self.labels.unsqueeze(1) == on_axis_1(classes, self.logits)).to(self.logits)
 
     def balanced_weight(self) -> Tensor:
-        """``weight`` times the class weight of the true class (multilabel: of the label)."""
+        """Return ``weight`` times the class weight of the true class (multilabel: of the label)."""
         if self.kind == "multiclass":
             return self.weight * self.class_weights[self.labels].unsqueeze(1)
         if self.kind == "binary":
@@ -61,7 +61,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Labelling:
-    """How targets name classes.
+    """Convention by which integer or multilabel targets name classes.
 
     Attributes:
         kind: ``"multiclass"``: K >= 2 logits, integer targets 0..K-1 of the sites' shape; ``"binary"``: one logit,
@@ -207,22 +207,26 @@ def measured(output: Tensor, target: Tensor, weight: Tensor | None, parameters: 
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """``sum(weight * values) / sum(weight)``, a scalar; 0, with a gradient of 0, where all weights are 0."""
+    """Return ``sum(weight * values) / sum(weight)``; 0, with a gradient of 0, if all weights are 0."""
     return ratio((weight * values).sum(), weight.sum())
 
 
 def ratio(total: Tensor, weight: Tensor) -> Tensor:
-    """``total / weight``; ``total`` itself, which is an empty sum then, where ``weight`` is 0."""
+    """Divide ``total`` by ``weight``; where ``weight`` is 0, ``total`` is an empty sum and is returned."""
     return total / torch.where(weight > 0, weight, 1.0)
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Half precision is widened: sums over a million sites do not fit it."""
+    """Widen half precision, which cannot hold sums over a million sites."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def site_weight(weight: Tensor | None, output: Tensor) -> Tensor:
-    """``weight`` with a channel axis and the type of ``output``; ones where it is None."""
+    """Give ``weight`` a channel axis and the type of ``output``; ones if it is None.
+
+    Raises:
+        ValueError: when ``weight`` does not have one value a site.
+    """
     sites = _sites(output)
     if weight is None:
         return output.new_ones(sites).unsqueeze(1)
@@ -235,7 +239,7 @@ def site_weight(weight: Tensor | None, output: Tensor) -> Tensor:
 
 
 def on_axis_1(values: Tensor, like: Tensor) -> Tensor:
-    """One value a channel, to be broadcast over the sites of ``like``."""
+    """Reshape one value a channel so that it broadcasts over the sites of ``like``."""
     return values.view(-1, *(1,) * (like.ndim - 2))
 
 
