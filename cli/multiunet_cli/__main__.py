@@ -25,9 +25,9 @@ def main() -> None:
 def without_small_caches() -> None:
     """Restart the process without glibc's cache of small blocks, unless the environment sets its size.
 
-    glibc reads these rules before a program's first line. What aligning a large block cuts off beside it would go into these
-    caches and then to others, and once the block is free again, the next one of its size would not fit into the hole: a
-    training step's peak is a tenth to a third higher with them (``benchmarks/memory.py``).
+    glibc reads these rules before a program's first line. What aligning a large block cuts off beside it would go into
+    these caches and then to others, and once the block is free again, the next one of its size would not fit into the
+    hole: a training step's peak is a tenth to a third higher with them (``benchmarks/memory.py``).
     """
     rules = os.environ.get("GLIBC_TUNABLES", "")
     if SMALL_CACHES in rules or not sys.executable:

@@ -237,7 +237,8 @@ def write_graph(folder: AnyPath, nodes: int = 800, communities: int = 4, seed: i
 def trees_and_meshes(count: int = 120, seed: int = 0) -> dict[str, NDArray[np.generic]]:
     """Make many small graphs: trees (class 0) and meshes (class 1).
 
-    A node of a tree hangs on one node before it, a node of a mesh on two. The two have as many nodes, of the same tags: nodes alone say nothing of the class.
+    A node of a tree hangs on one node before it, a node of a mesh on two. The two have as many nodes, of the same tags:
+    nodes alone say nothing of the class.
 
     Returns:
         ``node_tag`` (nodes,) int64 in 0..2, ``edge_index`` (2, edges) int64 with both directions, ``edge_attr``

@@ -63,7 +63,8 @@ class Huber(nn.Module):
 class Poisson(nn.Module):
     """Poisson negative log-likelihood of counts, ``exp(output) - target * output``.
 
-    The output is the logarithm of the rate. The term of the target alone, log(target!), is left out, so the loss can be negative.
+    The output is the logarithm of the rate. The term of the target alone, log(target!), is left out, so the loss can be
+    negative.
     """
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
