@@ -46,7 +46,7 @@ from multiunet.domains.graph.sets.survey import Survey, source_of, survey
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.readout import total
 from multiunet.models.graph_readout import of_graphs
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 from multiunet.training.loop import fit
 from multiunet.training.run_folder import RunFolder, environment
 
@@ -104,7 +104,7 @@ def gin(config: GraphsTrain, folder: Path) -> Predicted:
     validate = domain.validator(config, facts, model)
     data = TrainingGraphs(known)
     parts = model.net, model.task, model.geometry, data, validate
-    fit(*parts, monitor=domain.monitor, run=run, recipe=config.recipe(), reporter=Reporter())
+    fit(*parts, monitor=domain.monitor, run=run, recipe=config.recipe(), progress=Progress())
     model.net.load_state_dict(run.weights()[0])
     model.net.eval()
     members = known.members["test"]
@@ -190,7 +190,7 @@ def measure(name: str) -> dict[str, Any]:
     for place, config in enumerate(parts_of(name)):
         with tempfile.TemporaryDirectory() as folder:
             started = time.monotonic()
-            training.train("graphs", config, Path(folder) / "unet", reporter=Reporter())
+            training.train("graphs", config, Path(folder) / "unet", progress=Progress())
             seconds["unet"] += time.monotonic() - started
             report = inference.evaluate(Path(folder) / "unet")
             best = RunFolder.open(Path(folder) / "unet").best_scores()

@@ -2,7 +2,7 @@
 
 Each case is a process of its own, with the command line's allocator settings: network, AdamW, moving average, then
 three steps on random data. Measured is the resident peak (VmHWM) minus what was resident before the network was made
-and its step estimated, as in training; beside it, what ``training.memory.step_memory`` said before the first step.
+and its step estimated, as in training; beside it, what ``training.step_memory.step_memory`` said before the first step.
 Seconds are of processor time, the best of the last two steps. ``gain`` compares each case with and without
 recomputation.
 
@@ -32,7 +32,7 @@ from multiunet.tasks import Segmentation
 from multiunet.training.average import MovingAverage
 from multiunet.training.data import Sample
 from multiunet.training.loop import supervised
-from multiunet.training.memory import MOMENTS, step_memory
+from multiunet.training.step_memory import OPTIMIZER_SLOTS, step_memory
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 
@@ -60,7 +60,7 @@ def measure(name: str, shape: list[int], precision: str, recompute: bool) -> dic
     task, geometry = Segmentation(["a", "b", "c"]), Grid(ndim)
     labels = (shape[0], *shape[2:])
     hollow = Sample(torch.empty(shape, device="meta"), torch.empty(labels, dtype=torch.int64, device="meta"))
-    copies = MOMENTS["adamw"] + 1
+    copies = OPTIMIZER_SLOTS["adamw"] + 1
     estimate = step_memory(net, task, geometry, hollow, bf16=bf16, copies=copies, cpu=True)
     optimizer, average = torch.optim.AdamW(net.parameters()), MovingAverage(net, 0.99)
     seconds = []

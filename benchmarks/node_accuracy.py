@@ -45,7 +45,7 @@ from multiunet.geometries.graph.select import TopK
 from multiunet.metrics import roc_auc
 from multiunet.models.graph_unet import graph_unet
 from multiunet.models.image_unet import image_unet
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 from multiunet.training.run_folder import environment
 
 ROOT = Path(__file__).parents[1]
@@ -175,7 +175,7 @@ def cora(arguments: argparse.Namespace) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             started = time.monotonic()
             run = Path(folder) / "run"
-            training.train("graph", config.model_copy(update={"seed": seed}), run, reporter=Reporter())
+            training.train("graph", config.model_copy(update={"seed": seed}), run, progress=Progress())
             seconds.append(time.monotonic() - started)
             scores = {split: inference.evaluate(run, EvaluateOptions(split=split)) for split in ("val", "test")}
             rows.append({split: report.metrics["accuracy"] for split, report in scores.items()})

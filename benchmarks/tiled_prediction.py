@@ -48,7 +48,7 @@ from multiunet.domains.image.files.readers import read_image
 from multiunet.geometries.grid.fuse import folded
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import PredictionStore
-from multiunet.prediction.memory import sites_within
+from multiunet.prediction.tile_memory import sites_within
 from multiunet.training.run_folder import environment
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results" / "tiled_prediction.json"

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on."""
+"""Progress of a training or a prediction, as a person sees it."""
 
 from __future__ import annotations
 
@@ -9,89 +9,122 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from multiunet.wording import figure
 
+SECONDS_BETWEEN_EPOCHS = 2.0
+"""Shortest time between two lines of a training where there is no terminal: hundreds of quick epochs fill a log."""
 
-class Reporter:
-    """Says nothing; the base of those that do."""
+SECONDS_BETWEEN_TILES = 60.0
+"""Shortest time between two lines of a prediction where there is no terminal."""
 
-    def __enter__(self) -> Reporter:
+
+class Progress:
+    """Silent progress, and the base class of every other.
+
+    Use it as a context manager around a training (``start_training``, ``add_step``, ``add_epoch``) or a prediction
+    (``start_input``, ``update_tiles``).
+    """
+
+    def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         return None
 
-    def start(self, steps: int, done: int) -> None:
-        """``done`` of ``steps`` steps are behind us."""
+    def start_training(self, steps: int, done: int, monitor: str | None = None) -> None:
+        """Announce a training of ``steps`` steps, ``done`` of which were taken before a restart.
 
-    def step(self, loss: float) -> None:
-        """One more step."""
+        Args:
+            monitor: the validation score that chooses the best weights, if any.
+        """
 
-    def row(self, row: Mapping[str, Any], best: bool) -> None:
-        """An epoch's results."""
+    def add_step(self, loss: float) -> None:
+        """Count one more step with this training loss."""
+
+    def add_epoch(self, row: Mapping[str, Any], best: bool) -> None:
+        """Show the results of an epoch, the same as its row in ``metrics.jsonl``."""
+
+    def start_input(self, name: str, index: int, count: int) -> None:
+        """Announce the prediction of input number ``index``, from 0, of ``count``."""
+
+    def update_tiles(self, done: int, count: int) -> None:
+        """Show that ``done`` of the input's ``count`` tiles are predicted."""
 
     def note(self, text: str) -> None:
-        """Something worth knowing."""
+        """Show a remark or a warning."""
 
 
-QUIET = 2.0
-"""Seconds between two lines where there is no terminal: a log of hundreds of quick epochs tells nobody anything."""
+class ConsoleProgress(Progress):
+    """Progress on stderr: a bar in a terminal, else a line now and then (see ``SECONDS_BETWEEN_EPOCHS``)."""
 
-
-class ConsoleReporter(Reporter):
-    """A bar with loss, validation score and time left; where there is no terminal, a line an epoch, of quick epochs one
-    every two seconds and the last. On stderr."""
-
-    def __init__(self, monitor: str) -> None:
-        self.monitor = monitor
+    def __init__(self) -> None:
         self.console = Console(stderr=True)
-        self.best = ""
-        self.line, self.printed = "", -math.inf
-        self.bar = Progress(
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]}  {task.fields[score]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self.console,
-            disable=not self.console.is_terminal,
-        )
-
-    def __enter__(self) -> Reporter:
-        self.bar.start()
-        return self
+        self._bar: Bar | None = None
+        self._monitor: str | None = None
+        self._best = self._name = ""
+        self._index = self._count = 0
+        self._line, self._printed = "", -math.inf
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.bar.stop()
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = None
         self._print_line()
 
-    def start(self, steps: int, done: int) -> None:
-        self.task = self.bar.add_task("training", total=steps, completed=done, loss="-", score="")
+    def start_training(self, steps: int, done: int, monitor: str | None = None) -> None:
+        self._monitor, self._best = monitor, ""
+        self._start_bar("training", "loss {task.fields[loss]}  {task.fields[score]}", loss="-", score="")
+        self._update(total=steps, completed=done)
 
-    def step(self, loss: float) -> None:
-        self.bar.update(self.task, advance=1, loss=figure(loss))
+    def add_step(self, loss: float) -> None:
+        self._update(advance=1, loss=figure(loss))
 
-    def row(self, row: Mapping[str, Any], best: bool) -> None:
-        score, words = row.get(f"val_{self.monitor}"), ""
+    def add_epoch(self, row: Mapping[str, Any], best: bool) -> None:
+        score, words = row.get(f"val_{self._monitor}"), ""
         if score is not None:
             if best:
-                self.best = figure(score)
-            self.bar.update(self.task, score=f"val {self.monitor} {figure(score)} (best {self.best})")
-            words = f"  val {self.monitor} {figure(score)}{'  *' if best else ''}"
+                self._best = figure(score)
+            self._update(score=f"val {self._monitor} {figure(score)} (best {self._best})")
+            words = f"  val {self._monitor} {figure(score)}{'  *' if best else ''}"
         if self.console.is_terminal:
             return
-        self.line = f"epoch {row['epoch']}  loss {figure(row['loss'])}{words}  ({row['seconds']:.1f} s)"
-        if time.monotonic() - self.printed >= QUIET:
+        self._line = f"epoch {row['epoch']}  loss {figure(row['loss'])}{words}  ({row['seconds']:.1f} s)"
+        if time.monotonic() - self._printed >= SECONDS_BETWEEN_EPOCHS:
             self._print_line()
 
-    def _print_line(self) -> None:
-        if self.line:
-            self.console.print(self.line, highlight=False)
-        self.line, self.printed = "", time.monotonic()
+    def start_input(self, name: str, index: int, count: int) -> None:
+        if self._bar is None:
+            self._printed = time.monotonic()
+            self._start_bar("predicting {task.fields[input]}", input="")
+        self._name, self._index, self._count = name, index, count
+        self._update(completed=index, total=count, input=escape(name))
+
+    def update_tiles(self, done: int, count: int) -> None:
+        self._update(completed=self._index + done / count)
+        if not self.console.is_terminal and time.monotonic() - self._printed >= SECONDS_BETWEEN_TILES:
+            self._line = f"predicting {self._name}, {self._index + 1} of {self._count}: tile {done} of {count}"
+            self._print_line()
 
     def note(self, text: str) -> None:
+        self._print_line()  # a remark follows what it is about
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _start_bar(self, title: str, scores: str = "", **fields: Any) -> None:
+        columns = [TextColumn(title), BarColumn(), MofNCompleteColumn(), *([TextColumn(scores)] if scores else [])]
+        times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
+        self._bar = Bar(*columns, *times, console=self.console, disable=not self.console.is_terminal)
+        self._bar.add_task("", total=None, **fields)
+        self._bar.start()
+
+    def _update(self, **changes: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], **changes)
+
+    def _print_line(self) -> None:
+        if self._line:
+            self.console.print(self._line, markup=False, highlight=False, soft_wrap=True)
+            self._line, self._printed = "", time.monotonic()

@@ -12,7 +12,8 @@ from torch import nn
 
 from multiunet.core import Geometry
 from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
-from multiunet.prediction import PredictionStore, Progress
+from multiunet.prediction import PredictionStore
+from multiunet.progress import Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 

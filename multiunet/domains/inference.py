@@ -15,10 +15,10 @@ from multiunet.domains.runs import Run, all_runs, card_of, check_shared, fingerp
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.grid.fuse import folded
-from multiunet.prediction import ConsoleProgress, PredictionStore, Progress
+from multiunet.prediction import PredictionStore
 from multiunet.prediction.ensemble import members
-from multiunet.prediction.memory import spare_within
-from multiunet.progress import ConsoleReporter
+from multiunet.prediction.tile_memory import spare_within
+from multiunet.progress import ConsoleProgress, Progress
 from multiunet.uncertainty import dropouts
 from multiunet.wording import counted
 
@@ -105,7 +105,7 @@ def _sampling(options: Sampled, run: Run) -> Sampled:
         raise InputError(
             f"--samples {options.samples}: {without} of the {len(nets)} runs {have} no dropout; pass --samples 1"
         )
-    ConsoleReporter(run.domain.monitor).note("warning: trained without dropout, so one sample is taken, not several")
+    ConsoleProgress().note("warning: trained without dropout, so one sample is taken, not several")
     return options.model_copy(update={"samples": 1})
 
 

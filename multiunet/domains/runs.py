@@ -18,7 +18,7 @@ from multiunet.domains.domain import Domain, Facts, Model
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
 from multiunet.prediction import Ensemble
-from multiunet.progress import ConsoleReporter
+from multiunet.progress import ConsoleProgress
 from multiunet.training.run_folder import RunFolder
 
 
@@ -64,7 +64,7 @@ def open_run(path: AnyPath, name: str | None = None, device: str = "auto") -> Ru
         ) from error
     weights, best, warning = folder.weights()
     if warning:
-        ConsoleReporter(domain.monitor).note(f"warning: {warning}")
+        ConsoleProgress().note(f"warning: {warning}")
     try:
         model.net.load_state_dict(weights)
     except RuntimeError as error:
@@ -86,7 +86,7 @@ def open_runs(paths: Sequence[Path], name: str | None = None, device: str = "aut
     runs = [open_run(path, name, device) for path in paths]
     for run in runs:
         if (unfinished := run.folder.unfinished()) is not None:
-            ConsoleReporter(run.domain.monitor).note(f"warning: {unfinished}")
+            ConsoleProgress().note(f"warning: {unfinished}")
     return runs
 
 

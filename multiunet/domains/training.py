@@ -19,7 +19,7 @@ from multiunet.domains.domain import Domain, Facts
 from multiunet.domains.runs import folds_in
 from multiunet.errors import InputError
 from multiunet.files import AnyPath
-from multiunet.progress import ConsoleReporter, Reporter
+from multiunet.progress import ConsoleProgress, Progress
 from multiunet.seeds import derive
 from multiunet.training.lock import only_here
 from multiunet.training.loop import State, fit
@@ -58,7 +58,7 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
 
 
 def train(
-    name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", reporter: Reporter | None = None
+    name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", progress: Progress | None = None
 ) -> State:
     """Trains a domain's model into a new run folder, or goes on with one.
 
@@ -67,7 +67,7 @@ def train(
         config: the domain's settings, or a mapping of those that are given.
         out: the run folder.
         resume: ``auto`` goes on from the newest readable checkpoint of ``out``, or begins if there is none.
-        reporter: shows progress; by default on stderr.
+        progress: shows progress; by default on stderr.
 
     Raises:
         InputError: for bad settings or data, or an ``out`` that holds something else.
@@ -76,7 +76,7 @@ def train(
     domain, settings, facts, going_on = _prepared(name, checked(domain_card(name).train, config), out, resume)
     torch.manual_seed(derive("weights", settings.seed))
     model = domain.build(settings, facts)
-    shown = ConsoleReporter(domain.monitor) if reporter is None else reporter
+    shown = ConsoleProgress() if progress is None else progress
     data = domain.training_data(settings, facts, model)
     validate = domain.validator(settings, facts, model)
     with only_here(out):
@@ -97,7 +97,7 @@ def train(
                 run=run,
                 recipe=settings.recipe(),
                 resume=checkpoint,
-                reporter=shown,
+                progress=shown,
             )
         except BaseException as error:
             if going_on or run.started():
@@ -112,7 +112,7 @@ def train(
 
 
 def train_all(
-    name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", reporter: Reporter | None = None
+    name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", progress: Progress | None = None
 ) -> list[Path]:
     """Trains all that the settings ask for: one run, ``out``, or one for each fold, ``out/fold-0`` and so on.
 
@@ -126,13 +126,13 @@ def train_all(
     settings = checked(domain_card(name).train, config)
     parts = settings.parts()
     if len(parts) == 1:
-        train(name, parts[0], out, resume, reporter)
+        train(name, parts[0], out, resume, progress)
         return [out]
     plan_all(name, settings, out, resume)  # what is wrong with the last is said before the first begins
-    shown = ConsoleReporter("") if reporter is None else reporter
+    shown = ConsoleProgress() if progress is None else progress
     for fold, part in enumerate(parts):
         shown.note(f"fold-{fold}, {fold + 1} of {len(parts)}")
-        train(name, part, out / f"fold-{fold}", resume, reporter)
+        train(name, part, out / f"fold-{fold}", resume, progress)
     return folds_in(out)
 
 

@@ -2,18 +2,15 @@
 
 from multiunet.prediction.ensemble import Ensemble
 from multiunet.prediction.field import predict_field
-from multiunet.prediction.progress import ConsoleProgress, Progress
 from multiunet.prediction.run import GridPredictor
 from multiunet.prediction.source import GridSource, Reader
 from multiunet.prediction.store import PredictionStore, open_prediction
 
 __all__ = [
-    "ConsoleProgress",
     "Ensemble",
     "GridPredictor",
     "GridSource",
     "PredictionStore",
-    "Progress",
     "Reader",
     "open_prediction",
     "predict_field",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from multiunet.core import Geometry
 from multiunet.prediction.ensemble import Ensemble, members
 from multiunet.tasks import Task
-from multiunet.uncertainty import Moments, Welford, dropouts, thinned
+from multiunet.uncertainty import Moments, Welford, dropouts, mc_dropout_sample
 
 Watch = Callable[[int, Tensor], None]
 """Called with the number of a Monte-Carlo sample and its mean."""
@@ -62,7 +62,7 @@ def _samples(net: nn.Module, geometry: Geometry[Any], field: Any, samples: int, 
         encoded_once = not any(dropouts(part) for part in net.prefix())  # type: ignore[operator]
         trail = net.encode(field) if encoded_once else None  # type: ignore[operator]
         for t in range(samples):
-            with thinned(net, seed, t):
+            with mc_dropout_sample(net, seed, t):
                 output = net.decode(trail if encoded_once else net.encode(field))  # type: ignore[operator]
             yield geometry.features(output)
     finally:

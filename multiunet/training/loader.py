@@ -15,12 +15,12 @@ from multiunet.core import Geometry
 from multiunet.errors import InputError, RunError
 from multiunet.seeds import generator, permutation
 from multiunet.training.data import Sample, TrainingData
-from multiunet.training.signals import ASKING
+from multiunet.training.signals import STOP_SIGNALS
 
 Key = tuple[int, int, int]
 """Epoch, position in the epoch, item."""
 
-TOLD = (InputError, RunError, OSError, MemoryError)
+EXPECTED_ERRORS = (InputError, RunError, OSError, MemoryError)
 """Errors that speak for themselves: they go from a worker to training as they are, without a worker's traceback."""
 
 
@@ -32,11 +32,11 @@ class _Draws(Dataset["Sample[Any] | Exception"]):
         epoch, position, item = key
         try:
             return self.data.draw(item, generator("draw", self.seed, epoch, position))
-        except TOLD as error:
+        except EXPECTED_ERRORS as error:
             return error
 
 
-class Plan(Sampler[list[Key]]):
+class EpochSampler(Sampler[list[Key]]):
     """The batches of one epoch, from one of them on.
 
     Items come in permutations, one after the other, each seeded by seed, epoch and round, until the epoch is full.
@@ -83,12 +83,12 @@ class Collate:
 
 
 def loader(
-    data: TrainingData[Any], geometry: Geometry[Any], plan: Plan, seed: int, workers: int
+    data: TrainingData[Any], geometry: Geometry[Any], sampler: EpochSampler, seed: int, workers: int
 ) -> DataLoader[Sample[Any] | Exception]:
     """Loads the plan's batches. Workers are spawned: forked ones can deadlock on open Zarr stores or BLAS threads."""
     return DataLoader(
         _Draws(data, seed),
-        batch_sampler=plan,
+        batch_sampler=sampler,
         collate_fn=Collate(geometry),
         num_workers=workers,
         persistent_workers=workers > 0,
@@ -135,5 +135,5 @@ def _is_of_worker(error: RuntimeError) -> bool:
 def _leave_signals_to_training(worker: int) -> None:
     """A terminal, a batch system or ``timeout`` signals all processes of a training: the step under way, after which
     the state is saved, still needs its samples. A worker ends when training says so, or is no more."""
-    for number in ASKING:
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

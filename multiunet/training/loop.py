@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from multiunet.core import Descent, Geometry
 from multiunet.device import computes_in_bf16, pick_device
 from multiunet.errors import RunError
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 from multiunet.seeds import derive
 from multiunet.tasks import Task
 from multiunet.training.average import MovingAverage
 from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, save, unflatten_optimizer
 from multiunet.training.data import Sample, TrainingData
-from multiunet.training.loader import Plan, loader, loading
+from multiunet.training.loader import EpochSampler, loader, loading
 from multiunet.training.recipe import Recipe
 from multiunet.training.run_folder import RunFolder
 from multiunet.training.schedule import schedule
@@ -72,7 +72,7 @@ def fit(
     run: RunFolder,
     recipe: Recipe | None = None,
     resume: Checkpoint | None = None,
-    reporter: Reporter | None = None,
+    progress: Progress | None = None,
     save_seconds: float = SAVE_SECONDS,
 ) -> State:
     """Trains ``net`` in place; the best weights on validation are in the run folder.
@@ -95,7 +95,7 @@ def fit(
     trainer = _Trainer(net, task, geometry, data, validate, monitor, run, recipe or Recipe(), save_seconds)
     if resume is not None:
         trainer.restore(resume)
-    with reporter or Reporter() as shown, stop_requests() as request, loading(trainer.batches):
+    with progress or Progress() as shown, stop_requests() as request, loading(trainer.batches):
         return trainer.run_all(shown, request)
 
 
@@ -133,8 +133,8 @@ class _Trainer:
         self.steps = recipe.steps(len(data))
         self.rate = schedule(recipe.schedule, self.steps * recipe.epochs, recipe.warmup)
         self.average = MovingAverage(net, recipe.ema) if recipe.ema else None
-        self.plan = Plan(len(data), recipe.batch_size, self.steps * recipe.accumulate, recipe.seed)
-        self.batches = loader(data, geometry, self.plan, recipe.seed, recipe.workers)
+        self.sampler = EpochSampler(len(data), recipe.batch_size, self.steps * recipe.accumulate, recipe.seed)
+        self.batches = loader(data, geometry, self.sampler, recipe.seed, recipe.workers)
         self.state = State()
         self.save_seconds, self.saved = save_seconds, -math.inf
 
@@ -147,25 +147,25 @@ class _Trainer:
         known["best"] = None if known["best"] is None else tuple(known["best"])
         self.state = State(**known)
 
-    def run_all(self, reporter: Reporter, request: StopRequest) -> State:
+    def run_all(self, progress: Progress, request: StopRequest) -> State:
         state, recipe = self.state, self.recipe
-        reporter.start(self.steps * recipe.epochs, self.steps * state.epoch + state.step)
+        progress.start_training(self.steps * recipe.epochs, self.steps * state.epoch + state.step, self.monitor)
         while state.epoch < recipe.epochs and not self.out_of_patience():
-            self.train_epoch(reporter, request)
+            self.train_epoch(progress, request)
             row = {"epoch": state.epoch + 1, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
             last = state.epoch == recipe.epochs - 1
             due = last or (self.validate is not None and (state.epoch + 1) % recipe.validate_every == 0)
             best = due and self.score(row)
             row["seconds"] = round(state.seconds, 3)
             self.run.log(row)
-            reporter.row(row, best)
+            progress.add_epoch(row, best)
             state.epoch, state.step, state.loss, state.seconds = state.epoch + 1, 0, 0.0, 0.0
             if request.signum is not None:
                 break
             self.save_when_due()
         self.save()
         if self.out_of_patience():
-            reporter.note(f"stopped early: {self.monitor} has not improved for {recipe.patience} epochs")
+            progress.note(f"stopped early: {self.monitor} has not improved for {recipe.patience} epochs")
         elif state.epoch < recipe.epochs and request.signum is not None:
             raise Stopped(request.signum)
         return state
@@ -177,11 +177,11 @@ class _Trainer:
             return False
         return state.epoch - 1 - state.best_epoch >= patience
 
-    def train_epoch(self, reporter: Reporter, request: StopRequest) -> None:
+    def train_epoch(self, progress: Progress, request: StopRequest) -> None:
         """From the state's step to the end of its epoch."""
         state, recipe = self.state, self.recipe
         self.raw.train()
-        self.plan.epoch, self.plan.first = state.epoch, state.step * recipe.accumulate
+        self.sampler.epoch, self.sampler.first = state.epoch, state.step * recipe.accumulate
         batches = iter(self.batches)
         started, before = time.monotonic(), state.seconds
         while state.step < self.steps:
@@ -194,7 +194,7 @@ class _Trainer:
             state.loss += loss
             state.step += 1
             state.seconds = before + time.monotonic() - started
-            reporter.step(loss)
+            progress.add_step(loss)
             if request.signum is not None:
                 self.save()
                 raise Stopped(request.signum)

@@ -21,13 +21,13 @@ from multiunet.tasks import Task
 from multiunet.training.data import Sample
 from multiunet.training.loop import supervised
 
-SHORT = 0.1
+NEGLIGIBLE_SECONDS = 0.1
 """Seconds; where a step takes less, training is over before it matters."""
 
-GAIN = 0.9
+CLEARLY_FASTER = 0.9
 """The other way is taken where it needs at most this share of the expected one's time: noise must not decide."""
 
-STEPS = 3
+TIMED_STEPS = 3
 """Steps timed of each way, by turns."""
 
 
@@ -54,10 +54,10 @@ class Probe:
         for net in (expected, other):
             net.to(self._device).train()
             self._seconds(net)  # what is made once is not counted
-            if self._seconds(net) < SHORT:
+            if self._seconds(net) < NEGLIGIBLE_SECONDS:
                 return False
-        shares = [self._seconds(other) / self._seconds(expected) for _ in range(STEPS)]
-        return statistics.median(shares) <= GAIN
+        shares = [self._seconds(other) / self._seconds(expected) for _ in range(TIMED_STEPS)]
+        return statistics.median(shares) <= CLEARLY_FASTER
 
     def _seconds(self, net: nn.Module) -> float:
         self._finish()

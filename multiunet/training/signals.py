@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ASKING = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
 """Windows has no SIGHUP, which says that the terminal was closed."""
 
 
@@ -37,7 +37,7 @@ def stop_requests() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    handled = [number for number in ASKING if not _hangs_up_in_vain(number)]
+    handled = [number for number in STOP_SIGNALS if not _hangs_up_in_vain(number)]
     before = {number: signal.getsignal(number) for number in handled}
 
     def note(signum: int, frame: FrameType | None) -> None:

@@ -30,7 +30,7 @@ def dropouts(net: nn.Module) -> list[Dropout]:
 
 
 @contextmanager
-def thinned(net: nn.Module, seed: int, sample: int) -> Iterator[None]:
+def mc_dropout_sample(net: nn.Module, seed: int, sample: int) -> Iterator[None]:
     """Within it, ``net`` is Monte-Carlo sample number ``sample``: each dropout layer's mask is fixed by its key.
 
     The network is in evaluation mode and stays in it, so no buffer moves. The key is ``(seed, sample, layer)``.

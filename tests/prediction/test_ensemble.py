@@ -14,7 +14,7 @@ from multiunet.core import Add
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import Ensemble, GridPredictor, GridSource, predict_field
 from multiunet.tasks import Regression, Segmentation
-from multiunet.uncertainty import thinned
+from multiunet.uncertainty import mc_dropout_sample
 
 CLASSES = Segmentation(["a", "b", "c"])
 
@@ -31,7 +31,7 @@ def test_moments_are_those_of_the_mixture_of_all_samples_of_all_members() -> Non
     ps = []
     for net in nets:
         for t in range(4):
-            with thinned(net, 7, t):
+            with mc_dropout_sample(net, 7, t):
                 ps.append(net(x).softmax(dim=1))
     p = torch.stack(ps)
     torch.testing.assert_close(found.mean, p.mean(dim=0))

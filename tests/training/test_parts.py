@@ -23,7 +23,7 @@ from multiunet.training import loop
 from multiunet.training.average import MovingAverage
 from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.data import Sample, TrainingData
-from multiunet.training.loader import Plan
+from multiunet.training.loader import EpochSampler
 from multiunet.training.loop import Diverged
 from multiunet.training.run_folder import RunFolder
 from multiunet.training.schedule import schedule
@@ -73,21 +73,21 @@ def test_warmup_rises_to_the_peak_and_the_rest_falls() -> None:
 
 
 def test_an_epoch_draws_each_item_once_and_another_epoch_in_another_order() -> None:
-    plan = Plan(items=6, batch_size=2, batches=6, seed=1)
-    first = [key for batch in plan for key in batch]
+    sampler = EpochSampler(items=6, batch_size=2, batches=6, seed=1)
+    first = [key for batch in sampler for key in batch]
     assert Counter(item for _, _, item in first) == dict.fromkeys(range(6), 2)
     assert sorted(item for _, _, item in first[:6]) == list(range(6))
     assert [position for _, position, _ in first] == list(range(12))
-    plan.epoch = 1
-    assert [key[2] for batch in plan for key in batch] != [key[2] for key in first]
+    sampler.epoch = 1
+    assert [key[2] for batch in sampler for key in batch] != [key[2] for key in first]
 
 
 def test_a_plan_begun_in_the_middle_is_the_rest_of_the_whole() -> None:
-    plan = Plan(items=5, batch_size=3, batches=7, seed=1)
-    whole = list(plan)
-    plan.first = 4
-    assert list(plan) == whole[4:]
-    assert len(plan) == 3
+    sampler = EpochSampler(items=5, batch_size=3, batches=7, seed=1)
+    whole = list(sampler)
+    sampler.first = 4
+    assert list(sampler) == whole[4:]
+    assert len(sampler) == 3
 
 
 def test_seeds_are_functions_of_their_key() -> None:
@@ -432,14 +432,3 @@ def test_accumulated_batches_equal_one_large_one(tmp_path: Path) -> None:
         fit(net, task, Grid(1), Constant(), validate, monitor="score", run=run, recipe=recipe)
         weights.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
     torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-6)
-
-
-def test_quick_epochs_are_not_all_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    from multiunet.progress import ConsoleReporter
-
-    with ConsoleReporter("accuracy") as reporter:
-        reporter.start(steps=50, done=0)
-        for epoch in range(50):
-            reporter.row({"epoch": epoch, "loss": 1.0, "val_accuracy": epoch / 50, "seconds": 0.01}, best=True)
-    lines = capfd.readouterr().err.splitlines()
-    assert [line.split()[1] for line in lines] == ["0", "49"]

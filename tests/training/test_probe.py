@@ -35,7 +35,7 @@ def test_short_steps_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_step_is_a_whole_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "SHORT", 0.0)
+    monkeypatch.setattr(probe, "NEGLIGIBLE_SECONDS", 0.0)
     nets = [nnunet_plain(2, 1, 2, [4, 4, 4, 4]) for _ in range(2)]
     batch = Sample(torch.zeros(2, 1, 32, 32), torch.zeros(2, 32, 32, dtype=torch.int64), None)
     Probe(Segmentation(["a", "b"]), Grid(2), batch, torch.device("cpu"), False).prefers(*nets)

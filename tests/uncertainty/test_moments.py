@@ -7,7 +7,7 @@ from torch import nn
 
 from multiunet import Grid, Regression, Segmentation, UNet
 from multiunet.core import Dropout
-from multiunet.uncertainty import Moments, Welford, dropouts, thinned
+from multiunet.uncertainty import Moments, Welford, dropouts, mc_dropout_sample
 
 
 def test_welford_equals_numpy_where_the_textbook_formula_fails() -> None:
@@ -55,7 +55,7 @@ def test_thinned_network_is_a_function_of_its_key() -> None:
     x = torch.randn(1, 1, 9, 9)
 
     def sample(seed: int, t: int) -> torch.Tensor:
-        with thinned(net, seed, t):
+        with mc_dropout_sample(net, seed, t):
             return net(x).detach()
 
     torch.testing.assert_close(sample(0, 1), sample(0, 1), rtol=0, atol=0)
@@ -105,7 +105,10 @@ def test_a_mask_follows_neither_the_default_device_nor_the_default_type() -> Non
 
 
 def test_a_network_in_training_mode_is_not_sampled() -> None:
-    with pytest.raises(ValueError, match=r"call net.eval\(\)"), thinned(UNet(Grid(1, dropout=0.5), 1, 1, [4, 4]), 0, 0):
+    with (
+        pytest.raises(ValueError, match=r"call net.eval\(\)"),
+        mc_dropout_sample(UNet(Grid(1, dropout=0.5), 1, 1, [4, 4]), 0, 0),
+    ):
         pass
 
 

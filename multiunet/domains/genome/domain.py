@@ -30,10 +30,11 @@ from multiunet.domains.genome.survey import digest, survey
 from multiunet.errors import InputError
 from multiunet.geometries.grid.grid import Grid
 from multiunet.models.genomic import genomic_unet
-from multiunet.prediction import GridPredictor, PredictionStore, Progress
+from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.ensemble import members
-from multiunet.prediction.memory import sites_within
 from multiunet.prediction.run import READ_SITES
+from multiunet.prediction.tile_memory import sites_within
+from multiunet.progress import Progress
 from multiunet.tasks import Regression
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments, dropouts
@@ -133,9 +134,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         sites = sites_within(options.memory, model.net, model.task, model.geometry, 4, options.samples, device)
         predictor = _predictor(model, config, device, sites)
         for place, (chrom, wanted) in enumerate(chosen.items()):
-            progress.begin(chrom, place, len(chosen))
+            progress.start_input(chrom, place, len(chosen))
             codes = genome.codes[chrom]
-            predictor.into(store, chrom, codes, fasta, options.samples, options.seed, progress.tile, wanted)
+            predictor.into(store, chrom, codes, fasta, options.samples, options.seed, progress.update_tiles, wanted)
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: GenomePredict | None = None) -> list[Path]:
         formats = None if options is None else options.export_as

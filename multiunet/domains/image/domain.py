@@ -42,8 +42,9 @@ from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
 from multiunet.models.catalogue import PADDED, image_network
-from multiunet.prediction import GridPredictor, PredictionStore, Progress
+from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.run import READ_SITES
+from multiunet.progress import Progress
 from multiunet.training.data import TrainingData
 
 PASSING = 1 << 28
@@ -180,9 +181,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         predictor = replace(predictor, tile=options.tile_size, batch=options.tile_batch)
         facts = _read_as(facts, options)
         for place, (name, path) in enumerate(list_images(options.images).items()):
-            progress.begin(name, place, len(names))
+            progress.start_input(name, place, len(names))
             source = source_of(name, str(path), load_input(str(path), facts, self.passing))
-            item = predictor.into(store, source, options.samples, options.seed, progress.tile)
+            item = predictor.into(store, source, options.samples, options.seed, progress.update_tiles)
             if facts.get("instances"):
                 item.write_instances(found_objects(item.mean(), facts))
 

@@ -16,8 +16,8 @@ from multiunet.domains.genome.domain import GenomeDomain
 from multiunet.domains.genome.tracks import read_tracks
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
-from multiunet.prediction import Progress, open_prediction
-from multiunet.progress import Reporter
+from multiunet.prediction import open_prediction
+from multiunet.progress import Progress
 
 LENGTHS = {"chr1": 4003, "chr2": 3000, "chr3": 2600, "chr10": 1999}
 BIN = 25
@@ -70,7 +70,7 @@ def config_of(settings):
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "run"
-    training.train("genome", config_of({**data, "strand_pairs": "fwd:rev"}), out, reporter=Reporter())
+    training.train("genome", config_of({**data, "strand_pairs": "fwd:rev"}), out, progress=Progress())
     return out
 
 
@@ -169,7 +169,7 @@ def test_memory_bounds_the_tiles_and_changes_nothing(run, tmp_path, monkeypatch)
 def test_tracks_of_like_names_are_files_of_their_own(data, tmp_path):
     signals = [write_signal(tmp_path / f"{name}.bedGraph", LENGTHS, seed) for seed, name in enumerate(("a b", "a_b"))]
     settings = {**data, "targets": ",".join(map(str, signals)), "epochs": 1, "steps_per_epoch": 1}
-    training.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
     files = predict(tmp_path / "run", tmp_path / "p.zarr", samples=1, chroms="chr3", export=tmp_path / "out")
     assert len(files) == len(set(files)) == 8
     assert all(path.is_file() for path in files)
@@ -205,7 +205,7 @@ def test_evaluation_scores_each_track_beside_baselines(run):
 
 def test_an_ensemble_with_a_member_without_dropout_is_scored_by_one_sample(run, data, tmp_path):
     settings = {**data, "strand_pairs": "fwd:rev", "dropout": 0.0, "epochs": 1}
-    training.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
     found = inference.evaluate([run, tmp_path / "run"], EvaluateOptions(split="test"))
     assert found.metrics == inference.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=1)).metrics
     with pytest.raises(InputError, match="1 of the 2 runs has no dropout; pass --samples 1"):
@@ -213,7 +213,7 @@ def test_an_ensemble_with_a_member_without_dropout_is_scored_by_one_sample(run, 
 
 
 def test_a_run_without_test_chromosomes_says_so(data, tmp_path):
-    training.train("genome", config_of({**data, "test_chroms": []}), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of({**data, "test_chroms": []}), tmp_path / "run", progress=Progress())
     with pytest.raises(InputError, match="no test chromosomes; train with --test-chroms"):
         inference.evaluate(tmp_path / "run", EvaluateOptions(split="test"))
     assert inference.evaluate(tmp_path / "run", EvaluateOptions(split="val")).metrics["mse"] > 0
@@ -223,7 +223,7 @@ def test_a_run_without_test_chromosomes_says_so(data, tmp_path):
 def test_other_losses_train_and_state_a_noise(data, tmp_path, loss):
     targets = data["targets"].split(",")[0]
     training.train("genome", config_of({**data, "targets": targets, "loss": loss, "epochs": 1}), tmp_path / "run",
-                   reporter=Reporter())  # fmt: skip
+                   progress=Progress())  # fmt: skip
     predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3")
     item = open_prediction(tmp_path / "p.zarr")["chr3"]
     assert (item["aleatoric"].values > 0).all()
@@ -233,7 +233,7 @@ def test_other_losses_train_and_state_a_noise(data, tmp_path, loss):
 def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch):
     monkeypatch.chdir(Path(data["fasta"]).parent)
     relative = {**data, "fasta": "g.fa", "targets": "fwd.bedGraph"}
-    training.train("genome", config_of(relative), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of(relative), tmp_path / "run", progress=Progress())
     monkeypatch.chdir("/")
     assert inference.evaluate(tmp_path / "run").metrics["mse"] > 0
 
@@ -256,7 +256,7 @@ def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch):
 )
 def test_bad_settings_are_named_before_anything_is_written(data, tmp_path, change, words):
     with pytest.raises(InputError) as error:
-        training.train("genome", config_of({**data, **change}), tmp_path / "run", reporter=Reporter())
+        training.train("genome", config_of({**data, **change}), tmp_path / "run", progress=Progress())
     assert all(word in str(error.value) for word in words), error.value
     assert list(tmp_path.iterdir()) == []
 
@@ -331,11 +331,11 @@ def test_changed_data_are_noticed_and_other_targets_do_not_join(data, tmp_path):
     fwd, rev = data["targets"].split(",")
     own = rewritten(tmp_path / "fwd.bedGraph", fwd, float)
     settings = {**data, "targets": str(own), "epochs": 1, "steps_per_epoch": 1}
-    training.train("genome", config_of(settings), tmp_path / "one", reporter=Reporter())
+    training.train("genome", config_of(settings), tmp_path / "one", progress=Progress())
     rewritten(own, rev, float)
     with pytest.raises(InputError, match="have changed since the run was trained"):
         inference.evaluate(tmp_path / "one")
-    training.train("genome", config_of(settings), tmp_path / "two", reporter=Reporter())
+    training.train("genome", config_of(settings), tmp_path / "two", progress=Progress())
     with pytest.raises(InputError, match=r"cannot join .* because their data differ"):
         inference.predict([tmp_path / "one", tmp_path / "two"],
                          validated(domain_card("genome").predict, {}, "test"), tmp_path / "p.zarr")  # fmt: skip
@@ -348,7 +348,7 @@ def test_runs_of_n_are_neither_learnt_nor_scored_nor_exported(data, tmp_path):
     config = config_of({**data, "fasta": str(fasta), "epochs": 1})
     read = GenomeDomain()._read(config)
     assert all(np.isnan(values[:, :20]).all() for values in read.targets.values())
-    training.train("genome", config, tmp_path / "run", reporter=Reporter())
+    training.train("genome", config, tmp_path / "run", progress=Progress())
     predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3", export=tmp_path / "out",
             export_as="bedgraph")  # fmt: skip
     assert (tmp_path / "out" / "fwd.mean.bedGraph").read_text().startswith("chr3\t500\t525\t")
@@ -374,7 +374,7 @@ def test_transformed_targets_are_learnt_scored_and_named(data, tmp_path, transfo
     config = config_of({**data, "transform": transform, "epochs": 1})
     plain, found = GenomeDomain()._read(config_of(data)).targets, GenomeDomain()._read(config).targets
     assert all(np.allclose(undo(found[chrom]), plain[chrom], rtol=1e-4, equal_nan=True) for chrom in LENGTHS)
-    training.train("genome", config, tmp_path / "run", reporter=Reporter())
+    training.train("genome", config, tmp_path / "run", progress=Progress())
     files = predict(tmp_path / "run", tmp_path / "p.zarr", samples=1, chroms="chr3", export=tmp_path / "out")
     assert files[0].name == f"fwd.{transform}.mean.bw"
     assert [t["track"] for t in inference.evaluate(tmp_path / "run").metrics["per_track"]] == [
@@ -391,7 +391,7 @@ def test_transformed_targets_are_learnt_scored_and_named(data, tmp_path, transfo
 def test_folds_test_every_chromosome_once(data, tmp_path, caplog):
     settings = {key: value for key, value in data.items() if key not in ("val_chroms", "test_chroms")}
     runs = training.train_all("genome", config_of({**settings, "folds": 3, "epochs": 1}), tmp_path / "cv",
-                              reporter=Reporter())  # fmt: skip
+                              progress=Progress())  # fmt: skip
     splits = [json.loads((run / "facts.json").read_text())["split"] for run in runs]
     assert sorted(chrom for split in splits for chrom in split["test"]) == sorted(LENGTHS)
     assert all(len({*s["train"], *s["val"], *s["test"]}) == 4 == sum(map(len, s.values())) for s in splits)
@@ -484,7 +484,7 @@ def test_chromosomes_may_be_called_otherwise_in_the_fasta(data, tmp_path):
     names = tmp_path / "names.tsv"
     names.write_text("".join(f"{name.replace('chr', 'NC_')}\t{name}\n" for name in LENGTHS) + "NC_99\tchrM\n")
     settings = {**data, "fasta": str(fasta), "rename_chroms": str(names), "epochs": 1, "steps_per_epoch": 1}
-    training.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
     predict(tmp_path / "run", tmp_path / "p.zarr", samples=1)
     assert sorted(open_prediction(tmp_path / "p.zarr")) == sorted(LENGTHS)
     names.write_text("NC_1\tchr1\nNC_2 chr1\n")
@@ -503,7 +503,7 @@ def test_planted_motifs_are_found(tmp_path):
     fasta, signal = write_genome(tmp_path / "data", seed=0)
     settings = {"fasta": fasta, "targets": str(signal), "val_chroms": "chr4", "test_chroms": "chr5", "bin_size": 100,
                 "epochs": 30}  # fmt: skip
-    training.train("genome", config_of(settings), tmp_path / "run", reporter=Reporter())
+    training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
     report = inference.evaluate(tmp_path / "run")
     assert report.metrics["pearson_r"] > 0.6
     assert all((scores["pearson_r"] or 0) < 0.3 for scores in report.baselines.values())

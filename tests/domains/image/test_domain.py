@@ -26,8 +26,8 @@ from multiunet.errors import InputError
 from multiunet.geometries.grid.grid import Grid
 from multiunet.models.catalogue import ModelName
 from multiunet.models.image_unet import image_unet
-from multiunet.prediction import GridPredictor, PredictionStore, Progress, open_prediction
-from multiunet.progress import Reporter
+from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
+from multiunet.progress import Progress
 from multiunet.seeds import generator
 
 SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2, "memory_format": "contiguous"}
@@ -311,7 +311,7 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     root = folder(6)
     settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2}
     config = ImageTrain(images=root / "images", masks=root / "masks", folds=3, **settings)
-    runs = training.train_all("image", config, tmp_path / "cv", reporter=Reporter())
+    runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
     assert [run.name for run in runs] == ["fold-0", "fold-1", "fold-2"]
     pooled = inference.evaluate(tmp_path / "cv")
     alone = [inference.evaluate(run) for run in runs]
@@ -348,7 +348,7 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
         inference.evaluate(runs[:2])
     with pytest.raises(InputError, match=r"name one, such as .*fold-0"):
         open_run(tmp_path / "cv")
-    again = training.train_all("image", config, tmp_path / "cv", resume="auto", reporter=Reporter())
+    again = training.train_all("image", config, tmp_path / "cv", resume="auto", progress=Progress())
     assert again == runs
 
 

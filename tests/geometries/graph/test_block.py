@@ -15,7 +15,7 @@ from multiunet.geometries.graph.merge import Matching
 from multiunet.geometries.graph.select import Pooling, TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.models.graph_unet import GraphUNet
-from multiunet.uncertainty import thinned
+from multiunet.uncertainty import mc_dropout_sample
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
 
@@ -118,7 +118,7 @@ def test_a_sample_drops_the_same_of_a_graph_in_any_batch(conv: ConvolutionName, 
     graph = Graph(conv=conv, pool=pool, whole_channels=True, **({} if inputs else {dropped: 0.5}))
     net = GraphUNet(graph, 3, 2, [8, 8, 8], input_dropout=inputs).eval()
     fields = [graph.example(3, seed) for seed in range(4)]
-    with thinned(net, seed=0, sample=0):
+    with mc_dropout_sample(net, seed=0, sample=0):
         together = net(graph.collate(fields)).x.split([len(field.x) for field in fields])
         for field, found in zip(fields, together):
             # sums run in another order in a batch, and attention sharpens the difference

@@ -12,7 +12,7 @@ from torch_geometric.nn import GATConv, GATv2Conv, GCNConv, GINConv, GraphConv, 
 from multiunet.core import UNet
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.uncertainty import dropouts, thinned
+from multiunet.uncertainty import dropouts, mc_dropout_sample
 
 GEOMETRY = Graph()
 
@@ -85,7 +85,7 @@ def test_a_layer_loses_the_edges_that_are_dropped() -> None:
     block.convolutions[0].layer.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
     block(field)
     block.eval()
-    with thinned(block, seed=0, sample=0):
+    with mc_dropout_sample(block, seed=0, sample=0):
         first, again = block(field).x, block(field).x
     whole = block(field).x
     assert len(dropouts(block)) == 2

@@ -7,7 +7,7 @@ from torch_geometric.nn import global_add_pool, global_max_pool, global_mean_poo
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import FeatureDropout, Graph
 from multiunet.geometries.graph.readout import Readout
-from multiunet.uncertainty import thinned
+from multiunet.uncertainty import mc_dropout_sample
 
 NONE = torch.zeros(2, 0, dtype=torch.int64)
 
@@ -52,7 +52,7 @@ def test_dropout_of_whole_channels_is_of_each_graph_in_training_and_one_network_
     assert set(x.unique().tolist()) == {0.0, 2.0}
     dropout.eval()
     assert torch.equal(dropout(field).x, field.x)
-    with thinned(dropout, seed=0, sample=1):
+    with mc_dropout_sample(dropout, seed=0, sample=1):
         x = dropout(field).x
         assert (x == x[0]).all()
         assert (x == 0).any()

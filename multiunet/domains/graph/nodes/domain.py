@@ -35,7 +35,8 @@ from multiunet.geometries.graph.graph import Graph
 from multiunet.losses import Consistent, CrossEntropy
 from multiunet.memory import free_memory
 from multiunet.models.graph_unet import graph_unet
-from multiunet.prediction import Ensemble, PredictionStore, Progress
+from multiunet.prediction import Ensemble, PredictionStore
+from multiunet.progress import Progress
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
@@ -140,7 +141,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
     ) -> None:
         _check_plot(options)
         graph, field = self._unlabelled(config, facts, options)
-        progress.begin(graph.path.stem, 0, 1)
+        progress.start_input(graph.path.stem, 0, 1)
         moments = moments_of(model, field, pick_device(options.device), options.samples, options.seed)
         decision = model.task.decide(moments.mean)
         writer = store.item(

@@ -35,7 +35,8 @@ from multiunet.geometries.graph.graph import Graph
 from multiunet.losses import CrossEntropy
 from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
-from multiunet.prediction import PredictionStore, Progress
+from multiunet.prediction import PredictionStore
+from multiunet.progress import Progress
 from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
@@ -120,14 +121,14 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         progress: Progress,
     ) -> None:
         graphs, fields = self._unlabelled(config, facts, options)
-        progress.begin(graphs.path.stem, 0, 1)
+        progress.start_input(graphs.path.stem, 0, 1)
         moments = _of_graphs(
             model,
             fields,
             pick_device(options.device),
             options.samples,
             options.seed,
-            lambda done: progress.tile(done, len(graphs)),
+            lambda done: progress.update_tiles(done, len(graphs)),
         )
         if config.level == "graph":
             _write(

@@ -24,8 +24,8 @@ from multiunet.memory import amount, free_memory, process_memory
 from multiunet.models.catalogue import WIDTHS
 from multiunet.models.image_unet import strides_for
 from multiunet.prediction.run import READ_SITES
-from multiunet.training.memory import FIRST_USE
 from multiunet.training.recipe import Layout
+from multiunet.training.step_memory import LIBRARY_MEMORY
 
 logger = logging.getLogger("multiunet.image")
 
@@ -131,7 +131,7 @@ def with_layout(config: ImageTrain, facts: Facts, layout: Layout) -> tuple[Image
 
 def sites_for(config: ImageTrain, room: Room) -> int:
     """Sites of a tile in validation that this memory allows, at eight fields as wide as the finest level."""
-    spare = room.budget - room.held - room.images - FIRST_USE
+    spare = room.budget - room.held - room.images - LIBRARY_MEMORY
     return min(READ_SITES, max(1, spare // (8 * 4 * config.levels()[0])))
 
 

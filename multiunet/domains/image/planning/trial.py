@@ -12,9 +12,9 @@ from multiunet.domains.domain import Facts, Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.geometries.grid.memory_format import likes_channels_last
 from multiunet.training.data import Sample
-from multiunet.training.memory import MOMENTS, step_memory
 from multiunet.training.probe import Probe, remembered
 from multiunet.training.recipe import Layout
+from multiunet.training.step_memory import OPTIMIZER_SLOTS, step_memory
 
 Build = Callable[[ImageTrain, Facts], Model]
 
@@ -27,7 +27,7 @@ def memory_of_step(model: Model, config: ImageTrain, facts: Facts, device: torch
         model.geometry,
         _a_batch(config, facts, torch.device("meta")),
         bf16=computes_in_bf16(config.precision, device),
-        copies=MOMENTS[config.optimizer] + (config.ema > 0),
+        copies=OPTIMIZER_SLOTS[config.optimizer] + (config.ema > 0),
         cpu=device.type == "cpu",
     )
 

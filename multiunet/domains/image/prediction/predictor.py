@@ -15,8 +15,8 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction import Ensemble, GridPredictor
-from multiunet.prediction.memory import sites_within
 from multiunet.prediction.run import READ_SITES
+from multiunet.prediction.tile_memory import sites_within
 from multiunet.training.recipe import Precision
 
 

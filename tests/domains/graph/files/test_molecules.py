@@ -17,7 +17,7 @@ from multiunet.domains.graph.sets.features import edges_of, fields_of, fingerpri
 from multiunet.domains.graph.sets.survey import source_of, survey
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 
 pytest.importorskip("rdkit")
 
@@ -149,7 +149,7 @@ def test_new_molecules_without_ids_are_numbered(table: Any, tmp_path: Path) -> N
     path = table(*rows, header="smiles,y,name")
     config = GraphsTrain(graphs=path, smiles="smiles", label_column="y", id_column="name", task="regression",
                          epochs=1, widths=[8, 8])  # fmt: skip
-    training.train("graphs", config, tmp_path / "run", reporter=Reporter())
+    training.train("graphs", config, tmp_path / "run", progress=Progress())
     new = tmp_path / "new.csv"
     new.write_text("smiles\nCC\nC1\nCO\n")
     options = GraphsPredict(graphs=new, samples=1, skip_invalid=True)

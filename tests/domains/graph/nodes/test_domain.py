@@ -25,12 +25,12 @@ from multiunet.geometries.graph.select import SAG, Pooling, TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.losses import Consistent
 from multiunet.prediction import open_prediction
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 from multiunet.seeds import generator
 
 
 def train(graph: Path, out: Path, **settings: Any) -> Path:
-    training.train("graph", GraphTrain(graph=graph, **{"epochs": 3, **settings}), out, reporter=Reporter())
+    training.train("graph", GraphTrain(graph=graph, **{"epochs": 3, **settings}), out, progress=Progress())
     return out
 
 

@@ -12,7 +12,7 @@ from multiunet.domains import training
 from multiunet.domains.graph.nodes import domain
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.memory import USABLE, part_nodes, step_memory
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 from multiunet.training.run_folder import RunFolder
 
 TAKEN = """
@@ -77,10 +77,10 @@ def test_what_does_not_fit_is_trained_in_parts_and_goes_on_in_them(
     graph, settings = save(), {"epochs": 2, "widths": [4, 4]}
     needed = step_memory(GraphTrain(graph=graph, **settings), 24, 48, 6)
     monkeypatch.setattr(domain, "free_memory", lambda device: int(needed / USABLE / 2) + 9)
-    training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "run", reporter=Reporter())
+    training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "run", progress=Progress())
     assert "in parts of at most 12 nodes (--batch-nodes)" in caplog.text
     assert RunFolder.open(tmp_path / "run").config()["batch_nodes"] == 12
     monkeypatch.setattr(domain, "free_memory", lambda device: 1 << 60)
-    training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "run", "auto", reporter=Reporter())
-    training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "all", reporter=Reporter())
+    training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "run", "auto", progress=Progress())
+    training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "all", progress=Progress())
     assert RunFolder.open(tmp_path / "all").config()["batch_nodes"] is None

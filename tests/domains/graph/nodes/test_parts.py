@@ -18,7 +18,7 @@ from multiunet.domains.graph.nodes.domain import GraphDomain
 from multiunet.domains.graph.nodes.parts import GraphParts, part, patches
 from multiunet.domains.graph.nodes.survey import Survey, survey
 from multiunet.geometries.graph.field import GraphField
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 from multiunet.seeds import generator
 from multiunet.training.checkpoint import load
 from multiunet.training.data import Sample
@@ -116,7 +116,7 @@ def test_the_same_draw_gives_the_same_part(save: Callable[..., Path]) -> None:
 
 def trained(graph: Path, out: Path, **settings: Any) -> dict[str, torch.Tensor]:
     config = GraphTrain(graph=graph, **{"epochs": 3, "widths": [8, 8, 8], **settings})
-    training.train("graph", config, out, resume="auto", reporter=settings.pop("reporter", Reporter()))
+    training.train("graph", config, out, resume="auto", progress=settings.pop("progress", Progress()))
     return load(out / "checkpoints/last.safetensors").tensors
 
 
@@ -130,19 +130,19 @@ def test_training_in_parts_resumes_to_the_same_bits(save: Callable[..., Path], t
     graph = save()
     whole = trained(graph, tmp_path / "whole", batch_nodes=7)
 
-    class Killer(Reporter):
+    class Killer(Progress):
         """Ends the process, as it were, in the middle of the second pass."""
 
         steps = 0
 
-        def step(self, loss: float) -> None:
+        def add_step(self, loss: float) -> None:
             self.steps += 1
             if self.steps == 6:
                 raise Stopped(15)
 
     config = GraphTrain(graph=graph, epochs=3, widths=[8, 8, 8], batch_nodes=7)
     with pytest.raises(Stopped):
-        training.train("graph", config, tmp_path / "cut", reporter=Killer())
+        training.train("graph", config, tmp_path / "cut", progress=Killer())
     resumed = trained(graph, tmp_path / "cut", batch_nodes=7)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 

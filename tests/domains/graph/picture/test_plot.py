@@ -20,7 +20,7 @@ from multiunet.geometries.graph.graph import Graph
 from multiunet.geometries.graph.merge import Matching
 from multiunet.geometries.graph.select import TopK
 from multiunet.geometries.graph.soft import MinCut
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 
 
 def levels_of(field: GraphField, pool: Any) -> list[GraphField]:
@@ -51,7 +51,7 @@ def predicted(nodes: int, classes: int = 2, places: Any = None) -> plot.Predicte
 )
 def test_a_prediction_is_drawn(save: Callable[..., Path], tmp_path: Path, settings: dict[str, Any]) -> None:
     config = GraphTrain(graph=save(), epochs=2, **settings)
-    training.train("graph", config, tmp_path / "run", reporter=Reporter())
+    training.train("graph", config, tmp_path / "run", progress=Progress())
     options = GraphPredict(samples=2, plot=tmp_path / "p.png")
     inference.predict(tmp_path / "run", options, tmp_path / "p.zarr")
     with Image.open(tmp_path / "p.png") as image:
@@ -108,7 +108,7 @@ def test_of_a_large_graph_the_middle_is_drawn(monkeypatch: pytest.MonkeyPatch, t
 def test_places_of_the_table_are_used(tables: Callable[..., Path], tmp_path: Path, monkeypatch: Any) -> None:
     nodes = "id,x,y,label\n" + "\n".join(f"{i},{i * i},{-i},{'ab'[i % 2]}" for i in range(12))
     edges = "source,target\n" + "\n".join(f"{i},{(i + 1) % 12}" for i in range(12))
-    training.train("graph", GraphTrain(graph=tables(nodes, edges), epochs=1), tmp_path / "r", reporter=Reporter())
+    training.train("graph", GraphTrain(graph=tables(nodes, edges), epochs=1), tmp_path / "r", progress=Progress())
     seen = []
     monkeypatch.setattr(plot, "draw", lambda predicted, levels, path: seen.append(predicted.places))
     inference.predict(tmp_path / "r", GraphPredict(samples=1, plot=tmp_path / "p.png"), tmp_path / "p.zarr")
@@ -118,7 +118,7 @@ def test_places_of_the_table_are_used(tables: Callable[..., Path], tmp_path: Pat
 def test_bad_places_of_the_picture_are_refused(save: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pictures are PNG"):
         validated(GraphPredict, {"plot": "p.pdf"}, "test")
-    training.train("graph", GraphTrain(graph=save(), epochs=1), tmp_path / "run", reporter=Reporter())
+    training.train("graph", GraphTrain(graph=save(), epochs=1), tmp_path / "run", progress=Progress())
     (tmp_path / "p.png").write_text("mine")
     for path, reason in ((tmp_path / "p.png", "exists already"), (tmp_path / "g.npz" / "p.png", "is a file")):
         for check in (inference.check_predict, inference.predict):

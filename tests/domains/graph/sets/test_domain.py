@@ -22,14 +22,14 @@ from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.models.graph_readout import GraphReadoutUNet
 from multiunet.prediction import open_prediction
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 
 SMALL = {"widths": [8, 8], "epochs": 2}
 
 
 def train(graphs: Path, out: Path, **settings: Any) -> Path:
     config = GraphsTrain(graphs=graphs, **{**SMALL, **settings})
-    training.train_all("graphs", config, out, reporter=Reporter())
+    training.train_all("graphs", config, out, progress=Progress())
     return out
 
 
@@ -304,7 +304,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(
         train(path, tmp_path / "parts", **config)
     monkeypatch.undo()
     again = GraphsTrain(graphs=path, **{**SMALL, **config})
-    training.train("graphs", again, tmp_path / "parts", resume="auto", reporter=Reporter())
+    training.train("graphs", again, tmp_path / "parts", resume="auto", progress=Progress())
     one, two = (open_run(tmp_path / name).model.net.state_dict() for name in ("whole", "parts"))
     assert all(torch.equal(value, two[name]) for name, value in one.items())
 

@@ -26,7 +26,7 @@ from multiunet.domains.image.survey import survey
 from multiunet.domains.report_files import write_report
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 
 SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2}
 
@@ -35,7 +35,7 @@ def test_other_images_are_scored_like_a_split(folder: Any, retouched: Any, tmp_p
     root = folder(6)
     settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2}
     config = ImageTrain(images=root / "images", masks=root / "masks", folds=2, **settings)
-    runs = training.train_all("image", config, tmp_path / "cv", reporter=Reporter())
+    runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
     facts = open_run(runs[0]).facts
     tested = facts["split"]["test"]
     table = tmp_path / "tested.csv"
@@ -71,7 +71,7 @@ def test_each_fold_reads_by_its_own_intensities(folder: Any, tmp_path: Path) -> 
         Image.fromarray((np.asarray(Image.open(path)) // (place + 1)).astype(np.uint8)).save(path)
     config: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2, "intensities": "train"}
     config |= {"images": root / "images", "masks": root / "masks", "folds": 2, "val_fraction": 0}
-    runs = training.train_all("image", config, tmp_path / "cv", reporter=Reporter())
+    runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
     means = [open_run(run).facts["intensities"]["mean"] for run in runs]
     assert means[0] != means[1]
     pooled = inference.evaluate(tmp_path / "cv").items
@@ -91,7 +91,7 @@ def test_folds_of_quantities_and_objects_are_scored_pooled_and_each(
         settings |= {"masks": cells / "masks", "instances": True}
     else:
         settings |= {"targets": cells / "images", "task": "regression"}
-    runs = training.train_all("image", ImageTrain(**settings), tmp_path / "cv", reporter=Reporter())
+    runs = training.train_all("image", ImageTrain(**settings), tmp_path / "cv", progress=Progress())
     alone, pooled = [inference.evaluate(run) for run in runs], inference.evaluate(tmp_path / "cv")
     each = [report.metrics[score] for report in alone]
     assert pooled.metrics["each_fold"][score] == each
@@ -204,7 +204,7 @@ def test_images_unlike_those_trained_on_are_told_of(
 def test_tiles_of_scoring_fit_into_memory(folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, short = folder(5, (60, 300)), {"patch_size": [32], "epochs": 1, "steps_per_epoch": 2, "precision": "32"}
     config = ImageTrain(images=root / "images", masks=root / "masks", **SMALL, **short)
-    training.train("image", config, tmp_path / "run", reporter=Reporter())
+    training.train("image", config, tmp_path / "run", progress=Progress())
     with pytest.raises(InputError, match="--memory 10 MB: the program alone takes"):
         inference.evaluate(tmp_path / "run", ImageEvaluate(memory="10MB"))
     whole = inference.evaluate(tmp_path / "run")

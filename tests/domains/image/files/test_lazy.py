@@ -29,7 +29,7 @@ from multiunet.domains.image.prediction import writers
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.splits import from_json
 from multiunet.errors import InputError
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 from multiunet.seeds import generator
 
 VOLUME = np.random.default_rng(0).integers(0, 200, (12, 30, 41)).astype(np.uint8)
@@ -232,7 +232,7 @@ def test_training_and_prediction_are_those_of_volumes_in_memory(volumes: Path, a
 
     def all_of(name: str) -> tuple[Any, Any, Any]:
         run = volumes / name
-        multiunet.train("image", quick, run, reporter=Reporter())
+        multiunet.train("image", quick, run, progress=Progress())
         options = ImagePredict(images=volumes / "images", samples=2, tile=10, export=volumes / f"{name}-files")
         multiunet.predict(run, options, volumes / f"{name}.zarr")
         return (

@@ -22,7 +22,7 @@ from multiunet.geometries.grid.grid import Grid
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore, open_prediction
 from multiunet.tasks import Segmentation
-from multiunet.uncertainty import Moments, thinned
+from multiunet.uncertainty import Moments, mc_dropout_sample
 
 NAMES = ["0", "7"]
 
@@ -168,7 +168,7 @@ def test_fractions_of_samples_are_those_of_their_maps_in_tiles_too(tmp_path: Pat
     assert found.dims == ("sample", "channel")
     with torch.no_grad():
         for t in range(5):
-            with thinned(net, 3, t):
+            with mc_dropout_sample(net, 3, t):
                 share = (net(pixels).argmax(dim=1) == 1).double().mean()
             assert float(found[t, 1]) == pytest.approx(float(share), abs=2 / pixels.numel())
     assert float(found[:, 1].std()) > 0

@@ -16,7 +16,7 @@ from multiunet.domains.image.survey import survey
 from multiunet.domains.plan_file import as_yaml
 from multiunet.errors import InputError
 from multiunet.memory import CPU
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 from multiunet.training.run_folder import RunFolder
 
 WHOLE = 4 * 256**2 * 10 // 9
@@ -141,14 +141,14 @@ def test_images_take_no_more_than_a_quarter(folder: Any, monkeypatch: pytest.Mon
 def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> None:
     root, run = folder(5), tmp_path / "run"
     quick = {"widths": [4, 8], "epochs": 2, "steps_per_epoch": 1}
-    training.train("image", settings(root, **quick), run, reporter=Reporter())
+    training.train("image", settings(root, **quick), run, progress=Progress())
     before = RunFolder.open(run).facts()
     config, facts = as_before(settings(root, **quick), survey(settings(root, **quick)), before)
     assert (config.batch_size, config.patch_size) == (4, [40, 48])
     assert facts == before
-    training.train("image", settings(root, **quick), run, resume="auto", reporter=Reporter())
+    training.train("image", settings(root, **quick), run, resume="auto", progress=Progress())
     training.train(
-        "image", settings(root, **quick, gradient_checkpointing=True), run, resume="auto", reporter=Reporter()
+        "image", settings(root, **quick, gradient_checkpointing=True), run, resume="auto", progress=Progress()
     )
     with pytest.raises(InputError, match="batch_size: 4 then, 2 now"):
         training.train("image", settings(root, **quick, batch_size=2), run, resume="auto")

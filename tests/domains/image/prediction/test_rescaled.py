@@ -18,7 +18,7 @@ from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import open_prediction
-from multiunet.progress import Reporter
+from multiunet.progress import Progress
 
 
 def scaled(mean: list[float], deviation: list[float]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def test_folds_of_a_regression_predict_the_mean_of_their_own_predictions(
         tifffile.imwrite(root / "targets" / f"{path.stem}.tif", (5 * place + pixels).astype(np.float32))
     config = {"images": root / "images", "targets": root / "targets", "task": "regression", "folds": 2, "epochs": 2}
     config |= {"val_fraction": 0, "patch_size": [32], "widths": [4, 8], "steps_per_epoch": 4, "dropout": 0.2}
-    runs = training.train_all("image", config, tmp_path / "cv", reporter=Reporter())
+    runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
     facts = [open_run(run).facts for run in runs]
     assert all(facts[0][name] != facts[1][name] for name in ("intensities", "centre", "scale"))
     options = {"images": root / "images", "samples": samples, "tta_flips": flips, "tile_size": 16}
@@ -77,7 +77,7 @@ def test_runs_that_read_or_name_otherwise_are_refused_in_words(folder: Any, tmp_
     config |= {"epochs": 1, "steps_per_epoch": 1}
     other = {"named": {"class_names": "4=ground,9=square"}, "read": {"intensities": "train"}}
     for name, changes in {"one": {}, **other}.items():
-        training.train("image", config | changes, tmp_path / name, reporter=Reporter())
+        training.train("image", config | changes, tmp_path / name, progress=Progress())
     for name, reason in (("named", "their classes differ"), ("read", "their intensities differ")):
         with pytest.raises(InputError, match=rf"{name}: cannot join .*one, because {reason}"):
             inference.evaluate([tmp_path / "one", tmp_path / name])

@@ -6,20 +6,20 @@ import pytest
 from multiunet_datasets import synthetic
 from rich.progress import Progress as Bar
 
+from multiunet import progress
 from multiunet.domains import inference, training
 from multiunet.domains.image.config import ImagePredict, ImageTrain
-from multiunet.prediction import ConsoleProgress, Progress, progress
-from multiunet.progress import Reporter
+from multiunet.progress import ConsoleProgress, Progress
 
 
 class Heard(Progress):
     def __init__(self) -> None:
         self.said: list[tuple] = []
 
-    def begin(self, name: str, place: int, count: int) -> None:
-        self.said.append((name, place, count))
+    def start_input(self, name: str, index: int, count: int) -> None:
+        self.said.append((name, index, count))
 
-    def tile(self, done: int, count: int) -> None:
+    def update_tiles(self, done: int, count: int) -> None:
         self.said.append((done, count))
 
 
@@ -28,7 +28,7 @@ def test_every_input_and_every_tile_is_told(tmp_path: Path) -> None:
     config = ImageTrain(
         images=tmp_path / "images", masks=tmp_path / "masks", widths=[4, 8], epochs=1, steps_per_epoch=1
     )
-    training.train("image", config, tmp_path / "run", reporter=Reporter())
+    training.train("image", config, tmp_path / "run", progress=Progress())
     heard = Heard()
     options = ImagePredict(images=tmp_path / "images", samples=2, tile=24)
     inference.predict(tmp_path / "run", options, tmp_path / "p.zarr", progress=heard)
@@ -40,18 +40,27 @@ def test_the_bar_moves_with_inputs_and_tiles(monkeypatch: pytest.MonkeyPatch) ->
     seen: list[float] = []
     monkeypatch.setattr(Bar, "update", lambda self, task, **fields: seen.append(fields["completed"]))
     with ConsoleProgress() as shown:
-        shown.begin("a[b]", 1, 4)
-        shown.tile(1, 2)
+        shown.start_input("a[b]", 1, 4)
+        shown.update_tiles(1, 2)
     assert seen == [1, 1.5]
 
 
 def test_a_log_has_a_line_of_what_takes_long(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     with ConsoleProgress() as quick:
-        quick.begin("a[b]", 0, 2)
-        quick.tile(1, 9)
+        quick.start_input("a[b]", 0, 2)
+        quick.update_tiles(1, 9)
     assert not capsys.readouterr().err
-    monkeypatch.setattr(progress, "QUIET", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_TILES", 0.0)
     with ConsoleProgress() as slow:
-        slow.begin("a[b]", 1, 2)
-        slow.tile(3, 9)
+        slow.start_input("a[b]", 1, 2)
+        slow.update_tiles(3, 9)
     assert capsys.readouterr().err == "predicting a[b], 2 of 2: tile 3 of 9\n"
+
+
+def test_quick_epochs_are_not_all_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    with ConsoleProgress() as shown:
+        shown.start_training(steps=50, done=0, monitor="accuracy")
+        for epoch in range(50):
+            shown.add_epoch({"epoch": epoch, "loss": 1.0, "val_accuracy": epoch / 50, "seconds": 0.01}, best=True)
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.split()[1] for line in lines] == ["0", "49"]

@@ -15,20 +15,20 @@ from multiunet.memory import LiveTensors, amount, free_memory, process_memory
 from multiunet.prediction.field import predict_field
 from multiunet.tasks import Task
 
-USUAL = 5_000_000_000
+DEFAULT_MEMORY = 5_000_000_000
 """Bytes that prediction takes unless told otherwise, and unless less is free."""
 
-BESIDE = 250_000_000
+FIXED_MEMORY = 250_000_000
 """Bytes that prediction takes however small its tiles: code that is loaded late, workspaces, buffers of files."""
 
-FRAGMENTED = 2.0
+FRAGMENTATION = 2.0
 """Memory that grows with the tile, over that of its tensors: gaps of the allocator. Measured 1.3 to 2 with the command
 line's malloc settings, the more the more shapes the tiles have."""
 
-COPIES = 6
+FILE_COPIES = 6
 """Times that numbers read or predicted are in memory on their way from or to a file, beside the network's tensors."""
 
-PROBED = 1 << 15
+PROBE_SITES = 1 << 15
 """Sites of the field on which a network's need is seen, and by how much it grows with twice as many: its weights, cast
 to bf16, do not."""
 
@@ -45,7 +45,7 @@ def sites_within(
     """How many sites a tile with its halo may have.
 
     Args:
-        memory: bytes of the whole process, or of the device where that has its own; None: ``USUAL``, or half
+        memory: bytes of the whole process, or of the device where that has its own; None: ``DEFAULT_MEMORY``, or half
             of what is free where that is less, but 500 MB beyond the process.
         channels: of the input.
 
@@ -53,18 +53,19 @@ def sites_within(
         InputError: when the process takes more already.
     """
     spare = spare_within(memory, device)
-    return int(spare / (FRAGMENTED * bytes_per_site(net, task, geometry, channels, samples, device)))
+    return int(spare / (FRAGMENTATION * bytes_per_site(net, task, geometry, channels, samples, device)))
 
 
 def spare_within(memory: int | None, device: torch.device) -> int:
     """Bytes that are left for tiles; for ``memory`` and errors see ``sites_within``."""
     taken = 0 if device.type == "cuda" else process_memory()
-    budget = max(taken + 2 * BESIDE, min(USUAL, taken + free_memory(device) // 2)) if memory is None else memory
-    spare = budget - taken - BESIDE
+    if memory is None:
+        memory = max(taken + 2 * FIXED_MEMORY, min(DEFAULT_MEMORY, taken + free_memory(device) // 2))
+    spare = memory - taken - FIXED_MEMORY
     if spare <= 0:
         raise InputError(
-            f"--memory {amount(budget)}: the program alone takes {amount(taken + BESIDE)}; "
-            f"give at least {amount(taken + 2 * BESIDE)}"
+            f"--memory {amount(memory)}: the program alone takes {amount(taken + FIXED_MEMORY)}; "
+            f"give at least {amount(taken + 2 * FIXED_MEMORY)}"
         )
     return spare
 
@@ -75,7 +76,7 @@ def bytes_per_site(
     """The most bytes needed at once in predicting a field, by site: how those of tensors grow is seen on small fields,
     and copies on the way from and to files are added."""
     stride = footprint(net).stride
-    side = PROBED ** (1 / len(stride))
+    side = PROBE_SITES ** (1 / len(stride))
     space = [max(1, round(side / step)) * step for step in stride]
     need = []
     for times in (1, 2):
@@ -84,6 +85,6 @@ def bytes_per_site(
             # two samples need what any number needs
             predict_field(net, task, geometry, field, min(samples, 2))
         need.append(alive.most)
-    copies: int = COPIES * torch.float32.itemsize * (channels + len(task.names))
+    copies: int = FILE_COPIES * torch.float32.itemsize * (channels + len(task.names))
     grown: float = (need[1] - need[0]) / math.prod(space)
     return grown + copies

@@ -10,7 +10,7 @@ from multiunet.geometries.grid.grid import Grid
 from multiunet.models.image_unet import image_unet
 from multiunet.models.nnunet_plain import nnunet_plain
 from multiunet.tasks import Regression, Segmentation
-from multiunet.training import memory
+from multiunet.training import step_memory
 from multiunet.training.data import Sample
 
 TASK = Segmentation(["a", "b"])
@@ -24,11 +24,14 @@ def hollow(*shape: int) -> Sample[Tensor]:
 def needs(net: nn.Module, *shape: int, bf16: bool = False, cpu: bool = False) -> int:
     """Without what does not depend on network and batch."""
     geometry = Grid(len(shape) - 2)
-    return memory.step_memory(net, TASK, geometry, hollow(*shape), bf16=bf16, copies=0, cpu=cpu) - memory.FIRST_USE
+    return (
+        step_memory.step_memory(net, TASK, geometry, hollow(*shape), bf16=bf16, copies=0, cpu=cpu)
+        - step_memory.LIBRARY_MEMORY
+    )
 
 
 def test_tensors_of_one_convolution_are_counted_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "HOLES", 0)
+    monkeypatch.setattr(step_memory, "LOST_BLOCKS", 0)
     side, wide = 512, 64
     net = nn.Sequential(nn.Conv2d(1, wide, 3, padding=1, bias=False), nn.Conv2d(wide, 2, 1, bias=False))
     field = 4 * wide * side**2
@@ -54,14 +57,14 @@ def test_twice_the_batch_takes_twice_the_memory_and_half_the_numbers_less() -> N
 
 
 def test_recomputation_saves_what_it_drops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "HOLES", 0)
+    monkeypatch.setattr(step_memory, "LOST_BLOCKS", 0)
     plain, again = (image_unet(2, 1, 2, [8, 8, 8], recompute=recompute) for recompute in (False, True))
     assert needs(again, 4, 1, 128, 128) < 0.6 * needs(plain, 4, 1, 128, 128)
 
 
 def test_copies_of_the_parameters_and_deep_supervision() -> None:
     net, batch = nnunet_plain(2, 1, 2, [8, 8, 8, 8]), hollow(1, 1, 32, 32)
-    none, three = (memory.step_memory(net, TASK, Grid(2), batch, bf16=False, copies=n, cpu=True) for n in (0, 3))
+    none, three = (step_memory.step_memory(net, TASK, Grid(2), batch, bf16=False, copies=n, cpu=True) for n in (0, 3))
     assert net.deep_supervision == 1
     assert three - none == 3 * 4 * sum(parameter.numel() for parameter in net.parameters())
 
@@ -71,7 +74,10 @@ def test_losses_that_hold_numbers_and_look_at_the_data(loss: Any) -> None:
     task = Regression(["height"], loss, [2.0], [3.0])
     fields = (torch.empty(2, channels, 32, 32, device="meta") for channels in (1, 1))
     net = image_unet(2, 1, task.channels, [4, 8])
-    assert memory.step_memory(net, task, Grid(2), Sample(*fields), bf16=False, copies=0, cpu=True) > memory.FIRST_USE
+    assert (
+        step_memory.step_memory(net, task, Grid(2), Sample(*fields), bf16=False, copies=0, cpu=True)
+        > step_memory.LIBRARY_MEMORY
+    )
 
 
 def test_a_single_small_volume_is_unfolded_on_the_cpu() -> None:
@@ -86,5 +92,5 @@ def test_tensors_of_the_task_and_weights_of_sites_are_no_hindrance() -> None:
     weighted = Sample(batch.field, batch.target, torch.empty(2, 32, 32, device="meta"))
     tasks = (Regression(["a"], centre=[1.0], scale=[2.0]), quantities), (TASK, weighted)
     known = {"bf16": False, "copies": 0, "cpu": False}
-    least = memory.step_memory(net, TASK, net.geometry, batch, **known)
-    assert all(memory.step_memory(net, task, net.geometry, one, **known) > 0.9 * least for task, one in tasks)
+    least = step_memory.step_memory(net, TASK, net.geometry, batch, **known)
+    assert all(step_memory.step_memory(net, task, net.geometry, one, **known) > 0.9 * least for task, one in tasks)

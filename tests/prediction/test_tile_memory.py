@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from multiunet import Grid, InputError, Segmentation, UNet
-from multiunet.prediction import memory
-from multiunet.prediction.memory import COPIES, bytes_per_site, sites_within, spare_within
+from multiunet.prediction import tile_memory
+from multiunet.prediction.tile_memory import FILE_COPIES, bytes_per_site, sites_within, spare_within
 
 CPU = torch.device("cpu")
 TASK = Segmentation(["a", "b"])
@@ -34,16 +34,16 @@ def test_the_need_of_a_chain_is_that_counted_by_hand() -> None:
     # the wide field and what is made of it; the input was there before
     width = 100
     found = bytes_per_site(Chain(width).eval(), TASK, Grid(2), 1, 1, CPU)
-    assert found == pytest.approx(4 * (width + 2) + 4 * COPIES * (1 + 2), rel=0.01)
+    assert found == pytest.approx(4 * (width + 2) + 4 * FILE_COPIES * (1 + 2), rel=0.01)
 
 
 def test_strides_beyond_the_probed_side_do_no_harm() -> None:
     net = UNet(Grid(3), 1, 2, [2, 2], strides=[(64, 64, 64)]).eval()
-    assert bytes_per_site(net, TASK, Grid(3), 1, 1, CPU) > 4 * COPIES * (1 + 2)
+    assert bytes_per_site(net, TASK, Grid(3), 1, 1, CPU) > 4 * FILE_COPIES * (1 + 2)
 
 
 def test_wider_networks_get_smaller_tiles_and_more_memory_larger_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "process_memory", lambda: 500_000_000)
+    monkeypatch.setattr(tile_memory, "process_memory", lambda: 500_000_000)
 
     def sites(width: int, gigabytes: float, samples: int = 1) -> int:
         net = UNet(Grid(2), 1, 2, [width, width], decoder=Grid(2, dropout=0.1)).eval()
@@ -58,12 +58,12 @@ def test_wider_networks_get_smaller_tiles_and_more_memory_larger_ones(monkeypatc
 
 
 def test_less_is_taken_where_less_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "process_memory", lambda: 0)
+    monkeypatch.setattr(tile_memory, "process_memory", lambda: 0)
     net = UNet(Grid(2), 1, 2, [4, 4]).eval()
-    monkeypatch.setattr(memory, "free_memory", lambda device: 1 << 40)
+    monkeypatch.setattr(tile_memory, "free_memory", lambda device: 1 << 40)
     plenty = sites_within(None, net, TASK, Grid(2), 1, 1, CPU)
-    assert plenty == sites_within(memory.USUAL, net, TASK, Grid(2), 1, 1, CPU)
+    assert plenty == sites_within(tile_memory.DEFAULT_MEMORY, net, TASK, Grid(2), 1, 1, CPU)
     for free, spare in ((4_000_000_000, 1_750_000_000), (1_000_000, 250_000_000)):
-        monkeypatch.setattr(memory, "free_memory", lambda device, free=free: free)
-        expected = plenty * spare / (memory.USUAL - memory.BESIDE)
+        monkeypatch.setattr(tile_memory, "free_memory", lambda device, free=free: free)
+        expected = plenty * spare / (tile_memory.DEFAULT_MEMORY - tile_memory.FIXED_MEMORY)
         assert sites_within(None, net, TASK, Grid(2), 1, 1, CPU) == pytest.approx(expected, rel=0.01)

@@ -18,14 +18,14 @@ from multiunet.tasks import Task
 from multiunet.training.data import Sample
 from multiunet.training.loop import supervised
 
-FIRST_USE = 50 << 20
+LIBRARY_MEMORY = 50 << 20
 """What torch and oneDNN take when they first compute anything: code, threads, kernels made for the shapes at hand."""
 
-HOLES = 2
+LOST_BLOCKS = 2
 """Blocks of the largest tensor's size that an allocator loses to holes too small for what comes next: measured with
 glibc that keeps freed blocks, as the command line has it (``benchmarks/memory.py``)."""
 
-MOMENTS = {"adamw": 2, "adam": 2, "sgd": 1}
+OPTIMIZER_SLOTS = {"adamw": 2, "adam": 2, "sgd": 1}
 """Numbers that an optimiser keeps for each parameter."""
 
 
@@ -57,7 +57,7 @@ def step_memory(
             outputs = net.outputs(sample.field) if deep else (net(sample.field),)  # type: ignore[operator]
         loss = supervised(net, task, geometry, [output.float() for output in outputs], sample)
         loss.backward()
-    return FIRST_USE + step.most + HOLES * step.largest + copies * weights
+    return LIBRARY_MEMORY + step.most + LOST_BLOCKS * step.largest + copies * weights
 
 
 @contextmanager
