@@ -1,4 +1,4 @@
-"""Settings from a file, from --set and from options, the later before the earlier."""
+"""Settings of a command: from options, then ``--set``, then ``--config``; the first that names one counts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from multiunet.errors import InputError
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
+UNREADABLE = (OSError, ValueError, RecursionError, yaml.YAMLError)
+"""Errors of reading YAML: ValueError is that of bytes that are not text and of dates that do not exist."""
+
 
 def resolve(kind: type[AnyOptions], file: Path | None, pairs: list[str] | None, given: dict[str, Any]) -> AnyOptions:
-    """The settings of a command.
+    """Combine file, pairs and options into checked settings.
 
     Raises:
         typer.BadParameter: when a required one is missing, or a pair has no '='.
@@ -39,8 +42,8 @@ def _from_file(file: Path | None) -> dict[str, Any]:
         raise InputError(f"{file}: no such file; --config takes a YAML file of settings")
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{file}: cannot be read as YAML settings ({error})") from error
+    except UNREADABLE as error:
+        raise InputError(f"{file}: cannot be read as YAML settings ({_reason(error)})") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise InputError(f"{file}: holds no settings; write lines of the form `key: value`")
     content.pop("domain", None)  # a run's own config.yaml serves too
@@ -55,6 +58,10 @@ def _from_pairs(pairs: list[str]) -> dict[str, Any]:
             raise typer.BadParameter(f"--set {pair}: write KEY=VALUE")
         try:
             settings[key.strip().replace("-", "_")] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise typer.BadParameter(f"--set {pair}: the value cannot be read ({error})") from error
+        except UNREADABLE as error:
+            raise typer.BadParameter(f"--set {key}: the value cannot be read ({_reason(error)})") from error
     return settings
+
+
+def _reason(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+from multiunet_cli.settings import resolve
+
+from multiunet.domains.image.config import ImagePredict
+from multiunet.errors import InputError
+
+DEEP = "[" * 5000 + "]" * 5000
+
+
+def test_options_come_before_pairs_and_these_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("images: a\nsamples: 2\nseed: 3\ntile_size: 64\n")
+    chosen = resolve(ImagePredict, file, ["samples=4", "seed=5"], {"samples": 6})
+    assert (chosen.samples, chosen.seed, chosen.tile_size) == (6, 5, 64)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [(f"images: {DEEP}", "nested too deeply"), ("images: 2020-13-45", "month must be in"), ("a: [", "YAML")],
+)
+def test_yaml_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=f"c.yaml: cannot be read as YAML settings .*{reason}"):
+        resolve(ImagePredict, file, None, {})
+
+
+@pytest.mark.parametrize(("value", "reason"), [(DEEP, "nested too deeply"), ("2020-13-45", "month must be in")])
+def test_a_value_that_cannot_be_read_is_named(value: str, reason: str) -> None:
+    with pytest.raises(typer.BadParameter, match=f"--set images: .*{reason}"):
+        resolve(ImagePredict, None, [f"images={value}"], {})
