@@ -34,7 +34,7 @@ import tifffile
 from skimage.measure import label
 
 from multiunet import open_prediction
-from multiunet.metrics import Matching
+from multiunet.metrics import InstanceMatcher
 from multiunet.training.run_folder import environment
 
 ROOT = Path(__file__).parents[1]
@@ -74,7 +74,7 @@ def measure(touching: str, weight: int, seed: int, folder: Path, size: list[obje
 
 def connected_parts(run: Path, split: str) -> dict[str, Any]:
     """Scores of the connected parts of the class map, pixels that meet at a corner apart."""
-    scores = Matching()
+    scores = InstanceMatcher()
     with tempfile.TemporaryDirectory() as place:
         store = Path(place) / "classes.zarr"
         multiunet("predict", "image", "--run", run, "--images", DATA / split / "images", "--out", store, "--samples", 1)

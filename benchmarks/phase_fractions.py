@@ -24,7 +24,7 @@ import numpy as np
 
 from multiunet.domains import inference
 from multiunet.domains.image.config import ImageMeasure, ImagePredict
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import load_labels
 from multiunet.domains.image.measure.phases import measure
 from multiunet.domains.runs import open_run
@@ -45,7 +45,7 @@ def compare(runs: list[Path], samples: int, folder: Path) -> list[dict[str, Any]
     phases = [p for p in measure(ImageMeasure(prediction=folder / "p.zarr", objects=[])).phases if not p.pooled]
     rows = []
     for split, item in items:
-        labels = load_labels(item["truth"], facts, Shelf())
+        labels = load_labels(item["target"], facts, FileCache())
         for index, phase in enumerate(p for p in phases if p.image == item["name"]):
             true = float((labels[labels >= 0] == index).mean())
             rows.append({"image": phase.image, "split": split, "class": phase.phase, "true": true,

@@ -43,7 +43,7 @@ from torch import Tensor, nn
 
 from multiunet import Grid, GridPredictor, GridSource, Segmentation
 from multiunet.device import computes_bf16
-from multiunet.domains.image.data.inputs import Input, moments, source_of
+from multiunet.domains.image.data.inputs import Input, compute_moments, make_source
 from multiunet.domains.image.files.readers import read_image
 from multiunet.geometries.grid.fuse import folded
 from multiunet.models.image_unet import image_unet
@@ -80,8 +80,8 @@ def write_image(path: Path, size: int) -> None:
 def opened(path: Path) -> tuple[Input, GridSource]:
     """The image as ``predict image`` reads it."""
     picture = read_image(path)
-    loaded = Input(picture, *moments(picture))
-    return loaded, source_of("image", str(path), loaded)
+    loaded = Input(picture, *compute_moments(picture))
+    return loaded, make_source("image", str(path), loaded)
 
 
 def predictor(net: nn.Module, memory: float, samples: int = 1) -> GridPredictor:

@@ -46,7 +46,7 @@ def show(phases: list[dict[str, Any]]) -> None:
 
     unit = phases[0]["length_unit"]
     title = "±: one standard deviation over the Monte-Carlo samples"
-    if phases[0]["told_apart"]:
+    if phases[0]["separated"]:
         title += "; the fraction is the objects' area, the ± the relative deviation of their share in the class maps"
     table = Table(title=title, title_justify="left", box=SIMPLE)
     for column in ("image", "class"):

@@ -6,7 +6,7 @@ Arrays of several quantities have these on their first axis, ``(C, ...)``, unlik
 
 from multiunet.metrics.calibration import Calibration, CalibrationScores, coverage
 from multiunet.metrics.classification import ClassificationScores, classification_scores
-from multiunet.metrics.instances import InstanceScores, Matching
+from multiunet.metrics.instances import InstanceMatcher, InstanceScores
 from multiunet.metrics.ranking import roc_auc
 from multiunet.metrics.regression import RegressionScores, TrackScores, regression_scores
 from multiunet.metrics.segmentation import Confusion, SegmentationScores
@@ -16,8 +16,8 @@ __all__ = [
     "CalibrationScores",
     "ClassificationScores",
     "Confusion",
+    "InstanceMatcher",
     "InstanceScores",
-    "Matching",
     "RegressionScores",
     "SegmentationScores",
     "TrackScores",

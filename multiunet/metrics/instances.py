@@ -35,16 +35,16 @@ class InstanceScores(TypedDict):
     true_objects: int
 
 
-class Matching:
+class InstanceMatcher:
     """Counts how many objects are found at each overlap, item by item.
 
     At an IoU above one half no object overlaps two others (two would share more sites than it has), so pairs need no
-    assignment: counting them is the best matching.
+    assignment: counting them is the best matcher.
 
     >>> truth = np.array([1, 1, 1, 1, 0, 2, 2, 2])
-    >>> matching = Matching()
-    >>> matching.update(np.array([5, 5, 5, 0, 0, 0, 9, 9]), truth)  # IoU 3 / 4 and 2 / 3
-    >>> scores = matching.scores()
+    >>> matcher = InstanceMatcher()
+    >>> matcher.update(np.array([5, 5, 5, 0, 0, 0, 9, 9]), truth)  # IoU 3 / 4 and 2 / 3
+    >>> scores = matcher.scores()
     >>> scores["ap_50"], scores["ap_70"], scores["count_error"]
     (1.0, 0.3333333333333333, 0.0)
     """
@@ -76,7 +76,7 @@ class Matching:
         self.common += int(np.count_nonzero((found > 0) & (true > 0)))
         self.either += int(np.count_nonzero((found > 0) | (true > 0)))
 
-    def add(self, other: Matching) -> None:
+    def add(self, other: InstanceMatcher) -> None:
         """Add all items of another."""
         self.hits = self.hits + other.hits
         self.objects += other.objects

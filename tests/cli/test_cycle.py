@@ -144,13 +144,13 @@ def test_figures_are_whole_on_a_narrow_terminal(capsys: pytest.CaptureFixture, m
 def test_names_in_tables_are_no_markup(capsys: pytest.CaptureFixture) -> None:
     show(Report("image", "w[/x]", {"iou": [0.5], "classes": ["a[/b]"], "best": "c[red]d"}, {}, {}))
     phase = {"image": "w[/x].png", "phase": "a[/b]", "length_unit": "px", "objects": 3, "whole": 2, "pooled": False}
-    numbers = {"fraction": 0.5, "fraction_sd": 0.1, "diameter_mean": 3.0, "told_apart": False}
+    numbers = {"fraction": 0.5, "fraction_sd": 0.1, "diameter_mean": 3.0, "separated": False}
     show_phases([phase | numbers])
     shown = capsys.readouterr().out
     for name in ("image, w[/x]", "iou a[/b]", "c[red]d", "w[/x].png"):
         assert name in shown
     assert "objects' area" not in shown
-    show_phases([phase | numbers | {"told_apart": True}])
+    show_phases([phase | numbers | {"separated": True}])
     assert "the fraction is the objects' area" in " ".join(capsys.readouterr().out.split())
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from skimage.draw import disk
 
-from multiunet.metrics import Matching
+from multiunet.metrics import InstanceMatcher
 from multiunet.metrics.instances import THRESHOLDS
 
 
@@ -35,14 +35,14 @@ def assigned(predicted: np.ndarray, truth: np.ndarray, threshold: float) -> int:
 
 @pytest.mark.parametrize("wobble", [0.3, 1.0, 2.0])
 def test_precision_is_that_of_the_best_assignment(wobble: float) -> None:
-    matching, hits, counts, miscounted = Matching(), np.zeros(len(THRESHOLDS)), 0, 0
+    matcher, hits, counts, miscounted = InstanceMatcher(), np.zeros(len(THRESHOLDS)), 0, 0
     for seed in range(3):
         predicted, truth = discs(seed, wobble), discs(seed)
-        matching.update(predicted, truth)
+        matcher.update(predicted, truth)
         hits += [assigned(predicted, truth, threshold) for threshold in THRESHOLDS]
         number = len(np.unique(predicted)) - 1, len(np.unique(truth)) - 1
         counts, miscounted = counts + sum(number), miscounted + abs(number[0] - number[1])
-    scores, expected = matching.scores(), hits / (counts - hits)
+    scores, expected = matcher.scores(), hits / (counts - hits)
     assert hits[0] > hits[-1]
     named = [scores["ap_50"], scores["ap_70"], scores["ap_90"]]
     assert named == pytest.approx([expected[0], expected[4], expected[8]])
@@ -54,9 +54,9 @@ def test_precision_is_that_of_the_best_assignment(wobble: float) -> None:
 def test_a_case_by_hand() -> None:
     truth = np.array([[1, 1, 1, 1, 0, 2, 2, 2, 0, 3]])
     joined = np.array([[9, 9, 9, 9, 9, 9, 9, 9, 0, 4]])  # IoU 4 / 8 (no more than one half), 3 / 8, and 1
-    matching = Matching()
-    matching.update(joined, truth)
-    scores = matching.scores()
+    matcher = InstanceMatcher()
+    matcher.update(joined, truth)
+    scores = matcher.scores()
     assert scores["ap_50"] == scores["ap_90"] == pytest.approx(1 / (1 + 1 + 2))
     assert (scores["objects"], scores["true_objects"]) == (2, 3)
     assert scores["count_error"] == pytest.approx(1 / 3)
@@ -64,14 +64,14 @@ def test_a_case_by_hand() -> None:
 
 
 def test_unknown_sites_and_images_without_objects() -> None:
-    nothing = Matching()
+    nothing = InstanceMatcher()
     nothing.update(np.zeros((2, 3), int), np.zeros((2, 3), int))
     assert nothing.scores()["ap_50"] is None
     assert nothing.scores()["count_error"] is None
-    invented = Matching()
+    invented = InstanceMatcher()
     invented.update(np.ones((2, 3), int), np.zeros((2, 3), int))
     assert invented.scores()["ap_mean"] == 0.0
-    unknown = Matching()
+    unknown = InstanceMatcher()
     unknown.update(np.array([1, 1, 2, 2]), np.array([5, 5, -1, -1]))
     assert (unknown.scores()["ap_90"], unknown.scores()["objects"]) == (1.0, 1)
     with pytest.raises(ValueError, match="differ in shape"):
@@ -79,11 +79,11 @@ def test_unknown_sites_and_images_without_objects() -> None:
 
 
 def test_matchings_add_up() -> None:
-    both, added = Matching(), Matching()
+    both, added = InstanceMatcher(), InstanceMatcher()
     for seed in range(3):
-        one = Matching()
-        for matching in (both, one):
-            matching.update(discs(seed, wobble=1.5), discs(seed))
+        one = InstanceMatcher()
+        for matcher in (both, one):
+            matcher.update(discs(seed, wobble=1.5), discs(seed))
         before = one.scores()
         added.add(one)
         assert one.scores() == before

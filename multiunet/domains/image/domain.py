@@ -16,8 +16,8 @@ from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.data.augment import Augmentation
-from multiunet.domains.image.data.cache import Shelf
-from multiunet.domains.image.data.inputs import load_input, source_of
+from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.inputs import load_input, make_source
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.data.targets import Border
 from multiunet.domains.image.evaluation import baselines
@@ -29,15 +29,15 @@ from multiunet.domains.image.files.pairing import Item, pair_files
 from multiunet.domains.image.measure import phases as measuring
 from multiunet.domains.image.measure import tables as measure_files
 from multiunet.domains.image.planning import plan as planning
-from multiunet.domains.image.planning import trial
+from multiunet.domains.image.planning import profiling
 from multiunet.domains.image.prediction import writers
-from multiunet.domains.image.prediction.predictor import flip_averaged, predictor_of, within
-from multiunet.domains.image.prediction.rescaled import on_scale_of
-from multiunet.domains.image.prediction.separate import check_separable, found_objects
+from multiunet.domains.image.prediction.predictor import averages_flips, limit_memory, make_predictor
+from multiunet.domains.image.prediction.rescaled import rescale_network
+from multiunet.domains.image.prediction.separate import check_separable, find_objects
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.survey.shift import Unlike
+from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.survey.splits import from_json
-from multiunet.domains.image.task import task_of
+from multiunet.domains.image.task import make_task
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
@@ -47,7 +47,7 @@ from multiunet.prediction.run import READ_SITES
 from multiunet.progress import Progress
 from multiunet.training.data import TrainingData
 
-PASSING = 1 << 28
+CHECKED_CACHE = 1 << 28
 """Bytes of images kept between their check and their prediction, each of which reads them once."""
 
 
@@ -59,8 +59,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     shared_facts = ("task", "ndim", "channels", "colour", "intensities", "values", "classes", "instances", "targets")
 
     def __init__(self) -> None:
-        self.shelf = Shelf()
-        self.passing = Shelf(PASSING)
+        self.cache = FileCache()
+        self.checked = FileCache(CHECKED_CACHE)
         self.sites = READ_SITES
 
     def shared(self, facts: Facts) -> dict[str, Any]:
@@ -68,30 +68,32 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         return super().shared(facts) | {"intensities": facts["intensities"]["kind"]}
 
     def reading_like(self, net: nn.Module, facts: Facts, first: Facts) -> nn.Module:
-        return on_scale_of(cast(Descent[Tensor], net), facts, first)
+        return rescale_network(cast(Descent[Tensor], net), facts, first)
 
     def inspect(self, config: ImageTrain) -> Facts:
         return survey(config)
 
     def plan(self, config: ImageTrain, facts: Facts, before: Facts | None) -> tuple[ImageTrain, Facts]:
         device = pick_device(config.device)
-        room = planning.room_for(config, facts, device)
-        self.shelf.budget = room.images // (1 + config.workers)
+        room = planning.find_room(config, facts, device)
+        self.cache.budget = room.images // (1 + config.workers)
 
         def need(chosen: ImageTrain, shaped: Facts) -> int:
-            return trial.memory_of_step(self.build(chosen, shaped), chosen, shaped, device)
+            return profiling.estimate_step_memory(self.build(chosen, shaped), chosen, shaped, device)
 
         if before is not None and "plan" in before:
-            config, facts = planning.as_before(config, facts, before)
+            config, facts = planning.restore_plan(config, facts, before)
         else:
             config, facts = planning.plan(config, facts, room, need)
-        self.sites = planning.sites_for(config, room)
+        self.sites = planning.count_tile_sites(config, room)
         if config.memory_format is None and before is None:
-            config, facts = planning.with_layout(config, facts, trial.faster_layout(self.build, config, facts, device))
+            config, facts = planning.record_layout(
+                config, facts, profiling.choose_layout(self.build, config, facts, device)
+            )
         return config, facts
 
     def build(self, config: ImageTrain, facts: Facts) -> Model:
-        task = task_of(config, facts)
+        task = make_task(config, facts)
         # of quantities r2 judges shift and scale, too, which a correlation forgives
         self.monitor = "mean_iou" if facts["task"] == "segmentation" else "r2"
         if facts.get("instances"):
@@ -131,7 +133,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         )
         border = Border(config.border_weight, config.border_sigma) if config.instances else None
         return Patches(
-            from_json(facts["split"])["train"], facts, augmentation, config.oversample_classes, self.shelf, border
+            from_json(facts["split"])["train"], facts, augmentation, config.oversample_classes, self.cache, border
         )
 
     def validator(self, config: ImageTrain, facts: Facts, model: Model) -> Validator | None:
@@ -143,8 +145,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             device = next(net.parameters()).device
             whole = Model(net, model.task, model.geometry)
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
-            predictor = predictor_of(whole, False, device, config.precision, self.sites)
-            scored = score([Part(predictor, items, facts)], self.shelf)
+            predictor = make_predictor(whole, False, device, config.precision, self.sites)
+            scored = score([Part(predictor, items, facts)], self.cache)
             # a table of numbers an epoch is for evaluate, not for a log
             return {"loss": scored.loss, **{key: scored.metrics[key] for key in scored.metrics if key != "confusion"}}
 
@@ -153,16 +155,16 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
     def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, facts)
         images, facts = list_images(options.images), _read_as(facts, options)
-        bars, unlike = {}, Unlike(facts)
+        bars, shift = {}, ShiftCheck(facts)
         for path in images.values():
-            loaded = load_input(str(path), facts, self.passing)
-            uncut = facts["ndim"] == 2 and loaded.bar == 0
+            loaded = load_input(str(path), facts, self.checked)
+            uncut = facts["ndim"] == 2 and loaded.bar_rows == 0
             if facts.get("instances"):
                 check_separable(path, loaded.picture.space)
-            bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar
-            unlike.add(str(path), loaded.picture)
+            bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar_rows
+            shift.add(str(path), loaded.picture)
         warn_of_bars(bars, facts.get("crop_bar", "none"))
-        unlike.tell()
+        shift.warn()
         return list(images)
 
     def predict(
@@ -175,17 +177,17 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         progress: Progress,
     ) -> None:
         names = self.inputs(config, facts, options)  # errors come before the first is predicted
-        averaged = flip_averaged(config, facts) if options.tta_flips is None else options.tta_flips
-        predictor = predictor_of(model, averaged, pick_device(options.device), options.precision or config.precision)
-        predictor = within(predictor, options.memory, facts["channels"], options.samples)
+        averaged = averages_flips(config, facts) if options.tta_flips is None else options.tta_flips
+        predictor = make_predictor(model, averaged, pick_device(options.device), options.precision or config.precision)
+        predictor = limit_memory(predictor, options.memory, facts["channels"], options.samples)
         predictor = replace(predictor, tile=options.tile_size, batch=options.tile_batch)
         facts = _read_as(facts, options)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.start_input(name, place, len(names))
-            source = source_of(name, str(path), load_input(str(path), facts, self.passing))
+            source = make_source(name, str(path), load_input(str(path), facts, self.checked))
             item = predictor.into(store, source, options.samples, options.seed, progress.update_tiles)
             if facts.get("instances"):
-                item.write_instances(found_objects(item.mean(), facts))
+                item.write_instances(find_objects(item.mean(), facts))
 
     def export(self, prediction: Path, folder: Path, facts: Facts, options: ImagePredict | None = None) -> list[Path]:
         return writers.export(prediction, folder, facts, None if options is None else options.export_what)
@@ -206,16 +208,18 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         config, facts = next(iter(runs.values()))
         assert options.images is not None  # that is what elsewhere means
         items = pair_files(options.images, options.masks)
-        check_unseen(items, {name: known for name, (_, known) in runs.items()}, self.shelf)
-        facts = facts_elsewhere(items, facts, self.shelf)
+        check_unseen(items, {name: known for name, (_, known) in runs.items()}, self.cache)
+        facts = facts_elsewhere(items, facts, self.cache)
         return self._report(str(options.images), [Part(_scoring(model, config, facts, options), items, facts)], options)
 
     def _report(self, where: str, parts: Sequence[Part], options: EvaluateOptions) -> Report:
         """The scores of all parts together, beside those of methods that are fitted to each part's training images."""
-        fitted = [baselines.fitted(from_json(part.facts["split"])["train"], part.facts, self.shelf) for part in parts]
-        scored = score(parts, self.shelf, options.samples or 1)
+        fitted = [
+            baselines.fit_baselines(from_json(part.facts["split"])["train"], part.facts, self.cache) for part in parts
+        ]
+        scored = score(parts, self.cache, options.samples or 1)
         trivial = {
-            name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.shelf)
+            name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.cache)
             for name in fitted[0]
             if all(name in own for own in fitted)
         }
@@ -225,7 +229,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         if folder is not None:
             check_folder(folder, options.overwrite, "--out")
         found = measuring.measure(options)
-        files = [] if folder is None else measure_files.write(found, folder, options.overwrite)
+        files = [] if folder is None else measure_files.write_tables(found, folder, options.overwrite)
         return {"phases": [asdict(phase) for phase in found.phases], "files": [str(file) for file in files]}
 
     def example(self, model: Model, config: ImageTrain, facts: Facts) -> Tensor:
@@ -252,5 +256,5 @@ def _scoring(model: Model, config: ImageTrain, facts: Facts, options: EvaluateOp
     """What predicts the images that are scored."""
     asked = options if isinstance(options, ImageEvaluate) else ImageEvaluate()
     precision = asked.precision or config.precision
-    predictor = predictor_of(model, flip_averaged(config, facts), pick_device(options.device), precision)
-    return within(predictor, asked.memory, facts["channels"], options.samples or 1)
+    predictor = make_predictor(model, averages_flips(config, facts), pick_device(options.device), precision)
+    return limit_memory(predictor, asked.memory, facts["channels"], options.samples or 1)

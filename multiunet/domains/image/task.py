@@ -24,7 +24,7 @@ CLASS_LOSSES: dict[SegmentationLoss, Callable[..., nn.Module]] = {
 }
 
 
-def task_of(config: ImageTrain, facts: Facts) -> Task:
+def make_task(config: ImageTrain, facts: Facts) -> Task:
     """The task of these settings, with the classes, or the quantities and their scale, of these facts."""
     if facts["task"] == "regression":
         loss = cast(RegressionLoss, config.loss or "beta-nll")

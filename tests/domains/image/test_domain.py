@@ -18,7 +18,7 @@ from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Model
 from multiunet.domains.image import CARD
 from multiunet.domains.image.config import ImagePredict, ImageTrain
-from multiunet.domains.image.data.inputs import load_input, source_of
+from multiunet.domains.image.data.inputs import load_input, make_source
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.domains.runs import open_run
@@ -73,7 +73,9 @@ def test_every_network_trains_and_predicts_as_a_whole_what_it_predicts_by_tiles(
     trained(domain, config, facts, model, steps=2)
     options: dict[str, Any] = {"tta_flips": False}
     whole, tiled = (
-        next(iter(open_prediction(predicted(root, domain, config, facts, model, tile=tile, **options)).values())).load()
+        next(
+            iter(open_prediction(predicted(root, domain, config, facts, model, tile_size=tile, **options)).values())
+        ).load()
         for tile in (None, 16)
     )
     assert (whole["epistemic"] > 0).any()
@@ -103,7 +105,7 @@ def test_a_trained_model_beats_the_majority_and_its_scores_are_those_of_its_map(
     micro = []
     hits, union = np.zeros(2), np.zeros(2)
     for item in facts["split"]["test"]:
-        truth = np.asarray(Image.open(item["truth"])) == 9
+        truth = np.asarray(Image.open(item["target"])) == 9
         found = stored[item["name"]]["class"].values == 1
         both = [((truth == k) & (found == k)).sum() for k in (0, 1)]
         either = [((truth == k) | (found == k)).sum() for k in (0, 1)]
@@ -124,7 +126,7 @@ def test_calibration_is_that_of_what_is_predicted(folder: Any) -> None:
         stored = open_prediction(predicted(root, domain, config, facts, model, samples=samples))
         right = []
         for item in facts["split"]["test"]:
-            inside = np.asarray(Image.open(item["truth"])) == 9
+            inside = np.asarray(Image.open(item["target"])) == 9
             p = stored[item["name"]]["mean"].values
             right.append(np.where(inside, p[1], p[0]))
         found[samples] = report["metrics"]
@@ -157,7 +159,7 @@ def test_the_validation_loss_is_the_tasks_own(folder: Any) -> None:
     with torch.no_grad():
         value = domain.validator(config, facts, model)(model.net)["loss"]
         for item in items:
-            image, mask = (np.asarray(Image.open(item[key])) for key in ("image", "truth"))
+            image, mask = (np.asarray(Image.open(item[key])) for key in ("image", "target"))
             field = torch.from_numpy((image - image.mean()) / image.std()).float()[None, None]
             losses.append(float(model.task.loss(model.net(field), torch.from_numpy(mask == 9).long()[None])))
     assert value == pytest.approx(np.mean(losses), rel=1e-4)
@@ -220,7 +222,7 @@ def test_volumes_go_all_the_way(folder: Any) -> None:
     root = folder(4, shape=(10, 24, 20), suffix=".tif", kind=np.uint16)
     domain, config, facts, model = setup(root)
     trained(domain, config, facts, model, steps=10)
-    path = predicted(root, domain, config, facts, model, tile=16)
+    path = predicted(root, domain, config, facts, model, tile_size=16)
     assert open_prediction(path)["s1"]["mean"].dims == ("channel", "z", "y", "x")
     files = domain.export(path, root / "out", facts)
     with tifffile.TiffFile(files[0]) as tif:
@@ -295,7 +297,7 @@ def test_the_mean_over_flips_turns_with_the_image(shape: tuple[int, ...]) -> Non
 def test_tiles_of_the_mean_over_flips_are_those_of_the_whole(folder: Any) -> None:
     domain, _, facts, model = setup(folder(4, shape=(71, 90)))
     item = facts["split"]["train"][0]
-    source = source_of("a", item["image"], load_input(item["image"], facts, domain.shelf))
+    source = make_source("a", item["image"], load_input(item["image"], facts, domain.cache))
     net = FlipAveraged(model.net.eval(), 2)  # type: ignore[arg-type]
     assert isinstance(model.geometry, Grid)
     whole, tiled = (

@@ -16,13 +16,13 @@ from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.augment import Augmentation
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.splits import from_json
 from multiunet.losses import border_weights
-from multiunet.metrics import Matching
+from multiunet.metrics import InstanceMatcher
 from multiunet.prediction import open_prediction
 from multiunet.seeds import generator
 
@@ -39,12 +39,12 @@ def test_facts_and_classes(cells: Path, touching: str) -> None:
     assert facts == json.loads(json.dumps(facts))
     assert facts["objects"] == {"train": 32, "val": 8, "test": 8}
     assert facts["classes"] == ["outside", "inside", "boundary"][: 2 if touching == "gap" else 3]
-    path, shelf = facts["split"]["train"][0]["truth"], Shelf()
-    objects = load_objects(path, facts, shelf)
+    path, cache = facts["split"]["train"][0]["target"], FileCache()
+    objects = load_objects(path, facts, cache)
     assert sorted(np.unique(objects)) == list(range(9))
-    classes = load_labels(path, facts, shelf)
+    classes = load_labels(path, facts, cache)
     assert set(np.unique(classes)) == set(range(len(facts["classes"])))
-    border = load_border(path, facts, shelf, Border(10.0, 5.0))
+    border = load_border(path, facts, cache, Border(10.0, 5.0))
     np.testing.assert_array_equal(border, border_weights(objects, 10, 5))
 
 
@@ -52,21 +52,23 @@ def test_facts_and_classes(cells: Path, touching: str) -> None:
 def test_patches_have_the_weights_of_their_pixels(cells: Path, weight: float) -> None:
     facts = facts_of(cells, patch_size=[32])
     items = from_json(facts["split"])["train"]
-    data = Patches(items, facts, Augmentation.none(), 0.5, Shelf(), Border(weight, 5.0))
+    data = Patches(items, facts, Augmentation.none(), 0.5, FileCache(), Border(weight, 5.0))
     sample = data.draw(0, generator(0))
     assert (sample.target.shape, sample.target.dtype) == ((1, 32, 32), torch.int64)
     if weight == 0:
         assert sample.weight is None
         return
     assert sample.weight is not None
-    whole = border_weights(load_objects(items[0].truth, facts, Shelf()))
-    classes = load_labels(items[0].truth, facts, Shelf())
+    whole = border_weights(load_objects(items[0].target, facts, FileCache()))
+    classes = load_labels(items[0].target, facts, FileCache())
     windows = np.lib.stride_tricks.sliding_window_view(whole, (32, 32))
     [[y, x]] = np.argwhere((windows == sample.weight[0].numpy()).all(axis=(2, 3)))
     # the ends of objects are those of the patch: only at its border they may differ from the image's
     inner = (slice(1, -1), slice(1, -1))
     np.testing.assert_array_equal(sample.target[0].numpy()[inner], classes[y : y + 32, x : x + 32][inner])
-    turned = Patches(items, facts, Augmentation(chance=1.0), 0.5, Shelf(), Border(weight, 5.0)).draw(1, generator(3))
+    turned = Patches(items, facts, Augmentation(chance=1.0), 0.5, FileCache(), Border(weight, 5.0)).draw(
+        1, generator(3)
+    )
     assert turned.weight is not None
     assert 0.999 < float(turned.weight.min()) <= float(turned.weight.max()) <= 11
 
@@ -144,10 +146,10 @@ def test_ignored_pixels_count_nowhere(cells: Path) -> None:
     tifffile.imwrite(cells / "masks/s0.tif", objects)
     facts = facts_of(cells, ignore_value=-1)
     path = str(cells / "masks" / "s0.tif")
-    labels, known = load_labels(path, facts, Shelf()), load_objects(path, facts, Shelf())
+    labels, known = load_labels(path, facts, FileCache()), load_objects(path, facts, FileCache())
     assert (labels[:, :20] == -1).all()
     assert (labels[:, 20:] >= 0).all()
-    everywhere = Matching()
+    everywhere = InstanceMatcher()
     everywhere.update(np.where(known < 0, 99, known), known)
     assert everywhere.scores()["ap_90"] == 1.0
 

@@ -10,9 +10,9 @@ import pytest
 import tifffile
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import read_objects
-from multiunet.domains.image.evaluation.baselines import otsu, otsu_objects
+from multiunet.domains.image.evaluation.baselines import fit_otsu, fit_otsu_objects
 from multiunet.domains.image.evaluation.scoring import score_baseline
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.readers import read_image
@@ -33,7 +33,7 @@ def test_superalloy(data_folder: Path) -> None:
         assert [item["name"] for item in items] == published[name]
     assert (facts["values"], facts["channels"], facts["patch_size"]) == ([0, 1, 2], 1, [256, 256])
     splits = from_json(facts["split"])
-    floor = score_baseline([(otsu(splits["train"], facts, Shelf()), splits["test"], facts)], Shelf())
+    floor = score_baseline([(fit_otsu(splits["train"], facts, FileCache()), splits["test"], facts)], FileCache())
     # dark is secondary gamma prime: the floor of this data set's README
     assert floor["iou"] == pytest.approx([0.740, 0.729, 0.0], abs=0.002)
     assert floor["mean_iou"] == pytest.approx(0.490, abs=0.001)
@@ -76,8 +76,8 @@ def test_nuclei_are_counted_and_the_floor_is_that_of_the_readme(data_folder: Pat
     facts = survey(ImageTrain(images=nuclei / "train/images", masks=nuclei / "train/masks", instances=True, **folders))
     assert facts["objects"] == {"train": 3535, "val": 846, "test": 1226}
     splits = from_json(facts["split"])
-    baseline = otsu_objects(splits["train"], facts, Shelf())
-    floor = score_baseline([(baseline, splits["test"], facts)], Shelf())
+    baseline = fit_otsu_objects(splits["train"], facts, FileCache())
+    floor = score_baseline([(baseline, splits["test"], facts)], FileCache())
     # the README has 0.650 for a like method
     assert floor["ap_50"] == pytest.approx(0.65, abs=0.02)
     assert floor["ap_70"] == pytest.approx(0.491, abs=0.02)

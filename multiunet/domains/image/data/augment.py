@@ -111,7 +111,7 @@ def draw_view(
     return View(np.asarray(centre, dtype=np.float64), matrix, bend)
 
 
-def mirrored(coordinates: Floats, space: Sequence[int]) -> Floats:
+def mirror(coordinates: Floats, space: Sequence[int]) -> Floats:
     """Coordinates ``(ndim, *shape)`` folded into an image; its border is not repeated, as in prediction."""
     return np.stack([_fold(x, n) for x, n in zip(coordinates, space)])
 

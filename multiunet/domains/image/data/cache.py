@@ -13,7 +13,7 @@ from multiunet.memory import free_memory
 T = TypeVar("T")
 
 
-class Shelf:
+class FileCache:
     """Keeps what was read, as long as it fits; a copy sent to another process starts empty.
 
     Args:

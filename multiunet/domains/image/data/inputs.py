@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.files.info_bar import read_cropped
 from multiunet.domains.image.files.lazy import bytes_in_memory, take_first
 from multiunet.domains.image.files.readers import Picture, override_spacing
@@ -26,15 +26,15 @@ class Input:
     """An image and how its numbers become the network's: ``(pixels - shift) / scale``, by channel.
 
     Attributes:
-        bar: rows that were cut off the bottom of the file's image.
+        bar_rows: rows that were cut off the bottom of the file's image.
     """
 
     picture: Picture
     shift: NDArray[np.float32]
     scale: NDArray[np.float32]
-    bar: int = 0
+    bar_rows: int = 0
 
-    def standardised(self, pixels: np.ndarray) -> NDArray[np.float32]:
+    def standardise(self, pixels: np.ndarray) -> NDArray[np.float32]:
         """Some of its pixels ``(C, *any)``, as float32."""
         by_channel = (-1, *(1,) * (pixels.ndim - 1))
         shifted = pixels.astype(np.float32) - self.shift.reshape(by_channel)
@@ -44,10 +44,10 @@ class Input:
     def window(self, start: Sequence[int], stop: Sequence[int], /) -> NDArray[np.float32]:
         """A window as the network sees it, ``(C, *window)``; a ``Reader``."""
         inside = tuple(slice(a, b) for a, b in zip(start, stop))
-        return self.standardised(self.picture.pixels[(slice(None), *inside)])
+        return self.standardise(self.picture.pixels[(slice(None), *inside)])
 
 
-def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
+def load_input(path: str, facts: Facts, cache: FileCache) -> Input:
     """An image file like those of training.
 
     Raises:
@@ -56,26 +56,28 @@ def load_input(path: str, facts: Facts, shelf: Shelf) -> Input:
 
     def read() -> tuple[Picture, int]:
         cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
-        return override_spacing(as_trained(cropped, facts, path), facts.get("pixel_size")), bar
+        return override_spacing(match_channels(cropped, facts, path), facts.get("pixel_size")), bar
 
     # of what the reading depends on, in which folds of a cross-validation may differ
     how = repr([facts.get(name) for name in ("crop_bar", "pixel_size")])
-    picture, bar = shelf.get("image", path, read, lambda found: bytes_in_memory(found[0].pixels), how)
+    picture, bar = cache.get("image", path, read, lambda found: bytes_in_memory(found[0].pixels), how)
     known = facts["intensities"]
     if known["kind"] == "image":
-        own = shelf.keep("moments", path, lambda: moments(picture), lambda pair: sum(p.nbytes for p in pair), how)
+        own = cache.keep(
+            "moments", path, lambda: compute_moments(picture), lambda pair: sum(p.nbytes for p in pair), how
+        )
         return Input(picture, *own, bar)
     return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32), bar)
 
 
-def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
+def match_channels(picture: Picture, facts: Facts, path: str) -> Picture:
     """The picture with the channels of training: grey images that are saved in colours are read as grey.
 
     Raises:
         InputError: when it has other axes or channels.
     """
     if len(picture.space) != facts["ndim"]:
-        raise InputError(f"{path}: {_described(picture.space)}, but the training images have {facts['ndim']} axes")
+        raise InputError(f"{path}: {_describe_size(picture.space)}, but the training images have {facts['ndim']} axes")
     if facts["channels"] == 1 and picture.colour == "rgb" and picture.summary.grey:
         picture = replace(picture, pixels=take_first(picture.pixels, 1))
     channels = picture.pixels.shape[0]
@@ -86,21 +88,21 @@ def as_trained(picture: Picture, facts: Facts, path: str) -> Picture:
     return picture.redescribed(colour=facts["colour"])
 
 
-def source_of(name: str, path: str, loaded: Input) -> GridSource:
+def make_source(name: str, path: str, loaded: Input) -> GridSource:
     """What a prediction reads, with the coordinates of pixels: in the file's unit, or plain indices."""
     picture = loaded.picture
     dims = AXES[len(picture.space)]
     spacing = picture.spacing or (1.0,) * len(dims)
     coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, picture.space, spacing)}
-    attrs = {"file": path, "unit": picture.unit or "pixel", "spacing": list(spacing), "crop_bar": loaded.bar}
+    attrs = {"file": path, "unit": picture.unit or "pixel", "spacing": list(spacing), "crop_bar": loaded.bar_rows}
     return GridSource(name, picture.space, loaded.window, dims, coords, attrs)
 
 
-def moments(picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def compute_moments(picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and deviation of each channel; 1 for the deviation of a constant, which becomes 0."""
     mean, deviation = picture.summary.mean, np.sqrt(picture.summary.variance)
     return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)
 
 
-def _described(space: Sequence[int]) -> str:
+def _describe_size(space: Sequence[int]) -> str:
     return ("an image of " if len(space) == 2 else "a volume of ") + " x ".join(map(str, space))

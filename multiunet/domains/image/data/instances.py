@@ -28,7 +28,7 @@ COARSE = 2.0
 """Times the spacing of the finest axis, beyond which an axis is coarse: objects are a section or two thick there."""
 
 
-def learnt(objects: NDArray[np.integer], touching: Touching, spacing: Sequence[float]) -> NDArray[np.int16]:
+def encode_objects(objects: NDArray[np.integer], touching: Touching, spacing: Sequence[float]) -> NDArray[np.int16]:
     """The class that the network is to learn at each pixel: its index in ``CLASSES``; -1 where nothing is known.
 
     Args:
@@ -75,7 +75,7 @@ def _neighbours(ndim: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
     ]
 
 
-def compact(objects: np.ndarray, ignored: int | None) -> NDArray[np.int32]:
+def renumber(objects: np.ndarray, ignored: int | None) -> NDArray[np.int32]:
     """Any numbers of objects as 1, 2, 3, ... in their order; 0 stays 0, ``ignored`` becomes -1."""
     numbers = np.unique(objects)
     numbers = numbers[(numbers != 0) & (numbers != (0 if ignored is None else ignored))]
@@ -86,7 +86,7 @@ def compact(objects: np.ndarray, ignored: int | None) -> NDArray[np.int32]:
     return found
 
 
-def pieces(objects: NDArray[np.integer]) -> tuple[int, int]:
+def count_objects(objects: NDArray[np.integer]) -> tuple[int, int]:
     """How many objects there are, and of how many connected parts; parts that meet at a corner are one."""
     return len(np.unique(objects[objects > 0])), int(label(np.maximum(objects, 0), background=0).max())
 

@@ -15,11 +15,11 @@ LARGEST_PATCH = 64
 """A patch has at most so many times the pixels of the largest image; most of it would be mirrored."""
 
 
-def patch_size(given: Sequence[int] | None, largest: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
+def choose_patch_size(given: Sequence[int] | None, largest: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
     """The sides of a patch, pixels.
 
     Args:
-        given: by the user, one for each axis or one for all; None: ``patch_for`` decides.
+        given: by the user, one for each axis or one for all; None: ``fit_patch`` decides.
         largest: sides of the training images, the largest along each axis.
 
     Raises:
@@ -27,7 +27,7 @@ def patch_size(given: Sequence[int] | None, largest: Sequence[int], spacing: Seq
     """
     ndim = len(largest)
     if given is None:
-        return patch_for(largest, spacing)
+        return fit_patch(largest, spacing)
     if len(given) not in (1, ndim) or min(given) < 1:
         shown = ",".join(map(str, given))
         raise InputError(f"--patch-size {shown}: give one number, or one for each axis {', '.join(AXES[ndim])}")
@@ -40,13 +40,13 @@ def patch_size(given: Sequence[int] | None, largest: Sequence[int], spacing: Seq
     return sides
 
 
-def patch_for(largest: Sequence[int], spacing: Sequence[float], side: int | None = None) -> tuple[int, ...]:
+def fit_patch(largest: Sequence[int], spacing: Sequence[float], side: int | None = None) -> tuple[int, ...]:
     """A patch as wide in space along every axis, never wider than the largest image, of a bounded number of pixels.
 
     Args:
         side: of a square or cube of that number; the first of ``SIDES`` by default.
 
-    >>> patch_for((512, 512), (1, 1)), patch_for((20, 512, 512), (1, 1, 1)), patch_for((200, 100), (1, 1))
+    >>> fit_patch((512, 512), (1, 1)), fit_patch((20, 512, 512), (1, 1, 1)), fit_patch((200, 100), (1, 1))
     ((256, 256), (20, 112, 112), (200, 100))
     """
     budget = (side or SIDES[len(largest)][0]) ** len(largest)

@@ -15,13 +15,13 @@ from multiunet.domains.image.data.augment import (
     Intensities,
     change_intensities,
     draw_view,
-    mirrored,
+    mirror,
     sample,
     sample_labels,
 )
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
-from multiunet.domains.image.data.instances import learnt, sample_objects
+from multiunet.domains.image.data.instances import encode_objects, sample_objects
 from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects, load_target
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 from multiunet.domains.image.files.pairing import Item
@@ -46,7 +46,7 @@ class Patches(TrainingData[Tensor]):
         augmentation: of the patches.
         oversample_classes: share of patches that lie about a pixel of a class drawn evenly from those of the image; the
             others lie anywhere. Quantities have no classes.
-        shelf: where files that were read are kept, by each process for itself.
+        cache: where files that were read are kept, by each process for itself.
         border: weight of pixels between objects; None where masks are classes, or for quantities.
     """
 
@@ -56,7 +56,7 @@ class Patches(TrainingData[Tensor]):
         facts: Facts,
         augmentation: Augmentation,
         oversample_classes: float,
-        shelf: Shelf,
+        cache: FileCache,
         border: Border | None = None,
     ) -> None:
         self.items = list(items)
@@ -65,7 +65,7 @@ class Patches(TrainingData[Tensor]):
         self.patch = tuple(int(n) for n in facts["patch_size"])
         self.spacing = tuple(float(s) for s in facts["spacing"])
         self.oversample_classes = oversample_classes if facts["task"] == "segmentation" else 0.0
-        self.shelf = shelf
+        self.cache = cache
         self.border = border
         self.intensities = _intensities(facts)
 
@@ -74,33 +74,33 @@ class Patches(TrainingData[Tensor]):
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[Tensor]:
         entry = self.items[item]
-        loaded = load_input(entry.image, self.facts, self.shelf)
+        loaded = load_input(entry.image, self.facts, self.cache)
         start = self._start(entry, loaded.picture.space, rng)
         centre = [first + (side - 1) / 2 for first, side in zip(start, self.patch)]
         view = draw_view(self.augmentation, centre, self.patch, self.spacing, rng)
-        coordinates = mirrored(view.coordinates(self.patch), loaded.picture.space)
-        pixels = self.shelf.in_memory("pixels", entry.image, loaded.picture.pixels)
-        field = loaded.standardised(sample(pixels, coordinates))
+        coordinates = mirror(view.coordinates(self.patch), loaded.picture.space)
+        pixels = self.cache.in_memory("pixels", entry.image, loaded.picture.pixels)
+        field = loaded.standardise(sample(pixels, coordinates))
         field = change_intensities(field, self.augmentation, self.spacing, rng, self.intensities)
-        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._truth(entry, coordinates))
+        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._read_target(entry, coordinates))
 
-    def _truth(self, entry: Item, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
+    def _read_target(self, entry: Item, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
         """Target and weight."""
         if self.border is None:
-            return self._target(entry, coordinates), None
+            return self._sample_target(entry, coordinates), None
         # objects first, their ends afterwards: a gap of one pixel would not survive being turned or shrunk
-        objects = sample_objects(load_objects(entry.truth, self.facts, self.shelf), coordinates)
-        classes = learnt(objects, self.facts["instances"]["touching"], self.spacing)
+        objects = sample_objects(load_objects(entry.target, self.facts, self.cache), coordinates)
+        classes = encode_objects(objects, self.facts["instances"]["touching"], self.spacing)
         target = torch.from_numpy(classes.astype(np.int64))[None]
         if self.border.weight == 0:
             return target, None
-        weights = load_border(entry.truth, self.facts, self.shelf, self.border)
+        weights = load_border(entry.target, self.facts, self.cache, self.border)
         return target, torch.from_numpy(sample(weights[None], coordinates))
 
-    def _target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
+    def _sample_target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
         if self.facts["task"] == "regression":
-            target = load_target(entry.truth, self.facts, self.shelf)
-            quantities = self.shelf.in_memory("quantities", entry.truth, target)
+            target = load_target(entry.target, self.facts, self.cache)
+            quantities = self.cache.in_memory("quantities", entry.target, target)
             return torch.from_numpy(sample(quantities, coordinates))[None]
         labels = sample_labels(self._labels(entry), coordinates)
         return torch.from_numpy(labels.astype(np.int64))[None]
@@ -121,10 +121,10 @@ class Patches(TrainingData[Tensor]):
 
     def _positions(self, entry: Item) -> list[NDArray[np.int64]]:
         """Flat indices of pixels of each class, evenly spread over all of them."""
-        return self.shelf.keep("positions", entry.truth, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
+        return self.cache.keep("positions", entry.target, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
 
     def _labels(self, entry: Item) -> Pixels:
-        return self.shelf.in_memory("labels", entry.truth, load_labels(entry.truth, self.facts, self.shelf))
+        return self.cache.in_memory("labels", entry.target, load_labels(entry.target, self.facts, self.cache))
 
     def _find(self, entry: Item) -> list[NDArray[np.int64]]:
         """In two passes, so that the pixels do not depend on the blocks in which the labels are read."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.data.cache import Shelf
-from multiunet.domains.image.data.instances import compact, learnt
+from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.instances import encode_objects, renumber
 from multiunet.domains.image.files.info_bar import drop_rows
 from multiunet.domains.image.files.lazy import (
     Pixels,
@@ -35,7 +35,7 @@ NUMBERING = 32
 """Bytes a pixel that it takes to read the objects of a mask."""
 
 
-def read_truth(path: str, facts: Facts, checked: bool = False) -> Pixels:
+def read_annotation(path: str, facts: Facts, checked: bool = False) -> Pixels:
     """The values of a mask, integers ``space``, or a target, float32 ``(K, *space)``, as they are in the file: with the
     rows that lie on an information bar.
 
@@ -52,7 +52,7 @@ def read_truth(path: str, facts: Facts, checked: bool = False) -> Pixels:
     return read_mask(Path(path), facts["coloured"], checked=checked)
 
 
-def load_labels(path: str, facts: Facts, shelf: Shelf, checked: bool = True) -> Pixels:
+def load_labels(path: str, facts: Facts, cache: FileCache, checked: bool = True) -> Pixels:
     """The class of each pixel, int16 ``space``; -1 where it does not count.
 
     Args:
@@ -64,19 +64,19 @@ def load_labels(path: str, facts: Facts, shelf: Shelf, checked: bool = True) -> 
 
     def read() -> Pixels:
         if facts.get("instances"):
-            objects = load_objects(path, facts, shelf, checked)
-            return learnt(objects, facts["instances"]["touching"], facts["spacing"])
-        labels = drop_rows(read_truth(path, facts, checked), _bar_of_truth(path, facts))
+            objects = load_objects(path, facts, cache, checked)
+            return encode_objects(objects, facts["instances"]["touching"], facts["spacing"])
+        labels = drop_rows(read_annotation(path, facts, checked), _get_info_bar(path, facts))
         if facts.get("palettes") and not checked:
             used = {int(value) for region in iter_blocks(labels) for value in count_values(labels[region])[0]}
             Palettes.from_json(facts["palettes"]).check(path, used)
-        return map_values(labels, lambda block: as_classes(block, facts, path), np.int16)
+        return map_values(labels, lambda block: find_classes(block, facts, path), np.int16)
 
-    how = _how(path, facts, "values", "ignore_value", "instances", "spacing")
-    return shelf.get("mask", path, read, bytes_in_memory, how)
+    how = _describe_reading(path, facts, "values", "ignore_value", "instances", "spacing")
+    return cache.get("mask", path, read, bytes_in_memory, how)
 
 
-def load_objects(path: str, facts: Facts, shelf: Shelf, checked: bool = True) -> NDArray[np.int32]:
+def load_objects(path: str, facts: Facts, cache: FileCache, checked: bool = True) -> NDArray[np.int32]:
     """The number of each pixel's object, ``space``: 1, 2, ...; 0 outside, -1 where it does not count.
 
     Args:
@@ -88,11 +88,11 @@ def load_objects(path: str, facts: Facts, shelf: Shelf, checked: bool = True) ->
 
     def read() -> NDArray[np.int32]:
         objects: NDArray[np.int32] = drop_rows(
-            read_objects(path, facts["ignore_value"], checked), _bar_of_truth(path, facts)
+            read_objects(path, facts["ignore_value"], checked), _get_info_bar(path, facts)
         )[...]
         return objects
 
-    return shelf.get("objects", path, read, bytes_in_memory, _how(path, facts, "ignore_value"))
+    return cache.get("objects", path, read, bytes_in_memory, _describe_reading(path, facts, "ignore_value"))
 
 
 def read_objects(path: str, ignore_value: int | None, checked: bool = False) -> NDArray[np.int32]:
@@ -111,7 +111,7 @@ def read_objects(path: str, ignore_value: int | None, checked: bool = False) -> 
             f"{path}: value {labels[negative][0]} in {np.count_nonzero(negative)} pixels; objects have positive "
             f"numbers, and 0 is outside; of pixels that do not count, pass --ignore-value {labels[negative][0]}"
         )
-    return compact(labels, ignore_value)
+    return renumber(labels, ignore_value)
 
 
 def _read_numbered(path: str, checked: bool) -> Pixels:
@@ -131,18 +131,22 @@ class Border:
     sigma: float
 
 
-def load_border(path: str, facts: Facts, shelf: Shelf, border: Border) -> NDArray[np.float32]:
+def load_border(path: str, facts: Facts, cache: FileCache, border: Border) -> NDArray[np.float32]:
     """The weight of each pixel, ``space``."""
 
     def compute() -> NDArray[np.float32]:
-        return border_weights(load_objects(path, facts, shelf), border.weight, border.sigma, facts["spacing"])
+        return border_weights(load_objects(path, facts, cache), border.weight, border.sigma, facts["spacing"])
 
-    return shelf.get(
-        "border", path, compute, bytes_in_memory, f"{border} {_how(path, facts, 'ignore_value', 'spacing')}"
+    return cache.get(
+        "border",
+        path,
+        compute,
+        bytes_in_memory,
+        f"{border} {_describe_reading(path, facts, 'ignore_value', 'spacing')}",
     )
 
 
-def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
+def find_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
     """Mask values as indices of classes, ``IGNORED`` where they do not count.
 
     Raises:
@@ -150,7 +154,7 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
     """
     values, ignored = np.asarray(facts["values"], dtype=np.int64), facts["ignore_value"]
     short = labels.dtype in (np.uint8, np.uint16)
-    classes = (_looked_up if short else _searched)(labels, values, ignored)
+    classes = (_look_up if short else _search)(labels, values, ignored)
     unknown = classes == UNKNOWN
     if unknown.any():
         value = labels[unknown][0]
@@ -162,13 +166,13 @@ def as_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]
     return classes
 
 
-def _looked_up(labels: np.ndarray, values: NDArray[np.int64], ignored: int | None) -> NDArray[np.int16]:
-    """``_searched`` for unsigned integers of few bits: all of their values fit into a table."""
-    classes: NDArray[np.int16] = _searched(np.arange(np.iinfo(labels.dtype).max + 1), values, ignored)[labels]
+def _look_up(labels: np.ndarray, values: NDArray[np.int64], ignored: int | None) -> NDArray[np.int16]:
+    """``_search`` for unsigned integers of few bits: all of their values fit into a table."""
+    classes: NDArray[np.int16] = _search(np.arange(np.iinfo(labels.dtype).max + 1), values, ignored)[labels]
     return classes
 
 
-def _searched(labels: np.ndarray, values: NDArray[np.int64], ignored: int | None) -> NDArray[np.int16]:
+def _search(labels: np.ndarray, values: NDArray[np.int64], ignored: int | None) -> NDArray[np.int16]:
     """The place of each label among the values, which ascend; ``UNKNOWN`` where it is none of them."""
     labels = labels.astype(np.int64)
     place = np.minimum(np.searchsorted(values, labels), len(values) - 1)
@@ -178,21 +182,21 @@ def _searched(labels: np.ndarray, values: NDArray[np.int64], ignored: int | None
     return classes
 
 
-def load_target(path: str, facts: Facts, shelf: Shelf) -> Pixels:
+def load_target(path: str, facts: Facts, cache: FileCache) -> Pixels:
     """An image of quantities, float32 ``(K, *space)``; NaN where unknown."""
 
     def read() -> Pixels:
-        return drop_rows(read_truth(path, facts), _bar_of_truth(path, facts))
+        return drop_rows(read_annotation(path, facts), _get_info_bar(path, facts))
 
-    return shelf.get("target", path, read, bytes_in_memory, _how(path, facts, "ignore_value"))
+    return cache.get("target", path, read, bytes_in_memory, _describe_reading(path, facts, "ignore_value"))
 
 
-def _how(path: str, facts: Facts, *names: str) -> str:
+def _describe_reading(path: str, facts: Facts, *names: str) -> str:
     """What a reading depends on beside its file: the rows that are cut off, and these facts, in which folds of a
     cross-validation may differ."""
-    return repr([_bar_of_truth(path, facts), *(facts.get(name) for name in names)])
+    return repr([_get_info_bar(path, facts), *(facts.get(name) for name in names)])
 
 
-def _bar_of_truth(path: str, facts: Facts) -> int:
-    rows: int = facts.get("truth_bars", {}).get(path, 0)
+def _get_info_bar(path: str, facts: Facts) -> int:
+    rows: int = facts.get("target_bars", {}).get(path, 0)
     return rows

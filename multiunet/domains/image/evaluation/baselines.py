@@ -13,14 +13,14 @@ from skimage.filters import threshold_multiotsu, threshold_otsu
 from skimage.measure import label
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
 from multiunet.domains.image.data.targets import load_labels, load_objects
 from multiunet.domains.image.evaluation.scoring import Baseline, Pieces
 from multiunet.domains.image.files.lazy import Region, iter_blocks
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.remarks import remark
-from multiunet.metrics import Matching
+from multiunet.metrics import InstanceMatcher
 
 SMOOTHING = 2.0
 """Deviation of the Gaussian before thresholding, in pixels: noise is not structure."""
@@ -41,13 +41,13 @@ MOST_LEVELS = 4
 """Grey levels that thresholds tell apart; more take minutes to choose."""
 
 
-def fitted(items: Sequence[Item], facts: Facts, shelf: Shelf) -> dict[str, Baseline]:
+def fit_baselines(items: Sequence[Item], facts: Facts, cache: FileCache) -> dict[str, Baseline]:
     """Trivial methods by name. Those that are fitted to training images are left out, and a remark says so, where these
     are no longer there."""
     if facts["task"] == "regression":
-        return {"mean": mean(facts)}
-    found = {} if facts.get("instances") else {"majority": majority(facts)}
-    moved = next((path for item in items for path in (item.image, item.truth) if not Path(path).exists()), None)
+        return {"mean": fit_mean(facts)}
+    found = {} if facts.get("instances") else {"majority": fit_majority(facts)}
+    moved = next((path for item in items for path in (item.image, item.target) if not Path(path).exists()), None)
     if moved is not None:
         remark(
             f"{moved}: this training file is no longer there, so the trivial methods that are fitted to training "
@@ -55,15 +55,15 @@ def fitted(items: Sequence[Item], facts: Facts, shelf: Shelf) -> dict[str, Basel
         )
         return found
     if facts.get("instances"):
-        return {"otsu": otsu_objects(items, facts, shelf)}
-    found["otsu"] = otsu(items, facts, shelf)
+        return {"otsu": fit_otsu_objects(items, facts, cache)}
+    found["otsu"] = fit_otsu(items, facts, cache)
     levels = min(len(facts["values"]), MOST_LEVELS)
     if levels > 2:
-        found["multi_otsu"] = otsu(items, facts, shelf, levels)
+        found["multi_otsu"] = fit_otsu(items, facts, cache, levels)
     return found
 
 
-def majority(facts: Facts) -> Baseline:
+def fit_majority(facts: Facts) -> Baseline:
     """The class with the most training pixels, everywhere."""
     commonest = int(np.argmax(facts["pixels"]["train"]))
 
@@ -74,7 +74,7 @@ def majority(facts: Facts) -> Baseline:
     return guess
 
 
-def mean(facts: Facts) -> Baseline:
+def fit_mean(facts: Facts) -> Baseline:
     """The mean of the training targets, everywhere."""
     centre = np.asarray(facts["centre"], dtype=np.float32)
 
@@ -85,13 +85,13 @@ def mean(facts: Facts) -> Baseline:
     return guess
 
 
-def otsu(items: Sequence[Item], facts: Facts, shelf: Shelf, levels: int = 2) -> Baseline:
+def fit_otsu(items: Sequence[Item], facts: Facts, cache: FileCache, levels: int = 2) -> Baseline:
     """Each image cut at its own thresholds (Otsu 1979; Liao et al. 2001 for several), its levels named by what they
     mostly are in the training images. Neither these nor the image need fit into memory."""
     votes = np.zeros((levels, len(facts["values"])), dtype=np.int64)
     for item in items:
-        labels = load_labels(item.truth, facts, shelf)
-        for region, level in _levels(load_input(item.image, facts, shelf), levels):
+        labels = load_labels(item.target, facts, cache)
+        for region, level in _levels(load_input(item.image, facts, cache), levels):
             known = labels[region]
             counts = known >= 0
             np.add.at(votes, (level[counts], known[counts]), 1)
@@ -104,13 +104,13 @@ def otsu(items: Sequence[Item], facts: Facts, shelf: Shelf, levels: int = 2) -> 
     return guess
 
 
-def otsu_objects(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Baseline:
+def fit_otsu_objects(items: Sequence[Item], facts: Facts, cache: FileCache) -> Baseline:
     """The connected parts of what lies above (or below) each image's own threshold (Otsu 1979).
 
     Parts that meet only at a corner are two: fewer objects that touch run together, so it is harder to beat.
     Smoothing and side are those that find most objects in the training images, ``FITTED`` of them at most.
     """
-    fitted = items[:: max(1, -(-len(items) // FITTED))]
+    sample = items[:: max(1, -(-len(items) // FITTED))]
 
     def found(loaded: Input, smoothing: float, bright: bool) -> NDArray[np.int32]:
         grey = gaussian_filter(_grey(loaded, _all_of(loaded)), smoothing)
@@ -121,11 +121,11 @@ def otsu_objects(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Baseline:
         return objects
 
     def precision(smoothing: float, bright: bool) -> float:
-        matching = Matching()
-        for item in fitted:
-            guess = found(load_input(item.image, facts, shelf), smoothing, bright)
-            matching.update(guess, load_objects(item.truth, facts, shelf))
-        return matching.scores()["ap_50"] or 0.0
+        matcher = InstanceMatcher()
+        for item in sample:
+            guess = found(load_input(item.image, facts, cache), smoothing, bright)
+            matcher.update(guess, load_objects(item.target, facts, cache))
+        return matcher.scores()["ap_50"] or 0.0
 
     best = max(itertools.product(SMOOTHINGS, (True, False)), key=lambda choice: precision(*choice))
 
@@ -174,7 +174,7 @@ def _smoothed(loaded: Input) -> Iterator[tuple[Region, NDArray[np.float32]]]:
 
 def _grey(loaded: Input, region: Region) -> NDArray[np.float32]:
     """The mean of the standardised channels, ``region``."""
-    mean: NDArray[np.float32] = loaded.standardised(loaded.picture.pixels[(slice(None), *region)]).mean(axis=0)
+    mean: NDArray[np.float32] = loaded.standardise(loaded.picture.pixels[(slice(None), *region)]).mean(axis=0)
     return mean
 
 

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from multiunet.domains.domain import Facts
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
-from multiunet.domains.image.data.targets import load_labels, load_target, read_truth
+from multiunet.domains.image.data.targets import load_labels, load_target, read_annotation
 from multiunet.domains.image.files.lazy import Lazy, iter_blocks
 from multiunet.domains.image.files.pairing import Item, count_bar_rows
-from multiunet.domains.image.survey.duplicates import content_of
-from multiunet.domains.image.survey.shift import Unlike
+from multiunet.domains.image.survey.duplicates import hash_content
+from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.survey.splits import from_json
 from multiunet.errors import InputError
 
 
-def check_unseen(items: Sequence[Item], runs: Mapping[str, Facts], shelf: Shelf) -> None:
+def check_unseen(items: Sequence[Item], runs: Mapping[str, Facts], cache: FileCache) -> None:
     """Checks that none of these runs, by name, trained on one of the images or a copy of it, or chose its epoch by it.
 
     Raises:
@@ -30,7 +30,7 @@ def check_unseen(items: Sequence[Item], runs: Mapping[str, Facts], shelf: Shelf)
             split = seen.get(Path(item.image).resolve())
             same = "is"
             if split is None:
-                copied = contents.get(content_of(load_input(item.image, facts, shelf).picture))
+                copied = contents.get(hash_content(load_input(item.image, facts, cache).picture))
                 split = None if copied is None else seen.get(Path(copied).resolve())
                 same = f"has the same pixels as {copied}, which is"
             if split is not None:
@@ -40,32 +40,32 @@ def check_unseen(items: Sequence[Item], runs: Mapping[str, Facts], shelf: Shelf)
                 )
 
 
-def facts_elsewhere(items: Sequence[Item], facts: Facts, shelf: Shelf) -> Facts:
+def facts_elsewhere(items: Sequence[Item], facts: Facts, cache: FileCache) -> Facts:
     """The facts with how the truths of other images are cropped: as the images, which are read as those of training.
 
     Raises:
         InputError: for what cannot be read or scored.
     """
     bars: dict[str, int] = {}
-    unlike = Unlike(facts)
+    shift = ShiftCheck(facts)
     for item in items:
-        loaded = load_input(item.image, facts, shelf)
-        unlike.add(item.image, loaded.picture)
-        truth = read_truth(item.truth, facts, checked=True)  # for its size; what it holds is checked below
-        bars[item.truth] = count_bar_rows(item, loaded.picture.space, loaded.bar, truth.shape[-facts["ndim"] :])
-    facts = {**facts, "truth_bars": {**facts.get("truth_bars", {}), **bars}}
+        loaded = load_input(item.image, facts, cache)
+        shift.add(item.image, loaded.picture)
+        truth = read_annotation(item.target, facts, checked=True)  # for its size; what it holds is checked below
+        bars[item.target] = count_bar_rows(item, loaded.picture.space, loaded.bar_rows, truth.shape[-facts["ndim"] :])
+    facts = {**facts, "target_bars": {**facts.get("target_bars", {}), **bars}}
     for item in items:
-        _read_through(item.truth, facts, shelf)
-    unlike.tell()
+        _read_through(item.target, facts, cache)
+    shift.warn()
     return facts
 
 
-def _read_through(path: str, facts: Facts, shelf: Shelf) -> None:
+def _read_through(path: str, facts: Facts, cache: FileCache) -> None:
     """Refuses a truth that cannot be scored, before the first image is predicted."""
     if facts["task"] == "segmentation":
-        truth = load_labels(path, facts, shelf, checked=False)
+        truth = load_labels(path, facts, cache, checked=False)
     else:
-        truth = load_target(path, facts, shelf)
+        truth = load_target(path, facts, cache)
     if isinstance(truth, Lazy):  # its values are looked at when they are read
         for region in iter_blocks(truth):
             truth.read(region)

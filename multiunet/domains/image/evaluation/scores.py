@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.data.targets import IGNORED
-from multiunet.metrics import Calibration, Confusion, Matching, coverage, regression_scores
+from multiunet.metrics import Calibration, Confusion, InstanceMatcher, coverage, regression_scores
 
 Scores = dict[str, Any]
 
@@ -77,11 +77,11 @@ class ObjectScores(ImageScores):
 
     def __init__(self) -> None:
         super().__init__()
-        self.all = Matching()
+        self.all = InstanceMatcher()
 
     def add(self, name: str, predicted: NDArray[Any], truth: NDArray[Any]) -> None:
         """Counts one image."""
-        one = Matching()
+        one = InstanceMatcher()
         one.update(predicted, truth)
         self.all.add(one)
         self.items[name] = dict(one.scores())

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.folds import each_fold, spread
-from multiunet.domains.image.data.cache import Shelf
-from multiunet.domains.image.data.inputs import Input, load_input, source_of
+from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.inputs import Input, load_input, make_source
 from multiunet.domains.image.data.targets import IGNORED, load_labels, load_objects, load_target
 from multiunet.domains.image.evaluation.scores import ClassScores, ImageScores, ObjectScores, QuantityScores, Scores
 from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
 from multiunet.domains.image.files.pairing import Item
-from multiunet.domains.image.prediction.separate import check_separable, found_objects
+from multiunet.domains.image.prediction.separate import check_separable, find_objects
 from multiunet.metrics import Calibration, Confusion
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.tasks import Task
@@ -44,12 +44,12 @@ class Part:
     name: str = ""
 
 
-def _inputs(parts: Sequence[Part], shelf: Shelf) -> Iterator[tuple[str, Input]]:
-    return ((item.image, load_input(item.image, part.facts, shelf)) for part in parts for item in part.items)
+def _inputs(parts: Sequence[Part], cache: FileCache) -> Iterator[tuple[str, Input]]:
+    return ((item.image, load_input(item.image, part.facts, cache)) for part in parts for item in part.items)
 
 
-def _source(item: Item, facts: Facts, shelf: Shelf) -> GridSource:
-    return source_of(item.name, item.image, load_input(item.image, facts, shelf))
+def _source(item: Item, facts: Facts, cache: FileCache) -> GridSource:
+    return make_source(item.name, item.image, load_input(item.image, facts, cache))
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,19 @@ class Scored:
     loss: float
 
 
-def score(parts: Sequence[Part], shelf: Shelf, samples: int = 1) -> Scored:
+def score(parts: Sequence[Part], cache: FileCache, samples: int = 1) -> Scored:
     """Predicts whole images and scores them, those of all parts together."""
     if parts[0].facts.get("instances"):
-        return _score_objects(parts, shelf, samples)
+        return _score_objects(parts, cache, samples)
     scorer = _score_classes if parts[0].facts["task"] == "segmentation" else _score_quantities
-    return scorer(parts, shelf, samples)
+    return scorer(parts, cache, samples)
 
 
-def _score_classes(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
+def _score_classes(parts: Sequence[Part], cache: FileCache, samples: int) -> Scored:
     each, losses = [ClassScores(part.facts) for part in parts], []
     for part, scores in zip(parts, each):
         for item in part.items:
-            counted, stated, loss = _count_pieces(part, item, shelf, samples)
+            counted, stated, loss = _count_pieces(part, item, cache, samples)
             scores.count(item.name, counted, stated)
             losses.append(loss)
     return Scored(*_pooled(parts, each), float(np.mean(losses)))
@@ -108,11 +108,11 @@ def _together(each: Sequence[ImageScores]) -> tuple[Scores, list[Scores]]:
     return whole.scores() | spread(by_fold), by_fold
 
 
-def _count_pieces(part: Part, item: Item, shelf: Shelf, samples: int) -> tuple[Confusion, Calibration, float]:
+def _count_pieces(part: Part, item: Item, cache: FileCache, samples: int) -> tuple[Confusion, Calibration, float]:
     """Piece by piece: neither the image nor its prediction need fit into memory. The loss is the pieces' mean."""
-    task, truth = part.predictor.task, load_labels(item.truth, part.facts, shelf)
+    task, truth = part.predictor.task, load_labels(item.target, part.facts, cache)
     counted, stated, loss = Confusion(len(part.facts["values"]), IGNORED), Calibration(ignore_index=IGNORED), 0.0
-    for region, moments in part.predictor.pieces(_source(item, part.facts, shelf), samples):
+    for region, moments in part.predictor.pieces(_source(item, part.facts, cache), samples):
         labels, mean = truth[region], moments.mean.cpu()
         decided = task.decide(mean[None])
         assert decided is not None  # it is a segmentation
@@ -122,18 +122,18 @@ def _count_pieces(part: Part, item: Item, shelf: Shelf, samples: int) -> tuple[C
     return counted, stated, loss
 
 
-def _score_objects(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
+def _score_objects(parts: Sequence[Part], cache: FileCache, samples: int) -> Scored:
     """Whole images: an object may lie in several pieces."""
     each, losses = [ObjectScores() for _ in parts], []
-    for image, loaded in _inputs(parts, shelf):
+    for image, loaded in _inputs(parts, cache):
         check_separable(Path(image), loaded.picture.space)
     for part, scores in zip(parts, each):
         for item in part.items:
-            mean = part.predictor.whole(_source(item, part.facts, shelf), samples).mean
-            classes = torch.from_numpy(load_labels(item.truth, part.facts, shelf)[...].astype(np.int64))
+            mean = part.predictor.whole(_source(item, part.facts, cache), samples).mean
+            classes = torch.from_numpy(load_labels(item.target, part.facts, cache)[...].astype(np.int64))
             losses.append(_loss(part.predictor.task, mean, classes))
-            found = found_objects(mean.numpy(), part.facts)
-            scores.add(item.name, found, load_objects(item.truth, part.facts, shelf))
+            found = find_objects(mean.numpy(), part.facts)
+            scores.add(item.name, found, load_objects(item.target, part.facts, cache))
     return Scored(*_pooled(parts, each), float(np.mean(losses)))
 
 
@@ -142,10 +142,10 @@ def _loss(task: Task, probabilities: Tensor, truth: Tensor) -> float:
     return float(task.loss(probabilities.clamp_min(1e-12).log()[None], truth[None]))
 
 
-def _score_quantities(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scored:
+def _score_quantities(parts: Sequence[Part], cache: FileCache, samples: int) -> Scored:
     """The loss is the squared error in units of the training targets' variance."""
     each = [QuantityScores() for _ in parts]
-    sizes = {image: loaded.picture.space for image, loaded in _inputs(parts, shelf)}
+    sizes = {image: loaded.picture.space for image, loaded in _inputs(parts, cache)}
     needed = RANKED * len(parts[0].facts["targets"]) * sum(map(math.prod, sizes.values()))
     largest = max(sizes, key=lambda image: math.prod(sizes[image]))
     what = (
@@ -154,8 +154,8 @@ def _score_quantities(parts: Sequence[Part], shelf: Shelf, samples: int) -> Scor
     check_fits(Path(largest), what, needed, "score fewer or smaller images, with --images")
     for part, scores in zip(parts, each):
         for item in part.items:
-            found, truth = part.predictor.whole(_source(item, part.facts, shelf), samples), item.truth
-            scores.add(item.name, found.mean.numpy(), load_target(truth, part.facts, shelf)[...], found.total.numpy())
+            found, truth = part.predictor.whole(_source(item, part.facts, cache), samples), item.target
+            scores.add(item.name, found.mean.numpy(), load_target(truth, part.facts, cache)[...], found.total.numpy())
     metrics, items = _pooled(parts, each)
     tracks = metrics.get("per_track") or [metrics]
     scales = parts[0].facts["scale"]
@@ -170,7 +170,7 @@ Pieces = Iterator[tuple[Region, NDArray[Any]]]
 Baseline = Callable[[Input], Pieces]
 
 
-def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shelf: Shelf) -> Scores:
+def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], cache: FileCache) -> Scores:
     """Scores of a method that learns nothing but a number or two, fitted for each part.
 
     Of several parts also their mean and deviation.
@@ -178,7 +178,7 @@ def score_baseline(parts: Sequence[tuple[Baseline, Sequence[Item], Facts]], shel
     each = [_scorer(facts) for _, _, facts in parts]
     for (baseline, items, known), scores in zip(parts, each):
         for item in items:
-            pieces, truth = baseline(load_input(item.image, known, shelf)), _truth(item, known, shelf)
+            pieces, truth = baseline(load_input(item.image, known, cache)), _truth(item, known, cache)
             if isinstance(scores, ClassScores):
                 counted = Confusion(scores.classes, IGNORED)
                 for region, guess in pieces:
@@ -196,8 +196,8 @@ def _scorer(facts: Facts) -> ObjectScores | ClassScores | QuantityScores:
     return ClassScores(facts) if facts["task"] == "segmentation" else QuantityScores()
 
 
-def _truth(item: Item, facts: Facts, shelf: Shelf) -> Pixels:
+def _truth(item: Item, facts: Facts, cache: FileCache) -> Pixels:
     if facts.get("instances"):
-        return load_objects(item.truth, facts, shelf)
+        return load_objects(item.target, facts, cache)
     load = load_labels if facts["task"] == "segmentation" else load_target
-    return load(item.truth, facts, shelf)
+    return load(item.target, facts, cache)

@@ -87,11 +87,11 @@ def _mask_of(name: str, image: Form, mask: Form) -> str | None:
 
 @dataclass(frozen=True)
 class Item:
-    """An image with its truth (mask or target), by stem."""
+    """An image and the file of its mask or target quantities, by stem."""
 
     name: str
     image: str
-    truth: str
+    target: str
 
 
 def pair_files(images: Path, truths: Path | None) -> list[Item]:
@@ -104,9 +104,9 @@ def pair_files(images: Path, truths: Path | None) -> list[Item]:
         rows = read_pairs(images)
         if truths is not None:
             raise InputError(f"{images} says which image has which mask, but {truths} is given, too; use one")
-        if rows[0].truth is None:
+        if rows[0].target is None:
             raise InputError(f"{images}: has no column 'mask' (or 'target')")
-        own = {row.image: row.truth for row in rows}
+        own = {row.image: row.target for row in rows}
         return [Item(name, str(path), str(own[path])) for name, path in name_files(row.image for row in rows).items()]
     if truths is None:
         raise InputError(f"{images}: no masks given; pass their folder, or a CSV of pairs as the images")
@@ -126,7 +126,7 @@ def warn_of_unused(truths: Path | None, items: Sequence[Item]) -> None:
     """Says which masks belong to no image of any split."""
     if truths is None:
         return
-    used = {path for item in items for path in (item.image, item.truth)}
+    used = {path for item in items for path in (item.image, item.target)}
     unused = [name for name, path in list_images(truths).items() if str(path) not in used]
     if unused:
         remark(f"{truths}: not used, as no image has their names: {listing(unused)}")
@@ -156,15 +156,15 @@ def count_bar_rows(item: Item, space: tuple[int, ...], bar: int, truth: tuple[in
     if shorter:
         fix = f"; if its lower {rows} rows are an information bar, pass --crop-bar auto, or {rows} if all have as many"
     raise InputError(
-        f"{item.truth}: is {sizes[0]}, but its image {item.image} is {sizes[1]}{cut}; they must be equal{fix}"
+        f"{item.target}: is {sizes[0]}, but its image {item.image} is {sizes[1]}{cut}; they must be equal{fix}"
     )
 
 
 def _check_oriented(item: Item) -> None:
     """Pixels are paired by their places in the files, so the axes must point the same way."""
-    image, truth = (orientation_of(Path(path)) for path in (item.image, item.truth))
+    image, truth = (orientation_of(Path(path)) for path in (item.image, item.target))
     if image is not None and truth is not None and image != truth:
         raise InputError(
-            f"{item.truth}: its axes point {truth}, those of its image {item.image} {image}, so their voxels do not "
+            f"{item.target}: its axes point {truth}, those of its image {item.image} {image}, so their voxels do not "
             "lie on each other; save both in one orientation (nibabel.as_closest_canonical)"
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from multiunet.domains.image.files.containers import split_place
 from multiunet.errors import InputError
 
-TRUTHS = ("mask", "target")
+TARGETS = ("mask", "target")
 SPLIT_WORDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "": ""}
 
 
@@ -18,7 +18,7 @@ class Row:
     """A line: files as absolute paths; ``split`` is train, val, test or empty."""
 
     image: Path
-    truth: Path | None
+    target: Path | None
     split: str
 
 
@@ -46,7 +46,7 @@ def read_pairs(path: Path) -> list[Row]:
             f"{path}: has no column 'image'; the first line must name the columns, with commas between them: "
             "image,mask,split"
         )
-    truth = next((name for name in TRUTHS if name in header), None)
+    truth = next((name for name in TARGETS if name in header), None)
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         if not any(line):

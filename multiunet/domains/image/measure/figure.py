@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multiunet.domains.image.measure.phases import Measures, Part, Phase
+from multiunet.domains.image.measure.phases import Measures, ObjectRow, PhaseRow
 from multiunet.wording import counted
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ ROUND_TICKS = 4.0
 """The largest size over the smallest, from which on an axis has ticks at 1, 2, 5, 10, ... ."""
 
 
-def figure_of(measures: Measures) -> Figure:
+def draw_figure(measures: Measures) -> Figure:
     """Fractions, with error bars, and the sizes of objects that do not touch the border.
 
     Bars are named after their images, or numbered in the order of ``phases.csv`` where there are more than ``NAMED``
@@ -64,8 +64,8 @@ class _Row:
     """A class: its phases, image by image and then of all together, and its parts that do not touch the border."""
 
     name: str
-    phases: list[Phase]
-    whole: list[Part]
+    phases: list[PhaseRow]
+    whole: list[ObjectRow]
 
     @property
     def sizes(self) -> list[float]:
@@ -122,7 +122,7 @@ def _title(measures: Measures, rows: Sequence[_Row]) -> str:
     return f"Fractions of {largest} in {of}\n{bars}"
 
 
-def _draw_fractions(panel: Axes, phases: Sequence[Phase]) -> None:
+def _draw_fractions(panel: Axes, phases: Sequence[PhaseRow]) -> None:
     for place, phase in zip(_places(phases), phases):
         colour = "C1" if phase.pooled else "C0"
         panel.bar(place, 100 * phase.fraction, 0.8, color=colour)
@@ -136,11 +136,11 @@ def _draw_fractions(panel: Axes, phases: Sequence[Phase]) -> None:
     panel.set_ylabel(f"{_short(phases[0].phase)}, %")
 
 
-def _places(phases: Sequence[Phase]) -> Iterator[float]:
+def _places(phases: Sequence[PhaseRow]) -> Iterator[float]:
     return (index + (GAP if phase.pooled else 0) for index, phase in enumerate(phases))
 
 
-def _name_bars(panel: Axes, phases: Sequence[Phase]) -> None:
+def _name_bars(panel: Axes, phases: Sequence[PhaseRow]) -> None:
     """Below the lowest panel, for all of them."""
     places = list(_places(phases))
     names = [_short(phase.image) for phase in phases if not phase.pooled]

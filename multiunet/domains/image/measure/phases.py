@@ -22,7 +22,7 @@ from multiunet.prediction import open_prediction
 from multiunet.wording import counted
 
 ALL = "all"
-"""Stands for all images together, unless an image has this name: ``Phase.pooled`` tells."""
+"""Stands for all images together, unless an image has this name: ``PhaseRow.pooled`` tells."""
 
 SPECK = 5
 """Pixels: objects that are smaller are mostly noise."""
@@ -32,11 +32,11 @@ OBJECT = "object"
 
 
 @dataclass(frozen=True)
-class Phase:
+class PhaseRow:
     """A class in an image, or in all images.
 
     Attributes:
-        told_apart: whether objects were told apart, by a watershed of the mean probabilities.
+        separated: whether objects were told apart, by a watershed of the mean probabilities.
         fraction: of the pixels, those that the class map gives the class; of objects told apart, those that lie in one
             (in none, for the outside).
         fraction_sd: standard deviation of the fraction over the Monte-Carlo samples, unbiased variance (ddof 1); None
@@ -57,7 +57,7 @@ class Phase:
     image: str
     pooled: bool
     phase: str
-    told_apart: bool
+    separated: bool
     fraction: float
     fraction_sd: float | None
     area: float
@@ -72,7 +72,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Part:
+class ObjectRow:
     """A connected part of a class, or an object: diameter and centre in ``length_unit``, area in ``area_unit``."""
 
     image: str
@@ -95,8 +95,8 @@ class Measures:
         axes: of the images, ``("y", "x")`` for example.
     """
 
-    phases: list[Phase]
-    parts: list[Part]
+    phases: list[PhaseRow]
+    parts: list[ObjectRow]
     axes: tuple[str, ...]
 
 
@@ -127,11 +127,11 @@ def measure(options: ImageMeasure) -> Measures:
     if len(surveyed) > 1:
         phases += _phases(_pooled(surveyed), chosen, [part for found in parts.values() for part in found])
     everything = [part for found in parts.values() for part in found]
-    _tell_of_specks(everything)
+    _warn_of_specks(everything)
     return Measures(phases, everything, AXES[len(surveyed[0].spacing)])
 
 
-def _tell_of_specks(parts: Sequence[Part]) -> None:
+def _warn_of_specks(parts: Sequence[ObjectRow]) -> None:
     specks = sum(part.pixels < SPECK for part in parts)
     if 2 * specks > len(parts):
         remark(
@@ -146,13 +146,13 @@ class _Survey:
 
     Attributes:
         pooled: whether this is of all images together.
-        told_apart: whether objects were; they are the last class.
+        separated: whether objects were; they are the last class.
     """
 
     image: str
     names: list[str]
     pooled: bool
-    told_apart: bool
+    separated: bool
     fractions: NDArray[np.float64]
     samples: NDArray[np.float64]
     area: float
@@ -162,8 +162,8 @@ class _Survey:
 
 def _survey(image: str, data: xr.Dataset) -> _Survey:
     names = [str(name) for name in data["channel"].values]
-    samples, told_apart = data["fraction"].values, "instance" in data
-    if told_apart:  # inside and boundary are both of an object
+    samples, separated = data["fraction"].values, "instance" in data
+    if separated:  # inside and boundary are both of an object
         names = [names[0], OBJECT]
         samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
     classes = _class_map(data)
@@ -173,7 +173,7 @@ def _survey(image: str, data: xr.Dataset) -> _Survey:
         image,
         names,
         pooled=False,
-        told_apart=told_apart,
+        separated=separated,
         fractions=counts / classes.size,
         samples=samples,
         area=classes.size * math.prod(spacing),
@@ -229,22 +229,22 @@ def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
             raise InputError(f"--objects {name}: the classes of {options.prediction} are {', '.join(names)}")
     if options.objects is not None:
         return options.objects
-    if items[0].told_apart:
+    if items[0].separated:
         return [OBJECT]
     matrix = int(np.argmax(sum(item.fractions * item.area for item in items)))
     return [name for index, name in enumerate(names) if index != matrix]
 
 
-def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[Part]) -> Iterator[Phase]:
+def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[ObjectRow]) -> Iterator[PhaseRow]:
     for index, (name, sd) in enumerate(zip(item.names, _deviations(item))):
         own = [part for part in parts if part.phase == name]
         sizes = [part.diameter for part in own if not part.touches_border]
         fraction = float(item.fractions[index])
-        yield Phase(
+        yield PhaseRow(
             image=item.image,
             pooled=item.pooled,
             phase=name,
-            told_apart=item.told_apart,
+            separated=item.separated,
             fraction=fraction,
             fraction_sd=sd,
             area=fraction * item.area,
@@ -265,7 +265,7 @@ def _deviations(item: _Survey) -> list[float | None]:
     if len(item.samples) < 2:
         return unknown
     deviations = item.samples.std(axis=0, ddof=1)
-    if item.told_apart:  # outside and objects are the whole, so one ratio is that of both deviations
+    if item.separated:  # outside and objects are the whole, so one ratio is that of both deviations
         fraction, shares = item.fractions[1], item.samples[:, 1]
         if not (fraction and shares.any()):
             return unknown
@@ -273,14 +273,14 @@ def _deviations(item: _Survey) -> list[float | None]:
     return [float(deviation) for deviation in deviations]
 
 
-def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], min_size: int) -> Iterator[Part]:
+def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], min_size: int) -> Iterator[ObjectRow]:
     """The numbered objects; else, pixels that touch, at a corner too, are one part."""
     classes = _class_map(data)
     ndim = classes.ndim
     # of a unit ball: the diameter of a circle of area a is 2 sqrt(a / pi), of a ball of volume v 2 (3 v / 4 pi)^(1/3)
     unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
     for name in counted:
-        if item.told_apart and name == OBJECT:
+        if item.separated and name == OBJECT:
             numbered = _read(data["instance"])
         else:
             numbered = label(classes == item.names.index(name), connectivity=ndim)
@@ -293,7 +293,7 @@ def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], min_size: in
             number += 1
             area = pixels * math.prod(item.spacing)
             starts, ends = region.bbox[:ndim], region.bbox[ndim:]
-            yield Part(
+            yield ObjectRow(
                 image=item.image,
                 phase=name,
                 number=number,

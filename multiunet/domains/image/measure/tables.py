@@ -7,12 +7,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from multiunet.domains.image.measure.figure import figure_of
-from multiunet.domains.image.measure.phases import Measures, Part, Phase
+from multiunet.domains.image.measure.figure import draw_figure
+from multiunet.domains.image.measure.phases import Measures, ObjectRow, PhaseRow
 from multiunet.files import check_folder, csv_text, write_atomically, write_text
 
 
-def write(measures: Measures, folder: Path, overwrite: bool) -> list[Path]:
+def write_tables(measures: Measures, folder: Path, overwrite: bool) -> list[Path]:
     """``phases.csv``, ``objects.csv`` and a figure ``phases.png``.
 
     Raises:
@@ -21,14 +21,14 @@ def write(measures: Measures, folder: Path, overwrite: bool) -> list[Path]:
     check_folder(folder, overwrite, "--out")
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in ("phases.csv", "objects.csv", "phases.png")]
-    write_text(paths[0], _table([asdict(phase) for phase in measures.phases], [item.name for item in fields(Phase)]))
+    write_text(paths[0], _table([asdict(phase) for phase in measures.phases], [item.name for item in fields(PhaseRow)]))
     axes = measures.axes
     rows = [
         {**asdict(part), **{f"centre_{axis}": at for axis, at in zip(axes, part.centre)}} for part in measures.parts
     ]
-    columns = [item.name for item in fields(Part) if item.name != "centre"] + [f"centre_{axis}" for axis in axes]
+    columns = [item.name for item in fields(ObjectRow) if item.name != "centre"] + [f"centre_{axis}" for axis in axes]
     write_text(paths[1], _table(rows, columns))
-    write_atomically(paths[2], lambda temporary: figure_of(measures).savefig(temporary, format="png", dpi=150))
+    write_atomically(paths[2], lambda temporary: draw_figure(measures).savefig(temporary, format="png", dpi=150))
     return paths
 
 

@@ -18,7 +18,7 @@ import torch
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.inputs import AXES
-from multiunet.domains.image.data.patch_size import SIDES, patch_for
+from multiunet.domains.image.data.patch_size import SIDES, fit_patch
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
 from multiunet.models.catalogue import WIDTHS
@@ -41,7 +41,7 @@ VALIDATION_SHARE = 0.25
 FEWEST_VALIDATIONS = 12
 """Validations of a training, if it has as many epochs: to choose the best epoch among."""
 
-SHELF = 2 << 30
+LARGEST_CACHE = 2 << 30
 """Most bytes of images that training keeps in memory."""
 
 Need = Callable[[ImageTrain, Facts], int]
@@ -66,7 +66,7 @@ class Room:
 
 
 @functools.cache
-def memory_at_first(device: torch.device) -> tuple[int, int]:
+def measure_memory_once(device: torch.device) -> tuple[int, int]:
     """Bytes that this process could have on the device, what it holds included, and what it holds.
 
     As when first asked, so that all folds of a cross-validation are planned for the same memory.
@@ -76,13 +76,13 @@ def memory_at_first(device: torch.device) -> tuple[int, int]:
     return free_memory(device) + held, held
 
 
-def room_for(config: ImageTrain, facts: Facts, device: torch.device) -> Room:
+def find_room(config: ImageTrain, facts: Facts, device: torch.device) -> Room:
     """The memory that a training may take: ``--memory``, or what is free."""
-    free, held = memory_at_first(device)
+    free, held = measure_memory_once(device)
     budget = config.memory or free
     processes = 1 + config.workers
     # a quarter at most: reading an image again costs less than a smaller patch
-    images = min(SHELF, facts["fingerprint"]["bytes"] * processes, budget // 4)
+    images = min(LARGEST_CACHE, facts["fingerprint"]["bytes"] * processes, budget // 4)
     return Room(budget, held * processes, images, config.memory is not None)
 
 
@@ -115,13 +115,13 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
     settings = {
         name: {"value": getattr(chosen, name), "reason": reason}
         for name, reason in reasons.items()
-        if open_(config, name)
+        if is_open(config, name)
     }
     memory = {"budget": room.budget, "needed": takes, "program": room.held, "images": room.images}
     return chosen, {**shaped, "plan": {"settings": settings, "memory": memory}}
 
 
-def with_layout(config: ImageTrain, facts: Facts, layout: Layout) -> tuple[ImageTrain, Facts]:
+def record_layout(config: ImageTrain, facts: Facts, layout: Layout) -> tuple[ImageTrain, Facts]:
     """Settings and facts with a layout that was timed."""
     why = "the faster on this machine, or as fast: timed once for each network and size"
     settings = facts["plan"]["settings"] | {"memory_format": {"value": layout, "reason": why}}
@@ -129,20 +129,20 @@ def with_layout(config: ImageTrain, facts: Facts, layout: Layout) -> tuple[Image
     return config.model_copy(update={"memory_format": layout}), decided
 
 
-def sites_for(config: ImageTrain, room: Room) -> int:
+def count_tile_sites(config: ImageTrain, room: Room) -> int:
     """Sites of a tile in validation that this memory allows, at eight fields as wide as the finest level."""
     spare = room.budget - room.held - room.images - LIBRARY_MEMORY
     return min(READ_SITES, max(1, spare // (8 * 4 * config.levels()[0])))
 
 
-def as_before(config: ImageTrain, facts: Facts, before: Facts) -> tuple[ImageTrain, Facts]:
+def restore_plan(config: ImageTrain, facts: Facts, before: Facts) -> tuple[ImageTrain, Facts]:
     """Settings and facts with what was decided when the run began: what memory is free now must not change it."""
-    decided = {name: choice["value"] for name, choice in before["plan"]["settings"].items() if open_(config, name)}
+    decided = {name: choice["value"] for name, choice in before["plan"]["settings"].items() if is_open(config, name)}
     kept = {name: before[name] for name in ("patch_size", "strides", "plan")}
     return config.model_copy(update=decided), {**facts, **kept}
 
 
-def open_(config: ImageTrain, name: str) -> bool:
+def is_open(config: ImageTrain, name: str) -> bool:
     """Whether the user left a setting to us; an explicit null does."""
     return name not in config.model_fields_set or getattr(config, name) is None
 
@@ -151,19 +151,19 @@ def _offers(config: ImageTrain, facts: Facts) -> list[ImageTrain]:
     """Patch, batch and recomputation from the most generous on, in the order of what giving them up costs."""
     largest, spacing, ndim = facts["fingerprint"]["size"]["largest"], facts["spacing"], facts["ndim"]
     patches = [facts["patch_size"]]
-    if open_(config, "patch_size"):
-        patches = [list(p) for p in dict.fromkeys(patch_for(largest, spacing, side) for side in SIDES[ndim])]
-    batches = BATCHES if open_(config, "batch_size") else (config.batch_size,)
-    again = (False, True) if open_(config, "gradient_checkpointing") else (config.gradient_checkpointing,)
+    if is_open(config, "patch_size"):
+        patches = [list(p) for p in dict.fromkeys(fit_patch(largest, spacing, side) for side in SIDES[ndim])]
+    batches = BATCHES if is_open(config, "batch_size") else (config.batch_size,)
+    again = (False, True) if is_open(config, "gradient_checkpointing") else (config.gradient_checkpointing,)
     ways = [(patches[0], batch, recompute) for batch in batches for recompute in again]
     ways += [(patch, batches[-1], again[-1]) for patch in patches[1:]]
     offers = []
     for patch, batch, recompute in ways:
         settings: dict[str, Any] = {"batch_size": batch, "gradient_checkpointing": recompute}
-        if open_(config, "patch_size"):
+        if is_open(config, "patch_size"):
             settings["patch_size"] = patch
-        if open_(config, "accumulate"):
-            settings["accumulate"] = BATCHES[0] // batch if open_(config, "batch_size") else 1
+        if is_open(config, "accumulate"):
+            settings["accumulate"] = BATCHES[0] // batch if is_open(config, "batch_size") else 1
         offers.append(config.model_copy(update=settings))
     return offers
 
@@ -207,7 +207,7 @@ def _check_strides(strides: list[list[int]], widths: list[int], facts: Facts) ->
 
 def _shape_reasons(chosen: ImageTrain, facts: Facts, room: Room) -> dict[str, str]:
     largest = facts["fingerprint"]["size"]["largest"]
-    patch, full = facts["patch_size"], list(patch_for(largest, facts["spacing"]))
+    patch, full = facts["patch_size"], list(fit_patch(largest, facts["spacing"]))
     tight = f"{amount(room.budget)} of memory allow no more"
     whole = patch == largest
     fewer = len(chosen.levels()) < len(WIDTHS[chosen.model])
@@ -258,7 +258,7 @@ def _meaning(config: ImageTrain, facts: Facts) -> dict[str, tuple[Any, str]]:
         found["steps_per_epoch"] = (config.steps_per_epoch, "nothing is validated: the last weights are kept")
         return found
     found["steps_per_epoch"] = (config.steps_per_epoch, "often enough to choose the best epoch")
-    if open_(config, "validate_every"):
+    if is_open(config, "validate_every"):
         found["validate_every"] = _validation(config, facts, steps)
     return found
 

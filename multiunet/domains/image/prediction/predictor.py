@@ -20,12 +20,12 @@ from multiunet.prediction.tile_memory import sites_within
 from multiunet.training.recipe import Precision
 
 
-def flip_averaged(config: ImageTrain, facts: Facts) -> bool:
+def averages_flips(config: ImageTrain, facts: Facts) -> bool:
     """Whether all mirrored views are averaged: as the run says, else of images."""
     return facts["ndim"] == 2 if config.tta_flips is None else config.tta_flips
 
 
-def predictor_of(
+def make_predictor(
     model: Model, averaged: bool, device: torch.device, precision: Precision, sites: int = READ_SITES
 ) -> GridPredictor:
     """What predicts with a model, or with each of an ensemble.
@@ -46,7 +46,7 @@ def predictor_of(
     return GridPredictor(net.eval(), model.task, geometry, device, sites=sites, bf16=bf16)
 
 
-def within(predictor: GridPredictor, memory: int | None, channels: int, samples: int) -> GridPredictor:
+def limit_memory(predictor: GridPredictor, memory: int | None, channels: int, samples: int) -> GridPredictor:
     """The predictor with tiles that fit into the memory.
 
     Args:

@@ -48,7 +48,7 @@ class Rescaled(nn.Module):
         return footprint(self.net)
 
 
-def on_scale_of(net: Descent[Tensor], facts: Facts, first: Facts) -> nn.Module:
+def rescale_network(net: Descent[Tensor], facts: Facts, first: Facts) -> nn.Module:
     """The network of a run with these facts, for images standardised by those of the first run.
 
     What that read as ``(p - m0) / s0`` is ``(p - m) / s`` to this one, that is ``x * s0 / s + (m0 - m) / s``.

@@ -32,10 +32,10 @@ All but ``COARSE`` were chosen on the validation images of dsb2018_fluo, whose n
 
 
 SEPARATING = 120
-"""Bytes a pixel that ``separated`` takes, which needs the whole image."""
+"""Bytes a pixel that ``separate_objects`` takes, which needs the whole image."""
 
 
-def separated(
+def separate_objects(
     probabilities: NDArray[np.floating], spacing: Sequence[float], smallest: int = SMALLEST
 ) -> NDArray[np.int32]:
     """Objects, numbered from 1, 0 outside; ``space``, int32.
@@ -59,12 +59,12 @@ def separated(
     enough[0] = False
     if not enough[1:].all():  # the others are noise in an object, or outside
         found = watershed(-distance, np.where(enough[seeds], seeds, 0), mask=whole)
-    return without_small(found, smallest)
+    return remove_small(found, smallest)
 
 
-def found_objects(probabilities: NDArray[np.floating], facts: Facts) -> NDArray[np.int32]:
-    """As ``separated``, with the spacing and the smallest object of training."""
-    return separated(probabilities, facts["spacing"], facts.get("smallest_object", SMALLEST))
+def find_objects(probabilities: NDArray[np.floating], facts: Facts) -> NDArray[np.int32]:
+    """As ``separate_objects``, with the spacing and the smallest object of training."""
+    return separate_objects(probabilities, facts["spacing"], facts.get("smallest_object", SMALLEST))
 
 
 def _seeds(
@@ -102,7 +102,7 @@ def check_separable(path: Path, space: Sequence[int]) -> None:
     check_fits(path, "to tell its objects apart", needed, "cut it into images of their own")
 
 
-def without_small(objects: NDArray[np.integer], smallest: int) -> NDArray[np.int32]:
+def remove_small(objects: NDArray[np.integer], smallest: int) -> NDArray[np.int32]:
     """Objects of fewer pixels than ``smallest`` taken away, the others numbered anew in their order."""
     kept = np.bincount(objects.reshape(-1)) >= smallest
     kept[0] = False

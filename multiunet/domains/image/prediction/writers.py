@@ -89,7 +89,7 @@ def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportK
                 written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, facts), dataset))
     if "class" in chosen:
         written.append(folder / "legend.csv")
-        write_text(written[-1], legend(facts, counts))
+        write_text(written[-1], format_legend(facts, counts))
     return written
 
 
@@ -109,20 +109,20 @@ def _kinds(facts: Facts) -> tuple[ExportKind, ...]:
     return KINDS["instances" if facts.get("instances") else facts["task"]]
 
 
-def legend(facts: Facts, counts: NDArray[np.int64]) -> str:
+def format_legend(facts: Facts, counts: NDArray[np.int64]) -> str:
     """CSV: of each class its mask value (or colour), its name, the colour it is shown in, and its share of all pixels.
 
     Args:
         counts: pixels of each class.
     """
-    colours = mask_values(facts) if facts["coloured"] else class_colours(len(counts))
+    colours = get_mask_values(facts) if facts["coloured"] else pick_colours(len(counts))
     values = [colour_name(value) for value in facts["values"]] if facts["coloured"] else facts["values"]
     shown = (colour_name(int(pack_colours(colour[:, None])[0])) for colour in colours)
     shares = (f"{share:.6f}" for share in counts / counts.sum())
     return csv_text([("value", "name", "colour", "share"), *zip(values, facts["classes"], shown, shares)])
 
 
-def class_colours(count: int) -> NDArray[np.uint8]:
+def pick_colours(count: int) -> NDArray[np.uint8]:
     """Colours ``(count, 3)`` that all can tell apart (Okabe and Ito 2008), the first black; behind them any others."""
     more = [colorsys.hsv_to_rgb(0.61803 * place % 1, 0.6, 0.9) for place in range(max(0, count - len(COLOURS)))]
     extended = [*COLOURS, *((np.array(more) * 255).astype(int).tolist() if more else [])]
@@ -136,11 +136,11 @@ def _stored(variable: xr.DataArray) -> Lazy:
 
 
 def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, facts: Facts) -> Path:
-    values = mask_values(facts)
+    values = get_mask_values(facts)
     palette = None
     if values.ndim == 1 and values.dtype == np.uint8:
         palette = np.zeros((256, 3), dtype=np.uint8)
-        palette[values] = class_colours(len(values))
+        palette[values] = pick_colours(len(values))
     return _save_map(stem, _named(classes, values), dataset, palette)
 
 
@@ -169,7 +169,7 @@ def _floats(kind: str, dataset: xr.Dataset, facts: Facts) -> Pixels:
     return values if kind == "probabilities" else _plain(values)
 
 
-def mask_values(facts: Facts) -> np.ndarray:
+def get_mask_values(facts: Facts) -> np.ndarray:
     """The mask value of each class, in the smallest integer type for them all; or its colour, ``(classes, 3)``."""
     if facts["coloured"]:
         return unpack_colours(np.asarray(facts["values"], dtype=np.int64))

@@ -11,16 +11,16 @@ from multiunet.domains.image.files.lazy import Pixels
 from multiunet.domains.image.files.pairing import Item, count_bar_rows
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import Splits
-from multiunet.domains.image.survey.swapped import check_is_no_mask
+from multiunet.domains.image.survey.swapped import check_not_mask
 from multiunet.errors import InputError
 
 
-def folder_of(splits: Splits) -> Path:
+def find_folder(splits: Splits) -> Path:
     """Where the first training mask or target is."""
-    return Path(splits["train"][0].truth).parent
+    return Path(splits["train"][0].target).parent
 
 
-def without_bar(item: Item, images: Images, truth: Pixels, channels: int = 0) -> Pixels:
+def crop_like_image(item: Item, images: Images, truth: Pixels, channels: int = 0) -> Pixels:
     """A mask ``space`` or target ``(C, *space)`` on the pixels of its image, and remembers what was cut off.
 
     Args:
@@ -31,18 +31,18 @@ def without_bar(item: Item, images: Images, truth: Pixels, channels: int = 0) ->
     """
     rows = count_bar_rows(item, images.shapes[item.image], images.bars[item.image], truth.shape[channels:])
     if rows:
-        images.truth_bars[item.truth] = rows
+        images.target_bars[item.target] = rows
     return drop_rows(truth, rows)
 
 
-def check_mistaken(item: Item, images: Images, labels: Pixels, config: ImageTrain) -> None:
+def check_not_swapped(item: Item, images: Images, labels: Pixels, config: ImageTrain) -> None:
     """Looks again at an image that may be a mask.
 
     Raises:
         InputError: when it is that of its own labels, ``space``.
     """
     if item.image in images.few:
-        check_is_no_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
+        check_not_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
 
 
 def check_weights(config: ImageTrain, classes: Sequence[str]) -> None:

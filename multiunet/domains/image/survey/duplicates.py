@@ -10,7 +10,7 @@ from multiunet.domains.image.files.readers import Picture
 from multiunet.errors import InputError
 
 
-def content_of(picture: Picture) -> str:
+def hash_content(picture: Picture) -> str:
     """A short text that pictures of other pixels have only by a chance of about 2^-60: shape and fingerprint.
 
     Grey levels that are saved in colours are one channel.
@@ -20,11 +20,11 @@ def content_of(picture: Picture) -> str:
 
 
 @dataclass
-class Contents:
+class ContentIndex:
     """Which images there are, by their content.
 
     Attributes:
-        known: by ``content_of``, the split and the path of the first image that has it.
+        known: by ``hash_content``, the split and the path of the first image that has it.
     """
 
     known: dict[str, tuple[Split, str]] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Contents:
         """
         if picture.summary.low == picture.summary.high:
             return
-        other, other_path = self.known.setdefault(content_of(picture), (split, path))
+        other, other_path = self.known.setdefault(hash_content(picture), (split, path))
         if other != split:
             raise InputError(
                 f"{path} ({split}) and {other_path} ({other}) are the same image, so the score would be of a memorised "

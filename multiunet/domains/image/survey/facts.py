@@ -6,7 +6,7 @@ import numpy as np
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.data.patch_size import patch_size
+from multiunet.domains.image.data.patch_size import choose_patch_size
 from multiunet.domains.image.files.table import is_table
 from multiunet.domains.image.survey.images import Images, survey_images
 from multiunet.domains.image.survey.masks import survey_masks
@@ -32,7 +32,7 @@ def survey(config: ImageTrain) -> Facts:
     images = survey_images(splits, config.crop_bar, config.pixel_size)
     intensities = config.intensities or ("image" if config.task == "segmentation" else "train")
     if intensities != "image":
-        _tell_of_types(config, images, intensities)
+        _warn_of_types(config, images, intensities)
     facts: Facts = {
         "task": config.task,
         "ndim": images.ndim,
@@ -43,16 +43,16 @@ def survey(config: ImageTrain) -> Facts:
         "split": to_json(splits),
         "content": images.contents.to_json(),
         "crop_bar": config.crop_bar,
-        **_of_truths(splits, images, config),
+        **_survey_targets(splits, images, config),
     }
     facts["fingerprint"] = images.fingerprint.summary(facts)
-    facts["truth_bars"] = images.truth_bars
+    facts["target_bars"] = images.target_bars
     largest = tuple(int(n) for n in np.max(images.fingerprint.shapes, axis=0))
-    facts["patch_size"] = list(patch_size(config.patch_size, largest, images.spacing))
+    facts["patch_size"] = list(choose_patch_size(config.patch_size, largest, images.spacing))
     return facts
 
 
-def _of_truths(splits: Splits, images: Images, config: ImageTrain) -> Facts:
+def _survey_targets(splits: Splits, images: Images, config: ImageTrain) -> Facts:
     if config.instances:
         return survey_objects(splits, images, config)
     of = survey_masks if config.task == "segmentation" else survey_targets
@@ -70,7 +70,7 @@ def _check_unvalidated(config: ImageTrain) -> None:
         )
 
 
-def _tell_of_types(config: ImageTrain, images: Images, intensities: str) -> None:
+def _warn_of_types(config: ImageTrain, images: Images, intensities: str) -> None:
     """Warns of training images of several types of numbers, which are taken as they are."""
     if len(images.fingerprint.kinds) > 1:
         kinds = " and ".join(sorted(images.fingerprint.kinds))

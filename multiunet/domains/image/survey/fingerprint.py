@@ -14,7 +14,7 @@ from skimage.measure import label
 
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 
-THINNED = 10_000
+SUBSAMPLED = 10_000
 """Pixels of an image, evenly spread, that percentiles are taken of."""
 
 COUNTED = 8
@@ -78,7 +78,7 @@ class ObjectSizes:
         sizes = self.sizes.get(value, [])
         if not sizes:
             return {}
-        return {"objects_a_mask": _short(len(sizes) / self.masks), "object_pixels": int(np.median(sizes))}
+        return {"objects_a_mask": _round(len(sizes) / self.masks), "object_pixels": int(np.median(sizes))}
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Fingerprint:
         self.kinds.add(pixels.dtype.name)
         if spacing is not None:
             self.spacings.append(tuple(spacing))
-        self.thinned.append(_thinned(pixels))
+        self.thinned.append(_subsample(pixels))
 
     def numbered(self, objects: NDArray[np.int32], split: str) -> None:
         """A mask of this split that numbers its objects."""
@@ -125,15 +125,15 @@ class Fingerprint:
         found: dict[str, Any] = {
             "images": {name: len(items) for name, items in facts["split"].items()},
             "pixels": {name: self.pixels[name] for name in facts["split"]},
-            "size": _spread(self.shapes, int),
-            "spacing": _spread(self.spacings, float) if self.spacings else None,
+            "size": _summarise_columns(self.shapes, int),
+            "spacing": _summarise_columns(self.spacings, float) if self.spacings else None,
             "numbers": sorted(self.kinds),
             "bytes": self.bytes,
             "intensities": [
                 {
-                    "mean": _short(channel.mean()),
-                    "deviation": _short(channel.std()),
-                    **{f"percentile_{p:g}": _short(np.percentile(channel, p)) for p in PERCENTILES},
+                    "mean": _round(channel.mean()),
+                    "deviation": _round(channel.std()),
+                    **{f"percentile_{p:g}": _round(np.percentile(channel, p)) for p in PERCENTILES},
                 }
                 for channel in values
             ],
@@ -141,7 +141,7 @@ class Fingerprint:
         if facts["task"] == "segmentation":
             counts = np.asarray(facts["pixels"]["train"], dtype=np.float64)
             found["classes"] = {
-                name: {"share": _short(share), **self.objects.summary(value)}
+                name: {"share": _round(share), **self.objects.summary(value)}
                 for name, value, share in zip(facts["classes"], facts["values"], counts / counts.sum())
             }
         if self.separable is not None:
@@ -149,10 +149,10 @@ class Fingerprint:
         return found
 
 
-def _thinned(pixels: Pixels) -> NDArray[np.float64]:
-    """At most ``THINNED`` pixels of ``(C, *space)``, evenly spread, ``(C, n)``; the same ones however they are read."""
+def _subsample(pixels: Pixels) -> NDArray[np.float64]:
+    """At most ``SUBSAMPLED`` pixels of ``(C, *space)``, evenly spread, ``(C, n)``; the same however they are read."""
     space = pixels.shape[1:]
-    step = -(-math.prod(space) // THINNED)
+    step = -(-math.prod(space) // SUBSAMPLED)
     while math.gcd(step, space[-1]) > 1:  # else they would be of the same few columns in all rows
         step += 1
     places = np.stack(np.unravel_index(np.arange(0, math.prod(space), step), space))
@@ -174,11 +174,11 @@ def _areas(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return of[1:], sizes[1:]
 
 
-def _spread(rows: Sequence[Sequence[float]], kind: type) -> dict[str, list[Any]]:
+def _summarise_columns(rows: Sequence[Sequence[float]], kind: type) -> dict[str, list[Any]]:
     table = np.asarray(rows, dtype=np.float64)
     by_name = {"median": np.median(table, axis=0), "smallest": table.min(axis=0), "largest": table.max(axis=0)}
-    return {name: [kind(_short(n)) if kind is float else kind(n) for n in row] for name, row in by_name.items()}
+    return {name: [kind(_round(n)) if kind is float else kind(n) for n in row] for name, row in by_name.items()}
 
 
-def _short(value: Any) -> float:
+def _round(value: Any) -> float:
     return float(f"{float(value):.4g}")

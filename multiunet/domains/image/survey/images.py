@@ -15,11 +15,11 @@ from multiunet.domains.config import Split
 from multiunet.domains.image.config import CropBar
 from multiunet.domains.image.files.info_bar import find_bar, read_cropped, warn_of_bars
 from multiunet.domains.image.files.readers import Picture, override_spacing
-from multiunet.domains.image.survey.duplicates import Contents
+from multiunet.domains.image.survey.duplicates import ContentIndex
 from multiunet.domains.image.survey.fingerprint import Fingerprint
-from multiunet.domains.image.survey.shift import tell_of_mixed_scales
+from multiunet.domains.image.survey.shift import warn_of_mixed_scales
 from multiunet.domains.image.survey.splits import Splits
-from multiunet.domains.image.survey.swapped import may_be_mask
+from multiunet.domains.image.survey.swapped import looks_like_mask
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 
@@ -36,7 +36,7 @@ class Images:
         spacing: the median of what training images say, micrometres by axis; 1 where none says anything.
         shapes: by image, its pixels by axis.
         bars: by image, the rows of its information bar that are cut off.
-        truth_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
+        target_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
         few: the images that have so few colours that they may be masks.
         contents: which images there are, whatever they are called.
         sums: of each training image its pixels, and mean and variance by channel.
@@ -48,9 +48,9 @@ class Images:
     spacing: list[float] = field(default_factory=list)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bars: dict[str, int] = field(default_factory=dict)
-    truth_bars: dict[str, int] = field(default_factory=dict)
+    target_bars: dict[str, int] = field(default_factory=dict)
     few: set[str] = field(default_factory=set)
-    contents: Contents = field(default_factory=Contents)
+    contents: ContentIndex = field(default_factory=ContentIndex)
     sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
 
@@ -64,7 +64,7 @@ class Images:
             logger.warning("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
         self.contents.add(split, path, picture)
         self.shapes[path] = picture.space
-        if may_be_mask(picture.pixels):
+        if looks_like_mask(picture.pixels):
             self.few.add(path)
         self.fingerprint.image(picture.pixels, picture.spacing, split)
         if split == "train":
@@ -95,7 +95,7 @@ def survey_images(splits: Splits, crop: CropBar, pixel_size: Sequence[float] | N
     Raises:
         InputError: for images that cannot be read, are not alike, or are in two splits.
     """
-    images, alike = Images(), _Alike()
+    images, alike = Images(), _Consistency()
     bars: dict[str, int] = {}
     spacings: dict[str, tuple[float, ...] | None] = {}
     for name in SPLITS:
@@ -112,12 +112,12 @@ def survey_images(splits: Splits, crop: CropBar, pixel_size: Sequence[float] | N
     images.ndim, (images.channels, images.colour) = alike.ndim(), alike.channels()
     stated = images.fingerprint.spacings
     images.spacing = np.median(stated, axis=0).tolist() if stated else [1.0] * images.ndim
-    tell_of_mixed_scales(spacings, images.spacing)
+    warn_of_mixed_scales(spacings, images.spacing)
     return images
 
 
 @dataclass
-class _Alike:
+class _Consistency:
     """Whether all images have the same axes and channels.
 
     Attributes:

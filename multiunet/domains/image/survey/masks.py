@@ -15,7 +15,7 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks
 from multiunet.domains.image.files.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
 from multiunet.domains.image.files.palettes import Palettes
-from multiunet.domains.image.survey.common import check_mistaken, check_weights, folder_of, without_bar
+from multiunet.domains.image.survey.common import check_not_swapped, check_weights, crop_like_image, find_folder
 from multiunet.domains.image.survey.fingerprint import ObjectSizes
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import Splits
@@ -82,11 +82,11 @@ def survey_masks(splits: Splits, images: Images, config: ImageTrain) -> Facts:
     except ColouredMask:  # one of them is painted, so all are
         masks = _read(splits, images, config, coloured=True)
     images.fingerprint.objects = masks.objects
-    folder, values = folder_of(splits), sorted(masks.first)
-    _tell_of_ignored(folder, masks, config.ignore_value)
+    folder, values = find_folder(splits), sorted(masks.first)
+    _warn_of_ignored(folder, masks, config.ignore_value)
     _check_classes(folder, masks)
     _check_seen(masks, config)
-    _tell_of_numbers(folder, masks)
+    _warn_of_numbers(folder, masks)
     ignored = None if config.ignore_value is None else masks.name_of(config.ignore_value)
     classes = name_classes([masks.name_of(value) for value in values], config.class_names or {}, ignored)
     check_weights(config, classes)
@@ -104,9 +104,9 @@ def _read(splits: Splits, images: Images, config: ImageTrain, coloured: bool) ->
     masks = _Masks(coloured)
     for name in SPLITS:
         for item in splits[name]:
-            labels = without_bar(item, images, read_mask(Path(item.truth), coloured))
-            check_mistaken(item, images, labels, config)
-            masks.add(name, item.truth, labels, config.ignore_value)
+            labels = crop_like_image(item, images, read_mask(Path(item.target), coloured))
+            check_not_swapped(item, images, labels, config)
+            masks.add(name, item.target, labels, config.ignore_value)
     return masks
 
 
@@ -118,7 +118,7 @@ def _counts(labels: Pixels) -> Counter[int]:
     return counts
 
 
-def _tell_of_ignored(folder: Path, masks: _Masks, ignore_value: int | None) -> None:
+def _warn_of_ignored(folder: Path, masks: _Masks, ignore_value: int | None) -> None:
     if ignore_value is not None and not masks.ignored:
         known = listing([masks.name_of(value) for value in sorted(masks.first)])
         remark(f"--ignore-value {masks.name_of(ignore_value)}: no mask in {folder} has it; they have {known}")
@@ -161,7 +161,7 @@ def _check_seen(masks: _Masks, config: ImageTrain) -> None:
     )
 
 
-def _tell_of_numbers(folder: Path, masks: _Masks) -> None:
+def _warn_of_numbers(folder: Path, masks: _Masks) -> None:
     """Warns of few values that may number objects."""
     if masks.coloured or not masks.objects.may_number(masks.values):
         return

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from multiunet.domains.config import Split
 from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.data.instances import CLASSES, learnt, pieces
+from multiunet.domains.image.data.instances import CLASSES, count_objects, encode_objects
 from multiunet.domains.image.data.targets import read_objects
-from multiunet.domains.image.survey.common import check_mistaken, check_weights, folder_of, without_bar
+from multiunet.domains.image.survey.common import check_not_swapped, check_weights, crop_like_image, find_folder
 from multiunet.domains.image.survey.images import Images
-from multiunet.domains.image.survey.separability import Separability, tell_of_lost
+from multiunet.domains.image.survey.separability import Separability, warn_of_lost
 from multiunet.domains.image.survey.splits import Splits
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
@@ -57,10 +57,10 @@ class _Objects:
     separability: Separability = field(default_factory=Separability)
 
     def add(self, split: Split, mask: str, labels: NDArray[np.int32], classes: NDArray[np.int16]) -> None:
-        """Counts a mask that numbers its objects, and the classes ``learnt`` of it."""
+        """Counts a mask that numbers its objects, and the classes ``encode_objects`` of it."""
         self.ignored += int(np.count_nonzero(labels < 0))
         self.pixels[split] += np.bincount(classes[classes >= 0], minlength=len(self.pixels[split]))
-        objects, parts = pieces(labels)
+        objects, parts = count_objects(labels)
         self.counts[split] += objects
         self.numbers += [objects] if objects else []
         self.parts += parts
@@ -84,14 +84,14 @@ def survey_objects(splits: Splits, images: Images, config: ImageTrain) -> Facts:
     """
     classes = CLASSES[config.instance_encoding]
     check_weights(config, classes)
-    found, folder = _read(splits, images, config), folder_of(splits)
+    found, folder = _read(splits, images, config), find_folder(splits)
     if config.ignore_value is not None and not found.ignored:
         remark(f"--ignore-value {config.ignore_value}: no mask in {folder} has it")
     _check_numbered(folder, found)
     if found.seem_classes():  # to enlarge images would not help
         images.fingerprint.separable = found.separability.of(config.instance_encoding, images.spacing)
     else:
-        images.fingerprint.separable = tell_of_lost(
+        images.fingerprint.separable = warn_of_lost(
             found.separability, config.instance_encoding, images.spacing, folder
         )
     return {
@@ -111,10 +111,10 @@ def _read(splits: Splits, images: Images, config: ImageTrain) -> _Objects:
     found = _Objects({name: np.zeros(count, dtype=np.int64) for name in SPLITS})
     for name in SPLITS:
         for item in splits[name]:
-            labels = without_bar(item, images, read_objects(item.truth, config.ignore_value))[...]
-            check_mistaken(item, images, labels, config)
+            labels = crop_like_image(item, images, read_objects(item.target, config.ignore_value))[...]
+            check_not_swapped(item, images, labels, config)
             images.fingerprint.numbered(labels, name)
-            found.add(name, item.truth, labels, learnt(labels, config.instance_encoding, images.spacing))
+            found.add(name, item.target, labels, encode_objects(labels, config.instance_encoding, images.spacing))
     return found
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.image.data.instances import CLASSES, Touching, learnt
-from multiunet.domains.image.prediction.separate import separated
-from multiunet.metrics import Matching
+from multiunet.domains.image.data.instances import CLASSES, Touching, encode_objects
+from multiunet.domains.image.prediction.separate import separate_objects
+from multiunet.metrics import InstanceMatcher
 
 logger = logging.getLogger("multiunet.image")
 
@@ -38,10 +38,10 @@ class Separability:
     windows: list[NDArray[np.int32]] = field(default_factory=list)
 
     def add(self, objects: NDArray[np.int32], classes: NDArray[np.int16]) -> None:
-        """A training mask and what is ``learnt`` of it: gaps belong to no object."""
+        """A training mask and what is ``encode_objects`` of it: gaps belong to no object."""
         self.sizes.append(np.unique(objects[classes > 0], return_counts=True)[1])
         if len(self.windows) < SEPARATED:
-            self.windows.append(_middle(objects).copy())  # a view would keep all of it
+            self.windows.append(_cut_middle(objects).copy())  # a view would keep all of it
 
     def smallest(self) -> int:
         """Pixels of the smallest training object but for strays."""
@@ -49,15 +49,15 @@ class Separability:
 
     def of(self, touching: Touching, spacing: Sequence[float]) -> dict[str, Any]:
         """Of the objects looked at, how many perfect probabilities give back at an IoU above 0.5."""
-        matching = Matching()
+        matcher = InstanceMatcher()
         for objects in self.windows:
-            classes = learnt(objects, touching, spacing)
+            classes = encode_objects(objects, touching, spacing)
             perfect = np.stack([classes == index for index in range(len(CLASSES[touching]))]).astype(np.float32)
-            matching.update(separated(perfect, spacing, self.smallest()), objects)
-        return {"looked_at": matching.true_objects, "separable": int(matching.hits[0])}
+            matcher.update(separate_objects(perfect, spacing, self.smallest()), objects)
+        return {"looked_at": matcher.true_objects, "separable": int(matcher.hits[0])}
 
 
-def tell_of_lost(found: Separability, touching: Touching, spacing: Sequence[float], folder: object) -> dict[str, Any]:
+def warn_of_lost(found: Separability, touching: Touching, spacing: Sequence[float], folder: object) -> dict[str, Any]:
     """``found.of(touching, spacing)``, with a warning where that is far from all."""
     own = found.of(touching, spacing)
     if own["separable"] < (1 - MANY) * own["looked_at"]:
@@ -80,7 +80,7 @@ def tell_of_lost(found: Separability, touching: Touching, spacing: Sequence[floa
     return own
 
 
-def _middle(objects: NDArray[np.int32]) -> NDArray[np.int32]:
+def _cut_middle(objects: NDArray[np.int32]) -> NDArray[np.int32]:
     """A window of at most ``WINDOW`` pixels; its longest sides are cut first."""
     sides = list(objects.shape)
     while math.prod(sides) > WINDOW:

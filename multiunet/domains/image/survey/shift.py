@@ -17,8 +17,8 @@ ALIKE = 1.25
 
 
 @dataclass
-class Unlike:
-    """Collects what is unlike training while images are read anyway; ``tell`` warns of it.
+class ShiftCheck:
+    """Collects what is unlike training while images are read anyway; ``warn`` says so.
 
     Args:
         facts: of the training.
@@ -31,15 +31,15 @@ class Unlike:
     def add(self, path: str, picture: Picture) -> None:
         """An image, with the channels of training."""
         self.spacings[path] = picture.spacing
-        self.intensities[path] = unlike_trained(picture, self.facts)
+        self.intensities[path] = describe_shift(picture, self.facts)
 
-    def tell(self) -> None:
+    def warn(self) -> None:
         """One warning of each kind, about all images."""
-        tell_of_scales(self.spacings, self.facts)
-        tell_of_intensities(self.intensities, self.facts["intensities"]["kind"])
+        warn_of_scales(self.spacings, self.facts)
+        warn_of_intensities(self.intensities, self.facts["intensities"]["kind"])
 
 
-def tell_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts) -> None:
+def warn_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts) -> None:
     """Warns of images in which structures have other sizes, in pixels, than those that the network learnt.
 
     Args:
@@ -48,7 +48,7 @@ def tell_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts)
     if facts.get("fingerprint", {}).get("spacing") is None:
         return
     trained = facts["spacing"]
-    if others := _unlike(spacings, trained):
+    if others := _find_other_scales(spacings, trained):
         path, spacing = next(iter(others.items()))
         logger.warning(
             "%s: pixels are %s µm apart, those trained on %s, as in %d of the %d images; structures of another "
@@ -57,14 +57,14 @@ def tell_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts)
         )
 
 
-def tell_of_mixed_scales(spacings: Mapping[str, Sequence[float] | None], median: Sequence[float]) -> None:
+def warn_of_mixed_scales(spacings: Mapping[str, Sequence[float] | None], median: Sequence[float]) -> None:
     """Warns of training images in which structures of one kind have several sizes in pixels.
 
     Args:
         spacings: by training image, what it says of its pixels, micrometres by axis.
         median: of those that say something.
     """
-    if others := _unlike(spacings, median):
+    if others := _find_other_scales(spacings, median):
         path, spacing = next(iter(others.items()))
         logger.warning(
             "%s: pixels are %s µm apart, but the median of the training images is %s, and %d of the %d differ from it "
@@ -74,7 +74,9 @@ def tell_of_mixed_scales(spacings: Mapping[str, Sequence[float] | None], median:
         )
 
 
-def _unlike(spacings: Mapping[str, Sequence[float] | None], reference: Sequence[float]) -> dict[str, Sequence[float]]:
+def _find_other_scales(
+    spacings: Mapping[str, Sequence[float] | None], reference: Sequence[float]
+) -> dict[str, Sequence[float]]:
     """Those that are further from ``reference`` than augmentation scales."""
     known = ((path, spacing) for path, spacing in spacings.items() if spacing is not None)
     return {path: spacing for path, spacing in known if not _alike(spacing, reference)}
@@ -88,7 +90,7 @@ def _text(spacing: Sequence[float]) -> str:
     return " x ".join(f"{step:.3g}" for step in spacing)
 
 
-def unlike_trained(picture: Picture, facts: Facts) -> str | None:
+def describe_shift(picture: Picture, facts: Facts) -> str | None:
     """What sets the intensities of an image apart from those of training; None where nothing does, or each image is
     standardised by itself.
 
@@ -107,11 +109,11 @@ def unlike_trained(picture: Picture, facts: Facts) -> str | None:
     return None
 
 
-def tell_of_intensities(found: Mapping[str, str | None], kind: str) -> None:
+def warn_of_intensities(found: Mapping[str, str | None], kind: str) -> None:
     """Warns of images that are unlike those of training.
 
     Args:
-        found: by file, what ``unlike_trained`` gave.
+        found: by file, what ``describe_shift`` gave.
         kind: how intensities are standardised, ``train`` or ``none``.
     """
     others = {path: said for path, said in found.items() if said is not None}

@@ -11,7 +11,7 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.listing import stem_of
 from multiunet.domains.image.files.pairing import Item, pair_files, warn_of_unused
 from multiunet.domains.image.files.table import is_table, read_pairs
-from multiunet.domains.image.survey.stratify import MaskClasses, chosen, spread
+from multiunet.domains.image.survey.stratify import MaskClasses, choose_images, spread_classes
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.errors import InputError
@@ -35,7 +35,7 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
     items = pair_files(config.images, truths)
     # quantities have no classes, and of objects all masks have those that are learnt
     classified = config.task == "segmentation" and not config.instances
-    known = MaskClasses([item.truth for item in items if classified], config.ignore_value)
+    known = MaskClasses([item.target for item in items if classified], config.ignore_value)
     words = [row.split for row in read_pairs(config.images)] if is_table(config.images) else []
     folders = {"val": (config.val_images, config.val_masks), "test": (config.test_images, config.test_masks)}
     given = any(images is not None for images, _ in folders.values())
@@ -49,7 +49,7 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
         if images is None and masks is not None:
             raise InputError(f"--{name}-masks without --{name}-images; give both")
     if config.splits is not None:
-        splits = _listed(items, config.splits, config.images)
+        splits = _read_listed(items, config.splits, config.images)
     elif any(words):
         splits = {name: [item for item, word in zip(items, words) if (word or "train") == name] for name in SPLITS}
         if "" in words:
@@ -64,10 +64,10 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
         splits = {"train": items, "val": own["val"], "test": own["test"]}
     else:
         splits = {"train": items, "val": [], "test": []}
-        _carve(splits, "test", config.test_fraction, config.seed, known)
+        _hold_out(splits, "test", config.test_fraction, config.seed, known)
     warn_of_unused(truths, [*items, *(item for name in SPLITS for item in splits[name])])
     if not splits["val"]:
-        _carve(splits, "val", config.val_fraction, config.seed, known)
+        _hold_out(splits, "val", config.val_fraction, config.seed, known)
     _check(splits)
     return splits
 
@@ -82,7 +82,7 @@ def from_json(splits: Mapping[str, Sequence[Mapping[str, str]]]) -> Splits:
     return {name: [Item(**item) for item in splits[name]] for name in SPLITS}
 
 
-def _listed(items: Sequence[Item], where: str, images: Path) -> Splits:
+def _read_listed(items: Sequence[Item], where: str, images: Path) -> Splits:
     lists = read_splits(where, "stems")
     known = {item.name: item for item in items}
     splits: Splits = {}
@@ -102,7 +102,9 @@ def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskCl
     """Every ``folds``-th image of a shuffled row is tested; another fold tests others."""
     if folds > len(items):
         raise InputError(f"--folds {folds}: there are {len(items)} images; a fold tests one at least")
-    row = spread(permutation(len(items), "folds", seed).tolist(), folds, known.of([item.truth for item in items]))
+    row = spread_classes(
+        permutation(len(items), "folds", seed).tolist(), folds, known.of([item.target for item in items])
+    )
     tested = set(row[fold::folds])
     return {
         "train": [item for i, item in enumerate(items) if i not in tested],
@@ -111,7 +113,7 @@ def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskCl
     }
 
 
-def _carve(splits: Splits, name: Split, fraction: float, seed: int, known: MaskClasses) -> None:
+def _hold_out(splits: Splits, name: Split, fraction: float, seed: int, known: MaskClasses) -> None:
     """Moves a share of the training items, one at least, into a split of their own."""
     items = splits["train"]
     if fraction == 0:
@@ -124,7 +126,7 @@ def _carve(splits: Splits, name: Split, fraction: float, seed: int, known: MaskC
             f"{name}{tested}; give more images, cut them into pieces, or pass --{name}-images or --{name}-fraction 0"
         )
     row = permutation(len(items), "split", seed, SPLITS.index(name)).tolist()
-    apart = set(chosen(row, count, known.of([item.truth for item in items])))
+    apart = set(choose_images(row, count, known.of([item.target for item in items])))
     splits[name] = [item for i, item in enumerate(items) if i in apart]
     splits["train"] = [item for i, item in enumerate(items) if i not in apart]
 

@@ -45,11 +45,11 @@ class MaskClasses:
         return frozenset(found) - {self.ignored}
 
 
-def chosen(order: Sequence[int], count: int, classes: Sequence[Classes]) -> list[int]:
+def choose_images(order: Sequence[int], count: int, classes: Sequence[Classes]) -> list[int]:
     """The first ``count`` images of a row, but for those that are the last of all to show a class; these come when
     there are no others.
 
-    >>> chosen([2, 0, 1, 3], 2, [frozenset({1}), frozenset({1}), frozenset({1, 7}), frozenset({1})])
+    >>> choose_images([2, 0, 1, 3], 2, [frozenset({1}), frozenset({1}), frozenset({1, 7}), frozenset({1})])
     [0, 1]
     """
     left = Counter(value for own in classes for value in own)
@@ -66,11 +66,11 @@ def chosen(order: Sequence[int], count: int, classes: Sequence[Classes]) -> list
     return taken + spared[: count - len(taken)]
 
 
-def spread(order: Sequence[int], folds: int, classes: Sequence[Classes]) -> list[int]:
+def spread_classes(order: Sequence[int], folds: int, classes: Sequence[Classes]) -> list[int]:
     """A row of images of which a fold tests every ``folds``-th, changed by as few swaps as it takes to have no class
     tested in one fold only, which could not learn it. Classes of a single image are left as they are.
 
-    >>> spread([0, 1, 2, 3], 2, [frozenset({1, 7}), frozenset({1}), frozenset({1, 7}), frozenset({1})])
+    >>> spread_classes([0, 1, 2, 3], 2, [frozenset({1, 7}), frozenset({1}), frozenset({1, 7}), frozenset({1})])
     [1, 0, 2, 3]
     """
     row = list(order)

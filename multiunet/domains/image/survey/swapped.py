@@ -17,7 +17,7 @@ MOST_LABELS = 16
 """An image of integers with more different values is no mask."""
 
 
-def may_be_mask(pixels: Pixels) -> bool:
+def looks_like_mask(pixels: Pixels) -> bool:
     """Whether an image ``(C, *space)`` has so few colours that it could be a mask."""
     if pixels.dtype.kind not in "ui" or pixels.shape[0] not in (1, 3):
         return False
@@ -29,11 +29,11 @@ def may_be_mask(pixels: Pixels) -> bool:
     return True
 
 
-def check_is_no_mask(item: Item, pixels: Pixels, labels: Pixels) -> None:
+def check_not_mask(item: Item, pixels: Pixels, labels: Pixels) -> None:
     """Refuses an image that is its mask; warns of one that shows nothing but the areas of its mask.
 
     Args:
-        pixels: of the image, ``(C, *space)``, of which ``may_be_mask`` holds.
+        pixels: of the image, ``(C, *space)``, of which ``looks_like_mask`` holds.
         labels: of the mask, ``space``.
 
     Raises:
@@ -50,9 +50,9 @@ def check_is_no_mask(item: Item, pixels: Pixels, labels: Pixels) -> None:
         met = np.unique(of_colour.ravel() * len(classes) + of_class.ravel())
         pairs.update(zip(colours[met // len(classes)].tolist(), classes[met % len(classes)].tolist()))
     fix = "give what the microscope saw as --images, and what it shows as --masks"
-    one_file = Path(item.image).resolve() == Path(item.truth).resolve()
+    one_file = Path(item.image).resolve() == Path(item.target).resolve()
     if (one_file and not item.image.lower().endswith(tuple(containers.READERS))) or same:
-        raise InputError(f"{item.image}: is the same as its mask {item.truth}; {fix}")
+        raise InputError(f"{item.image}: is the same as its mask {item.target}; {fix}")
     of_image, of_mask = {colour for colour, _ in pairs}, {value for _, value in pairs}
     if 1 < len(of_image) == len(of_mask) == len(pairs):
-        remark(f"{item.image}: shows the areas of its mask {item.truth} in {len(of_image)} values, nothing else; {fix}")
+        remark(f"{item.image}: shows only the areas of its mask {item.target} in {len(of_image)} values; {fix}")

@@ -12,7 +12,7 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 from multiunet.domains.image.files.readers import read_target
-from multiunet.domains.image.survey.common import folder_of, without_bar
+from multiunet.domains.image.survey.common import crop_like_image, find_folder
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import Splits
 from multiunet.domains.remarks import remark
@@ -74,11 +74,11 @@ def survey_targets(splits: Splits, images: Images, config: ImageTrain) -> Facts:
     sums, first, ignored = None, "", False
     for name in SPLITS:
         for item in splits[name]:
-            path = Path(item.truth)
+            path = Path(item.target)
             ignored = ignored or _has(path, config.ignore_value)
-            target = without_bar(item, images, read_target(path, config.ignore_value).pixels, channels=1)
+            target = crop_like_image(item, images, read_target(path, config.ignore_value).pixels, channels=1)
             if sums is None:
-                sums, first = _Sums.of_none(target.shape[0]), item.truth
+                sums, first = _Sums.of_none(target.shape[0]), item.target
             if target.shape[0] != len(sums.count):
                 raise InputError(
                     f"{path}: has {target.shape[0]} channels, but {first} has {len(sums.count)}; they must be alike"
@@ -86,7 +86,7 @@ def survey_targets(splits: Splits, images: Images, config: ImageTrain) -> Facts:
             if name == "train":
                 sums.add(target)
     assert sums is not None  # there is a training target
-    folder = folder_of(splits)
+    folder = find_folder(splits)
     if config.ignore_value is not None and not ignored:
         remark(f"--ignore-value {config.ignore_value}: no target in {folder} has it")
     centre, scale = sums.moments(folder)

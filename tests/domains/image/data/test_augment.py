@@ -14,7 +14,7 @@ from multiunet.domains.image.data.augment import (
     View,
     change_intensities,
     draw_view,
-    mirrored,
+    mirror,
     sample,
     sample_labels,
     smooth_field,
@@ -25,7 +25,7 @@ ALWAYS = Augmentation(chance=1.0)
 
 
 def resample(pixels: np.ndarray, view: View, shape: tuple[int, ...]) -> np.ndarray:
-    return sample(pixels, mirrored(view.coordinates(shape), pixels.shape[1:]))
+    return sample(pixels, mirror(view.coordinates(shape), pixels.shape[1:]))
 
 
 def middle(shape: tuple[int, ...]) -> list[float]:
@@ -73,7 +73,7 @@ def test_interpolation_is_linear_like_scipys(shape: tuple[int, ...]) -> None:
     view = draw_view(ALWAYS, middle(shape), shape, (1.0,) * len(shape), np.random.default_rng(2))
     coordinates = view.coordinates(shape)
     assert view.bend is not None
-    for channel, expected in zip(sample(pixels, mirrored(coordinates, shape)), pixels):
+    for channel, expected in zip(sample(pixels, mirror(coordinates, shape)), pixels):
         theirs = map_coordinates(expected, coordinates.astype(np.float64), order=1, mode="mirror")
         np.testing.assert_allclose(channel, theirs, atol=2e-4)
 
@@ -85,7 +85,7 @@ def test_image_and_labels_move_together(shape: tuple[int, ...]) -> None:
     labels[tuple(slice(0, n // 3) for n in shape)] = 1
     for seed in range(10):
         view = draw_view(ALWAYS, middle(shape), shape, (1.0,) * len(shape), np.random.default_rng(seed))
-        coordinates = mirrored(view.coordinates(shape), shape)
+        coordinates = mirror(view.coordinates(shape), shape)
         as_image, as_labels = (
             sample(labels[None].astype(np.float32), coordinates)[0],
             sample_labels(labels, coordinates),
@@ -100,7 +100,7 @@ def test_labels_stay_labels_and_none_is_made_up() -> None:
     labels = np.random.default_rng(0).choice(np.array([-1, 0, 3, 7], dtype=np.int16), size=(40, 40))
     for seed in range(5):
         view = draw_view(ALWAYS, (19.5, 19.5), (30, 30), (1.0, 1.0), np.random.default_rng(seed))
-        coordinates = mirrored(view.coordinates((30, 30)), (40, 40))
+        coordinates = mirror(view.coordinates((30, 30)), (40, 40))
         result = sample_labels(labels, coordinates)
         shares = np.stack([sample((labels == v)[None].astype(np.float32), coordinates)[0] for v in (-1, 0, 3, 7)])
         chosen = np.take_along_axis(shares, np.searchsorted([-1, 0, 3, 7], result)[None], axis=0)[0]
@@ -116,7 +116,7 @@ def test_outlines_are_nearer_to_the_truth_than_those_of_the_nearest_label() -> N
         disc = lambda p, q, c=centre, r=radius: (p - c[0]) ** 2 + (q - c[1]) ** 2 < r**2  # type: ignore[misc]  # noqa: E731
         turn = replace(Augmentation.none(), chance=1.0, scaling=0.0, elastic=0.0)
         view = draw_view(turn, (31.5, 31.5), (64, 64), (1.0, 1.0), rng)
-        coordinates = mirrored(view.coordinates((64, 64)), (64, 64))
+        coordinates = mirror(view.coordinates((64, 64)), (64, 64))
         truth = disc(*coordinates)
         labels = disc(y, x).astype(np.int16)
         ours.append(np.mean(sample_labels(labels, coordinates) != truth))

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.files import readers
 from multiunet.domains.image.files.lazy import summarise
@@ -22,12 +22,12 @@ def test_inputs_unlike_those_of_training(folder: Any, tmp_path: Path) -> None:
     rgb = np.random.default_rng(0).integers(0, 255, (40, 48, 3), dtype=np.uint8)
     Image.fromarray(rgb).save(tmp_path / "rgb.png")
     with pytest.raises(InputError, match=r"rgb\.png: 3 channels, but the training images have 1"):
-        load_input(str(tmp_path / "rgb.png"), facts, Shelf())
+        load_input(str(tmp_path / "rgb.png"), facts, FileCache())
     tifffile.imwrite(tmp_path / "stack.tif", np.zeros((9, 40, 48), np.uint8))
     with pytest.raises(InputError, match=r"stack\.tif: a volume of 9 x 40 x 48, but the training images have 2 axes"):
-        load_input(str(tmp_path / "stack.tif"), facts, Shelf())
+        load_input(str(tmp_path / "stack.tif"), facts, FileCache())
     Image.fromarray(np.dstack([rgb[..., 0]] * 3)).save(tmp_path / "grey.png")
-    assert load_input(str(tmp_path / "grey.png"), facts, Shelf()).picture.pixels.shape == (1, 40, 48)
+    assert load_input(str(tmp_path / "grey.png"), facts, FileCache()).picture.pixels.shape == (1, 40, 48)
 
 
 @pytest.mark.parametrize("kind", ["image", "train"])
@@ -41,7 +41,7 @@ def test_the_numbers_of_an_image_are_passed_over_once(
     monkeypatch.setattr(readers, "summarise", lambda given: passes.append(given) or summarise(given))
     known = {"kind": kind, "mean": [1.0], "deviation": [3.0]}
     facts = {"ndim": 2, "channels": 1, "colour": "grey", "intensities": known, **told}
-    loaded = load_input(str(tmp_path / "a.tif"), facts, Shelf())
+    loaded = load_input(str(tmp_path / "a.tif"), facts, FileCache())
     assert loaded.picture.summary.low == pixels.min()
     assert len(passes) == 1
     assert loaded.picture.spacing == ((0.5, 0.5) if told else None)
@@ -53,4 +53,4 @@ def test_one_channel_where_three_are_wanted(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.eye(20, dtype=np.uint8))
     facts = {"ndim": 2, "channels": 3, "colour": "rgb", "intensities": {"kind": "image"}}
     with pytest.raises(InputError, match=r"a\.tif: 1 channel, but the training images have 3"):
-        load_input(str(tmp_path / "a.tif"), facts, Shelf())
+        load_input(str(tmp_path / "a.tif"), facts, FileCache())

@@ -8,10 +8,10 @@ from scipy.spatial import cKDTree
 from skimage.draw import disk
 from skimage.measure import label
 
-from multiunet.domains.image.data.augment import View, mirrored, sample_labels
-from multiunet.domains.image.data.instances import CLASSES, compact, learnt, pieces, sample_objects
-from multiunet.domains.image.prediction.separate import separated, without_small
-from multiunet.metrics import Matching
+from multiunet.domains.image.data.augment import View, mirror, sample_labels
+from multiunet.domains.image.data.instances import CLASSES, count_objects, encode_objects, renumber, sample_objects
+from multiunet.domains.image.prediction.separate import remove_small, separate_objects
+from multiunet.metrics import InstanceMatcher
 
 
 def crowd(seed: int = 0) -> np.ndarray:
@@ -32,7 +32,7 @@ def grains(shape: tuple[int, ...], step: int = 4) -> np.ndarray:
 
 def perfect(objects: np.ndarray, touching: str, spacing: tuple[float, ...] = (1.0, 1.0)) -> np.ndarray:
     """Probabilities of a network that knows."""
-    classes = learnt(objects, touching, spacing)
+    classes = encode_objects(objects, touching, spacing)
     return np.stack([classes == index for index in range(len(CLASSES[touching]))]).astype(np.float32)
 
 
@@ -58,18 +58,18 @@ SMALL = {
 @pytest.mark.parametrize("name", SMALL)
 def test_small_and_narrow_objects_are_found(name: str, touching: str) -> None:
     objects = SMALL[name]
-    matching = Matching()
-    matching.update(separated(perfect(objects, touching, (1.0,) * objects.ndim), (1.0,) * objects.ndim), objects)
-    assert matching.scores()["ap_90"] == 1.0
+    matcher = InstanceMatcher()
+    matcher.update(separate_objects(perfect(objects, touching, (1.0,) * objects.ndim), (1.0,) * objects.ndim), objects)
+    assert matcher.scores()["ap_90"] == 1.0
 
 
 def test_a_coarse_axis_has_no_outermost_pixels_but_between_objects() -> None:
     stack = np.zeros((4, 5, 5), dtype=np.int32)
     stack[1:3, 1:4, 1:4] = 1
-    assert (learnt(stack, "boundary", (1, 1, 1)) == 1).sum() == 0
-    assert np.argwhere(learnt(stack, "boundary", (5, 1, 1)) == 1).tolist() == [[1, 2, 2], [2, 2, 2]]
+    assert (encode_objects(stack, "boundary", (1, 1, 1)) == 1).sum() == 0
+    assert np.argwhere(encode_objects(stack, "boundary", (5, 1, 1)) == 1).tolist() == [[1, 2, 2], [2, 2, 2]]
     stack[2][stack[2] > 0] = 2
-    assert (learnt(stack, "boundary", (5, 1, 1)) == 1).sum() == 0
+    assert (encode_objects(stack, "boundary", (5, 1, 1)) == 1).sum() == 0
 
 
 def test_noise_inside_an_object_is_the_objects() -> None:
@@ -78,7 +78,7 @@ def test_noise_inside_an_object_is_the_objects() -> None:
     p[:, 5:25, 5:25] = np.array([0, 0, 1])[:, None, None]
     p[:, 8:22, 8:22] = np.array([0, 1, 0])[:, None, None]
     p[:, 6, 12:14] = np.array([0, 1, 0])[:, None]
-    found = separated(p, (1.0, 1.0), smallest=20)
+    found = separate_objects(p, (1.0, 1.0), smallest=20)
     assert found.max() == 1
     assert (found > 0).sum() == 400
 
@@ -90,21 +90,21 @@ def turned(shape: tuple[int, ...]) -> np.ndarray:
     if ndim > 1:
         matrix[-2:, -2:] = [[0.8, 0.6], [-0.6, 0.8]]
     view = View(np.array([(n - 1) / 2 + 0.3 for n in shape]), matrix * 1.2)
-    return mirrored(view.coordinates(shape), shape)
+    return mirror(view.coordinates(shape), shape)
 
 
 def test_classes_by_hand() -> None:
     objects = np.array([[1, 1, 2, 2, 0], [1, 1, 2, 2, 0], [3, 3, 3, 0, -1]])
     gap = [[1, 0, 1, 1, 0], [0, 0, 0, 1, 0], [1, 1, 1, 0, -1]]
-    np.testing.assert_array_equal(learnt(objects, "gap", (1, 1)), gap)
+    np.testing.assert_array_equal(encode_objects(objects, "gap", (1, 1)), gap)
     boundary = [[1, 2, 2, 2, 0], [2, 2, 2, 2, 0], [2, 2, 2, 0, -1]]
-    np.testing.assert_array_equal(learnt(objects, "boundary", (1, 1)), boundary)
+    np.testing.assert_array_equal(encode_objects(objects, "boundary", (1, 1)), boundary)
 
 
 @pytest.mark.parametrize("shape", [(60,), (40, 44), (16, 20, 24)])
 def test_what_is_learnt_keeps_objects_apart_in_any_view(shape: tuple[int, ...]) -> None:
     seen = sample_objects(grains(shape), turned(shape))
-    inside = learnt(seen, "gap", (1,) * len(shape)) == 1
+    inside = encode_objects(seen, "gap", (1,) * len(shape)) == 1
     parts = label(inside, connectivity=1)
     for part in range(1, parts.max() + 1):
         assert len(np.unique(seen[parts == part])) == 1
@@ -123,12 +123,12 @@ def test_sampling_is_that_of_labels(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("touching", ["gap", "boundary"])
 def test_perfect_probabilities_give_the_objects_back(touching: str) -> None:
     objects = crowd()
-    assert learnt(objects, touching, (1, 1)).max() == len(CLASSES[touching]) - 1
-    matching = Matching()
-    matching.update(separated(perfect(objects, touching), (1.0, 1.0)), objects)
-    joined = Matching()
+    assert encode_objects(objects, touching, (1, 1)).max() == len(CLASSES[touching]) - 1
+    matcher = InstanceMatcher()
+    matcher.update(separate_objects(perfect(objects, touching), (1.0, 1.0)), objects)
+    joined = InstanceMatcher()
     joined.update(label(objects > 0), objects)
-    assert matching.scores()["ap_70"] == 1.0
+    assert matcher.scores()["ap_70"] == 1.0
     assert joined.scores()["ap_50"] < 0.3
 
 
@@ -137,7 +137,7 @@ def test_joined_objects_are_cut_at_their_neck_and_thin_ones_are_kept() -> None:
     inside[disk((15, 15), 9)] = inside[disk((15, 31), 9)] = True
     inside[34, 5:50] = True
     inside[0, 0:5] = True  # noise
-    found = separated(np.stack([~inside, inside]).astype(np.float32), (1.0, 1.0))
+    found = separate_objects(np.stack([~inside, inside]).astype(np.float32), (1.0, 1.0))
     assert found.max() == 3
     assert found[15, 15] != found[15, 31]
     assert len(np.unique(found[34, 5:50])) == 1
@@ -147,13 +147,13 @@ def test_joined_objects_are_cut_at_their_neck_and_thin_ones_are_kept() -> None:
 
 def test_nothing_is_no_object() -> None:
     nothing = np.stack([np.ones((8, 9)), np.zeros((8, 9))]).astype(np.float32)
-    assert separated(nothing, (1.0, 1.0)).max() == 0
-    assert separated(nothing, (1.0, 1.0)).dtype == np.int32
+    assert separate_objects(nothing, (1.0, 1.0)).max() == 0
+    assert separate_objects(nothing, (1.0, 1.0)).dtype == np.int32
 
 
 def test_numbers_become_small_ones() -> None:
     objects = np.array([[0, 4_000_000_000, 9], [9, 255, 0]], dtype=np.uint32)
-    np.testing.assert_array_equal(compact(objects, None), [[0, 3, 1], [1, 2, 0]])
-    np.testing.assert_array_equal(compact(objects, 255), [[0, 2, 1], [1, -1, 0]])
-    assert pieces(np.array([[1, 0, 1], [0, 2, 0]])) == (2, 3)
-    np.testing.assert_array_equal(without_small(np.array([3, 3, 1, 0, 2, 2]), 2), [2, 2, 0, 0, 1, 1])
+    np.testing.assert_array_equal(renumber(objects, None), [[0, 3, 1], [1, 2, 0]])
+    np.testing.assert_array_equal(renumber(objects, 255), [[0, 2, 1], [1, -1, 0]])
+    assert count_objects(np.array([[1, 0, 1], [0, 2, 0]])) == (2, 3)
+    np.testing.assert_array_equal(remove_small(np.array([3, 3, 1, 0, 2, 2]), 2), [2, 2, 0, 0, 1, 1])

@@ -14,7 +14,7 @@ from PIL import Image
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data import inputs
 from multiunet.domains.image.data.augment import Augmentation
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.files import masks
 from multiunet.domains.image.survey import survey
@@ -30,7 +30,7 @@ def patches(
         settings.setdefault("masks", root / "masks")
     facts = survey(ImageTrain(images=root / "images", **settings))
     items = from_json(facts["split"])["train"]
-    return Patches(items, facts, augmentation or Augmentation(), oversample_classes, Shelf())
+    return Patches(items, facts, augmentation or Augmentation(), oversample_classes, FileCache())
 
 
 @pytest.mark.parametrize(("shape", "size"), [((40, 48), [24, 16]), ((20, 24, 28), [8, 16, 16])])
@@ -63,7 +63,7 @@ def test_a_plain_patch_is_a_standardised_crop_with_its_labels(folder: Any) -> No
     entry = data.items[0]
     image = np.asarray(Image.open(entry.image)).astype(np.float64)
     image = (image - image.mean()) / image.std()
-    mask = np.asarray(Image.open(entry.truth)) == 9
+    mask = np.asarray(Image.open(entry.target)) == 9
     for seed in range(10):
         sample = data.draw(0, generator(seed))
         corners = [
@@ -95,7 +95,7 @@ def test_rare_classes_are_found(folder: Any) -> None:
 
 def test_images_smaller_than_the_patch_are_mirrored_with_their_labels(folder: Any) -> None:
     data = patches(folder(5), Augmentation.none(), patch_size=[50, 48])
-    image, mask = (np.asarray(Image.open(path)) for path in (data.items[0].image, data.items[0].truth))
+    image, mask = (np.asarray(Image.open(path)) for path in (data.items[0].image, data.items[0].target))
     sample = data.draw(0, generator(0))
     expected = np.pad(mask == 9, ((5, 5), (0, 0)), mode="reflect")
     np.testing.assert_array_equal(sample.target[0], expected)
@@ -142,21 +142,21 @@ def test_images_as_they_are_vary_by_their_own_deviation(folder: Any) -> None:
     assert found[1] / found[0] == pytest.approx(pixels.std(), rel=0.02)
 
 
-def test_what_is_small_is_found_once_also_beyond_the_shelf(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_small_is_found_once_also_beyond_the_cache(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     data = patches(folder(5, (60, 60)), oversample_classes=1.0, patch_size=[16])
-    data.shelf.budget, calls = 0, []
-    for owner, name in ((Patches, "_find"), (inputs, "moments")):
+    data.cache.budget, calls = 0, []
+    for owner, name in ((Patches, "_find"), (inputs, "compute_moments")):
         own = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda *args, own=own, name=name: calls.append(name) or own(*args))
     monkeypatch.setattr(masks, "_refuse_photographs", lambda *_: pytest.fail("the survey checked it"))
     for seed in range(4):
         data.draw(0, generator(seed))
-    assert sorted(calls) == ["_find", "moments"]
+    assert sorted(calls) == ["_find", "compute_moments"]
 
 
 def test_a_mask_that_changed_since_it_was_surveyed_is_named(folder: Any) -> None:
     data = patches(folder(5), patch_size=[16])
-    path = Path(data.items[0].truth)
+    path = Path(data.items[0].target)
     mask = np.array(Image.open(path))
     for pixels, said in ((mask + 1, "is none of the training masks"), (np.dstack([mask, mask, mask + 1]), "different")):
         Image.fromarray(pixels).save(path)

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.evaluation import baselines, scoring
 from multiunet.domains.image.files import lazy
@@ -47,15 +47,15 @@ def item(tmp_path: Path) -> Item:
 
 
 def scores_of(item: Item, levels: int) -> scoring.Scores:
-    baseline = baselines.otsu([item], FACTS, Shelf(), levels)
-    return scoring.score_baseline([(baseline, [item], FACTS)], Shelf())
+    baseline = baselines.fit_otsu([item], FACTS, FileCache(), levels)
+    return scoring.score_baseline([(baseline, [item], FACTS)], FileCache())
 
 
 @pytest.mark.parametrize("levels", [2, 3])
 def test_thresholds_of_an_image_read_by_blocks_are_those_of_the_whole(
     item: Item, levels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pixels, labels = zarr.open_array(item.image, mode="r")[:], zarr.open_array(item.truth, mode="r")[:]
+    pixels, labels = zarr.open_array(item.image, mode="r")[:], zarr.open_array(item.target, mode="r")[:]
     grey = gaussian_filter(((pixels.astype(np.float32) - pixels.mean()) / pixels.std()).astype(np.float32), 2.0)
     cuts = [threshold_otsu(grey)] if levels == 2 else threshold_multiotsu(grey, levels)
     level = np.digitize(grey, cuts)
@@ -105,15 +105,15 @@ def test_objects_that_touch_at_a_corner_are_two(tmp_path: Path) -> None:
     Image.fromarray(expected).save(tmp_path / "m.png")
     facts = {**FACTS, "instances": {"instance_encoding": "boundary"}}
     [item] = [Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png"))]
-    [(_, found)] = baselines.otsu_objects([item], facts, Shelf())(load_input(item.image, facts, Shelf()))
+    [(_, found)] = baselines.fit_otsu_objects([item], facts, FileCache())(load_input(item.image, facts, FileCache()))
     np.testing.assert_array_equal(found, expected)
 
 
 def test_majority_covers_every_block_once(item: Item, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lazy, "WHOLE", 1000)
     monkeypatch.setattr(lazy, "BLOCK", 2000)
-    scores = scoring.score_baseline([(baselines.majority(FACTS), [item], FACTS)], Shelf())
-    labels = zarr.open_array(item.truth, mode="r")[:]
+    scores = scoring.score_baseline([(baselines.fit_majority(FACTS), [item], FACTS)], FileCache())
+    labels = zarr.open_array(item.target, mode="r")[:]
     assert scores["pixel_accuracy"] == pytest.approx(float((labels == 1).mean()))
 
 
@@ -121,7 +121,7 @@ def test_scores_that_need_the_whole_image_say_when_it_does_not_fit(item: Item, m
     monkeypatch.setattr(lazy, "free_memory", lambda: 1 << 20)
     quantities = {**FACTS, "task": "regression", "targets": ["height"]}
     with pytest.raises(InputError, match=r"quantities of 1 images.* takes 2 MB"):
-        scoring.score([scoring.Part(None, [item], quantities)], Shelf())  # type: ignore[arg-type]
+        scoring.score([scoring.Part(None, [item], quantities)], FileCache())  # type: ignore[arg-type]
     objects = {**FACTS, "instances": {"instance_encoding": "gap"}}
     with pytest.raises(InputError, match="to tell its objects apart"):
-        scoring.score([scoring.Part(None, [item], objects)], Shelf())  # type: ignore[arg-type]
+        scoring.score([scoring.Part(None, [item], objects)], FileCache())  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from multiunet.domains import inference, training
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import load_labels, load_objects
 from multiunet.domains.image.evaluation.external import facts_elsewhere
 from multiunet.domains.image.files import lazy, tiff
@@ -39,7 +39,7 @@ def test_other_images_are_scored_like_a_split(folder: Any, retouched: Any, tmp_p
     facts = open_run(runs[0]).facts
     tested = facts["split"]["test"]
     table = tmp_path / "tested.csv"
-    table.write_text("image,mask\n" + "".join(f"{item['image']},{item['truth']}\n" for item in tested))
+    table.write_text("image,mask\n" + "".join(f"{item['image']},{item['target']}\n" for item in tested))
     by_split, by_table = inference.evaluate(runs[0]), inference.evaluate(runs[0], ImageEvaluate(images=table))
     assert by_table.metrics == by_split.metrics
     assert by_table.baselines == by_split.baselines
@@ -106,13 +106,13 @@ def test_folds_of_quantities_and_objects_are_scored_pooled_and_each(
 
 
 def test_masks_are_read_as_each_fold_takes_them(tmp_path: Path) -> None:
-    path, shelf = str(tmp_path / "m.png"), Shelf()
+    path, cache = str(tmp_path / "m.png"), FileCache()
     Image.fromarray(np.array([[0, 1, 1, 2], [0, 1, 1, 2]], dtype=np.uint8)).save(path)
     facts = {"spacing": [1.0, 1.0], "ignore_value": None, "coloured": False}
     gap, boundary = ({**facts, "instances": {"touching": touching}} for touching in ("gap", "boundary"))
-    assert not np.array_equal(load_labels(path, gap, shelf), load_labels(path, boundary, shelf))
-    cut = load_objects(path, {**facts, "truth_bars": {path: 1}}, shelf)
-    assert (cut.shape, load_objects(path, facts, shelf).shape) == ((1, 4), (2, 4))
+    assert not np.array_equal(load_labels(path, gap, cache), load_labels(path, boundary, cache))
+    cut = load_objects(path, {**facts, "target_bars": {path: 1}}, cache)
+    assert (cut.shape, load_objects(path, facts, cache).shape) == ((1, 4), (2, 4))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_what_to_score_on_is_said_once(settings: dict[str, Any], message: str) -
 
 def elsewhere(facts: dict[str, Any], images: Path, masks: Path) -> dict[str, Any]:
     """The facts with those of these images."""
-    return facts_elsewhere(pair_files(images, masks), facts, Shelf())
+    return facts_elsewhere(pair_files(images, masks), facts, FileCache())
 
 
 @pytest.mark.parametrize("name", ["a.tif", "b.tif"])
@@ -155,7 +155,7 @@ def test_a_truth_of_another_size_in_the_file_of_its_image(folder: Any, tmp_path:
             file["data"] = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40)
             file["label"] = np.full((rows, 40), 9, np.uint8)
         if rows == 30:
-            assert elsewhere(facts, tmp_path / "a.h5", tmp_path / "a.h5")["truth_bars"][str(tmp_path / "a.h5")] == 0
+            assert elsewhere(facts, tmp_path / "a.h5", tmp_path / "a.h5")["target_bars"][str(tmp_path / "a.h5")] == 0
             continue
         with pytest.raises(InputError, match="they must be equal"):
             elsewhere(facts, tmp_path / "a.h5", tmp_path / "a.h5")

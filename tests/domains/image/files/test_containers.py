@@ -184,9 +184,9 @@ def test_voxels_that_do_not_lie_on_each_other_are_refused(tmp_path: Path) -> Non
     item = Item("a", str(tmp_path / "i/a.nii.gz"), str(tmp_path / "m/a.nii"))
     save_nifti(Path(item.image), VOLUME, [1, 1, 2])
     for affine in ([1, 1, 2], [0.5, 1, 2], None):  # a file that does not say is taken as it is
-        save_nifti(Path(item.truth), LABELS, affine)
+        save_nifti(Path(item.target), LABELS, affine)
         assert count_bar_rows(item, LABELS.shape, 0, LABELS.shape) == 0
-    save_nifti(Path(item.truth), LABELS, [-1, 1, 2])
+    save_nifti(Path(item.target), LABELS, [-1, 1, 2])
     with pytest.raises(InputError, match=r"m/a\.nii: its axes point LAS, those of its image .*a\.nii\.gz RAS"):
         count_bar_rows(item, LABELS.shape, 0, LABELS.shape)
 
@@ -207,7 +207,7 @@ def test_a_place_inside_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.h5:/third: no such array; the file holds vol/first, vol/second"):
         read_image(Path(f"{path}:/third"))
     (tmp_path / "pairs.csv").write_text("image,mask\na.h5:/vol/first,a.h5:/vol/second\n")
-    assert [(item.name, Path(item.truth).name) for item in pair_files(tmp_path / "pairs.csv", None)] == [
+    assert [(item.name, Path(item.target).name) for item in pair_files(tmp_path / "pairs.csv", None)] == [
         ("a", "second")
     ]
     group = zarr.open_group(tmp_path / "a.zarr", mode="w")

@@ -162,7 +162,7 @@ def test_images_and_masks_lose_their_bars_alike(folder: Any, masks_too: bool, cr
     assert after["pixels"] == before["pixels"]
     assert after["values"] == [4, 9]
     assert after["patch_size"] == before["patch_size"]
-    assert len(after["truth_bars"]) == (5 if masks_too else 0)
+    assert len(after["target_bars"]) == (5 if masks_too else 0)
 
 
 def test_bars_that_are_not_cut_off_are_told_of(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -212,7 +212,7 @@ def test_predictions_lie_on_what_is_left(
     facts = survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar="auto"))
     Image.open(tmp_path / "out/s1_class.png").save(root / "masks/s1.png")
     again = survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar="auto"))
-    assert len(again["truth_bars"]) == len(facts["truth_bars"]) - 1
+    assert len(again["target_bars"]) == len(facts["target_bars"]) - 1
     whole = multiunet("predict", "image", *words[:-2], "--crop-bar", "none", "--out", tmp_path / "whole.zarr")
     assert whole.code == 0, whole.err
     assert "bar of 20 rows, as do 5 of the 5 images; --crop-bar auto removes it" in caplog.text

@@ -19,7 +19,7 @@ from PIL import Image
 import multiunet
 from multiunet.domains.image.config import ImagePredict, ImageTrain
 from multiunet.domains.image.data.augment import Augmentation
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.files import lazy, tiff
 from multiunet.domains.image.files.lazy import Lazy, hash_pixels, iter_blocks, summarise
@@ -191,27 +191,27 @@ def volumes(tmp_path: Path) -> Path:
 def test_places_of_classes_are_evenly_spread_in_the_order_of_the_image(volumes: Path, all_lazy: Callable) -> None:
     facts = survey(ImageTrain(images=volumes / "images", masks=volumes / "masks", patch_size=[8, 16, 16]))
     items = from_json(facts["split"])["train"]
-    labels = np.asarray(zarr.open_array(items[0].truth, mode="r")[...]).ravel()
+    labels = np.asarray(zarr.open_array(items[0].target, mode="r")[...]).ravel()
     every = [np.flatnonzero(labels == value) for value in (0, 255)]
     expected = [places[:: -(-len(places) // 1000)] for places in every]
     for _ in range(2):
-        found = Patches(items, facts, Augmentation(), 0.5, Shelf(0))._positions(items[0])
+        found = Patches(items, facts, Augmentation(), 0.5, FileCache(0))._positions(items[0])
         for one, other in zip(found, expected):
             np.testing.assert_array_equal(one, other)
         all_lazy()
 
 
-def draws(root: Path, shelf: Shelf) -> list[Any]:
+def draws(root: Path, cache: FileCache) -> list[Any]:
     facts = survey(ImageTrain(images=root / "images", masks=root / "masks", patch_size=[8, 16, 16]))
-    data = Patches(from_json(facts["split"])["train"], facts, Augmentation(), 0.5, shelf)
+    data = Patches(from_json(facts["split"])["train"], facts, Augmentation(), 0.5, cache)
     return [facts, *(data.draw(seed % 3, generator(seed)) for seed in range(12))]
 
 
 def test_patches_are_those_of_volumes_in_memory(volumes: Path, all_lazy: Callable) -> None:
-    eager_facts, *eager = draws(volumes, Shelf())
+    eager_facts, *eager = draws(volumes, FileCache())
     all_lazy()
-    for shelf in (Shelf(budget=0), Shelf()):
-        facts, *found = draws(volumes, shelf)
+    for cache in (FileCache(budget=0), FileCache()):
+        facts, *found = draws(volumes, cache)
         assert facts == eager_facts
         for one, other in zip(found, eager):
             # standardised by statistics of blocks: to rounding; else the same
@@ -233,7 +233,7 @@ def test_training_and_prediction_are_those_of_volumes_in_memory(volumes: Path, a
     def all_of(name: str) -> tuple[Any, Any, Any]:
         run = volumes / name
         multiunet.train("image", quick, run, progress=Progress())
-        options = ImagePredict(images=volumes / "images", samples=2, tile=10, export=volumes / f"{name}-files")
+        options = ImagePredict(images=volumes / "images", samples=2, tile_size=10, export=volumes / f"{name}-files")
         multiunet.predict(run, options, volumes / f"{name}.zarr")
         return (
             multiunet.evaluate(run).metrics,

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import load_labels
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
@@ -74,4 +74,4 @@ def test_other_masks_are_held_against_those_of_training(folder: Any, tmp_path: P
     facts = facts_of(root)
     paint(tmp_path / "other.png", 1 - np.asarray(Image.open(paths[0])), [RED, BLACK])
     with pytest.raises(InputError, match=r"other\.png: its palette shows value 0 in #ff0000, .*s\d\.png in #000000"):
-        load_labels(str(tmp_path / "other.png"), facts, Shelf(), checked=False)
+        load_labels(str(tmp_path / "other.png"), facts, FileCache(), checked=False)

@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from multiunet.domains.image.measure.figure import ROWS, figure_of
-from multiunet.domains.image.measure.phases import Measures, Part, Phase
+from multiunet.domains.image.measure.figure import ROWS, draw_figure
+from multiunet.domains.image.measure.phases import Measures, ObjectRow, PhaseRow
 
 
-def phase_of(image: str, name: str, fraction: float, objects: int | None, pooled: bool = False) -> Phase:
+def phase_of(image: str, name: str, fraction: float, objects: int | None, pooled: bool = False) -> PhaseRow:
     sd = fraction / 10
-    return Phase(
+    return PhaseRow(
         *(image, pooled, name, False, fraction, sd, fraction, sd, "pixel", "pixel", objects, objects, None, None, None)
     )
 
 
-def part_of(pixels: int, border: bool = False, image: str = "a", name: str = "7") -> Part:
+def part_of(pixels: int, border: bool = False, image: str = "a", name: str = "7") -> ObjectRow:
     diameter = 2 * math.sqrt(pixels / math.pi)
-    return Part(image, name, 1, pixels, pixels, diameter, (0.0, 0.0), "pixel", "pixel", border)
+    return ObjectRow(image, name, 1, pixels, pixels, diameter, (0.0, 0.0), "pixel", "pixel", border)
 
 
-def one_image(parts: list[Part]) -> Measures:
+def one_image(parts: list[ObjectRow]) -> Measures:
     return Measures([phase_of("a", "0", 0.8, None), phase_of("a", "7", 0.2, len(parts))], parts, ("y", "x"))
 
 
@@ -38,7 +38,7 @@ def images(names: Sequence[str]) -> Measures:
 
 def panels_of(measures: Measures) -> list[Axes]:
     """From left to right, from top to bottom, with the names of their ticks."""
-    figure = figure_of(measures)
+    figure = draw_figure(measures)
     figure.draw_without_rendering()
     return figure.axes
 
@@ -82,7 +82,7 @@ def test_narrow_sizes_have_several_bars() -> None:
         ([], "no objects"),
     ],
 )
-def test_an_empty_panel_says_why(parts: list[Part], said: str) -> None:
+def test_an_empty_panel_says_why(parts: list[ObjectRow], said: str) -> None:
     _, matrix, _, panel = panels_of(one_image(parts))
     assert [text.get_text() for text in panel.texts] == [said]
     assert [text.get_text() for text in matrix.texts] == ["objects of this class are not counted (--objects)"]
@@ -119,7 +119,7 @@ def test_one_image_is_not_pooled() -> None:
     assert title == "Fractions of the classes in 1 image\nerror bars: one deviation of the samples"
     single = one_image([part_of(30)])
     phases = [replace(phase, fraction_sd=None) for phase in single.phases]
-    assert "no error bars" in figure_of(replace(single, phases=phases)).get_suptitle()
+    assert "no error bars" in draw_figure(replace(single, phases=phases)).get_suptitle()
 
 
 def test_of_many_classes_the_largest_are_drawn() -> None:

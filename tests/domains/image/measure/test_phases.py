@@ -16,7 +16,7 @@ from PIL import Image
 from multiunet.core import Dropout
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.measure.phases import ALL, measure
-from multiunet.domains.image.measure.tables import write
+from multiunet.domains.image.measure.tables import write_tables
 from multiunet.errors import InputError
 from multiunet.geometries.grid.grid import Grid
 from multiunet.models.image_unet import image_unet
@@ -100,10 +100,10 @@ def stored_objects(path: Path, maps: dict[str, np.ndarray], samples: dict[str, l
     return path
 
 
-def test_objects_told_apart_deviate_by_the_ratio_of_the_class_maps(tmp_path: Path) -> None:
+def test_objects_separated_deviate_by_the_ratio_of_the_class_maps(tmp_path: Path) -> None:
     path = stored_objects(tmp_path / "p.zarr", {"a": cut_in_two()}, {"a": [0.30, 0.35, 0.37]})
     outside, objects = measure(ImageMeasure(prediction=path)).phases
-    assert (objects.phase, objects.told_apart, objects.objects, objects.whole) == ("object", True, 2, 1)
+    assert (objects.phase, objects.separated, objects.objects, objects.whole) == ("object", True, 2, 1)
     assert objects.fraction == pytest.approx(80 / 200)
     carried = [0.4 * share / ((0.30 + 0.35 + 0.37) / 3) for share in (0.30, 0.35, 0.37)]
     assert statistics.mean(carried) == pytest.approx(objects.fraction)
@@ -177,7 +177,7 @@ def test_fractions_of_samples_are_those_of_their_maps_in_tiles_too(tmp_path: Pat
 def test_tables_and_figure_are_written_once(tmp_path: Path) -> None:
     path = stored(tmp_path / "p.zarr", {"a": squares(), "b": squares()}, {"a": [0.1, 0.2], "b": [0.1, 0.2]})
     found = measure(ImageMeasure(prediction=path))
-    phases, objects, figure = write(found, tmp_path / "m", overwrite=False)
+    phases, objects, figure = write_tables(found, tmp_path / "m", overwrite=False)
     rows = list(csv.DictReader(phases.open()))
     assert [(row["image"], row["phase"]) for row in rows] == [(i, c) for i in ("a", "b", ALL) for c in NAMES]
     assert float(rows[1]["fraction"]) == 23 / 200
@@ -185,15 +185,15 @@ def test_tables_and_figure_are_written_once(tmp_path: Path) -> None:
     assert [row["centre_x"] for row in csv.DictReader(objects.open())][1] == "11.5"
     assert np.asarray(Image.open(figure)).std() > 10
     with pytest.raises(InputError, match="--overwrite"):
-        write(found, tmp_path / "m", overwrite=False)
-    write(found, tmp_path / "m", overwrite=True)
+        write_tables(found, tmp_path / "m", overwrite=False)
+    write_tables(found, tmp_path / "m", overwrite=True)
 
 
 def test_an_image_without_objects_is_measured(tmp_path: Path) -> None:
     path = stored(tmp_path / "p.zarr", {"a": np.zeros((6, 6), dtype=np.int64)}, {"a": [0.0, 0.0]})
     found = measure(ImageMeasure(prediction=path))
     assert (found.phases[1].objects, found.phases[1].diameter_mean) == (0, None)
-    _, objects, _ = write(found, tmp_path / "m", overwrite=False)
+    _, objects, _ = write_tables(found, tmp_path / "m", overwrite=False)
     assert objects.read_text().strip().endswith("touches_border,centre_y,centre_x")
 
 
@@ -201,10 +201,10 @@ def test_an_image_may_be_called_all(tmp_path: Path) -> None:
     path = stored(tmp_path / "p.zarr", {"all": squares()}, {"all": [0.1, 0.2]})
     found = measure(ImageMeasure(prediction=path))
     assert [(phase.image, phase.pooled) for phase in found.phases] == [("all", False)] * 2
-    assert len(write(found, tmp_path / "m", overwrite=False)) == 3
+    assert len(write_tables(found, tmp_path / "m", overwrite=False)) == 3
     two = stored(tmp_path / "q.zarr", {"all": squares(), "b": squares()}, {"all": [0.1, 0.2], "b": [0.1, 0.2]})
     assert [phase.pooled for phase in measure(ImageMeasure(prediction=two)).phases] == [False] * 4 + [True] * 2
-    assert len(write(measure(ImageMeasure(prediction=two)), tmp_path / "n", overwrite=False)) == 3
+    assert len(write_tables(measure(ImageMeasure(prediction=two)), tmp_path / "n", overwrite=False)) == 3
 
 
 def test_volumes_have_volumes(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_the_size_of_pixels_can_be_told(tmp_path: Path) -> None:
 
 def test_tables_name_units_and_axes(tmp_path: Path) -> None:
     path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.1]}, spacing=0.5, unit="µm")
-    write(measure(ImageMeasure(prediction=path)), tmp_path / "out", overwrite=False)
+    write_tables(measure(ImageMeasure(prediction=path)), tmp_path / "out", overwrite=False)
     header, first, *_ = (tmp_path / "out/objects.csv").read_text().splitlines()
     named = dict(zip(header.split(","), first.split(",")))
     assert (named["length_unit"], named["area_unit"]) == ("µm", "µm²")

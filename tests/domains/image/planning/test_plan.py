@@ -10,8 +10,8 @@ import yaml
 from multiunet.domains import training
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
-from multiunet.domains.image.planning import trial
-from multiunet.domains.image.planning.plan import Room, as_before, plan, room_for
+from multiunet.domains.image.planning import profiling
+from multiunet.domains.image.planning.plan import Room, find_room, plan, restore_plan
 from multiunet.domains.image.survey import survey
 from multiunet.domains.plan_file import as_yaml
 from multiunet.errors import InputError
@@ -130,12 +130,12 @@ def test_images_take_no_more_than_a_quarter(folder: Any, monkeypatch: pytest.Mon
     facts = survey(config)
     size = facts["fingerprint"]["bytes"]
     assert size == 4 * 3 * 40 * 48  # of four images, one tests; 8 bits each, 16 of labels
-    monkeypatch.setattr("multiunet.domains.image.planning.plan.memory_at_first", lambda device: (10**9, 5))
-    assert room_for(config, facts, CPU) == Room(10**9, 5, size, asked=False)
+    monkeypatch.setattr("multiunet.domains.image.planning.plan.measure_memory_once", lambda device: (10**9, 5))
+    assert find_room(config, facts, CPU) == Room(10**9, 5, size, asked=False)
     config = settings(folder(5), memory="10kB")
-    assert room_for(config, facts, CPU) == Room(10_000, 5, 2500, asked=True)
+    assert find_room(config, facts, CPU) == Room(10_000, 5, 2500, asked=True)
     config = settings(folder(5), workers=2)  # each of three processes holds a program and images
-    assert room_for(config, facts, CPU) == Room(10**9, 15, 3 * size, asked=False)
+    assert find_room(config, facts, CPU) == Room(10**9, 15, 3 * size, asked=False)
 
 
 def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> No
     quick = {"widths": [4, 8], "epochs": 2, "steps_per_epoch": 1}
     training.train("image", settings(root, **quick), run, progress=Progress())
     before = RunFolder.open(run).facts()
-    config, facts = as_before(settings(root, **quick), survey(settings(root, **quick)), before)
+    config, facts = restore_plan(settings(root, **quick), survey(settings(root, **quick)), before)
     assert (config.batch_size, config.patch_size) == (4, [40, 48])
     assert facts == before
     training.train("image", settings(root, **quick), run, resume="auto", progress=Progress())
@@ -187,7 +187,7 @@ def test_the_layout_is_asked_of_the_machine_and_kept(
         asked.append(question)
         return other_is_faster
 
-    monkeypatch.setattr(trial, "remembered", answer)
+    monkeypatch.setattr(profiling, "remembered", answer)
     config, domain = settings(folder(5, (64, 64))), ImageDomain()
     chosen, facts = domain.plan(config, domain.inspect(config), None)
     assert chosen.memory_format == facts["plan"]["settings"]["memory_format"]["value"]

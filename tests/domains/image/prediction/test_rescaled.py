@@ -13,7 +13,7 @@ from PIL import Image
 
 from multiunet import footprint
 from multiunet.domains import inference, training
-from multiunet.domains.image.prediction.rescaled import on_scale_of
+from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.models.image_unet import image_unet
@@ -36,12 +36,12 @@ def test_a_member_sees_its_own_scale_up_to_the_border() -> None:
         / torch.tensor(facts["intensities"]["deviation"])[:, None, None]
         for facts in (own, first)
     )
-    wrapped: Any = on_scale_of(net, own, first)
+    wrapped: Any = rescale_network(net, own, first)
     torch.testing.assert_close(wrapped(given), net(seen), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(wrapped.decode(wrapped.encode(given)), wrapped(given))
     assert footprint(wrapped) == footprint(net)
     assert not wrapped.training
-    assert on_scale_of(net, own, own) is net
+    assert rescale_network(net, own, own) is net
 
 
 @pytest.mark.parametrize(("samples", "flips"), [(1, True), (3, False)])

@@ -16,7 +16,7 @@ from PIL import Image
 
 from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.files.readers import read_image, read_target
-from multiunet.domains.image.prediction.writers import KINDS, check_kinds, class_colours, export
+from multiunet.domains.image.prediction.writers import KINDS, check_kinds, export, pick_colours
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore, open_prediction
 from multiunet.uncertainty import Moments
@@ -49,8 +49,8 @@ def test_a_class_map_is_seen_in_colours_and_read_as_values(tmp_path: Path) -> No
     assert set(np.unique(chosen)) == {0, 1, 2}
     np.testing.assert_array_equal(read_mask(tmp_path / "out/a_class.png"), np.array([0, 7, 255])[chosen])
     seen = np.asarray(Image.open(tmp_path / "out/a_class.png").convert("RGB"))
-    np.testing.assert_array_equal(seen, class_colours(3)[chosen])
-    assert len({tuple(colour) for colour in class_colours(30)}) == 30
+    np.testing.assert_array_equal(seen, pick_colours(3)[chosen])
+    assert len({tuple(colour) for colour in pick_colours(30)}) == 30
 
 
 def test_a_volume_of_classes_has_a_palette_too(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_volume_of_classes_has_a_palette_too(tmp_path: Path) -> None:
     assert read_image(path).spacing == pytest.approx((2.0, 0.25, 0.5))
     with Image.open(path) as opened:
         opened.seek(2)
-        np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), class_colours(3)[data["class"].values[2]])
+        np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), pick_colours(3)[data["class"].values[2]])
 
 
 @pytest.mark.parametrize("values", [[0, 7, 255], [0, 7, 300]])

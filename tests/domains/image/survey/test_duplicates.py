@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from multiunet.domains.image.files.readers import Picture
-from multiunet.domains.image.survey.duplicates import Contents, content_of
+from multiunet.domains.image.survey.duplicates import ContentIndex, hash_content
 from multiunet.errors import InputError
 
 
@@ -15,15 +15,15 @@ def picture(seed: int, channels: int = 1) -> Picture:
 
 def test_contents_are_of_pixels_and_of_their_places() -> None:
     one = picture(0)
-    assert content_of(one) == content_of(picture(0)) == content_of(picture(0, channels=3))
-    assert content_of(one).startswith("1x9x12:")
+    assert hash_content(one) == hash_content(picture(0)) == hash_content(picture(0, channels=3))
+    assert hash_content(one).startswith("1x9x12:")
     turned = Picture(one.pixels[:, ::-1].copy(), "grey")
     longer = Picture(one.pixels.reshape(1, 12, 9), "grey")
-    assert len({content_of(other) for other in (one, turned, longer, picture(1))}) == 4
+    assert len({hash_content(other) for other in (one, turned, longer, picture(1))}) == 4
 
 
 def test_one_image_is_in_one_split() -> None:
-    contents = Contents()
+    contents = ContentIndex()
     contents.add("train", "a.png", picture(0))
     contents.add("train", "b.png", picture(0))  # twice in training harms nobody
     contents.add("test", "c.png", picture(1))
@@ -33,7 +33,7 @@ def test_one_image_is_in_one_split() -> None:
 
 
 def test_nothing_is_said_of_images_that_are_alike_by_nature() -> None:
-    contents, black = Contents(), Picture(np.zeros((1, 9, 12), np.uint8), "grey")
+    contents, black = ContentIndex(), Picture(np.zeros((1, 9, 12), np.uint8), "grey")
     contents.add("train", "a.png", black)
     contents.add("test", "b.png", black)
     assert contents.to_json() == {}

@@ -30,7 +30,7 @@ def test_facts_of_a_folder(folder: Any) -> None:
     assert facts == json.loads(json.dumps(facts))
     assert (facts["ndim"], facts["channels"], facts["colour"]) == (2, 1, "grey")
     assert (facts["values"], facts["classes"]) == ([4, 9], ["4", "9"])
-    masks = [np.asarray(Image.open(item["truth"])) for item in facts["split"]["train"]]
+    masks = [np.asarray(Image.open(item["target"])) for item in facts["split"]["train"]]
     assert facts["pixels"]["train"] == [sum(int((m == v).sum()) for m in masks) for v in (4, 9)]
     assert facts["patch_size"] == [40, 48]
 

@@ -12,7 +12,7 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files import lazy
 from multiunet.domains.image.files.lazy import Lazy
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.survey.fingerprint import COUNTED, THINNED, Fingerprint, ObjectSizes
+from multiunet.domains.image.survey.fingerprint import COUNTED, SUBSAMPLED, Fingerprint, ObjectSizes
 
 
 def test_of_a_folder(folder: Any) -> None:
@@ -66,7 +66,7 @@ def test_pixels_looked_at_are_of_all_columns_and_all_rows(side: int) -> None:
     found = Fingerprint()
     found.image(np.stack([across, down]), None, "train")
     [thinned] = found.thinned
-    assert THINNED / 2 < thinned.shape[1] <= THINNED
+    assert SUBSAMPLED / 2 < thinned.shape[1] <= SUBSAMPLED
     for channel in thinned:
         assert len(np.unique(channel)) == side
 

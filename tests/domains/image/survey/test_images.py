@@ -10,10 +10,10 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.survey.duplicates import content_of
+from multiunet.domains.image.survey.duplicates import hash_content
 from multiunet.errors import InputError
 
 
@@ -95,7 +95,7 @@ def test_contents_of_what_was_seen_are_remembered(folder: Any) -> None:
         copy = root / f"copies/{index}.tif"
         copy.parent.mkdir(exist_ok=True)
         tifffile.imwrite(copy, np.dstack([pixels] * 3), photometric="rgb")
-        path = facts["content"].get(content_of(load_input(str(copy), facts, Shelf()).picture))
+        path = facts["content"].get(hash_content(load_input(str(copy), facts, FileCache()).picture))
         assert (path == str(root / f"images/s{index}.png")) == (index in (0, 2, 3))
 
 

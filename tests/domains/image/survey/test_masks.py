@@ -83,7 +83,7 @@ def test_values_that_may_number_objects_are_told_of(folder: Any, caplog: pytest.
 def test_objects_of_painted_masks_are_counted_once(folder: Any) -> None:
     root = folder(4)
     grey = facts_of(root, seed=1)
-    *others, last = [Path(item["truth"]) for item in grey["split"]["train"]]
+    *others, last = [Path(item["target"]) for item in grey["split"]["train"]]
     for path in others:  # colours that are all grey may mean numbers
         repaint(path, np.dstack([np.asarray(Image.open(path))] * 3))
     mask = np.asarray(Image.open(last))

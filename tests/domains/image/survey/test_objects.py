@@ -78,7 +78,7 @@ def test_objects_in_pieces_are_not_taken_for_classes(cells: Path, caplog: pytest
 
 def test_the_smallest_object_is_that_of_training(cells: Path) -> None:
     facts = facts_of(cells)
-    masks = [tifffile.imread(item["truth"]) for item in facts["split"]["train"]]
+    masks = [tifffile.imread(item["target"]) for item in facts["split"]["train"]]
     assert facts["smallest_object"] == min(np.unique(mask, return_counts=True)[1].min() for mask in masks)
     assert facts["fingerprint"]["objects"] == {"looked_at": 32, "separable": 32}
 

@@ -8,11 +8,11 @@ import pytest
 from multiunet.domains.image.files.readers import Picture
 from multiunet.domains.image.survey.shift import (
     ALIKE,
-    Unlike,
-    tell_of_intensities,
-    tell_of_mixed_scales,
-    tell_of_scales,
-    unlike_trained,
+    ShiftCheck,
+    describe_shift,
+    warn_of_intensities,
+    warn_of_mixed_scales,
+    warn_of_scales,
 )
 
 
@@ -34,15 +34,15 @@ def picture(value: int, kind: type = np.uint8) -> Picture:
     ],
 )
 def test_what_sets_an_image_apart(given: Picture, said: str | None) -> None:
-    assert unlike_trained(given, facts()) == unlike_trained(given, facts("none")) == said
-    assert unlike_trained(given, facts("image")) is None
+    assert describe_shift(given, facts()) == describe_shift(given, facts("none")) == said
+    assert describe_shift(given, facts("image")) is None
 
 
 def test_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    tell_of_intensities({"a.png": None, "b.png": "dark", "c.png": "dark"}, "train")
+    warn_of_intensities({"a.png": None, "b.png": "dark", "c.png": "dark"}, "train")
     [message] = caplog.messages
     assert message.startswith("b.png: dark, as in 2 of the 3 images; with --intensities train")
-    tell_of_intensities({"a.png": None}, "train")
+    warn_of_intensities({"a.png": None}, "train")
     assert len(caplog.messages) == 1
 
 
@@ -51,23 +51,23 @@ FACTS = {"spacing": [0.5, 0.1, 0.1], "fingerprint": {"spacing": {"median": [0.5,
 
 def test_other_scales_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     spacings = {"a.tif": [0.5, 0.11, 0.09], "b.tif": None, "c.tif": [0.5, 0.2, 0.2], "d.tif": [0.2, 0.1, 0.1]}
-    tell_of_scales(spacings, FACTS)
+    warn_of_scales(spacings, FACTS)
     [said] = caplog.messages
     assert said.startswith("c.tif: pixels are 0.5 x 0.2 x 0.2 µm apart, those trained on 0.5 x 0.1 x 0.1, as in 2 of")
 
 
 @pytest.mark.parametrize("facts", [{"spacing": [1.0, 1.0]}, {"spacing": [1.0, 1.0], "fingerprint": {"spacing": None}}])
 def test_nothing_is_said_of_pixels_whose_size_nobody_knew(facts: dict, caplog: pytest.LogCaptureFixture) -> None:
-    tell_of_scales({"a.tif": [0.1, 0.1]}, facts)
+    warn_of_scales({"a.tif": [0.1, 0.1]}, facts)
     assert not caplog.messages
 
 
 def test_images_are_collected_and_told_of_together(caplog: pytest.LogCaptureFixture) -> None:
-    unlike = Unlike({**facts(), "spacing": [0.1, 0.1]} | {"fingerprint": {**facts()["fingerprint"], "spacing": {}}})
+    shift = ShiftCheck({**facts(), "spacing": [0.1, 0.1]} | {"fingerprint": {**facts()["fingerprint"], "spacing": {}}})
     for index, step in enumerate((0.1, 0.2, 0.3)):
-        unlike.add(f"{index}.png", Picture(np.full((1, 4, 4), 90 * index, np.uint8), "grey", (step, step), "µm"))
+        shift.add(f"{index}.png", Picture(np.full((1, 4, 4), 90 * index, np.uint8), "grey", (step, step), "µm"))
     assert not caplog.messages
-    unlike.tell()
+    shift.warn()
     assert [text.split(",")[0] for text in caplog.messages] == [
         "1.png: pixels are 0.2 x 0.2 µm apart",
         "0.png: its mean is 0",
@@ -76,9 +76,9 @@ def test_images_are_collected_and_told_of_together(caplog: pytest.LogCaptureFixt
 
 def test_mixed_scales_are_those_that_augmentation_does_not_make(caplog: pytest.LogCaptureFixture) -> None:
     alike = {"a.tif": [1.0, 1.0], "b.tif": [1.0 * ALIKE, 1.0], "c.tif": [1.0, 1.0 / ALIKE], "d.tif": None}
-    tell_of_mixed_scales(alike, [1.0, 1.0])
+    warn_of_mixed_scales(alike, [1.0, 1.0])
     assert not caplog.messages
-    tell_of_mixed_scales({**alike, "e.tif": [1.0, 1.3], "f.tif": [2.0, 2.0]}, [1.0, 1.0])
+    warn_of_mixed_scales({**alike, "e.tif": [1.0, 1.3], "f.tif": [2.0, 2.0]}, [1.0, 1.0])
     [said] = caplog.messages
     assert said.startswith(
         "e.tif: pixels are 1 x 1.3 µm apart, but the median of the training images is 1 x 1, and 2 of"

@@ -24,7 +24,7 @@ def names(splits: Splits) -> list[list[str]]:
 
 def test_masks_are_paired_by_stem_or_by_one_ending(folder: Any) -> None:
     root = folder(3)
-    assert [Path(item.truth).name for item in pair_files(root / "images", root / "masks")] == [
+    assert [Path(item.target).name for item in pair_files(root / "images", root / "masks")] == [
         "s0.png",
         "s1.png",
         "s2.png",
@@ -32,7 +32,7 @@ def test_masks_are_paired_by_stem_or_by_one_ending(folder: Any) -> None:
     for index in range(3):
         (root / "masks" / f"s{index}.png").rename(root / "masks" / f"s{index}_mask.png")
     items = pair_files(root / "images", root / "masks")
-    assert [(item.name, Path(item.truth).name) for item in items] == [(f"s{i}", f"s{i}_mask.png") for i in range(3)]
+    assert [(item.name, Path(item.target).name) for item in items] == [(f"s{i}", f"s{i}_mask.png") for i in range(3)]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_usual_names_are_paired(tmp_path: Path, image: str, mask: str, together:
         return  # a mask without any mark of it is no other than an image
     items = pair_files(*folders)
     names = [(f"{image.format(f's{index}')}", f"{mask.format(f's{index}')}.png") for index in range(3)]
-    assert [(item.name, Path(item.truth).name) for item in items] == names
+    assert [(item.name, Path(item.target).name) for item in items] == names
 
 
 def test_names_that_tell_nothing_are_told_by_their_folders(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_table_names_pairs_and_splits(tmp_path: Path, caplog: pytest.LogCaptur
         "test": [],
     }
     assert "pairs.csv: 1 of 3 lines have no split; they are trained on" in caplog.text
-    assert splits["train"][0].truth == str(tmp_path / "b/x.png")
+    assert splits["train"][0].target == str(tmp_path / "b/x.png")
     drawn = split_items(ImageTrain(images=table(tmp_path, *(line.rpartition(",")[0] for line in lines[:4]))), None)
     assert sorted(item.name for items in drawn.values() for item in items) == ["1", "2", "3"]
 

@@ -12,7 +12,7 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.splits import SPLITS, split_items
-from multiunet.domains.image.survey.stratify import chosen, spread
+from multiunet.domains.image.survey.stratify import choose_images, spread_classes
 from multiunet.errors import InputError
 
 
@@ -26,7 +26,7 @@ def test_no_fold_tests_all_images_of_a_class_that_another_could(seed: int) -> No
     images, folds = int(rng.integers(6, 20)), int(rng.integers(2, 6))
     classes = random_classes(rng, images)
     order = rng.permutation(images).tolist()
-    row = spread(order, folds, classes)
+    row = spread_classes(order, folds, classes)
     assert sorted(row) == list(range(images))
     counts = Counter(value for own in classes for value in own)
     for fold in range(folds):
@@ -44,16 +44,16 @@ def test_what_is_set_apart_leaves_every_class(seed: int) -> None:
     rng = np.random.default_rng(seed)
     classes = random_classes(rng, 12)
     order = rng.permutation(12).tolist()
-    apart = chosen(order, 3, classes)
+    apart = choose_images(order, 3, classes)
     assert len(set(apart)) == 3
     left = {value for image in set(range(12)) - set(apart) for value in classes[image]}
     assert left == {value for own in classes for value in own}  # there are images enough that show nothing of their own
     plain = [frozenset({0})] * 12
-    assert chosen(order, 3, plain) == order[:3]
+    assert choose_images(order, 3, plain) == order[:3]
 
 
 def test_there_is_a_choice_even_when_every_image_is_the_last_of_a_class() -> None:
-    assert chosen([2, 0, 1], 2, [frozenset({image}) for image in range(3)]) == [2, 0]
+    assert choose_images([2, 0, 1], 2, [frozenset({image}) for image in range(3)]) == [2, 0]
 
 
 def show(root: Path, value: int, *stems: int) -> None:
@@ -83,7 +83,7 @@ def test_a_class_of_one_image_is_learnt(folder: Any, seed: int) -> None:
     show(root, 77, 3)
     splits = split_items(ImageTrain(images=root / "images", masks=root / "masks", seed=seed), root / "masks")
     assert [len(splits[name]) for name in SPLITS] == [4, 1, 1]
-    assert any(77 in read_mask(Path(item.truth)) for item in splits["train"])
+    assert any(77 in read_mask(Path(item.target)) for item in splits["train"])
 
 
 def test_a_fold_that_cannot_learn_a_class_is_named(folder: Any) -> None:

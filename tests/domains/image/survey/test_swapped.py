@@ -12,7 +12,7 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.readers import read_image
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.survey.swapped import may_be_mask
+from multiunet.domains.image.survey.swapped import looks_like_mask
 from multiunet.errors import InputError
 
 
@@ -44,7 +44,7 @@ def test_images_of_the_areas_of_their_masks_are_told_of(folder: Any, caplog: pyt
         mask = np.asarray(Image.open(path))
         Image.fromarray(np.where(mask == 9, 255, 0).astype(np.uint8)).save(root / "images" / path.name)
     surveyed(root)
-    assert caplog.text.count("shows the areas of its mask") == 5
+    assert caplog.text.count("shows only the areas of its mask") == 5
     caplog.clear()
     for path in (root / "images").iterdir():  # two values, but not those areas: a thresholded image is one
         Image.fromarray(np.roll(np.array(Image.open(path)), 3, axis=0)).save(path)
@@ -55,4 +55,4 @@ def test_images_of_the_areas_of_their_masks_are_told_of(folder: Any, caplog: pyt
 @pytest.mark.realdata
 def test_no_real_picture_may_be_a_mask(data_folder: Path) -> None:
     for name in ("super_alloy/images", "uhcs/train/images", "isbi2012/train/image"):
-        assert not any(may_be_mask(read_image(path).pixels) for path in list_images(data_folder / name).values())
+        assert not any(looks_like_mask(read_image(path).pixels) for path in list_images(data_folder / name).values())

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.data.cache import Shelf
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import load_target
 from multiunet.domains.image.files.readers import read_target
 from multiunet.domains.image.survey import survey, targets
@@ -38,7 +38,7 @@ def test_targets(folder: Any) -> None:
 
     save_targets(root, partly_known)
     facts = facts_of(root)
-    known = np.concatenate([tifffile.imread(item["truth"]).ravel() for item in facts["split"]["train"]])
+    known = np.concatenate([tifffile.imread(item["target"]).ravel() for item in facts["split"]["train"]])
     assert (facts["centre"], facts["scale"]) == (
         pytest.approx([np.nanmean(known)], rel=1e-5),
         pytest.approx([np.nanstd(known)], rel=1e-5),
@@ -90,7 +90,7 @@ def test_a_number_that_means_not_measured(folder: Any, caplog: pytest.LogCapture
     facts = facts_of(root, ignore_value=-9999)
     assert not caplog.text
     assert 5 < facts["centre"][0] < 6
-    target = load_target(str(root / "targets/s0.tif"), facts, Shelf())
+    target = load_target(str(root / "targets/s0.tif"), facts, FileCache())
     assert np.isnan(target[0, :5]).all()
     assert not np.isnan(target[0, 5:]).any()
     facts_of(root, ignore_value=-1)

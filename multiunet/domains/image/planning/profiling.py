@@ -19,24 +19,24 @@ from multiunet.training.step_memory import OPTIMIZER_SLOTS, step_memory
 Build = Callable[[ImageTrain, Facts], Model]
 
 
-def memory_of_step(model: Model, config: ImageTrain, facts: Facts, device: torch.device) -> int:
+def estimate_step_memory(model: Model, config: ImageTrain, facts: Facts, device: torch.device) -> int:
     """Bytes of a training step and all that stays beside it."""
     return step_memory(
         model.net,
         model.task,
         model.geometry,
-        _a_batch(config, facts, torch.device("meta")),
+        _make_batch(config, facts, torch.device("meta")),
         bf16=computes_in_bf16(config.precision, device),
         copies=OPTIMIZER_SLOTS[config.optimizer] + (config.ema > 0),
         cpu=device.type == "cpu",
     )
 
 
-def faster_layout(build: Build, config: ImageTrain, facts: Facts, device: torch.device) -> Layout:
+def choose_layout(build: Build, config: ImageTrain, facts: Facts, device: torch.device) -> Layout:
     """The order of axes in memory in which a step takes less time, as timed once on this machine."""
     model = build(config, facts)
     # never one sample: torch convolves a single volume another way
-    batch = _a_batch(config.model_copy(update={"batch_size": min(2, config.batch_size)}), facts, device)
+    batch = _make_batch(config.model_copy(update={"batch_size": min(2, config.batch_size)}), facts, device)
     bf16 = computes_in_bf16(config.precision, device)
     last = likes_channels_last(model.net, facts["ndim"])
     expected: Layout = "channels-last" if last else "contiguous"
@@ -50,7 +50,7 @@ def faster_layout(build: Build, config: ImageTrain, facts: Facts, device: torch.
     return other if remembered(question, ask) else expected
 
 
-def _a_batch(config: ImageTrain, facts: Facts, device: torch.device) -> Sample[Tensor]:
+def _make_batch(config: ImageTrain, facts: Facts, device: torch.device) -> Sample[Tensor]:
     """Of the shapes and types of training."""
     space = facts["patch_size"]
     target = (config.batch_size, *([len(facts["targets"])] if facts["task"] == "regression" else []), *space)
