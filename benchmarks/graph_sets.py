@@ -44,8 +44,8 @@ from multiunet.domains.graph.sets.dataset import TrainingGraphs
 from multiunet.domains.graph.sets.domain import GraphsDomain
 from multiunet.domains.graph.sets.survey import Survey, source_of, survey
 from multiunet.geometries.graph.field import GraphField
-from multiunet.geometries.graph.readout import total
-from multiunet.models.graph_readout import of_graphs
+from multiunet.geometries.graph.readout import reduce_sum
+from multiunet.models.graph_readout import make_graph_field
 from multiunet.progress import Progress
 from multiunet.training.loop import fit
 from multiunet.training.run_folder import RunFolder, environment
@@ -85,11 +85,11 @@ class SummedGIN(nn.Module):
         self.c_in = c_in
 
     def forward(self, field: GraphField) -> GraphField:
-        read: list[Tensor] = [total(field)]
+        read: list[Tensor] = [reduce_sum(field)]
         for layer in self.layers:
             field = GraphField(layer(field.x, field.edge_index), field.edge_index, field.batch, graphs=field.graphs)
-            read.append(total(field))
-        return of_graphs(self.head(torch.cat(read, dim=1)))
+            read.append(reduce_sum(field))
+        return make_graph_field(self.head(torch.cat(read, dim=1)))
 
 
 def gin(config: GraphsTrain, folder: Path) -> Predicted:

@@ -39,6 +39,7 @@ from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.survey import survey
+from multiunet.geometries.graph.conv import SAGE
 from multiunet.geometries.graph.edges import TwoHop
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.select import TopK
@@ -216,7 +217,7 @@ class OnGraph(nn.Module):
         super().__init__()
         self.field = field
         geometry = Graph(
-            conv="sage",
+            conv=SAGE(),
             normalization="layer",
             residual=True,
             convs=2,

@@ -1,26 +1,36 @@
 """What coarsening, refining and mixing mean on each kind of field."""
 
+from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE, Convolution
 from multiunet.geometries.graph.edges import CoarseEdges, Induced, TwoHop
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.geometries.graph.merge import Contraction, Matching
-from multiunet.geometries.graph.select import SAG, Pooling, TopK
+from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
+from multiunet.geometries.graph.pooling import Pooling
+from multiunet.geometries.graph.pyg_conv import GATv2, PyGConv
+from multiunet.geometries.graph.select import SAG, TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.geometries.grid.footprint import Footprint, footprint
 from multiunet.geometries.grid.grid import Grid
 
 __all__ = [
+    "GCN",
+    "GIN",
+    "GINE",
     "SAG",
+    "SAGE",
     "CoarseEdges",
     "Contraction",
+    "Convolution",
     "Footprint",
+    "GATv2",
     "Graph",
     "GraphField",
     "Grid",
+    "HeavyEdgeMatching",
     "Induced",
-    "Matching",
     "MinCut",
     "Pooling",
+    "PyGConv",
     "TopK",
     "TwoHop",
     "footprint",

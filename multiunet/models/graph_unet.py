@@ -1,4 +1,4 @@
-"""The U-Net of nodes in graphs."""
+"""U-Net of the nodes of graphs."""
 
 from __future__ import annotations
 
@@ -8,25 +8,31 @@ from typing import Literal
 from torch import nn
 
 from multiunet.core import SKIPS, Add, Condition, Skip, Trail, UNet
+from multiunet.geometries.graph.dropout import FeatureDropout
 from multiunet.geometries.graph.field import GraphField
-from multiunet.geometries.graph.graph import FeatureDropout, Graph
+from multiunet.geometries.graph.graph import Graph
 
 
 class GraphUNet(UNet[GraphField]):
-    """A U-Net whose input features are dropped at random: where few nodes are labelled, no single word may decide."""
+    """U-Net with dropout of input features, so that with few labels no single word decides.
+
+    Args:
+        input_dropout: probability that a feature of a node is dropped before the first convolution.
+        geometry, in_channels, out_channels, channels, strides, skip: see ``UNet``.
+    """
 
     def __init__(
         self,
         geometry: Graph,
-        c_in: int,
-        c_out: int,
-        widths: Sequence[int],
+        in_channels: int,
+        out_channels: int,
+        channels: Sequence[int],
         *,
         strides: Sequence[float] | None = None,
         skip: type[Skip[GraphField]] = Add,
         input_dropout: float = 0.0,
     ) -> None:
-        super().__init__(geometry, c_in, c_out, widths, strides=strides, skip=skip)
+        super().__init__(geometry, in_channels, out_channels, channels, strides=strides, skip=skip)
         self.input_dropout = FeatureDropout(input_dropout, geometry.whole_channels)
 
     def prefix(self) -> list[nn.Module]:
@@ -37,37 +43,52 @@ class GraphUNet(UNet[GraphField]):
 
 
 def graph_unet(
-    c_in: int,
-    c_out: int,
-    widths: Sequence[int] = (64, 64),
+    in_channels: int,
+    out_channels: int,
+    channels: Sequence[int] = (64, 64),
     *,
     geometry: Graph | None = None,
     pool_ratio: float = 0.5,
     skip: Literal["concat", "add", "attention", "none"] = "add",
     input_dropout: float = 0.0,
 ) -> GraphUNet:
-    """A graph U-Net (Gao & Ji 2019): one convolution a block, top-k pooling, two-hop augmentation, skips by addition.
+    """Build the graph U-Net of Gao & Ji 2019.
+
+    One convolution a block, top-k pooling, edges of two steps, skips by addition.
 
     Args:
-        c_in: features of a node.
-        c_out: channels of the output of a node.
-        widths: channels by level, finest first.
+        in_channels: features of a node.
+        out_channels: channels of the output of a node.
+        channels: channels by level, finest first.
         geometry: the operators; ``Graph()`` by default.
         pool_ratio: share of the nodes that each level keeps, in (0, 1].
         input_dropout: probability that a feature of a node is dropped before the first convolution.
 
+    Raises:
+        ValueError: when ``pool_ratio`` is out of range, or ``channels`` has fewer than two levels.
+
     >>> field = Graph().example(channels=8, seed=0)
-    >>> graph_unet(c_in=8, c_out=3)(field).x.shape[1]
+    >>> graph_unet(8, 3)(field).x.shape[1]
     3
     """
-    strides = strides_of(pool_ratio, widths)
+    strides = compute_strides(pool_ratio, channels)
     return GraphUNet(
-        geometry or Graph(), c_in, c_out, widths, strides=strides, skip=SKIPS[skip], input_dropout=input_dropout
+        geometry or Graph(),
+        in_channels,
+        out_channels,
+        channels,
+        strides=strides,
+        skip=SKIPS[skip],
+        input_dropout=input_dropout,
     )
 
 
-def strides_of(pool_ratio: float, widths: Sequence[int]) -> list[float]:
-    """Between the levels of a U-Net that keeps this share of the nodes. Raises ValueError where that is no share."""
+def compute_strides(pool_ratio: float, channels: Sequence[int]) -> list[float]:
+    """Return the strides between levels, each of which keeps the share ``pool_ratio`` of the nodes.
+
+    Raises:
+        ValueError: when ``pool_ratio`` is outside (0, 1].
+    """
     if not 0 < pool_ratio <= 1:
         raise ValueError(f"pool_ratio {pool_ratio} must be in (0, 1]; 0.5 keeps half of the nodes")
-    return [1 / pool_ratio] * (len(widths) - 1)
+    return [1 / pool_ratio] * (len(channels) - 1)

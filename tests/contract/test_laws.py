@@ -9,8 +9,10 @@ import torch
 from torch_geometric.nn import GraphConv
 
 from multiunet import Add, AttentionGate, Concat, Geometry, Graph, Grid, NoSkip, UNet, footprint
+from multiunet.geometries.graph.conv import GIN, GINE, SAGE
 from multiunet.geometries.graph.edges import Induced, TwoHop
-from multiunet.geometries.graph.merge import Contraction, Matching
+from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
+from multiunet.geometries.graph.pyg_conv import GATv2, PyGConv
 from multiunet.geometries.graph.select import SAG, TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.testing import check_geometry, check_model
@@ -31,15 +33,15 @@ GRIDS = [
 POOLS = [
     *(TopK(edges=Induced()), TopK(gate="sigmoid", nodes=3), TopK(edges=TwoHop(weights="binary", max_neighbours=2))),
     *(SAG(), SAG(edges=Induced(), gate="sigmoid"), Contraction(), MinCut(clusters=3)),
-    *(Matching(), Matching(by="weight", reduce="max"), Matching(reduce="sum")),
+    *(HeavyEdgeMatching(), HeavyEdgeMatching(by="weight", reduce="max"), HeavyEdgeMatching(reduce="sum")),
 ]
 GRAPHS = [
     *(Graph(), Graph(convs=2, residual=True), Graph(normalization="layer")),
     # elu: of so few nodes relu may silence all that a node hears from others
-    *(Graph(conv=conv, activation="elu") for conv in ("sage", "gin", "gine", "gatv2", GraphConv)),
+    *(Graph(conv=conv, activation="elu") for conv in (SAGE(), GIN(), GINE(), GATv2(), PyGConv(GraphConv))),
     *(Graph(pool=pool) for pool in POOLS),
-    *(Graph(conv="gine", pool=pool, activation="elu", edge_features=2) for pool in (TopK(), Matching(), MinCut(3))),
-    Graph(conv="gatv2", pool=TopK(edges=Induced()), activation="elu", edge_features=2),
+    *(Graph(conv=GINE(2), pool=pool, activation="elu") for pool in (TopK(), HeavyEdgeMatching(), MinCut(3))),
+    Graph(conv=GATv2(2), pool=TopK(edges=Induced()), activation="elu"),
     Graph(dropout=0.3, whole_channels=True),
 ]
 

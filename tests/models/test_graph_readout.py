@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from multiunet.core import UNet
+from multiunet.geometries.graph.conv import GCN, GINE, Convolution
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.geometries.graph.merge import Contraction, Matching
-from multiunet.geometries.graph.select import SAG, Pooling, TopK
+from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
+from multiunet.geometries.graph.pooling import Pooling
+from multiunet.geometries.graph.pyg_conv import GATv2
+from multiunet.geometries.graph.select import SAG, TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.models.graph_readout import GraphReadoutUNet, graph_readout_unet
 from multiunet.prediction import predict_field
@@ -17,7 +20,7 @@ from multiunet.tasks import Segmentation
 from multiunet.testing.conformance import check_copies
 from multiunet.uncertainty import dropouts
 
-POOLS = [TopK(), SAG(), Matching(), Contraction(), MinCut(clusters=3)]
+POOLS = [TopK(), SAG(), HeavyEdgeMatching(), Contraction(), MinCut(clusters=3)]
 
 
 def without(nodes: int) -> GraphField:
@@ -33,14 +36,14 @@ def fields() -> list[GraphField]:
     return [without(0), examples[0], without(1), examples[1], without(3), examples[2]]
 
 
-def network(pool: Pooling, conv: str = "gine") -> GraphReadoutUNet:
-    geometry = Graph(conv=conv, pool=pool, normalization="batch", dropout=0.3, whole_channels=True, edge_features=2)
+def network(pool: Pooling, conv: Convolution = GINE(2)) -> GraphReadoutUNet:  # noqa: B008
+    geometry = Graph(conv=conv, pool=pool, normalization="batch", dropout=0.3, whole_channels=True)
     return graph_readout_unet(4, 3, (6, 8, 10), geometry=geometry, readouts=("mean", "max", "sum"), dropout=0.3)
 
 
-@pytest.mark.parametrize("conv", ["gcn", "gine", "gatv2"])
+@pytest.mark.parametrize("conv", [GCN(), GINE(2), GATv2(2)], ids=repr)
 @pytest.mark.parametrize("pool", POOLS, ids=repr)
-def test_a_batch_equals_one_at_a_time_also_after_training(pool: Pooling, conv: str) -> None:
+def test_a_batch_equals_one_at_a_time_also_after_training(pool: Pooling, conv: Convolution) -> None:
     net = network(pool, conv)
     union = GraphField.union(fields())
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)

@@ -31,7 +31,7 @@ def test_renormalised_weights_stay_finite_where_the_peer_does_not() -> None:
     torch.manual_seed(0)
     edges = torch.randint(0, 2000, (2, 8000))
     field = GraphField.of(torch.randn(2000, 4), torch.cat([edges, edges.flip(0)], dim=1))
-    net = graph_unet2019(4, 2, width=4, depth=10, edges=TwoHop(max_neighbours=64))
+    net = graph_unet2019(4, 2, hidden_channels=4, depth=10, edges=TwoHop(max_neighbours=64))
     assert torch.isfinite(net(field).x).all()
     with torch.no_grad():
         assert not torch.isfinite(GraphUNet(4, 4, 2, depth=10)(field.x, field.edge_index)).all()

@@ -1,4 +1,4 @@
-"""The edges of a graph whose nodes were selected: those among the kept nodes, or of two steps (Gao & Ji 2019)."""
+"""Edges between the nodes that a selection keeps: of the fine graph, or of two steps (Gao & Ji 2019)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.graph.field import GraphField
-from multiunet.geometries.graph.links import grouped, ranges, taken
+from multiunet.geometries.graph.links import group_by, permute, split_ranges
 
 Edges = tuple[Tensor, Tensor]
 """``edge_index``, ``(2, edges)``, and the weight of each edge, ``(edges,)``."""
@@ -24,40 +24,41 @@ Edges = tuple[Tensor, Tensor]
 PathWeights = Literal["renormalised", "binary", "paths"]
 
 TABLE = 1 << 20
-"""How many edges are looked at together for the strongest of each node; as many as caches hold."""
+"""Number of edges that are searched together for the strongest of each node; as many as caches hold."""
 
 WORTH_AN_ARRAY = 0.01
 """From this share of all multiplications on, a product of arrays takes less time than one of compressed rows."""
 
 ARRAY = 1 << 24
-"""How many numbers such an array may hold."""
+"""Most numbers in such an array."""
 
 
 class CoarseEdges(ABC):
-    """How the nodes that a selection keeps are linked."""
+    """A rule that links the nodes that a selection keeps."""
 
     @abstractmethod
     def __call__(self, field: GraphField, kept: Tensor, score: Tensor) -> Edges:
-        """The edges among the nodes ``kept`` of ``field``, numbered by their place in ``kept``.
+        """Return the edges between the nodes ``kept`` of ``field``, numbered by their place in ``kept``.
 
         Args:
-            score: of the kept nodes; settles ties that the graph leaves open, so that node numbers settle nothing.
+            kept: numbers of the kept nodes, ascending, ``(kept,)``.
+            score: score of each kept node, ``(kept,)``; it settles ties, so that node numbers settle nothing.
         """
 
 
 @dataclass(frozen=True)
 class Induced(CoarseEdges):
-    """The edges between kept nodes with their weights. Isolates nodes quickly."""
+    """Edges of the fine graph between kept nodes, with their weights. Nodes soon lose all of theirs."""
 
     def __call__(self, field: GraphField, kept: Tensor, score: Tensor) -> Edges:
-        ends = places(kept, field.x.shape[0])[field.edge_index]
+        ends = index_kept(kept, field.x.shape[0])[field.edge_index]
         inside = (ends >= 0).all(dim=0)
         return ends[:, inside], field.weights()[inside]
 
 
 @dataclass(frozen=True)
 class TwoHop(CoarseEdges):
-    """The edges of ``(A + I)^2`` between kept nodes, without loops (Gao & Ji 2019, eq. 4).
+    """Edges of ``(A + I)^2`` between kept nodes, without loops (Gao & Ji 2019, eq. 4).
 
     Only kept rows times kept columns are multiplied, a quarter of the work at stride 2, and a bounded number of rows at
     a time. Differentiable in the edges' weights.
@@ -103,12 +104,13 @@ class TwoHop(CoarseEdges):
             if self.weights == "renormalised":
                 weight = weight / (leaving[ends[0]].sqrt() * entering[ends[1]].sqrt())
             if self.max_neighbours is not None:
-                ends, weight = strongest(ends, weight, count, self.max_neighbours, score)
+                ends, weight = keep_strongest(ends, weight, count, self.max_neighbours, score)
             total += len(weight)
             if total > self.limit:
                 raise ValueError(
                     f"the pooled graph of {count} nodes has more than {self.limit} edges of two steps; bound them with "
-                    "max_neighbours, or merge nodes instead (pool=Matching(), `--pool matching`), which adds no edges"
+                    "max_neighbours, keep those of the fine graph alone (Induced()), or merge nodes instead "
+                    "(HeavyEdgeMatching())"
                 )
             chosen.append((ends, torch.ones_like(weight) if self.weights == "binary" else weight))
         return torch.cat([ends for ends, _ in chosen], dim=1), torch.cat([weight for _, weight in chosen])
@@ -116,11 +118,11 @@ class TwoHop(CoarseEdges):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What ``TwoHop`` would cost, known before anything is multiplied.
+    """Cost of ``TwoHop``, known before anything is multiplied.
 
     Attributes:
-        paths: multiplications.
-        edges: at most so many edges come out, all kept (no ``max_neighbours``).
+        paths: number of paths of two steps, which is that of multiplications.
+        edges: most edges that come out, without ``max_neighbours``.
     """
 
     paths: int
@@ -128,22 +130,22 @@ class Estimate:
 
 
 def estimate(field: GraphField, kept: Tensor) -> Estimate:
-    """The cost of the two-hop edges among the nodes ``kept``, in time linear in the edges."""
+    """Estimate the cost of the two-hop edges between the nodes ``kept``, in time linear in the edges."""
     paths = _Factors(field, kept).paths
     # a node's path to itself and back is none of its edges
     return Estimate(int(paths.sum()), int((paths - 1).clamp_max(max(0, len(kept) - 1)).sum()))
 
 
-def strongest(edge_index: Tensor, weight: Tensor, nodes: int, count: int, score: Tensor) -> Edges:
-    """Of each node's incoming edges the ``count`` of largest weight; ties go to the source of the higher score."""
+def keep_strongest(edge_index: Tensor, weight: Tensor, nodes: int, count: int, score: Tensor) -> Edges:
+    """Keep each node's ``count`` incoming edges of largest weight; at ties, of the source of higher score."""
     source, target = edge_index
-    order, starts = grouped(target, nodes)
+    order, starts = group_by(target, nodes)
     degree = starts.diff()
     if not bool((degree > count).any()):
         return edge_index, weight
     preference = target.new_empty(nodes)
     preference[torch.argsort(score.detach(), stable=True)] = torch.arange(nodes, device=target.device)
-    key = coarsely(weight.detach().abs()).long() * nodes + preference[source]
+    key = round_coarsely(weight.detach().abs()).long() * nodes + preference[source]
     keep = (degree <= count)[target]
     # rows of about the same length as a table: a partial sort of short rows takes a tenth of a sort of all edges
     size, longest = count + 1, int(degree.max())
@@ -156,12 +158,12 @@ def strongest(edge_index: Tensor, weight: Tensor, nodes: int, count: int, score:
             keys = key[edges].where(columns < degree[rows], torch.iinfo(key.dtype).min)
             keep[edges.gather(1, keys.topk(count, dim=1, sorted=False).indices).flatten()] = True
         size *= 2
-    kept = _where(keep)
+    kept = _indices(keep)
     return edge_index[:, kept], weight[kept]
 
 
-def coarsely(size: Tensor) -> Tensor:
-    """Sizes to one part in a thousand: those that differ by rounding alone, as sums in another order do, are ties."""
+def round_coarsely(size: Tensor) -> Tensor:
+    """Round the logarithm of sizes to one part in a thousand: those that differ by rounding become ties."""
     return (size.clamp_min(torch.finfo(size.dtype).tiny).log2() * 1024).round()
 
 
@@ -170,10 +172,10 @@ class _Factors:
 
     def __init__(self, field: GraphField, kept: Tensor) -> None:
         self.nodes, self.count = field.x.shape[0], len(kept)
-        place = places(kept, self.nodes)
+        place = index_kept(kept, self.nodes)
         (source, target), weight = _without_loops(field)
         own, ones = torch.arange(self.count, device=kept.device), weight.new_ones(self.count)
-        enters, leaves = _where(place[target] >= 0), _where(place[source] >= 0)
+        enters, leaves = _indices(place[target] >= 0), _indices(place[source] >= 0)
         self.into = torch.stack([torch.cat([place[target[enters]], own]), torch.cat([source[enters], kept])])
         self.out_of = torch.stack([torch.cat([target[leaves], kept]), torch.cat([place[source[leaves]], own])])
         self.left = torch.cat([weight[enters], ones])
@@ -182,13 +184,13 @@ class _Factors:
 
     @cached_property
     def paths(self) -> Tensor:
-        """How many paths of two steps lead to each kept node, ``(kept,)``."""
+        """Number of paths of two steps that lead to each kept node, ``(kept,)``."""
         onward = torch.bincount(self.out_of[0], minlength=self.nodes)
         return onward.new_zeros(self.count).index_add(0, self.into[0], onward[self.into[1]])
 
     def chunks(self, most: int) -> list[tuple[int, int]]:
         """Ranges of rows whose products have at most ``most`` entries each, or that are one row."""
-        return ranges(self.paths.clamp_max(self.count), most)
+        return split_ranges(self.paths.clamp_max(self.count), most)
 
     def products(self, bounds: list[tuple[int, int]]) -> Iterator[Edges]:
         return (self.product(first, last) for first, last in bounds)
@@ -202,7 +204,7 @@ class _Factors:
         target, source, weight = self._quickly(first, last) if fast else self._differentiably(first, last)
         target = target + first
         # a path over an edge of weight 0 is none: a node of no other has no sum to divide by
-        proper = _where((target != source) & (weight != 0))
+        proper = _indices((target != source) & (weight != 0))
         return torch.stack([source[proper], target[proper]]), weight[proper]
 
     def _fills(self, first: int, last: int) -> bool:
@@ -210,7 +212,7 @@ class _Factors:
         return self.nodes * self.count <= ARRAY and int(self.paths[first:last].sum()) > WORTH_AN_ARRAY * every
 
     def _in_arrays(self, first: int, last: int) -> Matrix:
-        """Where so many paths meet that zeros cost less than to look for them; without loops."""
+        """Multiply arrays: many paths meet, and zeros cost less than to look for them; without loops."""
         left, _ = self._compressed
         with torch.autocast("cpu", enabled=False):
             product = torch.from_numpy(left[first:last].toarray()) @ self._right_array
@@ -247,8 +249,8 @@ Matrix = tuple[Tensor, Tensor, Tensor]
 
 
 def _compressed(ends: Tensor, values: Tensor, shape: tuple[int, int]) -> Any:
-    order, starts = grouped(ends[0], shape[0])
-    content = (taken(values.detach(), order).numpy(), taken(ends[1], order).int().numpy(), starts.int().numpy())
+    order, starts = group_by(ends[0], shape[0])
+    content = (permute(values.detach(), order).numpy(), permute(ends[1], order).int().numpy(), starts.int().numpy())
     return scipy.sparse.csr_array(content, shape=shape)
 
 
@@ -267,17 +269,17 @@ def _differentiable_product(a: Tensor, left: Tensor, b: Tensor, right: Tensor, s
 def _without_loops(field: GraphField) -> Edges:
     if not len(field.links().loops):
         return field.edge_index, field.weights()
-    proper = _where(field.edge_index[0] != field.edge_index[1])
+    proper = _indices(field.edge_index[0] != field.edge_index[1])
     return field.edge_index[:, proper], field.weights()[proper]
 
 
-def places(kept: Tensor, nodes: int) -> Tensor:
-    """Each node's number among the kept ones, -1 for the others."""
+def index_kept(kept: Tensor, nodes: int) -> Tensor:
+    """Return each node's number among the kept ones, -1 for the others, ``(nodes,)``."""
     place = kept.new_full((nodes,), -1)
     place[kept] = torch.arange(len(kept), device=kept.device)
     return place
 
 
-def _where(mask: Tensor) -> Tensor:
+def _indices(mask: Tensor) -> Tensor:
     """The places of what is true: found once, where indexing by the mask would look for them each time."""
     return mask.nonzero()[:, 0]

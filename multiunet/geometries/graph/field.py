@@ -1,4 +1,4 @@
-"""What flows through a U-Net on graphs: features on nodes, edges between them, several graphs side by side."""
+"""Fields of a U-Net on graphs: features on nodes, edges between them, several graphs side by side."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class GraphField:
     Attributes:
         x: features, ``(nodes, channels)``; of an input they may be a sparse COO tensor (bags of words).
         edge_index: source and target node of each directed edge, ``(2, edges)``, int64; an undirected edge is two.
-        batch: which graph each node belongs to, ``(nodes,)``, int64, ascending.
-        edge_weight: of each edge, ``(edges,)``; None: all 1.
-        graphs: how many graphs there are.
-        parent: of a pooled graph: index of each node in the finer graph, ``(nodes,)``, of a merged node the first of
-            those that it was made of; None for an input.
-        cluster: of a merged graph: the node that each node of the finer graph went into, ``(finer nodes,)``.
-        shares: of a graph of soft clusters: how much of each finer node went into each cluster of its graph,
+        batch: number of the graph that each node belongs to, ``(nodes,)``, int64, ascending.
+        edge_weight: weight of each edge, ``(edges,)``; None: all 1.
+        graphs: number of graphs.
+        parent: in a pooled graph, the number of each node in the finer graph, ``(nodes,)``; for a merged node the first
+            of those that it was made of; None for an input.
+        cluster: in a merged graph, the node that each node of the finer graph went into, ``(finer nodes,)``.
+        shares: in a graph of soft clusters, the share of each finer node in each cluster of its graph,
             ``(finer nodes, clusters)``.
         edge_attr: attributes of each edge beside its weight, ``(edges, K)``; None: none.
-        penalty: what the pools on the way to this field add to the loss, a scalar; None: nothing.
+        penalty: sum of the penalties that pools on the way to this field add to the loss, a scalar; None: none.
     """
 
     x: Tensor
@@ -47,7 +47,13 @@ class GraphField:
     def of(
         cls, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None, edge_attr: Tensor | None = None
     ) -> GraphField:
-        """One graph.
+        """Make a field of one graph.
+
+        Args:
+            x: features, ``(nodes, channels)``.
+            edge_index: source and target of each edge, ``(2, edges)``, int64.
+            edge_weight: weight of each edge, ``(edges,)``; None: all 1.
+            edge_attr: attributes of each edge, ``(edges, K)``; None: none.
 
         Raises:
             ValueError: when shapes or types do not fit, or an edge names a node that is not there.
@@ -74,12 +80,13 @@ class GraphField:
 
     @classmethod
     def from_torch_geometric(cls, data: Any) -> GraphField:
-        """A ``torch_geometric.data.Data``, or a ``Batch`` of them: ``x``, ``edge_index`` and, if any, ``edge_weight``
-        and ``edge_attr``.
+        """Take over a ``torch_geometric.data.Data`` or a ``Batch`` of them.
+
+        Read are ``x``, ``edge_index`` and, where they are given, ``edge_weight`` and ``edge_attr``.
 
         Raises:
-            ValueError: as ``of`` does, when ``x`` is not there or not of floating point, or when nodes of a batch are
-                not in the order of their graphs.
+            ValueError: when shapes do not fit (see ``of``), ``x`` is missing or not of floating point, or the nodes of
+                a batch are not in the order of their graphs.
         """
         if data.x is None:
             raise ValueError("the graph has no features x; give it some, e.g. a constant or the degrees of the nodes")
@@ -102,10 +109,10 @@ class GraphField:
 
     @classmethod
     def from_networkx(cls, graph: Any, features: Sequence[str]) -> GraphField:
-        """A NetworkX graph, its nodes in its own order; an edge of an undirected one becomes two.
+        """Take over a NetworkX graph, its nodes in its own order; an undirected edge becomes two.
 
         Args:
-            features: names of the nodes' attributes, numbers, that become channels.
+            features: names of the numeric node attributes that become channels.
 
         Raises:
             ValueError: when a node lacks one of them, or some edges have a ``weight`` and others none.
@@ -126,11 +133,10 @@ class GraphField:
 
     @classmethod
     def union(cls, items: Sequence[GraphField]) -> GraphField:
-        """The disjoint union of inputs, in order.
+        """Join inputs into one disjoint union, in order.
 
         Raises:
-            ValueError: when there are none, or when some have attributes of edges and others, with edges, have none or
-                others in number.
+            ValueError: without inputs, or when inputs with edges have different numbers of edge attributes.
         """
         if not items:
             raise ValueError("no graphs were given, and a union of none has no channels")
@@ -151,26 +157,26 @@ class GraphField:
             edge_attr=_joined([item.edge_attr for item in items], [item.edge_index.shape[1] for item in items]),
         )
 
-    def refined(self, x: Tensor, coarse: GraphField) -> GraphField:
-        """These nodes with features that come from a coarser field, whose penalty counts, too."""
+    def refine(self, x: Tensor, coarse: GraphField) -> GraphField:
+        """Return these nodes with features ``x`` that come from a coarser field, and the penalties of both."""
         both = [field.penalty for field in (self, coarse) if field.penalty is not None]
         return replace(self, x=x, penalty=torch.stack(both).sum() if both else None)
 
     def weights(self) -> Tensor:
-        """The edges' weights, 1 where none were given; never below float32."""
+        """Return the edges' weights, ``(edges,)``, 1 where none were given; never below float32."""
         dtype = torch.promote_types(self.x.dtype, torch.float32)
         if self.edge_weight is None:
             return torch.ones(self.edge_index.shape[1], dtype=dtype, device=self.x.device)
         return self.edge_weight.to(dtype)
 
     def links(self) -> Links:
-        """The edges in the orders that products need, found once for all fields on the same edges."""
+        """Return the edges in the orders that products need, found once for all fields on the same edges."""
         if self._links is None or self._links.edge_index is not self.edge_index:
             self._links = Links(self.edge_index, self.x.shape[0], self.x.shape[0])
         return self._links
 
     def to(self, *args: Any, **kwargs: Any) -> GraphField:
-        """On another device, or its features and weights in another type; the arguments are those of a tensor's."""
+        """Return the field on another device, or in another floating type; arguments as for ``Tensor.to``."""
         device, dtype, non_blocking, _ = torch._C._nn._parse_to(*args, **kwargs)
         moved: dict[str, Any] = {}
         for f in fields(self):

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 ENTRIES = 1 << 24
-"""How many numbers a temporary array of the products' gradients may hold."""
-
+"""Most numbers in a temporary array of the products' gradients."""
 
 FILLED = 0.25
 """From this share of entries on, a matrix is quicker as an array than as compressed rows."""
@@ -25,9 +24,9 @@ class Rows:
     """Edges grouped by one end: compressed rows of a matrix.
 
     Attributes:
-        order: of the edges; None: as they are.
+        order: order of the edges, ``(edges,)``; None: as they are.
         starts: where each group starts in that order, ``(groups + 1,)``.
-        others: the other end of each edge, in that order.
+        others: the other end of each edge, in that order, ``(edges,)``.
     """
 
     order: Tensor | None
@@ -36,11 +35,12 @@ class Rows:
 
 
 class Links:
-    """Edges grouped by target and by source: the compressed rows of the adjacency matrix and of its transpose.
+    """Edges grouped by target and by source: compressed rows of the adjacency matrix and its transpose.
 
     Args:
         edge_index: source and target of each edge, ``(2, edges)``.
-        sources, targets: how many nodes there are at either end.
+        sources: number of nodes that edges come from.
+        targets: number of nodes that edges lead to.
     """
 
     def __init__(self, edge_index: Tensor, sources: int, targets: int) -> None:
@@ -49,29 +49,37 @@ class Links:
 
     @cached_property
     def loops(self) -> Tensor:
-        """Which edges lead from a node to itself, their numbers ascending."""
+        """Numbers of the edges that lead from a node to itself, ascending, ``(loops,)``."""
         return (self.edge_index[0] == self.edge_index[1]).nonzero()[:, 0]
 
     @cached_property
     def in_degree(self) -> Tensor:
-        """How many edges lead to each target."""
+        """Number of edges that lead to each target, ``(targets,)``."""
         return self.by_target.starts.diff()
 
     @cached_property
     def by_target(self) -> Rows:
-        return self._grouped(self.edge_index[1], self.edge_index[0], self.targets)
+        """Edges grouped by target: compressed rows of the adjacency matrix."""
+        return self._group(self.edge_index[1], self.edge_index[0], self.targets)
 
     @cached_property
     def by_source(self) -> Rows:
-        return self._grouped(self.edge_index[0], self.edge_index[1], self.sources)
+        """Edges grouped by source: compressed rows of its transpose."""
+        return self._group(self.edge_index[0], self.edge_index[1], self.sources)
 
     @staticmethod
-    def _grouped(key: Tensor, other: Tensor, groups: int) -> Rows:
-        order, starts = grouped(key, groups)
-        return Rows(order, starts.int(), taken(other, order).int())
+    def _group(key: Tensor, other: Tensor, groups: int) -> Rows:
+        order, starts = group_by(key, groups)
+        return Rows(order, starts.int(), permute(other, order).int())
 
     def matrix(self, weight: Tensor, transposed: bool = False) -> Tensor:
-        """Of targets by sources, or its transpose: of compressed rows, or an array where much of it is filled."""
+        """Return the adjacency matrix, ``(targets, sources)``, or its transpose.
+
+        It has compressed rows, or is an array where much of it is filled.
+
+        Args:
+            weight: weight of each edge, ``(edges,)``.
+        """
         if len(weight) >= FILLED * self.sources * self.targets:
             array = self._array(weight)
             return array.t() if transposed else array
@@ -79,7 +87,7 @@ class Links:
         shape = (self.sources, self.targets) if transposed else (self.targets, self.sources)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sparse")  # torch's remark that the layout is in beta
-            values = taken(weight, rows.order)
+            values = permute(weight, rows.order)
             return torch.sparse_csr_tensor(rows.starts, rows.others, values, shape, check_invariants=False)
 
     def _array(self, weight: Tensor) -> Tensor:
@@ -88,22 +96,22 @@ class Links:
         return entries.index_add_(0, target * self.sources + source, weight).view(self.targets, self.sources)
 
 
-def spread(x: Tensor, weight: Tensor, links: Links) -> Tensor:
-    """``A x``: for each target the weighted sum of its sources' features, ``(targets, channels)``.
+def spmm(x: Tensor, weight: Tensor, links: Links) -> Tensor:
+    """Return ``A x``: for each target the weighted sum of its sources' features, ``(targets, channels)``.
 
     Ten times as fast as gathering and scattering features by edge, and without an array of edges times channels.
     Differentiable in ``x`` and in ``weight``. Computed in the weights' type, never below float32; given back in that of
     ``x``.
 
     Args:
-        x: ``(sources, channels)``.
-        weight: of each edge, ``(edges,)``.
+        x: features of the sources, ``(sources, channels)``.
+        weight: weight of each edge, ``(edges,)``.
     """
-    found: Tensor = _Spread.apply(x.to(weight.dtype), weight, links)  # type: ignore[no-untyped-call]
+    found: Tensor = _Spmm.apply(x.to(weight.dtype), weight, links)  # type: ignore[no-untyped-call]
     return found.to(x.dtype)
 
 
-class _Spread(torch.autograd.Function):
+class _Spmm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, links: Links) -> Tensor:
         matrix = links.matrix(weight.detach())
@@ -135,8 +143,8 @@ def _agreement(gradient: Tensor, x: Tensor, edge_index: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def ranges(sizes: Tensor, most: int) -> list[tuple[int, int]]:
-    """Ranges of consecutive places whose sizes sum to ``most`` at most, or that are one place."""
+def split_ranges(sizes: Tensor, most: int) -> list[tuple[int, int]]:
+    """Split places into consecutive ranges ``(first, last)`` of at most ``most`` in sum, or of one place."""
     behind, count = sizes.cumsum(0), len(sizes)
     if not count or behind[-1] <= most:
         return [(0, count)]
@@ -148,9 +156,13 @@ def ranges(sizes: Tensor, most: int) -> list[tuple[int, int]]:
     return bounds
 
 
-def grouped(key: Tensor, groups: int) -> tuple[Tensor | None, Tensor]:
-    """The stable order of ``key`` (integers in 0..groups-1), None where it is in order already, and where each group
-    starts in it, ``(groups + 1,)``."""
+def group_by(key: Tensor, groups: int) -> tuple[Tensor | None, Tensor]:
+    """Sort integers ``key`` in 0..groups-1, ``(edges,)``, stably.
+
+    Returns:
+        the order, ``(edges,)``, or None where they are in order already; and where each group starts in it,
+        ``(groups + 1,)``.
+    """
     in_order = bool((key[1:] >= key[:-1]).all())  # as the edges of pooled graphs are
     if in_order or key.device.type != "cpu":
         counts = torch.bincount(key, minlength=groups)
@@ -162,6 +174,6 @@ def grouped(key: Tensor, groups: int) -> tuple[Tensor | None, Tensor]:
     return torch.from_numpy(columns.indices).long(), torch.from_numpy(columns.indptr).long()
 
 
-def taken(values: Tensor, order: Tensor | None) -> Tensor:
-    """In an order that ``grouped`` found."""
+def permute(values: Tensor, order: Tensor | None) -> Tensor:
+    """Return values in an order that ``group_by`` found."""
     return values if order is None else values[order]

@@ -13,18 +13,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from multiunet.geometries.choices import check_choice
-from multiunet.geometries.graph.attributes import carried
-from multiunet.geometries.graph.edges import Edges, coarsely
+from multiunet.geometries.graph.attributes import pool_edge_attr
+from multiunet.geometries.graph.edges import Edges, round_coarsely
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.links import ENTRIES
-from multiunet.geometries.graph.select import Pooling, projection
+from multiunet.geometries.graph.pooling import Pooling, make_projection
 
 Reduce = Literal["sum", "mean", "max"]
 By = Literal["cut", "weight"]
 
 
 class Merging(Pooling):
-    """Pairs of neighbours become one node; edges between two pairs are summed, those within a pair vanish.
+    """Merge pairs of neighbours; edges between two pairs are summed, those within a pair vanish.
 
     The attributes of summed edges are their mean by weight.
 
@@ -36,9 +36,9 @@ class Merging(Pooling):
 
     @abstractmethod
     def pairing(self, channels: int) -> nn.Module:
-        """``(field, pairs, weight) -> (priority, factor)``, each ``(pairs,)``; factor None: 1.
+        """Make ``(field, pairs, weight) -> (priority, factor)``, each ``(pairs,)``; factor None: 1.
 
-        Pairs of the highest priority merge first; the factor is of the features of a merged pair.
+        Pairs of the highest priority merge first; the factor multiplies the features of a merged pair.
         """
 
     def down(self, channels: int, stride: float) -> nn.Module:
@@ -47,19 +47,19 @@ class Merging(Pooling):
             raise ValueError(f"stride {stride} must be 2, 4, 8, ...: nodes are merged in pairs, once or repeatedly")
         return MergePool([self.pairing(channels) for _ in range(rounds)], self.reduce)
 
-    def up(self, c_in: int, c_out: int) -> nn.Module:
-        return Unmerge(c_in, c_out)
+    def up(self, in_channels: int, out_channels: int) -> nn.Module:
+        return Unmerge(in_channels, out_channels)
 
 
 @dataclass(frozen=True)
-class Matching(Merging):
-    """Merges the pairs of the heaviest edges, each node once (heavy-edge matching, Karypis & Kumar 1998).
+class HeavyEdgeMatching(Merging):
+    """Merge the pairs of the heaviest edges, each node once (heavy-edge matching, Karypis & Kumar 1998).
 
     Attributes:
-        reduce: features of a merged node.
-        by: ``cut``: an edge's weight times the sum of the reciprocals of its ends' sums of weights, which leaves the
-            smallest normalised cut (Graclus, Dhillon et al. 2007); ``weight``: its weight. Equal edges, of which a
-            graph without weights has many, are ordered by the cosine of their ends' features.
+        reduce: combines the features of merged nodes.
+        by: measure of an edge. ``cut``: its weight times the sum of the reciprocals of its ends' sums of weights, which
+            leaves the smallest normalised cut (Graclus, Dhillon et al. 2007); ``weight``: its weight. Equal edges, of
+            which a graph without weights has many, are ordered by the cosine of their ends' features.
     """
 
     reduce: Reduce = "mean"
@@ -70,15 +70,20 @@ class Matching(Merging):
         check_choice("by", self.by, get_args(By))
 
     def pairing(self, channels: int) -> nn.Module:
-        return Heaviest(self.by)
+        return HeavyEdgeScore(self.by)
 
 
 @dataclass(frozen=True)
 class Contraction(Merging):
-    """Merges the pairs of the edges of highest learnt score, each node once (Diehl 2019, "Edge contraction pooling").
+    """Merge the pairs of the edges of highest learnt score, each node once.
+
+    Diehl 2019, "Edge contraction pooling".
 
     The merged features are multiplied by the score, through which it learns: ``1/2 + sigmoid(x_s a + x_t b + c)``, the
     larger of the two directions. The paper's softmax over the edges into a node would leave ``b`` and ``c`` idle.
+
+    Attributes:
+        reduce: combines the features of merged nodes.
     """
 
     reduce: Reduce = "sum"
@@ -90,8 +95,8 @@ class Contraction(Merging):
         return LearntScore(channels)
 
 
-class Heaviest(nn.Module):
-    """See ``Matching``."""
+class HeavyEdgeScore(nn.Module):
+    """Priority of pairs by their edges; see ``HeavyEdgeMatching``."""
 
     def __init__(self, by: By) -> None:
         super().__init__()
@@ -107,7 +112,7 @@ class Heaviest(nn.Module):
 
 
 class LearntScore(nn.Module):
-    """See ``Contraction``."""
+    """Priority of pairs by a learnt score; see ``Contraction``."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -143,59 +148,62 @@ class MergePool(nn.Module):
 
     def _merge_once(self, field: GraphField, pairing: nn.Module) -> GraphField:
         nodes = len(field.x)
-        pairs, weight = undirected_pairs(field)
+        pairs, weight = list_pairs(field)
         priority, factor = pairing(field, pairs, weight)
-        chosen = matched(pairs, [coarsely(priority), _cosine(field.x.detach(), pairs), _arbitrary(field, pairs)], nodes)
+        keys = [round_coarsely(priority), _cosine(field.x.detach(), pairs), _scatter(field, pairs)]
+        chosen = match_greedily(pairs, keys, nodes)
         first = torch.arange(nodes, device=pairs.device)
         first[pairs[1, chosen]] = pairs[0, chosen]
         is_first = first == torch.arange(nodes, device=pairs.device)
         cluster, parent = (is_first.cumsum(0) - 1)[first], is_first.nonzero()[:, 0]
-        x = reduced(field.x, cluster, len(parent), self.reduce)
+        x = reduce_clusters(field.x, cluster, len(parent), self.reduce)
         if factor is not None:
             x = x * x.new_ones(len(parent)).index_put((cluster[pairs[0, chosen]],), factor[chosen].to(x.dtype))[:, None]
         ends = cluster[field.edge_index]
-        edge_index, edge_weight = summed(ends, field.weights(), len(parent))
+        edge_index, edge_weight = sum_parallel(ends, field.weights(), len(parent))
         coarse = GraphField(x, edge_index, field.batch[parent], edge_weight, field.graphs, parent, cluster)
         if field.edge_attr is not None:
-            coarse.edge_attr = carried(ends, field.weights(), field.edge_attr, edge_index, len(parent))
+            coarse.edge_attr = pool_edge_attr(ends, field.weights(), field.edge_attr, edge_index, len(parent))
         return coarse
 
 
 class Unmerge(nn.Module):
-    """``(coarse, skip) -> field`` on the skip's nodes: each gets the features of the node it went into."""
+    """``(coarse, skip) -> field`` on the skip's nodes: each gets the features of its merged node."""
 
-    def __init__(self, c_in: int, c_out: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.project = projection(c_in, c_out)
+        self.project = make_projection(in_channels, out_channels)
 
     def forward(self, coarse: GraphField, skip: GraphField) -> GraphField:
         if coarse.cluster is None:
             raise ValueError("the coarse graph has no clusters: it was not merged from the graph of the skip")
-        return skip.refined(self.project(coarse.x)[coarse.cluster], coarse)
+        return skip.refine(self.project(coarse.x)[coarse.cluster], coarse)
 
 
-def undirected_pairs(field: GraphField) -> Edges:
-    """Each pair of linked nodes once, the lower number first, ``(2, pairs)``, and the summed weight of its edges."""
+def list_pairs(field: GraphField) -> Edges:
+    """List each pair of linked nodes once, the lower number first, and the summed weight of its edges."""
     low, high = field.edge_index.min(dim=0).values, field.edge_index.max(dim=0).values
-    return summed(torch.stack([low, high]), field.weights(), len(field.x))
+    return sum_parallel(torch.stack([low, high]), field.weights(), len(field.x))
 
 
-def summed(ends: Tensor, weight: Tensor, nodes: int) -> Edges:
-    """Edges without loops, those with the same ends as one of their summed weight, ordered by their ends."""
+def sum_parallel(ends: Tensor, weight: Tensor, nodes: int) -> Edges:
+    """Sum the weights of edges with the same ends, ordered by their ends; loops are left out."""
     proper = ends[0] != ends[1]
     codes, where = torch.unique(ends[0, proper] * nodes + ends[1, proper], return_inverse=True)
     total = weight.new_zeros(len(codes)).index_add(0, where, weight[proper])
     return torch.stack([codes // max(1, nodes), codes % max(1, nodes)]), total
 
 
-def matched(pairs: Tensor, keys: Sequence[Tensor], nodes: int) -> Tensor:
-    """The greedy matching: numbers of the pairs taken in descending order of ``keys``, each node at most once.
+def match_greedily(pairs: Tensor, keys: Sequence[Tensor], nodes: int) -> Tensor:
+    """Return the numbers of the pairs of the greedy matching, by descending ``keys``, each node once.
 
     A pair that is first at both of its nodes is taken, all at once, until none is left: what taking one after the other
     gives (Preis 1999), in about ``log(nodes)`` rounds.
 
     Args:
-        keys: what pairs are ordered by, ``(pairs,)`` each, the most important first.
+        pairs: nodes of each pair, ``(2, pairs)``.
+        keys: values that order the pairs, ``(pairs,)`` each, the most important first.
+        nodes: number of nodes.
     """
     order = torch.arange(pairs.shape[1], device=pairs.device)
     for key in reversed(keys):
@@ -214,8 +222,8 @@ def matched(pairs: Tensor, keys: Sequence[Tensor], nodes: int) -> Tensor:
     return order[torch.cat(taken)] if taken else order
 
 
-def reduced(x: Tensor, cluster: Tensor, count: int, how: Reduce) -> Tensor:
-    """The sum, mean or maximum of the features of each cluster's nodes, ``(count, channels)``."""
+def reduce_clusters(x: Tensor, cluster: Tensor, count: int, how: Reduce) -> Tensor:
+    """Return the sum, mean or maximum of the features of each cluster's nodes, ``(count, channels)``."""
     if how == "max":
         low = x.new_full((count, x.shape[1]), -math.inf)
         return low.scatter_reduce(0, cluster[:, None].expand_as(x), x, "amax")
@@ -231,8 +239,8 @@ def _cosine(x: Tensor, pairs: Tensor) -> Tensor:
     return torch.cat(parts).mul(1 << 16).round()
 
 
-def _arbitrary(field: GraphField, pairs: Tensor) -> Tensor:
-    """An order for pairs that nothing tells apart, scattered, or a row of equal nodes would match one pair a round.
+def _scatter(field: GraphField, pairs: Tensor) -> Tensor:
+    """Order pairs that are alike in all else, scattered: otherwise a row of equal nodes would match one pair a round.
 
     Nodes are numbered within their graph: the others of a batch have no say.
     """

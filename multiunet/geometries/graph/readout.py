@@ -1,4 +1,4 @@
-"""What is said of a whole graph: its nodes' features as one vector."""
+"""Readout: the features of a graph's nodes as one vector."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ReadoutName = Literal["mean", "max", "sum"]
 
 
 class Readout(nn.Module):
-    """``field -> (graphs, channels * len(kinds))``: mean, maximum or sum over the nodes of each graph, side by side.
+    """``field -> (graphs, channels * len(kinds))``: mean, maximum or sum over each graph, side by side.
 
-    A graph without nodes has zeros. What other graphs are in the batch changes nothing.
+    A graph without nodes has zeros. Other graphs of the batch change nothing.
 
     Raises:
-        ValueError: without a kind, or for one that it does not know.
+        ValueError: without a kind, or for an unknown one.
     """
 
     def __init__(self, kinds: Sequence[ReadoutName]) -> None:
@@ -36,23 +36,23 @@ class Readout(nn.Module):
         return ", ".join(self.kinds)
 
 
-def total(field: GraphField) -> Tensor:
-    """The sum over the nodes of each graph, ``(graphs, channels)``; never below float32."""
+def reduce_sum(field: GraphField) -> Tensor:
+    """Sum features over the nodes of each graph, ``(graphs, channels)``; never below float32."""
     x = field.x.to(torch.promote_types(field.x.dtype, torch.float32))
     return x.new_zeros(field.graphs, x.shape[1]).index_add(0, field.batch, x)
 
 
-def mean(field: GraphField) -> Tensor:
-    """The mean over the nodes of each graph, ``(graphs, channels)``; never below float32."""
+def reduce_mean(field: GraphField) -> Tensor:
+    """Average features over the nodes of each graph, ``(graphs, channels)``; never below float32."""
     nodes = torch.bincount(field.batch, minlength=field.graphs).clamp_min(1)
-    return total(field) / nodes[:, None]
+    return reduce_sum(field) / nodes[:, None]
 
 
-def maximum(field: GraphField) -> Tensor:
-    """The maximum over the nodes of each graph, ``(graphs, channels)``."""
+def reduce_max(field: GraphField) -> Tensor:
+    """Return the maximum over the nodes of each graph, ``(graphs, channels)``."""
     x = field.x
     low = x.new_zeros(field.graphs, x.shape[1])
     return low.scatter_reduce(0, field.batch[:, None].expand_as(x), x, "amax", include_self=False)
 
 
-READOUTS = {"mean": mean, "max": maximum, "sum": total}
+READOUTS = {"mean": reduce_mean, "max": reduce_max, "sum": reduce_sum}

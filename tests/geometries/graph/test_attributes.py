@@ -9,15 +9,18 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.nn import GATv2Conv, GINEConv, NNConv, TransformerConv
 
 from multiunet.core import UNet
-from multiunet.geometries.graph.attributes import carried
+from multiunet.geometries.graph.attributes import pool_edge_attr
+from multiunet.geometries.graph.conv import GINE, Convolution
 from multiunet.geometries.graph.edges import Induced, TwoHop
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.geometries.graph.merge import Matching
+from multiunet.geometries.graph.merge import HeavyEdgeMatching
+from multiunet.geometries.graph.pooling import Pooling
+from multiunet.geometries.graph.pyg_conv import GATv2, PyGConv
 from multiunet.geometries.graph.select import TopK
 from multiunet.geometries.graph.soft import MinCut
 
-POOLS = [TopK(), TopK(edges=Induced()), Matching(), MinCut(clusters=3)]
+POOLS = [TopK(), TopK(edges=Induced()), HeavyEdgeMatching(), MinCut(clusters=3)]
 
 
 def field_of(seed: int = 3, attributes: int = 2) -> GraphField:
@@ -39,7 +42,7 @@ def test_the_mean_by_weight_by_hand() -> None:
     weight = torch.tensor([1.0, 3.0, 2.0, 9.0, 1.0])
     attr = torch.tensor([[4.0], [8.0], [5.0], [100.0], [7.0]])
     wanted = torch.tensor([[1, 0, 2], [0, 1, 0]])
-    assert carried(ends, weight, attr, wanted, 3).tolist() == [[5.0], [7.0], [0.0]]  # (4 + 3 * 8) / 4; none: 0
+    assert pool_edge_attr(ends, weight, attr, wanted, 3).tolist() == [[5.0], [7.0], [0.0]]  # (4 + 3 * 8) / 4; none: 0
 
 
 def test_selected_nodes_keep_the_attributes_of_their_edges_and_two_steps_have_none() -> None:
@@ -56,7 +59,7 @@ def test_selected_nodes_keep_the_attributes_of_their_edges_and_two_steps_have_no
 
 def test_merged_edges_have_the_mean_by_weight() -> None:
     field = field_of()
-    coarse = Graph(pool=Matching()).down(3)(field)
+    coarse = Graph(pool=HeavyEdgeMatching()).down(3)(field)
     assert coarse.cluster is not None
     into = nn.functional.one_hot(coarse.cluster, len(coarse.x)).float()
     mass = into.T @ dense(field.edge_index, field.edge_weight, len(field.x)) @ into
@@ -79,7 +82,7 @@ def test_soft_clusters_have_the_mean_by_weight_and_shares() -> None:
 
 def test_gine_agrees_with_torch_geometric() -> None:
     field = replace(field_of(), edge_weight=None)  # their layer knows no weights
-    ours = Graph(conv="gine", activation="none", edge_features=2).block(3, 5)
+    ours = Graph(conv=GINE(2), activation="none").block(3, 5)
     mix = ours.convolutions[0]
     nn.init.normal_(mix.inner_bias)
     inner, outer = nn.Linear(5, 5), nn.Linear(5, 5)
@@ -93,7 +96,7 @@ def test_gine_agrees_with_torch_geometric() -> None:
 
 def test_gine_weighs_what_neighbours_send_and_needs_no_attributes() -> None:
     field = field_of()
-    block = Graph(conv="gine", activation="none").block(3, 4)
+    block = Graph(conv=GINE(), activation="none").block(3, 4)
     mix = block.convolutions[0]
     sent = mix.neighbours(field.x)
     heard = dense(field.edge_index, field.edge_weight, len(field.x)).T @ sent.relu()
@@ -115,16 +118,16 @@ def test_layers_are_given_what_they_were_made_for() -> None:
         (lambda a, b: GATv2Conv(a, b), None),
     ]
     for layer, expected in cases:
-        block = Graph(conv=layer, activation="none", edge_features=2).block(3, 4)
-        told = {} if expected is None else {"edge_attr": expected}
+        block = Graph(conv=PyGConv(layer, edge_features=2), activation="none").block(3, 4)
+        inputs = {} if expected is None else {"edge_attr": expected}
         peer = block.convolutions[0].layer
-        torch.testing.assert_close(block(field).x, peer(field.x, field.edge_index, **told))
+        torch.testing.assert_close(block(field).x, peer(field.x, field.edge_index, **inputs))
 
 
-@pytest.mark.parametrize("conv", ["gine", "gatv2"])
+@pytest.mark.parametrize("conv", [GINE(2), GATv2(2)], ids=repr)
 @pytest.mark.parametrize("pool", POOLS, ids=repr)
-def test_attributes_count_at_every_level_and_receive_gradients(conv: str, pool: object) -> None:
-    geometry = Graph(conv=conv, pool=pool, edge_features=2, activation="elu")
+def test_attributes_count_at_every_level_and_receive_gradients(conv: Convolution, pool: Pooling) -> None:
+    geometry = Graph(conv=conv, pool=pool, activation="elu")
     net = UNet(geometry, 3, 2, [4, 5, 6])
     field = field_of()
     field.edge_attr.requires_grad_()
@@ -138,10 +141,10 @@ def test_attributes_count_at_every_level_and_receive_gradients(conv: str, pool: 
 
 
 def test_attributes_that_are_missing_or_too_many_are_named() -> None:
-    block = Graph(conv="gine", edge_features=3).block(3, 4)
-    with pytest.raises(ValueError, match="edges have 2 attributes, but the geometry reads 3"):
+    block = Graph(conv=GINE(3)).block(3, 4)
+    with pytest.raises(ValueError, match="edges have 2 attributes, but the convolution reads 3"):
         block(field_of())
-    with pytest.raises(ValueError, match="edges have 0 attributes, but the geometry reads 3"):
+    with pytest.raises(ValueError, match="edges have 0 attributes, but the convolution reads 3"):
         block(replace(field_of(), edge_attr=None))
 
 
@@ -168,8 +171,8 @@ def test_attributes_come_from_torch_geometric() -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("conv", ["gatv2", "gine"])
-def test_edges_looked_at_in_parts_give_the_same(conv: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("conv", [GATv2(2), GINE(2)], ids=repr)
+def test_edges_looked_at_in_parts_give_the_same(conv: Convolution, monkeypatch: pytest.MonkeyPatch) -> None:
     field = field_of()
     edge_index = torch.cat([field.edge_index, torch.tensor([[2, 4], [2, 2]])], dim=1)  # a loop, an edge one way
     field = replace(
@@ -178,14 +181,15 @@ def test_edges_looked_at_in_parts_give_the_same(conv: str, monkeypatch: pytest.M
         edge_weight=torch.rand(edge_index.shape[1]) + 0.5,
         edge_attr=torch.randn(edge_index.shape[1], 2),
     )
-    block = Graph(conv=conv, edge_features=2).block(3, 5)
+    block = Graph(conv=conv).block(3, 5)
     whole, calls = block(field).x, []
-    if conv == "gatv2":
+    if isinstance(conv, GATv2):
         block.convolutions[0].layer.register_forward_hook(lambda *_: calls.append(1))
     else:
         block.convolutions[0].of_edges.register_forward_hook(lambda *_: calls.append(1))
     for entries in (20, 100, 400):  # from one node or a few edges at a time on
-        monkeypatch.setattr("multiunet.geometries.graph.conv.ENTRIES", entries)
+        for module in ("conv", "pyg_conv"):
+            monkeypatch.setattr(f"multiunet.geometries.graph.{module}.ENTRIES", entries)
         calls.clear()
         torch.testing.assert_close(block(field).x, whole)
         assert len(calls) > 1 or entries == 400

@@ -10,11 +10,14 @@ from torch import nn
 from torch_geometric.nn import GATConv, GATv2Conv, GCNConv, GINConv, GraphConv, SAGEConv, TransformerConv
 
 from multiunet.core import UNet
+from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE, Convolution
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
+from multiunet.geometries.graph.pyg_conv import GATv2, PyGConv
 from multiunet.uncertainty import dropouts, mc_dropout_sample
 
 GEOMETRY = Graph()
+CONVOLUTIONS = [GCN(), SAGE(), GIN(), GINE(), GATv2()]
 
 
 def field_of(seed: int = 3) -> GraphField:
@@ -28,14 +31,14 @@ def field_of(seed: int = 3) -> GraphField:
 @pytest.mark.parametrize("improved", [False, True])
 def test_gcn_agrees_with_torch_geometric(improved: bool) -> None:
     peer, field = GCNConv(3, 5, improved=improved), field_of()
-    ours = Graph(loop_weight=2.0 if improved else 1.0, activation="none").block(3, 5)
+    ours = Graph(conv=GCN(loop_weight=2.0 if improved else 1.0), activation="none").block(3, 5)
     ours.convolutions[0].neighbours.weight.data = peer.lin.weight.data
     torch.testing.assert_close(ours(field).x, peer(field.x, field.edge_index, field.edge_weight))
 
 
 def test_sage_and_gin_agree_with_torch_geometric() -> None:
     field = replace(field_of(), edge_weight=None)  # their layers know no weights
-    sage, gin = (Graph(conv=conv, activation="none").block(3, 5) for conv in ("sage", "gin"))
+    sage, gin = (Graph(conv=conv, activation="none").block(3, 5) for conv in (SAGE(), GIN()))
     mixes = sage.convolutions[0], gin.convolutions[0]
     peer = SAGEConv(3, 5, bias=False)
     mixes[0].neighbours.weight.data, mixes[0].own.weight.data = peer.lin_l.weight.data, peer.lin_r.weight.data
@@ -56,7 +59,7 @@ def test_sage_and_gin_agree_with_torch_geometric() -> None:
     ],
 )
 def test_a_class_is_its_layer(layer: Callable[[int, int], nn.Module], takes_weight: bool) -> None:
-    block = Graph(conv=layer, activation="none").block(3, 5)
+    block = Graph(conv=PyGConv(layer), activation="none").block(3, 5)
     peer, field = block.convolutions[0].layer, field_of()
     weight = {"edge_weight": field.edge_weight} if "partial" not in repr(layer) else {"edge_attr": field.edge_weight}
     if "edge_attr" in weight:
@@ -67,8 +70,8 @@ def test_a_class_is_its_layer(layer: Callable[[int, int], nn.Module], takes_weig
     assert torch.equal(changed, block(field).x) != takes_weight
 
 
-@pytest.mark.parametrize("conv", ["gcn", "sage", "gin", "gine", "gatv2", GraphConv])
-def test_without_edges_nodes_hear_themselves(conv: str | type) -> None:
+@pytest.mark.parametrize("conv", [*CONVOLUTIONS, PyGConv(GraphConv)], ids=repr)
+def test_without_edges_nodes_hear_themselves(conv: Convolution) -> None:
     block = Graph(conv=conv).block(3, 4)
     field = GraphField.of(torch.randn(5, 3), torch.zeros(2, 0, dtype=torch.int64))
     together = block(field).x
@@ -79,7 +82,7 @@ def test_without_edges_nodes_hear_themselves(conv: str | type) -> None:
 
 
 def test_a_layer_loses_the_edges_that_are_dropped() -> None:
-    block = Graph(conv=GraphConv, edge_dropout=0.5, node_dropout=0.3, activation="none").block(3, 4)
+    block = Graph(conv=PyGConv(GraphConv), edge_dropout=0.5, node_dropout=0.3, activation="none").block(3, 4)
     field = field_of()
     seen = []
     block.convolutions[0].layer.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
@@ -96,8 +99,8 @@ def test_a_layer_loses_the_edges_that_are_dropped() -> None:
     assert counts[1] == counts[2] < counts[3]
 
 
-@pytest.mark.parametrize("conv", ["gcn", "sage", "gin", "gine", "gatv2"])
-def test_half_precision_is_finite_at_depth_ten(conv: str) -> None:
+@pytest.mark.parametrize("conv", CONVOLUTIONS, ids=repr)
+def test_half_precision_is_finite_at_depth_ten(conv: Convolution) -> None:
     edges = torch.randint(0, 1500, (2, 4000))
     field = GraphField.of(torch.randn(1500, 4), torch.cat([edges, edges.flip(0)], dim=1))
     net = UNet(Graph(conv=conv, normalization="layer"), 4, 2, [4] * 11)
@@ -108,12 +111,13 @@ def test_half_precision_is_finite_at_depth_ten(conv: str) -> None:
     assert all(torch.isfinite(p.grad).all() for p in net.parameters())
 
 
-def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="conv 'gcm' is none of gcn, sage, gin, gine, gatv2"):
-        Graph(conv="gcm")  # type: ignore[arg-type]
+def test_what_makes_no_layers_is_refused() -> None:
+    for conv in ("gcn", GCNConv):
+        with pytest.raises(ValueError, match=r"conv .* must be a Convolution, e.g. GCN\(\).*PyGConv"):
+            Graph(conv=conv)  # type: ignore[arg-type]
 
 
 def test_a_layer_of_too_many_channels_is_named() -> None:
-    geometry = Graph(conv=lambda c_in, c_out: GATConv(c_in, c_out, heads=4))
+    geometry = Graph(conv=PyGConv(lambda a, b: GATConv(a, b, heads=4)))
     with pytest.raises(ValueError, match=r"GATConv gives 20 channels where 5 are to come out.*concat=False"):
         geometry.block(3, 5)(geometry.example(3, 0))

@@ -10,10 +10,10 @@ from torch import Tensor
 from multiunet.core import Add, UNet
 from multiunet.geometries.graph import edges as graph_edges
 from multiunet.geometries.graph import links as graph_links
-from multiunet.geometries.graph.edges import Induced, TwoHop, estimate, strongest
+from multiunet.geometries.graph.edges import Induced, TwoHop, estimate, keep_strongest
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.geometries.graph.links import Links, grouped, spread, taken
+from multiunet.geometries.graph.links import Links, group_by, permute, spmm
 from multiunet.geometries.graph.select import TopK
 
 
@@ -103,8 +103,8 @@ def test_equal_edges_go_by_the_score_of_their_source() -> None:
     score = torch.tensor([0.3, 0.9, 0.1, 0.5, 0.0])
     # 1/3 in two ways of rounding
     weight = torch.tensor([1 / 3, 1 / 3 + 1e-7, 1 / 3, 1 / 3])
-    assert strongest(edges, weight, 5, 2, score)[0][0].tolist() == [1, 3]
-    assert strongest(edges, weight + torch.tensor([0, 0, 0.1, 0]), 5, 2, score)[0][0].tolist() == [1, 2]
+    assert keep_strongest(edges, weight, 5, 2, score)[0][0].tolist() == [1, 3]
+    assert keep_strongest(edges, weight + torch.tensor([0, 0, 0.1, 0]), 5, 2, score)[0][0].tolist() == [1, 2]
 
 
 def test_nothing_kept_of_nothing() -> None:
@@ -125,15 +125,15 @@ def test_spread_is_the_matrix_product_with_its_gradients(filled: float, monkeypa
     matrix = dense(field.edge_index, field.edge_weight, 8).double()
     x, weight = torch.randn(8, 3, dtype=torch.double), field.edge_weight.double()
     links = Links(field.edge_index, 8, 8)
-    torch.testing.assert_close(spread(x, weight, links), matrix @ x)
+    torch.testing.assert_close(spmm(x, weight, links), matrix @ x)
     inputs = x.requires_grad_(), weight.requires_grad_()
-    assert torch.autograd.gradcheck(lambda x, weight: spread(x, weight, links), inputs)
+    assert torch.autograd.gradcheck(lambda x, weight: spmm(x, weight, links), inputs)
 
 
 def test_spread_between_two_kinds_of_nodes_keeps_the_type() -> None:
     links = Links(torch.tensor([[0, 1, 1], [2, 0, 2]]), 2, 4)
     x = torch.tensor([[1.0], [10.0]], dtype=torch.bfloat16)
-    found = spread(x, torch.tensor([1.0, 2.0, 3.0]), links)
+    found = spmm(x, torch.tensor([1.0, 2.0, 3.0]), links)
     assert found.dtype == torch.bfloat16
     assert found[:, 0].tolist() == [20, 0, 31, 0]
 
@@ -148,8 +148,8 @@ def test_links_are_found_once_and_never_of_other_edges() -> None:
 
 def test_orders_are_those_of_sorts() -> None:
     for key in (torch.randint(0, 7, (50,)), torch.randint(0, 7, (50,)).sort().values, torch.zeros(0, dtype=int)):
-        order, starts = grouped(key, 9)
-        assert taken(key, order).tolist() == key.sort().values.tolist()
+        order, starts = group_by(key, 9)
+        assert permute(key, order).tolist() == key.sort().values.tolist()
         assert (order is None) == bool((key.sort().values == key).all())
         if order is not None:
             assert order.tolist() == torch.argsort(key, stable=True).tolist()
@@ -168,7 +168,7 @@ def test_the_strongest_are_those_of_a_sort() -> None:
                 into = [e for e in range(ends.shape[1]) if ends[1, e] == node]
                 into.sort(key=lambda e: (float(weight[e]), float(score[ends[0, e]])), reverse=True)
                 expected |= {tuple(ends[:, e].tolist()) for e in into[:count]}
-            found, kept = strongest(ends, weight, 20, count, score)
+            found, kept = keep_strongest(ends, weight, 20, count, score)
             assert set(map(tuple, found.T.tolist())) == expected
             assert len(kept) == len(expected)
 
@@ -206,10 +206,10 @@ def test_induced_edges_keep_their_weights() -> None:
 def test_strongest_edges_into_each_node() -> None:
     edges = torch.tensor([[0, 1, 2, 3, 0, 1], [3, 3, 3, 0, 1, 0]])
     weight = torch.tensor([0.5, 0.9, 0.7, 0.1, 0.2, 0.1])
-    found, kept = strongest(edges, weight, 4, 2, torch.zeros(4))
+    found, kept = keep_strongest(edges, weight, 4, 2, torch.zeros(4))
     assert found.T.tolist() == [[1, 3], [2, 3], [3, 0], [0, 1], [1, 0]]
     torch.testing.assert_close(kept, torch.tensor([0.9, 0.7, 0.1, 0.2, 0.1]))
-    assert torch.bincount(strongest(edges, weight, 4, 1, torch.zeros(4))[0][1]).tolist() == [1, 1, 0, 1]
+    assert torch.bincount(keep_strongest(edges, weight, 4, 1, torch.zeros(4))[0][1]).tolist() == [1, 1, 0, 1]
 
 
 def test_neighbours_of_pooled_nodes_can_be_bounded(undirected: Callable[..., Tensor]) -> None:

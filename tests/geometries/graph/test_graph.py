@@ -10,11 +10,14 @@ from torch import Tensor
 from torch_geometric.nn import GCNConv
 
 from multiunet.core import UNet
+from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE
 from multiunet.geometries.graph.edges import Induced, TwoHop
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.geometries.graph.merge import Contraction, Matching
-from multiunet.geometries.graph.select import SAG, Pooling, SelectPool, TopK
+from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
+from multiunet.geometries.graph.pooling import Pooling
+from multiunet.geometries.graph.pyg_conv import GATv2, PyGConv
+from multiunet.geometries.graph.select import SAG, SelectPool, TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.models.graph_unet import graph_unet
 
@@ -30,8 +33,8 @@ def relabelled(field: GraphField, order: Tensor) -> GraphField:
 @pytest.mark.parametrize(
     "geometry",
     [
-        *(Graph(), Graph(conv="sage", convs=2), Graph(normalization="batch", hops=3), Graph(conv="gatv2")),
-        *(Graph(conv="gin", pool=SAG()), Graph(pool=TopK(nodes=4, edges=Induced())), Graph(pool=MinCut(clusters=3))),
+        *(Graph(), Graph(conv=SAGE(), convs=2), Graph(normalization="batch", conv=GCN(hops=3)), Graph(conv=GATv2())),
+        *(Graph(conv=GIN(), pool=SAG()), Graph(pool=TopK(nodes=4, edges=Induced())), Graph(pool=MinCut(clusters=3))),
         Graph(pool=TopK(edges=TwoHop(max_neighbours=2))),
     ],
     ids=repr,
@@ -59,7 +62,9 @@ def test_no_graph_sees_another() -> None:
 
 
 @pytest.mark.parametrize(
-    "pool", [TopK(edges=TwoHop(max_neighbours=3)), SAG(), Matching(), Contraction(), MinCut(clusters=3)], ids=repr
+    "pool",
+    [TopK(edges=TwoHop(max_neighbours=3)), SAG(), HeavyEdgeMatching(), Contraction(), MinCut(clusters=3)],
+    ids=repr,
 )
 def test_empty_graphs_in_a_batch_change_nothing(pool: Pooling) -> None:
     geometry = Graph(pool=pool)
@@ -82,7 +87,7 @@ def test_graphs_without_edges_work(nodes: int, normalization: str, training: boo
 
 
 def test_the_pooling_direction_learns() -> None:
-    net = graph_unet(3, 2, widths=[6, 6, 6])
+    net = graph_unet(3, 2, channels=[6, 6, 6])
     net(Graph().example(3, 0)).x.square().sum().backward()
     directions = [module.score.p for module in net.modules() if isinstance(module, SelectPool)]
     assert len(directions) == 2
@@ -90,9 +95,9 @@ def test_the_pooling_direction_learns() -> None:
 
 
 def test_copies_give_the_same_output() -> None:
-    net = graph_unet(3, 2, widths=[6, 6], input_dropout=0.5).eval()
+    net = graph_unet(3, 2, channels=[6, 6], input_dropout=0.5).eval()
     field = Graph().example(3, 0)
-    fresh = graph_unet(3, 2, widths=[6, 6], input_dropout=0.5).eval()
+    fresh = graph_unet(3, 2, channels=[6, 6], input_dropout=0.5).eval()
     fresh.load_state_dict(net.state_dict())
     for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net)), fresh):
         assert torch.equal(other(field).x, net(field).x)
@@ -101,9 +106,9 @@ def test_copies_give_the_same_output() -> None:
 def test_input_dropout_is_part_of_the_encoder() -> None:
     from multiunet.uncertainty import dropouts
 
-    net = graph_unet(3, 2, widths=[6, 6], input_dropout=0.5)
+    net = graph_unet(3, 2, channels=[6, 6], input_dropout=0.5)
     assert any(dropouts(part) for part in net.prefix())
-    assert not any(dropouts(part) for part in graph_unet(3, 2, widths=[6, 6]).prefix())
+    assert not any(dropouts(part) for part in graph_unet(3, 2, channels=[6, 6]).prefix())
     with pytest.raises(ValueError, match="pool_ratio"):
         graph_unet(3, 2, pool_ratio=1.5)
 
@@ -114,9 +119,8 @@ def test_input_dropout_is_part_of_the_encoder() -> None:
         ({"normalization": "instance"}, "normalization 'instance' is none of none, batch, layer"),
         ({"activation": "selu"}, "activation 'selu' is none of none, relu"),
         ({"convs": 0}, "convs 0 must be at least 1"),
-        ({"hops": 0}, "hops 0 must be at least 1"),
-        ({"edge_features": -1}, "edge_features -1 must be at least 0"),
-        ({"pool": "matching"}, "pool 'matching' is no Pooling; give one, e.g"),
+        ({"condition_channels": -1}, "condition_channels -1 must be at least 0"),
+        ({"pool": "matching"}, "pool 'matching' must be a Pooling, e.g"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict, reason: str) -> None:
@@ -128,8 +132,11 @@ def test_wrong_settings_are_refused(settings: dict, reason: str) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        *({"conv": conv, "edge_features": 2} for conv in ("gcn", "sage", "gin", "gine", "gatv2", GCNConv)),
-        *({"pool": pool} for pool in (TopK(), SAG(), Matching(), Matching(reduce="max"), Contraction(), MinCut(3))),
+        *({"conv": conv} for conv in (GCN(), SAGE(), GIN(), GINE(2), GATv2(2), PyGConv(GCNConv))),
+        *(
+            {"pool": pool}
+            for pool in (TopK(), SAG(), HeavyEdgeMatching(), HeavyEdgeMatching(reduce="max"), Contraction(), MinCut(3))
+        ),
         {"node_dropout": 0.3, "edge_dropout": 0.3, "dropout": 0.3, "residual": True, "normalization": "layer"},
     ],
     ids=repr,

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch_geometric.nn import global_add_pool, global_max_pool, global_mean_pool
 
+from multiunet.geometries.graph.dropout import FeatureDropout
 from multiunet.geometries.graph.field import GraphField
-from multiunet.geometries.graph.graph import FeatureDropout, Graph
+from multiunet.geometries.graph.graph import Graph
 from multiunet.geometries.graph.readout import Readout
 from multiunet.uncertainty import mc_dropout_sample
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from multiunet.geometries.graph.edges import Induced, TwoHop
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.geometries.graph.select import SAG, TopK, Unpool, top_per_graph
+from multiunet.geometries.graph.select import SAG, TopK, Unpool, select_top
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
 
@@ -32,9 +32,9 @@ def test_pooling_by_hand(path_graph: Callable[[Tensor], GraphField]) -> None:
 def test_top_is_taken_of_each_graph_apart_and_ties_go_to_the_lower_index() -> None:
     score = torch.tensor([0.1, 0.2, 0.3, 9.0, 8.0, 5.0, 5.0, 5.0])
     batch = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2])
-    assert top_per_graph(score, batch, 3, 2).tolist() == [1, 2, 3, 5, 6]
-    assert top_per_graph(score, batch, 3, 1).tolist() == list(range(8))
-    assert top_per_graph(score, batch, 3, 100).tolist() == [2, 3, 5]
+    assert select_top(score, batch, 3, 2).tolist() == [1, 2, 3, 5, 6]
+    assert select_top(score, batch, 3, 1).tolist() == list(range(8))
+    assert select_top(score, batch, 3, 100).tolist() == [2, 3, 5]
 
 
 def test_pooling_agrees_with_torch_geometric() -> None:
@@ -122,7 +122,7 @@ def test_a_share_of_the_nodes_is_exact() -> None:
     for percent in range(1, 101):
         counts = torch.arange(1, 201)
         batch = torch.arange(200).repeat_interleave(counts)
-        kept = top_per_graph(torch.zeros(len(batch)), batch, 200, 1 / (percent / 100))
+        kept = select_top(torch.zeros(len(batch)), batch, 200, 1 / (percent / 100))
         expected = [math.ceil(Fraction(percent * count, 100)) for count in range(1, 201)]
         assert torch.bincount(batch[kept], minlength=200).tolist() == expected
 
@@ -132,7 +132,7 @@ def test_a_share_of_the_nodes_is_exact() -> None:
     [
         ({"gate": "relu"}, "gate 'relu' is none of tanh, sigmoid"),
         ({"nodes": 0}, "nodes 0 must be at least 1"),
-        ({"edges": "two-hop"}, "edges 'two-hop' are no CoarseEdges"),
+        ({"edges": "two-hop"}, "edges 'two-hop' must be CoarseEdges"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict, reason: str) -> None:

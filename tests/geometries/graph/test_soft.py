@@ -8,9 +8,9 @@ import torch
 from multiunet.core import Add, AttentionGate, Concat, NestedUNet, NoSkip, UNet
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.geometries.graph.merge import Matching
+from multiunet.geometries.graph.merge import HeavyEdgeMatching
 from multiunet.geometries.graph.select import TopK
-from multiunet.geometries.graph.soft import MinCut, SoftPool, Unshare, penalties
+from multiunet.geometries.graph.soft import MinCut, SoftPool, Unshare, compute_penalties
 from multiunet.tasks import Segmentation
 from multiunet.training.data import Sample
 from multiunet.training.loop import supervised
@@ -35,7 +35,7 @@ def test_pooling_and_penalties_agree_with_torch_geometric() -> None:
         found[coarse.edge_index[1], coarse.edge_index[0]] = coarse.edge_weight
         # theirs adds 1e-15 to square roots of sums
         torch.testing.assert_close(found, edges[0])
-        torch.testing.assert_close(penalties(field, coarse.shares), torch.stack([cut, imbalance]))
+        torch.testing.assert_close(compute_penalties(field, coarse.shares), torch.stack([cut, imbalance]))
         torch.testing.assert_close(Unshare(4, 4)(coarse, field).x, coarse.shares @ x[0])
 
 
@@ -70,7 +70,7 @@ def test_a_pooled_field_carries_the_penalties_in_training_alone() -> None:
     free, bound = SoftPool(4, 3, penalty=0), SoftPool(4, 3, penalty=0.5)
     bound.load_state_dict(free.state_dict())
     assert torch.equal(free(field).x, bound(field).x)
-    expected = 0.5 * penalties(field, free.mlp(field.x).softmax(dim=1)).sum()
+    expected = 0.5 * compute_penalties(field, free.mlp(field.x).softmax(dim=1)).sum()
     torch.testing.assert_close(bound(field).penalty, expected)
     assert free(field).penalty is None
     assert bound.eval()(field).penalty is None
@@ -78,7 +78,7 @@ def test_a_pooled_field_carries_the_penalties_in_training_alone() -> None:
 
 @pytest.mark.parametrize("kind", [UNet, NestedUNet])
 @pytest.mark.parametrize("skip", [Concat, Add, AttentionGate, NoSkip])
-@pytest.mark.parametrize("pools", [(MinCut(3), MinCut(2)), (TopK(), MinCut(2)), (MinCut(3), Matching())])
+@pytest.mark.parametrize("pools", [(MinCut(3), MinCut(2)), (TopK(), MinCut(2)), (MinCut(3), HeavyEdgeMatching())])
 def test_the_output_carries_the_penalties_of_all_pools(kind: type, skip: type, pools: tuple) -> None:
     levels = [*(Graph(pool=pool) for pool in pools), Graph()]
     net = kind(levels, 4, 2, [4, 4, 4], skip=skip)
@@ -101,7 +101,7 @@ def test_training_adds_the_penalty_once_to_the_loss_that_it_scales() -> None:
 
 
 def test_two_communities_are_found() -> None:
-    """Two cliques and one edge between them: nothing but the penalties teaches."""
+    """Two cliques and one edge between them: nothing but the compute_penalties teaches."""
     clique = torch.combinations(torch.arange(6)).T
     one_way = torch.cat([clique, clique + 6, torch.tensor([[0], [6]])], dim=1)
     field = GraphField.of(torch.eye(12), torch.cat([one_way, one_way.flip(0)], dim=1))

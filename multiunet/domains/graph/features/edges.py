@@ -14,7 +14,7 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.graph.features.normalization import normalized, standardisation
 from multiunet.domains.graph.files.attributes import Attributes, aligned
 from multiunet.errors import InputError
-from multiunet.geometries.graph.attributes import carried
+from multiunet.geometries.graph.attributes import pool_edge_attr
 from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graph")
@@ -78,7 +78,7 @@ def simplified(
     index = np.stack([codes // max(1, nodes), codes % max(1, nodes)]).astype(np.int64)
     if attributes is not None:
         fine, values = torch.from_numpy(ends), torch.from_numpy(attributes.values[proper])
-        merged = carried(fine, torch.from_numpy(strength), values, torch.from_numpy(index), nodes)
+        merged = pool_edge_attr(fine, torch.from_numpy(strength), values, torch.from_numpy(index), nodes)
         attributes = replace(attributes, values=merged.numpy())
     changes = {
         "given": given,

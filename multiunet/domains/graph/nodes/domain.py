@@ -25,8 +25,8 @@ from multiunet.domains.graph.nodes.dataset import WholeGraph
 from multiunet.domains.graph.nodes.memory import part_nodes
 from multiunet.domains.graph.nodes.parts import GraphParts
 from multiunet.domains.graph.nodes.survey import Survey, columns_of, edges_of, field_of, places_of, survey
+from multiunet.domains.graph.operators import make_conv, make_pool
 from multiunet.domains.graph.picture import plot
-from multiunet.domains.graph.pools import pooling
 from multiunet.domains.graph.scoring import Predicted, scores
 from multiunet.errors import InputError
 from multiunet.files import check_creatable
@@ -82,16 +82,13 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         # of quantities r2 judges shift and scale, too, which a correlation forgives
         self.monitor = "accuracy" if facts["task"] == "classification" else "r2"
         geometry = Graph(
-            conv=config.conv,
-            hops=config.hops,
-            teleport=config.teleport,
+            conv=make_conv(config.conv, facts["edge_features"], config.hops, config.teleport),
             normalization=config.normalization,
             dropout=config.dropout,
             edge_dropout=config.edge_dropout,
             convs=config.convs,
             residual=config.residual,
-            pool=pooling(config),
-            edge_features=facts["edge_features"],
+            pool=make_pool(config),
         )
         net = graph_unet(
             facts["features"],

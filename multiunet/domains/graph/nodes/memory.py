@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from multiunet.domains.graph.nodes.config import GraphTrain
-from multiunet.geometries.graph.conv import HEADS
+from multiunet.geometries.graph.pyg_conv import HEADS
 
 PASSES = 14
 """Arrays of a level's features that a training step holds at once: measured, with all that lies between them, on random

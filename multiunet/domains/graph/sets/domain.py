@@ -20,7 +20,7 @@ from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.labels import UNKNOWN, truth_of
 from multiunet.domains.graph.moments import moments_of
-from multiunet.domains.graph.pools import pooling
+from multiunet.domains.graph.operators import make_conv, make_pool
 from multiunet.domains.graph.scoring import Predicted, pooled, scores
 from multiunet.domains.graph.sets import baselines
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain, OtherGraphs
@@ -66,15 +66,14 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
         # of quantities r2 judges shift and scale, too, which a correlation forgives
         self.monitor = "accuracy" if facts["task"] == "classification" else "r2"
         geometry = Graph(
-            conv=config.conv or ("gine" if facts["edge_features"] else "gin"),
+            conv=make_conv(config.conv or ("gine" if facts["edge_features"] else "gin"), facts["edge_features"]),
             normalization=config.normalization,
             dropout=config.dropout,
             whole_channels=True,
             convs=config.convs,
             residual=config.residual,
             edge_dropout=config.edge_dropout,
-            pool=pooling(config),
-            edge_features=facts["edge_features"],
+            pool=make_pool(config),
         )
         shape = facts["features"], task.channels, config.widths
         if config.level == "node":

@@ -12,16 +12,17 @@ import torch
 
 from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions, validated
-from multiunet.domains.graph import pools
+from multiunet.domains.graph import operators
 from multiunet.domains.graph.nodes import baselines
 from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, GraphTrain
 from multiunet.domains.graph.nodes.domain import GraphDomain
 from multiunet.domains.graph.nodes.survey import survey
-from multiunet.domains.graph.pools import WithinMemory, pooling
+from multiunet.domains.graph.operators import WithinMemory, make_pool
 from multiunet.errors import InputError
 from multiunet.geometries.graph.edges import Induced, TwoHop
-from multiunet.geometries.graph.merge import Contraction, Matching
-from multiunet.geometries.graph.select import SAG, Pooling, TopK
+from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
+from multiunet.geometries.graph.pooling import Pooling
+from multiunet.geometries.graph.select import SAG, TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.losses import Consistent
 from multiunet.prediction import open_prediction
@@ -287,13 +288,13 @@ def test_every_pool_learns_an_easy_graph(save: Callable[..., Path], tmp_path: Pa
 
 def test_settings_become_the_pool_that_they_name() -> None:
     def made(**settings: Any) -> Pooling:
-        return pooling(GraphTrain(graph=Path("g.npz"), **settings))
+        return make_pool(GraphTrain(graph=Path("g.npz"), **settings))
 
     assert made() == TopK(edges=TwoHop(max_neighbours=64))
     assert made(gate="sigmoid", augment="none") == TopK(gate="sigmoid", edges=Induced())
     assert made(pool="sag", max_neighbours=5) == SAG(edges=TwoHop(max_neighbours=5))
     assert made(max_neighbours=None) == TopK(edges=WithinMemory(TwoHop()))
-    assert made(pool="matching", merge="max") == Matching(reduce="max")
+    assert made(pool="matching", merge="max") == HeavyEdgeMatching(reduce="max")
     assert made(pool="contraction") == Contraction(reduce="mean")
     assert made(pool="mincut", clusters=7) == MinCut(clusters=7)
 
@@ -303,7 +304,7 @@ def test_two_hops_beyond_memory_are_refused_before_they_are_formed(
 ) -> None:
     graph = save()
     train(graph, tmp_path / "enough", max_neighbours=None)
-    monkeypatch.setattr(pools, "free_memory", lambda device: 500)
+    monkeypatch.setattr(operators, "free_memory", lambda device: 500)
     monkeypatch.setattr(TwoHop, "__call__", lambda *_: pytest.fail("formed"))
     # of a ring's 12 kept nodes each has at most 4 paths to others
     with pytest.raises(InputError, match=r"max_neighbours null: 12 kept nodes .* --max-neighbours 64"):

@@ -19,7 +19,7 @@ TAKEN = """
 import sys, torch
 from pathlib import Path
 from multiunet.domains.graph.nodes.config import GraphTrain
-from multiunet.domains.graph.pools import pooling
+from multiunet.domains.graph.operators import make_pool
 from multiunet.geometries.graph.graph import Graph
 from multiunet.geometries.graph.field import GraphField
 from multiunet.models.graph_unet import graph_unet
@@ -31,7 +31,7 @@ peak = lambda: int([line for line in open("/proc/self/status") if line.startswit
 config = GraphTrain(graph=Path("g"), widths=[32, 32, 32], max_neighbours=16)
 ends = torch.randint(0, 60_000, (2, 300_000), generator=torch.Generator().manual_seed(0))
 field = GraphField.of(torch.randn(60_000, 8), torch.cat([ends, ends.flip(0)], dim=1))
-net = graph_unet(8, 4, config.widths, geometry=Graph(pool=pooling(config), dropout=0.5))
+net = graph_unet(8, 4, config.widths, geometry=Graph(pool=make_pool(config), dropout=0.5))
 before = peak()
 net(field).x.square().mean().backward()
 print(peak() - before)

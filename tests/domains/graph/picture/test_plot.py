@@ -17,7 +17,7 @@ from multiunet.domains.graph.picture import plot
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.geometries.graph.merge import Matching
+from multiunet.geometries.graph.merge import HeavyEdgeMatching
 from multiunet.geometries.graph.select import TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.progress import Progress
@@ -75,7 +75,7 @@ def test_selected_nodes_stay_where_they_were() -> None:
 
 
 def test_merged_nodes_are_in_the_middle_of_theirs() -> None:
-    levels = levels_of(ring(16), Matching())
+    levels = levels_of(ring(16), HeavyEdgeMatching())
     panels = plot._panels(predicted(16), levels)
     cluster = levels[2].cluster.numpy()[levels[1].cluster.numpy()]
     for number, (place, size) in enumerate(zip(panels[2].places, panels[2].made_of)):

@@ -20,6 +20,8 @@ from multiunet.domains.graph.sets.domain import GraphsDomain
 from multiunet.domains.graph.sets.survey import source_of, survey
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
+from multiunet.geometries.graph.conv import GIN, GINE, Convolution
+from multiunet.geometries.graph.pyg_conv import GATv2
 from multiunet.models.graph_readout import GraphReadoutUNet
 from multiunet.prediction import open_prediction
 from multiunet.progress import Progress
@@ -259,15 +261,15 @@ def test_validation_scores_the_validation_graphs_alone(save_set: Callable[..., P
 
 
 def test_attributes_of_edges_choose_gine(save_set: Callable[..., Path]) -> None:
-    def conv_of(path: Path, **settings: Any) -> str:
+    def conv_of(path: Path, **settings: Any) -> Convolution:
         domain, config = GraphsDomain(), GraphsTrain(graphs=path, **settings)
         model = domain.build(config, domain.inspect(config))
         assert isinstance(model.net, GraphReadoutUNet)
         return model.geometry.conv
 
-    assert conv_of(save_set()) == "gine"
-    assert conv_of(save_set(), conv="gatv2") == "gatv2"
-    assert conv_of(save_set(edge_attr=None)) == "gin"
+    assert conv_of(save_set()) == GINE(edge_features=2)
+    assert conv_of(save_set(), conv="gatv2") == GATv2(edge_features=2)
+    assert conv_of(save_set(edge_attr=None)) == GIN()
 
 
 @pytest.mark.parametrize("pool", ["topk", "sag", "matching", "contraction", "mincut"])

@@ -1,26 +1,52 @@
-"""From settings to the operators between levels."""
+"""Parts of a graph network from settings: the convolution, and the pooling between levels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
 from multiunet.domains.graph.options import PoolTrain
 from multiunet.errors import InputError
+from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE, Convolution
 from multiunet.geometries.graph.edges import CoarseEdges, Edges, Induced, TwoHop, estimate
 from multiunet.geometries.graph.field import GraphField
-from multiunet.geometries.graph.merge import Contraction, Matching
-from multiunet.geometries.graph.select import SAG, Pooling, TopK
+from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
+from multiunet.geometries.graph.pooling import Pooling
+from multiunet.geometries.graph.pyg_conv import GATv2
+from multiunet.geometries.graph.select import SAG, TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.memory import amount, free_memory
 
 BYTES_AN_EDGE = 64
-"""What forming and holding a two-hop edge takes: measured 60 to 75 while a product is formed, 36 afterwards."""
+"""Bytes to form and hold a two-hop edge: measured 60 to 75 while a product is formed, 36 afterwards."""
+
+ConvName = Literal["gcn", "sage", "gin", "gine", "gatv2"]
 
 
-def pooling(config: PoolTrain) -> Pooling:
-    """The pooling that the settings describe."""
+def make_conv(name: ConvName, edge_features: int, hops: int = 1, teleport: float = 0.1) -> Convolution:
+    """Make the convolution that the settings name.
+
+    Args:
+        edge_features: number of edge attributes, which ``gine`` and ``gatv2`` read.
+        hops, teleport: propagation of ``gcn``.
+    """
+    match name:
+        case "gcn":
+            return GCN(hops=hops, teleport=teleport)
+        case "sage":
+            return SAGE()
+        case "gin":
+            return GIN()
+        case "gine":
+            return GINE(edge_features)
+        case "gatv2":
+            return GATv2(edge_features)
+
+
+def make_pool(config: PoolTrain) -> Pooling:
+    """Make the pooling that the settings describe."""
     match config.pool:
         case "topk" | "sag":
             edges: CoarseEdges = TwoHop(max_neighbours=config.max_neighbours)
@@ -29,7 +55,7 @@ def pooling(config: PoolTrain) -> Pooling:
             kind = TopK if config.pool == "topk" else SAG
             return kind(gate=config.gate, edges=Induced() if config.augment == "none" else edges)
         case "matching":
-            return Matching(reduce=config.merge)
+            return HeavyEdgeMatching(reduce=config.merge)
         case "contraction":
             return Contraction(reduce=config.merge)
         case "mincut":

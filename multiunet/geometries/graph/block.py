@@ -1,0 +1,83 @@
+"""The block of a graph network: convolution, norm, condition, activation and dropout."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+from torch import nn
+
+from multiunet.core import Condition, Modulation
+from multiunet.geometries.graph.conv import Convolution
+from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.layers import Layers, apply_linear, glorot_linear
+
+
+class GraphBlock(nn.Module):
+    """``(field, condition) -> field``: convolution, norm, modulation, activation, dropout, repeated.
+
+    Args:
+        conv: makes the convolutions.
+        layers: makes norms, activations and dropout.
+        convs: number of convolutions.
+        residual: add the block's input to its output, through a linear map where channels differ.
+        condition_channels: channels of ``Condition.embedding`` that modulates each norm's output; 0: none.
+
+    Attributes:
+        reach: number of hops that the block looks around a node; None: unknown. In training a batch norm sees all
+            nodes besides.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        conv: Convolution,
+        layers: Layers,
+        convs: int = 1,
+        residual: bool = False,
+        condition_channels: int = 0,
+    ) -> None:
+        super().__init__()
+        sizes = [in_channels, *[out_channels] * convs]
+        self.convolutions = nn.ModuleList(conv.layer(a, b, layers) for a, b in pairwise(sizes))
+        self.norms = nn.ModuleList(layers.make_norm(out_channels) for _ in self.convolutions)
+        self.activation = layers.make_activation()
+        self.dropouts = nn.ModuleList(layers.make_feature_dropout() for _ in self.convolutions)
+        self.shortcut: nn.Linear | None = None
+        if residual and in_channels != out_channels:
+            self.shortcut = glorot_linear(in_channels, out_channels)
+        self.residual = residual
+        self.modulations = nn.ModuleList(ModulateNodes(condition_channels, out_channels) for _ in self.convolutions)
+        self.reach = None if conv.reach is None else convs * conv.reach
+
+    def forward(self, field: GraphField, condition: Condition | None = None) -> GraphField:
+        x = field
+        for mix, norm, modulate, dropout in zip(self.convolutions, self.norms, self.modulations, self.dropouts):
+            x = dropout(self.activation(modulate(norm(mix(x)), condition)))
+        if not self.residual:
+            return x
+        return replace(x, x=x.x + (field.x if self.shortcut is None else apply_linear(self.shortcut, field.x)))
+
+
+class ModulateNodes(nn.Module):
+    """``(field, condition) -> field``: scale and shift the features of each graph by its embedding.
+
+    Feature-wise ``x (1 + scale) + shift`` (Perez et al. 2018, "FiLM"), the same at all nodes of a graph; the identity
+    at first, without an embedding, and for ``condition_channels`` 0.
+    """
+
+    def __init__(self, condition_channels: int, channels: int) -> None:
+        super().__init__()
+        self.modulation = Modulation(condition_channels, channels) if condition_channels else None
+
+    def forward(self, field: GraphField, condition: Condition | None) -> GraphField:
+        if self.modulation is None or condition is None or condition.embedding is None:
+            return field
+        if len(condition.embedding) != field.graphs:
+            raise ValueError(
+                f"condition has {len(condition.embedding)} embeddings for {field.graphs} graphs; give one for each"
+            )
+        scale, shift = self.modulation(condition.embedding.to(field.x.dtype))
+        return replace(field, x=field.x * (1 + scale[field.batch]) + shift[field.batch])
