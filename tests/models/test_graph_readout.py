@@ -112,7 +112,7 @@ def test_a_ratio_that_is_none_is_refused(ratio: float) -> None:
 def test_levels_that_widen_on_the_way_down_are_read_out() -> None:
     geometry = Graph()
     net = UNet(geometry, 4, 6, [6, 8, 10], widen="down")
-    whole = GraphReadoutUNet(net, ["mean"], hidden=5, c_out=2, dropout=0.0)
+    whole = GraphReadoutUNet(net, ["mean"], hidden=5, out_channels=2, dropout=0.0)
     assert whole(geometry.example(4, 0)).x.shape == (1, 2)
 
 

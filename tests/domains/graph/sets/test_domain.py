@@ -267,8 +267,8 @@ def test_attributes_of_edges_choose_gine(save_set: Callable[..., Path]) -> None:
         assert isinstance(model.net, GraphReadoutUNet)
         return model.geometry.conv
 
-    assert conv_of(save_set()) == GINE(edge_features=2)
-    assert conv_of(save_set(), conv="gatv2") == GATv2(edge_features=2)
+    assert conv_of(save_set()) == GINE(edge_features=1)
+    assert conv_of(save_set(), conv="gatv2") == GATv2(edge_features=1)
     assert conv_of(save_set(edge_attr=None)) == GIN()
 
 
