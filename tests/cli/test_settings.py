@@ -26,7 +26,7 @@ def test_options_come_before_pairs_and_these_before_the_file(tmp_path: Path) -> 
 def test_yaml_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "c.yaml"
     file.write_text(text)
-    with pytest.raises(InputError, match=f"c.yaml: cannot be read as YAML settings .*{reason}"):
+    with pytest.raises(InputError, match=f"(?s)c.yaml: cannot be read as YAML settings .*{reason}"):
         resolve(ImagePredict, file, None, {})
 
 
