@@ -207,22 +207,33 @@ def measured(output: Tensor, target: Tensor, weight: Tensor | None, parameters: 
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Return ``sum(weight * values) / sum(weight)``; 0, with a gradient of 0, if all weights are 0."""
+    """Return ``sum(weight * values) / sum(weight)``; 0, with a gradient of 0, if all weights are 0.
+
+    Args:
+        values, weight: tensors of one shape.
+
+    Returns:
+        A scalar.
+    """
     return ratio((weight * values).sum(), weight.sum())
 
 
 def ratio(total: Tensor, weight: Tensor) -> Tensor:
-    """Divide ``total`` by ``weight``; where ``weight`` is 0, ``total`` is an empty sum and is returned."""
+    """Divide one scalar by another; where ``weight`` is 0, ``total`` is an empty sum and is returned."""
     return total / torch.where(weight > 0, weight, 1.0)
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Widen half precision, which cannot hold sums over a million sites."""
+    """Widen half precision, which cannot hold sums over a million sites; the shape stays."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def site_weight(weight: Tensor | None, output: Tensor) -> Tensor:
     """Give ``weight`` a channel axis and the type of ``output``; ones if it is None.
+
+    Args:
+        weight: ``(N, *space)`` or ``(nodes,)``.
+        output: ``(N, C, *space)`` or ``(nodes, C)``.
 
     Raises:
         ValueError: when ``weight`` does not have one value a site.
@@ -239,7 +250,7 @@ def site_weight(weight: Tensor | None, output: Tensor) -> Tensor:
 
 
 def on_axis_1(values: Tensor, like: Tensor) -> Tensor:
-    """Reshape one value a channel so that it broadcasts over the sites of ``like``."""
+    """Reshape values ``(C,)`` so that they broadcast over the sites of ``like``, ``(N, C, *space)``."""
     return values.view(-1, *(1,) * (like.ndim - 2))
 
 

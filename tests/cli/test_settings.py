@@ -21,7 +21,11 @@ def test_options_come_before_pairs_and_these_before_the_file(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [(f"images: {DEEP}", "nested too deeply"), ("images: 2020-13-45", "month must be in"), ("a: [", "expected the node content")],
+    [
+        (f"images: {DEEP}", "nested too deeply"),
+        ("images: 2020-13-45", "month must be in"),
+        ("a: [", "expected the node content"),
+    ],
 )
 def test_yaml_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "c.yaml"
