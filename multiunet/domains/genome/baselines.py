@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.genome.fasta import Codes, gc_content
+from multiunet.domains.genome.sequence import Codes, gc_content
 
 Feature = Callable[[Codes, int], NDArray[np.float64]]
 """A chromosome and a bin size to one number a bin."""

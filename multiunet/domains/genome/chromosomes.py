@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.genome.fasta import Codes, cut, one_hot, without_bases
 from multiunet.domains.genome.regions import runs
+from multiunet.domains.genome.sequence import Codes, cut, find_unknown_bins, one_hot
 from multiunet.geometries.grid.footprint import footprint
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore
 from multiunet.prediction.run import Tiles
@@ -104,7 +104,7 @@ class Chromosomes:
         progress: Tiles | None = None,
         wanted: NDArray[np.bool_] | None = None,
     ) -> Iterator[tuple[slice, Moments[Tensor]]]:
-        blank = torch.from_numpy(without_bases(codes, self.bin_size))
+        blank = torch.from_numpy(find_unknown_bins(codes, self.bin_size))
         for stretch in [(0, self._bins(codes))] if wanted is None else runs(wanted):
             low, high = self._seen(codes, *stretch)
             origin = low - self.flank  # the bin of the chromosome that the source begins with

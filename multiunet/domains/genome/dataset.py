@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.genome.fasta import UNKNOWN, Codes, cut, one_hot, reverse_complement
+from multiunet.domains.genome.sequence import UNKNOWN, Codes, cut, one_hot, reverse_complement
 from multiunet.training.data import Sample, TrainingData
 
 Values = NDArray[np.float32]

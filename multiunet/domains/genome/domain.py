@@ -106,7 +106,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
     def _sequences(self, config: GenomeTrain, options: GenomePredict) -> tuple[Path, Genome, Wanted]:
         """The file, what it holds, and which of it is to be predicted."""
         fasta = options.fasta or config.fasta
-        genome = read_fasta(fasta, renames=read_renames(config.rename_chroms))
+        genome = read_fasta(fasta, read_renames(config.rename_chroms))
         chosen = matching(options.chroms or ["*"], genome.lengths, "--chroms", fasta)
         if options.regions is None:
             return fasta, genome, dict.fromkeys(chosen)
@@ -218,7 +218,7 @@ def _other_data(config: GenomeTrain, facts: Facts, options: GenomeEvaluate) -> t
             f"--targets names {len(targets)} files, but the run predicts {listed(facts['tracks'])}; give one for each, "
             "in this order"
         )
-    names = read_fasta(fasta, wanted=(), renames=read_renames(config.rename_chroms)).lengths
+    names = read_fasta(fasta, read_renames(config.rename_chroms)).lengths
     chroms = matching(options.chroms or ["*"], names, "--chroms", fasta)
     others = [name for name in names if name not in chroms]  # which the targets may lack
     data = read_data(fasta, targets, replace(_reading(config), exclude=others, regions=None))

@@ -1,147 +1,89 @@
-"""DNA sequences: FASTA to one byte a base, and from there to one-hot rows."""
+"""FASTA files: sequences by name, read when they are asked for."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
-import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
+from multiunet.domains.genome.fasta_index import IndexedCodes, open_indexed
+from multiunet.domains.genome.sequence import Codes, encode
+from multiunet.domains.genome.unpack import is_packed, open_unpacked
+from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 
-Codes = NDArray[np.uint8]
-"""Bases as 0 A, 1 C, 2 G, 3 T (or U), 4 unknown."""
-
-UNKNOWN = 4
-AMBIGUOUS = "RYSWKMBDHVN"
 CHUNK = 1 << 24
-
-
-def _code_table() -> bytes:
-    table = bytearray(b"\xff" * 256)
-    for letters, code in (("A", 0), ("C", 1), ("G", 2), ("TU", 3), (AMBIGUOUS, UNKNOWN)):
-        for letter in letters:
-            table[ord(letter)] = table[ord(letter.lower())] = code  # lower case is soft-masked, not unknown
-    return bytes(table)
-
-
-CODE = _code_table()
-COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], dtype=np.uint8)
 
 
 @dataclass(frozen=True)
 class Genome:
-    """Sequences by name, in the order of the file.
+    """Sequences of a FASTA file by name, in the order of the file.
 
     Attributes:
-        codes: of the sequences that were asked for.
-        lengths: of all sequences, in bases.
+        codes: bases ``(bases,)`` by name. Those of an indexed file are read, and checked, at each look-up and not kept.
+        lengths: bases by name.
     """
 
     path: Path
-    codes: dict[str, Codes]
+    codes: Mapping[str, Codes]
     lengths: dict[str, int]
 
 
-def read_fasta(path: Path, wanted: Collection[str] | None = None, renames: Mapping[str, str] | None = None) -> Genome:
-    """Reads a FASTA file: plain, gzip or bgzip, in one pass, without an index (so that nothing is written beside it).
+def read_fasta(path: Path, renames: Mapping[str, str] | None = None) -> Genome:
+    """Open a FASTA file: plain, gzip or bgzip. A sequence's name is the first word of its header.
 
-    A sequence's name is the first word of its header. Every sequence is checked, whether it is wanted or not.
+    A plain file whose lines are of equal length is opened by its index (pyfaidx); see ``fasta_index``. Any other file
+    is read whole, once.
 
     Args:
-        wanted: names of the sequences whose codes are kept; None: all.
-        renames: what to call sequences, by their names in the file; others keep theirs.
+        renames: new names of sequences by their names in the file; others keep theirs.
 
     Raises:
-        InputError: naming file, sequence and position (from 1) of what is wrong.
+        InputError: naming file, sequence and position (from 1) of what is wrong. Of an indexed file, the letters of a
+            sequence are checked when it is looked up.
     """
+    new_names = dict(renames or {})
+    if path.is_file() and not is_packed(path) and (indexed := open_indexed(path)) is not None:
+        by_name = _rename(path, indexed.lengths, new_names)
+        return Genome(path, IndexedCodes(indexed, by_name), {new: indexed.lengths[old] for new, old in by_name.items()})
     codes: dict[str, Codes] = {}
-    lengths: dict[str, int] = {}
-    try:
-        with _open(path) as stream:
-            for given, letters in _records(path, stream):
-                name = (renames or {}).get(given, given)
-                if name in lengths:
-                    raise InputError(f"{path}: two sequences are named {name!r}; names must differ")
-                coded = _coded(path, name, letters)
-                lengths[name] = len(coded)
-                if wanted is None or name in wanted:
-                    codes[name] = coded
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as FASTA ({error or type(error).__name__}); is it whole?") from error
-    if not lengths:
+    with open_unpacked(path) as stream:
+        for name, letters in _iter_records(path, stream):
+            if name in codes:
+                raise InputError(f"{path}: two sequences are named {name!r}; names must differ")
+            codes[name] = encode(path, name, letters)
+    if not codes:
         raise InputError(f"{path}: holds no sequence; a FASTA file has a line '>NAME' before each")
-    return Genome(path, codes, lengths)
+    by_name = _rename(path, codes, new_names)
+    renamed = {new: codes[old] for new, old in by_name.items()}
+    return Genome(path, renamed, {name: len(sequence) for name, sequence in renamed.items()})
 
 
-def one_hot(codes: Codes) -> NDArray[np.float32]:
-    """``(L,)`` codes to ``(4, L)`` float32, rows A, C, G, T; unknown bases are columns of zeros.
-
-    >>> one_hot(np.array([0, 3, 4], dtype=np.uint8))
-    array([[1., 0., 0.], [0., 0., 0.], [0., 0., 0.], [0., 1., 0.]], dtype=float32)
-    """
-    rows = np.empty((4, len(codes)), dtype=np.float32)
-    for base in range(4):
-        rows[base] = codes == base
-    return rows
-
-
-def reverse_complement(codes: Codes) -> Codes:
-    """The other strand, read in its own direction."""
-    return COMPLEMENT[codes[::-1]]
+def _rename(path: Path, names: Mapping[str, object], renames: Mapping[str, str]) -> dict[str, str]:
+    """Return the names in the file by new ones."""
+    by_name: dict[str, str] = {}
+    for name in names:
+        new = renames.get(name, name)
+        if new in by_name:
+            raise InputError(f"{path}: {by_name[new]!r} and {name!r} would both be named {new!r}; names must differ")
+        by_name[new] = name
+    return by_name
 
 
-def cut(codes: Codes, start: int, stop: int) -> Codes:
-    """Bases ``[start, stop)``; unknown where that lies outside the sequence."""
-    inside = codes[max(start, 0) : max(stop, 0)]
-    if len(inside) == stop - start:
-        return inside
-    window = np.full(stop - start, UNKNOWN, dtype=np.uint8)
-    before = max(0, -start)
-    window[before : before + len(inside)] = inside
-    return window
-
-
-def gc_content(codes: Codes, bin_size: int) -> NDArray[np.float64]:
-    """Share of G and C among the known bases of each bin, the last, partial one included; NaN where none is known."""
-    starts = np.arange(0, len(codes), bin_size)
-    known = np.add.reduceat(codes < UNKNOWN, starts, dtype=np.int64)
-    strong = np.add.reduceat((codes == 1) | (codes == 2), starts, dtype=np.int64)
-    return np.where(known > 0, strong / np.maximum(known, 1), np.nan)
-
-
-def without_bases(codes: Codes, bin_size: int) -> NDArray[np.bool_]:
-    """Which bins, ``(bins,)``, have no known base: a run of N, of which nothing can be said."""
-    starts = np.arange(0, len(codes), bin_size)
-    return ~np.logical_or.reduceat(codes < UNKNOWN, starts)
-
-
-def _open(path: Path) -> BinaryIO:
-    if not path.is_file():
-        raise InputError(f"{path}: {'is a folder, not a FASTA file' if path.is_dir() else 'no such file'}")
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
-
-
-def _records(path: Path, stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    """Names and what follows them, line ends included."""
+def _iter_records(path: Path, stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """Yield names and letters, without blanks and line ends."""
     name: str | None = None
     parts: list[bytes] = []
-    while chunk := stream.read(CHUNK):
-        chunk += stream.readline()  # to a line's end, so that no header is cut
+    for chunk in _iter_lines(path, stream):
         if name is None and not parts:
             chunk = chunk.removeprefix(codecs.BOM_UTF8)
         first, *others = (b"\n" + chunk).split(b"\n>")
         if name is None and first.strip():
-            raise InputError(f"{path}: begins with {first.strip()[:20]!r}; a FASTA file begins with '>NAME'")
-        parts.append(first)
+            shown = first.strip()[:20].decode("ascii", "replace")
+            raise InputError(f"{path}: begins with {shown!r}; a FASTA file begins with '>NAME'")
+        parts.append(first.translate(None, b" \t\n"))
         for other in others:
             if name is not None:
                 yield name, b"".join(parts)
@@ -149,20 +91,17 @@ def _records(path: Path, stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
             words = header.split()
             if not words:
                 raise InputError(f"{path}: a header '>' has no name after it")
-            name, parts = words[0].decode("utf-8", "replace"), [rest]
+            name, parts = words[0].decode("utf-8", "replace"), [rest.translate(None, b" \t\n")]
     if name is not None:
         yield name, b"".join(parts)
 
 
-def _coded(path: Path, name: str, letters: bytes) -> Codes:
-    codes = np.frombuffer(letters.translate(CODE, b" \t\r\n"), dtype=np.uint8)
-    if not len(codes):
-        raise InputError(f"{path}: sequence {name!r} is empty; remove it")
-    if codes.max() > UNKNOWN:
-        at = int(np.argmax(codes > UNKNOWN))
-        letter = chr(letters.translate(None, b" \t\r\n")[at])
-        raise InputError(
-            f"{path}: sequence {name!r}, position {at + 1}: {letter!r} is no nucleotide code (A, C, G, T, U or "
-            f"{AMBIGUOUS}); write N for an unknown base"
-        )
-    return codes
+def _iter_lines(path: Path, stream: BinaryIO) -> Iterator[bytes]:
+    """Yield chunks of whole lines; every line end (LF, CR LF, or the bare CR of old Macs and spreadsheets) as LF."""
+    while True:
+        with reading(path):
+            chunk = stream.read(CHUNK)
+            chunk += stream.readline() if chunk else b""  # to a line's end, so that headers stay whole
+        if not chunk:
+            return
+        yield chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.genome.config import Transform
-from multiunet.domains.genome.fasta import Codes, read_fasta, without_bases
+from multiunet.domains.genome.fasta import read_fasta
 from multiunet.domains.genome.names import matches, matching, read_renames
 from multiunet.domains.genome.regions import read_regions, touched
-from multiunet.domains.genome.tracks import Track, read_tracks
+from multiunet.domains.genome.sequence import Codes, find_unknown_bins
+from multiunet.domains.genome.tracks import Bins, Track, read_tracks
 from multiunet.errors import InputError
 
 Values = NDArray[np.float32]
@@ -65,20 +66,20 @@ def read_data(fasta: Path, targets: Sequence[Path], how: Reading) -> Data:
     Raises:
         InputError: for files that are not what they should be, or do not fit each other.
     """
-    genome = read_fasta(fasta, renames=read_renames(how.renames))
-    codes = {name: codes for name, codes in genome.codes.items() if not matches(name, how.exclude)}
+    genome = read_fasta(fasta, read_renames(how.renames))
+    codes = {name: genome.codes[name] for name in genome.lengths if not matches(name, how.exclude)}
     if not codes:
         raise InputError(f"{fasta}: --exclude-chroms {','.join(how.exclude)} leaves no chromosome")
     lengths = {name: len(c) for name, c in codes.items()}
-    tracks = read_tracks(targets, lengths, how.bin_size, fasta, how.exclude, how.zero)
+    tracks = read_tracks(targets, Bins(lengths, how.bin_size, fasta, how.exclude, how.zero))
     # a pattern may name what the signals alone have; one that matches nothing at all is a mistake
-    known = dict.fromkeys([*genome.codes, *(name for track in tracks for name in track.chroms)])
+    known = dict.fromkeys([*genome.lengths, *(name for track in tracks for name in track.chroms)])
     matching(how.exclude, known, "--exclude-chroms", fasta)
     values = [_transformed(track, how.transform) for track in tracks]
     stacked = {name: np.stack([of_track[name] for of_track in values]) for name in codes}
     regions = {} if how.regions is None else read_regions(how.regions, genome.lengths, fasta)
     for name, rows in stacked.items():
-        rows[:, without_bases(codes[name], how.bin_size)] = np.nan  # nothing can be learnt of a run of N, or scored
+        rows[:, find_unknown_bins(codes[name], how.bin_size)] = np.nan  # nothing can be learnt of a run of N, or scored
         rows[:, touched(regions.get(name, []), lengths[name], how.bin_size)] = np.nan
     return Data([track.name for track in tracks], codes, stacked)
 

@@ -13,9 +13,9 @@ from multiunet.domains.config import did_you_mean
 from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
 from multiunet.domains.genome.config import GenomeTrain, Transform
-from multiunet.domains.genome.fasta import UNKNOWN
 from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.readers import Data
+from multiunet.domains.genome.sequence import UNKNOWN
 from multiunet.errors import InputError
 from multiunet.models.genomic import bin_strides
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from multiunet.domains.genome.chromosomes import Chromosomes
-from multiunet.domains.genome.fasta import one_hot, reverse_complement
+from multiunet.domains.genome.sequence import one_hot, reverse_complement
 from multiunet.models.genomic import genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
 from multiunet.tasks import Regression

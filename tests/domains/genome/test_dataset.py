@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from multiunet.domains.genome.dataset import Windowing, Windows, mutated, other_strand, shifted
-from multiunet.domains.genome.fasta import cut, one_hot
+from multiunet.domains.genome.sequence import cut, one_hot
 from multiunet.seeds import generator
 
 BIN, BINS, CONTEXT = 5, 16, 2

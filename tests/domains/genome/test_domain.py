@@ -13,7 +13,7 @@ from multiunet.domains.card import domain_card
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.genome import domain, writers
 from multiunet.domains.genome.domain import GenomeDomain
-from multiunet.domains.genome.tracks import read_tracks
+from multiunet.domains.genome.tracks import Bins, read_tracks
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
@@ -137,7 +137,7 @@ def test_bedgraphs_read_back_as_the_prediction(run, tmp_path, monkeypatch):
             for chrom in sorted(LENGTHS)  # as bedGraphToBigWig demands, chr10 before chr2
             for start in range(0, LENGTHS[chrom], BIN)
         ]
-        values = read_tracks([path], LENGTHS, BIN, tmp_path / "g.fa")[0].values
+        values = read_tracks([path], Bins(LENGTHS, BIN, tmp_path / "g.fa"))[0].values
         for chrom in LENGTHS:
             assert np.array_equal(values[chrom], found[chrom][variable].sel(channel=track).values)
     with pytest.raises(InputError, match="--export-as says what is written into --export DIR"):

@@ -1,12 +1,13 @@
 import gzip
+import math
 from pathlib import Path
 
 import numpy as np
 import pybigtools
 import pytest
 
-from multiunet.domains.genome import tracks
-from multiunet.domains.genome.tracks import binned, read_tracks
+from multiunet.domains.genome import bigwig as bigwig_files
+from multiunet.domains.genome.tracks import Bins, binned, read_tracks
 from multiunet.errors import InputError
 
 FASTA = Path("genome.fa")
@@ -46,7 +47,7 @@ def bigwig(path: Path, intervals: dict[str, list[tuple[int, int, float]]], lengt
 
 
 def read(path: Path, lengths=None, bin_size: int = 10, excluded=()):
-    return read_tracks([path], lengths or LENGTHS, bin_size, FASTA, excluded)[0].values
+    return read_tracks([path], Bins(lengths or LENGTHS, bin_size, FASTA, excluded))[0].values
 
 
 @pytest.mark.parametrize("bin_size", [1, 3, 10, 95, 200])
@@ -62,7 +63,7 @@ def test_binning_agrees_with_base_by_base(bin_size, seed):
 @pytest.mark.parametrize("bin_size", [1, 7, 10])
 @pytest.mark.parametrize("slice_size", [1, 25, 1 << 22])
 def test_bigwig_and_bedgraph_say_the_same(tmp_path, bin_size, slice_size, monkeypatch):
-    monkeypatch.setattr(tracks, "SLICE", slice_size)
+    monkeypatch.setattr(bigwig_files, "SLICE", slice_size)
     rows = {chrom: some_intervals(length, seed=7) for chrom, length in LENGTHS.items()}
     from_bigwig = read(bigwig(tmp_path / "a.bw", rows, LENGTHS), bin_size=bin_size)
     for name in ("a.bedGraph", "b.bedgraph.gz"):
@@ -149,10 +150,10 @@ def test_damaged_files_are_named(tmp_path):
     whole = bigwig(tmp_path / "a.bw", rows, LENGTHS).read_bytes()
     packed = bedgraph(tmp_path / "a.bedGraph.gz", rows).read_bytes()
     for name, content, words in [
-        ("cut.bw", whole[: len(whole) // 3], "cannot be read as bigWig"),
+        ("cut.bw", whole[: len(whole) // 3], "damaged, cut short or of another format"),
         ("text.bw", b"chr1 0 10 1\n", "does not begin like one"),
-        ("cut.bedGraph.gz", packed[: len(packed) // 2], "cannot be read as bedGraph"),
-        ("binary.bedGraph", b"\xff\xfe\x00" * 9, "cannot be read as bedGraph|is not 'CHROM"),
+        ("cut.bedGraph.gz", packed[: len(packed) // 2], "damaged, cut short or of another format"),
+        ("binary.bedGraph", b"\xff\xfe\x00" * 9, "not text in UTF-8|is not 'CHROM"),
     ]:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=words) as error:
@@ -165,11 +166,11 @@ def test_damaged_files_are_named(tmp_path):
 def test_tracks_are_named_after_their_files(tmp_path):
     rows = {"chr1": [(0, 95, 1.0)], "chr2": [(0, 40, 2.0)]}
     paths = [bedgraph(tmp_path / "RNA.fwd.bedGraph.gz", rows), bigwig(tmp_path / "Scc1.bw", rows, LENGTHS)]
-    assert [track.name for track in read_tracks(paths, LENGTHS, 10, FASTA)] == ["RNA.fwd", "Scc1"]
+    assert [track.name for track in read_tracks(paths, Bins(LENGTHS, 10, FASTA))] == ["RNA.fwd", "Scc1"]
     (tmp_path / "more").mkdir()
     twice = [*paths, bigwig(tmp_path / "more" / "Scc1.bw", rows, LENGTHS)]
     with pytest.raises(InputError, match="two targets are named 'Scc1'"):
-        read_tracks(twice, LENGTHS, 10, FASTA)
+        read_tracks(twice, Bins(LENGTHS, 10, FASTA))
 
 
 @pytest.mark.realdata
@@ -179,16 +180,17 @@ def test_real_signals(data_folder):
 
     genome = read_fasta(yeast / "sacCer3.fa.gz")
     assert sum(genome.lengths.values()) == 12_071_326
-    timing = read_tracks([yeast / "replication_timing_1kb.bedGraph"], genome.lengths, 1000, yeast / "sacCer3.fa.gz")[0]
+    bins = Bins(genome.lengths, 1000, yeast / "sacCer3.fa.gz")
+    timing = read_tracks([yeast / "replication_timing_1kb.bedGraph"], bins)[0]
     values = np.concatenate(list(timing.values.values()))
     assert (len(values), np.isnan(values).sum()) == (12_079, 739)  # 11,340 lines, one bin each
     with pytest.raises(InputError, match=r"II -> chrII, IV -> chrIV, XVI -> chrXVI"):
-        read_tracks([yeast / "coverage" / "MNase.bw"], genome.lengths, 75, yeast / "sacCer3.fa.gz")
+        read_tracks([yeast / "coverage" / "MNase.bw"], Bins(genome.lengths, 75, yeast / "sacCer3.fa.gz"))
     old = data_folder / "fixtures" / "yeast_chr1_old_assembly.fa.gz"
     lengths = read_fasta(old).lengths
     assert lengths == {"chrI": 230_208}
     with pytest.raises(InputError, match=r"chrII, .*not in yeast_chr1_old_assembly.fa.gz.*another assembly\?"):
-        read_tracks([yeast / "replication_timing_1kb.bedGraph"], lengths, 1000, old)
+        read_tracks([yeast / "replication_timing_1kb.bedGraph"], Bins(lengths, 1000, old))
 
 
 @pytest.mark.parametrize("kind", ["bedGraph", "bw"])
@@ -196,21 +198,52 @@ def test_what_a_file_does_not_mention_may_be_zero(tmp_path, kind):
     rows = {"chr1": [(0, 4, 5.0), (30, 40, 2.0)]}
     path = tmp_path / f"t.{kind}"
     bedgraph(path, rows) if kind == "bedGraph" else bigwig(path, rows, {"chr1": 95})
-    values = read_tracks([path], LENGTHS, 10, FASTA, zero=True)[0].values
+    values = read_tracks([path], Bins(LENGTHS, 10, FASTA, zero=True))[0].values
     assert values["chr1"].tolist() == [2.0, 0, 0, 2.0, 0, 0, 0, 0, 0, 0]
     assert values["chr2"].tolist() == [0, 0, 0, 0]  # a chromosome without reads
     with pytest.raises(InputError, match="no data for chr2"):
         read(path)
 
 
-def test_what_a_file_calls_nan_is_not_zero(tmp_path):
-    path = bedgraph(tmp_path / "t.bedGraph", {"chr1": [(0, 8, float("nan")), (8, 10, 3.0), (10, 12, float("nan"))]})
-    values = read_tracks([path], {"chr1": 95}, 10, FASTA, zero=True)[0].values["chr1"]
-    assert np.isnan(values[0])
-    assert values[1:].tolist() == [0.0] * 9
+@pytest.mark.parametrize("kind", ["bedGraph", "bw"])
+@pytest.mark.parametrize("slice_size", [10, 1 << 22])
+def test_what_a_file_calls_nan_is_not_zero(tmp_path, kind, slice_size, monkeypatch):
+    monkeypatch.setattr(bigwig_files, "SLICE", slice_size)
+    rows = {"chr1": [(0, 8, float("nan")), (8, 10, 3.0), (10, 12, float("nan")), (30, 36, float("nan"))]}
+    path = tmp_path / f"t.{kind}"
+    bedgraph(path, rows) if kind == "bedGraph" else bigwig(path, rows, {"chr1": 95})
+    values = read_tracks([path], Bins({"chr1": 95}, 10, FASTA, zero=True))[0].values["chr1"]
+    assert np.flatnonzero(np.isnan(values)).tolist() == [0, 3]
+    assert np.nansum(values) == 0.0
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_a_bigwig_with_nan_reads_as_the_bedgraph_of_its_rows(tmp_path, zero):
+    rng = np.random.default_rng(0)
+    rows = {"chr1": [(a, b, v if rng.random() < 0.7 else math.nan) for a, b, v in some_intervals(95, seed=3)]}
+    bins = Bins({"chr1": 95}, 4, FASTA, zero=zero)
+    one, other = (
+        read_tracks([path], bins)[0].values["chr1"]
+        for path in (bedgraph(tmp_path / "a.bedGraph", rows), bigwig(tmp_path / "a.bw", rows, {"chr1": 95}))
+    )
+    assert np.allclose(one, other, atol=1e-6, equal_nan=True)
+    assert np.isnan(one).any()
+
+
+def test_a_panic_of_the_bigwig_reader_names_the_file(tmp_path, monkeypatch):
+    class PanicException(BaseException):
+        """As PyO3 raises it."""
+
+    def panic(path):
+        raise PanicException("index out of bounds")
+
+    path = bigwig(tmp_path / "a.bw", {"chr1": [(0, 9, 1.0)]}, {"chr1": 95})
+    monkeypatch.setattr(pybigtools, "open", panic)
+    with pytest.raises(InputError, match=r"a\.bw: damaged, cut short or of another format \(index out of bounds\)"):
+        read(path, {"chr1": 95})
 
 
 def test_other_names_are_errors_where_the_rest_is_zero_too(tmp_path):
     path = bedgraph(tmp_path / "t.bedGraph", {"1": [(0, 8, 1.0)]})
     with pytest.raises(InputError, match="1 -> chr1"):
-        read_tracks([path], LENGTHS, 10, FASTA, zero=True)
+        read_tracks([path], Bins(LENGTHS, 10, FASTA, zero=True))

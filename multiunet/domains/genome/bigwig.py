@@ -1,0 +1,103 @@
+"""bigWig files: values base by base, summed over bins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pybigtools
+from numpy.typing import NDArray
+
+from multiunet.domains.reading import reading
+from multiunet.errors import InputError
+
+MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
+SLICE = 1 << 22
+"""Bases that are in memory at once."""
+
+
+def is_bigwig(path: Path) -> bool:
+    """Return whether a file begins like a bigWig.
+
+    Raises:
+        InputError: when there is no such file, it is empty, or it is named like a bigWig and does not begin like one.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if not magic:
+        raise InputError(f"{path}: is empty")
+    if path.suffix.lower() in (".bw", ".bigwig") and magic not in MAGIC:
+        raise InputError(f"{path}: is named like a bigWig, but does not begin like one")
+    return magic in MAGIC
+
+
+class BigWig:
+    """An open bigWig file.
+
+    Attributes:
+        lengths: bases of the chromosomes that it has, by name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with reading(path):
+            self._file = pybigtools.open(str(path))
+            self.lengths: dict[str, int] = dict(self._file.chroms())
+
+    def bin_sums(
+        self, chrom: str, bin_size: int, zero: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return for each bin of a chromosome the sum over its measured bases, and how many these are.
+
+        Args:
+            zero: bases that the file does not mention are 0; those that it stores as NaN are still not measured.
+
+        Raises:
+            InputError: for a file that is damaged, or holds an infinite value.
+        """
+        length = self.lengths[chrom]
+        count = -(-length // bin_size)
+        sums, covered = np.zeros(count), np.zeros(count)
+        per_slice = max(1, SLICE // bin_size)
+        for first in range(0, count, per_slice):
+            start, end = first * bin_size, min(length, (first + per_slice) * bin_size)
+            values, known = self._bases(chrom, start, end, zero)
+            edges = np.arange(0, end - start, bin_size)
+            sums[first : first + len(edges)] = np.add.reduceat(np.where(known, values, 0.0), edges)
+            covered[first : first + len(edges)] = np.add.reduceat(known, edges, dtype=np.int64)
+        return sums, covered
+
+    def _bases(self, chrom: str, start: int, end: int, zero: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the values of bases, 0 or NaN where there is none, and which of them are measured."""
+        with reading(self.path):
+            # fillna is always given: version 0.3 changed what is without it
+            values: NDArray[np.float64] = self._file.values(chrom, start, end, fillna=None)
+        if (infinite := np.isinf(values)).any():
+            at = int(np.argmax(infinite))
+            raise InputError(
+                f"{self.path}: the value of {chrom}:{start + at}-{start + at + 1} is {values[at]}; leave out what was "
+                "not measured"
+            )
+        known = ~np.isnan(values)
+        if not zero:
+            return values, known
+        # values() gives NaN both for bases without an interval and for those of an interval of NaN
+        mentioned = self._count_mentioned(chrom, start, end, 1)
+        if mentioned[0] == known.sum():
+            return np.where(known, values, 0.0), np.ones_like(known)
+        return np.where(known, values, 0.0), known | (self._count_mentioned(chrom, start, end, end - start) == 0)
+
+    def _count_mentioned(self, chrom: str, start: int, end: int, bins: int) -> NDArray[np.float64]:
+        """Count the bases that lie in intervals, also of NaN, by bin."""
+        with reading(self.path):
+            counts: NDArray[np.float64] = self._file.values(
+                chrom, start, end, bins=bins, summary="bases_covered", exact=True, fillna=0.0
+            )
+        return counts
+
+    def close(self) -> None:
+        """Close the file."""
+        with reading(self.path):
+            self._file.close()

@@ -1,0 +1,139 @@
+"""Plain FASTA files opened by their index (pyfaidx), which gives one chromosome without reading the others."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pyfaidx import Faidx
+
+from multiunet.domains.genome.sequence import Codes, encode
+from multiunet.domains.reading import reading
+from multiunet.errors import InputError
+from multiunet.files import write_text
+
+PIECE = 1 << 24
+"""Bases that are decoded at once."""
+
+
+@dataclass(frozen=True)
+class IndexedFasta:
+    """An open file with its index.
+
+    Attributes:
+        lengths: bases by name.
+    """
+
+    path: Path
+    faidx: Faidx
+    lengths: dict[str, int]
+
+    def read(self, name: str) -> Codes:
+        """Read one sequence, ``(bases,)``.
+
+        Raises:
+            InputError: when it holds letters that are not nucleotide codes.
+        """
+        length = self.lengths[name]
+        codes = np.empty(length, dtype=np.uint8)
+        for first in range(0, length, PIECE):
+            last = min(first + PIECE, length)
+            with reading(self.path):
+                letters: str = self.faidx.fetch(name, first + 1, last)
+            if len(letters) != last - first:  # pyfaidx drops carriage returns, but counts those within lines
+                raise InputError(
+                    f"{self.path}: sequence {name!r} mixes line ends: some lines end with a bare carriage return; "
+                    "convert all to line feeds, for example with mac2unix"
+                )
+            codes[first:last] = encode(self.path, name, letters.encode("latin-1", "replace"), first)
+        return codes
+
+
+class IndexedCodes(Mapping[str, Codes]):
+    """Codes by name, read at each look-up."""
+
+    def __init__(self, fasta: IndexedFasta, names: Mapping[str, str]) -> None:
+        """``names``: in the file, by those that are looked up."""
+        self._fasta, self._names = fasta, dict(names)
+
+    def __getitem__(self, name: str) -> Codes:
+        return self._fasta.read(self._names[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def open_indexed(path: Path) -> IndexedFasta | None:
+    """Open a plain FASTA file by the index beside it (``NAME.fai``), else by one that is built once.
+
+    An index that is built is kept in ``multiunet/fasta`` in ``XDG_CACHE_HOME`` or ``~/.cache``; nothing is written
+    beside the file. One that does not fit the file is not used.
+
+    Returns:
+        None for a file that cannot be indexed: lines of unequal length, a sequence without bases, a name twice, line
+        ends other than LF or CR LF, and all that is not FASTA.
+    """
+    if not path.stat().st_size:
+        return None
+    beside = path.with_name(path.name + ".fai")
+    if beside.is_file() and (found := _load(path, beside)) is not None:
+        return found
+    kept = _cached_place(path)
+    if kept is not None and kept.is_file() and (found := _load(path, kept)) is not None:
+        return found
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(folder) / "built.fai"
+        found = _load(path, built, build=True)
+        if found is not None and kept is not None:
+            with suppress(OSError):  # without a cache the index is built again next time
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                write_text(kept, built.read_text(encoding="utf-8"))
+    return found
+
+
+def _cached_place(path: Path) -> Path | None:
+    """Return the place of a file's index in the cache; another one after every change of the file."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multiunet" / "fasta"
+    except RuntimeError:  # a container whose user has no name
+        return None
+    state = path.stat()
+    key = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.fai"
+
+
+def _load(path: Path, index: Path, build: bool = False) -> IndexedFasta | None:
+    try:
+        faidx = Faidx(str(path), indexname=str(index), as_raw=True, rebuild=build, build_index=build)
+    except Exception:  # of many kinds; the reader of whole files says what is wrong
+        return None
+    lengths = {name: record.rlen for name, record in faidx.index.items()}
+    if not lengths or min(lengths.values()) == 0 or not _fits(path, faidx):
+        faidx.close()
+        return None
+    return IndexedFasta(path, faidx, lengths)
+
+
+def _fits(path: Path, faidx: Faidx) -> bool:
+    """Return whether between the sequences of an index the file has their headers, each on one line, and no more."""
+    end = 0
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for name, record in faidx.index.items():
+            header = content[end : record.offset].strip(b"\r\n")
+            if not header.startswith(b">") or b"\r" in header or b"\n" in header:
+                return False
+            if header[1:].split()[:1] != [name.encode()]:
+                return False
+            full, rest = divmod(record.rlen, record.lenc)
+            end = record.offset + full * record.lenb + rest
+        return not content[end:].strip()

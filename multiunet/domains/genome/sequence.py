@@ -1,0 +1,93 @@
+"""DNA sequences as one byte a base, and as one-hot rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.errors import InputError
+
+Codes = NDArray[np.uint8]
+"""Bases as 0 A, 1 C, 2 G, 3 T (or U), 4 unknown."""
+
+UNKNOWN = 4
+AMBIGUOUS = "RYSWKMBDHVN"
+
+
+def _code_table() -> bytes:
+    table = bytearray(b"\xff" * 256)
+    for letters, code in (("A", 0), ("C", 1), ("G", 2), ("TU", 3), (AMBIGUOUS, UNKNOWN)):
+        for letter in letters:
+            table[ord(letter)] = table[ord(letter.lower())] = code  # lower case is soft-masked, not unknown
+    return bytes(table)
+
+
+CODE = _code_table()
+COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], dtype=np.uint8)
+
+
+def encode(path: Path, name: str, letters: bytes, first: int = 0) -> Codes:
+    """Encode the letters of a sequence, ``(bases,)``.
+
+    Args:
+        path: FASTA file, named in messages.
+        first: place of the first letter in its sequence.
+
+    Raises:
+        InputError: for an empty sequence, or a letter that is not an IUPAC nucleotide code; with its position, from 1.
+    """
+    if not letters:
+        raise InputError(f"{path}: sequence {name!r} is empty; remove it")
+    codes = np.frombuffer(letters.translate(CODE), dtype=np.uint8)
+    if codes.max() > UNKNOWN:
+        at = int(np.argmax(codes > UNKNOWN))
+        letter = chr(letters[at])
+        raise InputError(
+            f"{path}: sequence {name!r}, position {first + at + 1}: {letter!r} is not a nucleotide code (A, C, G, T, U "
+            f"or {AMBIGUOUS}); write N for an unknown base"
+        )
+    return codes
+
+
+def one_hot(codes: Codes) -> NDArray[np.float32]:
+    """Return codes ``(L,)`` as ``(4, L)`` float32, rows A, C, G, T; unknown bases are columns of zeros.
+
+    >>> one_hot(np.array([0, 3, 4], dtype=np.uint8))
+    array([[1., 0., 0.], [0., 0., 0.], [0., 0., 0.], [0., 1., 0.]], dtype=float32)
+    """
+    rows = np.empty((4, len(codes)), dtype=np.float32)
+    for base in range(4):
+        rows[base] = codes == base
+    return rows
+
+
+def reverse_complement(codes: Codes) -> Codes:
+    """Return the codes of the other strand, read in its own direction."""
+    return COMPLEMENT[codes[::-1]]
+
+
+def cut(codes: Codes, start: int, stop: int) -> Codes:
+    """Return bases ``[start, stop)``; unknown where they lie outside the sequence."""
+    inside = codes[max(start, 0) : max(stop, 0)]
+    if len(inside) == stop - start:
+        return inside
+    window = np.full(stop - start, UNKNOWN, dtype=np.uint8)
+    before = max(0, -start)
+    window[before : before + len(inside)] = inside
+    return window
+
+
+def gc_content(codes: Codes, bin_size: int) -> NDArray[np.float64]:
+    """Return the share of G and C among the known bases of each bin; NaN where none is known."""
+    starts = np.arange(0, len(codes), bin_size)
+    known = np.add.reduceat(codes < UNKNOWN, starts, dtype=np.int64)
+    strong = np.add.reduceat((codes == 1) | (codes == 2), starts, dtype=np.int64)
+    return np.where(known > 0, strong / np.maximum(known, 1), np.nan)
+
+
+def find_unknown_bins(codes: Codes, bin_size: int) -> NDArray[np.bool_]:
+    """Find bins without a known base (runs of N), which cannot be predicted: ``(bins,)``, True for these."""
+    starts = np.arange(0, len(codes), bin_size)
+    return ~np.logical_or.reduceat(codes < UNKNOWN, starts)
