@@ -75,15 +75,16 @@ def _show_folds(folds: Sequence[RunFolder], as_json: bool) -> None:
 
 def _trained(run: Path) -> dict[str, Any]:
     from multiunet.domains.describe import describe
+    from multiunet.domains.info import to_json
     from multiunet.domains.runs import open_run
 
     opened = open_run(run, device="cpu")
     return {
         "domain": opened.card.name,
         "status": opened.folder.read_status(),
-        "network": describe(opened.model, opened.domain.example(opened.model, opened.config, opened.facts)),
+        "network": describe(opened.model, opened.domain.example(opened.model, opened.config, opened.info)),
         "best": opened.best,
-        "facts": opened.facts,
+        "dataset": to_json(opened.info),
         "config": json.loads(opened.config.model_dump_json()),
     }
 
@@ -94,6 +95,6 @@ def _begun(folder: RunFolder) -> dict[str, Any]:
     return {
         "domain": config.pop("domain", None),
         "status": f"{folder.read_status()}; no checkpoint yet",
-        "facts": folder.facts(),
+        "dataset": folder.dataset(),
         "config": config,
     }

@@ -39,14 +39,16 @@ def plan_command(card: DomainCard) -> Callable[..., None]:
             _check(out, overwrite)
         load(card)
         from multiunet.domains import training
+        from multiunet.domains.info import to_json
         from multiunet.domains.plan_file import as_yaml
 
         plan = training.plan(card.name, settings.parts()[0])
         if out is not None:
-            write_text(out, as_yaml(card.name, plan.config, settings.model_fields_set, plan.facts, str(out)))
+            write_text(out, as_yaml(card.name, plan.config, settings.model_fields_set, plan.info, str(out)))
         if as_json:
             content = {"domain": plan.domain, "settings": json.loads(plan.config.model_dump_json())}
-            content |= {"plan": plan.facts["plan"], "fingerprint": plan.facts["fingerprint"]}
+            dataset = to_json(plan.info)
+            content |= {"plan": dataset["plan"], "fingerprint": dataset["fingerprint"]}
             typer.echo(json.dumps(content | {"parameters": plan.parameters}))
             return
         show(plan)
@@ -66,13 +68,15 @@ def show(plan: Any) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from multiunet.domains.info import to_json
     from multiunet.memory import amount
 
-    memory = plan.facts["plan"]["memory"]
+    dataset = to_json(plan.info)
+    memory = dataset["plan"]["memory"]
     data, decided = Table("the data", "", box=SIMPLE), Table("setting", "value", "why", box=SIMPLE)
-    for name, value in plan.facts["fingerprint"].items():
+    for name, value in dataset["fingerprint"].items():
         data.add_row(name, escape(_text(value)))
-    for name, choice in plan.facts["plan"]["settings"].items():
+    for name, choice in dataset["plan"]["settings"].items():
         decided.add_row(name, escape(_text(choice["value"])), escape(choice["reason"]))
     console = Console()
     console.print(data, decided)

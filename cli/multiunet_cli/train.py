@@ -54,13 +54,20 @@ def train_command(card: DomainCard) -> Callable[..., None]:
 
 
 def _show_plan(plan: Any, as_json: bool) -> None:
+    from multiunet.domains.info import to_json
+
     settings = json.loads(plan.config.model_dump_json())
     if as_json:
-        content = {"domain": plan.domain, "config": settings, "facts": plan.facts, "parameters": plan.parameters}
+        content = {
+            "domain": plan.domain,
+            "config": settings,
+            "dataset": to_json(plan.info),
+            "parameters": plan.parameters,
+        }
         typer.echo(json.dumps(content))
         return
     typer.echo(f"The data passed all checks. {plan.parameters:,} parameters.")
-    for title, values in (("settings", settings), ("facts", plan.facts)):
+    for title, values in (("settings", settings), ("dataset", to_json(plan.info))):
         typer.echo(f"\n{title}")
         for key, value in values.items():
             text = json.dumps(value)
@@ -76,7 +83,7 @@ def _show_result(out: Path, card: DomainCard, as_json: bool) -> None:
         return
     typer.echo(in_words(run))
     typer.echo(f"run folder: {out}")
-    typer.echo(f"next: {_next(card, out, run.facts())}")
+    typer.echo(f"next: {_next(card, out, run.dataset())}")
 
 
 def _show_folds(out: Path, runs: Sequence[Path], card: DomainCard, as_json: bool) -> None:
@@ -93,9 +100,9 @@ def _show_folds(out: Path, runs: Sequence[Path], card: DomainCard, as_json: bool
     typer.echo(f"next: multiunet evaluate {card.name} --run {out}")
 
 
-def _next(card: DomainCard, out: Path, facts: dict[str, Any]) -> str:
+def _next(card: DomainCard, out: Path, dataset: dict[str, Any]) -> str:
     """The command for what comes next: to score the run, or, where nothing was kept to test on, to use it."""
-    split = facts.get("split")
+    split = dataset.get("split")
     if not isinstance(split, dict) or split.get("test", True):
         return f"multiunet evaluate {card.name} --run {out}"
     needed = [f"--{name} {name.upper()}" for name, field in card.predict.model_fields.items() if field.is_required()]

@@ -37,10 +37,10 @@ class DomainCard:
     measured: tuple[str, ...] = ("segmentation",)
     plans: bool = False
 
-    def load(self) -> Domain[Any, Any]:
+    def load(self) -> Domain[Any, Any, Any]:
         """The implementation; imports it, and torch with it."""
         module, _, name = self.implementation.partition(":")
-        domain: Domain[Any, Any] = getattr(import_module(module), name)()
+        domain: Domain[Any, Any, Any] = getattr(import_module(module), name)()
         return domain
 
 

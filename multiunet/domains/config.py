@@ -159,9 +159,10 @@ class EvaluateOptions(Options):
     other: ClassVar[str | None] = None
 
     split: Split = option("test", "which split to score", "Data")
-    samples: int | None = option(
-        None, "number of Monte-Carlo samples to score; default: 1 (genomes: 16)", "Evaluation", ge=1
+    samples: int = option(
+        16, "number of Monte-Carlo dropout samples, as in predict; 1 turns dropout off", "Evaluation", ge=1
     )
+    seed: int = option(0, "seed of the dropout masks, as in predict", "Evaluation", ge=0)
     device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Evaluation")
 
     def elsewhere(self) -> bool:

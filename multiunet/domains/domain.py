@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from multiunet.core import Geometry
 from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
+from multiunet.domains.info import DatasetInfo
 from multiunet.prediction import PredictionStore
 from multiunet.progress import Progress
 from multiunet.tasks import Task
@@ -19,9 +20,11 @@ from multiunet.training.data import TrainingData
 
 C = TypeVar("C", bound=TrainConfig)
 P = TypeVar("P", bound=PredictOptions)
+Info = TypeVar("Info", bound=DatasetInfo | dict[str, Any])
+"""The dict goes, once image and genome have typed infos."""
 
 Facts = dict[str, Any]
-"""What inspection learnt from the data and later steps need (classes, channels, intensities, split). Plain JSON."""
+"""Untyped info of the domains that have no ``DatasetInfo`` yet."""
 
 Validator = Callable[[nn.Module], Mapping[str, Any]]
 """Scores a network on the validation split; called with the network in evaluation mode and gradients off. Scores are
@@ -38,11 +41,77 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """Memory that a training may use beside the network's steps, as its plan decided.
+
+    Attributes:
+        cache: bytes of items (images, say) that each process keeps in memory; None: the domain's default.
+        sites: pixels or bases that validation predicts at once; None: the domain's default.
+    """
+
+    cache: int | None = None
+    sites: int | None = None
+
+
+DEFAULT_BUDGET = Budget()
+
+
+@dataclass(frozen=True)
+class Planned(Generic[C, Info]):
+    """Result of ``Domain.plan``: settings with nothing left open, what was decided and why, and memory to use."""
+
+    config: C
+    info: Info
+    budget: Budget = DEFAULT_BUDGET
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled data to score on: a split of a run, or other data.
+
+    Attributes:
+        name: "test split", or the file or folder of other data.
+        items: what the domain predicts and scores, by name.
+        keys: of other data, the keys of each item (see ``DatasetInfo.seen``), by name; empty for a split of the run.
+        remedy: of other data, what to do about an item that the run has seen, for the error: "leave it out".
+    """
+
+    name: str
+    items: Mapping[str, Any]
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    remedy: str = "leave it out"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of an item with its prediction and its target; the pieces of an item follow each other.
+
+    Attributes:
+        mean, variance, target: see ``Score.add``.
+        item: name of the item; None for data of one item, or whose items are too small for scores of their own.
+    """
+
+    mean: Tensor
+    variance: Tensor | None
+    target: Tensor
+    item: str | None = None
+
+
+Baseline = Callable[[Labelled], Iterator[Piece]]
+"""Trivial method, fitted to the training split; predicts labelled data as ``Domain.predict_labelled`` does."""
+
+
+@dataclass(frozen=True)
 class Report:
     """Scores of a model, beside those of trivial methods on the same data.
 
     Attributes:
         scored: on what: ``test split``, say, or a folder.
+        prediction: what was scored: "16 Monte-Carlo samples, seed 0", say.
+        metrics: over all items. Of several folds also ``mean_of_folds`` and ``sd_of_folds`` of each score, and
+            ``each_fold``.
+        baselines: the same scores of each trivial method, by its name.
+        items: scores of each item by name; of several folds with the item's ``fold``.
     """
 
     domain: str
@@ -50,64 +119,71 @@ class Report:
     metrics: Mapping[str, Any]
     baselines: Mapping[str, Mapping[str, Any]]
     items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    prediction: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Return the report as plain JSON."""
         return asdict(self)
 
 
-class Domain(ABC, Generic[C, P]):
-    """A user's world. One instance serves one command; it may keep what it has read."""
+class Domain(ABC, Generic[C, P, Info]):
+    """A user's world. One instance serves one command; it may keep what it has read, and nothing else."""
 
     name: str
-    monitor: str
-    """The validation score that chooses the best checkpoint; higher is better. Ties go to the lower ``loss``."""
+    monitor: str = ""
+    """Goes: ``task.monitor`` says which score chooses the best checkpoint."""
+    info_type: type[Info] | None = None
+    """Type of the dataset info of this domain's runs. None goes, once every domain has one."""
     shared_facts: tuple[str, ...] = ()
-    """What the facts of runs that predict together must agree in: what the input means and the outputs are called."""
+    """Goes: ``DatasetInfo.shared`` says what the runs of an ensemble must share."""
 
-    def shared(self, facts: Facts) -> dict[str, Any]:
-        """What of a run's facts those of others that predict with it must agree in."""
+    def shared(self, facts: Any) -> dict[str, Any]:
+        """Return the fields that all members of an ensemble must share. Goes, as ``shared_facts``."""
+        if isinstance(facts, DatasetInfo):
+            return facts.shared()
         return {name: facts.get(name) for name in self.shared_facts}
 
-    def reading_like(self, net: nn.Module, facts: Facts, first: Facts) -> nn.Module:
-        """The network of a run with these facts, for input as the first run reads it; by default they read alike."""
+    def reading_like(self, net: nn.Module, info: Info, first: Info) -> nn.Module:
+        """Return the network of a run with this info, for input as the first run reads it; by default itself."""
         return net
 
     @abstractmethod
-    def inspect(self, config: C) -> Facts:
-        """Reads and checks all data that training needs; writes nothing.
+    def inspect(self, config: C) -> Info:
+        """Read and check all data that training needs; write nothing.
 
         Raises:
             InputError: for anything that would make training fail or its result meaningless.
         """
 
-    def plan(self, config: C, facts: Facts, before: Facts | None) -> tuple[C, Facts]:
-        """Settings with everything decided that they leave open, and the facts with what was decided and why.
+    def plan(self, config: C, info: Info, before: Info | None) -> Planned[C, Info] | tuple[C, Info]:
+        """Decide what the settings leave open, from the data and the memory there is; change nothing.
 
         Args:
-            before: the facts of the run that goes on, which stays what it was; None: a new one.
+            before: info of the run that goes on, which stays what it was; None: a new one.
 
         Raises:
             InputError: for what cannot be: given settings that do not fit, too little memory.
         """
-        return config, facts
+        return Planned(config, info)
 
     @abstractmethod
-    def build(self, config: C, facts: Facts) -> Model:
-        """The untrained model. Needs no data, so that prediction can rebuild it from a run folder."""
+    def build(self, config: C, info: Info) -> Model:
+        """Build the untrained model; changes nothing. Needs no data: prediction rebuilds it from a run folder."""
 
     @abstractmethod
-    def training_data(self, config: C, facts: Facts, model: Model) -> TrainingData[Any]:
-        """What the loop draws samples from."""
+    def training_data(self, config: C, info: Info, model: Model, budget: Budget = DEFAULT_BUDGET) -> TrainingData[Any]:
+        """Return what the loop draws samples from."""
 
     @abstractmethod
-    def validator(self, config: C, facts: Facts, model: Model) -> Validator | None:
-        """How a network is scored on the validation split; its result has the keys ``loss`` and ``monitor``. None:
-        there is no such split."""
+    def validator(self, config: C, info: Info, model: Model, budget: Budget = DEFAULT_BUDGET) -> Validator | None:
+        """Return what scores a network on the validation split, with ``loss`` and the task's monitor among the scores.
+
+        None where the validation split is empty.
+        """
 
     @abstractmethod
-    def inputs(self, config: C, facts: Facts, options: P) -> list[str]:
-        """The names of what ``predict`` would predict; reads and checks it all, writes nothing.
+    def inputs(self, config: C, info: Info, options: P) -> list[str]:
+        """Return the names of what ``predict`` would predict; read and check it all, write nothing.
 
         Raises:
             InputError: for an input that cannot be predicted.
@@ -115,57 +191,58 @@ class Domain(ABC, Generic[C, P]):
 
     @abstractmethod
     def predict(
-        self, model: Model, config: C, facts: Facts, options: P, store: PredictionStore, progress: Progress
+        self, model: Model, config: C, info: Info, options: P, store: PredictionStore, progress: Progress
     ) -> None:
-        """Predicts everything that ``options`` names into the store, and tells ``progress`` how far it is."""
+        """Predict everything that ``options`` names into the store, and tell ``progress`` how far it is."""
 
     @abstractmethod
-    def export(self, prediction: Path, folder: Path, facts: Facts, options: P | None = None) -> list[Path]:
-        """Writes a finished prediction in the domain's own formats; returns the files.
+    def export(self, prediction: Path, folder: Path, info: Info, options: P | None = None) -> list[Path]:
+        """Write a finished prediction in the domain's own formats; return the files.
 
         Args:
             options: of the prediction, where they say what is to be written; None: what is by default.
         """
 
-    @abstractmethod
-    def evaluate(self, model: Model, config: C, facts: Facts, options: EvaluateOptions) -> Report:
-        """Scores the model and trivial baselines on a split.
+    def read(self, config: C, info: Info, options: Any) -> Labelled:
+        """Read and check the labelled data that the options of an evaluation name: a split, or other data.
+
+        A split is read again from the files of the training, and refused where these have changed.
 
         Raises:
             InputError: where there is nothing to score on.
         """
+        raise NotImplementedError
 
-    def evaluate_elsewhere(self, model: Model, runs: Mapping[str, tuple[C, Facts]], options: Any) -> Report:
-        """Scores the model and trivial baselines on other data, which the options name.
+    def predict_labelled(self, model: Model, config: C, info: Info, data: Labelled, options: Any) -> Iterator[Piece]:
+        """Predict labelled data piece by piece, as ``predict`` would with the same samples, seed and device."""
+        raise NotImplementedError
 
-        Only where the domain's settings of an evaluation have ``other``.
+    def fit_baselines(self, task: Task, config: C, info: Info) -> Mapping[str, Baseline]:
+        """Fit trivial methods to the training split; by name."""
+        raise NotImplementedError
 
-        Args:
-            runs: all that the model consists of, by name, none of which may have seen the data; those of an ensemble
-                read them, and its baselines are, like the first.
+    def evaluate(self, model: Model, config: C, facts: Info, options: EvaluateOptions) -> Report:
+        """Score the model and trivial baselines on a split. Goes: see ``read``, ``predict_labelled``."""
+        raise NotImplementedError
 
-        Raises:
-            InputError: where there is nothing to score on, or what is to be scored was trained on.
-        """
+    def evaluate_elsewhere(self, model: Model, runs: Mapping[str, tuple[C, Info]], options: Any) -> Report:
+        """Score the model on other data. Goes: see ``read``, ``predict_labelled``."""
         raise NotImplementedError(f"domain {self.name!r} scores no other data")
 
-    def evaluate_folds(self, folds: Sequence[tuple[Model, C, Facts]], options: EvaluateOptions) -> Report:
-        """Scores the models of a cross-validation, each on its own split, as if one model had predicted all.
-
-        Only where the domain's settings have ``parts``.
-        """
+    def evaluate_folds(self, folds: Sequence[tuple[Model, C, Info]], options: EvaluateOptions) -> Report:
+        """Score the models of a cross-validation. Goes: see ``read``, ``predict_labelled``."""
         raise NotImplementedError(f"domain {self.name!r} has no folds")
 
     def measure(self, options: Any, folder: Path | None) -> Mapping[str, Any]:
-        """Measures a stored prediction; writes tables and figures into ``folder``, if any. Plain JSON.
+        """Measure a stored prediction; write tables and figures into ``folder``, if any. Return plain JSON.
 
-        Only where the domain's card has settings for it.
+        Only where the domain's spec has settings for it.
 
         Raises:
             InputError: for what it cannot measure, or cannot write.
         """
         raise NotImplementedError(f"domain {self.name!r} measures nothing")
 
-    def example(self, model: Model, config: C, facts: Facts) -> Any:
-        """A field like those that training feeds to the network, a batch of one; the geometry's own by default."""
+    def example(self, model: Model, config: C, info: Info) -> Any:
+        """Return a field like those that training feeds to the network, a batch of one; by default the geometry's."""
         return model.geometry.example(int(model.net.c_in), seed=0)  # type: ignore[arg-type]

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
-from multiunet.domains.domain import Report
+from multiunet.domains.domain import Domain, Report
+from multiunet.domains.evaluation import Trained
+from multiunet.domains.evaluation import evaluate as evaluate_models
 from multiunet.domains.exports import exported
 from multiunet.domains.runs import Run, all_runs, card_of, check_shared, fingerprint, folds_in, joined, open_runs
 from multiunet.errors import InputError
@@ -47,10 +49,10 @@ def predict(
     run, store, chosen = _ready(path, options, out, name)
     with store, ConsoleProgress() if progress is None else progress as shown:
         model = replace(run.model, net=folded(run.model.net))
-        run.domain.predict(model, run.config, run.facts, chosen, store, shown)
+        run.domain.predict(model, run.config, run.info, chosen, store, shown)
     if (folder := chosen.export) is None:
         return []
-    return exported(folder, lambda: run.domain.export(out, folder, run.facts, chosen))
+    return exported(folder, lambda: run.domain.export(out, folder, run.info, chosen))
 
 
 def check_predict(
@@ -65,7 +67,7 @@ def check_predict(
         InputError: for a bad run, bad input, too little memory, or an ``out`` or export that cannot be written.
     """
     run, _, chosen = _ready(path, options, out, name)
-    inputs = run.domain.inputs(run.config, run.facts, chosen)
+    inputs = run.domain.inputs(run.config, run.info, chosen)
     if (memory := getattr(chosen, "memory", None)) is not None:  # of those that predict tile by tile
         spare_within(memory, pick_device(chosen.device))
     return run, inputs
@@ -126,29 +128,72 @@ def evaluate(
     """
     paths = as_paths(path)
     chosen = absolute(checked(card_of(all_runs(path)[0], name).evaluate, options or {}))
+    if type(card_of(all_runs(path)[0], name).load()).read is not Domain.read:
+        return _evaluate(path, chosen, name)
     if chosen.elsewhere():
         runs = open_runs(all_runs(path), name, chosen.device)
         run = joined(runs)
-        seen = {str(one.folder.path): (one.config, one.facts) for one in runs}
+        seen = {str(one.folder.path): (one.config, one.info) for one in runs}
         return run.domain.evaluate_elsewhere(run.model, seen, _sampling(chosen, run))
     if len(paths) == 1 and (folds := folds_in(paths[0])):
         return _evaluate_folds(open_runs(folds, name, chosen.device), chosen)
     runs = open_runs(paths, name, chosen.device)
     run = joined(runs)
     for other in runs[1:]:
-        if any(other.facts.get(key) != run.facts.get(key) for key in ("split", "data")):
+        if any(other.info.get(key) != run.info.get(key) for key in ("split", "data")):
             raise InputError(
                 f"{other.folder.path}: was trained on another split than {run.folder.path}; it may have seen what is "
                 "scored"
             )
-    return run.domain.evaluate(run.model, run.config, run.facts, _sampling(chosen, run))
+    return run.domain.evaluate(run.model, run.config, run.info, _sampling(chosen, run))
+
+
+def _evaluate(path: AnyPath | Sequence[AnyPath], options: EvaluateOptions, name: str | None) -> Report:
+    paths = as_paths(path)
+    folds = folds_in(paths[0]) if len(paths) == 1 and not options.elsewhere() else []
+    runs = open_runs(folds or all_runs(path), name, options.device)
+    domain = runs[0].domain
+    if folds:
+        for fold in runs[1:]:
+            check_shared(runs[0], fold, ["classes", "quantities", "label values"])
+        models = [Trained(run.folder.path.name, run.model, run.config, run.info) for run in runs]
+    else:
+        run = joined(runs)
+        models = [Trained(str(run.folder.path), run.model, run.config, run.info)]
+        if not options.elsewhere():
+            _check_same_split(runs)
+    chosen = _sampling(options, runs[0] if folds else run)
+    seen = {str(run.folder.path): run.info for run in runs} if chosen.elsewhere() else {}
+    report = evaluate_models(domain, models, chosen, seen, _in_words(chosen))
+    if not folds:
+        return report
+    planned = getattr(runs[0].config, "folds", None) or len(runs)
+    of = "" if planned == len(runs) else f"{len(runs)} of "
+    return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")
+
+
+def _check_same_split(runs: Sequence[Run]) -> None:
+    """Refuse an ensemble of runs of different splits: one may have trained on what another tests."""
+    for other in runs[1:]:
+        if (other.info.split, other.info.data) != (runs[0].info.split, runs[0].info.data):
+            raise InputError(
+                f"{other.folder.path}: was trained on another split than {runs[0].folder.path}; it may have seen what "
+                "is scored"
+            )
+
+
+def _in_words(options: EvaluateOptions) -> str:
+    """Which prediction is scored."""
+    if options.samples == 1:
+        return "one pass without dropout"
+    return f"{options.samples} Monte-Carlo samples, seed {options.seed}"
 
 
 def _evaluate_folds(runs: Sequence[Run], options: EvaluateOptions) -> Report:
     for fold in runs[1:]:
         check_shared(runs[0], fold, ("values", "classes", "targets"))
     chosen = _sampling(options, runs[0])
-    report = runs[0].domain.evaluate_folds([(run.model, run.config, run.facts) for run in runs], chosen)
+    report = runs[0].domain.evaluate_folds([(run.model, run.config, run.info) for run in runs], chosen)
     planned = getattr(runs[0].config, "folds", None) or len(runs)
     of = "" if planned == len(runs) else f"{len(runs)} of "
     return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")

@@ -10,27 +10,28 @@ from typing import Any
 import yaml
 
 from multiunet.domains.config import TrainConfig
-from multiunet.domains.domain import Facts
+from multiunet.domains.info import DatasetInfo, to_json
 from multiunet.memory import amount
 
 WIDTH = 100
 
 
-def as_yaml(domain: str, config: TrainConfig, given: set[str], facts: Facts, file: str) -> str:
+def as_yaml(domain: str, config: TrainConfig, given: set[str], info: DatasetInfo | dict[str, Any], file: str) -> str:
     """Settings that were given and settings that were decided, these with their reasons; the rest are defaults.
 
     Args:
         given: names of the former.
         file: the name under which it is saved, for the command in its first lines.
     """
-    decided: Mapping[str, Any] = facts["plan"]["settings"]
+    dataset = to_json(info)
+    decided: Mapping[str, Any] = dataset["plan"]["settings"]
     settings = json.loads(config.model_dump_json())
     known = {name: settings[name] for name in sorted(given - decided.keys())}
-    memory = {name: amount(size) for name, size in facts["plan"]["memory"].items()}
+    memory = {name: amount(size) for name, size in dataset["plan"]["memory"].items()}
     lines = [
         f"# Edit what you like, then: multiunet train {domain} --config {file} --out RUN",
         "#",
-        *_comment({"the data": facts["fingerprint"], "memory": memory}),
+        *_comment({"the data": dataset["fingerprint"], "memory": memory}),
         "",
         "# given",
         *(_setting(name, value) for name, value in known.items()),

@@ -13,8 +13,9 @@ from torch import nn
 
 from multiunet.device import pick_device
 from multiunet.domains.card import DomainCard, domain_card, domains
-from multiunet.domains.config import TrainConfig, validated
-from multiunet.domains.domain import Domain, Facts, Model
+from multiunet.domains.config import validated
+from multiunet.domains.domain import Domain, Model
+from multiunet.domains.info import FILE, read_json
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
 from multiunet.prediction import Ensemble
@@ -33,9 +34,9 @@ class Run:
 
     folder: RunFolder
     card: DomainCard
-    domain: Domain[Any, Any]
-    config: TrainConfig
-    facts: Facts
+    domain: Domain[Any, Any, Any]
+    config: Any
+    info: Any
     model: Model
     best: dict[str, Any]
 
@@ -54,13 +55,13 @@ def open_run(path: AnyPath, name: str | None = None, device: str = "auto") -> Ru
     settings, trained = folder.config(), card.name
     del settings["domain"]
     config = validated(card.train, settings, str(folder.path / "config.yaml"))
-    facts = folder.facts()
     domain = card.load()
+    info = read_info(domain, folder)
     try:
-        model = domain.build(config, facts)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        model = domain.build(config, info)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:  # goes with untyped infos
         raise InputError(
-            f"{path / 'facts.json'}: does not describe a run of domain {trained!r} ({error!r}); the file is damaged"
+            f"{path / FILE}: does not describe a run of domain {trained!r} ({error!r}); the file is damaged"
         ) from error
     weights, best, warning = folder.weights()
     if warning:
@@ -71,7 +72,16 @@ def open_run(path: AnyPath, name: str | None = None, device: str = "auto") -> Ru
         raise InputError(f"{path}: the weights do not fit config.yaml, was it edited? ({error})") from error
     model.task.calibrate(best.get("scores", {}))
     model.net.to(pick_device(device)).eval()
-    return Run(folder, card, domain, config, facts, model, best)
+    return Run(folder, card, domain, config, info, model, best)
+
+
+def read_info(domain: Domain[Any, Any, Any], folder: RunFolder) -> Any:
+    """Read and check what a run knows of its data.
+
+    Raises:
+        InputError: see ``read_json``.
+    """
+    return folder.dataset() if domain.info_type is None else read_json(domain.info_type, folder.path / FILE)
 
 
 def open_runs(paths: Sequence[Path], name: str | None = None, device: str = "auto") -> list[Run]:
@@ -91,7 +101,7 @@ def open_runs(paths: Sequence[Path], name: str | None = None, device: str = "aut
 
 
 def joined(runs: Sequence[Run]) -> Run:
-    """Several runs as one whose network is an ``Ensemble``, its config and facts those of the first.
+    """Several runs as one whose network is an ``Ensemble``, its config and info those of the first.
 
     Raises:
         InputError: for runs that read or name things differently.
@@ -100,8 +110,8 @@ def joined(runs: Sequence[Run]) -> Run:
     if not others:
         return first
     for other in others:
-        check_shared(first, other, list(first.domain.shared(first.facts)))
-    nets = [first.domain.reading_like(run.model.net, run.facts, first.facts) for run in runs]
+        check_shared(first, other, list(first.domain.shared(first.info)))
+    nets = [first.domain.reading_like(run.model.net, run.info, first.info) for run in runs]
     ensemble = Ensemble(nets, [run.model.task for run in runs])
     return replace(first, model=replace(first.model, net=ensemble.eval()))
 
@@ -139,18 +149,18 @@ def card_of(path: Path, name: str | None = None) -> DomainCard:
     return domain_card(trained)
 
 
-def check_shared(first: Run, other: Run, facts: Sequence[str]) -> None:
-    """Checks that two runs agree in these facts.
+def check_shared(first: Run, other: Run, fields: Sequence[str]) -> None:
+    """Check that two runs agree in these fields of their dataset info.
 
     Raises:
-        InputError: naming the fact in which they differ.
+        InputError: naming the field in which they differ.
     """
-    there, here = (first.domain.shared(run.facts) for run in (first, other))
-    for fact in facts:
-        if there.get(fact) != here.get(fact):
+    there, here = (first.domain.shared(run.info) for run in (first, other))
+    for field in fields:
+        if there.get(field) != here.get(field):
             raise InputError(
-                f"{other.folder.path}: cannot join {first.folder.path}, because their {fact} differ "
-                f"({there.get(fact)} there, {here.get(fact)} here)"
+                f"{other.folder.path}: cannot join {first.folder.path}, because their {field} differ "
+                f"({there.get(field)} there, {here.get(field)} here)"
             )
 
 

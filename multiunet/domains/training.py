@@ -15,8 +15,9 @@ from multiunet.device import pick_device
 from multiunet.domains.card import domain_card
 from multiunet.domains.config import TrainConfig, absolute, checked, validated
 from multiunet.domains.describe import count_parameters
-from multiunet.domains.domain import Domain, Facts
-from multiunet.domains.runs import folds_in
+from multiunet.domains.domain import Budget, Domain, Planned
+from multiunet.domains.info import to_json
+from multiunet.domains.runs import folds_in, read_info
 from multiunet.errors import InputError
 from multiunet.files import AnyPath
 from multiunet.progress import ConsoleProgress, Progress
@@ -36,13 +37,13 @@ class Plan:
     """What a training would do.
 
     Attributes:
-        facts: what inspection learnt from the data.
+        info: what inspection learnt from the data.
         parameters: of the network.
     """
 
     domain: str
     config: TrainConfig
-    facts: Facts
+    info: Any
     parameters: int
 
 
@@ -53,8 +54,9 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
         InputError: for data that cannot be trained on, or an ``out`` that cannot be written.
     """
     settings = checked(domain_card(name).train, config)
-    domain, chosen, facts, _ = _prepared(name, settings, None if out is None else Path(out), resume)
-    return Plan(name, chosen, facts, count_parameters(domain.build(chosen, facts).net))
+    domain, planned, _ = _prepared(name, settings, None if out is None else Path(out), resume)
+    net = domain.build(planned.config, planned.info).net
+    return Plan(name, planned.config, planned.info, count_parameters(net))
 
 
 def train(
@@ -73,14 +75,15 @@ def train(
         InputError: for bad settings or data, or an ``out`` that holds something else.
     """
     out = Path(out)
-    domain, settings, facts, going_on = _prepared(name, checked(domain_card(name).train, config), out, resume)
+    domain, planned, going_on = _prepared(name, checked(domain_card(name).train, config), out, resume)
+    settings, info = planned.config, planned.info
     torch.manual_seed(derive("weights", settings.seed))
-    model = domain.build(settings, facts)
+    model = domain.build(settings, info)
     shown = ConsoleProgress() if progress is None else progress
-    data = domain.training_data(settings, facts, model)
-    validate = domain.validator(settings, facts, model)
+    data = domain.training_data(settings, info, model, planned.budget)
+    validate = domain.validator(settings, info, model, planned.budget)
     with only_here(out):
-        run = RunFolder.open(out) if going_on else RunFolder.create(out, *_as_stored(name, settings, facts))
+        run = RunFolder.open(out) if going_on else RunFolder.create(out, _stored(name, settings), to_json(info))
         checkpoint, warning = run.resumable() if going_on else (None, None)
         if warning:
             shown.note(f"warning: {warning}")
@@ -93,7 +96,7 @@ def train(
                 model.geometry,
                 data,
                 validate,
-                monitor=domain.monitor,
+                monitor=model.task.monitor,
                 run=run,
                 recipe=settings.recipe(),
                 resume=checkpoint,
@@ -128,7 +131,9 @@ def train_all(
     if len(parts) == 1:
         train(name, parts[0], out, resume, progress)
         return [out]
-    plan_all(name, settings, out, resume)  # what is wrong with the last is said before the first begins
+    _check_folds(out, resume)
+    for fold, part in enumerate(parts):  # what is wrong with the last is said before the first begins
+        _prepared(name, part, out / f"fold-{fold}", resume)
     shown = ConsoleProgress() if progress is None else progress
     for fold, part in enumerate(parts):
         shown.note(f"fold-{fold}, {fold + 1} of {len(parts)}")
@@ -146,17 +151,22 @@ def plan_all(name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never
     parts = checked(domain_card(name).train, config).parts()
     if len(parts) == 1:
         return [plan(name, parts[0], out, resume)]
+    _check_folds(out, resume)
+    return [plan(name, part, out / f"fold-{fold}", resume) for fold, part in enumerate(parts)]
+
+
+def _check_folds(out: Path, resume: Resume) -> None:
+    """Refuse an ``out`` that holds anything but folds."""
     if (out / "config.yaml").exists():
         raise InputError(f"{out}: holds a single run, and folds cannot go into it; choose another --out")
     if resume == "never" or not any(out.glob("fold-*")):
         RunFolder.check_free(out)
-    return [plan(name, part, out / f"fold-{fold}", resume) for fold, part in enumerate(parts)]
 
 
 def _prepared(
     name: str, config: TrainConfig, out: Path | None, resume: Resume
-) -> tuple[Domain[Any, Any], TrainConfig, Facts, bool]:
-    """Data read and checked, settings decided; and whether ``out`` is a run that goes on."""
+) -> tuple[Domain[Any, Any, Any], Planned[Any, Any], bool]:
+    """Read and check the data and decide the settings; and say whether ``out`` is a run that goes on."""
     if out is not None and not _going_on(out, resume):
         RunFolder.check_free(out)
     pick_device(config.device)
@@ -167,37 +177,39 @@ def _prepared(
             raise InputError(f"{out}: a run of domain {trained!r}, not {name!r}; choose another --out")
         run.check_idle()
     config = absolute(config)
-    config, facts = domain.plan(config, domain.inspect(config), None if run is None else run.facts())
-    _, facts = _as_stored(name, config, facts)
+    before: Any = None if run is None else read_info(domain, run)
+    found = domain.plan(config, domain.inspect(config), before)
+    planned = found if isinstance(found, Planned) else Planned(found[0], to_json(found[1]), Budget())
     if run is not None:
-        _check_same(run, name, config, facts)
-    return domain, config, facts, run is not None
+        _check_same(run, name, planned.config, to_json(planned.info), to_json(before))
+    return domain, planned, run is not None
 
 
 def _going_on(out: Path, resume: Resume) -> bool:
     return resume == "auto" and (out / "config.yaml").is_file()
 
 
-def _as_stored(name: str, config: TrainConfig, facts: Facts) -> tuple[dict[str, Any], Facts]:
-    """Settings and facts as a later process will read them."""
-    return {"domain": name, **json.loads(config.model_dump_json())}, json.loads(json.dumps(facts))
+def _stored(name: str, config: TrainConfig) -> dict[str, Any]:
+    """Return the settings as a later process will read them."""
+    return {"domain": name, **json.loads(config.model_dump_json())}
 
 
-def _check_same(run: RunFolder, name: str, config: TrainConfig, facts: Facts) -> None:
-    """A run goes on only as what it was; how it is computed may change."""
+def _check_same(
+    run: RunFolder, name: str, config: TrainConfig, info: Mapping[str, Any], known: Mapping[str, Any]
+) -> None:
+    """Check that a run goes on as what it was; how it is computed may change."""
     free = {"workers", "device", "gradient_checkpointing"}
     stored = {key: value for key, value in run.config().items() if key != "domain"}
     # what an older run does not mention came later, and its default is what that run did
     then = validated(type(config), stored, str(run.path / "config.yaml"))
-    before, settings = _as_stored(name, then, {})[0], _as_stored(name, config, {})[0]
+    before, settings = _stored(name, then), _stored(name, config)
     changed = [key for key in sorted(settings) if key not in free and before[key] != settings[key]]
     if changed:
         differences = ", ".join(f"{key}: {before[key]!r} then, {settings[key]!r} now" for key in changed)
         raise InputError(
             f"{run.path}: cannot resume with other settings ({differences}); use the same, or another --out"
         )
-    known = run.facts()
-    if differing := sorted(key for key in known.keys() | facts.keys() if known.get(key) != facts.get(key)):
+    if differing := sorted(key for key in known.keys() | info.keys() if known.get(key) != info.get(key)):
         raise InputError(
             f"{run.path}: the data, or what follows from them, have changed since this run began "
             f"({', '.join(differing)}); use the same, or another --out"

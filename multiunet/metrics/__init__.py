@@ -10,6 +10,7 @@ from multiunet.metrics.instances import InstanceMatcher, InstanceScores
 from multiunet.metrics.ranking import roc_auc
 from multiunet.metrics.regression import RegressionScores, TrackScores, regression_scores
 from multiunet.metrics.segmentation import Confusion, SegmentationScores
+from multiunet.metrics.values import mean_of_defined
 
 __all__ = [
     "Calibration",
@@ -23,6 +24,7 @@ __all__ = [
     "TrackScores",
     "classification_scores",
     "coverage",
+    "mean_of_defined",
     "regression_scores",
     "roc_auc",
 ]

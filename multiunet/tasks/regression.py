@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from multiunet.losses import MAE, MSE, GaussianNLL, Huber, Poisson
 from multiunet.losses.sites import at_least_float32, on_axis_1
+from multiunet.tasks.score import RegressionScore
 from multiunet.tasks.task import Task
 
 RegressionLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
@@ -36,6 +37,7 @@ class Regression(Task):
             the prediction is in the target's own units, its variances in those units squared. Not used by ``poisson``.
         noise: variance of the residuals of each target (target's units squared), the aleatoric part where the loss
             learns none.
+        monitor: the score that chooses the best epoch. R2 also judges shift and scale, which a correlation forgives.
 
     Raises:
         ValueError: for an unknown loss, lists that do not fit the names, or a scale that is not positive.
@@ -50,6 +52,7 @@ class Regression(Task):
         centre: Sequence[float] | None = None,
         scale: Sequence[float] | None = None,
         noise: Sequence[float] | None = None,
+        monitor: Literal["r2", "pearson_r", "spearman_r"] = "r2",
     ) -> None:
         count = len(names)
         if loss not in _CRITERIA:
@@ -60,6 +63,7 @@ class Regression(Task):
         if scale is not None and not all(0 < value < math.inf for value in scale):
             raise ValueError(f"scale {list(scale)}: positive numbers are needed; a target that is constant has none")
         self.names = tuple(names)
+        self.monitor = monitor
         self.loss_name = loss
         self.learns_variance = loss in ("beta-nll", "gaussian-nll")
         self.channels = 2 * count if self.learns_variance else count
@@ -98,6 +102,9 @@ class Regression(Task):
         tracks = scores.get("per_track") or [scores] * len(self.names)
         found = zip(tracks, self.noise.tolist())
         self.noise = torch.tensor([old if track.get("mse") is None else track["mse"] for track, old in found])
+
+    def score(self) -> RegressionScore:
+        return RegressionScore(self.names)
 
     def decide(self, mean: Tensor) -> None:
         return None

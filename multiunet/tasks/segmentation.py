@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.losses import DiceCE, Kind
+from multiunet.tasks.score import Score, SegmentationScore, first_largest
 from multiunet.tasks.task import Task
+
+
+class ScoreOfClasses(Protocol):
+    """A kind of score of classes: a class of scores, called with the classes' names and the ignored target."""
+
+    monitor: str
+
+    def __call__(self, names: Sequence[str], ignore_index: int) -> Score: ...
 
 
 class Segmentation(Task):
@@ -19,6 +29,8 @@ class Segmentation(Task):
         kind: ``multiclass`` (softmax), ``binary`` (one logit) or ``multilabel`` (independent logits).
         ignore_index: target value of sites that count neither in the loss nor in the scores.
         loss: of this kind; Dice + cross-entropy by default.
+        score: kind of score, which also names the score that chooses the best epoch; called with the names and
+            ``ignore_index``.
 
     The prediction's mean is the probability of each name; its aleatoric variance is that of a Bernoulli draw, p (1 - p)
     (Kwon et al. 2020, eq. 4, diagonal), so that epistemic + aleatoric = mean (1 - mean) exactly.
@@ -35,6 +47,7 @@ class Segmentation(Task):
         labels: Kind = "multiclass",
         ignore_index: int = -1,
         loss: nn.Module | None = None,
+        score: ScoreOfClasses = SegmentationScore,
     ) -> None:
         fewest = 1 if labels == "multilabel" else 2
         if len(classes) < fewest:
@@ -46,6 +59,8 @@ class Segmentation(Task):
         self.channels = 1 if labels == "binary" else len(classes)
         self.ignore_index = ignore_index
         self.criterion = DiceCE(kind=labels, ignore_index=ignore_index) if loss is None else loss
+        self.monitor = score.monitor
+        self._score = score
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         value: Tensor = self.criterion(output, target, weight)
@@ -62,14 +77,8 @@ class Segmentation(Task):
             p = output.sigmoid()
         return p, p * (1 - p)
 
+    def score(self) -> Score:
+        return self._score(self.names, self.ignore_index)
+
     def decide(self, mean: Tensor) -> Tensor:
-        return (mean > 0.5).to(torch.int64) if self.labels == "multilabel" else _largest(mean)
-
-
-def _largest(mean: Tensor) -> Tensor:
-    """The first channel of the largest value, ``(N, *space)``; on the CPU ten times as fast as ``argmax``."""
-    chosen, most = torch.zeros_like(mean[:, 0], dtype=torch.int64), mean[:, 0]
-    for channel in range(1, mean.shape[1]):
-        more = mean[:, channel] > most
-        chosen, most = chosen.masked_fill(more, channel), torch.maximum(most, mean[:, channel])
-    return chosen
+        return (mean > 0.5).to(torch.int64) if self.labels == "multilabel" else first_largest(mean)

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from multiunet.tasks.score import Score
+
 
 class Task(ABC):
     """One kind of output: its channels, its loss and its predictive distribution.
@@ -17,11 +19,13 @@ class Task(ABC):
         names: what the channels of a prediction are called (classes, tracks); their number may be smaller than
             ``channels`` (a mean and a variance are two channels of the network and one of the prediction).
         kind: ``"segmentation"`` or ``"regression"``.
+        monitor: the score that chooses the best epoch; higher is better, ties go to the lower loss.
     """
 
     channels: int
     names: tuple[str, ...]
     kind: str
+    monitor: str
 
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -36,6 +40,10 @@ class Task(ABC):
 
     def calibrate(self, scores: Mapping[str, Any]) -> None:  # noqa: B027  most tasks have nothing to learn
         """Learns from a trained network's validation scores what its loss did not teach it; by default nothing."""
+
+    @abstractmethod
+    def score(self) -> Score:
+        """Return an empty score, to which an item's predictions are added."""
 
     @abstractmethod
     def decide(self, mean: Tensor) -> Tensor | None:

@@ -26,12 +26,12 @@ from multiunet.training.lock import LOCK
 RUNNING, STOPPED = "running", "stopped"
 """How ``STATUS`` begins while a run is trained, and after it was stopped."""
 
-PARTS = ("config.yaml", "facts.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints")
+PARTS = ("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints")
 """What is in a run folder; without the first it is none."""
 
 
 class RunFolder:
-    """Reads and writes ``config.yaml``, ``facts.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
+    """Reads and writes ``config.yaml``, ``dataset.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
     ``checkpoints/{last,previous,best}.safetensors`` and ``STATUS`` (created, running, done, or stopped and why)."""
 
     def __init__(self, path: Path) -> None:
@@ -41,8 +41,12 @@ class RunFolder:
         self._last_is_sound = False
 
     @classmethod
-    def create(cls, path: Path, config: Mapping[str, Any], facts: Mapping[str, Any]) -> RunFolder:
+    def create(cls, path: Path, config: Mapping[str, Any], dataset: Mapping[str, Any]) -> RunFolder:
         """A new folder.
+
+        Args:
+            config: resolved settings.
+            dataset: what the run knows of its data, plain JSON.
 
         Raises:
             InputError: when there is something under this name already.
@@ -50,7 +54,7 @@ class RunFolder:
         cls.check_free(path)
         (path / "checkpoints").mkdir(parents=True, exist_ok=True)
         run = cls(path)
-        write_text(path / "facts.json", json.dumps(facts, indent=1) + "\n")
+        write_text(path / "dataset.json", json.dumps(dataset, indent=1) + "\n")
         write_text(path / "env.json", json.dumps(environment(), indent=1) + "\n")
         run.status("created")
         # last: a folder with a config.yaml is a whole run folder
@@ -89,10 +93,10 @@ class RunFolder:
         Raises:
             InputError: when it is not one.
         """
-        if not (path / "config.yaml").is_file() or not (path / "facts.json").is_file():
+        if not (path / "config.yaml").is_file() or not (path / "dataset.json").is_file():
             if (path / "fold-0").is_dir():
                 raise InputError(f"{path}: holds the folds of a cross-validation; name one, such as {path / 'fold-0'}")
-            reason = "no such folder" if not path.exists() else "no run folder (it has no config.yaml and facts.json)"
+            reason = "no such folder" if not path.exists() else "no run folder (it has no config.yaml and dataset.json)"
             raise InputError(f"{path}: {reason}; pass the --out of a `multiunet train`")
         return cls(path)
 
@@ -100,9 +104,9 @@ class RunFolder:
         """The resolved settings of the run."""
         return self._mapping("config.yaml", yaml.safe_load)
 
-    def facts(self) -> dict[str, Any]:
-        """What the run learnt from its data."""
-        return self._mapping("facts.json", json.loads)
+    def dataset(self) -> dict[str, Any]:
+        """Return what the run knows of its data, unchecked: see ``multiunet.domains.info``."""
+        return self._mapping("dataset.json", json.loads)
 
     def _mapping(self, name: str, parse: Any) -> dict[str, Any]:
         try:

@@ -120,8 +120,8 @@ def test_resume_names_another_domain_and_other_data(worlds: dict, multiunet: Cal
     other = multiunet("train", "genome", *worlds["genome"].train, "--out", run, "--resume", "auto")
     assert other.code == 3
     assert "a run of domain 'graph', not 'genome'; choose another --out" in other.err
-    facts = json.loads((run / "facts.json").read_text())
-    (run / "facts.json").write_text(json.dumps(facts | {"nodes": 3}))
+    facts = json.loads((run / "dataset.json").read_text())
+    (run / "dataset.json").write_text(json.dumps(facts | {"nodes": 3}))
     done = multiunet("train", "graph", *words)
     assert done.code == 3
     assert "have changed since this run began (nodes)" in done.err

@@ -117,7 +117,7 @@ def test_a_device_that_is_not_there_leaves_no_run(here: Path, multiunet: Callabl
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("facts.json", "{}", "facts.json"),
+        ("dataset.json", "{}", "dataset.json"),
         ("config.yaml", "3: 4\n", "config.yaml"),
         ("config.yaml", "domain: ima\n", "'ima'"),
         ("config.yaml", "seed: 1\n", "its domain is ''"),

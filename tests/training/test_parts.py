@@ -266,7 +266,7 @@ def test_run_folder_says_what_it_is_not(tmp_path: Path) -> None:
 def test_run_folder_holds_what_it_was_given(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", {"lr": 0.1}, {"classes": [0, 7]})
     assert RunFolder.open(run.path).config() == yaml.safe_load((run.path / "config.yaml").read_text()) == {"lr": 0.1}
-    assert run.facts() == {"classes": [0, 7]}
+    assert run.dataset() == {"classes": [0, 7]}
     assert json.loads((run.path / "env.json").read_text())["versions"]["torch"] == torch.__version__
     with pytest.raises(InputError, match="no checkpoint yet"):
         run.weights()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions
-from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
+from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Facts, Model, Report, Validator
 from multiunet.domains.folds import spread
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome.chromosomes import Chromosomes
@@ -51,7 +51,7 @@ SAMPLES = 16
 """Monte-Carlo samples of an evaluation: those that a prediction takes unless told."""
 
 
-class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
+class GenomeDomain(Domain[GenomeTrain, GenomePredict, Facts]):
     """Signals along chromosomes, from their sequence."""
 
     name = "genome"
@@ -66,7 +66,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         return survey(config, self._read(config))
 
     def build(self, config: GenomeTrain, facts: Facts) -> Model:
-        task = Regression(facts["tracks"], config.loss, facts["centre"], facts["scale"])
+        task = Regression(facts["tracks"], config.loss, facts["centre"], facts["scale"], monitor="pearson_r")
         mates, tracks = facts["mates"], len(facts["tracks"])
         net = genomic_unet(
             task.channels,
@@ -81,7 +81,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
         )
         return Model(net, task, net.unet.geometry)
 
-    def training_data(self, config: GenomeTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
+    def training_data(
+        self, config: GenomeTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET
+    ) -> TrainingData[Tensor]:
         data, chroms = self._same(config, facts), facts["split"]["train"]
         bins = config.bins_of_window()
         windowing = Windowing(config.bin_size, bins, 3 * bins // 16, tuple(facts["mates"]), config.mutation_rate)
@@ -89,7 +91,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict]):
             {chrom: data.codes[chrom] for chrom in chroms}, {chrom: data.targets[chrom] for chrom in chroms}, windowing
         )
 
-    def validator(self, config: GenomeTrain, facts: Facts, model: Model) -> Validator:
+    def validator(self, config: GenomeTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET) -> Validator:
         data, chroms = self._same(config, facts), facts["split"]["val"]
 
         def validate(net: nn.Module) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from multiunet.core import Descent
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
-from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
+from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Facts, Model, Report, Validator
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.data.augment import Augmentation
 from multiunet.domains.image.data.cache import FileCache
@@ -51,7 +51,7 @@ CHECKED_CACHE = 1 << 28
 """Bytes of images kept between their check and their prediction, each of which reads them once."""
 
 
-class ImageDomain(Domain[ImageTrain, ImagePredict]):
+class ImageDomain(Domain[ImageTrain, ImagePredict, Facts]):
     """Segmentation and regression of images (y, x) and volumes (z, y, x)."""
 
     name = "image"
@@ -98,6 +98,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
         self.monitor = "mean_iou" if facts["task"] == "segmentation" else "r2"
         if facts.get("instances"):
             self.monitor = "ap_mean"
+        task.monitor = self.monitor
         own: dict[str, Any] = {"padding": "same"} if config.model in PADDED else {}
         if config.model == "image_unet":
             own = {"normalization": config.normalization, "residual": config.residual, "skip": config.skip}
@@ -117,7 +118,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             put_channels_last(net, facts["ndim"])
         return Model(net, task, net.geometry)
 
-    def training_data(self, config: ImageTrain, facts: Facts, model: Model) -> TrainingData[Tensor]:
+    def training_data(
+        self, config: ImageTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET
+    ) -> TrainingData[Tensor]:
         augmentation = Augmentation(
             flip=config.flip,
             chance=config.augment_prob,
@@ -136,7 +139,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict]):
             from_json(facts["split"])["train"], facts, augmentation, config.oversample_classes, self.cache, border
         )
 
-    def validator(self, config: ImageTrain, facts: Facts, model: Model) -> Validator | None:
+    def validator(
+        self, config: ImageTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET
+    ) -> Validator | None:
         items = from_json(facts["split"])["val"]
         if not items:
             return None

@@ -392,7 +392,7 @@ def test_folds_test_every_chromosome_once(data, tmp_path, caplog):
     settings = {key: value for key, value in data.items() if key not in ("val_chroms", "test_chroms")}
     runs = training.train_all("genome", config_of({**settings, "folds": 3, "epochs": 1}), tmp_path / "cv",
                               progress=Progress())  # fmt: skip
-    splits = [json.loads((run / "facts.json").read_text())["split"] for run in runs]
+    splits = [json.loads((run / "dataset.json").read_text())["split"] for run in runs]
     assert sorted(chrom for split in splits for chrom in split["test"]) == sorted(LENGTHS)
     assert all(len({*s["train"], *s["val"], *s["test"]}) == 4 == sum(map(len, s.values())) for s in splits)
     report = inference.evaluate(tmp_path / "cv")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.digest import digest_of
-from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
+from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Facts, Model, Report, Validator
 from multiunet.domains.graph import writers
 from multiunet.domains.graph.files.readers import GraphFile, read_graph
 from multiunet.domains.graph.labels import UNKNOWN, truth_of
@@ -37,7 +37,7 @@ from multiunet.memory import free_memory
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import Ensemble, PredictionStore
 from multiunet.progress import Progress
-from multiunet.tasks import Regression, Segmentation, Task
+from multiunet.tasks import ClassificationScore, Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
 
@@ -50,7 +50,7 @@ FEW = 0.1
 """Share of the nodes that train below which the others are asked to teach, too."""
 
 
-class GraphDomain(Domain[GraphTrain, GraphPredict]):
+class GraphDomain(Domain[GraphTrain, GraphPredict, Facts]):
     """Classes and quantities of the nodes of one graph, transductively."""
 
     name = "graph"
@@ -101,13 +101,15 @@ class GraphDomain(Domain[GraphTrain, GraphPredict]):
         )
         return Model(net, task, geometry)
 
-    def training_data(self, config: GraphTrain, facts: Facts, model: Model) -> TrainingData[GraphField]:
+    def training_data(
+        self, config: GraphTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET
+    ) -> TrainingData[GraphField]:
         known, views = self._read(config, facts), VIEWS if _consistency(config, facts) else 1
         if config.batch_nodes is None or config.batch_nodes >= len(known.target):
             return WholeGraph(known, views)
         return GraphParts(known, config.batch_nodes, config.seed, views)
 
-    def validator(self, config: GraphTrain, facts: Facts, model: Model) -> Validator:
+    def validator(self, config: GraphTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET) -> Validator:
         known = self._read(config, facts)
         scored, task = Scored.split(known, "val"), _task(config, facts)
 
@@ -274,7 +276,7 @@ def _task(config: GraphTrain, facts: Facts, consistency: float = 0.0) -> Task:
     loss: nn.Module = CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
     if consistency:
         loss = Consistent(loss, VIEWS, consistency)
-    return Segmentation(facts["classes"], ignore_index=UNKNOWN, loss=loss)
+    return Segmentation(facts["classes"], ignore_index=UNKNOWN, loss=loss, score=ClassificationScore)
 
 
 def _parts(config: GraphTrain, facts: Facts) -> int | None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
-from multiunet.domains.domain import Domain, Facts, Model, Report, Validator
+from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Facts, Model, Report, Validator
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.labels import UNKNOWN, truth_of
@@ -37,14 +37,14 @@ from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import PredictionStore
 from multiunet.progress import Progress
-from multiunet.tasks import Regression, Segmentation, Task
+from multiunet.tasks import ClassificationScore, Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
 
 logger = logging.getLogger("multiunet.graphs")
 
 
-class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
+class GraphsDomain(Domain[GraphsTrain, GraphsPredict, Facts]):
     """Classes and quantities of graphs, or of the nodes of graphs that were not trained on."""
 
     name = "graphs"
@@ -89,10 +89,12 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
             )
         return Model(net, task, geometry)
 
-    def training_data(self, config: GraphsTrain, facts: Facts, model: Model) -> TrainingData[GraphField]:
+    def training_data(
+        self, config: GraphsTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET
+    ) -> TrainingData[GraphField]:
         return TrainingGraphs(self._same(config, facts))
 
-    def validator(self, config: GraphsTrain, facts: Facts, model: Model) -> Validator:
+    def validator(self, config: GraphsTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET) -> Validator:
         known = self._same(config, facts)
         members = known.members["val"]
         united = list(batches([known.fields[graph] for graph in members]))
@@ -214,9 +216,8 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict]):
 def _task(config: GraphsTrain, facts: Facts) -> Task:
     if facts["task"] == "regression":
         return Regression(facts["targets"], config.loss, facts["centre"], facts["scale"])
-    return Segmentation(
-        facts["classes"], ignore_index=UNKNOWN, loss=CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
-    )
+    loss = CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
+    return Segmentation(facts["classes"], ignore_index=UNKNOWN, loss=loss, score=ClassificationScore)
 
 
 def _of_graphs(

@@ -92,7 +92,7 @@ def test_other_graphs_can_be_scored(save_set: Callable[..., Path], tmp_path: Pat
     np.savez(other, **arrays | {"y": truth})
     report = inference.evaluate(run, GraphsEvaluate(graphs=other))
     assert report.scored == str(other)
-    inference.predict(run, GraphsPredict(graphs=other, samples=1), tmp_path / "p.zarr")
+    inference.predict(run, GraphsPredict(graphs=other), tmp_path / "p.zarr")
     predicted = open_prediction(tmp_path / "p.zarr")
     names = ["other"] if level == "graph" else list(map(str, range(9)))
     found = np.concatenate([predicted[name]["class"].values for name in names])
@@ -141,7 +141,7 @@ def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
     report = inference.evaluate(run, options)
     [file] = inference.predict(
         run,
-        GraphsPredict(graphs=other, smiles="structure", samples=1, export=tmp_path / "e"),
+        GraphsPredict(graphs=other, smiles="structure", export=tmp_path / "e"),
         tmp_path / "p.zarr",
     )
     values = np.array([float(row["y"]) for row in read(file)])
@@ -176,7 +176,7 @@ def test_quantities_are_learnt(save_set: Callable[..., Path], tmp_path: Path, lo
     y = 100.0 + sizes + np.where(np.arange(40) == 5, np.nan, 0)
     settings = {"task": "regression", "epochs": 40, "loss": loss, "batch_size": 4, "dropout": 0.05}
     run = train(save_set(y=y, edge_attr=None), tmp_path / "run", val_fraction=0.3, **settings)
-    report = inference.evaluate(run, EvaluateOptions(split="train"))
+    report = inference.evaluate(run, EvaluateOptions(split="train", samples=1))
     assert report.metrics["r2"] > 0.5
     assert report.metrics["rmse"] == pytest.approx(report.metrics["mse"] ** 0.5)
     assert report.baselines["mean"]["r2"] == pytest.approx(0, abs=1e-5)

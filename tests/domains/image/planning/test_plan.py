@@ -142,7 +142,7 @@ def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> No
     root, run = folder(5), tmp_path / "run"
     quick = {"widths": [4, 8], "epochs": 2, "steps_per_epoch": 1}
     training.train("image", settings(root, **quick), run, progress=Progress())
-    before = RunFolder.open(run).facts()
+    before = RunFolder.open(run).dataset()
     config, facts = restore_plan(settings(root, **quick), survey(settings(root, **quick)), before)
     assert (config.batch_size, config.patch_size) == (4, [40, 48])
     assert facts == before

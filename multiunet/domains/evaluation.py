@@ -1,0 +1,134 @@
+"""One evaluation for all domains: predict labelled data, score it beside trivial methods, pool the folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from multiunet.domains.domain import Domain, Labelled, Model, Piece, Report
+from multiunet.domains.folds import each_fold, spread
+from multiunet.domains.info import DatasetInfo
+from multiunet.errors import InputError
+from multiunet.tasks import Score, Task
+from multiunet.wording import listing
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model to score.
+
+    Attributes:
+        name: of its run, for errors and, of a fold, for the report.
+    """
+
+    name: str
+    model: Model
+    config: Any
+    info: Any
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Score over all items of some data, and the scores of each item by name."""
+
+    total: Score
+    items: dict[str, dict[str, Any]]
+
+
+def score_pieces(task: Task, pieces: Iterable[Piece]) -> Scored:
+    """Score predictions piece by piece, item by item."""
+    total, items = task.score(), {}
+    for name, own in groupby(pieces, key=lambda piece: piece.item):
+        item = task.score()
+        for piece in own:
+            item.add(piece.mean, piece.variance, piece.target)
+        if name is not None:
+            items[name] = item.result()
+        total.merge(item)
+    return Scored(total, items)
+
+
+def evaluate(
+    domain: Domain[Any, Any, Any],
+    models: Sequence[Trained],
+    options: Any,
+    runs: Mapping[str, DatasetInfo],
+    prediction: str,
+) -> Report:
+    """Score trained models on the data that the options name, each of several on its own split.
+
+    Trivial methods are fitted to the training split of each model and score the same data; a method that cannot be
+    fitted for all of them is left out.
+
+    Args:
+        models: one, or the folds of a cross-validation.
+        runs: info of all runs that the models consist of, by name, none of which may have seen the data; empty where a
+            run's own split is scored.
+        prediction: what is scored, in words, for the report.
+    """
+    found: list[Scored] = []
+    trivial: list[dict[str, Scored]] = []
+    for one in models:
+        data = domain.read(one.config, one.info, options)
+        check_unseen(data, runs)
+        pieces = domain.predict_labelled(one.model, one.config, one.info, data, options)
+        found.append(score_pieces(one.model.task, pieces))
+        methods = domain.fit_baselines(one.model.task, one.config, one.info)
+        trivial.append({name: score_pieces(one.model.task, method(data)) for name, method in methods.items()})
+    task = models[0].model.task
+    floor = {
+        name: pool(task, [own[name].total for own in trivial])
+        for name in trivial[0]
+        if all(name in own for own in trivial)
+    }
+    for scores in floor.values():
+        scores.pop("each_fold", None)
+    metrics = pool(task, [part.total for part in found])
+    return Report(domain.name, data.name, metrics, floor, _items([one.name for one in models], found), prediction)
+
+
+def pool(task: Task, folds: Sequence[Score]) -> dict[str, Any]:
+    """Return the scores over the items of all folds; of several also of each fold, their mean and deviation."""
+    if len(folds) == 1:
+        return folds[0].result()
+    whole, each = task.score(), [fold.result() for fold in folds]
+    for fold in folds:
+        whole.merge(fold)
+    return whole.result() | spread(each) | {"each_fold": each_fold(each)}
+
+
+def _items(names: Sequence[str], found: Sequence[Scored]) -> dict[str, dict[str, Any]]:
+    """Scores of each item; of several folds with its fold, which tells apart what several folds validate on."""
+    if len(found) == 1:
+        return found[0].items
+    items: dict[str, dict[str, Any]] = {}
+    for fold, part in zip(names, found):
+        for name, scores in part.items.items():
+            items[name if name not in items else f"{name}, {fold}"] = {"fold": fold, **scores}
+    return items
+
+
+def check_unseen(data: Labelled, runs: Mapping[str, DatasetInfo]) -> None:
+    """Refuse other data that holds inputs which a run was trained or validated on.
+
+    The same input is one of the same content (pixels; bases; features and edges), under whatever name, or, of images,
+    the same file. What a run was tested on may be scored.
+
+    Args:
+        runs: info of each run that predicts, by name.
+
+    Raises:
+        InputError: naming the inputs, the run and what to do.
+    """
+    for run, info in runs.items():
+        seen = info.seen()
+        again = {item: seen[key] for item, keys in data.keys.items() for key in keys if key in seen}
+        if again:
+            item, known = next(iter(again.items()))
+            first = f"{item} is {known}" if item == known else f"{item} is the same as {known}"
+            raise InputError(
+                f"{data.name}: {len(again)} of {len(data.keys)} inputs were trained or validated on by {run} "
+                f"({listing(list(again))}; {first}); their scores would say nothing of new data: {data.remedy}"
+            )
