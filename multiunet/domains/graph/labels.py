@@ -1,9 +1,9 @@
-"""What is known of nodes: classes or quantities, and which nodes train, validate and test."""
+"""Labels of nodes and graphs: classes or quantities."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,26 @@ from torch import Tensor
 
 from multiunet.domains.config import Split
 from multiunet.domains.domain import Facts
-from multiunet.domains.graph.files.tables import MISSING
+from multiunet.domains.graph.files.cells import MISSING, Words, finite
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graph")
 
 UNKNOWN = -1
-"""The class index of a node whose class is not known."""
+"""Class index of a node or graph whose class is not known."""
 
 MOST_CLASSES = 65_536
-"""What a prediction's file can count."""
+"""Classes that the file of a prediction can count."""
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
+Place = Callable[[int], str]
+"""Returns where the label of a row stands in its file, in words."""
+
 
 def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
-    """The labels in use, ascending, as JSON values. -1, NaN and the words of ``MISSING`` are nodes without a label.
+    """Return the labels in use, ascending, as JSON values; -1, NaN and ``MISSING`` words mean that none is known.
 
     Args:
         of: what has the labels, for errors.
@@ -85,30 +88,32 @@ def _check_not_negative(path: Path, values: list[Any], of: str) -> None:
 
 
 def unlearnable(path: Path, trained: NDArray[np.int64], classes: Sequence[str], of: str = "node") -> str | None:
-    """Which classes (by index) no training node or graph shows, in words; None: none."""
+    """Return in words which classes (by index) no training node or graph shows; None where each is shown."""
     missing = [name for index, name in enumerate(classes) if not (trained == index).any()]
     return f"{path}: no training {of} is of class {', '.join(missing)}; it cannot be learnt" if missing else None
 
 
 def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
-    """The place of each label among ``values``, be it a number or the same number as text; ``UNKNOWN`` for others."""
+    """Return the place of each label among ``values``, a number or the same as text; ``UNKNOWN`` for others."""
     place = {str(value): index for index, value in enumerate(values)}
     read = str if y.dtype.kind in "US" else lambda value: "" if value != value else str(int(value))
     return np.array([place.get(read(value), UNKNOWN) for value in y.tolist()], dtype=np.int64)
 
 
-def truth_of(path: Path, y: NDArray[Any], facts: Facts, of: str = "node") -> Tensor:
-    """What is true of others than those trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
+def truth_of(path: Path, y: NDArray[Any], facts: Facts, of: str = "node", place: Place | None = None) -> Tensor:
+    """Return the targets of nodes or graphs not trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
 
     Args:
         y: as it was given.
         facts: of the run.
+        of: what has the labels, for errors.
+        place: returns where the label of a row stands, for errors.
 
     Raises:
         InputError: where nothing is known, or other classes or quantities than those trained on.
     """
     if facts["task"] == "regression":
-        amounts = quantities(path, y, of)
+        amounts = quantities(path, y, of, place)
         if amounts.shape[1] != len(facts["targets"]):
             raise InputError(
                 f"{path}: y has {amounts.shape[1]} quantities, but the run was trained on {listing(facts['targets'])}"
@@ -128,21 +133,27 @@ def truth_of(path: Path, y: NDArray[Any], facts: Facts, of: str = "node") -> Ten
     return found
 
 
-def quantities(path: Path, y: NDArray[Any], of: str = "node") -> NDArray[np.float32]:
-    """``(nodes, quantities)``; NaN where not measured.
+def quantities(path: Path, y: NDArray[Any], of: str = "node", place: Place | None = None) -> NDArray[np.float32]:
+    """Return quantities ``(rows, quantities)``; NaN where not measured.
 
     Args:
         of: what has the quantities, for errors.
+        place: returns where the quantity of a row stands, for errors.
 
     Raises:
-        InputError: for what is no finite number.
+        InputError: naming the first that is not a finite number.
     """
     if y.dtype.kind in "US":
-        cells = np.where(np.isin(y, MISSING), "nan", y)
-        try:
-            y = cells.astype(np.float64)
-        except ValueError as error:
-            raise InputError(f"{path}: labels must be numbers for --task regression ({error})") from error
+        cells = Words.of(str(cell).strip() for cell in y.reshape(-1))
+        bad = [word for word in cells.words if word not in MISSING and finite(word) is None]
+        if bad:
+            row = int(np.flatnonzero(cells.mark(bad))[0])
+            where = f"{of} {row}" if place is None else place(row // max(1, y.size // len(y)))
+            raise InputError(
+                f"{path}, {where}: the label is {cells[row]!r}, not a number; for --task regression give numbers, and "
+                "leave empty what is not known exactly"
+            )
+        y = cells.numbers().reshape(y.shape)
     if y.dtype.kind not in "biuf":
         raise InputError(f"{path}: y has the type {y.dtype}; quantities are numbers")
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused
@@ -154,12 +165,12 @@ def quantities(path: Path, y: NDArray[Any], of: str = "node") -> NDArray[np.floa
 
 
 def names_of(given: Sequence[str] | None, count: int) -> list[str]:
-    """The names of quantities: those given, or ``y``; of several ``y0``, ``y1`` and so on."""
+    """Return the names of quantities: those given, or ``y``; of several ``y0``, ``y1`` and so on."""
     return list(given or (["y"] if count == 1 else [f"y{i}" for i in range(count)]))
 
 
 def scales(path: Path, names: Sequence[str], trained: NDArray[np.float32], of: str = "node") -> Facts:
-    """The means and deviations of quantities that are trained on, ``(rows, quantities)``.
+    """Return the means and standard deviations of quantities that are trained on, ``(rows, quantities)``.
 
     Args:
         of: what has the quantities, for errors.
@@ -177,4 +188,4 @@ def scales(path: Path, names: Sequence[str], trained: NDArray[np.float32], of: s
 
 
 def _is_integer(word: str) -> bool:
-    return word.removeprefix("-").isdecimal()
+    return word.isascii() and word.removeprefix("-").isdecimal()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from multiunet.domains.graph.files.readers import fractional
+from multiunet.domains.graph.files.tables import numbers_of_labels
 from multiunet.domains.graph.labels import SPLITS, class_indices, class_values, quantities
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.survey import survey
@@ -58,7 +58,7 @@ def test_quantities() -> None:
     np.testing.assert_array_equal(quantities(FILE, np.array(["1.5", ""])), [[1.5], [np.nan]])
     with pytest.raises(InputError, match="y of node 1 is inf"):
         quantities(FILE, np.array([0, np.inf]))
-    with pytest.raises(InputError, match="must be numbers for --task regression"):
+    with pytest.raises(InputError, match="node 0: the label is 'tall', not a number; for --task regression"):
         quantities(FILE, np.array(["tall", "1"]))
 
 
@@ -151,9 +151,9 @@ def test_bad_masks(save: Callable[..., Path], changes: dict, settings: dict, rea
 @pytest.mark.parametrize("classes", [("cat", "dog"), ("0", "1")])
 def test_one_set_of_words_for_what_is_not_known(missing: str, classes: tuple[str, str]) -> None:
     y = np.array([classes[0], missing, classes[1]])
-    values = class_values(Path("g"), fractional(y))
+    values = class_values(Path("g"), numbers_of_labels(y))
     assert values == list(classes)
-    assert class_indices(fractional(y), values).tolist() == [0, -1, 1]
+    assert class_indices(numbers_of_labels(y), values).tolist() == [0, -1, 1]
     if missing != "-1":
-        numbers = quantities(Path("g"), fractional(np.array(["1.5", missing, "-1"])))
+        numbers = quantities(Path("g"), numbers_of_labels(np.array(["1.5", missing, "-1"])))
         np.testing.assert_array_equal(numbers[:, 0], [1.5, np.nan, -1])

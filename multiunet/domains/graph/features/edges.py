@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.domain import Facts
 from multiunet.domains.graph.features.normalization import normalized, standardisation
-from multiunet.domains.graph.files.attributes import Attributes, aligned
+from multiunet.domains.graph.files.attributes import Attributes, align_columns
 from multiunet.errors import InputError
 from multiunet.geometries.graph.attributes import pool_edge_attr
 from multiunet.wording import listing
@@ -110,7 +110,7 @@ def attributes_of(path: Path, edges: Edges, facts: Facts) -> NDArray[np.float32]
     count, names, given = facts["edge_features"], facts["edge_feature_names"], edges.attributes
     found = 0 if given is None else given.values.shape[1]
     if given is not None and given.names is not None and names is not None:
-        values = aligned(path, given, names, "the run was trained on")
+        values = align_columns(path, given, names, "the run was trained on")
         new = [name for name in given.names if name not in names]
         if new:
             logger.warning(f"{path}: {listing(new)} of edges was not there in training")

@@ -9,13 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.domains.graph.files.archives import Arrays, Keys
 from multiunet.domains.graph.files.attributes import Attributes
-from multiunet.domains.graph.files.collection import GraphSet, check_distinct, checked_splits
-from multiunet.domains.graph.files.readers import attributes_in, edges_in, named, rows_in, weight_in
-from multiunet.domains.splits import SPLITS
+from multiunet.domains.graph.files.checks import (
+    check_attributes,
+    check_edges,
+    check_rows,
+    check_single,
+    check_weight,
+    count_nodes,
+    plain_labels,
+)
+from multiunet.domains.graph.files.collection import GraphSet, check_distinct
+from multiunet.domains.graph.files.splits import decoded, read_split_arrays, resembles_split, words_of_masks
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
+from multiunet.wording import listing
 
-KEYS: dict[str, tuple[str, ...]] = {
+KEYS: Keys = {
     "x": ("x", "node_features", "features"),
     "tags": ("node_tag", "node_tags"),
     "edge_index": ("edge_index", "edges"),
@@ -23,18 +34,15 @@ KEYS: dict[str, tuple[str, ...]] = {
     "edge_weight": ("edge_weight",),
     "ptr": ("graph_ptr", "ptr"),
     "batch": ("batch", "graph_indicator"),
+    "nodes": ("num_nodes",),
     "y": ("y", "graph_labels", "labels"),
     "ids": ("ids", "graph_ids", "names"),
-    "split": ("split",),
-    **{split: (f"{split}_mask",) for split in SPLITS},
 }
-"""What the parts of many graphs are called: by PyTorch Geometric, and in the TU collection."""
-
-NEEDED = tuple(name for names in KEYS.values() for name in names)
+"""Names of the parts of many graphs: those of PyTorch Geometric, and of the TU collection."""
 
 
-def from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], alone: bool) -> GraphSet:
-    """Many graphs, or one, as a file has them.
+def from_arrays(path: Path, arrays: Arrays, alone: bool) -> GraphSet:
+    """Return many graphs, or one, as a file has them.
 
     Args:
         alone: whether the file is of one graph, named after it.
@@ -42,43 +50,40 @@ def from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], alone: bool) -> 
     Raises:
         InputError: naming the array and what is wrong with it.
     """
-    given = {name: np.atleast_1d(array) for name, array in arrays.items()}
-    found = {part: named(given, names) for part, names in KEYS.items()}
+    found = {part: None if array is None else np.atleast_1d(array) for part, array in arrays.parts(KEYS).items()}
     if found["edge_index"] is None:
-        raise InputError(
-            f"{path}: has no {' or '.join(KEYS['edge_index'])}, only {', '.join(sorted(arrays)) or 'nothing'}"
-        )
+        raise InputError(f"{path}: has no {' or '.join(KEYS['edge_index'])}, only {arrays}")
     starts = _alone(path, found) if alone else _starts(path, found)
     nodes, graphs = int(starts[-1]), len(starts) - 1
-    edges = edges_in(path, found["edge_index"], nodes)
+    arrays.remark_unread(path, KEYS)
+    edges = check_edges(path, found["edge_index"], nodes)
     of_graph = np.repeat(np.arange(graphs), np.diff(starts))
     ends = of_graph[edges]
     _check_inside(path, edges, ends)
     order = np.argsort(ends[0], kind="stable")
-    weight = None if found["edge_weight"] is None else weight_in(path, found["edge_weight"], edges.shape[1])
-    attributes = attributes_in(path, found["edge_attr"], edges.shape[1])
+    weight = None if found["edge_weight"] is None else check_weight(path, found["edge_weight"], edges.shape[1])
+    attributes = check_attributes(path, found["edge_attr"], edges.shape[1])
     return GraphSet(
         path=path,
         ids=(path.stem,) if alone else _ids(path, found["ids"], graphs),
         starts=starts,
-        x=None if found["x"] is None else rows_in(path, "x", found["x"], nodes, "node"),
+        x=None if found["x"] is None else check_rows(path, "x", found["x"], nodes, "node"),
         tags=_tags(path, found["tags"], nodes),
         edges=edges[:, order],
         weight=None if weight is None else weight[order],
         attributes=None if attributes is None else Attributes(attributes.values[order]),
-        y=_plain_labels(found["y"]),
-        splits=None if alone else _splits(path, found, graphs),
+        y=None if found["y"] is None else plain_labels(found["y"]),
+        splits=_splits(path, arrays, graphs, alone),
     )
 
 
 def _alone(path: Path, found: Mapping[str, NDArray[Any] | None]) -> NDArray[np.int64]:
+    check_single(path, found["ptr"], found["batch"], "a file of the folder is one graph; give this one without others")
     for part in ("x", "tags"):
         given = found[part]
         if given is not None:
             return np.array([0, len(given)])
-    edges = found["edge_index"]
-    nodes = int(edges.max()) + 1 if edges is not None and edges.size and edges.dtype.kind in "iu" else 0
-    return np.array([0, max(0, nodes)])
+    return np.array([0, count_nodes(path, found["edge_index"], found["nodes"])])
 
 
 def _starts(path: Path, found: Mapping[str, NDArray[Any] | None]) -> NDArray[np.int64]:
@@ -97,6 +102,8 @@ def _starts(path: Path, found: Mapping[str, NDArray[Any] | None]) -> NDArray[np.
         raise InputError(f"{path}: has no graph: graph_ptr has {len(starts)} numbers, graphs + 1 are needed")
     if starts[0] != 0 or (np.diff(starts) < 0).any():
         raise InputError(f"{path}: graph_ptr must begin with 0 and never fall; graph i has nodes ptr[i]..ptr[i + 1]-1")
+    if batch is not None and not np.array_equal(batch, np.repeat(np.arange(len(starts) - 1), np.diff(starts))):
+        raise InputError(f"{path}: graph_ptr and batch contradict each other; leave one out")
     for part in ("x", "tags"):
         given = found[part]
         if given is not None and len(given) != starts[-1]:
@@ -133,7 +140,7 @@ def _tags(path: Path, tags: NDArray[Any] | None, nodes: int) -> NDArray[Any] | N
         raise InputError(
             f"{path}: node_tag {tags.shape} {tags.dtype} must be an integer or a word for each of {nodes} nodes"
         )
-    return np.char.decode(tags, "utf-8", "replace") if tags.dtype.kind == "S" else tags
+    return decoded(tags)
 
 
 def _ids(path: Path, ids: NDArray[Any] | None, graphs: int) -> tuple[str, ...]:
@@ -143,33 +150,16 @@ def _ids(path: Path, ids: NDArray[Any] | None, graphs: int) -> tuple[str, ...]:
         raise InputError(
             f"{path}: ids {ids.shape} {ids.dtype} must be an integer or a word for each of {graphs} graphs"
         )
-    words = tuple(map(str, np.char.decode(ids, "utf-8", "replace") if ids.dtype.kind == "S" else ids))
+    words = tuple(map(str, decoded(ids)))
     check_distinct(path, words)
     return words
 
 
-def _plain_labels(y: NDArray[Any] | None) -> NDArray[Any] | None:
-    if y is None:
-        return None
-    if y.dtype.kind == "S":
-        y = np.char.decode(y, "utf-8", "replace")
-    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-
-
-def _splits(path: Path, found: Mapping[str, NDArray[Any] | None], graphs: int) -> NDArray[np.str_] | None:
-    masks = {split: found[split] for split in SPLITS if found[split] is not None}
-    if found["split"] is not None:
-        return checked_splits(path, [str(word) for word in found["split"].reshape(-1)], graphs)
-    if not masks:
-        return None
-    splits = np.full(graphs, "", dtype="<U5")
-    for split, mask in masks.items():
-        if mask is None or mask.shape != (graphs,) or mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
-            raise InputError(f"{path}: the {split} mask must be true or false for each of {graphs} graphs")
-        marked = mask.astype(bool)
-        both = marked & (splits != "")
-        if both.any():
-            other = splits[both][0]
-            raise InputError(f"{path}: {int(both.sum())} graphs are both {other} and {split}; make the masks disjoint")
-        splits[marked] = split
-    return splits
+def _splits(path: Path, arrays: Arrays, graphs: int, alone: bool) -> NDArray[np.str_] | None:
+    if not alone:
+        masks = read_split_arrays(path, arrays.values, graphs, "graph", arrays.others)
+        return words_of_masks(path, masks, graphs, "graph")
+    given = [name for name in arrays.values if resembles_split(name)]
+    if given:
+        remark(f"{path}: graphs are split here, not nodes: {listing(given)} not read")
+    return None

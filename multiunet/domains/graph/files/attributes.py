@@ -1,4 +1,4 @@
-"""Attributes of edges from columns of text: numbers as they are, words as a column of 0 and 1 for each."""
+"""Columns of text or numbers as features: a number as it is, a word as a column of 0 and 1."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.domains.graph.files.cells import DECIMAL_COMMA, MISSING, Column, Words, resembles_number
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
 MOST_WORDS = 64
-"""Of a column; one of more is a name or a remark, and says nothing that can be learnt."""
+"""Different words in a column; a column of more holds names or remarks, from which nothing can be learnt."""
 
 NOT_ATTRIBUTES = ("weight", "id")
-"""Columns that are something else: in any case of letters, unless asked for."""
+"""Columns that are never attributes unless asked for, in any case of letters."""
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """Of edges.
+    """Features of edges, or of nodes.
 
     Attributes:
         values: ``(edges, K)``, float32, finite.
@@ -32,8 +33,8 @@ class Attributes:
     names: tuple[str, ...] | None = None
 
 
-def chosen(path: Path, known: Sequence[str], wanted: tuple[str, ...] | None) -> list[str]:
-    """The columns that are attributes: those ``wanted``, or all ``known`` but weights and ids.
+def choose_attributes(path: Path, known: Sequence[str], wanted: tuple[str, ...] | None) -> list[str]:
+    """Return the columns that are attributes: those ``wanted``, or all ``known`` but weights and ids.
 
     Raises:
         InputError: naming a wanted column that is not there.
@@ -48,8 +49,8 @@ def chosen(path: Path, known: Sequence[str], wanted: tuple[str, ...] | None) -> 
     return list(wanted)
 
 
-def from_columns(path: Path, columns: Mapping[str, Sequence[str]], place: Callable[[int], str]) -> Attributes | None:
-    """Columns of text as numbers, but for those that are empty; None without any.
+def edge_attributes(path: Path, columns: Mapping[str, Column], place: Callable[[int], str]) -> Attributes | None:
+    """Return columns as attributes of edges; None where all are empty.
 
     Args:
         place: where the cell of an edge is, for errors.
@@ -57,75 +58,97 @@ def from_columns(path: Path, columns: Mapping[str, Sequence[str]], place: Callab
     Raises:
         InputError: for a column of neither numbers nor few words, naming the cell.
     """
-    parts = [_column(path, name, cells, place) for name, cells in columns.items() if any(cells)]
-    if not parts:
-        return None
-    names = tuple(name for part in parts for name in part)
-    return Attributes(np.stack([values for part in parts for values in part.values()], axis=1), names)
+    found: dict[str, NDArray[np.float32]] = {}
+    for name, column in columns.items():
+        if _is_empty(column):
+            continue
+        numbers = _numbers(column)
+        if numbers is not None:
+            found[name] = numbers
+        elif isinstance(column, Words) and _holds_words(column):
+            found |= _flags(path, name, column, "an attribute of edges", "--edge-columns")
+        else:
+            edge, cell = _first_bad(column)
+            raise InputError(
+                f"{path}, {place(edge)}: {name} is {cell!r}, but a number of other edges; fill it with a finite "
+                "number, or name the columns to use by --edge-columns"
+            )
+    return Attributes(np.stack(list(found.values()), axis=1), tuple(found)) if found else None
 
 
-def _column(path: Path, name: str, cells: Sequence[str], place: Callable[[int], str]) -> dict[str, NDArray[np.float32]]:
-    numbers = [finite(cell) for cell in cells]
-    if all(number is None for number in numbers):
-        return _words(path, name, cells)
-    if None in numbers:
-        edge = numbers.index(None)
-        raise InputError(
-            f"{path}, {place(edge)}: {name} is {cells[edge]!r}, but a number of other edges; fill it with a finite "
-            "number, or name the columns to use by --edge-columns"
-        )
-    return {name: np.array(numbers, dtype=np.float32)}
+def node_features(
+    path: Path, columns: Mapping[str, Column], rows: int, place: Callable[[int], str]
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Return columns as features of nodes, ``(nodes, features)``, and their names.
 
-
-def words_apart(path: Path, columns: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    """Features of nodes in which a column of words became one of 0 and 1 for each, ``COLUMN=WORD``; as text.
+    Args:
+        place: where the cell of a node is, for errors.
 
     Raises:
-        InputError: for a column of too many words.
+        InputError: for a column of neither numbers nor few words, naming the cell.
     """
-    found: dict[str, Sequence[str]] = {}
-    for name, cells in columns.items():
-        if any(cells) and not any(map(_is_number, cells)):
-            flags = _words(path, name, cells, "a feature of nodes", "--feature-columns")
-            found |= {word: [str(int(flag)) for flag in column] for word, column in flags.items()}
+    found: dict[str, NDArray[np.float32]] = {}
+    for name, column in columns.items():
+        numbers = _numbers(column)
+        if numbers is not None:
+            found[name] = numbers
+        elif isinstance(column, Words) and not _is_empty(column) and _holds_words(column):
+            found |= _flags(path, name, column, "a feature of nodes", "--feature-columns")
         else:
-            found[name] = cells
-    return found
+            node, cell = _first_bad(column)
+            what = f"is {cell!r}, not a finite number" if cell else "is missing"
+            raise InputError(
+                f"{path}, {place(node)}: feature {name!r} {what}; a feature is a number, or a word at every node; "
+                "those to use are named by --feature-columns, labels by --label-column"
+            )
+    x = np.array(list(found.values()), dtype=np.float32).reshape(len(found), rows).T
+    return x, tuple(found)
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _is_empty(column: Column) -> bool:
+    return isinstance(column, Words) and bool(column.mark(MISSING).all())
 
 
-def finite(cell: str) -> float | None:
-    """The number that a cell holds; None where it holds none that is finite in 32 bits."""
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return number if abs(number) <= float(np.finfo(np.float32).max) else None
+def _numbers(column: Column) -> NDArray[np.float32] | None:
+    """Return a column as numbers; None where a cell holds none."""
+    if not isinstance(column, Words):
+        return column.astype(np.float32)
+    numbers = column.numbers().astype(np.float32)
+    return None if np.isnan(numbers).any() else numbers
 
 
-def _words(
-    path: Path, name: str, cells: Sequence[str], what: str = "an attribute of edges", option: str = "--edge-columns"
-) -> dict[str, NDArray[np.float32]]:
-    """An edge or node without a word has 0 in all columns."""
-    found = np.array(cells, dtype=np.str_)
-    words = sorted(set(found.tolist()) - {""})
+def _holds_words(column: Words) -> bool:
+    """Return whether no known cell of a column resembles a number."""
+    return not any(resembles_number(word) for word in column.words if word not in MISSING)
+
+
+def _first_bad(column: Column) -> tuple[int, str]:
+    """Return the row and text of the first cell that is not a number."""
+    assert isinstance(column, Words)
+    row = int(np.flatnonzero(np.isnan(column.numbers()))[0])
+    return row, column[row]
+
+
+def _flags(path: Path, name: str, column: Words, what: str, option: str) -> dict[str, NDArray[np.float32]]:
+    """Return a column of 0 and 1 for each word; rows without a known word have 0 in all."""
+    used = np.unique(column.codes)
+    words = sorted({column.words[code] for code in used} - {*MISSING})
     if len(words) > MOST_WORDS:
         raise InputError(
             f"{path}: {name} has {len(words)} different words; {what} is a number, or one of at most "
             f"{MOST_WORDS} words; name the columns to use by {option}"
         )
-    return {f"{name}={word}": (found == word).astype(np.float32) for word in words}
+    if words and all(DECIMAL_COMMA.fullmatch(word) for word in words):
+        raise InputError(
+            f"{path}: {name} has numbers with a decimal comma, such as {words[0]}; write them with a point"
+        )
+    return {f"{name}={word}": column.mark([word]).astype(np.float32) for word in words}
 
 
-def aligned(path: Path, given: Attributes, wanted: Sequence[str], whose: str, of: str = "edges") -> NDArray[np.float32]:
-    """The columns ``wanted``, in this order; of a word that no edge has, zeros.
+def align_columns(
+    path: Path, given: Attributes, wanted: Sequence[str], whose: str, of: str = "edges"
+) -> NDArray[np.float32]:
+    """Return the columns ``wanted``, in this order; of a word that occurs in no row, zeros.
 
     Args:
         whose: who has the wanted columns, for errors.
@@ -147,6 +170,6 @@ def aligned(path: Path, given: Attributes, wanted: Sequence[str], whose: str, of
 
 
 def _is_word_of(name: str, others: Sequence[str]) -> bool:
-    """Whether this is a word of a column of which the others have words."""
+    """Return whether this is a word of a column of which the others have words."""
     column, equals, _ = name.partition("=")
     return bool(equals) and any(other.startswith(f"{column}=") for other in others)

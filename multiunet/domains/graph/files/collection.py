@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.graph.files.attributes import Attributes, aligned
-from multiunet.domains.graph.files.tables import SPLIT_WORDS, Tables
+from multiunet.domains.graph.files.attributes import Attributes, align_columns
+from multiunet.domains.graph.files.splits import masks_of_words
+from multiunet.domains.graph.files.tables import Tables
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -33,6 +34,7 @@ class GraphSet:
         splits: ``train``, ``val``, ``test`` or the empty text for each graph; None: not given.
         features, quantities: names of the columns of ``x`` and of ``y``, where there are names.
         nodes: ids of the nodes, text, ``(nodes,)``; None: they are numbered from 0 in each graph.
+        place: returns where the label of a row stands in the file, for errors; None: it is said by number.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class GraphSet:
     features: tuple[str, ...] | None = None
     quantities: tuple[str, ...] | None = None
     nodes: NDArray[Any] | None = None
+    place: Callable[[int], str] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -77,7 +80,7 @@ def from_tables(path: Path, name: str, tables: Tables, level: str, label: str) -
     )
 
 
-def joined(path: Path, parts: Sequence[GraphSet]) -> GraphSet:
+def join_graphs(path: Path, parts: Sequence[GraphSet]) -> GraphSet:
     """The graphs of all parts, in order, without splits.
 
     Raises:
@@ -97,8 +100,8 @@ def joined(path: Path, parts: Sequence[GraphSet]) -> GraphSet:
         tags=None if first.tags is None else np.concatenate([part.tags for part in parts if part.tags is not None]),
         edges=np.concatenate([part.edges + first for part, first in zip(parts, offsets)], axis=1),
         weight=np.concatenate(weights) if weighted else None,
-        attributes=_joined_attributes(parts),
-        y=_joined_labels(parts),
+        attributes=_join_attributes(parts),
+        y=_join_labels(parts),
         features=first.features,
         quantities=first.quantities,
         nodes=np.concatenate([part.names_of(0) for part in parts]),
@@ -122,7 +125,7 @@ def _check_alike(first: GraphSet, other: GraphSet) -> None:
         )
 
 
-def _joined_attributes(parts: Sequence[GraphSet]) -> Attributes | None:
+def _join_attributes(parts: Sequence[GraphSet]) -> Attributes | None:
     """Of the edges of all parts; of the words of a column, those of any part."""
     with_edges = [part for part in parts if part.edges.shape[1]]
     known = [(part.path, part.attributes) for part in with_edges if part.attributes is not None]
@@ -132,7 +135,7 @@ def _joined_attributes(parts: Sequence[GraphSet]) -> Attributes | None:
     if all(given.names is not None for _, given in known):
         names = tuple(dict.fromkeys(name for _, given in known for name in given.names or ()))
         whose = "other graphs of the folder have"
-        known = [(path, Attributes(aligned(path, given, names, whose), names)) for path, given in known]
+        known = [(path, Attributes(align_columns(path, given, names, whose), names)) for path, given in known]
     first, width = with_edges[0].path, {path: given.values.shape[1] for path, given in known}
     for part in with_edges:
         if width.get(part.path, 0) != width.get(first, 0):
@@ -143,7 +146,7 @@ def _joined_attributes(parts: Sequence[GraphSet]) -> Attributes | None:
     return Attributes(np.concatenate([given.values for _, given in known]), names)
 
 
-def _joined_labels(parts: Sequence[GraphSet]) -> NDArray[Any] | None:
+def _join_labels(parts: Sequence[GraphSet]) -> NDArray[Any] | None:
     known = [part.y for part in parts if part.y is not None]
     lacking = [part.ids[0] for part in parts if part.y is None]
     if not known:
@@ -164,11 +167,16 @@ def check_distinct(path: Path, ids: Sequence[str]) -> None:
         raise InputError(f"{path}: {len(twice)} ids are there more than once: {listing(twice)}")
 
 
-def checked_splits(path: Path, words: Sequence[str], graphs: int) -> NDArray[np.str_]:
-    """Words as the names of splits. Raises InputError for one that is none, or when they are not so many."""
-    if len(words) != graphs:
-        raise InputError(f"{path}: split has {len(words)} words for {graphs} graphs")
-    for place, word in enumerate(words):
-        if word.lower() not in SPLIT_WORDS:
-            raise InputError(f"{path}: the split of graph {place} is {word!r}; it must be train, val, test or empty")
-    return np.array([SPLIT_WORDS[word.lower()] for word in words], dtype="<U5")
+def split_words(path: Path, words: Sequence[str], place: Callable[[int], str]) -> NDArray[np.str_]:
+    """Return words as the names of splits.
+
+    Args:
+        place: returns where the word of a graph stands, for errors.
+
+    Raises:
+        InputError: for a word that names no split.
+    """
+    found = np.full(len(words), "", dtype="<U5")
+    for split, mask in masks_of_words(words, lambda row: f"{path}, {place(row)}: the split").items():
+        found[mask] = split
+    return found

@@ -44,12 +44,13 @@ the others; neighbours, charge and rings are added. Nothing takes coordinates.
 BOND_FEATURES = (*BONDS, "conjugated", "in a ring")
 
 
-def parsed(path: Path, smiles: Sequence[str], skip: bool) -> dict[int, Any]:
-    """Molecules of rdkit by place in ``smiles``, their atoms in the order that does not depend on how they are written.
+def parse_smiles(path: Path, smiles: Sequence[str], skip: bool, place: Callable[[int], str]) -> dict[int, Any]:
+    """Return molecules of rdkit by row; the order of their atoms does not depend on how they are written.
 
     Args:
-        smiles: of the lines of the file after the first.
+        smiles: of the rows of the file.
         skip: leave out, with a warning, what cannot be read.
+        place: returns where a row stands in the file, for errors.
 
     Raises:
         InputError: without rdkit; naming the lines whose SMILES cannot be read, and why, unless these are to be left
@@ -57,16 +58,16 @@ def parsed(path: Path, smiles: Sequence[str], skip: bool) -> dict[int, Any]:
     """
     chem, heard = _rdkit()
     found: dict[int, Any] = {}
-    bad: list[str] = []
+    bad: list[tuple[int, str]] = []
     with heard() as said:
-        for place, text in enumerate(smiles):
+        for row, text in enumerate(smiles):
             try:
-                found[place] = _canonical(chem, _parsed(chem, text, said))
+                found[row] = _canonical(chem, _parsed(chem, text, said))
             except ValueError as error:
-                bad.append(f"line {place + 2}, {text!r}: {error}")
+                bad.append((row, f"{text!r}: {error}"))
     if bad:
         what = f"{path}: {len(bad)} of {len(smiles)} SMILES cannot be read"
-        which = "; ".join(bad if skip else bad[:5])
+        which = "; ".join(f"{place(row)}, {why}" for row, why in (bad if skip else bad[:5]))
         if not skip or not found:
             more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
             advice = "" if skip else " (--skip-invalid leaves them out)"
@@ -76,13 +77,13 @@ def parsed(path: Path, smiles: Sequence[str], skip: bool) -> dict[int, Any]:
 
 
 def _canonical(chem: Any, molecule: Any) -> Any:
-    """With atoms in rdkit's canonical order: of equal nodes poolings keep the first, so it must not be chance."""
+    """Put atoms into rdkit's canonical order: of equal nodes poolings keep the first, so it must not be chance."""
     ranks = list(chem.CanonicalRankAtoms(molecule))
     return chem.RenumberAtoms(molecule, sorted(range(len(ranks)), key=ranks.__getitem__))
 
 
-def molecules(path: Path, found: Mapping[str, Any]) -> GraphSet:
-    """Molecules of rdkit as graphs, hydrogens as features of their atoms; a bond is an edge in both directions.
+def molecule_graphs(path: Path, found: Mapping[str, Any]) -> GraphSet:
+    """Return molecules of rdkit as graphs: hydrogens are features of atoms, bonds are edges in both directions.
 
     Args:
         found: by id.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.graph.files.arrays import NEEDED, from_arrays
-from multiunet.domains.graph.files.collection import GraphSet, check_distinct, checked_splits, from_tables, joined
+from multiunet.domains.graph.files.archives import read_arrays
+from multiunet.domains.graph.files.arrays import KEYS, from_arrays
+from multiunet.domains.graph.files.collection import GraphSet, check_distinct, from_tables, join_graphs
+from multiunet.domains.graph.files.foreign import refuse_foreign
 from multiunet.domains.graph.files.graphml import read_graphml
-from multiunet.domains.graph.files.molecules import molecules, parsed
-from multiunet.domains.graph.files.readers import check_no_columns, fractional, read_npz, read_pt
-from multiunet.domains.graph.files.tables import Columns, read_folder, read_table
+from multiunet.domains.graph.files.molecules import molecule_graphs, parse_smiles
+from multiunet.domains.graph.files.readers import check_no_columns
+from multiunet.domains.graph.files.sheet import Sheet, Table
+from multiunet.domains.graph.files.splits import words_of_masks
+from multiunet.domains.graph.files.tables import Columns, numbers_of_labels, read_folder, read_split_columns
 from multiunet.domains.graph.files.tu import read_tu, tu_name
 from multiunet.errors import InputError
 from multiunet.wording import listing
@@ -72,7 +77,7 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
     elif path.is_dir():
         found = _read_folder(path, source, labelled)
     elif path.suffix in ARRAYS:
-        found = from_arrays(path, _arrays(path), alone=False)
+        found = from_arrays(path, read_arrays(path, KEYS), alone=False)
     elif path.suffix == ".csv":
         raise InputError(f"{path}: a CSV has molecules; name the column that holds them by --smiles COLUMN")
     else:
@@ -101,11 +106,8 @@ def _wanted(path: Path, source: Source) -> str:
     return "save them as y, one a graph"
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    return read_npz(path, NEEDED) if path.suffix == ".npz" else read_pt(path)
-
-
 def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
+    refuse_foreign(folder)
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     graphs = [entry for entry in entries if entry.is_dir() or entry.suffix in KINDS]
     others = [entry.name for entry in entries if entry not in graphs and entry.name != LABELS]
@@ -124,17 +126,17 @@ def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
     check_distinct(folder, [part.ids[0] for part in parts])
     if source.level == "node" or not (folder / LABELS).is_file() or not labelled:
         own = [_own_labels(part, source.level) if labelled else None for part in parts]
-        return joined(folder, [replace(part, y=y) for part, y in zip(parts, own)])
-    found = joined(folder, [replace(part, y=None) for part in parts])
+        return join_graphs(folder, [replace(part, y=y) for part, y in zip(parts, own)])
+    found = join_graphs(folder, [replace(part, y=None) for part in parts])
     return _with_labels(found, folder / LABELS, source.columns)
 
 
 def _read_one(entry: Path, source: Source) -> GraphSet:
     if entry.suffix in ARRAYS:
-        return from_arrays(entry, _arrays(entry), alone=True)
+        return from_arrays(entry, read_arrays(entry, KEYS), alone=True)
     label = source.columns.label if source.level == "node" else TAGS
-    columns = replace(source.columns, label=label, split="")  # graphs are split, not nodes
-    tables = read_folder(entry, columns) if entry.is_dir() else read_graphml(entry, columns)
+    columns = replace(source.columns, label=label, split=None)  # graphs are split, not nodes
+    tables = read_folder(entry, columns) if entry.is_dir() else read_graphml(entry, columns, single=True)
     return from_tables(entry, entry.name if entry.is_dir() else entry.stem, tables, source.level, label)
 
 
@@ -154,57 +156,76 @@ def _own_labels(part: GraphSet, level: str) -> NDArray[Any] | None:
 
 
 def _with_labels(graphs: GraphSet, path: Path, columns: Columns) -> GraphSet:
-    header, rows = read_table(path)
-    for name, option in ((columns.id, "--id-column"), (columns.label, "--label-column")):
-        if name not in header:
-            raise InputError(f"{path}: has no column {name!r} but {', '.join(header)}; pass {option}")
-    ids = [_without_ending(row[header.index(columns.id)]) for row in rows]
+    table, names = _read_sheet(path, columns, {"--id-column": columns.id, "--label-column": columns.label})
+    ids = [_without_ending(cell) for cell in table.words(names["--id-column"]).cells().tolist()]
     check_distinct(path, ids)
-    known, place = set(graphs.ids), {name: row for row, name in enumerate(ids)}
+    known, place = (
+        {unicodedata.normalize("NFC", name) for name in graphs.ids},
+        {name: row for row, name in enumerate(ids)},
+    )
     absent = [name for name in ids if name not in known]
     if absent:
         raise InputError(f"{path}: {len(absent)} of its ids are no graphs of the folder: {listing(absent)}")
-    unlabelled = [name for name in graphs.ids if name not in place]
+    rows = [place.get(unicodedata.normalize("NFC", name), -1) for name in graphs.ids]
+    unlabelled = [name for name, row in zip(graphs.ids, rows) if row < 0]
     if unlabelled:
         raise InputError(
             f"{path}: has no line for {len(unlabelled)} graphs of the folder: {listing(unlabelled)}; add them, with an "
             "empty label where it is not known"
         )
-    return _labelled(graphs, path, header, [rows[place[name]] for name in graphs.ids], columns)
+    return _labelled(graphs, table, names["--label-column"], np.array(rows), columns)
+
+
+def _read_sheet(path: Path, columns: Columns, wanted: Mapping[str, str]) -> tuple[Table, dict[str, str]]:
+    """Return the rows of a CSV, and the names of the columns that hold what each option names."""
+    sheet = Sheet(path)
+    kept = {name.casefold() for name in wanted.values()}
+    table = sheet.table([*columns.texts_among(sheet.header), *(n for n in sheet.header if n.casefold() in kept)])
+    found: dict[str, str] = {}
+    for option, name in wanted.items():
+        column = table.named(name)
+        if column is None:
+            raise InputError(f"{path}: has no column {name!r} but {', '.join(sheet.header)}; pass {option}")
+        found[option] = column
+    return table, found
 
 
 def _without_ending(name: str) -> str:
     return name.rpartition(".")[0] if name.endswith(KINDS) else name
 
 
-def _labelled(
-    graphs: GraphSet, path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], columns: Columns
-) -> GraphSet:
-    """The graphs with the labels and splits of a table, a row a graph."""
-    cells = np.array([row[header.index(columns.label)] for row in rows], dtype=np.str_)
-    splits = None
-    if columns.split in header:
-        splits = checked_splits(path, [row[header.index(columns.split)] for row in rows], len(graphs))
-    return replace(graphs, y=fractional(cells), splits=splits, quantities=(columns.label,))
+def _labelled(graphs: GraphSet, table: Table, label: str, rows: NDArray[np.int64], columns: Columns) -> GraphSet:
+    """Return the graphs with the labels and splits of a table, whose row of each graph is given."""
+    masks = read_split_columns(table, replace(columns, label=label))[1]
+    splits = words_of_masks(table.path, {split: mask[rows] for split, mask in masks.items()}, len(graphs), "graph")
+    labels = table.words(label).cells()[rows].astype(np.str_)
+    return replace(
+        graphs,
+        y=numbers_of_labels(labels),
+        splits=splits,
+        quantities=(columns.label,),
+        place=lambda graph: f"{table.path.name}, {table.place(int(rows[graph]))}",
+    )
 
 
 def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> GraphSet:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; --smiles is a column of a CSV")
-    header, rows = read_table(path)
     columns = source.columns
     wanted = {"--smiles": column, **({"--label-column": columns.label} if labelled else {})}
     if columns.id != Columns().id and not source.numbered:
         wanted["--id-column"] = columns.id
-    for option, name in wanted.items():
-        if name not in header:
-            raise InputError(f"{path}: has no column {name!r} but {', '.join(header)}; pass {option}")
-    if not rows:
+    table, names = _read_sheet(path, columns, wanted)
+    if not table.rows:
         raise InputError(f"{path}: has no line below its header; give one for each molecule")
-    ids = [str(row + 1) for row in range(len(rows))]
-    if columns.id in header:
-        ids = [row[header.index(columns.id)] for row in rows]
+    ids = [str(row + 1) for row in range(table.rows)]
+    named = table.named(columns.id)
+    if named is not None:
+        ids = table.words(named).cells().tolist()
         check_distinct(path, ids)
-    readable = parsed(path, [row[header.index(column)] for row in rows], source.skip)
-    found = molecules(path, {ids[place]: molecule for place, molecule in readable.items()})
-    return _labelled(found, path, header, [rows[place] for place in readable], columns) if labelled else found
+    smiles = table.words(names["--smiles"]).cells().tolist()
+    readable = parse_smiles(path, smiles, source.skip, table.place)
+    found = molecule_graphs(path, {ids[row]: molecule for row, molecule in readable.items()})
+    if not labelled:
+        return found
+    return _labelled(found, table, names["--label-column"], np.array(list(readable), dtype=np.int64), columns)

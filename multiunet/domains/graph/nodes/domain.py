@@ -246,7 +246,7 @@ class Scored:
     def other(cls, graph: GraphFile, config: GraphTrain, known: Survey) -> Scored:
         """All labelled nodes of another graph."""
         assert graph.y is not None  # read_graph refuses unlabelled graphs
-        target = truth_of(graph.path, graph.y, known.facts)
+        target = truth_of(graph.path, graph.y, known.facts, place=graph.place)
         nodes = target != UNKNOWN if target.ndim == 1 else (~target.isnan()).any(dim=1)
         field = field_of(graph, known.facts, edges_of(graph, config.undirected))
         return cls(str(graph.path), field, target, nodes)

@@ -81,7 +81,7 @@ def _mask(graph: GraphFile, mask: NDArray[Any], split: str, index: int | None) -
     return mask.astype(bool)
 
 
-def _check_disjoint(graph: GraphFile, masks: Mapping[str, NDArray[np.bool_]]) -> None:
+def _check_disjoint(graph: GraphFile, masks: Mapping[Split, NDArray[np.bool_]]) -> None:
     names = list(masks)
     for i, one in enumerate(names):
         for other in names[i + 1 :]:

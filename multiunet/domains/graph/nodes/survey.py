@@ -15,7 +15,7 @@ from multiunet.domains.domain import Facts
 from multiunet.domains.graph.features.degrees import largest, one_hot
 from multiunet.domains.graph.features.edges import Edges, attribute_facts, attributes_of, simplified
 from multiunet.domains.graph.features.normalization import normalization, normalized
-from multiunet.domains.graph.files.attributes import Attributes, aligned
+from multiunet.domains.graph.files.attributes import Attributes, align_columns
 from multiunet.domains.graph.files.readers import GraphFile, read_graph
 from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.graph.labels import (
@@ -72,7 +72,7 @@ def survey(config: GraphTrain) -> Survey:
         labels = class_indices(graph.y, values)
         known, strata, target = labels != UNKNOWN, labels, torch.from_numpy(labels)
     else:
-        amounts = quantities(graph.path, graph.y)
+        amounts = quantities(graph.path, graph.y, place=graph.place)
         known, target = np.asarray((~np.isnan(amounts)).any(axis=1)), torch.from_numpy(amounts)
         strata = np.zeros(len(known), dtype=np.int64)
     masks = split_masks(graph, known, strata, config)
@@ -141,7 +141,7 @@ def field_of(graph: GraphFile, facts: Facts, edges: Edges) -> GraphField:
     """
     given, names = graph.x, facts["feature_names"]
     if graph.features is not None and names is not None:
-        given = aligned(graph.path, Attributes(given, graph.features), names, "the run was trained on", "nodes")
+        given = align_columns(graph.path, Attributes(given, graph.features), names, "the run was trained on", "nodes")
     elif given.shape[1] != facts["given_features"]:
         raise InputError(
             f"{graph.path}: has {graph.x.shape[1]} features, but the run was trained on {facts['given_features']}; "

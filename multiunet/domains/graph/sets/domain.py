@@ -165,7 +165,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, Facts]):
         self._tell_of_seen(graphs, list(runs.values()))
         known = self._same(config, facts)
         assert graphs.y is not None  # read_graphs refuses unlabelled graphs
-        truth = truth_of(path, graphs.y, facts, config.level)
+        truth = truth_of(path, graphs.y, facts, config.level, graphs.place)
         fields = fields_of(graphs, facts, edges_of(graphs, config.undirected))
         return _report(str(path), model.task, [_predicted(model, known, config, fields, truth, options)])
 

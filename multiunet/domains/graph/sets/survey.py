@@ -129,7 +129,7 @@ def _report_repeats(graphs: GraphSet, fields: Sequence[GraphField], members: Mem
 def _targets(graphs: GraphSet, config: GraphsTrain) -> tuple[NDArray[Any], Facts]:
     assert graphs.y is not None  # read_graphs refuses unlabelled graphs
     if config.task == "regression":
-        amounts = quantities(graphs.path, graphs.y, config.level)
+        amounts = quantities(graphs.path, graphs.y, config.level, graphs.place)
         return amounts, {"targets": names_of(graphs.quantities, amounts.shape[1])}
     values = class_values(graphs.path, graphs.y, config.level)
     indices = class_indices(graphs.y, values)

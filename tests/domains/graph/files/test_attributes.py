@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from multiunet.domains.graph.files.attributes import MOST_WORDS, Attributes, aligned, from_columns
+from multiunet.domains.graph.files.attributes import MOST_WORDS, Attributes, align_columns, edge_attributes
+from multiunet.domains.graph.files.cells import Words
 from multiunet.errors import InputError
 
 PATH = Path("edges.csv")
 
 
 def read(**columns: Sequence[str]) -> Attributes | None:
-    return from_columns(PATH, columns, lambda edge: f"line {edge + 2}")
+    return edge_attributes(
+        PATH, {name: Words.of(cells) for name, cells in columns.items()}, lambda edge: f"line {edge + 2}"
+    )
 
 
 def test_numbers_stay_and_words_become_columns() -> None:
@@ -45,7 +48,7 @@ def test_columns_are_brought_into_the_order_of_others() -> None:
     wanted = ["length", "bond=double", "bond=single"]
     given = read(bond=["triple", "single"], length=["1", "2"])
     assert given is not None
-    assert aligned(PATH, given, wanted, "the run has").tolist() == [[1, 0, 0], [2, 0, 1]]
+    assert align_columns(PATH, given, wanted, "the run has").tolist() == [[1, 0, 0], [2, 0, 1]]
     for columns, reason in (
         ({"length": ["1"]}, "lack bond=double, bond=single, which the run has"),
         ({"length": ["1"], "bond": ["single"], "age": ["3"]}, "have age, unlike those that the run has"),
@@ -53,4 +56,4 @@ def test_columns_are_brought_into_the_order_of_others() -> None:
         other = read(**columns)
         assert other is not None
         with pytest.raises(InputError, match=reason):
-            aligned(PATH, other, wanted, "the run has")
+            align_columns(PATH, other, wanted, "the run has")

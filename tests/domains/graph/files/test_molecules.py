@@ -82,8 +82,8 @@ def test_only_the_first_few_are_listed(table: Any) -> None:
 
 
 def test_bad_tables(table: Any) -> None:
-    with pytest.raises(InputError, match="has no column 'SMILES' but smiles, y; pass --smiles"):
-        read(table("C,1"), column="SMILES")
+    with pytest.raises(InputError, match="has no column 'structure' but smiles, y; pass --smiles"):
+        read(table("C,1"), column="structure")
     with pytest.raises(InputError, match="has no column 'y' but smiles; pass --label-column"):
         read(table("C", header="smiles"))
     assert len(read(table("C", header="smiles"), labelled=False)) == 1

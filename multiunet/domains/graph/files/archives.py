@@ -1,0 +1,166 @@
+"""Arrays by name from .npz archives and .pt files; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from multiunet.domains.graph.files.foreign import refuse_processed
+from multiunet.domains.graph.files.splits import resembles_split
+from multiunet.domains.reading import reading
+from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+from multiunet.wording import listing
+
+Keys = Mapping[str, tuple[str, ...]]
+"""Names under which each part of a graph may be found, the usual one first."""
+
+ADVICE = (
+    "save a dict of tensors: torch.save(data.to_dict(), path), of many graphs torch.save(Batch.from_data_list(graphs)."
+    "to_dict(), path)"
+)
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Arrays of a file.
+
+    Attributes:
+        values: by name, those that are asked for and those that may have to do with a split.
+        others: names of what else the file holds.
+    """
+
+    values: Mapping[str, NDArray[Any]]
+    others: tuple[str, ...]
+
+    def parts(self, keys: Keys) -> dict[str, NDArray[Any] | None]:
+        """Return the array of each part under the first of its names; None where there is none."""
+        return {
+            part: next((self.values[name] for name in names if name in self.values), None)
+            for part, names in keys.items()
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(sorted([*self.values, *self.others])) or "nothing"
+
+    def remark_unread(self, path: Path, keys: Keys) -> None:
+        """Say which arrays are not read, those that repeat a part under another name included."""
+        repeats = [[name for name in names if name in self.values] for names in keys.values()]
+        unread = [*(f"{name} ({names[0]} is)" for names in repeats for name in names[1:]), *self.others]
+        if unread:
+            remark(f"{path}: not read: {listing(unread)}")
+
+
+def read_arrays(path: Path, keys: Keys) -> Arrays:
+    """Read the arrays of an .npz, or the tensors of a .pt.
+
+    Raises:
+        InputError: for a file that is not complete, of another kind, or would need unpickling.
+    """
+    wanted = {name for names in keys.values() for name in names}
+    return (_read_npz if path.suffix == ".npz" else _read_pt)(
+        path, lambda name: name in wanted or resembles_split(name)
+    )
+
+
+def _read_npz(path: Path, wanted: Callable[[str], bool]) -> Arrays:
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: is not a readable .npz archive; is it complete, and saved by numpy.savez?")
+    found: dict[str, NDArray[Any]] = {}
+    others = []
+    with reading(path), zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            name = entry.filename.removesuffix(".npy")
+            if wanted(name):
+                found[name] = _read_npy(path, archive, entry, name)
+            else:
+                others.append(name)
+    return Arrays(found, tuple(others))
+
+
+def _read_npy(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> NDArray[Any]:
+    with archive.open(entry) as stream:
+        try:
+            array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+        except ValueError as error:
+            if "allow_pickle" not in str(error):
+                raise ValueError(f"{name}: {error}") from error
+            raise InputError(
+                f"{path}: {name} is an array of Python objects, which is never unpickled because that can run any "
+                f"code; save numbers or text ({error})"
+            ) from error
+        # only a reader that comes to the end compares the checksum
+        if stream.read(1):
+            raise ValueError(f"{name} is longer than its shape says")
+    return array
+
+
+def _read_pt(path: Path, wanted: Callable[[str], bool]) -> Arrays:
+    try:
+        with reading(path):
+            _check_sums(path)
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError as error:
+        if isinstance(error.__cause__, pickle.UnpicklingError):
+            raise InputError(
+                f"{path}: needs unpickling of Python objects, which is refused because that can run any code; {ADVICE}"
+            ) from error
+        raise
+    refuse_processed(path, content)
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y; of a list of "
+            "graphs save torch_geometric's Batch.from_data_list(graphs).to_dict()"
+        )
+    found: dict[str, NDArray[Any]] = {}
+    others = []
+    with reading(path):
+        for name, value in _flat(content):
+            array = _as_array(value) if wanted(name) else None
+            if array is not None:
+                found[name] = array
+            elif value is not None:
+                others.append(name)
+    return Arrays(found, tuple(others))
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the checksums of a .pt, which ``torch.load`` does not."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} is wrong")
+
+
+def _flat(content: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the names and values of a dict, those of dicts in it as ``outer.inner``."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
+
+
+def _as_array(value: Any) -> NDArray[Any] | None:
+    """Return a tensor, a number, or a list of numbers or words as an array; None for anything else."""
+    if isinstance(value, torch.Tensor):
+        plain = value.detach().to_dense()
+        # NumPy has no bfloat16
+        array: NDArray[Any] = (plain.float() if plain.is_floating_point() else plain).numpy()
+        return array
+    if isinstance(value, (bool, int, float, str)):
+        return np.asarray(value)
+    if isinstance(value, (list, tuple)) and (
+        all(isinstance(item, str) for item in value) or all(isinstance(item, (bool, int, float)) for item in value)
+    ):
+        return np.asarray(value)
+    return None

@@ -1,0 +1,204 @@
+"""CSV files as columns: read by pandas, and by a line reader where a line has to be named."""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiunet.domains.graph.files.cells import LARGEST, Column, Words
+from multiunet.domains.reading import reading
+from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+"""Marks other than the comma that separate columns elsewhere, and their names."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of a file by name.
+
+    Attributes:
+        path: of the file.
+        columns: by name, each of ``rows`` cells.
+        place: returns where a row stands in the file ("line 7"), for errors.
+    """
+
+    path: Path
+    columns: Mapping[str, Column]
+    rows: int
+    place: Callable[[int], str]
+
+    def named(self, wanted: str) -> str | None:
+        """Return the name of the column that is wanted, see ``find_name``."""
+        return find_name(self.path, list(self.columns), wanted)
+
+    def words(self, name: str) -> Words:
+        """Return a column that was read as text."""
+        column = self.columns[name]
+        assert isinstance(column, Words)
+        return column
+
+
+def find_name(path: Path, names: Sequence[str], wanted: str) -> str | None:
+    """Return the name that is ``wanted``, or with a remark the only one that differs in capitals; None: neither."""
+    if wanted in names:
+        return wanted
+    alike = [name for name in names if name.casefold() == wanted.casefold()]
+    if len(alike) != 1:
+        return None
+    remark(f"{path}: the column {alike[0]!r} is read as {wanted!r}")
+    return alike[0]
+
+
+class Sheet:
+    """A CSV file whose first line names the columns.
+
+    Cells are read without the blanks around them and in composed Unicode (NFC), so that names that look alike are
+    equal. Lines without any cell are skipped.
+
+    Attributes:
+        header: names of the columns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file and its header.
+
+        Raises:
+            InputError: for a file that is missing, empty, not UTF-8, or has other delimiters or equal column names.
+        """
+        self.path = path
+        with reading(path):
+            data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+            if not data.isascii():
+                data = unicodedata.normalize("NFC", data.decode("utf-8")).encode()
+        if b"\0" in data:
+            raise InputError(
+                f"{path}: holds zero bytes, which text has not; it is damaged or in UTF-16, save it as UTF-8"
+            )
+        self.data = data
+        self.header = next((cells for _, cells in self._lines()), [])
+        if not self.header:
+            raise InputError(f"{path}: is empty; its first line must name the columns")
+        foreign = [mark for mark in DELIMITERS if len(self.header) == 1 and mark in self.header[0]]
+        if foreign:
+            raise InputError(f"{path}: its columns are separated by {DELIMITERS[foreign[0]]}; save it with commas")
+        if len(set(self.header)) < len(self.header):
+            raise InputError(f"{path}: two columns have the same name; is the first line a header?")
+
+    def table(self, texts: Collection[str] = ()) -> Table:
+        """Return the rows below the header.
+
+        Args:
+            texts: names of columns whose cells stay text, even if all are numbers.
+
+        Raises:
+            InputError: naming the line whose cells are not as many as the header's.
+        """
+        kept = {place for place, name in enumerate(self.header) if name in texts}
+        columns = self._columns(kept)
+        rows = len(columns[0])
+        if all(isinstance(column, Words) for column in columns):
+            words = [column for column in columns if isinstance(column, Words)]
+            blank = np.all([column.mark([""]) for column in words], axis=0)
+            if blank.any():
+                columns, rows = [column.take(~blank) for column in words], int((~blank).sum())
+        last = columns[-1]
+        # pandas fills up short lines with empty cells
+        if isinstance(last, Words) and last.mark([""]).any():
+            self._check_lengths()
+        return Table(self.path, dict(zip(self.header, columns)), rows, self.place)
+
+    def place(self, row: int) -> str:
+        """Return the line of the file in which a row begins, in words."""
+        lines = (line for line, _ in self._lines())
+        next(lines)
+        return next((f"line {line}" for place, line in enumerate(lines) if place == row), "the last line")
+
+    def _lines(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number of the first line of each row that has a cell, the header's included, and its cells."""
+        reader = csv.reader(io.TextIOWrapper(io.BytesIO(self.data), "utf-8", newline=""), strict=True)
+        with reading(self.path):
+            before = 0
+            for row in reader:
+                cells = [cell.strip() for cell in row]
+                if any(cells):
+                    yield before + 1, cells
+                before = reader.line_num
+
+    def _check_lengths(self) -> None:
+        for line, cells in self._lines():
+            if len(cells) != len(self.header):
+                raise InputError(
+                    f"{self.path}, line {line}: has {len(cells)} cells, but the header has {len(self.header)}"
+                )
+
+    def _columns(self, texts: Collection[int]) -> list[Column]:
+        frame = self._parse(texts, range(len(self.header)))
+        # read again as they are written: words that pandas takes for truth values, numbers that 32 bits cannot hold
+        odd = [place for place in frame if place not in texts and not _is_plain(frame[place])]
+        again = self._parse(odd, odd) if odd else {}
+        return [_column(again[place] if place in odd else frame[place]) for place in frame]
+
+    def _parse(self, texts: Collection[int], wanted: Sequence[int]) -> Any:
+        names = range(len(self.header))
+        try:
+            return parse_csv(
+                self.data,
+                header=0,
+                names=names,
+                index_col=False,
+                usecols=None if len(wanted) == len(names) else list(wanted),
+                dtype=dict.fromkeys(texts, object),
+            )
+        except ValueError as error:
+            self._check_lengths()
+            with reading(self.path):
+                raise error
+
+
+def parse_csv(data: bytes, **options: Any) -> Any:
+    """Return the data frame of a CSV in UTF-8, of which no cell counts as missing; numbers have all their digits.
+
+    Args:
+        options: of ``pandas.read_csv``.
+
+    Raises:
+        ValueError: for lines of more cells than others, and quotes that are never closed.
+    """
+    import pandas  # costs a third of a second to import
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # float_precision goes with pandas 4
+        warnings.simplefilter("error", pandas.errors.ParserWarning)
+        try:
+            return pandas.read_csv(
+                io.BytesIO(data), na_filter=False, low_memory=False, float_precision="round_trip", **options
+            )
+        except pandas.errors.ParserWarning as warning:
+            raise ValueError(str(warning)) from warning
+
+
+def _is_plain(series: Any) -> bool:
+    """Return whether a column is text, or numbers that are all finite in 32 bits."""
+    kind = series.dtype.kind
+    return kind in "OU" or (kind in "iuf" and bool((np.abs(series.to_numpy(np.float64)) <= LARGEST).all()))
+
+
+def _column(series: Any) -> Column:
+    if series.dtype.kind in "iuf":
+        numbers: Column = series.to_numpy(np.float64)
+        return numbers
+    codes, words = series.factorize()
+    # cells that differ in the blanks around them are the same word
+    place: dict[str, int] = {}
+    same = np.array([place.setdefault(str(word).strip(), len(place)) for word in words] or [0], dtype=np.int64)
+    return Words(tuple(place), same[codes])
