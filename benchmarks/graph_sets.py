@@ -70,19 +70,23 @@ PENALTIES = 10.0 ** np.arange(-3, 4)
 class SummedGIN(nn.Module):
     """Xu et al. 2019: the layers of torch-geometric's GIN, the sum over the nodes of each, a perceptron."""
 
-    def __init__(self, c_in: int, c_out: int, width: int = 64, layers: int = 4, dropout: float = 0.2) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, width: int = 64, layers: int = 4, dropout: float = 0.2
+    ) -> None:
         super().__init__()
         from torch_geometric.nn import GINConv
 
-        sizes = [c_in, *[width] * layers]
+        sizes = [in_channels, *[width] * layers]
         self.layers = nn.ModuleList(
             GINConv(
                 nn.Sequential(nn.Linear(a, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
             )
             for a in sizes[:-1]
         )
-        self.head = nn.Sequential(nn.Linear(sum(sizes), width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, c_out))
-        self.c_in = c_in
+        self.head = nn.Sequential(
+            nn.Linear(sum(sizes), width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, out_channels)
+        )
+        self.in_channels = in_channels
 
     def forward(self, field: GraphField) -> GraphField:
         read: list[Tensor] = [reduce_sum(field)]

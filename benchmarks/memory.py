@@ -54,7 +54,7 @@ def measure(name: str, shape: list[int], precision: str, recompute: bool) -> dic
     """One case, in this process."""
     before, ndim, bf16 = resident("VmRSS"), len(shape) - 2, precision == "bf16"
     own = {"padding": "same"} if name in PADDED else {}
-    net = image_network(name)(ndim, shape[1], 3, dropout=0.05, recompute=recompute, **own)
+    net = image_network(name)(ndim, shape[1], 3, dropout=0.05, gradient_checkpointing=recompute, **own)
     if likes_channels_last(net, ndim):
         put_channels_last(net, ndim)
     task, geometry = Segmentation(["a", "b", "c"]), Grid(ndim)

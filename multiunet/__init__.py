@@ -8,11 +8,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from multiunet.core import Add, AttentionGate, Concat, Condition, Geometry, NestedUNet, NoSkip, Skip, UNet
+    from multiunet.core import (
+        Add,
+        AttentionGate,
+        Concat,
+        Condition,
+        Dropout,
+        Geometry,
+        NestedUNet,
+        NoSkip,
+        ReceptiveField,
+        Skip,
+        UNet,
+        receptive_field,
+    )
     from multiunet.domains.inference import evaluate, predict
     from multiunet.domains.training import train
     from multiunet.errors import InputError
-    from multiunet.geometries import Graph, GraphField, Grid, footprint
+    from multiunet.geometries import Graph, GraphField, Grid
     from multiunet.prediction import GridPredictor, GridSource, open_prediction, predict_field
     from multiunet.tasks import Regression, Segmentation
     from multiunet.training.loop import fit
@@ -24,6 +37,7 @@ _HOMES = {
     "AttentionGate": "core",
     "Concat": "core",
     "Condition": "core",
+    "Dropout": "core",
     "Geometry": "core",
     "Graph": "geometries",
     "GraphField": "geometries",
@@ -34,6 +48,7 @@ _HOMES = {
     "Moments": "uncertainty",
     "NestedUNet": "core",
     "NoSkip": "core",
+    "ReceptiveField": "core",
     "Recipe": "training.recipe",
     "Regression": "tasks",
     "Segmentation": "tasks",
@@ -41,10 +56,10 @@ _HOMES = {
     "UNet": "core",
     "evaluate": "domains.inference",
     "fit": "training.loop",
-    "footprint": "geometries",
     "open_prediction": "prediction",
     "predict": "domains.inference",
     "predict_field": "prediction",
+    "receptive_field": "core",
     "train": "domains.training",
 }
 
@@ -53,6 +68,7 @@ __all__ = [
     "AttentionGate",
     "Concat",
     "Condition",
+    "Dropout",
     "Geometry",
     "Graph",
     "GraphField",
@@ -63,6 +79,7 @@ __all__ = [
     "Moments",
     "NestedUNet",
     "NoSkip",
+    "ReceptiveField",
     "Recipe",
     "Regression",
     "Segmentation",
@@ -70,10 +87,10 @@ __all__ = [
     "UNet",
     "evaluate",
     "fit",
-    "footprint",
     "open_prediction",
     "predict",
     "predict_field",
+    "receptive_field",
     "train",
 ]
 

@@ -3,10 +3,11 @@
 from multiunet.core.condition import Condition, Modulation
 from multiunet.core.dropout import Dropout
 from multiunet.core.geometry import Geometry
-from multiunet.core.joined import Joined, reads_joined
+from multiunet.core.lazy import LazyConcat, reads_lazy_concat
 from multiunet.core.nested import NestedUNet
+from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.core.skip import SKIPS, Add, AttentionGate, Concat, Merge, NoSkip, Skip
-from multiunet.core.unet import Descent, Level, Trail, UNet
+from multiunet.core.unet import Encoder, Level, Trail, UNet
 
 __all__ = [
     "SKIPS",
@@ -14,17 +15,19 @@ __all__ = [
     "AttentionGate",
     "Concat",
     "Condition",
-    "Descent",
     "Dropout",
+    "Encoder",
     "Geometry",
-    "Joined",
+    "LazyConcat",
     "Level",
     "Merge",
     "Modulation",
     "NestedUNet",
     "NoSkip",
+    "ReceptiveField",
     "Skip",
     "Trail",
     "UNet",
-    "reads_joined",
+    "reads_lazy_concat",
+    "receptive_field",
 ]

@@ -24,7 +24,7 @@ class Geometry(ABC, Generic[S]):
     """
 
     @abstractmethod
-    def block(self, c_in: int, c_out: int) -> nn.Module:
+    def block(self, in_channels: int, out_channels: int) -> nn.Module:
         """``(field, condition) -> field`` on the same sites: mixes features with those of nearby sites."""
 
     @abstractmethod
@@ -32,11 +32,11 @@ class Geometry(ABC, Generic[S]):
         """``field -> coarser field`` with the same number of channels."""
 
     @abstractmethod
-    def up(self, c_in: int, c_out: int, stride: Any = None) -> nn.Module:
+    def up(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
         """``(coarse field, skip field) -> field`` on the sites of the skip field; undoes ``down`` of that stride."""
 
     @abstractmethod
-    def pointwise(self, c_in: int, c_out: int) -> nn.Module:
+    def pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
         """``field -> field``, an affine map of the channels, site by site."""
 
     @abstractmethod
@@ -67,9 +67,9 @@ class Geometry(ABC, Generic[S]):
     def example(self, channels: int, seed: int) -> S:
         """A small valid field of one sample; any two can be collated. The conformance suite needs nothing else."""
 
-    def down_to(self, c_in: int, c_out: int, stride: Any = None) -> nn.Module:
+    def down_to(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
         """``field -> coarser field`` with other channels, for networks that widen between levels."""
-        return nn.Sequential(self.down(c_in, stride), self.pointwise(c_in, c_out))
+        return nn.Sequential(self.down(in_channels, stride), self.pointwise(in_channels, out_channels))
 
     def penalty(self, output: S) -> Tensor | None:
         """What the network's own parts add to the loss of this output, a scalar; None: nothing."""

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from multiunet.core.condition import Condition
 from multiunet.core.skip import Concat, Merge, PathNorm, Skip
-from multiunet.core.unet import Descent, Geometries, Trail
+from multiunet.core.unet import Encoder, Geometries, Trail
 
 S = TypeVar("S")
 
 
-class NestedUNet(Descent[S]):
+class NestedUNet(Encoder[S]):
     """UNet++ on any geometry (Zhou et al. 2018, "UNet++: A Nested U-Net Architecture", eq. 1).
 
     Node ``X(i, j)`` of level ``i`` is a block of the refined ``X(i + 1, j - 1)`` and of all ``X(i, 0) .. X(i, j - 1)``
@@ -31,30 +31,40 @@ class NestedUNet(Descent[S]):
     def __init__(
         self,
         geometry: Geometries[S],
-        c_in: int,
-        c_out: int,
-        widths: Sequence[int],
+        in_channels: int,
+        out_channels: int,
+        channels: Sequence[int],
         *,
         blocks: int | Sequence[int] = 1,
         strides: Sequence[Any] | None = None,
         skip: type[Skip[Any]] = Concat,
         path_norm: PathNorm | None = None,
         decoder: Geometries[S] | None = None,
-        recompute: bool = False,
+        gradient_checkpointing: bool = False,
         deep_supervision: int = 0,
     ) -> None:
-        super().__init__(geometry, c_in, c_out, widths, blocks, strides, decoder, recompute, deep_supervision)
+        super().__init__(
+            geometry,
+            in_channels,
+            out_channels,
+            channels,
+            blocks,
+            strides,
+            decoder,
+            gradient_checkpointing,
+            deep_supervision,
+        )
         self.depth = depth = len(self.downs)
         self.ups, self.merges, self.nodes = (nn.ModuleDict() for _ in range(3))
         for i, j in self.places():
-            climb, width = self._climbs[i], widths[i]
+            climb, width = self._climbs[i], channels[i]
             name = f"{i}_{j}"
-            self.ups[name] = climb.up(widths[i + 1], width, self._steps[i])
+            self.ups[name] = climb.up(channels[i + 1], width, self._steps[i])
             merge = Merge(climb, skip, width, j * width, path_norm, None)
             self.merges[name] = merge
             self.nodes[name] = self.level(climb, merge.channels, width, self._counts[i])
         heads = range(depth, depth - deep_supervision - 1, -1)
-        self.heads = nn.ModuleDict({str(j): self._climbs[0].pointwise(widths[0], c_out) for j in heads})
+        self.heads = nn.ModuleDict({str(j): self._climbs[0].pointwise(channels[0], out_channels) for j in heads})
 
     def places(self) -> list[tuple[int, int]]:
         """``(i, j)`` of all nodes behind the encoder, in the order in which they are computed."""

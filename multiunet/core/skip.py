@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from multiunet.core.geometry import Geometry
-from multiunet.core.joined import Joined, field_of
+from multiunet.core.lazy import LazyConcat, concatenated
 
 S = TypeVar("S")
 
@@ -20,7 +20,8 @@ PathNorm = Literal["before", "after"]
 class Skip(nn.Module, ABC, Generic[S]):
     """Joins the decoder's field ``x`` with encoder fields on the same sites: one, or in a nested U-Net several.
 
-    ``forward`` returns the field, or ``Joined`` fields that count as one. ``c_skip`` counts the channels of all skips.
+    ``forward`` returns the field, or ``LazyConcat`` fields that count as one. ``skip_channels`` counts the channels of
+    all skips.
 
     Attributes:
         channels: how many channels the joined field has.
@@ -30,27 +31,27 @@ class Skip(nn.Module, ABC, Generic[S]):
     channels: int
     reads_skip = True
 
-    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
+    def __init__(self, geometry: Geometry[S], x_channels: int, skip_channels: int) -> None:
         super().__init__()
         self.geometry = geometry
 
     @abstractmethod
-    def forward(self, x: S, *skips: S) -> S | Joined[S]: ...
+    def forward(self, x: S, *skips: S) -> S | LazyConcat[S]: ...
 
     def side_by_side(self, skips: tuple[S, ...]) -> S:
         """All skips as one field."""
-        return Joined(self.geometry, skips).field()
+        return LazyConcat(self.geometry, skips).field()
 
 
 class Concat(Skip[S]):
     """The fields' channels side by side (Ronneberger et al. 2015)."""
 
-    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
-        super().__init__(geometry, c_x, c_skip)
-        self.channels = c_x + c_skip
+    def __init__(self, geometry: Geometry[S], x_channels: int, skip_channels: int) -> None:
+        super().__init__(geometry, x_channels, skip_channels)
+        self.channels = x_channels + skip_channels
 
-    def forward(self, x: S, *skips: S) -> Joined[S]:
-        return Joined(self.geometry, (x, *skips))
+    def forward(self, x: S, *skips: S) -> LazyConcat[S]:
+        return LazyConcat(self.geometry, (x, *skips))
 
 
 class Add(Skip[S]):
@@ -59,10 +60,10 @@ class Add(Skip[S]):
     Where their channels differ, a pointwise map brings the encoder's to the decoder's.
     """
 
-    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
-        super().__init__(geometry, c_x, c_skip)
-        self.channels = c_x
-        self.project = nn.Identity() if c_x == c_skip else geometry.pointwise(c_skip, c_x)
+    def __init__(self, geometry: Geometry[S], x_channels: int, skip_channels: int) -> None:
+        super().__init__(geometry, x_channels, skip_channels)
+        self.channels = x_channels
+        self.project = nn.Identity() if x_channels == skip_channels else geometry.pointwise(skip_channels, x_channels)
 
     def forward(self, x: S, *skips: S) -> S:
         features = self.geometry.features
@@ -76,13 +77,13 @@ class AttentionGate(Skip[S]):
     The gating field is the refined decoder field, so no resampling of ``alpha`` is needed.
     """
 
-    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
-        super().__init__(geometry, c_x, c_skip)
-        self.channels = c_x + c_skip
-        c_gate = max(1, min(c_x, c_skip) // 2)
-        self.query = geometry.pointwise(c_x, c_gate)
-        self.key = geometry.pointwise(c_skip, c_gate)
-        self.psi = geometry.pointwise(c_gate, 1)
+    def __init__(self, geometry: Geometry[S], x_channels: int, skip_channels: int) -> None:
+        super().__init__(geometry, x_channels, skip_channels)
+        self.channels = x_channels + skip_channels
+        gate_channels = max(1, min(x_channels, skip_channels) // 2)
+        self.query = geometry.pointwise(x_channels, gate_channels)
+        self.key = geometry.pointwise(skip_channels, gate_channels)
+        self.psi = geometry.pointwise(gate_channels, 1)
 
     def attention(self, x: S, skip: S) -> S:
         """The weights alpha in (0, 1), one channel, on the sites of ``skip``."""
@@ -90,10 +91,10 @@ class AttentionGate(Skip[S]):
         agreement = functional.relu(g.features(self.query(x)) + g.features(self.key(skip)))
         return g.with_features(skip, torch.sigmoid(g.features(self.psi(g.with_features(skip, agreement)))))
 
-    def forward(self, x: S, *skips: S) -> Joined[S]:
+    def forward(self, x: S, *skips: S) -> LazyConcat[S]:
         skip, features = self.side_by_side(skips), self.geometry.features
         gated = features(skip) * features(self.attention(x, skip))
-        return Joined(self.geometry, (x, self.geometry.with_features(skip, gated)))
+        return LazyConcat(self.geometry, (x, self.geometry.with_features(skip, gated)))
 
 
 class NoSkip(Skip[S]):
@@ -101,9 +102,9 @@ class NoSkip(Skip[S]):
 
     reads_skip = False
 
-    def __init__(self, geometry: Geometry[S], c_x: int, c_skip: int) -> None:
-        super().__init__(geometry, c_x, c_skip)
-        self.channels = c_x
+    def __init__(self, geometry: Geometry[S], x_channels: int, skip_channels: int) -> None:
+        super().__init__(geometry, x_channels, skip_channels)
+        self.channels = x_channels
 
     def forward(self, x: S, *skips: S) -> S:
         return x
@@ -118,7 +119,7 @@ class Merge(nn.Module, Generic[S]):
 
     Args:
         skip: how the fields are joined, e.g. ``Concat``.
-        c_x, c_skip: channels of the decoder's and of the encoder's field.
+        x_channels, skip_channels: channels of the decoder's and of the encoder's field.
         path_norm: normalise each path before they meet, or the joined field after.
         fuse: bring the joined field to this many channels by a 1x1 map (a valve for the skip's channels).
 
@@ -133,8 +134,8 @@ class Merge(nn.Module, Generic[S]):
         self,
         geometry: Geometry[S],
         skip: type[Skip[S]],
-        c_x: int,
-        c_skip: int,
+        x_channels: int,
+        skip_channels: int,
         path_norm: PathNorm | None = None,
         fuse: int | None = None,
     ) -> None:
@@ -145,20 +146,20 @@ class Merge(nn.Module, Generic[S]):
         if path_norm not in (None, *get_args(PathNorm)):
             raise ValueError(f"path_norm {path_norm!r} is none of {', '.join(get_args(PathNorm))}")
         self.geometry = geometry
-        self.join = skip(geometry, c_x, c_skip)
+        self.join = skip(geometry, x_channels, skip_channels)
         before, after = path_norm == "before", path_norm == "after"
-        self.norm_x = geometry.norm(c_x) if before else nn.Identity()
-        self.norm_skip = geometry.norm(c_skip) if before and self.join.reads_skip else nn.Identity()
+        self.norm_x = geometry.norm(x_channels) if before else nn.Identity()
+        self.norm_skip = geometry.norm(skip_channels) if before and self.join.reads_skip else nn.Identity()
         self.norm_joined = geometry.norm(self.join.channels) if after else nn.Identity()
         self.fuse = nn.Identity() if fuse is None else geometry.pointwise(self.join.channels, fuse)
         self.channels = self.join.channels if fuse is None else fuse
 
-    def forward(self, x: S, *skips: S) -> S | Joined[S]:
+    def forward(self, x: S, *skips: S) -> S | LazyConcat[S]:
         skips = tuple(self.geometry.align(skip, x) for skip in skips)
         if not isinstance(self.norm_skip, nn.Identity):
             skips = (self.norm_skip(self.join.side_by_side(skips)),)
-        joined: S | Joined[S] = self.join(self.norm_x(x), *skips)
+        joined: S | LazyConcat[S] = self.join(self.norm_x(x), *skips)
         for module in (self.norm_joined, self.fuse):
             if not isinstance(module, nn.Identity):
-                joined = module(field_of(joined))
+                joined = module(concatenated(joined))
         return joined

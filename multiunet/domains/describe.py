@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Descent
+from multiunet.core import Encoder
+from multiunet.core.receptive_field import receptive_field
 from multiunet.domains.domain import Model
-from multiunet.geometries.grid.footprint import footprint
 from multiunet.geometries.grid.grid import Grid
 
 
@@ -35,7 +35,7 @@ def describe(model: Model, field: Any) -> dict[str, Any]:
 
     hooks = [m.register_forward_hook(count) for m in net.modules() if not any(m.children())]
     # the network itself or, of one with something before or behind it, its part
-    for unet in [m for m in net.modules() if isinstance(m, Descent)][:1]:
+    for unet in [m for m in net.modules() if isinstance(m, Encoder)][:1]:
         hooks.append(unet.bottleneck.register_forward_hook(lambda module, inputs, output: bottom.append(output)))
     with torch.no_grad():
         trail = net.encode(field)  # type: ignore[operator]
@@ -53,11 +53,11 @@ def describe(model: Model, field: Any) -> dict[str, Any]:
         },
     }
     if isinstance(geometry, Grid):
-        seen = footprint(net)
+        seen = receptive_field(net)
         described |= {
-            "receptive_field": list(seen.receptive_field),
-            "halo": list(seen.halo),
-            "stride": list(seen.stride),
+            "receptive_field": list(seen.size),
+            "halo": list(seen.radius),
+            "stride": list(seen.tile_stride),
             "tiles_are_exact": seen.exact,
         }
     return described

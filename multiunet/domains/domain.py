@@ -245,4 +245,4 @@ class Domain(ABC, Generic[C, P, Info]):
 
     def example(self, model: Model, config: C, info: Info) -> Any:
         """Return a field like those that training feeds to the network, a batch of one; by default the geometry's."""
-        return model.geometry.example(int(model.net.c_in), seed=0)  # type: ignore[arg-type]
+        return model.geometry.example(int(model.net.in_channels), seed=0)  # type: ignore[arg-type]

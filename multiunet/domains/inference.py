@@ -16,7 +16,7 @@ from multiunet.domains.exports import exported
 from multiunet.domains.runs import Run, all_runs, card_of, check_shared, fingerprint, folds_in, joined, open_runs
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_folder
-from multiunet.geometries.grid.fuse import folded
+from multiunet.geometries.grid.fuse import fuse_conv_bn
 from multiunet.prediction import PredictionStore
 from multiunet.prediction.ensemble import members
 from multiunet.prediction.tile_memory import spare_within
@@ -48,7 +48,7 @@ def predict(
     out = Path(out)
     run, store, chosen = _ready(path, options, out, name)
     with store, ConsoleProgress() if progress is None else progress as shown:
-        model = replace(run.model, net=folded(run.model.net))
+        model = replace(run.model, net=fuse_conv_bn(run.model.net))
         run.domain.predict(model, run.config, run.info, chosen, store, shown)
     if (folder := chosen.export) is None:
         return []

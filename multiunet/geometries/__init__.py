@@ -9,7 +9,6 @@ from multiunet.geometries.graph.pooling import Pooling
 from multiunet.geometries.graph.pyg_conv import GATv2, PyGConv
 from multiunet.geometries.graph.select import SAG, TopK
 from multiunet.geometries.graph.soft import MinCut
-from multiunet.geometries.grid.footprint import Footprint, footprint
 from multiunet.geometries.grid.grid import Grid
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "CoarseEdges",
     "Contraction",
     "Convolution",
-    "Footprint",
     "GATv2",
     "Graph",
     "GraphField",
@@ -33,5 +31,4 @@ __all__ = [
     "PyGConv",
     "TopK",
     "TwoHop",
-    "footprint",
 ]

@@ -1,7 +1,7 @@
 """One function a network.
 
 >>> from multiunet.models import unet2015
->>> net = unet2015(2, c_in=1, c_out=2, widths=[4, 8])
+>>> net = unet2015(2, in_channels=1, out_channels=2, channels=[4, 8])
 """
 
 import sys

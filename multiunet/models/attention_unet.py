@@ -9,19 +9,19 @@ from torch import Tensor
 
 from multiunet.core import AttentionGate, UNet
 from multiunet.geometries.grid.grid import Grid, Sizes
-from multiunet.models.catalogue import WIDTHS
+from multiunet.models.catalogue import CHANNELS
 
 
 def attention_unet(
     ndim: int,
-    c_in: int,
-    c_out: int,
-    widths: Sequence[int] = WIDTHS["attention_unet"],
+    in_channels: int,
+    out_channels: int,
+    channels: Sequence[int] = CHANNELS["attention_unet"],
     *,
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.0,
     deep_supervision: int | None = None,
-    recompute: bool = False,
+    gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
     """Oktay et al. 2018, "Attention U-Net: Learning Where to Look for the Pancreas".
 
@@ -30,23 +30,23 @@ def attention_unet(
     own sites, so its weights need no resampling. Any size.
 
     Args:
-        widths: the paper's, a quarter of the first U-Net's.
+        channels: the paper's, a quarter of the first U-Net's.
         dropout: of the bottleneck and the decoder; the paper has none.
         deep_supervision: coarser levels with a head of their own; all by default.
 
     >>> import torch
-    >>> attention_unet(3, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 9, 8, 7)).shape
+    >>> attention_unet(3, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 9, 8, 7)).shape
     torch.Size([1, 2, 9, 8, 7])
     """
     grid = Grid(ndim, upsample="linear")
     return UNet(
         grid,
-        c_in,
-        c_out,
-        widths,
+        in_channels,
+        out_channels,
+        channels,
         strides=strides,
         skip=AttentionGate,
         decoder=replace(grid, dropout=dropout),
-        recompute=recompute,
-        deep_supervision=len(widths) - 2 if deep_supervision is None else deep_supervision,
+        gradient_checkpointing=gradient_checkpointing,
+        deep_supervision=len(channels) - 2 if deep_supervision is None else deep_supervision,
     )

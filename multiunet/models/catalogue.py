@@ -1,4 +1,4 @@
-"""The networks of images and volumes by name, and the widths of their papers. Imports nothing heavy."""
+"""The networks of images and volumes by name, and the channels of their papers. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ModelName = Literal[
     "nnunet_plain",
 ]
 
-WIDTHS: dict[ModelName, tuple[int, ...]] = {
+CHANNELS: dict[ModelName, tuple[int, ...]] = {
     "image_unet": (32, 32, 64, 128, 256),
     "unet2015": (64, 128, 256, 512, 1024),
     "unet3d": (64, 128, 256, 512),
@@ -36,7 +36,9 @@ PADDED = ("unet2015", "unet3d")
 
 
 def image_network(name: ModelName) -> Callable[..., Any]:
-    """The function that builds the network: ``(ndim, c_in, c_out, widths, *, strides, dropout, recompute, ...)``.
+    """Return the function that builds the network, of that name.
+
+    Its arguments are ``(ndim, in_channels, out_channels, channels, *, strides, dropout, gradient_checkpointing, ...)``.
 
     >>> image_network("vnet").__name__
     'vnet'

@@ -9,18 +9,18 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid.grid import Grid, Sizes
-from multiunet.models.catalogue import WIDTHS
+from multiunet.models.catalogue import CHANNELS
 
 
 def depthwise_unet(
     ndim: int,
-    c_in: int,
-    c_out: int,
-    widths: Sequence[int] = WIDTHS["depthwise_unet"],
+    in_channels: int,
+    out_channels: int,
+    channels: Sequence[int] = CHANNELS["depthwise_unet"],
     *,
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.0,
-    recompute: bool = False,
+    gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
     """Depthwise-separable blocks (Chollet 2017, "Xception"), but whole convolutions for what a skip carries.
 
@@ -32,9 +32,17 @@ def depthwise_unet(
         dropout: of the bottleneck and the decoder.
 
     >>> import torch
-    >>> depthwise_unet(2, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
+    >>> depthwise_unet(2, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
     torch.Size([1, 2, 9, 8])
     """
     grid = Grid(ndim, separable="inner")
     decoder = replace(grid, separable="all", dropout=dropout)
-    return UNet(grid, c_in, c_out, widths, strides=strides, decoder=decoder, recompute=recompute)
+    return UNet(
+        grid,
+        in_channels,
+        out_channels,
+        channels,
+        strides=strides,
+        decoder=decoder,
+        gradient_checkpointing=gradient_checkpointing,
+    )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from multiunet.core import SKIPS, Condition, Trail, UNet
-from multiunet.geometries.grid.footprint import Footprint, footprint, norms_are_local
+from multiunet.core.receptive_field import ReceptiveField, norms_are_local, receptive_field
 from multiunet.geometries.grid.grid import Grid
 
 LARGEST_STEP = 8
@@ -38,7 +38,7 @@ class Tower(nn.Module):
     Args:
         first: makes the block that meets the bases: its kernel is as wide as a motif.
         rest: makes the other blocks and all coarsenings.
-        widths: channels of the blocks, one for each stride (at least one).
+        channels: channels of the blocks, one for each stride (at least one).
         strides: of the coarsenings; their product is the bin size.
 
     Attributes:
@@ -46,15 +46,17 @@ class Tower(nn.Module):
         bin_size: bases a bin.
     """
 
-    def __init__(self, first: Grid, rest: Grid, widths: Sequence[int], strides: Sequence[int]) -> None:
+    def __init__(self, first: Grid, rest: Grid, channels: Sequence[int], strides: Sequence[int]) -> None:
         super().__init__()
-        if len(widths) != max(1, len(strides)):
-            raise ValueError(f"{len(widths)} widths for {len(strides)} strides; a tower has one a stride, at least one")
-        sources = (4, *widths)
-        grids = (first, *(rest for _ in widths[1:]))
-        self.blocks = nn.ModuleList(grid.block(*io) for grid, io in zip(grids, zip(sources, widths)))
-        self.downs = nn.ModuleList(rest.down(width, stride) for width, stride in zip(widths, strides))
-        self.channels = widths[-1]
+        if len(channels) != max(1, len(strides)):
+            raise ValueError(
+                f"{len(channels)} numbers of channels for {len(strides)} strides; give one a stride, at least one"
+            )
+        sources = (4, *channels)
+        grids = (first, *(rest for _ in channels[1:]))
+        self.blocks = nn.ModuleList(grid.block(*io) for grid, io in zip(grids, zip(sources, channels)))
+        self.downs = nn.ModuleList(rest.down(width, stride) for width, stride in zip(channels, strides))
+        self.channels = channels[-1]
         self.bin_size = 1
         self.halo = 0  # in bases: how far the first base of a bin and the last look beyond themselves
         operators: list[tuple[Any, Any]] = list(zip_longest(self.blocks, self.downs))
@@ -75,7 +77,7 @@ class Tower(nn.Module):
 
 
 class GenomicUNet(nn.Module):
-    """One-hot DNA ``(N, 4, L)``, rows A, C, G, T, to tracks ``(N, c_out, L / bin_size)``; any L of whole bins.
+    """One-hot DNA ``(N, 4, L)``, rows A, C, G, T, to tracks ``(N, out_channels, L / bin_size)``; any L of whole bins.
 
     A column of zeros is an unknown base, or none: what lies beyond the end of a chromosome.
 
@@ -93,21 +95,23 @@ class GenomicUNet(nn.Module):
             has no strand. None: no track has.
 
     Attributes:
-        c_in, c_out: channels, 4 and the U-Net's.
+        in_channels, out_channels: channels, 4 and the U-Net's.
         bin_size: bases a bin.
     """
 
-    c_in = 4
+    in_channels = 4
 
     def __init__(self, tower: Tower, unet: UNet[Tensor], mates: Sequence[int] | None = None) -> None:
         super().__init__()
-        if tower.channels != unet.c_in:
-            raise ValueError(f"the tower gives {tower.channels} channels, the U-Net takes {unet.c_in}")
-        self.mates = list(range(unet.c_out)) if mates is None else list(mates)
-        if len(self.mates) != unet.c_out or any(self._mate_of(self._mate_of(i)) != i for i in range(unet.c_out)):
-            raise ValueError(f"mates {self.mates} must pair the {unet.c_out} output channels")
+        if tower.channels != unet.in_channels:
+            raise ValueError(f"the tower gives {tower.channels} channels, the U-Net takes {unet.in_channels}")
+        self.mates = list(range(unet.out_channels)) if mates is None else list(mates)
+        if len(self.mates) != unet.out_channels or any(
+            self._mate_of(self._mate_of(i)) != i for i in range(unet.out_channels)
+        ):
+            raise ValueError(f"mates {self.mates} must pair the {unet.out_channels} output channels")
         self.tower, self.unet = tower, unet
-        self.c_out, self.bin_size = unet.c_out, tower.bin_size
+        self.out_channels, self.bin_size = unet.out_channels, tower.bin_size
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         return self.decode(self.encode(x, condition), condition)
@@ -144,15 +148,15 @@ class GenomicUNet(nn.Module):
         given, reverse = self.unet.decode(trail, _repeat_twice(condition))[..., : trail.bins].chunk(2)
         return (given + reverse.flip(2)[:, self.mates]) / 2
 
-    def footprint(self) -> Footprint:
+    def receptive_field(self) -> ReceptiveField:
         """Halo, stride and reduction in bases."""
-        bins = footprint(self.unet)
-        halo = self.tower.halo + self.bin_size * bins.halo[0]
+        bins = receptive_field(self.unet)
+        halo = self.tower.halo + self.bin_size * bins.radius[0]
         exact = bins.exact and norms_are_local(self.tower)
-        return Footprint((halo,), (self._stride(),), (self.bin_size,), exact, both_ends=True)
+        return ReceptiveField((halo,), (self._stride(),), (self.bin_size,), exact, both_ends=True)
 
     def _stride(self) -> int:
-        return self.bin_size * footprint(self.unet).stride[0]
+        return self.bin_size * receptive_field(self.unet).tile_stride[0]
 
     def _mate_of(self, channel: int) -> int:
         mate = self.mates[channel]
@@ -160,9 +164,9 @@ class GenomicUNet(nn.Module):
 
 
 def genomic_unet(
-    c_out: int,
+    out_channels: int,
     bin_size: int,
-    widths: Sequence[int] = (32, 32, 64, 64),
+    channels: Sequence[int] = (32, 32, 64, 64),
     *,
     stem: int = 16,
     motif: int = 15,
@@ -178,12 +182,12 @@ def genomic_unet(
     as a track predictor is SegmentNT's head (de Almeida et al. 2025).
 
     Args:
-        widths: of the U-Net, finest (bins) first; see ``bin_strides`` for how much coarser each level is.
+        channels: of the U-Net, finest (bins) first; see ``bin_strides`` for how much coarser each level is.
         stem: channels of the tower.
         motif: width of the first kernel, in bases.
         dropout: of the bottleneck and the decoder, so that Monte-Carlo samples share one pass over the bases.
 
-    >>> genomic_unet(2, bin_size=10, widths=[8, 16])(torch.zeros(1, 4, 70)).shape
+    >>> genomic_unet(2, bin_size=10, channels=[8, 16])(torch.zeros(1, 4, 70)).shape
     torch.Size([1, 2, 7])
     """
     grid = Grid(1, kernel=5, convs=1, downsample="average")
@@ -191,8 +195,8 @@ def genomic_unet(
     tower = Tower(replace(grid, kernel=motif), grid, [stem] * max(1, len(strides)), strides)
     encoder = replace(grid, kernel=3, upsample="linear")
     decoder = replace(encoder, dropout=dropout)
-    steps = bin_strides(len(widths))
-    unet = UNet(encoder, stem, c_out, widths, strides=steps, skip=SKIPS[skip], decoder=decoder)
+    steps = bin_strides(len(channels))
+    unet = UNet(encoder, stem, out_channels, channels, strides=steps, skip=SKIPS[skip], decoder=decoder)
     return GenomicUNet(tower, unet, mates)
 
 

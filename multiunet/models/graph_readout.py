@@ -35,8 +35,8 @@ class GraphReadoutUNet(nn.Module):
     ) -> None:
         super().__init__()
         self.net, self.readout = net, Readout(readouts)
-        self.geometry, self.c_in, self.c_out = net.geometry, net.c_in, out_channels
-        channels = sum(net.widths[:-1]) + net.c_bottom + net.c_out
+        self.geometry, self.in_channels, self.out_channels = net.geometry, net.in_channels, out_channels
+        channels = sum(net.channels[:-1]) + net.bottom_channels + net.out_channels
         self.head = nn.Sequential(
             nn.LayerNorm(channels * len(readouts)),
             nn.Linear(channels * len(readouts), hidden),

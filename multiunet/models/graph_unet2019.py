@@ -46,8 +46,8 @@ def graph_unet2019(
         strides=[1 / pool_ratio] * depth,
         skip=Add,
         decoder=[replace(inner, activation="none"), *[inner] * depth],
-        decoder_widths=[out_channels, *[hidden_channels] * (depth - 1)],
-        up_widths=[hidden_channels] * depth,
+        decoder_channels=[out_channels, *[hidden_channels] * (depth - 1)],
+        up_channels=[hidden_channels] * depth,
     )
     head: Any = net.head
     nn.init.eye_(head.module.weight)

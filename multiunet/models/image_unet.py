@@ -10,7 +10,7 @@ from torch import Tensor
 
 from multiunet.core import SKIPS, UNet
 from multiunet.geometries.grid.grid import Grid, Normalization
-from multiunet.models.catalogue import WIDTHS
+from multiunet.models.catalogue import CHANNELS
 
 FEWEST = 8
 """An axis is not coarsened to fewer sites of a patch than this, nor by more than two sites' distance of another."""
@@ -18,18 +18,20 @@ FEWEST = 8
 
 def image_unet(
     ndim: int,
-    c_in: int,
-    c_out: int,
-    widths: Sequence[int] = WIDTHS["image_unet"],
+    in_channels: int,
+    out_channels: int,
+    channels: Sequence[int] = CHANNELS["image_unet"],
     *,
     strides: Sequence[tuple[int, ...]] | None = None,
     normalization: Normalization = "batch",
     residual: bool = False,
     dropout: float = 0.1,
     skip: Literal["concat", "add", "attention", "none"] = "concat",
-    recompute: bool = False,
+    gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
-    """A U-Net of two-convolution blocks on ``(N, c_in, *space)``; output ``(N, c_out, *space)``, any size.
+    """Build a U-Net of two-convolution blocks.
+
+    ``(N, in_channels, *space)`` of any size becomes ``(N, out_channels, *space)``.
 
     Ronneberger et al. 2015, with padded convolutions and batch normalisation, resized instead of transposed up-sampling
     (Odena et al. 2016), and dropout of whole channels at the end of the blocks of the bottleneck and the decoder
@@ -41,12 +43,21 @@ def image_unet(
         dropout: probability; 0: no Monte-Carlo uncertainty.
 
     >>> import torch
-    >>> image_unet(2, c_in=1, c_out=3, widths=[8, 16])(torch.zeros(1, 1, 33, 20)).shape
+    >>> image_unet(2, in_channels=1, out_channels=3, channels=[8, 16])(torch.zeros(1, 1, 33, 20)).shape
     torch.Size([1, 3, 33, 20])
     """
     encoder = Grid(ndim, normalization=normalization, residual=residual)
     decoder = replace(encoder, dropout=dropout)
-    return UNet(encoder, c_in, c_out, widths, strides=strides, skip=SKIPS[skip], decoder=decoder, recompute=recompute)
+    return UNet(
+        encoder,
+        in_channels,
+        out_channels,
+        channels,
+        strides=strides,
+        skip=SKIPS[skip],
+        decoder=decoder,
+        gradient_checkpointing=gradient_checkpointing,
+    )
 
 
 def strides_for(patch: Sequence[int], spacing: Sequence[float], depth: int) -> list[tuple[int, ...]]:

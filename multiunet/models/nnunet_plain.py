@@ -10,19 +10,19 @@ from torch import Tensor
 from multiunet.core import UNet
 from multiunet.core.unet import per_level, ways_down
 from multiunet.geometries.grid.grid import Grid, Sizes
-from multiunet.models.catalogue import WIDTHS
+from multiunet.models.catalogue import CHANNELS
 
 
 def nnunet_plain(
     ndim: int,
-    c_in: int,
-    c_out: int,
-    widths: Sequence[int] = WIDTHS["nnunet_plain"],
+    in_channels: int,
+    out_channels: int,
+    channels: Sequence[int] = CHANNELS["nnunet_plain"],
     *,
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.0,
     deep_supervision: int | None = None,
-    recompute: bool = False,
+    gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
     """Isensee et al. 2021, "nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation".
 
@@ -36,10 +36,10 @@ def nnunet_plain(
         deep_supervision: coarser levels with a head of their own; the paper's by default.
 
     >>> import torch
-    >>> nnunet_plain(2, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
+    >>> nnunet_plain(2, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
     torch.Size([1, 2, 9, 8])
     """
-    depth = ways_down(widths)
+    depth = ways_down(channels)
     grid = Grid(
         ndim,
         convs=1,
@@ -56,13 +56,13 @@ def nnunet_plain(
     encoder = [replace(grid, kernel=a, down_kernel=b) for a, b in zip(kernels, [*kernels[1:], None])]
     return UNet(
         encoder,
-        c_in,
-        c_out,
-        widths,
+        in_channels,
+        out_channels,
+        channels,
         blocks=[2, *[1] * depth],
         strides=steps,
         decoder=[replace(level, dropout=dropout) for level in encoder],
-        recompute=recompute,
+        gradient_checkpointing=gradient_checkpointing,
         deep_supervision=max(0, depth - 2) if deep_supervision is None else deep_supervision,
         widen="down",
         decoder_blocks=[2] * depth,

@@ -9,19 +9,19 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid.grid import Grid, Sizes
-from multiunet.models.catalogue import WIDTHS
+from multiunet.models.catalogue import CHANNELS
 
 
 def residual_unet(
     ndim: int,
-    c_in: int,
-    c_out: int,
-    widths: Sequence[int] = WIDTHS["residual_unet"],
+    in_channels: int,
+    out_channels: int,
+    channels: Sequence[int] = CHANNELS["residual_unet"],
     *,
     blocks: int | Sequence[int] = (1, 3, 4, 6, 6),
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.0,
-    recompute: bool = False,
+    gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
     """A U-Net whose encoder is a residual network and whose decoder is light.
 
@@ -35,20 +35,20 @@ def residual_unet(
         dropout: of the bottleneck and the decoder.
 
     >>> import torch
-    >>> residual_unet(2, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
+    >>> residual_unet(2, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
     torch.Size([1, 2, 9, 8])
     """
-    levels = len(widths)
+    levels = len(channels)
     counts = [blocks] * levels if isinstance(blocks, int) else [*blocks, *[blocks[-1]] * levels][:levels]
     grid = Grid(ndim, residual=True, downsample="conv")
     return UNet(
         grid,
-        c_in,
-        c_out,
-        widths,
+        in_channels,
+        out_channels,
+        channels,
         blocks=counts,
         strides=strides,
         decoder=replace(grid, dropout=dropout),
-        recompute=recompute,
+        gradient_checkpointing=gradient_checkpointing,
         decoder_blocks=[1] * (levels - 1),
     )

@@ -9,19 +9,19 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid.grid import Grid, Padding, Sizes
-from multiunet.models.catalogue import WIDTHS
+from multiunet.models.catalogue import CHANNELS
 
 
 def unet2015(
     ndim: int,
-    c_in: int,
-    c_out: int,
-    widths: Sequence[int] = WIDTHS["unet2015"],
+    in_channels: int,
+    out_channels: int,
+    channels: Sequence[int] = CHANNELS["unet2015"],
     *,
     padding: Padding = "valid",
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.5,
-    recompute: bool = False,
+    gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
     """Ronneberger et al. 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation", figure 1.
 
@@ -30,15 +30,23 @@ def unet2015(
     million parameters.
 
     Args:
-        padding: ``valid`` is the paper's: ``(N, c_in, 572, 572)`` becomes ``(N, c_out, 388, 388)``, its middle, and
-            sizes are to be such that no pooling window is cut off, the least 188. ``same`` pads with zeros and keeps
-            any size.
+        padding: ``valid`` is the paper's: ``(N, in_channels, 572, 572)`` becomes ``(N, out_channels, 388, 388)``, its
+            middle, and sizes are to be such that no pooling window is cut off, the least 188. ``same`` pads with zeros
+            and keeps any size.
         dropout: of the coarsest level's features.
 
     >>> import torch
-    >>> unet2015(2, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 44, 44)).shape
+    >>> unet2015(2, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 44, 44)).shape
     torch.Size([1, 2, 28, 28])
     """
     grid = Grid(ndim, normalization="none", padding=padding, upsample="transposed")
-    decoder = [*[grid] * (len(widths) - 1), replace(grid, dropout=dropout)]
-    return UNet(grid, c_in, c_out, widths, strides=strides, decoder=decoder, recompute=recompute)
+    decoder = [*[grid] * (len(channels) - 1), replace(grid, dropout=dropout)]
+    return UNet(
+        grid,
+        in_channels,
+        out_channels,
+        channels,
+        strides=strides,
+        decoder=decoder,
+        gradient_checkpointing=gradient_checkpointing,
+    )

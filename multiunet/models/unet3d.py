@@ -9,19 +9,19 @@ from torch import Tensor
 
 from multiunet.core import UNet
 from multiunet.geometries.grid.grid import Grid, Padding, Sizes
-from multiunet.models.catalogue import WIDTHS
+from multiunet.models.catalogue import CHANNELS
 
 
 def unet3d(
     ndim: int,
-    c_in: int,
-    c_out: int,
-    widths: Sequence[int] = WIDTHS["unet3d"],
+    in_channels: int,
+    out_channels: int,
+    channels: Sequence[int] = CHANNELS["unet3d"],
     *,
     padding: Padding = "valid",
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.0,
-    recompute: bool = False,
+    gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
     """Çiçek et al. 2016, "3D U-Net: Learning Dense Volumetric Segmentation from Sparse Annotation", figure 2.
 
@@ -29,22 +29,23 @@ def unet3d(
     up-convolutions keep their channels. In three dimensions, from three channels to three, 19.07 million parameters.
 
     Args:
-        padding: ``valid`` is the paper's: ``(N, c_in, 132, 132, 116)`` becomes ``(N, c_out, 44, 44, 28)``, its middle.
+        padding: ``valid`` is the paper's: ``(N, in_channels, 132, 132, 116)`` becomes
+            ``(N, out_channels, 44, 44, 28)``, its middle.
             ``same`` pads with zeros and keeps the sites.
         dropout: of the bottleneck and the decoder; the paper has none.
 
     >>> import torch
-    >>> unet3d(3, c_in=1, c_out=2, widths=[4, 8], padding="same")(torch.zeros(1, 1, 8, 8, 8)).shape
+    >>> unet3d(3, in_channels=1, out_channels=2, channels=[4, 8], padding="same")(torch.zeros(1, 1, 8, 8, 8)).shape
     torch.Size([1, 2, 8, 8, 8])
     """
     grid = Grid(ndim, growth="last", padding=padding, upsample="transposed")
     return UNet(
         grid,
-        c_in,
-        c_out,
-        widths,
+        in_channels,
+        out_channels,
+        channels,
         strides=strides,
         decoder=replace(grid, dropout=dropout),
-        recompute=recompute,
-        up_widths=widths[1:],
+        gradient_checkpointing=gradient_checkpointing,
+        up_channels=channels[1:],
     )

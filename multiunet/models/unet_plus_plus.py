@@ -9,20 +9,20 @@ from torch import Tensor
 
 from multiunet.core import NestedUNet
 from multiunet.geometries.grid.grid import Grid, Normalization, Sizes
-from multiunet.models.catalogue import WIDTHS
+from multiunet.models.catalogue import CHANNELS
 
 
 def unet_plus_plus(
     ndim: int,
-    c_in: int,
-    c_out: int,
-    widths: Sequence[int] = WIDTHS["unet_plus_plus"],
+    in_channels: int,
+    out_channels: int,
+    channels: Sequence[int] = CHANNELS["unet_plus_plus"],
     *,
     normalization: Normalization = "batch",
     strides: Sequence[Sizes] | None = None,
     dropout: float = 0.0,
     deep_supervision: int | None = None,
-    recompute: bool = False,
+    gradient_checkpointing: bool = False,
 ) -> NestedUNet[Tensor]:
     """Zhou et al. 2018, "UNet++: A Nested U-Net Architecture for Medical Image Segmentation".
 
@@ -34,17 +34,17 @@ def unet_plus_plus(
         deep_supervision: shallower nodes of the finest level with a head of their own; all by default.
 
     >>> import torch
-    >>> unet_plus_plus(2, c_in=1, c_out=2, widths=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
+    >>> unet_plus_plus(2, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
     torch.Size([1, 2, 9, 8])
     """
     grid = Grid(ndim, normalization=normalization, upsample="transposed")
     return NestedUNet(
         grid,
-        c_in,
-        c_out,
-        widths,
+        in_channels,
+        out_channels,
+        channels,
         strides=strides,
         decoder=replace(grid, dropout=dropout),
-        recompute=recompute,
-        deep_supervision=len(widths) - 2 if deep_supervision is None else deep_supervision,
+        gradient_checkpointing=gradient_checkpointing,
+        deep_supervision=len(channels) - 2 if deep_supervision is None else deep_supervision,
     )

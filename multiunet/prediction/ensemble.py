@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from multiunet.geometries.grid.footprint import Footprint, footprint
+from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.tasks import Task
 
 
@@ -37,19 +37,19 @@ class Ensemble(nn.Module):
         """The ensemble of the changed networks."""
         return Ensemble([change(net) for net in self.nets], self.tasks)
 
-    def footprint(self) -> Footprint:
+    def receptive_field(self) -> ReceptiveField:
         """Of all members on a grid: the farthest halo, a stride that suits each.
 
         Raises:
             ValueError: when the members' outputs are of different resolutions.
         """
-        seen = [footprint(net) for net in self.nets]
-        if len({one.reduction for one in seen}) > 1:
+        seen = [receptive_field(net) for net in self.nets]
+        if len({one.output_stride for one in seen}) > 1:
             raise ValueError("the members' outputs have different resolutions")
-        return Footprint(
-            tuple(map(max, *[one.halo for one in seen], seen[0].halo)),
-            tuple(map(math.lcm, *[one.stride for one in seen], seen[0].stride)),
-            seen[0].reduction,
+        return ReceptiveField(
+            tuple(map(max, *[one.radius for one in seen], seen[0].radius)),
+            tuple(map(math.lcm, *[one.tile_stride for one in seen], seen[0].tile_stride)),
+            seen[0].output_stride,
             all(one.exact for one in seen),
             any(one.both_ends for one in seen),
         )

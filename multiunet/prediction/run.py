@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from multiunet.geometries.grid.footprint import Footprint, footprint
+from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction.field import Watch, count_samples, predict_field
 from multiunet.prediction.source import GridSource
@@ -35,8 +35,8 @@ class GridPredictor:
     """A network on a grid, ready to predict inputs of any size.
 
     Each output site is computed once, from a tile read with the halo that the network's receptive field needs; the
-    result equals that of the whole input at once (to rounding; exactly where ``footprint(net).exact``). Monte-Carlo
-    masks are those of the whole, too, so the variances agree as well.
+    result equals that of the whole input at once (to rounding; exactly where ``receptive_field(net).exact``).
+    Monte-Carlo masks are those of the whole, too, so the variances agree as well.
 
     Args:
         margin: sites by which the input is mirrored beyond its borders (Ronneberger et al. 2015); 0: none.
@@ -58,7 +58,7 @@ class GridPredictor:
 
     def plan(self, shape: tuple[int, ...]) -> list[Tile]:
         """The tiles of an input of this shape."""
-        print_ = self._footprint()
+        print_ = self._receptive_field()
         margin = (self.margin,) * len(shape)
         sides = core_sides(shape, print_, margin, self.sites) if self.tile is None else (self.tile,) * len(shape)
         return tiles(shape, print_, margin, sides)
@@ -163,10 +163,10 @@ class GridPredictor:
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Sites of the output by axis."""
-        return tuple(-(-n // r) for n, r in zip(shape, self._footprint().reduction))
+        return tuple(-(-n // r) for n, r in zip(shape, self._receptive_field().output_stride))
 
-    def _footprint(self) -> Footprint:
-        return footprint(self.net)
+    def _receptive_field(self) -> ReceptiveField:
+        return receptive_field(self.net)
 
 
 def _each(watch: Watch, kept: list[Kept], t: int, mean: Tensor) -> None:

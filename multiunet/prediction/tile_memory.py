@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from multiunet.core import Geometry
+from multiunet.core.receptive_field import receptive_field
 from multiunet.errors import InputError
-from multiunet.geometries.grid.footprint import footprint
 from multiunet.memory import LiveTensors, amount, free_memory, process_memory
 from multiunet.prediction.field import predict_field
 from multiunet.tasks import Task
@@ -75,7 +75,7 @@ def bytes_per_site(
 ) -> float:
     """The most bytes needed at once in predicting a field, by site: how those of tensors grow is seen on small fields,
     and copies on the way from and to files are added."""
-    stride = footprint(net).stride
+    stride = receptive_field(net).tile_stride
     side = PROBE_SITES ** (1 / len(stride))
     space = [max(1, round(side / step)) * step for step in stride]
     need = []

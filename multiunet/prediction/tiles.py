@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.geometries.grid.footprint import Footprint
+from multiunet.core.receptive_field import ReceptiveField
 from multiunet.prediction.source import Reader
 
 EDGES = {1: 1 << 18, 2: 1 << 9, 3: 1 << 6}
@@ -73,10 +73,10 @@ class Tile:
     out: tuple[slice, ...]
 
 
-def tiles(shape: Sequence[int], footprint: Footprint, margin: Sequence[int], core: Sequence[int]) -> list[Tile]:
+def tiles(shape: Sequence[int], field: ReceptiveField, margin: Sequence[int], core: Sequence[int]) -> list[Tile]:
     """All tiles of a grid, in the order of its memory; see ``spans``."""
-    seen = zip(footprint.halo, footprint.stride, footprint.reduction)
-    edge, both_ends = EDGES[len(shape)], footprint.both_ends
+    seen = zip(field.radius, field.tile_stride, field.output_stride)
+    edge, both_ends = EDGES[len(shape)], field.both_ends
     axes = [
         spans(size, *operators, beyond, side, edge, both_ends)
         for size, operators, beyond, side in zip(shape, seen, margin, core)
@@ -128,12 +128,12 @@ def batches(plan: Sequence[Tile], count: int) -> Iterator[list[Tile]]:
         yield from (alike[shape][first : first + count] for first in range(0, len(alike[shape]), count))
 
 
-def core_sides(shape: Sequence[int], footprint: Footprint, margin: Sequence[int], sites: int) -> tuple[int, ...]:
+def core_sides(shape: Sequence[int], field: ReceptiveField, margin: Sequence[int], sites: int) -> tuple[int, ...]:
     """The sides of a core, of tiles that read at most about ``sites`` sites with their halo and the fewest in all.
 
     Never less than the halo: smaller cores would mostly compute what their neighbours compute too.
     """
-    axes = list(zip(shape, footprint.halo, footprint.stride, margin))
+    axes = list(zip(shape, field.radius, field.tile_stride, margin))
 
     def read(axis: int, count: int) -> int:
         """Along an axis, by the largest of ``count`` tiles."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import SKIPS, Descent, Geometry, NestedUNet, UNet
+from multiunet.core import SKIPS, Encoder, Geometry, NestedUNet, UNet
 
 S = TypeVar("S")
 
@@ -29,7 +29,7 @@ def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) 
     Raises:
         AssertionError: naming the law that is broken.
     """
-    field, widths = geometry.example(3, seed=0), [6, 8, 10]
+    field, channels = geometry.example(3, seed=0), [6, 8, 10]
     features = geometry.features(field)
     law = "features: what with_features puts in comes out, on the same sites"
     _same(geometry.features(geometry.with_features(field, features + 1)), features + 1, law)
@@ -37,28 +37,32 @@ def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) 
     given: dict[str, Any] = {"strides": strides, "deep_supervision": 1}
     for skip, fuse in itertools.product(SKIPS.values(), (False, True)):
         torch.manual_seed(0)
-        check_model(UNet(geometry, 3, 2, widths, skip=skip, fuse=fuse, **given), geometry, c_in=3, c_out=2)
+        check_model(
+            UNet(geometry, 3, 2, channels, skip=skip, fuse=fuse, **given), geometry, in_channels=3, out_channels=2
+        )
     torch.manual_seed(0)
-    check_model(NestedUNet(geometry, 3, 2, widths, **given), geometry, c_in=3, c_out=2)
+    check_model(NestedUNet(geometry, 3, 2, channels, **given), geometry, in_channels=3, out_channels=2)
     others: tuple[dict[str, Any], ...] = ({"widen": "down"}, {"path_norm": "before"}, {"path_norm": "after"})
     for options in others:
-        net = UNet(geometry, 3, 2, widths, **options, **given)
-        check_outputs(net, geometry, field, c_out=2)
+        net = UNet(geometry, 3, 2, channels, **options, **given)
+        check_outputs(net, geometry, field, out_channels=2)
         check_batch(net, geometry, [field, geometry.example(3, seed=1)])
     torch.manual_seed(0)
-    plain = UNet(geometry, 3, 2, widths, strides=strides)
-    check_recomputation(plain, UNet(geometry, 3, 2, widths, strides=strides, recompute=True), geometry, field)
+    plain = UNet(geometry, 3, 2, channels, strides=strides)
+    check_recomputation(
+        plain, UNet(geometry, 3, 2, channels, strides=strides, gradient_checkpointing=True), geometry, field
+    )
 
 
-def check_model(net: Descent[S], geometry: Geometry[S], c_in: int, c_out: int) -> None:
+def check_model(net: Encoder[S], geometry: Geometry[S], in_channels: int, out_channels: int) -> None:
     """Checks a network on a geometry's examples: sites, outputs, gradients, batches, copies, encode and decode.
 
     Raises:
         AssertionError: naming the law that is broken.
     """
-    a, b = geometry.example(c_in, seed=1), geometry.example(c_in, seed=2)
-    check_sites(net, geometry, a, c_out)
-    check_outputs(net, geometry, a, c_out)
+    a, b = geometry.example(in_channels, seed=1), geometry.example(in_channels, seed=2)
+    check_sites(net, geometry, a, out_channels)
+    check_outputs(net, geometry, a, out_channels)
     check_gradients(net, geometry, geometry.collate([a, b]))
     _train_a_little(net, geometry, geometry.collate([a, b]))
     check_batch(net, geometry, [a, b])
@@ -66,10 +70,10 @@ def check_model(net: Descent[S], geometry: Geometry[S], c_in: int, c_out: int) -
     check_halves(net, geometry, a)
 
 
-def check_sites(net: nn.Module, geometry: Geometry[S], field: S, c_out: int) -> None:
+def check_sites(net: nn.Module, geometry: Geometry[S], field: S, out_channels: int) -> None:
     """Law 1: the output sits on the input's sites."""
     shape = list(geometry.features(field).shape)
-    expected = [shape[0], c_out, *shape[2:]]
+    expected = [shape[0], out_channels, *shape[2:]]
     found = list(geometry.features(net.eval()(field)).shape)
     assert found == expected, f"law 1, sites: output {found}, input {shape}; expected {expected}"
 
@@ -102,7 +106,7 @@ def check_levels(geometry: Geometry[S], stride: Any = None) -> None:
         assert any(felt), f"law 1, sites: up brings nothing of coarse site {place} to site {site}, where it came from"
 
 
-def check_outputs(net: Descent[S], geometry: Geometry[S], field: S, c_out: int) -> None:
+def check_outputs(net: Encoder[S], geometry: Geometry[S], field: S, out_channels: int) -> None:
     """Law 1 of deep supervision: targets taken to supervised outputs have their sites, and are picked, not mixed."""
     with torch.no_grad():
         outputs = net.eval().outputs(field)
@@ -112,7 +116,7 @@ def check_outputs(net: Descent[S], geometry: Geometry[S], field: S, c_out: int) 
         assert torch.equal(taken[0], wanted), "law 1, outputs: those of the finest output are not as they were"
         for output, values in zip(outputs, taken, strict=True):
             shape = geometry.features(output).shape
-            assert shape[1] == c_out, f"law 1, outputs: {shape[1]} channels; expected {c_out}"
+            assert shape[1] == out_channels, f"law 1, outputs: {shape[1]} channels; expected {out_channels}"
             expected = shape if wanted.ndim == len(shape) else (shape[0], *shape[2:])
             found = tuple(values.shape)
             assert found == tuple(expected), f"law 1, outputs: sample gives {found}; expected {tuple(expected)}"
@@ -122,7 +126,7 @@ def check_outputs(net: Descent[S], geometry: Geometry[S], field: S, c_out: int) 
 def check_gradients(net: nn.Module, geometry: Geometry[S], field: S) -> None:
     """Law 2: every parameter receives a gradient, finite and not all zero."""
     net.train().zero_grad()
-    outputs = net.outputs(field) if isinstance(net, Descent) else (net(field),)
+    outputs = net.outputs(field) if isinstance(net, Encoder) else (net(field),)
     weighted = [(geometry.features(output) * _weights(geometry.features(output))).sum() for output in outputs]
     torch.stack(weighted).sum().backward()
     for name, parameter in net.named_parameters():
@@ -157,7 +161,7 @@ def check_copies(net: nn.Module, geometry: Geometry[S], field: S) -> None:
     _same(geometry.features(clone(field)), expected, "law 5, copies: state_dict differs")
 
 
-def check_halves(net: Descent[S], geometry: Geometry[S], field: S) -> None:
+def check_halves(net: Encoder[S], geometry: Geometry[S], field: S) -> None:
     """Encoding then decoding, and the first supervised output, are the forward pass."""
     expected = geometry.features(net.eval()(field))
     _same(geometry.features(net.decode(net.encode(field))), expected, "halves: decode(encode(x)) differs from forward")

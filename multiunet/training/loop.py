@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 
-from multiunet.core import Descent, Geometry
+from multiunet.core import Encoder, Geometry
 from multiunet.device import computes_in_bf16, pick_device
 from multiunet.errors import RunError
 from multiunet.progress import Progress
@@ -289,7 +289,7 @@ def supervised(
 def _loss(net: nn.Module, task: Task, geometry: Geometry[Any], outputs: Sequence[Any], batch: Sample[Any]) -> Tensor:
     if len(outputs) == 1:
         return task.loss(geometry.features(outputs[0]), batch.target, batch.weight)
-    deep: Descent[Any] = net  # type: ignore[assignment]
+    deep: Encoder[Any] = net  # type: ignore[assignment]
     targets = deep.at_outputs(batch.target, outputs)
     weights = [None] * len(outputs) if batch.weight is None else deep.at_outputs(batch.weight, outputs)
     total, shares = torch.zeros((), device=batch.target.device), 0.0

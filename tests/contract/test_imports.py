@@ -112,10 +112,10 @@ def test_public_names_are_deliberate() -> None:
     import multiunet
 
     assert multiunet.__all__ == [
-        *("Add", "AttentionGate", "Concat", "Condition", "Geometry", "Graph", "GraphField", "Grid", "GridPredictor"),
-        *("GridSource", "InputError", "Moments", "NestedUNet", "NoSkip", "Recipe", "Regression", "Segmentation"),
-        *("Skip", "UNet"),
-        *("evaluate", "fit", "footprint", "open_prediction", "predict", "predict_field", "train"),
+        *("Add", "AttentionGate", "Concat", "Condition", "Dropout", "Geometry", "Graph", "GraphField", "Grid"),
+        *("GridPredictor", "GridSource", "InputError", "Moments", "NestedUNet", "NoSkip", "ReceptiveField", "Recipe"),
+        *("Regression", "Segmentation", "Skip", "UNet"),
+        *("evaluate", "fit", "open_prediction", "predict", "predict_field", "receptive_field", "train"),
     ]
     assert set(multiunet.__all__) <= set(dir(multiunet))
 
@@ -126,7 +126,7 @@ def test_models_are_functions_whatever_was_imported_before(before: str) -> None:
         "import sys\nfrom multiunet.models.catalogue import image_network\nassert 'torch' not in sys.modules\n"
         f"{before}\n"
         "import multiunet.models\nfrom multiunet.models import unet2015\nfrom multiunet.models.unet2015 import Grid\n"
-        "unet2015(2, 1, 2, widths=[2, 2])\n"
+        "unet2015(2, 1, 2, channels=[2, 2])\n"
         "assert set(multiunet.models.__all__) <= set(dir(multiunet.models))\n"
         "assert all(callable(getattr(multiunet.models, name)) for name in multiunet.models.__all__)"
     )

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch_geometric.nn import GraphConv
 
-from multiunet import Add, AttentionGate, Concat, Geometry, Graph, Grid, NoSkip, UNet, footprint
+from multiunet import Add, AttentionGate, Concat, Geometry, Graph, Grid, NoSkip, UNet, receptive_field
 from multiunet.geometries.graph.conv import GIN, GINE, SAGE
 from multiunet.geometries.graph.edges import Induced, TwoHop
 from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
@@ -61,12 +61,12 @@ def test_other_widths_on_the_way_up_and_down_obey_the_laws(geometry: Geometry) -
     net = UNet(
         *(geometry, 3, 2, [6, 8, 10]),
         widen="down",
-        decoder_widths=[5, 7],
-        up_widths=[4, 9],
+        decoder_channels=[5, 7],
+        up_channels=[4, 9],
         decoder_blocks=[2, 1],
         deep_supervision=1,
     )
-    check_model(net, geometry, c_in=3, c_out=2)
+    check_model(net, geometry, in_channels=3, out_channels=2)
 
 
 @pytest.mark.parametrize("path_norm", ["before", "after"])
@@ -74,7 +74,7 @@ def test_other_widths_on_the_way_up_and_down_obey_the_laws(geometry: Geometry) -
 @pytest.mark.parametrize("geometry", [Grid(2), Graph(normalization="batch")], ids=repr)
 def test_path_norms_obey_the_laws(geometry: Geometry, skip: type, path_norm: str) -> None:
     net = UNet(geometry, 3, 2, [6, 8, 10], skip=skip, path_norm=path_norm, blocks=[1, 2, 1])
-    check_model(net, geometry, c_in=3, c_out=2)
+    check_model(net, geometry, in_channels=3, out_channels=2)
 
 
 @pytest.mark.parametrize("skip", [Concat, Add, AttentionGate, NoSkip])
@@ -91,7 +91,10 @@ def test_output_sits_on_the_input_sites_at_any_size(ndim: int, skip: type) -> No
 
 @pytest.mark.parametrize("geometry", [Grid(1, dropout=0.3), Grid(2, dropout=0.3), Graph(dropout=0.3)], ids=repr)
 def test_recomputation_keeps_every_bit_with_dropout(geometry: Geometry) -> None:
-    plain, again = (UNet(geometry, 3, 2, [4, 6, 8], recompute=recompute) for recompute in (False, True))
+    plain, again = (
+        UNet(geometry, 3, 2, [4, 6, 8], gradient_checkpointing=gradient_checkpointing)
+        for gradient_checkpointing in (False, True)
+    )
     check_recomputation(plain, again, geometry, geometry.example(3, seed=0))
 
 
@@ -100,8 +103,8 @@ def test_recomputation_keeps_every_bit_with_dropout(geometry: Geometry) -> None:
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_translation_by_the_total_stride_translates_the_output(ndim: int, downsample: str, upsample: str) -> None:
     net = UNet(Grid(ndim, downsample=downsample, upsample=upsample, convs=1), 1, 2, [3, 4]).double().eval()
-    axes, shift = list(range(2, 2 + ndim)), footprint(net).stride[0]
-    border = footprint(net).halo[0] + shift
+    axes, shift = list(range(2, 2 + ndim)), receptive_field(net).tile_stride[0]
+    border = receptive_field(net).radius[0] + shift
     x = torch.randn(1, 1, *[2 * border + 8] * ndim, dtype=torch.double)
     inner = (..., *[slice(border, -border)] * ndim)
     output, expected = net(x.roll([shift] * ndim, axes)), net(x).roll([shift] * ndim, axes)

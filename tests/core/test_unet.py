@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from multiunet import Add, AttentionGate, Concat, Grid, NoSkip, UNet
 from multiunet.core import Condition, Dropout, Level, Merge, NestedUNet
-from multiunet.core.joined import field_of
+from multiunet.core.lazy import concatenated
 from multiunet.geometries.grid.block import ConvBlock
 
 GRID = Grid(1)
@@ -21,19 +21,22 @@ GRID = Grid(1)
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"widths": [8]}, "no way down"),
-        ({"widths": [8, 8, 8], "blocks": [1, 2]}, "blocks has 2 entries for 3 levels"),
-        ({"widths": [8, 8, 8], "strides": [2]}, "strides has 1 entries for 2 levels"),
-        ({"widths": [8, 8], "blocks": 0}, "at least 1"),
-        ({"widths": [8, 8, 8], "deep_supervision": 2}, "outside 0..1"),
-        ({"widths": [8, 8, 8], "decoder_widths": [8]}, "decoder_widths has 1 entries for 2 levels"),
-        ({"widths": [8, 8, 8], "up_widths": [8] * 3}, "up_widths has 3 entries for 2 levels"),
-        ({"widths": [8, 8, 8], "decoder_blocks": [1]}, "decoder_blocks has 1 entries for 2 levels"),
-        ({"widths": [8, 8, 8], "decoder_blocks": [1, 0]}, r"decoder_blocks \[1, 0\] must be at least 1 on every level"),
-        ({"widths": [8, 8], "skip": "add"}, "skip 'add' is a name; pass the class itself, as in skip=Add"),
-        ({"widths": [8, 8], "widen": "blocks"}, "widen 'blocks' is none of block, down"),
-        ({"widths": [8, 8], "path_norm": "both"}, "path_norm 'both' is none of before, after"),
-        ({"widths": [8, 8, 8], "decoder": [GRID, GRID]}, "decoder has 2 entries for 3 levels"),
+        ({"channels": [8]}, "no way down"),
+        ({"channels": [8, 8, 8], "blocks": [1, 2]}, "blocks has 2 entries for 3 levels"),
+        ({"channels": [8, 8, 8], "strides": [2]}, "strides has 1 entries for 2 levels"),
+        ({"channels": [8, 8], "blocks": 0}, "at least 1"),
+        ({"channels": [8, 8, 8], "deep_supervision": 2}, "outside 0..1"),
+        ({"channels": [8, 8, 8], "decoder_channels": [8]}, "decoder_channels has 1 entries for 2 levels"),
+        ({"channels": [8, 8, 8], "up_channels": [8] * 3}, "up_channels has 3 entries for 2 levels"),
+        ({"channels": [8, 8, 8], "decoder_blocks": [1]}, "decoder_blocks has 1 entries for 2 levels"),
+        (
+            {"channels": [8, 8, 8], "decoder_blocks": [1, 0]},
+            r"decoder_blocks \[1, 0\] must be at least 1 on every level",
+        ),
+        ({"channels": [8, 8], "skip": "add"}, "skip 'add' is a name; pass the class itself, as in skip=Add"),
+        ({"channels": [8, 8], "widen": "blocks"}, "widen 'blocks' is none of block, down"),
+        ({"channels": [8, 8], "path_norm": "both"}, "path_norm 'both' is none of before, after"),
+        ({"channels": [8, 8, 8], "decoder": [GRID, GRID]}, "decoder has 2 entries for 3 levels"),
     ],
 )
 def test_wrong_settings_are_refused(options: dict, reason: str) -> None:
@@ -63,7 +66,7 @@ def test_one_geometry_a_level() -> None:
 
 
 def test_widths_of_ups_and_decoder() -> None:
-    net = UNet(GRID, 1, 2, [4, 6, 10], widen="down", decoder_widths=[5, 7], up_widths=[3, 9])
+    net = UNet(GRID, 1, 2, [4, 6, 10], widen="down", decoder_channels=[5, 7], up_channels=[3, 9])
     x = torch.zeros(1, 1, 16)
     trail = net.encode(x)
     assert [field.shape[1] for field in (*trail.saved, trail.bottom)] == [4, 6, 10]
@@ -96,7 +99,7 @@ def test_decoder_geometry_alone_has_the_dropout() -> None:
 
 
 def test_recomputing_saves_memory() -> None:
-    def saved(recompute: bool) -> int:
+    def saved(gradient_checkpointing: bool) -> int:
         total = 0
 
         def count(tensor: torch.Tensor) -> torch.Tensor:
@@ -104,12 +107,12 @@ def test_recomputing_saves_memory() -> None:
             total += tensor.numel()
             return tensor
 
-        net = UNet(Grid(1, convs=3), 1, 1, [8, 8, 8], recompute=recompute)
+        net = UNet(Grid(1, convs=3), 1, 1, [8, 8, 8], gradient_checkpointing=gradient_checkpointing)
         with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             net(torch.randn(2, 1, 512))
         return total
 
-    assert saved(recompute=True) < 0.5 * saved(recompute=False)
+    assert saved(gradient_checkpointing=True) < 0.5 * saved(gradient_checkpointing=False)
 
 
 X, SKIP = torch.randn(2, 4, 9), torch.randn(2, 6, 9)
@@ -149,9 +152,9 @@ def test_closed_gate_lets_nothing_across() -> None:
 def test_merge_norms_before_after_and_fuses(skip: type) -> None:
     before = Merge(GRID, skip, 4, 6, path_norm="before").train()
     joined = before.join(nn.BatchNorm1d(4)(X), nn.BatchNorm1d(6)(SKIP))
-    torch.testing.assert_close(field_of(before(X, SKIP)), field_of(joined))
+    torch.testing.assert_close(concatenated(before(X, SKIP)), concatenated(joined))
     after = Merge(GRID, skip, 4, 6, path_norm="after", fuse=3).train()
-    expected = after.fuse(nn.BatchNorm1d(after.join.channels)(field_of(after.join(X, SKIP))))
+    expected = after.fuse(nn.BatchNorm1d(after.join.channels)(concatenated(after.join(X, SKIP))))
     torch.testing.assert_close(after(X, SKIP), expected)
     assert after.channels == 3 == after(X, SKIP).shape[1]
 
@@ -164,15 +167,15 @@ class Whole(Concat[torch.Tensor]):
 
 
 @pytest.mark.parametrize("kind", [UNet, NestedUNet])
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("gradient_checkpointing", [False, True])
 @pytest.mark.parametrize("settings", [{}, {"residual": True}, {"separable": "all"}, {"padding": "valid"}, {"convs": 1}])
-def test_fields_side_by_side_are_as_good_as_one(kind: type, settings: dict, recompute: bool) -> None:
+def test_fields_side_by_side_are_as_good_as_one(kind: type, settings: dict, gradient_checkpointing: bool) -> None:
     """Against the copy: outputs and all gradients."""
     x = torch.randn(2, 3, 61, 58)
     found = []
     for skip in (Concat, Whole):
         torch.manual_seed(0)
-        net = kind(Grid(2, **settings), 3, 2, [4, 6, 8], skip=skip, recompute=recompute)
+        net = kind(Grid(2, **settings), 3, 2, [4, 6, 8], skip=skip, gradient_checkpointing=gradient_checkpointing)
         y = net(x)
         y.square().mean().backward()
         found.append((y, [p.grad for p in net.parameters()]))
@@ -208,24 +211,24 @@ class Doubling(ConvBlock):
 
 @dataclass(frozen=True)
 class DoublingGrid(Grid):
-    def block(self, c_in: int, c_out: int) -> nn.Module:
-        return Doubling(self, c_in, c_out)
+    def block(self, in_channels: int, out_channels: int) -> nn.Module:
+        return Doubling(self, in_channels, out_channels)
 
 
 @pytest.mark.parametrize("kind", [UNet, NestedUNet])
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("gradient_checkpointing", [False, True])
 @pytest.mark.parametrize("residual", [False, True])
-def test_a_subclass_of_a_block_is_called_everywhere(kind: type, recompute: bool, residual: bool) -> None:
+def test_a_subclass_of_a_block_is_called_everywhere(kind: type, gradient_checkpointing: bool, residual: bool) -> None:
     Doubling.seen.clear()
     condition = Condition(torch.zeros(2, 1))
-    net = kind(DoublingGrid(1, residual=residual), 1, 1, [2, 3], recompute=recompute)
+    net = kind(DoublingGrid(1, residual=residual), 1, 1, [2, 3], gradient_checkpointing=gradient_checkpointing)
     net(torch.randn(2, 1, 8), condition)
     assert Doubling.seen == [(torch.Tensor, condition)] * 3
 
 
-@pytest.mark.parametrize("recompute", [False, True])
-def test_hooks_of_every_block_and_layer_fire_with_the_one_field(recompute: bool) -> None:
-    net, given = UNet(Grid(1), 1, 1, [2, 3], recompute=recompute), []
+@pytest.mark.parametrize("gradient_checkpointing", [False, True])
+def test_hooks_of_every_block_and_layer_fire_with_the_one_field(gradient_checkpointing: bool) -> None:
+    net, given = UNet(Grid(1), 1, 1, [2, 3], gradient_checkpointing=gradient_checkpointing), []
     watched = [m for m in net.modules() if isinstance(m, Level | ConvBlock | nn.Conv1d)]
     for module in watched:
         module.register_forward_hook(lambda module, inputs, output: given.append((module, type(inputs[0]))))
@@ -235,9 +238,9 @@ def test_hooks_of_every_block_and_layer_fire_with_the_one_field(recompute: bool)
     assert {kind for module, kind in given if not isinstance(module, Level)} == {torch.Tensor}
 
 
-@pytest.mark.parametrize("recompute", [False, True])
-def test_a_pruned_convolution_of_joined_fields_stays_pruned(recompute: bool) -> None:
-    net = UNet(Grid(1), 1, 1, [2, 3], recompute=recompute)
+@pytest.mark.parametrize("gradient_checkpointing", [False, True])
+def test_a_pruned_convolution_of_joined_fields_stays_pruned(gradient_checkpointing: bool) -> None:
+    net = UNet(Grid(1), 1, 1, [2, 3], gradient_checkpointing=gradient_checkpointing)
     conv = net.decoder[0].blocks[0].layers[0]
     prune.l1_unstructured(conv, "weight", 0.5)
     optimizer = torch.optim.SGD(net.parameters(), 0.1)

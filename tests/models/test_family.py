@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from multiunet import Grid, footprint
+from multiunet import Grid, receptive_field
 from multiunet.core import AttentionGate
 from multiunet.models.attention_unet import attention_unet
 from multiunet.models.depthwise_unet import depthwise_unet
@@ -87,20 +87,20 @@ def same(ours: torch.Tensor, theirs: torch.Tensor) -> None:
 @pytest.mark.parametrize("name", PADDED)
 def test_obeys_the_laws_in_any_dimension(name: str, ndim: int) -> None:
     torch.manual_seed(0)
-    check_model(PADDED[name](ndim), Grid(ndim), c_in=3, c_out=2)
+    check_model(PADDED[name](ndim), Grid(ndim), in_channels=3, out_channels=2)
 
 
 @pytest.mark.parametrize("name", PADDED)
 def test_sees_no_farther_than_its_halo(name: str) -> None:
-    """The gradient of one output site reaches as far as the footprint says, no farther, and nearly as far."""
+    """The gradient of one output site reaches as far as the receptive_field says, no farther, and nearly as far."""
     torch.manual_seed(0)
     net = PADDED[name](1).double().eval()
     for layer in net.modules():
         if isinstance(layer, nn.GroupNorm):  # statistics over sites see everything
             layer.forward = nn.Identity().forward
-    halo = footprint(net).halo[0]
+    halo = receptive_field(net).radius[0]
     reached = 0
-    for centre in range(2 * halo, 2 * halo + footprint(net).stride[0]):
+    for centre in range(2 * halo, 2 * halo + receptive_field(net).tile_stride[0]):
         x = torch.randn(1, 3, 4 * halo + 8, dtype=torch.double, requires_grad=True)
         net(x)[0, :, centre].sum().backward()
         sites = x.grad.abs().sum(dim=(0, 1)).nonzero()[:, 0]
@@ -111,7 +111,7 @@ def test_sees_no_farther_than_its_halo(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in PADDED if name != "unet2015"])
 def test_takes_what_the_command_line_gives(name: str) -> None:
     function = globals()[name]
-    assert {"strides", "dropout", "recompute"} <= inspect.signature(function).parameters.keys()
+    assert {"strides", "dropout", "gradient_checkpointing"} <= inspect.signature(function).parameters.keys()
 
 
 def test_unet2015_has_the_papers_sizes_and_parameters() -> None:
@@ -160,7 +160,7 @@ def test_vnet_sees_what_the_paper_says() -> None:
     """Table 1: 551 x 551 x 551."""
     with torch.device("meta"):
         net = vnet(3, 1, 2)
-    assert footprint(net).receptive_field == (551, 551, 551)
+    assert receptive_field(net).size == (551, 551, 551)
     assert net.encode(torch.zeros(1, 1, 128, 128, 64, device="meta")).bottom.shape == (1, 256, 8, 8, 4)
 
 

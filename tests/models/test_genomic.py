@@ -15,9 +15,9 @@ def dna(bases: int, samples: int = 1, seed: int = 0) -> torch.Tensor:
     return torch.nn.functional.one_hot(letters, 4).movedim(2, 1).float()
 
 
-def small(bin_size: int = 6, c_out: int = 2, **options) -> GenomicUNet:
+def small(bin_size: int = 6, out_channels: int = 2, **options) -> GenomicUNet:
     torch.manual_seed(0)
-    return genomic_unet(c_out, bin_size, widths=[6, 8, 10], stem=5, motif=7, **options)
+    return genomic_unet(out_channels, bin_size, channels=[6, 8, 10], stem=5, motif=7, **options)
 
 
 def with_history(net: GenomicUNet) -> GenomicUNet:
@@ -38,7 +38,7 @@ def test_strides_multiply_to_the_bin_size(bin_size):
 @pytest.mark.parametrize(("bin_size", "bins"), [(1, 19), (2, 13), (7, 1), (10, 8), (97, 3), (128, 5)])
 @pytest.mark.parametrize("training", [True, False])
 def test_one_output_a_bin_at_any_length(bin_size, bins, training):
-    net = small(bin_size, c_out=3).train(training)
+    net = small(bin_size, out_channels=3).train(training)
     assert net.bin_size == bin_size
     assert net(dna(bin_size * bins, samples=2)).shape == (2, 3, bins)
 
@@ -64,9 +64,9 @@ def test_halo_covers_the_receptive_field(downsample, bin_size):
     strides = tower_strides(bin_size)
     tower = Tower(Grid(1, kernel=9, convs=1), grid, [4] * max(1, len(strides)), strides)
     net = with_history(GenomicUNet(tower, UNet(grid, 4, 2, [4, 5, 6]))).double()
-    seen = net.footprint()
-    (halo,), (stride,) = seen.halo, seen.stride
-    assert seen.reduction == (bin_size,)
+    seen = net.receptive_field()
+    (halo,), (stride,) = seen.radius, seen.tile_stride
+    assert seen.output_stride == (bin_size,)
     bins = 2 * (halo // bin_size) + 12
     furthest = 0
     for centre in range(bins // 2, bins // 2 + 4):
@@ -85,7 +85,7 @@ def test_halo_covers_the_receptive_field(downsample, bin_size):
 
 @pytest.mark.parametrize("bins", [1, 7, 31, 32, 45])
 def test_prediction_commutes_with_the_reverse_complement_at_any_number_of_bins(bins):
-    net = with_history(small(bin_size=6, c_out=3, mates=[1, 0, 2]))
+    net = with_history(small(bin_size=6, out_channels=3, mates=[1, 0, 2]))
     x = dna(6 * bins)
     assert torch.allclose(net(x.flip(1, 2)), net(x).flip(2)[:, [1, 0, 2]], atol=1e-6)
     net.train()
@@ -93,7 +93,7 @@ def test_prediction_commutes_with_the_reverse_complement_at_any_number_of_bins(b
 
 
 def test_prediction_is_the_mean_over_strands():
-    net = with_history(small(bin_size=6, c_out=2, mates=[1, 0]))
+    net = with_history(small(bin_size=6, out_channels=2, mates=[1, 0]))
     x = dna(6 * 16)  # whole coarse sites, so that nothing is filled up
     one_strand = lambda y: net.unet(net.tower(y))  # noqa: E731
     expected = (one_strand(x) + one_strand(x.flip(1, 2)).flip(2)[:, [1, 0]]) / 2
@@ -103,13 +103,13 @@ def test_prediction_is_the_mean_over_strands():
 @pytest.mark.parametrize("mates", [[0, 1, 2], [1, 1], [2, 0], [0, -1]])
 def test_mates_that_do_not_pair_are_refused(mates):
     with pytest.raises(ValueError, match="must pair the 2 output channels"):
-        small(c_out=2, mates=mates)
+        small(out_channels=2, mates=mates)
 
 
 def test_tower_and_unet_must_fit():
     with pytest.raises(ValueError, match="gives 4 channels, the U-Net takes 5"):
         GenomicUNet(Tower(Grid(1), Grid(1), [4], [2]), UNet(Grid(1), 5, 1, [4, 4]))
-    with pytest.raises(ValueError, match="1 widths for 2 strides"):
+    with pytest.raises(ValueError, match="1 numbers of channels for 2 strides"):
         Tower(Grid(1), Grid(1), [4], [2, 5])
 
 
@@ -147,7 +147,7 @@ def test_a_condition_is_taken_along_for_both_strands():
 @pytest.mark.parametrize("samples", [1, 4])
 @pytest.mark.parametrize("bins", [61, 62, 64])
 def test_tiles_equal_the_whole(samples, bins):
-    net = with_history(genomic_unet(2, 5, widths=[6, 8], stem=5, motif=7, dropout=0.3))
+    net = with_history(genomic_unet(2, 5, channels=[6, 8], stem=5, motif=7, dropout=0.3))
     x = dna(5 * bins)[0].numpy()
     source = GridSource("chr", (5 * bins,), lambda start, stop: x[:, start[0] : stop[0]], ("bin",))
     predictor = GridPredictor(net, Regression(["signal"]), net.unet.geometry, torch.device("cpu"), tile=40)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from multiunet_datasets import synthetic
 
-from multiunet import Graph, Grid, UNet, footprint
+from multiunet import Graph, Grid, UNet, receptive_field
 from multiunet.core import Add
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import Ensemble, GridPredictor, GridSource, predict_field
@@ -64,8 +64,10 @@ def test_tiles_of_an_ensemble_equal_the_whole_and_suit_every_member() -> None:
     torch.manual_seed(0)
     nets = [image_unet(2, 1, 3, [4, 8], dropout=0.3), image_unet(2, 1, 3, [4, 6, 8], strides=[(3, 3), (2, 2)])]
     ensemble = Ensemble(nets, [CLASSES] * 2).eval()
-    assert footprint(ensemble).stride == (6, 6)
-    assert footprint(ensemble).halo == tuple(map(max, footprint(nets[0]).halo, footprint(nets[1]).halo))
+    assert receptive_field(ensemble).tile_stride == (6, 6)
+    assert receptive_field(ensemble).radius == tuple(
+        map(max, receptive_field(nets[0]).radius, receptive_field(nets[1]).radius)
+    )
     pixels = torch.randn(1, 1, 41, 50)
     source = GridSource("a", (41, 50), lambda a, b: pixels[0, :, a[0] : b[0], a[1] : b[1]].numpy(), ("y", "x"))
     tiled, whole = (

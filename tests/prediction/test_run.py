@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from multiunet import Grid, GridPredictor, GridSource, Regression, Segmentation, UNet, footprint, predict_field
+from multiunet import Grid, GridPredictor, GridSource, Regression, Segmentation, UNet, predict_field, receptive_field
 from multiunet.prediction.tiles import batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import dropouts
@@ -28,9 +28,9 @@ def source(image: np.ndarray) -> GridSource:
     return GridSource("x", image.shape[1:], read, ("z", "y", "x")[3 - image.ndim + 1 :])
 
 
-def network(ndim: int, c_out: int, **options) -> nn.Module:
+def network(ndim: int, out_channels: int, **options) -> nn.Module:
     decoder = Grid(ndim, dropout=0.4, convs=1, **options)
-    net = UNet(Grid(ndim, convs=1, **options), 1, c_out, [4, 6, 8], decoder=decoder)
+    net = UNet(Grid(ndim, convs=1, **options), 1, out_channels, [4, 6, 8], decoder=decoder)
     for module in net.modules():  # statistics as after training, so that the norm does something
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             nn.init.normal_(module.running_mean)
@@ -49,10 +49,10 @@ TASKS: list[tuple[Task, int]] = [(Segmentation(["a", "b", "c"]), 3), (Regression
 
 
 @pytest.mark.parametrize("margin", [0, 8, 13])
-@pytest.mark.parametrize(("task", "c_out"), TASKS, ids=["segmentation", "regression"])
+@pytest.mark.parametrize(("task", "out_channels"), TASKS, ids=["segmentation", "regression"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
-def test_tiled_equals_whole(ndim: int, task: Task, c_out: int, margin: int) -> None:
-    net = network(ndim, c_out)
+def test_tiled_equals_whole(ndim: int, task: Task, out_channels: int, margin: int) -> None:
+    net = network(ndim, out_channels)
     image = np.random.default_rng(0).normal(size=(1, *SHAPES[ndim])).astype(np.float32)
     tiled = GridPredictor(net, task, Grid(ndim), CPU, margin=margin, tile=16)
     one = GridPredictor(net, task, Grid(ndim), CPU, margin=margin, tile=10_000)
@@ -85,7 +85,7 @@ def test_halo_covers_the_receptive_field_by_gradients() -> None:
     """Second derivation: which input sites have a gradient on an output site."""
     for downsample, upsample in itertools.product(("max", "average", "conv"), ("nearest", "linear", "transposed")):
         net = UNet(Grid(1, downsample=downsample, upsample=upsample, normalization="none"), 1, 1, [8, 8, 8]).double()
-        halo = footprint(net).halo[0]
+        halo = receptive_field(net).radius[0]
         reached = []
         for site in range(2 * halo, 2 * halo + 4):
             x = torch.randn(8, 1, 4 * halo + 4, dtype=torch.double, requires_grad=True)
@@ -106,10 +106,10 @@ def test_mirror_reads_what_numpy_pads() -> None:
 @pytest.mark.parametrize("size", [1, 2, 31, 32, 33, 64, 100])
 @pytest.mark.parametrize("core", [1, 7, 16, 50, 1000])
 def test_tiles_partition_the_output_and_fit_their_reads(size: int, core: int) -> None:
-    seen = footprint(network(1, 2))
+    seen = receptive_field(network(1, 2))
     covered = np.zeros(size, int)
     for tile in tiles((size,), seen, (5,), (core,)):
-        assert (tile.start[0] + 5) % seen.stride[0] == 0
+        assert (tile.start[0] + 5) % seen.tile_stride[0] == 0
         assert tile.start[0] >= -5
         assert tile.stop[0] <= size + 5
         assert tile.out[0].stop - tile.out[0].start == tile.keep[0].stop - tile.keep[0].start
@@ -120,31 +120,31 @@ def test_tiles_partition_the_output_and_fit_their_reads(size: int, core: int) ->
 @pytest.mark.parametrize("shape", [(5000,), (5000, 300), (700, 900), (90, 200, 150)])
 @pytest.mark.parametrize("sites", [3_000, 300_000, 10**9])
 def test_cores_are_those_that_read_least_in_all(shape: tuple[int, ...], sites: int) -> None:
-    seen = footprint(network(len(shape), 2))
+    seen = receptive_field(network(len(shape), 2))
 
     def reads(n: int, k: int, halo: int) -> list[Fraction]:
         """Sites of each of ``k`` equal tiles of an axis, as far as the input goes."""
         ends = [Fraction(n * i, k) for i in range(k + 1)]
         return [min(Fraction(n), b + halo) - max(Fraction(0), a - halo) for a, b in itertools.pairwise(ends)]
 
-    most = [max(1, n // max(h, s)) for n, h, s in zip(shape, seen.halo, seen.stride)]
+    most = [max(1, n // max(h, s)) for n, h, s in zip(shape, seen.radius, seen.tile_stride)]
     fitting = {}
     for counts in itertools.product(*(range(1, k + 1) for k in most)):
-        by_axis = [reads(*axis) for axis in zip(shape, counts, seen.halo)]
+        by_axis = [reads(*axis) for axis in zip(shape, counts, seen.radius)]
         if math.prod(math.ceil(max(axis)) for axis in by_axis) <= sites:
             fitting[counts] = math.prod(sum(axis) for axis in by_axis)
     least = min(fitting.values(), default=None)
     sides = core_sides(shape, seen, (0,) * len(shape), sites)
     counts = tuple(-(-n // side) for n, side in zip(shape, sides))
     if least is None:  # not even cores of the halo's size fit: no smaller ones
-        assert all(side >= halo for side, halo in zip(sides, seen.halo))
+        assert all(side >= halo for side, halo in zip(sides, seen.radius))
     else:
         assert fitting[counts] == least
 
 
 @pytest.mark.parametrize("core", [40, 1500, 3000])
 def test_tiles_hold_whole_chunks(core: int) -> None:
-    plan = tiles((4000, 2500), footprint(network(2, 2)), (0, 0), (core, core))
+    plan = tiles((4000, 2500), receptive_field(network(2, 2)), (0, 0), (core, core))
     chunks = chunks_of(plan)
     assert max(chunks) <= 1024
     assert all(out.start % chunk == 0 for tile in plan for out, chunk in zip(tile.out, chunks))

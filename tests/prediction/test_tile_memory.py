@@ -24,10 +24,10 @@ class Chain(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.last(self.first(x))
 
-    def footprint(self) -> object:
-        from multiunet import footprint
+    def receptive_field(self) -> object:
+        from multiunet import receptive_field
 
-        return replace(footprint(UNet(Grid(2), 1, 2, [2, 3])), stride=(1, 1))
+        return replace(receptive_field(UNet(Grid(2), 1, 2, [2, 3])), tile_stride=(1, 1))
 
 
 def test_the_need_of_a_chain_is_that_counted_by_hand() -> None:

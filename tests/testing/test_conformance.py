@@ -24,8 +24,8 @@ class Flipped(nn.Module):
 
 @dataclass(frozen=True)
 class FlipsUp(Grid):
-    def up(self, c_in: int, c_out: int, stride: Any = None) -> nn.Module:
-        return Flipped(Grid(self.ndim).up(c_in, c_out, stride))
+    def up(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
+        return Flipped(Grid(self.ndim).up(in_channels, out_channels, stride))
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class CannotSample(Grid):
 
 @dataclass(frozen=True)
 class CannotWiden(Grid):
-    def down_to(self, c_in: int, c_out: int, stride: Any = None) -> nn.Module:
-        if c_in != c_out:
+    def down_to(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
+        if in_channels != out_channels:
             raise RuntimeError("no down_to")
-        return Grid(self.ndim).down_to(c_in, c_out, stride)
+        return Grid(self.ndim).down_to(in_channels, out_channels, stride)
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class CannotNormalise(Grid):
     def norm(self, channels: int) -> nn.Module:
         raise RuntimeError("no norm")
 
-    def block(self, c_in: int, c_out: int) -> nn.Module:
-        return Grid(self.ndim).block(c_in, c_out)
+    def block(self, in_channels: int, out_channels: int) -> nn.Module:
+        return Grid(self.ndim).block(in_channels, out_channels)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_twice_the_batch_takes_twice_the_memory_and_half_the_numbers_less() -> N
 
 def test_recomputation_saves_what_it_drops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step_memory, "LOST_BLOCKS", 0)
-    plain, again = (image_unet(2, 1, 2, [8, 8, 8], recompute=recompute) for recompute in (False, True))
+    plain, again = (image_unet(2, 1, 2, [8, 8, 8], gradient_checkpointing=recompute) for recompute in (False, True))
     assert needs(again, 4, 1, 128, 128) < 0.6 * needs(plain, 4, 1, 128, 128)
 
 

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from multiunet.core.receptive_field import receptive_field
 from multiunet.domains.genome.regions import runs
 from multiunet.domains.genome.sequence import Codes, cut, find_unknown_bins, one_hot
-from multiunet.geometries.grid.footprint import footprint
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore
 from multiunet.prediction.run import Tiles
 from multiunet.uncertainty import Moments
@@ -87,8 +87,8 @@ class Chromosomes:
         They begin and end where coarse sites of the whole chromosome with its flanks begin: on the given strand these
         are counted from its start, on the other strand from its end.
         """
-        seen, total = footprint(self.predictor.net), self._bins(codes) + 2 * self.flank
-        reach, stride = max(-(-seen.halo[0] // self.bin_size), self.flank), seen.stride[0] // self.bin_size
+        seen, total = receptive_field(self.predictor.net), self._bins(codes) + 2 * self.flank
+        reach, stride = max(-(-seen.radius[0] // self.bin_size), self.flank), seen.tile_stride[0] // self.bin_size
         low = max(0, first + self.flank - reach) // stride * stride
         return low, total - max(0, total - last - self.flank - reach) // stride * stride
 

@@ -22,7 +22,7 @@ from multiunet.domains.config import (
 )
 from multiunet.domains.image.class_names import parse_class_names
 from multiunet.domains.splits import SplitTrain
-from multiunet.models.catalogue import WIDTHS, ModelName
+from multiunet.models.catalogue import CHANNELS, ModelName
 from multiunet.training.recipe import Layout, Recipe
 
 
@@ -282,7 +282,7 @@ class ImageTrain(SplitTrain):
 
     def levels(self) -> list[int]:
         """Channels by level: those given, or the model's own."""
-        return list(self.widths or WIDTHS[self.model])
+        return list(self.widths or CHANNELS[self.model])
 
 
 PREDICTION_MEMORY = (

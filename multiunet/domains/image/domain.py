@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Descent
+from multiunet.core import Encoder
 from multiunet.device import pick_device
 from multiunet.domains.config import EvaluateOptions, Split
 from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Facts, Model, Report, Validator
@@ -68,7 +68,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, Facts]):
         return super().shared(facts) | {"intensities": facts["intensities"]["kind"]}
 
     def reading_like(self, net: nn.Module, facts: Facts, first: Facts) -> nn.Module:
-        return rescale_network(cast(Descent[Tensor], net), facts, first)
+        return rescale_network(cast(Encoder[Tensor], net), facts, first)
 
     def inspect(self, config: ImageTrain) -> Facts:
         return survey(config)
@@ -109,7 +109,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, Facts]):
             config.levels(),
             strides=[tuple(stride) for stride in facts["strides"]],
             dropout=config.dropout,
-            recompute=config.gradient_checkpointing,
+            gradient_checkpointing=config.gradient_checkpointing,
             **own,
         )
         if config.memory_format == "channels-last" or (

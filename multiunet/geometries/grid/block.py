@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from multiunet.core import Condition, Dropout, Joined, reads_joined
-from multiunet.core.joined import applied
-from multiunet.geometries.grid.layers import ACTIVATION, Chain, of_joined
+from multiunet.core import Condition, Dropout, LazyConcat, reads_lazy_concat
+from multiunet.core.lazy import call_block
+from multiunet.geometries.grid.layers import ACTIVATION, Chain, call_on_parts
 
 if TYPE_CHECKING:
     from multiunet.geometries.grid.grid import Grid
@@ -23,10 +23,10 @@ class ConvBlock(nn.Module):
         reach: how many sites away an output site looks, by axis.
     """
 
-    def __init__(self, grid: Grid, c_in: int, c_out: int) -> None:
+    def __init__(self, grid: Grid, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        halfway = c_out // 2 if grid.growth == "last" and c_out > c_in else c_out
-        channels = [c_in, *[halfway] * (grid.convs - 1), c_out]
+        halfway = out_channels // 2 if grid.growth == "last" and out_channels > in_channels else out_channels
+        channels = [in_channels, *[halfway] * (grid.convs - 1), out_channels]
         layers: list[nn.Module] = []
         for i, (a, b) in enumerate(pairwise(channels)):
             whole = grid.separable == "none" or (grid.separable == "inner" and i == grid.convs - 1)
@@ -36,18 +36,18 @@ class ConvBlock(nn.Module):
         self.layers = Chain(*layers)
         self.shortcut: nn.Module | None = None
         if grid.residual:
-            self.shortcut = nn.Identity() if c_in == c_out else grid.pointwise(c_in, c_out)
+            self.shortcut = nn.Identity() if in_channels == out_channels else grid.pointwise(in_channels, out_channels)
         self.dropout = Dropout(grid.dropout, whole_channels=True)
         self.loses_sites = grid.padding == "valid"
         self.reach = tuple(grid.convs * (k // 2) for k in grid._kernel)
 
-    @reads_joined
-    def forward(self, x: Tensor | Joined[Tensor], condition: Condition | None = None) -> Tensor:
+    @reads_lazy_concat
+    def forward(self, x: Tensor | LazyConcat[Tensor], condition: Condition | None = None) -> Tensor:
         if self.loses_sites:
-            self._check_sites((x.parts[0] if isinstance(x, Joined) else x).shape[2:])
-        y = applied(self.layers, x)
+            self._check_sites((x.parts[0] if isinstance(x, LazyConcat) else x).shape[2:])
+        y = call_block(self.layers, x)
         if self.shortcut is not None:
-            y = self.last(y + centre(of_joined(self.shortcut, x), y.shape[2:]))
+            y = self.last(y + centre(call_on_parts(self.shortcut, x), y.shape[2:]))
         return self.dropout(y)  # type: ignore[no-any-return]
 
     def _check_sites(self, space: Sequence[int]) -> None:
@@ -68,18 +68,18 @@ class ConvBlock(nn.Module):
         return list(each)
 
 
-def _full(grid: Grid, c_in: int, c_out: int) -> nn.Module:
+def _full(grid: Grid, in_channels: int, out_channels: int) -> nn.Module:
     pad = tuple(k // 2 for k in grid._kernel) if grid.padding == "same" else 0
     # a norm's own shift makes a bias idle
-    return grid.conv(c_in, c_out, grid._kernel, grid.normalization == "none", padding=pad)
+    return grid.conv(in_channels, out_channels, grid._kernel, grid.normalization == "none", padding=pad)
 
 
-def _separable(grid: Grid, c_in: int, c_out: int) -> nn.Module:
+def _separable(grid: Grid, in_channels: int, out_channels: int) -> nn.Module:
     """No activation in between: Chollet 2017, figure 10."""
     pad = tuple(k // 2 for k in grid._kernel) if grid.padding == "same" else 0
     return nn.Sequential(
-        grid.conv(c_in, c_in, grid._kernel, False, padding=pad, groups=c_in),
-        grid.conv(c_in, c_out, (1,) * grid.ndim, grid.normalization == "none"),
+        grid.conv(in_channels, in_channels, grid._kernel, False, padding=pad, groups=in_channels),
+        grid.conv(in_channels, out_channels, (1,) * grid.ndim, grid.normalization == "none"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions before them, for prediction."""
+"""Batch norms fuse_conv_bn into the convolutions before them, for prediction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
-def folded(net: nn.Module) -> nn.Module:
+def fuse_conv_bn(net: nn.Module) -> nn.Module:
     """A copy of a network in evaluation mode in which convolutions do the work of the batch norms behind them.
 
     A norm whose statistics stand still is an affine map by channel, and so is the convolution: the two are one

@@ -108,23 +108,23 @@ class Grid(Geometry[Tensor]):
             raise ValueError("valid padding goes with pooling and with resizing or transposed convolution")
         object.__setattr__(self, "_kernel", kernel)
 
-    def block(self, c_in: int, c_out: int) -> nn.Module:
-        return ConvBlock(self, c_in, c_out)
+    def block(self, in_channels: int, out_channels: int) -> nn.Module:
+        return ConvBlock(self, in_channels, out_channels)
 
     def down(self, channels: int, stride: Sizes | None = None) -> nn.Module:
         return self.down_to(channels, channels, stride)
 
-    def down_to(self, c_in: int, c_out: int, stride: Sizes | None = None) -> nn.Module:
-        return Down(self, c_in, c_out, self._steps(stride))
+    def down_to(self, in_channels: int, out_channels: int, stride: Sizes | None = None) -> nn.Module:
+        return Down(self, in_channels, out_channels, self._steps(stride))
 
-    def up(self, c_in: int, c_out: int, stride: Sizes | None = None) -> nn.Module:
+    def up(self, in_channels: int, out_channels: int, stride: Sizes | None = None) -> nn.Module:
         kind = {"nearest": ResizeUp, "linear": ResizeUp, "transposed": TransposedUp, "shuffle": ShuffleUp}[
             self.upsample
         ]
-        return kind(self, c_in, c_out, self._steps(stride))
+        return kind(self, in_channels, out_channels, self._steps(stride))
 
-    def pointwise(self, c_in: int, c_out: int) -> nn.Module:
-        return CONV[self.ndim](c_in, c_out, 1)
+    def pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
+        return CONV[self.ndim](in_channels, out_channels, 1)
 
     def norm(self, channels: int) -> nn.Module:
         if self.normalization == "batch":
@@ -163,9 +163,11 @@ class Grid(Geometry[Tensor]):
             return skip
         return centre(skip, onto.shape[2:])
 
-    def conv(self, c_in: int, c_out: int, kernel: tuple[int, ...], bias: bool, **options: object) -> nn.Module:
+    def conv(
+        self, in_channels: int, out_channels: int, kernel: tuple[int, ...], bias: bool, **options: object
+    ) -> nn.Module:
         """A convolution with He initialisation (He et al. 2015, fan-in)."""
-        layer = CONV[self.ndim](c_in, c_out, kernel, bias=bias, **options)  # type: ignore[arg-type]
+        layer = CONV[self.ndim](in_channels, out_channels, kernel, bias=bias, **options)  # type: ignore[arg-type]
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)

@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Condition, Joined, reads_joined
-from multiunet.core.joined import field_of, is_hooked
+from multiunet.core import Condition, LazyConcat, reads_lazy_concat
+from multiunet.core.lazy import concatenated, is_hooked
 from multiunet.device import unfolded_by_torch
 
 CONV: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -42,19 +42,19 @@ class GroupNorm(nn.GroupNorm):
 class Chain(nn.Sequential):
     """``(x, condition) -> field``: layers one after the other, of which the first reads fields side by side."""
 
-    @reads_joined
-    def forward(self, x: Tensor | Joined[Tensor], condition: Condition | None = None) -> Tensor:
+    @reads_lazy_concat
+    def forward(self, x: Tensor | LazyConcat[Tensor], condition: Condition | None = None) -> Tensor:
         first, *rest = self
-        y = of_joined(first, x)
+        y = call_on_parts(first, x)
         for layer in rest:
             y = layer(y)
         return y
 
 
-def of_joined(layer: nn.Module, x: Tensor | Joined[Tensor]) -> Tensor:
+def call_on_parts(layer: nn.Module, x: Tensor | LazyConcat[Tensor]) -> Tensor:
     """``layer(x)``; a plain convolution of all channels is the sum of those of the parts, to rounding."""
-    if not isinstance(x, Joined) or not _splits(layer) or any(unfolded_by_torch(part) for part in x.parts):
-        y: Tensor = layer(field_of(x))
+    if not isinstance(x, LazyConcat) or not _splits(layer) or any(unfolded_by_torch(part) for part in x.parts):
+        y: Tensor = layer(concatenated(x))
         return y
     conv = cast("nn.Conv1d", layer)
     first, *rest = zip(x.parts, conv.weight.split([part.shape[1] for part in x.parts], dim=1))

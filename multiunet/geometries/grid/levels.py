@@ -24,7 +24,7 @@ class Down(nn.Module):
         cheap_again: whether it pools: a maximum keeps its places, in 8 bytes each, a convolution nothing of its own.
     """
 
-    def __init__(self, grid: Grid, c_in: int, c_out: int, stride: tuple[int, ...]) -> None:
+    def __init__(self, grid: Grid, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> None:
         super().__init__()
         self.stride = stride
         self.cheap_again = grid.downsample != "conv"
@@ -36,16 +36,16 @@ class Down(nn.Module):
             # odd, with half its width as padding: ceil(n / stride) sites, exactly n / stride where that is whole
             look = tuple(0 if k == s else k // 2 for k, s in zip(kernel, stride))
             bias = not (grid.down_activation and grid.normalization != "none")
-            self.layer = grid.conv(c_in, c_out, kernel, bias, stride=stride, padding=look)
+            self.layer = grid.conv(in_channels, out_channels, kernel, bias, stride=stride, padding=look)
             if grid.down_activation:
-                self.layer = grid.activated(self.layer, c_out)
+                self.layer = grid.activated(self.layer, out_channels)
         else:
             if grid.downsample == "max":
                 self.layer = MAX_POOL[grid.ndim](stride, ceil_mode=keep_rest)
             else:  # the last window divides by the sites it has
                 self.layer = AVERAGE_POOL[grid.ndim](stride, ceil_mode=keep_rest, count_include_pad=False)
-            if c_in != c_out:
-                self.layer = nn.Sequential(self.layer, grid.pointwise(c_in, c_out))
+            if in_channels != out_channels:
+                self.layer = nn.Sequential(self.layer, grid.pointwise(in_channels, out_channels))
         # a kernel that just spans its stride has no padding of its own for a last, partial window
         self.fill = tuple(s if grid.downsample == "conv" and padding == 0 else 1 for s, padding in zip(stride, look))
         self.reach = tuple(s - 1 + r for s, r in zip(stride, look))
@@ -65,14 +65,14 @@ class ResizeUp(nn.Module):
         reach: how far, in fine sites, a fine site looks beyond its own coarse parent.
     """
 
-    def __init__(self, grid: Grid, c_in: int, c_out: int, stride: tuple[int, ...]) -> None:
+    def __init__(self, grid: Grid, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> None:
         super().__init__()
         kernel = grid.sizes("up_kernel", 1 if grid.up_kernel is None else grid.up_kernel)
         if any(k % 2 == 0 for k in kernel):
             raise ValueError(f"up_kernel {kernel} must be odd for {grid.upsample} up-sampling")
-        self.conv = grid.conv(c_in, c_out, kernel, True, padding=tuple(k // 2 for k in kernel))
+        self.conv = grid.conv(in_channels, out_channels, kernel, True, padding=tuple(k // 2 for k in kernel))
         if grid.up_activation:
-            self.conv = grid.activated(self.conv, c_out)
+            self.conv = grid.activated(self.conv, out_channels)
         self.conv_first = max(kernel) == 1
         self.factor = tuple(float(s) for s in stride)
         self.mode = LINEAR[grid.ndim] if grid.upsample == "linear" else "nearest"
@@ -99,7 +99,7 @@ class ResizeUp(nn.Module):
 class TransposedUp(nn.Module):
     """A transposed convolution whose kernel is a multiple of its stride: all fine sites get equally many taps."""
 
-    def __init__(self, grid: Grid, c_in: int, c_out: int, stride: tuple[int, ...]) -> None:
+    def __init__(self, grid: Grid, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> None:
         super().__init__()
         kernel = stride if grid.up_kernel is None else grid.sizes("up_kernel", grid.up_kernel)
         if any(k % s for k, s in zip(kernel, stride)):
@@ -109,9 +109,9 @@ class TransposedUp(nn.Module):
                 f"use upsample='nearest'"
             )
         self.cut = tuple((k - s) // 2 for k, s in zip(kernel, stride))
-        self.layer = TRANSPOSED[grid.ndim](c_in, c_out, kernel, stride=stride, padding=self.cut)
+        self.layer = TRANSPOSED[grid.ndim](in_channels, out_channels, kernel, stride=stride, padding=self.cut)
         if grid.up_activation:
-            self.layer = grid.activated(self.layer, c_out)
+            self.layer = grid.activated(self.layer, out_channels)
         self.crop, self.stride = grid.padding == "same", stride
         self.reach = tuple(k - s for k, s in zip(kernel, stride))
 
@@ -125,12 +125,12 @@ class TransposedUp(nn.Module):
 class ShuffleUp(nn.Module):
     """A convolution on the coarse sites whose channels become fine sites (sub-pixel convolution, Shi et al. 2016)."""
 
-    def __init__(self, grid: Grid, c_in: int, c_out: int, stride: tuple[int, ...]) -> None:
+    def __init__(self, grid: Grid, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> None:
         super().__init__()
         self.stride = stride
         pad = tuple(k // 2 for k in grid._kernel)
-        fine = c_out * math.prod(stride)
-        self.conv = grid.conv(c_in, fine, grid._kernel, True, padding=pad)
+        fine = out_channels * math.prod(stride)
+        self.conv = grid.conv(in_channels, fine, grid._kernel, True, padding=pad)
         if grid.up_activation:
             self.conv = grid.activated(self.conv, fine)
         self.reach = tuple((k // 2) * s for k, s in zip(grid._kernel, stride))

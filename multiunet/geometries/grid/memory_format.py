@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from multiunet.geometries.grid.footprint import norms_are_local
+from multiunet.core.receptive_field import norms_are_local
 
 CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 """By dimension."""

@@ -13,7 +13,7 @@ BIN, FLANK = 5, 8
 
 def chromosomes(tile: int | None = None, levels: int = 2) -> Chromosomes:
     torch.manual_seed(0)
-    net = genomic_unet(4, BIN, widths=[6, 8, 8][:levels], stem=5, motif=7, dropout=0.3, mates=[1, 0, 3, 2]).eval()
+    net = genomic_unet(4, BIN, channels=[6, 8, 8][:levels], stem=5, motif=7, dropout=0.3, mates=[1, 0, 3, 2]).eval()
     return Chromosomes(
         GridPredictor(net, Regression(["+", "-"]), net.unet.geometry, torch.device("cpu"), tile=tile), BIN, FLANK
     )

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from multiunet import Grid, UNet
-from multiunet.geometries.grid.fuse import folded
+from multiunet.geometries.grid.fuse import fuse_conv_bn
 
 
 @pytest.mark.parametrize("separable", ["none", "all"])
@@ -20,7 +20,7 @@ def test_a_folded_network_computes_the_same_without_norms(ndim: int, separable: 
             nn.init.normal_(module.bias)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     x = torch.randn(2, 1, *(9,) * ndim, dtype=torch.double)
-    found = folded(net.eval())
+    found = fuse_conv_bn(net.eval())
     torch.testing.assert_close(found(x), net(x), rtol=1e-10, atol=1e-10)
     left = [module for module in found.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     assert bool(left) == (separable == "all")  # behind a pair of convolutions a norm stays
@@ -29,4 +29,4 @@ def test_a_folded_network_computes_the_same_without_norms(ndim: int, separable: 
 
 def test_a_network_in_training_is_refused() -> None:
     with pytest.raises(ValueError, match="evaluation mode"):
-        folded(UNet(Grid(1), 1, 2, [4, 8]).train())
+        fuse_conv_bn(UNet(Grid(1), 1, 2, [4, 8]).train())

@@ -7,9 +7,9 @@ from torch import nn
 from torch.nn import functional
 
 from multiunet import Concat, Grid, UNet
-from multiunet.core import Joined
+from multiunet.core import LazyConcat
 from multiunet.geometries.grid.grid import CHOICES
-from multiunet.geometries.grid.layers import GroupNorm, of_joined
+from multiunet.geometries.grid.layers import GroupNorm, call_on_parts
 from multiunet.models import unet2015
 
 
@@ -170,7 +170,7 @@ def test_a_single_small_volume_is_copied_together(samples: int, convolutions: in
     plain = layer._conv_forward
     monkeypatch.setattr(layer, "_conv_forward", lambda *given: counted.append(1) or plain(*given))
     parts = [torch.randn(samples, 24, 24, 24, 4) for _ in range(2)]
-    found = of_joined(layer, Joined(Grid(3), tuple(parts)))
+    found = call_on_parts(layer, LazyConcat(Grid(3), tuple(parts)))
     torch.testing.assert_close(found, plain(torch.cat(parts, 1), layer.weight, layer.bias))
     assert len(counted) == convolutions
 

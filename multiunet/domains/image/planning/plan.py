@@ -21,7 +21,7 @@ from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.data.patch_size import SIDES, fit_patch
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
-from multiunet.models.catalogue import WIDTHS
+from multiunet.models.catalogue import CHANNELS
 from multiunet.models.image_unet import strides_for
 from multiunet.prediction.run import READ_SITES
 from multiunet.training.recipe import Layout
@@ -177,12 +177,12 @@ def _shaped(config: ImageTrain, facts: Facts) -> tuple[ImageTrain, Facts]:
     # one number for all axes is spread out in the facts
     given = config.patch_size or []
     patch: list[int] = given if len(given) == facts["ndim"] else facts["patch_size"]
-    widths = list(config.widths or _levels(WIDTHS[config.model], patch))
+    widths = list(config.widths or _levels(CHANNELS[config.model], patch))
     if config.strides is None:
         strides = [list(step) for step in strides_for(patch, facts["spacing"], len(widths) - 1)]
     else:
         strides = config.strides
-        widths = list(config.widths or WIDTHS[config.model][: len(strides) + 1])
+        widths = list(config.widths or CHANNELS[config.model][: len(strides) + 1])
         _check_strides(strides, widths, facts)
     chosen = config.model_copy(update={"widths": widths, "strides": strides})
     return chosen, {**facts, "patch_size": list(patch), "strides": strides}
@@ -210,7 +210,7 @@ def _shape_reasons(chosen: ImageTrain, facts: Facts, room: Room) -> dict[str, st
     patch, full = facts["patch_size"], list(fit_patch(largest, facts["spacing"]))
     tight = f"{amount(room.budget)} of memory allow no more"
     whole = patch == largest
-    fewer = len(chosen.levels()) < len(WIDTHS[chosen.model])
+    fewer = len(chosen.levels()) < len(CHANNELS[chosen.model])
     even = all(len(set(step)) == 1 for step in facts["strides"])
     return {
         "patch_size": (

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 from torch.nn import functional
 
-from multiunet.core import Descent, Trail
-from multiunet.geometries.grid.footprint import Footprint, footprint
+from multiunet.core import Encoder, Trail
+from multiunet.core.receptive_field import ReceptiveField, receptive_field
 
 
 class FlipAveraged(nn.Module):
@@ -20,12 +20,12 @@ class FlipAveraged(nn.Module):
     the same in all views.
     """
 
-    def __init__(self, net: Descent[Tensor], ndim: int) -> None:
+    def __init__(self, net: Encoder[Tensor], ndim: int) -> None:
         super().__init__()
         self.net = net
         axes = range(2, 2 + ndim)
         self.views = [axes_ for n in range(ndim + 1) for axes_ in itertools.combinations(axes, n)]
-        self.seen = footprint(net)
+        self.seen = receptive_field(net)
 
     def forward(self, x: Tensor) -> Tensor:
         extended = self._extended(x)
@@ -43,7 +43,7 @@ class FlipAveraged(nn.Module):
         return self._mean(space, (self.net.decode(trail) for trail in trails))
 
     def _extended(self, x: Tensor) -> Tensor:
-        extra = [-n % step for n, step in zip(x.shape[2:], self.seen.stride)]
+        extra = [-n % step for n, step in zip(x.shape[2:], self.seen.tile_stride)]
         padding = [side for n in reversed(extra) for side in (0, n)]
         return functional.pad(x, padding, mode="replicate") if any(extra) else x
 
@@ -59,6 +59,6 @@ class FlipAveraged(nn.Module):
         """The modules that ``encode`` runs."""
         return self.net.prefix()
 
-    def footprint(self) -> Footprint:
+    def receptive_field(self) -> ReceptiveField:
         """The network's own: it looks equally far to either side."""
         return self.seen

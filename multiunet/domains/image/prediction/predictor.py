@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Descent
+from multiunet.core import Encoder
 from multiunet.device import computes_in_bf16
 from multiunet.domains.domain import Facts, Model
 from multiunet.domains.image.config import ImageTrain
@@ -38,7 +38,7 @@ def make_predictor(
     net = model.net
 
     def views(one: nn.Module) -> nn.Module:
-        return FlipAveraged(cast(Descent[Tensor], one), geometry.ndim)
+        return FlipAveraged(cast(Encoder[Tensor], one), geometry.ndim)
 
     if averaged:
         net = net.mapped(views) if isinstance(net, Ensemble) else views(net)

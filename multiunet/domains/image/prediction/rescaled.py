@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Descent, Trail
+from multiunet.core import Encoder, Trail
+from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.domains.domain import Facts
-from multiunet.geometries.grid.footprint import Footprint, footprint
 
 
 class Rescaled(nn.Module):
@@ -21,7 +21,7 @@ class Rescaled(nn.Module):
     factor: Tensor
     offset: Tensor
 
-    def __init__(self, net: Descent[Tensor], factor: Sequence[float], offset: Sequence[float], ndim: int) -> None:
+    def __init__(self, net: Encoder[Tensor], factor: Sequence[float], offset: Sequence[float], ndim: int) -> None:
         super().__init__()
         self.net = net
         for name, values in (("factor", factor), ("offset", offset)):
@@ -43,12 +43,12 @@ class Rescaled(nn.Module):
         """The modules that ``encode`` runs."""
         return self.net.prefix()
 
-    def footprint(self) -> Footprint:
+    def receptive_field(self) -> ReceptiveField:
         """The network's own: the map looks at one site at a time."""
-        return footprint(self.net)
+        return receptive_field(self.net)
 
 
-def rescale_network(net: Descent[Tensor], facts: Facts, first: Facts) -> nn.Module:
+def rescale_network(net: Encoder[Tensor], facts: Facts, first: Facts) -> nn.Module:
     """The network of a run with these facts, for images standardised by those of the first run.
 
     What that read as ``(p - m0) / s0`` is ``(p - m) / s`` to this one, that is ``x * s0 / s + (m0 - m) / s``.

@@ -11,7 +11,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from multiunet import footprint
+from multiunet import receptive_field
 from multiunet.domains import inference, training
 from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.runs import open_run
@@ -39,7 +39,7 @@ def test_a_member_sees_its_own_scale_up_to_the_border() -> None:
     wrapped: Any = rescale_network(net, own, first)
     torch.testing.assert_close(wrapped(given), net(seen), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(wrapped.decode(wrapped.encode(given)), wrapped(given))
-    assert footprint(wrapped) == footprint(net)
+    assert receptive_field(wrapped) == receptive_field(net)
     assert not wrapped.training
     assert rescale_network(net, own, own) is net
 

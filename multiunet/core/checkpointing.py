@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import checkpoint
 
 from multiunet.core.condition import Condition
-from multiunet.core.joined import applied, is_hooked
+from multiunet.core.lazy import call_block, is_hooked
 
 S = TypeVar("S")
 
@@ -50,7 +50,7 @@ class _Climb(nn.Module):
         self.up, self.merge, self.first = up, merge, first
 
     def forward(self, x: Any, skip: Any, condition: Condition | None) -> Any:
-        return applied(self.first, self.merge(self.up(x, skip), skip), condition)
+        return call_block(self.first, self.merge(self.up(x, skip), skip), condition)
 
 
 def recomputed(module: nn.Module, *inputs: Any) -> Any:
@@ -64,8 +64,8 @@ def recomputed(module: nn.Module, *inputs: Any) -> Any:
         return nullcontext(), _frozen_statistics(module)
 
     if not torch.is_grad_enabled():
-        return applied(module, *inputs)
-    return checkpoint(applied, module, *inputs, use_reentrant=False, context_fn=contexts)
+        return call_block(module, *inputs)
+    return checkpoint(call_block, module, *inputs, use_reentrant=False, context_fn=contexts)
 
 
 def down_recomputed(down: nn.Module, x: S) -> S:

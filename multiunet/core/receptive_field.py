@@ -8,65 +8,66 @@ from typing import Any, Protocol, runtime_checkable
 from torch import nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from multiunet.core import NestedUNet, UNet
-from multiunet.geometries.grid.grid import Grid
+from multiunet.core.nested import NestedUNet
+from multiunet.core.unet import UNet
 
 Sites = tuple[int, ...]
 """A number of sites by axis."""
 
 
 @dataclass(frozen=True)
-class Footprint:
+class ReceptiveField:
     """By axis, in sites of the input.
 
     Attributes:
-        halo: how far beyond itself an output site may look, to either side (half the receptive field).
-        stride: a tile that begins on a multiple of it sees the same coarse sites as the whole input does.
-        reduction: input sites an output site.
+        radius: how far beyond itself an output site may look, to either side (half the receptive field).
+        tile_stride: a tile that begins on a multiple of it sees the same coarse sites as the whole input does.
+        output_stride: input sites an output site.
         exact: tiles with this halo give what the whole input gives; False where a norm takes statistics over sites.
         both_ends: the network also reads the input backwards (a reverse complement), with coarse sites counted from its
             end; a tile must end on a multiple of the stride counted from there.
     """
 
-    halo: tuple[int, ...]
-    stride: tuple[int, ...]
-    reduction: tuple[int, ...]
+    radius: tuple[int, ...]
+    tile_stride: tuple[int, ...]
+    output_stride: tuple[int, ...]
     exact: bool
     both_ends: bool = False
 
     @property
-    def receptive_field(self) -> tuple[int, ...]:
+    def size(self) -> tuple[int, ...]:
         """Input sites that one output site can depend on."""
-        return tuple(2 * h + r for h, r in zip(self.halo, self.reduction))
+        return tuple(2 * h + r for h, r in zip(self.radius, self.output_stride))
 
 
 @runtime_checkable
-class StatesFootprint(Protocol):
-    """A network that knows its own footprint."""
+class HasReceptiveField(Protocol):
+    """Network that knows its own receptive field."""
 
-    def footprint(self) -> Footprint: ...
+    def receptive_field(self) -> ReceptiveField: ...
 
 
-def footprint(net: nn.Module) -> Footprint:
-    """The footprint of a U-Net on a grid, plain or nested, or what the network's own ``footprint()`` says.
+def receptive_field(net: nn.Module) -> ReceptiveField:
+    """Return the receptive field of a U-Net, plain or nested, or what its own ``receptive_field()`` says.
 
     Every operator states its reach in sites of its level; a level's sites are as far apart as the strides above it say.
 
     Raises:
         TypeError: for a network that is neither.
     """
-    if isinstance(net, StatesFootprint):
-        return net.footprint()
-    if not isinstance(net, UNet | NestedUNet) or not isinstance(net.geometry, Grid):
+    if isinstance(net, HasReceptiveField):
+        return net.receptive_field()
+    if not isinstance(net, UNet | NestedUNet) or not isinstance(getattr(net.downs[0], "stride", None), tuple):
         raise TypeError(
-            f"{type(net).__name__} has no footprint: it is no U-Net on a grid and has no footprint() method"
+            f"{type(net).__name__} has no receptive field by axis: it is no U-Net on a grid and has no "
+            "receptive_field() method"
         )
-    apart = [(1,) * net.geometry.ndim]
     downs: list[Any] = list(net.downs)
+    apart = [(1,) * len(downs[0].stride)]
     for down in downs:
         apart.append(tuple(a * s for a, s in zip(apart[-1], down.stride)))
     halo = _halo(net, apart)
-    return Footprint(halo, apart[-1], apart[0], exact=norms_are_local(net))
+    return ReceptiveField(halo, apart[-1], apart[0], exact=norms_are_local(net))
 
 
 def _halo(net: UNet[Any] | NestedUNet[Any], apart: list[Sites]) -> Sites:

@@ -15,11 +15,11 @@ S = TypeVar("S")
 
 
 @dataclass(frozen=True)
-class Joined(Generic[S]):
+class LazyConcat(Generic[S]):
     """Fields on the same sites that count as one, their channels side by side.
 
     Copied into one they would be the widest field of a U-Net, alive when memory is scarcest. A block whose
-    ``forward`` is marked ``reads_joined`` reads them one after the other.
+    ``forward`` is marked ``reads_lazy_concat`` reads them one after the other.
     """
 
     geometry: Geometry[S]
@@ -36,25 +36,25 @@ class Joined(Generic[S]):
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def reads_joined(forward: F) -> F:
-    """Marks a block's ``forward`` that also takes ``Joined`` fields, and then makes the same of them, to rounding.
+def reads_lazy_concat(forward: F) -> F:
+    """Marks a block's ``forward`` that also takes ``LazyConcat`` fields, and then makes the same of them, to rounding.
 
     The mark is the method's own: a subclass that puts another ``forward`` in its place is given the one field.
     """
-    forward.reads_joined = True  # type: ignore[attr-defined]
+    forward.reads_lazy_concat = True  # type: ignore[attr-defined]
     return forward
 
 
-def field_of(x: S | Joined[S]) -> S:
+def concatenated(x: S | LazyConcat[S]) -> S:
     """The one field."""
-    return x.field() if isinstance(x, Joined) else x
+    return x.field() if isinstance(x, LazyConcat) else x
 
 
-def applied(block: nn.Module, x: S | Joined[S], *given: Any) -> S:
+def call_block(block: nn.Module, x: S | LazyConcat[S], *given: Any) -> S:
     """``block(x, *given)``, of fields that count as one where the block reads them."""
     # hooks were written for the one field
-    reads = getattr(block.forward, "reads_joined", False) and not is_hooked(block)
-    result: S = block(x if reads else field_of(x), *given)
+    reads = getattr(block.forward, "reads_lazy_concat", False) and not is_hooked(block)
+    result: S = block(x if reads else concatenated(x), *given)
     return result
 
 
