@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from multiunet.domains.graph.coarse_edges import EdgeKind
 from multiunet.domains.graph.options import PoolTrain
 from multiunet.errors import InputError
 from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE, Convolution
@@ -45,15 +46,15 @@ def make_conv(name: ConvName, edge_features: int, hops: int = 1, teleport: float
             return GATv2(edge_features)
 
 
-def make_pool(config: PoolTrain) -> Pooling:
-    """Make the pooling that the settings describe."""
+def make_pool(config: PoolTrain, coarse_edges: EdgeKind | None = "two-hop") -> Pooling:
+    """Make the pooling that the settings describe, with the coarse edges chosen for the data."""
     match config.pool:
         case "topk" | "sag":
             edges: CoarseEdges = TwoHop(max_neighbours=config.max_neighbours)
             if config.max_neighbours is None:
                 edges = WithinMemory(edges)
             kind = TopK if config.pool == "topk" else SAG
-            return kind(gate=config.gate, edges=Induced() if config.augment == "none" else edges)
+            return kind(gate=config.gate, edges=Induced() if coarse_edges == "induced" else edges)
         case "matching":
             return HeavyEdgeMatching(reduce=config.merge)
         case "contraction":
@@ -79,6 +80,6 @@ class WithinMemory(CoarseEdges):
             raise InputError(
                 f"max_neighbours null: {len(kept):,} kept nodes have up to {most:,} edges of two steps, which take "
                 f"{amount(BYTES_AN_EDGE * most)} where {amount(free)} are free; bound them, for example "
-                "--max-neighbours 64, or pass --augment none or --pool matching"
+                "--max-neighbours 64, or pass --coarse-edges induced or --pool matching"
             )
         return self.edges(field, kept, score)

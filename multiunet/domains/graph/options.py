@@ -26,9 +26,10 @@ class PoolTrain(TrainConfig):
     )
     pool_ratio: float = option(0.5, "share of the nodes that each level keeps", "Model", gt=0, le=1)
     gate: Literal["tanh", "sigmoid"] = option("tanh", "activation applied to the scores of topk and sag", "Model")
-    augment: Literal["two-hop", "none"] = option(
-        "two-hop",
-        "topk and sag: also link kept nodes that had one node between them, or only keep edges between kept nodes",
+    coarse_edges: Literal["auto", "two-hop", "induced"] = option(
+        "auto",
+        "topk and sag: two-hop also links kept nodes that had one node between them; induced keeps the edges between "
+        "kept nodes alone; auto: two-hop, unless the graph is so dense that this costs most of an epoch",
         "Model",
     )
     max_neighbours: int | None = option(

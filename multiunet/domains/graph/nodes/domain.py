@@ -88,7 +88,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, Facts]):
             edge_dropout=config.edge_dropout,
             convs=config.convs,
             residual=config.residual,
-            pool=make_pool(config),
+            pool=make_pool(config, facts["coarse_edges"]["kind"]),
         )
         net = graph_unet(
             facts["features"],
@@ -283,7 +283,8 @@ def _parts(config: GraphTrain, facts: Facts) -> int | None:
     """The nodes of parts, where the whole graph does not fit."""
     views = VIEWS if _consistency(config, facts) else 1
     free = free_memory(pick_device(config.device))
-    return part_nodes(config, facts["nodes"], facts["edges"]["used"], facts["features"], views, free)
+    two_hop = facts["coarse_edges"]["kind"] == "two-hop"
+    return part_nodes(config, facts["nodes"], facts["edges"]["used"], facts["features"], views, free, two_hop)
 
 
 def _consistency(config: GraphTrain, facts: Facts) -> float:

@@ -24,12 +24,13 @@ USABLE = 0.8
 """Share of the free memory that may be planned with."""
 
 
-def step_memory(config: GraphTrain, nodes: int, edges: int, features: int) -> int:
+def step_memory(config: GraphTrain, nodes: int, edges: int, features: int, two_hop: bool = True) -> int:
     """Bytes that a training step on a graph takes at most, about.
 
     Args:
         nodes, edges: of the graph; of several views, of all of them.
         features: that are stored of a node.
+        two_hop: selected nodes get edges of two steps.
     """
     total, most = 8.0 * features * nodes, float(nodes)
     count = float(edges)
@@ -45,16 +46,17 @@ def step_memory(config: GraphTrain, nodes: int, edges: int, features: int) -> in
             continue
         most = math.ceil(most * config.pool_ratio)
         if config.pool in ("topk", "sag"):
-            two_hop = config.augment == "two-hop"
             count = most * min(most, config.max_neighbours or most) if two_hop else count * config.pool_ratio
     return int(total)
 
 
-def part_nodes(config: GraphTrain, nodes: int, edges: int, features: int, views: int, free: int) -> int | None:
+def part_nodes(
+    config: GraphTrain, nodes: int, edges: int, features: int, views: int, free: int, two_hop: bool = True
+) -> int | None:
     """Nodes of the largest parts that a step may see within the memory; None: all of them at once."""
 
     def need(part: int) -> int:
-        return step_memory(config, views * part, views * math.ceil(edges * part / nodes), features)
+        return step_memory(config, views * part, views * math.ceil(edges * part / nodes), features, two_hop)
 
     budget = USABLE * free
     if need(nodes) <= budget:

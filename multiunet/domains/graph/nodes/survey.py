@@ -12,6 +12,7 @@ from torch import Tensor
 
 from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
+from multiunet.domains.graph.coarse_edges import choose_coarse_edges, describe_choice
 from multiunet.domains.graph.features.degrees import largest, one_hot
 from multiunet.domains.graph.features.edges import Edges, attribute_facts, attributes_of, simplified
 from multiunet.domains.graph.features.normalization import normalization, normalized
@@ -89,9 +90,12 @@ def survey(config: GraphTrain) -> Survey:
         "feature_names": None if graph.features is None else list(graph.features),
         "normalization": normalization(graph.x, config.normalize_features),
         **attribute_facts(edges, config.normalize_features),
+        "coarse_edges": choose_coarse_edges(config, edges.index, len(graph.x)),
         "split": {split: int(masks[split].sum()) for split in SPLITS} | {"unlabelled": int((~known).sum())},
         "data": _digest(graph, masks),
     }
+    if (fewer := describe_choice(config, facts["coarse_edges"])) is not None:
+        logger.warning(f"{graph.path}: {fewer}")
     if config.task == "classification":
         facts |= {"classes": [str(value) for value in values], "values": values}
         if (unlearnt := unlearnable(graph.path, labels[masks["train"]], facts["classes"])) is not None:

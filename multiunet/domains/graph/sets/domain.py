@@ -73,7 +73,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, Facts]):
             convs=config.convs,
             residual=config.residual,
             edge_dropout=config.edge_dropout,
-            pool=make_pool(config),
+            pool=make_pool(config, facts["coarse_edges"]["kind"]),
         )
         shape = facts["features"], task.channels, config.widths
         if config.level == "node":

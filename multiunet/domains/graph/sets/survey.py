@@ -16,6 +16,7 @@ from torch import Tensor
 
 from multiunet.domains.digest import digest_of
 from multiunet.domains.domain import Facts
+from multiunet.domains.graph.coarse_edges import choose_coarse_edges, describe_choice
 from multiunet.domains.graph.features.edges import Edges
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source
@@ -98,10 +99,13 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
         "empty": int((np.diff(graphs.starts) == 0).sum()),
         "edges": edges.changes,
         **inputs(graphs, edges, config),
+        "coarse_edges": choose_coarse_edges(config, edges.index, int(graphs.starts[-1])),
         "split": {split: len(members[split]) for split in SPLITS} | {"unlabelled": int((~labelled).sum())},
         "data": _digest(graphs, members),
         **of_target,
     }
+    if (fewer := describe_choice(config, facts["coarse_edges"])) is not None:
+        remark(f"{graphs.path}: {fewer}")
     trained = np.concatenate([np.arange(rows[i], rows[i + 1]) for i in members["train"]])
     if config.task == "classification":
         if (unlearnt := unlearnable(graphs.path, target[trained], facts["classes"], config.level)) is not None:

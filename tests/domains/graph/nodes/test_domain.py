@@ -13,6 +13,7 @@ import torch
 from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.graph import operators
+from multiunet.domains.graph.coarse_edges import EdgeKind
 from multiunet.domains.graph.nodes import baselines
 from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, GraphTrain
 from multiunet.domains.graph.nodes.domain import GraphDomain
@@ -287,11 +288,11 @@ def test_every_pool_learns_an_easy_graph(save: Callable[..., Path], tmp_path: Pa
 
 
 def test_settings_become_the_pool_that_they_name() -> None:
-    def made(**settings: Any) -> Pooling:
-        return make_pool(GraphTrain(graph=Path("g.npz"), **settings))
+    def made(kind: EdgeKind = "two-hop", **settings: Any) -> Pooling:
+        return make_pool(GraphTrain(graph=Path("g.npz"), **settings), kind)
 
     assert made() == TopK(edges=TwoHop(max_neighbours=64))
-    assert made(gate="sigmoid", augment="none") == TopK(gate="sigmoid", edges=Induced())
+    assert made("induced", gate="sigmoid") == TopK(gate="sigmoid", edges=Induced())
     assert made(pool="sag", max_neighbours=5) == SAG(edges=TwoHop(max_neighbours=5))
     assert made(max_neighbours=None) == TopK(edges=WithinMemory(TwoHop()))
     assert made(pool="matching", merge="max") == HeavyEdgeMatching(reduce="max")
