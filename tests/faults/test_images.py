@@ -203,7 +203,7 @@ def test_folds_name_the_one_that_cannot_learn_a_class(here: Path, multiunet: Cal
     [
         (
             ["--patch-size", "100000"],
-            "--patch-size 100000,100000: a patch of 10,000,000,000 pixels, but no training image",
+            "--patch-size 16,100000: a patch of 1,600,000 pixels, but no training image",
         ),
         (["--fold", "1"], "error: --fold 1 without --folds; say how many there are\n"),
         (["--crop-bar", "x"], "--crop-bar: give auto, none or a positive number of rows (got 'x')"),
@@ -249,8 +249,8 @@ def test_images_that_viewers_turn_are_told_of(tmp_path: Path, caplog: pytest.Log
     turned = image.getexif()
     turned[0x0112] = 6
     image.save(tmp_path / "turned.jpg", exif=turned)
-    assert read_image(tmp_path / "turned.jpg").space == (6, 8)
-    assert "turned.jpg: its EXIF data say that viewers turn it" in caplog.text
+    assert read_image(tmp_path / "turned.jpg").space == (8, 6)
+    assert "turned.jpg: its orientation tag says that viewers turn it, and it is read as they show it" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Arrays on disk, read window by window with the indices of an array in memory, so that one code serves both."""
+"""Arrays on disk, read window by window with the indices of an array in memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BY_PARTS = (
 
 
 class Pixels(Protocol):
-    """What ``np.ndarray`` and ``Lazy`` have in common: to read one window, index it with slices."""
+    """Interface that ``np.ndarray`` and ``Lazy`` share: to read one window, index it with slices."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -51,7 +51,7 @@ class Pixels(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Lazy:
-    """An array that is read when it is indexed, with slices of step 1.
+    """Array that is read when it is indexed, with slices of step 1.
 
     Attributes:
         read: gives the region, one slice an axis, all inside ``shape``.
@@ -65,7 +65,7 @@ class Lazy:
 
     @classmethod
     def of(cls, array: np.ndarray) -> Lazy:
-        """An array in memory."""
+        """Wrap an array in memory."""
         return cls(array.shape, array.dtype, lambda region: array[region], array.shape)
 
     @property
@@ -94,7 +94,7 @@ class Lazy:
         return np.asarray(self[...], dtype=dtype)
 
     def transpose(self, order: Sequence[int]) -> Lazy:
-        """With the axes in this order."""
+        """Put the axes in this order."""
         places = np.argsort(order)
 
         def read(region: Region) -> np.ndarray:
@@ -105,7 +105,7 @@ class Lazy:
         )
 
     def squeeze(self, axes: Sequence[int]) -> Lazy:
-        """Without these axes, of which the first site is taken."""
+        """Drop these axes; of each, the first site is taken."""
         kept = [axis for axis in range(self.ndim) if axis not in axes]
 
         def read(region: Region) -> np.ndarray:
@@ -118,25 +118,41 @@ class Lazy:
             self, shape=tuple(self.shape[i] for i in kept), read=read, chunk=tuple(self.chunk[i] for i in kept)
         )
 
+    def flip(self, axes: Sequence[int]) -> Lazy:
+        """Reverse these axes."""
+        turned = {axis % self.ndim for axis in axes}
+        if not turned:
+            return self
+        steps = tuple(slice(None, None, -1 if axis in turned else None) for axis in range(self.ndim))
+
+        def read(region: Region) -> np.ndarray:
+            stored = (
+                slice(n - part.stop, n - part.start) if axis in turned else part
+                for axis, (part, n) in enumerate(zip(region, self.shape))
+            )
+            return self.read(tuple(stored))[steps]
+
+        return replace(self, read=read)
+
     def add_channel(self) -> Lazy:
-        """With a first axis of one site."""
+        """Add a first axis of one site."""
         return replace(
             self, shape=(1, *self.shape), read=lambda region: self.read(region[1:])[None], chunk=(1, *self.chunk)
         )
 
     def take_first(self, count: int, axis: int = 0) -> Lazy:
-        """The first sites of an axis."""
+        """Return the first sites of an axis."""
         shape, chunk = list(self.shape), list(self.chunk)
         shape[axis], chunk[axis] = count, min(count, chunk[axis])
         return replace(self, shape=tuple(shape), chunk=tuple(chunk))
 
     def map_values(self, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Lazy:
-        """With each window changed by ``function``, which keeps its shape."""
+        """Change each window by ``function``, which keeps its shape."""
         return replace(self, dtype=np.dtype(dtype), read=lambda region: function(self.read(region)))
 
 
 def take_first(pixels: Pixels, count: int, axis: int = 0) -> Pixels:
-    """The first sites of an axis."""
+    """Return the first sites of an axis."""
     if isinstance(pixels, Lazy):
         return pixels.take_first(count, axis)
     window: np.ndarray = pixels[(*(slice(None),) * (axis % pixels.ndim), slice(count))]
@@ -144,12 +160,12 @@ def take_first(pixels: Pixels, count: int, axis: int = 0) -> Pixels:
 
 
 def map_values(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:
-    """The pixels changed by ``function``: now, or when they are read."""
+    """Change the pixels by ``function``: now, or when they are read."""
     return pixels.map_values(function, dtype) if isinstance(pixels, Lazy) else function(pixels[...])
 
 
 def reduce_channels(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray], dtype: DTypeLike) -> Pixels:
-    """``function`` reduces the first axis: it gets all of it and returns an array without it."""
+    """Reduce the first axis by ``function``, which gets all of it and returns an array without it."""
     if not isinstance(pixels, Lazy):
         return function(pixels[...])
 
@@ -160,12 +176,12 @@ def reduce_channels(pixels: Pixels, function: Callable[[np.ndarray], np.ndarray]
 
 
 def bytes_in_memory(pixels: Pixels) -> int:
-    """Bytes of memory that the pixels take."""
+    """Return the bytes of memory that the pixels take."""
     return 0 if isinstance(pixels, Lazy) else pixels.nbytes
 
 
 def load_small(path: Path, pixels: Lazy) -> Pixels:
-    """In memory where the array is small or stored in one piece, else as it is.
+    """Load an array that is small or stored in one piece; return any other as it is.
 
     Raises:
         InputError: when its size cannot be true, or what is decoded at once does not fit into memory.
@@ -181,7 +197,7 @@ def load_small(path: Path, pixels: Lazy) -> Pixels:
 
 
 def check_fits(path: Path, what: str, needed: int, fix: str = BY_PARTS) -> None:
-    """Refuses what would need more bytes than are free.
+    """Check that no more bytes are needed than are free.
 
     Args:
         fix: what to do about it; by default, to save it in a format that is read by parts.
@@ -195,12 +211,12 @@ def check_fits(path: Path, what: str, needed: int, fix: str = BY_PARTS) -> None:
 
 
 def format_shape(shape: Sequence[int]) -> str:
-    """``60,000 x 60,000``."""
+    """Format a shape as in ``60,000 x 60,000``."""
     return " x ".join(f"{n:,}" for n in shape)
 
 
 def iter_blocks(pixels: Pixels, whole: int = 0, rows: bool = False) -> Iterator[Region]:
-    """Regions that partition an array, in the order of its memory: few whole chunks each; the array itself if small.
+    """Yield regions of few whole chunks that partition an array; the whole array if it is small.
 
     Args:
         whole: so many of the first axes, those of channels, are never cut.
@@ -222,10 +238,13 @@ def iter_blocks(pixels: Pixels, whole: int = 0, rows: bool = False) -> Iterator[
 
 @dataclass(frozen=True)
 class Summary:
-    """Of pixels ``(C, *space)``: mean and variance by channel; the extremes, and whether all channels are equal.
+    """Statistics of pixels ``(C, *space)``.
 
     Attributes:
-        nans, infinities: how many values are; then the other numbers mean nothing.
+        mean, variance: by channel.
+        low, high: the extremes.
+        grey: all channels are equal.
+        nans, infinities: how many values are not finite; if any, the other numbers mean nothing.
     """
 
     mean: NDArray[np.float64]
@@ -238,7 +257,7 @@ class Summary:
 
 
 def summarise(pixels: Pixels) -> Summary:
-    """One pass over the pixels; blocks' moments are joined as in Chan et al. 1983, eq. 2.1."""
+    """Compute statistics in one pass; moments of blocks are joined as in Chan et al. 1983, eq. 2.1."""
     mean, variance, count = np.zeros(pixels.shape[0]), np.zeros(pixels.shape[0]), 0
     lows, highs, grey, nans, infinities = [], [], True, 0, 0
     for region in iter_blocks(pixels, whole=1):
@@ -260,12 +279,12 @@ def summarise(pixels: Pixels) -> Summary:
 
 
 def is_grey(pixels: np.ndarray) -> bool:
-    """Whether all channels ``(C, *space)`` are equal."""
+    """Return whether all channels ``(C, *space)`` are equal."""
     return bool((pixels[1:] == pixels[:1]).all())
 
 
 def count_values(block: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64]]:
-    """The different integers, ascending, and how often each is there: counted where they are short, not sorted."""
+    """Count the different integers, ascending; those of up to 16 bits by bins, without sorting."""
     if block.dtype.kind != "u" or block.dtype.itemsize > 2:
         return np.unique(block, return_counts=True)
     counts = np.bincount(block.ravel())
@@ -274,7 +293,7 @@ def count_values(block: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64]]:
 
 
 def hash_pixels(pixels: Pixels) -> int:
-    """A number of 64 bits that other pixels, or the same ones elsewhere, have only by a chance of about 2^-60.
+    """Hash pixels and their places to 64 bits; others have the same hash by a chance of about 2^-60.
 
     The sum of all values' bits, weighted by a random number for each site of each axis, modulo 2^64: it does not depend
     on the order in which parts are read (multilinear hashing, Carter & Wegman 1979).

@@ -1,4 +1,4 @@
-"""Which files are images, and what they are called."""
+"""Image files of a folder, a pattern or a table, by name."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from multiunet.domains.image.files import containers
-from multiunet.domains.image.files.containers import split_place
+from multiunet.domains.image.files.formats import SUFFIXES, ending_of
+from multiunet.domains.image.files.places import normalise_name, split_place
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 
-TIFF = (".tif", ".tiff")
-SUFFIXES = (".png", *TIFF, ".jpg", ".jpeg", ".bmp", *containers.READERS)
-
 
 def list_images(where: Path) -> dict[str, Path]:
-    """The image files of a folder, of a glob pattern, of a CSV, or one file, by name, sorted.
+    """List the image files of a folder, of a glob pattern, of a CSV, or one file, by name, sorted.
 
     ``FILE.h5:/place`` names an array inside each file.
 
@@ -50,7 +47,7 @@ def list_images(where: Path) -> dict[str, Path]:
 
 
 def _instead(where: Path, others: Sequence[Path], folders: Sequence[Path]) -> str:
-    """What a folder without images holds."""
+    """Describe what a folder without images holds."""
     if others:
         return f"it holds {', '.join(list(dict.fromkeys(map(_kind_of, others)))[:5])}"
     if not folders:
@@ -65,25 +62,25 @@ def _kind_of(path: Path) -> str:
 
 
 def stem_of(name: str) -> str:
-    """A file's name without what says its format: ``a.png`` and ``a.ome.tif`` are both ``a``."""
+    """Return a file's name without its format, normalised: ``a.png`` and ``a.ome.tif`` are both ``a``."""
     ending = ending_of(name)
-    return name if ending is None else Path(name).name[: -len(ending)].removesuffix(".ome")
-
-
-def ending_of(name: str) -> str | None:
-    """Which of ``SUFFIXES`` a name ends in."""
-    return next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), None)
+    if ending is None:
+        return normalise_name(name)
+    stem = Path(name).name[: -len(ending)]
+    return normalise_name(stem[:-4] if stem.lower().endswith(".ome") else stem)
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name says so; Zarr is a folder, all others are files."""
+    """Return whether the name is that of an image; Zarr is a folder, all others are files."""
     ending = ending_of(path.name)
     return path.is_dir() if ending == ".zarr" else ending is not None and path.is_file()
 
 
 def name_files(paths: Iterable[Path]) -> dict[str, Path]:
-    """Files by stem; where two have the same, by what differs in their folders, too, and in the places inside them:
-    ``s0/c.png`` is ``s0_c``, and ``a.h5:/t0`` is ``a_t0``.
+    """Name files by their stems; where two are equal, by their folders and places, too.
+
+    Of folders and of places inside files, what differs is taken: ``s0/c.png`` is ``s0_c``, and ``a.h5:/t0`` is
+    ``a_t0``.
 
     Raises:
         InputError: when two have the same name even so.
@@ -93,18 +90,23 @@ def name_files(paths: Iterable[Path]) -> dict[str, Path]:
     if len(set(stems)) < len(stems):
         folders = _telling([split_place(path)[0].parent.parts for path in files])
         places = _telling([PurePosixPath(split_place(path)[1]).parts for path in files])
-        stems = ["_".join((*before, stem, *behind)) for before, stem, behind in zip(folders, stems, places)]
+        stems = [
+            normalise_name("_".join((*before, stem, *behind))) for before, stem, behind in zip(folders, stems, places)
+        ]
     names: dict[str, Path] = {}
     for name, path in zip(stems, files):
         if names.get(name) == path:
             raise InputError(f"{path}: named twice; name it once")
         if name in names:
-            raise InputError(f"{path} and {names[name]} have the same name but for the suffix; keep one of them")
+            raise InputError(
+                f"{path} and {names[name]} have the same name but for the suffix, or what cannot be seen (spaces, how "
+                "accents are stored); keep one of them"
+            )
         names[name] = path
     return names
 
 
 def _telling(rows: Sequence[tuple[str, ...]]) -> list[list[str]]:
-    """Of each row, what is not the same in all others; rows may be of different lengths."""
+    """Return the parts of each row that are not the same in all rows, which may differ in length."""
     columns = [k for k in range(max(map(len, rows))) if len({row[k : k + 1] for row in rows}) > 1]
     return [[row[k] for k in columns if row[k : k + 1]] for row in rows]

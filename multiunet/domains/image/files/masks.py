@@ -37,8 +37,6 @@ def read_mask(path: Path, coloured: bool = False, numbered: bool = False, checke
         InputError: when the file cannot be read, is lossy, of fractions or other channels, looks like a photograph, or
             was resized or compressed.
     """
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        raise InputError(f"{path}: JPEG changes values near edges, so labels are lost; save masks as PNG or TIFF")
     picture = read_file(path, "labels")
     pixels = picture.pixels
     if pixels.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Which mask has the name of which image."""
+"""Pairs of images with their masks or targets, by name."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from multiunet.domains.image.files.containers import orientation_of
+import numpy as np
+
 from multiunet.domains.image.files.listing import list_images, name_files
+from multiunet.domains.image.files.readers import stated_geometry
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -35,12 +37,15 @@ IMAGE_ENDINGS = ("", "_img", "_image", "_0000")
 PREFIXES = (("", ""), ("image_", "mask_"), ("img_", "mask_"), ("image_", ""), ("img_", ""), ("", "mask_"))
 """What images and masks have in front."""
 
+SAME_SIZE = 0.01
+"""Pixel sizes that differ by a smaller share are equal."""
+
 Form = tuple[str, str]
 """A prefix and an ending."""
 
 
 def match_names(images: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[str, str] | None:
-    """The mask of each image by name, where all are named in one of the ways above; None where they are not.
+    """Return the mask of each image by name; None where they are not all named in one of the ways above.
 
     Of images and masks in one folder, what is called a mask is no image.
 
@@ -61,8 +66,18 @@ def match_names(images: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[s
     return None
 
 
+def _match_folded(images: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[str, str] | None:
+    """Match names whose capitals differ, where no two images and no two masks differ by capitals alone."""
+    own, others = ({name.casefold(): name for name in names} for names in (images, masks))
+    if len(own) < len(images) or len(others) < len(masks):
+        return None
+    by_fold = [{fold: files[name] for fold, name in names.items()} for names, files in ((own, images), (others, masks))]
+    found = match_names(*by_fold)
+    return None if found is None else {own[image]: others[mask] for image, mask in found.items()}
+
+
 def list_unmatched(images: Mapping[str, Path], masks: Mapping[str, Path]) -> list[str]:
-    """The images without a mask under the naming scheme that matches most."""
+    """Return the images without a mask under the naming scheme that matches most."""
     missing = ([n for n in images if _mask_of(n, *forms) not in masks] for forms in _forms())
     return min(missing, key=len)
 
@@ -73,7 +88,7 @@ def _forms() -> Iterator[tuple[Form, Form]]:
 
 
 def _core(name: str, form: Form) -> str | None:
-    """What is left of a name without prefix and ending; None where it has them not."""
+    """Return a name without prefix and ending; None where it does not have them."""
     before, behind = form
     if len(name) <= len(before) + len(behind) or not (name.startswith(before) and name.endswith(behind)):
         return None
@@ -87,71 +102,73 @@ def _mask_of(name: str, image: Form, mask: Form) -> str | None:
 
 @dataclass(frozen=True)
 class Item:
-    """An image and the file of its mask or target quantities, by stem."""
+    """Image with its mask or target, by stem."""
 
     name: str
     image: str
     target: str
 
 
-def pair_files(images: Path, truths: Path | None) -> list[Item]:
-    """Images with the truths that have their names, in one of the ways of ``matching``; or the lines of a table.
+def pair_files(images: Path, targets: Path | None) -> list[Item]:
+    """Pair images with the targets that have their names, as ``match_names`` does; or read the pairs of a table.
+
+    Case counts only where names are told apart by it.
 
     Raises:
         InputError: naming the images that have none.
     """
     if is_table(images):
         rows = read_pairs(images)
-        if truths is not None:
-            raise InputError(f"{images} says which image has which mask, but {truths} is given, too; use one")
+        if targets is not None:
+            raise InputError(f"{images} says which image has which mask, but {targets} is given, too; use one")
         if rows[0].target is None:
             raise InputError(f"{images}: has no column 'mask' (or 'target')")
         own = {row.image: row.target for row in rows}
         return [Item(name, str(path), str(own[path])) for name, path in name_files(row.image for row in rows).items()]
-    if truths is None:
+    if targets is None:
         raise InputError(f"{images}: no masks given; pass their folder, or a CSV of pairs as the images")
-    pictures, known = list_images(images), list_images(truths)
-    found = match_names(pictures, known)
+    pictures, known = list_images(images), list_images(targets)
+    found = match_names(pictures, known) or _match_folded(pictures, known)
     if found is not None:
-        return [Item(name, str(pictures[name]), str(known[truth])) for name, truth in found.items()]
+        return [Item(name, str(pictures[name]), str(known[target])) for name, target in found.items()]
     stems = list_unmatched(pictures, known)
     raise InputError(
-        f"{truths}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a mask has "
+        f"{targets}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a mask has "
         f"the name of its image, or all have one ending more, such as {stems[0]}_mask (docs/image.md lists the names "
         "that are known); or pass as --images a CSV with the columns image,mask"
     )
 
 
-def warn_of_unused(truths: Path | None, items: Sequence[Item]) -> None:
-    """Says which masks belong to no image of any split."""
-    if truths is None:
+def warn_of_unused(targets: Path | None, items: Sequence[Item]) -> None:
+    """Say which masks belong to no image of any split."""
+    if targets is None:
         return
     used = {path for item in items for path in (item.image, item.target)}
-    unused = [name for name, path in list_images(truths).items() if str(path) not in used]
+    unused = [name for name, path in list_images(targets).items() if str(path) not in used]
     if unused:
-        remark(f"{truths}: not used, as no image has their names: {listing(unused)}")
+        remark(f"{targets}: not used, as no image has their names: {listing(unused)}")
 
 
-def count_bar_rows(item: Item, space: tuple[int, ...], bar: int, truth: tuple[int, ...]) -> int:
-    """The rows at the bottom of a mask or target that lie on the information bar of its image, and go with it.
+def count_bar_rows(item: Item, space: tuple[int, ...], bar: int, target: tuple[int, ...]) -> int:
+    """Return the rows of a mask or target that lie on the information bar of its image, and go with it.
 
     Args:
         space: the image's pixels by axis, without its bar of so many rows.
-        truth: the truth's, which may cover the bar or not.
+        target: the target's, which may cover the bar or not.
 
     Raises:
-        InputError: where the image and its truth differ in size, or in what their axes mean.
+        InputError: where the image and its target differ in size, or in what their axes mean.
     """
-    _check_oriented(item)
+    _check_geometry(item)
     covering = (*space[:-2], space[-2] + bar, space[-1])
-    if truth == space:
+    if target == space:
         return 0
-    if truth == covering:
+    if target == covering:
         return bar
-    sizes = [" x ".join(map(str, shape)) for shape in (truth, covering)]
+    sizes = [" x ".join(map(str, shape)) for shape in (target, covering)]
     cut = f", of which {bar} rows are cut off" if bar else ""
-    rows = covering[-2] - truth[-2]
-    shorter = rows > 0 and truth == (*covering[:-2], truth[-2], covering[-1])
+    rows = covering[-2] - target[-2]
+    shorter = rows > 0 and target == (*covering[:-2], target[-2], covering[-1])
     fix = ""
     if shorter:
         fix = f"; if its lower {rows} rows are an information bar, pass --crop-bar auto, or {rows} if all have as many"
@@ -160,11 +177,20 @@ def count_bar_rows(item: Item, space: tuple[int, ...], bar: int, truth: tuple[in
     )
 
 
-def _check_oriented(item: Item) -> None:
-    """Pixels are paired by their places in the files, so the axes must point the same way."""
-    image, truth = (orientation_of(Path(path)) for path in (item.image, item.target))
-    if image is not None and truth is not None and image != truth:
+def _check_geometry(item: Item) -> None:
+    """Check that the axes of an image and its target point the same way, as pixels are paired by their places.
+
+    Pixels of different size are said: programs often write a mask with a size of 1.
+    """
+    (size, image), (target_size, target) = (stated_geometry(Path(path)) for path in (item.image, item.target))
+    if image is not None and target is not None and image != target:
         raise InputError(
-            f"{item.target}: its axes point {truth}, those of its image {item.image} {image}, so their voxels do not "
+            f"{item.target}: its axes point {target}, those of its image {item.image} {image}, so their voxels do not "
             "lie on each other; save both in one orientation (nibabel.as_closest_canonical)"
+        )
+    if size is not None and target_size is not None and not np.allclose(size, target_size, rtol=SAME_SIZE):
+        shown, own = (" x ".join(f"{step:g}" for step in steps) for steps in (target_size, size))
+        remark(
+            f"{item.target}: states pixels of {shown} micrometres, its image {item.image} {own}; pixels are paired one "
+            "by one, and the image is believed"
         )

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from multiunet.domains.image.files.listing import TIFF, ending_of
-from multiunet.domains.image.files.readers import allow_any_size
+from multiunet.domains.image.files.flat import allow_any_size
+from multiunet.domains.image.files.formats import TIFF, ending_of
 from multiunet.domains.image.files.tiff import open_tiff, tiff_palette
 from multiunet.errors import InputError
 

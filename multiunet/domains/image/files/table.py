@@ -1,12 +1,14 @@
-"""A CSV that says which image has which mask, and which of them train, validate and test."""
+"""Tables (CSV) of images with their masks, and of which of them train, validate and test."""
 
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from multiunet.domains.image.files.containers import split_place
+from multiunet.domains.image.files.places import normalise_name, split_place
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 
 TARGETS = ("mask", "target")
@@ -15,7 +17,7 @@ SPLIT_WORDS = {"train": "train", "val": "val", "valid": "val", "validation": "va
 
 @dataclass(frozen=True)
 class Row:
-    """A line: files as absolute paths; ``split`` is train, val, test or empty."""
+    """Line of a table: files as absolute paths; ``split`` is train, val, test or empty."""
 
     image: Path
     target: Path | None
@@ -23,12 +25,12 @@ class Row:
 
 
 def is_table(path: Path) -> bool:
-    """Whether the name is that of a CSV file."""
+    """Return whether the name is that of a CSV file."""
     return path.suffix.lower() == ".csv"
 
 
 def read_pairs(path: Path) -> list[Row]:
-    """The lines of a CSV with the columns ``image``, maybe ``mask`` or ``target``, maybe ``split``.
+    """Read the lines of a CSV with the columns ``image``, maybe ``mask`` or ``target``, maybe ``split``.
 
     Paths are relative to the folder of the CSV.
 
@@ -46,7 +48,11 @@ def read_pairs(path: Path) -> list[Row]:
             f"{path}: has no column 'image'; the first line must name the columns, with commas between them: "
             "image,mask,split"
         )
-    truth = next((name for name in TARGETS if name in header), None)
+    target = next((name for name in TARGETS if name in header), None)
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise InputError(f"{path}: has the column {twice[0]!r} twice; name each column once")
+    if unused := [name for name in header if name not in ("image", target, "split")]:
+        remark(f"{path}: columns that are not used: {', '.join(unused)}; known are image, mask or target, and split")
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         if not any(line):
@@ -54,14 +60,30 @@ def read_pairs(path: Path) -> list[Row]:
         if len(line) != len(header):
             raise InputError(f"{path}, line {number}: has {len(line)} cells, but the header has {len(header)}")
         cells = dict(zip(header, line))
-        for name in ("image", *([truth] if truth else [])):
-            if not cells[name] or not split_place(path.parent / cells[name])[0].exists():
-                raise InputError(f"{path}, line {number}: {name} {cells[name]!r} is no file in {path.parent}")
+        files = {name: _find(path.parent, cells[name]) for name in ("image", target) if name is not None}
+        for name, found in files.items():
+            if found is None:
+                raise InputError(f"{path}, line {number}: {name} {cells[name]!r} is not a file in {path.parent}")
         word = cells.get("split", "").lower()
         if word not in SPLIT_WORDS:
             raise InputError(f"{path}, line {number}: split is {word!r}; it must be train, val, test or empty")
-        image = (path.parent / cells["image"]).absolute()
-        rows.append(Row(image, (path.parent / cells[truth]).absolute() if truth else None, SPLIT_WORDS[word]))
+        image = files["image"]
+        assert image is not None  # refused above
+        rows.append(Row(image, files[target] if target else None, SPLIT_WORDS[word]))
     if not rows:
         raise InputError(f"{path}: names no image below its header")
     return rows
+
+
+def _find(folder: Path, cell: str) -> Path | None:
+    """Return the file that a cell names, as an absolute path, also where accents or spaces are stored another way."""
+    path = (folder / cell).absolute()
+    file, place = split_place(path)
+    if not cell or file.exists():
+        return path if cell else None
+    names = os.listdir(file.parent) if file.parent.is_dir() else []
+    alike = [name for name in names if normalise_name(name) == normalise_name(file.name)]
+    if len(alike) != 1:
+        return None
+    found = file.with_name(alike[0])
+    return Path(f"{found}:/{place}") if place else found

@@ -1,109 +1,141 @@
-"""TIFF: which axis is which, and how far apart pixels are."""
+"""TIFF files: axes, colours, orientation; the rest is in ``tiff_spacing`` and ``tiff_structure``."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-from xml.etree import ElementTree
+from typing import Any
 
 import numpy as np
 import tifffile
 import zarr
 from numpy.typing import NDArray
+from tifffile import COMPRESSION, PHOTOMETRIC
 
+from multiunet.domains.image.files.flat import LOSSY
 from multiunet.domains.image.files.lazy import WHOLE, Lazy, Region
-from multiunet.domains.image.files.units import MICROMETRE, micrometres
+from multiunet.domains.image.files.orientation import turn_spacing, turn_upright
+from multiunet.domains.image.files.stack import Stack, Wanted
+from multiunet.domains.image.files.tiff_spacing import read_spacing
+from multiunet.domains.image.files.tiff_structure import check_planes, check_structure
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
-
-Wanted = Literal["image", "labels", "target"]
-"""What a file is read for: of a palette, labels are the indices; of several arrays, each has names of its own."""
 
 ALPHA = (1, 2)
 """Extra samples of TIFF that are opacity; any others are channels."""
 
+SECTIONS = "ZIQ"
+"""Axes of sections: stated as such, or pages of no stated meaning."""
 
-@dataclass(frozen=True)
-class Stack:
-    """A file's pixels ``(C, *space)``, and what they are.
+JPEG = (COMPRESSION.OJPEG, COMPRESSION.JPEG)
 
-    Attributes:
-        samples: whether its channels are samples of one pixel.
-        spacing: the pixels' distances as the file has them: not checked.
-        alpha: whether the last sample is opacity.
-    """
-
-    pixels: Lazy
-    samples: bool
-    spacing: tuple[float, ...] | None
-    unit: str | None
-    alpha: bool = False
+MODELS = (PHOTOMETRIC.SEPARATED, PHOTOMETRIC.YCBCR, PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB, PHOTOMETRIC.ITULAB)
+"""Models of colour other than grey and red, green, blue."""
 
 
 def open_tiff(path: Path) -> tifffile.TiffFile:
-    """The file, to be closed. Of an image that lies in several files (OME), it holds what lies in this one."""
+    """Open a file, to be closed. Of an image that lies in several files (OME), it holds what lies in this one."""
     return tifffile.TiffFile(path, _multifile=False)
 
 
 def read_tiff(path: Path, wanted: Wanted) -> Stack:
-    """The one image or stack of a TIFF file. Pages are sections (z), also where the file calls them times or nothing.
+    """Read the one image or stack of a file, turned as viewers show it. Pages are sections (z).
 
     Raises:
-        InputError: when the file holds several images of different shapes, or more axes than z, y, x and channels.
+        InputError: when the file is cut short, holds several images of different shapes, or more axes than z, y, x and
+            channels.
     """
+    orientation = _common_orientation(path, check_structure(path))
     with open_tiff(path) as tif:
         series = tif.series[0]
-        _tell_of(path, tif)
-        pages = _as_sections(path, tif.series)
-        axes, pixels = ("ZYX", pages) if pages is not None else _squeezed(series.axes, _read(path, series))
+        page = series.keyframe
+        check_planes(path, tif)
+        _warn_of_meaning(path, tif)
+        if wanted == "labels" and page.compression in JPEG:
+            raise InputError(f"{path}: {LOSSY}")
+        pages = _as_sections(path, tif)
+        axes, pixels = ("ZYX", pages) if pages is not None else _squeeze(series.axes, _read(path, series))
         sections = [axis for axis in axes if axis not in "YXSC"]
         if len(sections) > 1 or not {"Y", "X"} <= set(axes):
             raise InputError(f"{path}: axes {axes} {pixels.shape}; needed are y, x, maybe channels, and at most z")
+        _warn_of_axis(path, "".join(sections))
         order = [axes.index(axis) for axis in (*"CS", *sections, "Y", "X") if axis in axes]
         pixels = pixels.transpose(order)
         space = 3 if sections else 2
-        spacing, unit = _spacing(path, tif, bool(sections))
-        alpha = any(extra in ALPHA for extra in series.keyframe.extrasamples[-1:])
-        palette = None if wanted == "labels" else series.keyframe.colormap
+        spacing, unit = read_spacing(path, tif, bool(sections))
+        alpha = any(extra in ALPHA for extra in page.extrasamples[-1:])
+        palette = None if wanted == "labels" else page.colormap
+        coloured = page.photometric not in MODELS or (
+            page.photometric == PHOTOMETRIC.YCBCR and page.compression in JPEG
+        )
     samples = "S" in axes and "C" not in axes
+    if samples and not coloured:
+        remark(f"{path}: its colours are {page.photometric.name}, not RGB; they are read as channels, as stored")
     if palette is not None and pixels.ndim == space and pixels.dtype.kind == "u":
-        return Stack(_coloured(pixels, tiff_palette(palette)), True, spacing, unit)
-    if pixels.ndim == space:
-        return Stack(pixels.add_channel(), samples, spacing, unit)
-    if pixels.ndim > space + 1:  # channels of samples: not worth reading by parts
+        pixels, samples, alpha = _coloured(pixels, tiff_palette(palette)), True, False
+    elif pixels.ndim == space:
+        pixels, alpha = pixels.add_channel(), False
+    elif pixels.ndim > space + 1:  # channels of samples: not worth reading by parts
         pixels = Lazy.of(pixels[...].reshape(-1, *pixels.shape[-space:]))
-    return Stack(pixels, samples, spacing, unit, samples and alpha)
+    upright = turn_upright(path, pixels, orientation)
+    return Stack(upright, samples and coloured, turn_spacing(spacing, orientation), unit, samples and alpha)
 
 
-def _tell_of(path: Path, tif: tifffile.TiffFile) -> None:
-    """Remarks on pages that are not what they seem."""
+def _common_orientation(path: Path, orientations: Sequence[int]) -> int:
+    """Return the orientation of all pages.
+
+    Raises:
+        InputError: when they differ.
+    """
+    found = sorted(set(orientations)) or [1]
+    if len(found) > 1:
+        raise InputError(
+            f"{path}: its pages are turned in different ways (orientation tags {found}); save them upright"
+        )
+    return found[0]
+
+
+def _warn_of_meaning(path: Path, tif: tifffile.TiffFile) -> None:
+    """Warn of pages and values that are not what they seem."""
     if tif.is_ome and tif.series[0].kind != "ome" and len(tif.pages) > 1:
         remark(
             f"{path}: is one of several files of an image (OME); its own {len(tif.pages)} pages are taken for "
             "sections of a volume; if they are channels or times, export it as one file"
         )
-    if tif.series[0].keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+    if tif.series[0].keyframe.photometric == PHOTOMETRIC.MINISWHITE:
         remark(
             f"{path}: says that 0 is white (WhiteIsZero), so viewers show it inverted; its numbers are read as they "
             "are stored: invert it if other images are stored the other way"
         )
+    facts = tif.imagej_metadata or {}
+    if tif.is_imagej and (facts.get("c0", 0), facts.get("c1", 1)) != (0, 1):
+        remark(f"{path}: ImageJ's calibration of its values ({facts.get('vunit', 'c0, c1')}) is not applied")
 
 
-def _as_sections(path: Path, series: Sequence[Any]) -> Lazy | None:
-    """Pages that were saved as images of their own but are alike, as the sections ``(z, y, x)`` of one volume; None of
-    a single image.
+def _warn_of_axis(path: Path, axis: str) -> None:
+    """Warn of an axis that is read as sections, though the file says that it is something else."""
+    if axis and axis not in SECTIONS:
+        meaning = {"T": "times"}.get(axis, f"an axis {axis}")
+        remark(f"{path}: its pages are {meaning}, as it states; they are read as the sections (z) of a volume")
+
+
+def _as_sections(path: Path, tif: tifffile.TiffFile) -> Lazy | None:
+    """Join pages that were saved as images of their own, but are alike, as the sections ``(z, y, x)`` of one volume.
+
+    Returns:
+        None of a single image.
 
     Raises:
-        InputError: when they are not alike.
+        InputError: when they are not alike, or OME names them as images.
     """
+    series: Sequence[Any] = tif.series
     if len(series) == 1:
         return None
-    first = series[0]
-    if any((one.axes, one.shape, one.dtype, len(one)) != ("YX", first.shape, first.dtype, 1) for one in series):
-        shapes = ", ".join(str(one.shape) for one in series)
+    one = series[0]
+    if one.kind == "ome" or any(
+        (other.axes, other.shape, other.dtype, len(other)) != ("YX", one.shape, one.dtype, 1) for other in series
+    ):
+        shapes = ", ".join(str(other.shape) for other in series)
         raise InputError(f"{path}: holds {len(series)} images ({shapes}); save one a file")
 
     def read(region: Region) -> np.ndarray:
@@ -111,11 +143,11 @@ def _as_sections(path: Path, series: Sequence[Any]) -> Lazy | None:
             pages = [tif.series[index].asarray()[region[1:]] for index in range(region[0].start, region[0].stop)]
             return np.stack(pages)
 
-    return Lazy((len(series), *first.shape), np.dtype(first.dtype), read, (1, *first.shape))
+    return Lazy((len(series), *one.shape), np.dtype(one.dtype), read, (1, *one.shape))
 
 
 def _coloured(indices: Lazy, palette: NDArray[np.uint8]) -> Lazy:
-    """The colours ``(3, *space)`` of indices ``space``."""
+    """Look up the colours ``(3, *space)`` of indices ``space``."""
 
     def read(region: Region) -> np.ndarray:
         colours: np.ndarray = np.moveaxis(palette[indices.read(region[1:])], -1, 0)[region[0]]
@@ -125,16 +157,16 @@ def _coloured(indices: Lazy, palette: NDArray[np.uint8]) -> Lazy:
 
 
 def tiff_palette(colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """A palette ``(n, 3)`` of 8 bits from TIFF's ``(3, n)`` of 16."""
+    """Return a palette ``(n, 3)`` of 8 bits from TIFF's ``(3, n)`` of 16."""
     colours: NDArray[np.uint8] = (colormap.T >> 8).astype(np.uint8)
     return colours
 
 
 def _read(path: Path, series: Any) -> Lazy:
-    """The series: small ones at once, as one strip or tile after the other is slower; others when they are read."""
+    """Read a series: small ones in one piece, as one strip or tile after the other is slower; others by windows."""
     shape, dtype = tuple(series.shape), np.dtype(series.dtype)
     if series.size <= WHOLE:
-        return Lazy.of(series.asarray())
+        return Lazy(shape, dtype, lambda region: _decode(path)[region], shape)
     if series.dataoffset is not None:  # plain numbers, one after the other: any row is found by counting
         kind = dtype.newbyteorder(series.keyframe.parent.byteorder)
 
@@ -148,76 +180,13 @@ def _read(path: Path, series: Any) -> Lazy:
     return Lazy(shape, dtype, lambda region: np.asarray(array[region]), array.chunks)
 
 
-def _squeezed(axes: str, pixels: Lazy) -> tuple[str, Lazy]:
-    """Without axes of one site, but for y and x."""
+def _decode(path: Path) -> np.ndarray:
+    with open_tiff(path) as tif:
+        values: np.ndarray = tif.series[0].asarray()
+        return values
+
+
+def _squeeze(axes: str, pixels: Lazy) -> tuple[str, Lazy]:
+    """Drop axes of length 1, but for y and x."""
     dropped = tuple(i for i, axis in enumerate(axes) if pixels.shape[i] == 1 and axis not in "YX")
     return "".join(axis for i, axis in enumerate(axes) if i not in dropped), pixels.squeeze(dropped)
-
-
-Spacing = tuple[float | None, float, float]
-"""Micrometres along z, y and x; None where the file does not say how far apart sections are."""
-
-
-def _spacing(path: Path, tif: tifffile.TiffFile, stack: bool) -> tuple[tuple[float, ...] | None, str | None]:
-    """Distances in micrometres by axis, as the microscope's program or ImageJ wrote them; the resolution of plain TIFF
-    is a printer's."""
-    found = _ome_spacing(tif.ome_metadata) if tif.ome_metadata else _microscope_spacing(tif) or _imagej_spacing(tif)
-    if found is None:
-        return None, None
-    z, y, x = found
-    if not stack:
-        return (y, x), MICROMETRE
-    if z is None:
-        remark(
-            f"{path}: says how large pixels are, but not how far apart sections; their size is unknown unless "
-            "--pixel-size says it"
-        )
-        return None, None
-    return (z, y, x), MICROMETRE
-
-
-def _ome_spacing(xml: str) -> Spacing | None:
-    pixels = next((e for e in ElementTree.fromstring(xml).iter() if e.tag.endswith("}Pixels")), None)
-    sizes: dict[str, float] = {}
-    for axis in "ZYX":
-        value = None if pixels is None else pixels.get(f"PhysicalSize{axis}")
-        unit = micrometres(MICROMETRE if pixels is None else pixels.get(f"PhysicalSize{axis}Unit", MICROMETRE))
-        if value is not None and unit is not None:
-            sizes[axis] = _number(value) * unit
-    return (sizes.get("Z"), sizes["Y"], sizes["X"]) if {"Y", "X"} <= set(sizes) else None
-
-
-def _microscope_spacing(tif: tifffile.TiffFile) -> Spacing | None:
-    """Of scanning-electron micrographs: FEI and Thermo Fisher in metres, Zeiss with a unit."""
-    scan = (tif.fei_metadata or {}).get("Scan", {})
-    if {"PixelHeight", "PixelWidth"} <= set(scan):
-        return None, _number(scan["PixelHeight"]) * 1e6, _number(scan["PixelWidth"]) * 1e6
-    zeiss: dict[str, Any] = tif.sem_metadata or {}
-    for name in ("ap_image_pixel_size", "ap_pixel_size"):
-        size = zeiss.get(name, ())
-        unit = micrometres(size[2]) if len(size) == 3 else None
-        if unit is not None:
-            return None, _number(size[1]) * unit, _number(size[1]) * unit
-    return None
-
-
-def _imagej_spacing(tif: tifffile.TiffFile) -> Spacing | None:
-    metadata: dict[str, Any] = tif.imagej_metadata or {}
-    unit = micrometres(metadata.get("unit", ""))
-    tags = tif.pages.first.tags
-    if unit is None or not {"XResolution", "YResolution"} <= {tag.name for tag in tags}:
-        return None
-    apart = []
-    for name in ("YResolution", "XResolution"):
-        pixels, units = tags[name].value
-        apart.append(units / pixels * unit if pixels else math.inf)
-    # ImageJ writes the depth of a section unless it is one unit
-    return _number(metadata.get("spacing") or 1.0) * unit, apart[0], apart[1]
-
-
-def _number(text: object) -> float:
-    """NaN for what is none."""
-    try:
-        return float(str(text))
-    except ValueError:
-        return math.nan

@@ -14,9 +14,9 @@ from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
-from multiunet.domains.image.files.containers import orientation_of
 from multiunet.domains.image.files.listing import list_images, stem_of
 from multiunet.domains.image.files.masks import read_mask
+from multiunet.domains.image.files.nifti import orientation_of
 from multiunet.domains.image.files.pairing import Item, count_bar_rows, pair_files
 from multiunet.domains.image.files.readers import read_image, read_target
 from multiunet.errors import InputError
@@ -230,7 +230,7 @@ def test_a_last_axis_of_three_is_colours(tmp_path: Path, caplog: pytest.LogCaptu
     picture = read_image(tmp_path / "a.zarr")
     assert picture.colour == "rgb"
     np.testing.assert_array_equal(picture.pixels, np.moveaxis(colours, -1, 0))
-    assert "the last is taken for the channels of an image" in caplog.text
+    assert "the last is taken for the 3 channels of an image" in caplog.text
 
 
 @pytest.mark.parametrize(("kind", "spacing", "told"), [("h5", [], True), ("h5", [1, 1, 1], False), ("zarr", [], True)])

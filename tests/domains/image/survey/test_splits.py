@@ -226,7 +226,7 @@ def test_a_table_names_pairs_and_splits(tmp_path: Path, caplog: pytest.LogCaptur
     [
         (["picture,mask", "a.png,a.png"], "no column 'image'"),
         (["image,mask"], "names no image"),
-        (["image,mask", "a.png,none.png"], "line 2: mask 'none.png' is no file"),
+        (["image,mask", "a.png,none.png"], "line 2: mask 'none.png' is not a file"),
         (["image,mask", "a.png"], "line 2: has 1 cells"),
         (["image,mask,split", "a.png,a.png,maybe"], "line 2: split is 'maybe'"),
         (["image", "a.png"], "no column 'mask'"),

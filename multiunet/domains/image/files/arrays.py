@@ -1,0 +1,120 @@
+"""Choice of an array in HDF5 and Zarr files, and the axes and pixel sizes that its attributes state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiunet.domains.image.files.lazy import Lazy
+from multiunet.domains.image.files.places import join_place
+from multiunet.domains.image.files.stack import MEANINGS, Stack, Wanted, stack_named, stack_unnamed
+from multiunet.domains.image.files.units import micrometres
+from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+
+LABELS = ("label", "labels", "mask", "masks", "segmentation", "seg", "gt", "ground_truth")
+NAMES: dict[Wanted, tuple[str, ...]] = {
+    "image": ("raw", "image", "images", "data", "volume", "exported_data"),
+    "labels": LABELS,
+    "target": ("target", "targets", "prediction", "predictions", *LABELS),
+}
+"""Usual names of arrays by purpose, lower case, the likelier first."""
+
+SIZES = ("resolution", "voxel_size", "pixel_size")
+"""Attributes that state the size of a pixel in the unit of the attribute ``units`` (CREMI, funlib)."""
+
+
+def choose_array(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Any:
+    """Return the only array of two axes or more, or the one with a usual name; say so where others have one, too.
+
+    Args:
+        arrays: by their place in the file.
+
+    Raises:
+        InputError: when it is not clear which array is meant.
+    """
+    candidates = {name: array for name, array in arrays.items() if len(array.shape) >= 2}
+    if not candidates:
+        raise InputError(f"{path}: holds no array of two axes or more")
+    if len(candidates) == 1:
+        return next(iter(candidates.values()))
+    usual = NAMES[wanted]
+    found = sorted((usual.index(own), name) for name in candidates if (own := _last(name)) in usual)
+    if found and [rank for rank, _ in found].count(found[0][0]) == 1:
+        chosen, others = found[0][1], [name for _, name in found[1:]]
+        if others and not (wanted == "target" and _last(chosen) not in LABELS):
+            remark(f"{path}: holds {', '.join([chosen, *others][:5])}; {chosen} is read; to read another, name it")
+        return candidates[chosen]
+    raise InputError(
+        f"{path}: holds {len(candidates)} arrays ({', '.join(sorted(candidates)[:5])}); name one, as "
+        f"{join_place(path, min(candidates))}, or call the {wanted} {usual[0]!r}"
+    )
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2].lower()
+
+
+def stack_array(
+    path: Path, values: Lazy, attributes: Mapping[str, Any], names: Sequence[Any], wanted: Wanted, advice: str
+) -> Stack:
+    """Arrange an array by the axes and pixel sizes that its file states, or by the lengths of its axes.
+
+    Args:
+        attributes: of the array. ``axistags`` (ilastik) and ``_ARRAY_DIMENSIONS`` (xarray) name axes;
+            ``element_size_um`` states the size of a pixel, as do ``SIZES`` with ``units``.
+        names: of the axes, in the format's own way; None or empty where an axis has none.
+        advice: how to name the axes in a file of this format.
+
+    Raises:
+        InputError: as ``stack_named`` and ``stack_unnamed``.
+    """
+    spacing = _spacing(path, attributes)
+    axes = _axes(attributes, names, values.ndim)
+    if axes is None:
+        return stack_unnamed(path, values, spacing, wanted, advice)
+    steps: list[float | None] = []
+    if len(spacing) == values.ndim:
+        steps = [*spacing]
+    elif len(spacing) == sum(MEANINGS.get(name) in ("z", "y", "x") for name in axes):
+        left = iter(spacing)
+        steps = [next(left) if MEANINGS.get(name) in ("z", "y", "x") else None for name in axes]
+    elif spacing:
+        remark(f"{path}: states {len(spacing)} sizes of a pixel for the axes {', '.join(axes)}; its size is unknown")
+    return stack_named(path, values, axes, steps)
+
+
+def _axes(attributes: Mapping[str, Any], names: Sequence[Any], ndim: int) -> list[str] | None:
+    """Return the stated names of all axes, lower case; None where y and x are not among them."""
+    tags = attributes.get("axistags")
+    if tags is not None:
+        keys = json.loads(tags)["axes"] if isinstance(tags, str | bytes) else tags
+        names = [axis["key"] for axis in keys]
+    elif "_ARRAY_DIMENSIONS" in attributes:
+        names = attributes["_ARRAY_DIMENSIONS"]
+    axes = [str(name or "").lower() for name in names]
+    known = {MEANINGS.get(name) for name in axes}
+    return axes if len(axes) == ndim and {"y", "x"} <= known else None
+
+
+def _spacing(path: Path, attributes: Mapping[str, Any]) -> list[float]:
+    """Return the stated size of a pixel by axis, micrometres; empty where it is not stated."""
+    if "element_size_um" in attributes:
+        return [float(step) for step in np.ravel(attributes["element_size_um"])]
+    name = next((name for name in SIZES if name in attributes), None)
+    if name is None:
+        return []
+    sizes = [float(size) for size in np.ravel(attributes[name])]
+    units = [unit.decode() if isinstance(unit, bytes) else unit for unit in np.ravel(attributes.get("units", []))]
+    factors = [micrometres(unit) for unit in (units if len(units) == len(sizes) else units * len(sizes))]
+    if len(factors) != len(sizes) or None in factors:
+        remark(
+            f"{path}: states {name} without a known unit of length, so the size of its pixels is unknown; state it in "
+            "micrometres as the attribute element_size_um"
+        )
+        return []
+    return [size * factor for size, factor in zip(sizes, factors) if factor is not None]

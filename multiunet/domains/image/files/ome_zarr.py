@@ -1,0 +1,93 @@
+"""Zarr arrays and groups, and images of OME-Zarr (https://ngff.openmicroscopy.org, versions 0.4 and 0.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiunet.domains.image.files.arrays import choose_array, stack_array
+from multiunet.domains.image.files.hdf5 import warn_of_missing
+from multiunet.domains.image.files.lazy import Lazy
+from multiunet.domains.image.files.places import join_place, split_place
+from multiunet.domains.image.files.stack import Stack, Wanted, stack_named
+from multiunet.domains.image.files.units import micrometres
+from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+
+ADVICE = 'in Python, with zarr: array.attrs["_ARRAY_DIMENSIONS"] = ["c", "y", "x"]'
+
+MOST_COUNTED = 100_000
+"""Chunks of an array whose files are counted, at most: listing more takes seconds."""
+
+
+def read_zarr(path: Path, wanted: Wanted) -> Stack:
+    """Read an array, the finest level of an OME-Zarr image, or the array of a group with a usual name.
+
+    Where labels are wanted, those inside an OME-Zarr image come before the image itself. Of what bioformats2raw wrote,
+    the one image is read.
+
+    Raises:
+        InputError: when it is not clear which array is meant, or its axes are not y, x; z, y, x; or those and channels.
+    """
+    import zarr
+
+    where, inside = split_place(path)
+    root: Any = zarr.open(where / inside, mode="r")
+    if isinstance(root, zarr.Array):
+        return _stack_zarr(path, root, wanted)
+    attributes: dict[str, Any] = dict(root.attrs)
+    ome = attributes.get("ome", attributes)
+    if isinstance(ome, Mapping) and "multiscales" in ome:
+        own = sorted(root["labels"].group_keys()) if wanted == "labels" and "labels" in root else []
+        if len(own) > 1:
+            first = join_place(path, f"labels/{own[0]}")
+            raise InputError(f"{path}: holds the labels {', '.join(own)}; name one of them, as {first}")
+        if own:
+            return read_zarr(join_place(path, f"labels/{own[0]}"), wanted)
+        return _read_ome(path, root, ome["multiscales"], wanted)
+    arrays, groups = dict(root.arrays()), sorted(set(root.group_keys()) - {"OME"})
+    if not arrays and len(groups) == 1 and any("bioformats2raw.layout" in known for known in (attributes, ome)):
+        return read_zarr(join_place(path, groups[0]), wanted)
+    if not arrays and groups:
+        raise InputError(
+            f"{path}: holds the groups {', '.join(groups[:9])}; name what is meant, as {join_place(path, groups[0])}"
+        )
+    if groups:
+        arrays = {name: item for name, item in root.members(max_depth=None) if isinstance(item, zarr.Array)}
+    return _stack_zarr(path, choose_array(path, arrays, wanted), wanted)
+
+
+def _stack_zarr(path: Path, array: Any, wanted: Wanted) -> Stack:
+    names = getattr(array.metadata, "dimension_names", None) or ()
+    return stack_array(path, _lazy(path, array, wanted), dict(array.attrs), names, wanted, ADVICE)
+
+
+def _lazy(path: Path, array: Any, wanted: Wanted) -> Lazy:
+    """Return an array that is read by windows; warn of chunks of an image that are not stored."""
+    if wanted == "image" and array.nchunks <= MOST_COUNTED:
+        stored, needed = (int(count) for count in (array.nchunks_initialized, array.nchunks))
+        warn_of_missing(path, needed - stored, needed, array.fill_value)
+    return Lazy(array.shape, array.dtype, lambda region: np.asarray(array[region]), array.chunks)
+
+
+def _read_ome(path: Path, root: Any, images: list[Mapping[str, Any]], wanted: Wanted) -> Stack:
+    """Read the finest level of an image, which is the first."""
+    if len(images) > 1:
+        names = ", ".join(str(image.get("name", index)) for index, image in enumerate(images))
+        remark(f"{path}: holds {len(images)} images ({names}); the first is read; to read others, save each as a file")
+    image = images[0]
+    level = image["datasets"][0]
+    axes = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in image["axes"]]
+    factors = [micrometres(axis.get("unit", "")) for axis in axes]
+    scale = [1.0] * len(axes)
+    for change in [*level.get("coordinateTransformations", []), *image.get("coordinateTransformations", [])]:
+        if change["type"] == "scale":
+            scale = [a * float(b) for a, b in zip(scale, change["scale"], strict=True)]
+    if None in (factors[i] for i, axis in enumerate(axes) if axis["name"] in ("z", "y", "x") and scale[i] != 1):
+        units = ", ".join(str(axis.get("unit", "none")) for axis in axes)
+        remark(f"{path}: states the size of its pixels in units that are not known ({units}); their size is unknown")
+    steps = [None if factor is None else step * factor for step, factor in zip(scale, factors)]
+    return stack_named(path, _lazy(path, root[level["path"]], wanted), [str(axis["name"]) for axis in axes], steps)
