@@ -31,8 +31,8 @@ from multiunet.models.catalogue import PADDED, image_network
 from multiunet.tasks import Segmentation
 from multiunet.training.average import MovingAverage
 from multiunet.training.data import Sample
-from multiunet.training.loop import supervised
 from multiunet.training.step_memory import OPTIMIZER_SLOTS, step_memory
+from multiunet.training.supervision import supervised_loss
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 
@@ -69,7 +69,7 @@ def measure(name: str, shape: list[int], precision: str, recompute: bool) -> dic
         batch = Sample(torch.randn(shape), torch.randint(0, 3, labels))
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             outputs = net.outputs(batch.field) if net.deep_supervision else (net(batch.field),)
-            loss = supervised(net, task, geometry, outputs, batch)
+            loss = supervised_loss(net, task, geometry, outputs, batch)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

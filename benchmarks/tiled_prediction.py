@@ -48,7 +48,7 @@ from multiunet.domains.image.files.readers import read_image
 from multiunet.geometries.grid.fuse import fuse_conv_bn
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import PredictionStore
-from multiunet.prediction.tile_memory import sites_within
+from multiunet.prediction.tile_memory import compute_max_sites
 from multiunet.training.run_folder import environment
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results" / "tiled_prediction.json"
@@ -89,7 +89,7 @@ def predictor(net: nn.Module, memory: float, samples: int = 1) -> GridPredictor:
     task, geometry = Segmentation(CLASSES), Grid(2)
     made = GridPredictor(net, task, geometry, CPU, bf16=BF16)
     with made.autocast():
-        sites = sites_within(int(memory * 1e9), net, task, geometry, 1, samples, CPU)
+        sites = compute_max_sites(int(memory * 1e9), net, task, geometry, 1, samples, CPU)
     return replace(made, sites=sites)
 
 

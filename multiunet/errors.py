@@ -9,3 +9,7 @@ class InputError(ValueError):
 
 class RunError(RuntimeError):
     """Work that began and could not be finished; the message says where it stands and what to do."""
+
+
+class Diverged(RunError):
+    """A network's weights, outputs or loss are not finite; the message says where."""

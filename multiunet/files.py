@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -63,7 +65,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
+        with open(temporary, "wb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)  # what the umask leaves of it
         write(temporary)
+        with suppress(OSError):  # a file system without modes
+            os.chmod(temporary, mode)  # a library that makes the file anew may keep it from everybody else
         with open(temporary, "rb+") as file:  # Windows flushes only what may be written
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -80,6 +86,16 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove the files that ``write_atomically`` left in a folder where its process was killed.
+
+    Call it only where no other process writes into the folder.
+    """
+    for path in folder.iterdir():
+        if re.fullmatch(r"\..+\.\d+\.tmp(\.[^.]*)?", path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

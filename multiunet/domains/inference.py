@@ -19,7 +19,7 @@ from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.grid.fuse import fuse_conv_bn
 from multiunet.prediction import PredictionStore
 from multiunet.prediction.ensemble import members
-from multiunet.prediction.tile_memory import spare_within
+from multiunet.prediction.tile_memory import compute_spare_memory
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.uncertainty import dropouts
 from multiunet.wording import counted
@@ -69,7 +69,7 @@ def check_predict(
     run, _, chosen = _ready(path, options, out, name)
     inputs = run.domain.inputs(run.config, run.info, chosen)
     if (memory := getattr(chosen, "memory", None)) is not None:  # of those that predict tile by tile
-        spare_within(memory, pick_device(chosen.device))
+        compute_spare_memory(memory, pick_device(chosen.device))
     return run, inputs
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Geometry
+from multiunet.core import Condition, Geometry
+from multiunet.finite import check_outputs
 from multiunet.prediction.ensemble import Ensemble, members
 from multiunet.tasks import Task
 from multiunet.uncertainty import Moments, Welford, dropouts, mc_dropout_sample
@@ -26,6 +27,7 @@ def predict_field(
     samples: int = 1,
     seed: int = 0,
     watch: Watch | None = None,
+    condition: Condition | None = None,
 ) -> Moments[Tensor]:
     """The predictive moments of a field, ``(N, len(task.names), *space)`` or ``(nodes, len(task.names))``.
 
@@ -35,35 +37,42 @@ def predict_field(
         samples: Monte-Carlo samples of a network; 1 is the deterministic network, whose epistemic variance is 0.
         seed: sample ``t`` uses masks seeded by ``(seed, t, layer)``: the same for every field, so that tiles agree.
         watch: sees each sample on its own.
+        condition: the network's conditioning inputs, one row for each sample of the field's batch.
 
     Raises:
         ValueError: when several samples are asked of a network without dropout; they would all be the same.
+        Diverged: when the prediction is not finite and the field is.
     """
     stream = Welford()
+    inputs = (field,) if condition is None else (field, condition)
     parts = zip(net.nets, net.tasks) if isinstance(net, Ensemble) else [(net, task)]
     for member, (part, its_task) in enumerate(parts):
-        for t, output in enumerate(_samples(part, geometry, field, samples, seed)):
+        for t, output in enumerate(_samples(part, geometry, inputs, samples, seed)):
             mean, variance = its_task.distribution(output)
             stream.add(mean, variance)
             if watch is not None:
                 watch(member * samples + t, mean)
-    return stream.moments()
+    moments = stream.moments()
+    check_outputs((moments.mean, moments.epistemic, moments.aleatoric), geometry.features(field))
+    return moments
 
 
-def _samples(net: nn.Module, geometry: Geometry[Any], field: Any, samples: int, seed: int) -> Iterator[Tensor]:
+def _samples(
+    net: nn.Module, geometry: Geometry[Any], inputs: tuple[Any, ...], samples: int, seed: int
+) -> Iterator[Tensor]:
     if samples > 1 and not dropouts(net):
         raise ValueError(f"{samples} Monte-Carlo samples of a network without dropout are all the same; ask for 1")
     was_training = net.training
     net.eval()
     try:
         if samples == 1:
-            yield geometry.features(net(field))
+            yield geometry.features(net(*inputs))
             return
         encoded_once = not any(dropouts(part) for part in net.prefix())  # type: ignore[operator]
-        trail = net.encode(field) if encoded_once else None  # type: ignore[operator]
+        trail = net.encode(*inputs) if encoded_once else None  # type: ignore[operator]
         for t in range(samples):
             with mc_dropout_sample(net, seed, t):
-                output = net.decode(trail if encoded_once else net.encode(field))  # type: ignore[operator]
+                output = net.decode(trail if encoded_once else net.encode(*inputs), *inputs[1:])  # type: ignore[operator]
             yield geometry.features(output)
     finally:
         net.train(was_training)

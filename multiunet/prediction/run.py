@@ -77,13 +77,15 @@ class GridPredictor:
             watch: sees each sample of each region, ``(len(task.names), *region)``.
         """
         plan = self.plan(source.shape)
+        given = None if source.condition is None else source.condition.to(self.device)
         done = 0
         for batch in batches(plan, self._batch(plan)):
             field = torch.cat([self._field(source, tile) for tile in batch])
             kept: list[Kept] = [(place, slice(None), *tile.keep) for place, tile in enumerate(batch)]
             look = None if watch is None else partial(_each, watch, kept)
+            condition = None if given is None else given.repeat(len(batch))
             with self.autocast():
-                moments = predict_field(self.net, self.task, self.geometry, field, samples, seed, look)
+                moments = predict_field(self.net, self.task, self.geometry, field, samples, seed, look, condition)
             for tile, one in zip(batch, kept):
                 yield tile.out, Moments(moments.mean[one], moments.epistemic[one], moments.aleatoric[one])
                 done += 1

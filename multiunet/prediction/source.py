@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from multiunet.core import Condition
+
 
 class Reader(Protocol):
     """Gives any window inside the input as ``(channels, *window)`` float32, or uint8 codes that a net understands."""
@@ -27,6 +29,10 @@ class GridSource:
         coords: coordinates of the output by dimension or name; an array (on the dimension of that name) or
             ``(dimension, array)``.
         attrs: plain JSON kept with the result.
+        condition: the network's conditioning inputs, one row that holds for all of the input.
+
+    Raises:
+        ValueError: when the condition has several rows.
     """
 
     name: str
@@ -35,3 +41,10 @@ class GridSource:
     dims: tuple[str, ...]
     coords: Mapping[str, Any] = field(default_factory=dict)
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    condition: Condition | None = None
+
+    def __post_init__(self) -> None:
+        if self.condition is not None:
+            rows = [len(part) for part in (self.condition.embedding, self.condition.tokens) if part is not None]
+            if any(count != 1 for count in rows):
+                raise ValueError(f"{self.name}: the condition of one input has {rows[0]} rows; give one")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from multiunet.core import Geometry
+from multiunet.core import Condition, Geometry
 from multiunet.core.receptive_field import receptive_field
 from multiunet.errors import InputError
 from multiunet.memory import LiveTensors, amount, free_memory, process_memory
@@ -33,7 +33,7 @@ PROBE_SITES = 1 << 15
 to bf16, do not."""
 
 
-def sites_within(
+def compute_max_sites(
     memory: int | None,
     net: nn.Module,
     task: Task,
@@ -41,49 +41,62 @@ def sites_within(
     channels: int,
     samples: int,
     device: torch.device,
+    condition: Condition | None = None,
 ) -> int:
-    """How many sites a tile with its halo may have.
+    """Return the number of sites that a tile with its halo may have.
 
     Args:
         memory: bytes of the whole process, or of the device where that has its own; None: ``DEFAULT_MEMORY``, or half
-            of what is free where that is less, but 500 MB beyond the process.
+            of what is free where that is less, but at least twice ``FIXED_MEMORY`` beyond what the process has.
         channels: of the input.
+        condition: conditioning inputs of one input, as large as those of the prediction.
 
     Raises:
         InputError: when the process takes more already.
     """
-    spare = spare_within(memory, device)
-    return int(spare / (FRAGMENTATION * bytes_per_site(net, task, geometry, channels, samples, device)))
+    spare = compute_spare_memory(memory, device)
+    need = FRAGMENTATION * measure_bytes_per_site(net, task, geometry, channels, samples, device, condition)
+    return int(spare / need)
 
 
-def spare_within(memory: int | None, device: torch.device) -> int:
-    """Bytes that are left for tiles; for ``memory`` and errors see ``sites_within``."""
+def compute_spare_memory(memory: int | None, device: torch.device) -> int:
+    """Return the bytes that are left for tiles; for ``memory`` and errors see ``compute_max_sites``."""
     taken = 0 if device.type == "cuda" else process_memory()
     if memory is None:
         memory = max(taken + 2 * FIXED_MEMORY, min(DEFAULT_MEMORY, taken + free_memory(device) // 2))
     spare = memory - taken - FIXED_MEMORY
     if spare <= 0:
         raise InputError(
-            f"--memory {amount(memory)}: the program alone takes {amount(taken + FIXED_MEMORY)}; "
+            f"memory {amount(memory)}: the program alone takes {amount(taken + FIXED_MEMORY)}; "
             f"give at least {amount(taken + 2 * FIXED_MEMORY)}"
         )
     return spare
 
 
-def bytes_per_site(
-    net: nn.Module, task: Task, geometry: Geometry[Any], channels: int, samples: int, device: torch.device
+def measure_bytes_per_site(
+    net: nn.Module,
+    task: Task,
+    geometry: Geometry[Any],
+    channels: int,
+    samples: int,
+    device: torch.device,
+    condition: Condition | None = None,
 ) -> float:
-    """The most bytes needed at once in predicting a field, by site: how those of tensors grow is seen on small fields,
-    and copies on the way from and to files are added."""
+    """Return the bytes that each further site of a field takes at the worst moment of its prediction.
+
+    Tensors are counted in predictions of a small field and of one twice as large, so that constant needs drop out;
+    copies on the way from and to files are added.
+    """
     stride = receptive_field(net).tile_stride
     side = PROBE_SITES ** (1 / len(stride))
     space = [max(1, round(side / step)) * step for step in stride]
+    condition = None if condition is None else condition.to(device)
     need = []
     for times in (1, 2):
         field = torch.zeros(1, channels, times * space[0], *space[1:], device=device)
         with LiveTensors() as alive:
             # two samples need what any number needs
-            predict_field(net, task, geometry, field, min(samples, 2))
+            predict_field(net, task, geometry, field, min(samples, 2), condition=condition)
         need.append(alive.most)
     copies: int = FILE_COPIES * torch.float32.itemsize * (channels + len(task.names))
     grown: float = (need[1] - need[0]) / math.prod(space)

@@ -63,7 +63,7 @@ def save_last(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint and keeps the one before as ``previous``, to fall back on."""
     if path.exists():
         # a second name for the old file: at no moment is there no valid checkpoint
-        spare = path.with_name(f".{path.name}.spare")
+        spare = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         spare.unlink(missing_ok=True)
         try:
             os.link(path, spare)

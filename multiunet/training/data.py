@@ -1,34 +1,45 @@
-"""What the training loop draws from."""
+"""Samples, and the training data that they are drawn from."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
+
+from multiunet.core import Condition
 
 S = TypeVar("S")
 
 
 @dataclass(frozen=True)
 class Sample(Generic[S]):
-    """A field and what the network should make of it; also a batch of such.
+    """Input, target and condition of a training step: one sample, or a batch of several.
 
     Attributes:
-        field: the input, a batch of one or more.
-        target: what the task compares the output with; samples of a batch are concatenated on axis 0.
-        weight: per-site weights ``(N, *space)`` or ``(nodes,)``; None: all sites count alike.
+        field: the network's input, a batch of one or more.
+        target: values that the task compares the output with; those of a batch are concatenated on axis 0.
+        weight: weight of each site, ``(N, *space)`` or ``(nodes,)``; None: all sites count alike.
+        condition: the network's conditioning inputs, one row a sample; None: the network is given none.
     """
 
     field: S
     target: Tensor
     weight: Tensor | None = None
+    condition: Condition | None = None
+
+    def to(self, device: torch.device | str) -> Sample[S]:
+        """Return the sample on a device, where its field can be moved there."""
+        field: Any = self.field
+        weight, condition = (None if part is None else part.to(device) for part in (self.weight, self.condition))
+        return Sample(field.to(device), self.target.to(device), weight, condition)  # type: ignore[arg-type]
 
 
 class TrainingData(ABC, Generic[S]):
-    """Items that samples are drawn from, each draw with its own generator.
+    """Data set of items, from each of which samples are drawn with a random generator.
 
     A draw must depend on nothing but the item and the generator: that makes a resumed run equal to an uninterrupted one
     with any number of workers. Instances are sent to worker processes and so must be picklable.
@@ -36,8 +47,8 @@ class TrainingData(ABC, Generic[S]):
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many items there are; a pass without ``steps_per_epoch`` draws each once."""
+        """Return the number of items; an epoch without ``steps_per_epoch`` draws each once."""
 
     @abstractmethod
     def draw(self, item: int, rng: np.random.Generator) -> Sample[S]:
-        """A sample of this item: its crop, its augmentation."""
+        """Draw a sample of this item: choose its crop, its augmentation."""

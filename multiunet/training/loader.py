@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from multiunet.core import Geometry
+from multiunet.core import Condition, Geometry
 from multiunet.errors import InputError, RunError
 from multiunet.seeds import generator, permutation
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.signals import STOP_SIGNALS
 
 Key = tuple[int, int, int]
-"""Epoch, position in the epoch, item."""
+"""A draw: epoch, position in the epoch, item."""
 
 EXPECTED_ERRORS = (InputError, RunError, OSError, MemoryError)
-"""Errors that speak for themselves: they go from a worker to training as they are, without a worker's traceback."""
+"""Errors whose messages suffice: a worker hands them to the training as they are, without its own traceback."""
 
 
 class _Draws(Dataset["Sample[Any] | Exception"]):
@@ -37,7 +37,7 @@ class _Draws(Dataset["Sample[Any] | Exception"]):
 
 
 class EpochSampler(Sampler[list[Key]]):
-    """The batches of one epoch, from one of them on.
+    """Sampler of the batches of one epoch, from any of them on.
 
     Items come in permutations, one after the other, each seeded by seed, epoch and round, until the epoch is full.
 
@@ -62,7 +62,7 @@ class EpochSampler(Sampler[list[Key]]):
 
 
 class Collate:
-    """One batch from samples, or the error of the first that could not be drawn; picklable, for worker processes."""
+    """Joins samples into a batch; gives the error instead where one could not be drawn. Picklable, for workers."""
 
     def __init__(self, geometry: Geometry[Any]) -> None:
         self.geometry = geometry
@@ -75,17 +75,24 @@ class Collate:
         weights = [sample.weight for sample in samples if sample.weight is not None]
         if weights and len(weights) != len(samples):
             raise ValueError("some samples of a batch have weights and some have none")
+        conditions = [sample.condition for sample in samples if sample.condition is not None]
+        if conditions and len(conditions) != len(samples):
+            raise ValueError("some samples of a batch have a condition and some have none")
         return Sample(
             self.geometry.collate([sample.field for sample in samples]),
             torch.cat([sample.target for sample in samples]),
             torch.cat(weights) if weights else None,
+            Condition.join(conditions) if conditions else None,
         )
 
 
-def loader(
+def make_loader(
     data: TrainingData[Any], geometry: Geometry[Any], sampler: EpochSampler, seed: int, workers: int
 ) -> DataLoader[Sample[Any] | Exception]:
-    """Loads the plan's batches. Workers are spawned: forked ones can deadlock on open Zarr stores or BLAS threads."""
+    """Make a loader of the sampler's batches.
+
+    Workers are spawned: forked ones can deadlock on open Zarr stores or BLAS threads.
+    """
     return DataLoader(
         _Draws(data, seed),
         batch_sampler=sampler,
@@ -98,9 +105,10 @@ def loader(
 
 
 @contextmanager
-def loading(batches: DataLoader[Any]) -> Iterator[None]:
-    """Within it batches are loaded; behind it no worker is left, whatever happened: one that is still there would keep
-    the program from ending.
+def stop_workers(batches: DataLoader[Any]) -> Iterator[None]:
+    """Stop all worker processes of a loader on exit, also after an error.
+
+    One that is still running would keep the program from ending.
 
     Raises:
         RunError: when a worker was killed from outside.
@@ -111,8 +119,7 @@ def loading(batches: DataLoader[Any]) -> Iterator[None]:
         if not _is_of_worker(error):
             raise
         raise RunError(
-            "a process that loads data was killed, perhaps because memory ran out; pass fewer --workers and go on with "
-            "--resume auto"
+            "a process that loads data was killed, perhaps because memory ran out; use fewer workers and resume the run"
         ) from error
     finally:
         if (running := batches._iterator) is not None:
@@ -127,13 +134,14 @@ def loading(batches: DataLoader[Any]) -> Iterator[None]:
 
 
 def _is_of_worker(error: RuntimeError) -> bool:
-    """Whether a process that loads data was killed or broke off: torch's words, raised by its handler of SIGCHLD
-    anywhere."""
+    """Return whether a worker was killed or broke off: torch's words, raised by its handler of SIGCHLD anywhere."""
     return str(error).startswith("DataLoader worker")
 
 
 def _leave_signals_to_training(worker: int) -> None:
-    """A terminal, a batch system or ``timeout`` signals all processes of a training: the step under way, after which
-    the state is saved, still needs its samples. A worker ends when training says so, or is no more."""
+    """Ignore stop signals: the step under way, after which the state is saved, still needs its samples.
+
+    A worker ends when training says so, or has itself ended.
+    """
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

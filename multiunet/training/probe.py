@@ -19,7 +19,7 @@ from multiunet.core import Geometry
 from multiunet.files import write_text
 from multiunet.tasks import Task
 from multiunet.training.data import Sample
-from multiunet.training.loop import supervised
+from multiunet.training.supervision import supervised_loss, supervised_outputs
 
 NEGLIGIBLE_SECONDS = 0.1
 """Seconds; where a step takes less, training is over before it matters."""
@@ -63,9 +63,8 @@ class Probe:
         self._finish()
         started = time.perf_counter()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            deep = getattr(net, "deep_supervision", 0) > 0
-            outputs = net.outputs(self._batch.field) if deep else (net(self._batch.field),)  # type: ignore[operator]
-        loss = supervised(net, self._task, self._geometry, [output.float() for output in outputs], self._batch)
+            outputs = supervised_outputs(net, self._batch)
+        loss = supervised_loss(net, self._task, self._geometry, [output.float() for output in outputs], self._batch)
         loss.backward()
         self._finish()
         return time.perf_counter() - started

@@ -18,10 +18,12 @@ import torch
 import yaml
 
 from multiunet.errors import InputError
-from multiunet.files import check_creatable, csv_text, write_text
+from multiunet.files import check_creatable, csv_text, remove_temporaries, write_text
+from multiunet.finite import find_not_finite
 from multiunet.process import is_alive, this_process
 from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
 from multiunet.training.lock import LOCK
+from multiunet.training.records import Records
 
 RUNNING, STOPPED = "running", "stopped"
 """How ``STATUS`` begins while a run is trained, and after it was stopped."""
@@ -30,7 +32,7 @@ PARTS = ("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "
 """What is in a run folder; without the first it is none."""
 
 
-class RunFolder:
+class RunFolder(Records):
     """Reads and writes ``config.yaml``, ``dataset.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
     ``checkpoints/{last,previous,best}.safetensors`` and ``STATUS`` (created, running, done, or stopped and why)."""
 
@@ -118,7 +120,9 @@ class RunFolder:
         return content
 
     def begin(self) -> None:
-        """Writes into ``STATUS`` that this process trains the run."""
+        """Write into ``STATUS`` that this process trains the run; remove what killed processes left half-written."""
+        for folder in (self.path, self.path / "checkpoints"):
+            remove_temporaries(folder)
         self.status(f"{RUNNING}: {this_process()}")
 
     def status(self, word: str) -> None:
@@ -204,6 +208,9 @@ class RunFolder:
             save(self.last, checkpoint)
         self._last_is_sound = True
 
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        save(self.best, checkpoint)
+
     def resumable(self) -> tuple[Checkpoint | None, str | None]:
         """The newest checkpoint that can be read, and a warning where it is not the newest one written.
 
@@ -237,6 +244,11 @@ class RunFolder:
         if found is not None:
             path, checkpoint = found
             tensors = checkpoint.part("average") or checkpoint.part("model")
+            if find_not_finite(tensors) is not None:
+                raise InputError(
+                    f"{path}: the weights are not finite, because the training diverged; train anew with a lower "
+                    "learning rate (lr)"
+                )
             warning = f"{problems[0]}; using {path.name}" if problems else None
             return tensors, dict(checkpoint.state) if path == self.best else {}, warning
         raise InputError("; ".join(problems) or f"{self.path}: no checkpoint yet; the training has not got that far")

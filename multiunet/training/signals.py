@@ -1,4 +1,4 @@
-"""Being asked to stop, and stopping between two steps."""
+"""Signals that ask a training to stop, which it does between two steps."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
-"""Windows has no SIGHUP, which says that the terminal was closed."""
+"""Signals that ask a process to stop; SIGHUP, which Windows does not have, says that the terminal was closed."""
 
 
 class Stopped(Exception):
-    """A signal asked the run to stop; its state is saved.
+    """Raised when a signal has asked the run to stop; its state is saved.
 
     Attributes:
         signum: the signal; a process that ends because of it exits with 128 + signum.
@@ -25,14 +25,18 @@ class Stopped(Exception):
 
 
 class StopRequest:
-    """Whether a signal has come."""
+    """Signal that has come; None before.
+
+    Attributes:
+        signum: its number.
+    """
 
     signum: int | None = None
 
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Within it, the first SIGTERM, SIGINT or SIGHUP is noted rather than obeyed; a second one acts at once."""
+    """Note the first SIGTERM, SIGINT or SIGHUP inside the context rather than obey it; a second one acts at once."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
@@ -54,6 +58,24 @@ def stop_requests() -> Iterator[StopRequest]:
             signal.signal(number, before[number])
 
 
+@contextmanager
+def hold_stop_signals() -> Iterator[None]:
+    """Deliver stop signals that come inside the context at its end; processes started inside never get them.
+
+    A terminal, a batch system or ``timeout`` signals all processes of a training at once. A data worker that is just
+    being started has not yet said that it ignores them, and multiprocessing's resource tracker, which cleans up after
+    all workers, never ignores SIGHUP; both inherit the mask of signals that are held.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _hangs_up_in_vain(number: int) -> bool:
-    """Whether it is a SIGHUP that ``nohup`` has ignored."""
+    """Return whether it is SIGHUP, and ignored, as ``nohup`` has it."""
     return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from multiunet.core import Geometry
+from multiunet.core import Condition, Geometry
 from multiunet.device import unfolded_by_torch
 from multiunet.memory import LiveTensors
 from multiunet.tasks import Task
 from multiunet.training.data import Sample
-from multiunet.training.loop import supervised
+from multiunet.training.supervision import supervised_loss, supervised_outputs
 
 LIBRARY_MEMORY = 50 << 20
 """What torch and oneDNN take when they first compute anything: code, threads, kernels made for the shapes at hand."""
@@ -49,15 +49,23 @@ def step_memory(
     with _faked(net, mode), mode, step:
         for parameter in net.parameters():
             step.note(parameter)
-        field, target = (torch.empty(t.shape, dtype=t.dtype) for t in (batch.field, batch.target))
-        weight = None if batch.weight is None else torch.empty(batch.weight.shape, dtype=batch.weight.dtype)
-        sample = Sample(field, target, weight)
+        sample = _empty_like(batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            deep = getattr(net, "deep_supervision", 0) > 0
-            outputs = net.outputs(sample.field) if deep else (net(sample.field),)  # type: ignore[operator]
-        loss = supervised(net, task, geometry, [output.float() for output in outputs], sample)
+            outputs = supervised_outputs(net, sample)
+        loss = supervised_loss(net, task, geometry, [output.float() for output in outputs], sample)
         loss.backward()
     return LIBRARY_MEMORY + step.most + LOST_BLOCKS * step.largest + copies * weights
+
+
+def _empty_like(batch: Sample[Tensor]) -> Sample[Tensor]:
+    """Return a batch of the same shapes and types, made in the mode at hand."""
+
+    def empty(tensor: Tensor | None) -> Any:
+        return None if tensor is None else torch.empty(tensor.shape, dtype=tensor.dtype)
+
+    given = batch.condition
+    condition = None if given is None else Condition(*map(empty, (given.embedding, given.tokens, given.token_mask)))
+    return Sample(empty(batch.field), empty(batch.target), empty(batch.weight), condition)
 
 
 @contextmanager

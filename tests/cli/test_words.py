@@ -69,7 +69,7 @@ def test_a_dry_run_says_what_takes_too_little_memory(
     for more in (["--dry-run"], []):
         done = multiunet("predict", "image", *words, "100MB", *more)
         assert (done.code, done.out) == (3, "")
-        assert "--memory 100 MB: the program alone takes" in done.err
+        assert "memory 100 MB: the program alone takes" in done.err
     assert multiunet("predict", "image", *words, "100GB", "--dry-run").code == 0
 
 

@@ -33,7 +33,7 @@ from multiunet.models.genomic import genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.ensemble import members
 from multiunet.prediction.run import READ_SITES
-from multiunet.prediction.tile_memory import sites_within
+from multiunet.prediction.tile_memory import compute_max_sites
 from multiunet.progress import Progress
 from multiunet.tasks import Regression
 from multiunet.training.data import TrainingData
@@ -133,7 +133,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, Facts]):
     ) -> None:
         fasta, genome, chosen = self._sequences(config, options)
         device = pick_device(options.device)
-        sites = sites_within(options.memory, model.net, model.task, model.geometry, 4, options.samples, device)
+        sites = compute_max_sites(options.memory, model.net, model.task, model.geometry, 4, options.samples, device)
         predictor = _predictor(model, config, device, sites)
         for place, (chrom, wanted) in enumerate(chosen.items()):
             progress.start_input(chrom, place, len(chosen))

@@ -154,14 +154,14 @@ def test_memory_bounds_the_tiles_and_changes_nothing(run, tmp_path, monkeypatch)
     options = validated(domain_card("genome").predict, {"samples": 2, "chroms": "chr1", "memory": "64GB"}, "test")
     inference.predict(run, options, tmp_path / "whole.zarr", progress=Counting())
     assert set(tiles) == {1}
-    monkeypatch.setattr(domain, "sites_within", lambda *given: 1800)
+    monkeypatch.setattr(domain, "compute_max_sites", lambda *given: 1800)
     inference.predict(run, options, tmp_path / "tiles.zarr", progress=Counting())
     assert tiles[-1] > 2
     whole, pieces = (open_prediction(tmp_path / f"{name}.zarr")["chr1"] for name in ("whole", "tiles"))
     for variable in ("mean", "epistemic", "aleatoric"):
         assert np.allclose(whole[variable].values, pieces[variable].values, rtol=1e-4, atol=1e-5)
     monkeypatch.undo()
-    with pytest.raises(InputError, match="--memory 1 MB: the program alone takes"):
+    with pytest.raises(InputError, match="memory 1 MB: the program alone takes"):
         predict(run, tmp_path / "q.zarr", memory="1MB")
     assert not (tmp_path / "q.zarr").exists()
 

@@ -13,7 +13,7 @@ from multiunet.geometries.graph.select import TopK
 from multiunet.geometries.graph.soft import MinCut, SoftPool, Unshare, compute_penalties
 from multiunet.tasks import Segmentation
 from multiunet.training.data import Sample
-from multiunet.training.loop import supervised
+from multiunet.training.supervision import supervised_loss
 
 NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
 
@@ -94,9 +94,9 @@ def test_training_adds_the_penalty_once_to_the_loss_that_it_scales() -> None:
     net, field = UNet(geometry, 4, 2, [4, 4, 4], deep_supervision=1), geometry.example(4, 0)
     task, target = Segmentation(["a", "b"]), torch.zeros(len(field.x), dtype=torch.int64)
     for outputs in (net.outputs(field), (net(field),)):
-        loss = supervised(net, task, geometry, outputs, Sample(field, target, None))
+        loss = supervised_loss(net, task, geometry, outputs, Sample(field, target, None))
         free = [replace(output, penalty=None) for output in outputs]
-        expected = supervised(net, task, geometry, free, Sample(field, target, None)) + outputs[0].penalty
+        expected = supervised_loss(net, task, geometry, free, Sample(field, target, None)) + outputs[0].penalty
         torch.testing.assert_close(loss, expected)
 
 

@@ -16,7 +16,7 @@ from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction import Ensemble, GridPredictor
 from multiunet.prediction.run import READ_SITES
-from multiunet.prediction.tile_memory import sites_within
+from multiunet.prediction.tile_memory import compute_max_sites
 from multiunet.training.recipe import Precision
 
 
@@ -50,7 +50,7 @@ def limit_memory(predictor: GridPredictor, memory: int | None, channels: int, sa
     """The predictor with tiles that fit into the memory.
 
     Args:
-        memory: bytes of the whole process; None: see ``sites_within``.
+        memory: bytes of the whole process; None: see ``compute_max_sites``.
         channels: of the images.
 
     Raises:
@@ -58,5 +58,5 @@ def limit_memory(predictor: GridPredictor, memory: int | None, channels: int, sa
     """
     parts = predictor.net, predictor.task, predictor.geometry, channels, samples, predictor.device
     with predictor.autocast():
-        sites = sites_within(memory, *parts)
+        sites = compute_max_sites(memory, *parts)
     return replace(predictor, sites=sites)

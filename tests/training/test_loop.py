@@ -6,6 +6,7 @@ import copy
 import errno
 import json
 import math
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from multiunet import Grid, InputError, Recipe, Segmentation, UNet, fit
+from multiunet.errors import Diverged
+from multiunet.progress import ConsoleProgress, Progress
 from multiunet.seeds import derive, generator, permutation
 from multiunet.training import checkpoint as checkpoints
 from multiunet.training import loop
@@ -24,7 +27,6 @@ from multiunet.training.average import MovingAverage
 from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.loader import EpochSampler
-from multiunet.training.loop import Diverged
 from multiunet.training.run_folder import RunFolder
 from multiunet.training.schedule import schedule
 
@@ -310,19 +312,25 @@ class Constant(TrainingData):
 
 
 def fitted(
-    tmp_path: Path, scores: list[float | None], recipe: Recipe, data: TrainingData | None = None, loss: float = 1.0
+    tmp_path: Path,
+    scores: list[float | None],
+    recipe: Recipe,
+    data: TrainingData | None = None,
+    losses: list[float] | None = None,
+    progress: Progress | None = None,
 ):
     run = RunFolder.create(tmp_path / "run", {}, {})
-    remaining = iter(scores)
+    remaining, left = iter(scores), iter(losses or [1.0] * len(scores))
     return run, fit(
         UNet(Grid(1), 1, 2, [4, 4]),
         Segmentation(["a", "b"]),
         Grid(1),
         data or Constant(),
-        lambda net: {"loss": loss, "score": next(remaining)},
+        lambda net: {"loss": next(left), "score": next(remaining)},
         monitor="score",
         run=run,
         recipe=recipe,
+        progress=progress,
     )
 
 
@@ -339,9 +347,11 @@ def test_patience_waits_for_validations(tmp_path: Path) -> None:
     assert run.best_scores()["epoch"] == 8
 
 
-def test_a_loss_that_is_no_number_is_no_better(tmp_path: Path) -> None:
-    run, _ = fitted(tmp_path, [0.5, 0.5], Recipe(epochs=2), loss=math.nan)
-    assert run.best_scores()["epoch"] == 1
+@pytest.mark.parametrize(("loss", "score"), [(math.nan, 0.5), (math.inf, 0.5), (math.inf, None), (1.0, math.nan)])
+def test_scores_that_are_not_finite_stop_a_training(tmp_path: Path, loss: float, score: float | None) -> None:
+    with pytest.raises(Diverged, match=r"validation (loss|score) is (nan|inf) in epoch 2; lower the learning rate"):
+        fitted(tmp_path, [0.5, score], Recipe(epochs=3), losses=[1.0, loss])
+    assert RunFolder.open(tmp_path / "run").best_scores()["epoch"] == 1
 
 
 def test_the_device_that_is_named_is_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,8 +378,23 @@ def test_a_job_of_several_tasks_trains_in_one_process(tmp_path: Path, monkeypatc
 
 
 def test_an_undefined_score_is_worse_than_any(tmp_path: Path) -> None:
-    run, _ = fitted(tmp_path, [math.nan, -5.0, math.nan], Recipe(epochs=3))
+    run, _ = fitted(tmp_path, [None, -5.0, None], Recipe(epochs=3))
     assert run.best_scores()["epoch"] == 2
+
+
+def test_where_nothing_could_be_scored_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    fitted(tmp_path, [None, None], Recipe(epochs=2), losses=[math.nan, math.nan], progress=ConsoleProgress())
+    assert "validation score was undefined in every epoch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"), [([0.1, 0.2], True), ([0.2, 0.1], False), ([0.2, 0.2], False), ([1], False)]
+)
+def test_a_score_that_still_improves_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture, scores: list[float], said: bool
+) -> None:
+    fitted(tmp_path, scores, Recipe(epochs=len(scores)), progress=ConsoleProgress())
+    assert ("validation score was still improving at the last epoch; more may help" in capsys.readouterr().err) == said
 
 
 def test_without_validation_the_last_weights_are_kept(tmp_path: Path) -> None:
@@ -397,7 +422,7 @@ def test_there_must_be_something_to_train_on(tmp_path: Path, monkeypatch: pytest
 
 
 def test_divergence_names_epoch_step_and_fix(tmp_path: Path) -> None:
-    with pytest.raises(Diverged, match=r"nan in epoch 1, step 1; lower --lr"):
+    with pytest.raises(Diverged, match=r"nan in epoch 1, step 1; lower the learning rate \(lr\)"):
         fitted(tmp_path, [], Recipe(epochs=1, precision="32"), Constant(math.nan))
 
 
@@ -432,3 +457,51 @@ def test_accumulated_batches_equal_one_large_one(tmp_path: Path) -> None:
         fit(net, task, Grid(1), Constant(), validate, monitor="score", run=run, recipe=recipe)
         weights.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
     torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-6)
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
+    """The loss before the first step is finite; what the step does to the weights is not."""
+    with pytest.raises(Diverged, match=r"the weights \(.*\) are not finite after step 1; lower the learning rate"):
+        fitted(tmp_path, [0.5], Recipe(epochs=1, lr=1e39, warmup=0, optimizer="sgd", clip=None, device="cpu"))
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())
+
+
+def test_outputs_that_are_not_finite_are_found_where_scores_hide_them(tmp_path: Path) -> None:
+    net = UNet(Grid(1), 1, 2, [4, 4])
+    x = torch.zeros(1, 1, 16)
+
+    def validate(candidate: nn.Module) -> dict[str, float | None]:
+        with torch.no_grad():
+            candidate.head.weight.fill_(math.nan)
+        candidate(x)
+        return {"loss": 0.0, "score": None}
+
+    with pytest.raises(Diverged, match="the network's output is not finite"):
+        fit(net, Segmentation(["a", "b"]), Grid(1), Constant(), validate, monitor="score", recipe=Recipe(epochs=1))
+    assert not net._forward_hooks
+
+
+def test_without_a_run_folder_the_best_weights_are_in_the_network() -> None:
+    net = UNet(Grid(1), 1, 2, [4, 4])
+    kept = []
+
+    def validate(candidate: nn.Module) -> dict[str, float]:
+        kept.append(copy.deepcopy(candidate.state_dict()))
+        return {"loss": [3.0, 1.0, 2.0][len(kept) - 1]}
+
+    state = fit(net, Segmentation(["a", "b"]), Grid(1), Constant(), validate, recipe=Recipe(epochs=3))
+    assert state.best_epoch == 1
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, kept[1][name])
+
+
+def test_seconds_of_an_epoch_are_those_of_its_validation_too(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {}, {})
+
+    def validate(candidate: nn.Module) -> dict[str, float]:
+        time.sleep(0.5)
+        return {"loss": 1.0}
+
+    parts = UNet(Grid(1), 1, 2, [4, 4]), Segmentation(["a", "b"]), Grid(1), Constant(), validate
+    fit(*parts, run=run, recipe=Recipe(epochs=1))
+    assert run.history()[0]["seconds"] >= 0.5

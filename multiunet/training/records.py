@@ -1,0 +1,47 @@
+"""Storage for the log and the weights of a training."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from multiunet.training.checkpoint import Checkpoint
+
+
+class Records(ABC):
+    """Storage that a training writes into: a run folder, or memory."""
+
+    @abstractmethod
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Add the results of an epoch."""
+
+    @abstractmethod
+    def save_last(self, checkpoint: Checkpoint) -> None:
+        """Keep the state from which the training can be resumed."""
+
+    @abstractmethod
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Keep the weights that are the best so far."""
+
+
+class MemoryRecords(Records):
+    """Storage in memory, of the best weights alone.
+
+    Attributes:
+        best: the best weights by name; None before the first.
+    """
+
+    def __init__(self) -> None:
+        self.best: dict[str, Tensor] | None = None
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Keep nothing: the caller's progress shows the row."""
+
+    def save_last(self, checkpoint: Checkpoint) -> None:
+        """Keep nothing: what is only in memory cannot be resumed."""
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        self.best = {name: tensor.detach().clone() for name, tensor in checkpoint.part("model").items()}
