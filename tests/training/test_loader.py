@@ -17,7 +17,7 @@ import torch
 from multiunet import Grid, InputError, Recipe, Segmentation, UNet, fit
 from multiunet.errors import RunError
 from multiunet.training.data import Sample, TrainingData
-from multiunet.training.loader import loading
+from multiunet.training.loader import stop_workers
 from multiunet.training.run_folder import RunFolder
 from multiunet.training.signals import Stopped
 
@@ -62,7 +62,7 @@ def test_an_error_of_the_data_is_the_same_from_a_worker(tmp_path: Path, kind: st
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing is killed so there")
 def test_a_worker_that_is_killed_is_told_in_words(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="was killed, perhaps because memory ran out; pass fewer --workers"):
+    with pytest.raises(RunError, match="was killed, perhaps because memory ran out; use fewer workers"):
         train(tmp_path / "run", "killed", 1)
     assert not multiprocessing.active_children()
 
@@ -89,8 +89,8 @@ def breaking_off(words: str) -> Any:
 
 def test_a_worker_that_breaks_off_while_it_ends_hides_no_other_end() -> None:
     batches = breaking_off("DataLoader worker (pid 7) is killed by signal: Aborted. ")
-    with pytest.raises(Stopped), loading(batches):
+    with pytest.raises(Stopped), stop_workers(batches):
         raise Stopped(signal.SIGINT)
     assert (batches._iterator, batches.killed) == (None, [0, 1])
-    with pytest.raises(RuntimeError, match="something else"), loading(breaking_off("something else")):
+    with pytest.raises(RuntimeError, match="something else"), stop_workers(breaking_off("something else")):
         pass
