@@ -6,15 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch_geometric.nn import GraphConv
 
 from multiunet.core import Add, UNet
-from multiunet.geometries.graph.conv import GCN, SAGE, Convolution
+from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE, Convolution
 from multiunet.geometries.graph.dropout import FeatureDropout
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
 from multiunet.geometries.graph.merge import HeavyEdgeMatching
 from multiunet.geometries.graph.pooling import Pooling
-from multiunet.geometries.graph.pyg_conv import GATv2
+from multiunet.geometries.graph.pyg_conv import GATv2, PyGConv
 from multiunet.geometries.graph.select import TopK
 from multiunet.geometries.graph.soft import MinCut
 from multiunet.models.graph_unet import GraphUNet
@@ -128,3 +129,27 @@ def test_a_sample_drops_the_same_of_a_graph_in_any_batch(conv: Convolution, pool
             torch.testing.assert_close(net(field).x, found, rtol=1e-3, atol=1e-4)
     plain = net(fields[0]).x
     assert not torch.allclose(plain, together[0], rtol=1e-3, atol=1e-3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("conv", "hops"),
+    [(GCN(), 2), (GCN(hops=3), 6), (SAGE(), 2), (GIN(), 2), (GINE(), 2), (GATv2(), 2)],
+    ids=repr,
+)
+def test_a_node_hears_all_within_reach_and_no_other(
+    path_graph: Callable[[Tensor], GraphField], conv: Convolution, hops: int
+) -> None:
+    field = path_graph(torch.randn(12, 3))
+    block = (
+        Graph(conv=conv, convs=2, activation="elu", normalization="layer").block(3, 32).eval()
+    )  # some of 32 pass every relu
+    assert block.reach == hops
+    changed = replace(field, x=field.x.index_fill(0, torch.tensor([0]), 5.0))
+    heard = (block(changed).x != block(field).x).any(dim=1)
+    assert heard.nonzero()[:, 0].tolist() == list(range(hops + 1))
+
+
+def test_the_reach_of_a_foreign_layer_is_not_known_unless_it_is_stated() -> None:
+    assert Graph(conv=PyGConv(GraphConv)).block(3, 5).reach is None
+    assert Graph(conv=PyGConv(GraphConv, reach=1), convs=2).block(3, 5).reach == 2
