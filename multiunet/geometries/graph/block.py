@@ -41,7 +41,7 @@ class GraphBlock(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [in_channels, *[out_channels] * convs]
-        self.convolutions = nn.ModuleList(conv.layer(a, b, layers) for a, b in pairwise(sizes))
+        self.convolutions = nn.ModuleList(conv.make_layer(a, b, layers) for a, b in pairwise(sizes))
         self.norms = nn.ModuleList(layers.make_norm(out_channels) for _ in self.convolutions)
         self.activation = layers.make_activation()
         self.dropouts = nn.ModuleList(layers.make_feature_dropout() for _ in self.convolutions)

@@ -92,10 +92,10 @@ class Graph(Geometry[GraphField]):
         )
 
     def down(self, channels: int, stride: float | None = None) -> nn.Module:
-        return self.pool.down(channels, 2.0 if stride is None else stride)
+        return self.pool.make_down(channels, 2.0 if stride is None else stride)
 
     def up(self, in_channels: int, out_channels: int, stride: float | None = None) -> nn.Module:
-        return self.pool.up(in_channels, out_channels)
+        return self.pool.make_up(in_channels, out_channels)
 
     def pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
         return OnNodes(nn.Linear(in_channels, out_channels))

@@ -11,7 +11,7 @@ class Pooling(ABC):
     """A pair of operators: to a coarser graph, and from it onto the nodes of the finer one."""
 
     @abstractmethod
-    def down(self, channels: int, stride: float) -> nn.Module:
+    def make_down(self, channels: int, stride: float) -> nn.Module:
         """Make ``field -> field`` with about ``stride`` times fewer nodes.
 
         Raises:
@@ -19,7 +19,7 @@ class Pooling(ABC):
         """
 
     @abstractmethod
-    def up(self, in_channels: int, out_channels: int) -> nn.Module:
+    def make_up(self, in_channels: int, out_channels: int) -> nn.Module:
         """Make ``(coarse, skip) -> field`` on the skip's nodes."""
 
 

@@ -46,13 +46,13 @@ class Selection(Pooling):
             raise ValueError(f"edges {self.edges!r} must be CoarseEdges, e.g. Induced() or TwoHop()")
 
     @abstractmethod
-    def score(self, channels: int) -> nn.Module:
+    def make_score(self, channels: int) -> nn.Module:
         """Make ``field -> scores``, ``(nodes,)``."""
 
-    def down(self, channels: int, stride: float) -> nn.Module:
-        return SelectPool(self.score(channels), stride, self)
+    def make_down(self, channels: int, stride: float) -> nn.Module:
+        return SelectPool(self.make_score(channels), stride, self)
 
-    def up(self, in_channels: int, out_channels: int) -> nn.Module:
+    def make_up(self, in_channels: int, out_channels: int) -> nn.Module:
         return Unpool(in_channels, out_channels)
 
 
@@ -60,7 +60,7 @@ class Selection(Pooling):
 class TopK(Selection):
     """Score nodes along a learnt direction (Gao & Ji 2019, section 3.1)."""
 
-    def score(self, channels: int) -> nn.Module:
+    def make_score(self, channels: int) -> nn.Module:
         return Direction(channels)
 
 
@@ -71,7 +71,7 @@ class SAG(Selection):
     Lee et al. 2019, "Self-attention graph pooling", eq. 3, with the convolution of Morris et al. 2019.
     """
 
-    def score(self, channels: int) -> nn.Module:
+    def make_score(self, channels: int) -> nn.Module:
         return SAGScore(channels)
 
 

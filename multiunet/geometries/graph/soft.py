@@ -35,10 +35,10 @@ class MinCut(Pooling):
     clusters: int = 16
     penalty: float = 1.0
 
-    def down(self, channels: int, stride: float) -> nn.Module:
+    def make_down(self, channels: int, stride: float) -> nn.Module:
         return SoftPool(channels, self.clusters, self.penalty)
 
-    def up(self, in_channels: int, out_channels: int) -> nn.Module:
+    def make_up(self, in_channels: int, out_channels: int) -> nn.Module:
         return Unshare(in_channels, out_channels)
 
 
