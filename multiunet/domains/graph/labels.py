@@ -33,7 +33,9 @@ Place = Callable[[int], str]
 
 
 def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
-    """Return the labels in use, ascending, as JSON values; -1, NaN and ``MISSING`` words mean that none is known.
+    """Return the labels in use, ascending, as JSON values.
+
+    -1, NaN and the words of ``MISSING`` stand for an unknown label.
 
     Args:
         of: what has the labels, for errors.
@@ -94,14 +96,17 @@ def unlearnable(path: Path, trained: NDArray[np.int64], classes: Sequence[str], 
 
 
 def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
-    """Return the place of each label among ``values``, a number or the same as text; ``UNKNOWN`` for others."""
+    """Return the place of each label among ``values``; ``UNKNOWN`` for others.
+
+    A number and the same number as text are one label.
+    """
     place = {str(value): index for index, value in enumerate(values)}
     read = str if y.dtype.kind in "US" else lambda value: "" if value != value else str(int(value))
     return np.array([place.get(read(value), UNKNOWN) for value in y.tolist()], dtype=np.int64)
 
 
 def truth_of(path: Path, y: NDArray[Any], facts: Facts, of: str = "node", place: Place | None = None) -> Tensor:
-    """Return the targets of nodes or graphs not trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
+    """Return the targets of rows not trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
 
     Args:
         y: as it was given.

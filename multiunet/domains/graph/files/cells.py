@@ -33,7 +33,7 @@ def finite(cell: str) -> float | None:
 
 
 def resembles_number(cell: str) -> bool:
-    """Return whether a cell is a number or was meant as one: ``nan``, ``1_0`` and digits of other scripts included.
+    """Return whether a cell was meant as a number: ``nan``, ``1_0``, digits of other scripts too.
 
     >>> resembles_number("inf"), resembles_number("1_0"), resembles_number("north")
     (True, True, False)

@@ -118,7 +118,10 @@ def check_single(path: Path, starts: NDArray[Any] | None, batch: NDArray[Any] | 
 
 
 def count_nodes(path: Path, edges: NDArray[Any] | None, given: NDArray[Any] | None) -> int:
-    """Return how many nodes a graph without features has: those that it states (num_nodes), or those that edges name.
+    """Return how many nodes a graph without features has: as many as it states, or as edges name.
+
+    Args:
+        given: ``num_nodes`` of the file, if any.
 
     Raises:
         InputError: for a statement that is not one number.

@@ -35,7 +35,9 @@ def _is_ogb(folder: Path) -> bool:
 
 
 def refuse_processed(path: Path, content: object) -> None:
-    """Check that a .pt was not written by torch-geometric's ``InMemoryDataset.save``, as values, slices and a class.
+    """Check that a .pt was not written by ``InMemoryDataset.save`` of torch-geometric.
+
+    Such a file holds the values of all graphs, where each begins, and the class of a graph.
 
     Raises:
         InputError: saying how to save its graphs.

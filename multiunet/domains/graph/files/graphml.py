@@ -23,9 +23,9 @@ INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 
 
 def read_graphml(path: Path, columns: Columns, single: bool = False) -> Tables:
-    """Read nodes with their attributes, which are the label, the split and features, and edges with theirs.
+    """Read a graph from GraphML.
 
-    An undirected edge is one in each direction. A node or edge without a datum has the default of its key, if any.
+    Attributes of nodes are the label, the split and features. An undirected edge is one in each direction. A node or edge without a datum has the default of its key, if any.
     Several graphs of one file are read as the parts of one, with a remark.
 
     Args:

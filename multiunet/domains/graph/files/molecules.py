@@ -83,7 +83,9 @@ def _canonical(chem: Any, molecule: Any) -> Any:
 
 
 def molecule_graphs(path: Path, found: Mapping[str, Any]) -> GraphSet:
-    """Return molecules of rdkit as graphs: hydrogens are features of atoms, bonds are edges in both directions.
+    """Return molecules of rdkit as graphs of atoms; a bond is an edge in both directions.
+
+    Hydrogens are features of their atoms.
 
     Args:
         found: by id.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.graph.files.cells import MISSING, finite
-from multiunet.domains.graph.files.sheet import parse_csv
+from multiunet.domains.graph.files.sheet import parse_csv, read_lines
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 
@@ -70,9 +70,8 @@ def read_numbers(path: Path, missing: bool = False) -> Numbers:
 
 def _read_fast(path: Path) -> NDArray[np.float64] | None:
     """Return the numbers; None where any line must be looked at by itself."""
-    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     try:
-        frame = parse_csv(data, header=None)
+        frame = parse_csv(read_lines(path), header=None)
     except ValueError:
         return None
     if not all(kind.kind in "iuf" for kind in frame.dtypes):
@@ -98,7 +97,7 @@ def _read_lines(path: Path, missing: bool) -> NDArray[np.float64]:
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of each line that is not blank, and its cells."""
     with reading(path):
-        text = path.read_text(encoding="utf-8-sig")
-    for line, content in enumerate(text.splitlines(), start=1):
+        text = read_lines(path).decode("utf-8")
+    for line, content in enumerate(text.split("\n"), start=1):
         if content.strip():
             yield line, [cell.strip() for cell in content.split(",")]

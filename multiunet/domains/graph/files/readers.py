@@ -22,10 +22,11 @@ from multiunet.domains.graph.files.checks import (
     count_nodes,
     plain_labels,
 )
+from multiunet.domains.graph.files.folder import read_folder
 from multiunet.domains.graph.files.foreign import refuse_foreign
 from multiunet.domains.graph.files.graphml import read_graphml
 from multiunet.domains.graph.files.splits import read_split_arrays
-from multiunet.domains.graph.files.tables import Columns, Tables, numbers_of_labels, read_folder
+from multiunet.domains.graph.files.tables import Columns, Tables, numbers_of_labels
 from multiunet.errors import InputError
 
 KEYS: Keys = {

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from multiunet.domains.graph.files.archives import read_arrays
 from multiunet.domains.graph.files.arrays import KEYS, from_arrays
 from multiunet.domains.graph.files.collection import GraphSet, check_distinct, from_tables, join_graphs
+from multiunet.domains.graph.files.folder import read_folder
 from multiunet.domains.graph.files.foreign import refuse_foreign
 from multiunet.domains.graph.files.graphml import read_graphml
 from multiunet.domains.graph.files.molecules import molecule_graphs, parse_smiles
 from multiunet.domains.graph.files.readers import check_no_columns
 from multiunet.domains.graph.files.sheet import Sheet, Table
+from multiunet.domains.graph.files.split_columns import read_split_columns
 from multiunet.domains.graph.files.splits import words_of_masks
-from multiunet.domains.graph.files.tables import Columns, numbers_of_labels, read_folder, read_split_columns
+from multiunet.domains.graph.files.tables import Columns, numbers_of_labels
 from multiunet.domains.graph.files.tu import read_tu, tu_name
 from multiunet.errors import InputError
 from multiunet.wording import listing
@@ -37,7 +39,7 @@ TAGS = "node_tag"
 
 @dataclass(frozen=True)
 class Source:
-    """How files of graphs are read.
+    """Settings by which files of graphs are read.
 
     Attributes:
         columns: what columns of tables are called.
@@ -196,7 +198,7 @@ def _without_ending(name: str) -> str:
 
 def _labelled(graphs: GraphSet, table: Table, label: str, rows: NDArray[np.int64], columns: Columns) -> GraphSet:
     """Return the graphs with the labels and splits of a table, whose row of each graph is given."""
-    masks = read_split_columns(table, replace(columns, label=label))[1]
+    masks = read_split_columns(table, columns.split, [label])[1]
     splits = words_of_masks(table.path, {split: mask[rows] for split, mask in masks.items()}, len(graphs), "graph")
     labels = table.words(label).cells()[rows].astype(np.str_)
     return replace(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from multiunet.domains.graph.files.cells import LARGEST, Column, Words
 from multiunet.domains.reading import reading
@@ -47,9 +48,20 @@ class Table:
         assert isinstance(column, Words)
         return column
 
+    def texts(self, name: str) -> NDArray[Any]:
+        """Return the cells of a column as text, ``(rows,)``, as objects."""
+        column = self.columns[name]
+        if isinstance(column, Words):
+            return column.cells()
+        return np.array([f"{cell:.17g}" for cell in column.tolist()], dtype=object)
+
 
 def find_name(path: Path, names: Sequence[str], wanted: str) -> str | None:
-    """Return the name that is ``wanted``, or with a remark the only one that differs in capitals; None: neither."""
+    """Return the name that is wanted, or the only one that differs in capitals, which is said.
+
+    >>> find_name(Path("nodes.csv"), ["id", "height"], "label") is None
+    True
+    """
     if wanted in names:
         return wanted
     alike = [name for name in names if name.casefold() == wanted.casefold()]
@@ -77,7 +89,7 @@ class Sheet:
         """
         self.path = path
         with reading(path):
-            data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+            data = read_lines(path)
             if not data.isascii():
                 data = unicodedata.normalize("NFC", data.decode("utf-8")).encode()
         if b"\0" in data:
@@ -165,8 +177,15 @@ class Sheet:
                 raise error
 
 
+def read_lines(path: Path) -> bytes:
+    """Return the bytes of a text file without a byte order mark; lines end in line feeds alone."""
+    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    # pandas loses a letter after a blank line that ends in a carriage return
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+
+
 def parse_csv(data: bytes, **options: Any) -> Any:
-    """Return the data frame of a CSV in UTF-8, of which no cell counts as missing; numbers have all their digits.
+    """Parse a CSV in UTF-8 into a data frame; no cell counts as missing, numbers have all their digits.
 
     Args:
         options: of ``pandas.read_csv``.

@@ -1,11 +1,11 @@
-"""Splits as files state them: masks, numbers of nodes or graphs, or a word for each."""
+"""Splits as arrays state them: masks, numbers of nodes or graphs, or a word for each."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,6 @@ FORMS = {
 }
 """Words that may stand beside that of the split in an array's name: train_mask, split_idx.valid, test_node_ids."""
 
-TRUTH = {"1": True, "true": True, "0": False, "false": False}
-
 
 def split_of_word(word: str) -> str | None:
     """Return the split that a cell names, the empty text where it names none; None: another word.
@@ -63,7 +61,7 @@ def name_words(name: str) -> list[str]:
 
 
 def split_of_name(name: str) -> Split | None:
-    """Return the split that an array or column of this name is about; None where the name says something else.
+    """Return the split that an array or column of this name states; None for other names.
 
     >>> split_of_name("valid_mask"), split_of_name("idx_train"), split_of_name("x_test")
     ('val', 'train', None)
@@ -92,7 +90,7 @@ def resembles_split(name: str) -> bool:
 def read_split_arrays(
     path: Path, arrays: Mapping[str, NDArray[Any]], count: int, of: str, also: Sequence[str] = ()
 ) -> dict[Split, NDArray[Any]]:
-    """Return the splits that arrays state, each as a mask ``(count,)``, or as it is where it holds several splits.
+    """Return the splits that arrays state, each as a mask ``(count,)``; several splits stay as they are.
 
     Args:
         arrays: of the file, by name; those that state no split are passed over.
@@ -209,7 +207,9 @@ def words_of_masks(path: Path, masks: Mapping[Split, NDArray[Any]], count: int, 
     splits = np.full(count, "", dtype="<U5")
     for split, mask in masks.items():
         if mask.shape != (count,) or mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
-            raise InputError(f"{path}: the {split} mask must be true or false for each of {count} {of}s")
+            raise InputError(
+                f"{path}: the {split} mask must be true or false for each of {count} {of}s, which are split here"
+            )
         marked = mask.astype(bool)
         both = marked & (splits != "")
         if both.any():
@@ -218,22 +218,6 @@ def words_of_masks(path: Path, masks: Mapping[Split, NDArray[Any]], count: int, 
             )
         splits[marked] = split
     return splits
-
-
-def truth_values(cells: Sequence[str], refuse: Callable[[int], NoReturn]) -> NDArray[np.bool_]:
-    """Return cells of 0, 1, true or false as a mask; an unknown one is false.
-
-    Args:
-        refuse: raises the error about a row whose cell is none of these.
-    """
-    known: dict[str, bool] = {}
-    for row, cell in enumerate(cells):
-        if cell not in known:
-            value = False if cell in MISSING else TRUTH.get(cell.lower().removesuffix(".0"))
-            if value is None:
-                refuse(row)
-            known[cell] = value
-    return np.array([known[cell] for cell in cells], dtype=bool)
 
 
 def decoded(array: NDArray[Any]) -> NDArray[Any]:
