@@ -25,8 +25,9 @@ INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 def read_graphml(path: Path, columns: Columns, single: bool = False) -> Tables:
     """Read a graph from GraphML.
 
-    Attributes of nodes are the label, the split and features. An undirected edge is one in each direction. A node or edge without a datum has the default of its key, if any.
-    Several graphs of one file are read as the parts of one, with a remark.
+    Attributes of nodes are the label, the split and features. An undirected edge is one in each direction. A node or
+    edge without a datum has the default of its key, if any. Several graphs of one file are read as the parts of one,
+    with a remark.
 
     Args:
         single: refuse a file of several graphs.
