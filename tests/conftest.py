@@ -9,6 +9,8 @@ import pytest
 import torch
 from multiunet_cli.application import application
 
+from multiunet.domains.remarks import files_with, remark
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
@@ -31,6 +33,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _same_start() -> None:
     torch.manual_seed(0)
+    remark.cache_clear()
+    files_with.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,36 @@
-"""Remarks on files that are read more than once, made once."""
+"""Warnings about data, each given once, although files are read more than once."""
 
 from __future__ import annotations
 
 import logging
 from functools import cache
+from os import PathLike
 
 logger = logging.getLogger("multiunet.image")
+
+MOST_FILES = 3
+"""Files that are named with the same remark; of further ones it is said that they are there."""
 
 
 @cache
 def remark(text: str) -> None:
-    """Warns, unless exactly this was said before."""
+    """Warn, unless exactly this was said before."""
     logger.warning("%s", text)
+
+
+def remark_file(path: str | PathLike[str], text: str) -> None:
+    """Warn of something about a file; of many files with the same remark the first few are named."""
+    files = files_with(text)
+    if str(path) in files:
+        return
+    files.add(str(path))
+    if len(files) <= MOST_FILES:
+        logger.warning("%s: %s", path, text)
+    elif len(files) == MOST_FILES + 1:
+        logger.warning("%s and perhaps further files: %s", path, text)
+
+
+@cache
+def files_with(text: str) -> set[str]:
+    """Return the files of which this was said, to be added to."""
+    return set()

@@ -18,7 +18,6 @@ from PIL import Image
 
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.readers import read_image
-from multiunet.domains.remarks import remark
 
 SMALL = ["--widths", "4,8", "--patch-size", "16", "--epochs", "1", "--steps-per-epoch", "1"]
 TRAIN = ["train", "image", "--images", "images", "--masks", "masks", *SMALL, "--out", "run"]
@@ -35,7 +34,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (tmp_path / kind).mkdir(exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / kind / f"s{index}.png")
     monkeypatch.chdir(tmp_path)
-    remark.cache_clear()
     return tmp_path
 
 

@@ -13,7 +13,7 @@ from multiunet.domains.image.files.lazy import Lazy
 from multiunet.domains.image.files.places import join_place
 from multiunet.domains.image.files.stack import MEANINGS, Stack, Wanted, stack_named, stack_unnamed
 from multiunet.domains.image.files.units import micrometres
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 LABELS = ("label", "labels", "mask", "masks", "segmentation", "seg", "gt", "ground_truth")
@@ -47,7 +47,7 @@ def choose_array(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Any:
     if found and [rank for rank, _ in found].count(found[0][0]) == 1:
         chosen, others = found[0][1], [name for _, name in found[1:]]
         if others and not (wanted == "target" and _last(chosen) not in LABELS):
-            remark(f"{path}: holds {', '.join([chosen, *others][:5])}; {chosen} is read; to read another, name it")
+            remark_file(path, f"holds {', '.join([chosen, *others][:5])}; {chosen} is read; to read another, name it")
         return candidates[chosen]
     raise InputError(
         f"{path}: holds {len(candidates)} arrays ({', '.join(sorted(candidates)[:5])}); name one, as "
@@ -84,7 +84,7 @@ def stack_array(
         left = iter(spacing)
         steps = [next(left) if MEANINGS.get(name) in ("z", "y", "x") else None for name in axes]
     elif spacing:
-        remark(f"{path}: states {len(spacing)} sizes of a pixel for the axes {', '.join(axes)}; its size is unknown")
+        remark_file(path, f"states {len(spacing)} sizes of a pixel for the axes {', '.join(axes)}; its size is unknown")
     return stack_named(path, values, axes, steps)
 
 
@@ -112,9 +112,10 @@ def _spacing(path: Path, attributes: Mapping[str, Any]) -> list[float]:
     units = [unit.decode() if isinstance(unit, bytes) else unit for unit in np.ravel(attributes.get("units", []))]
     factors = [micrometres(unit) for unit in (units if len(units) == len(sizes) else units * len(sizes))]
     if len(factors) != len(sizes) or None in factors:
-        remark(
-            f"{path}: states {name} without a known unit of length, so the size of its pixels is unknown; state it in "
-            "micrometres as the attribute element_size_um"
+        remark_file(
+            path,
+            f"states {name} without a known unit of length, so the size of its pixels is unknown; state it in "
+            "micrometres as the attribute element_size_um",
         )
         return []
     return [size * factor for size, factor in zip(sizes, factors) if factor is not None]

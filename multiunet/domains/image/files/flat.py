@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from multiunet.domains.image.files.lazy import Lazy, check_fits, format_shape
 from multiunet.domains.image.files.orientation import ORIENTATION, turn_upright
 from multiunet.domains.image.files.stack import Stack, Wanted
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 FLAT = (".png", ".jpg", ".jpeg", ".bmp")
@@ -75,7 +75,7 @@ def _check_single(path: Path, image: Image.Image) -> None:
     """Check that a file holds one image; pictures that cameras add to a JPEG are said."""
     count = getattr(image, "n_frames", 1)
     if count > 1 and image.format == "MPO":
-        remark(f"{path}: holds {count} images, of which the first is read")
+        remark_file(path, f"holds {count} images, of which the first is read")
     elif count > 1:
         raise InputError(f"{path}: an animation of {count} images; save each as a file, or all as a TIFF stack")
 

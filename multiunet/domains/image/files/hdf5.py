@@ -13,7 +13,7 @@ from multiunet.domains.image.files.arrays import choose_array, stack_array
 from multiunet.domains.image.files.lazy import Lazy, Region
 from multiunet.domains.image.files.places import split_place
 from multiunet.domains.image.files.stack import Stack, Wanted
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 
@@ -69,7 +69,8 @@ def _check_complete(path: Path, array: Any, wanted: Wanted) -> None:
 def warn_of_missing(path: Path, missing: int, needed: int, fill: object) -> None:
     """Warn of parts of an image that are not stored, and so read as one value."""
     if missing > 0:
-        remark(
-            f"{path}: {missing} of the {needed} parts that it is stored in are not there, and read as {fill}; if they "
-            "are not empty, the file is incomplete"
+        remark_file(
+            path,
+            f"{missing} of the {needed} parts that it is stored in are not there, and read as {fill}; if they "
+            "are not empty, the file is incomplete",
         )

@@ -13,7 +13,7 @@ import numpy as np
 
 from multiunet.domains.image.files.lazy import MOST, Lazy, Region, check_fits
 from multiunet.domains.image.files.stack import Stack, Wanted, stack_named
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 ENDINGS = (".nii", ".nii.gz")
@@ -107,9 +107,10 @@ def _steps(path: Path, image: Any) -> list[float | None]:
     steps = [float(step) for step in header["pixdim"][1 : 1 + len(image.shape)]]
     stated = voxel_sizes(image.affine)
     if header["sform_code"] > 0 and not np.allclose(steps[:3], stated[: len(steps[:3])], rtol=0.01):
-        remark(
-            f"{path}: its header says that voxels are {_listed(steps[:3])}, its affine (sform) {_listed(stated)}; the "
-            "header is believed"
+        remark_file(
+            path,
+            f"its header says that voxels are {_listed(steps[:3])}, its affine (sform) {_listed(stated)}; the "
+            "header is believed",
         )
     return [step * factor for step in steps]
 

@@ -14,7 +14,7 @@ from multiunet.domains.image.files.lazy import Lazy
 from multiunet.domains.image.files.places import join_place, split_place
 from multiunet.domains.image.files.stack import Stack, Wanted, stack_named
 from multiunet.domains.image.files.units import micrometres
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 ADVICE = 'in Python, with zarr: array.attrs["_ARRAY_DIMENSIONS"] = ["c", "y", "x"]'
@@ -77,7 +77,9 @@ def _read_ome(path: Path, root: Any, images: list[Mapping[str, Any]], wanted: Wa
     """Read the finest level of an image, which is the first."""
     if len(images) > 1:
         names = ", ".join(str(image.get("name", index)) for index, image in enumerate(images))
-        remark(f"{path}: holds {len(images)} images ({names}); the first is read; to read others, save each as a file")
+        remark_file(
+            path, f"holds {len(images)} images ({names}); the first is read; to read another, save it as a file"
+        )
     image = images[0]
     level = image["datasets"][0]
     axes = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in image["axes"]]
@@ -88,6 +90,6 @@ def _read_ome(path: Path, root: Any, images: list[Mapping[str, Any]], wanted: Wa
             scale = [a * float(b) for a, b in zip(scale, change["scale"], strict=True)]
     if None in (factors[i] for i, axis in enumerate(axes) if axis["name"] in ("z", "y", "x") and scale[i] != 1):
         units = ", ".join(str(axis.get("unit", "none")) for axis in axes)
-        remark(f"{path}: states the size of its pixels in units that are not known ({units}); their size is unknown")
+        remark_file(path, f"states the size of its pixels in units that are not known ({units}); their size is unknown")
     steps = [None if factor is None else step * factor for step, factor in zip(scale, factors)]
     return stack_named(path, _lazy(path, root[level["path"]], wanted), [str(axis["name"]) for axis in axes], steps)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from multiunet.domains.image.files.lazy import Lazy
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 
 ORIENTATION = 274
 """The tag, 1 to 8; 1: stored upright."""
@@ -32,9 +32,10 @@ def turn_upright(path: Path, pixels: Lazy, tag: object) -> Lazy:
     turn = TURNS.get(tag) if isinstance(tag, int) else None
     if turn is None:
         return pixels
-    remark(
-        f"{path}: its orientation tag says that viewers turn it, and it is read as they show it; its mask must lie on "
-        "the turned image"
+    remark_file(
+        path,
+        "its orientation tag says that viewers turn it, and it is read as they show it; its mask must lie on "
+        "the turned image",
     )
     swapped, reverse_y, reverse_x = turn
     if swapped:

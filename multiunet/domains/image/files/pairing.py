@@ -12,7 +12,7 @@ import numpy as np
 from multiunet.domains.image.files.listing import list_images, name_files
 from multiunet.domains.image.files.readers import stated_geometry
 from multiunet.domains.image.files.table import is_table, read_pairs
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark, remark_file
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -190,7 +190,8 @@ def _check_geometry(item: Item) -> None:
         )
     if size is not None and target_size is not None and not np.allclose(size, target_size, rtol=SAME_SIZE):
         shown, own = (" x ".join(f"{step:g}" for step in steps) for steps in (target_size, size))
-        remark(
-            f"{item.target}: states pixels of {shown} micrometres, its image {item.image} {own}; pixels are paired one "
-            "by one, and the image is believed"
+        remark_file(
+            item.target,
+            f"states pixels of {shown} micrometres, its image {own}; pixels are paired one by one, and the image is "
+            "believed",
         )

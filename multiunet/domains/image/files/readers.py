@@ -30,7 +30,7 @@ from multiunet.domains.image.files.places import split_place
 from multiunet.domains.image.files.stack import Stack, Wanted
 from multiunet.domains.image.files.units import MICROMETRE, pixel_sizes
 from multiunet.domains.reading import reading, shorten
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 Colour = Literal["grey", "rgb", "channels"]
@@ -212,8 +212,8 @@ def _possible(path: Path, spacing: tuple[float, ...] | None) -> tuple[float, ...
     if spacing is None or all(SMALLEST < step < 1 / SMALLEST for step in spacing):
         return spacing
     shown = " x ".join(f"{step:g}" for step in spacing)
-    remark(
-        f"{path}: says that its pixels are {shown} micrometres apart, which cannot be; their size is taken as unknown"
+    remark_file(
+        path, f"says that its pixels are {shown} micrometres apart, which cannot be; their size is taken as unknown"
     )
     return None
 

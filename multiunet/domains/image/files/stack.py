@@ -9,7 +9,7 @@ from typing import Literal
 
 from multiunet.domains.image.files.lazy import Lazy
 from multiunet.domains.image.files.units import MICROMETRE
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 Wanted = Literal["image", "labels", "target"]
@@ -79,7 +79,9 @@ def stack_named(path: Path, values: Lazy, names: Sequence[str], steps: Sequence[
     pixels = values if "c" in axes else values.add_channel()
     spacing, unit = _spacing_of(known, pixels.ndim - 1)
     if known and spacing is None:
-        remark(f"{path}: states the size of a pixel along {len(known)} of {pixels.ndim - 1} axes only; it is unknown")
+        remark_file(
+            path, f"states the size of a pixel along {len(known)} of {pixels.ndim - 1} axes only; it is unknown"
+        )
     return Stack(pixels, False, spacing, unit)
 
 
@@ -102,10 +104,10 @@ def stack_unnamed(path: Path, values: Lazy, spacing: Sequence[float], wanted: Wa
     if values.ndim == 4 and min(shape[0], shape[-1]) <= MOST_CHANNELS:
         first = shape[0] <= shape[-1]
         if first and shape[1] <= MOST_CHANNELS:
-            remark(f"{path}: axes {shape}; the first is taken for channels, the second for sections; {fix}")
+            remark_file(path, f"axes {shape}; the first is taken for channels, the second for sections; {fix}")
         pixels = values if first else values.transpose((3, 0, 1, 2))
     elif values.ndim == 3 and shape[-1] <= MOST_CHANNELS and min(shape[:2]) >= SHORTEST:
-        remark(f"{path}: axes {shape}; the last is taken for the {shape[-1]} channels of an image; {fix}")
+        remark_file(path, f"axes {shape}; the last is taken for the {shape[-1]} channels of an image; {fix}")
         pixels, samples, spacing = values.transpose((2, 0, 1)), True, spacing[:2]
     elif values.ndim in (2, 3):
         if (
@@ -115,7 +117,7 @@ def stack_unnamed(path: Path, values: Lazy, spacing: Sequence[float], wanted: Wa
             and min(shape[1:]) >= SHORTEST
             and len(spacing) < 3
         ):
-            remark(f"{path}: axes {shape}; the first is taken for the {shape[0]} sections of a volume; {fix}")
+            remark_file(path, f"axes {shape}; the first is taken for the {shape[0]} sections of a volume; {fix}")
         pixels = values.add_channel()
     else:
         raise InputError(
@@ -123,7 +125,7 @@ def stack_unnamed(path: Path, values: Lazy, spacing: Sequence[float], wanted: Wa
         )
     steps, unit = _spacing_of(spacing, pixels.ndim - 1)
     if spacing and steps is None:
-        remark(f"{path}: states {len(spacing)} sizes of a pixel for {pixels.ndim - 1} axes; its size is unknown")
+        remark_file(path, f"states {len(spacing)} sizes of a pixel for {pixels.ndim - 1} axes; its size is unknown")
     return Stack(pixels, samples, steps, unit)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from multiunet.domains.image.files.places import normalise_name, split_place
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 TARGETS = ("mask", "target")
@@ -52,7 +52,7 @@ def read_pairs(path: Path) -> list[Row]:
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise InputError(f"{path}: has the column {twice[0]!r} twice; name each column once")
     if unused := [name for name in header if name not in ("image", target, "split")]:
-        remark(f"{path}: columns that are not used: {', '.join(unused)}; known are image, mask or target, and split")
+        remark_file(path, f"columns that are not used: {', '.join(unused)}; known are image, mask or target, and split")
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         if not any(line):

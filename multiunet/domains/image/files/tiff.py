@@ -18,7 +18,7 @@ from multiunet.domains.image.files.orientation import turn_spacing, turn_upright
 from multiunet.domains.image.files.stack import Stack, Wanted
 from multiunet.domains.image.files.tiff_spacing import read_spacing
 from multiunet.domains.image.files.tiff_structure import check_planes, check_structure
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 ALPHA = (1, 2)
@@ -70,7 +70,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
         )
     samples = "S" in axes and "C" not in axes
     if samples and not coloured:
-        remark(f"{path}: its colours are {page.photometric.name}, not RGB; they are read as channels, as stored")
+        remark_file(path, f"its colours are {page.photometric.name}, not RGB; they are read as channels, as stored")
     if palette is not None and pixels.ndim == space and pixels.dtype.kind == "u":
         pixels, samples, alpha = _coloured(pixels, tiff_palette(palette)), True, False
     elif pixels.ndim == space:
@@ -98,25 +98,27 @@ def _common_orientation(path: Path, orientations: Sequence[int]) -> int:
 def _warn_of_meaning(path: Path, tif: tifffile.TiffFile) -> None:
     """Warn of pages and values that are not what they seem."""
     if tif.is_ome and tif.series[0].kind != "ome" and len(tif.pages) > 1:
-        remark(
-            f"{path}: is one of several files of an image (OME); its own {len(tif.pages)} pages are taken for "
-            "sections of a volume; if they are channels or times, export it as one file"
+        remark_file(
+            path,
+            f"is one of several files of an image (OME); its own {len(tif.pages)} pages are taken for "
+            "sections of a volume; if they are channels or times, export it as one file",
         )
     if tif.series[0].keyframe.photometric == PHOTOMETRIC.MINISWHITE:
-        remark(
-            f"{path}: says that 0 is white (WhiteIsZero), so viewers show it inverted; its numbers are read as they "
-            "are stored: invert it if other images are stored the other way"
+        remark_file(
+            path,
+            "says that 0 is white (WhiteIsZero), so viewers show it inverted; its numbers are read as they "
+            "are stored: invert it if other images are stored the other way",
         )
     facts = tif.imagej_metadata or {}
     if tif.is_imagej and (facts.get("c0", 0), facts.get("c1", 1)) != (0, 1):
-        remark(f"{path}: ImageJ's calibration of its values ({facts.get('vunit', 'c0, c1')}) is not applied")
+        remark_file(path, f"ImageJ's calibration of its values ({facts.get('vunit', 'c0, c1')}) is not applied")
 
 
 def _warn_of_axis(path: Path, axis: str) -> None:
     """Warn of an axis that is read as sections, though the file says that it is something else."""
     if axis and axis not in SECTIONS:
         meaning = {"T": "times"}.get(axis, f"an axis {axis}")
-        remark(f"{path}: its pages are {meaning}, as it states; they are read as the sections (z) of a volume")
+        remark_file(path, f"its pages are {meaning}, as it states; they are read as the sections (z) of a volume")
 
 
 def _as_sections(path: Path, tif: tifffile.TiffFile) -> Lazy | None:

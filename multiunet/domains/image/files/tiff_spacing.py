@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from multiunet.domains.image.files.units import MICROMETRE, micrometres
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 
 Spacing = tuple[float | None, float, float]
 """Micrometres along z, y and x; None where the file does not say how far apart sections are."""
@@ -31,9 +31,8 @@ def read_spacing(path: Path, tif: tifffile.TiffFile, stack: bool) -> tuple[tuple
     if not stack:
         return (y, x), MICROMETRE
     if z is None:
-        remark(
-            f"{path}: says how large pixels are, but not how far apart sections; their size is unknown unless "
-            "it is given"
+        remark_file(
+            path, "says how large pixels are, but not how far apart sections; their size is unknown unless it is given"
         )
         return None, None
     return (z, y, x), MICROMETRE
