@@ -199,7 +199,7 @@ class Residual(nn.Module):
         self.enter, self.leave = nn.Linear(field.x.shape[1], width), nn.Linear(width, 2)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
         convolution = Graph(activation="none")
-        self.convolutions = nn.ModuleList(convolution.block(width, width) for _ in range(layers))
+        self.convolutions = nn.ModuleList(convolution.make_block(width, width) for _ in range(layers))
         maps = (nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(0.2), nn.Linear(width, width)),)
         self.maps = nn.ModuleList(copy.deepcopy(maps[0]) for _ in range(layers))
 

@@ -4,10 +4,12 @@ from multiunet.core.condition import Condition, Modulation
 from multiunet.core.dropout import Dropout
 from multiunet.core.geometry import Geometry
 from multiunet.core.lazy import LazyConcat, reads_lazy_concat
+from multiunet.core.level import LevelSpec
 from multiunet.core.nested import NestedUNet
 from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.core.skip import SKIPS, Add, AttentionGate, Concat, Merge, NoSkip, Skip
-from multiunet.core.unet import Encoder, Level, Trail, UNet
+from multiunet.core.stage import Level
+from multiunet.core.unet import Encoder, Trail, UNet
 
 __all__ = [
     "SKIPS",
@@ -20,6 +22,7 @@ __all__ = [
     "Geometry",
     "LazyConcat",
     "Level",
+    "LevelSpec",
     "Merge",
     "Modulation",
     "NestedUNet",

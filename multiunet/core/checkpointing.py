@@ -1,4 +1,4 @@
-"""Gradient checkpointing that changes memory and nothing else."""
+"""Gradient checkpointing: it changes the memory of a training step and no bit of its gradients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ S = TypeVar("S")
 
 @runtime_checkable
 class Staged(Protocol):
-    """A block whose ``forward`` is a chain of stages, ``(field, condition) -> field``.
+    """Block whose ``forward`` is a chain of stages, ``(field, condition) -> field``.
 
     Recomputed one at a time, they take least memory.
     """
@@ -42,7 +42,7 @@ def _frozen_statistics(block: nn.Module) -> Iterator[None]:
             module._buffers.update(buffers)
 
 
-class _Climb(nn.Module):
+class _UpToBlock(nn.Module):
     """The way up to a level, the merge there, and the first of what follows."""
 
     def __init__(self, up: nn.Module, merge: nn.Module, first: nn.Module) -> None:
@@ -53,11 +53,11 @@ class _Climb(nn.Module):
         return call_block(self.first, self.merge(self.up(x, skip), skip), condition)
 
 
-def recomputed(module: nn.Module, *inputs: Any) -> Any:
-    """``module(*inputs)`` whose activations are dropped and computed again in the backward pass; inputs may be joined.
+def checkpoint_block(module: nn.Module, *inputs: Any) -> Any:
+    """Return ``module(*inputs)``; its activations are dropped, and computed again in the backward pass.
 
-    Chen et al. 2016, "Training deep nets with sublinear memory cost". Gradients, dropout masks and running statistics
-    are those of the plain call, to the last bit.
+    The first input may be a ``LazyConcat``. Chen et al. 2016, "Training deep nets with sublinear memory cost".
+    Gradients, dropout masks and running statistics are those of the plain call, to the last bit.
     """
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
@@ -68,24 +68,24 @@ def recomputed(module: nn.Module, *inputs: Any) -> Any:
     return checkpoint(call_block, module, *inputs, use_reentrant=False, context_fn=contexts)
 
 
-def down_recomputed(down: nn.Module, x: S) -> S:
-    """``down(x)``, recomputed where the operator says (``cheap_again``) that this is little work for what it keeps."""
-    result: S = recomputed(down, x) if getattr(down, "cheap_again", False) else down(x)
+def checkpoint_down(down: nn.Module, x: S) -> S:
+    """Return ``down(x)``, recomputed where the operator says (``cheap_again``) that this is little work."""
+    result: S = checkpoint_block(down, x) if getattr(down, "cheap_again", False) else down(x)
     return result
 
 
-def climb_recomputed(
+def checkpoint_up(
     up: nn.Module, merge: nn.Module, blocks: Iterable[nn.Module], x: S, skip: S, condition: Condition | None
 ) -> S:
-    """The way up to a level, the merge with its skip, and its blocks, recomputed stage by stage.
+    """Run the way up to a level, the merge with its skip, and its blocks, recomputed stage by stage.
 
     The finest of them are alive while memory is scarcest, at the begin of the backward pass: so the refined field is
     not kept, and no two convolutions' activations are there at once.
     """
     first, *rest = [stage for block in blocks for stage in _stages(block)]
-    x = recomputed(_Climb(up, merge, first), x, skip, condition)
+    x = checkpoint_block(_UpToBlock(up, merge, first), x, skip, condition)
     for stage in rest:
-        x = recomputed(stage, x, condition)
+        x = checkpoint_block(stage, x, condition)
     return x
 
 

@@ -90,6 +90,8 @@ class Modulation(nn.Module):
         channels: channels of the features that are modulated.
     """
 
+    reads_condition = ("embedding",)
+
     def __init__(self, embedding_channels: int, channels: int) -> None:
         super().__init__()
         self.linear = nn.Linear(embedding_channels, 2 * channels)
@@ -100,3 +102,23 @@ class Modulation(nn.Module):
         """Return scale and shift, ``(N, channels)`` each, of embeddings ``(N, embedding_channels)``."""
         scale, shift = self.linear(embedding).chunk(2, dim=1)
         return scale, shift
+
+
+def check_condition(net: nn.Module, condition: Condition | None) -> None:
+    """Check that some module of the network reads each part of the condition that is given.
+
+    A module says so by ``reads_condition``, a tuple of names of ``Condition``'s attributes.
+
+    Raises:
+        ValueError: when no module reads the embedding, or the tokens.
+    """
+    if condition is None:
+        return
+    read = {name for module in net.modules() for name in getattr(module, "reads_condition", ())}
+    for name in ("embedding", "tokens"):
+        if getattr(condition, name) is not None and name not in read:
+            raise ValueError(
+                f"the condition's {name} is given, but no block of the network reads it: build it with blocks that "
+                f"do, e.g. block=Conv(condition_channels=8) for an embedding, or leave it out; one of your own that "
+                f"reads it says so by reads_condition = ({name!r},)"
+            )

@@ -1,4 +1,4 @@
-"""The interface that a kind of data implements to get a U-Net."""
+"""Interface that a kind of data implements to get a U-Net."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ S = TypeVar("S")
 
 
 class Geometry(ABC, Generic[S]):
-    """A factory of the operators that a U-Net is made of, for fields of type ``S``.
+    """Factory of the operators that a U-Net is made of, for fields of type ``S``.
 
     A field is always a batch. Its features form one tensor whose axis 1 holds the channels; its axis 0 holds the
     samples (or, where samples have no common shape, the sites of all samples one after the other), so that the features
@@ -24,40 +24,40 @@ class Geometry(ABC, Generic[S]):
     """
 
     @abstractmethod
-    def block(self, in_channels: int, out_channels: int) -> nn.Module:
-        """``(field, condition) -> field`` on the same sites: mixes features with those of nearby sites."""
+    def make_block(self, in_channels: int, out_channels: int) -> nn.Module:
+        """Make a module ``(field, condition) -> field`` that mixes features with those of nearby sites."""
 
     @abstractmethod
-    def down(self, channels: int, stride: Any = None) -> nn.Module:
-        """``field -> coarser field`` with the same number of channels."""
+    def make_down(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
+        """Make a module ``field -> coarser field``."""
 
     @abstractmethod
-    def up(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
-        """``(coarse field, skip field) -> field`` on the sites of the skip field; undoes ``down`` of that stride."""
+    def make_up(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
+        """Make a module ``(coarse field, skip field) -> field`` on the sites of the skip; it undoes ``make_down``'s."""
 
     @abstractmethod
-    def pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
-        """``field -> field``, an affine map of the channels, site by site."""
+    def make_pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
+        """Make a module ``field -> field``, an affine map of the channels, site by site."""
 
     @abstractmethod
-    def norm(self, channels: int) -> nn.Module:
-        """``field -> field``, the geometry's normalisation of the features."""
+    def make_norm(self, channels: int) -> nn.Module:
+        """Make a module ``field -> field``, the geometry's normalisation of the features."""
 
     @abstractmethod
     def features(self, field: S) -> Tensor:
-        """The features of a field, channels on axis 1."""
+        """Return the features of a field, channels on axis 1."""
 
     @abstractmethod
     def with_features(self, field: S, features: Tensor) -> S:
-        """The same sites with other features."""
+        """Return the same sites with other features."""
 
     @abstractmethod
     def collate(self, fields: Sequence[S]) -> S:
-        """One batch from several."""
+        """Join several fields into one batch."""
 
     @abstractmethod
     def sample(self, values: Tensor, fine: S, coarse: S, stride: Any = None) -> Tensor:
-        """Values known on the sites of ``fine`` (labels, targets), taken at the sites of ``coarse``, one level below.
+        """Take values (labels, targets) from the sites of ``fine`` to those of ``coarse``, one level below.
 
         ``stride`` is that of the way down. Values are picked, never mixed: labels stay labels. Deep supervision
         compares coarse outputs with them.
@@ -65,16 +65,12 @@ class Geometry(ABC, Generic[S]):
 
     @abstractmethod
     def example(self, channels: int, seed: int) -> S:
-        """A small valid field of one sample; any two can be collated. The conformance suite needs nothing else."""
-
-    def down_to(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
-        """``field -> coarser field`` with other channels, for networks that widen between levels."""
-        return nn.Sequential(self.down(in_channels, stride), self.pointwise(in_channels, out_channels))
+        """Make a small valid field of one sample; any two can be collated. Used by the conformance suite."""
 
     def penalty(self, output: S) -> Tensor | None:
-        """What the network's own parts add to the loss of this output, a scalar; None: nothing."""
+        """Return what the network's own parts add to the loss of this output, a scalar; None: nothing."""
         return None
 
     def align(self, skip: S, onto: S) -> S:
-        """The part of ``skip`` on the sites of ``onto``; differs from ``skip`` only where blocks lose sites."""
+        """Return the part of ``skip`` on the sites of ``onto``; all of it, unless blocks lose sites."""
         return skip

@@ -1,4 +1,4 @@
-"""The nested U-Net: every level of the encoder is the bottom of a U-Net of its own."""
+"""Nested U-Net: every level of the encoder is the bottom of a U-Net of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from multiunet.core.condition import Condition
+from multiunet.core.level import LevelSpec
 from multiunet.core.skip import Concat, Merge, PathNorm, Skip
 from multiunet.core.unet import Encoder, Geometries, Trail
 
@@ -33,9 +34,8 @@ class NestedUNet(Encoder[S]):
         geometry: Geometries[S],
         in_channels: int,
         out_channels: int,
-        channels: Sequence[int],
+        channels: Sequence[int | LevelSpec],
         *,
-        blocks: int | Sequence[int] = 1,
         strides: Sequence[Any] | None = None,
         skip: type[Skip[Any]] = Concat,
         path_norm: PathNorm | None = None,
@@ -44,34 +44,36 @@ class NestedUNet(Encoder[S]):
         deep_supervision: int = 0,
     ) -> None:
         super().__init__(
-            geometry,
-            in_channels,
-            out_channels,
-            channels,
-            blocks,
-            strides,
-            decoder,
-            gradient_checkpointing,
-            deep_supervision,
+            *(geometry, in_channels, out_channels, channels),
+            strides=strides,
+            decoder=decoder,
+            gradient_checkpointing=gradient_checkpointing,
+            deep_supervision=deep_supervision,
         )
+        if any(level.has_decoder for level in self._levels):
+            raise ValueError(
+                "a nested U-Net's nodes are like their level's encoder; leave out what is the decoder's alone"
+            )
         self.depth = depth = len(self.downs)
         self.ups, self.merges, self.nodes = (nn.ModuleDict() for _ in range(3))
         for i, j in self.places():
-            climb, width = self._climbs[i], channels[i]
+            one, level = self._decoders[i], self._levels[i]
             name = f"{i}_{j}"
-            self.ups[name] = climb.up(channels[i + 1], width, self._steps[i])
-            merge = Merge(climb, skip, width, j * width, path_norm, None)
+            self.ups[name] = one.make_up(self.channels[i + 1], level.channels, self._steps[i])
+            merge = Merge(one, skip, level.channels, j * level.channels, path_norm, None)
             self.merges[name] = merge
-            self.nodes[name] = self.level(climb, merge.channels, width, self._counts[i])
+            self.nodes[name] = self.make_level(one, merge.channels, level.channels, level.blocks)
         heads = range(depth, depth - deep_supervision - 1, -1)
-        self.heads = nn.ModuleDict({str(j): self._climbs[0].pointwise(channels[0], out_channels) for j in heads})
+        self.heads = nn.ModuleDict(
+            {str(j): self._decoders[0].make_pointwise(self.channels[0], out_channels) for j in heads}
+        )
 
     def places(self) -> list[tuple[int, int]]:
-        """``(i, j)`` of all nodes behind the encoder, in the order in which they are computed."""
+        """Return ``(i, j)`` of all nodes behind the encoder, in the order in which they are computed."""
         return [(i, j) for j in range(1, self.depth + 1) for i in range(self.depth - j + 1)]
 
     def finest(self, trail: Trail[S], condition: Condition | None = None) -> list[S]:
-        """``X(0, 0)`` to ``X(0, depth)``."""
+        """Return the finest level's nodes, ``X(0, 0)`` to ``X(0, depth)``."""
         rows: list[list[S]] = [[field] for field in (*trail.saved, self.bottleneck(trail.bottom, condition))]
         for i, j in self.places():
             name = f"{i}_{j}"
@@ -84,7 +86,7 @@ class NestedUNet(Encoder[S]):
         return output
 
     def outputs(self, x: S, condition: Condition | None = None) -> tuple[S, ...]:
-        """``forward``'s output, then those of the shallower nodes of ``deep_supervision``, all on the input's sites."""
+        """Return ``forward``'s output, then those of the shallower nodes, all on the input's sites."""
         nodes = self.finest(self.encode(x, condition), condition)
         return tuple(head(nodes[int(j)]) for j, head in self.heads.items())
 

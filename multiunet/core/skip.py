@@ -63,7 +63,9 @@ class Add(Skip[S]):
     def __init__(self, geometry: Geometry[S], x_channels: int, skip_channels: int) -> None:
         super().__init__(geometry, x_channels, skip_channels)
         self.channels = x_channels
-        self.project = nn.Identity() if x_channels == skip_channels else geometry.pointwise(skip_channels, x_channels)
+        self.project = (
+            nn.Identity() if x_channels == skip_channels else geometry.make_pointwise(skip_channels, x_channels)
+        )
 
     def forward(self, x: S, *skips: S) -> S:
         features = self.geometry.features
@@ -81,9 +83,9 @@ class AttentionGate(Skip[S]):
         super().__init__(geometry, x_channels, skip_channels)
         self.channels = x_channels + skip_channels
         gate_channels = max(1, min(x_channels, skip_channels) // 2)
-        self.query = geometry.pointwise(x_channels, gate_channels)
-        self.key = geometry.pointwise(skip_channels, gate_channels)
-        self.psi = geometry.pointwise(gate_channels, 1)
+        self.query = geometry.make_pointwise(x_channels, gate_channels)
+        self.key = geometry.make_pointwise(skip_channels, gate_channels)
+        self.psi = geometry.make_pointwise(gate_channels, 1)
 
     def attention(self, x: S, skip: S) -> S:
         """The weights alpha in (0, 1), one channel, on the sites of ``skip``."""
@@ -148,10 +150,10 @@ class Merge(nn.Module, Generic[S]):
         self.geometry = geometry
         self.join = skip(geometry, x_channels, skip_channels)
         before, after = path_norm == "before", path_norm == "after"
-        self.norm_x = geometry.norm(x_channels) if before else nn.Identity()
-        self.norm_skip = geometry.norm(skip_channels) if before and self.join.reads_skip else nn.Identity()
-        self.norm_joined = geometry.norm(self.join.channels) if after else nn.Identity()
-        self.fuse = nn.Identity() if fuse is None else geometry.pointwise(self.join.channels, fuse)
+        self.norm_x = geometry.make_norm(x_channels) if before else nn.Identity()
+        self.norm_skip = geometry.make_norm(skip_channels) if before and self.join.reads_skip else nn.Identity()
+        self.norm_joined = geometry.make_norm(self.join.channels) if after else nn.Identity()
+        self.fuse = nn.Identity() if fuse is None else geometry.make_pointwise(self.join.channels, fuse)
         self.channels = self.join.channels if fuse is None else fuse
 
     def forward(self, x: S, *skips: S) -> S | LazyConcat[S]:

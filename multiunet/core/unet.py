@@ -6,27 +6,25 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Generic, Literal, TypeVar, cast, get_args
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from multiunet.core.checkpointing import climb_recomputed, down_recomputed, recomputed
-from multiunet.core.condition import Condition
+from multiunet.core.condition import Condition, check_condition
 from multiunet.core.geometry import Geometry
-from multiunet.core.lazy import LazyConcat, call_block, is_hooked
+from multiunet.core.level import LevelSpec, describe_levels, per_level
 from multiunet.core.skip import Concat, Merge, PathNorm, Skip
+from multiunet.core.stage import DownStage, Level, UpStage
 
 S = TypeVar("S")
-T = TypeVar("T")
 
-Widen = Literal["block", "down"]
 Geometries = Geometry[S] | Sequence[Geometry[S]]
 """One for all levels, or one a level, finest first."""
 
 
 @dataclass(frozen=True)
 class Trail(Generic[S]):
-    """What the way down leaves for the way up.
+    """Fields that the way down leaves for the way up.
 
     Attributes:
         saved: the fields that skips carry across, finest first.
@@ -37,25 +35,18 @@ class Trail(Generic[S]):
     bottom: S
 
 
-class Level(nn.Module, Generic[S]):
-    """Blocks of one level, one after the other; with ``gradient_checkpointing`` their activations are recomputed."""
-
-    def __init__(self, blocks: Sequence[nn.Module], gradient_checkpointing: bool) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-        self.gradient_checkpointing = gradient_checkpointing
-
-    def forward(self, x: S | LazyConcat[S], condition: Condition | None = None) -> S:
-        for block in self.blocks:
-            x = recomputed(block, x, condition) if self.gradient_checkpointing else call_block(block, x, condition)
-        return cast("S", x)
-
-
 class Encoder(nn.Module, ABC, Generic[S]):
     """The way down and the bottleneck, with which every topology of a U-Net begins.
 
     The way down ends before the bottleneck: with an encoder free of dropout, ``decode`` alone is what Monte-Carlo
     dropout has to repeat. For the arguments see ``UNet``.
+
+    Attributes:
+        geometry: that of the finest level.
+        in_channels, out_channels: channels of the input and of the output field.
+        channels: channels of the encoder's blocks by level, the last the bottleneck's.
+        bottom_channels: channels of the field that enters the bottleneck.
+        num_levels: number of levels, the bottleneck's included.
     """
 
     def __init__(
@@ -63,101 +54,103 @@ class Encoder(nn.Module, ABC, Generic[S]):
         geometry: Geometries[S],
         in_channels: int,
         out_channels: int,
-        channels: Sequence[int],
-        blocks: int | Sequence[int],
+        channels: Sequence[int | LevelSpec],
+        *,
         strides: Sequence[Any] | None,
         decoder: Geometries[S] | None,
         gradient_checkpointing: bool,
         deep_supervision: int,
-        widen: Widen = "block",
     ) -> None:
         super().__init__()
-        depth = ways_down(channels)
+        levels = describe_levels(channels)
+        self.num_levels = len(levels)
+        depth = self.num_levels - 1
         if not 0 <= deep_supervision < depth:
             raise ValueError(
                 f"deep_supervision {deep_supervision} is outside 0..{depth - 1} for {depth} decoder levels"
             )
-        if widen not in get_args(Widen):
-            raise ValueError(f"widen {widen!r} is none of {', '.join(get_args(Widen))}")
-        counts = _counts("blocks", [blocks] * (depth + 1) if isinstance(blocks, int) else blocks, depth + 1)
         steps = per_level("strides", [None] * depth if strides is None else strides, depth)
-        falls = _geometries("geometry", geometry, depth + 1)
-        climbs = falls if decoder is None else _geometries("decoder", decoder, depth + 1)
-        self.geometry, self.deep_supervision = falls[0], deep_supervision
-        self.in_channels, self.out_channels, self.channels, self.gradient_checkpointing = (
-            in_channels,
-            out_channels,
-            tuple(channels),
-            gradient_checkpointing,
-        )
+        encoders = _geometries("geometry", geometry, self.num_levels)
+        decoders = encoders if decoder is None else _geometries("decoder", decoder, self.num_levels)
+        self.geometry, self.in_channels, self.out_channels = encoders[0], in_channels, out_channels
+        self.channels = tuple(level.channels for level in levels)
+        self.deep_supervision, self.gradient_checkpointing = deep_supervision, gradient_checkpointing
         # the channels that enter each level's blocks
-        sources = (in_channels, *(channels[1:] if widen == "down" else channels[:-1]))
+        above = (in_channels, *self.channels)
+        entering = [c if level.entering is None else level.entering for level, c in zip(levels, above)]
         self.encoder, self.downs = nn.ModuleList(), nn.ModuleList()
-        for fall, source, width, count, target, step in zip(falls, sources, channels, counts, sources[1:], steps):
-            self.encoder.append(self.level(fall, source, width, count))
-            self.downs.append(fall.down(width, step) if target == width else fall.down_to(width, target, step))
-        self.bottom_channels = sources[-1]  # of the field that enters the bottleneck
-        self.bottleneck = self.level(climbs[-1], sources[-1], channels[-1], counts[-1])
-        self._counts, self._steps, self._climbs = counts, steps, climbs  # for the way up, which a subclass builds
+        for one, source, level, target, step in zip(encoders, entering, levels, entering[1:], steps):
+            self.encoder.append(self.make_level(one, source, level.channels, level.blocks))
+            self.downs.append(one.make_down(level.channels, target, step))
+        self.bottom_channels = entering[-1]
+        bottom = levels[-1]
+        self.bottleneck = self.make_level(decoders[-1], self.bottom_channels, bottom.channels, bottom.blocks)
+        self._levels, self._steps, self._decoders = levels, steps, decoders  # for the way up, which a subclass builds
 
-    def level(self, geometry: Geometry[S], in_channels: int, width: int, count: int) -> Level[S]:
-        """``count`` blocks in a row, from ``in_channels`` to ``width`` channels."""
-        first = geometry.block(in_channels, width)
-        return Level([first, *(geometry.block(width, width) for _ in range(count - 1))], self.gradient_checkpointing)
+    def make_level(self, geometry: Geometry[S], in_channels: int, channels: int, count: int) -> Level[S]:
+        """Make ``count`` blocks in a row, from ``in_channels`` to ``channels``."""
+        first = geometry.make_block(in_channels, channels)
+        others = [geometry.make_block(channels, channels) for _ in range(count - 1)]
+        return Level([first, *others], self.gradient_checkpointing)
+
+    @property
+    def down_stages(self) -> list[DownStage[S]]:
+        """The levels of the encoder, each with the way down from it, finest first."""
+        return [DownStage(level, down) for level, down in zip(self.encoder, self.downs)]
 
     def prefix(self) -> list[nn.Module]:
-        """The modules that ``encode`` runs."""
+        """Return the modules that ``encode`` runs."""
         return [self.encoder, self.downs]
 
     def encode(self, x: S, condition: Condition | None = None) -> Trail[S]:
-        """The way down: fields saved for the skips, and the coarsest field."""
+        """Go down: return the fields saved for the skips, and the coarsest field.
+
+        Raises:
+            ValueError: when the condition holds something that no part of the network reads.
+        """
+        check_condition(self, condition)
         saved = []
-        for block, down in zip(self.encoder, self.downs):
-            x = block(x, condition)
-            saved.append(x)
-            x = down_recomputed(down, x) if self.gradient_checkpointing else down(x)
+        for stage in self.down_stages:
+            skip, x = stage(x, condition)
+            saved.append(skip)
         return Trail(tuple(saved), x)
 
     @abstractmethod
     def decode(self, trail: Trail[S], condition: Condition | None = None) -> S:
-        """The bottleneck, the way up and the head."""
+        """Run the bottleneck, the way up and the head."""
 
     def forward(self, x: S, condition: Condition | None = None) -> S:
-        """``in_channels`` channels in, ``out_channels`` channels out, on the same sites."""
+        """Map ``in_channels`` to ``out_channels`` on the same sites."""
         return self.decode(self.encode(x, condition), condition)
 
     @abstractmethod
     def outputs(self, x: S, condition: Condition | None = None) -> tuple[S, ...]:
-        """All supervised outputs; the first is ``forward``'s."""
+        """Return all supervised outputs; the first is ``forward``'s."""
 
     @abstractmethod
     def at_outputs(self, values: Tensor, outputs: Sequence[S]) -> tuple[Tensor, ...]:
-        """Values known on the input's sites (labels, targets, weights), taken at the sites of each of ``outputs``."""
+        """Take values known on the input's sites (labels, targets, weights) to the sites of each of ``outputs``."""
 
 
 class UNet(Encoder[S]):
-    """A U-Net on any geometry (Ronneberger et al. 2015, for grids; Gao & Ji 2019, for graphs).
+    """U-Net on any geometry (Ronneberger et al. 2015, for grids; Gao & Ji 2019, for graphs).
 
     Args:
         geometry: makes the operators of the encoder: one for all levels, or one a level, finest first. That of a level
             also makes the ways to and from the next coarser one.
         in_channels, out_channels: channels of the input and of the output field.
-        channels: channels by level, finest first; the last is the bottleneck's. At least two.
-        blocks: blocks by level (encoder, bottleneck and decoder alike), or one number for all.
+        channels: channels by level, finest first; the last is the bottleneck's. At least two. A ``LevelSpec`` in place
+            of a number says more of its level: numbers of blocks, and channels of the ways and of the decoder.
         strides: how much coarser each next level is, one entry a way down (``len(channels) - 1``); None: the geometry's
             default.
         skip: how encoder fields rejoin: ``Concat``, ``Add``, ``AttentionGate``, ``NoSkip``, or one's own.
         path_norm: normalise the two paths before or after they meet.
-        fuse: a 1x1 map after the merge, to the decoder's width.
-        decoder: the same for the bottleneck and the way up (say, with dropout); the encoder's by default.
+        fuse: a 1x1 map after the merge, to the channels of the decoder's blocks.
+        decoder: makes the operators of the bottleneck and the way up (say, with dropout), one or one a level; the
+            encoder's by default.
         gradient_checkpointing: recompute every block's activations in the backward pass: less memory, more time, the
             same gradients. Does not go with ``torch.compile``, which recomputes what it likes itself.
         deep_supervision: how many coarser decoder levels get a head of their own; see ``outputs``.
-        widen: where channels grow on the way down: in a level's first block, or in the way ``down`` to it.
-        decoder_channels: channels of the decoder by level, finest first, without the bottleneck's; the encoder's by
-            default.
-        up_channels: channels of the refined field that meets the skip; ``decoder_channels`` by default.
-        decoder_blocks: blocks by level of the decoder, finest first, without the bottleneck's; ``blocks`` by default.
 
     Raises:
         ValueError: when lists do not fit the number of levels, or a name is none of those known.
@@ -168,9 +161,8 @@ class UNet(Encoder[S]):
         geometry: Geometries[S],
         in_channels: int,
         out_channels: int,
-        channels: Sequence[int],
+        channels: Sequence[int | LevelSpec],
         *,
-        blocks: int | Sequence[int] = 1,
         strides: Sequence[Any] | None = None,
         skip: type[Skip[Any]] = Concat,
         path_norm: PathNorm | None = None,
@@ -178,46 +170,36 @@ class UNet(Encoder[S]):
         decoder: Geometries[S] | None = None,
         gradient_checkpointing: bool = False,
         deep_supervision: int = 0,
-        widen: Widen = "block",
-        decoder_channels: Sequence[int] | None = None,
-        up_channels: Sequence[int] | None = None,
-        decoder_blocks: Sequence[int] | None = None,
     ) -> None:
         super().__init__(
-            geometry,
-            in_channels,
-            out_channels,
-            channels,
-            blocks,
-            strides,
-            decoder,
-            gradient_checkpointing,
-            deep_supervision,
-            widen,
+            *(geometry, in_channels, out_channels, channels),
+            strides=strides,
+            decoder=decoder,
+            gradient_checkpointing=gradient_checkpointing,
+            deep_supervision=deep_supervision,
         )
-        depth, climbs = len(self.downs), self._climbs
-        outs = per_level("decoder_channels", decoder_channels or self.channels[:-1], depth)
-        refined = per_level("up_channels", up_channels or outs, depth)
-        counts = _counts("decoder_blocks", decoder_blocks or self._counts[:-1], depth)
         self.ups, self.merges, self.decoder, self.deep_heads = (nn.ModuleList() for _ in range(4))
-        below = (*outs[1:], self.channels[-1])
-        for i in reversed(range(depth)):
-            self.ups.append(climbs[i].up(below[i], refined[i], self._steps[i]))
-            merge = Merge(climbs[i], skip, refined[i], self.channels[i], path_norm, outs[i] if fuse else None)
+        below = [level.out for level in self._levels[1:]]
+        for i in reversed(range(len(self.downs))):
+            level, one = self._levels[i], self._decoders[i]
+            self.ups.append(one.make_up(below[i], level.up, self._steps[i]))
+            merge = Merge(one, skip, level.up, level.channels, path_norm, level.out if fuse else None)
             self.merges.append(merge)
-            self.decoder.append(self.level(climbs[i], merge.channels, outs[i], counts[i]))
+            self.decoder.append(self.make_level(one, merge.channels, level.out, level.out_blocks))
             if 0 < i <= deep_supervision:
-                self.deep_heads.append(climbs[i].pointwise(outs[i], out_channels))
-        self.head = climbs[0].pointwise(outs[0], out_channels)
+                self.deep_heads.append(one.make_pointwise(level.out, out_channels))
+        self.head = self._decoders[0].make_pointwise(self._levels[0].out, out_channels)
+
+    @property
+    def up_stages(self) -> list[UpStage[S]]:
+        """The levels of the decoder, each with the way up to it and the merge with its skip, coarsest first."""
+        return [UpStage(*parts) for parts in zip(self.ups, self.merges, self.decoder)]  # type: ignore[arg-type]
 
     def ascend(self, trail: Trail[S], condition: Condition | None = None) -> Iterator[S]:
-        """The way up: the bottleneck, then the decoder's fields, coarsest first, before any head."""
+        """Go up: run the bottleneck, then yield the decoder's fields, coarsest first, before any head."""
         x = self.bottleneck(trail.bottom, condition)
-        for up, merge, level, skip in zip(self.ups, self.merges, self.decoder, reversed(trail.saved)):
-            if self.gradient_checkpointing and not is_hooked(level):
-                x = climb_recomputed(up, merge, cast("Level[S]", level).blocks, x, skip, condition)
-            else:
-                x = level(merge(up(x, skip), skip), condition)
+        for stage, skip in zip(self.up_stages, reversed(trail.saved)):
+            x = stage(x, skip, condition)
             yield x
 
     def decode(self, trail: Trail[S], condition: Condition | None = None) -> S:
@@ -227,7 +209,7 @@ class UNet(Encoder[S]):
         return output
 
     def outputs(self, x: S, condition: Condition | None = None) -> tuple[S, ...]:
-        """``forward``'s output, then one for each level of ``deep_supervision``, coarser and coarser.
+        """Return ``forward``'s output, then one for each level of ``deep_supervision``, coarser and coarser.
 
         Dou et al. 2016; Lee et al. 2015 ("Deeply-supervised nets").
         """
@@ -237,38 +219,9 @@ class UNet(Encoder[S]):
 
     def at_outputs(self, values: Tensor, outputs: Sequence[S]) -> tuple[Tensor, ...]:
         taken = [values]
-        for geometry, step, (fine, coarse) in zip(self._climbs, self._steps, pairwise(outputs)):
+        for geometry, step, (fine, coarse) in zip(self._decoders, self._steps, pairwise(outputs)):
             taken.append(geometry.sample(taken[-1], fine, coarse, step))
         return tuple(taken)
-
-
-def ways_down(channels: Sequence[int]) -> int:
-    """How many ways down lead through levels of these channels.
-
-    Raises:
-        ValueError: when there is none.
-    """
-    if len(channels) < 2:
-        raise ValueError(f"channels {list(channels)} has no way down; give at least two, e.g. [32, 64]")
-    return len(channels) - 1
-
-
-def per_level(name: str, values: Sequence[T], count: int) -> list[T]:
-    """The values as a list of ``count``.
-
-    Raises:
-        ValueError: when there are not so many.
-    """
-    if len(values) != count:
-        raise ValueError(f"{name} has {len(values)} entries for {count} levels; give one for each")
-    return list(values)
-
-
-def _counts(name: str, values: Sequence[int], levels: int) -> list[int]:
-    counts = per_level(name, values, levels)
-    if min(counts) < 1:
-        raise ValueError(f"{name} {counts} must be at least 1 on every level")
-    return counts
 
 
 def _geometries(name: str, given: Geometries[S], count: int) -> list[Geometry[S]]:

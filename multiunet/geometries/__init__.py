@@ -9,7 +9,11 @@ from multiunet.geometries.graph.pooling import Pooling
 from multiunet.geometries.graph.pyg_conv import GATv2, PyGConv
 from multiunet.geometries.graph.select import SAG, TopK
 from multiunet.geometries.graph.soft import MinCut
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.down import AveragePool, MaxPool, StridedConv
 from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.parts import Block, Down, Up
+from multiunet.geometries.grid.up import PixelShuffle, Resize, Transposed
 
 __all__ = [
     "GCN",
@@ -17,18 +21,28 @@ __all__ = [
     "GINE",
     "SAG",
     "SAGE",
+    "AveragePool",
+    "Block",
     "CoarseEdges",
     "Contraction",
+    "Conv",
     "Convolution",
+    "Down",
     "GATv2",
     "Graph",
     "GraphField",
     "Grid",
     "HeavyEdgeMatching",
     "Induced",
+    "MaxPool",
     "MinCut",
+    "PixelShuffle",
     "Pooling",
     "PyGConv",
+    "Resize",
+    "StridedConv",
     "TopK",
+    "Transposed",
     "TwoHop",
+    "Up",
 ]

@@ -8,7 +8,10 @@ from dataclasses import replace
 from torch import Tensor
 
 from multiunet.core import AttentionGate, UNet
-from multiunet.geometries.grid.grid import Grid, Sizes
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.layers import Sizes
+from multiunet.geometries.grid.up import Resize
 from multiunet.models.catalogue import CHANNELS
 
 
@@ -38,7 +41,7 @@ def attention_unet(
     >>> attention_unet(3, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 9, 8, 7)).shape
     torch.Size([1, 2, 9, 8, 7])
     """
-    grid = Grid(ndim, upsample="linear")
+    grid = Grid(ndim, up=Resize("linear"))
     return UNet(
         grid,
         in_channels,
@@ -46,7 +49,7 @@ def attention_unet(
         channels,
         strides=strides,
         skip=AttentionGate,
-        decoder=replace(grid, dropout=dropout),
+        decoder=replace(grid, block=Conv(dropout=dropout)),
         gradient_checkpointing=gradient_checkpointing,
         deep_supervision=len(channels) - 2 if deep_supervision is None else deep_supervision,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from torch import Tensor
 
 from multiunet.core import UNet
-from multiunet.geometries.grid.grid import Grid, Sizes
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.layers import Sizes
 from multiunet.models.catalogue import CHANNELS
 
 
@@ -35,8 +36,8 @@ def depthwise_unet(
     >>> depthwise_unet(2, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
     torch.Size([1, 2, 9, 8])
     """
-    grid = Grid(ndim, separable="inner")
-    decoder = replace(grid, separable="all", dropout=dropout)
+    grid = Grid(ndim, block=Conv(separable="inner"))
+    decoder = Grid(ndim, block=Conv(separable="all", dropout=dropout))
     return UNet(
         grid,
         in_channels,

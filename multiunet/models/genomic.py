@@ -13,7 +13,10 @@ from torch.nn import functional
 
 from multiunet.core import SKIPS, Condition, Trail, UNet
 from multiunet.core.receptive_field import ReceptiveField, norms_are_local, receptive_field
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.down import AveragePool
 from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.up import Resize
 
 LARGEST_STEP = 8
 """Prime factors of a bin size are multiplied into strides up to this."""
@@ -54,8 +57,8 @@ class Tower(nn.Module):
             )
         sources = (4, *channels)
         grids = (first, *(rest for _ in channels[1:]))
-        self.blocks = nn.ModuleList(grid.block(*io) for grid, io in zip(grids, zip(sources, channels)))
-        self.downs = nn.ModuleList(rest.down(width, stride) for width, stride in zip(channels, strides))
+        self.blocks = nn.ModuleList(grid.make_block(*io) for grid, io in zip(grids, zip(sources, channels)))
+        self.downs = nn.ModuleList(rest.make_down(width, width, stride) for width, stride in zip(channels, strides))
         self.channels = channels[-1]
         self.bin_size = 1
         self.halo = 0  # in bases: how far the first base of a bin and the last look beyond themselves
@@ -190,11 +193,11 @@ def genomic_unet(
     >>> genomic_unet(2, bin_size=10, channels=[8, 16])(torch.zeros(1, 4, 70)).shape
     torch.Size([1, 2, 7])
     """
-    grid = Grid(1, kernel=5, convs=1, downsample="average")
+    grid = Grid(1, block=Conv(kernel=5, convs=1), down=AveragePool())
     strides = tower_strides(bin_size)
-    tower = Tower(replace(grid, kernel=motif), grid, [stem] * max(1, len(strides)), strides)
-    encoder = replace(grid, kernel=3, upsample="linear")
-    decoder = replace(encoder, dropout=dropout)
+    tower = Tower(replace(grid, block=Conv(kernel=motif, convs=1)), grid, [stem] * max(1, len(strides)), strides)
+    encoder = replace(grid, block=Conv(convs=1), up=Resize("linear"))
+    decoder = replace(encoder, block=Conv(convs=1, dropout=dropout))
     steps = bin_strides(len(channels))
     unet = UNet(encoder, stem, out_channels, channels, strides=steps, skip=SKIPS[skip], decoder=decoder)
     return GenomicUNet(tower, unet, mates)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from multiunet.core import Add, UNet
+from multiunet.core import Add, LevelSpec, UNet
 from multiunet.geometries.graph.conv import GCN, GCNLayer
 from multiunet.geometries.graph.edges import CoarseEdges, TwoHop
 from multiunet.geometries.graph.field import GraphField
@@ -41,13 +41,13 @@ def graph_unet2019(
     """
     pool = TopK(edges=edges or TwoHop(weights="paths"))
     inner = Graph(conv=GCN(loop_weight=2.0), pool=pool)
+    finest = LevelSpec(hidden_channels, up_channels=hidden_channels, decoder_channels=out_channels)
+    levels = [finest, *[LevelSpec(hidden_channels)] * depth]
     net = UNet(
-        *(inner, in_channels, out_channels, [hidden_channels] * (depth + 1)),
+        *(inner, in_channels, out_channels, levels),
         strides=[1 / pool_ratio] * depth,
         skip=Add,
         decoder=[replace(inner, activation="none"), *[inner] * depth],
-        decoder_channels=[out_channels, *[hidden_channels] * (depth - 1)],
-        up_channels=[hidden_channels] * depth,
     )
     head: Any = net.head
     nn.init.eye_(head.module.weight)

@@ -9,7 +9,9 @@ from typing import Literal
 from torch import Tensor
 
 from multiunet.core import SKIPS, UNet
-from multiunet.geometries.grid.grid import Grid, Normalization
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.layers import Normalization
 from multiunet.models.catalogue import CHANNELS
 
 FEWEST = 8
@@ -46,8 +48,8 @@ def image_unet(
     >>> image_unet(2, in_channels=1, out_channels=3, channels=[8, 16])(torch.zeros(1, 1, 33, 20)).shape
     torch.Size([1, 3, 33, 20])
     """
-    encoder = Grid(ndim, normalization=normalization, residual=residual)
-    decoder = replace(encoder, dropout=dropout)
+    encoder = Grid(ndim, block=Conv(residual=residual), normalization=normalization)
+    decoder = replace(encoder, block=Conv(residual=residual, dropout=dropout))
     return UNet(
         encoder,
         in_channels,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from torch import Tensor
 
-from multiunet.core import UNet
-from multiunet.core.unet import per_level, ways_down
-from multiunet.geometries.grid.grid import Grid, Sizes
+from multiunet.core import LevelSpec, UNet
+from multiunet.core.level import per_level
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.down import StridedConv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.layers import Layers, Sizes
+from multiunet.geometries.grid.up import Transposed
 from multiunet.models.catalogue import CHANNELS
 
 
@@ -39,33 +42,33 @@ def nnunet_plain(
     >>> nnunet_plain(2, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
     torch.Size([1, 2, 9, 8])
     """
-    depth = ways_down(channels)
-    grid = Grid(
-        ndim,
-        convs=1,
-        normalization="instance",
-        activation="leaky_relu",
-        downsample="conv",
-        down_activation=True,
-        upsample="transposed",
-    )
+    depth = len(channels) - 1
     given = per_level("strides", [2] * depth if strides is None else strides, depth)
-    steps = [grid.sizes("stride", stride) for stride in given]
-    kernels = kernels_for(steps)
-    # the way down is the first convolution of the level below
-    encoder = [replace(grid, kernel=a, down_kernel=b) for a, b in zip(kernels, [*kernels[1:], None])]
+    steps = [Layers(ndim).sizes("stride", stride) for stride in given]
+    kernels = kernels_for(steps) if steps else []
+
+    def level(index: int, rate: float) -> Grid:
+        # the way down is the first convolution of the level below
+        below = kernels[min(index + 1, depth)]
+        return Grid(
+            ndim,
+            block=Conv(kernel=kernels[index], convs=1, dropout=rate),
+            down=StridedConv(kernel=below, activated=True),
+            up=Transposed(),
+            normalization="instance",
+            activation="leaky_relu",
+        )
+
+    wider = [LevelSpec(c, entering=c, decoder_blocks=2 if i < depth else None) for i, c in enumerate(channels[1:], 1)]
     return UNet(
-        encoder,
+        [level(i, 0.0) for i in range(len(kernels))],
         in_channels,
         out_channels,
-        channels,
-        blocks=[2, *[1] * depth],
+        [LevelSpec(channels[0], blocks=2), *wider],
         strides=steps,
-        decoder=[replace(level, dropout=dropout) for level in encoder],
+        decoder=[level(i, dropout) for i in range(len(kernels))],
         gradient_checkpointing=gradient_checkpointing,
         deep_supervision=max(0, depth - 2) if deep_supervision is None else deep_supervision,
-        widen="down",
-        decoder_blocks=[2] * depth,
     )
 
 

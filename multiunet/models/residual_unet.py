@@ -7,8 +7,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from multiunet.core import UNet
-from multiunet.geometries.grid.grid import Grid, Sizes
+from multiunet.core import LevelSpec, UNet
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.down import StridedConv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.layers import Sizes
 from multiunet.models.catalogue import CHANNELS
 
 
@@ -40,15 +43,14 @@ def residual_unet(
     """
     levels = len(channels)
     counts = [blocks] * levels if isinstance(blocks, int) else [*blocks, *[blocks[-1]] * levels][:levels]
-    grid = Grid(ndim, residual=True, downsample="conv")
+    described = list(zip(channels, counts))
+    grid = Grid(ndim, block=Conv(residual=True), down=StridedConv())
     return UNet(
         grid,
         in_channels,
         out_channels,
-        channels,
-        blocks=counts,
+        [*[LevelSpec(c, count, decoder_blocks=1) for c, count in described[:-1]], LevelSpec(*described[-1])],
         strides=strides,
-        decoder=replace(grid, dropout=dropout),
+        decoder=replace(grid, block=Conv(residual=True, dropout=dropout)),
         gradient_checkpointing=gradient_checkpointing,
-        decoder_blocks=[1] * (levels - 1),
     )

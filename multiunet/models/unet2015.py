@@ -8,7 +8,10 @@ from dataclasses import replace
 from torch import Tensor
 
 from multiunet.core import UNet
-from multiunet.geometries.grid.grid import Grid, Padding, Sizes
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.layers import Padding, Sizes
+from multiunet.geometries.grid.up import Transposed
 from multiunet.models.catalogue import CHANNELS
 
 
@@ -39,8 +42,8 @@ def unet2015(
     >>> unet2015(2, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 44, 44)).shape
     torch.Size([1, 2, 28, 28])
     """
-    grid = Grid(ndim, normalization="none", padding=padding, upsample="transposed")
-    decoder = [*[grid] * (len(channels) - 1), replace(grid, dropout=dropout)]
+    grid = Grid(ndim, up=Transposed(), normalization="none", padding=padding)
+    decoder = [*[grid] * (len(channels) - 1), replace(grid, block=Conv(dropout=dropout))]
     return UNet(
         grid,
         in_channels,

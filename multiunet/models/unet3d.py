@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from torch import Tensor
 
-from multiunet.core import UNet
-from multiunet.geometries.grid.grid import Grid, Padding, Sizes
+from multiunet.core import LevelSpec, UNet
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.layers import Padding, Sizes
+from multiunet.geometries.grid.up import Transposed
 from multiunet.models.catalogue import CHANNELS
 
 
@@ -38,14 +42,13 @@ def unet3d(
     >>> unet3d(3, in_channels=1, out_channels=2, channels=[4, 8], padding="same")(torch.zeros(1, 1, 8, 8, 8)).shape
     torch.Size([1, 2, 8, 8, 8])
     """
-    grid = Grid(ndim, growth="last", padding=padding, upsample="transposed")
+    grid = Grid(ndim, block=Conv(growth="last"), up=Transposed(), padding=padding)
     return UNet(
         grid,
         in_channels,
         out_channels,
-        channels,
+        [*[LevelSpec(c, up_channels=below) for c, below in pairwise(channels)], *channels[-1:]],
         strides=strides,
-        decoder=replace(grid, dropout=dropout),
+        decoder=replace(grid, block=Conv(growth="last", dropout=dropout)),
         gradient_checkpointing=gradient_checkpointing,
-        up_channels=channels[1:],
     )

@@ -8,7 +8,10 @@ from dataclasses import replace
 from torch import Tensor
 
 from multiunet.core import NestedUNet
-from multiunet.geometries.grid.grid import Grid, Normalization, Sizes
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.layers import Normalization, Sizes
+from multiunet.geometries.grid.up import Transposed
 from multiunet.models.catalogue import CHANNELS
 
 
@@ -37,14 +40,14 @@ def unet_plus_plus(
     >>> unet_plus_plus(2, in_channels=1, out_channels=2, channels=[4, 8])(torch.zeros(1, 1, 9, 8)).shape
     torch.Size([1, 2, 9, 8])
     """
-    grid = Grid(ndim, normalization=normalization, upsample="transposed")
+    grid = Grid(ndim, up=Transposed(), normalization=normalization)
     return NestedUNet(
         grid,
         in_channels,
         out_channels,
         channels,
         strides=strides,
-        decoder=replace(grid, dropout=dropout),
+        decoder=replace(grid, block=Conv(dropout=dropout)),
         gradient_checkpointing=gradient_checkpointing,
         deep_supervision=len(channels) - 2 if deep_supervision is None else deep_supervision,
     )

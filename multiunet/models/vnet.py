@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from torch import Tensor
 
-from multiunet.core import UNet
-from multiunet.core.unet import per_level, ways_down
-from multiunet.geometries.grid.grid import Grid, Sizes
+from multiunet.core import LevelSpec, UNet
+from multiunet.core.level import per_level
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.down import StridedConv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.layers import Sizes
+from multiunet.geometries.grid.up import Transposed
 from multiunet.models.catalogue import CHANNELS
 
 
@@ -40,36 +43,36 @@ def vnet(
     >>> vnet(3, 1, 2, channels=[4, 8], convs=[1, 2], decoder_convs=[1])(torch.zeros(1, 1, 9, 8, 8)).shape
     torch.Size([1, 2, 9, 8, 8])
     """
-    depth = ways_down(channels)
-    falls = [convs[min(i, len(convs) - 1)] for i in range(depth + 1)]
-    climbs = [decoder_convs[min(i, len(decoder_convs) - 1)] for i in range(depth)]
-    grid = Grid(
-        ndim,
-        kernel=5,
-        residual=True,
-        activation="prelu",
-        downsample="conv",
-        down_activation=True,
-        upsample="transposed",
-        up_activation=True,
-    )
+    depth = len(channels) - 1
     steps = per_level("strides", [2] * depth if strides is None else strides, depth)
 
-    def level(index: int, count: int, rate: float) -> Grid:
+    def level(index: int, counts: Sequence[int], rate: float) -> Grid:
         # a way down or up spans its stride, no more
-        return replace(grid, convs=count, dropout=rate, down_kernel=steps[index] if index < depth else None)
+        kernel = steps[index] if index < depth else None
+        return Grid(
+            ndim,
+            block=Conv(kernel=5, convs=counts[min(index, len(counts) - 1)], residual=True, dropout=rate),
+            down=StridedConv(kernel=kernel, activated=True),
+            up=Transposed(activated=True),
+            activation="prelu",
+        )
 
-    encoder = [level(i, count, 0.0) for i, count in enumerate(falls)]
-    decoder = [level(i, count, dropout) for i, count in enumerate([*climbs, falls[-1]])]
+    # each way down widens, and the decoder's blocks have as many channels as the joined field
+    levels = [
+        LevelSpec(
+            c,
+            entering=c if i > 0 else None,
+            up_channels=c if i < depth else None,
+            decoder_channels=2 * c if i < depth else None,
+        )
+        for i, c in enumerate(channels)
+    ]
     return UNet(
-        encoder,
+        [level(i, convs, 0.0) for i in range(depth + 1)],
         in_channels,
         out_channels,
-        channels,
+        levels,
         strides=steps,
-        decoder=decoder,
+        decoder=[*[level(i, decoder_convs, dropout) for i in range(depth)], level(depth, convs, dropout)],
         gradient_checkpointing=gradient_checkpointing,
-        widen="down",
-        up_channels=channels[:-1],
-        decoder_channels=[2 * width for width in channels[:-1]],
     )

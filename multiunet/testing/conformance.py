@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import SKIPS, Encoder, Geometry, NestedUNet, UNet
+from multiunet.core import SKIPS, Encoder, Geometry, LevelSpec, NestedUNet, UNet
 
 S = TypeVar("S")
 
@@ -42,9 +42,14 @@ def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) 
         )
     torch.manual_seed(0)
     check_model(NestedUNet(geometry, 3, 2, channels, **given), geometry, in_channels=3, out_channels=2)
-    others: tuple[dict[str, Any], ...] = ({"widen": "down"}, {"path_norm": "before"}, {"path_norm": "after"})
+    wider = [LevelSpec(6), LevelSpec(8, entering=8), LevelSpec(10, entering=10)]
+    others: tuple[dict[str, Any], ...] = (
+        {"channels": wider},
+        {"channels": channels, "path_norm": "before"},
+        {"channels": channels, "path_norm": "after"},
+    )
     for options in others:
-        net = UNet(geometry, 3, 2, channels, **options, **given)
+        net = UNet(geometry, 3, 2, **options, **given)
         check_outputs(net, geometry, field, out_channels=2)
         check_batch(net, geometry, [field, geometry.example(3, seed=1)])
     torch.manual_seed(0)
@@ -86,7 +91,10 @@ def check_levels(geometry: Geometry[S], stride: Any = None) -> None:
     torch.manual_seed(0)
     channels = 8
     fine = geometry.example(channels, seed=0)
-    down, up = geometry.down(channels, stride).eval(), geometry.up(channels, channels, stride).eval()
+    down, up = (
+        geometry.make_down(channels, channels, stride).eval(),
+        geometry.make_up(channels, channels, stride).eval(),
+    )
     coarse = down(fine)
     picked = _picked(geometry, fine, coarse, stride)
     back = up(coarse, fine)

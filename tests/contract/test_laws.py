@@ -9,6 +9,8 @@ import torch
 from torch_geometric.nn import GraphConv
 
 from multiunet import Add, AttentionGate, Concat, Geometry, Graph, Grid, NoSkip, UNet, receptive_field
+from multiunet.core import LevelSpec
+from multiunet.geometries import AveragePool, Conv, Down, MaxPool, PixelShuffle, Resize, StridedConv, Transposed, Up
 from multiunet.geometries.graph.conv import GIN, GINE, SAGE
 from multiunet.geometries.graph.edges import Induced, TwoHop
 from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
@@ -21,14 +23,14 @@ from multiunet.testing.conformance import check_recomputation
 GRIDS = [
     *(Grid(ndim) for ndim in (1, 2, 3)),
     *(Grid(2, normalization=norm) for norm in ("none", "instance", "group")),
-    *(Grid(2, upsample=up, downsample=down) for up, down in itertools.product(
-        ("linear", "transposed", "shuffle"), ("average", "conv"))),
-    Grid(1, residual=True, activation="gelu"),
-    Grid(3, residual=True, upsample="linear", up_kernel=3, downsample="conv"),
-    Grid(2, kernel=(3, 5), convs=1, activation="leaky_relu"),
-    Grid(2, growth="last", separable="inner", activation="prelu", up_activation=True),
-    Grid(1, separable="all", activation="elu", upsample="linear", up_activation=True, downsample="conv", down_kernel=2),
-    Grid(2, downsample="conv", down_activation=True, upsample="shuffle", up_activation=True),
+    *(Grid(2, down=down, up=up) for up, down in itertools.product(
+        (Resize("linear"), Transposed(), PixelShuffle()), (AveragePool(), StridedConv()))),
+    Grid(1, block=Conv(residual=True), activation="gelu"),
+    Grid(3, block=Conv(residual=True), down=StridedConv(), up=Resize("linear", kernel=3)),
+    Grid(2, block=Conv(kernel=(3, 5), convs=1), activation="leaky_relu"),
+    Grid(2, block=Conv(growth="last", separable="inner"), up=Resize(activated=True), activation="prelu"),
+    Grid(1, Conv(separable="all"), StridedConv(kernel=2), Resize("linear", activated=True), activation="elu"),
+    Grid(2, down=StridedConv(activated=True), up=PixelShuffle(activated=True)),
 ]  # fmt: skip
 POOLS = [
     *(TopK(edges=Induced()), TopK(gate="sigmoid", nodes=3), TopK(edges=TwoHop(weights="binary", max_neighbours=2))),
@@ -56,14 +58,15 @@ def test_per_axis_strides_obey_the_laws(ndim: int, strides: list) -> None:
     check_geometry(Grid(ndim), strides)
 
 
-@pytest.mark.parametrize("geometry", [Grid(2, downsample="average"), Grid(2, downsample="conv"), Graph()], ids=repr)
+@pytest.mark.parametrize("geometry", [Grid(2, down=AveragePool()), Grid(2, down=StridedConv()), Graph()], ids=repr)
 def test_other_widths_on_the_way_up_and_down_obey_the_laws(geometry: Geometry) -> None:
+    levels = [
+        LevelSpec(6, up_channels=4, decoder_channels=5, decoder_blocks=2),
+        LevelSpec(8, entering=8, up_channels=9, decoder_channels=7, decoder_blocks=1),
+        LevelSpec(10, entering=10),
+    ]
     net = UNet(
-        *(geometry, 3, 2, [6, 8, 10]),
-        widen="down",
-        decoder_channels=[5, 7],
-        up_channels=[4, 9],
-        decoder_blocks=[2, 1],
+        *(geometry, 3, 2, levels),
         deep_supervision=1,
     )
     check_model(net, geometry, in_channels=3, out_channels=2)
@@ -73,7 +76,7 @@ def test_other_widths_on_the_way_up_and_down_obey_the_laws(geometry: Geometry) -
 @pytest.mark.parametrize("skip", [Concat, Add, AttentionGate, NoSkip])
 @pytest.mark.parametrize("geometry", [Grid(2), Graph(normalization="batch")], ids=repr)
 def test_path_norms_obey_the_laws(geometry: Geometry, skip: type, path_norm: str) -> None:
-    net = UNet(geometry, 3, 2, [6, 8, 10], skip=skip, path_norm=path_norm, blocks=[1, 2, 1])
+    net = UNet(geometry, 3, 2, [6, LevelSpec(8, blocks=2), 10], skip=skip, path_norm=path_norm)
     check_model(net, geometry, in_channels=3, out_channels=2)
 
 
@@ -89,7 +92,9 @@ def test_output_sits_on_the_input_sites_at_any_size(ndim: int, skip: type) -> No
             assert torch.isfinite(output).all()
 
 
-@pytest.mark.parametrize("geometry", [Grid(1, dropout=0.3), Grid(2, dropout=0.3), Graph(dropout=0.3)], ids=repr)
+@pytest.mark.parametrize(
+    "geometry", [Grid(1, block=Conv(dropout=0.3)), Grid(2, block=Conv(dropout=0.3)), Graph(dropout=0.3)], ids=repr
+)
 def test_recomputation_keeps_every_bit_with_dropout(geometry: Geometry) -> None:
     plain, again = (
         UNet(geometry, 3, 2, [4, 6, 8], gradient_checkpointing=gradient_checkpointing)
@@ -98,11 +103,11 @@ def test_recomputation_keeps_every_bit_with_dropout(geometry: Geometry) -> None:
     check_recomputation(plain, again, geometry, geometry.example(3, seed=0))
 
 
-@pytest.mark.parametrize("upsample", ["nearest", "linear", "transposed", "shuffle"])
-@pytest.mark.parametrize("downsample", ["max", "average", "conv"])
+@pytest.mark.parametrize("up", [Resize(), Resize("linear"), Transposed(), PixelShuffle()], ids=repr)
+@pytest.mark.parametrize("down", [MaxPool(), AveragePool(), StridedConv()], ids=repr)
 @pytest.mark.parametrize("ndim", [1, 2, 3])
-def test_translation_by_the_total_stride_translates_the_output(ndim: int, downsample: str, upsample: str) -> None:
-    net = UNet(Grid(ndim, downsample=downsample, upsample=upsample, convs=1), 1, 2, [3, 4]).double().eval()
+def test_translation_by_the_total_stride_translates_the_output(ndim: int, down: Down, up: Up) -> None:
+    net = UNet(Grid(ndim, Conv(convs=1), down, up), 1, 2, [3, 4]).double().eval()
     axes, shift = list(range(2, 2 + ndim)), receptive_field(net).tile_stride[0]
     border = receptive_field(net).radius[0] + shift
     x = torch.randn(1, 1, *[2 * border + 8] * ndim, dtype=torch.double)

@@ -11,9 +11,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from multiunet import Add, AttentionGate, Concat, Grid, NoSkip, UNet
-from multiunet.core import Condition, Dropout, Level, Merge, NestedUNet
+from multiunet.core import Condition, Dropout, Level, LevelSpec, Merge, NestedUNet
 from multiunet.core.lazy import concatenated
+from multiunet.geometries import Conv, StridedConv
 from multiunet.geometries.grid.block import ConvBlock
+from multiunet.geometries.grid.layers import Layers
 
 GRID = Grid(1)
 
@@ -21,20 +23,12 @@ GRID = Grid(1)
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"channels": [8]}, "no way down"),
-        ({"channels": [8, 8, 8], "blocks": [1, 2]}, "blocks has 2 entries for 3 levels"),
+        ({"channels": [8]}, "one level or none; give at least two"),
         ({"channels": [8, 8, 8], "strides": [2]}, "strides has 1 entries for 2 levels"),
-        ({"channels": [8, 8], "blocks": 0}, "at least 1"),
         ({"channels": [8, 8, 8], "deep_supervision": 2}, "outside 0..1"),
-        ({"channels": [8, 8, 8], "decoder_channels": [8]}, "decoder_channels has 1 entries for 2 levels"),
-        ({"channels": [8, 8, 8], "up_channels": [8] * 3}, "up_channels has 3 entries for 2 levels"),
-        ({"channels": [8, 8, 8], "decoder_blocks": [1]}, "decoder_blocks has 1 entries for 2 levels"),
-        (
-            {"channels": [8, 8, 8], "decoder_blocks": [1, 0]},
-            r"decoder_blocks \[1, 0\] must be at least 1 on every level",
-        ),
+        ({"channels": [LevelSpec(8, entering=4), 8]}, "the first level, which the network's input enters"),
+        ({"channels": [8, LevelSpec(8, decoder_blocks=2)]}, "the last level, the bottleneck; it has no decoder"),
         ({"channels": [8, 8], "skip": "add"}, "skip 'add' is a name; pass the class itself, as in skip=Add"),
-        ({"channels": [8, 8], "widen": "blocks"}, "widen 'blocks' is none of block, down"),
         ({"channels": [8, 8], "path_norm": "both"}, "path_norm 'both' is none of before, after"),
         ({"channels": [8, 8, 8], "decoder": [GRID, GRID]}, "decoder has 2 entries for 3 levels"),
     ],
@@ -44,8 +38,21 @@ def test_wrong_settings_are_refused(options: dict, reason: str) -> None:
         UNet(GRID, 1, 1, **options)
 
 
-def test_widths_blocks_and_strides_by_level() -> None:
-    net = UNet(GRID, 1, 2, [4, 6, 10], blocks=[1, 3, 2], strides=[2, 5])
+@pytest.mark.parametrize(
+    "name", ["channels", "blocks", "entering", "up_channels", "decoder_channels", "decoder_blocks"]
+)
+def test_a_level_has_at_least_one_of_each(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} 0 of a level must be at least 1"):
+        LevelSpec(**{"channels": 8, name: 0})
+
+
+def test_nodes_of_a_nested_network_have_no_decoder_of_their_own() -> None:
+    with pytest.raises(ValueError, match="leave out what is the decoder's alone"):
+        NestedUNet(GRID, 1, 1, [LevelSpec(4, decoder_channels=8), 4])
+
+
+def test_channels_blocks_and_strides_by_level() -> None:
+    net = UNet(GRID, 1, 2, [4, LevelSpec(6, blocks=3), LevelSpec(10, blocks=2)], strides=[2, 5])
     assert [len(level.blocks) for level in (*net.encoder, net.bottleneck, *net.decoder)] == [1, 3, 2, 3, 1]
     trail = net.encode(torch.zeros(1, 1, 40))
     assert [tuple(field.shape) for field in (*trail.saved, trail.bottom)] == [(1, 4, 40), (1, 6, 20), (1, 6, 4)]
@@ -59,14 +66,16 @@ def test_outputs_are_finest_first_and_only_those_asked_for() -> None:
 
 def test_one_geometry_a_level() -> None:
     kernels = [7, 5, 3]
-    net = UNet([Grid(1, kernel=k, downsample="conv") for k in kernels], 1, 2, [4, 4, 4])
+    net = UNet([Grid(1, block=Conv(kernel=k), down=StridedConv(kernel=k)) for k in kernels], 1, 2, [4, 4, 4])
     levels = [*net.encoder, net.bottleneck, *reversed(net.decoder)]
     assert [level.blocks[0].layers[0].kernel_size[0] for level in levels] == [*kernels, *kernels[:-1]]
     assert [down.layer.kernel_size[0] for down in net.downs] == kernels[:-1]
 
 
-def test_widths_of_ups_and_decoder() -> None:
-    net = UNet(GRID, 1, 2, [4, 6, 10], widen="down", decoder_channels=[5, 7], up_channels=[3, 9])
+def test_channels_of_ups_and_decoder() -> None:
+    fine = LevelSpec(4, up_channels=3, decoder_channels=5)
+    middle = LevelSpec(6, entering=6, up_channels=9, decoder_channels=7)
+    net = UNet(GRID, 1, 2, [fine, middle, LevelSpec(10, entering=10)])
     x = torch.zeros(1, 1, 16)
     trail = net.encode(x)
     assert [field.shape[1] for field in (*trail.saved, trail.bottom)] == [4, 6, 10]
@@ -92,7 +101,7 @@ def test_nested_refuses_too_much_supervision() -> None:
 
 
 def test_decoder_geometry_alone_has_the_dropout() -> None:
-    net = UNet(GRID, 1, 1, [4, 4], decoder=Grid(1, dropout=0.5))
+    net = UNet(GRID, 1, 1, [4, 4], decoder=Grid(1, block=Conv(dropout=0.5)))
     rates = [layer.p for part in net.prefix() for layer in part.modules() if isinstance(layer, Dropout)]
     assert rates == [0.0]
     assert {layer.p for layer in net.bottleneck.modules() if isinstance(layer, Dropout)} == {0.5}
@@ -107,7 +116,7 @@ def test_recomputing_saves_memory() -> None:
             total += tensor.numel()
             return tensor
 
-        net = UNet(Grid(1, convs=3), 1, 1, [8, 8, 8], gradient_checkpointing=gradient_checkpointing)
+        net = UNet(Grid(1, block=Conv(convs=3)), 1, 1, [8, 8, 8], gradient_checkpointing=gradient_checkpointing)
         with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             net(torch.randn(2, 1, 512))
         return total
@@ -168,14 +177,18 @@ class Whole(Concat[torch.Tensor]):
 
 @pytest.mark.parametrize("kind", [UNet, NestedUNet])
 @pytest.mark.parametrize("gradient_checkpointing", [False, True])
-@pytest.mark.parametrize("settings", [{}, {"residual": True}, {"separable": "all"}, {"padding": "valid"}, {"convs": 1}])
-def test_fields_side_by_side_are_as_good_as_one(kind: type, settings: dict, gradient_checkpointing: bool) -> None:
+@pytest.mark.parametrize(
+    "grid",
+    [Grid(2), Grid(2, padding="valid"), *(Grid(2, Conv(**own)) for own in ({"residual": True}, {"separable": "all"}))],
+    ids=repr,
+)
+def test_fields_side_by_side_are_as_good_as_one(kind: type, grid: Grid, gradient_checkpointing: bool) -> None:
     """Against the copy: outputs and all gradients."""
     x = torch.randn(2, 3, 61, 58)
     found = []
     for skip in (Concat, Whole):
         torch.manual_seed(0)
-        net = kind(Grid(2, **settings), 3, 2, [4, 6, 8], skip=skip, gradient_checkpointing=gradient_checkpointing)
+        net = kind(grid, 3, 2, [4, 6, 8], skip=skip, gradient_checkpointing=gradient_checkpointing)
         y = net(x)
         y.square().mean().backward()
         found.append((y, [p.grad for p in net.parameters()]))
@@ -199,9 +212,10 @@ def test_the_joined_field_is_never_made() -> None:
     assert max(wide) == 8
 
 
-class Doubling(ConvBlock):
+class DoublingBlock(ConvBlock):
     """A subclass that knows nothing of joined fields, and sees the condition."""
 
+    reads_condition = ("embedding",)
     seen: ClassVar[list[Any]] = []
 
     def forward(self, x: torch.Tensor, condition: Condition | None = None) -> torch.Tensor:
@@ -210,20 +224,20 @@ class Doubling(ConvBlock):
 
 
 @dataclass(frozen=True)
-class DoublingGrid(Grid):
-    def block(self, in_channels: int, out_channels: int) -> nn.Module:
-        return Doubling(self, in_channels, out_channels)
+class Doubling(Conv):
+    def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
+        return DoublingBlock(self, layers, in_channels, out_channels)
 
 
 @pytest.mark.parametrize("kind", [UNet, NestedUNet])
 @pytest.mark.parametrize("gradient_checkpointing", [False, True])
 @pytest.mark.parametrize("residual", [False, True])
 def test_a_subclass_of_a_block_is_called_everywhere(kind: type, gradient_checkpointing: bool, residual: bool) -> None:
-    Doubling.seen.clear()
+    DoublingBlock.seen.clear()
     condition = Condition(torch.zeros(2, 1))
-    net = kind(DoublingGrid(1, residual=residual), 1, 1, [2, 3], gradient_checkpointing=gradient_checkpointing)
+    net = kind(Grid(1, Doubling(residual=residual)), 1, 1, [2, 3], gradient_checkpointing=gradient_checkpointing)
     net(torch.randn(2, 1, 8), condition)
-    assert Doubling.seen == [(torch.Tensor, condition)] * 3
+    assert DoublingBlock.seen == [(torch.Tensor, condition)] * 3
 
 
 @pytest.mark.parametrize("gradient_checkpointing", [False, True])

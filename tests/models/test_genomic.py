@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from multiunet.core import Condition, UNet
+from multiunet.geometries import AveragePool, Conv, MaxPool, Resize, StridedConv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.models.genomic import GenomicUNet, Tower, genomic_unet, tower_strides
 from multiunet.prediction import GridPredictor, GridSource
@@ -56,13 +57,13 @@ def test_every_parameter_learns():
     assert still == []
 
 
-@pytest.mark.parametrize("downsample", ["average", "max", "conv"])
+@pytest.mark.parametrize("down", [AveragePool(), MaxPool(), StridedConv(kernel=5)], ids=repr)
 @pytest.mark.parametrize("bin_size", [1, 6, 35])
-def test_halo_covers_the_receptive_field(downsample, bin_size):
+def test_halo_covers_the_receptive_field(down, bin_size):
     torch.manual_seed(1)
-    grid = Grid(1, kernel=5, convs=1, downsample=downsample, activation="gelu", upsample="linear")
+    grid = Grid(1, block=Conv(kernel=5, convs=1), down=down, up=Resize("linear"), activation="gelu")
     strides = tower_strides(bin_size)
-    tower = Tower(Grid(1, kernel=9, convs=1), grid, [4] * max(1, len(strides)), strides)
+    tower = Tower(Grid(1, block=Conv(kernel=9, convs=1)), grid, [4] * max(1, len(strides)), strides)
     net = with_history(GenomicUNet(tower, UNet(grid, 4, 2, [4, 5, 6]))).double()
     seen = net.receptive_field()
     (halo,), (stride,) = seen.radius, seen.tile_stride
@@ -131,7 +132,7 @@ def test_a_condition_is_taken_along_for_both_strands():
     heard = []
 
     class Listening(torch.nn.Module):
-        reach = (0,)
+        reach, reads_condition = (0,), ("embedding",)
 
         def forward(self, x, condition=None):
             heard.append(condition)

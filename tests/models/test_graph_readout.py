@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from multiunet.core import UNet
+from multiunet.core import LevelSpec, UNet
 from multiunet.geometries.graph.conv import GCN, GINE, Convolution
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
@@ -111,7 +111,7 @@ def test_a_ratio_that_is_none_is_refused(ratio: float) -> None:
 
 def test_levels_that_widen_on_the_way_down_are_read_out() -> None:
     geometry = Graph()
-    net = UNet(geometry, 4, 6, [6, 8, 10], widen="down")
+    net = UNet(geometry, 4, 6, [6, LevelSpec(8, entering=8), LevelSpec(10, entering=10)])
     whole = GraphReadoutUNet(net, ["mean"], hidden=5, out_channels=2, dropout=0.0)
     assert whole(geometry.example(4, 0)).x.shape == (1, 2)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from multiunet import Condition, Grid, GridPredictor, GridSource, Regression, UNet, predict_field
+from multiunet.geometries import Conv
 from multiunet.prediction import Ensemble
 from multiunet.prediction.tile_memory import measure_bytes_per_site
 from multiunet.uncertainty import mc_dropout_sample
@@ -18,7 +19,7 @@ class Scaling(UNet):
     """A U-Net that scales its input and shifts its output by an embedding of two numbers."""
 
     def __init__(self, dropout: float = 0.0) -> None:
-        super().__init__(Grid(1), 1, 1, [4, 4], decoder=Grid(1, dropout=dropout))
+        super().__init__(Grid(1), 1, 1, [4, 4], decoder=Grid(1, block=Conv(dropout=dropout)))
         self.eval()
 
     def encode(self, x, condition=None):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from multiunet import Grid, GridPredictor, GridSource, Regression, Segmentation, UNet, predict_field, receptive_field
+from multiunet.geometries import AveragePool, Conv, MaxPool, Resize, StridedConv, Transposed
 from multiunet.prediction.tiles import batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import dropouts
@@ -29,8 +30,8 @@ def source(image: np.ndarray) -> GridSource:
 
 
 def network(ndim: int, out_channels: int, **options) -> nn.Module:
-    decoder = Grid(ndim, dropout=0.4, convs=1, **options)
-    net = UNet(Grid(ndim, convs=1, **options), 1, out_channels, [4, 6, 8], decoder=decoder)
+    decoder = Grid(ndim, block=Conv(convs=1, dropout=0.4), **options)
+    net = UNet(Grid(ndim, block=Conv(convs=1), **options), 1, out_channels, [4, 6, 8], decoder=decoder)
     for module in net.modules():  # statistics as after training, so that the norm does something
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             nn.init.normal_(module.running_mean)
@@ -83,8 +84,9 @@ def test_whole_is_the_network_on_the_mirrored_image() -> None:
 
 def test_halo_covers_the_receptive_field_by_gradients() -> None:
     """Second derivation: which input sites have a gradient on an output site."""
-    for downsample, upsample in itertools.product(("max", "average", "conv"), ("nearest", "linear", "transposed")):
-        net = UNet(Grid(1, downsample=downsample, upsample=upsample, normalization="none"), 1, 1, [8, 8, 8]).double()
+    downs, ups = (MaxPool(), AveragePool(), StridedConv()), (Resize(), Resize("linear"), Transposed())
+    for down, up in itertools.product(downs, ups):
+        net = UNet(Grid(1, down=down, up=up, normalization="none"), 1, 1, [8, 8, 8]).double()
         halo = receptive_field(net).radius[0]
         reached = []
         for site in range(2 * halo, 2 * halo + 4):

@@ -14,12 +14,13 @@ import xarray as xr
 
 from multiunet import Grid, GridPredictor, GridSource, InputError, Segmentation, UNet, open_prediction
 from multiunet.errors import RunError
+from multiunet.geometries import Conv
 from multiunet.prediction import PredictionStore
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
-    net = UNet(Grid(2, dropout=0.3), 1, 3, [4, 6]).eval()
+    net = UNet(Grid(2, block=Conv(dropout=0.3)), 1, 3, [4, 6]).eval()
     image = np.random.default_rng(0).normal(size=(1, 50, 33)).astype(np.float32)
     where = {"y": np.arange(50) * 0.5, "x": np.arange(33) * 0.25, "row": ("y", np.arange(50) % 2)}
     source = GridSource(

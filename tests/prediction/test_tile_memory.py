@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from multiunet import Grid, InputError, Segmentation, UNet
+from multiunet.geometries import Conv
 from multiunet.prediction import tile_memory
 from multiunet.prediction.tile_memory import (
     FILE_COPIES,
@@ -51,7 +52,7 @@ def test_wider_networks_get_smaller_tiles_and_more_memory_larger_ones(monkeypatc
     monkeypatch.setattr(tile_memory, "process_memory", lambda: 500_000_000)
 
     def sites(width: int, gigabytes: float, samples: int = 1) -> int:
-        net = UNet(Grid(2), 1, 2, [width, width], decoder=Grid(2, dropout=0.1)).eval()
+        net = UNet(Grid(2), 1, 2, [width, width], decoder=Grid(2, block=Conv(dropout=0.1))).eval()
         return compute_max_sites(int(gigabytes * 1e9), net, TASK, Grid(2), 1, samples, CPU)
 
     assert sites(8, 1.75) == pytest.approx(2 * sites(8, 1.25), rel=0.01)

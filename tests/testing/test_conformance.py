@@ -24,14 +24,14 @@ class Flipped(nn.Module):
 
 @dataclass(frozen=True)
 class FlipsUp(Grid):
-    def up(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
-        return Flipped(Grid(self.ndim).up(in_channels, out_channels, stride))
+    def make_up(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
+        return Flipped(Grid(self.ndim).make_up(in_channels, out_channels, stride))
 
 
 @dataclass(frozen=True)
 class FlipsDown(Grid):
-    def down(self, channels: int, stride: Any = None) -> nn.Module:
-        return Flipped(Grid(self.ndim).down(channels, stride))
+    def make_down(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
+        return Flipped(Grid(self.ndim).make_down(in_channels, out_channels, stride))
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,19 @@ class CannotSample(Grid):
 
 @dataclass(frozen=True)
 class CannotWiden(Grid):
-    def down_to(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
+    def make_down(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
         if in_channels != out_channels:
-            raise RuntimeError("no down_to")
-        return Grid(self.ndim).down_to(in_channels, out_channels, stride)
+            raise RuntimeError("no wider down")
+        return Grid(self.ndim).make_down(in_channels, out_channels, stride)
 
 
 @dataclass(frozen=True)
 class CannotNormalise(Grid):
-    def norm(self, channels: int) -> nn.Module:
+    def make_norm(self, channels: int) -> nn.Module:
         raise RuntimeError("no norm")
 
-    def block(self, in_channels: int, out_channels: int) -> nn.Module:
-        return Grid(self.ndim).block(in_channels, out_channels)
+    def make_block(self, in_channels: int, out_channels: int) -> nn.Module:
+        return Grid(self.ndim).make_block(in_channels, out_channels)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ class CannotNormalise(Grid):
         (MixesLabels, "law 1, outputs: sample gives values that were not there"),
         (SamplesTheFineSites, "law 1, sites: sample gives 37 values for 19 coarse sites"),
         (CannotSample, "no sample"),
-        (CannotWiden, "no down_to"),
+        (CannotWiden, "no wider down"),
         (CannotNormalise, "no norm"),
     ],
 )

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from multiunet import Grid, Recipe, Segmentation, UNet, fit
+from multiunet.geometries import Conv
 from multiunet.training.checkpoint import load
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.run_folder import RunFolder
@@ -53,7 +54,7 @@ class Interrupting(Noise):
 
 def network() -> UNet:
     torch.manual_seed(5)
-    return UNet(Grid(2), 1, 2, [4, 6, 8], decoder=Grid(2, dropout=0.3), deep_supervision=1)
+    return UNet(Grid(2), 1, 2, [4, 6, 8], decoder=Grid(2, block=Conv(dropout=0.3)), deep_supervision=1)
 
 
 def run(folder: Path, recipe: Recipe = RECIPE, resume: bool = False, data: TrainingData | None = None) -> nn.Module:

@@ -7,6 +7,7 @@ from torch import nn
 
 from multiunet import Grid, Regression, Segmentation, UNet
 from multiunet.core import Dropout
+from multiunet.geometries import Conv
 from multiunet.uncertainty import Moments, Welford, dropouts, mc_dropout_sample
 
 
@@ -51,7 +52,7 @@ def test_regression_moments_are_in_the_targets_units() -> None:
 
 
 def test_thinned_network_is_a_function_of_its_key() -> None:
-    net = UNet(Grid(2, dropout=0.5), 1, 1, [8, 8, 8]).eval()
+    net = UNet(Grid(2, block=Conv(dropout=0.5)), 1, 1, [8, 8, 8]).eval()
     x = torch.randn(1, 1, 9, 9)
 
     def sample(seed: int, t: int) -> torch.Tensor:
@@ -107,7 +108,7 @@ def test_a_mask_follows_neither_the_default_device_nor_the_default_type() -> Non
 def test_a_network_in_training_mode_is_not_sampled() -> None:
     with (
         pytest.raises(ValueError, match=r"call net.eval\(\)"),
-        mc_dropout_sample(UNet(Grid(1, dropout=0.5), 1, 1, [4, 4]), 0, 0),
+        mc_dropout_sample(UNet(Grid(1, block=Conv(dropout=0.5)), 1, 1, [4, 4]), 0, 0),
     ):
         pass
 

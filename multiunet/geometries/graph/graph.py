@@ -80,7 +80,7 @@ class Graph(Geometry[GraphField]):
             whole_channels=self.whole_channels,
         )
 
-    def block(self, in_channels: int, out_channels: int) -> nn.Module:
+    def make_block(self, in_channels: int, out_channels: int) -> nn.Module:
         return GraphBlock(
             in_channels,
             out_channels,
@@ -91,16 +91,18 @@ class Graph(Geometry[GraphField]):
             condition_channels=self.condition_channels,
         )
 
-    def down(self, channels: int, stride: float | None = None) -> nn.Module:
-        return self.pool.make_down(channels, 2.0 if stride is None else stride)
+    def make_down(self, in_channels: int, out_channels: int, stride: float | None = None) -> nn.Module:
+        down = self.pool.make_down(in_channels, 2.0 if stride is None else stride)
+        same = in_channels == out_channels
+        return down if same else nn.Sequential(down, self.make_pointwise(in_channels, out_channels))
 
-    def up(self, in_channels: int, out_channels: int, stride: float | None = None) -> nn.Module:
+    def make_up(self, in_channels: int, out_channels: int, stride: float | None = None) -> nn.Module:
         return self.pool.make_up(in_channels, out_channels)
 
-    def pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
+    def make_pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
         return OnNodes(nn.Linear(in_channels, out_channels))
 
-    def norm(self, channels: int) -> nn.Module:
+    def make_norm(self, channels: int) -> nn.Module:
         return self.layers.make_norm(channels)
 
     def features(self, field: GraphField) -> Tensor:

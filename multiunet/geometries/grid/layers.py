@@ -1,16 +1,25 @@
-"""The layers of torch that grids are made of, by number of axes and by name."""
+"""Layers of torch by number of axes and by name, from which the parts of a grid are made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from operator import index
+from typing import Literal, SupportsIndex, get_args
 
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Condition, LazyConcat, reads_lazy_concat
-from multiunet.core.lazy import concatenated, is_hooked
-from multiunet.device import unfolded_by_torch
+from multiunet.geometries.batch_norm import BATCH_NORM
+from multiunet.geometries.choices import check_choice
+
+Sizes = int | tuple[int, ...]
+"""One number for every axis, or one an axis."""
+
+Normalization = Literal["none", "batch", "instance", "group"]
+Activation = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu"]
+Padding = Literal["same", "valid"]
 
 CONV: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, Callable[..., nn.Module]] = {
@@ -39,31 +48,91 @@ class GroupNorm(nn.GroupNorm):
         return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
-class Chain(nn.Sequential):
-    """``(x, condition) -> field``: layers one after the other, of which the first reads fields side by side."""
+@dataclass(frozen=True)
+class Layers:
+    """Layers for one number of axes, one kind of norm and one activation; all that a part of a grid is given.
 
-    @reads_lazy_concat
-    def forward(self, x: Tensor | LazyConcat[Tensor], condition: Condition | None = None) -> Tensor:
-        first, *rest = self
-        y = call_on_parts(first, x)
-        for layer in rest:
-            y = layer(y)
-        return y
+    Args:
+        ndim: axes of space: 1, 2 or 3.
+        normalization: ``group`` has 8 channels a group, of C channels that 8 does not divide ``gcd(C, C // 8)`` groups;
+            ``instance`` is one a group (Ulyanov et al. 2016).
+        activation: its name.
+        padding: ``same``: blocks keep all sites, and sites beyond a field's border are zero. ``valid``: blocks lose the
+            sites that would need them, and skips are cropped about the centre (Ronneberger et al. 2015).
 
+    Raises:
+        ValueError: for another number of axes, or a name that is none of those known.
+    """
 
-def call_on_parts(layer: nn.Module, x: Tensor | LazyConcat[Tensor]) -> Tensor:
-    """``layer(x)``; a plain convolution of all channels is the sum of those of the parts, to rounding."""
-    if not isinstance(x, LazyConcat) or not _splits(layer) or any(unfolded_by_torch(part) for part in x.parts):
-        y: Tensor = layer(concatenated(x))
-        return y
-    conv = cast("nn.Conv1d", layer)
-    first, *rest = zip(x.parts, conv.weight.split([part.shape[1] for part in x.parts], dim=1))
-    y = conv._conv_forward(*first, conv.bias)
-    for part, weight in rest:
-        y += conv._conv_forward(part, weight, None)
-    return y
+    ndim: int
+    normalization: Normalization = "batch"
+    activation: Activation = "relu"
+    padding: Padding = "same"
 
+    def __post_init__(self) -> None:
+        if self.ndim not in CONV:
+            raise ValueError(f"a grid has 1, 2 or 3 axes, not {self.ndim}")
+        check_choice("normalization", self.normalization, get_args(Normalization))
+        check_choice("activation", self.activation, get_args(Activation))
+        check_choice("padding", self.padding, get_args(Padding))
 
-def _splits(layer: nn.Module) -> bool:
-    # its very type: subclasses and parametrized layers do what only a call of them does
-    return type(layer) in CONV.values() and cast("nn.Conv1d", layer).groups == 1 and not is_hooked(layer)
+    @property
+    def normalizes(self) -> bool:
+        """True when there is a norm: its own shift makes the bias of a layer before it idle."""
+        return self.normalization != "none"
+
+    def make_conv(
+        self, in_channels: int, out_channels: int, kernel: tuple[int, ...], bias: bool, **options: object
+    ) -> nn.Module:
+        """Make a convolution with He initialisation (He et al. 2015, fan-in)."""
+        layer = CONV[self.ndim](in_channels, out_channels, kernel, bias=bias, **options)  # type: ignore[arg-type]
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+        return layer
+
+    def make_pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
+        """Make an affine map of the channels, site by site."""
+        return CONV[self.ndim](in_channels, out_channels, 1)
+
+    def make_norm(self, channels: int) -> nn.Module:
+        """Make the norm; an identity where there is none."""
+        if self.normalization == "batch":
+            return BATCH_NORM[self.ndim](channels)
+        if self.normalization == "none":
+            return nn.Identity()
+        return GroupNorm(
+            channels if self.normalization == "instance" else math.gcd(channels, max(1, channels // 8)), channels
+        )
+
+    def make_activation(self, channels: int) -> nn.Module:
+        """Make the activation."""
+        return ACTIVATION[self.activation](channels)
+
+    def activate(self, layer: nn.Module, channels: int) -> nn.Module:
+        """Put the norm and the activation behind a layer that gives so many channels."""
+        return nn.Sequential(layer, self.make_norm(channels), self.make_activation(channels))
+
+    def sizes(self, name: str, value: Sizes) -> tuple[int, ...]:
+        """Return the value by axis.
+
+        Raises:
+            ValueError: unless it is a positive whole number, or one an axis.
+        """
+        by_axis = tuple(value) if isinstance(value, Iterable) else (value,) * self.ndim
+        # of any type that counts, such as NumPy's
+        sizes = tuple(index(size) for size in by_axis if isinstance(size, SupportsIndex))
+        if len(sizes) != len(by_axis) or len(sizes) != self.ndim or min(sizes) < 1:
+            raise ValueError(f"{name} {value} needs {self.ndim} positive whole numbers, one an axis")
+        return sizes
+
+    def odd_sizes(self, name: str, value: Sizes) -> tuple[int, ...]:
+        """Return the value by axis; see ``sizes``.
+
+        Raises:
+            ValueError: also for an even number.
+        """
+        sizes = self.sizes(name, value)
+        if any(size % 2 == 0 for size in sizes):
+            raise ValueError(f"{name} {sizes} must be odd on every axis, so that it has a centre")
+        return sizes

@@ -49,7 +49,7 @@ def test_selected_nodes_keep_the_attributes_of_their_edges_and_two_steps_have_no
     field = field_of()
     nodes = len(field.x)
     for edges in (Induced(), TwoHop()):
-        coarse = Graph(pool=TopK(edges=edges)).down(3)(field)
+        coarse = Graph(pool=TopK(edges=edges)).make_down(3, 3)(field)
         assert coarse.edge_attr is not None
         for column in range(2):
             fine = dense(field.edge_index, field.edge_attr[:, column], nodes)[coarse.parent][:, coarse.parent]
@@ -59,7 +59,7 @@ def test_selected_nodes_keep_the_attributes_of_their_edges_and_two_steps_have_no
 
 def test_merged_edges_have_the_mean_by_weight() -> None:
     field = field_of()
-    coarse = Graph(pool=HeavyEdgeMatching()).down(3)(field)
+    coarse = Graph(pool=HeavyEdgeMatching()).make_down(3, 3)(field)
     assert coarse.cluster is not None
     into = nn.functional.one_hot(coarse.cluster, len(coarse.x)).float()
     mass = into.T @ dense(field.edge_index, field.edge_weight, len(field.x)) @ into
@@ -71,7 +71,7 @@ def test_merged_edges_have_the_mean_by_weight() -> None:
 
 def test_soft_clusters_have_the_mean_by_weight_and_shares() -> None:
     field = field_of()
-    coarse = Graph(pool=MinCut(clusters=3)).down(3)(field)
+    coarse = Graph(pool=MinCut(clusters=3)).make_down(3, 3)(field)
     shares = coarse.shares
     mass = shares.T @ dense(field.edge_index, field.edge_weight, len(field.x)) @ shares
     for column in range(2):
@@ -82,7 +82,7 @@ def test_soft_clusters_have_the_mean_by_weight_and_shares() -> None:
 
 def test_gine_agrees_with_torch_geometric() -> None:
     field = replace(field_of(), edge_weight=None)  # their layer knows no weights
-    ours = Graph(conv=GINE(2), activation="none").block(3, 5)
+    ours = Graph(conv=GINE(2), activation="none").make_block(3, 5)
     mix = ours.convolutions[0]
     nn.init.normal_(mix.inner_bias)
     inner, outer = nn.Linear(5, 5), nn.Linear(5, 5)
@@ -96,7 +96,7 @@ def test_gine_agrees_with_torch_geometric() -> None:
 
 def test_gine_weighs_what_neighbours_send_and_needs_no_attributes() -> None:
     field = field_of()
-    block = Graph(conv=GINE(), activation="none").block(3, 4)
+    block = Graph(conv=GINE(), activation="none").make_block(3, 4)
     mix = block.convolutions[0]
     sent = mix.neighbours(field.x)
     heard = dense(field.edge_index, field.edge_weight, len(field.x)).T @ sent.relu()
@@ -118,7 +118,7 @@ def test_layers_are_given_what_they_were_made_for() -> None:
         (lambda a, b: GATv2Conv(a, b), None),
     ]
     for layer, expected in cases:
-        block = Graph(conv=PyGConv(layer, edge_features=2), activation="none").block(3, 4)
+        block = Graph(conv=PyGConv(layer, edge_features=2), activation="none").make_block(3, 4)
         inputs = {} if expected is None else {"edge_attr": expected}
         peer = block.convolutions[0].layer
         torch.testing.assert_close(block(field).x, peer(field.x, field.edge_index, **inputs))
@@ -141,7 +141,7 @@ def test_attributes_count_at_every_level_and_receive_gradients(conv: Convolution
 
 
 def test_attributes_that_are_missing_or_too_many_are_named() -> None:
-    block = Graph(conv=GINE(3)).block(3, 4)
+    block = Graph(conv=GINE(3)).make_block(3, 4)
     with pytest.raises(ValueError, match="edges have 2 attributes, but the convolution reads 3"):
         block(field_of())
     with pytest.raises(ValueError, match="edges have 0 attributes, but the convolution reads 3"):
@@ -181,7 +181,7 @@ def test_edges_looked_at_in_parts_give_the_same(conv: Convolution, monkeypatch: 
         edge_weight=torch.rand(edge_index.shape[1]) + 0.5,
         edge_attr=torch.randn(edge_index.shape[1], 2),
     )
-    block = Graph(conv=conv).block(3, 5)
+    block = Graph(conv=conv).make_block(3, 5)
     whole, calls = block(field).x, []
     if isinstance(conv, GATv2):
         block.convolutions[0].layer.register_forward_hook(lambda *_: calls.append(1))

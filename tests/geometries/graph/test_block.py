@@ -32,7 +32,7 @@ def dense(edge_index: Tensor, weight: Tensor, nodes: int) -> Tensor:
 
 def test_sage_is_its_formula(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.randn(4, 3))
-    block = Graph(conv=SAGE()).block(3, 5)
+    block = Graph(conv=SAGE()).make_block(3, 5)
     convolution = block.convolutions[0]
     x = field.x
     mean = torch.stack([x[1], (x[0] + x[2]) / 2, (x[1] + x[3]) / 2, x[2]])
@@ -42,7 +42,7 @@ def test_sage_is_its_formula(path_graph: Callable[[Tensor], GraphField]) -> None
 
 def test_hops_are_personalised_propagation(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.randn(5, 3))
-    block = Graph(conv=GCN(hops=3, teleport=0.2)).block(3, 4)
+    block = Graph(conv=GCN(hops=3, teleport=0.2)).make_block(3, 4)
     a = dense(field.edge_index, field.weights(), 5) + torch.eye(5)
     a = a.sum(dim=1).rsqrt().diag() @ a @ a.sum(dim=1).rsqrt().diag()
     start = field.x @ block.convolutions[0].neighbours.weight.T
@@ -54,7 +54,7 @@ def test_hops_are_personalised_propagation(path_graph: Callable[[Tensor], GraphF
 
 def test_residual_block_adds_its_input(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.randn(5, 3))
-    block = Graph(residual=True).block(3, 3)
+    block = Graph(residual=True).make_block(3, 3)
     torch.testing.assert_close(block(field).x, block.convolutions[0](field).x.relu() + field.x)
 
 
@@ -98,14 +98,14 @@ def test_dropout_of_whole_channels_keeps_sparse_features_sparse() -> None:
 
 def test_dropped_nodes_and_edges_send_nothing(path_graph: Callable[[Tensor], GraphField]) -> None:
     field = path_graph(torch.ones(400, 1))
-    by_node = Graph(node_dropout=0.5).block(1, 1).convolutions[0]
+    by_node = Graph(node_dropout=0.5).make_block(1, 1).convolutions[0]
     matrix = by_node.neighbours.weight.item()
     inner = by_node(field).x[2:-2, 0] / matrix
     # of three nodes in a row any may be silent; each speaks with weight 1/3, doubled
     torch.testing.assert_close(
         inner.detach().unique().round(decimals=4).unique(), torch.arange(4) * 2 / 3, atol=1e-3, rtol=0
     )
-    by_edge = Graph(edge_dropout=0.999).block(1, 1).convolutions[0]
+    by_edge = Graph(edge_dropout=0.999).make_block(1, 1).convolutions[0]
     alone = by_edge(field).x[:, 0] / by_edge.neighbours.weight.item()
     assert (alone - 1).abs().lt(1e-5).float().mean() > 0.95  # nearly all hear themselves alone
     torch.testing.assert_close(by_node.eval()(field).x[2:-2], torch.full((396, 1), matrix))
@@ -142,7 +142,7 @@ def test_a_node_hears_all_within_reach_and_no_other(
 ) -> None:
     field = path_graph(torch.randn(12, 3))
     block = (
-        Graph(conv=conv, convs=2, activation="elu", normalization="layer").block(3, 32).eval()
+        Graph(conv=conv, convs=2, activation="elu", normalization="layer").make_block(3, 32).eval()
     )  # some of 32 pass every relu
     assert block.reach == hops
     changed = replace(field, x=field.x.index_fill(0, torch.tensor([0]), 5.0))
@@ -151,5 +151,5 @@ def test_a_node_hears_all_within_reach_and_no_other(
 
 
 def test_the_reach_of_a_foreign_layer_is_not_known_unless_it_is_stated() -> None:
-    assert Graph(conv=PyGConv(GraphConv)).block(3, 5).reach is None
-    assert Graph(conv=PyGConv(GraphConv, reach=1), convs=2).block(3, 5).reach == 2
+    assert Graph(conv=PyGConv(GraphConv)).make_block(3, 5).reach is None
+    assert Graph(conv=PyGConv(GraphConv, reach=1), convs=2).make_block(3, 5).reach == 2

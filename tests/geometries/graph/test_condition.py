@@ -42,7 +42,7 @@ def test_a_block_scales_and_shifts_each_graph_by_hand() -> None:
             GraphField.of(torch.tensor([[5.0]]), NO_EDGES),
         ]
     )
-    block = Graph(condition_channels=1).block(1, 1)
+    block = Graph(condition_channels=1).make_block(1, 1)
     block.convolutions[0].neighbours.weight.data = torch.ones(1, 1)
     linear = block.modulations[0].modulation.linear
     linear.weight.data = torch.tensor([[0.5], [-2.0]])  # scale, shift
@@ -55,7 +55,7 @@ def test_a_block_scales_and_shifts_each_graph_by_hand() -> None:
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
 def test_each_norm_is_followed_by_a_modulation(normalization: str) -> None:
     geometry = Graph(convs=2, normalization=normalization, condition_channels=4)  # type: ignore[arg-type]
-    block, field, [condition] = geometry.block(3, 5), geometry.example(3, 0), conditions([0])
+    block, field, [condition] = geometry.make_block(3, 5), geometry.example(3, 0), conditions([0])
     randomise(block)
     x = field
     for mix, norm, modulate in zip(block.convolutions, block.norms, block.modulations):
@@ -107,7 +107,7 @@ def test_the_number_of_embeddings_is_that_of_graphs() -> None:
     geometry = Graph(condition_channels=4)
     batch = geometry.collate([geometry.example(3, seed) for seed in range(3)])
     with pytest.raises(ValueError, match="condition has 2 embeddings for 3 graphs"):
-        geometry.block(3, 5)(batch, Condition.join(conditions(range(2))))
+        geometry.make_block(3, 5)(batch, Condition.join(conditions(range(2))))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])

@@ -31,14 +31,14 @@ def field_of(seed: int = 3) -> GraphField:
 @pytest.mark.parametrize("improved", [False, True])
 def test_gcn_agrees_with_torch_geometric(improved: bool) -> None:
     peer, field = GCNConv(3, 5, improved=improved), field_of()
-    ours = Graph(conv=GCN(loop_weight=2.0 if improved else 1.0), activation="none").block(3, 5)
+    ours = Graph(conv=GCN(loop_weight=2.0 if improved else 1.0), activation="none").make_block(3, 5)
     ours.convolutions[0].neighbours.weight.data = peer.lin.weight.data
     torch.testing.assert_close(ours(field).x, peer(field.x, field.edge_index, field.edge_weight))
 
 
 def test_sage_and_gin_agree_with_torch_geometric() -> None:
     field = replace(field_of(), edge_weight=None)  # their layers know no weights
-    sage, gin = (Graph(conv=conv, activation="none").block(3, 5) for conv in (SAGE(), GIN()))
+    sage, gin = (Graph(conv=conv, activation="none").make_block(3, 5) for conv in (SAGE(), GIN()))
     mixes = sage.convolutions[0], gin.convolutions[0]
     peer = SAGEConv(3, 5, bias=False)
     mixes[0].neighbours.weight.data, mixes[0].own.weight.data = peer.lin_l.weight.data, peer.lin_r.weight.data
@@ -59,7 +59,7 @@ def test_sage_and_gin_agree_with_torch_geometric() -> None:
     ],
 )
 def test_a_class_is_its_layer(layer: Callable[[int, int], nn.Module], takes_weight: bool) -> None:
-    block = Graph(conv=PyGConv(layer), activation="none").block(3, 5)
+    block = Graph(conv=PyGConv(layer), activation="none").make_block(3, 5)
     peer, field = block.convolutions[0].layer, field_of()
     weight = {"edge_weight": field.edge_weight} if "partial" not in repr(layer) else {"edge_attr": field.edge_weight}
     if "edge_attr" in weight:
@@ -72,7 +72,7 @@ def test_a_class_is_its_layer(layer: Callable[[int, int], nn.Module], takes_weig
 
 @pytest.mark.parametrize("conv", [*CONVOLUTIONS, PyGConv(GraphConv)], ids=repr)
 def test_without_edges_nodes_hear_themselves(conv: Convolution) -> None:
-    block = Graph(conv=conv).block(3, 4)
+    block = Graph(conv=conv).make_block(3, 4)
     field = GraphField.of(torch.randn(5, 3), torch.zeros(2, 0, dtype=torch.int64))
     together = block(field).x
     assert torch.isfinite(together).all()
@@ -82,7 +82,7 @@ def test_without_edges_nodes_hear_themselves(conv: Convolution) -> None:
 
 
 def test_a_layer_loses_the_edges_that_are_dropped() -> None:
-    block = Graph(conv=PyGConv(GraphConv), edge_dropout=0.5, node_dropout=0.3, activation="none").block(3, 4)
+    block = Graph(conv=PyGConv(GraphConv), edge_dropout=0.5, node_dropout=0.3, activation="none").make_block(3, 4)
     field = field_of()
     seen = []
     block.convolutions[0].layer.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
@@ -120,4 +120,4 @@ def test_what_makes_no_layers_is_refused() -> None:
 def test_a_layer_of_too_many_channels_is_named() -> None:
     geometry = Graph(conv=PyGConv(lambda a, b: GATConv(a, b, heads=4)))
     with pytest.raises(ValueError, match=r"GATConv gives 20 channels where 5 are to come out.*concat=False"):
-        geometry.block(3, 5)(geometry.example(3, 0))
+        geometry.make_block(3, 5)(geometry.example(3, 0))

@@ -231,7 +231,7 @@ def test_weights_stay_finite_at_depth_ten(undirected: Callable[..., Tensor]) -> 
     output.square().sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in net.parameters())
     for _ in range(10):
-        field = geometry.down(4)(field)
+        field = geometry.make_down(4, 4)(field)
         assert field.edge_weight.isfinite().all()
         assert 0 < field.edge_weight.max() <= 1
 
@@ -240,7 +240,7 @@ def test_gcn_is_its_formula() -> None:
     field = Graph().example(3, seed=4)
     weight = torch.rand(field.edge_index.shape[1]) + 0.5
     field = replace(field, edge_weight=weight)
-    block = Graph().block(3, 5)
+    block = Graph().make_block(3, 5)
     torch.nn.init.normal_(block.convolutions[0].bias)
     a = dense(field.edge_index, weight, len(field.x)) + torch.eye(len(field.x))
     scale = a.sum(dim=1).rsqrt().diag()

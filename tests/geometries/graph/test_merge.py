@@ -156,13 +156,13 @@ def test_nodes_without_edges_stay(pool: Merging) -> None:
 @pytest.mark.parametrize("stride", [1, 3, 0.5, 2.5])
 def test_pairs_merge_by_powers_of_two(stride: float) -> None:
     with pytest.raises(ValueError, match="must be 2, 4, 8"):
-        Graph(pool=HeavyEdgeMatching()).down(3, stride)
+        Graph(pool=HeavyEdgeMatching()).make_down(3, 3, stride)
 
 
 def test_the_way_back_needs_clusters() -> None:
     field = Graph().example(2, 0)
     with pytest.raises(ValueError, match="no clusters"):
-        Unmerge(2, 2)(Graph().down(2)(field), field)
+        Unmerge(2, 2)(Graph().make_down(2, 2)(field), field)
 
 
 @pytest.mark.parametrize("kind", [HeavyEdgeMatching, Contraction])

@@ -43,7 +43,7 @@ def test_pooling_agrees_with_torch_geometric() -> None:
     geometry = Graph(pool=TopK(edges=Induced()))
     field = geometry.collate([geometry.example(4, seed) for seed in range(3)])
     peer = TopKPooling(4, ratio=0.5)
-    ours = geometry.down(4)
+    ours = geometry.make_down(4, 4)
     ours.score.p.data = peer.select.weight.data[0].clone()
     x, edges, _, batch, kept, _ = peer(field.x, field.edge_index, batch=field.batch)
     order = kept.argsort()  # theirs are in the order of the scores
@@ -60,7 +60,7 @@ def test_attention_pooling_agrees_with_torch_geometric() -> None:
 
     geometry = Graph(pool=SAG(edges=Induced()))
     field = geometry.collate([geometry.example(4, seed) for seed in range(3)])
-    peer, ours = SAGPooling(4, ratio=0.5), geometry.down(4)
+    peer, ours = SAGPooling(4, ratio=0.5), geometry.make_down(4, 4)
     torch.nn.init.ones_(peer.select.weight)  # whose sign alone counts: it would turn the order around
     ours.score.own.weight.data = peer.gnn.lin_root.weight.data
     ours.score.own.bias.data = peer.gnn.lin_rel.bias.data
@@ -113,7 +113,7 @@ def test_unpooling_needs_a_parent(path_graph: Callable[[Tensor], GraphField]) ->
 def test_values_are_picked_at_the_kept_nodes() -> None:
     geometry = Graph()
     fine = geometry.example(3, 0)
-    coarse = geometry.down(3)(fine)
+    coarse = geometry.make_down(3, 3)(fine)
     labels = torch.arange(len(fine.x)) * 10
     assert geometry.sample(labels, fine, coarse).tolist() == (coarse.parent * 10).tolist()
 
@@ -143,7 +143,7 @@ def test_wrong_settings_are_refused(settings: dict, reason: str) -> None:
 @pytest.mark.parametrize("stride", [0.5, 0, -1])
 def test_pooling_cannot_add_nodes(stride: float) -> None:
     with pytest.raises(ValueError, match="stride"):
-        Graph().down(3, stride)
+        Graph().make_down(3, 3, stride)
 
 
 def test_two_hops_by_hand(path_graph: Callable[[Tensor], GraphField]) -> None:

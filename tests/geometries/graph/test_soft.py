@@ -118,7 +118,7 @@ def test_two_communities_are_found() -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="clusters 1"):
-        Graph(pool=MinCut(clusters=1)).down(3)
+        Graph(pool=MinCut(clusters=1)).make_down(3, 3)
     field = Graph().example(2, 0)
     with pytest.raises(ValueError, match="no shares"):
-        Unshare(2, 2)(Graph().down(2)(field), field)
+        Unshare(2, 2)(Graph().make_down(2, 2)(field), field)

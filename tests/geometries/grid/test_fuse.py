@@ -5,13 +5,14 @@ import torch
 from torch import nn
 
 from multiunet import Grid, UNet
+from multiunet.geometries import Conv
 from multiunet.geometries.grid.fuse import fuse_conv_bn
 
 
 @pytest.mark.parametrize("separable", ["none", "all"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_a_folded_network_computes_the_same_without_norms(ndim: int, separable: str) -> None:
-    net = UNet(Grid(ndim, dropout=0.2, separable=separable, residual=True), 1, 2, [4, 8]).double()
+    net = UNet(Grid(ndim, block=Conv(residual=True, separable=separable, dropout=0.2)), 1, 2, [4, 8]).double()
     for module in net.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             nn.init.normal_(module.running_mean)

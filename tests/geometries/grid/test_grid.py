@@ -8,14 +8,15 @@ from torch.nn import functional
 
 from multiunet import Concat, Grid, UNet
 from multiunet.core import LazyConcat
-from multiunet.geometries.grid.grid import CHOICES
-from multiunet.geometries.grid.layers import GroupNorm, call_on_parts
+from multiunet.geometries import AveragePool, Conv, MaxPool, PixelShuffle, Resize, StridedConv, Transposed, Up
+from multiunet.geometries.grid.chain import call_on_parts
+from multiunet.geometries.grid.layers import GroupNorm
 from multiunet.models import unet2015
 
 
 def test_instance_norm_is_torchs() -> None:
     x = torch.randn(3, 6, 7, 5)
-    torch.testing.assert_close(Grid(2, normalization="instance").norm(6)(x), nn.InstanceNorm2d(6)(x))
+    torch.testing.assert_close(Grid(2, normalization="instance").make_norm(6)(x), nn.InstanceNorm2d(6)(x))
 
 
 def test_group_norm_takes_a_single_site() -> None:
@@ -23,21 +24,21 @@ def test_group_norm_takes_a_single_site() -> None:
 
 
 @pytest.mark.parametrize(("size", "expected"), [(8, 4), (9, 5), (1, 1)])
-@pytest.mark.parametrize("downsample", ["max", "average", "conv"])
-def test_down_halves_even_sizes_exactly_and_keeps_the_rest_of_odd_ones(downsample, size, expected) -> None:
-    assert Grid(1, downsample=downsample).down(2)(torch.zeros(1, 2, size)).shape == (1, 2, expected)
+@pytest.mark.parametrize("down", [MaxPool(), AveragePool(), StridedConv()], ids=repr)
+def test_down_halves_even_sizes_exactly_and_keeps_the_rest_of_odd_ones(down, size, expected) -> None:
+    assert Grid(1, down=down).make_down(2, 2)(torch.zeros(1, 2, size)).shape == (1, 2, expected)
 
 
 def test_average_of_a_partial_window_is_of_the_sites_it_has() -> None:
     x = torch.tensor([[[1.0, 3.0, 5.0]]])
-    torch.testing.assert_close(Grid(1, downsample="average").down(1)(x), torch.tensor([[[2.0, 5.0]]]))
+    torch.testing.assert_close(Grid(1, down=AveragePool()).make_down(1, 1)(x), torch.tensor([[[2.0, 5.0]]]))
 
 
 @pytest.mark.parametrize("stride", [2, 3])
-@pytest.mark.parametrize("upsample", ["nearest", "linear", "transposed", "shuffle"])
-def test_up_of_a_constant_is_constant_inside(upsample: str, stride: int) -> None:
+@pytest.mark.parametrize("part", [Resize(), Resize("linear"), Transposed(), PixelShuffle()], ids=repr)
+def test_up_of_a_constant_is_constant_inside(part: Up, stride: int) -> None:
     """No checkerboard: neighbours get equally many taps (peers with kernel 3, stride 2 answer with a 4x spread)."""
-    up = Grid(1, upsample=upsample).up(3, 2, stride)
+    up = Grid(1, up=part).make_up(3, 2, stride)
     for parameter in up.parameters():
         nn.init.constant_(parameter, 0.5)
     y = up(torch.ones(1, 3, 12), torch.zeros(1, 2, 12 * stride))[..., 4 * stride : -4 * stride]
@@ -46,26 +47,20 @@ def test_up_of_a_constant_is_constant_inside(upsample: str, stride: int) -> None
 
 def test_checkerboard_kernel_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="checkerboard"):
-        Grid(2, upsample="transposed", up_kernel=3).up(4, 2)
-    assert Grid(2, upsample="transposed", up_kernel=4).up(4, 2)(
-        torch.zeros(1, 4, 3, 3), torch.zeros(1, 2, 6, 5)
-    ).shape == (
-        1,
-        2,
-        6,
-        5,
-    )
+        Grid(2, up=Transposed(kernel=3)).make_up(4, 2)
+    up = Grid(2, up=Transposed(kernel=4)).make_up(4, 2)
+    assert up(torch.zeros(1, 4, 3, 3), torch.zeros(1, 2, 6, 5)).shape == (1, 2, 6, 5)
 
 
 def test_pixel_shuffle_is_torchs() -> None:
-    up = Grid(2, upsample="shuffle").up(3, 5)
+    up = Grid(2, up=PixelShuffle()).make_up(3, 5)
     x = torch.randn(2, 3, 6, 4)
     torch.testing.assert_close(up(x, torch.zeros(2, 5, 12, 8)), functional.pixel_shuffle(up.conv(x), 2))
 
 
 def test_pointwise_before_resizing_equals_resizing_before_pointwise() -> None:
-    for upsample, mode in (("nearest", "nearest"), ("linear", "bilinear")):
-        up = Grid(2, upsample=upsample).up(3, 2)
+    for part, mode in ((Resize(), "nearest"), (Resize("linear"), "bilinear")):
+        up = Grid(2, up=part).make_up(3, 2)
         x = torch.randn(1, 3, 4, 5)
         expected = up.conv(functional.interpolate(x, scale_factor=2.0, mode=mode))
         torch.testing.assert_close(up(x, torch.zeros(1, 2, 8, 10)), expected)
@@ -73,14 +68,14 @@ def test_pointwise_before_resizing_equals_resizing_before_pointwise() -> None:
 
 def test_per_axis_stride_leaves_the_other_axis() -> None:
     grid = Grid(3)
-    assert grid.down(2, (1, 2, 2))(torch.zeros(1, 2, 3, 8, 9)).shape == (1, 2, 3, 4, 5)
+    assert grid.make_down(2, 2, (1, 2, 2))(torch.zeros(1, 2, 3, 8, 9)).shape == (1, 2, 3, 4, 5)
     with pytest.raises(ValueError, match="one an axis"):
-        grid.down(2, (2, 2))
+        grid.make_down(2, 2, (2, 2))
 
 
 def test_valid_network_is_the_2015_geometry() -> None:
     """572 -> 388, 31.03 M parameters (Ronneberger et al. 2015, fig. 1)."""
-    grid = Grid(2, padding="valid", normalization="none", upsample="transposed")
+    grid = Grid(2, up=Transposed(), padding="valid", normalization="none")
     net = UNet(grid, 1, 2, [64, 128, 256, 512, 1024])
     assert sum(p.numel() for p in net.parameters()) == 31_030_658
     with torch.device("meta"):
@@ -89,7 +84,7 @@ def test_valid_network_is_the_2015_geometry() -> None:
 
 
 def test_plain_unet_equals_a_hand_written_one() -> None:
-    grid = Grid(2, normalization="none", upsample="transposed", convs=1)
+    grid = Grid(2, block=Conv(convs=1), up=Transposed(), normalization="none")
     net = UNet(grid, 1, 2, [3, 4], skip=Concat).eval()
     x = torch.randn(2, 1, 8, 8)
     w = dict(net.named_parameters())
@@ -122,23 +117,46 @@ def test_levels_that_lose_sites_are_not_supervised_by_labels_of_others() -> None
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"ndim": 4}, "axes"),
-        ({"ndim": 2, "kernel": 4}, "odd"),
-        ({"ndim": 2, "kernel": (3, 3, 3)}, "one an axis"),
-        ({"ndim": 2, "convs": 0}, "at least 1"),
-        ({"ndim": 2, "normalization": "layer"}, "normalization 'layer' is none of none, batch, instance, group"),
-        ({"ndim": 2, "downsample": "avg"}, "downsample 'avg' is none of max, average, conv"),
-        *(({"ndim": 2, name: "x"}, f"{name} 'x' is none of") for name in CHOICES),
+        ({"ndim": 4}, "a grid has 1, 2 or 3 axes, not 4"),
+        ({"block": Conv(kernel=4)}, r"kernel \(4, 4\) must be odd on every axis"),
+        ({"block": Conv(kernel=(3, 3, 3))}, "one an axis"),
+        ({"up": Resize(kernel=2)}, r"kernel of Resize \(2, 2\) must be odd"),
+        ({"normalization": "layer"}, "normalization 'layer' is none of none, batch, instance, group"),
+        ({"activation": "x"}, "activation 'x' is none of relu, "),
+        ({"padding": "zeros"}, "padding 'zeros' is none of same, valid"),
+        ({"padding": "valid", "down": StridedConv()}, "padding='valid' goes with pooling"),
+        ({"padding": "valid", "up": PixelShuffle()}, "padding='valid' goes with pooling"),
     ],
 )
 def test_wrong_settings_are_refused(options: dict, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        Grid(**options)
+        Grid(**{"ndim": 2, **options})
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "reason"),
+    [
+        (Conv, {"convs": 0}, "convs 0 must be at least 1"),
+        (Conv, {"condition_channels": -1}, "condition_channels -1 must be at least 0"),
+        (Conv, {"growth": "x"}, "growth 'x' is none of first, last"),
+        (Conv, {"separable": "x"}, "separable 'x' is none of none, inner, all"),
+        (Resize, {"mode": "cubic"}, "mode 'cubic' is none of nearest, linear"),
+    ],
+)
+def test_wrong_settings_of_parts_are_refused(part: type, options: dict, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        part(**options)
+
+
+@pytest.mark.parametrize("name", ["block", "down", "up"])
+def test_the_name_of_a_part_is_not_the_part(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} 'nearest' is not a .*; give a part, such as"):
+        Grid(2, **{name: "nearest"})
 
 
 def test_a_kernel_that_spans_its_stride_halves_any_size() -> None:
     """A last, partial window is filled with zeros: it gives what a longer field ending in zeros gives."""
-    down = Grid(1, downsample="conv", down_kernel=2).down(3)
+    down = Grid(1, down=StridedConv(kernel=2)).make_down(3, 3)
     x = torch.randn(1, 3, 7)
     assert down(x).shape == (1, 3, 4)
     torch.testing.assert_close(down(x), down(torch.cat([x, torch.zeros(1, 3, 1)], dim=2)))
@@ -146,19 +164,19 @@ def test_a_kernel_that_spans_its_stride_halves_any_size() -> None:
 
 
 def test_a_kernel_with_no_middle_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"down_kernel \(4,\) must be odd, or equal to its stride"):
-        Grid(1, downsample="conv", down_kernel=4).down(3)
+    with pytest.raises(ValueError, match=r"kernel \(4,\) of a StridedConv must be odd, or equal to its stride"):
+        Grid(1, down=StridedConv(kernel=4)).make_down(3, 3)
 
 
 def test_growth_in_the_last_convolution() -> None:
-    block = Grid(2, growth="last").block(3, 8)
+    block = Grid(2, block=Conv(growth="last")).make_block(3, 8)
     assert [m.out_channels for m in block.modules() if isinstance(m, torch.nn.Conv2d)] == [4, 8]
-    block = Grid(2, growth="last").block(8, 6)  # narrows: nothing to save up for
+    block = Grid(2, block=Conv(growth="last")).make_block(8, 6)  # narrows: nothing to save up for
     assert [m.out_channels for m in block.modules() if isinstance(m, torch.nn.Conv2d)] == [6, 6]
 
 
 def test_pooling_to_other_channels_maps_what_it_pooled() -> None:
-    down = Grid(1).down_to(2, 5)
+    down = Grid(1).make_down(2, 5)
     x = torch.randn(1, 2, 6)
     torch.testing.assert_close(down(x), down.layer[1](torch.nn.functional.max_pool1d(x, 2)))
 
@@ -176,19 +194,19 @@ def test_a_single_small_volume_is_copied_together(samples: int, convolutions: in
 
 
 @pytest.mark.parametrize(("down", "up"), [(2, 4), (4, 2)])
-@pytest.mark.parametrize("upsample", ["nearest", "transposed", "shuffle"])
-def test_ways_up_and_down_of_other_strides_are_refused(upsample: str, down: int, up: int) -> None:
-    net = UNet(Grid(1, stride=down), 1, 1, [2, 2], decoder=Grid(1, stride=up, upsample=upsample))
+@pytest.mark.parametrize("part", [Resize(), Transposed(), PixelShuffle()], ids=repr)
+def test_ways_up_and_down_of_other_strides_are_refused(part: Up, down: int, up: int) -> None:
+    net = UNet(Grid(1, stride=down), 1, 1, [2, 2], decoder=Grid(1, up=part, stride=up))
     with pytest.raises(ValueError, match="give encoder and decoder the same"):
         net(torch.zeros(1, 1, 16))
 
 
 def test_sizes_are_whole_numbers_of_any_type() -> None:
-    assert Grid(2).down(4, np.int64(2)).stride == Grid(2).down(4, [np.int32(2), 2]).stride == (2, 2)
-    assert Grid(2, kernel=np.int64(5)).block(1, 1).layers[0].kernel_size == (5, 5)
+    assert Grid(2).make_down(4, 4, np.int64(2)).stride == Grid(2).make_down(4, 4, [np.int32(2), 2]).stride == (2, 2)
+    assert Grid(2, block=Conv(kernel=np.int64(5))).make_block(1, 1).layers[0].kernel_size == (5, 5)
     for wrong in (2.0, (2, 2.0), "2", (2,), 0):
         with pytest.raises(ValueError, match=r"stride .* needs 2 positive whole numbers"):
-            Grid(2).down(4, wrong)
+            Grid(2).make_down(4, 4, wrong)
 
 
 def test_an_input_that_is_too_small_without_padding_is_refused() -> None:
@@ -200,7 +218,7 @@ def test_an_input_that_is_too_small_without_padding_is_refused() -> None:
 
 
 def test_a_single_site_is_normalised_by_running_statistics_in_training() -> None:
-    norm = Grid(2).norm(3).train()
+    norm = Grid(2).make_norm(3).train()
     norm(torch.randn(4, 3, 5, 5) + 2)
     expected = torch.randn(1, 3, 1, 1)
     torch.testing.assert_close(norm(expected), norm.eval()(expected))

@@ -1,0 +1,64 @@
+"""Layers in a row, of which the first reads features side by side without a copy that joins them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from torch import Tensor, nn
+
+from multiunet.core import Condition, LazyConcat, reads_lazy_concat
+from multiunet.core.lazy import concatenated, is_hooked
+from multiunet.device import unfolded_by_torch
+from multiunet.geometries.grid.layers import CONV
+
+
+class Modulated(nn.Module):
+    """Scale and shift of each channel by the condition's embedding; the identity without one.
+
+    Args:
+        modulation: maps embeddings to scales and shifts.
+    """
+
+    def __init__(self, modulation: nn.Module) -> None:
+        super().__init__()
+        self.modulation = modulation
+
+    def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
+        if condition is None or condition.embedding is None:
+            return x
+        if len(condition.embedding) != len(x):
+            raise ValueError(
+                f"{len(condition.embedding)} embeddings are given for a batch of {len(x)}; give one for each sample"
+            )
+        scale, shift = (each.reshape(*each.shape, *[1] * (x.ndim - 2)) for each in self.modulation(condition.embedding))
+        return x * (1 + scale) + shift  # type: ignore[no-any-return]
+
+
+class Chain(nn.Sequential):
+    """``(x, condition) -> field``: layers one after the other, of which the first reads fields side by side."""
+
+    @reads_lazy_concat
+    def forward(self, x: Tensor | LazyConcat[Tensor], condition: Condition | None = None) -> Tensor:
+        first, *rest = self
+        y = call_on_parts(first, x)
+        for layer in rest:
+            y = layer(y, condition) if isinstance(layer, Modulated) else layer(y)
+        return y
+
+
+def call_on_parts(layer: nn.Module, x: Tensor | LazyConcat[Tensor]) -> Tensor:
+    """Return ``layer(x)``; a plain convolution of all channels is the sum of those of the parts, to rounding."""
+    if not isinstance(x, LazyConcat) or not _splits(layer) or any(unfolded_by_torch(part) for part in x.parts):
+        y: Tensor = layer(concatenated(x))
+        return y
+    conv = cast("nn.Conv1d", layer)
+    first, *rest = zip(x.parts, conv.weight.split([part.shape[1] for part in x.parts], dim=1))
+    y = conv._conv_forward(*first, conv.bias)
+    for part, weight in rest:
+        y += conv._conv_forward(part, weight, None)
+    return y
+
+
+def _splits(layer: nn.Module) -> bool:
+    # its very type: subclasses and parametrized layers do what only a call of them does
+    return type(layer) in CONV.values() and cast("nn.Conv1d", layer).groups == 1 and not is_hooked(layer)
