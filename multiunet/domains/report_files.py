@@ -30,9 +30,12 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 
 
 def _flat(scores: Mapping[str, Any], names: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Single scores, and those of each class; nothing else fits into a cell."""
+    """Single scores, and those of each class or quantity; nothing else fits into a cell."""
     for key, value in scores.items():
         if isinstance(value, list) and len(value) == len(names) and key != "classes":
             yield from ((f"{key} {name}", part) for name, part in zip(names, value) if not isinstance(part, list))
+        elif key == "per_track":
+            for track in value:
+                yield from ((f"{name} {track['track']}", score) for name, score in track.items() if name != "track")
         elif not isinstance(value, (list, Mapping)):
             yield key, value

@@ -94,8 +94,8 @@ class GenomicUNet(nn.Module):
     Args:
         tower: brings bases to bins.
         unet: a U-Net on a one-dimensional grid that takes the tower's channels.
-        mates: the output channel that holds, on the reverse complement, what channel i holds; itself where the track
-            has no strand. None: no track has.
+        strand_pair: for each output channel, the one that holds the same signal on the other strand; itself where the
+            track has no strand. None: no track has.
 
     Attributes:
         in_channels, out_channels: channels, 4 and the U-Net's.
@@ -104,15 +104,15 @@ class GenomicUNet(nn.Module):
 
     in_channels = 4
 
-    def __init__(self, tower: Tower, unet: UNet[Tensor], mates: Sequence[int] | None = None) -> None:
+    def __init__(self, tower: Tower, unet: UNet[Tensor], strand_pair: Sequence[int] | None = None) -> None:
         super().__init__()
         if tower.channels != unet.in_channels:
             raise ValueError(f"the tower gives {tower.channels} channels, the U-Net takes {unet.in_channels}")
-        self.mates = list(range(unet.out_channels)) if mates is None else list(mates)
-        if len(self.mates) != unet.out_channels or any(
-            self._mate_of(self._mate_of(i)) != i for i in range(unet.out_channels)
+        self.strand_pair = list(range(unet.out_channels)) if strand_pair is None else list(strand_pair)
+        if len(self.strand_pair) != unet.out_channels or any(
+            self._partner_of(self._partner_of(i)) != i for i in range(unet.out_channels)
         ):
-            raise ValueError(f"mates {self.mates} must pair the {unet.out_channels} output channels")
+            raise ValueError(f"strand_pair {self.strand_pair} must pair the {unet.out_channels} output channels")
         self.tower, self.unet = tower, unet
         self.out_channels, self.bin_size = unet.out_channels, tower.bin_size
 
@@ -149,7 +149,7 @@ class GenomicUNet(nn.Module):
         if trail.strands == 1:
             return self.unet.decode(trail, condition)[..., : trail.bins]
         given, reverse = self.unet.decode(trail, _repeat_twice(condition))[..., : trail.bins].chunk(2)
-        return (given + reverse.flip(2)[:, self.mates]) / 2
+        return (given + reverse.flip(2)[:, self.strand_pair]) / 2
 
     def receptive_field(self) -> ReceptiveField:
         """Halo, stride and reduction in bases."""
@@ -161,9 +161,9 @@ class GenomicUNet(nn.Module):
     def _stride(self) -> int:
         return self.bin_size * receptive_field(self.unet).tile_stride[0]
 
-    def _mate_of(self, channel: int) -> int:
-        mate = self.mates[channel]
-        return mate if 0 <= mate < len(self.mates) else -1
+    def _partner_of(self, channel: int) -> int:
+        partner = self.strand_pair[channel]
+        return partner if 0 <= partner < len(self.strand_pair) else -1
 
 
 def genomic_unet(
@@ -175,7 +175,7 @@ def genomic_unet(
     motif: int = 15,
     dropout: float = 0.2,
     skip: Literal["concat", "add", "attention", "none"] = "concat",
-    mates: Sequence[int] | None = None,
+    strand_pair: Sequence[int] | None = None,
 ) -> GenomicUNet:
     """A network from bases to binned tracks, small enough for the genome of a yeast.
 
@@ -200,7 +200,7 @@ def genomic_unet(
     decoder = replace(encoder, block=Conv(convs=1, dropout=dropout))
     steps = bin_strides(len(channels))
     unet = UNet(encoder, stem, out_channels, channels, strides=steps, skip=SKIPS[skip], decoder=decoder)
-    return GenomicUNet(tower, unet, mates)
+    return GenomicUNet(tower, unet, strand_pair)
 
 
 def bin_strides(levels: int) -> list[int]:

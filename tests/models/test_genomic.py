@@ -86,7 +86,7 @@ def test_halo_covers_the_receptive_field(down, bin_size):
 
 @pytest.mark.parametrize("bins", [1, 7, 31, 32, 45])
 def test_prediction_commutes_with_the_reverse_complement_at_any_number_of_bins(bins):
-    net = with_history(small(bin_size=6, out_channels=3, mates=[1, 0, 2]))
+    net = with_history(small(bin_size=6, out_channels=3, strand_pair=[1, 0, 2]))
     x = dna(6 * bins)
     assert torch.allclose(net(x.flip(1, 2)), net(x).flip(2)[:, [1, 0, 2]], atol=1e-6)
     net.train()
@@ -94,17 +94,17 @@ def test_prediction_commutes_with_the_reverse_complement_at_any_number_of_bins(b
 
 
 def test_prediction_is_the_mean_over_strands():
-    net = with_history(small(bin_size=6, out_channels=2, mates=[1, 0]))
+    net = with_history(small(bin_size=6, out_channels=2, strand_pair=[1, 0]))
     x = dna(6 * 16)  # whole coarse sites, so that nothing is filled up
     one_strand = lambda y: net.unet(net.tower(y))  # noqa: E731
     expected = (one_strand(x) + one_strand(x.flip(1, 2)).flip(2)[:, [1, 0]]) / 2
     assert torch.allclose(net(x), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("mates", [[0, 1, 2], [1, 1], [2, 0], [0, -1]])
-def test_mates_that_do_not_pair_are_refused(mates):
+@pytest.mark.parametrize("strand_pair", [[0, 1, 2], [1, 1], [2, 0], [0, -1]])
+def test_strand_pair_that_do_not_pair_are_refused(strand_pair):
     with pytest.raises(ValueError, match="must pair the 2 output channels"):
-        small(out_channels=2, mates=mates)
+        small(out_channels=2, strand_pair=strand_pair)
 
 
 def test_tower_and_unet_must_fit():

@@ -1,4 +1,4 @@
-"""What can be said of a signal without reading motifs."""
+"""Trivial methods, which predict a signal without reading motifs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from multiunet.domains.genome.sequence import Codes, gc_content
 
 Feature = Callable[[Codes, int], NDArray[np.float64]]
-"""A chromosome and a bin size to one number a bin."""
+"""Feature of a chromosome's bins, ``(bins,)``, from its bases and the bin size."""
 
 Predictor = Callable[[Codes, int], NDArray[np.float64]]
-"""A chromosome and a bin size to ``(tracks, bins)``."""
+"""Prediction ``(tracks, bins)`` from a chromosome's bases and the bin size."""
 
 
-def gc(codes: Codes, bin_size: int) -> NDArray[np.float64]:
-    """GC content; of bins without a known base the chromosome's mean."""
+def fill_gc(codes: Codes, bin_size: int) -> NDArray[np.float64]:
+    """Return the GC content of each bin; of bins without a known base the chromosome's mean."""
     content = gc_content(codes, bin_size)
     usual = float(np.nanmean(content)) if np.isfinite(content).any() else 0.0
     filled: NDArray[np.float64] = np.where(np.isnan(content), usual, content)
@@ -25,29 +25,32 @@ def gc(codes: Codes, bin_size: int) -> NDArray[np.float64]:
 
 
 def log_distance_to_end(codes: Codes, bin_size: int) -> NDArray[np.float64]:
-    """Natural logarithm of the bases from the middle of the bin to the nearer end of the chromosome."""
+    """Return the natural logarithm of the bases from a bin's middle to the nearer end of the chromosome."""
     middle = (np.arange(-(-len(codes) // bin_size)) + 0.5) * bin_size
     distance: NDArray[np.float64] = np.maximum(np.minimum(middle, len(codes) - middle), 0.5)
     return np.log(distance)
 
 
-FEATURES: Mapping[str, Feature] = {"gc_content": gc, "distance_to_end": log_distance_to_end}
+FEATURES: Mapping[str, Feature] = {"gc_content": fill_gc, "distance_to_end": log_distance_to_end}
 
 
-def fitted(
-    codes: Mapping[str, Codes], targets: Mapping[str, NDArray[np.float32]], bin_size: int
-) -> dict[str, Predictor]:
-    """The mean of each track over these chromosomes, and the least-squares line of each feature."""
-    truth = np.concatenate([targets[chrom] for chrom in codes], axis=1).astype(np.float64)
-    baselines = {"mean": _line(lambda c, b: np.zeros(-(-len(c) // b)), np.zeros(truth.shape[1]), truth)}
+def fit(codes: Mapping[str, Codes], targets: Mapping[str, NDArray[np.float32]], bin_size: int) -> dict[str, Predictor]:
+    """Fit to some chromosomes the mean of each track, and a least-squares line on each feature.
+
+    Args:
+        codes: bases by chromosome.
+        targets: ``(tracks, bins)`` by chromosome; NaN is left out.
+    """
+    target = np.concatenate([targets[chrom] for chrom in codes], axis=1).astype(np.float64)
+    baselines = {"mean": _line(lambda c, b: np.zeros(-(-len(c) // b)), np.zeros(target.shape[1]), target)}
     for name, feature in FEATURES.items():
         x = np.concatenate([feature(sequence, bin_size) for sequence in codes.values()])
-        baselines[name] = _line(feature, x, truth)
+        baselines[name] = _line(feature, x, target)
     return baselines
 
 
-def _line(feature: Feature, x: NDArray[np.float64], truth: NDArray[np.float64]) -> Predictor:
-    lines = [_least_squares(x, track) for track in truth]
+def _line(feature: Feature, x: NDArray[np.float64], target: NDArray[np.float64]) -> Predictor:
+    lines = [_least_squares(x, track) for track in target]
 
     def predict(codes: Codes, bin_size: int) -> NDArray[np.float64]:
         x = feature(codes, bin_size)

@@ -1,4 +1,4 @@
-"""Whole chromosomes, predicted with unknown bases beyond their ends, as in training."""
+"""Prediction of whole chromosomes, with unknown bases beyond their ends, as in training."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Chromosomes:
-    """Predicts chromosomes, tile by tile; bins without a known base are NaN.
+    """Prediction of chromosomes tile by tile; bins without a known base are NaN.
 
     Args:
         bin_size: bases a bin; the last bin of a chromosome is filled up with unknown bases.
-        flank: bins of unknown bases read before and after a chromosome; nothing is kept of what is said of them.
+        flank: bins of unknown bases that are read before and after a chromosome; their predictions are dropped.
     """
 
     predictor: GridPredictor
@@ -38,7 +38,7 @@ class Chromosomes:
     flank: int
 
     def whole(self, name: str, codes: Codes, samples: int = 1, seed: int = 0) -> Moments[Tensor]:
-        """The moments of all bins, ``(tracks, bins)``, in memory."""
+        """Return the moments of all bins, ``(tracks, bins)``, in memory."""
         shape = (len(self.predictor.task.names), self._bins(codes))
         result = Moments(torch.empty(shape), torch.empty(shape), torch.empty(shape))
         for region, piece in self._pieces(name, codes, samples, seed):
@@ -55,12 +55,12 @@ class Chromosomes:
         samples: int,
         seed: int,
         progress: Tiles | None = None,
-        wanted: NDArray[np.bool_] | None = None,
+        chosen: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Writes one chromosome: dimension ``bin``, coordinates ``start`` and ``end`` (bases, 0-based, half-open).
+        """Predict one chromosome into a store: dimension ``bin``, coordinates ``start`` and ``end`` (bases).
 
         Args:
-            wanted: the bins, ``(bins,)``, that are predicted; the others are NaN.
+            chosen: bins that are predicted, ``(bins,)``; the others are NaN. None: all.
         """
         bins = self._bins(codes)
         starts = np.arange(bins, dtype=np.int64) * self.bin_size
@@ -73,15 +73,15 @@ class Chromosomes:
             chunks=(CHUNK,),
             attrs={"chrom": name, "length": len(codes), "bin_size": self.bin_size, "fasta": str(fasta)},
         )
-        for first, end in [] if wanted is None else runs(~wanted):
+        for first, end in [] if chosen is None else runs(~chosen):
             for start in range(first, end, CHUNK):
                 stop = min(start + CHUNK, end)
                 nothing = torch.full((len(self.predictor.task.names), stop - start), float("nan"))
                 item.write((slice(start, stop),), Moments(nothing, nothing, nothing))
-        for region, piece in self._pieces(name, codes, samples, seed, progress, wanted):
+        for region, piece in self._pieces(name, codes, samples, seed, progress, chosen):
             item.write((region,), piece)
 
-    def _seen(self, codes: Codes, first: int, last: int) -> tuple[int, int]:
+    def _span(self, codes: Codes, first: int, last: int) -> tuple[int, int]:
         """Return which bins, counted from the first of the flank, are read to predict bins ``[first, last)``.
 
         They begin and end where coarse sites of the whole chromosome with its flanks begin: on the given strand these
@@ -102,11 +102,11 @@ class Chromosomes:
         samples: int,
         seed: int,
         progress: Tiles | None = None,
-        wanted: NDArray[np.bool_] | None = None,
+        chosen: NDArray[np.bool_] | None = None,
     ) -> Iterator[tuple[slice, Moments[Tensor]]]:
         blank = torch.from_numpy(find_unknown_bins(codes, self.bin_size))
-        for stretch in [(0, self._bins(codes))] if wanted is None else runs(wanted):
-            low, high = self._seen(codes, *stretch)
+        for stretch in [(0, self._bins(codes))] if chosen is None else runs(chosen):
+            low, high = self._span(codes, *stretch)
             origin = low - self.flank  # the bin of the chromosome that the source begins with
 
             def read(start: Sequence[int], stop: Sequence[int], first: int = origin * self.bin_size) -> Rows:

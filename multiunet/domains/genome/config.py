@@ -1,4 +1,4 @@
-"""What training and prediction of genomes can be told. Imports nothing heavy."""
+"""Settings of training, prediction and evaluation of genomes. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows of chromosomes to train on."""
+"""Training windows of chromosomes."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ Values = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Windowing:
-    """How windows are cut and varied.
+    """Settings of training windows.
 
     Attributes:
         bin_size: bases a bin.
         bins: of a window.
         context: bins at each end of a window whose targets do not count, because the network does not see the bases
             that lie beyond; they count where the chromosome ends there.
-        mates: by track, the one that holds its signal on the other strand; itself where it has no strand.
-        mutation: the share of bases replaced by a random one (Lee et al. 2023, "EvoAug").
+        strand_pair: for each track, the index of the track that holds the same signal on the other strand; its own
+            where it has no strand.
+        mutation_rate: share of bases that are replaced by a random one (Lee et al. 2023, "EvoAug").
     """
 
     bin_size: int
     bins: int
     context: int
-    mates: tuple[int, ...]
-    mutation: float = 0.0
+    strand_pair: tuple[int, ...]
+    mutation_rate: float = 0.0
 
 
 class Windows(TrainingData[Tensor]):
-    """Windows spread evenly over chromosomes: fields ``(1, 4, bases)``, targets ``(1, tracks, bins)``.
+    """Training windows spread evenly over chromosomes: fields ``(1, 4, bases)``, targets ``(1, tracks, bins)``.
 
     Item i is the i-th stretch of the chromosomes laid end to end; a draw centres a window on a random base of it, half
     the time the reverse complement. Its bins begin anywhere: their targets are the means of the chromosome's bins that
@@ -66,18 +67,18 @@ class Windows(TrainingData[Tensor]):
         centre = (place - (int(self.ends[index]) - total)) * w.bin_size
         start = int(centre) - w.bins * w.bin_size // 2
         codes, target = self.window(chrom, start)
-        if w.mutation:
-            codes = mutated(codes, w.mutation, rng)
+        if w.mutation_rate:
+            codes = mutate(codes, w.mutation_rate, rng)
         if rng.random() < 0.5:
-            codes, target = reverse_complement(codes), other_strand(target, w.mates)
+            codes, target = reverse_complement(codes), swap_strands(target, w.strand_pair)
         return Sample(torch.from_numpy(one_hot(codes))[None], torch.from_numpy(np.ascontiguousarray(target))[None])
 
     def window(self, chrom: str, start: int) -> tuple[Codes, Values]:
-        """Codes ``(bases,)`` and targets ``(tracks, bins)`` from base ``start`` on, which may be negative."""
+        """Return codes ``(bases,)`` and targets ``(tracks, bins)`` from base ``start`` on, which may be negative."""
         w = self.windowing
         values = self.targets[chrom]
         stop, total = start + w.bins * w.bin_size, values.shape[1] * w.bin_size
-        target = shifted(values, start, w.bins, w.bin_size)
+        target = shift(values, start, w.bins, w.bin_size)
         if start > 0:
             target[:, : w.context] = np.nan
         if stop < total:
@@ -85,8 +86,8 @@ class Windows(TrainingData[Tensor]):
         return cut(self.codes[chrom], start, stop), target
 
 
-def shifted(values: Values, start: int, bins: int, bin_size: int) -> Values:
-    """Values ``(tracks, all bins)`` on ``bins`` bins from base ``start`` on: means weighted by overlap.
+def shift(values: Values, start: int, bins: int, bin_size: int) -> Values:
+    """Return values ``(tracks, all bins)`` on ``bins`` bins from base ``start`` on: means weighted by overlap.
 
     NaN where less than half of a bin overlaps what was measured, as in ``read_tracks``.
     """
@@ -103,15 +104,15 @@ def shifted(values: Values, start: int, bins: int, bin_size: int) -> Values:
     return moved
 
 
-def mutated(codes: Codes, share: float, rng: np.random.Generator) -> Codes:
-    """The sequence with about this share of its bases replaced by random ones; unknown bases stay unknown."""
-    places = rng.integers(0, len(codes), size=rng.binomial(len(codes), share))
+def mutate(codes: Codes, rate: float, rng: np.random.Generator) -> Codes:
+    """Replace about this share of the bases by random ones; unknown bases stay unknown."""
+    places = rng.integers(0, len(codes), size=rng.binomial(len(codes), rate))
     places = places[codes[places] < UNKNOWN]
     changed = codes.copy()
     changed[places] = rng.integers(0, 4, size=len(places), dtype=np.uint8)
     return changed
 
 
-def other_strand(values: Values, mates: Sequence[int]) -> Values:
-    """Values ``(tracks, bins)`` as the other strand's reader meets them."""
-    return values[list(mates), ::-1]
+def swap_strands(values: Values, strand_pair: Sequence[int]) -> Values:
+    """Return values ``(tracks, bins)`` in the order of the other strand, with the tracks of each pair swapped."""
+    return values[list(strand_pair), ::-1]

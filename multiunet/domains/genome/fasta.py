@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from multiunet.domains.genome.fasta_index import IndexedCodes, open_indexed
-from multiunet.domains.genome.sequence import Codes, encode
+from multiunet.domains.genome.names import listed
+from multiunet.domains.genome.sequence import Codes, Genome, encode
 from multiunet.domains.genome.unpack import is_packed, open_unpacked
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 
 CHUNK = 1 << 24
-
-
-@dataclass(frozen=True)
-class Genome:
-    """Sequences of a FASTA file by name, in the order of the file.
-
-    Attributes:
-        codes: bases ``(bases,)`` by name. Those of an indexed file are read, and checked, at each look-up and not kept.
-        lengths: bases by name.
-    """
-
-    path: Path
-    codes: Mapping[str, Codes]
-    lengths: dict[str, int]
 
 
 def read_fasta(path: Path, renames: Mapping[str, str] | None = None) -> Genome:
@@ -44,10 +30,10 @@ def read_fasta(path: Path, renames: Mapping[str, str] | None = None) -> Genome:
         InputError: naming file, sequence and position (from 1) of what is wrong. Of an indexed file, the letters of a
             sequence are checked when it is looked up.
     """
-    new_names = dict(renames or {})
     if path.is_file() and not is_packed(path) and (indexed := open_indexed(path)) is not None:
-        by_name = _rename(path, indexed.lengths, new_names)
-        return Genome(path, IndexedCodes(indexed, by_name), {new: indexed.lengths[old] for new, old in by_name.items()})
+        names = _rename(path, indexed.lengths, renames or {})
+        lengths = {name: indexed.lengths[old] for name, old in names.items()}
+        return Genome(path, IndexedCodes(indexed, names), lengths, _changed(names))
     codes: dict[str, Codes] = {}
     with open_unpacked(path) as stream:
         for name, letters in _iter_records(path, stream):
@@ -56,20 +42,30 @@ def read_fasta(path: Path, renames: Mapping[str, str] | None = None) -> Genome:
             codes[name] = encode(path, name, letters)
     if not codes:
         raise InputError(f"{path}: holds no sequence; a FASTA file has a line '>NAME' before each")
-    by_name = _rename(path, codes, new_names)
-    renamed = {new: codes[old] for new, old in by_name.items()}
-    return Genome(path, renamed, {name: len(sequence) for name, sequence in renamed.items()})
+    names = _rename(path, codes, renames or {})
+    found = {name: codes[old] for name, old in names.items()}
+    return Genome(path, found, {name: len(sequence) for name, sequence in found.items()}, _changed(names))
 
 
-def _rename(path: Path, names: Mapping[str, object], renames: Mapping[str, str]) -> dict[str, str]:
+def _rename(path: Path, names: Collection[str], renames: Mapping[str, str]) -> dict[str, str]:
     """Return the names in the file by new ones."""
-    by_name: dict[str, str] = {}
-    for name in names:
-        new = renames.get(name, name)
-        if new in by_name:
-            raise InputError(f"{path}: {by_name[new]!r} and {name!r} would both be named {new!r}; names must differ")
-        by_name[new] = name
-    return by_name
+    if renames and not any(name in names for name in renames):
+        swapped = any(new in names for new in renames.values())
+        raise InputError(
+            f"{path}: has no sequence that --rename-chroms renames ({listed(renames)}); it has {listed(names)}"
+            + ("; swap the columns: the name in --fasta comes first" if swapped else "")
+        )
+    old_names: dict[str, str] = {}
+    for old in names:
+        new = renames.get(old, old)
+        if new in old_names:
+            raise InputError(f"{path}: {old_names[new]!r} and {old!r} would both be named {new!r}; names must differ")
+        old_names[new] = old
+    return old_names
+
+
+def _changed(names: Mapping[str, str]) -> dict[str, str]:
+    return {new: old for new, old in names.items() if new != old}
 
 
 def _iter_records(path: Path, stream: BinaryIO) -> Iterator[tuple[str, bytes]]:

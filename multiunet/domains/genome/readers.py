@@ -1,4 +1,4 @@
-"""All of a run's data in memory, read once: one byte a base, one number a bin and track."""
+"""Sequences and signals of a run, read once: one byte a base, one number a bin and track."""
 
 from __future__ import annotations
 
@@ -10,81 +10,94 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.genome.config import Transform
+from multiunet.domains.digest import digest_of
+from multiunet.domains.genome.config import GenomeTrain, Transform
 from multiunet.domains.genome.fasta import read_fasta
-from multiunet.domains.genome.names import matches, matching, read_renames
+from multiunet.domains.genome.names import matching, read_renames
 from multiunet.domains.genome.regions import read_regions, touched
-from multiunet.domains.genome.sequence import Codes, find_unknown_bins
+from multiunet.domains.genome.sequence import Codes, Genome, find_unknown_bins
 from multiunet.domains.genome.tracks import Bins, Track, read_tracks
 from multiunet.errors import InputError
 
 Values = NDArray[np.float32]
+
+READ_BY = ["fasta", "targets", "rename_chroms", "bin_size", "missing", "transform", "exclude_chroms", "exclude_regions"]
+"""Settings of a training that say how its data are read."""
 
 TRANSFORMS: Mapping[Transform, Callable[[Any], Any]] = {"none": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt}
 
 
 @dataclass(frozen=True)
 class Data:
-    """Sequences and signals of the chromosomes that a run uses.
+    """Sequences and signals of some chromosomes.
 
     Attributes:
+        genome: all sequences of the FASTA file.
         names: of the tracks.
         codes: bases by chromosome, in the order of the FASTA file.
         targets: ``(tracks, bins)`` by chromosome, transformed; NaN where not measured, where no base is known, or in
             excluded regions.
     """
 
+    genome: Genome
     names: list[str]
     codes: dict[str, Codes]
     targets: dict[str, Values]
 
-
-@dataclass(frozen=True)
-class Reading:
-    """How files become ``Data``.
-
-    Attributes:
-        bin_size: bases a bin.
-        exclude: patterns of chromosomes that are left out.
-        zero: what the targets do not mention is 0, not unmeasured.
-        transform: what is done to the value of a bin.
-        regions: BED file of what is neither learnt nor scored.
-        renames: file of names of chromosomes, in the FASTA file and elsewhere.
-    """
-
-    bin_size: int
-    exclude: Sequence[str] = ()
-    zero: bool = False
-    transform: Transform = "none"
-    regions: Path | None = None
-    renames: Path | None = None
+    def digests(self) -> dict[str, str]:
+        """Return a digest of the bases of each chromosome, by its name."""
+        return {name: digest_of([codes]) for name, codes in self.codes.items()}
 
 
-def read_data(fasta: Path, targets: Sequence[Path], how: Reading) -> Data:
-    """Reads everything.
+def open_genome(config: GenomeTrain, fasta: Path | None = None) -> Genome:
+    """Open a FASTA file, by default that of the training, with the names that the training gives to chromosomes."""
+    return read_fasta(fasta or config.fasta, read_renames(config.rename_chroms))
+
+
+def read_training(config: GenomeTrain) -> Data:
+    """Read what a training uses.
 
     Raises:
         InputError: for files that are not what they should be, or do not fit each other.
     """
-    genome = read_fasta(fasta, read_renames(how.renames))
-    codes = {name: genome.codes[name] for name in genome.lengths if not matches(name, how.exclude)}
-    if not codes:
-        raise InputError(f"{fasta}: --exclude-chroms {','.join(how.exclude)} leaves no chromosome")
-    lengths = {name: len(c) for name, c in codes.items()}
-    tracks = read_tracks(targets, Bins(lengths, how.bin_size, fasta, how.exclude, how.zero))
+    genome, exclude = open_genome(config), config.exclude_chroms
+    data, chroms = _read(config, genome, config.targets, exclude)
     # a pattern may name what the signals alone have; one that matches nothing at all is a mistake
-    known = dict.fromkeys([*genome.lengths, *(name for track in tracks for name in track.chroms)])
-    matching(how.exclude, known, "--exclude-chroms", fasta)
-    values = [_transformed(track, how.transform) for track in tracks]
+    matching(exclude, dict.fromkeys([*genome.lengths, *chroms]), "--exclude-chroms", genome)
+    regions = {} if config.exclude_regions is None else read_regions(config.exclude_regions, genome)
+    for name, rows in data.targets.items():
+        rows[:, touched(regions.get(name, []), len(data.codes[name]), config.bin_size)] = np.nan
+    return data
+
+
+def read_other(config: GenomeTrain, genome: Genome, targets: Sequence[Path], chroms: Sequence[str]) -> Data:
+    """Read some chromosomes of other data than a run was trained on, as those of the training are read.
+
+    Raises:
+        InputError: for files that are not what they should be, or do not fit each other.
+    """
+    others = [name for name in genome.lengths if name not in chroms]  # which the targets may lack
+    return _read(config, genome, targets, others)[0]
+
+
+def _read(
+    config: GenomeTrain, genome: Genome, targets: Sequence[Path], exclude: Sequence[str]
+) -> tuple[Data, list[str]]:
+    """Return the data, and all chromosomes that the signals have."""
+    bins = Bins(genome, config.bin_size, exclude, config.missing == "zero")
+    if not bins.lengths():
+        raise InputError(f"{genome.path}: --exclude-chroms {','.join(exclude)} leaves no chromosome")
+    tracks = read_tracks(targets, bins)
+    values = [_transform(track, config.transform) for track in tracks]
+    codes = {name: genome.codes[name] for name in bins.lengths()}
     stacked = {name: np.stack([of_track[name] for of_track in values]) for name in codes}
-    regions = {} if how.regions is None else read_regions(how.regions, genome.lengths, fasta)
     for name, rows in stacked.items():
-        rows[:, find_unknown_bins(codes[name], how.bin_size)] = np.nan  # nothing can be learnt of a run of N, or scored
-        rows[:, touched(regions.get(name, []), lengths[name], how.bin_size)] = np.nan
-    return Data([track.name for track in tracks], codes, stacked)
+        rows[:, find_unknown_bins(codes[name], config.bin_size)] = np.nan  # a run of N is neither learnt nor scored
+    found = [name for track in tracks for name in track.chroms]
+    return Data(genome, [track.name for track in tracks], codes, stacked), found
 
 
-def _transformed(track: Track, transform: Transform) -> dict[str, Values]:
+def _transform(track: Track, transform: Transform) -> dict[str, Values]:
     if transform != "none":
         lowest = min((float(np.nanmin(v)) for v in track.values.values() if not np.isnan(v).all()), default=0.0)
         if lowest < 0:

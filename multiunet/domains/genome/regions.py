@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +9,20 @@ from numpy.typing import NDArray
 
 from multiunet.domains.genome.intervals import read_intervals
 from multiunet.domains.genome.names import listed
+from multiunet.domains.genome.sequence import Genome
 from multiunet.errors import InputError
 
 Regions = dict[str, list[tuple[int, int]]]
 """Starts and ends by chromosome, 0-based and half-open."""
 
 
-def read_regions(path: Path, lengths: Mapping[str, int], fasta: Path) -> Regions:
-    """Reads a BED file, plain or gzip; of its columns the first three. Chromosomes that the FASTA has not are ignored.
-
-    Args:
-        lengths: of the chromosomes, in bases.
-        fasta: names them, in messages.
+def read_regions(path: Path, genome: Genome) -> Regions:
+    """Read the regions of a BED file, plain, gzip or bgzip; chromosomes that the genome does not have are ignored.
 
     Raises:
-        InputError: for what is no BED file, an interval beyond its chromosome, or no chromosome in common.
+        InputError: for a file that is not BED, a region beyond its chromosome, or no chromosome in common.
     """
+    lengths, fasta = genome.lengths, genome.path
     found = read_intervals(path, "BED")
     known = {chrom: rows for chrom, rows in found.items() if chrom in lengths}
     if not known:
@@ -41,7 +38,7 @@ def read_regions(path: Path, lengths: Mapping[str, int], fasta: Path) -> Regions
 
 
 def touched(rows: list[tuple[int, int]], length: int, bin_size: int) -> NDArray[np.bool_]:
-    """Which bins of a chromosome, ``(bins,)``, have a base in one of the intervals."""
+    """Return the bins of a chromosome that have a base in one of the intervals: ``(bins,)``, True for these."""
     bins = np.zeros(-(-length // bin_size), dtype=bool)
     for start, end in rows:
         bins[start // bin_size : -(-end // bin_size)] = True
@@ -49,7 +46,7 @@ def touched(rows: list[tuple[int, int]], length: int, bin_size: int) -> NDArray[
 
 
 def runs(bins: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First bin, and the one behind the last, of each stretch of true bins.
+    """Return the first bin, and the one behind the last, of each stretch of true bins.
 
     >>> runs(np.array([True, False, True, True]))
     [(0, 1), (2, 4)]

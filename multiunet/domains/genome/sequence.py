@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,22 @@ Codes = NDArray[np.uint8]
 
 UNKNOWN = 4
 AMBIGUOUS = "RYSWKMBDHVN"
+
+
+@dataclass(frozen=True)
+class Genome:
+    """Sequences of a FASTA file by name, in the order of the file.
+
+    Attributes:
+        codes: bases ``(bases,)`` by name. Those of an indexed file are read, and checked, at each look-up and not kept.
+        lengths: bases by name.
+        renamed: names in the file by those that they have here, of sequences that were renamed.
+    """
+
+    path: Path
+    codes: Mapping[str, Codes]
+    lengths: Mapping[str, int]
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def _code_table() -> bytes:

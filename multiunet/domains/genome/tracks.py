@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from multiunet.domains.genome.bigwig import BigWig, is_bigwig
 from multiunet.domains.genome.intervals import NONE, Intervals, read_intervals
-from multiunet.domains.genome.names import check_names, check_within
+from multiunet.domains.genome.names import check_names, check_within, matches
+from multiunet.domains.genome.sequence import Genome
 from multiunet.errors import InputError
 
 Values = NDArray[np.float32]
@@ -19,21 +20,23 @@ Values = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Bins:
-    """Bins of chromosomes that signals are read onto.
+    """Bins of a genome's chromosomes that signals are read onto.
 
     Attributes:
-        lengths: bases of the chromosomes to read.
         bin_size: bases a bin; the last bin of a chromosome may have fewer.
-        fasta: the file that the lengths are of, named in messages.
-        excluded: patterns of chromosomes that signals may have and that are not read.
+        exclude: patterns of chromosomes that are not read; signals and genome may have others of them.
         zero: bases, and whole chromosomes, that a signal does not mention are 0.
     """
 
-    lengths: Mapping[str, int]
+    genome: Genome
     bin_size: int
-    fasta: Path
-    excluded: Sequence[str] = ()
+    exclude: Sequence[str] = ()
     zero: bool = False
+
+    def lengths(self) -> dict[str, int]:
+        """Return the bases of the chromosomes to read, by name."""
+        found = self.genome.lengths.items()
+        return {name: length for name, length in found if not matches(name, self.exclude)}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ def binned(
     bin_size: int,
     zero: bool = False,
 ) -> Values:
-    """Values of disjoint intervals, 0-based and half-open, on the bins of a chromosome; NaN values are not measured.
+    """Return the mean of disjoint intervals, 0-based and half-open, over each bin of a chromosome.
+
+    Intervals whose value is NaN are not measured.
 
     Args:
         zero: bases outside all intervals are 0, not unmeasured.
@@ -93,7 +98,7 @@ def binned(
 def _spread(
     starts: NDArray[np.int64], ends: NDArray[np.int64], values: NDArray[np.float64], length: int, bin_size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each bin the sum over the bases of intervals, and how many bases these are."""
+    """Return for each bin the sum over the bases of intervals, and how many bases these are."""
     first, last = starts // bin_size, (ends - 1) // bin_size
     pieces = last - first + 1  # an interval has one piece in each bin that it touches
     owner = np.repeat(np.arange(len(starts)), pieces)
@@ -107,7 +112,7 @@ def _spread(
 
 
 def _bases(length: int, bin_size: int) -> NDArray[np.int64]:
-    """How many bases each bin has."""
+    """Return the number of bases of each bin."""
     bases = np.full(-(-length // bin_size), bin_size)
     bases[-1] = length - (len(bases) - 1) * bin_size
     return bases
@@ -122,13 +127,13 @@ def _means(sums: NDArray[np.float64], covered: NDArray[np.float64], length: int,
 def _read_bigwig(path: Path, onto: Bins) -> tuple[dict[str, Values], tuple[str, ...]]:
     file = BigWig(path)
     try:
-        check_names(path, file.lengths, onto.lengths, onto.fasta, onto.excluded, complete=not onto.zero)
+        check_names(path, file.lengths, onto.genome, onto.exclude, complete=not onto.zero)
         values = {}
-        for chrom, length in onto.lengths.items():
+        for chrom, length in onto.lengths().items():
             if chrom not in file.lengths:
                 values[chrom] = np.zeros(-(-length // onto.bin_size), dtype=np.float32)
                 continue
-            check_within(path, chrom, file.lengths[chrom], length, onto.fasta, exactly=True)
+            check_within(path, chrom, file.lengths[chrom], onto.genome, exactly=True)
             values[chrom] = _means(*file.bin_sums(chrom, onto.bin_size, onto.zero), length, onto.bin_size)
         return values, tuple(file.lengths)
     finally:
@@ -137,11 +142,11 @@ def _read_bigwig(path: Path, onto: Bins) -> tuple[dict[str, Values], tuple[str, 
 
 def _read_bedgraph(path: Path, onto: Bins) -> tuple[dict[str, Values], tuple[str, ...]]:
     found = read_intervals(path, "bedGraph")
-    check_names(path, found, onto.lengths, onto.fasta, onto.excluded, complete=not onto.zero)
+    check_names(path, found, onto.genome, onto.exclude, complete=not onto.zero)
     values = {}
-    for chrom, length in onto.lengths.items():
+    for chrom, length in onto.lengths().items():
         rows = _sort(path, chrom, found.get(chrom, NONE))
-        check_within(path, chrom, int(rows.ends.max(initial=0)), length, onto.fasta, exactly=False)
+        check_within(path, chrom, int(rows.ends.max(initial=0)), onto.genome, exactly=False)
         values[chrom] = binned(rows.starts, rows.ends, rows.values, length, onto.bin_size, onto.zero)
     return values, tuple(found)
 

@@ -19,11 +19,11 @@ from multiunet.prediction.store import group_name
 VARIABLES = ("mean", "epistemic", "aleatoric", "total")
 
 Pieces = Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]
-"""Chromosome, and of some of its bins starts, ends and values; in the order of names and of bases."""
+"""Chromosome with starts, ends and values of some of its bins; in the order of names and of bases."""
 
 
 def export(prediction: Path, folder: Path, formats: Sequence[ExportFormat] = ("bigwig",)) -> list[Path]:
-    """One file ``TRACK.VARIABLE.bw`` or ``.bedGraph`` for each track and each of mean, epistemic, aleatoric and total.
+    """Write ``TRACK.VARIABLE.bw`` or ``.bedGraph`` for each track and each of mean, epistemic, aleatoric and total.
 
     Every file covers all predicted chromosomes; bins keep their size, the last of a chromosome ends with it. A bedGraph
     is plain text without a ``track`` line, sorted as ``bedGraphToBigWig`` wants it.
@@ -44,7 +44,7 @@ def export(prediction: Path, folder: Path, formats: Sequence[ExportFormat] = ("b
 
 
 def _pieces(chromosomes: Mapping[str, xr.Dataset], variable: str, index: int) -> Pieces:
-    """Of one track, a chunk of the store at a time."""
+    """Yield the bins of one track, a chunk of the store at a time."""
     for name, item in sorted(chromosomes.items()):
         for first in range(0, item.sizes["bin"], CHUNK):
             piece = item.isel(channel=index, bin=slice(first, first + CHUNK))
@@ -73,4 +73,4 @@ FORMATS: dict[ExportFormat, tuple[str, Callable[[Path, dict[str, int], Pieces], 
     "bigwig": (".bw", _write_bigwig),
     "bedgraph": (".bedGraph", _write_bedgraph),
 }
-"""How a file's name ends, and what writes it."""
+"""End of a file's name and function that writes it, by format."""

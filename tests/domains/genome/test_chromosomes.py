@@ -13,7 +13,8 @@ BIN, FLANK = 5, 8
 
 def chromosomes(tile: int | None = None, levels: int = 2) -> Chromosomes:
     torch.manual_seed(0)
-    net = genomic_unet(4, BIN, channels=[6, 8, 8][:levels], stem=5, motif=7, dropout=0.3, mates=[1, 0, 3, 2]).eval()
+    channels = [6, 8, 8][:levels]
+    net = genomic_unet(4, BIN, channels, stem=5, motif=7, dropout=0.3, strand_pair=[1, 0, 3, 2]).eval()
     return Chromosomes(
         GridPredictor(net, Regression(["+", "-"]), net.unet.geometry, torch.device("cpu"), tile=tile), BIN, FLANK
     )
@@ -73,10 +74,10 @@ def test_the_reverse_complement_gives_the_turned_prediction_with_its_strands_swa
 
 def test_regions_see_what_the_whole_sees_on_both_strands(tmp_path):
     codes, predict = bases(401 * BIN), chromosomes(levels=3)
-    wanted = np.zeros(401, dtype=bool)
-    wanted[[0, 150, 151, 303, 400]] = True
+    chosen = np.zeros(401, dtype=bool)
+    chosen[[0, 150, 151, 303, 400]] = True
     with PredictionStore(tmp_path / "p.zarr") as store:
-        predict.into(store, "chr", codes, tmp_path / "g.fa", 1, 0, wanted=wanted)
+        predict.into(store, "chr", codes, tmp_path / "g.fa", 1, 0, chosen=chosen)
     mean = open_prediction(tmp_path / "p.zarr")["chr"]["mean"].values
-    assert np.flatnonzero(~np.isnan(mean[0])).tolist() == np.flatnonzero(wanted).tolist()
-    assert np.allclose(mean[:, wanted], predict.whole("chr", codes).mean.numpy()[:, wanted], atol=1e-5)
+    assert np.flatnonzero(~np.isnan(mean[0])).tolist() == np.flatnonzero(chosen).tolist()
+    assert np.allclose(mean[:, chosen], predict.whole("chr", codes).mean.numpy()[:, chosen], atol=1e-5)

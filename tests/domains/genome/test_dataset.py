@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from multiunet.domains.genome.dataset import Windowing, Windows, mutated, other_strand, shifted
+from multiunet.domains.genome.dataset import Windowing, Windows, mutate, shift, swap_strands
 from multiunet.domains.genome.sequence import cut, one_hot
 from multiunet.seeds import generator
 
@@ -13,7 +13,7 @@ LENGTHS = {"long": 413, "middle": 80, "short": 37}
 ENDS = (1000, 1082, 2000, 2015, 3000, 3007)
 
 
-def windows(mates=(0, 1), mutation: float = 0.0) -> Windows:
+def windows(strand_pair=(0, 1), mutation: float = 0.0) -> Windows:
     """Track 0 holds each bin's number, track 1 its negative; so that a target tells where it is from."""
     rng = np.random.default_rng(0)
     codes = {name: rng.integers(0, 4, size=length).astype(np.uint8) for name, length in LENGTHS.items()}
@@ -21,7 +21,7 @@ def windows(mates=(0, 1), mutation: float = 0.0) -> Windows:
     for offset, (name, length) in zip((1000, 2000, 3000), LENGTHS.items()):
         numbers = offset + np.arange(-(-length // BIN), dtype=np.float32)
         targets[name] = np.stack([numbers, -numbers])
-    return Windows(codes, targets, Windowing(BIN, BINS, CONTEXT, mates, mutation))
+    return Windows(codes, targets, Windowing(BIN, BINS, CONTEXT, strand_pair, mutation))
 
 
 def bases_from(data: Windows, number: float) -> np.ndarray:
@@ -35,9 +35,9 @@ def draws(data: Windows, epochs: int = 12):
     return [data.draw(item, generator(0, epoch, item)) for epoch in range(epochs) for item in range(len(data))]
 
 
-@pytest.mark.parametrize("mates", [(0, 1), (1, 0)])
-def test_each_target_stands_over_its_own_bases_on_either_strand(mates):
-    data = windows(mates)
+@pytest.mark.parametrize("strand_pair", [(0, 1), (1, 0)])
+def test_each_target_stands_over_its_own_bases_on_either_strand(strand_pair):
+    data = windows(strand_pair)
     strands = set()
     for sample in draws(data):
         field, target = sample.field[0].numpy(), sample.target[0].numpy()
@@ -46,7 +46,7 @@ def test_each_target_stands_over_its_own_bases_on_either_strand(mates):
         known = np.flatnonzero(~np.isnan(target[0]))
         reverse = len(known) > 1 and abs(target[0, known[1]]) < abs(target[0, known[0]])
         strands.add(reverse)
-        sign = -1 if reverse and mates == (1, 0) else 1  # the pair changes places on the other strand
+        sign = -1 if reverse and strand_pair == (1, 0) else 1  # the pair changes places on the other strand
         for i in known:
             number = float(sign * target[0, i])
             if round(number, 2) in ENDS:  # partly beyond an end: the number is that of the bin inside
@@ -99,9 +99,9 @@ def test_a_draw_depends_on_item_and_generator_alone_and_data_travel_to_workers()
 
 def test_other_strand_twice_is_the_same():
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
-    mates = (2, 1, 0)
-    assert other_strand(values, mates)[0].tolist() == [11, 10, 9, 8]
-    assert np.array_equal(other_strand(other_strand(values, mates), mates), values)
+    strand_pair = (2, 1, 0)
+    assert swap_strands(values, strand_pair)[0].tolist() == [11, 10, 9, 8]
+    assert np.array_equal(swap_strands(swap_strands(values, strand_pair), strand_pair), values)
 
 
 def test_mutations_replace_a_share_of_the_known_bases():
@@ -109,7 +109,7 @@ def test_mutations_replace_a_share_of_the_known_bases():
     codes = rng.integers(0, 4, size=100_000).astype(np.uint8)
     codes[:1000] = 4
     before = codes.copy()
-    changed = mutated(codes, 0.2, rng)
+    changed = mutate(codes, 0.2, rng)
     assert np.array_equal(codes, before)
     assert (changed[:1000] == 4).all()
     # a fifth is hit (some twice), and a quarter of these draw the base that was there
@@ -126,4 +126,4 @@ def test_shifted_bins_agree_with_base_by_base(start):
     pieces = padded.reshape(2, 12, BIN)
     enough = (~np.isnan(pieces)).sum(2) >= BIN / 2
     expected = np.where(enough, np.nansum(pieces, axis=2) / np.maximum((~np.isnan(pieces)).sum(2), 1), np.nan)
-    assert np.allclose(shifted(values, start, 12, BIN), expected, atol=1e-6, equal_nan=True)
+    assert np.allclose(shift(values, start, 12, BIN), expected, atol=1e-6, equal_nan=True)

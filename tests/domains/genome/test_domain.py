@@ -7,13 +7,18 @@ import numpy as np
 import pybigtools
 import pytest
 import torch
+from pydantic import ValidationError
 
 from multiunet.domains import inference, training
 from multiunet.domains.card import domain_card
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.genome import domain, writers
 from multiunet.domains.genome.domain import GenomeDomain
+from multiunet.domains.genome.info import GenomeInfo
+from multiunet.domains.genome.readers import read_training
+from multiunet.domains.genome.sequence import Genome
 from multiunet.domains.genome.tracks import Bins, read_tracks
+from multiunet.domains.info import Splits
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
@@ -78,16 +83,36 @@ def predict(run: Path, out: Path, **options) -> list[Path]:
     return inference.predict(run, validated(domain_card("genome").predict, options, "test"), out, "genome")
 
 
-def test_facts_are_plain_and_say_what_was_read(data):
-    facts = GenomeDomain().inspect(config_of({**data, "strand_pairs": "rev:fwd"}))
-    assert json.loads(json.dumps(facts)) == facts
-    assert facts["chroms"] == LENGTHS
-    assert facts["split"] == {"train": ["chr1", "chr10"], "val": ["chr2"], "test": ["chr3"]}
-    assert (facts["tracks"], facts["mates"]) == (["fwd", "rev"], [1, 0])
-    assert facts["centre"] == pytest.approx([5, 5], abs=0.6)
-    assert facts["scale"] == pytest.approx([2, 2], abs=0.4)
-    assert facts["missing"] == pytest.approx([0.1, 0.1], abs=0.06)
-    assert facts["gc"] == pytest.approx(0.5, abs=0.02)
+def test_the_info_says_what_was_read(data):
+    info = GenomeDomain().inspect(config_of({**data, "strand_pairs": "rev:fwd"}))
+    assert GenomeInfo.model_validate_json(info.model_dump_json()) == info
+    assert info.chroms == LENGTHS
+    assert (info.split.train, info.split.val, info.split.test) == (("chr1", "chr10"), ("chr2",), ("chr3",))
+    assert (info.quantities.names, info.strand_pair) == (("fwd", "rev"), (1, 0))
+    assert info.quantities.centre == pytest.approx([5, 5], abs=0.6)
+    assert info.quantities.scale == pytest.approx([2, 2], abs=0.4)
+    assert info.missing == pytest.approx([0.1, 0.1], abs=0.06)
+    assert info.gc == pytest.approx(0.5, abs=0.02)
+    assert sorted(info.seen().values()) == ["chr1", "chr10", "chr2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"strand_pair": [0, 0]}, "do not pair"),
+        ({"strand_pair": [0]}, "1 strand pairs"),
+        ({"strand_pair": [0, 2]}, "do not pair"),
+        ({"missing": [0.1, 1.5]}, "less than or equal to 1"),
+        ({"chroms": {"chr1": 4003}}, "the split names 'chr10'"),
+        ({"bin_size": 0}, "greater than 0"),
+        ({"bin_size": "25"}, "valid integer"),
+        ({"more": 1}, "Extra inputs"),
+    ],
+)
+def test_damaged_info_is_refused(data, change, words):
+    info = json.loads(GenomeDomain().inspect(config_of(data)).model_dump_json())
+    with pytest.raises(ValidationError, match=words):
+        GenomeInfo.model_validate_json(json.dumps({**info, **change}))
 
 
 def test_prediction_covers_whole_chromosomes(run, tmp_path):
@@ -137,7 +162,7 @@ def test_bedgraphs_read_back_as_the_prediction(run, tmp_path, monkeypatch):
             for chrom in sorted(LENGTHS)  # as bedGraphToBigWig demands, chr10 before chr2
             for start in range(0, LENGTHS[chrom], BIN)
         ]
-        values = read_tracks([path], Bins(LENGTHS, BIN, tmp_path / "g.fa"))[0].values
+        values = read_tracks([path], Bins(Genome(tmp_path / "g.fa", {}, LENGTHS), BIN))[0].values
         for chrom in LENGTHS:
             assert np.array_equal(values[chrom], found[chrom][variable].sel(channel=track).values)
     with pytest.raises(InputError, match="--export-as says what is written into --export DIR"):
@@ -148,7 +173,7 @@ def test_memory_bounds_the_tiles_and_changes_nothing(run, tmp_path, monkeypatch)
     tiles = []
 
     class Counting(Progress):
-        def tile(self, done: int, count: int) -> None:
+        def update_tiles(self, done: int, count: int) -> None:
             tiles.append(count)
 
     options = validated(domain_card("genome").predict, {"samples": 2, "chroms": "chr1", "memory": "64GB"}, "test")
@@ -196,7 +221,10 @@ def test_the_pair_of_strands_changes_places(run):
 def test_evaluation_scores_each_track_beside_baselines(run):
     report = inference.evaluate(run, EvaluateOptions(split="test"), name="genome")
     shown = json.loads(json.dumps(report.as_dict()))
-    assert {"pearson_r", "spearman_r", "r2", "mse", "coverage_95"} <= shown["metrics"].keys()
+    assert {"pearson_r", "spearman_r", "r2", "coverage_95"} <= shown["metrics"].keys()
+    assert not {"mse", "mae"} & shown["metrics"].keys()  # tracks may have different units
+    assert all(track["mse"] > 0 for track in shown["metrics"]["per_track"])
+    assert report.prediction == "16 Monte-Carlo samples, seed 0"
     assert [track["track"] for track in shown["metrics"]["per_track"]] == ["fwd", "rev"]
     assert list(shown["baselines"]) == ["mean", "gc_content", "distance_to_end"]
     assert list(shown["items"]) == ["chr3"]
@@ -206,8 +234,7 @@ def test_evaluation_scores_each_track_beside_baselines(run):
 def test_an_ensemble_with_a_member_without_dropout_is_scored_by_one_sample(run, data, tmp_path):
     settings = {**data, "strand_pairs": "fwd:rev", "dropout": 0.0, "epochs": 1}
     training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
-    found = inference.evaluate([run, tmp_path / "run"], EvaluateOptions(split="test"))
-    assert found.metrics == inference.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=1)).metrics
+    assert inference.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=1)).prediction.startswith("one pass")
     with pytest.raises(InputError, match="1 of the 2 runs has no dropout; pass --samples 1"):
         inference.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=4))
 
@@ -216,7 +243,7 @@ def test_a_run_without_test_chromosomes_says_so(data, tmp_path):
     training.train("genome", config_of({**data, "test_chroms": []}), tmp_path / "run", progress=Progress())
     with pytest.raises(InputError, match="no test chromosomes; train with --test-chroms"):
         inference.evaluate(tmp_path / "run", EvaluateOptions(split="test"))
-    assert inference.evaluate(tmp_path / "run", EvaluateOptions(split="val")).metrics["mse"] > 0
+    assert inference.evaluate(tmp_path / "run", EvaluateOptions(split="val")).metrics["coverage_95"] > 0
 
 
 @pytest.mark.parametrize("loss", ["gaussian-nll", "mse", "huber", "poisson"])
@@ -266,7 +293,7 @@ def test_what_the_signal_alone_has_can_be_left_out(data, tmp_path):
     with pytest.raises(InputError, match=r"chrUn_1 not in g\.fa.*--exclude-chroms"):
         training.plan("genome", config_of({**data, "targets": str(more)}))
     plan = training.plan("genome", config_of({**data, "targets": str(more), "exclude_chroms": "chrUn_*"}))
-    assert plan.facts["chroms"] == LENGTHS
+    assert plan.info.chroms == LENGTHS
 
 
 @pytest.mark.parametrize(
@@ -302,8 +329,8 @@ def test_strands_of_one_signal_are_averaged_in_its_own_units(data, tmp_path):
     fwd, rev = data["targets"].split(",")
     wide = rewritten(tmp_path / "rev.bedGraph", rev, lambda v: 10 * v + 3)
     config = config_of({**data, "targets": f"{fwd},{wide}", "strand_pairs": "fwd:rev"})
-    facts = json.loads(json.dumps(GenomeDomain().inspect(config)))
-    model = GenomeDomain().build(config, facts)
+    info = GenomeDomain().inspect(config)
+    model = GenomeDomain().build(config, info)
     model.net.eval()
     x = torch.nn.functional.one_hot(torch.randint(0, 4, (1, BIN * 16)), 4).movedim(2, 1).float()
     with torch.no_grad():
@@ -311,8 +338,8 @@ def test_strands_of_one_signal_are_averaged_in_its_own_units(data, tmp_path):
         back, variance_back = model.task.distribution(model.net(x.flip(1, 2)))
     assert torch.allclose(back.flip(2)[:, [1, 0]], mean, rtol=1e-4)
     assert torch.allclose(variance_back.flip(2)[:, [1, 0]], variance, rtol=1e-4)
-    both = np.concatenate([v[i] for v in GenomeDomain()._read(config).targets.values() for i in (0, 1)])
-    assert facts["centre"][0] == facts["centre"][1] == pytest.approx(np.nanmean(both), rel=0.1)
+    both = np.concatenate([v[i] for v in read_training(config).targets.values() for i in (0, 1)])
+    assert info.quantities.centre[0] == info.quantities.centre[1] == pytest.approx(np.nanmean(both), rel=0.1)
 
 
 def test_a_minus_strand_below_zero_is_told(data, tmp_path, caplog):
@@ -346,13 +373,13 @@ def test_runs_of_n_are_neither_learnt_nor_scored_nor_exported(data, tmp_path):
     lines = Path(data["fasta"]).read_text().splitlines()
     fasta.write_text("\n".join(line if line.startswith(">") else "N" * 500 + line[500:] for line in lines) + "\n")
     config = config_of({**data, "fasta": str(fasta), "epochs": 1})
-    read = GenomeDomain()._read(config)
+    read = read_training(config)
     assert all(np.isnan(values[:, :20]).all() for values in read.targets.values())
     training.train("genome", config, tmp_path / "run", progress=Progress())
     predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3", export=tmp_path / "out",
             export_as="bedgraph")  # fmt: skip
     assert (tmp_path / "out" / "fwd.mean.bedGraph").read_text().startswith("chr3\t500\t525\t")
-    assert inference.evaluate(tmp_path / "run").metrics["mse"] > 0
+    assert inference.evaluate(tmp_path / "run").metrics["coverage_95"] > 0
 
 
 def test_a_file_that_leaves_out_zeros(data, tmp_path, caplog):
@@ -362,8 +389,8 @@ def test_a_file_that_leaves_out_zeros(data, tmp_path, caplog):
     settings = {**data, "targets": str(path)}
     with pytest.raises(InputError, match="nothing to learn; if the file leaves out what is 0, pass --missing zero"):
         training.plan("genome", config_of(settings))
-    facts = training.plan("genome", config_of({**settings, "missing": "zero"})).facts
-    assert facts["missing"] == [0]
+    info = training.plan("genome", config_of({**settings, "missing": "zero"})).info
+    assert info.missing == (0,)
     path.write_text("".join([*rows, *(f"{chrom}\t50\t75\t2\n" for chrom in LENGTHS)]))
     training.plan("genome", config_of(settings))
     assert "of the training bins have no value and are left out; if the file leaves out what is 0" in caplog.text
@@ -372,7 +399,7 @@ def test_a_file_that_leaves_out_zeros(data, tmp_path, caplog):
 @pytest.mark.parametrize(("transform", "undo"), [("log1p", np.expm1), ("sqrt", np.square)])
 def test_transformed_targets_are_learnt_scored_and_named(data, tmp_path, transform, undo):
     config = config_of({**data, "transform": transform, "epochs": 1})
-    plain, found = GenomeDomain()._read(config_of(data)).targets, GenomeDomain()._read(config).targets
+    plain, found = read_training(config_of(data)).targets, read_training(config).targets
     assert all(np.allclose(undo(found[chrom]), plain[chrom], rtol=1e-4, equal_nan=True) for chrom in LENGTHS)
     training.train("genome", config, tmp_path / "run", progress=Progress())
     files = predict(tmp_path / "run", tmp_path / "p.zarr", samples=1, chroms="chr3", export=tmp_path / "out")
@@ -388,27 +415,29 @@ def test_transformed_targets_are_learnt_scored_and_named(data, tmp_path, transfo
         config_of({**data, "transform": transform, "loss": "poisson"})
 
 
-def test_folds_test_every_chromosome_once(data, tmp_path, caplog):
+def test_folds_test_every_chromosome_once(data, tmp_path):
     settings = {key: value for key, value in data.items() if key not in ("val_chroms", "test_chroms")}
+    settings["targets"] = data["targets"].split(",")[0]
     runs = training.train_all("genome", config_of({**settings, "folds": 3, "epochs": 1}), tmp_path / "cv",
                               progress=Progress())  # fmt: skip
     splits = [json.loads((run / "dataset.json").read_text())["split"] for run in runs]
     assert sorted(chrom for split in splits for chrom in split["test"]) == sorted(LENGTHS)
-    assert all(len({*s["train"], *s["val"], *s["test"]}) == 4 == sum(map(len, s.values())) for s in splits)
+    assert all(sorted(s["train"] + s["val"] + s["test"]) == sorted(LENGTHS) for s in splits)
     report = inference.evaluate(tmp_path / "cv")
     assert report.scored == "test split, 3 folds pooled"
-    assert list(report.items) == ["fold-0", "fold-1", "fold-2"]
-    mses = [fold["mse"] for fold in report.items.values()]
+    assert {name: scores["fold"] for name, scores in report.items.items()} == {
+        chrom: f"fold-{fold}" for fold, split in enumerate(splits) for chrom in split["test"]
+    }
+    mses = report.metrics["each_fold"]["mse"]
     assert report.metrics["mean_of_folds"]["mse"] == pytest.approx(np.mean(mses))
     assert min(mses) <= report.metrics["mse"] <= max(mses)
     assert report.baselines["mean"]["sd_of_folds"]["mse"] > 0
     predict(tmp_path / "cv", tmp_path / "p.zarr", samples=1, chroms="chr3")
     tested = splits[0]["test"]
-    other = {"fasta": data["fasta"], "targets": data["targets"], "chroms": tested}
+    other = {"fasta": data["fasta"], "targets": settings["targets"], "chroms": tested}
     inference.evaluate(runs[0], other)
-    assert "trained or validated on" not in caplog.text
-    inference.evaluate(tmp_path / "cv", other)  # which the other folds have seen
-    assert f"{', '.join(tested)} of it were trained or validated on" in caplog.text
+    with pytest.raises(InputError, match=rf"trained or validated on by .*fold-1 \({tested[0]}.*--chroms"):
+        inference.evaluate(tmp_path / "cv", other)  # which the other folds have seen
     with pytest.raises(InputError, match="--folds 5: there are 4 chromosomes"):
         training.plan("genome", config_of({**settings, "folds": 5, "fold": 0}))
     with pytest.raises(InputError, match="leave --train-, --val- and --test-chroms out"):
@@ -419,7 +448,7 @@ def test_excluded_regions_are_neither_learnt_nor_scored(data, tmp_path):
     bed = tmp_path / "black.bed"
     bed.write_text("#blacklist\nchr1\t30\t60\tname\nchrUn\t0\t9\nchr3\t0\t1300\n")
     config = config_of({**data, "exclude_regions": str(bed), "epochs": 1})
-    plain, found = GenomeDomain()._read(config_of(data)).targets, GenomeDomain()._read(config).targets
+    plain, found = read_training(config_of(data)).targets, read_training(config).targets
     assert np.isnan(found["chr1"][:, 1:3]).all()
     assert np.isnan(found["chr3"][:, :52]).all()
     for chrom, bins in (("chr1", slice(3, None)), ("chr3", slice(52, None)), ("chr2", slice(None))):
@@ -449,7 +478,7 @@ def test_some_regions_alone_are_predicted_as_in_the_whole(run, tmp_path):
         predict(run, tmp_path / "q.zarr", regions=bed)
 
 
-def test_other_data_are_scored(run, data, tmp_path, caplog):
+def test_other_data_are_scored(run, data, tmp_path):
     lengths = {"x": 2600, "y": 900}
     fasta = write_fasta(tmp_path / "other.fa", lengths, seed=3)
     targets = ",".join(str(write_signal(tmp_path / f"{name}.bedGraph", lengths, 7)) for name in "ab")
@@ -467,13 +496,18 @@ def test_other_data_are_scored(run, data, tmp_path, caplog):
         inference.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets.split(",")[0]}, "test"))
     with pytest.raises(InputError, match="--fasta and --targets belong together"):
         validated(kind, {"fasta": fasta}, "test")
-    inference.evaluate(run, validated(kind, {"fasta": data["fasta"], "targets": data["targets"]}, "test"))
-    assert "chr1, chr2, chr10 of it were trained or validated on" in caplog.text
+    own = {"fasta": data["fasta"], "targets": data["targets"]}
+    with pytest.raises(
+        InputError, match=r"3 of 4 inputs were trained or validated on by .*\(chr1, chr2, chr10; .*--chr"
+    ):
+        inference.evaluate(run, validated(kind, own, "test"))
+    tested = inference.evaluate(run, validated(kind, {**own, "chroms": "chr3"}, "test"))
+    assert tested.metrics == inference.evaluate(run, EvaluateOptions(split="test")).metrics
 
 
 def test_chromosomes_that_no_split_names_are_not_used(data):
     plan = training.plan("genome", config_of({**data, "train_chroms": "chr1"}))
-    assert plan.facts["split"] == {"train": ["chr1"], "val": ["chr2"], "test": ["chr3"]}
+    assert plan.info.split == Splits(train=("chr1",), val=("chr2",), test=("chr3",))
     with pytest.raises(InputError, match="chr2 is both in --train-chroms and in --val-chroms"):
         training.plan("genome", config_of({**data, "train_chroms": "chr*"}))
 
@@ -521,10 +555,59 @@ def test_yeast_is_accepted(data_folder):
         "bin_size": 1000,
     }
     plan = training.plan("genome", config_of(settings))
-    assert len(plan.facts["chroms"]) == 16
-    assert len(plan.facts["split"]["train"]) == 11
-    assert plan.facts["gc"] == pytest.approx(0.383, abs=1e-3)
-    assert plan.facts["centre"] == pytest.approx([1.433], abs=0.02)
+    assert len(plan.info.chroms) == 16
+    assert len(plan.info.split.train) == 11
+    assert plan.info.gc == pytest.approx(0.383, abs=1e-3)
+    assert plan.info.quantities.centre == pytest.approx([1.433], abs=0.02)
     old = {**settings, "fasta": data_folder / "fixtures" / "yeast_chr1_old_assembly.fa.gz"}
     with pytest.raises(InputError, match=r"another assembly\?"):
         training.plan("genome", config_of(old))
+
+
+def test_evaluation_scores_the_prediction_that_predict_gives(run, data, tmp_path):
+    predict(run, tmp_path / "p.zarr", samples=3, seed=5, chroms="chr3")
+    item = open_prediction(tmp_path / "p.zarr")["chr3"]
+    targets = read_training(config_of(data)).targets["chr3"]
+    report = inference.evaluate(run, EvaluateOptions(samples=3, seed=5))
+    inside = np.abs(targets - item["mean"].values) <= 1.96 * np.sqrt(item["total"].values)
+    for track, scores in enumerate(report.metrics["per_track"]):
+        known = ~np.isnan(targets[track])
+        assert scores["mse"] == pytest.approx(np.mean((targets - item["mean"].values)[track, known] ** 2), rel=1e-5)
+        assert scores["coverage_95"] == pytest.approx(inside[track, known].mean())
+
+
+@pytest.mark.parametrize("option", ["--val-chroms", "--test-chroms"])
+def test_options_take_the_new_names_of_chromosomes(data, tmp_path, option):
+    names = tmp_path / "names.tsv"
+    names.write_text("".join(f"{name}\t{name[3:]}\n" for name in LENGTHS))
+    signal = tmp_path / "s.bedGraph"
+    signal.write_text(Path(data["targets"].split(",")[0]).read_text().replace("chr", ""))
+    settings = {**data, "targets": str(signal), "val_chroms": "2", "test_chroms": "3"}
+    with pytest.raises(InputError, match=r"save the lines 'chr1 1', 'chr2 2', 'chr3 3', 'chr10 10' as a text file"):
+        training.plan("genome", config_of(settings))
+    settings["rename_chroms"] = str(names)
+    assert training.plan("genome", config_of(settings)).info.split.val == ("2",)
+    key = option[2:].replace("-", "_")
+    with pytest.raises(InputError, match=f"{option} chr2: is renamed by --rename-chroms; write 2"):
+        training.plan("genome", config_of({**settings, key: "chr2"}))
+    with pytest.raises(InputError, match=f"{option} 7: .*it has 1, 2, 3, 10 after --rename-chroms"):
+        training.plan("genome", config_of({**settings, key: "7"}))
+    names.write_text("".join(f"{name[3:]}\t{name}\n" for name in LENGTHS))
+    with pytest.raises(InputError, match=r"has no sequence that --rename-chroms renames .*; swap the columns"):
+        training.plan("genome", config_of(settings))
+
+
+def test_one_chromosome_is_predicted_without_reading_the_others(run, tmp_path):
+    fasta = write_fasta(tmp_path / "g.fa", {"x": 260, "y": 100})
+    fasta.write_text(fasta.read_text() + ">z\nAC!T\n")
+    predict(run, tmp_path / "p.zarr", samples=1, fasta=fasta, chroms="x")
+    with pytest.raises(InputError, match="'z', position 3: '!'"):
+        predict(run, tmp_path / "q.zarr", samples=1, fasta=fasta)
+
+
+def test_the_data_are_read_once(data, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(domain, "read_training", lambda config: calls.append(1) or read_training(config))
+    training.train("genome", config_of({**data, "epochs": 1}), tmp_path / "run", progress=Progress())
+    inference.evaluate(tmp_path / "run")
+    assert len(calls) == 2  # a training, and an evaluation

@@ -7,11 +7,15 @@ import pybigtools
 import pytest
 
 from multiunet.domains.genome import bigwig as bigwig_files
+from multiunet.domains.genome.sequence import Genome
 from multiunet.domains.genome.tracks import Bins, binned, read_tracks
 from multiunet.errors import InputError
 
-FASTA = Path("genome.fa")
 LENGTHS = {"chr1": 95, "chr2": 40}
+
+
+def genome_of(lengths: dict[str, int]) -> Genome:
+    return Genome(Path("genome.fa"), {}, lengths)
 
 
 def naive(intervals, length: int, bin_size: int) -> np.ndarray:
@@ -47,7 +51,7 @@ def bigwig(path: Path, intervals: dict[str, list[tuple[int, int, float]]], lengt
 
 
 def read(path: Path, lengths=None, bin_size: int = 10, excluded=()):
-    return read_tracks([path], Bins(lengths or LENGTHS, bin_size, FASTA, excluded))[0].values
+    return read_tracks([path], Bins(genome_of(lengths or LENGTHS), bin_size, excluded))[0].values
 
 
 @pytest.mark.parametrize("bin_size", [1, 3, 10, 95, 200])
@@ -114,8 +118,8 @@ def test_lines_may_come_in_any_order_with_comments_and_gaps(tmp_path):
         ("chr1 90 96 1\nchr2 0 9 1\n", ["chr1 reach base 96", "95 bases in genome.fa", "another assembly?"]),
         ("chr1 0 9 1\n", ["no data for chr2", "another assembly?", "--exclude-chroms"]),
         ("chr1 0 9 1\nchr2 0 9 1\nchr3 0 9 1\n", ["chr3 not in genome.fa", "has chr1, chr2, chr3", "has chr1, chr2)"]),
-        ("1 0 9 1\n2 0 9 1\n", ["rename", "1 -> chr1", "2 -> chr2"]),
-        ("I 0 9 1\nII 0 9 1\n", ["rename", "I -> chr1", "II -> chr2"]),
+        ("1 0 9 1\n2 0 9 1\n", ["--rename-chroms", "'chr1 1', 'chr2 2'"]),
+        ("I 0 9 1\nII 0 9 1\n", ["--rename-chroms", "'chr1 I', 'chr2 II'"]),
     ],
 )
 def test_bad_bedgraphs_are_named(tmp_path, text, words):
@@ -166,11 +170,11 @@ def test_damaged_files_are_named(tmp_path):
 def test_tracks_are_named_after_their_files(tmp_path):
     rows = {"chr1": [(0, 95, 1.0)], "chr2": [(0, 40, 2.0)]}
     paths = [bedgraph(tmp_path / "RNA.fwd.bedGraph.gz", rows), bigwig(tmp_path / "Scc1.bw", rows, LENGTHS)]
-    assert [track.name for track in read_tracks(paths, Bins(LENGTHS, 10, FASTA))] == ["RNA.fwd", "Scc1"]
+    assert [track.name for track in read_tracks(paths, Bins(genome_of(LENGTHS), 10))] == ["RNA.fwd", "Scc1"]
     (tmp_path / "more").mkdir()
     twice = [*paths, bigwig(tmp_path / "more" / "Scc1.bw", rows, LENGTHS)]
     with pytest.raises(InputError, match="two targets are named 'Scc1'"):
-        read_tracks(twice, Bins(LENGTHS, 10, FASTA))
+        read_tracks(twice, Bins(genome_of(LENGTHS), 10))
 
 
 @pytest.mark.realdata
@@ -180,17 +184,17 @@ def test_real_signals(data_folder):
 
     genome = read_fasta(yeast / "sacCer3.fa.gz")
     assert sum(genome.lengths.values()) == 12_071_326
-    bins = Bins(genome.lengths, 1000, yeast / "sacCer3.fa.gz")
+    bins = Bins(genome, 1000)
     timing = read_tracks([yeast / "replication_timing_1kb.bedGraph"], bins)[0]
     values = np.concatenate(list(timing.values.values()))
     assert (len(values), np.isnan(values).sum()) == (12_079, 739)  # 11,340 lines, one bin each
-    with pytest.raises(InputError, match=r"II -> chrII, IV -> chrIV, XVI -> chrXVI"):
-        read_tracks([yeast / "coverage" / "MNase.bw"], Bins(genome.lengths, 75, yeast / "sacCer3.fa.gz"))
+    with pytest.raises(InputError, match=r"'chrII II', 'chrIV IV', 'chrXVI XVI'"):
+        read_tracks([yeast / "coverage" / "MNase.bw"], Bins(genome, 75))
     old = data_folder / "fixtures" / "yeast_chr1_old_assembly.fa.gz"
     lengths = read_fasta(old).lengths
     assert lengths == {"chrI": 230_208}
     with pytest.raises(InputError, match=r"chrII, .*not in yeast_chr1_old_assembly.fa.gz.*another assembly\?"):
-        read_tracks([yeast / "replication_timing_1kb.bedGraph"], Bins(lengths, 1000, old))
+        read_tracks([yeast / "replication_timing_1kb.bedGraph"], Bins(read_fasta(old), 1000))
 
 
 @pytest.mark.parametrize("kind", ["bedGraph", "bw"])
@@ -198,7 +202,7 @@ def test_what_a_file_does_not_mention_may_be_zero(tmp_path, kind):
     rows = {"chr1": [(0, 4, 5.0), (30, 40, 2.0)]}
     path = tmp_path / f"t.{kind}"
     bedgraph(path, rows) if kind == "bedGraph" else bigwig(path, rows, {"chr1": 95})
-    values = read_tracks([path], Bins(LENGTHS, 10, FASTA, zero=True))[0].values
+    values = read_tracks([path], Bins(genome_of(LENGTHS), 10, zero=True))[0].values
     assert values["chr1"].tolist() == [2.0, 0, 0, 2.0, 0, 0, 0, 0, 0, 0]
     assert values["chr2"].tolist() == [0, 0, 0, 0]  # a chromosome without reads
     with pytest.raises(InputError, match="no data for chr2"):
@@ -212,7 +216,7 @@ def test_what_a_file_calls_nan_is_not_zero(tmp_path, kind, slice_size, monkeypat
     rows = {"chr1": [(0, 8, float("nan")), (8, 10, 3.0), (10, 12, float("nan")), (30, 36, float("nan"))]}
     path = tmp_path / f"t.{kind}"
     bedgraph(path, rows) if kind == "bedGraph" else bigwig(path, rows, {"chr1": 95})
-    values = read_tracks([path], Bins({"chr1": 95}, 10, FASTA, zero=True))[0].values["chr1"]
+    values = read_tracks([path], Bins(genome_of({"chr1": 95}), 10, zero=True))[0].values["chr1"]
     assert np.flatnonzero(np.isnan(values)).tolist() == [0, 3]
     assert np.nansum(values) == 0.0
 
@@ -221,7 +225,7 @@ def test_what_a_file_calls_nan_is_not_zero(tmp_path, kind, slice_size, monkeypat
 def test_a_bigwig_with_nan_reads_as_the_bedgraph_of_its_rows(tmp_path, zero):
     rng = np.random.default_rng(0)
     rows = {"chr1": [(a, b, v if rng.random() < 0.7 else math.nan) for a, b, v in some_intervals(95, seed=3)]}
-    bins = Bins({"chr1": 95}, 4, FASTA, zero=zero)
+    bins = Bins(genome_of({"chr1": 95}), 4, zero=zero)
     one, other = (
         read_tracks([path], bins)[0].values["chr1"]
         for path in (bedgraph(tmp_path / "a.bedGraph", rows), bigwig(tmp_path / "a.bw", rows, {"chr1": 95}))
@@ -245,5 +249,5 @@ def test_a_panic_of_the_bigwig_reader_names_the_file(tmp_path, monkeypatch):
 
 def test_other_names_are_errors_where_the_rest_is_zero_too(tmp_path):
     path = bedgraph(tmp_path / "t.bedGraph", {"1": [(0, 8, 1.0)]})
-    with pytest.raises(InputError, match="1 -> chr1"):
-        read_tracks([path], Bins(LENGTHS, 10, FASTA, zero=True))
+    with pytest.raises(InputError, match="'chr1 1'"):
+        read_tracks([path], Bins(genome_of(LENGTHS), 10, zero=True))

@@ -1,0 +1,54 @@
+"""Dataset info of genome runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from multiunet.domains.info import DatasetInfo, Quantities, Splits
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class GenomeInfo(DatasetInfo):
+    """Facts on the sequences and signals of a run.
+
+    Attributes:
+        target: tracks, with mean and standard deviation over the training chromosomes.
+        split: names of chromosomes.
+        chroms: bases of each chromosome that the run uses, by name.
+        strand_pair: for each track, the index of the track that holds the same signal on the other strand; its own
+            where it has no strand.
+        bin_size: bases a bin.
+        window: bins of a training window.
+        missing: share of the training bins without a value, by track.
+        gc: share of G and C among the known bases.
+    """
+
+    shared_fields: ClassVar[tuple[str, ...]] = ("strand_pair", "bin_size", "window", "data")
+
+    target: Quantities
+    split: Splits[str]
+    chroms: dict[str, PositiveInt] = Field(min_length=1)
+    strand_pair: tuple[NonNegativeInt, ...]
+    bin_size: PositiveInt
+    window: PositiveInt
+    missing: tuple[Share, ...]
+    gc: Share
+
+    @model_validator(mode="after")
+    def _check_tracks(self) -> Self:
+        tracks, pair = len(self.target.names), self.strand_pair
+        if not len(pair) == len(self.missing) == tracks:
+            raise ValueError(f"{len(pair)} strand pairs and {len(self.missing)} shares missing for {tracks} tracks")
+        if any(other >= tracks or pair[other] != track for track, other in enumerate(pair)):
+            raise ValueError(f"strand pairs {pair} do not pair the tracks")
+        return self
+
+    @model_validator(mode="after")
+    def _check_chromosomes(self) -> Self:
+        named = (*self.split.train, *self.split.val, *self.split.test)
+        if unknown := [name for name in named if name not in self.chroms]:
+            raise ValueError(f"the split names {unknown[0]!r}, which is not among the chromosomes")
+        return self
