@@ -1,4 +1,4 @@
-"""A U-Net over the bins of a chromosome, behind a tower that reads its bases."""
+"""U-Net over the bins of a chromosome, behind a tower that reads its bases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGEST_STEP = 8
 
 @dataclass(frozen=True)
 class GenomicTrail(Trail[Tensor]):
-    """A U-Net's trail that knows what came in.
+    """Trail of a U-Net with the size of its output and its strands.
 
     Attributes:
         bins: of the output; the trail's own fields may have more.
@@ -36,7 +36,9 @@ class GenomicTrail(Trail[Tensor]):
 
 
 class Tower(nn.Module):
-    """Convolutions and coarsenings in turn, from bases to bins; without strides, one convolution block on the bases.
+    """Convolutions and coarsenings in turn, from bases to bins.
+
+    Without strides it is one convolution block on the bases.
 
     Args:
         first: makes the block that meets the bases: its kernel is as wide as a motif.
@@ -80,7 +82,9 @@ class Tower(nn.Module):
 
 
 class GenomicUNet(nn.Module):
-    """One-hot DNA ``(N, 4, L)``, rows A, C, G, T, to tracks ``(N, out_channels, L / bin_size)``; any L of whole bins.
+    """U-Net from one-hot DNA ``(N, 4, L)`` to tracks ``(N, out_channels, L / bin_size)``.
+
+    The rows are A, C, G, T; L is any number of whole bins.
 
     A column of zeros is an unknown base, or none: what lies beyond the end of a chromosome.
 
@@ -152,7 +156,7 @@ class GenomicUNet(nn.Module):
         return (given + reverse.flip(2)[:, self.strand_pair]) / 2
 
     def receptive_field(self) -> ReceptiveField:
-        """Halo, stride and reduction in bases."""
+        """Return radius, stride and output stride in bases."""
         bins = receptive_field(self.unet)
         halo = self.tower.halo + self.bin_size * bins.radius[0]
         exact = bins.exact and norms_are_local(self.tower)
@@ -204,7 +208,7 @@ def genomic_unet(
 
 
 def bin_strides(levels: int) -> list[int]:
-    """How much coarser each next level of bins is: by 4 twice, so that few layers see far, then by 2.
+    """Return the stride of each coarser level of bins: 4 twice, so that few layers see far, then 2.
 
     >>> bin_strides(4)
     [4, 4, 2]
@@ -213,12 +217,15 @@ def bin_strides(levels: int) -> list[int]:
 
 
 def tower_strides(bin_size: int) -> list[int]:
-    """Strides whose product is the bin size, largest first, none above ``LARGEST_STEP`` unless it is a prime.
+    """Return strides whose product is the bin size, largest first.
 
-    Large steps first keep the tower cheap: nearly all its work is done before them.
+    None is above ``LARGEST_STEP`` unless it is a prime. Large steps first keep the tower cheap: nearly all its work is done before them.
 
     >>> tower_strides(1000), tower_strides(128), tower_strides(997), tower_strides(1)
     ([8, 5, 5, 5], [8, 8, 2], [997], [])
+
+    Raises:
+        ValueError: for a bin size below 1.
     """
     if bin_size < 1:
         raise ValueError(f"bin size {bin_size} must be at least 1")

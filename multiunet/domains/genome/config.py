@@ -25,7 +25,11 @@ PathList = Annotated[
 
 
 def odd(width: int) -> int:
-    """A width that has a middle."""
+    """Return a width that has a middle.
+
+    Raises:
+        ValueError: for an even width.
+    """
     if width % 2 == 0:
         raise ValueError("must be odd, so that it has a middle")
     return width
@@ -36,7 +40,7 @@ ExportFormat = Literal["bigwig", "bedgraph"]
 
 FEWEST_FOLDS = 3
 FEWEST_BASES = 1 << 14
-"""A window is never shorter than this unless told."""
+"""Bases of the shortest default window."""
 
 
 class GenomeTrain(FoldsTrain):

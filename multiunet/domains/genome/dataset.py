@@ -38,7 +38,7 @@ class Windowing:
 
 
 class Windows(TrainingData[Tensor]):
-    """Training windows spread evenly over chromosomes: fields ``(1, 4, bases)``, targets ``(1, tracks, bins)``.
+    """Training windows, spread evenly: fields ``(1, 4, bases)``, targets ``(1, tracks, bins)``.
 
     Item i is the i-th stretch of the chromosomes laid end to end; a draw centres a window on a random base of it, half
     the time the reverse complement. Its bins begin anywhere: their targets are the means of the chromosome's bins that
@@ -74,7 +74,7 @@ class Windows(TrainingData[Tensor]):
         return Sample(torch.from_numpy(one_hot(codes))[None], torch.from_numpy(np.ascontiguousarray(target))[None])
 
     def window(self, chrom: str, start: int) -> tuple[Codes, Values]:
-        """Return codes ``(bases,)`` and targets ``(tracks, bins)`` from base ``start`` on, which may be negative."""
+        """Return codes ``(bases,)`` and targets ``(tracks, bins)`` from base ``start``, which may be negative."""
         w = self.windowing
         values = self.targets[chrom]
         stop, total = start + w.bins * w.bin_size, values.shape[1] * w.bin_size
@@ -87,9 +87,14 @@ class Windows(TrainingData[Tensor]):
 
 
 def shift(values: Values, start: int, bins: int, bin_size: int) -> Values:
-    """Return values ``(tracks, all bins)`` on ``bins`` bins from base ``start`` on: means weighted by overlap.
+    """Return values ``(tracks, bins)`` on bins that begin at base ``start``: means weighted by overlap.
 
-    NaN where less than half of a bin overlaps what was measured, as in ``read_tracks``.
+    Args:
+        values: ``(tracks, all bins)`` of a chromosome.
+        bins: number to return.
+
+    Returns:
+        NaN where less than half of a bin overlaps what was measured, as in ``read_tracks``.
     """
     first, offset = divmod(start, bin_size)
     index = np.arange(first, first + bins + 1)
@@ -114,5 +119,5 @@ def mutate(codes: Codes, rate: float, rng: np.random.Generator) -> Codes:
 
 
 def swap_strands(values: Values, strand_pair: Sequence[int]) -> Values:
-    """Return values ``(tracks, bins)`` in the order of the other strand, with the tracks of each pair swapped."""
+    """Return values ``(tracks, bins)`` as on the other strand: reversed, with strand pairs swapped."""
     return values[list(strand_pair), ::-1]

@@ -1,4 +1,4 @@
-"""Plain FASTA files opened by their index (pyfaidx), which gives one chromosome without reading the others."""
+"""Plain FASTA files opened by an index (pyfaidx): one chromosome is read without the others."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Data:
 
 
 def open_genome(config: GenomeTrain, fasta: Path | None = None) -> Genome:
-    """Open a FASTA file, by default that of the training, with the names that the training gives to chromosomes."""
+    """Open a FASTA file, by default that of the training, with chromosomes renamed as in the training."""
     return read_fasta(fasta or config.fasta, read_renames(config.rename_chroms))
 
 

@@ -17,7 +17,9 @@ Regions = dict[str, list[tuple[int, int]]]
 
 
 def read_regions(path: Path, genome: Genome) -> Regions:
-    """Read the regions of a BED file, plain, gzip or bgzip; chromosomes that the genome does not have are ignored.
+    """Read the regions of a BED file, plain, gzip or bgzip, by chromosome.
+
+    Chromosomes that the genome does not have are ignored.
 
     Raises:
         InputError: for a file that is not BED, a region beyond its chromosome, or no chromosome in common.
@@ -38,7 +40,7 @@ def read_regions(path: Path, genome: Genome) -> Regions:
 
 
 def touched(rows: list[tuple[int, int]], length: int, bin_size: int) -> NDArray[np.bool_]:
-    """Return the bins of a chromosome that have a base in one of the intervals: ``(bins,)``, True for these."""
+    """Return ``(bins,)``, True for the bins of a chromosome that have a base in one of the intervals."""
     bins = np.zeros(-(-length // bin_size), dtype=bool)
     for start, end in rows:
         bins[start // bin_size : -(-end // bin_size)] = True

@@ -42,9 +42,9 @@ def pair_strands(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:
 
 
 def measure_scales(trained: NDArray[np.float64], partners: Sequence[int]) -> tuple[list[float], list[float]]:
-    """Return mean and standard deviation of each of ``(tracks, bins)``; the two tracks of a strand pair share theirs.
+    """Return mean and standard deviation of each track of ``(tracks, bins)``, by strand pair.
 
-    The network averages its predictions of a sequence and of the reverse complement, where strand pairs are swapped:
+    The two tracks of a strand pair share theirs, measured over both. The network averages its predictions of a sequence and of the reverse complement, where strand pairs are swapped:
     both must be in one unit.
     """
     alike = [trained[sorted({track, partner})] for track, partner in enumerate(partners)]
@@ -52,7 +52,9 @@ def measure_scales(trained: NDArray[np.float64], partners: Sequence[int]) -> tup
 
 
 def check_signs(paths: Sequence[Path], trained: NDArray[np.float64], partners: Sequence[int]) -> None:
-    """Reject strand pairs of opposite sign (minus strand stored as negative values); warn of means of opposite sign.
+    """Reject strand pairs of opposite sign (minus strand stored as negative values).
+
+    Means of opposite sign give a warning.
 
     Args:
         paths: files of the tracks, for messages.

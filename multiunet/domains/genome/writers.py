@@ -23,7 +23,7 @@ Pieces = Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], NDArray[np.fl
 
 
 def export(prediction: Path, folder: Path, formats: Sequence[ExportFormat] = ("bigwig",)) -> list[Path]:
-    """Write ``TRACK.VARIABLE.bw`` or ``.bedGraph`` for each track and each of mean, epistemic, aleatoric and total.
+    """Write ``TRACK.VARIABLE.bw`` or ``.bedGraph`` for each track and each of ``VARIABLES``.
 
     Every file covers all predicted chromosomes; bins keep their size, the last of a chromosome ends with it. A bedGraph
     is plain text without a ``track`` line, sorted as ``bedGraphToBigWig`` wants it.
