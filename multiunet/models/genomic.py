@@ -219,7 +219,8 @@ def bin_strides(levels: int) -> list[int]:
 def tower_strides(bin_size: int) -> list[int]:
     """Return strides whose product is the bin size, largest first.
 
-    None is above ``LARGEST_STEP`` unless it is a prime. Large steps first keep the tower cheap: nearly all its work is done before them.
+    None is above ``LARGEST_STEP`` unless it is a prime. Large steps first keep the tower cheap: nearly all its work is
+    done before them.
 
     >>> tower_strides(1000), tower_strides(128), tower_strides(997), tower_strides(1)
     ([8, 5, 5, 5], [8, 8, 2], [997], [])

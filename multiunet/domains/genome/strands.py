@@ -44,8 +44,8 @@ def pair_strands(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:
 def measure_scales(trained: NDArray[np.float64], partners: Sequence[int]) -> tuple[list[float], list[float]]:
     """Return mean and standard deviation of each track of ``(tracks, bins)``, by strand pair.
 
-    The two tracks of a strand pair share theirs, measured over both. The network averages its predictions of a sequence and of the reverse complement, where strand pairs are swapped:
-    both must be in one unit.
+    The two tracks of a strand pair share theirs, measured over both: the network averages its predictions of a sequence
+    and of the reverse complement, where strand pairs are swapped, so both must be in one unit.
     """
     alike = [trained[sorted({track, partner})] for track, partner in enumerate(partners)]
     return [float(np.nanmean(values)) for values in alike], [float(np.nanstd(values)) for values in alike]
