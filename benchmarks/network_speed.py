@@ -50,18 +50,12 @@ def build(name: str, ndim: int) -> tuple[Any, bool]:
     if kind.startswith("multiunet"):
         from multiunet.device import computes_bf16
         from multiunet.domains.image.config import ImageTrain
-        from multiunet.domains.image.domain import ImageDomain
+        from multiunet.domains.image.network import build_network
 
         widths = [64, 128, 256, 512, 1024] if kind.endswith("31M") else None
-        facts = {
-            "task": "segmentation",
-            "ndim": ndim,
-            "channels": 1,
-            "classes": [str(i) for i in range(CLASSES)],
-            "strides": [(2,) * ndim] * 4,
-        }
-        model = ImageDomain().build(ImageTrain(images=Path("images"), widths=widths), facts)
-        return model.net, computes_bf16(torch.device("cpu"))
+        config = ImageTrain(images=Path("images"), widths=widths)
+        net = build_network(config, ndim, 1, CLASSES, [(2,) * ndim] * 4)
+        return net, computes_bf16(torch.device("cpu"))
     if kind == "monai":
         from monai.networks.nets import DynUNet
 

@@ -35,18 +35,18 @@ RESULTS = Path(__file__).parent / "results" / "phase_fractions.json"
 
 def compare(runs: list[Path], samples: int, folder: Path) -> list[dict[str, Any]]:
     """A row for each class of each image: its split, its true and predicted fraction, the deviation."""
-    facts = open_run(runs[0], "image").facts
-    items = [(split, item) for split in ("val", "test") for item in facts["split"][split]]
+    info = open_run(runs[0], "image").info
+    items = [(split, item) for split in ("val", "test") for item in info.split.of(split)]
     table = folder / "images.csv"
     with open(table, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["image"], *([item["image"]] for _, item in items)])
+        csv.writer(file).writerows([["image"], *([item.image] for _, item in items)])
     options = ImagePredict(images=table, samples=samples)
     inference.predict(runs, options, folder / "p.zarr", "image")
     phases = [p for p in measure(ImageMeasure(prediction=folder / "p.zarr", objects=[])).phases if not p.pooled]
     rows = []
     for split, item in items:
-        labels = load_labels(item["target"], facts, FileCache())
-        for index, phase in enumerate(p for p in phases if p.image == item["name"]):
+        labels = load_labels(item.target, info, FileCache())
+        for index, phase in enumerate(p for p in phases if p.image == item.name):
             true = float((labels[labels >= 0] == index).mean())
             rows.append({"image": phase.image, "split": split, "class": phase.phase, "true": true,
                          "predicted": phase.fraction, "deviation": phase.fraction_sd})  # fmt: skip

@@ -34,7 +34,7 @@ def test_text_and_mappings_are_paths_and_settings(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     images = "data/images"
     settings = {"images": images, "masks": "data/masks", "widths": [4, 8], **SHORT}
-    assert plan("image", settings, "run").info["patch_size"] == [32, 32]
+    assert plan("image", settings, "run").info.patch_size == (32, 32)
     multiunet.train("image", settings, "run", progress=Progress())
     assert multiunet.evaluate("run", {"split": "val"}).scored == "val split"
     assert multiunet.evaluate(["run"]).scored == "test split"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -12,114 +12,79 @@ from torch import Tensor, nn
 
 from multiunet.core import Encoder
 from multiunet.device import pick_device
-from multiunet.domains.config import EvaluateOptions, Split
-from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Facts, Model, Report, Validator
+from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.domain import (
+    DEFAULT_BUDGET,
+    Baseline,
+    Budget,
+    Domain,
+    Labelled,
+    Model,
+    Piece,
+    Planned,
+    Validator,
+)
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.data.augment import Augmentation
 from multiunet.domains.image.data.cache import FileCache
-from multiunet.domains.image.data.inputs import load_input, make_source
+from multiunet.domains.image.data.inputs import Input, load_input, make_source
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.data.targets import Border
 from multiunet.domains.image.evaluation import baselines
-from multiunet.domains.image.evaluation.external import check_unseen, facts_elsewhere
-from multiunet.domains.image.evaluation.scoring import Part, score, score_baseline
+from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labelled
+from multiunet.domains.image.evaluation.scoring import check_scorable, predict_pieces, validate
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
-from multiunet.domains.image.files.pairing import Item, pair_files
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.measure import phases as measuring
 from multiunet.domains.image.measure import tables as measure_files
+from multiunet.domains.image.network import build_network
 from multiunet.domains.image.planning import plan as planning
-from multiunet.domains.image.planning import profiling
 from multiunet.domains.image.prediction import writers
 from multiunet.domains.image.prediction.predictor import averages_flips, limit_memory, make_predictor
 from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
-from multiunet.domains.image.survey.splits import from_json
 from multiunet.domains.image.task import make_task
-from multiunet.errors import InputError
+from multiunet.domains.remarks import remark
 from multiunet.files import check_folder
-from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
-from multiunet.models.catalogue import PADDED, image_network
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.run import READ_SITES
 from multiunet.progress import Progress
+from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 
 CHECKED_CACHE = 1 << 28
 """Bytes of images kept between their check and their prediction, each of which reads them once."""
 
 
-class ImageDomain(Domain[ImageTrain, ImagePredict, Facts]):
+class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
     """Segmentation and regression of images (y, x) and volumes (z, y, x)."""
 
     name = "image"
-    monitor = "mean_iou"
-    shared_facts = ("task", "ndim", "channels", "colour", "intensities", "values", "classes", "instances", "targets")
+    info_type = ImageInfo
 
     def __init__(self) -> None:
         self.cache = FileCache()
         self.checked = FileCache(CHECKED_CACHE)
-        self.sites = READ_SITES
 
-    def shared(self, facts: Facts) -> dict[str, Any]:
-        # of the intensities only the kind: each run keeps the mean and deviation of its own training images
-        return super().shared(facts) | {"intensities": facts["intensities"]["kind"]}
+    def reading_like(self, net: nn.Module, info: ImageInfo, first: ImageInfo) -> nn.Module:
+        return rescale_network(cast(Encoder[Tensor], net), info, first)
 
-    def reading_like(self, net: nn.Module, facts: Facts, first: Facts) -> nn.Module:
-        return rescale_network(cast(Encoder[Tensor], net), facts, first)
-
-    def inspect(self, config: ImageTrain) -> Facts:
+    def inspect(self, config: ImageTrain) -> ImageInfo:
         return survey(config)
 
-    def plan(self, config: ImageTrain, facts: Facts, before: Facts | None) -> tuple[ImageTrain, Facts]:
-        device = pick_device(config.device)
-        room = planning.find_room(config, facts, device)
-        self.cache.budget = room.images // (1 + config.workers)
+    def plan(self, config: ImageTrain, info: ImageInfo, before: ImageInfo | None) -> Planned[ImageTrain, ImageInfo]:
+        return planning.decide(config, info, before, self.build)
 
-        def need(chosen: ImageTrain, shaped: Facts) -> int:
-            return profiling.estimate_step_memory(self.build(chosen, shaped), chosen, shaped, device)
-
-        if before is not None and "plan" in before:
-            config, facts = planning.restore_plan(config, facts, before)
-        else:
-            config, facts = planning.plan(config, facts, room, need)
-        self.sites = planning.count_tile_sites(config, room)
-        if config.memory_format is None and before is None:
-            config, facts = planning.record_layout(
-                config, facts, profiling.choose_layout(self.build, config, facts, device)
-            )
-        return config, facts
-
-    def build(self, config: ImageTrain, facts: Facts) -> Model:
-        task = make_task(config, facts)
-        # of quantities r2 judges shift and scale, too, which a correlation forgives
-        self.monitor = "mean_iou" if facts["task"] == "segmentation" else "r2"
-        if facts.get("instances"):
-            self.monitor = "ap_mean"
-        task.monitor = self.monitor
-        own: dict[str, Any] = {"padding": "same"} if config.model in PADDED else {}
-        if config.model == "image_unet":
-            own = {"normalization": config.normalization, "residual": config.residual, "skip": config.skip}
-        net = image_network(config.model)(
-            facts["ndim"],
-            facts["channels"],
-            task.channels,
-            config.levels(),
-            strides=[tuple(stride) for stride in facts["strides"]],
-            dropout=config.dropout,
-            gradient_checkpointing=config.gradient_checkpointing,
-            **own,
-        )
-        if config.memory_format == "channels-last" or (
-            config.memory_format is None and likes_channels_last(net, facts["ndim"])
-        ):
-            put_channels_last(net, facts["ndim"])
+    def build(self, config: ImageTrain, info: ImageInfo) -> Model:
+        task = make_task(config, info)
+        net = build_network(config, info.ndim, info.channels, task.channels, info.strides)
         return Model(net, task, net.geometry)
 
     def training_data(
-        self, config: ImageTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET
+        self, config: ImageTrain, info: ImageInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> TrainingData[Tensor]:
         augmentation = Augmentation(
             flip=config.flip,
@@ -134,41 +99,48 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, Facts]):
             noise=config.noise,
             blur=config.blur,
         )
-        border = Border(config.border_weight, config.border_sigma) if config.instances else None
-        return Patches(
-            from_json(facts["split"])["train"], facts, augmentation, config.oversample_classes, self.cache, border
-        )
+        border = None
+        if info.instances is not None:
+            border = Border(info.instances.encoding, config.border_weight, config.border_sigma)
+        cache = self._cache(budget)
+        return Patches(info.split.train, info, augmentation, config.oversample_classes, cache, border)
 
     def validator(
-        self, config: ImageTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET
+        self, config: ImageTrain, info: ImageInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> Validator | None:
-        items = from_json(facts["split"])["val"]
-        if not items:
+        if not info.split.val:
             return None
+        cache = self._cache(budget)
+        images = [LabelledImage(item, info, cache) for item in info.split.val]
 
-        def validate(net: nn.Module) -> Mapping[str, Any]:
+        def score(net: nn.Module) -> Mapping[str, Any]:
             device = next(net.parameters()).device
-            whole = Model(net, model.task, model.geometry)
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
-            predictor = make_predictor(whole, False, device, config.precision, self.sites)
-            scored = score([Part(predictor, items, facts)], self.cache)
-            # a table of numbers an epoch is for evaluate, not for a log
-            return {"loss": scored.loss, **{key: scored.metrics[key] for key in scored.metrics if key != "confusion"}}
+            predictor = make_predictor(
+                replace(model, net=net), False, device, config.precision, budget.sites or READ_SITES
+            )
+            return validate(predictor, images)
 
-        return validate
+        return score
 
-    def inputs(self, config: ImageTrain, facts: Facts, options: ImagePredict) -> list[str]:
-        writers.check_kinds(options.export_what, facts)
-        images, facts = list_images(options.images), _read_as(facts, options)
-        bars, shift = {}, ShiftCheck(facts)
+    def _cache(self, budget: Budget) -> FileCache:
+        """Return the cache of training and validation, which the first caller's budget bounds."""
+        if budget.cache is not None:
+            self.cache.budget = budget.cache
+        return self.cache
+
+    def inputs(self, config: ImageTrain, info: ImageInfo, options: ImagePredict) -> list[str]:
+        writers.check_kinds(options.export_what, info)
+        images, reading = list_images(options.images), _Reading(info, options, self.checked)
+        bars, shift = {}, ShiftCheck(info)
         for path in images.values():
-            loaded = load_input(str(path), facts, self.checked)
-            uncut = facts["ndim"] == 2 and loaded.bar_rows == 0
-            if facts.get("instances"):
+            loaded = reading.load(path)
+            uncut = info.ndim == 2 and loaded.bar_rows == 0
+            if info.instances is not None:
                 check_separable(path, loaded.picture.space)
             bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar_rows
             shift.add(str(path), loaded.picture)
-        warn_of_bars(bars, facts.get("crop_bar", "none"))
+        warn_of_bars(bars, reading.info.crop_bar)
         shift.warn()
         return list(images)
 
@@ -176,59 +148,42 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, Facts]):
         self,
         model: Model,
         config: ImageTrain,
-        facts: Facts,
+        info: ImageInfo,
         options: ImagePredict,
         store: PredictionStore,
         progress: Progress,
     ) -> None:
-        names = self.inputs(config, facts, options)  # errors come before the first is predicted
-        averaged = averages_flips(config, facts) if options.tta_flips is None else options.tta_flips
+        names = self.inputs(config, info, options)  # errors come before the first is predicted
+        averaged = averages_flips(config, info) if options.tta_flips is None else options.tta_flips
         predictor = make_predictor(model, averaged, pick_device(options.device), options.precision or config.precision)
-        predictor = limit_memory(predictor, options.memory, facts["channels"], options.samples)
+        predictor = limit_memory(predictor, options.memory, info.channels, options.samples)
         predictor = replace(predictor, tile=options.tile_size, batch=options.tile_batch)
-        facts = _read_as(facts, options)
+        reading = _Reading(info, options, self.checked)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.start_input(name, place, len(names))
-            source = make_source(name, str(path), load_input(str(path), facts, self.checked))
+            source = make_source(name, str(path), reading.load(path))
             item = predictor.into(store, source, options.samples, options.seed, progress.update_tiles)
-            if facts.get("instances"):
-                item.write_instances(find_objects(item.mean(), facts))
+            if info.instances is not None:
+                item.write_instances(find_objects(item.mean(), info))
 
-    def export(self, prediction: Path, folder: Path, facts: Facts, options: ImagePredict | None = None) -> list[Path]:
-        return writers.export(prediction, folder, facts, None if options is None else options.export_what)
+    def export(
+        self, prediction: Path, folder: Path, info: ImageInfo, options: ImagePredict | None = None
+    ) -> list[Path]:
+        return writers.export(prediction, folder, info, None if options is None else options.export_what)
 
-    def evaluate(self, model: Model, config: ImageTrain, facts: Facts, options: EvaluateOptions) -> Report:
-        return self.evaluate_folds([(model, config, facts)], options)
+    def read(self, config: ImageTrain, info: ImageInfo, options: EvaluateOptions) -> Labelled:
+        return read_labelled(info, options, self.cache)
 
-    def evaluate_folds(self, folds: Sequence[tuple[Model, ImageTrain, Facts]], options: EvaluateOptions) -> Report:
-        parts = [
-            Part(_scoring(model, config, facts, options), _items_of(facts, options.split), facts, f"fold-{config.fold}")
-            for model, config, facts in folds
-        ]
-        return self._report(f"{options.split} split", parts, options)
+    def predict_labelled(
+        self, model: Model, config: ImageTrain, info: ImageInfo, data: Labelled, options: EvaluateOptions
+    ) -> Iterator[Piece]:
+        images = list(data.items.values())
+        check_scorable(images)
+        predictor = _make_scored_predictor(model, config, info, options)
+        return predict_pieces(predictor, images, options.samples, options.seed)
 
-    def evaluate_elsewhere(
-        self, model: Model, runs: Mapping[str, tuple[ImageTrain, Facts]], options: ImageEvaluate
-    ) -> Report:
-        config, facts = next(iter(runs.values()))
-        assert options.images is not None  # that is what elsewhere means
-        items = pair_files(options.images, options.masks)
-        check_unseen(items, {name: known for name, (_, known) in runs.items()}, self.cache)
-        facts = facts_elsewhere(items, facts, self.cache)
-        return self._report(str(options.images), [Part(_scoring(model, config, facts, options), items, facts)], options)
-
-    def _report(self, where: str, parts: Sequence[Part], options: EvaluateOptions) -> Report:
-        """The scores of all parts together, beside those of methods that are fitted to each part's training images."""
-        fitted = [
-            baselines.fit_baselines(from_json(part.facts["split"])["train"], part.facts, self.cache) for part in parts
-        ]
-        scored = score(parts, self.cache, options.samples or 1)
-        trivial = {
-            name: score_baseline([(own[name], part.items, part.facts) for own, part in zip(fitted, parts)], self.cache)
-            for name in fitted[0]
-            if all(name in own for own in fitted)
-        }
-        return Report(self.name, where, scored.metrics, trivial, scored.items)
+    def fit_baselines(self, task: Task, config: ImageTrain, info: ImageInfo) -> Mapping[str, Baseline]:
+        return baselines.fit_baselines(info.split.train, info, self.cache)
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:
@@ -237,29 +192,42 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, Facts]):
         files = [] if folder is None else measure_files.write_tables(found, folder, options.overwrite)
         return {"phases": [asdict(phase) for phase in found.phases], "files": [str(file) for file in files]}
 
-    def example(self, model: Model, config: ImageTrain, facts: Facts) -> Tensor:
-        """A training patch."""
-        return torch.zeros(1, facts["channels"], *facts["patch_size"])
+    def example(self, model: Model, config: ImageTrain, info: ImageInfo) -> Tensor:
+        """Return a training patch of zeros, a batch of one."""
+        return torch.zeros(1, info.channels, *info.patch_size)
 
 
-def _read_as(facts: Facts, options: ImagePredict) -> Facts:
-    """The facts with what a prediction is told of its images: their information bars, how far apart pixels are."""
-    told = {"crop_bar": options.crop_bar, "pixel_size": options.pixel_size}
-    return {**facts, **{name: value for name, value in told.items() if value is not None}}
+class _Reading:
+    """Reading of images to predict: as training, but for the bars and the pixel size that the options state.
+
+    An image that states no pixel size has that of a training whose pixel size the user gave; one that states its own is
+    believed, and the shift check compares it with training.
+    """
+
+    def __init__(self, info: ImageInfo, options: ImagePredict, cache: FileCache) -> None:
+        given = None if options.pixel_size is None else tuple(options.pixel_size)
+        changes = {"pixel_size": given} | ({} if options.crop_bar is None else {"crop_bar": options.crop_bar})
+        self.info = info.model_copy(update=changes)
+        self.assumed = info.pixel_size if given is None else None
+        self.cache = cache
+
+    def load(self, path: Path) -> Input:
+        """Return an image as the network reads it."""
+        loaded = load_input(str(path), self.info, self.cache, self.assumed)
+        if self.assumed is not None and loaded.assumed:
+            size = " x ".join(f"{step:g}" for step in self.assumed)
+            remark(
+                f"{path.parent}: images state no pixel size, so that of the training is taken, {size} µm; pass "
+                "--pixel-size if they have another"
+            )
+        return loaded
 
 
-def _items_of(facts: Facts, split: Split) -> list[Item]:
-    items = from_json(facts["split"])[split]
-    if not items:
-        raise InputError(
-            f"this run has no {split} images; train with --splits, --{split}-images or a fraction, or pass --images"
-        )
-    return items
-
-
-def _scoring(model: Model, config: ImageTrain, facts: Facts, options: EvaluateOptions) -> GridPredictor:
-    """What predicts the images that are scored."""
-    asked = options if isinstance(options, ImageEvaluate) else ImageEvaluate()
-    precision = asked.precision or config.precision
-    predictor = make_predictor(model, averages_flips(config, facts), pick_device(options.device), precision)
-    return limit_memory(predictor, asked.memory, facts["channels"], options.samples or 1)
+def _make_scored_predictor(
+    model: Model, config: ImageTrain, info: ImageInfo, options: EvaluateOptions
+) -> GridPredictor:
+    """Return the predictor of images that are scored: that of ``predict``."""
+    chosen = options if isinstance(options, ImageEvaluate) else ImageEvaluate()
+    precision = chosen.precision or config.precision
+    predictor = make_predictor(model, averages_flips(config, info), pick_device(options.device), precision)
+    return limit_memory(predictor, chosen.memory, info.channels, options.samples)

@@ -1,4 +1,4 @@
-"""What a network for images learns: classes or quantities of pixels, and by which loss."""
+"""Tasks of images: classes or quantities of pixels, with their loss and score."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import cast
 
 from torch import nn
 
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain, SegmentationLoss
 from multiunet.domains.image.data.targets import IGNORED
+from multiunet.domains.image.evaluation.scores import InstanceScore
+from multiunet.domains.image.info import ImageInfo
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
-from multiunet.tasks import Regression, Segmentation, Task
+from multiunet.tasks import Regression, Segmentation, SegmentationScore, Task
 from multiunet.tasks.regression import RegressionLoss
 
 CLASS_LOSSES: dict[SegmentationLoss, Callable[..., nn.Module]] = {
@@ -24,11 +25,12 @@ CLASS_LOSSES: dict[SegmentationLoss, Callable[..., nn.Module]] = {
 }
 
 
-def make_task(config: ImageTrain, facts: Facts) -> Task:
-    """The task of these settings, with the classes, or the quantities and their scale, of these facts."""
-    if facts["task"] == "regression":
-        loss = cast(RegressionLoss, config.loss or "beta-nll")
-        return Regression(facts["targets"], loss, facts["centre"], facts["scale"])
+def make_task(config: ImageTrain, info: ImageInfo) -> Task:
+    """Return the task of these settings, with the classes, or the quantities and their scale, of the data."""
+    if info.regression:
+        known = info.quantities
+        return Regression(known.names, cast(RegressionLoss, config.loss or "beta-nll"), known.centre, known.scale)
     criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]
-    loss_of_classes = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
-    return Segmentation(facts["classes"], ignore_index=IGNORED, loss=loss_of_classes)
+    loss = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
+    score = SegmentationScore if info.instances is None else InstanceScore
+    return Segmentation(info.classes.names, ignore_index=IGNORED, loss=loss, score=score)

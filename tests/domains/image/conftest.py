@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 from skimage.draw import disk
+
+from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.image.info import Channel, Fingerprint, ImageInfo, ImageSplits, Intensities, Masks, Sides
+from multiunet.domains.info import ClassLabels, Quantities
 
 Maker = Callable[..., Path]
 
@@ -54,6 +59,40 @@ def cells(tmp_path: Path) -> Path:
         Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(tmp_path / "images" / f"s{index}.png")
         tifffile.imwrite(tmp_path / "masks" / f"s{index}.tif", objects)
     return tmp_path
+
+
+@pytest.fixture
+def make_info() -> Callable[..., ImageInfo]:
+    """Makes infos of grey images: classes of these mask values, or of quantities of these names."""
+
+    def make(values: tuple[int, ...] = (0, 1, 2), names: tuple[str, ...] = (), **changes: Any) -> ImageInfo:
+        ndim, channels = changes.get("ndim", 2), changes.get("channels", 1)
+        sides, splits = (64,) * ndim, ("train", "val", "test")
+        target: Any = Quantities(names=names, centre=(0.0,) * len(names), scale=(1.0,) * len(names)) if names else None
+        known: dict[str, Any] = {
+            "target": target or ClassLabels(names=tuple(map(str, values)), values=values),
+            "data": "0" * 16,
+            "split": ImageSplits(train=(Item("a", "a.png", "m.png"),)),
+            "ndim": ndim,
+            "channels": channels,
+            "colour": "grey",
+            "spacing": (1.0,) * ndim,
+            "intensities": Intensities(kind="image"),
+            "masks": None if names else Masks(pixels=dict.fromkeys(splits, (1,) * len(values))),
+            "fingerprint": Fingerprint(
+                images=dict.fromkeys(splits, 1),
+                pixels=dict.fromkeys(splits, 4096),
+                size=Sides(median=sides, smallest=sides, largest=sides),
+                spacing=None,
+                numbers=("uint8",),
+                bytes=4096,
+                intensities=(Channel(mean=0, deviation=1, low=-2, median=0, high=2),) * channels,
+            ),
+            "patch_size": sides,
+        }
+        return ImageInfo(**known | changes)
+
+    return make
 
 
 @pytest.fixture

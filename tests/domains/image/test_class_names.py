@@ -43,7 +43,7 @@ def test_a_table_names_classes_and_is_not_needed_again(folder: Any) -> None:
     (root / "names.csv").write_text("value,name,colour\n9, square,red\n")
     config = ImageTrain(images=root / "images", masks=root / "masks", class_names=str(root / "names.csv"))
     assert config.class_names == {"9": "square"}
-    assert survey(config)["classes"] == ["4", "square"]
+    assert survey(config).classes.names == ("4", "square")
 
 
 def test_colours_and_the_ignored_value_have_names_too() -> None:

@@ -15,11 +15,13 @@ from PIL import Image
 
 from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions
-from multiunet.domains.domain import Model
+from multiunet.domains.domain import Model, Report
+from multiunet.domains.evaluation import Trained, evaluate
 from multiunet.domains.image import CARD
-from multiunet.domains.image.config import ImagePredict, ImageTrain
+from multiunet.domains.image.config import ImageEvaluate, ImagePredict, ImageTrain
 from multiunet.domains.image.data.inputs import load_input, make_source
 from multiunet.domains.image.domain import ImageDomain
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
@@ -33,17 +35,23 @@ from multiunet.seeds import generator
 SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2, "memory_format": "contiguous"}
 
 
-def setup(root: Path, **settings: Any) -> tuple[ImageDomain, ImageTrain, dict[str, Any], Model]:
+def setup(root: Path, **settings: Any) -> tuple[ImageDomain, ImageTrain, ImageInfo, Model]:
     if settings.get("task") != "regression":
         settings.setdefault("masks", root / "masks")
     config = ImageTrain(images=root / "images", **SMALL, **settings)
     domain = ImageDomain()
-    config, facts = domain.plan(config, json.loads(json.dumps(domain.inspect(config))), None)
-    return domain, config, facts, domain.build(config, facts)
+    info = ImageInfo.model_validate_json(domain.inspect(config).model_dump_json())
+    planned = domain.plan(config, info, None)
+    return domain, planned.config, planned.info, domain.build(planned.config, planned.info)
 
 
-def trained(domain: ImageDomain, config: ImageTrain, facts: dict[str, Any], model: Model, steps: int = 60) -> None:
-    data = domain.training_data(config, facts, model)
+def evaluated(domain: ImageDomain, model: Model, config: ImageTrain, info: ImageInfo, **options: Any) -> Report:
+    chosen = ImageEvaluate(**{"split": "test", "samples": 1} | options)
+    return evaluate(domain, [Trained("run", model, config, info)], chosen, {}, "")
+
+
+def trained(domain: ImageDomain, config: ImageTrain, info: ImageInfo, model: Model, steps: int = 60) -> None:
+    data = domain.training_data(config, info, model)
     optimizer = torch.optim.Adam(model.net.parameters(), 0.01)
     model.net.train()
     for step in range(steps):
@@ -54,10 +62,10 @@ def trained(domain: ImageDomain, config: ImageTrain, facts: dict[str, Any], mode
     model.net.eval()
 
 
-def predicted(root: Path, domain: ImageDomain, config: ImageTrain, facts: Any, model: Model, **options: Any) -> Path:
+def predicted(root: Path, domain: ImageDomain, config: ImageTrain, info: Any, model: Model, **options: Any) -> Path:
     settings = ImagePredict(images=root / "images", samples=options.pop("samples", 2), **options)
     with PredictionStore(root / "p.zarr", overwrite=True) as store:
-        domain.predict(model, config, facts, settings, store, Progress())
+        domain.predict(model, config, info, settings, store, Progress())
     return root / "p.zarr"
 
 
@@ -69,12 +77,12 @@ def test_the_card_loads_the_domain() -> None:
 @pytest.mark.parametrize("name", get_args(ModelName))
 def test_every_network_trains_and_predicts_as_a_whole_what_it_predicts_by_tiles(folder: Any, name: ModelName) -> None:
     root = folder(6)
-    domain, config, facts, model = setup(root, model=name, patch_size=[32])
-    trained(domain, config, facts, model, steps=2)
+    domain, config, info, model = setup(root, model=name, patch_size=[32])
+    trained(domain, config, info, model, steps=2)
     options: dict[str, Any] = {"tta_flips": False}
     whole, tiled = (
         next(
-            iter(open_prediction(predicted(root, domain, config, facts, model, tile_size=tile, **options)).values())
+            iter(open_prediction(predicted(root, domain, config, info, model, tile_size=tile, **options)).values())
         ).load()
         for tile in (None, 16)
     )
@@ -93,20 +101,20 @@ def test_what_a_paper_says_cannot_be_set(folder: Any) -> None:
 
 def test_a_trained_model_beats_the_majority_and_its_scores_are_those_of_its_map(folder: Any) -> None:
     root = folder(8)
-    domain, config, facts, model = setup(root)
-    trained(domain, config, facts, model)
-    report = domain.evaluate(model, config, facts, EvaluateOptions(split="test")).as_dict()
+    domain, config, info, model = setup(root)
+    trained(domain, config, info, model)
+    report = evaluated(domain, model, config, info, split="test").as_dict()
     assert json.loads(json.dumps(report)) == report
     assert set(report["baselines"]) == {"majority", "otsu"}
     assert report["metrics"]["mean_iou"] > 0.8 > report["baselines"]["majority"]["mean_iou"]
     assert report["baselines"]["otsu"]["mean_iou"] > 0.8  # bright squares are what a threshold is for
 
-    stored = open_prediction(predicted(root, domain, config, facts, model, samples=1))
+    stored = open_prediction(predicted(root, domain, config, info, model, samples=1))
     micro = []
     hits, union = np.zeros(2), np.zeros(2)
-    for item in facts["split"]["test"]:
-        truth = np.asarray(Image.open(item["target"])) == 9
-        found = stored[item["name"]]["class"].values == 1
+    for item in info.split.test:
+        truth = np.asarray(Image.open(item.target)) == 9
+        found = stored[item.name]["class"].values == 1
         both = [((truth == k) & (found == k)).sum() for k in (0, 1)]
         either = [((truth == k) | (found == k)).sum() for k in (0, 1)]
         micro.append(sum(both) / sum(either))
@@ -118,48 +126,48 @@ def test_a_trained_model_beats_the_majority_and_its_scores_are_those_of_its_map(
 
 def test_calibration_is_that_of_what_is_predicted(folder: Any) -> None:
     root = folder(8)
-    domain, config, facts, model = setup(root)
-    trained(domain, config, facts, model, steps=20)
+    domain, config, info, model = setup(root)
+    trained(domain, config, info, model, steps=20)
     found = {}
     for samples in (1, 3):
-        report = domain.evaluate(model, config, facts, EvaluateOptions(split="test", samples=samples)).as_dict()
-        stored = open_prediction(predicted(root, domain, config, facts, model, samples=samples))
+        report = evaluated(domain, model, config, info, split="test", samples=samples).as_dict()
+        stored = open_prediction(predicted(root, domain, config, info, model, samples=samples))
         right = []
-        for item in facts["split"]["test"]:
-            inside = np.asarray(Image.open(item["target"])) == 9
-            p = stored[item["name"]]["mean"].values
+        for item in info.split.test:
+            inside = np.asarray(Image.open(item.target)) == 9
+            p = stored[item.name]["mean"].values
             right.append(np.where(inside, p[1], p[0]))
         found[samples] = report["metrics"]
         assert report["metrics"]["nll"] == pytest.approx(-np.log(np.concatenate(right)).mean(), rel=1e-3)
         assert report["metrics"]["brier"] == pytest.approx(2 * ((1 - np.concatenate(right)) ** 2).mean(), rel=1e-3)
-        assert 0 <= report["items"][item["name"]]["calibration_error"] <= 1
+        assert 0 <= report["items"][item.name]["calibration_error"] <= 1
     assert found[1]["nll"] != found[3]["nll"]
 
 
 def test_validation_scores_whole_images_and_leaves_the_network_in_evaluation(folder: Any) -> None:
-    domain, config, facts, model = setup(folder(8))
-    validate = domain.validator(config, facts, model)
+    domain, config, info, model = setup(folder(8))
+    validate = domain.validator(config, info, model)
     model.net.eval()
     with torch.no_grad():
         before = dict(validate(model.net))
     assert {"loss", "mean_iou", "micro_iou"} <= set(before)
-    trained(domain, config, facts, model, steps=40)
+    trained(domain, config, info, model, steps=40)
     with torch.no_grad():
         after = dict(validate(model.net))
     assert after["loss"] < before["loss"]
     assert after["mean_iou"] > before["mean_iou"]
-    assert domain.monitor == "mean_iou"
+    assert model.task.monitor == "mean_iou"
 
 
 def test_the_validation_loss_is_the_tasks_own(folder: Any) -> None:
-    domain, config, facts, model = setup(folder(8), loss="dice-ce", precision="32")
-    items = facts["split"]["val"]
+    domain, config, info, model = setup(folder(8), loss="dice-ce", precision="32")
+    items = info.split.val
     model.net.eval()
     losses = []
     with torch.no_grad():
-        value = domain.validator(config, facts, model)(model.net)["loss"]
+        value = domain.validator(config, info, model)(model.net)["loss"]
         for item in items:
-            image, mask = (np.asarray(Image.open(item[key])) for key in ("image", "target"))
+            image, mask = (np.asarray(Image.open(path)) for path in (item.image, item.target))
             field = torch.from_numpy((image - image.mean()) / image.std()).float()[None, None]
             losses.append(float(model.task.loss(model.net(field), torch.from_numpy(mask == 9).long()[None])))
     assert value == pytest.approx(np.mean(losses), rel=1e-4)
@@ -167,12 +175,12 @@ def test_the_validation_loss_is_the_tasks_own(folder: Any) -> None:
 
 def test_a_prediction_lies_on_the_pixels_of_its_file(folder: Any) -> None:
     root = folder(4, suffix=".tif")
-    domain, config, facts, model = setup(root)
+    domain, config, info, model = setup(root)
     metadata = {"axes": "YX", "unit": "um"}
     pixels = np.random.default_rng(0).integers(0, 255, (30, 50), dtype=np.uint8)
     (root / "new" / "images").mkdir(parents=True)
     tifffile.imwrite(root / "new/images/n.tif", pixels, imagej=True, resolution=(1 / 0.5, 1 / 0.25), metadata=metadata)
-    path = predicted(root / "new", domain, config, facts, model, samples=3)
+    path = predicted(root / "new", domain, config, info, model, samples=3)
     data = open_prediction(path)["n"]
     assert data["mean"].dims == ("channel", "y", "x")
     assert data["mean"].shape == (2, 30, 50)
@@ -187,10 +195,10 @@ def test_a_prediction_lies_on_the_pixels_of_its_file(folder: Any) -> None:
 
 def test_exported_classes_have_the_values_of_the_masks(folder: Any) -> None:
     root = folder(5)
-    domain, config, facts, model = setup(root)
-    trained(domain, config, facts, model, steps=30)
-    path = predicted(root, domain, config, facts, model)
-    files = domain.export(path, root / "out", facts)
+    domain, config, info, model = setup(root)
+    trained(domain, config, info, model, steps=30)
+    path = predicted(root, domain, config, info, model)
+    files = domain.export(path, root / "out", info)
     images = [f"s{i}{kind}" for i in range(5) for kind in ("_class.png", "_uncertainty.tif")]
     assert sorted(file.name for file in files) == sorted([*images, "legend.csv"])
     data = open_prediction(path)["s0"]
@@ -210,8 +218,8 @@ def test_any_mask_values_come_back(folder: Any, values: list[int], kind: type, s
     for path in (root / "masks").iterdir():
         mask = tifffile.imread(path)
         tifffile.imwrite(path, np.asarray(values)[(mask == 9).astype(int)].astype(kind))
-    domain, config, facts, model = setup(root)
-    domain.export(predicted(root, domain, config, facts, model, samples=1), root / "out", facts)
+    domain, config, info, model = setup(root)
+    domain.export(predicted(root, domain, config, info, model, samples=1), root / "out", info)
     path = root / f"out/s0_class.{suffix}"
     written = np.asarray(Image.open(path)) if suffix == "png" else tifffile.imread(path)
     assert written.dtype == kind
@@ -220,15 +228,15 @@ def test_any_mask_values_come_back(folder: Any, values: list[int], kind: type, s
 
 def test_volumes_go_all_the_way(folder: Any) -> None:
     root = folder(4, shape=(10, 24, 20), suffix=".tif", kind=np.uint16)
-    domain, config, facts, model = setup(root)
-    trained(domain, config, facts, model, steps=10)
-    path = predicted(root, domain, config, facts, model, tile_size=16)
+    domain, config, info, model = setup(root)
+    trained(domain, config, info, model, steps=10)
+    path = predicted(root, domain, config, info, model, tile_size=16)
     assert open_prediction(path)["s1"]["mean"].dims == ("channel", "z", "y", "x")
-    files = domain.export(path, root / "out", facts)
+    files = domain.export(path, root / "out", info)
     with tifffile.TiffFile(files[0]) as tif:
         assert (tif.series[0].axes, tif.series[0].shape) == ("ZYX", (10, 24, 20))
-    assert domain.evaluate(model, config, facts, EvaluateOptions(split="val")).metrics["mean_iou"] is not None
-    assert domain.example(model, config, facts).shape == (1, 1, 10, 24, 20)
+    assert evaluated(domain, model, config, info, split="val").metrics["mean_iou"] is not None
+    assert domain.example(model, config, info).shape == (1, 1, 10, 24, 20)
 
 
 @pytest.mark.parametrize("loss", ["beta-nll", "mse", "poisson"])
@@ -239,42 +247,42 @@ def test_regression_goes_all_the_way(folder: Any, loss: str) -> None:
         image = np.asarray(Image.open(path)).astype(np.float32)
         tifffile.imwrite(root / "targets" / f"{path.stem}.tif", 100 + image)
     settings: dict[str, Any] = {"task": "regression", "targets": root / "targets", "masks": None, "loss": loss}
-    domain, config, facts, model = setup(root, **settings)
-    trained(domain, config, facts, model, steps=80)
-    report = domain.evaluate(model, config, facts, EvaluateOptions(split="test"))
-    assert domain.monitor == "r2"
-    assert facts["intensities"]["kind"] == "train"
+    domain, config, info, model = setup(root, **settings)
+    trained(domain, config, info, model, steps=80)
+    report = evaluated(domain, model, config, info, split="test")
+    assert model.task.monitor == "r2"
+    assert info.intensities.kind == "train"
     assert set(report.baselines) == {"mean"}
     if loss != "poisson":
         assert report.metrics["r2"] > 0.7 > report.baselines["mean"]["r2"]
     with torch.no_grad():
-        assert domain.validator(config, facts, model)(model.net)["loss"] > 0
-    path = predicted(root, domain, config, facts, model)
-    files = {file.name: file for file in domain.export(path, root / "out", facts)}
+        assert domain.validator(config, info, model)(model.net)["loss"] > 0
+    path = predicted(root, domain, config, info, model)
+    files = {file.name: file for file in domain.export(path, root / "out", info)}
     np.testing.assert_allclose(tifffile.imread(files["s2_mean.tif"]), open_prediction(path)["s2"]["mean"].values[0])
     assert tifffile.imread(files["s2_uncertainty.tif"]).dtype == np.float32
 
 
 def test_a_split_without_images_is_not_scored(folder: Any) -> None:
     root = folder(5)
-    domain, config, facts, model = setup(root, test_fraction=0)
+    domain, config, info, model = setup(root, test_fraction=0)
     with pytest.raises(InputError, match="this run has no test images"):
-        domain.evaluate(model, config, facts, EvaluateOptions(split="test"))
+        evaluated(domain, model, config, info, split="test")
 
 
 def test_nothing_is_predicted_where_one_image_is_bad(folder: Any) -> None:
     root = folder(5)
-    domain, config, facts, model = setup(root)
+    domain, config, info, model = setup(root)
     (root / "images/s3.png").write_bytes(b"junk")
     with pytest.raises(InputError, match=r"s3\.png: not an image"):
-        predicted(root, domain, config, facts, model)
+        predicted(root, domain, config, info, model)
     assert not (root / "p.zarr").exists()
 
 
 @pytest.mark.parametrize("loss", ["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"])
 def test_every_loss_trains(folder: Any, loss: str) -> None:
-    domain, config, facts, model = setup(folder(5), loss=loss, class_weights=[1.0, 2.0])
-    trained(domain, config, facts, model, steps=2)
+    domain, config, info, model = setup(folder(5), loss=loss, class_weights=[1.0, 2.0])
+    trained(domain, config, info, model, steps=2)
     assert all(torch.isfinite(p).all() for p in model.net.parameters())
 
 
@@ -295,9 +303,9 @@ def test_the_mean_over_flips_turns_with_the_image(shape: tuple[int, ...]) -> Non
 
 
 def test_tiles_of_the_mean_over_flips_are_those_of_the_whole(folder: Any) -> None:
-    domain, _, facts, model = setup(folder(4, shape=(71, 90)))
-    item = facts["split"]["train"][0]
-    source = make_source("a", item["image"], load_input(item["image"], facts, domain.cache))
+    domain, _, info, model = setup(folder(4, shape=(71, 90)))
+    item = info.split.train[0]
+    source = make_source("a", item.image, load_input(item.image, info, domain.cache))
     net = FlipAveraged(model.net.eval(), 2)  # type: ignore[arg-type]
     assert isinstance(model.geometry, Grid)
     whole, tiled = (
@@ -341,7 +349,7 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     shutil.move(tmp_path / "aside", runs[2])
     # several folds may validate on one image
     validated = inference.evaluate(tmp_path / "cv", EvaluateOptions(split="val"))
-    counted = sum(len(open_run(run).facts["split"]["val"]) for run in runs)
+    counted = sum(len(open_run(run).info.split.val) for run in runs)
     assert len(validated.items) == counted
     options = ImagePredict(images=root / "images", samples=2)
     inference.predict(tmp_path / "cv", options, tmp_path / "p.zarr", progress=Progress())
@@ -372,23 +380,23 @@ def painted(root: Path, ndim: int = 2) -> Path:
 
 def test_painted_masks_are_learnt_and_come_back_in_their_colours(folder: Any) -> None:
     root = folder(8)
-    domain, config, facts, model = setup(root, masks=painted(root), seed=3)
-    assert facts["classes"] == ["#000000", "#0ac8fa", "#ff0000"]
-    trained(domain, config, facts, model, steps=3)
-    [written, *_] = domain.export(predicted(root, domain, config, facts, model), root / "out", facts)
+    domain, config, info, model = setup(root, masks=painted(root), seed=3)
+    assert list(info.classes.names) == ["#000000", "#0ac8fa", "#ff0000"]
+    trained(domain, config, info, model, steps=3)
+    [written, *_] = domain.export(predicted(root, domain, config, info, model), root / "out", info)
     pixels = np.asarray(Image.open(written))
     assert written.suffix == ".png"
     assert {tuple(colour) for colour in pixels.reshape(-1, 3)} <= {RED, BLACK, SKY}
     chosen = next(iter(open_prediction(root / "p.zarr").values()))["class"].values
     np.testing.assert_array_equal(pixels, np.array([BLACK, SKY, RED], np.uint8)[chosen])
-    assert domain.evaluate(model, config, facts, EvaluateOptions(split="test")).metrics["classes"] == facts["classes"]
+    assert evaluated(domain, model, config, info, split="test").metrics["classes"] == list(info.classes.names)
 
 
 def test_a_colour_can_be_left_out(folder: Any) -> None:
     root = folder(8)
-    _, _, facts, _ = setup(root, masks=painted(root), seed=3, ignore_value="#0AC8FA")
-    assert facts["classes"] == ["#000000", "#ff0000"]
-    assert facts["ignore_value"] == 0x0AC8FA
+    _, _, info, _ = setup(root, masks=painted(root), seed=3, ignore_value="#0AC8FA")
+    assert list(info.classes.names) == ["#000000", "#ff0000"]
+    assert info.ignore_value == 0x0AC8FA
 
 
 def test_colours_beside_plain_masks_of_16_bits_are_refused(folder: Any) -> None:
@@ -406,7 +414,7 @@ def test_training_on_all_images_keeps_the_last_weights(folder: Any, capfd: pytes
     config = ImageTrain(
         images=root / "images", masks=root / "masks", **SMALL, val_fraction=0, test_fraction=0.25, epochs=2
     )
-    assert "last weights" in training.plan("image", config).facts["plan"]["settings"]["steps_per_epoch"]["reason"]
+    assert "last weights" in training.plan("image", config).info.planned.settings["steps_per_epoch"].reason
     training.train("image", config, root / "run")
     lines = capfd.readouterr().err.splitlines()
     assert any(line.startswith("epoch 2  loss") and "val" not in line for line in lines)
@@ -427,15 +435,16 @@ def test_what_is_learnt_from_validation_needs_it(folder: Any, settings: dict[str
         ImageDomain().inspect(config)
 
 
-def test_pixel_sizes_that_files_do_not_state(folder: Any) -> None:
+def test_pixel_sizes_that_files_do_not_state(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
     root = folder(4, shape=(12, 40, 48), suffix=".tif")
-    domain, config, facts, model = setup(root, pixel_size=[2.0, 0.5, 0.5], patch_size=[8, 16, 16])
-    assert facts["spacing"] == facts["fingerprint"]["spacing"]["median"] == [2.0, 0.5, 0.5]
-    assert facts["strides"][0] == [1, 2, 2]
-    stated = open_prediction(predicted(root, domain, config, facts, model, pixel_size=[0.25], samples=1))["s0"]
+    domain, config, info, model = setup(root, pixel_size=[2.0, 0.5, 0.5], patch_size=[8, 16, 16])
+    assert info.spacing == info.fingerprint.spacing.median == (2.0, 0.5, 0.5)
+    assert info.strides[0] == (1, 2, 2)
+    stated = open_prediction(predicted(root, domain, config, info, model, pixel_size=[0.25], samples=1))["s0"]
     assert (stated.attrs["unit"], list(stated.attrs["spacing"])) == ("\u00b5m", [0.25, 0.25, 0.25])
     assert float(stated.x[1]) == 0.25
-    unknown = open_prediction(predicted(root, ImageDomain(), config, facts, model, samples=1))["s0"]
-    assert unknown.attrs["unit"] == "pixel"
+    trained = open_prediction(predicted(root, ImageDomain(), config, info, model, samples=1))["s0"]
+    assert (trained.attrs["unit"], list(trained.attrs["spacing"])) == ("\u00b5m", [2.0, 0.5, 0.5])
+    assert "state no pixel size, so that of the training is taken, 2 x 0.5 x 0.5" in caplog.text
     with pytest.raises(InputError, match="--pixel-size 1,2: give one number, or one for each axis z, y, x"):
         setup(root, pixel_size=[1.0, 2.0])

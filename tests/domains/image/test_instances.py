@@ -19,8 +19,8 @@ from multiunet.domains.image.data.augment import Augmentation
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.survey.splits import from_json
 from multiunet.losses import border_weights
 from multiunet.metrics import InstanceMatcher
 from multiunet.prediction import open_prediction
@@ -29,44 +29,45 @@ from multiunet.seeds import generator
 SHORT = ["--widths", "4,8", "--patch-size", 32, "--epochs", 1, "--steps-per-epoch", 2, "--batch-size", 1]
 
 
-def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
+def survey_cells(root: Path, **settings: Any) -> ImageInfo:
     return survey(ImageTrain(images=root / "images", masks=root / "masks", instances=True, **settings))
 
 
 @pytest.mark.parametrize("touching", ["gap", "boundary"])
-def test_facts_and_classes(cells: Path, touching: str) -> None:
-    facts = facts_of(cells, touching=touching)
-    assert facts == json.loads(json.dumps(facts))
-    assert facts["objects"] == {"train": 32, "val": 8, "test": 8}
-    assert facts["classes"] == ["outside", "inside", "boundary"][: 2 if touching == "gap" else 3]
-    path, cache = facts["split"]["train"][0]["target"], FileCache()
-    objects = load_objects(path, facts, cache)
+def test_info_and_classes(cells: Path, touching: str) -> None:
+    info = survey_cells(cells, instance_encoding=touching)
+    assert info == ImageInfo.model_validate_json(info.model_dump_json())
+    assert info.instances is not None
+    assert info.instances.counts == {"train": 32, "val": 8, "test": 8}
+    assert list(info.classes.names) == ["outside", "inside", "boundary"][: 2 if touching == "gap" else 3]
+    path, cache = info.split.train[0].target, FileCache()
+    objects = load_objects(path, info, cache)
     assert sorted(np.unique(objects)) == list(range(9))
-    classes = load_labels(path, facts, cache)
-    assert set(np.unique(classes)) == set(range(len(facts["classes"])))
-    border = load_border(path, facts, cache, Border(10.0, 5.0))
+    classes = load_labels(path, info, cache)
+    assert set(np.unique(classes)) == set(range(len(info.classes.names)))
+    border = load_border(path, info, cache, Border("boundary", 10.0, 5.0))
     np.testing.assert_array_equal(border, border_weights(objects, 10, 5))
 
 
 @pytest.mark.parametrize("weight", [0.0, 10.0])
 def test_patches_have_the_weights_of_their_pixels(cells: Path, weight: float) -> None:
-    facts = facts_of(cells, patch_size=[32])
-    items = from_json(facts["split"])["train"]
-    data = Patches(items, facts, Augmentation.none(), 0.5, FileCache(), Border(weight, 5.0))
+    info = survey_cells(cells, patch_size=[32])
+    items = info.split.train
+    data = Patches(items, info, Augmentation.none(), 0.5, FileCache(), Border("boundary", weight, 5.0))
     sample = data.draw(0, generator(0))
     assert (sample.target.shape, sample.target.dtype) == ((1, 32, 32), torch.int64)
     if weight == 0:
         assert sample.weight is None
         return
     assert sample.weight is not None
-    whole = border_weights(load_objects(items[0].target, facts, FileCache()))
-    classes = load_labels(items[0].target, facts, FileCache())
+    whole = border_weights(load_objects(items[0].target, info, FileCache()))
+    classes = load_labels(items[0].target, info, FileCache())
     windows = np.lib.stride_tricks.sliding_window_view(whole, (32, 32))
     [[y, x]] = np.argwhere((windows == sample.weight[0].numpy()).all(axis=(2, 3)))
     # the ends of objects are those of the patch: only at its border they may differ from the image's
     inner = (slice(1, -1), slice(1, -1))
     np.testing.assert_array_equal(sample.target[0].numpy()[inner], classes[y : y + 32, x : x + 32][inner])
-    turned = Patches(items, facts, Augmentation(chance=1.0), 0.5, FileCache(), Border(weight, 5.0)).draw(
+    turned = Patches(items, info, Augmentation(chance=1.0), 0.5, FileCache(), Border("boundary", weight, 5.0)).draw(
         1, generator(3)
     )
     assert turned.weight is not None
@@ -144,9 +145,9 @@ def test_ignored_pixels_count_nowhere(cells: Path) -> None:
     objects = tifffile.imread(cells / "masks" / "s0.tif").astype(np.int64)
     objects[:, :20] = -1
     tifffile.imwrite(cells / "masks/s0.tif", objects)
-    facts = facts_of(cells, ignore_value=-1)
+    info = survey_cells(cells, ignore_value=-1)
     path = str(cells / "masks" / "s0.tif")
-    labels, known = load_labels(path, facts, FileCache()), load_objects(path, facts, FileCache())
+    labels, known = load_labels(path, info, FileCache()), load_objects(path, info, FileCache())
     assert (labels[:, :20] == -1).all()
     assert (labels[:, 20:] >= 0).all()
     everywhere = InstanceMatcher()

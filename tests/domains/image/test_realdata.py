@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
+from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import read_objects
-from multiunet.domains.image.evaluation.baselines import fit_otsu, fit_otsu_objects
-from multiunet.domains.image.evaluation.scoring import score_baseline
+from multiunet.domains.image.evaluation.baselines import fit_baselines
+from multiunet.domains.image.evaluation.labelled import read_labelled
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.readers import read_image
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.survey.splits import from_json
+from multiunet.domains.image.task import make_task
+from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 
 pytestmark = pytest.mark.realdata
 
 
+def scores_of_otsu(info: ImageInfo) -> dict[str, Any]:
+    cache, task = FileCache(), make_task(ImageTrain(images=Path(), masks=Path()), info)
+    guess = fit_baselines(info.split.train, info, cache)["otsu"]
+    return score_pieces(task, guess(read_labelled(info, EvaluateOptions(), cache))).total.result()
+
+
 def test_superalloy(data_folder: Path) -> None:
     alloy = data_folder / "super_alloy"
-    facts = survey(
-        ImageTrain(images=alloy / "images", masks=alloy / "labels", splits=f"{alloy / 'splits.json'}:Super1")
-    )
+    info = survey(ImageTrain(images=alloy / "images", masks=alloy / "labels", splits=f"{alloy / 'splits.json'}:Super1"))
     published = json.loads((alloy / "splits.json").read_text())["Super1"]
-    for name, items in facts["split"].items():
-        assert [item["name"] for item in items] == published[name]
-    assert (facts["values"], facts["channels"], facts["patch_size"]) == ([0, 1, 2], 1, [256, 256])
-    splits = from_json(facts["split"])
-    floor = score_baseline([(fit_otsu(splits["train"], facts, FileCache()), splits["test"], facts)], FileCache())
+    for name in SPLITS:
+        assert [item.name for item in info.split.of(name)] == published[name]
+    assert (info.values, info.channels, info.patch_size) == ((0, 1, 2), 1, (256, 256))
+    floor = scores_of_otsu(info)
     # dark is secondary gamma prime: the floor of this data set's README
     assert floor["iou"] == pytest.approx([0.740, 0.729, 0.0], abs=0.002)
     assert floor["mean_iou"] == pytest.approx(0.490, abs=0.001)
@@ -46,7 +54,7 @@ def test_uint16_beside_uint8(data_folder: Path) -> None:
 
 def test_any_mask_values(data_folder: Path) -> None:
     train, val = data_folder / "uhcs" / "train", data_folder / "uhcs" / "validate"
-    facts = survey(
+    info = survey(
         ImageTrain(
             images=train / "images",
             masks=train / "labels",
@@ -54,8 +62,8 @@ def test_any_mask_values(data_folder: Path) -> None:
             val_masks=val / "labels",
         )
     )
-    assert [len(items) for items in facts["split"].values()] == [20, 4, 0]
-    assert len(facts["values"]) == 4
+    assert info.split.counts() == {"train": 20, "val": 4, "test": 0}
+    assert len(info.values) == 4
 
 
 def test_grey_levels_in_colours_with_alpha(data_folder: Path) -> None:
@@ -73,11 +81,9 @@ def test_numbered_nuclei_are_no_classes(data_folder: Path) -> None:
 def test_nuclei_are_counted_and_the_floor_is_that_of_the_readme(data_folder: Path) -> None:
     nuclei = data_folder / "dsb2018_fluo"
     folders = {f"{split}_{kind}": nuclei / split / kind for split in ("val", "test") for kind in ("images", "masks")}
-    facts = survey(ImageTrain(images=nuclei / "train/images", masks=nuclei / "train/masks", instances=True, **folders))
-    assert facts["objects"] == {"train": 3535, "val": 846, "test": 1226}
-    splits = from_json(facts["split"])
-    baseline = fit_otsu_objects(splits["train"], facts, FileCache())
-    floor = score_baseline([(baseline, splits["test"], facts)], FileCache())
+    info = survey(ImageTrain(images=nuclei / "train/images", masks=nuclei / "train/masks", instances=True, **folders))
+    assert info.instances.counts == {"train": 3535, "val": 846, "test": 1226}
+    floor = scores_of_otsu(info)
     # the README has 0.650 for a like method
     assert floor["ap_50"] == pytest.approx(0.65, abs=0.02)
     assert floor["ap_70"] == pytest.approx(0.491, abs=0.02)

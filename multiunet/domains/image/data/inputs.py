@@ -1,4 +1,4 @@
-"""Images as the network sees them: channels, types and intensities as in training, checked against it."""
+"""Images as the network reads them, with the channels and intensities of the training images."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.files.info_bar import read_cropped
 from multiunet.domains.image.files.lazy import bytes_in_memory, take_first
 from multiunet.domains.image.files.readers import Picture, override_spacing
+from multiunet.domains.image.info import ImageInfo
 from multiunet.errors import InputError
 from multiunet.prediction.source import GridSource
 from multiunet.wording import counted
@@ -23,73 +23,81 @@ AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 
 @dataclass(frozen=True)
 class Input:
-    """An image and how its numbers become the network's: ``(pixels - shift) / scale``, by channel.
+    """Image with its standardisation ``(pixels - shift) / scale``, by channel.
 
     Attributes:
         bar_rows: rows that were cut off the bottom of the file's image.
+        assumed: True where the file states no pixel size and has that of the training.
     """
 
     picture: Picture
     shift: NDArray[np.float32]
     scale: NDArray[np.float32]
     bar_rows: int = 0
+    assumed: bool = False
 
     def standardise(self, pixels: np.ndarray) -> NDArray[np.float32]:
-        """Some of its pixels ``(C, *any)``, as float32."""
+        """Return pixels ``(C, *any)`` of this image standardised, as float32."""
         by_channel = (-1, *(1,) * (pixels.ndim - 1))
         shifted = pixels.astype(np.float32) - self.shift.reshape(by_channel)
         result: NDArray[np.float32] = shifted / self.scale.reshape(by_channel)
         return result
 
     def window(self, start: Sequence[int], stop: Sequence[int], /) -> NDArray[np.float32]:
-        """A window as the network sees it, ``(C, *window)``; a ``Reader``."""
+        """Return a window as the network reads it, ``(C, *window)`` float32; a ``Reader``."""
         inside = tuple(slice(a, b) for a, b in zip(start, stop))
         return self.standardise(self.picture.pixels[(slice(None), *inside)])
 
 
-def load_input(path: str, facts: Facts, cache: FileCache) -> Input:
-    """An image file like those of training.
+def load_input(path: str, info: ImageInfo, cache: FileCache, assumed: tuple[float, ...] | None = None) -> Input:
+    """Load an image with the channels, bar and pixel size of training.
+
+    Args:
+        assumed: pixel size, micrometres by axis, of an image that states none where ``info`` has none either.
 
     Raises:
         InputError: when it cannot be read, or has other axes or channels than the training images.
     """
 
     def read() -> tuple[Picture, int]:
-        cropped, bar = read_cropped(Path(path), facts.get("crop_bar", "none"))
-        return override_spacing(match_channels(cropped, facts, path), facts.get("pixel_size")), bar
+        cropped, bar = read_cropped(Path(path), info.crop_bar)
+        return override_spacing(match_channels(cropped, info, path), info.pixel_size), bar
 
-    # of what the reading depends on, in which folds of a cross-validation may differ
-    how = repr([facts.get(name) for name in ("crop_bar", "pixel_size")])
+    # what the reading depends on; folds of a cross-validation may differ in it
+    how = repr([info.crop_bar, info.pixel_size])
     picture, bar = cache.get("image", path, read, lambda found: bytes_in_memory(found[0].pixels), how)
-    known = facts["intensities"]
-    if known["kind"] == "image":
+    guessed = picture.spacing is None and assumed is not None
+    if guessed:
+        picture = override_spacing(picture, assumed)
+    known = info.intensities
+    if known.kind == "image":
         own = cache.keep(
             "moments", path, lambda: compute_moments(picture), lambda pair: sum(p.nbytes for p in pair), how
         )
-        return Input(picture, *own, bar)
-    return Input(picture, np.asarray(known["mean"], np.float32), np.asarray(known["deviation"], np.float32), bar)
+        return Input(picture, *own, bar, guessed)
+    return Input(picture, np.asarray(known.mean, np.float32), np.asarray(known.deviation, np.float32), bar, guessed)
 
 
-def match_channels(picture: Picture, facts: Facts, path: str) -> Picture:
-    """The picture with the channels of training: grey images that are saved in colours are read as grey.
+def match_channels(picture: Picture, info: ImageInfo, path: str) -> Picture:
+    """Return the picture with the channels of training: grey images saved in colours become grey.
 
     Raises:
         InputError: when it has other axes or channels.
     """
-    if len(picture.space) != facts["ndim"]:
-        raise InputError(f"{path}: {_describe_size(picture.space)}, but the training images have {facts['ndim']} axes")
-    if facts["channels"] == 1 and picture.colour == "rgb" and picture.summary.grey:
+    if len(picture.space) != info.ndim:
+        raise InputError(f"{path}: {_describe_size(picture.space)}, but the training images have {info.ndim} axes")
+    if info.channels == 1 and picture.colour == "rgb" and picture.summary.grey:
         picture = replace(picture, pixels=take_first(picture.pixels, 1))
     channels = picture.pixels.shape[0]
-    if channels != facts["channels"]:
+    if channels != info.channels:
         raise InputError(
-            f"{path}: {counted(channels, 'channel')}, but the training images have {facts['channels']}; convert it"
+            f"{path}: {counted(channels, 'channel')}, but the training images have {info.channels}; convert it"
         )
-    return picture.redescribed(colour=facts["colour"])
+    return picture.redescribed(colour=info.colour)
 
 
 def make_source(name: str, path: str, loaded: Input) -> GridSource:
-    """What a prediction reads, with the coordinates of pixels: in the file's unit, or plain indices."""
+    """Return the source of a prediction, with pixel coordinates in the file's unit, or plain indices."""
     picture = loaded.picture
     dims = AXES[len(picture.space)]
     spacing = picture.spacing or (1.0,) * len(dims)
@@ -99,7 +107,7 @@ def make_source(name: str, path: str, loaded: Input) -> GridSource:
 
 
 def compute_moments(picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and deviation of each channel; 1 for the deviation of a constant, which becomes 0."""
+    """Return mean and deviation of each channel; the deviation of a constant is 1, so that it becomes 0."""
     mean, deviation = picture.summary.mean, np.sqrt(picture.summary.variance)
     return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)
 

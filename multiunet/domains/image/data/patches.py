@@ -1,4 +1,4 @@
-"""Training patches: where they lie, how they are changed."""
+"""Training patches: their places, and their random changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.data.augment import (
     Augmentation,
     Intensities,
@@ -25,6 +24,7 @@ from multiunet.domains.image.data.instances import encode_objects, sample_object
 from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects, load_target
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.image.info import ImageInfo
 from multiunet.training.data import Sample, TrainingData
 
 REMEMBERED = 1000
@@ -32,7 +32,7 @@ REMEMBERED = 1000
 
 
 class Patches(TrainingData[Tensor]):
-    """Random patches of images.
+    """Draw random patches of images.
 
     The field is ``(1, C, *patch)`` float32; the target ``(1, *patch)`` int64 (classes, -1 where they do not count) or
     ``(1, K, *patch)`` float32 (quantities, NaN where unknown).
@@ -42,7 +42,7 @@ class Patches(TrainingData[Tensor]):
 
     Args:
         items: the training images.
-        facts: what ``survey`` learnt.
+        info: of the training.
         augmentation: of the patches.
         oversample_classes: share of patches that lie about a pixel of a class drawn evenly from those of the image; the
             others lie anywhere. Quantities have no classes.
@@ -53,28 +53,28 @@ class Patches(TrainingData[Tensor]):
     def __init__(
         self,
         items: Sequence[Item],
-        facts: Facts,
+        info: ImageInfo,
         augmentation: Augmentation,
         oversample_classes: float,
         cache: FileCache,
         border: Border | None = None,
     ) -> None:
         self.items = list(items)
-        self.facts = facts
+        self.info = info
         self.augmentation = augmentation
-        self.patch = tuple(int(n) for n in facts["patch_size"])
-        self.spacing = tuple(float(s) for s in facts["spacing"])
-        self.oversample_classes = oversample_classes if facts["task"] == "segmentation" else 0.0
+        self.patch = info.patch_size
+        self.spacing = info.spacing
+        self.oversample_classes = 0.0 if info.regression else oversample_classes
         self.cache = cache
         self.border = border
-        self.intensities = _intensities(facts)
+        self.intensities = _intensities(info)
 
     def __len__(self) -> int:
         return len(self.items)
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[Tensor]:
         entry = self.items[item]
-        loaded = load_input(entry.image, self.facts, self.cache)
+        loaded = load_input(entry.image, self.info, self.cache)
         start = self._start(entry, loaded.picture.space, rng)
         centre = [first + (side - 1) / 2 for first, side in zip(start, self.patch)]
         view = draw_view(self.augmentation, centre, self.patch, self.spacing, rng)
@@ -89,17 +89,17 @@ class Patches(TrainingData[Tensor]):
         if self.border is None:
             return self._sample_target(entry, coordinates), None
         # objects first, their ends afterwards: a gap of one pixel would not survive being turned or shrunk
-        objects = sample_objects(load_objects(entry.target, self.facts, self.cache), coordinates)
-        classes = encode_objects(objects, self.facts["instances"]["touching"], self.spacing)
+        objects = sample_objects(load_objects(entry.target, self.info, self.cache), coordinates)
+        classes = encode_objects(objects, self.border.encoding, self.spacing)
         target = torch.from_numpy(classes.astype(np.int64))[None]
         if self.border.weight == 0:
             return target, None
-        weights = load_border(entry.target, self.facts, self.cache, self.border)
+        weights = load_border(entry.target, self.info, self.cache, self.border)
         return target, torch.from_numpy(sample(weights[None], coordinates))
 
     def _sample_target(self, entry: Item, coordinates: NDArray[np.float32]) -> Tensor:
-        if self.facts["task"] == "regression":
-            target = load_target(entry.target, self.facts, self.cache)
+        if self.info.regression:
+            target = load_target(entry.target, self.info, self.cache)
             quantities = self.cache.in_memory("quantities", entry.target, target)
             return torch.from_numpy(sample(quantities, coordinates))[None]
         labels = sample_labels(self._labels(entry), coordinates)
@@ -124,11 +124,11 @@ class Patches(TrainingData[Tensor]):
         return self.cache.keep("positions", entry.target, lambda: self._find(entry), lambda p: sum(a.nbytes for a in p))
 
     def _labels(self, entry: Item) -> Pixels:
-        return self.cache.in_memory("labels", entry.target, load_labels(entry.target, self.facts, self.cache))
+        return self.cache.in_memory("labels", entry.target, load_labels(entry.target, self.info, self.cache))
 
     def _find(self, entry: Item) -> list[NDArray[np.int64]]:
         """In two passes, so that the pixels do not depend on the blocks in which the labels are read."""
-        labels, classes = self._labels(entry), range(len(self.facts["values"]))
+        labels, classes = self._labels(entry), range(len(self.info.values))
         width, rows = labels.shape[-1], np.arange(labels.size // labels.shape[-1]).reshape(labels.shape[:-1])
         counts = np.zeros((len(classes), *rows.shape), dtype=np.int64)
         for region in iter_blocks(labels, rows=True):
@@ -152,10 +152,10 @@ class Patches(TrainingData[Tensor]):
         return found
 
 
-def _intensities(facts: Facts) -> Intensities:
+def _intensities(info: ImageInfo) -> Intensities:
     """Of fields: standardised, unless images are taken as they are."""
-    if facts["intensities"]["kind"] != "none":
+    if info.intensities.kind != "none":
         return Intensities.standardised()
-    channels = facts["fingerprint"]["intensities"]
-    mean, deviation = ([channel[name] for channel in channels] for name in ("mean", "deviation"))
+    channels = info.fingerprint.intensities
+    mean, deviation = [channel.mean for channel in channels], [channel.deviation for channel in channels]
     return Intensities(np.asarray(mean, np.float32), np.asarray(deviation, np.float32))

@@ -1,4 +1,4 @@
-"""What is to be predicted of images: classes, objects and quantities of pixels, from their masks and targets."""
+"""Targets of images: classes, objects and quantities of pixels, from their masks and target files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.data.cache import FileCache
-from multiunet.domains.image.data.instances import encode_objects, renumber
+from multiunet.domains.image.data.instances import Touching, encode_objects, renumber
 from multiunet.domains.image.files.info_bar import drop_rows
 from multiunet.domains.image.files.lazy import (
     Pixels,
@@ -23,6 +22,7 @@ from multiunet.domains.image.files.lazy import (
 from multiunet.domains.image.files.masks import ColouredMask, colour_name, read_mask
 from multiunet.domains.image.files.palettes import Palettes
 from multiunet.domains.image.files.readers import read_target
+from multiunet.domains.image.info import ImageInfo
 from multiunet.errors import InputError
 from multiunet.losses import border_weights
 
@@ -35,9 +35,8 @@ NUMBERING = 32
 """Bytes a pixel that it takes to read the objects of a mask."""
 
 
-def read_annotation(path: str, facts: Facts, checked: bool = False) -> Pixels:
-    """The values of a mask, integers ``space``, or a target, float32 ``(K, *space)``, as they are in the file: with the
-    rows that lie on an information bar.
+def read_annotation(path: str, info: ImageInfo, checked: bool = False) -> Pixels:
+    """Read a mask, integers ``space``, or a target, float32 ``(K, *space)``, information bar included.
 
     Args:
         checked: it was read before; see ``read_mask``.
@@ -45,15 +44,15 @@ def read_annotation(path: str, facts: Facts, checked: bool = False) -> Pixels:
     Raises:
         InputError: when the file cannot be read, or its values cannot be labels.
     """
-    if facts["task"] == "regression":
-        return read_target(Path(path), facts.get("ignore_value")).pixels
-    if facts.get("instances"):
+    if info.regression:
+        return read_target(Path(path), info.ignore_value).pixels
+    if info.instances:
         return _read_numbered(path, checked)
-    return read_mask(Path(path), facts["coloured"], checked=checked)
+    return read_mask(Path(path), info.segmented.coloured, checked=checked)
 
 
-def load_labels(path: str, facts: Facts, cache: FileCache, checked: bool = True) -> Pixels:
-    """The class of each pixel, int16 ``space``; -1 where it does not count.
+def load_labels(path: str, info: ImageInfo, cache: FileCache, checked: bool = True) -> Pixels:
+    """Load the class of each pixel, int16 ``space``; -1 where it does not count.
 
     Args:
         checked: it is one of the training data, which ``survey`` checked.
@@ -63,21 +62,21 @@ def load_labels(path: str, facts: Facts, cache: FileCache, checked: bool = True)
     """
 
     def read() -> Pixels:
-        if facts.get("instances"):
-            objects = load_objects(path, facts, cache, checked)
-            return encode_objects(objects, facts["instances"]["touching"], facts["spacing"])
-        labels = drop_rows(read_annotation(path, facts, checked), _get_info_bar(path, facts))
-        if facts.get("palettes") and not checked:
+        if info.instances:
+            objects = load_objects(path, info, cache, checked)
+            return encode_objects(objects, info.instances.encoding, info.spacing)
+        labels = drop_rows(read_annotation(path, info, checked), _get_info_bar(path, info))
+        if not checked and info.segmented.palettes:
             used = {int(value) for region in iter_blocks(labels) for value in count_values(labels[region])[0]}
-            Palettes.from_json(facts["palettes"]).check(path, used)
-        return map_values(labels, lambda block: find_classes(block, facts, path), np.int16)
+            Palettes.from_json(info.segmented.palettes).check(path, used)
+        return map_values(labels, lambda block: find_classes(block, info, path), np.int16)
 
-    how = _describe_reading(path, facts, "values", "ignore_value", "instances", "spacing")
+    how = _describe_reading(path, info, "values", "ignore_value", "instances", "spacing")
     return cache.get("mask", path, read, bytes_in_memory, how)
 
 
-def load_objects(path: str, facts: Facts, cache: FileCache, checked: bool = True) -> NDArray[np.int32]:
-    """The number of each pixel's object, ``space``: 1, 2, ...; 0 outside, -1 where it does not count.
+def load_objects(path: str, info: ImageInfo, cache: FileCache, checked: bool = True) -> NDArray[np.int32]:
+    """Load the number of each pixel's object, ``space``: 1, 2, ...; 0 outside, -1 where it does not count.
 
     Args:
         checked: it is one of the training data, which ``survey`` checked.
@@ -88,15 +87,15 @@ def load_objects(path: str, facts: Facts, cache: FileCache, checked: bool = True
 
     def read() -> NDArray[np.int32]:
         objects: NDArray[np.int32] = drop_rows(
-            read_objects(path, facts["ignore_value"], checked), _get_info_bar(path, facts)
+            read_objects(path, info.ignore_value, checked), _get_info_bar(path, info)
         )[...]
         return objects
 
-    return cache.get("objects", path, read, bytes_in_memory, _describe_reading(path, facts, "ignore_value"))
+    return cache.get("objects", path, read, bytes_in_memory, _describe_reading(path, info, "ignore_value"))
 
 
 def read_objects(path: str, ignore_value: int | None, checked: bool = False) -> NDArray[np.int32]:
-    """As ``load_objects``, from the file, which is read whole, with the rows that lie on an information bar.
+    """Read the object numbers of a mask file whole, information bar included; as ``load_objects``.
 
     Raises:
         InputError: when the file cannot be read, or numbers objects by negative or fractional values, or by colours,
@@ -125,43 +124,44 @@ def _read_numbered(path: str, checked: bool) -> Pixels:
 
 @dataclass(frozen=True)
 class Border:
-    """How much pixels between objects count; see ``border_weights``."""
+    """Weights of pixels between objects, see ``border_weights``, and the classes that objects are encoded in."""
 
+    encoding: Touching
     weight: float
     sigma: float
 
 
-def load_border(path: str, facts: Facts, cache: FileCache, border: Border) -> NDArray[np.float32]:
-    """The weight of each pixel, ``space``."""
+def load_border(path: str, info: ImageInfo, cache: FileCache, border: Border) -> NDArray[np.float32]:
+    """Load the border weight of each pixel, ``space`` float32."""
 
     def compute() -> NDArray[np.float32]:
-        return border_weights(load_objects(path, facts, cache), border.weight, border.sigma, facts["spacing"])
+        return border_weights(load_objects(path, info, cache), border.weight, border.sigma, info.spacing)
 
     return cache.get(
         "border",
         path,
         compute,
         bytes_in_memory,
-        f"{border} {_describe_reading(path, facts, 'ignore_value', 'spacing')}",
+        f"{border} {_describe_reading(path, info, 'ignore_value', 'spacing')}",
     )
 
 
-def find_classes(labels: np.ndarray, facts: Facts, path: str) -> NDArray[np.int16]:
-    """Mask values as indices of classes, ``IGNORED`` where they do not count.
+def find_classes(labels: np.ndarray, info: ImageInfo, path: str) -> NDArray[np.int16]:
+    """Return mask values as indices of classes, ``IGNORED`` where they do not count.
 
     Raises:
         InputError: for a value that training did not know.
     """
-    values, ignored = np.asarray(facts["values"], dtype=np.int64), facts["ignore_value"]
+    values, ignored = np.asarray(info.values, dtype=np.int64), info.ignore_value
     short = labels.dtype in (np.uint8, np.uint16)
     classes = (_look_up if short else _search)(labels, values, ignored)
     unknown = classes == UNKNOWN
     if unknown.any():
         value = labels[unknown][0]
-        shown = colour_name if facts["coloured"] else str
+        shown = colour_name if info.segmented.coloured else str
         raise InputError(
             f"{path}: value {shown(int(value))} in {np.count_nonzero(labels == value)} pixels is none of the training "
-            f"masks' {', '.join(map(shown, facts['values']))}"
+            f"masks' {', '.join(map(shown, info.values))}"
         )
     return classes
 
@@ -182,21 +182,19 @@ def _search(labels: np.ndarray, values: NDArray[np.int64], ignored: int | None) 
     return classes
 
 
-def load_target(path: str, facts: Facts, cache: FileCache) -> Pixels:
-    """An image of quantities, float32 ``(K, *space)``; NaN where unknown."""
+def load_target(path: str, info: ImageInfo, cache: FileCache) -> Pixels:
+    """Load an image of quantities, float32 ``(K, *space)``; NaN where unknown."""
 
     def read() -> Pixels:
-        return drop_rows(read_annotation(path, facts), _get_info_bar(path, facts))
+        return drop_rows(read_annotation(path, info), _get_info_bar(path, info))
 
-    return cache.get("target", path, read, bytes_in_memory, _describe_reading(path, facts, "ignore_value"))
-
-
-def _describe_reading(path: str, facts: Facts, *names: str) -> str:
-    """What a reading depends on beside its file: the rows that are cut off, and these facts, in which folds of a
-    cross-validation may differ."""
-    return repr([_get_info_bar(path, facts), *(facts.get(name) for name in names)])
+    return cache.get("target", path, read, bytes_in_memory, _describe_reading(path, info, "ignore_value"))
 
 
-def _get_info_bar(path: str, facts: Facts) -> int:
-    rows: int = facts.get("target_bars", {}).get(path, 0)
-    return rows
+def _describe_reading(path: str, info: ImageInfo, *names: str) -> str:
+    """Everything but the file that a reading depends on; folds of a cross-validation may differ in these fields."""
+    return repr([_get_info_bar(path, info), *(getattr(info, name) for name in names)])
+
+
+def _get_info_bar(path: str, info: ImageInfo) -> int:
+    return info.target_bars.get(path, 0)

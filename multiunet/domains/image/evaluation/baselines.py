@@ -1,24 +1,26 @@
-"""What a model has to beat: the commonest class, a threshold, the mean."""
+"""Trivial methods that a model has to beat: the commonest class, a threshold, the mean."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_multiotsu, threshold_otsu
 from skimage.measure import label
 
-from multiunet.domains.domain import Facts
+from multiunet.domains.domain import Baseline, Labelled, Piece
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
 from multiunet.domains.image.data.targets import load_labels, load_objects
-from multiunet.domains.image.evaluation.scoring import Baseline, Pieces
 from multiunet.domains.image.files.lazy import Region, iter_blocks
 from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.remarks import remark
 from multiunet.metrics import InstanceMatcher
 
@@ -41,78 +43,113 @@ MOST_LEVELS = 4
 """Grey levels that thresholds tell apart; more take minutes to choose."""
 
 
-def fit_baselines(items: Sequence[Item], facts: Facts, cache: FileCache) -> dict[str, Baseline]:
-    """Trivial methods by name. Those that are fitted to training images are left out, and a remark says so, where these
-    are no longer there."""
-    if facts["task"] == "regression":
-        return {"mean": fit_mean(facts)}
-    found = {} if facts.get("instances") else {"majority": fit_majority(facts)}
+Guess = Callable[[Input], Iterator[tuple[Region, NDArray[Any]]]]
+"""Trivial method: regions that partition an image, and classes (or objects) guessed there, ``region``."""
+
+
+def fit_baselines(items: Sequence[Item], info: ImageInfo, cache: FileCache) -> dict[str, Baseline]:
+    """Fit trivial methods to the training images, by name.
+
+    Those that need these images are left out, and a remark says so, where the files are no longer there.
+    """
+    if info.regression:
+        return {"mean": fit_mean(info)}
+    found: dict[str, Guess] = {} if info.instances else {"majority": fit_majority(info)}
     moved = next((path for item in items for path in (item.image, item.target) if not Path(path).exists()), None)
     if moved is not None:
         remark(
             f"{moved}: this training file is no longer there, so the trivial methods that are fitted to training "
             "images are left out; put the training data back to see them"
         )
-        return found
-    if facts.get("instances"):
-        return {"otsu": fit_otsu_objects(items, facts, cache)}
-    found["otsu"] = fit_otsu(items, facts, cache)
-    levels = min(len(facts["values"]), MOST_LEVELS)
-    if levels > 2:
-        found["multi_otsu"] = fit_otsu(items, facts, cache, levels)
-    return found
+    elif info.instances:
+        return {"otsu": _score_objects(fit_otsu_objects(items, info, cache))}
+    else:
+        found["otsu"] = fit_otsu(items, info, cache)
+        levels = min(len(info.values), MOST_LEVELS)
+        if levels > 2:
+            found["multi_otsu"] = fit_otsu(items, info, cache, levels)
+    return {name: _score_classes(guess) for name, guess in found.items()}
 
 
-def fit_majority(facts: Facts) -> Baseline:
-    """The class with the most training pixels, everywhere."""
-    commonest = int(np.argmax(facts["pixels"]["train"]))
+def _score_classes(guess: Guess) -> Baseline:
+    """Return the baseline that gives guessed classes as probabilities of 0 and 1, and states no variance."""
 
-    def guess(loaded: Input) -> Pieces:
+    def predict(data: Labelled) -> Iterator[Piece]:
+        for name, image in data.items.items():
+            target, count = image.target(), len(image.info.values)
+            for region, classes in guess(image.load()):
+                certain = torch.from_numpy(np.arange(count).reshape(-1, *(1,) * classes.ndim) == classes)
+                labels = torch.from_numpy(np.ascontiguousarray(target[region]))
+                yield Piece(certain.to(torch.float32)[None], None, labels[None], name)
+
+    return predict
+
+
+def _score_objects(guess: Guess) -> Baseline:
+    """Return the baseline that gives guessed objects; see ``InstanceScore``."""
+
+    def predict(data: Labelled) -> Iterator[Piece]:
+        for name, image in data.items.items():
+            [(_, objects)] = guess(image.load())
+            yield Piece(torch.from_numpy(objects)[None, None], None, torch.from_numpy(image.target()[...])[None], name)
+
+    return predict
+
+
+def fit_majority(info: ImageInfo) -> Guess:
+    """Return the method that guesses the class with the most training pixels everywhere."""
+    commonest = int(np.argmax(info.segmented.pixels["train"]))
+
+    def guess(loaded: Input) -> Iterator[tuple[Region, NDArray[Any]]]:
         for region in _regions(loaded):
             yield region, np.full([part.stop - part.start for part in region], commonest)
 
     return guess
 
 
-def fit_mean(facts: Facts) -> Baseline:
-    """The mean of the training targets, everywhere."""
-    centre = np.asarray(facts["centre"], dtype=np.float32)
+def fit_mean(info: ImageInfo) -> Baseline:
+    """Return the baseline that predicts the mean of the training targets everywhere."""
+    centre = torch.tensor(info.quantities.centre, dtype=torch.float32)
 
-    def guess(loaded: Input) -> Pieces:
-        space = loaded.picture.space
-        yield _all_of(loaded), np.broadcast_to(centre.reshape(-1, *(1,) * len(space)), (len(centre), *space))
+    def predict(data: Labelled) -> Iterator[Piece]:
+        for name, image in data.items.items():
+            target = torch.from_numpy(image.target()[...])
+            mean = centre.reshape(-1, *(1,) * (target.ndim - 1)).expand(target.shape)
+            yield Piece(mean[None], None, target[None], name)
 
-    return guess
+    return predict
 
 
-def fit_otsu(items: Sequence[Item], facts: Facts, cache: FileCache, levels: int = 2) -> Baseline:
-    """Each image cut at its own thresholds (Otsu 1979; Liao et al. 2001 for several), its levels named by what they
-    mostly are in the training images. Neither these nor the image need fit into memory."""
-    votes = np.zeros((levels, len(facts["values"])), dtype=np.int64)
+def fit_otsu(items: Sequence[Item], info: ImageInfo, cache: FileCache, levels: int = 2) -> Guess:
+    """Return the method that cuts each image at its own thresholds (Otsu 1979; Liao et al. 2001 for several).
+
+    Levels are named by what they mostly are in the training images. Neither these nor the image need fit into memory.
+    """
+    votes = np.zeros((levels, len(info.values)), dtype=np.int64)
     for item in items:
-        labels = load_labels(item.target, facts, cache)
-        for region, level in _levels(load_input(item.image, facts, cache), levels):
+        labels = load_labels(item.target, info, cache)
+        for region, level in _levels(load_input(item.image, info, cache), levels):
             known = labels[region]
             counts = known >= 0
             np.add.at(votes, (level[counts], known[counts]), 1)
     classes = votes.argmax(axis=1)
 
-    def guess(loaded: Input) -> Pieces:
+    def guess(loaded: Input) -> Iterator[tuple[Region, NDArray[Any]]]:
         for region, level in _levels(loaded, levels):
             yield region, classes[level]
 
     return guess
 
 
-def fit_otsu_objects(items: Sequence[Item], facts: Facts, cache: FileCache) -> Baseline:
-    """The connected parts of what lies above (or below) each image's own threshold (Otsu 1979).
+def fit_otsu_objects(items: Sequence[Item], info: ImageInfo, cache: FileCache) -> Guess:
+    """Return the method that takes connected parts above (or below) each image's own threshold (Otsu 1979) as objects.
 
     Parts that meet only at a corner are two: fewer objects that touch run together, so it is harder to beat.
     Smoothing and side are those that find most objects in the training images, ``FITTED`` of them at most.
     """
     sample = items[:: max(1, -(-len(items) // FITTED))]
 
-    def found(loaded: Input, smoothing: float, bright: bool) -> NDArray[np.int32]:
+    def find(loaded: Input, smoothing: float, bright: bool) -> NDArray[np.int32]:
         grey = gaussian_filter(_grey(loaded, _all_of(loaded)), smoothing)
         if grey.min() == grey.max():
             return np.zeros(grey.shape, dtype=np.int32)
@@ -123,14 +160,14 @@ def fit_otsu_objects(items: Sequence[Item], facts: Facts, cache: FileCache) -> B
     def precision(smoothing: float, bright: bool) -> float:
         matcher = InstanceMatcher()
         for item in sample:
-            guess = found(load_input(item.image, facts, cache), smoothing, bright)
-            matcher.update(guess, load_objects(item.target, facts, cache))
+            guess = find(load_input(item.image, info, cache), smoothing, bright)
+            matcher.update(guess, load_objects(item.target, info, cache))
         return matcher.scores()["ap_50"] or 0.0
 
     best = max(itertools.product(SMOOTHINGS, (True, False)), key=lambda choice: precision(*choice))
 
-    def guess(loaded: Input) -> Pieces:
-        yield _all_of(loaded), found(loaded, *best)
+    def guess(loaded: Input) -> Iterator[tuple[Region, NDArray[Any]]]:
+        yield _all_of(loaded), find(loaded, *best)
 
     return guess
 

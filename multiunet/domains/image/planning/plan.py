@@ -1,4 +1,4 @@
-"""What is decided about a training from what its data are like and from the memory there is, each with its reason.
+"""Plan of a training: decisions from the data and the memory there is, each with its reason.
 
 Memory is saved in the order of what it costs: recomputing activations costs time and nothing else; a smaller batch,
 accumulated to as many samples a step, costs batch statistics of fewer samples; a smaller patch costs context.
@@ -15,10 +15,13 @@ from typing import Any
 
 import torch
 
-from multiunet.domains.domain import Facts
+from multiunet.device import pick_device
+from multiunet.domains.domain import Budget, Planned
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.data.patch_size import SIDES, fit_patch
+from multiunet.domains.image.info import Decision, ImageInfo, Memory, TrainingPlan
+from multiunet.domains.image.planning.profiling import Build, Trial
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
 from multiunet.models.catalogue import CHANNELS
@@ -44,7 +47,7 @@ FEWEST_VALIDATIONS = 12
 LARGEST_CACHE = 2 << 30
 """Most bytes of images that training keeps in memory."""
 
-Need = Callable[[ImageTrain, Facts], int]
+Need = Callable[[ImageTrain, ImageInfo], int]
 """Bytes that a training with these settings takes beyond what the process and the images take."""
 
 
@@ -67,7 +70,7 @@ class Room:
 
 @functools.cache
 def measure_memory_once(device: torch.device) -> tuple[int, int]:
-    """Bytes that this process could have on the device, what it holds included, and what it holds.
+    """Return the bytes that this process could have on the device, held ones included, and those it holds.
 
     As when first asked, so that all folds of a cross-validation are planned for the same memory.
     """
@@ -76,25 +79,25 @@ def measure_memory_once(device: torch.device) -> tuple[int, int]:
     return free_memory(device) + held, held
 
 
-def find_room(config: ImageTrain, facts: Facts, device: torch.device) -> Room:
-    """The memory that a training may take: ``--memory``, or what is free."""
+def find_room(config: ImageTrain, info: ImageInfo, device: torch.device) -> Room:
+    """Return the memory that a training may take: as much as the settings say, or what is free."""
     free, held = measure_memory_once(device)
     budget = config.memory or free
     processes = 1 + config.workers
     # a quarter at most: reading an image again costs less than a smaller patch
-    images = min(LARGEST_CACHE, facts["fingerprint"]["bytes"] * processes, budget // 4)
+    images = min(LARGEST_CACHE, info.fingerprint.bytes * processes, budget // 4)
     return Room(budget, held * processes, images, config.memory is not None)
 
 
-def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[ImageTrain, Facts]:
-    """Settings with everything decided, and the facts with what was decided, why, and for what memory.
+def plan(config: ImageTrain, info: ImageInfo, room: Room, need: Need) -> tuple[ImageTrain, ImageInfo]:
+    """Return the settings with everything decided, and the info with the plan.
 
     Raises:
         InputError: for a budget that the smallest plan exceeds, or given settings that do not fit the data.
     """
-    offers = _offers(config, facts)
+    offers = _offers(config, info)
     for offer in offers:
-        chosen, shaped = _shaped(offer, facts)
+        chosen, shaped = _shaped(offer, info)
         # a tenth for what is not counted: augmentation, validation by tiles, an allocator's bad day
         takes = (room.held + room.images + need(chosen, shaped)) * 10 // 9
         if takes <= room.budget:
@@ -102,7 +105,7 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
     else:
         message = (
             f"{amount(room.budget)} of memory is not enough: the smallest planned training step needs about "
-            f"{amount(takes)} (patch {_times(shaped['patch_size'])}, batch {chosen.batch_size}, "
+            f"{amount(takes)} (patch {_times(shaped.patch_size)}, batch {chosen.batch_size}, "
             f"{'with' if chosen.gradient_checkpointing else 'without'} recomputation, {amount(room.held)} for the "
             f"program itself, {amount(room.images)} for images); "
         )
@@ -113,46 +116,70 @@ def plan(config: ImageTrain, facts: Facts, room: Room, need: Need) -> tuple[Imag
     reasons = _shape_reasons(chosen, shaped, room) | {name: reason for name, (_, reason) in meaning.items()}
     chosen = chosen.model_copy(update={name: value for name, (value, _) in meaning.items()})
     settings = {
-        name: {"value": getattr(chosen, name), "reason": reason}
+        name: Decision(value=getattr(chosen, name), reason=reason)
         for name, reason in reasons.items()
         if is_open(config, name)
     }
-    memory = {"budget": room.budget, "needed": takes, "program": room.held, "images": room.images}
-    return chosen, {**shaped, "plan": {"settings": settings, "memory": memory}}
+    memory = Memory(budget=room.budget, needed=takes, program=room.held, images=room.images)
+    return chosen, shaped.model_copy(update={"plan": TrainingPlan(settings=settings, memory=memory)})
 
 
-def record_layout(config: ImageTrain, facts: Facts, layout: Layout) -> tuple[ImageTrain, Facts]:
-    """Settings and facts with a layout that was timed."""
+def decide(
+    config: ImageTrain, info: ImageInfo, before: ImageInfo | None, build: Build
+) -> Planned[ImageTrain, ImageInfo]:
+    """Decide everything that the settings leave open, for the memory of the device; change nothing.
+
+    Args:
+        before: info of the run that goes on; None: a new one.
+
+    Raises:
+        InputError: see ``plan``.
+    """
+    device = pick_device(config.device)
+    room = find_room(config, info, device)
+    trial = Trial(build, device)
+    if before is not None and before.plan is not None:
+        config, info = restore_plan(config, info, before)
+    else:
+        config, info = plan(config, info, room, trial.estimate_step_memory)
+    if config.memory_format is None and before is None:
+        config, info = record_layout(config, info, trial.choose_layout(config, info))
+    budget = Budget(cache=room.images // (1 + config.workers), sites=count_tile_sites(config, room))
+    return Planned(config, info, budget)
+
+
+def record_layout(config: ImageTrain, info: ImageInfo, layout: Layout) -> tuple[ImageTrain, ImageInfo]:
+    """Return settings and info with a memory format that was timed."""
     why = "the faster on this machine, or as fast: timed once for each network and size"
-    settings = facts["plan"]["settings"] | {"memory_format": {"value": layout, "reason": why}}
-    decided = {**facts, "plan": {**facts["plan"], "settings": settings}}
-    return config.model_copy(update={"memory_format": layout}), decided
+    settings = info.planned.settings | {"memory_format": Decision(value=layout, reason=why)}
+    plan = TrainingPlan(settings=settings, memory=info.planned.memory)
+    return config.model_copy(update={"memory_format": layout}), info.model_copy(update={"plan": plan})
 
 
 def count_tile_sites(config: ImageTrain, room: Room) -> int:
-    """Sites of a tile in validation that this memory allows, at eight fields as wide as the finest level."""
+    """Return the sites of a tile in validation that this memory allows, at eight fields of the finest width."""
     spare = room.budget - room.held - room.images - LIBRARY_MEMORY
     return min(READ_SITES, max(1, spare // (8 * 4 * config.levels()[0])))
 
 
-def restore_plan(config: ImageTrain, facts: Facts, before: Facts) -> tuple[ImageTrain, Facts]:
-    """Settings and facts with what was decided when the run began: what memory is free now must not change it."""
-    decided = {name: choice["value"] for name, choice in before["plan"]["settings"].items() if is_open(config, name)}
-    kept = {name: before[name] for name in ("patch_size", "strides", "plan")}
-    return config.model_copy(update=decided), {**facts, **kept}
+def restore_plan(config: ImageTrain, info: ImageInfo, before: ImageInfo) -> tuple[ImageTrain, ImageInfo]:
+    """Return settings and info as decided when the run began: what memory is free now must not change them."""
+    decided = {name: choice.value for name, choice in before.planned.settings.items() if is_open(config, name)}
+    kept = {name: getattr(before, name) for name in ("patch_size", "strides", "plan")}
+    return config.model_copy(update=decided), info.model_copy(update=kept)
 
 
 def is_open(config: ImageTrain, name: str) -> bool:
-    """Whether the user left a setting to us; an explicit null does."""
+    """Return True for a setting that the user left open; an explicit null does."""
     return name not in config.model_fields_set or getattr(config, name) is None
 
 
-def _offers(config: ImageTrain, facts: Facts) -> list[ImageTrain]:
+def _offers(config: ImageTrain, info: ImageInfo) -> list[ImageTrain]:
     """Patch, batch and recomputation from the most generous on, in the order of what giving them up costs."""
-    largest, spacing, ndim = facts["fingerprint"]["size"]["largest"], facts["spacing"], facts["ndim"]
-    patches = [facts["patch_size"]]
+    largest, spacing, ndim = info.fingerprint.size.largest, info.spacing, info.ndim
+    patches = [info.patch_size]
     if is_open(config, "patch_size"):
-        patches = [list(p) for p in dict.fromkeys(fit_patch(largest, spacing, side) for side in SIDES[ndim])]
+        patches = list(dict.fromkeys(fit_patch(largest, spacing, side) for side in SIDES[ndim]))
     batches = BATCHES if is_open(config, "batch_size") else (config.batch_size,)
     again = (False, True) if is_open(config, "gradient_checkpointing") else (config.gradient_checkpointing,)
     ways = [(patches[0], batch, recompute) for batch in batches for recompute in again]
@@ -161,31 +188,31 @@ def _offers(config: ImageTrain, facts: Facts) -> list[ImageTrain]:
     for patch, batch, recompute in ways:
         settings: dict[str, Any] = {"batch_size": batch, "gradient_checkpointing": recompute}
         if is_open(config, "patch_size"):
-            settings["patch_size"] = patch
+            settings["patch_size"] = list(patch)
         if is_open(config, "accumulate"):
             settings["accumulate"] = BATCHES[0] // batch if is_open(config, "batch_size") else 1
         offers.append(config.model_copy(update=settings))
     return offers
 
 
-def _shaped(config: ImageTrain, facts: Facts) -> tuple[ImageTrain, Facts]:
+def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]:
     """The network's levels for the patch.
 
     Raises:
         InputError: for given strides that do not fit the data or the widths.
     """
-    # one number for all axes is spread out in the facts
-    given = config.patch_size or []
-    patch: list[int] = given if len(given) == facts["ndim"] else facts["patch_size"]
+    # the info has one number for each axis where the settings may have one for all
+    given = tuple(config.patch_size or ())
+    patch = given if len(given) == info.ndim else info.patch_size
     widths = list(config.widths or _levels(CHANNELS[config.model], patch))
     if config.strides is None:
-        strides = [list(step) for step in strides_for(patch, facts["spacing"], len(widths) - 1)]
+        strides = [list(step) for step in strides_for(patch, info.spacing, len(widths) - 1)]
     else:
         strides = config.strides
         widths = list(config.widths or CHANNELS[config.model][: len(strides) + 1])
-        _check_strides(strides, widths, facts)
+        _check_strides(strides, widths, info)
     chosen = config.model_copy(update={"widths": widths, "strides": strides})
-    return chosen, {**facts, "patch_size": list(patch), "strides": strides}
+    return chosen, info.model_copy(update={"patch_size": patch, "strides": tuple(map(tuple, strides))})
 
 
 def _levels(widths: Sequence[int], patch: Sequence[int]) -> Sequence[int]:
@@ -193,9 +220,9 @@ def _levels(widths: Sequence[int], patch: Sequence[int]) -> Sequence[int]:
     return widths[: max(2, 1 + int(math.log2(max(patch) / FEWEST)))]
 
 
-def _check_strides(strides: list[list[int]], widths: list[int], facts: Facts) -> None:
+def _check_strides(strides: list[list[int]], widths: list[int], info: ImageInfo) -> None:
     shown = ";".join(",".join(map(str, step)) for step in strides)
-    axes = AXES[facts["ndim"]]
+    axes = AXES[info.ndim]
     if any(len(step) != len(axes) for step in strides):
         raise InputError(f"--strides {shown}: the data have {len(axes)} axes; give {', '.join(axes)} for each level")
     if len(strides) != len(widths) - 1:
@@ -205,26 +232,26 @@ def _check_strides(strides: list[list[int]], widths: list[int], facts: Facts) ->
         )
 
 
-def _shape_reasons(chosen: ImageTrain, facts: Facts, room: Room) -> dict[str, str]:
-    largest = facts["fingerprint"]["size"]["largest"]
-    patch, full = facts["patch_size"], list(fit_patch(largest, facts["spacing"]))
+def _shape_reasons(chosen: ImageTrain, info: ImageInfo, room: Room) -> dict[str, str]:
+    largest = info.fingerprint.size.largest
+    patch, full = info.patch_size, fit_patch(largest, info.spacing)
     tight = f"{amount(room.budget)} of memory allow no more"
     whole = patch == largest
     fewer = len(chosen.levels()) < len(CHANNELS[chosen.model])
-    even = all(len(set(step)) == 1 for step in facts["strides"])
+    even = all(len(set(step)) == 1 for step in info.strides)
     return {
         "patch_size": (
             f"{tight}, even with less of everything else"
             if patch != full
             else "the whole of the largest image"
             if whole
-            else f"as wide along every axis, as many pixels as {_times([SIDES[facts['ndim']][0]] * facts['ndim'])}"
+            else f"as wide along every axis, as many pixels as {_times([SIDES[info.ndim][0]] * info.ndim)}"
         ),
         "widths": f"{chosen.model}'s own"
         + (f", without those below {FEWEST} sites along the longest axis of the patch" if fewer else ""),
         "strides": "every axis is halved each time"
         if even
-        else f"an axis waits while it is more than twice as coarse as the finest (spacing {_times(facts['spacing'])}) "
+        else f"an axis waits while it is more than twice as coarse as the finest (spacing {_times(info.spacing)}) "
         "or too short to halve",
         "batch_size": tight if chosen.batch_size < BATCHES[0] else "enough for batch statistics of a few large patches",
         "accumulate": "as many samples a step as with enough memory" if chosen.accumulate > 1 else "a batch a step",
@@ -234,9 +261,9 @@ def _shape_reasons(chosen: ImageTrain, facts: Facts, room: Room) -> dict[str, st
     }
 
 
-def _meaning(config: ImageTrain, facts: Facts) -> dict[str, tuple[Any, str]]:
+def _meaning(config: ImageTrain, info: ImageInfo) -> dict[str, tuple[Any, str]]:
     """Decisions that do not depend on memory."""
-    kind = facts["intensities"]["kind"]
+    kind = info.intensities.kind
     found: dict[str, tuple[Any, str]] = {
         "intensities": {
             "image": (kind, "each image by its own mean and deviation: exposure says nothing of what a pixel is"),
@@ -244,30 +271,30 @@ def _meaning(config: ImageTrain, facts: Facts) -> dict[str, tuple[Any, str]]:
             "none": (kind, "as given"),
         }[kind]
     }
-    if facts["task"] == "segmentation":
-        rarest = min(facts["fingerprint"]["classes"].items(), key=lambda item: item[1]["share"])
-        why = f"overlap counts classes alike however rare ({rarest[0]}: {rarest[1]['share']:.2%} of pixels), "
+    if not info.regression:
+        rarest = min(info.fingerprint.classes.items(), key=lambda item: item[1].share)
+        why = f"overlap counts classes alike however rare ({rarest[0]}: {rarest[1].share:.2%} of pixels), "
         found["loss"] = (config.loss or "dice-ce", why + "cross-entropy gives every pixel a gradient")
     else:
         found["loss"] = (config.loss or "beta-nll", "learns the noise of every pixel along with the quantity")
     if config.model == "image_unet":
         found["normalization"] = (config.normalization, "tiles of a large image are predicted as the whole would be")
-    steps = config.recipe().steps(facts["fingerprint"]["images"]["train"])
+    steps = config.recipe().steps(info.fingerprint.images["train"])
     found["epochs"] = (config.epochs, f"{config.epochs * steps} steps; more may be better")
-    if not facts["fingerprint"]["images"]["val"]:
+    if not info.fingerprint.images["val"]:
         found["steps_per_epoch"] = (config.steps_per_epoch, "nothing is validated: the last weights are kept")
         return found
     found["steps_per_epoch"] = (config.steps_per_epoch, "often enough to choose the best epoch")
     if is_open(config, "validate_every"):
-        found["validate_every"] = _validation(config, facts, steps)
+        found["validate_every"] = _validation(config, info, steps)
     return found
 
 
-def _validation(config: ImageTrain, facts: Facts, steps: int) -> tuple[int, str]:
+def _validation(config: ImageTrain, info: ImageInfo, steps: int) -> tuple[int, str]:
     """After how many epochs of so many steps the network is validated, on whole images; and why."""
-    drawn = steps * config.accumulate * config.batch_size * math.prod(facts["patch_size"])
+    drawn = steps * config.accumulate * config.batch_size * math.prod(info.patch_size)
     # a backward pass takes twice as long as the forward pass, and validation has only that
-    share = facts["fingerprint"]["pixels"]["val"] / (3 * drawn)
+    share = info.fingerprint.pixels["val"] / (3 * drawn)
     apart = min(max(1, config.epochs // FEWEST_VALIDATIONS), math.ceil(share / VALIDATION_SHARE))
     if apart == 1:
         return apart, f"a validation takes less than {VALIDATION_SHARE:.0%} of the time of an epoch's training"

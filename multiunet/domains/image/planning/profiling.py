@@ -1,4 +1,4 @@
-"""What a training step takes, tried out before the first one: its memory, and which layout of memory is faster."""
+"""Profiling of a training step before the first one: its memory, and the faster order of axes in memory."""
 
 from __future__ import annotations
 
@@ -8,55 +8,81 @@ import torch
 from torch import Tensor
 
 from multiunet.device import computes_in_bf16
-from multiunet.domains.domain import Facts, Model
+from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.info import ImageInfo
 from multiunet.geometries.grid.memory_format import likes_channels_last
 from multiunet.training.data import Sample
 from multiunet.training.probe import Probe, remembered
 from multiunet.training.recipe import Layout
 from multiunet.training.step_memory import OPTIMIZER_SLOTS, step_memory
 
-Build = Callable[[ImageTrain, Facts], Model]
+SHAPING = (
+    *("model", "widths", "normalization", "residual", "skip", "dropout", "gradient_checkpointing", "memory_format"),
+    *("loss", "class_weights"),
+)
+"""Settings that a network and its loss are built from, beside the data."""
+
+Build = Callable[[ImageTrain, ImageInfo], Model]
 
 
-def estimate_step_memory(model: Model, config: ImageTrain, facts: Facts, device: torch.device) -> int:
-    """Bytes of a training step and all that stays beside it."""
-    return step_memory(
-        model.net,
-        model.task,
-        model.geometry,
-        _make_batch(config, facts, torch.device("meta")),
-        bf16=computes_in_bf16(config.precision, device),
-        copies=OPTIMIZER_SLOTS[config.optimizer] + (config.ema > 0),
-        cpu=device.type == "cpu",
-    )
+class Trial:
+    """Trials of networks on a device. A network of the same shape is built once, whatever is asked of it.
+
+    Args:
+        build: of a network, untrained.
+    """
+
+    def __init__(self, build: Build, device: torch.device) -> None:
+        self._build, self._device = build, device
+        self._last: tuple[str, Model] | None = None
+
+    def estimate_step_memory(self, config: ImageTrain, info: ImageInfo) -> int:
+        """Return the bytes of a training step and all that stays beside it."""
+        model = self._model(config, info)
+        return step_memory(
+            model.net,
+            model.task,
+            model.geometry,
+            _make_batch(config, info, torch.device("meta")),
+            bf16=computes_in_bf16(config.precision, self._device),
+            copies=OPTIMIZER_SLOTS[config.optimizer] + (config.ema > 0),
+            cpu=self._device.type == "cpu",
+        )
+
+    def choose_layout(self, config: ImageTrain, info: ImageInfo) -> Layout:
+        """Return the order of axes in memory in which a step takes less time, as timed once on this machine."""
+        model = self._model(config, info)
+        # never one sample: torch convolves a single volume another way
+        batch = _make_batch(config.model_copy(update={"batch_size": min(2, config.batch_size)}), info, self._device)
+        bf16 = computes_in_bf16(config.precision, self._device)
+        last = likes_channels_last(model.net, info.ndim)
+        expected: Layout = "channels-last" if last else "contiguous"
+        other: Layout = "contiguous" if last else "channels-last"
+
+        def ask() -> bool:
+            rival = self._build(config.model_copy(update={"memory_format": other}), info)
+            return Probe(model.task, model.geometry, batch, self._device, bf16).prefers(rival.net, model.net)
+
+        shape = tuple(batch.field.shape)
+        question = f"{other}: {model.net} {config.gradient_checkpointing} {shape} {bf16} {self._device.type}"
+        return other if remembered(question, ask) else expected
+
+    def _model(self, config: ImageTrain, info: ImageInfo) -> Model:
+        """Return the network of these settings; the one of the last question where it would be the same."""
+        key = repr([getattr(config, name) for name in SHAPING] + [info.strides])
+        if self._last is None or self._last[0] != key:
+            self._last = key, self._build(config, info)
+        return self._last[1]
 
 
-def choose_layout(build: Build, config: ImageTrain, facts: Facts, device: torch.device) -> Layout:
-    """The order of axes in memory in which a step takes less time, as timed once on this machine."""
-    model = build(config, facts)
-    # never one sample: torch convolves a single volume another way
-    batch = _make_batch(config.model_copy(update={"batch_size": min(2, config.batch_size)}), facts, device)
-    bf16 = computes_in_bf16(config.precision, device)
-    last = likes_channels_last(model.net, facts["ndim"])
-    expected: Layout = "channels-last" if last else "contiguous"
-    other: Layout = "contiguous" if last else "channels-last"
-
-    def ask() -> bool:
-        rival = build(config.model_copy(update={"memory_format": other}), facts)
-        return Probe(model.task, model.geometry, batch, device, bf16).prefers(rival.net, model.net)
-
-    question = f"{other}: {model.net} {config.gradient_checkpointing} {tuple(batch.field.shape)} {bf16} {device.type}"
-    return other if remembered(question, ask) else expected
-
-
-def _make_batch(config: ImageTrain, facts: Facts, device: torch.device) -> Sample[Tensor]:
-    """Of the shapes and types of training."""
-    space = facts["patch_size"]
-    target = (config.batch_size, *([len(facts["targets"])] if facts["task"] == "regression" else []), *space)
-    kind = torch.float32 if facts["task"] == "regression" else torch.int64
+def _make_batch(config: ImageTrain, info: ImageInfo, device: torch.device) -> Sample[Tensor]:
+    """Return a batch of the shapes and types of training."""
+    space = info.patch_size
+    target = (config.batch_size, *([len(info.quantities.names)] if info.regression else []), *space)
+    kind = torch.float32 if info.regression else torch.int64
     return Sample(
-        torch.zeros(config.batch_size, facts["channels"], *space, device=device),
+        torch.zeros(config.batch_size, info.channels, *space, device=device),
         torch.zeros(target, dtype=kind, device=device),
         torch.ones(target, device=device) if config.instances and config.border_weight else None,
     )

@@ -1,4 +1,4 @@
-"""The mean over mirrored views of a prediction (test-time augmentation), as a network of its own."""
+"""Mean over mirrored views of a prediction (test-time augmentation), as a network of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from multiunet.core.receptive_field import ReceptiveField, receptive_field
 
 
 class FlipAveraged(nn.Module):
-    """The mean output of a U-Net on a grid over all combinations of mirrored axes: 2, 4 or 8 views.
+    """Mean output of a U-Net on a grid over all combinations of mirrored axes: 2, 4 or 8 views.
 
     Its output, too, is mirrored when its input is. The views are extended to a multiple of the network's stride (by
     their last site), so that a mirrored tile sees the coarse sites that the mirrored whole sees. A Monte-Carlo mask is
@@ -33,12 +33,12 @@ class FlipAveraged(nn.Module):
         return self._mean(tuple(x.shape[2:]), (self.net(extended.flip(view)) for view in self.views))
 
     def encode(self, x: Tensor) -> tuple[tuple[int, ...], list[Trail[Tensor]]]:
-        """The size of the output, and the trail of each view."""
+        """Return the size of the output, and the trail of each view."""
         extended = self._extended(x)
         return tuple(x.shape[2:]), [self.net.encode(extended.flip(view)) for view in self.views]
 
     def decode(self, encoded: tuple[tuple[int, ...], list[Trail[Tensor]]]) -> Tensor:
-        """The mean of the views' outputs, each turned back."""
+        """Return the mean of the views' outputs, each turned back."""
         space, trails = encoded
         return self._mean(space, (self.net.decode(trail) for trail in trails))
 
@@ -56,9 +56,9 @@ class FlipAveraged(nn.Module):
         return mean[inside]
 
     def prefix(self) -> list[nn.Module]:
-        """The modules that ``encode`` runs."""
+        """Return the modules that ``encode`` runs."""
         return self.net.prefix()
 
     def receptive_field(self) -> ReceptiveField:
-        """The network's own: it looks equally far to either side."""
+        """Return the network's own receptive field: it reaches equally far to either side."""
         return self.seen

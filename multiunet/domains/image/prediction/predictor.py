@@ -1,4 +1,4 @@
-"""The predictor of images: which views it averages, and which tiles fit into memory."""
+"""Predictor of images: its mirrored views, and tiles that fit into memory."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from multiunet.core import Encoder
 from multiunet.device import computes_in_bf16
-from multiunet.domains.domain import Facts, Model
+from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction import Ensemble, GridPredictor
@@ -20,15 +21,15 @@ from multiunet.prediction.tile_memory import compute_max_sites
 from multiunet.training.recipe import Precision
 
 
-def averages_flips(config: ImageTrain, facts: Facts) -> bool:
-    """Whether all mirrored views are averaged: as the run says, else of images."""
-    return facts["ndim"] == 2 if config.tta_flips is None else config.tta_flips
+def averages_flips(config: ImageTrain, info: ImageInfo) -> bool:
+    """Return True where all mirrored views are averaged: as the run says; by default of images, not of volumes."""
+    return info.ndim == 2 if config.tta_flips is None else config.tta_flips
 
 
 def make_predictor(
     model: Model, averaged: bool, device: torch.device, precision: Precision, sites: int = READ_SITES
 ) -> GridPredictor:
-    """What predicts with a model, or with each of an ensemble.
+    """Return the predictor of a model, or of an ensemble.
 
     Args:
         averaged: over all mirrored views.
@@ -47,7 +48,7 @@ def make_predictor(
 
 
 def limit_memory(predictor: GridPredictor, memory: int | None, channels: int, samples: int) -> GridPredictor:
-    """The predictor with tiles that fit into the memory.
+    """Return the predictor with tiles that fit into the memory.
 
     Args:
         memory: bytes of the whole process; None: see ``compute_max_sites``.

@@ -1,4 +1,4 @@
-"""A network that was trained on images of another scale than those it is given."""
+"""Network behind an affine map of its input: for images standardised by another run's moments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from multiunet.core import Encoder, Trail
 from multiunet.core.receptive_field import ReceptiveField, receptive_field
-from multiunet.domains.domain import Facts
+from multiunet.domains.image.info import ImageInfo
 
 
 class Rescaled(nn.Module):
-    """A U-Net on a grid, behind the map ``x * factor + offset`` of its input by channel.
+    """U-Net on a grid behind the map ``x * factor + offset`` of its input, by channel.
 
     Padding is the network's own and comes behind the map, so that its zeros are on the scale that it was trained on.
     """
@@ -32,32 +32,32 @@ class Rescaled(nn.Module):
         return output
 
     def encode(self, x: Tensor) -> Trail[Tensor]:
-        """The network's trail of the mapped input."""
+        """Return the network's trail of the mapped input."""
         return self.net.encode(x * self.factor + self.offset)
 
     def decode(self, trail: Trail[Tensor]) -> Tensor:
-        """The network's output."""
+        """Return the network's output."""
         return self.net.decode(trail)
 
     def prefix(self) -> list[nn.Module]:
-        """The modules that ``encode`` runs."""
+        """Return the modules that ``encode`` runs."""
         return self.net.prefix()
 
     def receptive_field(self) -> ReceptiveField:
-        """The network's own: the map looks at one site at a time."""
+        """Return the network's own receptive field: the map looks at one site at a time."""
         return receptive_field(self.net)
 
 
-def rescale_network(net: Encoder[Tensor], facts: Facts, first: Facts) -> nn.Module:
-    """The network of a run with these facts, for images standardised by those of the first run.
+def rescale_network(net: Encoder[Tensor], info: ImageInfo, first: ImageInfo) -> nn.Module:
+    """Return the network of a run for images standardised by the moments of the first run.
 
     What that read as ``(p - m0) / s0`` is ``(p - m) / s`` to this one, that is ``x * s0 / s + (m0 - m) / s``.
     """
-    own, given = facts["intensities"], first["intensities"]
-    if own == given or own["kind"] == "image":  # which standardises each image by itself
+    own, given = info.intensities, first.intensities
+    if own == given or own.kind == "image":  # which standardises each image by itself
         return net
-    channels = list(zip(own["mean"], own["deviation"], given["mean"], given["deviation"]))
+    channels = list(zip(own.mean, own.deviation, given.mean, given.deviation))
     factor = [s0 / s for _, s, _, s0 in channels]
     offset = [(m0 - m) / s for m, s, m0, _ in channels]
     device = next(net.parameters()).device
-    return Rescaled(net, factor, offset, facts["ndim"]).to(device).train(net.training)
+    return Rescaled(net, factor, offset, info.ndim).to(device).train(net.training)

@@ -13,8 +13,8 @@ from skimage.measure import label
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.files.lazy import check_fits
+from multiunet.domains.image.info import ImageInfo
 
 SMOOTHING = 1.0
 """Deviation of the Gaussian that smooths distances, in pixels (of the finest axis)."""
@@ -38,7 +38,7 @@ SEPARATING = 120
 def separate_objects(
     probabilities: NDArray[np.floating], spacing: Sequence[float], smallest: int = SMALLEST
 ) -> NDArray[np.int32]:
-    """Objects, numbered from 1, 0 outside; ``space``, int32.
+    """Return the objects of probabilities, numbered from 1, 0 outside; ``space``, int32.
 
     Connected pixels that are more likely inside than not are inner parts. The maxima of the distance to the end of
     their part, smoothed, are the seeds (one, or several where a part has necks: two objects that the network joined).
@@ -62,9 +62,9 @@ def separate_objects(
     return remove_small(found, smallest)
 
 
-def find_objects(probabilities: NDArray[np.floating], facts: Facts) -> NDArray[np.int32]:
-    """As ``separate_objects``, with the spacing and the smallest object of training."""
-    return separate_objects(probabilities, facts["spacing"], facts.get("smallest_object", SMALLEST))
+def find_objects(probabilities: NDArray[np.floating], info: ImageInfo) -> NDArray[np.int32]:
+    """Separate objects with the spacing and the smallest object of training; see ``separate_objects``."""
+    return separate_objects(probabilities, info.spacing, info.numbered.smallest)
 
 
 def _seeds(
@@ -93,17 +93,17 @@ def _marked(numbers: NDArray[np.integer], marks: NDArray[np.bool_]) -> NDArray[n
 
 
 def check_separable(path: Path, space: Sequence[int]) -> None:
-    """Checks that the objects of an image of this size can be told apart.
+    """Check that memory suffices to separate the objects of an image of this size.
 
     Raises:
         InputError: when there is too little memory for it.
     """
     needed = SEPARATING * math.prod(space)
-    check_fits(path, "to tell its objects apart", needed, "cut it into images of their own")
+    check_fits(path, "separating its objects", needed, "cut it into images of their own")
 
 
 def remove_small(objects: NDArray[np.integer], smallest: int) -> NDArray[np.int32]:
-    """Objects of fewer pixels than ``smallest`` taken away, the others numbered anew in their order."""
+    """Remove objects of fewer pixels than ``smallest``; number the others anew in their order."""
     kept = np.bincount(objects.reshape(-1)) >= smallest
     kept[0] = False
     result: NDArray[np.int32] = np.where(kept, np.cumsum(kept), 0).astype(np.int32)[objects]

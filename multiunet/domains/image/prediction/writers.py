@@ -15,11 +15,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from PIL import Image
 
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ExportKind
 from multiunet.domains.image.files.lazy import WHOLE, Lazy, Pixels, iter_blocks, map_values, reduce_channels
 from multiunet.domains.image.files.masks import colour_name, pack_colours, unpack_colours
 from multiunet.domains.image.files.units import MICROMETRE
+from multiunet.domains.image.info import ImageInfo
 from multiunet.errors import InputError
 from multiunet.files import csv_text, write_atomically, write_text
 from multiunet.prediction import open_prediction
@@ -46,15 +46,15 @@ VARIANCES = {"uncertainty": "total", "epistemic": "epistemic", "aleatoric": "ale
 """Kinds of files, and which variance of a stored prediction is in them."""
 
 KINDS: dict[str, tuple[ExportKind, ...]] = {
-    "segmentation": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric"),
+    "classes": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric"),
     "instances": ("class", "instance", "uncertainty", "probabilities", "epistemic", "aleatoric"),
-    "regression": ("mean", "uncertainty", "epistemic", "aleatoric"),
+    "quantities": ("mean", "uncertainty", "epistemic", "aleatoric"),
 }
-"""What can be written of each task; by default what comes first, up to the uncertainty."""
+"""Files of each kind of target; by default the first ones, up to the uncertainty."""
 
 
-def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportKind] | None = None) -> list[Path]:
-    """Writes the files of each predicted image into ``folder``; returns them.
+def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[ExportKind] | None = None) -> list[Path]:
+    """Write the files of each predicted image into ``folder``; return them.
 
     - ``STEM_class.png``: for each pixel the mask value of its class, of the type that the masks needed, or its colour
       (a volume, a large image, or values that PNG has not: ``STEM_class.tif``). 8-bit values are the indices of a
@@ -73,57 +73,57 @@ def export(prediction: Path, folder: Path, facts: Facts, kinds: Sequence[ExportK
         kinds: of files, among those of the task in ``KINDS``; None: up to the uncertainty.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = _kinds(facts)
+    known = _kinds(info)
     chosen = known[: known.index("uncertainty") + 1] if kinds is None else dict.fromkeys(kinds)
-    written, counts = [], np.zeros(len(facts.get("values", [])), dtype=np.int64)
+    written, counts = [], np.zeros(0 if info.regression else len(info.values), dtype=np.int64)
     for name, dataset in open_prediction(prediction).items():
         for kind in chosen:
             if kind == "class":
                 classes = _stored(dataset["class"])
-                written.append(_export_classes(folder / f"{name}_class", classes, dataset, facts))
+                written.append(_export_classes(folder / f"{name}_class", classes, dataset, info))
                 for region in iter_blocks(classes):
                     counts += np.bincount(classes[region].ravel(), minlength=len(counts))
             elif kind == "instance":
                 written.append(_save_map(folder / f"{name}_instance", _instances(dataset), dataset))
             else:
-                written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, facts), dataset))
+                written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, info), dataset))
     if "class" in chosen:
         written.append(folder / "legend.csv")
-        write_text(written[-1], format_legend(facts, counts))
+        write_text(written[-1], format_legend(info, counts))
     return written
 
 
-def check_kinds(kinds: Sequence[ExportKind] | None, facts: Facts) -> None:
-    """Checks that these files can be written of predictions of this run.
+def check_kinds(kinds: Sequence[ExportKind] | None, info: ImageInfo) -> None:
+    """Check that these files can be written of predictions of this run.
 
     Raises:
         InputError: naming the first that cannot.
     """
-    known = _kinds(facts)
+    known = _kinds(info)
     for kind in kinds or ():
         if kind not in known:
-            raise InputError(f"--export-what {kind}: this run is of --task {facts['task']}; it has {', '.join(known)}")
+            raise InputError(f"--export-what {kind}: this run predicts {info.target.kind}; it has {', '.join(known)}")
 
 
-def _kinds(facts: Facts) -> tuple[ExportKind, ...]:
-    return KINDS["instances" if facts.get("instances") else facts["task"]]
+def _kinds(info: ImageInfo) -> tuple[ExportKind, ...]:
+    return KINDS["instances" if info.instances else info.target.kind]
 
 
-def format_legend(facts: Facts, counts: NDArray[np.int64]) -> str:
-    """CSV: of each class its mask value (or colour), its name, the colour it is shown in, and its share of all pixels.
+def format_legend(info: ImageInfo, counts: NDArray[np.int64]) -> str:
+    """Return a CSV with the mask value (or colour), name, shown colour and share of pixels of each class.
 
     Args:
         counts: pixels of each class.
     """
-    colours = get_mask_values(facts) if facts["coloured"] else pick_colours(len(counts))
-    values = [colour_name(value) for value in facts["values"]] if facts["coloured"] else facts["values"]
+    colours = get_mask_values(info) if info.segmented.coloured else pick_colours(len(counts))
+    values = [colour_name(value) for value in info.values] if info.segmented.coloured else info.values
     shown = (colour_name(int(pack_colours(colour[:, None])[0])) for colour in colours)
     shares = (f"{share:.6f}" for share in counts / counts.sum())
-    return csv_text([("value", "name", "colour", "share"), *zip(values, facts["classes"], shown, shares)])
+    return csv_text([("value", "name", "colour", "share"), *zip(values, info.classes.names, shown, shares)])
 
 
 def pick_colours(count: int) -> NDArray[np.uint8]:
-    """Colours ``(count, 3)`` that all can tell apart (Okabe and Ito 2008), the first black; behind them any others."""
+    """Return colours ``(count, 3)`` for colour-blind eyes too (Okabe and Ito 2008), black first; then any others."""
     more = [colorsys.hsv_to_rgb(0.61803 * place % 1, 0.6, 0.9) for place in range(max(0, count - len(COLOURS)))]
     extended = [*COLOURS, *((np.array(more) * 255).astype(int).tolist() if more else [])]
     return np.array(extended[:count], dtype=np.uint8)
@@ -135,8 +135,8 @@ def _stored(variable: xr.DataArray) -> Lazy:
     return Lazy(variable.shape, variable.dtype, lambda region: variable[region].values, chunk)
 
 
-def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, facts: Facts) -> Path:
-    values = get_mask_values(facts)
+def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, info: ImageInfo) -> Path:
+    values = get_mask_values(info)
     palette = None
     if values.ndim == 1 and values.dtype == np.uint8:
         palette = np.zeros((256, 3), dtype=np.uint8)
@@ -160,20 +160,20 @@ def _named(classes: Lazy, values: np.ndarray) -> Pixels:
     return Lazy(shape, values.dtype, lambda region: values[classes.read(region[:-1])], chunk)
 
 
-def _floats(kind: str, dataset: xr.Dataset, facts: Facts) -> Pixels:
+def _floats(kind: str, dataset: xr.Dataset, info: ImageInfo) -> Pixels:
     """Probabilities or quantities ``(names, *space)``, or a variance; of classes ``space``, their sum. float32."""
     stored = _stored(dataset[VARIANCES.get(kind, "mean")])
     values = stored.map_values(lambda block: block.astype(np.float32, copy=False), np.float32)
-    if kind in VARIANCES and facts["task"] == "segmentation":
+    if kind in VARIANCES and not info.regression:
         return reduce_channels(values, lambda block: block.sum(axis=0), np.float32)
     return values if kind == "probabilities" else _plain(values)
 
 
-def get_mask_values(facts: Facts) -> np.ndarray:
-    """The mask value of each class, in the smallest integer type for them all; or its colour, ``(classes, 3)``."""
-    if facts["coloured"]:
-        return unpack_colours(np.asarray(facts["values"], dtype=np.int64))
-    values = np.asarray(facts["values"], dtype=np.int64)
+def get_mask_values(info: ImageInfo) -> np.ndarray:
+    """Return the mask value of each class in the smallest integer type, or its colour, ``(classes, 3)``."""
+    if info.segmented.coloured:
+        return unpack_colours(np.asarray(info.values, dtype=np.int64))
+    values = np.asarray(info.values, dtype=np.int64)
     kinds = (np.uint8, np.uint16, np.int16, np.int32)
     fitting = (k for k in kinds if values[0] >= np.iinfo(k).min and values[-1] <= np.iinfo(k).max)
     return values.astype(next(fitting, np.int64))

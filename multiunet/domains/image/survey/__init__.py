@@ -1,5 +1,5 @@
 """Reading all data once, before training: what is wrong with them, and what later steps need to know of them."""
 
-from multiunet.domains.image.survey.facts import survey
+from multiunet.domains.image.survey.survey import survey
 
 __all__ = ["survey"]

@@ -1,27 +1,60 @@
-"""What the surveys of masks, of objects and of targets have in common."""
+"""Common parts of the surveys of masks, objects and targets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.info_bar import drop_rows, read_cropped
 from multiunet.domains.image.files.lazy import Pixels
 from multiunet.domains.image.files.pairing import Item, count_bar_rows
+from multiunet.domains.image.info import Instances, Masks
 from multiunet.domains.image.survey.images import Images
-from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.swapped import check_not_mask
+from multiunet.domains.info import ClassLabels, Quantities
 from multiunet.errors import InputError
+from multiunet.wording import counted
 
 
-def find_folder(splits: Splits) -> Path:
-    """Where the first training mask or target is."""
+@dataclass(frozen=True)
+class Annotations:
+    """Result of a survey of masks or targets: what is predicted, and what later steps need to know of the files."""
+
+    target: ClassLabels | Quantities
+    ignore_value: int | None
+    masks: Masks | None = None
+    instances: Instances | None = None
+
+
+def find_folder(splits: ItemSplits) -> Path:
+    """Return the folder of the first training mask or target."""
     return Path(splits["train"][0].target).parent
 
 
-def crop_like_image(item: Item, images: Images, truth: Pixels, channels: int = 0) -> Pixels:
-    """A mask ``space`` or target ``(C, *space)`` on the pixels of its image, and remembers what was cut off.
+def check_counted(splits: ItemSplits, pixels: Mapping[Split, int], kind: str) -> None:
+    """Refuse validation or test images none of whose pixels counts: every score of them would be undefined.
+
+    Args:
+        pixels: by split, those that count.
+        kind: of the files, for the error: "mask" or "target".
+
+    Raises:
+        InputError: naming the first file of such a split.
+    """
+    for name in ("val", "test"):
+        if splits[name] and not pixels[name]:
+            raise InputError(
+                f"{splits[name][0].target}: no pixel of the {counted(len(splits[name]), f'{name} {kind}')} counts, "
+                f"all are to be ignored, so nothing can be scored; give other {name} images"
+            )
+
+
+def crop_like_image(item: Item, images: Images, target: Pixels, channels: int = 0) -> Pixels:
+    """Crop a mask ``space`` or target ``(C, *space)`` to the pixels of its image; remember what was cut off.
 
     Args:
         channels: axes in front of space.
@@ -29,14 +62,14 @@ def crop_like_image(item: Item, images: Images, truth: Pixels, channels: int = 0
     Raises:
         InputError: when it has other pixels than its image.
     """
-    rows = count_bar_rows(item, images.shapes[item.image], images.bars[item.image], truth.shape[channels:])
+    rows = count_bar_rows(item, images.shapes[item.image], images.bars[item.image], target.shape[channels:])
     if rows:
         images.target_bars[item.target] = rows
-    return drop_rows(truth, rows)
+    return drop_rows(target, rows)
 
 
 def check_not_swapped(item: Item, images: Images, labels: Pixels, config: ImageTrain) -> None:
-    """Looks again at an image that may be a mask.
+    """Compare an image that may be a mask with its own labels.
 
     Raises:
         InputError: when it is that of its own labels, ``space``.
@@ -46,7 +79,7 @@ def check_not_swapped(item: Item, images: Images, labels: Pixels, config: ImageT
 
 
 def check_weights(config: ImageTrain, classes: Sequence[str]) -> None:
-    """Checks ``--class-weights`` against the classes.
+    """Check the class weights against the classes.
 
     Raises:
         InputError: when they do not fit.

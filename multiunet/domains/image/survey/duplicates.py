@@ -1,27 +1,52 @@
-"""Whether files show the same pixels, whatever they are called."""
+"""Duplicates: files that show the same pixels, whatever they are called."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 from multiunet.domains.config import Split
-from multiunet.domains.image.files.lazy import hash_pixels, take_first
+from multiunet.domains.image.files.lazy import Pixels, hash_pixels, take_first
 from multiunet.domains.image.files.readers import Picture
 from multiunet.errors import InputError
 
 
 def hash_content(picture: Picture) -> str:
-    """A short text that pictures of other pixels have only by a chance of about 2^-60: shape and fingerprint.
+    """Return 16 hexadecimal digits that name the shape and pixels of a picture.
 
-    Grey levels that are saved in colours are one channel.
+    Two other pictures have the same by a chance of about 2^-60. Grey levels that are saved in colours are one channel.
     """
     pixels = take_first(picture.pixels, 1) if picture.summary.grey else picture.pixels
-    return f"{'x'.join(map(str, pixels.shape))}:{hash_pixels(pixels):016x}"
+    return _digest(pixels)
+
+
+def _digest(pixels: Pixels) -> str:
+    text = f"{'x'.join(map(str, pixels.shape))}:{hash_pixels(pixels):016x}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class DataDigest:
+    """Digest of all images and targets of a training, in the order in which they are added."""
+
+    def __init__(self) -> None:
+        self._all = hashlib.sha256()
+
+    def add(self, pixels: Pixels) -> None:
+        """Add the pixels of a mask or target."""
+        self._all.update(_digest(pixels).encode())
+
+    def add_content(self, content: str) -> None:
+        """Add an image by its ``hash_content``."""
+        self._all.update(content.encode())
+
+    def text(self) -> str:
+        """Return 16 hexadecimal digits."""
+        return self._all.hexdigest()[:16]
 
 
 @dataclass
 class ContentIndex:
-    """Which images there are, by their content.
+    """Images by their content.
 
     Attributes:
         known: by ``hash_content``, the split and the path of the first image that has it.
@@ -29,21 +54,21 @@ class ContentIndex:
 
     known: dict[str, tuple[Split, str]] = field(default_factory=dict)
 
-    def add(self, split: Split, path: str, picture: Picture) -> None:
-        """Remembers an image, unless all its pixels are equal: such images are alike by nature.
+    def add(self, split: Split, path: str, content: str, picture: Picture) -> None:
+        """Remember an image, unless all its pixels are equal: such images are alike by nature.
 
         Raises:
             InputError: when an image of another split has the same pixels.
         """
         if picture.summary.low == picture.summary.high:
             return
-        other, other_path = self.known.setdefault(hash_content(picture), (split, path))
+        other, other_path = self.known.setdefault(content, (split, path))
         if other != split:
             raise InputError(
                 f"{path} ({split}) and {other_path} ({other}) are the same image, so the score would be of a memorised "
                 "image; remove one of them"
             )
 
-    def to_json(self) -> dict[str, str]:
-        """Plain JSON: by content, the image that training or validation has seen."""
+    def seen(self) -> dict[str, str]:
+        """Return the training and validation images by their content."""
         return {content: path for content, (split, path) in self.known.items() if split != "test"}

@@ -1,10 +1,10 @@
-"""What a data set is like, in numbers that a person can check: sizes, spacings, intensities, classes, objects."""
+"""Fingerprint of a data set: sizes, spacings, intensities, classes and objects in a few numbers."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from skimage.measure import label
 
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
+from multiunet.domains.image.info import Channel, ClassSummary, Fingerprint, Masks, SeparableObjects, Sides, Spread
+from multiunet.domains.image.survey.splits import ItemSplits
+from multiunet.domains.info import ClassLabels, Quantities
 
 SUBSAMPLED = 10_000
 """Pixels of an image, evenly spread, that percentiles are taken of."""
@@ -41,7 +44,7 @@ class ObjectSizes:
     shown: int = 0
 
     def labelled(self, labels: Pixels, values: Sequence[int]) -> None:
-        """A training mask of classes; its objects are areas of these values, connected through sides."""
+        """Add a training mask of classes; its objects are areas of these values, connected through sides."""
         if self.masks == COUNTED:
             return
         self.masks += 1
@@ -52,7 +55,7 @@ class ObjectSizes:
             self.sizes.setdefault(value, []).extend(own)
 
     def numbered(self, objects: NDArray[np.int32]) -> None:
-        """A training mask that numbers its objects.
+        """Add a training mask that numbers its objects.
 
         Objects (inside and boundary) are reported under class 1.
         """
@@ -62,8 +65,10 @@ class ObjectSizes:
         self.sizes.setdefault(1, []).extend(np.unique(objects[objects > 0], return_counts=True)[1].tolist())
 
     def may_number(self, found: Sequence[Sequence[int]]) -> bool:
-        """Whether few values seem to number objects, not classes: all masks have 0 and begin with 1, more than three
-        values but 0 are nearly always one connected part each, and masks differ in how many they have.
+        """Return True where few values seem to number objects, not classes.
+
+        All masks then have 0 and begin with 1, more than three values but 0 are nearly always one connected part each,
+        and masks differ in how many they have.
 
         Args:
             found: the values of each mask, ascending.
@@ -73,16 +78,17 @@ class ObjectSizes:
         in_order = all(list(own) == list(range(len(own))) for own in found)
         return len(values) > 3 and in_order and len({len(own) for own in found}) > 1 and parts <= 1.1 * self.shown
 
-    def summary(self, value: int) -> dict[str, Any]:
-        """Plain JSON: objects of this value in a mask, and their median size; nothing where there are none."""
+    def summary(self, value: int, share: float) -> ClassSummary:
+        """Return the share of a class, the objects of its value in a mask, and their median size."""
         sizes = self.sizes.get(value, [])
         if not sizes:
-            return {}
-        return {"objects_a_mask": _round(len(sizes) / self.masks), "object_pixels": int(np.median(sizes))}
+            return ClassSummary(share=_round(share))
+        a_mask, median = _round(len(sizes) / self.masks), int(np.median(sizes))
+        return ClassSummary(share=_round(share), objects_a_mask=a_mask, object_pixels=median)
 
 
 @dataclass
-class Fingerprint:
+class FingerprintCollector:
     """Collects what is asked of each file while it is in memory anyway; ``summary`` puts it together."""
 
     shapes: list[tuple[int, ...]] = field(default_factory=list)
@@ -90,12 +96,12 @@ class Fingerprint:
     pixels: Counter[str] = field(default_factory=Counter)
     kinds: set[str] = field(default_factory=set)
     bytes: int = 0
-    thinned: list[NDArray[np.float64]] = field(default_factory=list)
+    subsampled: list[NDArray[np.float64]] = field(default_factory=list)
     objects: ObjectSizes = field(default_factory=ObjectSizes)
-    separable: dict[str, int] | None = None
+    separable: SeparableObjects | None = None
 
     def image(self, pixels: Pixels, spacing: Sequence[float] | None, split: str) -> None:
-        """An image ``(C, *space)`` of this split."""
+        """Add an image ``(C, *space)`` of this split."""
         self.pixels[split] += math.prod(pixels.shape[1:])
         if split != "test":  # what training reads again and again; beside the pixels, labels of 16 bits
             self.bytes += pixels.nbytes + 2 * math.prod(pixels.shape[1:])
@@ -105,48 +111,47 @@ class Fingerprint:
         self.kinds.add(pixels.dtype.name)
         if spacing is not None:
             self.spacings.append(tuple(spacing))
-        self.thinned.append(_subsample(pixels))
+        self.subsampled.append(_subsample(pixels))
 
     def numbered(self, objects: NDArray[np.int32], split: str) -> None:
-        """A mask of this split that numbers its objects."""
+        """Add a mask of this split that numbers its objects."""
         if split != "test":  # numbers and weights of 32 bits each, besides the labels
             self.bytes += 8 * objects.size
         if split == "train":
             self.objects.numbered(objects)
 
-    def summary(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """Plain JSON; sizes in pixels, spacings in the files' unit, objects of at most ``COUNTED`` masks.
+    def summary(
+        self, channels: int, splits: ItemSplits, target: ClassLabels | Quantities, masks: Masks | None
+    ) -> Fingerprint:
+        """Return the fingerprint of data of so many channels.
 
-        Args:
-            facts: what ``survey`` learnt besides.
+        Sizes are in pixels, spacings in micrometres, objects those of at most ``COUNTED`` masks.
         """
-        channels = int(facts["channels"])
-        values = np.concatenate([part[:channels] for part in self.thinned], axis=1)
-        found: dict[str, Any] = {
-            "images": {name: len(items) for name, items in facts["split"].items()},
-            "pixels": {name: self.pixels[name] for name in facts["split"]},
-            "size": _summarise_columns(self.shapes, int),
-            "spacing": _summarise_columns(self.spacings, float) if self.spacings else None,
-            "numbers": sorted(self.kinds),
-            "bytes": self.bytes,
-            "intensities": [
-                {
-                    "mean": _round(channel.mean()),
-                    "deviation": _round(channel.std()),
-                    **{f"percentile_{p:g}": _round(np.percentile(channel, p)) for p in PERCENTILES},
-                }
-                for channel in values
-            ],
-        }
-        if facts["task"] == "segmentation":
-            counts = np.asarray(facts["pixels"]["train"], dtype=np.float64)
-            found["classes"] = {
-                name: {"share": _round(share), **self.objects.summary(value)}
-                for name, value, share in zip(facts["classes"], facts["values"], counts / counts.sum())
+        values = np.concatenate([part[:channels] for part in self.subsampled], axis=1)
+        classes: dict[str, ClassSummary] = {}
+        if isinstance(target, ClassLabels) and masks is not None:
+            counts = np.asarray(masks.pixels["train"], dtype=np.float64)
+            shares = (counts / counts.sum()).tolist()
+            classes = {
+                name: self.objects.summary(int(value), share)
+                for name, value, share in zip(target.names, target.values, shares)
             }
-        if self.separable is not None:
-            found["objects"] = self.separable
-        return found
+        return Fingerprint(
+            images={name: len(items) for name, items in splits.items()},
+            pixels={name: self.pixels[name] for name in splits},
+            size=_summarise_sides(self.shapes),
+            spacing=_summarise_columns(self.spacings) if self.spacings else None,
+            numbers=tuple(sorted(self.kinds)),
+            bytes=self.bytes,
+            intensities=tuple(_summarise_channel(channel) for channel in values),
+            classes=classes,
+            objects=self.separable,
+        )
+
+
+def _summarise_channel(channel: NDArray[np.float64]) -> Channel:
+    low, median, high = (_round(np.percentile(channel, share)) for share in PERCENTILES)
+    return Channel(mean=_round(channel.mean()), deviation=_round(channel.std()), low=low, median=median, high=high)
 
 
 def _subsample(pixels: Pixels) -> NDArray[np.float64]:
@@ -174,10 +179,19 @@ def _areas(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return of[1:], sizes[1:]
 
 
-def _summarise_columns(rows: Sequence[Sequence[float]], kind: type) -> dict[str, list[Any]]:
+def _summarise_columns(rows: Sequence[Sequence[float]]) -> Spread:
+    median, smallest, largest = (tuple(map(_round, row)) for row in _median_and_extremes(rows))
+    return Spread(median=median, smallest=smallest, largest=largest)
+
+
+def _summarise_sides(rows: Sequence[Sequence[int]]) -> Sides:
+    median, smallest, largest = (tuple(int(side) for side in row) for row in _median_and_extremes(rows))
+    return Sides(median=median, smallest=smallest, largest=largest)
+
+
+def _median_and_extremes(rows: Sequence[Sequence[float]]) -> list[NDArray[np.float64]]:
     table = np.asarray(rows, dtype=np.float64)
-    by_name = {"median": np.median(table, axis=0), "smallest": table.min(axis=0), "largest": table.max(axis=0)}
-    return {name: [kind(_round(n)) if kind is float else kind(n) for n in row] for name, row in by_name.items()}
+    return [np.median(table, axis=0), table.min(axis=0), table.max(axis=0)]
 
 
 def _round(value: Any) -> float:

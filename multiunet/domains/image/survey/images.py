@@ -1,12 +1,14 @@
-"""What is known of the images of a training."""
+"""Survey of the images of a training."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +16,16 @@ from numpy.typing import NDArray
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import CropBar
 from multiunet.domains.image.files.info_bar import find_bar, read_cropped, warn_of_bars
+from multiunet.domains.image.files.nifti import orientation_of
 from multiunet.domains.image.files.readers import Picture, override_spacing
-from multiunet.domains.image.survey.duplicates import ContentIndex
-from multiunet.domains.image.survey.fingerprint import Fingerprint
+from multiunet.domains.image.files.units import pixel_sizes
+from multiunet.domains.image.info import Colour, Intensities, IntensityKind
+from multiunet.domains.image.survey.duplicates import ContentIndex, DataDigest, hash_content
+from multiunet.domains.image.survey.fingerprint import FingerprintCollector
 from multiunet.domains.image.survey.shift import warn_of_mixed_scales
-from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.swapped import looks_like_mask
+from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 
@@ -28,12 +34,14 @@ logger = logging.getLogger("multiunet.image")
 
 @dataclass
 class Images:
-    """What is known of the images; of those with an information bar, without it.
+    """Facts on the images, collected while each is in memory; information bars are cut off.
 
     Attributes:
         ndim: axes in space, 2 or 3.
         channels, colour: that the network gets; ``colour`` as of ``Picture``.
         spacing: the median of what training images say, micrometres by axis; 1 where none says anything.
+        pixel_size: the user's, by axis, in place of what files say.
+        orientation: directions of the axes that all files state that state any.
         shapes: by image, its pixels by axis.
         bars: by image, the rows of its information bar that are cut off.
         target_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
@@ -42,27 +50,32 @@ class Images:
         sums: of each training image its pixels, and mean and variance by channel.
     """
 
-    ndim: int = 0
+    ndim: Literal[2, 3] = 2
     channels: int = 0
-    colour: str = "grey"
-    spacing: list[float] = field(default_factory=list)
+    colour: Colour = "grey"
+    spacing: tuple[float, ...] = ()
+    pixel_size: tuple[float, ...] | None = None
+    orientation: str | None = None
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bars: dict[str, int] = field(default_factory=dict)
     target_bars: dict[str, int] = field(default_factory=dict)
     few: set[str] = field(default_factory=set)
     contents: ContentIndex = field(default_factory=ContentIndex)
+    digest: DataDigest = field(default_factory=DataDigest)
     sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
-    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    fingerprint: FingerprintCollector = field(default_factory=FingerprintCollector)
 
     def add(self, split: Split, path: str, picture: Picture) -> None:
-        """Remembers what is asked of an image later.
+        """Remember what is asked of an image later.
 
         Raises:
             InputError: when it is in another split, too, under another name.
         """
         if picture.summary.low == picture.summary.high:
             logger.warning("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
-        self.contents.add(split, path, picture)
+        content = hash_content(picture)
+        self.digest.add_content(content)
+        self.contents.add(split, path, content, picture)
         self.shapes[path] = picture.space
         if looks_like_mask(picture.pixels):
             self.few.add(path)
@@ -70,12 +83,12 @@ class Images:
         if split == "train":
             self.sums.append((math.prod(picture.space), picture.summary.mean, picture.summary.variance))
 
-    def intensities(self, kind: str) -> dict[str, list[float]]:
-        """Mean and deviation of each channel over the training images."""
+    def intensities(self, kind: IntensityKind) -> Intensities:
+        """Return the standardisation of this kind: mean and deviation of each channel over the training images."""
         if kind == "image":
-            return {}
+            return Intensities(kind=kind)
         if kind == "none":
-            return {"mean": [0.0] * self.channels, "deviation": [1.0] * self.channels}
+            return Intensities(kind=kind, mean=(0.0,) * self.channels, deviation=(1.0,) * self.channels)
         counts = np.array([n for n, _, _ in self.sums], dtype=np.float64)[:, None]
         # of grey levels saved in colours, one of the equal channels counts
         means = np.stack([mean[: self.channels] for _, mean, _ in self.sums])
@@ -83,11 +96,11 @@ class Images:
         mean = (counts * means).sum(axis=0) / counts.sum()
         variance = (counts * (variances + (means - mean) ** 2)).sum(axis=0) / counts.sum()
         deviation = np.where(variance > 0, np.sqrt(variance), 1.0)
-        return {"mean": mean.tolist(), "deviation": deviation.tolist()}
+        return Intensities(kind=kind, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
 
 
-def survey_images(splits: Splits, crop: CropBar, pixel_size: Sequence[float] | None) -> Images:
-    """Reads each image once.
+def survey_images(splits: ItemSplits, crop: CropBar, pixel_size: Sequence[float] | None) -> Images:
+    """Read each image once.
 
     Args:
         pixel_size: micrometres, in place of what files say.
@@ -111,14 +124,32 @@ def survey_images(splits: Splits, crop: CropBar, pixel_size: Sequence[float] | N
     warn_of_bars(bars, crop)
     images.ndim, (images.channels, images.colour) = alike.ndim(), alike.channels()
     stated = images.fingerprint.spacings
-    images.spacing = np.median(stated, axis=0).tolist() if stated else [1.0] * images.ndim
+    images.spacing = tuple(np.median(stated, axis=0).tolist()) if stated else (1.0,) * images.ndim
+    images.pixel_size = None if pixel_size is None else pixel_sizes(pixel_size, images.ndim)
+    images.orientation = _find_orientation({item.image for items in splits.values() for item in items})
     warn_of_mixed_scales(spacings, images.spacing)
     return images
 
 
+def _find_orientation(paths: Collection[str]) -> str | None:
+    """Return the orientation that the files state; warn where they state several."""
+    stated = {path: orientation for path in sorted(paths) if (orientation := orientation_of(Path(path))) is not None}
+    counts = Counter(stated.values())
+    if len(counts) > 1:
+        common = counts.most_common(1)[0][0]
+        other = next(path for path in stated if stated[path] != common)
+        numbers = ", ".join(f"{name} in {count}" for name, count in counts.items())
+        remark(
+            f"{other}: its axes point {stated[other]}, those of most images {common} ({numbers} of the {len(paths)} "
+            "images), so one structure lies in several directions, and spacings belong to other axes: save all in one "
+            "orientation (nibabel.as_closest_canonical)"
+        )
+    return counts.most_common(1)[0][0] if counts else None
+
+
 @dataclass
 class _Consistency:
-    """Whether all images have the same axes and channels.
+    """Axes and channels, which must be the same in all images.
 
     Attributes:
         first: the first image, its axes, channels and colour.
@@ -131,7 +162,7 @@ class _Consistency:
     colourful: str | None = None
 
     def add(self, path: str, picture: Picture) -> None:
-        """Compares an image with the first.
+        """Compare an image with the first.
 
         Raises:
             InputError: naming both.
@@ -150,13 +181,13 @@ class _Consistency:
         if picture.colour == "rgb" and not picture.summary.grey:
             self.colourful = self.colourful or path
 
-    def ndim(self) -> int:
-        """Axes in space."""
+    def ndim(self) -> Literal[2, 3]:
+        """Return the number of axes in space."""
         assert self.first is not None  # there is a training image
-        return len(self.first[1])
+        return 2 if len(self.first[1]) == 2 else 3
 
-    def channels(self) -> tuple[int, str]:
-        """How many channels the network gets, and what they are.
+    def channels(self) -> tuple[int, Colour]:
+        """Return how many channels the network reads, and what they are.
 
         Raises:
             InputError: when some images are in colours, others grey.

@@ -1,4 +1,4 @@
-"""What is known of masks of classes."""
+"""Survey of masks: the classes they show."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from multiunet.domains.config import Split
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.class_names import name_classes
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks
 from multiunet.domains.image.files.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
 from multiunet.domains.image.files.palettes import Palettes
-from multiunet.domains.image.survey.common import check_not_swapped, check_weights, crop_like_image, find_folder
+from multiunet.domains.image.info import Masks
+from multiunet.domains.image.survey.common import (
+    Annotations,
+    check_counted,
+    check_not_swapped,
+    check_weights,
+    crop_like_image,
+    find_folder,
+)
 from multiunet.domains.image.survey.fingerprint import ObjectSizes
 from multiunet.domains.image.survey.images import Images
-from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.image.survey.splits import ItemSplits
+from multiunet.domains.info import ClassLabels
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -29,7 +37,7 @@ logger = logging.getLogger("multiunet.image")
 
 @dataclass
 class _Masks:
-    """What masks show, counted while each is in memory.
+    """Values of masks, counted while each is in memory.
 
     Attributes:
         coloured: whether they are painted.
@@ -49,7 +57,7 @@ class _Masks:
     objects: ObjectSizes = field(default_factory=ObjectSizes)
 
     def add(self, split: Split, mask: str, labels: Pixels, ignore_value: int | None) -> None:
-        """Counts a mask ``space``.
+        """Count a mask ``space``.
 
         Raises:
             InputError: when its palette contradicts that of another.
@@ -67,12 +75,12 @@ class _Masks:
             self.objects.labelled(labels, sorted(counts))
 
     def name_of(self, value: int) -> str:
-        """How a value is called."""
+        """Return the name of a value."""
         return colour_name(value) if self.coloured else str(value)
 
 
-def survey_masks(splits: Splits, images: Images, config: ImageTrain) -> Facts:
-    """Classes of masks, and their pixels by split.
+def survey_masks(splits: ItemSplits, images: Images, config: ImageTrain) -> Annotations:
+    """Return the classes of masks, and their pixels by split.
 
     Raises:
         InputError: for masks that cannot be read or that nothing can be learnt from, or settings that do not fit them.
@@ -90,22 +98,25 @@ def survey_masks(splits: Splits, images: Images, config: ImageTrain) -> Facts:
     ignored = None if config.ignore_value is None else masks.name_of(config.ignore_value)
     classes = name_classes([masks.name_of(value) for value in values], config.class_names or {}, ignored)
     check_weights(config, classes)
-    return {
-        "values": values,
-        "ignore_value": config.ignore_value,
-        "coloured": masks.coloured,
-        "palettes": masks.palettes.to_json(),
-        "classes": classes,
-        "pixels": {name: [counts[value] for value in values] for name, counts in masks.pixels.items()},
-    }
+    check_counted(splits, {name: counts.total() for name, counts in masks.pixels.items()}, "mask")
+    return Annotations(
+        ClassLabels(names=tuple(classes), values=tuple(values)),
+        config.ignore_value,
+        Masks(
+            coloured=masks.coloured,
+            palettes=tuple((value, *shown) for value, shown in masks.palettes.known.items()),
+            pixels={name: tuple(counts[value] for value in values) for name, counts in masks.pixels.items()},
+        ),
+    )
 
 
-def _read(splits: Splits, images: Images, config: ImageTrain, coloured: bool) -> _Masks:
+def _read(splits: ItemSplits, images: Images, config: ImageTrain, coloured: bool) -> _Masks:
     masks = _Masks(coloured)
     for name in SPLITS:
         for item in splits[name]:
             labels = crop_like_image(item, images, read_mask(Path(item.target), coloured))
             check_not_swapped(item, images, labels, config)
+            images.digest.add(labels)
             masks.add(name, item.target, labels, config.ignore_value)
     return masks
 

@@ -1,4 +1,4 @@
-"""What is known of masks that number their objects."""
+"""Survey of masks that number their objects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.instances import CLASSES, count_objects, encode_objects
 from multiunet.domains.image.data.targets import read_objects
-from multiunet.domains.image.survey.common import check_not_swapped, check_weights, crop_like_image, find_folder
+from multiunet.domains.image.info import Instances, Masks
+from multiunet.domains.image.survey.common import (
+    Annotations,
+    check_counted,
+    check_not_swapped,
+    check_weights,
+    crop_like_image,
+    find_folder,
+)
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.separability import Separability, warn_of_lost
-from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.image.survey.splits import ItemSplits
+from multiunet.domains.info import ClassLabels
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -37,7 +45,7 @@ SHARED = 0.7
 
 @dataclass
 class _Objects:
-    """What masks show, counted while each is in memory.
+    """Objects of masks, counted while each is in memory.
 
     Attributes:
         pixels: by split, those of each class that is learnt.
@@ -57,7 +65,7 @@ class _Objects:
     separability: Separability = field(default_factory=Separability)
 
     def add(self, split: Split, mask: str, labels: NDArray[np.int32], classes: NDArray[np.int16]) -> None:
-        """Counts a mask that numbers its objects, and the classes ``encode_objects`` of it."""
+        """Count a mask that numbers its objects, and the classes that ``encode_objects`` makes of it."""
         self.ignored += int(np.count_nonzero(labels < 0))
         self.pixels[split] += np.bincount(classes[classes >= 0], minlength=len(self.pixels[split]))
         objects, parts = count_objects(labels)
@@ -70,14 +78,14 @@ class _Objects:
             self.scattered.append((mask, objects, parts))
 
     def seem_classes(self) -> bool:
-        """Whether nearly all masks have the same few numbers, each in many places."""
+        """Return True where nearly all masks have the same few numbers, each in many places."""
         most, numbers = max(self.numbers), sum(self.numbers)
         shared = numbers >= SHARED * most * len(self.numbers)
         return most <= FEW and shared and self.parts >= PLACES * numbers
 
 
-def survey_objects(splits: Splits, images: Images, config: ImageTrain) -> Facts:
-    """What is learnt of objects, its pixels by split, and the objects.
+def survey_objects(splits: ItemSplits, images: Images, config: ImageTrain) -> Annotations:
+    """Return the classes that encode the objects, their pixels and the objects, by split.
 
     Raises:
         InputError: for masks that cannot be read or show no objects, or settings that do not fit them.
@@ -89,30 +97,29 @@ def survey_objects(splits: Splits, images: Images, config: ImageTrain) -> Facts:
         remark(f"--ignore-value {config.ignore_value}: no mask in {folder} has it")
     _check_numbered(folder, found)
     if found.seem_classes():  # to enlarge images would not help
-        images.fingerprint.separable = found.separability.of(config.instance_encoding, images.spacing)
+        images.fingerprint.separable = found.separability.count(config.instance_encoding, images.spacing)
     else:
         images.fingerprint.separable = warn_of_lost(
             found.separability, config.instance_encoding, images.spacing, folder
         )
-    return {
-        "smallest_object": found.separability.smallest(),
-        "instances": {"touching": config.instance_encoding},
-        "values": list(range(len(classes))),
-        "ignore_value": config.ignore_value,
-        "coloured": False,
-        "classes": classes,
-        "objects": found.counts,
-        "pixels": {name: counts.tolist() for name, counts in found.pixels.items()},
-    }
+    pixels = {name: tuple(counts.tolist()) for name, counts in found.pixels.items()}
+    check_counted(splits, {name: sum(counts) for name, counts in pixels.items()}, "mask")
+    return Annotations(
+        ClassLabels(names=tuple(classes), values=tuple(range(len(classes)))),
+        config.ignore_value,
+        Masks(pixels=pixels),
+        Instances(encoding=config.instance_encoding, smallest=found.separability.smallest(), counts=found.counts),
+    )
 
 
-def _read(splits: Splits, images: Images, config: ImageTrain) -> _Objects:
+def _read(splits: ItemSplits, images: Images, config: ImageTrain) -> _Objects:
     count = len(CLASSES[config.instance_encoding])
     found = _Objects({name: np.zeros(count, dtype=np.int64) for name in SPLITS})
     for name in SPLITS:
         for item in splits[name]:
             labels = crop_like_image(item, images, read_objects(item.target, config.ignore_value))[...]
             check_not_swapped(item, images, labels, config)
+            images.digest.add(labels)
             images.fingerprint.numbered(labels, name)
             found.add(name, item.target, labels, encode_objects(labels, config.instance_encoding, images.spacing))
     return found

@@ -1,4 +1,4 @@
-"""How small training objects are, and how many of them could be found at all."""
+"""Separability of training objects: their sizes, and how many a perfect prediction gives back."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.image.data.instances import CLASSES, Touching, encode_objects
+from multiunet.domains.image.info import SeparableObjects
 from multiunet.domains.image.prediction.separate import separate_objects
 from multiunet.metrics import InstanceMatcher
 
@@ -32,48 +32,46 @@ MANY = 0.2
 
 @dataclass
 class Separability:
-    """Collects training masks while they are in memory anyway."""
+    """Collect training masks while they are in memory anyway."""
 
     sizes: list[NDArray[np.int64]] = field(default_factory=list)
     windows: list[NDArray[np.int32]] = field(default_factory=list)
 
     def add(self, objects: NDArray[np.int32], classes: NDArray[np.int16]) -> None:
-        """A training mask and what is ``encode_objects`` of it: gaps belong to no object."""
+        """Add a training mask and the classes that encode it: gaps belong to no object."""
         self.sizes.append(np.unique(objects[classes > 0], return_counts=True)[1])
         if len(self.windows) < SEPARATED:
             self.windows.append(_cut_middle(objects).copy())  # a view would keep all of it
 
     def smallest(self) -> int:
-        """Pixels of the smallest training object but for strays."""
+        """Return the pixels of the smallest training object, strays left out."""
         return int(np.percentile(np.concatenate(self.sizes), STRAY, method="lower"))
 
-    def of(self, touching: Touching, spacing: Sequence[float]) -> dict[str, Any]:
-        """Of the objects looked at, how many perfect probabilities give back at an IoU above 0.5."""
+    def count(self, touching: Touching, spacing: Sequence[float]) -> SeparableObjects:
+        """Count the objects looked at, and those that perfect probabilities give back at an IoU above 0.5."""
         matcher = InstanceMatcher()
         for objects in self.windows:
             classes = encode_objects(objects, touching, spacing)
             perfect = np.stack([classes == index for index in range(len(CLASSES[touching]))]).astype(np.float32)
             matcher.update(separate_objects(perfect, spacing, self.smallest()), objects)
-        return {"looked_at": matcher.true_objects, "separable": int(matcher.hits[0])}
+        return SeparableObjects(looked_at=matcher.true_objects, separable=int(matcher.hits[0]))
 
 
-def warn_of_lost(found: Separability, touching: Touching, spacing: Sequence[float], folder: object) -> dict[str, Any]:
-    """``found.of(touching, spacing)``, with a warning where that is far from all."""
-    own = found.of(touching, spacing)
-    if own["separable"] < (1 - MANY) * own["looked_at"]:
+def warn_of_lost(found: Separability, touching: Touching, spacing: Sequence[float], folder: object) -> SeparableObjects:
+    """Return ``found.count(touching, spacing)``; warn where too few objects come back."""
+    own = found.count(touching, spacing)
+    if own.separable < (1 - MANY) * own.looked_at:
         other: Touching = "gap" if touching == "boundary" else "boundary"
-        better = found.of(other, spacing)["separable"]
+        better = found.count(other, spacing).separable
         fix = (
-            f"--instance-encoding {other} would give back {better}"
-            if better > own["separable"]
-            else "enlarge the images"
+            f"--instance-encoding {other} would give back {better}" if better > own.separable else "enlarge the images"
         )
         logger.warning(
             "%s: even perfect probabilities would give back only %d of %d training objects looked at, because the "
             "others are too small or too narrow for --instance-encoding %s; %s",
             folder,
-            own["separable"],
-            own["looked_at"],
+            own.separable,
+            own.looked_at,
             touching,
             fix,
         )

@@ -1,5 +1,4 @@
-"""What sets images apart from those that the network was trained on: how far their pixels are apart; and, where
-brightness means something, how bright they are."""
+"""Shift check: images whose pixel size, or brightness where it counts, differs from the training images'."""
 
 from __future__ import annotations
 
@@ -7,8 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from multiunet.domains.domain import Facts
 from multiunet.domains.image.files.readers import Picture
+from multiunet.domains.image.info import ImageInfo
 
 logger = logging.getLogger("multiunet.image")
 
@@ -18,36 +17,36 @@ ALIKE = 1.25
 
 @dataclass
 class ShiftCheck:
-    """Collects what is unlike training while images are read anyway; ``warn`` says so.
+    """Collect differences from the training images while images are read anyway; ``warn`` says them.
 
     Args:
-        facts: of the training.
+        info: of the training.
     """
 
-    facts: Facts
+    info: ImageInfo
     spacings: dict[str, Sequence[float] | None] = field(default_factory=dict)
     intensities: dict[str, str | None] = field(default_factory=dict)
 
     def add(self, path: str, picture: Picture) -> None:
-        """An image, with the channels of training."""
+        """Add an image with the channels of training."""
         self.spacings[path] = picture.spacing
-        self.intensities[path] = describe_shift(picture, self.facts)
+        self.intensities[path] = describe_shift(picture, self.info)
 
     def warn(self) -> None:
-        """One warning of each kind, about all images."""
-        warn_of_scales(self.spacings, self.facts)
-        warn_of_intensities(self.intensities, self.facts["intensities"]["kind"])
+        """Warn of all images at once, once for each kind of difference."""
+        warn_of_scales(self.spacings, self.info)
+        warn_of_intensities(self.intensities, self.info.intensities.kind)
 
 
-def warn_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts) -> None:
-    """Warns of images in which structures have other sizes, in pixels, than those that the network learnt.
+def warn_of_scales(spacings: Mapping[str, Sequence[float] | None], info: ImageInfo) -> None:
+    """Warn of images in which structures have other sizes, in pixels, than those that the network learnt.
 
     Args:
         spacings: by file, what it says of its pixels, micrometres by axis.
     """
-    if facts.get("fingerprint", {}).get("spacing") is None:
+    if info.fingerprint.spacing is None:
         return
-    trained = facts["spacing"]
+    trained = info.spacing
     if others := _find_other_scales(spacings, trained):
         path, spacing = next(iter(others.items()))
         logger.warning(
@@ -58,7 +57,7 @@ def warn_of_scales(spacings: Mapping[str, Sequence[float] | None], facts: Facts)
 
 
 def warn_of_mixed_scales(spacings: Mapping[str, Sequence[float] | None], median: Sequence[float]) -> None:
-    """Warns of training images in which structures of one kind have several sizes in pixels.
+    """Warn of training images in which structures of one kind have several sizes in pixels.
 
     Args:
         spacings: by training image, what it says of its pixels, micrometres by axis.
@@ -90,27 +89,30 @@ def _text(spacing: Sequence[float]) -> str:
     return " x ".join(f"{step:.3g}" for step in spacing)
 
 
-def describe_shift(picture: Picture, facts: Facts) -> str | None:
-    """What sets the intensities of an image apart from those of training; None where nothing does, or each image is
-    standardised by itself.
+def describe_shift(picture: Picture, info: ImageInfo) -> str | None:
+    """Describe how an image's numbers differ from the training images'; None where they do not.
+
+    Images that are standardised one by one never differ.
 
     Args:
         picture: with the channels of training.
     """
-    known = facts.get("fingerprint")
-    if known is None or facts["intensities"]["kind"] == "image":
+    if info.intensities.kind == "image":
         return None
-    if picture.pixels.dtype.name not in known["numbers"]:
-        return f"its numbers are {picture.pixels.dtype.name}, those trained on {' and '.join(known['numbers'])}"
-    for mean, channel in zip(picture.summary.mean.tolist(), known["intensities"]):
-        low, high = channel["percentile_0.5"], channel["percentile_99.5"]
-        if not low <= mean <= high:
-            return f"its mean is {mean:.4g}, and 99% of what was trained on lie between {low:g} and {high:g}"
+    known = info.fingerprint
+    if picture.pixels.dtype.name not in known.numbers:
+        return f"its numbers are {picture.pixels.dtype.name}, those trained on {' and '.join(known.numbers)}"
+    for mean, channel in zip(picture.summary.mean.tolist(), known.intensities):
+        if not channel.low <= mean <= channel.high:
+            return (
+                f"its mean is {mean:.4g}, and 99% of what was trained on lie between {channel.low:g} and "
+                f"{channel.high:g}"
+            )
     return None
 
 
 def warn_of_intensities(found: Mapping[str, str | None], kind: str) -> None:
-    """Warns of images that are unlike those of training.
+    """Warn of images whose numbers differ from those of training.
 
     Args:
         found: by file, what ``describe_shift`` gave.

@@ -1,9 +1,8 @@
-"""Which mask belongs to which image, and which of them train, validate and test."""
+"""Pairs of images and targets, split for training, validation and test."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from multiunet.domains.config import Split
@@ -18,21 +17,21 @@ from multiunet.errors import InputError
 from multiunet.seeds import permutation
 from multiunet.wording import listing
 
-Splits = dict[Split, list[Item]]
+ItemSplits = dict[Split, list[Item]]
 
 
-def split_items(config: ImageTrain, truths: Path | None) -> Splits:
-    """All items of a training, by split; no item is in two.
+def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
+    """Return all items of a training, by split; no item is in two.
 
-    Splits that chance draws leave every class to training, where they can.
+    ItemSplits that chance draws leave every class to training, where they can.
 
     Args:
-        truths: the folder of masks or targets; None: the table that ``config.images`` is names them.
+        targets: the folder of masks or targets; None: the table that ``config.images`` is names them.
 
     Raises:
         InputError: for images without truth, stems that are not there, overlapping or empty splits.
     """
-    items = pair_files(config.images, truths)
+    items = pair_files(config.images, targets)
     # quantities have no classes, and of objects all masks have those that are learnt
     classified = config.task == "segmentation" and not config.instances
     known = MaskClasses([item.target for item in items if classified], config.ignore_value)
@@ -58,34 +57,24 @@ def split_items(config: ImageTrain, truths: Path | None) -> Splits:
         splits = _fold(items, config.folds, config.fold, config.seed, known)
     elif given:
         own: dict[str, list[Item]] = {
-            name: [] if images is None else pair_files(images, masks or truths)
+            name: [] if images is None else pair_files(images, masks or targets)
             for name, (images, masks) in folders.items()
         }
         splits = {"train": items, "val": own["val"], "test": own["test"]}
     else:
         splits = {"train": items, "val": [], "test": []}
         _hold_out(splits, "test", config.test_fraction, config.seed, known)
-    warn_of_unused(truths, [*items, *(item for name in SPLITS for item in splits[name])])
+    warn_of_unused(targets, [*items, *(item for name in SPLITS for item in splits[name])])
     if not splits["val"]:
         _hold_out(splits, "val", config.val_fraction, config.seed, known)
     _check(splits)
     return splits
 
 
-def to_json(splits: Splits) -> dict[str, list[dict[str, str]]]:
-    """Plain JSON; ``from_json`` undoes it."""
-    return {name: [asdict(item) for item in items] for name, items in splits.items()}
-
-
-def from_json(splits: Mapping[str, Sequence[Mapping[str, str]]]) -> Splits:
-    """The splits that ``to_json`` wrote."""
-    return {name: [Item(**item) for item in splits[name]] for name in SPLITS}
-
-
-def _read_listed(items: Sequence[Item], where: str, images: Path) -> Splits:
+def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:
     lists = read_splits(where, "stems")
     known = {item.name: item for item in items}
-    splits: Splits = {}
+    splits: ItemSplits = {}
     for name in SPLITS:
         stems = [stem_of(str(stem)) for stem in lists.get(name, [])]
         absent = [stem for stem in stems if stem not in known]
@@ -98,7 +87,7 @@ def _read_listed(items: Sequence[Item], where: str, images: Path) -> Splits:
     return splits
 
 
-def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskClasses) -> Splits:
+def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskClasses) -> ItemSplits:
     """Every ``folds``-th image of a shuffled row is tested; another fold tests others."""
     if folds > len(items):
         raise InputError(f"--folds {folds}: there are {len(items)} images; a fold tests one at least")
@@ -113,7 +102,7 @@ def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskCl
     }
 
 
-def _hold_out(splits: Splits, name: Split, fraction: float, seed: int, known: MaskClasses) -> None:
+def _hold_out(splits: ItemSplits, name: Split, fraction: float, seed: int, known: MaskClasses) -> None:
     """Moves a share of the training items, one at least, into a split of their own."""
     items = splits["train"]
     if fraction == 0:
@@ -131,7 +120,7 @@ def _hold_out(splits: Splits, name: Split, fraction: float, seed: int, known: Ma
     splits["train"] = [item for i, item in enumerate(items) if i not in apart]
 
 
-def _check(splits: Splits) -> None:
+def _check(splits: ItemSplits) -> None:
     if not splits["train"]:
         raise InputError("no training images: the list 'train' is empty")
     seen: dict[Path, str] = {}

@@ -1,20 +1,21 @@
-"""What is known of images of quantities."""
+"""Survey of target images: quantities to predict, with their mean and deviation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.domain import Facts
+from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 from multiunet.domains.image.files.readers import read_target
-from multiunet.domains.image.survey.common import crop_like_image, find_folder
+from multiunet.domains.image.survey.common import Annotations, check_counted, crop_like_image, find_folder
 from multiunet.domains.image.survey.images import Images
-from multiunet.domains.image.survey.splits import Splits
+from multiunet.domains.image.survey.splits import ItemSplits
+from multiunet.domains.info import Quantities
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -25,27 +26,36 @@ ROUNDING = 1e-7
 
 @dataclass
 class _Sums:
-    """Known values, their sum and that of their squares, by channel."""
+    """Known values, their sum and that of their squares, by channel, over the training targets.
+
+    Attributes:
+        known: by split, values that are not NaN.
+    """
 
     count: NDArray[np.int64]
     total: NDArray[np.float64]
     squares: NDArray[np.float64]
+    known: dict[Split, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
 
     @classmethod
     def of_none(cls, channels: int) -> _Sums:
-        """Before the first value."""
+        """Return the sums before the first value."""
         return cls(np.zeros(channels, np.int64), np.zeros(channels), np.zeros(channels))
 
-    def add(self, target: Pixels) -> None:
-        """Adds all of a target ``(C, *space)`` that are not NaN."""
+    def add(self, split: Split, target: Pixels) -> None:
+        """Add all values of a target ``(C, *space)`` that are not NaN; outside training only their number."""
         for region in iter_blocks(target, whole=1):
             flat = target[region].reshape(target.shape[0], -1).astype(np.float64)
-            self.count += np.count_nonzero(~np.isnan(flat), axis=1)
+            counts = np.count_nonzero(~np.isnan(flat), axis=1)
+            self.known[split] += int(counts.sum())
+            if split != "train":
+                continue
+            self.count += counts
             self.total += np.nansum(flat, axis=1)
             self.squares += np.nansum(flat**2, axis=1)
 
     def moments(self, folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and deviation by channel.
+        """Return mean and deviation by channel.
 
         Raises:
             InputError: when a channel of the targets in ``folder`` is unknown or the same everywhere, in whatever unit.
@@ -65,8 +75,8 @@ class _Sums:
         return f"channel {index} of the training targets (the first is 0) is"
 
 
-def survey_targets(splits: Splits, images: Images, config: ImageTrain) -> Facts:
-    """Names of the quantities, and mean and deviation of each over the training targets.
+def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> Annotations:
+    """Return the quantities, with mean and deviation of each over the training targets.
 
     Raises:
         InputError: for targets that cannot be read or are not alike, or that nothing can be learnt from.
@@ -83,20 +93,17 @@ def survey_targets(splits: Splits, images: Images, config: ImageTrain) -> Facts:
                 raise InputError(
                     f"{path}: has {target.shape[0]} channels, but {first} has {len(sums.count)}; they must be alike"
                 )
-            if name == "train":
-                sums.add(target)
+            images.digest.add(target)
+            sums.add(name, target)
     assert sums is not None  # there is a training target
     folder = find_folder(splits)
     if config.ignore_value is not None and not ignored:
         remark(f"--ignore-value {config.ignore_value}: no target in {folder} has it")
     centre, scale = sums.moments(folder)
+    check_counted(splits, sums.known, "target")
     names = ["target"] if len(centre) == 1 else [f"target{i}" for i in range(len(centre))]
-    return {
-        "targets": names,
-        "centre": centre.tolist(),
-        "scale": scale.tolist(),
-        "ignore_value": config.ignore_value,
-    }
+    quantities = Quantities(names=tuple(names), centre=tuple(centre.tolist()), scale=tuple(scale.tolist()))
+    return Annotations(quantities, config.ignore_value)
 
 
 def _has(target: Path, value: int | None) -> bool:

@@ -18,7 +18,6 @@ from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.files import masks
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.survey.splits import from_json
 from multiunet.errors import InputError
 from multiunet.seeds import generator
 
@@ -28,9 +27,9 @@ def patches(
 ) -> Patches:
     if settings.get("task") != "regression":
         settings.setdefault("masks", root / "masks")
-    facts = survey(ImageTrain(images=root / "images", **settings))
-    items = from_json(facts["split"])["train"]
-    return Patches(items, facts, augmentation or Augmentation(), oversample_classes, FileCache())
+    info = survey(ImageTrain(images=root / "images", **settings))
+    items = info.split.train
+    return Patches(items, info, augmentation or Augmentation(), oversample_classes, FileCache())
 
 
 @pytest.mark.parametrize(("shape", "size"), [((40, 48), [24, 16]), ((20, 24, 28), [8, 16, 16])])

@@ -12,26 +12,22 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
+from multiunet.domains.domain import Labelled
+from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
-from multiunet.domains.image.evaluation import baselines, scoring
+from multiunet.domains.image.evaluation import baselines
+from multiunet.domains.image.evaluation.labelled import LabelledImage
+from multiunet.domains.image.evaluation.scoring import check_scorable
 from multiunet.domains.image.files import lazy
 from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.image.info import ImageInfo, Instances, Masks
 from multiunet.errors import InputError
+from multiunet.tasks import Segmentation
+from multiunet.tasks.score import Scores
 
 SHAPE = (150, 130)
-FACTS: dict[str, Any] = {
-    "task": "segmentation",
-    "ndim": 2,
-    "channels": 1,
-    "colour": "grey",
-    "intensities": {"kind": "image"},
-    "values": [0, 1, 2],
-    "classes": ["0", "1", "2"],
-    "coloured": False,
-    "ignore_value": None,
-    "pixels": {"train": [5, 9, 2]},
-}
+COUNTS = {"train": 3, "val": 0, "test": 0}
 
 
 @pytest.fixture
@@ -46,14 +42,18 @@ def item(tmp_path: Path) -> Item:
     return Item("a", str(tmp_path / "image.zarr"), str(tmp_path / "mask.zarr"))
 
 
-def scores_of(item: Item, levels: int) -> scoring.Scores:
-    baseline = baselines.fit_otsu([item], FACTS, FileCache(), levels)
-    return scoring.score_baseline([(baseline, [item], FACTS)], FileCache())
+def scores_of(item: Item, info: ImageInfo, name: str) -> Scores:
+    """Scores of the trivial method of this name, fitted to the image that it guesses."""
+    cache = FileCache()
+    baseline = baselines.fit_baselines([item], info, cache)[name]
+    images = Labelled("a", {item.name: LabelledImage(item, info, cache)})
+    task = Segmentation(info.classes.names)
+    return score_pieces(task, baseline(images)).total.result()
 
 
 @pytest.mark.parametrize("levels", [2, 3])
 def test_thresholds_of_an_image_read_by_blocks_are_those_of_the_whole(
-    item: Item, levels: int, monkeypatch: pytest.MonkeyPatch
+    item: Item, make_info: Any, levels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels, labels = zarr.open_array(item.image, mode="r")[:], zarr.open_array(item.target, mode="r")[:]
     grey = gaussian_filter(((pixels.astype(np.float32) - pixels.mean()) / pixels.std()).astype(np.float32), 2.0)
@@ -62,12 +62,13 @@ def test_thresholds_of_an_image_read_by_blocks_are_those_of_the_whole(
     named = np.array([np.bincount(labels[level == index], minlength=3).argmax() for index in range(levels)])
     expected = float((named[level] == labels).mean())
     assert expected > 0.7
-    whole = scores_of(item, levels)
+    name = "otsu" if levels == 2 else "multi_otsu"
+    whole = scores_of(item, make_info(), name)
     assert whole["pixel_accuracy"] == pytest.approx(expected, abs=1e-3)
     monkeypatch.setattr(lazy, "WHOLE", 1000)
     monkeypatch.setattr(lazy, "BLOCK", 2000)
     read = sizes_read(monkeypatch)
-    assert scores_of(item, levels) == whole
+    assert scores_of(item, make_info(), name) == whole
     assert max(read) < 0.5 * pixels.size
 
 
@@ -86,16 +87,17 @@ def sizes_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("levels", [2, 3])
-def test_an_image_of_one_value_is_of_one_class(tmp_path: Path, levels: int) -> None:
+def test_an_image_of_one_value_is_of_one_class(make_info: Any, tmp_path: Path, levels: int) -> None:
     Image.fromarray(np.full((20, 30), 7, np.uint8)).save(tmp_path / "a.png")
     mask = np.ones((20, 30), np.uint8)
     mask[:4] = 2
     Image.fromarray(mask).save(tmp_path / "m.png")
-    scores = scores_of(Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png")), levels)
+    name = "otsu" if levels == 2 else "multi_otsu"
+    scores = scores_of(Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png")), make_info(), name)
     assert scores["pixel_accuracy"] == pytest.approx(16 / 20)
 
 
-def test_objects_that_touch_at_a_corner_are_two(tmp_path: Path) -> None:
+def test_objects_that_touch_at_a_corner_are_two(make_info: Any, tmp_path: Path) -> None:
     pixels = np.zeros((30, 40), np.uint8)
     pixels[4:10, 4:10] = pixels[10:16, 10:16] = pixels[20:26, 30:36] = 200
     Image.fromarray(pixels).save(tmp_path / "a.png")
@@ -103,25 +105,28 @@ def test_objects_that_touch_at_a_corner_are_two(tmp_path: Path) -> None:
     expected[:10, :10][pixels[:10, :10] > 0], expected[10:18][pixels[10:18] > 0] = 1, 2
     expected[18:][pixels[18:] > 0] = 3
     Image.fromarray(expected).save(tmp_path / "m.png")
-    facts = {**FACTS, "instances": {"instance_encoding": "boundary"}}
+    info = make_info(instances=Instances(encoding="boundary", smallest=1, counts=COUNTS))
     [item] = [Item("a", str(tmp_path / "a.png"), str(tmp_path / "m.png"))]
-    [(_, found)] = baselines.fit_otsu_objects([item], facts, FileCache())(load_input(item.image, facts, FileCache()))
+    [(_, found)] = baselines.fit_otsu_objects([item], info, FileCache())(load_input(item.image, info, FileCache()))
     np.testing.assert_array_equal(found, expected)
 
 
-def test_majority_covers_every_block_once(item: Item, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_majority_covers_every_block_once(item: Item, make_info: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lazy, "WHOLE", 1000)
     monkeypatch.setattr(lazy, "BLOCK", 2000)
-    scores = scoring.score_baseline([(baselines.fit_majority(FACTS), [item], FACTS)], FileCache())
+    masks = Masks(pixels=dict.fromkeys(("train", "val", "test"), (5, 9, 2)))
+    scores = scores_of(item, make_info(masks=masks), "majority")
     labels = zarr.open_array(item.target, mode="r")[:]
     assert scores["pixel_accuracy"] == pytest.approx(float((labels == 1).mean()))
 
 
-def test_scores_that_need_the_whole_image_say_when_it_does_not_fit(item: Item, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_that_need_the_whole_image_say_when_it_does_not_fit(
+    item: Item, make_info: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lazy, "free_memory", lambda: 1 << 20)
-    quantities = {**FACTS, "task": "regression", "targets": ["height"]}
+    quantities = make_info(names=("height",))
     with pytest.raises(InputError, match=r"quantities of 1 images.* takes 2 MB"):
-        scoring.score([scoring.Part(None, [item], quantities)], FileCache())  # type: ignore[arg-type]
-    objects = {**FACTS, "instances": {"instance_encoding": "gap"}}
-    with pytest.raises(InputError, match="to tell its objects apart"):
-        scoring.score([scoring.Part(None, [item], objects)], FileCache())  # type: ignore[arg-type]
+        check_scorable([LabelledImage(item, quantities, FileCache())])
+    objects = make_info(instances=Instances(encoding="gap", smallest=1, counts=COUNTS))
+    with pytest.raises(InputError, match="separating its objects"):
+        check_scorable([LabelledImage(item, objects, FileCache())])

@@ -18,9 +18,9 @@ from multiunet.domains import inference, training
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import load_labels, load_objects
-from multiunet.domains.image.evaluation.external import facts_elsewhere
+from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labelled
 from multiunet.domains.image.files import lazy, tiff
-from multiunet.domains.image.files.pairing import pair_files
+from multiunet.domains.image.info import ImageInfo, Instances
 from multiunet.domains.image.prediction import predictor
 from multiunet.domains.image.survey import survey
 from multiunet.domains.report_files import write_report
@@ -36,23 +36,23 @@ def test_other_images_are_scored_like_a_split(folder: Any, retouched: Any, tmp_p
     settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2}
     config = ImageTrain(images=root / "images", masks=root / "masks", folds=2, **settings)
     runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
-    facts = open_run(runs[0]).facts
-    tested = facts["split"]["test"]
+    info = open_run(runs[0]).info
+    tested = info.split.test
     table = tmp_path / "tested.csv"
-    table.write_text("image,mask\n" + "".join(f"{item['image']},{item['target']}\n" for item in tested))
+    table.write_text("image,mask\n" + "".join(f"{item.image},{item.target}\n" for item in tested))
     by_split, by_table = inference.evaluate(runs[0]), inference.evaluate(runs[0], ImageEvaluate(images=table))
     assert by_table.metrics == by_split.metrics
     assert by_table.baselines == by_split.baselines
     assert (by_split.scored, by_table.scored) == ("test split", str(table))
     new = ImageEvaluate(images=root / "images", masks=root / "masks")
-    with pytest.raises(InputError, match=r"is in the (train|val) split of .*fold-0; leave it out"):
+    with pytest.raises(InputError, match=r"\d of 6 inputs were trained or validated on by .*fold-0"):
         inference.evaluate(runs[0], new)
-    with pytest.raises(InputError, match=r"is in the (train|val) split of .*fold-1; leave it out"):
+    with pytest.raises(InputError, match=r"\d of \d inputs were trained or validated on by .*fold-1.*leave them out"):
         inference.evaluate(tmp_path / "cv", ImageEvaluate(images=table))  # which fold-0 alone has not seen
     for part in ("images", "masks"):
         shutil.copytree(root / part, root / "copied" / part)
     new = ImageEvaluate(images=root / "copied/images", masks=root / "copied/masks")
-    with pytest.raises(InputError, match=r"copied.* has the same pixels as .*, which is in the (train|val) split of"):
+    with pytest.raises(InputError, match=r"\d of 6 inputs were trained or validated on by .*is the same as"):
         inference.evaluate(runs[0], new)
     retouched(root / "copied/images")
     ensemble = inference.evaluate(tmp_path / "cv", new)
@@ -72,7 +72,7 @@ def test_each_fold_reads_by_its_own_intensities(folder: Any, tmp_path: Path) -> 
     config: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2, "intensities": "train"}
     config |= {"images": root / "images", "masks": root / "masks", "folds": 2, "val_fraction": 0}
     runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
-    means = [open_run(run).facts["intensities"]["mean"] for run in runs]
+    means = [open_run(run).info.intensities.mean for run in runs]
     assert means[0] != means[1]
     pooled = inference.evaluate(tmp_path / "cv").items
     alone = {
@@ -105,14 +105,16 @@ def test_folds_of_quantities_and_objects_are_scored_pooled_and_each(
     assert [(row["item"], row["fold"]) for row in rows] == [(n, e["fold"]) for n, e in pooled.items.items()]
 
 
-def test_masks_are_read_as_each_fold_takes_them(tmp_path: Path) -> None:
+def test_masks_are_read_as_each_fold_takes_them(make_info: Any, tmp_path: Path) -> None:
     path, cache = str(tmp_path / "m.png"), FileCache()
     Image.fromarray(np.array([[0, 1, 1, 2], [0, 1, 1, 2]], dtype=np.uint8)).save(path)
-    facts = {"spacing": [1.0, 1.0], "ignore_value": None, "coloured": False}
-    gap, boundary = ({**facts, "instances": {"touching": touching}} for touching in ("gap", "boundary"))
+    counts = {"train": 2, "val": 0, "test": 0}
+    gap, boundary = (
+        make_info(instances=Instances(encoding=encoding, smallest=1, counts=counts)) for encoding in ("gap", "boundary")
+    )
     assert not np.array_equal(load_labels(path, gap, cache), load_labels(path, boundary, cache))
-    cut = load_objects(path, {**facts, "target_bars": {path: 1}}, cache)
-    assert (cut.shape, load_objects(path, facts, cache).shape) == ((1, 4), (2, 4))
+    cut = load_objects(path, gap.model_copy(update={"target_bars": {path: 1}}), cache)
+    assert (cut.shape, load_objects(path, gap, cache).shape) == ((1, 4), (2, 4))
 
 
 @pytest.mark.parametrize(
@@ -124,16 +126,15 @@ def test_what_to_score_on_is_said_once(settings: dict[str, Any], message: str) -
         ImageEvaluate(**settings)
 
 
-def elsewhere(facts: dict[str, Any], images: Path, masks: Path) -> dict[str, Any]:
-    """The facts with those of these images."""
-    return facts_elsewhere(pair_files(images, masks), facts, FileCache())
+def elsewhere(info: ImageInfo, images: Path, masks: Path) -> list[LabelledImage]:
+    return list(read_labelled(info, ImageEvaluate(images=images, masks=masks), FileCache()).items.values())
 
 
 @pytest.mark.parametrize("name", ["a.tif", "b.tif"])
 def test_values_of_large_masks_are_looked_at_before_anything_is_predicted(
     name: str, folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = survey(ImageTrain(images=folder(5) / "images", masks=tmp_path / "masks"))
+    info = survey(ImageTrain(images=folder(5) / "images", masks=tmp_path / "masks"))
     for kind in ("images", "masks"):
         (tmp_path / "new" / kind).mkdir(parents=True)
     mask = np.full((64, 64), 4, np.uint8)
@@ -145,20 +146,21 @@ def test_values_of_large_masks_are_looked_at_before_anything_is_predicted(
     for module in (lazy, tiff):
         monkeypatch.setattr(module, "WHOLE", 1000)
     with pytest.raises(InputError, match=rf"{name}: value 7 in 1 pixels is none of the training masks' 4, 9"):
-        elsewhere(facts, tmp_path / "new/images", tmp_path / "new/masks")
+        elsewhere(info, tmp_path / "new/images", tmp_path / "new/masks")
 
 
 def test_a_truth_of_another_size_in_the_file_of_its_image(folder: Any, tmp_path: Path) -> None:
-    facts = survey(ImageTrain(images=folder(5) / "images", masks=tmp_path / "masks"))
+    info = survey(ImageTrain(images=folder(5) / "images", masks=tmp_path / "masks"))
     for rows in (30, 29):
         with h5py.File(tmp_path / "a.h5", "w") as file:
             file["data"] = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40)
             file["label"] = np.full((rows, 40), 9, np.uint8)
         if rows == 30:
-            assert elsewhere(facts, tmp_path / "a.h5", tmp_path / "a.h5")["target_bars"][str(tmp_path / "a.h5")] == 0
+            [image] = elsewhere(info, tmp_path / "a.h5", tmp_path / "a.h5")
+            assert image.target().shape == image.load().picture.space
             continue
         with pytest.raises(InputError, match="they must be equal"):
-            elsewhere(facts, tmp_path / "a.h5", tmp_path / "a.h5")
+            elsewhere(info, tmp_path / "a.h5", tmp_path / "a.h5")
 
 
 def test_targets_of_quantities_are_those_that_are_compared(folder: Any, tmp_path: Path) -> None:
@@ -166,12 +168,12 @@ def test_targets_of_quantities_are_those_that_are_compared(folder: Any, tmp_path
     root = folder(5)
     shutil.copytree(root / "images", root / "targets")
     settings: dict[str, Any] = {"images": root / "images", "targets": root / "targets", "task": "regression"}
-    facts = survey(ImageTrain(**settings))
+    info = survey(ImageTrain(**settings))
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["raw"] = np.arange(30 * 40, dtype=np.uint8).reshape(30, 40)
         file["target"] = np.ones((30, 39), np.float32)
     with pytest.raises(InputError, match="they must be equal"):
-        elsewhere(facts, tmp_path / "a.h5", tmp_path / "a.h5")
+        elsewhere(info, tmp_path / "a.h5", tmp_path / "a.h5")
 
 
 def test_images_unlike_those_trained_on_are_told_of(
@@ -187,16 +189,16 @@ def test_images_unlike_those_trained_on_are_told_of(
     (tmp_path / "tiffs").mkdir()
     for path in (tmp_path / "images").iterdir():
         write(f"tiffs/{path.stem}.ome.tif", np.asarray(Image.open(path)), 1)
-    facts = survey(ImageTrain(images=tmp_path / "tiffs", masks=tmp_path / "masks", intensities="train"))
+    info = survey(ImageTrain(images=tmp_path / "tiffs", masks=tmp_path / "masks", intensities="train"))
     mask = tmp_path / "masks" / "s0.png"
     pixels = np.asarray(Image.open(tmp_path / "images" / "s0.png"))
     (tmp_path / "new").mkdir()
     write("new/s0.ome.tif", pixels, 1.1)
     caplog.clear()
-    elsewhere(facts, tmp_path / "new", mask.parent)
+    elsewhere(info, tmp_path / "new", mask.parent)
     assert not [text for text in caplog.messages if "trained on" in text]
     write("new/s0.ome.tif", pixels.astype(np.uint16), 3)
-    elsewhere(facts, tmp_path / "new", mask.parent)
+    elsewhere(info, tmp_path / "new", mask.parent)
     assert "pixels are 1.5 x 1.5 µm apart, those trained on 0.5 x 0.5" in caplog.text
     assert "its numbers are uint16, those trained on uint8" in caplog.text
 

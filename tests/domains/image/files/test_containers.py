@@ -169,10 +169,12 @@ def test_volumes_of_a_file_each_are_surveyed_as_any_others(tmp_path: Path, monke
         write_h5(tmp_path / f"{index}.h5", raw=raw, label=(raw > 128).astype(np.uint8))
     config = ImageTrain(images=tmp_path, masks=tmp_path, widths=[4, 8], memory_format="contiguous")
     domain = ImageDomain()
-    chosen, facts = domain.plan(config, domain.inspect(config), None)
-    assert facts["spacing"] == [2.0, 0.5, 0.5]
-    assert chosen.strides == facts["strides"] == [[1, 2, 2]]
-    assert facts["values"] == [0, 1]
+    planned = domain.plan(config, domain.inspect(config), None)
+    info = planned.info
+    assert info.spacing == (2.0, 0.5, 0.5)
+    assert planned.config.strides == [[1, 2, 2]]
+    assert info.strides == ((1, 2, 2),)
+    assert info.values == (0, 1)
 
 
 def save_nifti(path: Path, pixels: np.ndarray, affine: list[float] | None) -> None:

@@ -159,10 +159,10 @@ def test_images_and_masks_lose_their_bars_alike(folder: Any, masks_too: bool, cr
     before = survey(ImageTrain(images=(root := folder(5, shape=(80, 200))) / "images", masks=root / "masks"))
     bars_below(root, 20, masks_too)
     after = survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar=crop))
-    assert after["pixels"] == before["pixels"]
-    assert after["values"] == [4, 9]
-    assert after["patch_size"] == before["patch_size"]
-    assert len(after["target_bars"]) == (5 if masks_too else 0)
+    assert after.segmented.pixels == before.segmented.pixels
+    assert after.values == (4, 9)
+    assert after.patch_size == before.patch_size
+    assert len(after.target_bars) == (5 if masks_too else 0)
 
 
 def test_bars_that_are_not_cut_off_are_told_of(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -209,10 +209,10 @@ def test_predictions_lie_on_what_is_left(
     assert data["y"].values[[0, -1]].tolist() == [0, 79]
     assert read_image(tmp_path / "out/s1_class.png").space == (80, 200)
     # a class map serves as the mask of its image, which has the bar
-    facts = survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar="auto"))
+    info = survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar="auto"))
     Image.open(tmp_path / "out/s1_class.png").save(root / "masks/s1.png")
     again = survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar="auto"))
-    assert len(again["target_bars"]) == len(facts["target_bars"]) - 1
+    assert len(again.target_bars) == len(info.target_bars) - 1
     whole = multiunet("predict", "image", *words[:-2], "--crop-bar", "none", "--out", tmp_path / "whole.zarr")
     assert whole.code == 0, whole.err
     assert "bar of 20 rows, as do 5 of the 5 images; --crop-bar auto removes it" in caplog.text

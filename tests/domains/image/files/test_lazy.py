@@ -27,7 +27,6 @@ from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.files.readers import read_image
 from multiunet.domains.image.prediction import writers
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.survey.splits import from_json
 from multiunet.errors import InputError
 from multiunet.progress import Progress
 from multiunet.seeds import generator
@@ -189,30 +188,30 @@ def volumes(tmp_path: Path) -> Path:
 
 
 def test_places_of_classes_are_evenly_spread_in_the_order_of_the_image(volumes: Path, all_lazy: Callable) -> None:
-    facts = survey(ImageTrain(images=volumes / "images", masks=volumes / "masks", patch_size=[8, 16, 16]))
-    items = from_json(facts["split"])["train"]
+    info = survey(ImageTrain(images=volumes / "images", masks=volumes / "masks", patch_size=[8, 16, 16]))
+    items = info.split.train
     labels = np.asarray(zarr.open_array(items[0].target, mode="r")[...]).ravel()
     every = [np.flatnonzero(labels == value) for value in (0, 255)]
     expected = [places[:: -(-len(places) // 1000)] for places in every]
     for _ in range(2):
-        found = Patches(items, facts, Augmentation(), 0.5, FileCache(0))._positions(items[0])
+        found = Patches(items, info, Augmentation(), 0.5, FileCache(0))._positions(items[0])
         for one, other in zip(found, expected):
             np.testing.assert_array_equal(one, other)
         all_lazy()
 
 
 def draws(root: Path, cache: FileCache) -> list[Any]:
-    facts = survey(ImageTrain(images=root / "images", masks=root / "masks", patch_size=[8, 16, 16]))
-    data = Patches(from_json(facts["split"])["train"], facts, Augmentation(), 0.5, cache)
-    return [facts, *(data.draw(seed % 3, generator(seed)) for seed in range(12))]
+    info = survey(ImageTrain(images=root / "images", masks=root / "masks", patch_size=[8, 16, 16]))
+    data = Patches(info.split.train, info, Augmentation(), 0.5, cache)
+    return [info, *(data.draw(seed % 3, generator(seed)) for seed in range(12))]
 
 
 def test_patches_are_those_of_volumes_in_memory(volumes: Path, all_lazy: Callable) -> None:
     eager_facts, *eager = draws(volumes, FileCache())
     all_lazy()
     for cache in (FileCache(budget=0), FileCache()):
-        facts, *found = draws(volumes, cache)
-        assert facts == eager_facts
+        info, *found = draws(volumes, cache)
+        assert info == eager_facts
         for one, other in zip(found, eager):
             # standardised by statistics of blocks: to rounding; else the same
             torch.testing.assert_close(one.field, other.field, rtol=0, atol=1e-5)

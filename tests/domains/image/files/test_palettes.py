@@ -11,6 +11,7 @@ from PIL import Image
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import load_labels
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 
@@ -39,7 +40,7 @@ def masks_of(root: Path, suffix: str = ".png") -> list[Path]:
     return [path.with_suffix(suffix) for path in paths]
 
 
-def facts_of(root: Path) -> dict[str, Any]:
+def survey_data(root: Path) -> ImageInfo:
     return survey(ImageTrain(images=root / "images", masks=root / "masks"))
 
 
@@ -50,7 +51,7 @@ def test_indices_that_change_places_are_refused(folder: Any, suffix: str) -> Non
     indices = tifffile.imread(paths[3]) if suffix == ".tif" else np.asarray(Image.open(paths[3]))
     paint(paths[3], 1 - indices, [RED, BLACK])
     with pytest.raises(InputError, match=r"its palette shows value [01] in #.*s\d\.(png|tif) in #\w+; a value must"):
-        facts_of(root)
+        survey_data(root)
 
 
 def test_a_colour_that_has_two_values_is_refused(folder: Any) -> None:
@@ -58,20 +59,20 @@ def test_a_colour_that_has_two_values_is_refused(folder: Any) -> None:
     paths = masks_of(root)
     paint(paths[3], 2 * np.asarray(Image.open(paths[3])), [BLACK, BLUE, RED])
     with pytest.raises(InputError, match=r"its palette shows #ff0000 for value"):
-        facts_of(root)
+        survey_data(root)
 
 
 def test_colours_of_unused_indices_say_nothing(folder: Any) -> None:
     root = folder(5)
     paths = masks_of(root)
     paint(paths[3], np.asarray(Image.open(paths[3])), [BLACK, RED, BLUE])
-    assert facts_of(root)["values"] == [0, 1]
+    assert survey_data(root).values == (0, 1)
 
 
 def test_other_masks_are_held_against_those_of_training(folder: Any, tmp_path: Path) -> None:
     root = folder(5)
     paths = masks_of(root)
-    facts = facts_of(root)
+    info = survey_data(root)
     paint(tmp_path / "other.png", 1 - np.asarray(Image.open(paths[0])), [RED, BLACK])
     with pytest.raises(InputError, match=r"other\.png: its palette shows value 0 in #ff0000, .*s\d\.png in #000000"):
-        load_labels(str(tmp_path / "other.png"), facts, FileCache(), checked=False)
+        load_labels(str(tmp_path / "other.png"), info, FileCache(), checked=False)

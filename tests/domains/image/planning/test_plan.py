@@ -10,10 +10,12 @@ import yaml
 from multiunet.domains import training
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.planning import profiling
 from multiunet.domains.image.planning.plan import Room, find_room, plan, restore_plan
 from multiunet.domains.image.survey import survey
 from multiunet.domains.plan_file import as_yaml
+from multiunet.domains.runs import read_info
 from multiunet.errors import InputError
 from multiunet.memory import CPU
 from multiunet.progress import Progress
@@ -29,14 +31,14 @@ def settings(root: Path, **more: Any) -> ImageTrain:
     return ImageTrain(images=root / "images", masks=root / "masks", **more)
 
 
-def pixels(config: ImageTrain, facts: dict[str, Any]) -> int:
+def pixels(config: ImageTrain, info: ImageInfo) -> int:
     """A need that grows as memory does: half of it saved by recomputation."""
-    return int(np.prod(facts["patch_size"])) * config.batch_size // (2 if config.gradient_checkpointing else 1)
+    return int(np.prod(info.patch_size)) * config.batch_size // (2 if config.gradient_checkpointing else 1)
 
 
 def test_with_memory_enough_the_defaults_stand(folder: Any) -> None:
     config = settings(folder(5, (300, 280)))
-    chosen, facts = plan(config, survey(config), AMPLE, pixels)
+    chosen, info = plan(config, survey(config), AMPLE, pixels)
     assert (chosen.patch_size, chosen.batch_size, chosen.accumulate, chosen.gradient_checkpointing) == (
         [256, 256],
         4,
@@ -44,11 +46,12 @@ def test_with_memory_enough_the_defaults_stand(folder: Any) -> None:
         False,
     )
     assert chosen.widths == [32, 32, 64, 128, 256]
-    assert chosen.strides == facts["strides"] == [[2, 2]] * 4
+    assert chosen.strides == [[2, 2]] * 4
+    assert info.strides == ((2, 2),) * 4
     known = ("loss", "epochs", "steps_per_epoch", "normalization", "intensities")
     assert [getattr(chosen, name) for name in known] == ["dice-ce", 84, 25, "batch", "image"]
-    assert set(facts["plan"]["settings"]) > set(known)
-    assert all(choice["reason"] for choice in facts["plan"]["settings"].values())
+    assert set(info.planned.settings) > set(known)
+    assert all(choice.reason for choice in info.planned.settings.values())
 
 
 @pytest.mark.parametrize(
@@ -66,9 +69,9 @@ def test_with_memory_enough_the_defaults_stand(folder: Any) -> None:
 )
 def test_large_images_are_validated_less_often(folder: Any, more: dict[str, Any], expected: int) -> None:
     config = settings(folder(5, (300, 280)), **{"steps_per_epoch": 1, "widths": [4, 8]} | more)
-    chosen, facts = plan(config, survey(config), AMPLE, pixels)
+    chosen, info = plan(config, survey(config), AMPLE, pixels)
     assert chosen.validate_every == expected
-    assert ("validate_every" in facts["plan"]["settings"]) == (not {"validate_every", "val_fraction"} & more.keys())
+    assert ("validate_every" in info.planned.settings) == (not {"validate_every", "val_fraction"} & more.keys())
 
 
 @pytest.mark.parametrize(
@@ -99,10 +102,10 @@ def test_too_little_memory_names_what_is_needed(folder: Any, caplog: pytest.LogC
 
 def test_what_is_given_stands(folder: Any) -> None:
     config = settings(folder(5, (300, 280)), patch_size=[96], batch_size=3, gradient_checkpointing=False, loss="ce")
-    chosen, facts = plan(config, survey(config), Room(1, 0, 0, asked=False), pixels)
-    assert (chosen.patch_size, facts["patch_size"]) == ([96], [96, 96])
+    chosen, info = plan(config, survey(config), Room(1, 0, 0, asked=False), pixels)
+    assert (chosen.patch_size, info.patch_size) == ([96], (96, 96))
     assert (chosen.batch_size, chosen.accumulate, chosen.gradient_checkpointing, chosen.loss) == (3, 1, False, "ce")
-    assert not {"patch_size", "batch_size", "gradient_checkpointing", "loss"} & set(facts["plan"]["settings"])
+    assert not {"patch_size", "batch_size", "gradient_checkpointing", "loss"} & set(info.planned.settings)
 
 
 def test_small_images_have_fewer_levels(folder: Any) -> None:
@@ -114,8 +117,8 @@ def test_small_images_have_fewer_levels(folder: Any) -> None:
 def test_strides_are_taken_and_checked(folder: Any) -> None:
     root = folder(4, (12, 40, 48), ".tif", np.float32)
     config = settings(root, strides="1,2,2;2,2,2")
-    chosen, facts = plan(config, survey(config), AMPLE, pixels)
-    assert (chosen.widths, facts["strides"]) == ([32, 32, 64], [[1, 2, 2], [2, 2, 2]])
+    chosen, info = plan(config, survey(config), AMPLE, pixels)
+    assert (chosen.widths, info.strides) == ([32, 32, 64], ((1, 2, 2), (2, 2, 2)))
     for strides, widths, message in (
         ("2,2", None, "the data have 3 axes; give z, y, x"),
         ("2,2,2", [4, 8, 16], "1 ways down, but widths 4,8,16 have 2"),
@@ -127,25 +130,25 @@ def test_strides_are_taken_and_checked(folder: Any) -> None:
 
 def test_images_take_no_more_than_a_quarter(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     config = settings(folder(5))
-    facts = survey(config)
-    size = facts["fingerprint"]["bytes"]
+    info = survey(config)
+    size = info.fingerprint.bytes
     assert size == 4 * 3 * 40 * 48  # of four images, one tests; 8 bits each, 16 of labels
     monkeypatch.setattr("multiunet.domains.image.planning.plan.measure_memory_once", lambda device: (10**9, 5))
-    assert find_room(config, facts, CPU) == Room(10**9, 5, size, asked=False)
+    assert find_room(config, info, CPU) == Room(10**9, 5, size, asked=False)
     config = settings(folder(5), memory="10kB")
-    assert find_room(config, facts, CPU) == Room(10_000, 5, 2500, asked=True)
+    assert find_room(config, info, CPU) == Room(10_000, 5, 2500, asked=True)
     config = settings(folder(5), workers=2)  # each of three processes holds a program and images
-    assert find_room(config, facts, CPU) == Room(10**9, 15, 3 * size, asked=False)
+    assert find_room(config, info, CPU) == Room(10**9, 15, 3 * size, asked=False)
 
 
 def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> None:
     root, run = folder(5), tmp_path / "run"
     quick = {"widths": [4, 8], "epochs": 2, "steps_per_epoch": 1}
     training.train("image", settings(root, **quick), run, progress=Progress())
-    before = RunFolder.open(run).dataset()
-    config, facts = restore_plan(settings(root, **quick), survey(settings(root, **quick)), before)
+    before = read_info(ImageDomain(), RunFolder.open(run))
+    config, info = restore_plan(settings(root, **quick), survey(settings(root, **quick)), before)
     assert (config.batch_size, config.patch_size) == (4, [40, 48])
-    assert facts == before
+    assert info == before
     training.train("image", settings(root, **quick), run, resume="auto", progress=Progress())
     training.train(
         "image", settings(root, **quick, gradient_checkpointing=True), run, resume="auto", progress=Progress()
@@ -157,7 +160,7 @@ def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> No
 def test_the_plan_as_yaml_trains_as_the_plan_says(folder: Any) -> None:
     config = settings(folder(5), widths=[4, 8])
     planned = training.plan("image", config)
-    text = as_yaml("image", planned.config, config.model_fields_set, planned.facts, "plan.yaml")
+    text = as_yaml("image", planned.config, config.model_fields_set, planned.info, "plan.yaml")
     again = training.plan("image", ImageTrain(**yaml.safe_load(text)))
     assert again.config == planned.config
     assert "# the whole of the largest image\npatch_size: [40, 48]" in text
@@ -166,15 +169,15 @@ def test_the_plan_as_yaml_trains_as_the_plan_says(folder: Any) -> None:
 def test_what_was_switched_off_stays_off_in_the_plan(folder: Any) -> None:
     config = settings(folder(5), widths=[4, 8], clip=None)
     planned = training.plan("image", config)
-    text = as_yaml("image", planned.config, config.model_fields_set, planned.facts, "plan.yaml")
+    text = as_yaml("image", planned.config, config.model_fields_set, planned.info, "plan.yaml")
     assert ImageTrain(**yaml.safe_load(text)).clip is None
 
 
 def test_needs_come_from_the_network(folder: Any) -> None:
     config = settings(folder(5), widths=[4, 8])
-    _, facts = ImageDomain().plan(config, survey(config), None)
-    memory = facts["plan"]["memory"]
-    assert memory["program"] < memory["needed"] <= memory["budget"]
+    info = ImageDomain().plan(config, survey(config), None).info
+    memory = info.planned.memory
+    assert memory.program < memory.needed <= memory.budget
 
 
 @pytest.mark.parametrize("other_is_faster", [False, True])
@@ -189,17 +192,17 @@ def test_the_layout_is_asked_of_the_machine_and_kept(
 
     monkeypatch.setattr(profiling, "remembered", answer)
     config, domain = settings(folder(5, (64, 64))), ImageDomain()
-    chosen, facts = domain.plan(config, domain.inspect(config), None)
-    assert chosen.memory_format == facts["plan"]["settings"]["memory_format"]["value"]
+    planned = domain.plan(config, domain.inspect(config), None)
+    chosen, info = planned.config, planned.info
+    assert chosen.memory_format == info.planned.settings["memory_format"].value
     assert chosen.memory_format == ("contiguous" if other_is_faster else "channels-last")
-    weight = next(p for p in domain.build(chosen, facts).net.parameters() if p.ndim == 4 and min(p.shape[:2]) > 1)
+    weight = next(p for p in domain.build(chosen, info).net.parameters() if p.ndim == 4 and min(p.shape[:2]) > 1)
     assert weight.is_contiguous() == other_is_faster
-    again, _ = domain.plan(config, domain.inspect(config), facts)
-    assert again.memory_format == chosen.memory_format
-    del facts["plan"]["settings"]["memory_format"]  # of a run that began before layouts were asked
-    assert domain.plan(config, domain.inspect(config), facts)[0].memory_format is None
+    assert domain.plan(config, domain.inspect(config), info).config.memory_format == chosen.memory_format
+    del info.planned.settings["memory_format"]  # of a run that began before layouts were asked
+    assert domain.plan(config, domain.inspect(config), info).config.memory_format is None
     fixed = config.model_copy(update={"memory_format": "contiguous"})
-    given, facts = domain.plan(fixed, domain.inspect(fixed), None)
-    assert given.memory_format == "contiguous"
-    assert "memory_format" not in facts["plan"]["settings"]
+    given = domain.plan(fixed, domain.inspect(fixed), None)
+    assert given.config.memory_format == "contiguous"
+    assert "memory_format" not in given.info.planned.settings
     assert len(asked) == 1

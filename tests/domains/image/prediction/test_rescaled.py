@@ -13,6 +13,7 @@ from PIL import Image
 
 from multiunet import receptive_field
 from multiunet.domains import inference, training
+from multiunet.domains.image.info import Intensities
 from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
@@ -21,20 +22,19 @@ from multiunet.prediction import open_prediction
 from multiunet.progress import Progress
 
 
-def scaled(mean: list[float], deviation: list[float]) -> dict[str, Any]:
-    return {"ndim": 2, "intensities": {"kind": "train", "mean": mean, "deviation": deviation}}
-
-
 @torch.no_grad()
-def test_a_member_sees_its_own_scale_up_to_the_border() -> None:
+def test_a_member_sees_its_own_scale_up_to_the_border(make_info: Any) -> None:
     torch.manual_seed(0)
     net = image_unet(2, 2, 1, [4, 8], dropout=0.3).eval()
-    own, first = scaled([100.0, -3.0], [20.0, 0.5]), scaled([70.0, 1.0], [35.0, 2.0])
+    own, first = (
+        make_info(channels=2, colour="channels", intensities=Intensities(kind="train", mean=mean, deviation=deviation))
+        for mean, deviation in (((100.0, -3.0), (20.0, 0.5)), ((70.0, 1.0), (35.0, 2.0)))
+    )
     pixels = torch.randn(1, 2, 21, 26) * 30 + 90
     seen, given = (
-        (pixels - torch.tensor(facts["intensities"]["mean"])[:, None, None])
-        / torch.tensor(facts["intensities"]["deviation"])[:, None, None]
-        for facts in (own, first)
+        (pixels - torch.tensor(info.intensities.mean)[:, None, None])
+        / torch.tensor(info.intensities.deviation)[:, None, None]
+        for info in (own, first)
     )
     wrapped: Any = rescale_network(net, own, first)
     torch.testing.assert_close(wrapped(given), net(seen), rtol=1e-4, atol=1e-4)
@@ -57,8 +57,9 @@ def test_folds_of_a_regression_predict_the_mean_of_their_own_predictions(
     config = {"images": root / "images", "targets": root / "targets", "task": "regression", "folds": 2, "epochs": 2}
     config |= {"val_fraction": 0, "patch_size": [32], "widths": [4, 8], "steps_per_epoch": 4, "dropout": 0.2}
     runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
-    facts = [open_run(run).facts for run in runs]
-    assert all(facts[0][name] != facts[1][name] for name in ("intensities", "centre", "scale"))
+    infos = [open_run(run).info for run in runs]
+    assert infos[0].intensities != infos[1].intensities
+    assert infos[0].quantities.centre != infos[1].quantities.centre
     options = {"images": root / "images", "samples": samples, "tta_flips": flips, "tile_size": 16}
     for place in ("cv", *(f"cv/{run.name}" for run in runs)):
         inference.predict(tmp_path / place, options, tmp_path / f"{place.replace('/', '-')}.zarr")

@@ -21,12 +21,8 @@ from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore, open_prediction
 from multiunet.uncertainty import Moments
 
-CLASSES: dict[str, Any] = {
-    "task": "segmentation",
-    "coloured": False,
-    "values": [0, 7, 255],
-    "classes": ["0", "7", "255"],
-}
+VALUES = (0, 7, 255)
+NAMES = ["0", "7", "255"]
 
 
 def stored(path: Path, space: tuple[int, ...], names: list[str], decided: bool) -> dict[str, xr.Dataset]:
@@ -42,9 +38,9 @@ def stored(path: Path, space: tuple[int, ...], names: list[str], decided: bool) 
     return open_prediction(path)
 
 
-def test_a_class_map_is_seen_in_colours_and_read_as_values(tmp_path: Path) -> None:
-    data = stored(tmp_path / "p.zarr", (20, 30), CLASSES["classes"], decided=True)["a"]
-    export(tmp_path / "p.zarr", tmp_path / "out", CLASSES)
+def test_a_class_map_is_seen_in_colours_and_read_as_values(make_info: Any, tmp_path: Path) -> None:
+    data = stored(tmp_path / "p.zarr", (20, 30), NAMES, decided=True)["a"]
+    export(tmp_path / "p.zarr", tmp_path / "out", make_info(VALUES))
     chosen = data["class"].values
     assert set(np.unique(chosen)) == {0, 1, 2}
     np.testing.assert_array_equal(read_mask(tmp_path / "out/a_class.png"), np.array([0, 7, 255])[chosen])
@@ -53,9 +49,9 @@ def test_a_class_map_is_seen_in_colours_and_read_as_values(tmp_path: Path) -> No
     assert len({tuple(colour) for colour in pick_colours(30)}) == 30
 
 
-def test_a_volume_of_classes_has_a_palette_too(tmp_path: Path) -> None:
-    data = stored(tmp_path / "p.zarr", (4, 20, 30), CLASSES["classes"], decided=True)["a"]
-    export(tmp_path / "p.zarr", tmp_path / "out", CLASSES)
+def test_a_volume_of_classes_has_a_palette_too(make_info: Any, tmp_path: Path) -> None:
+    data = stored(tmp_path / "p.zarr", (4, 20, 30), NAMES, decided=True)["a"]
+    export(tmp_path / "p.zarr", tmp_path / "out", make_info(VALUES))
     path = tmp_path / "out/a_class.tif"
     np.testing.assert_array_equal(read_mask(path), np.array([0, 7, 255])[data["class"].values])
     assert read_image(path).spacing == pytest.approx((2.0, 0.25, 0.5))
@@ -64,22 +60,24 @@ def test_a_volume_of_classes_has_a_palette_too(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), pick_colours(3)[data["class"].values[2]])
 
 
-@pytest.mark.parametrize("values", [[0, 7, 255], [0, 7, 300]])
-def test_the_legend_tells_what_each_value_is_and_how_much_of_it_there_is(tmp_path: Path, values: list[int]) -> None:
-    facts = {**CLASSES, "values": values, "classes": [str(value) for value in values]}
-    data = stored(tmp_path / "p.zarr", (20, 30), facts["classes"], decided=True)["a"]
-    export(tmp_path / "p.zarr", tmp_path / "out", facts)
+@pytest.mark.parametrize("values", [(0, 7, 255), (0, 7, 300)])
+def test_the_legend_says_what_each_value_is_and_how_much_of_it_there_is(
+    make_info: Any, tmp_path: Path, values: tuple[int, ...]
+) -> None:
+    info = make_info(values)
+    data = stored(tmp_path / "p.zarr", (20, 30), list(info.classes.names), decided=True)["a"]
+    export(tmp_path / "p.zarr", tmp_path / "out", info)
     rows = list(csv.DictReader((tmp_path / "out/legend.csv").open()))
-    assert [row["value"] for row in rows] == facts["classes"]
+    assert [row["value"] for row in rows] == list(info.classes.names)
     assert [row["colour"] for row in rows] == ["#000000", "#e69f00", "#56b4e9"]
     shares = [(data["class"].values == index).mean() for index in range(3)]
     assert [float(row["share"]) for row in rows] == pytest.approx(shares, abs=1e-6)
 
 
 @pytest.mark.parametrize("space", [(20, 30), (4, 20, 30)])
-def test_everything_of_classes_on_request(tmp_path: Path, space: tuple[int, ...]) -> None:
-    data = stored(tmp_path / "p.zarr", space, CLASSES["classes"], decided=True)["a"]
-    files = export(tmp_path / "p.zarr", tmp_path / "out", CLASSES, KINDS["segmentation"])
+def test_everything_of_classes_on_request(make_info: Any, tmp_path: Path, space: tuple[int, ...]) -> None:
+    data = stored(tmp_path / "p.zarr", space, NAMES, decided=True)["a"]
+    files = export(tmp_path / "p.zarr", tmp_path / "out", make_info(VALUES), KINDS["classes"])
     assert len(files) == 6
     probabilities = read_target(tmp_path / "out/a_probabilities.tif")
     np.testing.assert_array_equal(probabilities.pixels, data["mean"].values)
@@ -93,19 +91,19 @@ def test_everything_of_classes_on_request(tmp_path: Path, space: tuple[int, ...]
         assert picture.spacing == pytest.approx((2.0, 0.25, 0.5)[-len(space) :])
 
 
-def test_everything_of_quantities_on_request(tmp_path: Path) -> None:
+def test_everything_of_quantities_on_request(make_info: Any, tmp_path: Path) -> None:
     data = stored(tmp_path / "p.zarr", (20, 30), ["u", "v"], decided=False)["a"]
-    files = export(tmp_path / "p.zarr", tmp_path / "out", {"task": "regression"}, ["mean", "epistemic"])
+    files = export(tmp_path / "p.zarr", tmp_path / "out", make_info(names=("u", "v")), ["mean", "epistemic"])
     assert [file.name for file in files] == ["a_mean.tif", "a_epistemic.tif"]
     for file, variable in zip(files, ("mean", "epistemic")):
         np.testing.assert_array_equal(read_target(file).pixels, data[variable].values)
 
 
-def test_what_the_task_has_not_is_refused() -> None:
-    with pytest.raises(InputError, match="--export-what mean: this run is of --task segmentation; it has class"):
-        check_kinds(["class", "mean"], CLASSES)
-    with pytest.raises(InputError, match="--export-what class: this run is of --task regression; it has mean"):
-        check_kinds(["class"], {"task": "regression"})
+def test_what_the_task_has_not_is_refused(make_info: Any) -> None:
+    with pytest.raises(InputError, match="--export-what mean: this run predicts classes; it has class"):
+        check_kinds(["class", "mean"], make_info(VALUES))
+    with pytest.raises(InputError, match="--export-what class: this run predicts quantities; it has mean"):
+        check_kinds(["class"], make_info(names=("u",)))
 
 
 def test_an_export_takes_the_place_of_an_earlier_one(folder: Any, multiunet: Callable, tmp_path: Path) -> None:

@@ -11,21 +11,22 @@ from scipy import ndimage
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files import lazy
 from multiunet.domains.image.files.lazy import Lazy
+from multiunet.domains.image.info import Sides
 from multiunet.domains.image.survey import survey
-from multiunet.domains.image.survey.fingerprint import COUNTED, SUBSAMPLED, Fingerprint, ObjectSizes
+from multiunet.domains.image.survey.fingerprint import COUNTED, SUBSAMPLED, FingerprintCollector, ObjectSizes
 
 
 def test_of_a_folder(folder: Any) -> None:
     root = folder(6)
-    facts = survey(ImageTrain(images=root / "images", masks=root / "masks"))
-    found = facts["fingerprint"]
-    images = np.concatenate([np.asarray(Image.open(item["image"])).ravel() for item in facts["split"]["train"]])
-    assert (found["images"], found["numbers"], found["spacing"]) == ({"train": 4, "val": 1, "test": 1}, ["uint8"], None)
-    assert found["pixels"] == {"train": 4 * 40 * 48, "val": 40 * 48, "test": 40 * 48}
-    assert found["size"] == {"median": [40, 48], "smallest": [40, 48], "largest": [40, 48]}
-    assert found["intensities"][0]["mean"] == pytest.approx(images.mean(), rel=1e-3)
-    assert found["intensities"][0]["percentile_50"] == pytest.approx(np.median(images), rel=1e-3)
-    assert sum(kind["share"] for kind in found["classes"].values()) == pytest.approx(1, abs=1e-3)
+    info = survey(ImageTrain(images=root / "images", masks=root / "masks"))
+    found = info.fingerprint
+    images = np.concatenate([np.asarray(Image.open(item.image)).ravel() for item in info.split.train])
+    assert (found.images, found.numbers, found.spacing) == ({"train": 4, "val": 1, "test": 1}, ("uint8",), None)
+    assert found.pixels == {"train": 4 * 40 * 48, "val": 40 * 48, "test": 40 * 48}
+    assert found.size == Sides(median=(40, 48), smallest=(40, 48), largest=(40, 48))
+    assert found.intensities[0].mean == pytest.approx(images.mean(), rel=1e-3)
+    assert found.intensities[0].median == pytest.approx(np.median(images), rel=1e-3)
+    assert sum(kind.share for kind in found.classes.values()) == pytest.approx(1, abs=1e-3)
 
 
 def test_objects_are_counted_in_the_first_masks() -> None:
@@ -63,9 +64,9 @@ def test_colours_far_apart_are_kept_apart() -> None:
 def test_pixels_looked_at_are_of_all_columns_and_all_rows(side: int) -> None:
     places = np.arange(side, dtype=np.uint16)
     across, down = np.broadcast_to(places, (side, side)), np.broadcast_to(places[:, None], (side, side))
-    found = Fingerprint()
+    found = FingerprintCollector()
     found.image(np.stack([across, down]), None, "train")
-    [thinned] = found.thinned
+    [thinned] = found.subsampled
     assert SUBSAMPLED / 2 < thinned.shape[1] <= SUBSAMPLED
     for channel in thinned:
         assert len(np.unique(channel)) == side
@@ -73,12 +74,12 @@ def test_pixels_looked_at_are_of_all_columns_and_all_rows(side: int) -> None:
 
 def test_pixels_looked_at_do_not_depend_on_how_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).normal(size=(2, 30, 250, 70))
-    whole = Fingerprint()
+    whole = FingerprintCollector()
     whole.image(pixels, None, "train")
     monkeypatch.setattr(lazy, "WHOLE", 0)
     monkeypatch.setattr(lazy, "BLOCK", 30_000)
-    in_parts = Fingerprint()
+    in_parts = FingerprintCollector()
     in_parts.image(replace(Lazy.of(pixels), chunk=(2, 7, 40, 33)), None, "train")
     assert len(list(lazy.iter_blocks(replace(Lazy.of(pixels), chunk=(2, 7, 40, 33)), whole=1))) > 5
-    for one, other in zip(whole.thinned[0], in_parts.thinned[0]):
+    for one, other in zip(whole.subsampled[0], in_parts.subsampled[0]):
         np.testing.assert_array_equal(np.sort(one), np.sort(other))

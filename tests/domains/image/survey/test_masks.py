@@ -10,11 +10,12 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 
 
-def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
+def survey_data(root: Path, **settings: Any) -> ImageInfo:
     return survey(ImageTrain(images=root / "images", masks=root / "masks", **settings))
 
 
@@ -27,7 +28,7 @@ def test_an_ignored_value_is_no_class(folder: Any) -> None:
     mask = np.array(Image.open(root / "masks/s1.png"))
     mask[:5] = 255
     repaint(root / "masks/s1.png", mask)
-    assert facts_of(root, ignore_value=255)["values"] == [4, 9]
+    assert survey_data(root, ignore_value=255).values == (4, 9)
 
 
 def test_a_class_that_no_training_mask_has(folder: Any) -> None:
@@ -37,8 +38,8 @@ def test_a_class_that_no_training_mask_has(folder: Any) -> None:
     repaint(root / "masks/s3.png", mask)
     (root / "a.json").write_text(json.dumps({"train": ["s0", "s1"], "val": ["s2"], "test": ["s3"]}))
     with pytest.raises(InputError, match=r"s3\.png: value 77 is in no training mask"):
-        facts_of(root, splits=f"{root}/a.json")
-    assert facts_of(root, splits=f"{root}/a.json", ignore_value=77)["values"] == [4, 9]
+        survey_data(root, splits=f"{root}/a.json")
+    assert survey_data(root, splits=f"{root}/a.json", ignore_value=77).values == (4, 9)
 
 
 def test_numbered_objects_are_no_classes(folder: Any) -> None:
@@ -50,14 +51,14 @@ def test_numbered_objects_are_no_classes(folder: Any) -> None:
         mask = np.kron(mask, np.ones((2, 2), np.uint8))
         repaint(root / f"masks/s{index}.png", mask)
     with pytest.raises(InputError, match="number the objects"):
-        facts_of(root)
+        survey_data(root)
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0]])
 def test_class_weights_that_do_not_fit(folder: Any, weights: list[float]) -> None:
     said = "all weights are zero" if weights == [0, 0] else "give 2 numbers, none negative"
     with pytest.raises(InputError, match=said):
-        facts_of(folder(4), class_weights=weights)
+        survey_data(folder(4), class_weights=weights)
 
 
 def few_objects(root: Path, parts: int) -> None:
@@ -73,26 +74,25 @@ def few_objects(root: Path, parts: int) -> None:
 def test_values_that_may_number_objects_are_told_of(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
     root = folder(6)
     few_objects(root, parts=2)
-    facts_of(root, seed=1)
+    survey_data(root, seed=1)
     assert "--instances" not in caplog.text
     few_objects(root, parts=1)
-    facts_of(root, seed=1)
+    survey_data(root, seed=1)
     assert "masks have 4 to 7 values; if these number objects, pass --instances" in caplog.text
 
 
 def test_objects_of_painted_masks_are_counted_once(folder: Any) -> None:
     root = folder(4)
-    grey = facts_of(root, seed=1)
-    *others, last = [Path(item["target"]) for item in grey["split"]["train"]]
+    grey = survey_data(root, seed=1)
+    *others, last = [Path(item.target) for item in grey.split.train]
     for path in others:  # colours that are all grey may mean numbers
         repaint(path, np.dstack([np.asarray(Image.open(path))] * 3))
     mask = np.asarray(Image.open(last))
     repaint(last, np.dstack([mask, mask, np.where(mask == 9, 0, mask).astype(np.uint8)]))
-    painted = facts_of(root, seed=1)
-    assert painted["classes"] == ["#040404", "#090900", "#090909"]
+    painted = survey_data(root, seed=1)
+    assert painted.classes.names == ("#040404", "#090900", "#090909")
     numbers, colours = (
-        {name: found["objects_a_mask"] for name, found in facts["fingerprint"]["classes"].items()}
-        for facts in (grey, painted)
+        {name: found.objects_a_mask for name, found in info.fingerprint.classes.items()} for info in (grey, painted)
     )
     assert colours["#040404"] == numbers["4"]
     assert colours["#090900"] + colours["#090909"] == pytest.approx(numbers["9"], rel=1e-3)

@@ -10,11 +10,12 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.info import ImageInfo, SeparableObjects
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 
 
-def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
+def survey_data(root: Path, **settings: Any) -> ImageInfo:
     return survey(ImageTrain(images=root / "images", masks=root / "masks", instances=True, **settings))
 
 
@@ -39,7 +40,7 @@ def repaint(root: Path, pixels: np.ndarray, *indices: int) -> None:
 def test_bad_masks_are_named(cells: Path, pixels: np.ndarray, message: str) -> None:
     repaint(cells, pixels, *range(6))
     with pytest.raises(InputError, match=message):
-        facts_of(cells)
+        survey_data(cells)
 
 
 def test_a_number_in_two_places_is_said(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -47,7 +48,7 @@ def test_a_number_in_two_places_is_said(cells: Path, caplog: pytest.LogCaptureFi
     objects[0, 0] = objects.max()
     repaint(cells, objects, 2)
     with caplog.at_level(logging.WARNING, "multiunet.image"):
-        facts_of(cells)
+        survey_data(cells)
     assert "s2.tif: 8 object numbers, but 9 separate parts (1 such masks)" in caplog.text
 
 
@@ -61,7 +62,7 @@ def test_classes_that_are_taken_for_objects_are_told_of(cells: Path, caplog: pyt
     for index in range(6):
         repaint(cells, phases([0, 85, 170, 255][: 3 if index == 4 else 4], index), index)
     with caplog.at_level(logging.WARNING, "multiunet.image"):
-        facts_of(cells)
+        survey_data(cells)
     assert "3 object numbers, but " in caplog.text
     assert "these look like classes, not numbered objects; leave out --instances" in caplog.text
     assert "enlarge the images" not in caplog.text
@@ -71,16 +72,16 @@ def test_objects_in_pieces_are_not_taken_for_classes(cells: Path, caplog: pytest
     for index in range(6):  # of grains that are cut by cracks, masks have many numbers, or each a count of its own
         repaint(cells, phases(list(range(index % 3 * 6 + 2)), index), index)
     with caplog.at_level(logging.WARNING, "multiunet.image"):
-        facts_of(cells)
+        survey_data(cells)
     assert "all parts of one number count as one object" in caplog.text
     assert "look like classes" not in caplog.text
 
 
 def test_the_smallest_object_is_that_of_training(cells: Path) -> None:
-    facts = facts_of(cells)
-    masks = [tifffile.imread(item["target"]) for item in facts["split"]["train"]]
-    assert facts["smallest_object"] == min(np.unique(mask, return_counts=True)[1].min() for mask in masks)
-    assert facts["fingerprint"]["objects"] == {"looked_at": 32, "separable": 32}
+    info = survey_data(cells)
+    masks = [tifffile.imread(item.target) for item in info.split.train]
+    assert info.instances.smallest == min(np.unique(mask, return_counts=True)[1].min() for mask in masks)
+    assert info.fingerprint.objects == SeparableObjects(looked_at=32, separable=32)
 
 
 def test_objects_that_none_could_find_are_told_of(cells: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -89,12 +90,12 @@ def test_objects_that_none_could_find_are_told_of(cells: Path, caplog: pytest.Lo
         pixels = np.random.default_rng(len(path.name)).integers(0, 255, (48, 64), dtype=np.uint8)
         Image.fromarray(pixels + np.uint8(int(path.stem[1:]))).save(path)
     with caplog.at_level(logging.WARNING, "multiunet.image"):
-        assert facts_of(cells)["fingerprint"]["objects"]["separable"] == 0
+        assert survey_data(cells).fingerprint.objects.separable == 0
     assert "would give back only 0 of 3072 training objects" in caplog.text
     assert "--instance-encoding gap would give back 4" in caplog.text
 
 
 def test_the_fingerprint_counts_objects_by_their_numbers(cells: Path) -> None:
-    inside = facts_of(cells)["fingerprint"]["classes"]["inside"]
-    assert inside["objects_a_mask"] == 8
-    assert inside["object_pixels"] == pytest.approx(np.pi * 6.2**2, rel=0.1)
+    inside = survey_data(cells).fingerprint.classes["inside"]
+    assert inside.objects_a_mask == 8
+    assert inside.object_pixels == pytest.approx(np.pi * 6.2**2, rel=0.1)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from multiunet.domains.image.files.readers import Picture
+from multiunet.domains.image.info import Channel, ImageInfo, Intensities, Spread
 from multiunet.domains.image.survey.shift import (
     ALIKE,
     ShiftCheck,
@@ -16,9 +18,20 @@ from multiunet.domains.image.survey.shift import (
 )
 
 
-def facts(kind: str = "train") -> dict[str, Any]:
-    channel = {"percentile_0.5": 20.0, "percentile_99.5": 200.0}
-    return {"intensities": {"kind": kind}, "fingerprint": {"numbers": ["uint8"], "intensities": [channel]}}
+@pytest.fixture
+def info(make_info: Any) -> Callable[..., ImageInfo]:
+    """Makes infos of images of numbers from 20 to 200, standardised in this way, with this spacing."""
+
+    def make(kind: str = "train", spacing: tuple[float, ...] | None = None) -> ImageInfo:
+        ndim = len(spacing or (1, 1))
+        moments: dict[str, Any] = {} if kind == "image" else {"mean": (90.0,), "deviation": (30.0,)}
+        known = make_info(ndim=ndim, spacing=spacing or (1.0,) * ndim, intensities=Intensities(kind=kind, **moments))
+        channel = Channel(mean=90.0, deviation=30.0, low=20.0, median=90.0, high=200.0)
+        stated = None if spacing is None else Spread(median=spacing, smallest=spacing, largest=spacing)
+        fingerprint = known.fingerprint.model_copy(update={"intensities": (channel,), "spacing": stated})
+        return known.model_copy(update={"fingerprint": fingerprint})
+
+    return make
 
 
 def picture(value: int, kind: type = np.uint8) -> Picture:
@@ -33,9 +46,9 @@ def picture(value: int, kind: type = np.uint8) -> Picture:
         (picture(250), "its mean is 250, and 99% of what was trained on lie between 20 and 200"),
     ],
 )
-def test_what_sets_an_image_apart(given: Picture, said: str | None) -> None:
-    assert describe_shift(given, facts()) == describe_shift(given, facts("none")) == said
-    assert describe_shift(given, facts("image")) is None
+def test_what_sets_an_image_apart(info: Any, given: Picture, said: str | None) -> None:
+    assert describe_shift(given, info()) == describe_shift(given, info("none")) == said
+    assert describe_shift(given, info("image")) is None
 
 
 def test_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -46,24 +59,20 @@ def test_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     assert len(caplog.messages) == 1
 
 
-FACTS = {"spacing": [0.5, 0.1, 0.1], "fingerprint": {"spacing": {"median": [0.5, 0.1, 0.1]}}}
-
-
-def test_other_scales_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_scales_are_told_of_once(info: Any, caplog: pytest.LogCaptureFixture) -> None:
     spacings = {"a.tif": [0.5, 0.11, 0.09], "b.tif": None, "c.tif": [0.5, 0.2, 0.2], "d.tif": [0.2, 0.1, 0.1]}
-    warn_of_scales(spacings, FACTS)
+    warn_of_scales(spacings, info(spacing=(0.5, 0.1, 0.1)))
     [said] = caplog.messages
     assert said.startswith("c.tif: pixels are 0.5 x 0.2 x 0.2 µm apart, those trained on 0.5 x 0.1 x 0.1, as in 2 of")
 
 
-@pytest.mark.parametrize("facts", [{"spacing": [1.0, 1.0]}, {"spacing": [1.0, 1.0], "fingerprint": {"spacing": None}}])
-def test_nothing_is_said_of_pixels_whose_size_nobody_knew(facts: dict, caplog: pytest.LogCaptureFixture) -> None:
-    warn_of_scales({"a.tif": [0.1, 0.1]}, facts)
+def test_nothing_is_said_of_pixels_whose_size_nobody_knew(info: Any, caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_scales({"a.tif": [0.1, 0.1]}, info())
     assert not caplog.messages
 
 
-def test_images_are_collected_and_told_of_together(caplog: pytest.LogCaptureFixture) -> None:
-    shift = ShiftCheck({**facts(), "spacing": [0.1, 0.1]} | {"fingerprint": {**facts()["fingerprint"], "spacing": {}}})
+def test_images_are_collected_and_told_of_together(info: Any, caplog: pytest.LogCaptureFixture) -> None:
+    shift = ShiftCheck(info(spacing=(0.1, 0.1)))
     for index, step in enumerate((0.1, 0.2, 0.3)):
         shift.add(f"{index}.png", Picture(np.full((1, 4, 4), 90 * index, np.uint8), "grey", (step, step), "µm"))
     assert not caplog.messages

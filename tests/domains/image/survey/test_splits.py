@@ -9,16 +9,16 @@ import pytest
 
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.pairing import pair_files
-from multiunet.domains.image.survey.splits import SPLITS, Splits, from_json, split_items, to_json
+from multiunet.domains.image.survey.splits import SPLITS, ItemSplits, split_items
 from multiunet.errors import InputError
 
 
-def split(root: Path, **settings: Any) -> Splits:
+def split(root: Path, **settings: Any) -> ItemSplits:
     config = ImageTrain(images=root / "images", masks=root / "masks", **settings)
     return split_items(config, root / "masks")
 
 
-def names(splits: Splits) -> list[list[str]]:
+def names(splits: ItemSplits) -> list[list[str]]:
     return [[item.name for item in splits[name]] for name in SPLITS]
 
 
@@ -191,11 +191,6 @@ def test_folders_of_their_own(folder: Any) -> None:
 def test_a_config_holds_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert ImageTrain(images=Path("i"), splits="a.json:K").splits == f"{tmp_path}/a.json:K"
-
-
-def test_json_keeps_all(folder: Any) -> None:
-    splits = split(folder(6))
-    assert from_json(json.loads(json.dumps(to_json(splits)))) == splits
 
 
 def table(folder: Path, *lines: str) -> Path:

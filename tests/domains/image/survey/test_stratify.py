@@ -71,9 +71,9 @@ def test_every_fold_learns_a_class_of_two_images(folder: Any, seed: int) -> None
     tested: list[str] = []
     for fold in range(3):
         config = ImageTrain(images=root / "images", masks=root / "masks", folds=3, fold=fold, seed=seed)
-        facts = survey(config)
-        assert 77 in facts["values"]
-        tested += [item["name"] for item in facts["split"]["test"]]
+        info = survey(config)
+        assert 77 in info.values
+        tested += [item.name for item in info.split.test]
     assert sorted(tested) == [f"s{i}" for i in range(9)]
 
 
@@ -99,4 +99,4 @@ def test_a_fold_that_cannot_learn_a_class_is_named(folder: Any) -> None:
     [(fold, message)] = failed
     assert f"s3.png: value 77 is in no training mask of fold {fold} of --folds 3, and in no other mask" in message
     assert "add images that show it, or pass --ignore-value 77" in message
-    assert survey(ImageTrain(**settings, fold=fold, ignore_value=77))["values"] == [4, 9]
+    assert survey(ImageTrain(**settings, fold=fold, ignore_value=77)).values == (4, 9)

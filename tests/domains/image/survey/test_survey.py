@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 
 
-def facts_of(root: Path, **settings: Any) -> dict[str, Any]:
+def survey_data(root: Path, **settings: Any) -> ImageInfo:
     if settings.get("task") != "regression":
         settings.setdefault("masks", root / "masks")
     return survey(ImageTrain(images=root / "images", **settings))
@@ -24,20 +24,20 @@ def repaint(path: Path, pixels: np.ndarray) -> None:
     tifffile.imwrite(path, pixels) if path.suffix == ".tif" else Image.fromarray(pixels).save(path)
 
 
-def test_facts_of_a_folder(folder: Any) -> None:
+def test_survey_data_a_folder(folder: Any) -> None:
     root = folder(6)
-    facts = facts_of(root)
-    assert facts == json.loads(json.dumps(facts))
-    assert (facts["ndim"], facts["channels"], facts["colour"]) == (2, 1, "grey")
-    assert (facts["values"], facts["classes"]) == ([4, 9], ["4", "9"])
-    masks = [np.asarray(Image.open(item["target"])) for item in facts["split"]["train"]]
-    assert facts["pixels"]["train"] == [sum(int((m == v).sum()) for m in masks) for v in (4, 9)]
-    assert facts["patch_size"] == [40, 48]
+    info = survey_data(root)
+    assert info == ImageInfo.model_validate_json(info.model_dump_json())
+    assert (info.ndim, info.channels, info.colour) == (2, 1, "grey")
+    assert (info.values, info.classes.names) == ((4, 9), ("4", "9"))
+    masks = [np.asarray(Image.open(item.target)) for item in info.split.train]
+    assert info.segmented.pixels["train"] == tuple(sum(int((m == v).sum()) for m in masks) for v in (4, 9))
+    assert info.patch_size == (40, 48)
 
 
 def test_volumes(folder: Any) -> None:
-    facts = facts_of(folder(4, shape=(12, 40, 48), suffix=".tif", kind=np.float32))
-    assert (facts["ndim"], facts["patch_size"]) == (3, [12, 40, 48])
+    info = survey_data(folder(4, shape=(12, 40, 48), suffix=".tif", kind=np.float32))
+    assert (info.ndim, info.patch_size) == (3, (12, 40, 48))
 
 
 @pytest.mark.parametrize(
@@ -56,21 +56,21 @@ def test_bad_data(folder: Any, change: dict[str, np.ndarray], message: str) -> N
     for name, pixels in change.items():
         repaint(root / name, pixels.astype(np.uint8))
     with pytest.raises(InputError, match=message):
-        facts_of(root)
+        survey_data(root)
 
 
 @pytest.mark.parametrize("size", [[16, 16, 16], [0]])
 def test_patch_sizes_that_do_not_fit(folder: Any, size: list[int]) -> None:
     with pytest.raises(InputError, match="--patch-size"):
-        facts_of(folder(4), patch_size=size)
+        survey_data(folder(4), patch_size=size)
 
 
 def test_masks_and_targets_are_asked_for(folder: Any) -> None:
     root = folder(4)
     with pytest.raises(InputError, match="--task segmentation needs --masks"):
-        facts_of(root, masks=None)
+        survey_data(root, masks=None)
     with pytest.raises(InputError, match="--task regression needs --targets"):
-        facts_of(root, task="regression")
+        survey_data(root, task="regression")
 
 
 def test_images_of_several_depths_are_told_of_where_it_matters(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -78,9 +78,9 @@ def test_images_of_several_depths_are_told_of_where_it_matters(folder: Any, capl
     for index in range(0, 6, 2):
         path = root / "images" / f"s{index}.png"
         repaint(path, np.asarray(Image.open(path)).astype(np.uint16) * 257)
-    facts_of(root)
+    survey_data(root)
     assert not caplog.text
-    facts_of(root, intensities="train")
+    survey_data(root, intensities="train")
     assert "holds images of uint16 and uint8, and --intensities train takes their numbers as they are" in caplog.text
 
 
@@ -91,4 +91,4 @@ def test_a_stack_is_no_truth_of_an_image(folder: Any, task: str) -> None:
     tifffile.imwrite(root / "masks/s1.tif", np.stack([mask] * 5), photometric="minisblack", metadata={"axes": "ZYX"})
     truths = {"targets": root / "masks", "task": task} if task == "regression" else {}
     with pytest.raises(InputError, match=r"masks/s1\.tif: is 5 x 40 x 48, but its image .*s1\.tif is 40 x 48"):
-        facts_of(root, **truths)
+        survey_data(root, **truths)

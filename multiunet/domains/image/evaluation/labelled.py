@@ -1,0 +1,88 @@
+"""Labelled images to score on: a split of a run, or other images that no run was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.domain import Labelled
+from multiunet.domains.image.config import ImageEvaluate
+from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.inputs import Input, load_input
+from multiunet.domains.image.data.targets import load_labels, load_objects, load_target, read_annotation
+from multiunet.domains.image.files.lazy import Lazy, Pixels, iter_blocks
+from multiunet.domains.image.files.pairing import Item, count_bar_rows, pair_files
+from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.survey.duplicates import hash_content
+from multiunet.domains.image.survey.shift import ShiftCheck
+from multiunet.errors import InputError
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """Image with its mask or target, read as the info says; files are kept in the cache while there is room."""
+
+    item: Item
+    info: ImageInfo
+    cache: FileCache
+
+    def load(self) -> Input:
+        """Return the image as the network reads it."""
+        return load_input(self.item.image, self.info, self.cache)
+
+    def labels(self) -> Pixels:
+        """Return the class of each pixel, ``space`` int16; -1 where it does not count."""
+        return load_labels(self.item.target, self.info, self.cache)
+
+    def target(self) -> Pixels:
+        """Return what scores compare with: classes or objects ``space``, or quantities ``(K, *space)``."""
+        if self.info.instances is not None:
+            return load_objects(self.item.target, self.info, self.cache)
+        if self.info.regression:
+            return load_target(self.item.target, self.info, self.cache)
+        return self.labels()
+
+
+def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -> Labelled:
+    """Read the images that an evaluation names: other images, or a split of the run.
+
+    Raises:
+        InputError: for a split without images or whose files are gone, or other images that cannot be scored.
+    """
+    if isinstance(options, ImageEvaluate) and options.images is not None:
+        return _read_other(options.images, pair_files(options.images, options.masks), info, cache)
+    items = info.split.of(options.split)
+    if not items:
+        raise InputError(
+            f"this run has no {options.split} images; train with --splits, --{options.split}-images or a fraction, or "
+            "pass --images"
+        )
+    return Labelled(f"{options.split} split", {item.name: LabelledImage(item, info, cache) for item in items})
+
+
+def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCache) -> Labelled:
+    keys: dict[str, tuple[str, ...]] = {}
+    bars: dict[str, int] = {}
+    shift = ShiftCheck(info)
+    for item in items:
+        loaded = load_input(item.image, info, cache)
+        shift.add(item.image, loaded.picture)
+        keys[item.name] = (str(Path(item.image).resolve()), hash_content(loaded.picture))
+        target = read_annotation(item.target, info, checked=True)  # for its size; what it holds is checked below
+        if rows := count_bar_rows(item, loaded.picture.space, loaded.bar_rows, target.shape[-info.ndim :]):
+            bars[item.target] = rows
+    cropped = info.model_copy(update={"target_bars": {**info.target_bars, **bars}})
+    for item in items:
+        _read_through(item.target, cropped, cache)
+    shift.warn()
+    known = {item.name: LabelledImage(item, cropped, cache) for item in items}
+    return Labelled(str(images), known, keys, "leave them out, or score that run alone with --split train or val")
+
+
+def _read_through(path: str, info: ImageInfo, cache: FileCache) -> None:
+    """Refuse a mask or target that cannot be scored, before the first image is predicted."""
+    target = load_target(path, info, cache) if info.regression else load_labels(path, info, cache, checked=False)
+    if isinstance(target, Lazy):  # its values are checked when they are read
+        for region in iter_blocks(target):
+            target.read(region)

@@ -1,0 +1,261 @@
+"""Dataset info of image runs: all that later steps need to know of the data, typed and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from multiunet.domains.config import Split
+from multiunet.domains.image.data.instances import Touching
+from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.info import DatasetInfo, Record, Splits
+
+IntensityKind = Literal["image", "train", "none"]
+
+Colour = Literal["grey", "rgb", "channels"]
+
+
+class ImageSplits(Splits[Item]):
+    """Images with their masks or targets, by split."""
+
+
+class Intensities(Record):
+    """Standardisation of the pixels: by the moments of each image, by those of the training images, or none.
+
+    Attributes:
+        mean, deviation: by channel, in the images' numbers; empty where each image has its own.
+    """
+
+    kind: IntensityKind
+    mean: tuple[float, ...] = ()
+    deviation: tuple[PositiveFloat, ...] = ()
+
+
+class Masks(Record):
+    """Training masks of a segmentation.
+
+    Attributes:
+        coloured: True where the classes are colours; their values are ``red << 16 | green << 8 | blue``.
+        palettes: value, its colour and the first mask that shows it so; empty where masks have no palettes.
+        pixels: pixels of each class, by split.
+    """
+
+    coloured: bool = False
+    palettes: tuple[tuple[int, str, str], ...] = ()
+    pixels: dict[Split, tuple[NonNegativeInt, ...]]
+
+
+class Instances(Record):
+    """Objects that the masks number.
+
+    Attributes:
+        encoding: classes that objects are encoded in.
+        smallest: pixels of the smallest training object, strays left out.
+        counts: objects, by split.
+    """
+
+    encoding: Touching
+    smallest: NonNegativeInt
+    counts: dict[Split, NonNegativeInt]
+
+
+class Spread(Record):
+    """Median and extremes by axis."""
+
+    median: tuple[float, ...]
+    smallest: tuple[float, ...]
+    largest: tuple[float, ...]
+
+
+class Sides(Record):
+    """Median and extremes of the images' sides, pixels by axis."""
+
+    median: tuple[PositiveInt, ...]
+    smallest: tuple[PositiveInt, ...]
+    largest: tuple[PositiveInt, ...]
+
+
+class Channel(Record):
+    """Numbers of one channel over the training images, of at most 10 000 pixels an image.
+
+    Attributes:
+        low, median, high: percentiles 0.5, 50 and 99.5.
+    """
+
+    mean: float
+    deviation: NonNegativeFloat
+    low: float
+    median: float
+    high: float
+
+
+class ClassSummary(Record):
+    """Share of a class among the training pixels, and its connected areas in a few masks.
+
+    Attributes:
+        objects_a_mask: mean number of areas; None where none was found.
+        object_pixels: median size of an area.
+    """
+
+    share: NonNegativeFloat
+    objects_a_mask: float | None = None
+    object_pixels: int | None = None
+
+
+class SeparableObjects(Record):
+    """Training objects that were looked at, and how many of them perfect probabilities give back (IoU > 0.5)."""
+
+    looked_at: NonNegativeInt
+    separable: NonNegativeInt
+
+
+class Fingerprint(Record):
+    """Summary of the data in numbers that a person can check.
+
+    Attributes:
+        images, pixels: by split.
+        size: sides of the training images, pixels.
+        spacing: micrometres; None where no training image states any.
+        numbers: types of the training images' numbers.
+        bytes: bytes of what training reads again and again.
+        intensities: by channel.
+        classes: by name; empty for quantities.
+        objects: for instances alone.
+    """
+
+    images: dict[Split, NonNegativeInt]
+    pixels: dict[Split, NonNegativeInt]
+    size: Sides
+    spacing: Spread | None
+    numbers: tuple[str, ...]
+    bytes: NonNegativeInt
+    intensities: tuple[Channel, ...]
+    classes: dict[str, ClassSummary] = Field(default_factory=dict)
+    objects: SeparableObjects | None = None
+
+
+class Decision(Record):
+    """Setting that the plan decided, and why."""
+
+    value: Any
+    reason: str
+
+
+class Memory(Record):
+    """Memory of a training, bytes: the budget, the need in all, and of it that of the program and of kept images."""
+
+    budget: int
+    needed: int
+    program: int
+    images: int
+
+
+class TrainingPlan(Record):
+    """Decisions of a plan, and the memory they were made for."""
+
+    settings: dict[str, Decision]
+    memory: Memory
+
+
+class ImageInfo(DatasetInfo):
+    """Dataset info of a run on images or volumes.
+
+    Attributes:
+        ndim: axes in space.
+        channels: channels that the network reads.
+        spacing: median distance of neighbouring pixels, micrometres by axis; 1 where no training image states one.
+        pixel_size: ``pixel_size`` of the training, by axis, which overrides what files state; None: files are believed.
+        orientation: directions of the axes that the training files state (``RAS``); None where they state none.
+        crop_bar: rows of the information bar that are cut off, or how they are found.
+        target_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
+        ignore_value: number in masks and targets that means "not known".
+        masks: of a segmentation; None for quantities.
+        instances: where masks number objects.
+        patch_size: sides of a training patch, pixels.
+        strides: down-sampling factors of each level by axis; empty before the plan is made.
+        plan: None before it is made.
+    """
+
+    shared_fields: ClassVar[tuple[str, ...]] = ("ndim", "channels", "colour")
+
+    split: ImageSplits
+    ndim: Literal[2, 3]
+    channels: PositiveInt
+    colour: Colour
+    spacing: tuple[PositiveFloat, ...]
+    pixel_size: tuple[PositiveFloat, ...] | None = None
+    orientation: str | None = None
+    intensities: Intensities
+    crop_bar: Literal["auto", "none"] | PositiveInt = "none"
+    target_bars: dict[str, PositiveInt] = Field(default_factory=dict)
+    ignore_value: int | None = None
+    masks: Masks | None = None
+    instances: Instances | None = None
+    fingerprint: Fingerprint
+    patch_size: tuple[PositiveInt, ...]
+    strides: tuple[tuple[PositiveInt, ...], ...] = ()
+    plan: TrainingPlan | None = None
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """Mask value of each class, ascending; of instances the class indices."""
+        return tuple(int(value) for value in self.classes.values)
+
+    @property
+    def segmented(self) -> Masks:
+        """Masks of the run. Raises TypeError for a run of quantities."""
+        if self.masks is None:
+            raise TypeError("this run predicts quantities, not classes")
+        return self.masks
+
+    @property
+    def numbered(self) -> Instances:
+        """Objects of the run. Raises TypeError for a run whose masks do not number objects."""
+        if self.instances is None:
+            raise TypeError("the masks of this run do not number objects")
+        return self.instances
+
+    @property
+    def planned(self) -> TrainingPlan:
+        """Plan of the run. Raises TypeError before it is made."""
+        if self.plan is None:
+            raise TypeError("no plan has been made")
+        return self.plan
+
+    def shared(self) -> dict[str, Any]:
+        # only the kind of the intensities: each run keeps the moments of its own training images
+        encoding = None if self.instances is None else self.instances.encoding
+        return super().shared() | {"intensities": self.intensities.kind, "instances": encoding}
+
+    def seen(self) -> dict[str, str]:
+        """Return the content digests and the paths of training and validation images, each with the image's path."""
+        paths = [item.image for item in (*self.split.train, *self.split.val)]
+        return {**self.content, **{str(Path(path).resolve()): path for path in paths}}
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        by_axis = {"spacing": self.spacing, "patch_size": self.patch_size, "pixel_size": self.pixel_size}
+        by_axis |= {f"strides[{level}]": step for level, step in enumerate(self.strides)}
+        by_axis |= {"fingerprint.size": self.fingerprint.size.largest}
+        for name, numbers in by_axis.items():
+            if numbers is not None and len(numbers) != self.ndim:
+                raise ValueError(f"{name} has {len(numbers)} numbers for {self.ndim} axes")
+        expected = 0 if self.intensities.kind == "image" else self.channels
+        if not len(self.intensities.mean) == len(self.intensities.deviation) == expected:
+            raise ValueError(f"intensities: mean and deviation need {expected} numbers each")
+        if len(self.fingerprint.intensities) != self.channels:
+            raise ValueError(f"fingerprint.intensities does not have {self.channels} channels")
+        return self
+
+    @model_validator(mode="after")
+    def _check_target(self) -> Self:
+        if self.regression != (self.masks is None) or (self.instances is not None and self.masks is None):
+            raise ValueError("masks belong to classes, and instances to masks")
+        if self.masks is not None:
+            if list(self.values) != sorted(self.values):
+                raise ValueError("the mask values of the classes do not ascend")
+            if any(len(counts) != len(self.values) for counts in self.masks.pixels.values()):
+                raise ValueError("masks.pixels does not have a number for each class")
+        return self

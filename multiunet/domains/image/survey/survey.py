@@ -1,0 +1,85 @@
+"""Survey of all data of a training: its images, and its masks, objects or targets."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.data.patch_size import choose_patch_size
+from multiunet.domains.image.files.table import is_table
+from multiunet.domains.image.info import ImageInfo, ImageSplits
+from multiunet.domains.image.survey.common import Annotations
+from multiunet.domains.image.survey.images import Images, survey_images
+from multiunet.domains.image.survey.masks import survey_masks
+from multiunet.domains.image.survey.objects import survey_objects
+from multiunet.domains.image.survey.splits import ItemSplits, split_items
+from multiunet.domains.image.survey.targets import survey_targets
+from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+
+
+def survey(config: ImageTrain) -> ImageInfo:
+    """Read and check all data of a training; return what later steps need to know of them.
+
+    Raises:
+        InputError: for anything that would make training fail or its result meaningless.
+    """
+    targets, option = (config.masks, "--masks") if config.task == "segmentation" else (config.targets, "--targets")
+    if targets is None and not is_table(config.images):
+        raise InputError(f"--task {config.task} needs {option}: a folder with one file for each image")
+    splits = split_items(config, targets)
+    if not splits["val"]:
+        _check_unvalidated(config)
+    images = survey_images(splits, config.crop_bar, config.pixel_size)
+    kind = config.intensities or ("image" if config.task == "segmentation" else "train")
+    if kind != "image":
+        _warn_of_types(config, images, kind)
+    found = _survey_annotations(splits, images, config)
+    largest = tuple(int(n) for n in np.max(images.fingerprint.shapes, axis=0))
+    return ImageInfo(
+        target=found.target,
+        data=images.digest.text(),
+        split=ImageSplits(train=tuple(splits["train"]), val=tuple(splits["val"]), test=tuple(splits["test"])),
+        content=images.contents.seen(),
+        ndim=images.ndim,
+        channels=images.channels,
+        colour=images.colour,
+        spacing=images.spacing,
+        pixel_size=images.pixel_size,
+        orientation=images.orientation,
+        intensities=images.intensities(kind),
+        crop_bar=config.crop_bar,
+        target_bars=images.target_bars,
+        ignore_value=found.ignore_value,
+        masks=found.masks,
+        instances=found.instances,
+        fingerprint=images.fingerprint.summary(images.channels, splits, found.target, found.masks),
+        patch_size=choose_patch_size(config.patch_size, largest, images.spacing),
+    )
+
+
+def _survey_annotations(splits: ItemSplits, images: Images, config: ImageTrain) -> Annotations:
+    if config.instances:
+        return survey_objects(splits, images, config)
+    return (survey_masks if config.task == "segmentation" else survey_targets)(splits, images, config)
+
+
+def _check_unvalidated(config: ImageTrain) -> None:
+    """Refuse settings that learn from validation images where there are none."""
+    if config.patience is not None:
+        raise InputError("--patience waits for a better validation score, and --val-fraction 0 leaves none; drop one")
+    if config.task == "regression" and config.loss in ("mse", "mae", "huber"):
+        raise InputError(
+            f"--loss {config.loss} takes the noise of its quantities from validation images, and --val-fraction 0 "
+            "leaves none; keep some, or choose beta-nll"
+        )
+
+
+def _warn_of_types(config: ImageTrain, images: Images, kind: str) -> None:
+    """Warn of training images of several types of numbers, which are taken as they are."""
+    if len(images.fingerprint.kinds) > 1:
+        kinds = " and ".join(sorted(images.fingerprint.kinds))
+        remark(
+            f"{config.images}: holds images of {kinds}, and --intensities {kind} takes their numbers as they are; "
+            "convert them to one type, unless one number means the same in all"
+        )
