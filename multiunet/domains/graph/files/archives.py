@@ -66,7 +66,7 @@ def read_arrays(path: Path, keys: Keys) -> Arrays:
         InputError: for a file that is not complete, of another kind, or would need unpickling.
     """
     wanted = {name for names in keys.values() for name in names}
-    return (_read_npz if path.suffix == ".npz" else _read_pt)(
+    return (_read_npz if path.suffix.lower() == ".npz" else _read_pt)(
         path, lambda name: name in wanted or resembles_split(name)
     )
 
@@ -117,8 +117,7 @@ def _read_pt(path: Path, wanted: Callable[[str], bool]) -> Arrays:
     refuse_processed(path, content)
     if not isinstance(content, dict):
         raise InputError(
-            f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y; of a list of "
-            "graphs save torch_geometric's Batch.from_data_list(graphs).to_dict()"
+            f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y; {ADVICE}"
         )
     found: dict[str, NDArray[Any]] = {}
     others = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ def choose_attributes(path: Path, known: Sequence[str], wanted: tuple[str, ...] 
     """
     if wanted is None:
         return [name for name in known if name.lower() not in NOT_ATTRIBUTES]
+    wanted = tuple(unicodedata.normalize("NFC", name) for name in wanted)
     absent = [name for name in wanted if name not in known]
     if absent:
         raise InputError(

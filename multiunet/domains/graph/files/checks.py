@@ -134,8 +134,13 @@ def count_nodes(path: Path, edges: NDArray[Any] | None, given: NDArray[Any] | No
 
 
 def plain_labels(y: NDArray[Any]) -> NDArray[Any]:
-    """Return labels ``(rows,)`` where they were a single column, and text in composed Unicode (NFC)."""
+    """Return labels, those of a single column as ``(rows,)``; text as tables have it.
+
+    That is without the blanks around it, and in composed Unicode (NFC).
+    """
     plain = decoded(y)
-    if plain.dtype.kind == "U" and not all(str(word).isascii() for word in np.unique(plain)):
-        plain = np.array([unicodedata.normalize("NFC", word) for word in plain.reshape(-1)]).reshape(plain.shape)
+    if plain.dtype.kind == "U":
+        words, places = np.unique(plain, return_inverse=True)
+        known = np.array([unicodedata.normalize("NFC", str(word).strip()) for word in words], dtype=np.str_)
+        plain = known[places].reshape(plain.shape)
     return plain[:, 0] if plain.ndim == 2 and plain.shape[1] == 1 else plain

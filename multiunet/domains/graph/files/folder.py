@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 
 from multiunet.domains.graph.files.cells import Words
 from multiunet.domains.graph.files.sheet import Sheet, Table
+from multiunet.domains.graph.files.splits import resembles_split
 from multiunet.domains.graph.files.tables import Columns, Tables, build_tables
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
+from multiunet.wording import listing
+
+DATA = (".csv", ".tsv", ".txt", ".json", ".npy", ".npz", ".pt", ".csv.gz")
+"""Endings of files in a folder that may belong to the graph."""
 
 ENDS = (("source", "target"), ("src", "dst"), ("from", "to"))
 """Names of the columns of edges.csv that hold the ends, in any case of letters; otherwise its first two do."""
@@ -29,7 +35,23 @@ def read_folder(folder: Path, columns: Columns) -> Tables:
             raise InputError(f"{folder}: has no {name}; a graph in a folder is nodes.csv and edges.csv")
     nodes, ids = _read_nodes(folder / "nodes.csv", columns)
     edges, ends = _read_edges(folder / "edges.csv", ids)
-    return build_tables(nodes, ids.cells().tolist(), edges, ends, columns)
+    graph = build_tables(nodes, ids.cells().tolist(), edges, ends, columns)
+    _check_others(folder, columns.split is None or bool(graph.masks))
+    return graph
+
+
+def _check_others(folder: Path, split: bool) -> None:
+    """Name the files that are not read, and refuse those that may say how to split where the tables do not."""
+    others = [entry for entry in sorted(folder.iterdir()) if entry.name.lower().endswith(DATA)]
+    unread = [entry.name for entry in others if entry.name not in ("nodes.csv", "edges.csv")]
+    strange = [] if split else [name for name in unread if resembles_split(name.partition(".")[0])]
+    if strange:
+        raise InputError(
+            f"{folder}: {listing(strange)} may say how to split, but a graph is nodes.csv and edges.csv; give "
+            "nodes.csv a column split with train, val and test, or put the file elsewhere"
+        )
+    if unread:
+        remark(f"{folder}: not read: {listing(unread)}")
 
 
 def _read_nodes(path: Path, columns: Columns) -> tuple[Table, Words]:

@@ -88,12 +88,13 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; give a {KINDS}")
+    kind = path.suffix.lower()
     if path.is_dir():
         refuse_foreign(path)
         graph = _from_tables(path, path / "nodes.csv", read_folder(path, columns), columns)
-    elif path.suffix == ".graphml":
+    elif kind == ".graphml":
         graph = _from_tables(path, path, read_graphml(path, columns), columns)
-    elif path.suffix in (".npz", ".pt", ".pth"):
+    elif kind in (".npz", ".pt", ".pth"):
         graph = _from_arrays(path, read_arrays(path, KEYS), columns)
     else:
         raise InputError(f"{path}: unknown kind {path.suffix or 'without ending'!r}; graphs are {KINDS}")
@@ -101,7 +102,7 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
         wanted = f"y (or {KEYS['y'][1]})"
         if path.is_dir():
             wanted = f"column {columns.label!r} in nodes.csv; another is named by --label-column"
-        elif path.suffix == ".graphml":
+        elif kind == ".graphml":
             wanted = f"the attribute {columns.label!r} of nodes; another is named by --label-column"
         raise InputError(f"{path}: has no labels; needs {wanted}")
     return graph

@@ -69,7 +69,7 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; give a .npz, a folder of graphs, or a CSV with --smiles")
-    if source.smiles is not None or path.suffix in ARRAYS:
+    if source.smiles is not None or path.suffix.lower() in ARRAYS:
         check_no_columns(path, source.columns)
     if source.smiles is not None:
         found = _read_smiles(path, source, source.smiles, labelled)
@@ -78,9 +78,9 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
         found = from_arrays(path, read_tu(path, name, source.quantities), alone=False)
     elif path.is_dir():
         found = _read_folder(path, source, labelled)
-    elif path.suffix in ARRAYS:
+    elif path.suffix.lower() in ARRAYS:
         found = from_arrays(path, read_arrays(path, KEYS), alone=False)
-    elif path.suffix == ".csv":
+    elif path.suffix.lower() == ".csv":
         raise InputError(f"{path}: a CSV has molecules; name the column that holds them by --smiles COLUMN")
     else:
         raise InputError(
@@ -110,8 +110,8 @@ def _wanted(path: Path, source: Source) -> str:
 
 def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
     refuse_foreign(folder)
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    graphs = [entry for entry in entries if entry.is_dir() or entry.suffix in KINDS]
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX")))
+    graphs = [entry for entry in entries if entry.is_dir() or entry.suffix.lower() in KINDS]
     others = [entry.name for entry in entries if entry not in graphs and entry.name != LABELS]
     if (folder / "nodes.csv").is_file():
         raise InputError(
@@ -134,7 +134,7 @@ def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
 
 
 def _read_one(entry: Path, source: Source) -> GraphSet:
-    if entry.suffix in ARRAYS:
+    if entry.suffix.lower() in ARRAYS:
         return from_arrays(entry, read_arrays(entry, KEYS), alone=True)
     label = source.columns.label if source.level == "node" else TAGS
     columns = replace(source.columns, label=label, split=None)  # graphs are split, not nodes
@@ -193,7 +193,7 @@ def _read_sheet(path: Path, columns: Columns, wanted: Mapping[str, str]) -> tupl
 
 
 def _without_ending(name: str) -> str:
-    return name.rpartition(".")[0] if name.endswith(KINDS) else name
+    return name.rpartition(".")[0] if name.lower().endswith(KINDS) else name
 
 
 def _labelled(graphs: GraphSet, table: Table, label: str, rows: NDArray[np.int64], columns: Columns) -> GraphSet:
@@ -201,12 +201,13 @@ def _labelled(graphs: GraphSet, table: Table, label: str, rows: NDArray[np.int64
     masks = read_split_columns(table, columns.split, [label])[1]
     splits = words_of_masks(table.path, {split: mask[rows] for split, mask in masks.items()}, len(graphs), "graph")
     labels = table.words(label).cells()[rows].astype(np.str_)
+    within = "" if table.path == graphs.path else f"{table.path.name}, "
     return replace(
         graphs,
         y=numbers_of_labels(labels),
         splits=splits,
         quantities=(columns.label,),
-        place=lambda graph: f"{table.path.name}, {table.place(int(rows[graph]))}",
+        place=lambda graph: f"{within}{table.place(int(rows[graph]))}",
     )
 
 

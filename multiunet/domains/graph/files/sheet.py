@@ -8,6 +8,7 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def find_name(path: Path, names: Sequence[str], wanted: str) -> str | None:
     >>> find_name(Path("nodes.csv"), ["id", "height"], "label") is None
     True
     """
+    wanted = unicodedata.normalize("NFC", wanted)
     if wanted in names:
         return wanted
     alike = [name for name in names if name.casefold() == wanted.casefold()]
@@ -131,9 +133,12 @@ class Sheet:
 
     def place(self, row: int) -> str:
         """Return the line of the file in which a row begins, in words."""
-        lines = (line for line, _ in self._lines())
-        next(lines)
-        return next((f"line {line}" for place, line in enumerate(lines) if place == row), "the last line")
+        return f"line {self._starts[row + 1]}"
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Number of the first line of each row, the header's included."""
+        return [line for line, _ in self._lines()]
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the number of the first line of each row that has a cell, the header's included, and its cells."""

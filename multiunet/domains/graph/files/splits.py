@@ -138,8 +138,6 @@ def _the_same(path: Path, masks: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
 
 
 def _mask(path: Path, name: str, array: NDArray[Any], count: int, of: str) -> NDArray[Any]:
-    if array.ndim == 2 and 1 in array.shape:
-        array = array.reshape(-1)
     words = name_words(name)
     flags = array.dtype.kind == "b" or (
         array.dtype.kind in "iu" and array.shape == (count,) and bool(np.isin(array, (0, 1)).all())
@@ -147,6 +145,8 @@ def _mask(path: Path, name: str, array: NDArray[Any], count: int, of: str) -> ND
     listed = {"idx", "index", "indices", "id", "ids"} & set(words)
     if {"mask", "masks"} & set(words) or (flags and (array.dtype.kind == "b" or not listed)):
         return array  # of its shape and values the user of the mask is to judge
+    if array.ndim == 2 and 1 in array.shape:
+        array = array.reshape(-1)
     if not array.size:
         return np.zeros(count, dtype=bool)
     if array.ndim != 1 or array.dtype.kind not in "iu":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,12 +58,13 @@ class Columns:
             InputError: naming a wanted one that is not there.
         """
         known = tuple(name for name in names if name not in others)
-        absent = [name for name in self.features or () if name not in known]
+        wanted = None if self.features is None else tuple(unicodedata.normalize("NFC", name) for name in self.features)
+        absent = [name for name in wanted or () if name not in known]
         if absent:
             raise InputError(
                 f"{path}: nodes have no {listing(absent)} (--feature-columns) but {listing(known) or 'nothing'}"
             )
-        return known if self.features is None else self.features
+        return known if wanted is None else wanted
 
 
 @dataclass(frozen=True)

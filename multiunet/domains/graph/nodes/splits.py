@@ -77,7 +77,7 @@ def _mask(graph: GraphFile, mask: NDArray[Any], split: str, index: int | None) -
     if mask.shape != (nodes,):
         raise InputError(f"{name} has the shape {mask.shape} for {nodes} nodes")
     if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
-        raise InputError(f"{name} must be true or false for each node; lists of node numbers are not masks")
+        raise InputError(f"{name} must be true or false for each node; a list of node numbers is named {split}_idx")
     return mask.astype(bool)
 
 

@@ -12,6 +12,7 @@ from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.molecules import ATOM_FEATURES, BOND_FEATURES
 from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.files.tables import Columns
+from multiunet.domains.graph.labels import quantities
 from multiunet.domains.graph.sets.config import GraphsPredict, GraphsTrain
 from multiunet.domains.graph.sets.features import edges_of, fields_of, fingerprint
 from multiunet.domains.graph.sets.survey import source_of, survey
@@ -157,3 +158,10 @@ def test_new_molecules_without_ids_are_numbered(table: Any, tmp_path: Path) -> N
     assert open_prediction(tmp_path / "p.zarr")["new"]["graph"].values.tolist() == ["1", "3"]
     with pytest.raises(InputError, match="has no column 'name' but smiles; pass --id-column"):
         inference.predict(tmp_path / "run", GraphsPredict(graphs=new, id_column="name"), tmp_path / "q.zarr")
+
+
+def test_censored_values_are_named_with_their_line(table: Any) -> None:
+    path = table("CC,0.5", "", "CO,>7", "C1,1")
+    graphs = read_graphs(path, Source(Columns(label="y"), "smiles", "graph", skip=True))
+    with pytest.raises(InputError, match=rf"^{path}, line 4: the label is '>7', not a number"):
+        quantities(graphs.path, graphs.y, "graph", graphs.place)

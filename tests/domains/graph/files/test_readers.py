@@ -262,3 +262,15 @@ def test_fractions_in_a_table_are_quantities(tables: Callable[..., Path]) -> Non
     np.testing.assert_array_equal(graph.y, [0.5, 1, np.nan, 2, 3])
     with pytest.raises(InputError, match=r"y holds 0\.5, which is no class; for quantities pass --task regression"):
         class_values(graph.path, graph.y)
+
+
+def test_endings_may_be_capitals(save: Callable[..., Path], tmp_path: Path) -> None:
+    save().rename(tmp_path / "g.NPZ")
+    assert len(read_graph(tmp_path / "g.NPZ", COLUMNS).ids) == 24
+    graphml(tmp_path).rename(tmp_path / "g.GraphML")
+    assert len(read_graph(tmp_path / "g.GraphML", COLUMNS).ids) == 3
+
+
+def test_blanks_and_forms_of_letters_make_no_other_label(save: Callable[..., Path]) -> None:
+    y = np.array(["caf\u00e9", " caf\u00e9", "cafe\u0301", " tea "] * 6)
+    assert class_values(Path("g"), read_graph(save(y=y), COLUMNS).y) == ["caf\u00e9", "tea"]

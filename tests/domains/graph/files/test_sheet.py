@@ -13,6 +13,7 @@ from multiunet.domains.graph.files.cells import MISSING, Words, finite
 from multiunet.domains.graph.files.readers import read_graph
 from multiunet.domains.graph.files.sheet import Sheet, find_name
 from multiunet.domains.graph.files.tables import Columns
+from multiunet.domains.graph.labels import quantities
 from multiunet.errors import InputError
 
 
@@ -166,6 +167,15 @@ def test_names_in_other_capitals_are_found_and_said(
     assert "nodes.csv: the column 'Id' is read as 'id'" in caplog.text
     assert "nodes.csv: the column 'Label' is read as 'label'" in caplog.text
     assert find_name(folder, ["ID", "Id"], "id") is None
+
+
+def test_censored_values_are_named_with_their_line(tables: Callable[..., Path], tmp_path: Path) -> None:
+    folder = tables("id,f,label\na,1,0.5\n\nb,2,<5\n", "source,target\na,b\n")
+    graph = read_graph(folder, Columns())
+    assert graph.y is not None
+    with pytest.raises(InputError) as caught:
+        quantities(graph.path, graph.y, place=graph.place)
+    assert str(caught.value).startswith(f"{folder}, nodes.csv, line 4: the label is '<5', not a number; for --task")
 
 
 def test_ids_that_are_numbers_stay_text(tables: Callable[..., Path]) -> None:

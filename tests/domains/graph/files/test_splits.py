@@ -137,6 +137,20 @@ def test_a_split_in_another_column_is_not_a_feature(tables: Callable[..., Path])
     assert np.flatnonzero(graph.masks["val"]).tolist() == members(1).tolist()
 
 
+def test_files_beside_the_tables_are_not_passed_over(
+    tables: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tables(f"{HEAD}\n0,1,a\n1,2,b\n", EDGES)
+    (folder / "notes.txt").write_text("by hand")
+    read_graph(folder, Columns())
+    assert "network: not read: notes.txt" in caplog.text
+    (folder / "train_idx.csv").write_text("0\n")
+    with pytest.raises(InputError, match=r"network: train_idx\.csv may say how to split"):
+        read_graph(folder, Columns())
+    tables(f"{HEAD},split\n0,1,a,train\n1,2,b,val\n", EDGES)
+    assert read_graph(folder, Columns()).masks["train"].tolist() == [True, False]
+
+
 def test_splits_of_graphs(save_set: Callable[..., Path], folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = Source(Columns(), None, "graph")
     numbers = np.arange(40)
