@@ -78,10 +78,23 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         raise error if error.filename else OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush all files in a folder, and the folders themselves, to disk."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with open(Path(place, name), "rb+") as file:
+                os.fsync(file.fileno())
+        _sync_folder(Path(place))
+
+
+def _sync_folder(path: Path) -> None:
     if sys.platform == "win32":  # has no folders to open or flush
         return
     with suppress(OSError):  # a file system that flushes no folders
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

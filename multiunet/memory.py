@@ -1,13 +1,13 @@
-"""How much memory there is, how much tensors take, and how to say it."""
+"""Memory: what is free, what tensors take, and amounts in words."""
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -17,27 +17,19 @@ CPU = torch.device("cpu")
 
 
 def process_memory() -> int:
-    """Bytes that this process holds in main memory; 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    """Return the bytes that this process holds in main memory."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def free_memory(device: torch.device = CPU) -> int:
-    """Bytes that this process may still take on the device.
-
-    On Linux what is available, and what its control groups leave; elsewhere half of what is installed.
-    """
+    """Return the bytes that this process may still take on the device, in main memory within its control groups."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    known = [*_available(), *_left_by_groups()]
-    return min(known) if known else _installed() // 2
+    return min([int(psutil.virtual_memory().available), *_left_by_groups()])
 
 
 def amount(size: int) -> str:
-    """Bytes for people.
+    """Return a number of bytes in words.
 
     >>> amount(1_600_000_000), amount(250_000_000), amount(7_000_000_000_000), amount(4_000)
     ('1.6 GB', '250 MB', '7,000 GB', '4 kB')
@@ -50,7 +42,7 @@ def amount(size: int) -> str:
 
 
 class LiveTensors(TorchDispatchMode):
-    """Counts the bytes of all tensors that are made within it, or noted, as long as they are alive.
+    """Counter of the bytes of all tensors that are made inside its context, or noted, while they are alive.
 
     Attributes:
         now: bytes of those alive.
@@ -64,7 +56,7 @@ class LiveTensors(TorchDispatchMode):
         self._known: dict[int, int] = {}
 
     def note(self, tensor: Tensor) -> None:
-        """Counts the tensor's storage until it dies."""
+        """Count the tensor's storage until it dies."""
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key in self._known:
@@ -75,7 +67,7 @@ class LiveTensors(TorchDispatchMode):
         weakref.finalize(storage, self._drop, key)
 
     def passing(self, size: int) -> None:
-        """Counts bytes that an operation takes for itself and gives back."""
+        """Count bytes that an operation takes for itself and gives back."""
         self.most, self.largest = max(self.most, self.now + size), max(self.largest, size)
 
     def _drop(self, key: int) -> None:
@@ -87,17 +79,6 @@ class LiveTensors(TorchDispatchMode):
             if isinstance(leaf, Tensor):
                 self.note(leaf)
         return result
-
-
-def _installed() -> int:
-    if not hasattr(os, "sysconf"):
-        return 16 << 30
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _available() -> Iterator[int]:
-    lines = _lines(Path("/proc/meminfo"))
-    yield from (int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
 
 
 def _left_by_groups() -> Iterator[int]:

@@ -65,7 +65,7 @@ def _tell(name: str, story: Story, folder: Path, seed: int, quiet: bool) -> dict
     from multiunet.domains import inference, training
     from multiunet.domains.card import domain_card
     from multiunet.domains.config import validated
-    from multiunet.prediction.store import open_prediction
+    from multiunet.prediction.reading import open_prediction
 
     started = time.monotonic()
     data, run, prediction = folder / "data", folder / "run", folder / "prediction.zarr"

@@ -36,7 +36,7 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
         load(card)
         from multiunet.domains import inference
         from multiunet.domains.describe import count_parameters
-        from multiunet.prediction.store import attrs_of
+        from multiunet.prediction.reading import attrs_of
 
         if dry_run:
             opened, inputs = inference.check_predict(run, options, out, card.name)

@@ -20,9 +20,9 @@ from multiunet.domains.info import to_json
 from multiunet.domains.runs import folds_in, read_info
 from multiunet.errors import InputError
 from multiunet.files import AnyPath
+from multiunet.lock import lock_run
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.seeds import derive
-from multiunet.training.lock import only_here
 from multiunet.training.loop import State, fit
 from multiunet.training.run_folder import STOPPED, RunFolder
 
@@ -82,7 +82,7 @@ def train(
     shown = ConsoleProgress() if progress is None else progress
     data = domain.training_data(settings, info, model, planned.budget)
     validate = domain.validator(settings, info, model, planned.budget)
-    with only_here(out):
+    with lock_run(out):
         run = RunFolder.open(out) if going_on else RunFolder.create(out, _stored(name, settings), to_json(info))
         checkpoint, warning = run.resumable() if going_on else (None, None)
         if warning:

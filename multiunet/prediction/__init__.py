@@ -2,9 +2,10 @@
 
 from multiunet.prediction.ensemble import Ensemble
 from multiunet.prediction.field import predict_field
+from multiunet.prediction.reading import open_prediction
 from multiunet.prediction.run import GridPredictor
 from multiunet.prediction.source import GridSource, Reader
-from multiunet.prediction.store import PredictionStore, open_prediction
+from multiunet.prediction.store import PredictionStore
 
 __all__ = [
     "Ensemble",

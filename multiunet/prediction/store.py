@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import glob
-import hashlib
 import importlib.metadata
-import json
-import os
-import platform
-import re
-import shutil
-import unicodedata
+import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,81 +16,52 @@ from numpy.typing import NDArray
 from torch import Tensor
 from zarr.codecs import BloscCodec
 
-from multiunet.errors import InputError, RunError
-from multiunet.files import AnyPath, check_creatable
-from multiunet.process import is_alive
+from multiunet.errors import InputError
+from multiunet.files import AnyPath
+from multiunet.prediction.group_names import group_name, shorten_name
+from multiunet.prediction.reading import MARK, NAME, VARIANCES, is_prediction
+from multiunet.prediction.replaced_folder import ReplacedFolder, full_disk_in_words
 from multiunet.uncertainty import Moments
-
-MARK = "multiunet"
-"""The attribute that tells a prediction from other Zarr folders: the version that wrote it."""
 
 FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 """Of simulated noisy probabilities it makes slightly less than Zarr's default (Zstandard), some four times as fast."""
 
-VARIANCES = ("epistemic", "aleatoric", "total")
-VARIABLES = ("mean", "class", "instance", *VARIANCES, "fraction")
-
-NAME = "name"
-"""The attribute of a group that holds its input's name, which the group's own name may not spell out."""
-
-FORBIDDEN = frozenset('"%*/:<>?\\`|')
-"""In names of files, somewhere; and the sign of what is written otherwise."""
-
-LONGEST = 200
-"""Bytes of a group's name: a file's may have 255 on most systems, and exports add to it."""
-
 
 class PredictionStore:
-    """A store that appears under its name only when it is complete.
+    """Store that appears under its name only when it is complete.
 
-    Use it as a context manager: groups are written into a hidden folder of this process beside it, which is renamed at
-    the end and removed after an error. What a process left there that is no more is removed, too.
+    Use it as a context manager: groups are written into a hidden folder beside it, which is renamed at the end and
+    removed after an error. One process at a time predicts into a store.
 
     Raises:
-        InputError: when ``path`` exists and is not to be overwritten, or is no prediction, or cannot be written.
-        RunError: at the end of the context, when the disk was full, or another process wrote ``path`` in between.
+        InputError: when ``path`` exists and is not to be overwritten, is something else than a prediction, or cannot be
+            written; at the begin of the context also when another process predicts into it.
+        RunError: in the context, when the disk is full; at its end, when another program wrote ``path`` in between.
     """
 
     def __init__(self, path: AnyPath, attrs: Mapping[str, Any] | None = None, overwrite: bool = False) -> None:
         path = Path(path)
         if path.suffix != ".zarr":
             raise InputError(f"{path}: a prediction is a Zarr folder; give it a name that ends in .zarr")
-        if path.exists() and not overwrite:
-            raise InputError(f"{path}: exists already; pass --overwrite or another --out")
-        if path.exists() and not is_prediction(path):
-            raise InputError(
-                f"{path}: was not written by multiunet, so it will not be overwritten; choose another --out"
-            )
-        check_creatable(path)
-        self.path, self._overwrite = path, overwrite
-        own = f".{path.name}.{os.getpid()}.{platform.node()}"
-        self._partial, self._replaced = path.with_name(f"{own}.partial"), path.with_name(f"{own}.replaced")
+        if path.exists() and overwrite and not is_prediction(path):
+            raise InputError(f"{path}: not a prediction of multiunet, so it is not overwritten; choose another name")
+        self._folder = ReplacedFolder(path, overwrite)
+        self.path, self._partial = path, self._folder.partial
         self._groups: set[str] = set()
         self._attrs = {MARK: importlib.metadata.version("multiunet"), **(attrs or {})}
 
     def __enter__(self) -> PredictionStore:
-        self._partial.parent.mkdir(parents=True, exist_ok=True)
-        for left in _left_beside(self.path):
-            shutil.rmtree(left, ignore_errors=True)
-        zarr.open_group(self._partial, mode="w", zarr_format=3, attributes=self._attrs)
+        self._folder.__enter__()
+        try:
+            with full_disk_in_words(self.path):
+                zarr.open_group(self._partial, mode="w", zarr_format=3, attributes=self._attrs)
+        except BaseException:
+            self._folder.__exit__(*sys.exc_info())
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if kind is not None:
-            shutil.rmtree(self._partial, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise RunError(
-                    f"{self.path}: the disk is full, so nothing of the prediction is kept; free some space, or choose "
-                    "another --out"
-                ) from error
-            return
-        if self.path.exists():
-            if not self._overwrite:
-                shutil.rmtree(self._partial, ignore_errors=True)
-                raise RunError(f"{self.path}: another process wrote it in the meantime; choose another --out")
-            os.rename(self.path, self._replaced)
-        os.rename(self._partial, self.path)
-        shutil.rmtree(self._replaced, ignore_errors=True)
+        self._folder.__exit__(kind, error, _)
 
     def item(
         self,
@@ -114,7 +76,7 @@ class PredictionStore:
         per_name: bool = False,
         attrs: Mapping[str, Any] | None = None,
     ) -> ItemWriter:
-        """A new group for one input.
+        """Make a new group for one input.
 
         Args:
             names: of the channels (classes, tracks).
@@ -159,22 +121,22 @@ class PredictionStore:
         return ItemWriter(group)
 
     def _free_group(self, name: str) -> str:
-        """The name of a group that no other has, not even where capitals are the same as small letters."""
+        """Return the name of a group that no other has, not even where capitals are the same as small letters."""
         group = group_name(name)
         if group.casefold() in self._groups:
-            group = _marked(group, name)
+            group = shorten_name(group, name)
         self._groups.add(group.casefold())
         return group
 
 
 class ItemWriter:
-    """Writes pieces of one input's result."""
+    """Writer of the pieces of one input's result."""
 
     def __init__(self, group: zarr.Group) -> None:
         self._group = group
 
     def write(self, region: tuple[slice, ...], moments: Moments[Tensor], decision: Tensor | None = None) -> None:
-        """``moments``: ``(names, *region)``; ``decision``: ``region`` or ``(names, *region)``."""
+        """Write one region; ``moments``: ``(names, *region)``, ``decision``: ``region`` or ``(names, *region)``."""
         mean, epistemic, aleatoric = (
             part.float().cpu() for part in (moments.mean, moments.epistemic, moments.aleatoric)
         )
@@ -190,7 +152,7 @@ class ItemWriter:
             array[window] = decision.cpu().numpy().astype(array.dtype)
 
     def write_fractions(self, fractions: Tensor) -> None:
-        """``(samples, names)``: of the sites, the share that each Monte-Carlo sample decides for each name.
+        """Write the share of sites that each Monte-Carlo sample decides for each name, ``(samples, names)``.
 
         Where samples share their masks, those of several inputs belong together sample by sample.
         """
@@ -201,7 +163,7 @@ class ItemWriter:
         array[...] = values
 
     def write_instances(self, instances: NDArray[np.int32]) -> None:
-        """``space``: the number of each site's object, 0 outside."""
+        """Write the number of each site's object, ``space``, 0 outside."""
         mean = self._array("mean")
         array = self._group.create_array(
             "instance",
@@ -214,86 +176,10 @@ class ItemWriter:
         array[...] = instances
 
     def mean(self) -> NDArray[np.float32]:
-        """What was written of ``mean``, ``(names, *space)``, in memory."""
+        """Return the written means, ``(names, *space)``, in memory."""
         return np.asarray(self._array("mean")[...], dtype=np.float32)
 
     def _array(self, name: str) -> zarr.Array[Any]:
         array = self._group[name]
         assert isinstance(array, zarr.Array)
         return array
-
-
-def group_name(name: str) -> str:
-    """A name that one group or file can have, and of its own for each name: what a file's may hold stays as it is.
-
-    >>> group_name("grain 1.a"), group_name("粒界"), group_name("HLA/A*01"), group_name("..")
-    ('grain 1.a', '粒界', 'HLA%2FA%2A01', '%2E.')
-    """
-    normal = unicodedata.normalize("NFC", name)  # macOS takes letters apart
-    plain = "".join(c if c.isprintable() and c not in FORBIDDEN else _quoted(c) for c in normal)
-    if plain.startswith((".", "__")) or plain == "zarr.json":
-        plain = _quoted(plain[0]) + plain[1:]
-    return plain if len(plain.encode()) <= LONGEST else _marked(plain, name)
-
-
-def _quoted(character: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogatepass"))
-
-
-def _marked(group: str, name: str) -> str:
-    """A group's name, cut off if it is long, with a digest of what it stands for."""
-    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
-    return f"{group.encode()[: LONGEST - 9].decode(errors='ignore')}~{digest}"
-
-
-def _left_beside(path: Path) -> list[Path]:
-    """What processes that are no more, or this one, were writing for ``path``."""
-    left = []
-    for found in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        known = re.fullmatch(r"(\d+)\.(.*)\.(partial|replaced)", found.name[len(path.name) + 2 :])
-        if known is None:
-            continue
-        since = datetime.fromtimestamp(found.stat().st_mtime).astimezone().isoformat()
-        words = f"process {known[1]} on {known[2]} since {since}"
-        if int(known[1]) == os.getpid() or is_alive(words) is False:
-            left.append(found)
-    return left
-
-
-def is_prediction(path: Path) -> bool:
-    """Whether a ``PredictionStore`` wrote it."""
-    return MARK in attrs_of(path)
-
-
-def attrs_of(path: Path) -> dict[str, Any]:
-    """What a Zarr folder says of itself, of a prediction among others its ``task``; of anything else nothing."""
-    try:
-        return dict(json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def open_prediction(path: AnyPath) -> dict[str, xr.Dataset]:
-    """The datasets of a stored prediction by input, read lazily.
-
-    Raises:
-        InputError: when ``path`` is not a stored prediction, or a damaged one.
-    """
-    path = Path(path)
-    if not (path / "zarr.json").is_file():
-        raise InputError(f"{path}: no prediction here (no zarr.json); `multiunet predict` writes one")
-    if not is_prediction(path):
-        raise InputError(f"{path}: no prediction here (its zarr.json is of another program, or damaged)")
-    try:
-        return _datasets(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: the prediction cannot be read ({error}); it is damaged, so predict anew") from error
-
-
-def _datasets(path: Path) -> dict[str, xr.Dataset]:
-    found = {}
-    for group in sorted(name for name, _ in zarr.open_group(path, mode="r").groups()):
-        data = xr.open_zarr(path, group=group, consolidated=False, chunks=None)
-        # arrays are found in no fixed order, and the order of a dataset's dimensions is that of its variables
-        found[str(data.attrs[NAME])] = data[[variable for variable in VARIABLES if variable in data]]
-    return found

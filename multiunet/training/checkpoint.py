@@ -71,6 +71,8 @@ def save_last(path: Path, checkpoint: Checkpoint) -> None:
             # a file system without links (exFAT, some network drives): for a moment the one before serves alone
             spare = path
         os.replace(spare, previous(path))
+        if spare != path:  # to rename one of two names of a file to the other does nothing
+            spare.unlink(missing_ok=True)
     save(path, checkpoint)
 
 

@@ -20,9 +20,9 @@ import yaml
 from multiunet.errors import InputError
 from multiunet.files import check_creatable, csv_text, remove_temporaries, write_text
 from multiunet.finite import find_not_finite
+from multiunet.lock import LOCK
 from multiunet.process import is_alive, this_process
 from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
-from multiunet.training.lock import LOCK
 from multiunet.training.records import Records
 
 RUNNING, STOPPED = "running", "stopped"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
 import os
-import platform
+import shutil
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +18,8 @@ import xarray as xr
 from multiunet import Grid, GridPredictor, GridSource, InputError, Segmentation, UNet, open_prediction
 from multiunet.errors import RunError
 from multiunet.geometries import Conv
-from multiunet.prediction import PredictionStore
+from multiunet.prediction import PredictionStore, replaced_folder
+from multiunet.prediction import store as store_module
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def test_store_is_zarr_v3_that_xarray_opens_alone(written: Path) -> None:
 
 
 def test_existing_store_is_kept_unless_told(written: Path) -> None:
-    with pytest.raises(InputError, match="--overwrite"):
+    with pytest.raises(InputError, match="choose to overwrite it"):
         PredictionStore(written)
     with PredictionStore(written, overwrite=True):
         pass
@@ -79,18 +83,102 @@ def test_existing_store_is_kept_unless_told(written: Path) -> None:
     assert sorted(path.name for path in written.parent.iterdir()) == ["p.zarr"]
 
 
-def test_what_a_killed_process_left_goes_and_what_others_write_stays(written: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", "pass"])
-    dead.wait()
-    here, node = written.parent, platform.node()
-    gone = [f".p.zarr.{dead.pid}.{node}.partial", f".p.zarr.{dead.pid}.{node}.replaced"]
-    kept = [f".p.zarr.{os.getppid()}.{node}.partial", ".p.zarr.1.another.machine.partial"]
-    for name in (*gone, *kept):
-        (here / name).mkdir()
-        (here / name / "zarr.json").write_text("{}")
+PREDICT = """
+import sys; from multiunet.prediction import PredictionStore, replaced_folder
+from multiunet.prediction import store as store_module
+with PredictionStore(sys.argv[1], overwrite=True) as store:
+    store.item("theirs", names=["a"], dims=("x",), shape=(2,))
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_process_predicts_at_a_time_and_a_dead_one_leaves_nothing(written: Path) -> None:
+    """Whatever the clocks of two machines say: the other's work is not touched, and known of at the start."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", PREDICT, str(written)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"begun\n"
+    with (
+        pytest.raises(InputError, match=r"p\.zarr: another process is writing it"),
+        PredictionStore(written, overwrite=True),
+    ):
+        pass
+    assert (written.parent / ".p.zarr.partial" / "theirs").is_dir()
+    child.kill()
+    child.communicate()
+    assert list(open_prediction(written)) == ["a b.c"]
     with PredictionStore(written, overwrite=True):
         pass
-    assert {path.name for path in here.iterdir()} == {"p.zarr", *kept}
+    assert [path.name for path in written.parent.iterdir()] == ["p.zarr"]
+
+
+def test_killed_at_any_rename_a_prediction_is_the_old_one_or_the_new_one(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = written.with_name("old.zarr")
+    shutil.copytree(written, old)
+    for deadline in range(4):
+        shutil.rmtree(written)
+        shutil.copytree(old, written)
+        calls: list[None] = []
+        with monkeypatch.context() as patch:
+            for place, name in ((os, "rename"), (shutil, "rmtree")):
+                patch.setattr(place, name, killing(getattr(place, name), calls, deadline))
+            with pytest.raises(Killed), PredictionStore(written, overwrite=True) as store:
+                store.item("new", names=["a"], dims=("x",), shape=(2,))
+        assert len(calls) > deadline
+        if not written.exists():
+            with pytest.raises(InputError, match=r"rename \.p\.zarr\.partial to p\.zarr, or predict anew"):
+                open_prediction(written)
+            with pytest.raises(InputError, match="exists already"), PredictionStore(written):
+                pass
+        assert list(open_prediction(written)) in (["a b.c"], ["new"])
+        with PredictionStore(written, overwrite=True):
+            pass
+        assert sorted(path.name for path in written.parent.iterdir()) == ["old.zarr", "p.zarr"]
+
+
+class Killed(BaseException):
+    """What a process that is killed does not live to see."""
+
+
+def killing(operation: Callable[..., Any], calls: list[None], deadline: int) -> Callable[..., Any]:
+    def counted(*given: Any, **options: Any) -> Any:
+        calls.append(None)
+        if len(calls) > deadline + 2:  # two at the start remove what others left
+            raise Killed
+        return operation(*given, **options)
+
+    return counted
+
+
+@pytest.mark.parametrize("when", ["begin", "item", "end"])
+def test_a_full_disk_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    def full(*given: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    place, name = {
+        "begin": (store_module.zarr, "open_group"),
+        "item": (store_module.xr.Dataset, "to_zarr"),
+        "end": (replaced_folder, "sync_tree"),
+    }[when]
+    monkeypatch.setattr(place, name, full)
+    with (
+        pytest.raises(RunError, match=r"p\.zarr: the disk is full, so nothing of the prediction is kept"),
+        PredictionStore(tmp_path / "p.zarr") as store,
+    ):
+        store.item("new", names=["a"], dims=("x",), shape=(2,))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_that_was_written_is_flushed_before_it_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed, real = set(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (flushed.add(os.fstat(file).st_ino), real(file))[1])
+    with PredictionStore(tmp_path / "p.zarr") as store:
+        store.item("a", names=["a"], dims=("x",), shape=(2,))
+    assert {path.stat().st_ino for path in (tmp_path / "p.zarr").rglob("*")} <= flushed
 
 
 def test_another_process_that_was_faster_is_not_overwritten(tmp_path: Path) -> None:

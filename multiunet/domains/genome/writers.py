@@ -14,7 +14,7 @@ from multiunet.domains.genome.chromosomes import CHUNK
 from multiunet.domains.genome.config import ExportFormat
 from multiunet.files import write_atomically
 from multiunet.prediction import open_prediction
-from multiunet.prediction.store import group_name
+from multiunet.prediction.group_names import group_name
 
 VARIABLES = ("mean", "epistemic", "aleatoric", "total")
 

@@ -10,7 +10,7 @@ import xarray as xr
 from multiunet.domains.domain import Facts
 from multiunet.files import csv_text, write_text
 from multiunet.prediction import open_prediction
-from multiunet.prediction.store import group_name
+from multiunet.prediction.group_names import group_name
 
 VARIANCES = ("epistemic", "aleatoric", "total")
 

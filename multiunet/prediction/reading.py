@@ -1,0 +1,70 @@
+"""Stored predictions, opened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+import zarr
+
+from multiunet.errors import InputError
+from multiunet.files import AnyPath
+
+MARK = "multiunet"
+"""The attribute that tells a prediction from other Zarr folders: the version that wrote it."""
+
+NAME = "name"
+"""The attribute of a group that holds its input's name, which the group's own name may not spell out."""
+
+VARIANCES = ("epistemic", "aleatoric", "total")
+VARIABLES = ("mean", "class", "instance", *VARIANCES, "fraction")
+
+
+def is_prediction(path: Path) -> bool:
+    """Return whether a ``PredictionStore`` wrote this folder."""
+    return MARK in attrs_of(path)
+
+
+def attrs_of(path: Path) -> dict[str, Any]:
+    """Return the attributes of a Zarr folder, of a prediction among others its ``task``; of anything else none."""
+    try:
+        return dict(json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def open_prediction(path: AnyPath) -> dict[str, xr.Dataset]:
+    """Open a stored prediction; return its datasets by input, read lazily.
+
+    Raises:
+        InputError: when ``path`` is not a stored prediction, or a damaged one.
+    """
+    path = Path(path)
+    if (
+        not path.exists()
+        and (complete := path.with_name(f".{path.name}.partial")).exists()
+        and (path.with_name(f".{path.name}.replaced").exists())
+    ):
+        raise InputError(
+            f"{path}: a process was killed while it replaced this prediction; the new one is complete: rename "
+            f"{complete.name} to {path.name}, or predict anew"
+        )
+    if not (path / "zarr.json").is_file():
+        raise InputError(f"{path}: no prediction here (no zarr.json); `multiunet predict` writes one")
+    if not is_prediction(path):
+        raise InputError(f"{path}: no prediction here (its zarr.json is of another program, or damaged)")
+    try:
+        return _datasets(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: the prediction cannot be read ({error}); it is damaged, so predict anew") from error
+
+
+def _datasets(path: Path) -> dict[str, xr.Dataset]:
+    found = {}
+    for group in sorted(name for name, _ in zarr.open_group(path, mode="r").groups()):
+        data = xr.open_zarr(path, group=group, consolidated=False, chunks=None)
+        # arrays are found in no fixed order, and the order of a dataset's dimensions is that of its variables
+        found[str(data.attrs[NAME])] = data[[variable for variable in VARIABLES if variable in data]]
+    return found
