@@ -39,19 +39,16 @@ def check_creatable(path: Path) -> None:
         raise InputError(f"{path}: cannot be written: no write permission in {folder}; choose another place")
 
 
-def check_folder(folder: Path, overwrite: bool, option: str) -> None:
-    """Checks that files can be written into ``folder``: it is not there yet, or empty, or its files may be replaced.
-
-    Args:
-        option: of the command line that names it.
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Check that files can be written into ``folder``: it is new or empty, or its files may be replaced.
 
     Raises:
         InputError: saying what is in the way.
     """
     if os.path.lexists(folder) and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; {option} takes a folder")
+        raise InputError(f"{folder}: is a file; give a folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise InputError(f"{folder}: is not empty; pass --overwrite to replace files in it, or another {option}")
+        raise InputError(f"{folder}: is not empty; choose to replace files in it (overwrite), or another folder")
     check_creatable(folder / "file" if folder.is_dir() else folder)
 
 

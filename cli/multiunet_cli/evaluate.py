@@ -37,7 +37,7 @@ def evaluate_command(card: DomainCard) -> Callable[..., None]:
     ) -> None:
         options = resolve(card.evaluate, None, None, given)
         if out is not None:
-            check_folder(out, overwrite, "--out")
+            check_folder(out, overwrite)
         load(card)
         from multiunet.domains import inference
         from multiunet.domains.report_files import write_report

@@ -92,7 +92,7 @@ def _ready(
     if chosen.export is not None:
         if Path(out).absolute() in (chosen.export, *chosen.export.parents):
             raise InputError(f"{chosen.export}: --export is in the prediction itself, {out}; choose a folder beside it")
-        check_folder(chosen.export, chosen.overwrite, "--export")
+        check_folder(chosen.export, chosen.overwrite)
     return run, store, chosen
 
 

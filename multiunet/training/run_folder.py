@@ -71,9 +71,9 @@ class RunFolder(Records):
             InputError: when there is something under this name already, or it cannot be written.
         """
         if (path / "config.yaml").exists():
-            raise InputError(f"{path}: already holds a run; continue it with --resume auto, or choose another --out")
+            raise InputError(f"{path}: already holds a run; go on with it (resume auto), or choose another folder")
         if os.path.lexists(path) and not (path.is_dir() and _is_free(path)):
-            raise InputError(f"{path}: exists already, and is neither empty nor a run folder; choose another --out")
+            raise InputError(f"{path}: exists already, and is neither empty nor a run folder; choose another one")
         check_creatable(path / "config.yaml" if path.is_dir() else path)
 
     def discard(self) -> None:
@@ -99,7 +99,7 @@ class RunFolder(Records):
             if (path / "fold-0").is_dir():
                 raise InputError(f"{path}: holds the folds of a cross-validation; name one, such as {path / 'fold-0'}")
             reason = "no such folder" if not path.exists() else "no run folder (it has no config.yaml and dataset.json)"
-            raise InputError(f"{path}: {reason}; pass the --out of a `multiunet train`")
+            raise InputError(f"{path}: {reason}; give the folder of a training")
         return cls(path)
 
     def config(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class RunFolder(Records):
         if status.startswith(RUNNING):
             return f"{self.path}: is still being trained, {done} so far"
         if status.startswith(STOPPED):
-            return f"{self.path}: training was stopped after {done}; go on with --resume auto"
+            return f"{self.path}: training was stopped after {done}; go on with it (resume auto)"
         return None
 
     def check_idle(self) -> None:
@@ -227,7 +227,7 @@ class RunFolder(Records):
         if self.best.exists():
             raise InputError(
                 f"{self.last}: is missing, and {self.best.name} alone does not say how to go on; train anew, with "
-                "another --out"
+                "another folder"
             )
         return None, None
 

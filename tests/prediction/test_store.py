@@ -75,7 +75,7 @@ def test_store_is_zarr_v3_that_xarray_opens_alone(written: Path) -> None:
 
 
 def test_existing_store_is_kept_unless_told(written: Path) -> None:
-    with pytest.raises(InputError, match="choose to overwrite it"):
+    with pytest.raises(InputError, match=r"choose to replace it \(overwrite\)"):
         PredictionStore(written)
     with PredictionStore(written, overwrite=True):
         pass

@@ -209,7 +209,7 @@ def test_optimizer_state_round_trips_through_json(kind: type) -> None:
 
 def test_run_folder_is_not_made_over_something(tmp_path: Path) -> None:
     RunFolder.create(tmp_path / "run", {"a": 1}, {"b": 2})
-    with pytest.raises(InputError, match="--resume auto"):
+    with pytest.raises(InputError, match="resume auto"):
         RunFolder.create(tmp_path / "run", {}, {})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("x")

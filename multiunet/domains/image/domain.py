@@ -187,7 +187,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:
-            check_folder(folder, options.overwrite, "--out")
+            check_folder(folder, options.overwrite)
         found = measuring.measure(options)
         files = [] if folder is None else measure_files.write_tables(found, folder, options.overwrite)
         return {"phases": [asdict(phase) for phase in found.phases], "files": [str(file) for file in files]}

@@ -18,7 +18,7 @@ def write_tables(measures: Measures, folder: Path, overwrite: bool) -> list[Path
     Raises:
         InputError: when the folder has files already, unless they may be overwritten, or cannot be written.
     """
-    check_folder(folder, overwrite, "--out")
+    check_folder(folder, overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in ("phases.csv", "objects.csv", "phases.png")]
     write_text(paths[0], _table([asdict(phase) for phase in measures.phases], [item.name for item in fields(PhaseRow)]))
