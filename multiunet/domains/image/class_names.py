@@ -15,7 +15,9 @@ COLUMNS = {"value", "name"}
 
 
 def parse_class_names(given: Any) -> Any:
-    """``"0=ferrite,85=cementite"``, or a CSV file with the columns ``value`` and ``name``, as a mapping of text.
+    """Parse names of classes from ``"0=ferrite,85=cementite"``, or from a CSV file.
+
+    The file has the columns ``value`` and ``name``.
 
     Raises:
         ValueError: for text that is neither, a file that cannot be read, or two names for a value.
@@ -52,7 +54,7 @@ def _once(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def name_classes(values: Sequence[str], names: Mapping[str, str], ignored: str | None) -> list[str]:
-    """The name of each class; of one without a name its mask value.
+    """Return the name of each class; of one without a name its mask value.
 
     Args:
         values: mask values as text, colours as ``#rrggbb``.

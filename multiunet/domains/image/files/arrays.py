@@ -29,7 +29,9 @@ SIZES = ("resolution", "voxel_size", "pixel_size")
 
 
 def choose_array(path: Path, arrays: Mapping[str, Any], wanted: Wanted) -> Any:
-    """Return the only array of two axes or more, or the one with a usual name; say so where others have one, too.
+    """Return the only array of two axes or more, or the one with a usual name.
+
+    Others that have a usual name, too, are said.
 
     Args:
         arrays: by their place in the file.

@@ -30,7 +30,9 @@ LOSSY = "JPEG changes values near edges, so labels are lost; save masks as PNG o
 
 
 def read_flat(path: Path, wanted: Wanted) -> Stack:
-    """Read an image, turned as viewers show it. A palette gives the colours of images and the indices of labels.
+    """Read an image, turned as viewers show it.
+
+    A palette gives the colours of images and the indices of labels.
 
     Raises:
         InputError: when it is damaged, cut short or an animation, or labels are compressed as JPEG.

@@ -18,7 +18,7 @@ from multiunet.errors import InputError
 
 
 def read_hdf5(path: Path, wanted: Wanted) -> Stack:
-    """Read the one array of a file, or the one with a usual name, with the axes and pixel sizes that it states.
+    """Read the one array of a file, or the one with a usual name, as its attributes describe it.
 
     Raises:
         InputError: when it is not clear which array is meant, or its axes are not y, x; z, y, x; or those and channels.

@@ -19,8 +19,8 @@ from multiunet.errors import InputError
 logger = logging.getLogger("multiunet.image")
 
 TOLERANCE = 0.05
-"""What counts as the bar's background, as a share of the range of the image's lower part: ringing of JPEG does, text
-does not."""
+"""Deviation of the bar's background, at most, as a share of the range of the image's lower part: ringing of JPEG is
+less, text more."""
 
 FLAT = 0.93
 """Share of background in a row without text; frames and lines between cells take the rest."""
@@ -32,17 +32,17 @@ LARGEST = 0.3
 """Share of the image's rows that a bar has at most."""
 
 MOST_ROWS = 1000
-"""And the rows that it has at most."""
+"""Rows of a bar, at most."""
 
 WIDE = 4096
-"""Of more than twice as many columns a part is looked at, evenly spread."""
+"""Columns that are looked at, about: of more than twice as many a part, evenly spread."""
 
 FEWEST = 4
 """Marks (letters, digits, the scale) that a bar has at least."""
 
 
 def read_cropped(path: Path, crop: CropBar) -> tuple[Picture, int]:
-    """An image without the rows of its information bar, and how many these are.
+    """Read an image without the rows of its information bar; return it, and how many these are.
 
     Raises:
         InputError: as ``read_image``; when a bar is to be found in a volume, or nothing of the image would be left.
@@ -54,7 +54,7 @@ def read_cropped(path: Path, crop: CropBar) -> tuple[Picture, int]:
 
 
 def warn_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
-    """Warns of bars that are not cut off, and of images without one among images with one.
+    """Warn of bars that are not cut off, and of images without one among images with one.
 
     Args:
         bars: by file, the rows of the bar that was found.
@@ -75,7 +75,7 @@ def warn_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
 
 
 def drop_rows(pixels: Pixels, rows: int) -> Pixels:
-    """An array ``(..., y, x)`` without so many rows at its bottom."""
+    """Drop so many rows at the bottom of an array ``(..., y, x)``."""
     return take_first(pixels, pixels.shape[-2] - rows, axis=-2) if rows else pixels
 
 
@@ -92,7 +92,7 @@ def _rows(path: Path, picture: Picture, crop: CropBar) -> int:
 
 
 def find_bar(pixels: Pixels) -> int:
-    """The rows of the information bar at the bottom of an image; 0 where there is none, or it is not beyond doubt.
+    """Return the rows of the information bar at the bottom of an image; 0 if it is in doubt.
 
     A bar is a strip over the full width: a constant background, black, white or grey, with marks of high contrast. It
     begins within one row, with a row free of marks, below a frame of a few rows, if any. Pictures have none of this
@@ -116,7 +116,7 @@ def find_bar(pixels: Pixels) -> int:
 
 
 def _rows_above(strip: NDArray[np.float32], row: int, lines: int, tolerance: float) -> int:
-    """The rows of a bar whose ground has the colour of this row, down to the last of the strip; 0 if there is none.
+    """Return the rows of a bar whose ground has the colour of this row, to the end of the strip; 0 for none.
 
     Args:
         lines: rows that a frame takes above the ground, at most.
@@ -139,12 +139,12 @@ def _rows_above(strip: NDArray[np.float32], row: int, lines: int, tolerance: flo
 
 
 def _is_constant(row: NDArray[np.float32], tolerance: float) -> bool:
-    """Whether a row ``(C, x)`` has one colour."""
+    """Return whether a row ``(C, x)`` has one colour."""
     return bool((np.abs(row - np.median(row, axis=1)[:, None]) <= tolerance).all(axis=0).mean() >= FLAT)
 
 
 def _is_marked(away: NDArray[np.float32], tolerance: float) -> bool:
-    """Whether a strip, as distances from its ground, is a constant with separate marks of high contrast."""
+    """Return whether a strip, as distances from its ground, is a constant with separate marks of high contrast."""
     if len(away) < 8 or (away <= tolerance / 4).mean() < 0.5:
         return False
     marks = away > 6 * tolerance

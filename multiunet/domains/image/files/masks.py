@@ -21,11 +21,11 @@ SOLID = 0.2
 
 
 class ColouredMask(InputError):
-    """A mask whose channels differ, read as if it held one number a pixel."""
+    """Error for a mask whose channels differ, read as if it held one number a pixel."""
 
 
 def read_mask(path: Path, coloured: bool = False, numbered: bool = False, checked: bool = False) -> Pixels:
-    """The labels of an index image, integers ``space``.
+    """Read the labels of an index image, integers ``space``.
 
     Args:
         coloured: the masks are painted: a label is a colour, ``65536 red + 256 green + blue``; a grey is one, too.
@@ -69,7 +69,7 @@ def _refuse_fractions(path: Path, pixels: Pixels) -> None:
         count += len(wrong)
     if count:
         rounded = f"are beyond {largest:.0f}, where whole numbers are rounded"
-        why = rounded if first == np.round(first) else "are no whole numbers"
+        why = rounded if first == np.round(first) else "are not whole numbers"
         raise InputError(
             f"{path}: a mask of {pixels.dtype}, of which {count} pixels {why}, such as {first}; "
             "save labels as integers, or use --task regression --targets"
@@ -99,9 +99,11 @@ def _refuse_photographs(path: Path, labels: Pixels, numbered: bool) -> None:
 
 
 def _thin_values(labels: Pixels) -> int:
-    """Counts values that occur almost only as edges: they rarely complete a 2x2 square. 0 where these are not those
-    of smoothed edges: where most pixels have them, as in photographs, or hardly any lies between its neighbours
-    to the left and right, as in dots and lines."""
+    """Count values that occur almost only as edges: they rarely complete a 2x2 square.
+
+    0 where these are not those of smoothed edges: where most pixels have them, as in photographs, or hardly any lies
+    between its neighbours to the left and right, as in dots and lines.
+    """
     counts: Counter[int] = Counter()
     solid: Counter[int] = Counter()
     between: Counter[int] = Counter()
@@ -120,17 +122,17 @@ def _thin_values(labels: Pixels) -> int:
 
 
 def pack_colours(colours: np.ndarray) -> np.ndarray:
-    """Colours ``(3, *space)``, or greys ``(1, *space)``, 8 bits a channel, as one integer a pixel."""
+    """Pack colours ``(3, *space)``, or greys ``(1, *space)``, 8 bits a channel, into one integer a pixel."""
     red, green, blue = np.broadcast_to(colours, (3, *colours.shape[1:])).astype(np.int64)
     whole: np.ndarray = (red << 16) | (green << 8) | blue
     return whole
 
 
 def unpack_colours(labels: np.ndarray) -> np.ndarray:
-    """The colours ``(*space, 3)`` that ``packed`` took."""
+    """Return the colours ``(*space, 3)`` that ``pack_colours`` took."""
     return np.stack([(labels >> shift) & 255 for shift in (16, 8, 0)], axis=-1).astype(np.uint8)
 
 
 def colour_name(label: int) -> str:
-    """``#rrggbb``."""
+    """Format a packed colour as ``#rrggbb``."""
     return f"#{label:06x}"

@@ -1,4 +1,4 @@
-"""Zarr arrays and groups, and images of OME-Zarr (https://ngff.openmicroscopy.org, versions 0.4 and 0.5)."""
+"""Zarr arrays and groups, and images of OME-Zarr 0.4 and 0.5 (https://ngff.openmicroscopy.org)."""
 
 from __future__ import annotations
 

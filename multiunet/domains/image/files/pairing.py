@@ -110,9 +110,9 @@ class Item:
 
 
 def pair_files(images: Path, targets: Path | None) -> list[Item]:
-    """Pair images with the targets that have their names, as ``match_names`` does; or read the pairs of a table.
+    """Pair images with the masks or targets that have their names; or read the pairs of a table.
 
-    Case counts only where names are told apart by it.
+    Names are matched by ``match_names``. Case counts only where names are told apart by it.
 
     Raises:
         InputError: naming the images that have none.

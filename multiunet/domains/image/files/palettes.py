@@ -1,4 +1,4 @@
-"""Palettes of masks: whether one index means one colour in all files."""
+"""Palettes of masks: one index must mean one colour in all files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIX = "a value must mean the same in all masks: save them with one palette, or a
 
 
 def palette_of(path: Path) -> NDArray[np.uint8] | None:
-    """The colours ``(n, 3)`` of a file's indices; None where it has no palette."""
+    """Return the colours ``(n, 3)`` of a file's indices; None where it has no palette."""
     if not path.is_file():
         return None
     if ending_of(path.name) in TIFF:
@@ -37,7 +37,7 @@ def palette_of(path: Path) -> NDArray[np.uint8] | None:
 
 @dataclass
 class Palettes:
-    """Which colour the palettes of masks give each value, and the first mask that does.
+    """Colour that the palettes of masks give each value, and the first mask that does.
 
     Attributes:
         known: by value, its colour ``#rrggbb`` and the mask.
@@ -47,15 +47,15 @@ class Palettes:
 
     @classmethod
     def from_json(cls, rows: Sequence[tuple[int, str, str]]) -> Palettes:
-        """What ``to_json`` gave."""
+        """Undo ``to_json``."""
         return cls({value: (colour, mask) for value, colour, mask in rows})
 
     def to_json(self) -> list[list[Any]]:
-        """Plain JSON: value, colour, mask."""
+        """Return plain JSON: value, colour, mask."""
         return [[value, *shown] for value, shown in self.known.items()]
 
     def check(self, mask: str, values: Iterable[int]) -> None:
-        """Remembers the colours of these values of a mask.
+        """Check the colours of these values of a mask against those of others, and remember them.
 
         Raises:
             InputError: where another mask has another colour for a value, or another value for a colour.

@@ -30,7 +30,7 @@ def join_place(path: Path, place: str) -> Path:
 
 
 def normalise_name(name: str) -> str:
-    """Return a name such that names that look alike are equal: composed accents (NFC), single spaces, none at the ends.
+    """Return a name with composed accents (NFC) and single spaces: names that look alike become equal.
 
     >>> normalise_name("e\u0301 1 ") == "\u00e9\u00a01"
     False

@@ -1,4 +1,4 @@
-"""Images and targets from files of every format, checked: finite numbers, possible sizes, no meaningful opacity."""
+"""Images and targets from files of every format, checked for finite numbers and possible sizes."""
 
 from __future__ import annotations
 
@@ -142,7 +142,9 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def open_stack(path: Path, wanted: Wanted) -> Stack:
-    """Open a file and read what it states of its pixels; most formats decode the pixels only when they are indexed.
+    """Open a file and read what it states of its pixels.
+
+    PNG, JPEG and BMP are decoded now, others when their pixels are indexed.
 
     Raises:
         InputError: when it cannot be read.

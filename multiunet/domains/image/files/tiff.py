@@ -34,7 +34,7 @@ MODELS = (PHOTOMETRIC.SEPARATED, PHOTOMETRIC.YCBCR, PHOTOMETRIC.CIELAB, PHOTOMET
 
 
 def open_tiff(path: Path) -> tifffile.TiffFile:
-    """Open a file, to be closed. Of an image that lies in several files (OME), it holds what lies in this one."""
+    """Open a file; of an image that lies in several files (OME), what lies in this one."""
     return tifffile.TiffFile(path, _multifile=False)
 
 

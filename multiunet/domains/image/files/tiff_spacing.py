@@ -17,7 +17,7 @@ Spacing = tuple[float | None, float, float]
 
 
 def read_spacing(path: Path, tif: tifffile.TiffFile, stack: bool) -> tuple[tuple[float, ...] | None, str | None]:
-    """Return distances in micrometres by axis and their unit, as the microscope's program or ImageJ wrote them.
+    """Return distances by axis in micrometres, and their unit, as the microscope or ImageJ wrote them.
 
     The resolution of plain TIFF is a printer's.
 

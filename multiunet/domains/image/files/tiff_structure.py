@@ -1,4 +1,4 @@
-"""Completeness of TIFF files: every page, strip and tile that is named lies inside the file, and none is missing."""
+"""Completeness of TIFF files: all pages, strips and tiles are there that the file names."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Form:
 
 
 def check_structure(path: Path) -> list[int]:
-    """Check that all pages, their tags, strips and tiles lie inside the file; return the orientation of each page.
+    """Check that all pages, tags, strips and tiles lie inside the file; return each page's orientation.
 
     Raises:
         InputError: when the file is cut short or damaged.

@@ -36,7 +36,7 @@ NAMES = {
 
 
 def micrometres(unit: object) -> float | None:
-    r"""A unit in micrometres; None where it is none of length.
+    r"""Return a unit in micrometres; None where it is not one of length.
 
     >>> micrometres("nm"), micrometres(r"\u00B5m"), micrometres("pixel")
     (0.001, 1.0, None)
@@ -47,7 +47,7 @@ def micrometres(unit: object) -> float | None:
 
 
 def pixel_sizes(given: Sequence[float], ndim: int) -> tuple[float, ...]:
-    """What ``--pixel-size`` says of each of so many axes.
+    """Spread a given size of pixels, one number or one an axis, over so many axes.
 
     Raises:
         InputError: when it is of another number of axes.

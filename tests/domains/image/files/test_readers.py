@@ -213,8 +213,8 @@ def test_masks_of_any_integers(tmp_path: Path) -> None:
     ("pixels", "message"),
     [
         (RNG.integers(0, 2, (7, 9, 3), dtype=np.uint8), "3 different channels"),
-        (np.eye(7, 9, dtype=np.float32) / 2, r"7 pixels are no whole numbers, such as 0\.5"),
-        (np.full((7, 9), np.nan, np.float32), "63 pixels are no whole numbers, such as nan"),
+        (np.eye(7, 9, dtype=np.float32) / 2, r"7 pixels are not whole numbers, such as 0\.5"),
+        (np.full((7, 9), np.nan, np.float32), "63 pixels are not whole numbers, such as nan"),
         (np.full((7, 9), 2.0**24 + 2, np.float32), "63 pixels are beyond 16777216, .*such as 16777218"),
         (np.full((7, 9), np.inf, np.float16), "63 pixels are beyond 2048, .*such as inf"),
         (np.arange(400, dtype=np.uint16).reshape(20, 20), "400 different values"),

@@ -30,7 +30,7 @@ def repaint(root: Path, pixels: np.ndarray, *indices: int) -> None:
     [
         (np.zeros((48, 64), np.uint8), "masks: the training masks hold no object; each is a positive number"),
         (np.full((48, 64), -3, np.int32), r"s0\.tif: value -3 in 3072 pixels; objects have positive numbers"),
-        (np.full((48, 64), 0.5, np.float32), r"s0\.tif: a mask of float32, of which 3072 pixels are no whole numbers"),
+        (np.full((48, 64), 0.5, np.float32), r"s0\.tif: a mask of float32, of which 3072 pixels are not whole numbers"),
         (np.ones((48, 65), np.uint16), r"s\d\.tif: is 48 x 65, but its image"),
         (np.dstack([np.full((48, 64), n, np.uint8) for n in (1, 2, 3)]), r"s0\.tif: is in colours; --instances needs"),
         (np.tile(np.eye(8, dtype=np.uint8), (6, 8)), r"one number for \d+ separate parts, .* so these are classes"),
