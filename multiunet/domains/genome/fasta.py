@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from multiunet.domains.genome.fasta_cache import keep_codes, load_codes
 from multiunet.domains.genome.fasta_index import IndexedCodes, open_indexed
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.sequence import Codes, Genome, encode
@@ -21,7 +22,7 @@ def read_fasta(path: Path, renames: Mapping[str, str] | None = None) -> Genome:
     """Open a FASTA file: plain, gzip or bgzip. A sequence's name is the first word of its header.
 
     A plain file whose lines are of equal length is opened by its index (pyfaidx); see ``fasta_index``. Any other file
-    is read whole, once.
+    is read whole; of a large one the bases are kept in the cache, to be mapped from there next time (``fasta_cache``).
 
     Args:
         renames: new names of sequences by their names in the file; others keep theirs.
@@ -34,6 +35,15 @@ def read_fasta(path: Path, renames: Mapping[str, str] | None = None) -> Genome:
         names = _rename(path, indexed.lengths, renames or {})
         lengths = {name: indexed.lengths[old] for name, old in names.items()}
         return Genome(path, IndexedCodes(indexed, names), lengths, _changed(names))
+    codes = _read_whole(path)
+    names = _rename(path, codes, renames or {})
+    found = {name: codes[old] for name, old in names.items()}
+    return Genome(path, found, {name: len(sequence) for name, sequence in found.items()}, _changed(names))
+
+
+def _read_whole(path: Path) -> dict[str, Codes]:
+    if path.is_file() and (kept := load_codes(path)) is not None:
+        return kept
     codes: dict[str, Codes] = {}
     with open_unpacked(path) as stream:
         for name, letters in _iter_records(path, stream):
@@ -42,9 +52,8 @@ def read_fasta(path: Path, renames: Mapping[str, str] | None = None) -> Genome:
             codes[name] = encode(path, name, letters)
     if not codes:
         raise InputError(f"{path}: holds no sequence; a FASTA file has a line '>NAME' before each")
-    names = _rename(path, codes, renames or {})
-    found = {name: codes[old] for name, old in names.items()}
-    return Genome(path, found, {name: len(sequence) for name, sequence in found.items()}, _changed(names))
+    keep_codes(path, codes)
+    return codes
 
 
 def _rename(path: Path, names: Collection[str], renames: Mapping[str, str]) -> dict[str, str]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pyfaidx import Faidx
 
+from multiunet.domains.genome.fasta_cache import cached_place, keep_text
 from multiunet.domains.genome.sequence import Codes, encode
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
-from multiunet.files import write_text
 
 PIECE = 1 << 24
 """Bases that are decoded at once."""
@@ -76,8 +73,8 @@ class IndexedCodes(Mapping[str, Codes]):
 def open_indexed(path: Path) -> IndexedFasta | None:
     """Open a plain FASTA file by the index beside it (``NAME.fai``), else by one that is built once.
 
-    An index that is built is kept in ``multiunet/fasta`` in ``XDG_CACHE_HOME`` or ``~/.cache``; nothing is written
-    beside the file. One that does not fit the file is not used.
+    An index that is built is kept in the cache (``fasta_cache``); nothing is written beside the file. One that does not
+    fit the file is not used.
 
     Returns:
         None for a file that cannot be indexed: lines of unequal length, a sequence without bases, a name twice, line
@@ -88,28 +85,15 @@ def open_indexed(path: Path) -> IndexedFasta | None:
     beside = path.with_name(path.name + ".fai")
     if beside.is_file() and (found := _load(path, beside)) is not None:
         return found
-    kept = _cached_place(path)
+    kept = cached_place(path, ".fai")
     if kept is not None and kept.is_file() and (found := _load(path, kept)) is not None:
         return found
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder) / "built.fai"
         found = _load(path, built, build=True)
-        if found is not None and kept is not None:
-            with suppress(OSError):  # without a cache the index is built again next time
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                write_text(kept, built.read_text(encoding="utf-8"))
+        if found is not None:
+            keep_text(kept, built.read_text(encoding="utf-8"))
     return found
-
-
-def _cached_place(path: Path) -> Path | None:
-    """Return the place of a file's index in the cache; another one after every change of the file."""
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multiunet" / "fasta"
-    except RuntimeError:  # a container whose user has no name
-        return None
-    state = path.stat()
-    key = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
-    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.fai"
 
 
 def _load(path: Path, index: Path, build: bool = False) -> IndexedFasta | None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from multiunet.domains.genome.dataset import Windowing, Windows, mutate, shift, swap_strands
-from multiunet.domains.genome.sequence import cut, one_hot
+from multiunet.domains.genome.sequence import cut, one_hot, reverse_complement
 from multiunet.seeds import generator
 
 BIN, BINS, CONTEXT = 5, 16, 2
@@ -127,3 +127,15 @@ def test_shifted_bins_agree_with_base_by_base(start):
     enough = (~np.isnan(pieces)).sum(2) >= BIN / 2
     expected = np.where(enough, np.nansum(pieces, axis=2) / np.maximum((~np.isnan(pieces)).sum(2), 1), np.nan)
     assert np.allclose(shift(values, start, 12, BIN), expected, atol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("start", [-40, -7, 0, 3, 11, 100, 341, 390])
+def test_the_window_of_the_other_strand_is_the_turned_window(start):
+    data = windows(strand_pair=(1, 0))
+    codes, values = data.codes["long"][:410], data.targets["long"][:, :82]  # whole bins
+    given = Windows({"x": codes}, {"x": values}, data.windowing)
+    turned = Windows({"x": reverse_complement(codes)}, {"x": swap_strands(values, (1, 0))}, data.windowing)
+    bases, target = given.window("x", start)
+    other_bases, other_target = turned.window("x", 410 - start - BINS * BIN)
+    assert np.array_equal(reverse_complement(bases), other_bases)
+    assert np.allclose(swap_strands(target, (1, 0)), other_target, rtol=1e-6, equal_nan=True)

@@ -8,7 +8,7 @@ import pytest
 from Bio import bgzf
 from pyfaidx import Fasta
 
-from multiunet.domains.genome import fasta, fasta_index
+from multiunet.domains.genome import fasta, fasta_cache, fasta_index
 from multiunet.domains.genome.fasta import Genome, read_fasta
 from multiunet.domains.genome.fasta_index import IndexedCodes
 from multiunet.errors import InputError
@@ -85,13 +85,29 @@ def test_an_index_is_kept_in_the_cache_and_built_anew_where_the_file_changed(tmp
     first = all_letters(read_fasta(path))
     (kept,) = cache.iterdir()
     assert kept.suffix == ".fai"
-    monkeypatch.setattr(fasta_index, "write_text", None)  # is not written again
+    monkeypatch.setattr(fasta_index, "keep_text", None)  # is not written again
     assert all_letters(read_fasta(path)) == first
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent.parent))
     write_random(path, seed=1)
     assert all_letters(read_fasta(path)) != first
-    assert len(list(cache.iterdir())) == 2
+    assert len(list(cache.iterdir())) == 1  # that of the earlier file is gone
+
+
+def test_the_bases_of_large_packed_files_are_kept(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(fasta_cache, "FEWEST", 1)
+    path = tmp_path / "x.fa.gz"
+    path.write_bytes(gzip.compress(write_random(tmp_path / "x.fa").read_bytes()))
+    first = all_letters(read_fasta(path))
+    assert sorted(place.suffix for place in cache.iterdir()) == [".codes", ".json"]
+    monkeypatch.setattr(fasta, "open_unpacked", None)  # is not unpacked again
+    assert all_letters(read_fasta(path)) == first
+    assert read_fasta(path, {"a": "chr1"}).lengths["chr1"] == len(first["a"])
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent.parent))
+    for place in cache.iterdir():
+        place.write_bytes(place.read_bytes()[:-1])  # damaged: read anew
+        assert all_letters(read_fasta(path)) == first
 
 
 def test_the_index_beside_the_file_is_used_unless_it_is_of_another_file(tmp_path, cache):
