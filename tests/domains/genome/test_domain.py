@@ -1,3 +1,4 @@
+import csv
 import json
 import math
 import shutil
@@ -19,6 +20,7 @@ from multiunet.domains.genome.readers import read_training
 from multiunet.domains.genome.sequence import Genome
 from multiunet.domains.genome.tracks import Bins, read_tracks
 from multiunet.domains.info import Splits
+from multiunet.domains.report_files import write_report
 from multiunet.domains.runs import open_run
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
@@ -218,13 +220,18 @@ def test_the_pair_of_strands_changes_places(run):
     assert torch.allclose(reverse, forward.flip(2)[:, [1, 0, 3, 2]], atol=1e-5)  # means, then log-variances
 
 
-def test_evaluation_scores_each_track_beside_baselines(run):
+def test_evaluation_scores_each_track_beside_baselines(run, tmp_path):
     report = inference.evaluate(run, EvaluateOptions(split="test"), name="genome")
     shown = json.loads(json.dumps(report.as_dict()))
     assert {"pearson_r", "spearman_r", "r2", "coverage_95"} <= shown["metrics"].keys()
     assert not {"mse", "mae"} & shown["metrics"].keys()  # tracks may have different units
     assert all(track["mse"] > 0 for track in shown["metrics"]["per_track"])
     assert report.prediction == "16 Monte-Carlo samples, seed 0"
+    write_report(report, tmp_path)
+    (row,) = csv.DictReader((tmp_path / "scores.csv").open())
+    assert row["item"] == "chr3"
+    assert float(row["mse rev"]) == pytest.approx(shown["metrics"]["per_track"][1]["mse"])
+    assert "mse" not in row
     assert [track["track"] for track in shown["metrics"]["per_track"]] == ["fwd", "rev"]
     assert list(shown["baselines"]) == ["mean", "gc_content", "distance_to_end"]
     assert list(shown["items"]) == ["chr3"]
