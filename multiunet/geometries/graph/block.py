@@ -26,6 +26,7 @@ class GraphBlock(nn.Module):
     Attributes:
         reach: number of hops that the block looks around a node; None: unknown. In training a batch norm sees all
             nodes besides.
+        is_global: True where a node may hear all others of its graph, as far as is known.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class GraphBlock(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [in_channels, *[out_channels] * convs]
-        self.convolutions = nn.ModuleList(conv.make_layer(a, b, layers) for a, b in pairwise(sizes))
+        self.convolutions = nn.ModuleList(conv.build(layers, a, b) for a, b in pairwise(sizes))
         self.norms = nn.ModuleList(layers.make_norm(out_channels) for _ in self.convolutions)
         self.activation = layers.make_activation()
         self.dropouts = nn.ModuleList(layers.make_feature_dropout() for _ in self.convolutions)
@@ -51,6 +52,7 @@ class GraphBlock(nn.Module):
         self.residual = residual
         self.modulations = nn.ModuleList(ModulateNodes(condition_channels, out_channels) for _ in self.convolutions)
         self.reach = None if conv.reach is None else convs * conv.reach
+        self.is_global = self.reach is None
 
     def forward(self, field: GraphField, condition: Condition | None = None) -> GraphField:
         x = field

@@ -29,7 +29,7 @@ class Convolution(ABC):
         return 1
 
     @abstractmethod
-    def make_layer(self, in_channels: int, out_channels: int, layers: Layers) -> nn.Module:
+    def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         """Make one convolution, ``field -> field``, with dropout of nodes and edges as ``layers`` says."""
 
 
@@ -55,7 +55,7 @@ class GCN(Convolution):
         """Number of hops that one layer looks around a node."""
         return self.hops
 
-    def make_layer(self, in_channels: int, out_channels: int, layers: Layers) -> nn.Module:
+    def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         return GCNLayer(in_channels, out_channels, layers, self)
 
 
@@ -66,7 +66,7 @@ class SAGE(Convolution):
     Hamilton et al. 2017, "GraphSAGE", mean aggregation.
     """
 
-    def make_layer(self, in_channels: int, out_channels: int, layers: Layers) -> nn.Module:
+    def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         return SAGELayer(in_channels, out_channels, layers)
 
 
@@ -74,7 +74,7 @@ class SAGE(Convolution):
 class GIN(Convolution):
     """Sum the neighbours, then a two-layer map (Xu et al. 2019)."""
 
-    def make_layer(self, in_channels: int, out_channels: int, layers: Layers) -> nn.Module:
+    def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         return GINLayer(in_channels, out_channels, layers)
 
 
@@ -91,7 +91,7 @@ class GINE(Convolution):
     def __post_init__(self) -> None:
         check_least("edge_features", self.edge_features, 0)
 
-    def make_layer(self, in_channels: int, out_channels: int, layers: Layers) -> nn.Module:
+    def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         return GINELayer(in_channels, out_channels, layers, self.edge_features)
 
 

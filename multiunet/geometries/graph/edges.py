@@ -158,7 +158,7 @@ def keep_strongest(edge_index: Tensor, weight: Tensor, nodes: int, count: int, s
             keys = key[edges].where(columns < degree[rows], torch.iinfo(key.dtype).min)
             keep[edges.gather(1, keys.topk(count, dim=1, sorted=False).indices).flatten()] = True
         size *= 2
-    kept = _indices(keep)
+    kept = _find(keep)
     return edge_index[:, kept], weight[kept]
 
 
@@ -173,9 +173,9 @@ class _Factors:
     def __init__(self, field: GraphField, kept: Tensor) -> None:
         self.nodes, self.count = field.x.shape[0], len(kept)
         place = index_kept(kept, self.nodes)
-        (source, target), weight = _without_loops(field)
+        (source, target), weight = _drop_loops(field)
         own, ones = torch.arange(self.count, device=kept.device), weight.new_ones(self.count)
-        enters, leaves = _indices(place[target] >= 0), _indices(place[source] >= 0)
+        enters, leaves = _find(place[target] >= 0), _find(place[source] >= 0)
         self.into = torch.stack([torch.cat([place[target[enters]], own]), torch.cat([source[enters], kept])])
         self.out_of = torch.stack([torch.cat([target[leaves], kept]), torch.cat([place[source[leaves]], own])])
         self.left = torch.cat([weight[enters], ones])
@@ -199,19 +199,19 @@ class _Factors:
         """The edges into rows ``first`` to ``last`` of the product, without loops."""
         fast = self.left.device.type == "cpu" and not (torch.is_grad_enabled() and self.weight.requires_grad)
         if fast and self._fills(first, last):
-            target, source, weight = self._in_arrays(first, last)
+            target, source, weight = self._multiply_arrays(first, last)
             return torch.stack([source, target + first]), weight  # zeros are left out already
-        target, source, weight = self._quickly(first, last) if fast else self._differentiably(first, last)
+        target, source, weight = self._multiply_rows(first, last) if fast else self._multiply_with_gradient(first, last)
         target = target + first
         # a path over an edge of weight 0 is none: a node of no other has no sum to divide by
-        proper = _indices((target != source) & (weight != 0))
+        proper = _find((target != source) & (weight != 0))
         return torch.stack([source[proper], target[proper]]), weight[proper]
 
     def _fills(self, first: int, last: int) -> bool:
         every = (last - first) * self.nodes * self.count
         return self.nodes * self.count <= ARRAY and int(self.paths[first:last].sum()) > WORTH_AN_ARRAY * every
 
-    def _in_arrays(self, first: int, last: int) -> Matrix:
+    def _multiply_arrays(self, first: int, last: int) -> Matrix:
         """Multiply arrays: many paths meet, and zeros cost less than to look for them; without loops."""
         left, _ = self._compressed
         with torch.autocast("cpu", enabled=False):
@@ -220,24 +220,24 @@ class _Factors:
         target, source = product.nonzero(as_tuple=True)
         return target, source, product[target, source]
 
-    def _quickly(self, first: int, last: int) -> Matrix:
+    def _multiply_rows(self, first: int, last: int) -> Matrix:
         """SciPy's product of compressed rows: up to ten times as fast as torch's, but on the CPU, without gradient."""
         left, right = self._compressed
         product = left[first:last] @ right
         of_row = np.repeat(np.arange(last - first), np.diff(product.indptr))
         return torch.from_numpy(of_row), torch.from_numpy(product.indices).long(), torch.from_numpy(product.data)
 
-    def _differentiably(self, first: int, last: int) -> Matrix:
+    def _multiply_with_gradient(self, first: int, last: int) -> Matrix:
         rows = (self.into[0] >= first) & (self.into[0] < last)
         into = self.into[:, rows] - torch.tensor([[first], [0]], device=self.into.device)
         shape = (last - first, self.nodes, self.count)
-        return _differentiable_product(into, self.left[rows], self.out_of, self.right, shape)
+        return _multiply_sparse(into, self.left[rows], self.out_of, self.right, shape)
 
     @cached_property
     def _compressed(self) -> tuple[Any, Any]:
         """Both factors, grouped once for all chunks."""
-        left = _compressed(self.into, self.left, (self.count, self.nodes))
-        return left, _compressed(self.out_of, self.right, (self.nodes, self.count))
+        left = _compress(self.into, self.left, (self.count, self.nodes))
+        return left, _compress(self.out_of, self.right, (self.nodes, self.count))
 
     @cached_property
     def _right_array(self) -> Tensor:
@@ -248,13 +248,13 @@ Matrix = tuple[Tensor, Tensor, Tensor]
 """Rows, columns and values."""
 
 
-def _compressed(ends: Tensor, values: Tensor, shape: tuple[int, int]) -> Any:
+def _compress(ends: Tensor, values: Tensor, shape: tuple[int, int]) -> Any:
     order, starts = group_by(ends[0], shape[0])
     content = (permute(values.detach(), order).numpy(), permute(ends[1], order).int().numpy(), starts.int().numpy())
     return scipy.sparse.csr_array(content, shape=shape)
 
 
-def _differentiable_product(a: Tensor, left: Tensor, b: Tensor, right: Tensor, shape: tuple[int, int, int]) -> Matrix:
+def _multiply_sparse(a: Tensor, left: Tensor, b: Tensor, right: Tensor, shape: tuple[int, int, int]) -> Matrix:
     """Torch's product, COO on both sides: that of two CSR matrices leaks memory on the CPU."""
     rows, inner, columns = shape
     with torch.autocast(a.device.type, enabled=False), warnings.catch_warnings():
@@ -266,10 +266,10 @@ def _differentiable_product(a: Tensor, left: Tensor, b: Tensor, right: Tensor, s
     return target, source, product.values()
 
 
-def _without_loops(field: GraphField) -> Edges:
+def _drop_loops(field: GraphField) -> Edges:
     if not len(field.links().loops):
         return field.edge_index, field.weights()
-    proper = _indices(field.edge_index[0] != field.edge_index[1])
+    proper = _find(field.edge_index[0] != field.edge_index[1])
     return field.edge_index[:, proper], field.weights()[proper]
 
 
@@ -280,6 +280,6 @@ def index_kept(kept: Tensor, nodes: int) -> Tensor:
     return place
 
 
-def _indices(mask: Tensor) -> Tensor:
+def _find(mask: Tensor) -> Tensor:
     """The places of what is true: found once, where indexing by the mask would look for them each time."""
     return mask.nonzero()[:, 0]

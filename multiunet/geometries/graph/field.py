@@ -154,7 +154,7 @@ class GraphField:
             batch=torch.cat([item.batch + first for item, first in zip(items, graphs)]),
             edge_weight=torch.cat([item.weights() for item in items]) if weighted else None,
             graphs=graphs[-1],
-            edge_attr=_joined([item.edge_attr for item in items], [item.edge_index.shape[1] for item in items]),
+            edge_attr=_join_attributes(items),
         )
 
     def refine(self, x: Tensor, coarse: GraphField) -> GraphField:
@@ -186,9 +186,10 @@ class GraphField:
         return replace(self, **moved)
 
 
-def _joined(attributes: Sequence[Tensor | None], edges: Sequence[int]) -> Tensor | None:
-    """The attributes of all edges; where there are no edges, there need be no attributes."""
-    with_edges = [one for one, count in zip(attributes, edges) if count]
+def _join_attributes(items: Sequence[GraphField]) -> Tensor | None:
+    """Join the attributes of all edges; a graph without edges needs none."""
+    attributes = [item.edge_attr for item in items]
+    with_edges = [item.edge_attr for item in items if item.edge_index.shape[1]]
     widths = {0 if one is None else one.shape[1] for one in with_edges}
     if len(widths) > 1:
         raise ValueError(f"the edges of graphs have different numbers of attributes: {sorted(widths)}")

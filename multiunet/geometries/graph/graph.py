@@ -92,12 +92,12 @@ class Graph(Geometry[GraphField]):
         )
 
     def make_down(self, in_channels: int, out_channels: int, stride: float | None = None) -> nn.Module:
-        down = self.pool.make_down(in_channels, 2.0 if stride is None else stride)
+        down = self.pool.build_down(in_channels, 2.0 if stride is None else stride)
         same = in_channels == out_channels
         return down if same else nn.Sequential(down, self.make_pointwise(in_channels, out_channels))
 
     def make_up(self, in_channels: int, out_channels: int, stride: float | None = None) -> nn.Module:
-        return self.pool.make_up(in_channels, out_channels)
+        return self.pool.build_up(in_channels, out_channels)
 
     def make_pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
         return OnNodes(nn.Linear(in_channels, out_channels))

@@ -35,19 +35,19 @@ class Merging(Pooling):
     reduce: Reduce
 
     @abstractmethod
-    def make_pairing(self, channels: int) -> nn.Module:
+    def build_pairing(self, channels: int) -> nn.Module:
         """Make ``(field, pairs, weight) -> (priority, factor)``, each ``(pairs,)``; factor None: 1.
 
         Pairs of the highest priority merge first; the factor multiplies the features of a merged pair.
         """
 
-    def make_down(self, channels: int, stride: float) -> nn.Module:
+    def build_down(self, channels: int, stride: float) -> nn.Module:
         rounds = round(math.log2(stride)) if stride >= 1 else 0
         if not rounds or 2**rounds != stride:
             raise ValueError(f"stride {stride} must be 2, 4, 8, ...: nodes are merged in pairs, once or repeatedly")
-        return MergePool([self.make_pairing(channels) for _ in range(rounds)], self.reduce)
+        return MergePool([self.build_pairing(channels) for _ in range(rounds)], self.reduce)
 
-    def make_up(self, in_channels: int, out_channels: int) -> nn.Module:
+    def build_up(self, in_channels: int, out_channels: int) -> nn.Module:
         return Unmerge(in_channels, out_channels)
 
 
@@ -69,7 +69,7 @@ class HeavyEdgeMatching(Merging):
         check_choice("reduce", self.reduce, get_args(Reduce))
         check_choice("by", self.by, get_args(By))
 
-    def make_pairing(self, channels: int) -> nn.Module:
+    def build_pairing(self, channels: int) -> nn.Module:
         return HeavyEdgeScore(self.by)
 
 
@@ -91,7 +91,7 @@ class Contraction(Merging):
     def __post_init__(self) -> None:
         check_choice("reduce", self.reduce, get_args(Reduce))
 
-    def make_pairing(self, channels: int) -> nn.Module:
+    def build_pairing(self, channels: int) -> nn.Module:
         return LearntScore(channels)
 
 
@@ -128,6 +128,8 @@ class LearntScore(nn.Module):
 
 class MergePool(nn.Module):
     """``field -> field`` with pairs of neighbours merged, once for each of ``pairings``."""
+
+    is_global = True
 
     def __init__(self, pairings: Sequence[nn.Module], reduce: Reduce) -> None:
         super().__init__()

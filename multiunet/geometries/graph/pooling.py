@@ -8,10 +8,14 @@ from torch import nn
 
 
 class Pooling(ABC):
-    """A pair of operators: to a coarser graph, and from it onto the nodes of the finer one."""
+    """A pair of operators: to a coarser graph, and from it onto the nodes of the finer one.
+
+    The operators shipped here compare all nodes of a graph, so they state ``is_global = True``: a node of a coarser
+    graph depends on the whole graph, however far its convolutions look.
+    """
 
     @abstractmethod
-    def make_down(self, channels: int, stride: float) -> nn.Module:
+    def build_down(self, channels: int, stride: float) -> nn.Module:
         """Make ``field -> field`` with about ``stride`` times fewer nodes.
 
         Raises:
@@ -19,7 +23,7 @@ class Pooling(ABC):
         """
 
     @abstractmethod
-    def make_up(self, in_channels: int, out_channels: int) -> nn.Module:
+    def build_up(self, in_channels: int, out_channels: int) -> nn.Module:
         """Make ``(coarse, skip) -> field`` on the skip's nodes."""
 
 

@@ -44,7 +44,7 @@ class PyGConv(Convolution):
     def __post_init__(self) -> None:
         check_least("edge_features", self.edge_features, 0)
 
-    def make_layer(self, in_channels: int, out_channels: int, layers: Layers) -> nn.Module:
+    def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         return PyGLayer(self.make(in_channels, out_channels), out_channels, layers, self.edge_features)
 
 
@@ -66,7 +66,7 @@ class GATv2(Convolution):
         check_least("edge_features", self.edge_features, 0)
         check_least("heads", self.heads, 1)
 
-    def make_layer(self, in_channels: int, out_channels: int, layers: Layers) -> nn.Module:
+    def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         from torch_geometric.nn import GATv2Conv  # costs seconds to import
 
         settings = {"heads": self.heads, "concat": False, "edge_dim": 1 + self.edge_features, "bias": layers.needs_bias}

@@ -46,13 +46,13 @@ class Selection(Pooling):
             raise ValueError(f"edges {self.edges!r} must be CoarseEdges, e.g. Induced() or TwoHop()")
 
     @abstractmethod
-    def make_score(self, channels: int) -> nn.Module:
+    def build_score(self, channels: int) -> nn.Module:
         """Make ``field -> scores``, ``(nodes,)``."""
 
-    def make_down(self, channels: int, stride: float) -> nn.Module:
-        return SelectPool(self.make_score(channels), stride, self)
+    def build_down(self, channels: int, stride: float) -> nn.Module:
+        return SelectPool(self.build_score(channels), stride, self)
 
-    def make_up(self, in_channels: int, out_channels: int) -> nn.Module:
+    def build_up(self, in_channels: int, out_channels: int) -> nn.Module:
         return Unpool(in_channels, out_channels)
 
 
@@ -60,7 +60,7 @@ class Selection(Pooling):
 class TopK(Selection):
     """Score nodes along a learnt direction (Gao & Ji 2019, section 3.1)."""
 
-    def make_score(self, channels: int) -> nn.Module:
+    def build_score(self, channels: int) -> nn.Module:
         return Direction(channels)
 
 
@@ -71,7 +71,7 @@ class SAG(Selection):
     Lee et al. 2019, "Self-attention graph pooling", eq. 3, with the convolution of Morris et al. 2019.
     """
 
-    def make_score(self, channels: int) -> nn.Module:
+    def build_score(self, channels: int) -> nn.Module:
         return SAGScore(channels)
 
 
@@ -113,6 +113,8 @@ class SelectPool(nn.Module):
     Raises:
         ValueError: for a stride below 1.
     """
+
+    is_global = True
 
     def __init__(self, score: nn.Module, stride: float, kind: Selection) -> None:
         super().__init__()

@@ -35,10 +35,10 @@ class MinCut(Pooling):
     clusters: int = 16
     penalty: float = 1.0
 
-    def make_down(self, channels: int, stride: float) -> nn.Module:
+    def build_down(self, channels: int, stride: float) -> nn.Module:
         return SoftPool(channels, self.clusters, self.penalty)
 
-    def make_up(self, in_channels: int, out_channels: int) -> nn.Module:
+    def build_up(self, in_channels: int, out_channels: int) -> nn.Module:
         return Unshare(in_channels, out_channels)
 
 
@@ -48,6 +48,8 @@ class SoftPool(nn.Module):
     Raises:
         ValueError: for fewer than two clusters.
     """
+
+    is_global = True
 
     def __init__(self, channels: int, clusters: int, penalty: float) -> None:
         super().__init__()

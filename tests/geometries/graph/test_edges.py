@@ -214,7 +214,7 @@ def test_strongest_edges_into_each_node() -> None:
 
 def test_neighbours_of_pooled_nodes_can_be_bounded(undirected: Callable[..., Tensor]) -> None:
     field = GraphField.of(torch.randn(40, 3), undirected(*[(0, i) for i in range(1, 40)]))
-    bounded, free = (TopK(edges=TwoHop(max_neighbours=most)).make_down(3, 2) for most in (4, None))
+    bounded, free = (TopK(edges=TwoHop(max_neighbours=most)).build_down(3, 2) for most in (4, None))
     assert torch.bincount(bounded(field).edge_index[1]).max() == 4
     assert torch.bincount(free(field).edge_index[1]).max() == 19
 

@@ -61,7 +61,7 @@ def test_a_row_of_equal_nodes_is_matched_in_few_rounds(
 
     field = GraphField.of(torch.ones(4000, 1), undirected(*[(i, i + 1) for i in range(3999)]))
     monkeypatch.setattr(torch, "zeros", counting)
-    coarse = HeavyEdgeMatching().make_down(1, 2)(field)
+    coarse = HeavyEdgeMatching().build_down(1, 2)(field)
     assert 1 < rounds < 20
     assert 2000 <= len(coarse.x) < 2400
 
@@ -72,7 +72,7 @@ def test_matching_by_hand(undirected: Callable[..., Tensor], by: str, expected: 
     field = GraphField.of(
         torch.arange(8.0).reshape(4, 2), undirected((0, 1), (1, 2), (2, 3)), torch.tensor([3.0, 4, 3, 3, 4, 3])
     )
-    coarse = HeavyEdgeMatching(by=by).make_down(2, 2)(field)
+    coarse = HeavyEdgeMatching(by=by).build_down(2, 2)(field)
     assert coarse.cluster.tolist() == expected
     assert coarse.parent.tolist() == [expected.index(c) for c in range(max(expected) + 1)]
     mean = torch.stack([field.x[torch.tensor(expected) == c].mean(dim=0) for c in range(max(expected) + 1)])
@@ -86,7 +86,7 @@ def test_matching_by_hand(undirected: Callable[..., Tensor], by: str, expected: 
 @pytest.mark.parametrize("reduce", ["sum", "mean", "max"])
 def test_features_of_a_pair(undirected: Callable[..., Tensor], reduce: str) -> None:
     field = GraphField.of(torch.tensor([[1.0, -4], [3, -2], [7, 7]]), undirected((0, 1)))
-    coarse = HeavyEdgeMatching(reduce=reduce).make_down(2, 2)(field)
+    coarse = HeavyEdgeMatching(reduce=reduce).build_down(2, 2)(field)
     pair = {"sum": [4, -6], "mean": [2, -3], "max": [3, -2]}[reduce]
     assert coarse.x.tolist() == [pair, [7, 7]]
     assert Unmerge(2, 2)(coarse, field).x.tolist() == [pair, pair, [7, 7]]
@@ -101,7 +101,7 @@ def test_edges_between_two_pairs_are_summed() -> None:
 
 def test_merging_twice_is_stride_four(undirected: Callable[..., Tensor]) -> None:
     field = GraphField.of(torch.randn(16, 3), undirected(*[(i, (i + 1) % 16) for i in range(16)]))
-    once, pool = HeavyEdgeMatching().make_down(3, 2), HeavyEdgeMatching().make_down(3, 4)
+    once, pool = HeavyEdgeMatching().build_down(3, 2), HeavyEdgeMatching().build_down(3, 4)
     middle = once(field)
     twice, coarse = once(middle), pool(field)
     assert coarse.cluster.tolist() == twice.cluster[middle.cluster].tolist()
@@ -114,7 +114,7 @@ def test_contraction_agrees_with_torch_geometric() -> None:
     from torch_geometric.nn import EdgePooling
 
     peer = EdgePooling(4, edge_score_method=EdgePooling.compute_edge_score_sigmoid, add_to_edge_score=0.5)
-    pool = Contraction().make_down(4, 2)
+    pool = Contraction().build_down(4, 2)
     ours = pool.pairings[0]
     ours.source.weight.data, ours.target.weight.data = peer.lin.weight.data.split(4, dim=1)
     ours.source.bias.data = peer.lin.bias.data
@@ -148,9 +148,9 @@ def test_relabelling_nodes_relabels_the_output(pool: Merging) -> None:
 def test_nodes_without_edges_stay(pool: Merging) -> None:
     for nodes in (0, 1, 3):
         field = GraphField.of(torch.randn(nodes, 2), NO_EDGES)
-        coarse = pool.make_down(2, 2)(field)
+        coarse = pool.build_down(2, 2)(field)
         assert len(coarse.x) == nodes
-        torch.testing.assert_close(pool.make_up(2, 2)(coarse, field).x, field.x)
+        torch.testing.assert_close(pool.build_up(2, 2)(coarse, field).x, field.x)
 
 
 @pytest.mark.parametrize("stride", [1, 3, 0.5, 2.5])
@@ -177,5 +177,5 @@ def test_edges_of_weight_0_merge_last(undirected: Callable[..., Tensor]) -> None
     edges = undirected((0, 1), (1, 2))
     for by in ("cut", "weight"):
         field = GraphField.of(torch.eye(3), edges, torch.where((edges == 0).any(dim=0), 0.0, 5.0))
-        coarse = HeavyEdgeMatching(by=by).make_down(3, 2)(field)
+        coarse = HeavyEdgeMatching(by=by).build_down(3, 2)(field)
         assert coarse.cluster.tolist() == [0, 1, 1]

@@ -18,7 +18,7 @@ NO_EDGES = torch.zeros(2, 0, dtype=torch.int64)
 
 
 def test_pooling_by_hand(path_graph: Callable[[Tensor], GraphField]) -> None:
-    pool = TopK(edges=Induced()).make_down(2, 2)
+    pool = TopK(edges=Induced()).build_down(2, 2)
     pool.score.p.data = torch.tensor([3.0, 4.0])  # of norm 5
     x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [2.0, 1.0], [0.0, 0.0]])
     # scores 3/5, 4/5, -3/5, 10/5, 0: ceil(5 / 2) = 3 stay, nodes 3, 1 and 0, in their old order
@@ -74,7 +74,7 @@ def test_attention_pooling_agrees_with_torch_geometric() -> None:
 
 
 def test_a_fixed_number_of_nodes_and_a_sigmoid(path_graph: Callable[[Tensor], GraphField]) -> None:
-    pool = TopK(nodes=2, gate="sigmoid", edges=Induced()).make_down(1, 2)
+    pool = TopK(nodes=2, gate="sigmoid", edges=Induced()).build_down(1, 2)
     pool.score.p.data = torch.tensor([2.0])
     fields = [path_graph(torch.tensor([[1.0], [3.0], [2.0], [-1.0]])), GraphField.of(torch.ones(1, 1), NO_EDGES)]
     coarse = pool(GraphField.union(fields))
@@ -82,7 +82,7 @@ def test_a_fixed_number_of_nodes_and_a_sigmoid(path_graph: Callable[[Tensor], Gr
     scores = torch.tensor([3.0, 2.0, 1.0])
     torch.testing.assert_close(coarse.x[:, 0], scores * torch.sigmoid(scores))
     with pytest.raises(ValueError, match="nodes 0"):
-        TopK(nodes=0).make_down(1, 2)
+        TopK(nodes=0).build_down(1, 2)
 
 
 def test_unpooling_by_hand(path_graph: Callable[[Tensor], GraphField]) -> None:
