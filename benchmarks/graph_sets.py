@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from multiunet.domains import inference, training
-from multiunet.domains.domain import Model
+from multiunet.domains.domain import Model, Piece
+from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.graph.files.sets import read_graphs
-from multiunet.domains.graph.scoring import Predicted, scores
 from multiunet.domains.graph.sets.baselines import structure_free
 from multiunet.domains.graph.sets.config import GraphsTrain
 from multiunet.domains.graph.sets.dataset import TrainingGraphs
@@ -96,26 +96,26 @@ class SummedGIN(nn.Module):
         return make_graph_field(self.head(torch.cat(read, dim=1)))
 
 
-def gin(config: GraphsTrain, folder: Path) -> Predicted:
-    """What a SummedGIN, trained as the U-Net is, predicts of the test graphs."""
+def score_gin(config: GraphsTrain, folder: Path) -> dict[str, Any]:
+    """Return the scores on the test graphs of a SummedGIN that is trained as the U-Net is."""
     domain = GraphsDomain()
-    facts = domain.inspect(config)
-    built = domain.build(config, facts)
+    info = domain.inspect(config)
+    built = domain.build(config, info)
     torch.manual_seed(config.seed)
-    model = Model(SummedGIN(facts["features"], built.task.channels), built.task, built.geometry)
+    model = Model(SummedGIN(info.inputs.channels, built.task.channels), built.task, built.geometry)
     known = known_of(config)
     run = RunFolder.create(folder, {"domain": "graphs"}, {})
-    validate = domain.validator(config, facts, model)
+    validate = domain.validator(config, info, model)
     data = TrainingGraphs(known)
     parts = model.net, model.task, model.geometry, data, validate
-    fit(*parts, monitor=domain.monitor, run=run, recipe=config.recipe(), progress=Progress())
+    fit(*parts, monitor=model.task.monitor, run=run, recipe=config.recipe(), progress=Progress())
     model.net.load_state_dict(run.weights()[0])
     model.net.eval()
     members = known.members["test"]
     with torch.no_grad():
         output = model.net(GraphField.union([known.fields[graph] for graph in members])).x
     truth = torch.cat([known.targets[graph] for graph in members])
-    return Predicted(model.task.distribution(output)[0], truth)
+    return score_pieces(model.task, [Piece(model.task.distribution(output)[0], None, truth)]).total.result()
 
 
 def rescored(name: str, before: dict[str, Any]) -> dict[str, Any]:
@@ -123,11 +123,11 @@ def rescored(name: str, before: dict[str, Any]) -> dict[str, Any]:
     values = []
     for config in parts_of(name):
         known = known_of(config)
-        task = GraphsDomain().build(config, known.facts).task
-        means, members = structure_free(known, task, config.seed), known.members["test"]
-        truth = torch.cat([known.targets[graph] for graph in members])
-        found = Predicted(torch.cat([means[graph] for graph in members]), truth)
-        values.append(scores(task, found)[before["score"]])
+        task = GraphsDomain().build(config, known.info).task
+        members = known.members["test"].tolist()
+        means = structure_free(known, task, config.seed)([known.fields[graph] for graph in members])
+        pieces = [Piece(mean, None, known.targets[graph]) for graph, mean in zip(members, means)]
+        values.append(score_pieces(task, pieces).total.result()[before["score"]])
     before["test"]["structure_free"] = summary(values)
     return before
 
@@ -199,7 +199,7 @@ def measure(name: str) -> dict[str, Any]:
             report = inference.evaluate(Path(folder) / "unet")
             best = RunFolder.open(Path(folder) / "unet").best_scores()
             started = time.monotonic()
-            peer = scores(GraphsDomain().build(config, known_of(config).facts).task, gin(config, Path(folder) / "gin"))
+            peer = score_gin(config, Path(folder) / "gin")
             seconds["gin"] += time.monotonic() - started
         validation.append(best["scores"][score])
         epochs.append(best["epoch"])

@@ -1,4 +1,4 @@
-"""Warnings about data, each given once, although files are read more than once."""
+"""Warnings of all domains: one way, each text once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from functools import cache
 from os import PathLike
 
-logger = logging.getLogger("multiunet.image")
+logger = logging.getLogger("multiunet")
 
 MOST_FILES = 3
 """Files that are named with the same remark; of further ones it is said that they are there."""
@@ -14,7 +14,7 @@ MOST_FILES = 3
 
 @cache
 def remark(text: str) -> None:
-    """Warn, unless exactly this was said before."""
+    """Warn, unless exactly this was said before: the folds of a cross-validation look at the same files."""
     logger.warning("%s", text)
 
 

@@ -19,7 +19,7 @@ class TrackScores(TypedDict):
         pearson_r, spearman_r: correlation of values, and of ranks with ties at their average; None where prediction or
             target is constant.
         r2: ``1 - sum (target - predicted)^2 / sum (target - mean target)^2``; None where the target is constant.
-        mse: mean squared error, in the target's units squared.
+        mse: mean squared error, in the target's units squared; rmse: its root, in the target's units.
         mae: mean absolute error, in the target's units.
     """
 
@@ -27,12 +27,25 @@ class TrackScores(TypedDict):
     spearman_r: float | None
     r2: float | None
     mse: float | None
+    rmse: float | None
     mae: float | None
 
 
-class RegressionScores(TrackScores):
-    """Means over the tracks where a score is defined; ``per_track`` holds each track's where there are several."""
+class RegressionScores(TypedDict):
+    """Scores of one track; or of several, then means over the tracks where a score is defined, and those of each.
 
+    Errors have the units of their track, which may differ, so that errors of several tracks are not averaged.
+
+    Attributes:
+        per_track: of several tracks the scores of each.
+    """
+
+    pearson_r: float | None
+    spearman_r: float | None
+    r2: float | None
+    mse: NotRequired[float | None]
+    rmse: NotRequired[float | None]
+    mae: NotRequired[float | None]
     per_track: NotRequired[list[TrackScores]]
 
 
@@ -55,16 +68,22 @@ def regression_scores(predicted: ArrayLike, target: ArrayLike) -> RegressionScor
         raise ValueError(f"values {p.shape}: expected (sites,) or (C, ...) with at least one")
     tracks = p.shape[0] if p.ndim > 1 else 1
     per_track = [_track_scores(*pair) for pair in zip(p.reshape(tracks, -1), t.reshape(tracks, -1))]
-    scores = RegressionScores(
+    if tracks == 1:
+        [scores] = per_track
+        return RegressionScores(
+            pearson_r=scores["pearson_r"],
+            spearman_r=scores["spearman_r"],
+            r2=scores["r2"],
+            mse=scores["mse"],
+            rmse=scores["rmse"],
+            mae=scores["mae"],
+        )
+    return RegressionScores(
         pearson_r=mean_of_defined(track["pearson_r"] for track in per_track),
         spearman_r=mean_of_defined(track["spearman_r"] for track in per_track),
         r2=mean_of_defined(track["r2"] for track in per_track),
-        mse=mean_of_defined(track["mse"] for track in per_track),
-        mae=mean_of_defined(track["mae"] for track in per_track),
+        per_track=per_track,
     )
-    if tracks > 1:
-        scores["per_track"] = per_track
-    return scores
 
 
 def _track_scores(predicted: Values, target: Values) -> TrackScores:
@@ -77,13 +96,15 @@ def _track_scores(predicted: Values, target: Values) -> TrackScores:
             raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} of {values.size} {name} values are not finite")
     error = p - t
     squared = float(error @ error)
+    mse = quotient(squared, t.size)
     # "constant" is asked of the values: rounding leaves a constant's deviations from its mean small, not zero
     unexplained = None if _is_constant(t) else quotient(squared, np.sum((t - t.mean()) ** 2))
     return TrackScores(
         pearson_r=_correlation(p, t),
         spearman_r=_correlation(rankdata(p), rankdata(t)),
         r2=None if unexplained is None else 1 - unexplained,
-        mse=quotient(squared, t.size),
+        mse=mse,
+        rmse=None if mse is None else mse**0.5,
         mae=quotient(np.abs(error).sum(), t.size),
     )
 

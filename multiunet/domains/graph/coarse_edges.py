@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.domains.graph.info import CoarseEdges
 from multiunet.domains.graph.options import PoolTrain
 
 EdgeKind = Literal["two-hop", "induced"]
@@ -33,35 +33,31 @@ def count_paths(index: NDArray[np.int64], nodes: int) -> int:
     return int((outgoing * incoming).sum())
 
 
-def choose_coarse_edges(config: PoolTrain, index: NDArray[np.int64], nodes: int) -> dict[str, Any]:
+def choose_coarse_edges(config: PoolTrain, index: NDArray[np.int64], nodes: int) -> CoarseEdges:
     """Choose the edges of coarser graphs: ``two-hop``, unless its paths cost most of an epoch.
 
     Args:
         config: settings; a kind that they give wins.
         index: source and target of the edges of all graphs, ``(2, edges)``.
         nodes: number of nodes of all graphs.
-
-    Returns:
-        ``kind`` (None where the pooling selects no nodes), the number of ``paths`` of two steps, and the ``reason``, in
-        words.
     """
     paths = count_paths(index, nodes)
     counted = f"{paths:,} paths of two steps, {paths / max(1, nodes):,.0f} a node"
     if config.pool not in SELECTING:
-        return {"kind": None, "paths": paths, "reason": f"--pool {config.pool} selects no nodes"}
+        return CoarseEdges(kind=None, paths=paths, reason=f"--pool {config.pool} selects no nodes")
     if config.coarse_edges != "auto":
-        return {"kind": config.coarse_edges, "paths": paths, "reason": f"set by --coarse-edges; {counted}"}
+        return CoarseEdges(kind=config.coarse_edges, paths=paths, reason=f"set by --coarse-edges; {counted}")
     if paths > MANY_PATHS and paths > MANY_PER_NODE * nodes:
         reason = f"{counted}, would cost most of an epoch (about {4e-8 * paths:.0f} s of CPU)"
-        return {"kind": "induced", "paths": paths, "reason": reason}
-    return {"kind": "two-hop", "paths": paths, "reason": f"{counted}, cost little"}
+        return CoarseEdges(kind="induced", paths=paths, reason=reason)
+    return CoarseEdges(kind="two-hop", paths=paths, reason=f"{counted}, cost little")
 
 
-def describe_choice(config: PoolTrain, chosen: Mapping[str, Any]) -> str | None:
+def describe_choice(config: PoolTrain, chosen: CoarseEdges) -> str | None:
     """Say why the data got ``induced``; None where they did not, or where it was set."""
-    if config.coarse_edges != "auto" or chosen["kind"] != "induced":
+    if config.coarse_edges != "auto" or chosen.kind != "induced":
         return None
     return (
-        f"{chosen['reason']}, so coarser graphs keep the edges between kept nodes alone; --coarse-edges two-hop adds "
+        f"{chosen.reason}, so coarser graphs keep the edges between kept nodes alone; --coarse-edges two-hop adds "
         "those of two steps"
     )

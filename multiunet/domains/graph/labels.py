@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.config import Split
-from multiunet.domains.domain import Facts
 from multiunet.domains.graph.files.cells import MISSING, Words, finite
+from multiunet.domains.graph.info import GraphInfo
+from multiunet.domains.info import ClassLabels, Quantities
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -89,10 +90,15 @@ def _check_not_negative(path: Path, values: list[Any], of: str) -> None:
         )
 
 
-def unlearnable(path: Path, trained: NDArray[np.int64], classes: Sequence[str], of: str = "node") -> str | None:
+def find_unlearnable(path: Path, trained: NDArray[np.int64], classes: Sequence[str], of: str = "node") -> str | None:
     """Return in words which classes (by index) no training node or graph shows; None where each is shown."""
     missing = [name for index, name in enumerate(classes) if not (trained == index).any()]
     return f"{path}: no training {of} is of class {', '.join(missing)}; it cannot be learnt" if missing else None
+
+
+def label_classes(values: Sequence[Any]) -> ClassLabels:
+    """Return the classes of these labels, each named as its label."""
+    return ClassLabels(names=tuple(map(str, values)), values=tuple(values))
 
 
 def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
@@ -105,33 +111,34 @@ def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
     return np.array([place.get(read(value), UNKNOWN) for value in y.tolist()], dtype=np.int64)
 
 
-def truth_of(path: Path, y: NDArray[Any], facts: Facts, of: str = "node", place: Place | None = None) -> Tensor:
-    """Return the targets of rows not trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
+def read_targets(path: Path, y: NDArray[Any], info: GraphInfo, of: str = "node", place: Place | None = None) -> Tensor:
+    """Return the targets of nodes or graphs not trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
 
     Args:
         y: as it was given.
-        facts: of the run.
+        info: of the run.
         of: what has the labels, for errors.
         place: returns where the label of a row stands, for errors.
 
     Raises:
         InputError: where nothing is known, or other classes or quantities than those trained on.
     """
-    if facts["task"] == "regression":
+    if info.regression:
         amounts = quantities(path, y, of, place)
-        if amounts.shape[1] != len(facts["targets"]):
+        if amounts.shape[1] != len(info.quantities.names):
             raise InputError(
-                f"{path}: y has {amounts.shape[1]} quantities, but the run was trained on {listing(facts['targets'])}"
+                f"{path}: y has {amounts.shape[1]} quantities, but the run was trained on "
+                f"{listing(info.quantities.names)}"
             )
         known, found = ~np.isnan(amounts), torch.from_numpy(amounts)
     else:
-        others = [str(value) for value in _in_use(path, y, of) if str(value) not in facts["classes"]]
+        others = [str(value) for value in _in_use(path, y, of) if str(value) not in info.classes.names]
         if others:
             raise InputError(
                 f"{path}: y has the labels {listing(others)}, but the run was trained on the classes "
-                f"{listing(facts['classes'])}; relabel them, or leave them empty (-1)"
+                f"{listing(info.classes.names)}; relabel them, or leave them empty (-1)"
             )
-        indices = class_indices(y, facts["values"])
+        indices = class_indices(y, list(info.classes.values))
         known, found = indices != UNKNOWN, torch.from_numpy(indices)
     if not known.any():
         raise InputError(f"{path}: y has no label; there is nothing to score")
@@ -174,8 +181,8 @@ def names_of(given: Sequence[str] | None, count: int) -> list[str]:
     return list(given or (["y"] if count == 1 else [f"y{i}" for i in range(count)]))
 
 
-def scales(path: Path, names: Sequence[str], trained: NDArray[np.float32], of: str = "node") -> Facts:
-    """Return the means and standard deviations of quantities that are trained on, ``(rows, quantities)``.
+def scale_quantities(path: Path, names: Sequence[str], trained: NDArray[np.float32], of: str = "node") -> Quantities:
+    """Return the quantities with their means and standard deviations over training rows, ``(rows, quantities)``.
 
     Args:
         of: what has the quantities, for errors.
@@ -189,7 +196,8 @@ def scales(path: Path, names: Sequence[str], trained: NDArray[np.float32], of: s
             found = f"is {measured[0]:g} at all training {of}s" if len(measured) else f"is measured at no training {of}"
             raise InputError(f"{path}: {name} {found}; there is nothing to learn")
     wide = trained.astype(np.float64)
-    return {"centre": np.nanmean(wide, axis=0).tolist(), "scale": np.nanstd(wide, axis=0).tolist()}
+    centre, scale = np.nanmean(wide, axis=0).tolist(), np.nanstd(wide, axis=0).tolist()
+    return Quantities(names=tuple(names), centre=tuple(centre), scale=tuple(scale))
 
 
 def _is_integer(word: str) -> bool:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from multiunet.domains.domain import Facts
+from multiunet.domains.graph.info import GraphInfo
 from multiunet.files import csv_text, write_text
 from multiunet.prediction import open_prediction
 from multiunet.prediction.group_names import group_name
@@ -15,38 +16,53 @@ from multiunet.prediction.group_names import group_name
 VARIANCES = ("epistemic", "aleatoric", "total")
 
 
-def export(prediction: Path, folder: Path, facts: Facts, site: str = "node") -> list[Path]:
-    """Writes ``NAME.csv`` for each item of a prediction into ``folder``, a line a ``site``; returns them.
+def export(prediction: Path, folder: Path, info: GraphInfo, site: str = "node") -> list[Path]:
+    """Write ``NAME.csv`` for each item of a prediction into ``folder``, a line a ``site``; return the files.
 
-    - classes: ``id, class, p_CLASS ..., epistemic, aleatoric, total``; the variances summed over the classes, so that
+    - where they are known, ``split`` and ``target`` (of several quantities ``NAME_target``) come after the ``id``;
+    - classes: ``class, p_CLASS ..., epistemic, aleatoric, total``; the variances summed over the classes, so that
       ``total`` is ``1 - sum p^2``, the probability that two draws from the prediction differ;
-    - quantities: ``id``, then for each ``NAME, NAME_epistemic, NAME_aleatoric, NAME_total``, in its units (squared).
+    - quantities: for each ``NAME, NAME_epistemic, NAME_aleatoric, NAME_total``, in its units (squared).
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, dataset in open_prediction(prediction).items():
-        columns = _classes(dataset, facts) if facts["task"] == "classification" else _quantities(dataset, facts)
+        predicted = _quantities(dataset, info) if info.regression else _classes(dataset, info)
+        columns = _known(dataset, info) | predicted
         rows = zip(dataset[site].values.tolist(), *(column.tolist() for column in columns.values()))
         written.append(folder / f"{group_name(name)}.csv")
         write_text(written[-1], csv_text([["id", *columns], *rows]))
     return written
 
 
-def _classes(dataset: xr.Dataset, facts: Facts) -> dict[str, np.ndarray]:
-    names = np.array(facts["classes"], dtype=object)
+def _known(dataset: xr.Dataset, info: GraphInfo) -> dict[str, NDArray[np.object_]]:
+    columns = {"split": dataset["split"].values} if "split" in dataset.coords else {}
+    if "target" not in dataset.coords:
+        return columns
+    target = dataset["target"].values
+    if not info.regression:
+        return columns | {"target": target}
+    names = info.quantities.names
+    labels = ["target"] if len(names) == 1 else [f"{name}_target" for name in names]
+    shown = [[None if np.isnan(value) else value for value in _plain(row)] for row in target]
+    return columns | {label: np.array(row, dtype=object) for label, row in zip(labels, shown)}
+
+
+def _classes(dataset: xr.Dataset, info: GraphInfo) -> dict[str, NDArray[np.object_]]:
+    names = np.array(info.classes.names, dtype=object)
     columns = {"class": names[dataset["class"].values]}
     columns |= {f"p_{name}": _plain(p) for name, p in zip(names, dataset["mean"].values)}
     return columns | {variance: _plain(dataset[variance].values.sum(axis=0)) for variance in VARIANCES}
 
 
-def _quantities(dataset: xr.Dataset, facts: Facts) -> dict[str, np.ndarray]:
+def _quantities(dataset: xr.Dataset, info: GraphInfo) -> dict[str, NDArray[np.object_]]:
     columns = {}
-    for index, name in enumerate(facts["targets"]):
+    for index, name in enumerate(info.quantities.names):
         columns[name] = _plain(dataset["mean"].values[index])
         columns |= {f"{name}_{variance}": _plain(dataset[variance].values[index]) for variance in VARIANCES}
     return columns
 
 
-def _plain(values: np.ndarray) -> np.ndarray:
-    """The shortest decimals that give the same float32 back."""
+def _plain(values: NDArray[np.floating]) -> NDArray[np.object_]:
+    """Return the shortest decimals that give the same float32 back."""
     return np.array([float(str(value)) for value in values.astype(np.float32)])

@@ -32,20 +32,20 @@ def test_paths_must_be_many_and_many_a_node() -> None:
     # a star's centre has every pair of its leaves: here without the star itself, as degrees alone count
     leaves = np.arange(1, 5000)
     star = np.concatenate([np.stack([0 * leaves, leaves]), np.stack([leaves, 0 * leaves])], axis=1)
-    assert choose_coarse_edges(config(), ring, 40)["kind"] == "two-hop"
+    assert choose_coarse_edges(config(), ring, 40).kind == "two-hop"
     dense = choose_coarse_edges(config(), star, 5000)
-    assert (dense["kind"], dense["paths"]) == ("induced", 5000**2 + 4 * 4999)
-    assert dense["reason"].startswith("25,019,996 paths of two steps, 5,004 a node, would cost most of an epoch")
+    assert (dense.kind, dense.paths) == ("induced", 5000**2 + 4 * 4999)
+    assert dense.reason.startswith("25,019,996 paths of two steps, 5,004 a node, would cost most of an epoch")
     # as many among more nodes cost less than the nodes do
-    assert choose_coarse_edges(config(), star, 200_000)["kind"] == "two-hop"
+    assert choose_coarse_edges(config(), star, 200_000).kind == "two-hop"
 
 
 def test_what_is_set_wins_and_merging_needs_none() -> None:
     leaves = np.arange(1, 5000)
     star = np.concatenate([np.stack([0 * leaves, leaves]), np.stack([leaves, 0 * leaves])], axis=1)
-    assert choose_coarse_edges(config(coarse_edges="two-hop"), star, 5000)["kind"] == "two-hop"
-    assert choose_coarse_edges(config(coarse_edges="induced"), star[:, :1], 5000)["kind"] == "induced"
-    assert choose_coarse_edges(config(pool="matching"), star, 5000)["kind"] is None
+    assert choose_coarse_edges(config(coarse_edges="two-hop"), star, 5000).kind == "two-hop"
+    assert choose_coarse_edges(config(coarse_edges="induced"), star[:, :1], 5000).kind == "induced"
+    assert choose_coarse_edges(config(pool="matching"), star, 5000).kind is None
 
 
 def test_the_choice_is_said_recorded_and_built(
@@ -53,7 +53,7 @@ def test_the_choice_is_said_recorded_and_built(
 ) -> None:
     path = save()
     small = GraphDomain().inspect(GraphTrain(graph=path))
-    assert small["coarse_edges"]["kind"] == "two-hop"
+    assert small.coarse_edges.kind == "two-hop"
     assert "--coarse-edges" not in caplog.text
     monkeypatch.setattr(coarse_edges, "MANY_PATHS", 10)
     monkeypatch.setattr(coarse_edges, "MANY_PER_NODE", 1)

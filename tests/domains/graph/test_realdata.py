@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from multiunet.domains.graph import baselines
+from multiunet.domains.graph.info import Normalization
 from multiunet.domains.graph.labels import UNKNOWN
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.survey import survey
@@ -21,14 +22,14 @@ pytestmark = pytest.mark.realdata
 
 def test_cora_public_split(data_folder: Path) -> None:
     known = survey(GraphTrain(graph=data_folder / "graphs/cora.npz"))
-    assert known.facts["split"] == {"train": 140, "val": 500, "test": 1000, "unlabelled": 0}
-    assert known.facts["classes"] == [str(label) for label in range(7)]
-    assert known.facts["edges"]["used"] == 10_556
-    assert known.facts["edges"]["reverses_added"] == 0
-    assert known.facts["normalization"] == {"kind": "row"}
+    assert known.info.split.counts() == {"train": 140, "val": 500, "test": 1000}
+    assert known.info.classes.names == tuple(map(str, range(7)))
+    assert known.info.edges.used == 10_556
+    assert known.info.edges.reverses_added == 0
+    assert known.info.inputs.features.normalization == Normalization(kind="row")
     assert known.field.x.is_sparse
     test = torch.from_numpy(known.masks["test"])
-    task = Segmentation(known.facts["classes"], ignore_index=UNKNOWN)
+    task = Segmentation(known.info.classes.names, ignore_index=UNKNOWN)
     name, level = baselines.constant(known.target[known.masks["train"]], task)
     assert name == "majority"
     right = (level.argmax() == known.target)[test]
@@ -55,7 +56,7 @@ def test_minesweeper_has_ten_splits(data_folder: Path) -> None:
     known = survey(GraphTrain(graph=path, split_index=7))
     for split in ("train", "val", "test"):
         np.testing.assert_array_equal(known.masks[split], masks[f"{split}_masks"][7])  # type: ignore[index]
-    assert known.facts["edges"]["used"] == 2 * len(masks["edges"])
+    assert known.info.edges.used == 2 * len(masks["edges"])
     with pytest.raises(InputError, match="10 splits"):
         survey(GraphTrain(graph=path, split_index=10))
 

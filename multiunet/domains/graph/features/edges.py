@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from multiunet.domains.domain import Facts
-from multiunet.domains.graph.features.normalization import normalized, standardisation
+from multiunet.domains.graph.features.normalization import fit_standardisation, normalize
 from multiunet.domains.graph.files.attributes import Attributes, align_columns
+from multiunet.domains.graph.info import EdgeChanges, FeatureInfo
 from multiunet.errors import InputError
 from multiunet.geometries.graph.attributes import pool_edge_attr
 from multiunet.wording import listing
@@ -34,22 +34,22 @@ class Edges:
     index: NDArray[np.int64]
     weight: NDArray[np.float32] | None
     attributes: Attributes | None
-    changes: dict[str, int]
+    changes: EdgeChanges
 
     def remark(self, undirected: bool) -> str | None:
         """What was changed, in words; None: nothing that is worth a word."""
         changes, said = self.changes, []
-        if changes["loops_dropped"]:
-            said.append(f"{changes['loops_dropped']} from a node to itself are left out")
-        if changes["repetitions_merged"]:
+        if changes.loops_dropped:
+            said.append(f"{changes.loops_dropped} from a node to itself are left out")
+        if changes.repetitions_merged:
             averaged = {"weights": self.weight, "attributes": self.attributes}
             means = " and ".join(name for name, given in averaged.items() if given is not None)
             rule = f", with the mean of their {means}" if means else ""
-            said.append(f"{changes['repetitions_merged']} repeat earlier ones and count once{rule}")
-        one_way = changes["reverses_added"]
-        if undirected and one_way and 2 * one_way != changes["used"]:  # all: each edge is listed once, as usual
+            said.append(f"{changes.repetitions_merged} repeat earlier ones and count once{rule}")
+        one_way = changes.reverses_added
+        if undirected and one_way and 2 * one_way != changes.used:  # all: each edge is listed once, as usual
             said.append(f"{one_way} lead one way, their reverses are added (--no-undirected keeps directions)")
-        return f"of {changes['given']} edges {'; '.join(said)}" if said else None
+        return f"of {changes.given} edges {'; '.join(said)}" if said else None
 
 
 def simplified(
@@ -80,45 +80,45 @@ def simplified(
         fine, values = torch.from_numpy(ends), torch.from_numpy(attributes.values[proper])
         merged = pool_edge_attr(fine, torch.from_numpy(strength), values, torch.from_numpy(index), nodes)
         attributes = replace(attributes, values=merged.numpy())
-    changes = {
-        "given": given,
-        "loops_dropped": loops,
-        "repetitions_merged": repeated,
-        "reverses_added": len(codes) - distinct,
-        "used": len(codes),
-    }
+    changes = EdgeChanges(
+        given=given,
+        loops_dropped=loops,
+        repetitions_merged=repeated,
+        reverses_added=len(codes) - distinct,
+        used=len(codes),
+    )
     return Edges(index, None if weight is None else mean.astype(np.float32), attributes, changes)
 
 
-def attribute_facts(edges: Edges, wanted: str) -> Facts:
-    """What the facts say of attributes of edges: how many, their names if any, and their normalisation."""
+def describe_attributes(edges: Edges, wanted: str) -> FeatureInfo:
+    """Return the number of attributes of edges, their names if any, and their normalisation."""
     given = edges.attributes
-    values = None if given is None else given.values
-    return {
-        "edge_features": 0 if values is None else values.shape[1],
-        "edge_feature_names": None if given is None or given.names is None else list(given.names),
-        "edge_normalization": standardisation(values, wanted),
-    }
+    if given is None:
+        return FeatureInfo(count=0)
+    names = None if given.names is None else tuple(given.names)
+    return FeatureInfo(
+        count=given.values.shape[1], names=names, normalization=fit_standardisation(given.values, wanted)
+    )
 
 
-def attributes_of(path: Path, edges: Edges, facts: Facts) -> NDArray[np.float32] | None:
-    """The attributes as the network sees them, ``(edges, facts["edge_features"])``; None: it sees none.
+def normalize_attributes(path: Path, edges: Edges, known: FeatureInfo) -> NDArray[np.float32] | None:
+    """Return the attributes as the network sees them, ``(edges, known.count)``; None where it sees none.
 
     Raises:
-        InputError: where they are not those of ``facts``.
+        InputError: where they are not those of ``known``.
     """
-    count, names, given = facts["edge_features"], facts["edge_feature_names"], edges.attributes
+    count, names, given = known.count, known.names, edges.attributes
     found = 0 if given is None else given.values.shape[1]
     if given is not None and given.names is not None and names is not None:
         values = align_columns(path, given, names, "the run was trained on")
         new = [name for name in given.names if name not in names]
         if new:
             logger.warning(f"{path}: {listing(new)} of edges was not there in training")
-    elif found == count or not edges.changes["given"]:
+    elif found == count or not edges.changes.given:
         values = np.zeros((0, count), np.float32) if given is None else given.values
     else:
         raise InputError(
             f"{path}: edges have {found or 'no'} attributes, but the run was trained on {count or 'none'}; give the "
             "same"
         )
-    return normalized(values, facts["edge_normalization"]) if count else None
+    return normalize(values, known.normalization) if count else None

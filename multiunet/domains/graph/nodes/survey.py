@@ -1,8 +1,7 @@
-"""Reading a graph before training: what is wrong with it, and what later steps need to know of it."""
+"""Checks of a graph before training, and the facts that later steps need."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,32 +10,34 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.digest import digest_of
-from multiunet.domains.domain import Facts
 from multiunet.domains.graph.coarse_edges import choose_coarse_edges, describe_choice
+from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.features.degrees import largest, one_hot
-from multiunet.domains.graph.features.edges import Edges, attribute_facts, attributes_of, simplified
-from multiunet.domains.graph.features.normalization import normalization, normalized
+from multiunet.domains.graph.features.edges import Edges, describe_attributes, normalize_attributes, simplified
+from multiunet.domains.graph.features.normalization import fit_normalization, normalize
 from multiunet.domains.graph.files.attributes import Attributes, align_columns
 from multiunet.domains.graph.files.readers import GraphFile, read_graph
 from multiunet.domains.graph.files.tables import Columns
+from multiunet.domains.graph.info import FeatureInfo, Inputs, NodeInfo
 from multiunet.domains.graph.labels import (
     SPLITS,
     UNKNOWN,
     class_indices,
     class_values,
+    find_unlearnable,
+    label_classes,
     names_of,
     quantities,
-    scales,
-    unlearnable,
+    scale_quantities,
 )
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.splits import Masks, split_masks
 from multiunet.domains.graph.options import READ_BY
+from multiunet.domains.info import ClassLabels, Quantities, Splits
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 from multiunet.wording import listing
-
-logger = logging.getLogger("multiunet.graph")
 
 SPARSE_BELOW = 0.2
 """Features of which a smaller share is not zero are kept sparse: bags of words train four times faster."""
@@ -56,11 +57,11 @@ class Survey:
     field: GraphField
     target: Tensor
     masks: Masks
-    facts: Facts
+    info: NodeInfo
 
 
 def survey(config: GraphTrain) -> Survey:
-    """Everything that training needs.
+    """Read and check all that training needs.
 
     Raises:
         InputError: for anything that would make training fail or its result meaningless.
@@ -79,53 +80,70 @@ def survey(config: GraphTrain) -> Survey:
     masks = split_masks(graph, known, strata, config)
     edges = edges_of(graph, config.undirected)
     _report(graph, edges, config)
-    degrees = largest(edges.index, len(graph.x)) if config.degrees else None
-    facts: Facts = {
-        "task": config.task,
-        "nodes": len(graph.x),
-        "edges": edges.changes,
-        "features": graph.x.shape[1] + (0 if degrees is None else degrees + 1),
-        "given_features": graph.x.shape[1],
-        "degrees": degrees,
-        "feature_names": None if graph.features is None else list(graph.features),
-        "normalization": normalization(graph.x, config.normalize_features),
-        **attribute_facts(edges, config.normalize_features),
-        "coarse_edges": choose_coarse_edges(config, edges.index, len(graph.x)),
-        "split": {split: int(masks[split].sum()) for split in SPLITS} | {"unlabelled": int((~known).sum())},
-        "data": _digest(graph, masks),
-    }
-    if (fewer := describe_choice(config, facts["coarse_edges"])) is not None:
-        logger.warning(f"{graph.path}: {fewer}")
+    inputs = describe_inputs(graph, edges, config)
+    field = field_of(graph, inputs, edges)
+    coarse_edges = choose_coarse_edges(config, edges.index, len(graph.x))
+    if (fewer := describe_choice(config, coarse_edges)) is not None:
+        remark(f"{graph.path}: {fewer}")
     if config.task == "classification":
-        facts |= {"classes": [str(value) for value in values], "values": values}
-        if (unlearnt := unlearnable(graph.path, labels[masks["train"]], facts["classes"])) is not None:
-            logger.warning(unlearnt)
+        target_info: ClassLabels | Quantities = label_classes(values)
+        if (unlearnt := find_unlearnable(graph.path, labels[masks["train"]], target_info.names)) is not None:
+            remark(unlearnt)
     else:
         names = names_of(graph.quantities, amounts.shape[1])
-        facts |= {"targets": names, **scales(graph.path, names, amounts[masks["train"]])}
-    return Survey(graph, field_of(graph, facts, edges), target, masks, facts)
+        target_info = scale_quantities(graph.path, names, amounts[masks["train"]])
+    info = NodeInfo(
+        target=target_info,
+        data=_digest(graph, masks),
+        split=Splits(**{split: _ids(graph, masks[split]) for split in SPLITS}, unlabelled=int((~known).sum())),
+        content={hash_field(field): graph.path.stem},
+        nodes=len(graph.x),
+        edges=edges.changes,
+        inputs=inputs,
+        coarse_edges=coarse_edges,
+    )
+    return Survey(graph, field, target, masks, info)
+
+
+def describe_inputs(graph: GraphFile, edges: Edges, config: GraphTrain) -> Inputs:
+    """Return the channels that a network reads of each node."""
+    degrees = largest(edges.index, len(graph.x)) if config.degrees else None
+    given = graph.x.shape[1]
+    names = None if graph.features is None else tuple(graph.features)
+    return Inputs(
+        channels=given + (0 if degrees is None else degrees + 1),
+        features=FeatureInfo(
+            count=given, names=names, normalization=fit_normalization(graph.x, config.normalize_features)
+        ),
+        attributes=describe_attributes(edges, config.normalize_features),
+        degrees=degrees,
+    )
+
+
+def _ids(graph: GraphFile, mask: NDArray[np.bool_]) -> tuple[str, ...]:
+    return tuple(str(graph.ids[node]) for node in np.flatnonzero(mask))
 
 
 def _report(graph: GraphFile, edges: Edges, config: GraphTrain) -> None:
     changed = edges.remark(config.undirected)
     if changed is not None:
-        logger.warning(f"{graph.path}: {changed}")
+        remark(f"{graph.path}: {changed}")
     if graph.unread and config.edge_columns is None:
-        logger.warning(
+        remark(
             f"{graph.path}: edges have {listing(graph.unread)}, too, which --conv {config.conv} does not read; "
             f"--conv {' and '.join(READ_BY)} do"
         )
     alone = len(graph.x) - len(np.unique(edges.index))
-    if not edges.changes["used"]:
-        logger.warning(f"{graph.path}: no edge links two nodes, so a graph network has nothing to go by but features")
+    if not edges.changes.used:
+        remark(f"{graph.path}: no edge links two nodes, so a graph network has nothing to go by but features")
     elif alone:
-        logger.warning(f"{graph.path}: {alone} of {len(graph.x)} nodes have no edge; their features alone count")
+        remark(f"{graph.path}: {alone} of {len(graph.x)} nodes have no edge; their features alone count")
     if graph.x.size and not graph.x.any():
-        logger.warning(f"{graph.path}: all features are 0")
+        remark(f"{graph.path}: all features are 0")
 
 
 def columns_of(config: GraphTrain) -> Columns:
-    """What columns of tables are called, and which attributes of edges are wanted."""
+    """Return the names of the columns of tables, and which attributes of edges are wanted."""
     wanted = None if config.edge_columns is None else tuple(config.edge_columns)
     edges = wanted if config.conv in READ_BY else ()
     chosen = None if config.feature_columns is None else tuple(config.feature_columns)
@@ -133,39 +151,39 @@ def columns_of(config: GraphTrain) -> Columns:
 
 
 def edges_of(graph: GraphFile, undirected: bool) -> Edges:
-    """The edges without loops and repetitions."""
+    """Return the edges without loops and repetitions."""
     return simplified(graph.edges, graph.weight, graph.attributes, len(graph.x), undirected)
 
 
-def field_of(graph: GraphFile, facts: Facts, edges: Edges) -> GraphField:
-    """What the network sees of a graph with these edges.
+def field_of(graph: GraphFile, inputs: Inputs, edges: Edges) -> GraphField:
+    """Return what the network sees of a graph with these edges.
 
     Raises:
-        InputError: when its features, or the attributes of its edges, are not those of ``facts``.
+        InputError: when its features, or the attributes of its edges, are not those of ``inputs``.
     """
-    given, names = graph.x, facts["feature_names"]
-    if graph.features is not None and names is not None:
-        given = align_columns(graph.path, Attributes(given, graph.features), names, "the run was trained on", "nodes")
-    elif given.shape[1] != facts["given_features"]:
+    given, known = graph.x, inputs.features
+    if graph.features is not None and known.names is not None:
+        features = Attributes(given, graph.features)
+        given = align_columns(graph.path, features, list(known.names), "the run was trained on", "nodes")
+    elif given.shape[1] != known.count:
         raise InputError(
-            f"{graph.path}: has {graph.x.shape[1]} features, but the run was trained on {facts['given_features']}; "
-            "give the same"
+            f"{graph.path}: has {graph.x.shape[1]} features, but the run was trained on {known.count}; give the same"
         )
-    seen = normalized(given, facts["normalization"])
-    if facts["degrees"] is not None:
-        seen = np.concatenate([seen, one_hot(edges.index, len(seen), facts["degrees"])], axis=1)
+    seen = normalize(given, known.normalization)
+    if inputs.degrees is not None:
+        seen = np.concatenate([seen, one_hot(edges.index, len(seen), inputs.degrees)], axis=1)
     x = torch.from_numpy(seen)
     if float((x != 0).float().mean()) < SPARSE_BELOW:
         x = x.to_sparse().coalesce()
     weight, attributes = (
         None if values is None else torch.from_numpy(values)
-        for values in (edges.weight, attributes_of(graph.path, edges, facts))
+        for values in (edges.weight, normalize_attributes(graph.path, edges, inputs.attributes))
     )
     return GraphField.of(x, torch.from_numpy(edges.index), weight, attributes)
 
 
 def places_of(graph: GraphFile) -> NDArray[np.float64] | None:
-    """Where the nodes are, ``(nodes, 2)``, where two of the features are called ``x`` and ``y``; else None."""
+    """Return the places of the nodes, ``(nodes, 2)``: the features called ``x`` and ``y``; None without them."""
     names = list(graph.features or ())
     if not {"x", "y"} <= set(names):
         return None

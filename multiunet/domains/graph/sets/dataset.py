@@ -28,15 +28,20 @@ class TrainingGraphs(TrainingData[GraphField]):
         return self.samples[item]
 
 
-def batches(fields: Sequence[GraphField]) -> Iterator[GraphField]:
-    """Graphs in order, united as many at once as have ``NODES`` nodes together."""
-    batch: list[GraphField] = []
+def batch_graphs(fields: Sequence[GraphField]) -> Iterator[list[int]]:
+    """Yield the numbers of graphs in order, as many at once as have ``NODES`` nodes together."""
+    batch: list[int] = []
     nodes = 0
-    for field in fields:
+    for graph, field in enumerate(fields):
         if batch and nodes + len(field.x) > NODES:
-            yield GraphField.union(batch)
+            yield batch
             batch, nodes = [], 0
-        batch.append(field)
+        batch.append(graph)
         nodes += len(field.x)
     if batch:
-        yield GraphField.union(batch)
+        yield batch
+
+
+def unite_batches(fields: Sequence[GraphField]) -> Iterator[GraphField]:
+    """Yield graphs in order, united batch by batch."""
+    return (GraphField.union([fields[graph] for graph in batch]) for batch in batch_graphs(fields))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,68 +12,75 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
-from multiunet.domains.config import EvaluateOptions, Split
-from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Facts, Model, Report, Validator
+from multiunet.domains.digest import check_unchanged
+from multiunet.domains.domain import DEFAULT_BUDGET, Baseline, Budget, Domain, Labelled, Model, Piece, Validator
+from multiunet.domains.evaluation import score_pieces
+from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source, read_graphs
-from multiunet.domains.graph.labels import UNKNOWN, truth_of
-from multiunet.domains.graph.moments import moments_of
+from multiunet.domains.graph.info import GraphSetInfo
+from multiunet.domains.graph.labels import read_targets
 from multiunet.domains.graph.operators import make_conv, make_pool
-from multiunet.domains.graph.scoring import Predicted, pooled, scores
+from multiunet.domains.graph.prediction import known_of, predict_moments, splits_of, store_rows
 from multiunet.domains.graph.sets import baselines
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain, OtherGraphs
-from multiunet.domains.graph.sets.dataset import TrainingGraphs, batches
-from multiunet.domains.graph.sets.features import edges_of, fields_of, fingerprint
+from multiunet.domains.graph.sets.dataset import TrainingGraphs, batch_graphs, unite_batches
+from multiunet.domains.graph.sets.features import edges_of, fields_of
 from multiunet.domains.graph.sets.survey import Survey, source_of, survey
+from multiunet.domains.graph.task import make_task
 from multiunet.domains.graph.writers import export
-from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
-from multiunet.losses import CrossEntropy
 from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import PredictionStore
 from multiunet.progress import Progress
-from multiunet.tasks import ClassificationScore, Regression, Segmentation, Task
+from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
 
-logger = logging.getLogger("multiunet.graphs")
+
+@dataclass(frozen=True)
+class LabelledGraphs:
+    """Graphs with the targets of each, ``(rows, ...)``, and the numbers of those that are scored.
+
+    All graphs of a file are there: those that are scored are predicted together with those that ``predict`` unites them
+    with, so that the same samples of dropout give the same prediction.
+    """
+
+    ids: Sequence[str]
+    fields: Sequence[GraphField]
+    targets: Sequence[Tensor]
+    scored: Sequence[int]
 
 
-class GraphsDomain(Domain[GraphsTrain, GraphsPredict, Facts]):
+class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
     """Classes and quantities of graphs, or of the nodes of graphs that were not trained on."""
 
     name = "graphs"
-    monitor = "accuracy"
-    shared_facts = (
-        *("task", "level", "smiles", "features", "given_features", "feature_names", "tags", "degrees"),
-        *("normalization", "edge_features", "edge_feature_names", "edge_normalization", "classes", "targets"),
-    )
+    info_type = GraphSetInfo
 
     def __init__(self) -> None:
         self._read: dict[tuple[Path, Source], GraphSet] = {}
         self._known: dict[str, Survey] = {}
 
-    def inspect(self, config: GraphsTrain) -> Facts:
-        return self._survey(config).facts
+    def inspect(self, config: GraphsTrain) -> GraphSetInfo:
+        return self._survey(config).info
 
-    def build(self, config: GraphsTrain, facts: Facts) -> Model:
-        task = _task(config, facts)
-        # of quantities r2 judges shift and scale, too, which a correlation forgives
-        self.monitor = "accuracy" if facts["task"] == "classification" else "r2"
+    def build(self, config: GraphsTrain, info: GraphSetInfo) -> Model:
+        task, attributes = make_task(config, info), info.inputs.attributes.count
         geometry = Graph(
-            conv=make_conv(config.conv or ("gine" if facts["edge_features"] else "gin"), facts["edge_features"]),
+            conv=make_conv(config.conv or ("gine" if attributes else "gin"), attributes),
             normalization=config.normalization,
             dropout=config.dropout,
             whole_channels=True,
             convs=config.convs,
             residual=config.residual,
             edge_dropout=config.edge_dropout,
-            pool=make_pool(config, facts["coarse_edges"]["kind"]),
+            pool=make_pool(config, info.coarse_edges.kind),
         )
-        shape = facts["features"], task.channels, config.widths
+        shape = info.inputs.channels, task.channels, config.widths
         if config.level == "node":
             net: nn.Module = graph_unet(*shape, geometry=geometry, pool_ratio=config.pool_ratio, skip=config.skip)
         else:
@@ -90,114 +95,125 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, Facts]):
         return Model(net, task, geometry)
 
     def training_data(
-        self, config: GraphsTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET
+        self, config: GraphsTrain, info: GraphSetInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> TrainingData[GraphField]:
-        return TrainingGraphs(self._same(config, facts))
+        return TrainingGraphs(self._same(config, info))
 
-    def validator(self, config: GraphsTrain, facts: Facts, model: Model, budget: Budget = DEFAULT_BUDGET) -> Validator:
-        known = self._same(config, facts)
+    def validator(
+        self, config: GraphsTrain, info: GraphSetInfo, model: Model, budget: Budget = DEFAULT_BUDGET
+    ) -> Validator:
+        known, task = self._same(config, info), model.task
         members = known.members["val"]
-        united = list(batches([known.fields[graph] for graph in members]))
-        truth = torch.cat([known.targets[graph] for graph in members])
+        united = list(unite_batches([known.fields[graph] for graph in members]))
+        target = torch.cat([known.targets[graph] for graph in members])
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
             device = next(net.parameters()).device
             output = torch.cat([net(field.to(device)).x.float().cpu() for field in united])
-            mean = model.task.distribution(output)[0]
-            return {"loss": float(model.task.loss(output, truth)), **scores(model.task, Predicted(mean, truth))}
+            piece = Piece(task.distribution(output)[0], None, target)
+            return {"loss": float(task.loss(output, target)), **score_pieces(task, [piece]).total.result()}
 
         return validate
 
-    def inputs(self, config: GraphsTrain, facts: Facts, options: GraphsPredict) -> list[str]:
-        graphs, _ = self._unlabelled(config, facts, options)
+    def inputs(self, config: GraphsTrain, info: GraphSetInfo, options: GraphsPredict) -> list[str]:
+        graphs, _ = self._to_predict(config, info, options)
         return list(graphs.ids) if config.level == "node" else [graphs.path.stem]
 
     def predict(
         self,
         model: Model,
         config: GraphsTrain,
-        facts: Facts,
+        info: GraphSetInfo,
         options: GraphsPredict,
         store: PredictionStore,
         progress: Progress,
     ) -> None:
-        graphs, fields = self._unlabelled(config, facts, options)
+        graphs, fields = self._to_predict(config, info, options)
+        source, own = ("graphs", graphs.path), options.graphs is None
         progress.start_input(graphs.path.stem, 0, 1)
-        moments = _of_graphs(
-            model,
-            fields,
-            pick_device(options.device),
-            options.samples,
-            options.seed,
-            lambda done: progress.update_tiles(done, len(graphs)),
-        )
+        predicted = []
+        for graph, moments in _predict(model, config, fields, range(len(graphs)), options):
+            predicted.append(moments)
+            progress.update_tiles(graph + 1, len(graphs))
+        splits = splits_of(info, graphs.ids) if own else None
         if config.level == "graph":
-            _write(
-                store, graphs.path, graphs.path.stem, "graph", np.array(graphs.ids, dtype=object), model.task, moments
-            )
+            known, ids = known_of("graph", info, splits, graphs.y), np.array(graphs.ids, dtype=object)
+            store_rows(store, source, graphs.path.stem, "graph", ids, model, _concatenate(predicted), known)
             return
-        for graph, (name, (a, b)) in enumerate(zip(graphs.ids, pairwise(graphs.starts.tolist()))):
-            part = Moments(moments.mean[a:b], moments.epistemic[a:b], moments.aleatoric[a:b])
-            _write(store, graphs.path, name, "node", graphs.names_of(graph), model.task, part)
+        for graph, name in enumerate(graphs.ids):
+            nodes = slice(*graphs.starts[graph : graph + 2])
+            words = None if splits is None else np.full(nodes.stop - nodes.start, splits[graph])
+            known = known_of("node", info, words, None if graphs.y is None else graphs.y[nodes])
+            store_rows(store, source, name, "node", graphs.names_of(graph), model, predicted[graph], known)
 
-    def export(self, prediction: Path, folder: Path, facts: Facts, options: GraphsPredict | None = None) -> list[Path]:
-        return export(prediction, folder, facts, facts["level"])
+    def export(
+        self, prediction: Path, folder: Path, info: GraphSetInfo, options: GraphsPredict | None = None
+    ) -> list[Path]:
+        return export(prediction, folder, info, info.level)
 
-    def evaluate(self, model: Model, config: GraphsTrain, facts: Facts, options: EvaluateOptions) -> Report:
-        return self.evaluate_folds([(model, config, facts)], options)
-
-    def evaluate_folds(self, folds: Sequence[tuple[Model, GraphsTrain, Facts]], options: EvaluateOptions) -> Report:
-        parts = []
-        for model, config, facts in folds:
-            known = self._same(config, facts)
-            parts.append(_predicted(model, known, config, *_labelled(known, config, options.split), options))
-        return _report(f"{options.split} split", folds[0][0].task, parts)
-
-    def evaluate_elsewhere(
-        self, model: Model, runs: Mapping[str, tuple[GraphsTrain, Facts]], options: GraphsEvaluate
-    ) -> Report:
-        path, (config, facts) = options.graphs, next(iter(runs.values()))
-        assert path is not None  # that is what elsewhere means
-        for name, (one, _) in runs.items():
-            if path.resolve() == one.graphs.resolve():
-                raise InputError(f"{path}: are the graphs that {name} was trained on; score them by --split alone")
-        graphs = read_graphs(path, _source(config, options))
-        self._tell_of_seen(graphs, list(runs.values()))
-        known = self._same(config, facts)
+    def read(self, config: GraphsTrain, info: GraphSetInfo, options: GraphsEvaluate) -> Labelled:
+        if options.graphs is None:
+            known = self._same(config, info)
+            scored = known.members[options.split].tolist()
+            if not scored:
+                raise InputError(
+                    f"{config.graphs}: this run has no labelled {options.split} graphs; train with some, or score "
+                    "others by --graphs"
+                )
+            found = LabelledGraphs(known.graphs.ids, known.fields, known.targets, scored)
+            return Labelled(f"{options.split} split", {config.graphs.stem: found})
+        graphs = read_graphs(options.graphs, _source(config, options))
         assert graphs.y is not None  # read_graphs refuses unlabelled graphs
-        truth = truth_of(path, graphs.y, facts, config.level, graphs.place)
-        fields = fields_of(graphs, facts, edges_of(graphs, config.undirected))
-        return _report(str(path), model.task, [_predicted(model, known, config, fields, truth, options)])
+        target = read_targets(options.graphs, graphs.y, info, config.level, graphs.place)
+        fields = fields_of(graphs, info.inputs, edges_of(graphs, config.undirected))
+        sizes = [len(field.x) if config.level == "node" else 1 for field in fields]
+        found = LabelledGraphs(graphs.ids, fields, target.split(sizes), range(len(graphs)))
+        return Labelled(
+            str(options.graphs),
+            {options.graphs.stem: found},
+            keys={name: [hash_field(field)] for name, field in zip(graphs.ids, fields)},
+            remedy="leave them out, or score the run's own graphs by --split",
+        )
 
-    def example(self, model: Model, config: GraphsTrain, facts: Facts) -> GraphField:
-        """The largest training graph."""
-        known = self._same(config, facts)
+    def predict_labelled(
+        self, model: Model, config: GraphsTrain, info: GraphSetInfo, data: Labelled, options: GraphsEvaluate
+    ) -> Iterator[Piece]:
+        for graphs in data.items.values():
+            for graph, moments in _predict(model, config, graphs.fields, graphs.scored, options):
+                yield _piece(config, graphs, graph, moments.mean, moments.total)
+
+    def fit_baselines(self, task: Task, config: GraphsTrain, info: GraphSetInfo) -> Mapping[str, Baseline]:
+        methods = baselines.methods(self._same(config, info), task, config.seed)
+
+        def baseline(method: baselines.Method) -> Baseline:
+            def predict(data: Labelled) -> Iterator[Piece]:
+                for graphs in data.items.values():
+                    means = method([graphs.fields[graph] for graph in graphs.scored])
+                    yield from (_piece(config, graphs, graph, mean, None) for graph, mean in zip(graphs.scored, means))
+
+            return predict
+
+        return {name: baseline(method) for name, method in methods.items()}
+
+    def example(self, model: Model, config: GraphsTrain, info: GraphSetInfo) -> GraphField:
+        """Return the largest training graph."""
+        known = self._same(config, info)
         fields: list[GraphField] = [known.fields[graph] for graph in known.members["train"]]
         return max(fields, key=lambda field: len(field.x))
 
-    def _unlabelled(
-        self, config: GraphsTrain, facts: Facts, options: GraphsPredict
+    def _to_predict(
+        self, config: GraphsTrain, info: GraphSetInfo, options: GraphsPredict
     ) -> tuple[GraphSet, list[GraphField]]:
-        """The graphs to predict, as they are in their file and as the network takes them."""
-        graphs = read_graphs(options.graphs or config.graphs, _source(config, options), labelled=False)
-        return graphs, fields_of(graphs, facts, edges_of(graphs, config.undirected))
-
-    def _tell_of_seen(self, graphs: GraphSet, runs: Sequence[tuple[GraphsTrain, Facts]]) -> None:
-        """Says how many graphs any of the runs was trained or validated on."""
-        again = np.zeros(len(graphs), dtype=bool)
-        for config, facts in reversed(runs):  # the first last: its survey is needed once more
-            known = self._same(config, facts)
-            seen = {fingerprint(known.fields[graph]) for split in SPLITS[:2] for graph in known.members[split]}
-            fields = fields_of(graphs, facts, edges_of(graphs, config.undirected))
-            again |= [fingerprint(field) in seen for field in fields]
-        if again.any():
-            logger.warning(
-                f"{graphs.path}: {again.sum()} of {len(graphs)} graphs are the same as ones that were trained or "
-                "validated on; their scores say nothing of new graphs"
-            )
+        """Read the graphs to predict, as they are in their file and as the network takes them."""
+        source = _source(config, options)
+        try:  # the run's own graphs were labelled
+            graphs = read_graphs(options.graphs or config.graphs, source, labelled=options.graphs is None)
+        except InputError:  # they have changed: a prediction needs no label
+            graphs = read_graphs(options.graphs or config.graphs, source, labelled=False)
+        return graphs, fields_of(graphs, info.inputs, edges_of(graphs, config.undirected))
 
     def _survey(self, config: GraphsTrain) -> Survey:
-        """The folds of a cross-validation read their graphs once."""
+        """Check the graphs; the folds of a cross-validation read them once."""
         place = config.graphs, source_of(config)
         if place not in self._read:
             self._read[place] = read_graphs(*place)
@@ -206,99 +222,42 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, Facts]):
             self._known = {key: survey(self._read[place], config)}
         return self._known[key]
 
-    def _same(self, config: GraphsTrain, facts: Facts) -> Survey:
+    def _same(self, config: GraphsTrain, info: GraphSetInfo) -> Survey:
         known = self._survey(config)
-        if known.facts["data"] != facts["data"]:
-            raise InputError(f"{config.graphs}: has changed since the run was trained on it; restore it, or train anew")
+        check_unchanged(config.graphs, known.info, info)
         return known
 
 
-def _task(config: GraphsTrain, facts: Facts) -> Task:
-    if facts["task"] == "regression":
-        return Regression(facts["targets"], config.loss, facts["centre"], facts["scale"])
-    loss = CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
-    return Segmentation(facts["classes"], ignore_index=UNKNOWN, loss=loss, score=ClassificationScore)
-
-
-def _of_graphs(
+def _predict(
     model: Model,
-    fields: Sequence[GraphField],
-    device: torch.device,
-    samples: int,
-    seed: int = 0,
-    progress: Callable[[int], None] | None = None,
-) -> Moments[Tensor]:
-    """Of graphs in their order, ``(rows, names)``."""
-    rows: list[Moments[Tensor]] = []
-    done = 0
-    for field in batches(fields):
-        rows.append(moments_of(model, field, device, samples, seed))
-        done += field.graphs
-        if progress is not None:
-            progress(done)
-    return Moments(*(torch.cat([getattr(row, name) for row in rows]) for name in ("mean", "epistemic", "aleatoric")))
-
-
-@dataclass(frozen=True)
-class Part:
-    """Graphs that a model predicted, and what trivial methods say of the same."""
-
-    found: Predicted
-    trivial: Mapping[str, Predicted]
-
-
-def _predicted(
-    model: Model,
-    known: Survey,
     config: GraphsTrain,
     fields: Sequence[GraphField],
-    truth: Tensor,
-    options: EvaluateOptions,
-) -> Part:
-    moments = _of_graphs(model, fields, pick_device(options.device), options.samples or 1)
-    trivial = baselines.trivial(known, model.task, config.seed, fields)
-    return Part(
-        Predicted(moments.mean, truth, moments.total),
-        {name: Predicted(mean, truth) for name, mean in trivial.items()},
-    )
+    wanted: Iterable[int],
+    options: GraphsPredict | GraphsEvaluate,
+) -> Iterator[tuple[int, Moments[Tensor]]]:
+    """Yield the number and the moments of each wanted graph, ``(rows, names)``, from the batches of all."""
+    device, chosen = pick_device(options.device), set(wanted)
+    for batch in batch_graphs(fields):
+        if chosen.isdisjoint(batch):
+            continue
+        united = GraphField.union([fields[graph] for graph in batch])
+        moments = predict_moments(model, united, device, options.samples, options.seed)
+        sizes = [len(fields[graph].x) if config.level == "node" else 1 for graph in batch]
+        parts = zip(*(getattr(moments, name).split(sizes) for name in ("mean", "epistemic", "aleatoric")))
+        yield from ((graph, Moments(*part)) for graph, part in zip(batch, parts) if graph in chosen)
 
 
-def _report(where: str, task: Task, parts: Sequence[Part]) -> Report:
-    """Scores over all parts, in which trivial methods are the same."""
-    metrics, items = pooled(task, [part.found for part in parts])
-    floor = {name: pooled(task, [part.trivial[name] for part in parts])[0] for name in parts[0].trivial}
-    return Report(GraphsDomain.name, where, metrics, floor, items)
+def _concatenate(parts: Sequence[Moments[Tensor]]) -> Moments[Tensor]:
+    return Moments(*(torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "epistemic", "aleatoric")))
 
 
-def _labelled(known: Survey, config: GraphsTrain, split: Split) -> tuple[list[GraphField], Tensor]:
-    """The graphs of a split, and what is true of them, by row."""
-    members = known.members[split]
-    if not len(members):
-        raise InputError(
-            f"{config.graphs}: this run has no labelled {split} graphs; train with some, or score others by --graphs"
-        )
-    return [known.fields[graph] for graph in members], torch.cat([known.targets[graph] for graph in members])
+def _piece(config: GraphsTrain, graphs: LabelledGraphs, graph: int, mean: Tensor, total: Tensor | None) -> Piece:
+    """Return the prediction of one graph; nodes have scores by graph."""
+    return Piece(mean, total, graphs.targets[graph], graphs.ids[graph] if config.level == "node" else None)
 
 
 def _source(config: GraphsTrain, options: OtherGraphs) -> Source:
-    """How the files of ``options`` are read: as in training, unless they say otherwise."""
+    """Return how the files of ``options`` are read: as in training, unless they say otherwise."""
     source = source_of(config.model_copy(update=options.renamed()))
     unnamed = options.graphs is not None and options.id_column is None
     return replace(source, numbered=unnamed, skip=source.skip or options.skip_invalid)
-
-
-def _write(
-    store: PredictionStore, path: Path, name: str, site: str, ids: Any, task: Task, moments: Moments[Tensor]
-) -> None:
-    decision = task.decide(moments.mean)
-    writer = store.item(
-        name,
-        names=task.names,
-        dims=(site,),
-        shape=(len(ids),),
-        coords={site: ids},
-        decided=decision is not None,
-        attrs={"graphs": str(path)},
-    )
-    sites_last = Moments(moments.mean.T, moments.epistemic.T, moments.aleatoric.T)
-    writer.write((slice(0, len(ids)),), sites_last, decision)

@@ -1,11 +1,9 @@
-"""Reading graphs before training: what is wrong with them, and what later steps need to know of them."""
+"""Checks of graphs before training, and the facts that later steps need."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -15,37 +13,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.digest import digest_of
-from multiunet.domains.domain import Facts
 from multiunet.domains.graph.coarse_edges import choose_coarse_edges, describe_choice
+from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.features.edges import Edges
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source
 from multiunet.domains.graph.files.tables import Columns
+from multiunet.domains.graph.info import GraphSetInfo
 from multiunet.domains.graph.labels import (
     UNKNOWN,
     class_indices,
     class_values,
+    find_unlearnable,
+    label_classes,
     names_of,
     quantities,
-    scales,
-    unlearnable,
+    scale_quantities,
 )
 from multiunet.domains.graph.options import READ_BY
 from multiunet.domains.graph.sets.config import GraphsTrain
-from multiunet.domains.graph.sets.features import edges_of, fields_of, fingerprint, inputs
+from multiunet.domains.graph.sets.features import describe_inputs, edges_of, fields_of
 from multiunet.domains.graph.sets.splits import Members, split_graphs
+from multiunet.domains.info import ClassLabels, Quantities, Splits
+from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 from multiunet.wording import listing
-
-logger = logging.getLogger("multiunet.graphs")
-
-
-@cache
-def remark(text: str) -> None:
-    """Warns, unless exactly this was said before: the folds of a cross-validation look at the same graphs."""
-    logger.warning("%s", text)
 
 
 @dataclass(frozen=True)
@@ -63,11 +57,11 @@ class Survey:
     fields: list[GraphField]
     targets: list[Tensor]
     members: Members
-    facts: Facts
+    info: GraphSetInfo
 
 
 def source_of(config: GraphsTrain) -> Source:
-    """How the files of a training, and of its predictions, are read."""
+    """Return how the files of a training, and of its predictions, are read."""
     wanted = None if config.edge_columns is None else tuple(config.edge_columns)
     edges = wanted if config.conv in (None, *READ_BY) else ()
     columns = Columns(config.id_column, config.label_column, config.split_column, edges)
@@ -75,12 +69,12 @@ def source_of(config: GraphsTrain) -> Source:
 
 
 def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
-    """Everything that training needs.
+    """Check all that training needs.
 
     Raises:
         InputError: for anything that would make training fail or its result meaningless.
     """
-    target, of_target = _targets(graphs, config)
+    target, known_target = _targets(graphs, config)
     rows = graphs.starts if config.level == "node" else np.arange(len(graphs) + 1)
     known = target != UNKNOWN if target.ndim == 1 else ~np.isnan(target).all(axis=1)
     labelled = np.array([bool(known[a:b].any()) for a, b in pairwise(rows)], dtype=bool)
@@ -89,40 +83,49 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
     members = split_graphs(graphs, labelled, strata, config)
     edges = edges_of(graphs, config.undirected)
     _report(graphs, edges, config.undirected, labelled)
-    facts: Facts = {
-        "task": config.task,
-        "level": config.level,
-        "smiles": config.smiles is not None,
-        "graphs": len(graphs),
-        "nodes": int(graphs.starts[-1]),
-        "largest": int(np.diff(graphs.starts).max()),
-        "empty": int((np.diff(graphs.starts) == 0).sum()),
-        "edges": edges.changes,
-        **inputs(graphs, edges, config),
-        "coarse_edges": choose_coarse_edges(config, edges.index, int(graphs.starts[-1])),
-        "split": {split: len(members[split]) for split in SPLITS} | {"unlabelled": int((~labelled).sum())},
-        "data": _digest(graphs, members),
-        **of_target,
-    }
-    if (fewer := describe_choice(config, facts["coarse_edges"])) is not None:
+    inputs = describe_inputs(graphs, edges, config)
+    fields = fields_of(graphs, inputs, edges)
+    coarse_edges = choose_coarse_edges(config, edges.index, int(graphs.starts[-1]))
+    if (fewer := describe_choice(config, coarse_edges)) is not None:
         remark(f"{graphs.path}: {fewer}")
     trained = np.concatenate([np.arange(rows[i], rows[i + 1]) for i in members["train"]])
-    if config.task == "classification":
-        if (unlearnt := unlearnable(graphs.path, target[trained], facts["classes"], config.level)) is not None:
+    predicted: ClassLabels | Quantities
+    if isinstance(known_target, ClassLabels):
+        predicted = known_target
+        unlearnt = find_unlearnable(graphs.path, target[trained], predicted.names, config.level)
+        if unlearnt is not None:
             remark(unlearnt)
     else:
-        facts |= scales(graphs.path, facts["targets"], target[trained], config.level)
+        predicted = scale_quantities(graphs.path, known_target, target[trained], config.level)
+    digests = {graph: hash_field(fields[graph]) for split in SPLITS for graph in members[split].tolist()}
+    _report_repeats(graphs, digests, members)
+    info = GraphSetInfo(
+        target=predicted,
+        data=_digest(graphs, members),
+        split=Splits(
+            **{split: tuple(graphs.ids[graph] for graph in members[split]) for split in SPLITS},
+            unlabelled=int((~labelled).sum()),
+        ),
+        content={digests[graph]: graphs.ids[graph] for split in SPLITS[:2] for graph in members[split].tolist()},
+        nodes=int(graphs.starts[-1]),
+        edges=edges.changes,
+        inputs=inputs,
+        coarse_edges=coarse_edges,
+        level=config.level,
+        smiles=config.smiles is not None,
+        graphs=len(graphs),
+        largest=int(np.diff(graphs.starts).max()),
+        empty=int((np.diff(graphs.starts) == 0).sum()),
+    )
     wide = torch.from_numpy(target)
     targets = [wide[a:b] for a, b in pairwise(rows.tolist())]
-    fields = fields_of(graphs, facts, edges)
-    _report_repeats(graphs, fields, members)
-    return Survey(graphs, fields, targets, members, facts)
+    return Survey(graphs, fields, targets, members, info)
 
 
-def _report_repeats(graphs: GraphSet, fields: Sequence[GraphField], members: Members) -> None:
-    trained = {fingerprint(fields[graph]) for graph in members["train"]}
+def _report_repeats(graphs: GraphSet, digests: Mapping[int, str], members: Members) -> None:
+    trained = {digests[graph] for graph in members["train"]}
     held_out = [graph for split in SPLITS[1:] for graph in members[split]]
-    repeated = [graphs.ids[graph] for graph in held_out if fingerprint(fields[graph]) in trained]
+    repeated = [graphs.ids[graph] for graph in held_out if digests[graph] in trained]
     if repeated:
         remark(
             f"{graphs.path}: {len(repeated)} of the {len(held_out)} graphs to validate and test on are the same as "
@@ -130,11 +133,12 @@ def _report_repeats(graphs: GraphSet, fields: Sequence[GraphField], members: Mem
         )
 
 
-def _targets(graphs: GraphSet, config: GraphsTrain) -> tuple[NDArray[Any], Facts]:
+def _targets(graphs: GraphSet, config: GraphsTrain) -> tuple[NDArray[Any], ClassLabels | list[str]]:
+    """Return the targets by row, with their classes, or with the names of the quantities."""
     assert graphs.y is not None  # read_graphs refuses unlabelled graphs
     if config.task == "regression":
         amounts = quantities(graphs.path, graphs.y, config.level, graphs.place)
-        return amounts, {"targets": names_of(graphs.quantities, amounts.shape[1])}
+        return amounts, names_of(graphs.quantities, amounts.shape[1])
     values = class_values(graphs.path, graphs.y, config.level)
     indices = class_indices(graphs.y, values)
     if config.level == "graph":
@@ -146,7 +150,7 @@ def _targets(graphs: GraphSet, config: GraphsTrain) -> tuple[NDArray[Any], Facts
                     f"{graphs.path}: class {value} has one graph only, {name}; it cannot be both learnt and scored: "
                     "add graphs of it, or leave its label empty (-1)"
                 )
-    return indices, {"classes": [str(value) for value in values], "values": values}
+    return indices, label_classes(values)
 
 
 def _report(graphs: GraphSet, edges: Edges, undirected: bool, labelled: NDArray[np.bool_]) -> None:

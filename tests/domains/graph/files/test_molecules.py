@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from multiunet.domains import inference, training
+from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.molecules import ATOM_FEATURES, BOND_FEATURES
 from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.files.tables import Columns
+from multiunet.domains.graph.info import FeatureInfo, Inputs
 from multiunet.domains.graph.labels import quantities
 from multiunet.domains.graph.sets.config import GraphsPredict, GraphsTrain
-from multiunet.domains.graph.sets.features import edges_of, fields_of, fingerprint
+from multiunet.domains.graph.sets.features import edges_of, fields_of
 from multiunet.domains.graph.sets.survey import source_of, survey
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
@@ -120,13 +122,12 @@ def test_however_a_molecule_is_written_its_graph_is_the_same(table: Any, text: s
 
     molecule = Chem.MolFromSmiles(text)
     written = {Chem.MolToSmiles(molecule, doRandom=True) for _ in range(20)}
-    facts = {"given_features": len(ATOM_FEATURES), "feature_names": None, "tags": None, "degrees": None,
-             "normalization": {"kind": "none"}, "edge_features": len(BOND_FEATURES), "edge_feature_names": None,
-             "edge_normalization": {"kind": "none"}}  # fmt: skip
+    atoms, bonds = FeatureInfo(count=len(ATOM_FEATURES)), FeatureInfo(count=len(BOND_FEATURES))
+    inputs = Inputs(channels=atoms.count, features=atoms, attributes=bonds)
     graphs = read(table(*(f"{smiles},1" for smiles in sorted(written))))
-    fields = fields_of(graphs, facts, edges_of(graphs, undirected=True))
+    fields = fields_of(graphs, inputs, edges_of(graphs, undirected=True))
     assert len(written) > 2
-    assert len({fingerprint(field) for field in fields}) == 1
+    assert len({hash_field(field) for field in fields}) == 1
 
 
 def test_what_cannot_be_read_is_left_out_if_wanted(table: Any, caplog: pytest.LogCaptureFixture) -> None:

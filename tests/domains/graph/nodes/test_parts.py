@@ -165,5 +165,5 @@ def test_an_easy_graph_is_learnt_in_parts(save: Callable[..., Path], tmp_path: P
 def test_what_trains_depends_on_the_size(save: Callable[..., Path]) -> None:
     for nodes, kind in ((None, WholeGraph), (24, WholeGraph), (23, GraphParts)):
         domain, config = GraphDomain(), GraphTrain(graph=save(), batch_nodes=nodes)
-        facts = domain.inspect(config)
-        assert type(domain.training_data(config, facts, domain.build(config, facts))) is kind
+        info = domain.inspect(config)
+        assert type(domain.training_data(config, info, domain.build(config, info))) is kind

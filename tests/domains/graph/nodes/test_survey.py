@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import logging
 import pickle
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import torch
 
 from multiunet.domains.graph.files.readers import read_graph
 from multiunet.domains.graph.files.tables import Columns
+from multiunet.domains.graph.info import EdgeChanges, NodeInfo
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.dataset import WholeGraph
 from multiunet.domains.graph.nodes.survey import columns_of, edges_of, field_of, survey
@@ -20,9 +20,9 @@ from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 
 
-def seen(path: Path, facts: dict) -> GraphField:
+def seen(path: Path, info: NodeInfo) -> GraphField:
     graph = read_graph(path, Columns())
-    return field_of(graph, facts, edges_of(graph, undirected=True))
+    return field_of(graph, info.inputs, edges_of(graph, undirected=True))
 
 
 def test_edges_are_made_simple_and_undirected(save: Callable[..., Path]) -> None:
@@ -34,11 +34,11 @@ def test_edges_are_made_simple_and_undirected(save: Callable[..., Path]) -> None
     assert found.weight is not None
     # 0 - 1 is given as 1, 2 and 3
     np.testing.assert_allclose(found.weight, [2, 5, 2, 5, 3, 3])
-    assert found.changes == {"given": 6, "loops_dropped": 1, "repetitions_merged": 1, "reverses_added": 2, "used": 6}
+    assert found.changes == EdgeChanges(given=6, loops_dropped=1, repetitions_merged=1, reverses_added=2, used=6)
     found = edges_of(replace(graph, weight=None), undirected=False)
     assert found.index.T.tolist() == [[0, 1], [0, 2], [1, 0], [2, 3]]
     assert found.weight is None
-    assert found.changes["reverses_added"] == 0
+    assert found.changes.reverses_added == 0
 
 
 def test_words_are_normalised_by_node_and_measures_by_feature(
@@ -65,26 +65,26 @@ def test_whole_numbers_of_different_size_are_standardised_each(save: Callable[..
     rng = np.random.default_rng(0)
     people = np.stack([rng.integers(18, 90, 24), rng.integers(9_000, 90_000, 24), rng.integers(0, 2, 24)], axis=1)
     known = survey(GraphTrain(graph=save(x=people)))
-    assert known.facts["normalization"]["kind"] == "column"
+    assert known.info.inputs.features.normalization.kind == "column"
     torch.testing.assert_close(known.field.x.std(dim=0, correction=0), torch.ones(3))
 
 
 def test_another_graph_is_seen_as_the_one_trained_on(save: Callable[..., Path]) -> None:
     x = np.random.default_rng(0).normal(5, 2, (24, 3)).astype(np.float32)
-    facts = survey(GraphTrain(graph=save(x=x))).facts
-    other = seen(save(x=x + 1), facts)
+    info = survey(GraphTrain(graph=save(x=x))).info
+    other = seen(save(x=x + 1), info)
     torch.testing.assert_close(other.x, torch.from_numpy((x + 1 - x.mean(axis=0)) / x.std(axis=0)))
     with pytest.raises(InputError, match=r"has 4 features, but the run was trained on 3"):
-        seen(save(x=np.zeros((24, 4))), facts)
+        seen(save(x=np.zeros((24, 4))), info)
 
 
 def test_features_of_tables_must_have_the_same_names(tables: Callable[..., Path]) -> None:
     folder = tables()
-    facts = survey(GraphTrain(graph=folder)).facts
-    assert facts["feature_names"] == ["height", "weight"]
+    info = survey(GraphTrain(graph=folder)).info
+    assert info.inputs.features.names == ("height", "weight")
     text = (folder / "nodes.csv").read_text().replace("height", "length")
     with pytest.raises(InputError, match=r"nodes lack height, which the run was trained on; give the same"):
-        seen(tables(nodes=text), facts)
+        seen(tables(nodes=text), info)
 
 
 def test_sparse_features_are_kept_sparse(save: Callable[..., Path]) -> None:
@@ -95,16 +95,16 @@ def test_sparse_features_are_kept_sparse(save: Callable[..., Path]) -> None:
 
 
 def test_facts_are_plain_and_complete(tables: Callable[..., Path]) -> None:
-    facts = survey(GraphTrain(graph=tables())).facts
-    assert json.loads(json.dumps(facts)) == facts
-    assert facts["classes"] == facts["values"] == ["cat", "dog"]
-    assert facts["split"] == {"train": 2, "val": 1, "test": 1, "unlabelled": 1}
-    assert facts["edges"]["reverses_added"] == 5
+    info = survey(GraphTrain(graph=tables())).info
+    assert NodeInfo.model_validate_json(info.model_dump_json()) == info
+    assert info.classes.names == info.classes.values == ("cat", "dog")
+    assert (*info.split.counts().values(), info.split.unlabelled) == (2, 1, 1, 1)
+    assert info.edges.reverses_added == 5
 
 
 def test_facts_notice_any_change_of_the_data(save: Callable[..., Path]) -> None:
     def name(**changes: object) -> str:
-        return str(survey(GraphTrain(graph=save(**changes))).facts["data"])
+        return str(survey(GraphTrain(graph=save(**changes))).info.data)
 
     y = np.arange(24) % 2
     digests = {name(), name(y=y), name(x=np.eye(24)), name(test_mask=np.arange(24) == 2), name(edge_weight=np.ones(24))}
@@ -117,10 +117,10 @@ def test_quantities_are_scaled_by_those_of_training_nodes(save: Callable[..., Pa
     y[3] = np.nan
     known = survey(GraphTrain(graph=save(y=y), task="regression"))
     trained = np.array([v for v in y[::3] if v == v])
-    assert known.facts["targets"] == ["y"]
-    assert known.facts["centre"] == pytest.approx([trained.mean()])
-    assert known.facts["scale"] == pytest.approx([trained.std()])
-    assert known.facts["split"]["unlabelled"] == 1
+    assert known.info.quantities.names == ("y",)
+    assert list(known.info.quantities.centre) == pytest.approx([trained.mean()])
+    assert list(known.info.quantities.scale) == pytest.approx([trained.std()])
+    assert known.info.split.unlabelled == 1
     with pytest.raises(InputError, match="y is 3 at all training nodes"):
         survey(GraphTrain(graph=save(y=np.full(24, 3.0)), task="regression"))
     nowhere = np.stack([y, np.where(np.arange(24) % 3 == 0, np.nan, y)], axis=1)
@@ -180,7 +180,7 @@ b-2,"c, d",3,1,road,3
 """
     folder = tables(edges=edges)
     known = survey(GraphTrain(graph=folder, conv="gine", normalize_features="none"))
-    assert known.facts["edge_feature_names"] == ["kind=rail", "kind=road", "length"]
+    assert known.info.inputs.attributes.names == ("kind=rail", "kind=road", "length")
     field = known.field
     assert field.edge_index.T.tolist() == [[0, 1], [1, 0], [1, 2], [2, 1], [3, 4], [4, 3]]
     assert field.edge_weight is not None
@@ -190,7 +190,7 @@ b-2,"c, d",3,1,road,3
     assert "does not read" not in caplog.text
     for columns, names in ((["length"], ["length"]), ([], None)):
         config = GraphTrain(graph=folder, conv="gatv2", edge_columns=columns)
-        assert survey(config).facts["edge_feature_names"] == names
+        assert survey(config).info.inputs.attributes.names == (names and tuple(names))
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         assert survey(GraphTrain(graph=folder)).field.edge_attr is None
@@ -204,11 +204,11 @@ def test_another_graph_needs_the_attributes_trained_on(
 ) -> None:
     head = "source,target,kind,length\n"
     config = GraphTrain(graph=tables(edges=head + "ann,b-2,road,1\nb-2,7,rail,3\n"), conv="gine")
-    facts = survey(config).facts
+    info = survey(config).info
 
     def other(edges: str) -> GraphField:
         graph = read_graph(tables(edges=edges), columns_of(config))
-        return field_of(graph, facts, edges_of(graph, undirected=True))
+        return field_of(graph, info.inputs, edges_of(graph, undirected=True))
 
     with caplog.at_level(logging.WARNING):
         field = other("source,target,length,kind\nann,b-2,2,air\n")
@@ -229,7 +229,7 @@ def test_attributes_of_arrays(save: Callable[..., Path]) -> None:
     assert known.field.edge_attr[place == 24 * 4 + 3].tolist() == [[3]]
     wide = read_graph(save(edge_attr=np.ones((24, 2))), columns_of(config))
     with pytest.raises(InputError, match=r"edges have 2 attributes, but the run was trained on 1"):
-        field_of(wide, known.facts, edges_of(wide, undirected=True))
+        field_of(wide, known.info.inputs, edges_of(wide, undirected=True))
     with pytest.raises(InputError, match=r"edge_attr has the shape \(23,\)"):
         survey(GraphTrain(graph=save(edge_attr=np.ones(23)), conv="gine"))
     with pytest.raises(InputError, match=r"--edge-columns is for edges\.csv and GraphML"):
@@ -245,12 +245,12 @@ def test_words_of_nodes_become_columns_and_columns_are_chosen(tables: Callable[.
     edges = "source,target\n" + "".join(f"n{i},n{(i + 1) % 24}\n" for i in range(24))
     config = GraphTrain(graph=tables(nodes=NODES, edges=edges), feature_columns="size,kind", normalize_features="none")
     known = survey(config)
-    assert known.facts["feature_names"] == ["size", "kind=rail", "kind=road"]
+    assert known.info.inputs.features.names == ("size", "kind=rail", "kind=road")
     assert known.field.x.to_dense()[:4].tolist() == [[0, 0, 1], [1, 1, 0], [2, 0, 0], [3, 0, 1]]
     with pytest.raises(InputError, match=r"nodes have no weight \(--feature-columns\) but kind, size, note"):
         survey(config.model_copy(update={"feature_columns": ["weight"]}))
     other = read_graph(tables(nodes=NODES.replace("rail", "road"), edges=edges), columns_of(config))
-    field = field_of(other, known.facts, edges_of(other, undirected=True))
+    field = field_of(other, known.info.inputs, edges_of(other, undirected=True))
     assert field.x.to_dense()[:3].tolist() == [[0, 0, 1], [1, 0, 1], [2, 0, 0]]  # a word that no node has
     many = "id,kind,label\n" + "".join(f"m{i},w{i},{'ab'[i % 2]}\n" for i in range(70))
     with pytest.raises(InputError, match=r"kind has 70 different words; a feature of nodes is .* --feature-columns"):
@@ -260,7 +260,7 @@ def test_words_of_nodes_become_columns_and_columns_are_chosen(tables: Callable[.
 def test_degrees_are_features_beside_others_or_alone(save: Callable[..., Path], tables: Callable[..., Path]) -> None:
     star = np.array([[0, 0, 0, 1], [1, 2, 3, 2]])
     known = survey(GraphTrain(graph=save(edge_index=star), degrees=True))
-    assert known.facts["features"] == 6 + 4
+    assert known.info.inputs.channels == 6 + 4
     assert known.field.x.to_dense()[:5, 6:].argmax(dim=1).tolist() == [3, 2, 2, 1, 0]
     path = save(x=None, edge_index=star)
     assert survey(GraphTrain(graph=path, degrees=True)).field.x.shape == (24, 4)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from multiunet.geometries.graph.pyg_conv import GATv2
 from multiunet.models.graph_readout import GraphReadoutUNet
 from multiunet.prediction import open_prediction
 from multiunet.progress import Progress
+from multiunet.training.run_folder import RunFolder
 
 SMALL = {"widths": [8, 8], "epochs": 2}
 
@@ -103,30 +103,46 @@ def test_other_graphs_can_be_scored(save_set: Callable[..., Path], tmp_path: Pat
         inference.evaluate(run, GraphsEvaluate(graphs=other))
 
 
-def test_graphs_that_were_trained_on_are_said(
-    save_set: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_graphs_that_were_trained_on_are_refused(save_set: Callable[..., Path], tmp_path: Path) -> None:
     run, other = train(save_set(), tmp_path / "run", test_fraction=0.25), tmp_path / "other.npz"
     np.savez(other, **trees_and_meshes(40))
-    with caplog.at_level(logging.WARNING):
+    with pytest.raises(InputError, match=r"30 of 40 inputs were trained or validated on by .*run .*leave them out"):
         inference.evaluate(run, GraphsEvaluate(graphs=other))
-    assert "30 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
-    caplog.clear()
     np.savez(other, **trees_and_meshes(9, seed=1))
-    inference.evaluate(run, GraphsEvaluate(graphs=other))
-    assert "the same as" not in caplog.text
+    assert inference.evaluate(run, GraphsEvaluate(graphs=other)).metrics["accuracy"] is not None
 
 
-def test_no_fold_of_an_ensemble_may_have_seen_what_is_scored(
-    save_set: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    folds, other = train(save_set(), tmp_path / "cv", folds=4), tmp_path / "other.npz"
-    np.savez(other, **trees_and_meshes(40))
-    with caplog.at_level(logging.WARNING):
-        inference.evaluate(folds / "fold-0", GraphsEvaluate(graphs=other))
-        assert "30 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
+def test_no_fold_of_an_ensemble_may_have_seen_what_is_scored(save_set: Callable[..., Path], tmp_path: Path) -> None:
+    folds, other = train(save_set(edge_attr=None), tmp_path / "cv", folds=4), tmp_path / "other.npz"
+    tested = RunFolder.open(folds / "fold-0").dataset()["split"]["test"]
+    arrays, wanted = trees_and_meshes(40), np.array(tested, dtype=int)
+    nodes = np.repeat(np.arange(40), np.diff(arrays["graph_ptr"]))
+    kept, place = np.isin(nodes, wanted), np.cumsum(np.isin(nodes, wanted)) - 1
+    edges = arrays["edge_index"][:, kept[arrays["edge_index"][0]]]
+    np.savez(
+        other,
+        graph_ptr=np.r_[0, np.cumsum(np.diff(arrays["graph_ptr"])[np.sort(wanted)])],
+        edge_index=place[edges],
+        node_tag=arrays["node_tag"][kept],
+        y=arrays["y"][np.sort(wanted)],
+    )
+    assert inference.evaluate(folds / "fold-0", GraphsEvaluate(graphs=other)).metrics["accuracy"] is not None
+    with pytest.raises(InputError, match=r"10 of 10 inputs were trained or validated on by .*fold-1"):
         inference.evaluate(folds, GraphsEvaluate(graphs=other))
-    assert "40 of 40 graphs are the same as ones that were trained or validated on" in caplog.text
+
+
+def test_the_score_of_a_split_is_that_of_the_table(save_set: Callable[..., Path], tmp_path: Path) -> None:
+    """Evaluate scores what predict delivers: the same samples, seed and batches, by the splits that the run records."""
+    run = train(save_set(), tmp_path / "run", test_fraction=0.4, dropout=0.5, epochs=4)
+    report = inference.evaluate(run)
+    assert report.prediction == "16 Monte-Carlo samples, seed 0"
+    [file] = inference.predict(run, GraphsPredict(export=tmp_path / "e"), tmp_path / "p.zarr")
+    rows = read(file)
+    tested = [row for row in rows if row["split"] == "test"]
+    assert [row["id"] for row in tested] == RunFolder.open(run).dataset()["split"]["test"]
+    assert report.metrics["accuracy"] == np.mean([row["class"] == row["target"] for row in tested])
+    p_true = [float(row[f"p_{row['target']}"]) for row in tested]
+    assert report.metrics["nll"] == pytest.approx(-np.mean(np.log(p_true)))
 
 
 def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
@@ -136,7 +152,7 @@ def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
     settings = {"smiles": "smiles", "label_column": "y", "task": "regression"}
     run = train(table, tmp_path / "run", **settings)
     other = tmp_path / "other.csv"
-    other.write_text("structure,measured\nCCO,2.5\nCCCN,\nCC,1\n")
+    other.write_text("structure,measured\nNCCO,2.5\nCCCN,\nCC,1\n")
     options = GraphsEvaluate(graphs=other, smiles="structure", label_column="measured")
     report = inference.evaluate(run, options)
     [file] = inference.predict(
@@ -149,7 +165,7 @@ def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
     assert report.metrics["rmse"] == pytest.approx(float(np.sqrt((errors**2).mean())), rel=1e-4)
     with pytest.raises(InputError, match="has no column 'smiles'"):
         inference.evaluate(run, GraphsEvaluate(graphs=other))
-    with pytest.raises(InputError, match=r"are the graphs that .*run was trained on"):
+    with pytest.raises(InputError, match=r"were trained or validated on by .*run"):
         inference.evaluate(run, GraphsEvaluate(graphs=table))
     for wrong, reason in (
         ({"label_column": "z"}, "--label-column is for other graphs"),
@@ -161,9 +177,9 @@ def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
 
 def test_edges_are_dropped_in_training_alone(save_set: Callable[..., Path]) -> None:
     domain, config = GraphsDomain(), GraphsTrain(graphs=save_set(), edge_dropout=0.5, dropout=0, conv="gin", **SMALL)
-    facts = domain.inspect(config)
-    model = domain.build(config, facts)
-    field = domain.example(model, config, facts)
+    info = domain.inspect(config)
+    model = domain.build(config, info)
+    field = domain.example(model, config, info)
     one, two = (model.net.train()(field).x for _ in range(2))
     assert not torch.equal(one, two)
     one, two = (model.net.eval()(field).x for _ in range(2))
@@ -183,7 +199,8 @@ def test_quantities_are_learnt(save_set: Callable[..., Path], tmp_path: Path, lo
     assert report.baselines["structure_free"]["r2"] > 0.5  # the size is the sum of the tags
     [file] = inference.predict(run, GraphsPredict(samples=2, export=tmp_path / "e"), tmp_path / "p.zarr")
     rows = read(file)
-    assert list(rows[0]) == ["id", "y", "y_epistemic", "y_aleatoric", "y_total"]
+    assert list(rows[0]) == ["id", "split", "target", "y", "y_epistemic", "y_aleatoric", "y_total"]
+    assert [row["target"] for row in rows[4:6]] == [str(100.0 + sizes[4]), ""]
     assert all(float(row["y_aleatoric"]) > 0 for row in rows)
 
 
@@ -207,7 +224,7 @@ def test_folds_are_scored_pooled_and_each(save_set: Callable[..., Path], tmp_pat
     assert sorted(path.name for path in run.iterdir()) == [f"fold-{fold}" for fold in range(4)]
     report = inference.evaluate(run)
     assert report.scored == "test split, 4 folds pooled"
-    each = [report.items[f"fold-{fold}"]["accuracy"] for fold in range(4)]
+    each = report.metrics["each_fold"]["accuracy"]
     assert report.metrics["accuracy"] == pytest.approx(np.mean(each))  # folds of equal size
     assert report.metrics["mean_of_folds"]["accuracy"] == pytest.approx(np.mean(each))
     assert report.metrics["sd_of_folds"]["accuracy"] == pytest.approx(np.std(each))
@@ -236,7 +253,8 @@ def test_baselines_by_hand(save_set: Callable[..., Path]) -> None:
         domain = GraphsDomain()
         config = GraphsTrain(graphs=save_set(y=np.array([4, 4, 4, 8] * 10)), task=task)
         known = survey(read_graphs(config.graphs, source_of(config)), config)
-        found = baselines.trivial(known, domain.build(config, known.facts).task, 0, known.fields[:3])
+        methods = baselines.methods(known, domain.build(config, known.info).task, 0)
+        found = {method: torch.cat(fitted(known.fields[:3])) for method, fitted in methods.items()}
         truth = torch.cat([known.targets[graph] for graph in known.members["train"]])
         wanted = torch.tensor([values]) if values else truth.mean(dim=0, keepdim=True)
         torch.testing.assert_close(found[name], wanted.expand(3, -1))
@@ -247,11 +265,11 @@ def test_baselines_by_hand(save_set: Callable[..., Path]) -> None:
 def test_validation_scores_the_validation_graphs_alone(save_set: Callable[..., Path]) -> None:
     for task, monitor in (("classification", "accuracy"), ("regression", "r2")):
         domain, config = GraphsDomain(), GraphsTrain(graphs=save_set(), task=task, val_fraction=0.4, **SMALL)
-        facts = domain.inspect(config)
-        model = domain.build(config, facts)
+        info = domain.inspect(config)
+        model = domain.build(config, info)
         net = model.net.eval()
-        found = domain.validator(config, facts, model)(net)
-        assert domain.monitor == monitor
+        found = domain.validator(config, info, model)(net)
+        assert model.task.monitor == monitor
         known = survey(read_graphs(config.graphs, source_of(config)), config)
         output = torch.cat([net(known.fields[graph]).x for graph in known.members["val"]])
         truth = torch.cat([known.targets[graph] for graph in known.members["val"]])

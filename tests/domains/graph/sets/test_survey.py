@@ -11,7 +11,7 @@ import torch
 
 from multiunet.domains.graph.files.sets import read_graphs
 from multiunet.domains.graph.sets.config import GraphsTrain
-from multiunet.domains.graph.sets.dataset import TrainingGraphs, batches
+from multiunet.domains.graph.sets.dataset import TrainingGraphs, unite_batches
 from multiunet.domains.graph.sets.features import edges_of, fields_of
 from multiunet.domains.graph.sets.survey import Survey, source_of, survey
 from multiunet.errors import InputError
@@ -46,7 +46,7 @@ def test_a_field_by_hand(save_set: Callable[..., Path], caplog: pytest.LogCaptur
     assert known.fields[5].edge_attr.shape == (0, 1)
     assert known.fields[2].edge_index.T.tolist() == [[0, 1], [1, 0]]
     assert [target.tolist() for target in known.targets] == [[0], [1], [0], [1], [0], [1]]
-    assert (known.facts["features"], known.facts["degrees"], known.facts["tags"]) == (3, 2, None)
+    assert (known.info.inputs.channels, known.info.inputs.degrees, known.info.inputs.tags) == (3, 2, None)
 
 
 def test_directed_edges_stay_directed(save_set: Callable[..., Path]) -> None:
@@ -58,8 +58,8 @@ def test_tags_become_columns_beside_features_and_degrees(save_set: Callable[...,
     x = np.arange(13.0)[:, None]
     path = save_set(**TWO | {"node_tag": np.array(list("abcabcabcabca")), "x": x})
     known = surveyed(path, degrees=True, normalize_features="none")
-    assert known.facts["tags"] == ["a", "b", "c"]
-    assert known.facts["features"] == 1 + 3 + 3
+    assert known.info.inputs.tags == ("a", "b", "c")
+    assert known.info.inputs.channels == 1 + 3 + 3
     assert known.fields[2].x.tolist() == [[3, 1, 0, 0, 0, 1, 0], [4, 0, 1, 0, 0, 1, 0]]
 
 
@@ -77,9 +77,9 @@ def test_quantities_have_the_scale_of_the_training_graphs(save_set: Callable[...
     y = np.array([1.0, 2.0, np.nan, 4.0, 8.0, 16.0])
     known = surveyed(save_set(**TWO | {"y": y}), task="regression")
     train = y[known.members["train"]]
-    assert known.facts["centre"] == [pytest.approx(train.mean())]
-    assert known.facts["scale"] == [pytest.approx(train.std())]
-    assert known.facts["split"]["unlabelled"] == 1
+    assert list(known.info.quantities.centre) == [pytest.approx(train.mean())]
+    assert list(known.info.quantities.scale) == [pytest.approx(train.std())]
+    assert known.info.split.unlabelled == 1
 
 
 def test_graphs_of_a_batch_and_of_an_epoch(save_set: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_graphs_of_a_batch_and_of_an_epoch(save_set: Callable[..., Path], monkey
     drawn = [data.draw(item, np.random.default_rng(0)) for item in range(len(data))]
     assert [int(one.target) for one in drawn] == [int(known.targets[graph]) for graph in known.members["train"]]
     monkeypatch.setattr("multiunet.domains.graph.sets.dataset.NODES", 5)
-    found = list(batches(known.fields))
+    found = list(unite_batches(known.fields))
     assert [(len(field.x), field.graphs) for field in found] == [(5, 3), (3, 1), (5, 2)]
     assert torch.equal(torch.cat([field.x for field in found]), torch.cat([field.x for field in known.fields]))
 
@@ -126,25 +126,25 @@ def test_graphs_to_predict_must_be_like_those_trained_on(
 ) -> None:
     full = TWO | {"x": np.ones((13, 2)), "node_tag": np.arange(13) % 2}
     config = GraphsTrain(graphs=save_set(**full))
-    facts = surveyed(config.graphs).facts
+    info = surveyed(config.graphs).info
     other = read_graphs(save_set(**full | changes), source_of(config))
     with pytest.raises(InputError, match=reason):
-        fields_of(other, facts, edges_of(other, True))
+        fields_of(other, info.inputs, edges_of(other, True))
 
 
 def test_graphs_without_edges_are_predicted_by_a_run_with_attributes(save_set: Callable[..., Path]) -> None:
     config = GraphsTrain(graphs=save_set(**TWO))
-    facts = surveyed(config.graphs).facts
+    info = surveyed(config.graphs).info
     other = read_graphs(save_set(**TWO | {"edge_index": np.zeros((2, 0), int), "edge_attr": None}), source_of(config))
-    fields = fields_of(other, facts, edges_of(other, True))
+    fields = fields_of(other, info.inputs, edges_of(other, True))
     assert {tuple(field.edge_attr.shape) for field in fields} == {(0, 1)}
 
 
 def test_an_unknown_tag_is_said_and_has_zeros(save_set: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     config = GraphsTrain(graphs=save_set(**TWO | {"node_tag": np.zeros(13, int)}))
-    facts = surveyed(config.graphs).facts
+    info = surveyed(config.graphs).info
     other = read_graphs(save_set(**TWO | {"node_tag": np.r_[5, np.zeros(12, int)]}), source_of(config))
     with caplog.at_level(logging.WARNING):
-        fields = fields_of(other, facts, edges_of(other, True))
+        fields = fields_of(other, info.inputs, edges_of(other, True))
     assert "node_tag 5 was not there in training" in caplog.text
     assert fields[0].x.tolist() == [[0], [1], [1]]

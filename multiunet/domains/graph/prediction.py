@@ -1,0 +1,91 @@
+"""Predictions of nodes, or of whole graphs, and how they are stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from multiunet.domains.domain import Model
+from multiunet.domains.graph.info import GraphInfo
+from multiunet.domains.graph.labels import UNKNOWN, class_indices, quantities
+from multiunet.domains.splits import SPLITS
+from multiunet.errors import InputError
+from multiunet.geometries.graph.field import GraphField
+from multiunet.prediction import PredictionStore, predict_field
+from multiunet.uncertainty import Moments, dropouts
+
+
+def predict_moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
+    """Predict each node, or each graph, ``(rows, names)``, on the CPU; of a network without dropout from one sample."""
+    net = model.net.to(device)
+    samples = samples if dropouts(net) else 1  # all would be the same
+    found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
+    return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
+
+
+def store_rows(
+    store: PredictionStore,
+    source: tuple[str, Path],
+    name: str,
+    site: str,
+    ids: Any,
+    model: Model,
+    moments: Moments[Tensor],
+    known: dict[str, Any],
+) -> None:
+    """Write the prediction of one graph's nodes, or of all graphs.
+
+    Args:
+        source: what the data are called in the store's attributes, and their file.
+        site: "node" or "graph".
+        ids: of the rows.
+        known: coordinates beside the ids: see ``known_of``.
+    """
+    decision = model.task.decide(moments.mean)
+    writer = store.item(
+        name,
+        names=model.task.names,
+        dims=(site,),
+        shape=(len(ids),),
+        coords={site: ids, **known},
+        decided=decision is not None,
+        attrs={source[0]: str(source[1])},
+    )
+    sites_last = Moments(moments.mean.T, moments.epistemic.T, moments.aleatoric.T)
+    writer.write((slice(0, len(ids)),), sites_last, decision)
+
+
+def known_of(site: str, info: GraphInfo, splits: NDArray[Any] | None, y: NDArray[Any] | None) -> dict[str, Any]:
+    """Return what is known of predicted rows as coordinates: ``split`` by name, and ``target`` as in the files.
+
+    A target is a class name, empty where there is none, or quantities ``(channel, rows)``, NaN where not measured.
+
+    Args:
+        splits: of each row the name of its split, or the empty text; None where the data are not those of the run.
+        y: labels as they were given; None: there are none.
+    """
+    known: dict[str, Any] = {} if splits is None else {"split": (site, splits.astype(object))}
+    if y is None:
+        return known
+    if info.regression:
+        try:
+            amounts = quantities(Path(), y)
+        except InputError:  # other data may call anything y; a prediction does not need it
+            return known
+        if amounts.shape[1] != len(info.quantities.names):
+            return known
+        return known | {"target": (("channel", site), amounts.T)}
+    indices = class_indices(y, list(info.classes.values)) if y.ndim == 1 else np.full(len(y), UNKNOWN)
+    names = np.array([*info.classes.names, ""], dtype=object)
+    return known | {"target": (site, names[indices])}  # the last, of UNKNOWN, is empty
+
+
+def splits_of(info: GraphInfo, ids: Any) -> NDArray[Any]:
+    """Return the split of each of the run's own items by its id; empty for one in none."""
+    place = {name: split for split in SPLITS for name in info.split.of(split)}
+    return np.array([place.get(str(name), "") for name in ids], dtype=object)
