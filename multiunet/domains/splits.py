@@ -85,6 +85,10 @@ def read_splits(where: str, names: str) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise InputError(f"{file}: not JSON ({error})") from None
+    except RecursionError:
+        raise InputError(
+            f"{file}: nested too deeply for lists of splits; it takes {{train: [...], val: [...]}}"
+        ) from None
     keys = ", ".join(content) if isinstance(content, dict) else "none"
     if key:
         if not isinstance(content, dict) or key not in content:

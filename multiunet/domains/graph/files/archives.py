@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from multiunet.domains.graph.files.foreign import refuse_processed
 from multiunet.domains.graph.files.splits import resembles_split
 from multiunet.domains.reading import reading
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -56,7 +56,7 @@ class Arrays:
         repeats = [[name for name in names if name in self.values] for names in keys.values()]
         unread = [*(f"{name} ({names[0]} is)" for names in repeats for name in names[1:]), *self.others]
         if unread:
-            remark(f"{path}: not read: {listing(unread)}")
+            remark_file(path, f"not read: {listing(unread)}")
 
 
 def read_arrays(path: Path, keys: Keys) -> Arrays:

@@ -22,7 +22,7 @@ from multiunet.domains.graph.files.checks import (
 )
 from multiunet.domains.graph.files.collection import GraphSet, check_distinct
 from multiunet.domains.graph.files.splits import decoded, read_split_arrays, resembles_split, words_of_masks
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -161,5 +161,5 @@ def _splits(path: Path, arrays: Arrays, graphs: int, alone: bool) -> NDArray[np.
         return words_of_masks(path, masks, graphs, "graph")
     given = [name for name in arrays.values if resembles_split(name)]
     if given:
-        remark(f"{path}: graphs are split here, not nodes: {listing(given)} not read")
+        remark_file(path, f"graphs are split here, not nodes: {listing(given)} not read")
     return None

@@ -13,7 +13,7 @@ from multiunet.domains.graph.files.cells import Words
 from multiunet.domains.graph.files.sheet import Sheet, Table
 from multiunet.domains.graph.files.splits import resembles_split
 from multiunet.domains.graph.files.tables import Columns, Tables, build_tables
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -51,7 +51,7 @@ def _check_others(folder: Path, split: bool) -> None:
             "nodes.csv a column split with train, val and test, or put the file elsewhere"
         )
     if unread:
-        remark(f"{folder}: not read: {listing(unread)}")
+        remark_file(folder, f"not read: {listing(unread)}")
 
 
 def _read_nodes(path: Path, columns: Columns) -> tuple[Table, Words]:

@@ -13,7 +13,7 @@ from multiunet.domains.graph.files.cells import MISSING, Column, Words
 from multiunet.domains.graph.files.graphml_document import Attribute, Document, parse_graphml
 from multiunet.domains.graph.files.sheet import Table
 from multiunet.domains.graph.files.tables import Columns, Tables, add_reverses, build_tables
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -56,7 +56,7 @@ def _check_graphs(document: Document, single: bool) -> None:
     graphs = f"{len(document.graphs)} graphs: {listing([f'{name} ({nodes} nodes)' for name, nodes in document.graphs])}"
     if single:
         raise InputError(f"{document.path}: holds {graphs}; save each in a file of its own")
-    remark(f"{document.path}: holds {graphs}; they are read as the parts of one graph")
+    remark_file(document.path, f"holds {graphs}; they are read as the parts of one graph")
 
 
 def _ends(document: Document) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,10 +24,9 @@ from multiunet.domains.graph.files.split_columns import read_split_columns
 from multiunet.domains.graph.files.splits import words_of_masks
 from multiunet.domains.graph.files.tables import Columns, numbers_of_labels
 from multiunet.domains.graph.files.tu import read_tu, tu_name
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 from multiunet.wording import listing
-
-logger = logging.getLogger("multiunet.graphs")
 
 ARRAYS = (".npz", ".pt", ".pth")
 KINDS = (*ARRAYS, ".graphml")
@@ -123,7 +121,7 @@ def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
             f"{folder}: has no graph; a graph is a file {', '.join(KINDS)}, or a folder with edges.csv and nodes.csv"
         )
     if others:
-        logger.warning(f"{folder}: not read: {listing(others)}")
+        remark_file(folder, f"not read: {listing(others)}")
     parts = [_read_one(entry, source) for entry in graphs]
     check_distinct(folder, [part.ids[0] for part in parts])
     if source.level == "node" or not (folder / LABELS).is_file() or not labelled:

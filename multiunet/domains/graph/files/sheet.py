@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.graph.files.cells import LARGEST, Column, Words
 from multiunet.domains.reading import reading
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -69,7 +69,7 @@ def find_name(path: Path, names: Sequence[str], wanted: str) -> str | None:
     alike = [name for name in names if name.casefold() == wanted.casefold()]
     if len(alike) != 1:
         return None
-    remark(f"{path}: the column {alike[0]!r} is read as {wanted!r}")
+    remark_file(path, f"the column {alike[0]!r} is read as {wanted!r}")
     return alike[0]
 
 

@@ -11,7 +11,7 @@ from multiunet.domains.config import Split
 from multiunet.domains.graph.files.cells import MISSING, Words
 from multiunet.domains.graph.files.sheet import Table
 from multiunet.domains.graph.files.splits import masks_of_words, names_words_of_splits, split_of_name, split_of_word
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -38,12 +38,12 @@ def read_split_columns(
     if wanted is None:
         unread = [name for name in free if name in apart or name in alike or names_words_of_splits(name)]
         if unread:
-            remark(f"{rows.path}: graphs are split here, not nodes: {listing(unread)} not read")
+            remark_file(rows.path, f"graphs are split here, not nodes: {listing(unread)} not read")
         return unread, {}
     if given is not None:
         masks = masks_of_words(rows.texts(given), lambda row: f"{rows.path}, {rows.place(row)}: {given}")
         if apart:
-            remark(f"{rows.path}: not read: {listing(list(apart))} ({given} is)")
+            remark_file(rows.path, f"not read: {listing(list(apart))} ({given} is)")
     else:
         masks = {split: _truth(rows, name) for name, split in apart.items()}
         if len(masks) < len(apart):

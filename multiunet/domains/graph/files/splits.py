@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
 from multiunet.domains.graph.files.cells import MISSING
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import remark_file
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import listing
@@ -117,7 +117,7 @@ def read_split_arrays(
             f"train_mask, val_mask, test_mask or train_idx, val_idx, test_idx, or leave {listing(others)} out"
         )
     if strange:
-        remark(f"{path}: not read: {listing(strange)}; the split is that of {listing(_names(found))}")
+        remark_file(path, f"not read: {listing(strange)}; the split is that of {listing(_names(found))}")
     return {split: _the_same(path, found[split]) for split in SPLITS if split in found}
 
 

@@ -91,3 +91,9 @@ def test_two_ways_to_split_are_refused(save_set: Callable[..., Path]) -> None:
         validated(GraphsTrain, {"graphs": path, "folds": 2, "fold": 3}, "test")
     with pytest.raises(InputError, match="--folds 41: there are 40 labelled graphs"):
         members(save_set(), folds=41, fold=0)
+
+
+def test_lists_nested_without_end_are_refused(save_set: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"s\.json: nested too deeply for lists of splits"):
+        members(save_set(), splits=str(tmp_path / "s.json"))
