@@ -2,7 +2,7 @@
 
 from multiunet.core.condition import Condition, Modulation
 from multiunet.core.dropout import Dropout
-from multiunet.core.geometry import Geometry
+from multiunet.core.geometry import Geometry, Tileable
 from multiunet.core.lazy import LazyConcat, reads_lazy_concat
 from multiunet.core.level import LevelSpec
 from multiunet.core.nested import NestedUNet
@@ -29,6 +29,7 @@ __all__ = [
     "NoSkip",
     "ReceptiveField",
     "Skip",
+    "Tileable",
     "Trail",
     "UNet",
     "reads_lazy_concat",

@@ -46,7 +46,9 @@ class Condition:
 
     @staticmethod
     def join(conditions: Sequence[Condition]) -> Condition:
-        """Join the conditions of several samples into one batch; shorter sequences of tokens are padded and masked.
+        """Join the conditions of several samples into one batch.
+
+        Shorter sequences of tokens are padded and masked.
 
         Raises:
             ValueError: when some have an embedding, or tokens, and some have none.
@@ -99,7 +101,15 @@ class Modulation(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Return scale and shift, ``(N, channels)`` each, of embeddings ``(N, embedding_channels)``."""
+        """Return scale and shift, ``(N, channels)`` each, of embeddings ``(N, embedding_channels)``.
+
+        Raises:
+            ValueError: when the embeddings have another number of channels.
+        """
+        if embedding.shape[1] != self.linear.in_features:
+            raise ValueError(
+                f"an embedding has {embedding.shape[1]} channels where the network takes {self.linear.in_features}"
+            )
         scale, shift = self.linear(embedding).chunk(2, dim=1)
         return scale, shift
 
@@ -115,10 +125,10 @@ def check_condition(net: nn.Module, condition: Condition | None) -> None:
     if condition is None:
         return
     read = {name for module in net.modules() for name in getattr(module, "reads_condition", ())}
-    for name in ("embedding", "tokens"):
+    for name, words in (("embedding", "an embedding"), ("tokens", "tokens")):
         if getattr(condition, name) is not None and name not in read:
             raise ValueError(
-                f"the condition's {name} is given, but no block of the network reads it: build it with blocks that "
-                f"do, e.g. block=Conv(condition_channels=8) for an embedding, or leave it out; one of your own that "
-                f"reads it says so by reads_condition = ({name!r},)"
+                f"the condition holds {words}, which no block of the network reads: build the network with blocks that "
+                f"do, such as block=Conv(condition_channels=8) for an embedding, or leave out the {name}; a block of "
+                f"your own that reads them says so by reads_condition = ({name!r},)"
             )

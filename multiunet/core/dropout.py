@@ -1,4 +1,4 @@
-"""Dropout whose masks can be keyed, so that a Monte-Carlo sample is one network, wherever and however it is run."""
+"""Dropout with masks that a key determines, so that a Monte-Carlo sample is one network."""
 
 from __future__ import annotations
 

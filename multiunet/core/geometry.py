@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor, nn
+
+from multiunet.core.condition import Condition
 
 S = TypeVar("S")
 """A field: features on sites, one batch of samples."""
@@ -33,7 +35,7 @@ class Geometry(ABC, Generic[S]):
 
     @abstractmethod
     def make_up(self, in_channels: int, out_channels: int, stride: Any = None) -> nn.Module:
-        """Make a module ``(coarse field, skip field) -> field`` on the sites of the skip; it undoes ``make_down``'s."""
+        """Make a module ``(coarse field, skip field) -> field`` on the sites of the skip."""
 
     @abstractmethod
     def make_pointwise(self, in_channels: int, out_channels: int) -> nn.Module:
@@ -67,6 +69,10 @@ class Geometry(ABC, Generic[S]):
     def example(self, channels: int, seed: int) -> S:
         """Make a small valid field of one sample; any two can be collated. Used by the conformance suite."""
 
+    def example_condition(self, seed: int) -> Condition | None:
+        """Make a condition of one sample that the blocks read; None: they read none."""
+        return None
+
     def penalty(self, output: S) -> Tensor | None:
         """Return what the network's own parts add to the loss of this output, a scalar; None: nothing."""
         return None
@@ -74,3 +80,15 @@ class Geometry(ABC, Generic[S]):
     def align(self, skip: S, onto: S) -> S:
         """Return the part of ``skip`` on the sites of ``onto``; all of it, unless blocks lose sites."""
         return skip
+
+
+@runtime_checkable
+class Tileable(Protocol):
+    """Geometry whose fields can be cut into tiles.
+
+    The conformance suite compares tiles of such fields with the whole. The axes of a field's features behind the first
+    two are its axes of space.
+    """
+
+    def crop(self, field: Any, start: Sequence[int], stop: Sequence[int]) -> Any:
+        """Return the sites from ``start`` to before ``stop``, by axis."""

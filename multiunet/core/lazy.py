@@ -1,4 +1,4 @@
-"""Fields that count as one without being copied into one."""
+"""Concatenation of fields that copies nothing together before a block needs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class LazyConcat(Generic[S]):
-    """Fields on the same sites that count as one, their channels side by side.
+    """Concatenation of fields on the same sites, their channels side by side, not yet copied into one field.
 
     Copied into one they would be the widest field of a U-Net, alive when memory is scarcest. A block whose
     ``forward`` is marked ``reads_lazy_concat`` reads them one after the other.
@@ -26,7 +26,7 @@ class LazyConcat(Generic[S]):
     parts: tuple[S, ...]
 
     def field(self) -> S:
-        """The one field, copied together."""
+        """Return the one field, copied together."""
         if len(self.parts) == 1:
             return self.parts[0]
         features = torch.cat([self.geometry.features(part) for part in self.parts], dim=1)
@@ -37,7 +37,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def reads_lazy_concat(forward: F) -> F:
-    """Marks a block's ``forward`` that also takes ``LazyConcat`` fields, and then makes the same of them, to rounding.
+    """Mark a block's ``forward`` as one that also takes a ``LazyConcat``.
+
+    It makes the same of it as of the one field, to rounding.
 
     The mark is the method's own: a subclass that puts another ``forward`` in its place is given the one field.
     """
@@ -46,12 +48,12 @@ def reads_lazy_concat(forward: F) -> F:
 
 
 def concatenated(x: S | LazyConcat[S]) -> S:
-    """The one field."""
+    """Return the one field, copied together where it is a ``LazyConcat``."""
     return x.field() if isinstance(x, LazyConcat) else x
 
 
 def call_block(block: nn.Module, x: S | LazyConcat[S], *given: Any) -> S:
-    """``block(x, *given)``, of fields that count as one where the block reads them."""
+    """Return ``block(x, *given)``; a ``LazyConcat`` is copied together unless the block reads it."""
     # hooks were written for the one field
     reads = getattr(block.forward, "reads_lazy_concat", False) and not is_hooked(block)
     result: S = block(x if reads else concatenated(x), *given)
@@ -59,6 +61,6 @@ def call_block(block: nn.Module, x: S | LazyConcat[S], *given: Any) -> S:
 
 
 def is_hooked(module: nn.Module) -> bool:
-    """Whether a call does more than ``forward``, as pruning, profilers and FSDP make it do."""
+    """Return True when a call does more than ``forward``: hooks of pruning, profilers and FSDP."""
     hooks = (module._forward_pre_hooks, module._forward_hooks, module._backward_pre_hooks, module._backward_hooks)
     return any(hooks)

@@ -1,7 +1,9 @@
-"""How a network on a grid reads its input: how far an output site looks, and on which sites a tile may begin."""
+"""Receptive field of a network: how far an output site looks, and on which sites a tile may begin."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,89 +19,151 @@ Sites = tuple[int, ...]
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """By axis, in sites of the input.
+    """Receptive field of a network, by axis, in sites of the input.
 
     Attributes:
         radius: how far beyond itself an output site may look, to either side (half the receptive field).
-        tile_stride: a tile that begins on a multiple of it sees the same coarse sites as the whole input does.
-        output_stride: input sites an output site.
-        exact: tiles with this halo give what the whole input gives; False where a norm takes statistics over sites.
+        tile_stride: a tile that begins on a multiple of it has the coarse sites and the windows of the whole input.
+        output_stride: input sites for each output site.
+        exact: tiles with this radius as margin give what the whole input gives. False where a norm takes statistics
+            over sites, or a block looks everywhere.
         both_ends: the network also reads the input backwards (a reverse complement), with coarse sites counted from its
             end; a tile must end on a multiple of the stride counted from there.
     """
 
-    radius: tuple[int, ...]
-    tile_stride: tuple[int, ...]
-    output_stride: tuple[int, ...]
+    radius: Sites
+    tile_stride: Sites
+    output_stride: Sites
     exact: bool
     both_ends: bool = False
 
     @property
-    def size(self) -> tuple[int, ...]:
+    def size(self) -> Sites:
         """Input sites that one output site can depend on."""
-        return tuple(2 * h + r for h, r in zip(self.radius, self.output_stride))
+        return tuple(2 * r + step for r, step in zip(self.radius, self.output_stride))
 
 
 @runtime_checkable
 class HasReceptiveField(Protocol):
     """Network that knows its own receptive field."""
 
-    def receptive_field(self) -> ReceptiveField: ...
+    def receptive_field(self) -> ReceptiveField:
+        """Return the receptive field."""
+
+
+@dataclass(frozen=True)
+class Locality:
+    """Locality of a block: how far it looks, in sites of its own level.
+
+    Attributes:
+        reach: how many sites away an output site looks, by axis.
+        period: sites fall into windows that begin on multiples of it, by axis; 1 where there are none.
+        is_global: an output site looks everywhere; then ``reach`` says nothing.
+    """
+
+    reach: Sites
+    period: Sites
+    is_global: bool = False
+
+
+def read_locality(block: Any, ndim: int) -> Locality:
+    """Read how far a block says that it looks, from its ``reach``, ``period`` or ``is_global``.
+
+    Raises:
+        TypeError: when it says nothing: tiles of it could be wrong, and nothing would tell.
+    """
+    none, ones = (0,) * ndim, (1,) * ndim
+    if getattr(block, "is_global", False):
+        return Locality(none, ones, is_global=True)
+    reach, period = (getattr(block, name, None) for name in ("reach", "period"))
+    for name, value in (("reach", reach), ("period", period)):
+        if value is not None and (not isinstance(value, tuple) or len(value) != ndim):
+            raise TypeError(f"{name} {value} of {type(block).__name__} must be a tuple with one entry an axis, {ndim}")
+    if reach is None and period is None:
+        raise TypeError(
+            f"{type(block).__name__} does not say how far it looks, so tiles of it could be wrong: give the module "
+            "reach (sites by axis), or period (of windows, by axis), or is_global = True"
+        )
+    windows = ones if period is None else period
+    return Locality(tuple(size - 1 for size in windows) if reach is None else reach, windows)
 
 
 def receptive_field(net: nn.Module) -> ReceptiveField:
     """Return the receptive field of a U-Net, plain or nested, or what its own ``receptive_field()`` says.
 
     Every operator states its reach in sites of its level; a level's sites are as far apart as the strides above it say.
+    (Araujo et al. 2019, "Computing receptive fields of convolutional neural networks", eq. 2, by levels.)
 
     Raises:
-        TypeError: for a network that is neither.
+        TypeError: for a network that is neither, or has an operator that does not say how far it looks.
     """
     if isinstance(net, HasReceptiveField):
         return net.receptive_field()
     if not isinstance(net, UNet | NestedUNet) or not isinstance(getattr(net.downs[0], "stride", None), tuple):
         raise TypeError(
-            f"{type(net).__name__} has no receptive field by axis: it is no U-Net on a grid and has no "
-            "receptive_field() method"
+            f"{type(net).__name__} has no receptive field by axis: it is not a U-Net whose ways down state their "
+            "stride by axis, and has no receptive_field() method"
         )
     downs: list[Any] = list(net.downs)
-    apart = [(1,) * len(downs[0].stride)]
+    spacings = [(1,) * len(downs[0].stride)]
     for down in downs:
-        apart.append(tuple(a * s for a, s in zip(apart[-1], down.stride)))
-    halo = _halo(net, apart)
-    return ReceptiveField(halo, apart[-1], apart[0], exact=norms_are_local(net))
-
-
-def _halo(net: UNet[Any] | NestedUNet[Any], apart: list[Sites]) -> Sites:
-    """How far the finest decoder field looks: the farthest way through the network."""
-    fields = [(0,) * len(apart[0])]  # of each level's encoder field, then the bottleneck's
-    ways: list[tuple[Any, Any]] = list(zip(net.encoder, net.downs))
-    for i, (encoder, down) in enumerate(ways):
-        fields[i] = _beyond(fields[i], apart[i], *_reaches(encoder))
-        fields.append(_beyond(fields[i], apart[i], down.reach))
-    fields[-1] = _beyond(fields[-1], apart[-1], *_reaches(net.bottleneck))
-    steps: list[tuple[int, Any, Any]]
-    if isinstance(net, UNet):
-        steps = [(i, net.ups[-1 - i], net.decoder[-1 - i]) for i in reversed(range(len(net.downs)))]
-    else:
-        steps = [(i, net.ups[f"{i}_{j}"], net.nodes[f"{i}_{j}"]) for i, j in net.places()]
-    # a level's entry is that of its newest field, which looks farther than the ones before it
-    for i, up, blocks in steps:
-        refined = _beyond(fields[i + 1], apart[i], up.reach)
-        fields[i] = _beyond(tuple(map(max, fields[i], refined)), apart[i], *_reaches(blocks))
-    return fields[0]
+        spacings.append(tuple(a * s for a, s in zip(spacings[-1], down.stride)))
+    tile_stride, everywhere = spacings[-1], False
+    for i, block in _blocks(net):
+        locality = read_locality(block, len(tile_stride))
+        windows = [period * spacing for period, spacing in zip(locality.period, spacings[i])]
+        tile_stride = tuple(map(math.lcm, tile_stride, windows))
+        everywhere |= locality.is_global
+    radius = _radius(net, spacings)
+    return ReceptiveField(radius, tile_stride, spacings[0], exact=norms_are_local(net) and not everywhere)
 
 
 def norms_are_local(net: nn.Module) -> bool:
-    """Whether no norm of the network takes statistics over sites when it predicts."""
+    """Return True when no norm of the network takes statistics over sites when it predicts."""
     return not any(isinstance(module, nn.GroupNorm | _InstanceNorm) for module in net.modules())
 
 
-def _beyond(halo: Sites, apart: Sites, *reaches: Sites) -> Sites:
+def _blocks(net: UNet[Any] | NestedUNet[Any]) -> Iterable[tuple[int, nn.Module]]:
+    """All blocks, each with the number of its level."""
+    levels: list[tuple[int, Any]] = [*enumerate(net.encoder), (len(net.encoder), net.bottleneck)]
+    levels += [(i, level) for i, _, level in _steps_up(net)]
+    return [(i, block) for i, level in levels for block in level.blocks]
+
+
+def _steps_up(net: UNet[Any] | NestedUNet[Any]) -> list[tuple[int, Any, Any]]:
+    """The number of the level, the way up to it, and its blocks, in the order in which they are computed."""
+    if isinstance(net, UNet):
+        return [(i, net.ups[-1 - i], net.decoder[-1 - i]) for i in reversed(range(len(net.downs)))]
+    return [(i, net.ups[f"{i}_{j}"], net.nodes[f"{i}_{j}"]) for i, j in net.places()]
+
+
+def _radius(net: UNet[Any] | NestedUNet[Any], spacings: list[Sites]) -> Sites:
+    """How far the finest decoder field looks: the farthest way through the network."""
+    fields = [(0,) * len(spacings[0])]  # of each level's encoder field, then the bottleneck's
+    ways: list[tuple[Any, Any]] = list(zip(net.encoder, net.downs))
+    for i, (encoder, down) in enumerate(ways):
+        fields[i] = _beyond(fields[i], spacings[i], *_reaches(encoder, len(spacings[0])))
+        fields.append(_beyond(fields[i], spacings[i], _reach(down)))
+    fields[-1] = _beyond(fields[-1], spacings[-1], *_reaches(net.bottleneck, len(spacings[0])))
+    # a level's entry is that of its newest field, which looks farther than the ones before it
+    for i, up, level in _steps_up(net):
+        refined = _beyond(fields[i + 1], spacings[i], _reach(up))
+        newest = tuple(map(max, fields[i], refined))
+        fields[i] = _beyond(newest, spacings[i], *_reaches(level, len(spacings[0])))
+    return fields[0]
+
+
+def _beyond(radius: Sites, spacing: Sites, *reaches: Sites) -> Sites:
     for reach in reaches:
-        halo = tuple(h + r * a for h, r, a in zip(halo, reach, apart))
-    return halo
+        radius = tuple(a + r * s for a, r, s in zip(radius, reach, spacing))
+    return radius
 
 
-def _reaches(level: Any) -> list[Sites]:
-    return [block.reach for block in level.blocks]
+def _reach(way: Any) -> Sites:
+    if not isinstance(getattr(way, "reach", None), tuple):
+        raise TypeError(f"{type(way).__name__} does not state its reach, fine sites by axis, so tiles could be wrong")
+    return way.reach  # type: ignore[no-any-return]
+
+
+def _reaches(level: Any, ndim: int) -> list[Sites]:
+    return [read_locality(block, ndim).reach for block in level.blocks]

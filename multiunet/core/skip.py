@@ -1,4 +1,4 @@
-"""How an encoder field rejoins the decoder: written once, for every geometry."""
+"""Skips: the ways in which an encoder field rejoins the decoder, written once for every geometry."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PathNorm = Literal["before", "after"]
 
 
 class Skip(nn.Module, ABC, Generic[S]):
-    """Joins the decoder's field ``x`` with encoder fields on the same sites: one, or in a nested U-Net several.
+    """Join of the decoder's field with encoder fields on the same sites.
 
-    ``forward`` returns the field, or ``LazyConcat`` fields that count as one. ``skip_channels`` counts the channels of
-    all skips.
+    There is one encoder field, or in a nested U-Net several. ``forward`` returns the field, or a ``LazyConcat`` that
+    counts as one. ``skip_channels`` counts the channels of all skips.
 
     Attributes:
         channels: how many channels the joined field has.
@@ -39,12 +39,12 @@ class Skip(nn.Module, ABC, Generic[S]):
     def forward(self, x: S, *skips: S) -> S | LazyConcat[S]: ...
 
     def side_by_side(self, skips: tuple[S, ...]) -> S:
-        """All skips as one field."""
+        """Return all skips as one field."""
         return LazyConcat(self.geometry, skips).field()
 
 
 class Concat(Skip[S]):
-    """The fields' channels side by side (Ronneberger et al. 2015)."""
+    """Fields' channels side by side (Ronneberger et al. 2015)."""
 
     def __init__(self, geometry: Geometry[S], x_channels: int, skip_channels: int) -> None:
         super().__init__(geometry, x_channels, skip_channels)
@@ -55,7 +55,7 @@ class Concat(Skip[S]):
 
 
 class Add(Skip[S]):
-    """The sum of the two fields (ResNet-like; LinkNet, Chaurasia & Culurciello 2017).
+    """Sum of the two fields (ResNet-like; LinkNet, Chaurasia & Culurciello 2017).
 
     Where their channels differ, a pointwise map brings the encoder's to the decoder's.
     """
@@ -73,7 +73,7 @@ class Add(Skip[S]):
 
 
 class AttentionGate(Skip[S]):
-    """The encoder's field weighted site by site by what the decoder asks for, then concatenated.
+    """Encoder's field weighted site by site by what the decoder asks for, then concatenated.
 
     Oktay et al. 2018, "Attention U-Net", eq. 1-2: ``alpha = sigmoid(psi(relu(W_s skip + W_x x)))``, additive attention.
     The gating field is the refined decoder field, so no resampling of ``alpha`` is needed.
@@ -88,7 +88,7 @@ class AttentionGate(Skip[S]):
         self.psi = geometry.make_pointwise(gate_channels, 1)
 
     def attention(self, x: S, skip: S) -> S:
-        """The weights alpha in (0, 1), one channel, on the sites of ``skip``."""
+        """Return the weights alpha in (0, 1), one channel, on the sites of ``skip``."""
         g = self.geometry
         agreement = functional.relu(g.features(self.query(x)) + g.features(self.key(skip)))
         return g.with_features(skip, torch.sigmoid(g.features(self.psi(g.with_features(skip, agreement)))))
@@ -100,7 +100,7 @@ class AttentionGate(Skip[S]):
 
 
 class NoSkip(Skip[S]):
-    """Nothing crosses: the network is an autoencoder. For seeing what skips are worth."""
+    """Skip that leaves the encoder's field out, to see what skips are worth: an autoencoder."""
 
     reads_skip = False
 
@@ -117,7 +117,7 @@ SKIPS: dict[str, type[Skip[Any]]] = {"concat": Concat, "add": Add, "attention": 
 
 
 class Merge(nn.Module, Generic[S]):
-    """Where the two paths meet: align, normalise, join, normalise, fuse; every step but the join is optional.
+    """Merge of the two paths: align, normalise, join, normalise, fuse; only the join is always there.
 
     Args:
         skip: how the fields are joined, e.g. ``Concat``.

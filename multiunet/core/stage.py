@@ -17,7 +17,7 @@ S = TypeVar("S")
 
 
 class Level(nn.Module, Generic[S]):
-    """Blocks of one level, one after the other; with ``gradient_checkpointing`` their activations are recomputed."""
+    """Blocks of one level, one after the other, with or without gradient checkpointing."""
 
     def __init__(self, blocks: Sequence[nn.Module], gradient_checkpointing: bool) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Level(nn.Module, Generic[S]):
 
 @dataclass(frozen=True)
 class DownStage(Generic[S]):
-    """A level of the encoder and the way down from it.
+    """Level of the encoder and the way down from it.
 
     Stages are views and no modules: a network registers their operators by kind, in the order in which the norm of the
     gradient is summed.
@@ -50,7 +50,7 @@ class DownStage(Generic[S]):
 
 @dataclass(frozen=True)
 class UpStage(Generic[S]):
-    """The way up to a level of the decoder, the merge with its skip, and its blocks; see ``DownStage``."""
+    """Way up to a level of the decoder, merge with its skip, and its blocks; see ``DownStage``."""
 
     up: nn.Module
     merge: Merge[S]

@@ -1,4 +1,4 @@
-"""The U-Net: a stack machine over four operators that a geometry supplies."""
+"""U-Net: a stack machine over four operators that a geometry supplies."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Trail(Generic[S]):
 
 
 class Encoder(nn.Module, ABC, Generic[S]):
-    """The way down and the bottleneck, with which every topology of a U-Net begins.
+    """Way down and bottleneck, with which every topology of a U-Net begins.
 
     The way down ends before the bottleneck: with an encoder free of dropout, ``decode`` alone is what Monte-Carlo
     dropout has to repeat. For the arguments see ``UNet``.
@@ -129,7 +129,7 @@ class Encoder(nn.Module, ABC, Generic[S]):
 
     @abstractmethod
     def at_outputs(self, values: Tensor, outputs: Sequence[S]) -> tuple[Tensor, ...]:
-        """Take values known on the input's sites (labels, targets, weights) to the sites of each of ``outputs``."""
+        """Take values (labels, targets, weights) from the input's sites to those of each of ``outputs``."""
 
 
 class UNet(Encoder[S]):

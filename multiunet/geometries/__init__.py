@@ -1,4 +1,4 @@
-"""What coarsening, refining and mixing mean on each kind of field."""
+"""Geometries: coarsening, refining and mixing on each kind of field."""
 
 from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE, Convolution
 from multiunet.geometries.graph.edges import CoarseEdges, Induced, TwoHop

@@ -19,15 +19,15 @@ class _AnySites(_BatchNorm):
 
 
 class BatchNorm1d(_AnySites, nn.BatchNorm1d):
-    """Of ``(N, C, sites)`` or ``(nodes, C)``."""
+    """Batch normalisation of ``(N, C, sites)`` or ``(nodes, C)``."""
 
 
 class BatchNorm2d(_AnySites, nn.BatchNorm2d):
-    """Of ``(N, C, H, W)``."""
+    """Batch normalisation of ``(N, C, H, W)``."""
 
 
 class BatchNorm3d(_AnySites, nn.BatchNorm3d):
-    """Of ``(N, C, D, H, W)``."""
+    """Batch normalisation of ``(N, C, D, H, W)``."""
 
 
 BATCH_NORM: dict[int, Callable[[int], nn.Module]] = {1: BatchNorm1d, 2: BatchNorm2d, 3: BatchNorm3d}

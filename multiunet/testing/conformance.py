@@ -1,4 +1,4 @@
-"""Laws of geometries and models, as functions that raise AssertionError with the law's name."""
+"""Conformance suite: laws of geometries and models; a check raises AssertionError with the law's name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import SKIPS, Encoder, Geometry, LevelSpec, NestedUNet, UNet
+from multiunet.core import SKIPS, Condition, Encoder, Geometry, LevelSpec, NestedUNet, UNet
+from multiunet.testing.conditions import check_conditions
+from multiunet.testing.helpers import assert_same, train_a_little, weigh
+from multiunet.testing.samples import check_samples
+from multiunet.testing.tiles import check_tiles
 
 S = TypeVar("S")
 
@@ -21,7 +25,10 @@ TRIED = 8
 
 
 def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) -> None:
-    """Checks a geometry's operators, and every law on U-Nets of three levels, plain and nested, with every skip.
+    """Check a geometry's operators, and every law on U-Nets, plain and nested, with every skip.
+
+    Laws of tiles hold for a geometry that can crop (``Tileable``), those of conditions for one that makes an
+    ``example_condition``, those of Monte-Carlo samples for one whose blocks have ``Dropout``.
 
     Args:
         strides: to use for the two ways down; the geometry's default by default.
@@ -32,7 +39,7 @@ def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) 
     field, channels = geometry.example(3, seed=0), [6, 8, 10]
     features = geometry.features(field)
     law = "features: what with_features puts in comes out, on the same sites"
-    _same(geometry.features(geometry.with_features(field, features + 1)), features + 1, law)
+    assert_same(geometry.features(geometry.with_features(field, features + 1)), features + 1, law)
     check_levels(geometry, None if strides is None else strides[0])
     given: dict[str, Any] = {"strides": strides, "deep_supervision": 1}
     for skip, fuse in itertools.product(SKIPS.values(), (False, True)):
@@ -53,14 +60,17 @@ def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) 
         check_outputs(net, geometry, field, out_channels=2)
         check_batch(net, geometry, [field, geometry.example(3, seed=1)])
     torch.manual_seed(0)
-    plain = UNet(geometry, 3, 2, channels, strides=strides)
-    check_recomputation(
-        plain, UNet(geometry, 3, 2, channels, strides=strides, gradient_checkpointing=True), geometry, field
+    plain, checkpointed = (
+        UNet(geometry, 3, 2, channels, strides=strides, gradient_checkpointing=on) for on in (False, True)
     )
+    check_recomputation(plain, checkpointed, geometry, field, geometry.example_condition(0))
+    check_tiles(geometry, None if strides is None else strides[0])
+    check_conditions(geometry, strides=strides)
+    check_samples(plain, geometry, field)
 
 
 def check_model(net: Encoder[S], geometry: Geometry[S], in_channels: int, out_channels: int) -> None:
-    """Checks a network on a geometry's examples: sites, outputs, gradients, batches, copies, encode and decode.
+    """Check a network on a geometry's examples: sites, outputs, gradients, batches, copies, halves.
 
     Raises:
         AssertionError: naming the law that is broken.
@@ -68,15 +78,17 @@ def check_model(net: Encoder[S], geometry: Geometry[S], in_channels: int, out_ch
     a, b = geometry.example(in_channels, seed=1), geometry.example(in_channels, seed=2)
     check_sites(net, geometry, a, out_channels)
     check_outputs(net, geometry, a, out_channels)
-    check_gradients(net, geometry, geometry.collate([a, b]))
-    _train_a_little(net, geometry, geometry.collate([a, b]))
+    conditions = [geometry.example_condition(seed) for seed in (1, 2)] if _reads_condition(net) else [None]
+    joined = None if None in conditions else Condition.join([c for c in conditions if c is not None])
+    check_gradients(net, geometry, geometry.collate([a, b]), joined)
+    train_a_little(net, geometry, geometry.collate([a, b]))
     check_batch(net, geometry, [a, b])
     check_copies(net, geometry, a)
     check_halves(net, geometry, a)
 
 
 def check_sites(net: nn.Module, geometry: Geometry[S], field: S, out_channels: int) -> None:
-    """Law 1: the output sits on the input's sites."""
+    """Check law 1: the output sits on the input's sites."""
     shape = list(geometry.features(field).shape)
     expected = [shape[0], out_channels, *shape[2:]]
     found = list(geometry.features(net.eval()(field)).shape)
@@ -84,9 +96,10 @@ def check_sites(net: nn.Module, geometry: Geometry[S], field: S, out_channels: i
 
 
 def check_levels(geometry: Geometry[S], stride: Any = None) -> None:
-    """Law 1: ``down`` and ``up`` leave sites where they are: at the site that ``sample`` picks for each coarse one.
+    """Check law 1: ways down and up leave sites where they are.
 
-    What changes there changes the coarse site, and what changes at the coarse site changes what comes back there.
+    Each coarse site stands for the fine one that ``sample`` picks: what changes there changes the coarse site, and
+    what changes at the coarse site changes what comes back there.
     """
     torch.manual_seed(0)
     channels = 8
@@ -115,7 +128,7 @@ def check_levels(geometry: Geometry[S], stride: Any = None) -> None:
 
 
 def check_outputs(net: Encoder[S], geometry: Geometry[S], field: S, out_channels: int) -> None:
-    """Law 1 of deep supervision: targets taken to supervised outputs have their sites, and are picked, not mixed."""
+    """Check law 1 of deep supervision: targets are on the sites of the outputs, and picked, not mixed."""
     with torch.no_grad():
         outputs = net.eval().outputs(field)
     numbers = _numbers(geometry.features(field))
@@ -131,11 +144,11 @@ def check_outputs(net: Encoder[S], geometry: Geometry[S], field: S, out_channels
             assert torch.isin(values, numbers).all(), "law 1, outputs: sample gives values that were not there"
 
 
-def check_gradients(net: nn.Module, geometry: Geometry[S], field: S) -> None:
-    """Law 2: every parameter receives a gradient, finite and not all zero."""
+def check_gradients(net: nn.Module, geometry: Geometry[S], field: S, condition: Condition | None = None) -> None:
+    """Check law 2: every parameter receives a gradient, finite and not all zero."""
     net.train().zero_grad()
-    outputs = net.outputs(field) if isinstance(net, Encoder) else (net(field),)
-    weighted = [(geometry.features(output) * _weights(geometry.features(output))).sum() for output in outputs]
+    outputs = net.outputs(field, condition) if isinstance(net, Encoder) else (net(field, condition),)
+    weighted = [(geometry.features(output) * weigh(geometry.features(output))).sum() for output in outputs]
     torch.stack(weighted).sum().backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, f"law 2, gradients: {name} receives none"
@@ -144,47 +157,53 @@ def check_gradients(net: nn.Module, geometry: Geometry[S], field: S) -> None:
 
 
 def check_batch(net: nn.Module, geometry: Geometry[S], fields: Sequence[S]) -> None:
-    """Law 3: a batch gives what its samples give one at a time; nothing leaks across."""
+    """Check law 3: a batch gives what its samples give one at a time; nothing leaks across."""
     net.eval()
     together = geometry.features(net(geometry.collate(fields)))
     apart = torch.cat([geometry.features(net(field)) for field in fields])
-    _same(together, apart, "law 3, batches: together differs from one at a time")
+    assert_same(together, apart, "law 3, batches: together differs from one at a time")
 
 
 def check_copies(net: nn.Module, geometry: Geometry[S], field: S) -> None:
-    """Law 5: deepcopy, pickle and state_dict keep the output, and a copy shares no weights.
+    """Check law 5: deepcopy, pickle and state_dict keep the output, and a copy shares no weights.
 
     Classes that are defined inside a function have no name to be pickled by; then pickle is not tried.
     """
     expected = geometry.features(net.eval()(field))
     clone = copy.deepcopy(net)
-    _same(geometry.features(clone(field)), expected, "law 5, copies: deepcopy differs")
+    assert_same(geometry.features(clone(field)), expected, "law 5, copies: deepcopy differs")
     if all(_importable(type(module)) for module in net.modules()):
-        _same(geometry.features(pickle.loads(pickle.dumps(net))(field)), expected, "law 5, copies: pickle differs")
+        assert_same(
+            geometry.features(pickle.loads(pickle.dumps(net))(field)), expected, "law 5, copies: pickle differs"
+        )
     with torch.no_grad():
         for parameter in clone.parameters():
             parameter.add_(1.0)
-    _same(geometry.features(net(field)), expected, "law 5, copies: deepcopy shares weights")
+    assert_same(geometry.features(net(field)), expected, "law 5, copies: deepcopy shares weights")
     clone.load_state_dict(net.state_dict())
-    _same(geometry.features(clone(field)), expected, "law 5, copies: state_dict differs")
+    assert_same(geometry.features(clone(field)), expected, "law 5, copies: state_dict differs")
 
 
 def check_halves(net: Encoder[S], geometry: Geometry[S], field: S) -> None:
-    """Encoding then decoding, and the first supervised output, are the forward pass."""
+    """Check that encoding then decoding, and the first supervised output, are the forward pass."""
     expected = geometry.features(net.eval()(field))
-    _same(geometry.features(net.decode(net.encode(field))), expected, "halves: decode(encode(x)) differs from forward")
-    _same(geometry.features(net.outputs(field)[0]), expected, "halves: outputs(x)[0] differs from forward")
+    assert_same(
+        geometry.features(net.decode(net.encode(field))), expected, "halves: decode(encode(x)) differs from forward"
+    )
+    assert_same(geometry.features(net.outputs(field)[0]), expected, "halves: outputs(x)[0] differs from forward")
 
 
-def check_recomputation(plain: nn.Module, recomputing: nn.Module, geometry: Geometry[S], field: S) -> None:
-    """Law 6: gradient checkpointing changes no bit of gradients and buffers, with dropout on."""
+def check_recomputation(
+    plain: nn.Module, recomputing: nn.Module, geometry: Geometry[S], field: S, condition: Condition | None = None
+) -> None:
+    """Check law 6: gradient checkpointing changes no bit of gradients and buffers, with dropout on."""
     recomputing.load_state_dict(plain.state_dict())
     gradients = []
     for net in (plain, recomputing):
         net.train().zero_grad()
         torch.manual_seed(1)
-        output = geometry.features(net(field))
-        (output * _weights(output)).sum().backward()
+        output = geometry.features(net(field, condition))
+        (output * weigh(output)).sum().backward()
         gradients.append([parameter.grad for parameter in net.parameters()])
     for (name, _), one, two in zip(plain.named_parameters(), *gradients):
         assert one is not None, f"law 6, checkpointing: {name} has no gradient"
@@ -220,26 +239,9 @@ def _differs(geometry: Geometry[S], one: S, other: S, site: int) -> bool:
     return not torch.equal(a, b)
 
 
+def _reads_condition(net: nn.Module) -> bool:
+    return any(getattr(module, "reads_condition", ()) for module in net.modules())
+
+
 def _importable(kind: type) -> bool:
     return getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
-
-
-def _train_a_little(net: nn.Module, geometry: Geometry[S], field: S) -> None:
-    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
-    net.train()
-    for _ in range(2):
-        optimizer.zero_grad()
-        geometry.features(net(field)).square().mean().backward()
-        optimizer.step()
-
-
-def _weights(like: Tensor) -> Tensor:
-    # uneven, so that gradients do not cancel behind a normalisation
-    return torch.linspace(-1, 1, like.numel()).reshape(like.shape).sin()
-
-
-def _same(found: Tensor, expected: Tensor, law: str) -> None:
-    try:
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    except AssertionError as error:
-        raise AssertionError(f"{law} ({error})") from error

@@ -24,7 +24,7 @@ ALLOWED = {
     "tasks": {"losses", "metrics"},
     "training": {"core", "tasks", *LEAVES},
     "prediction": {"core", "geometries", "tasks", "uncertainty", *LEAVES},
-    "testing": {"core"},
+    "testing": {"core", "uncertainty"},
     "domains": {
         *("core", "geometries", "losses", "metrics", "uncertainty", "models", "tasks", "training", "prediction"),
         *LEAVES,

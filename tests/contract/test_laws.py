@@ -31,6 +31,8 @@ GRIDS = [
     Grid(2, block=Conv(growth="last", separable="inner"), up=Resize(activated=True), activation="prelu"),
     Grid(1, Conv(separable="all"), StridedConv(kernel=2), Resize("linear", activated=True), activation="elu"),
     Grid(2, down=StridedConv(activated=True), up=PixelShuffle(activated=True)),
+    Grid(1, Conv(condition_channels=2, dropout=0.3)),
+    Grid(2, Conv(condition_channels=2, residual=True), normalization="instance"),
 ]  # fmt: skip
 POOLS = [
     *(TopK(edges=Induced()), TopK(gate="sigmoid", nodes=3), TopK(edges=TwoHop(weights="binary", max_neighbours=2))),
@@ -45,6 +47,7 @@ GRAPHS = [
     *(Graph(conv=GINE(2), pool=pool, activation="elu") for pool in (TopK(), HeavyEdgeMatching(), MinCut(3))),
     Graph(conv=GATv2(2), pool=TopK(edges=Induced()), activation="elu"),
     Graph(dropout=0.3, whole_channels=True),
+    Graph(condition_channels=2),
 ]
 
 

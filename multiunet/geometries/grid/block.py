@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, get_args
 
+import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Dropout, LazyConcat, Modulation, reads_lazy_concat
@@ -57,6 +58,12 @@ class Conv(Block):
 
     def check(self, layers: Layers) -> None:
         layers.odd_sizes("kernel", self.kernel)
+
+    def example_condition(self, seed: int) -> Condition | None:
+        if self.condition_channels == 0:
+            return None
+        generator = torch.Generator().manual_seed(seed)
+        return Condition(torch.randn(1, self.condition_channels, generator=generator))
 
     def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         return ConvBlock(self, layers, in_channels, out_channels)

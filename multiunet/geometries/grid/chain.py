@@ -1,4 +1,4 @@
-"""Layers in a row, of which the first reads features side by side without a copy that joins them."""
+"""Layers in a row, of which the first reads a ``LazyConcat`` without copying its parts together."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Modulated(nn.Module):
 
 
 class Chain(nn.Sequential):
-    """``(x, condition) -> field``: layers one after the other, of which the first reads fields side by side."""
+    """Layers one after the other, ``(x, condition) -> field``; the first reads a ``LazyConcat``."""
 
     @reads_lazy_concat
     def forward(self, x: Tensor | LazyConcat[Tensor], condition: Condition | None = None) -> Tensor:
@@ -47,7 +47,7 @@ class Chain(nn.Sequential):
 
 
 def call_on_parts(layer: nn.Module, x: Tensor | LazyConcat[Tensor]) -> Tensor:
-    """Return ``layer(x)``; a plain convolution of all channels is the sum of those of the parts, to rounding."""
+    """Return ``layer(x)``; that of a plain convolution is the sum over the parts of ``x``, to rounding."""
     if not isinstance(x, LazyConcat) or not _splits(layer) or any(unfolded_by_torch(part) for part in x.parts):
         y: Tensor = layer(concatenated(x))
         return y

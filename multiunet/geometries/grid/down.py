@@ -65,7 +65,9 @@ class StridedConv(Down):
 
 
 class Pooled(nn.Module):
-    """Module of ``MaxPool`` and ``AveragePool``; n sites become ceil(n / stride), or floor where blocks lose sites.
+    """Module of ``MaxPool`` and ``AveragePool``.
+
+    n sites become ceil(n / stride), or floor where blocks lose sites.
 
     Attributes:
         stride: by axis.

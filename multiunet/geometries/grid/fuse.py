@@ -1,4 +1,4 @@
-"""Batch norms fuse_conv_bn into the convolutions before them, for prediction."""
+"""Fusion of batch norms into the convolutions before them, for prediction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fuse_conv_bn(net: nn.Module) -> nn.Module:
-    """A copy of a network in evaluation mode in which convolutions do the work of the batch norms behind them.
+    """Return a copy of a network whose convolutions do the work of the batch norms behind them.
 
     A norm whose statistics stand still is an affine map by channel, and so is the convolution: the two are one
     convolution, equal to rounding (Jacob et al. 2018, eq. 14). It saves a pass over the field for each of them.

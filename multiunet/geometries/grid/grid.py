@@ -1,4 +1,4 @@
-"""Fields on regular grids of any number of dimensions that torch convolves: sequences, images, volumes."""
+"""Regular grids of one, two or three dimensions: sequences, images, volumes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Geometry
+from multiunet.core import Condition, Geometry
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.crop import crop_centre
 from multiunet.geometries.grid.down import MaxPool
@@ -96,8 +96,18 @@ class Grid(Geometry[Tensor]):
         return values
 
     def example(self, channels: int, seed: int) -> Tensor:
-        sizes = {1: (37,), 2: (13, 18), 3: (7, 10, 9)}[self.ndim]
+        # long enough along the last axis that a tile of it has sites which see nothing of what was cut off
+        sizes = {1: (37,), 2: (9, 26), 3: (5, 6, 26)}[self.ndim]
         return torch.randn((1, channels, *sizes), generator=torch.Generator().manual_seed(seed))
+
+    def example_condition(self, seed: int) -> Condition | None:
+        return self.block.example_condition(seed)
+
+    def crop(self, field: Tensor, start: Sequence[int], stop: Sequence[int]) -> Tensor:
+        """Return the sites from ``start`` to before ``stop``, by axis, of ``(N, C, *space)``."""
+        for axis, (first, last) in enumerate(zip(start, stop), start=2):
+            field = field.narrow(axis, first, last - first)
+        return field
 
     def align(self, skip: Tensor, onto: Tensor) -> Tensor:
         if self.padding == "same":

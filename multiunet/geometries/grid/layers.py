@@ -50,7 +50,7 @@ class GroupNorm(nn.GroupNorm):
 
 @dataclass(frozen=True)
 class Layers:
-    """Layers for one number of axes, one kind of norm and one activation; all that a part of a grid is given.
+    """Layers for one number of axes, one kind of norm and one activation: what a part of a grid gets.
 
     Args:
         ndim: axes of space: 1, 2 or 3.

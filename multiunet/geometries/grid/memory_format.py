@@ -1,4 +1,4 @@
-"""The order of a grid's axes in memory."""
+"""Memory format of networks on grids: the order of the axes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
 def likes_channels_last(net: nn.Module, ndim: int) -> bool:
-    """Whether channels-last was the faster in most cases: of images, unless a group norm copies them there and back."""
+    """Return True where channels-last was the faster in most cases.
+
+    These are networks of images, unless a group norm copies their features there and back.
+    """
     return ndim == 2 and norms_are_local(net)
 
 
 def put_channels_last(net: nn.Module, ndim: int) -> None:
-    """Lays out the network's weights so; all that it computes follows."""
+    """Lay out the network's weights with channels last; all that it computes follows."""
     net.to(memory_format=CHANNELS_LAST[ndim])  # type: ignore[call-overload]

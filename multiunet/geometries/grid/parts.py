@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 
 from torch import nn
 
+from multiunet.core import Condition
 from multiunet.geometries.grid.layers import Layers
 
 
@@ -37,6 +38,10 @@ class Block(Part, ABC):
 
     A module that reads a part of the condition says so by ``reads_condition``, e.g. ``("embedding",)``.
     """
+
+    def example_condition(self, seed: int) -> Condition | None:
+        """Make a condition of one sample that the block reads, for the conformance suite; None: it reads none."""
+        return None
 
     @abstractmethod
     def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:

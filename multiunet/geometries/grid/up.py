@@ -79,7 +79,7 @@ class Transposed(Up):
 
 @dataclass(frozen=True)
 class PixelShuffle(Up):
-    """Convolution on the coarse sites whose channels become fine sites (sub-pixel convolution, Shi et al. 2016).
+    """Convolution on the coarse sites whose channels become fine sites (Shi et al. 2016).
 
     Args:
         kernel: of the convolution; odd.
