@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,8 @@ def stack_array(
 
     Args:
         attributes: of the array. ``axistags`` (ilastik) and ``_ARRAY_DIMENSIONS`` (xarray) name axes;
-            ``element_size_um`` states the size of a pixel, as do ``SIZES`` with ``units``.
+            ``element_size_um`` states the size of a pixel, as do ``SIZES`` with ``units``; ``_FillValue`` (netCDF)
+            states the number that stands for not measured.
         names: of the axes, in the format's own way; None or empty where an axis has none.
         advice: how to name the axes in a file of this format.
 
@@ -76,9 +79,10 @@ def stack_array(
         InputError: as ``stack_named`` and ``stack_unnamed``.
     """
     spacing = _spacing(path, attributes)
+    missing = parse_number(attributes.get("_FillValue"))
     axes = _axes(attributes, names, values.ndim)
     if axes is None:
-        return stack_unnamed(path, values, spacing, wanted, advice)
+        return replace(stack_unnamed(path, values, spacing, wanted, advice), missing=missing)
     steps: list[float | None] = []
     if len(spacing) == values.ndim:
         steps = [*spacing]
@@ -87,7 +91,16 @@ def stack_array(
         steps = [next(left) if MEANINGS.get(name) in ("z", "y", "x") else None for name in axes]
     elif spacing:
         remark_file(path, f"states {len(spacing)} sizes of a pixel for the axes {', '.join(axes)}; its size is unknown")
-    return stack_named(path, values, axes, steps)
+    return replace(stack_named(path, values, axes, steps), missing=missing)
+
+
+def parse_number(value: object) -> float | None:
+    """Return a number that a file states, alone or as text; None where it is not a finite one."""
+    try:
+        number = float(np.ravel(value)[0])  # type: ignore[call-overload]
+    except (TypeError, ValueError, IndexError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _axes(attributes: Mapping[str, Any], names: Sequence[Any], ndim: int) -> list[str] | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks, map_values, reduce_channels
 from multiunet.domains.image.files.readers import read_file
+from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 MOST_CLASSES = 256
@@ -39,6 +40,8 @@ def read_mask(path: Path, coloured: bool = False, numbered: bool = False, checke
     """
     picture = read_file(path, "labels")
     pixels = picture.pixels
+    if picture.missing is not None:
+        remark_file(path, f"states that {picture.missing:g} means not measured; it is a class unless it is ignored")
     if pixels.dtype.kind == "f":
         _refuse_fractions(path, pixels)
         whole = np.int32 if pixels.dtype.itemsize <= 4 else np.int64

@@ -14,6 +14,7 @@ from PIL import Image
 from multiunet.domains.image.files.flat import allow_any_size
 from multiunet.domains.image.files.formats import TIFF, ending_of
 from multiunet.domains.image.files.tiff import open_tiff, tiff_palette
+from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 
 FIX = "a value must mean the same in all masks: save them with one palette, or all as RGB, where each colour is a class"
@@ -24,12 +25,12 @@ def palette_of(path: Path) -> NDArray[np.uint8] | None:
     if not path.is_file():
         return None
     if ending_of(path.name) in TIFF:
-        with open_tiff(path) as tif:
+        with reading(path), open_tiff(path) as tif:
             colours = tif.pages.first.colormap
         return None if colours is None else tiff_palette(colours)
     if ending_of(path.name) not in (".png", ".bmp"):
         return None
-    with allow_any_size(), Image.open(path) as image:
+    with reading(path), allow_any_size(), Image.open(path) as image:
         if image.mode != "P":
             return None
         return np.array(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)

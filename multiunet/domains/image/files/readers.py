@@ -53,6 +53,7 @@ class Picture:
         colour: ``rgb`` for three samples of one pixel, ``channels`` for other channels, ``grey`` for one.
         spacing: distance of neighbouring pixels by axis, and its unit; None where the file does not say.
         orientation: where the axes x, y, z of a NIfTI volume point, such as ``RAS``; None where the file does not say.
+        missing: the number that stands for not measured in this file; None where it does not say.
     """
 
     pixels: Pixels
@@ -60,6 +61,7 @@ class Picture:
     spacing: tuple[float, ...] | None = None
     unit: str | None = None
     orientation: str | None = None
+    missing: float | None = None
 
     def redescribed(
         self, colour: Colour | None = None, spacing: tuple[float, ...] | None = None, unit: str | None = None
@@ -89,6 +91,8 @@ def read_image(path: Path) -> Picture:
             channel says something.
     """
     picture = read_file(path, "image")
+    if picture.missing is not None:
+        remark_file(path, f"states that {picture.missing:g} means not measured; in an image it is read as a number")
     if picture.pixels.dtype.kind != "f":
         return picture
     _refuse_infinite(path, picture.summary, "scale or fill them")
@@ -103,7 +107,7 @@ def read_target(path: Path, ignore_value: int | None = None) -> Picture:
     """Read an image of quantities to predict, float32; NaN means not measured.
 
     Args:
-        ignore_value: the number that stands for not measured in this file; it becomes NaN.
+        ignore_value: the number that stands for not measured; it becomes NaN, as does that which the file states.
 
     Raises:
         InputError: when the file cannot be read or holds infinities.
@@ -114,7 +118,9 @@ def read_target(path: Path, ignore_value: int | None = None) -> Picture:
 
     def known(block: np.ndarray) -> np.ndarray:
         numbers = block.astype(np.float32)
-        return numbers if ignore_value is None else np.where(block == ignore_value, np.float32(np.nan), numbers)
+        for missing in {ignore_value, picture.missing} - {None}:
+            numbers = np.where(block == missing, np.float32(np.nan), numbers)
+        return numbers
 
     numbers = map_values(picture.pixels, known, np.float32)
     return replace(picture, pixels=numbers)
@@ -189,7 +195,7 @@ def read_file(path: Path, wanted: Wanted) -> Picture:
             pixels = _without_alpha(path, pixels)
     samples = stack.samples and pixels.shape[0] == 3
     colour: Colour = "grey" if pixels.shape[0] == 1 else "rgb" if samples else "channels"
-    return Picture(pixels, colour, stack.spacing, stack.unit, stack.orientation)
+    return Picture(pixels, colour, stack.spacing, stack.unit, stack.orientation, stack.missing)
 
 
 def _plain(path: Path, pixels: Lazy, wanted: Wanted) -> Lazy:

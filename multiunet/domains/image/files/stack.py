@@ -43,6 +43,7 @@ class Stack:
         spacing: distance of neighbouring pixels by axis in ``unit``, as the file states it: not checked.
         alpha: the last sample is opacity.
         orientation: where the axes x, y, z point, such as ``RAS`` (NIfTI).
+        missing: the number that stands for not measured.
     """
 
     pixels: Lazy
@@ -51,6 +52,7 @@ class Stack:
     unit: str | None
     alpha: bool = False
     orientation: str | None = None
+    missing: float | None = None
 
 
 def stack_named(path: Path, values: Lazy, names: Sequence[str], steps: Sequence[float | None]) -> Stack:

@@ -12,6 +12,7 @@ import zarr
 from numpy.typing import NDArray
 from tifffile import COMPRESSION, PHOTOMETRIC
 
+from multiunet.domains.image.files.arrays import parse_number
 from multiunet.domains.image.files.flat import LOSSY
 from multiunet.domains.image.files.lazy import WHOLE, Lazy, Region
 from multiunet.domains.image.files.orientation import turn_spacing, turn_upright
@@ -23,6 +24,9 @@ from multiunet.errors import InputError
 
 ALPHA = (1, 2)
 """Extra samples of TIFF that are opacity; any others are channels."""
+
+NODATA = 42113
+"""Tag of the number that stands for not measured, as text (GDAL)."""
 
 SECTIONS = "ZIQ"
 """Axes of sections: stated as such, or pages of no stated meaning."""
@@ -64,6 +68,7 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
         space = 3 if sections else 2
         spacing, unit = read_spacing(path, tif, bool(sections))
         alpha = any(extra in ALPHA for extra in page.extrasamples[-1:])
+        missing = parse_number(page.tags.valueof(NODATA))
         palette = None if wanted == "labels" else page.colormap
         coloured = page.photometric not in MODELS or (
             page.photometric == PHOTOMETRIC.YCBCR and page.compression in JPEG
@@ -78,7 +83,8 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
     elif pixels.ndim > space + 1:  # channels of samples: not worth reading by parts
         pixels = Lazy.of(pixels[...].reshape(-1, *pixels.shape[-space:]))
     upright = turn_upright(path, pixels, orientation)
-    return Stack(upright, samples and coloured, turn_spacing(spacing, orientation), unit, samples and alpha)
+    spacing, alpha = turn_spacing(spacing, orientation), samples and alpha
+    return Stack(upright, samples and coloured, spacing, unit, alpha, missing=missing)
 
 
 def _common_orientation(path: Path, orientations: Sequence[int]) -> int:

@@ -250,3 +250,22 @@ def test_orientation_is_kept_and_two_sizes_are_said(tmp_path: Path, caplog: pyte
     (tmp_path / "a.nii").write_bytes(content)
     assert read_image(tmp_path / "a.nii").spacing == pytest.approx((2000.0, 1000.0, 3000.0))
     assert "a.nii: its header says that voxels are 3 x 1 x 2, its affine (sform) 1 x 1 x 2" in caplog.text
+
+
+def test_the_number_of_what_is_not_measured_is_obeyed_in_targets_and_said_elsewhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = np.where(VOLUME[0] > 150, np.int16(-9999), VOLUME[0].astype(np.int16))
+    tifffile.imwrite(tmp_path / "a.tif", values, extratags=[(42113, "s", 0, "-9999", True)])
+    write_h5(tmp_path / "a.h5", values, _FillValue=np.int16(-9999))
+    for name in ("a.tif", "a.h5"):
+        target = read_target(tmp_path / name).pixels[0]
+        np.testing.assert_array_equal(np.isnan(target), VOLUME[0] > 150)
+        np.testing.assert_array_equal(target[VOLUME[0] <= 150], VOLUME[0][VOLUME[0] <= 150])
+        assert not caplog.text
+        np.testing.assert_array_equal(read_image(tmp_path / name).pixels[0], values)
+        assert f"{name}: states that -9999 means not measured; in an image it is read as a number" in caplog.text
+        caplog.clear()
+        np.testing.assert_array_equal(
+            np.isnan(read_target(tmp_path / name, ignore_value=7).pixels[0]).sum(), np.isin(values, (7, -9999)).sum()
+        )
