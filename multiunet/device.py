@@ -1,4 +1,4 @@
-"""What the machine computes on, and in what precision."""
+"""Devices and precisions that the machine computes with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from multiunet.errors import InputError
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto``: CUDA, else Apple's MPS, else the CPU.
+    """Return the device of a name; ``auto``: CUDA, else Apple's MPS, else the CPU.
 
     Raises:
         InputError: for a device that this machine does not have.
@@ -29,7 +29,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Whether the hardware multiplies in bf16, rather than emulating it."""
+    """Return whether the hardware multiplies in bf16, rather than emulating it."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
@@ -39,12 +39,12 @@ def computes_bf16(device: torch.device) -> bool:
 
 
 def computes_in_bf16(precision: str, device: torch.device) -> bool:
-    """Whether a forward pass of this ``precision`` (auto, 32, bf16) is in bf16 there."""
+    """Return whether a forward pass of this ``precision`` (auto, 32, bf16) is in bf16 there."""
     return precision == "bf16" or (precision == "auto" and computes_bf16(device))
 
 
 def unfolded_by_torch(x: Tensor) -> bool:
-    """Whether torch convolves this volume, in 32 bits on the CPU, by unfolding all windows, several times as slow.
+    """Return whether torch convolves this volume by unfolding all windows, several times as slow.
 
     Its rule, in ``ConvParams::use_mkldnn``: a single small one.
     """

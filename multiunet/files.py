@@ -1,4 +1,4 @@
-"""Files that are either complete or not there."""
+"""Files and folders: checked before they are written, and written whole."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from typing import Any
 from multiunet.errors import InputError
 
 AnyPath = str | os.PathLike[str]
-"""What names a file or a folder where Python calls."""
+"""Type of a path that a Python caller gives."""
 
 
 def as_paths(given: AnyPath | Sequence[AnyPath]) -> list[Path]:
-    """One path, or several, as a list."""
+    """Return one path, or several, as a list."""
     return [Path(given)] if isinstance(given, (str, os.PathLike)) else [Path(path) for path in given]
 
 
 def check_creatable(path: Path) -> None:
-    """Checks that ``path`` can be written: the nearest part of it that exists is a folder, and may be written in.
+    """Check that ``path`` can be written: its nearest part that exists is a folder with permission.
 
     Raises:
         InputError: naming the folder that is in the way.
@@ -53,7 +53,7 @@ def check_folder(folder: Path, overwrite: bool) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls ``write`` with a temporary path in the same folder, flushes it to disk and renames it to ``path``.
+    """Write a file under a temporary name with ``write``, flush it to disk and rename it to ``path``.
 
     A reader, or a machine that loses power, finds the old file or the new one, never a part.
 
@@ -109,12 +109,12 @@ def remove_temporaries(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file atomically."""
+    """Write a text file atomically."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:
-    """Rows of cells as CSV, a line each; None is an empty cell.
+    """Return rows of cells as CSV, a line each; None is an empty cell.
 
     >>> csv_text([["name", "share"], ["a, b", None]])
     'name,share\\n"a, b",\\n'

@@ -22,7 +22,7 @@ def process_memory() -> int:
 
 
 def free_memory(device: torch.device = CPU) -> int:
-    """Return the bytes that this process may still take on the device, in main memory within its control groups."""
+    """Return the bytes that this process may still take on the device, control groups included."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return min([int(psutil.virtual_memory().available), *_left_by_groups()])
@@ -42,7 +42,7 @@ def amount(size: int) -> str:
 
 
 class LiveTensors(TorchDispatchMode):
-    """Counter of the bytes of all tensors that are made inside its context, or noted, while they are alive.
+    """Counter of the bytes of all living tensors that were made inside its context, or noted.
 
     Attributes:
         now: bytes of those alive.

@@ -18,7 +18,7 @@ def this_process() -> str:
 
 
 def is_alive(words: str) -> bool | None:
-    """Return whether the process that ``this_process`` named is still there; None where that cannot be known here."""
+    """Return whether the process that ``this_process`` named still runs; None: not known here."""
     found = re.search(r"process (\d+) on (\S*) since (\S+)", words)
     if found is None or found[2] != platform.node():
         return None

@@ -1,4 +1,4 @@
-"""Several trained networks as one predictor."""
+"""Ensembles: several trained networks as one predictor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from multiunet.tasks import Task
 
 
 class Ensemble(nn.Module):
-    """Networks for the same input and the same names, each with its own task (which knows its scale).
+    """Trained networks of the same input and output names, each with its own task, which knows its scale.
 
     Lakshminarayanan et al. 2017, "Simple and scalable predictive uncertainty estimation using deep ensembles": the
     prediction is the even mixture of all members' distributions, Monte-Carlo samples of each included, so that the
@@ -34,11 +34,11 @@ class Ensemble(nn.Module):
         self.tasks = tuple(tasks)
 
     def mapped(self, change: Callable[[nn.Module], nn.Module]) -> Ensemble:
-        """The ensemble of the changed networks."""
+        """Return the ensemble of the changed networks."""
         return Ensemble([change(net) for net in self.nets], self.tasks)
 
     def receptive_field(self) -> ReceptiveField:
-        """Of all members on a grid: the farthest halo, a stride that suits each.
+        """Return the members' receptive field on a grid: the farthest halo, a stride that suits each.
 
         Raises:
             ValueError: when the members' outputs are of different resolutions.
@@ -56,5 +56,5 @@ class Ensemble(nn.Module):
 
 
 def members(net: nn.Module) -> list[nn.Module]:
-    """The networks of an ensemble; of another network, itself."""
+    """Return the networks of an ensemble; of another network, itself."""
     return list(net.nets) if isinstance(net, Ensemble) else [net]

@@ -15,7 +15,7 @@ from multiunet.tasks import Task
 from multiunet.uncertainty import Moments, Welford, dropouts, mc_dropout_sample
 
 Watch = Callable[[int, Tensor], None]
-"""Called with the number of a Monte-Carlo sample and its mean."""
+"""Function that is called with the number of a Monte-Carlo sample and its mean."""
 
 
 @torch.no_grad()
@@ -29,7 +29,7 @@ def predict_field(
     watch: Watch | None = None,
     condition: Condition | None = None,
 ) -> Moments[Tensor]:
-    """The predictive moments of a field, ``(N, len(task.names), *space)`` or ``(nodes, len(task.names))``.
+    """Predict the moments of a field, ``(N, len(task.names), *space)`` or ``(nodes, len(task.names))``.
 
     Args:
         net: has ``encode``, ``decode`` and ``prefix`` like ``UNet``; the encoder runs once where it has no dropout. Or
@@ -79,5 +79,5 @@ def _samples(
 
 
 def count_samples(net: nn.Module, samples: int) -> int:
-    """How many samples ``predict_field`` sees when ``samples`` of a network are asked."""
+    """Return how many samples ``predict_field`` draws when ``samples`` of each network are asked for."""
     return samples * len(members(net))

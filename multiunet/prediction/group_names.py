@@ -13,7 +13,7 @@ LONGEST = 200
 
 
 def group_name(name: str) -> str:
-    """Return a name that a group or file can have, another for each input's name; characters that are safe stay.
+    """Return a name that a group or file can have, unique to an input's name; safe characters stay.
 
     >>> group_name("grain 1.a"), group_name("粒界"), group_name("HLA/A*01"), group_name("..")
     ('grain 1.a', '粒界', 'HLA%2FA%2A01', '%2E.')

@@ -28,7 +28,7 @@ def is_prediction(path: Path) -> bool:
 
 
 def attrs_of(path: Path) -> dict[str, Any]:
-    """Return the attributes of a Zarr folder, of a prediction among others its ``task``; of anything else none."""
+    """Return the attributes of a Zarr folder, of a prediction ``task`` among others; else none."""
     try:
         return dict(json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"])
     except (OSError, ValueError, KeyError, TypeError):

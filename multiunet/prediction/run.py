@@ -27,12 +27,12 @@ READ_SITES = 1 << 22
 Region = tuple[slice, ...]
 Kept = tuple[int | slice, ...]
 Tiles = Callable[[int, int], None]
-"""Called with how many tiles are done, and of how many."""
+"""Function that is called with the number of tiles that are done, and of all."""
 
 
 @dataclass(frozen=True)
 class GridPredictor:
-    """A network on a grid, ready to predict inputs of any size.
+    """Network on a grid, ready to predict inputs of any size.
 
     Each output site is computed once, from a tile read with the halo that the network's receptive field needs; the
     result equals that of the whole input at once (to rounding; exactly where ``receptive_field(net).exact``).
@@ -57,7 +57,7 @@ class GridPredictor:
     bf16: bool = False
 
     def plan(self, shape: tuple[int, ...]) -> list[Tile]:
-        """The tiles of an input of this shape."""
+        """Return the tiles of an input of this shape."""
         print_ = self._receptive_field()
         margin = (self.margin,) * len(shape)
         sides = core_sides(shape, print_, margin, self.sites) if self.tile is None else (self.tile,) * len(shape)
@@ -93,7 +93,7 @@ class GridPredictor:
                     progress(done, len(plan))
 
     def autocast(self) -> torch.autocast:
-        """The context in which the network computes."""
+        """Return the context in which the network computes."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def _field(self, source: GridSource, tile: Tile) -> Tensor:
@@ -107,7 +107,7 @@ class GridPredictor:
         return 1 if self.device.type == "cpu" else max(1, self.sites // largest)
 
     def whole(self, source: GridSource, samples: int = 1, seed: int = 0) -> Moments[Tensor]:
-        """The moments of the whole output, ``(len(task.names), *space)``, in memory, on the CPU."""
+        """Predict the moments of the whole output, ``(len(task.names), *space)``, in memory, on the CPU."""
         shape = (len(self.task.names), *self.output_shape(source.shape))
         result = Moments(torch.empty(shape), torch.empty(shape), torch.empty(shape))
         for region, piece in self.pieces(source, samples, seed):
@@ -123,7 +123,7 @@ class GridPredictor:
         seed: int = 0,
         progress: Tiles | None = None,
     ) -> ItemWriter:
-        """Writes the prediction of one input into the store, piece by piece; returns its place there."""
+        """Write the prediction of one input into the store, piece by piece; return its place there."""
         decides = self.task.kind == "segmentation"
         item = store.item(
             source.name,
@@ -156,7 +156,7 @@ class GridPredictor:
         return item
 
     def _decided(self, mean: Tensor) -> Tensor:
-        """How many sites of ``(len(task.names), *space)`` are decided for each name."""
+        """Count the sites of ``(len(task.names), *space)`` are decided for each name."""
         decision = self.task.decide(mean[None])
         assert decision is not None
         if decision.ndim == mean.ndim + 1:
@@ -164,7 +164,7 @@ class GridPredictor:
         return torch.bincount(decision.flatten(), minlength=len(mean))
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Sites of the output by axis."""
+        """Return the sites of the output by axis."""
         return tuple(-(-n // r) for n, r in zip(shape, self._receptive_field().output_stride))
 
     def _receptive_field(self) -> ReceptiveField:
@@ -172,6 +172,6 @@ class GridPredictor:
 
 
 def _each(watch: Watch, kept: list[Kept], t: int, mean: Tensor) -> None:
-    """Shows the parts of a batch's mean one after the other."""
+    """Show the parts of a batch's mean one after the other."""
     for part in kept:
         watch(t, mean[part])

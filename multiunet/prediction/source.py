@@ -1,4 +1,4 @@
-"""An input on a grid that is read by windows and so may be larger than memory."""
+"""Inputs on a grid that are read by windows, and so may be larger than memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from multiunet.core import Condition
 
 
 class Reader(Protocol):
-    """Gives any window inside the input as ``(channels, *window)`` float32, or uint8 codes that a net understands."""
+    """Function that reads a window inside the input.
+
+    It returns ``(channels, *window)``: float32, or uint8 codes that the network understands.
+    """
 
     def __call__(self, start: Sequence[int], stop: Sequence[int], /) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
 class GridSource:
-    """One input of a prediction.
+    """Input of a prediction.
 
     Attributes:
         name: of the group that holds its result.

@@ -136,7 +136,7 @@ class ItemWriter:
         self._group = group
 
     def write(self, region: tuple[slice, ...], moments: Moments[Tensor], decision: Tensor | None = None) -> None:
-        """Write one region; ``moments``: ``(names, *region)``, ``decision``: ``region`` or ``(names, *region)``."""
+        """Write one region: moments ``(names, *region)``, decision ``region`` or ``(names, *region)``."""
         mean, epistemic, aleatoric = (
             part.float().cpu() for part in (moments.mean, moments.epistemic, moments.aleatoric)
         )

@@ -1,4 +1,4 @@
-"""How many sites a network may see at once within a memory."""
+"""Size of the tiles that a network can predict within a given memory."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def compute_max_sites(
 
 
 def compute_spare_memory(memory: int | None, device: torch.device) -> int:
-    """Return the bytes that are left for tiles; for ``memory`` and errors see ``compute_max_sites``."""
+    """Return the bytes that are left for tiles; for arguments and ``Raises`` see ``compute_max_sites``."""
     taken = 0 if device.type == "cuda" else process_memory()
     if memory is None:
         memory = max(taken + 2 * FIXED_MEMORY, min(DEFAULT_MEMORY, taken + free_memory(device) // 2))

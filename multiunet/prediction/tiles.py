@@ -19,7 +19,7 @@ EDGES = {1: 1 << 18, 2: 1 << 9, 3: 1 << 6}
 
 @dataclass(frozen=True)
 class Span:
-    """One tile along one axis, in sites of the extended input (``margin`` mirrored sites before the first).
+    """Tile along one axis, in sites of the input with ``margin`` mirrored sites at either end.
 
     Attributes:
         start, stop: what is read.
@@ -36,7 +36,7 @@ class Span:
 def spans(
     size: int, halo: int, stride: int, reduction: int, margin: int, core: int, edge: int, both_ends: bool = False
 ) -> list[Span]:
-    """Tiles of one axis: cores of at most about ``core`` sites that partition the output, read with their halo.
+    """Cut one axis into tiles: cores of about ``core`` sites that partition it, read with their halo.
 
     The cores, but for the first of a mirrored input and the last, are equal, and hold whole chunks of up to ``edge``.
 
@@ -65,7 +65,7 @@ def spans(
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile: what is read, and which part of its output goes where."""
+    """Tile of a grid: what is read, and which part of its output goes where."""
 
     start: tuple[int, ...]
     stop: tuple[int, ...]
@@ -74,7 +74,7 @@ class Tile:
 
 
 def tiles(shape: Sequence[int], field: ReceptiveField, margin: Sequence[int], core: Sequence[int]) -> list[Tile]:
-    """All tiles of a grid, in the order of its memory; see ``spans``."""
+    """Cut a grid into tiles, in the order of its memory; see ``spans``."""
     seen = zip(field.radius, field.tile_stride, field.output_stride)
     edge, both_ends = EDGES[len(shape)], field.both_ends
     axes = [
@@ -93,9 +93,10 @@ def tiles(shape: Sequence[int], field: ReceptiveField, margin: Sequence[int], co
 
 
 def mirrored(read: Reader, shape: Sequence[int], start: Sequence[int], stop: Sequence[int]) -> np.ndarray:
-    """The window ``[start, stop)`` of an input that is mirrored beyond its borders (the border site is not repeated).
+    """Read the window ``[start, stop)`` of an input that is mirrored at its borders.
 
-    Ronneberger et al. 2015, section 2 (the overlap-tile strategy). Only sites inside the input are read.
+    Ronneberger et al. 2015, section 2 (the overlap-tile strategy). The border site is not repeated. Only sites inside
+    the input are read.
     """
     index = [_mirror(np.arange(a, b), n) for a, b, n in zip(start, stop, shape)]
     low = [int(i.min()) for i in index]
@@ -114,13 +115,13 @@ def _mirror(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
 
 
 def chunks_of(plan: Sequence[Tile]) -> tuple[int, ...]:
-    """Sites of a chunk of the output by axis, of which the tiles hold whole numbers."""
+    """Return the sites of a chunk of the output by axis, of which each tile holds whole numbers."""
     sides = [max(tile.out[axis].stop - tile.out[axis].start for tile in plan) for axis in range(len(plan[0].out))]
     return tuple(-(-side // -(-side // EDGES[len(sides)])) for side in sides)
 
 
 def batches(plan: Sequence[Tile], count: int) -> Iterator[list[Tile]]:
-    """Up to ``count`` tiles of equal reads together; the largest first, so that memory for all is found once."""
+    """Group up to ``count`` tiles of equal reads; the largest first: memory for all is found once."""
     alike: dict[tuple[int, ...], list[Tile]] = {}
     for tile in plan:
         alike.setdefault(tuple(b - a for a, b in zip(tile.start, tile.stop)), []).append(tile)
@@ -129,7 +130,7 @@ def batches(plan: Sequence[Tile], count: int) -> Iterator[list[Tile]]:
 
 
 def core_sides(shape: Sequence[int], field: ReceptiveField, margin: Sequence[int], sites: int) -> tuple[int, ...]:
-    """The sides of a core, of tiles that read at most about ``sites`` sites with their halo and the fewest in all.
+    """Choose a core's sides so that a tile reads about ``sites`` sites at most, all tiles the fewest.
 
     Never less than the halo: smaller cores would mostly compute what their neighbours compute too.
     """

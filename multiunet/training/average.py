@@ -9,7 +9,9 @@ from torch import nn
 
 
 class MovingAverage:
-    """Exponential moving average of weights and statistics (Polyak & Juditsky 1992; decay ramp of TensorFlow's).
+    """Exponential moving average of weights and statistics.
+
+    Polyak & Juditsky 1992, "Acceleration of stochastic approximation by averaging"; decay ramp of TensorFlow.
 
     After ``t`` updates the decay is ``min(decay, (1 + t) / (10 + t))``, so that the first weights are soon forgotten.
 
@@ -23,7 +25,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, net: nn.Module, updates: int) -> None:
-        """Moves the average towards ``net``; ``updates`` is how many there were before."""
+        """Move the average towards ``net``; ``updates`` is how many there were before."""
         keep = min(self.decay, (1 + updates) / (10 + updates))
         for mine, theirs in zip(self.net.state_dict().values(), net.state_dict().values()):
             if mine.is_floating_point():

@@ -26,7 +26,7 @@ METADATA = "multiunet"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on.
+    """State that a run needs to go on.
 
     Attributes:
         tensors: by name: ``model.*``, ``average.*`` (the moving average, if any), ``optimizer.*``.
@@ -37,13 +37,13 @@ class Checkpoint:
     state: Mapping[str, Any]
 
     def part(self, name: str) -> dict[str, Tensor]:
-        """The tensors under one prefix, without it; empty where there are none."""
+        """Return the tensors under one prefix, without it; empty where there are none."""
         prefix = name + "."
         return {key[len(prefix) :]: value for key, value in self.tensors.items() if key.startswith(prefix)}
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint atomically."""
+    """Write a checkpoint atomically."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     about = {"format": FORMAT, "state": checkpoint.state, "sha256": _digest(tensors, checkpoint.state)}
     # one entry, because safetensors keeps several in no fixed order: equal checkpoints are equal files
@@ -60,7 +60,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def save_last(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint and keeps the one before as ``previous``, to fall back on."""
+    """Write a checkpoint and keep the one before as ``previous``, to fall back on."""
     if path.exists():
         # a second name for the old file: at no moment is there no valid checkpoint
         spare = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -77,12 +77,12 @@ def save_last(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def previous(path: Path) -> Path:
-    """Where ``save_last`` keeps the checkpoint before this one."""
+    """Return the path at which ``save_last`` keeps the checkpoint before this one."""
     return path.with_name("previous" + path.suffix)
 
 
 def load(path: Path) -> Checkpoint:
-    """Reads a checkpoint and checks its digest.
+    """Read a checkpoint and check its digest.
 
     Raises:
         InputError: when the file is missing, truncated, altered or something else.
@@ -105,7 +105,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def flatten_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimiser's ``state_dict`` as tensors and plain JSON."""
+    """Take an optimiser's ``state_dict`` apart into tensors and plain JSON."""
     tensors, numbers = {}, {}
     for index, entries in state["state"].items():
         for key, value in entries.items():
@@ -117,7 +117,7 @@ def flatten_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict
 
 
 def unflatten_optimizer(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``state_dict`` that ``flatten_optimizer`` took apart."""
+    """Put the ``state_dict`` together that ``flatten_optimizer`` took apart."""
     state: dict[int, dict[str, Any]] = {}
     for name, value in [*tensors.items(), *rest["numbers"].items()]:
         index, _, key = name.partition(".")

@@ -62,7 +62,10 @@ class EpochSampler(Sampler[list[Key]]):
 
 
 class Collate:
-    """Joins samples into a batch; gives the error instead where one could not be drawn. Picklable, for workers."""
+    """Function that joins samples into a batch, or returns the error of one that could not be drawn.
+
+    It is picklable, so that workers can have it.
+    """
 
     def __init__(self, geometry: Geometry[Any]) -> None:
         self.geometry = geometry

@@ -1,4 +1,4 @@
-"""Which of two ways to compute a training step is the faster: asked of each machine once, not assumed."""
+"""Measured choice between two ways to compute a training step, made once on each machine."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from multiunet.training.data import Sample
 from multiunet.training.supervision import supervised_loss, supervised_outputs
 
 NEGLIGIBLE_SECONDS = 0.1
-"""Seconds; where a step takes less, training is over before it matters."""
+"""Seconds of a step below which no choice is made: training is over before it matters."""
 
 CLEARLY_FASTER = 0.9
-"""The other way is taken where it needs at most this share of the expected one's time: noise must not decide."""
+"""Share of the expected way's time that the other may need to be taken: noise must not decide."""
 
 TIMED_STEPS = 3
-"""Steps timed of each way, by turns."""
+"""Number of steps that are timed of each way, by turns."""
 
 
 class Probe:
-    """Training steps, timed.
+    """Stopwatch of training steps.
 
     Args:
         batch: as large as those of training; its values do not matter.
@@ -50,7 +50,7 @@ class Probe:
         self._device, self._bf16 = device, bf16
 
     def prefers(self, other: nn.Module, expected: nn.Module) -> bool:
-        """Whether the other network's step is clearly shorter than that of the one expected to be as fast."""
+        """Return whether the other network's step is clearly shorter than the expected one's."""
         for net in (expected, other):
             net.to(self._device).train()
             self._seconds(net)  # what is made once is not counted
@@ -75,7 +75,7 @@ class Probe:
 
 
 def remembered(question: str, ask: Callable[[], bool]) -> bool:
-    """The answer of this machine to the question, asked the first time only, so that equal runs stay equal.
+    """Return this machine's answer to a question, asked once, so that equal runs stay equal.
 
     It is kept in ``multiunet/probes.json`` in ``XDG_CACHE_HOME`` or ``~/.cache``; where that cannot be written, or
     nobody has a home, not.
@@ -97,6 +97,6 @@ def remembered(question: str, ask: Callable[[], bool]) -> bool:
 
 
 def _machine() -> str:
-    """What a step's time depends on beside the network."""
+    """Return what a step's time depends on beside the network."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return f"{torch.__version__} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} {gpu}"

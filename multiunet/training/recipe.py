@@ -1,4 +1,4 @@
-"""How to train, whatever is trained. Imports nothing heavy."""
+"""Settings of the training loop. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": get_args(ScheduleName),
     "precision": get_args(Precision),
 }
-"""What each of these settings may be."""
+"""Names that each of these settings may have."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of ``fit``.
+    """Settings of ``fit``.
 
     Attributes:
-        epochs: passes.
-        steps_per_epoch: optimiser steps a pass; None: as many as draw each item once.
+        epochs: number of epochs.
+        steps_per_epoch: optimiser steps an epoch; None: as many as draw each item once.
         batch_size: samples a batch.
         optimizer: ``adamw`` (Loshchilov & Hutter 2019), ``adam`` (Kingma & Ba 2015), or ``sgd`` with nnU-Net's Nesterov
             momentum 0.99.
@@ -36,8 +36,8 @@ class Recipe:
         clip: largest norm of the gradient; None: any.
         accumulate: batches a step.
         ema: decay of the moving average of the weights that is validated and kept; 0: none.
-        patience: passes without a better validation score before it stops; None: never.
-        validate_every: passes between validations; the last one is always validated.
+        patience: epochs without a better validation score before it stops; None: never.
+        validate_every: epochs between validations; the last one is always validated.
         seed: of everything random.
         precision: of the forward pass; ``auto``: bf16 where the hardware computes in it, else 32.
         device: ``auto``, or ``cpu``, ``cuda``, ``cuda:1`` and so on, ``mps``.
@@ -83,5 +83,5 @@ class Recipe:
             raise ValueError(f"ema {self.ema} must be in [0, 1), and warmup {self.warmup} in [0, 1]")
 
     def steps(self, items: int) -> int:
-        """Optimiser steps of an epoch over data of this many items."""
+        """Return the optimiser steps of an epoch over data of this many items."""
         return self.steps_per_epoch or max(1, math.ceil(items / (self.batch_size * self.accumulate)))

@@ -1,4 +1,4 @@
-"""A run's folder: what was asked, on what machine, how it went, and the weights."""
+"""Folder of a run: its settings, its machine, its log and its weights."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ from multiunet.training.checkpoint import Checkpoint, load, previous, save, save
 from multiunet.training.records import Records
 
 RUNNING, STOPPED = "running", "stopped"
-"""How ``STATUS`` begins while a run is trained, and after it was stopped."""
+"""First words of ``STATUS`` while a run is trained, and after it was stopped."""
 
 PARTS = ("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints")
-"""What is in a run folder; without the first it is none."""
+"""Names in a run folder; one without the first is not a run."""
 
 
 class RunFolder(Records):
-    """Reads and writes ``config.yaml``, ``dataset.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
-    ``checkpoints/{last,previous,best}.safetensors`` and ``STATUS`` (created, running, done, or stopped and why)."""
+    """Reader and writer of a run's files.
+
+    They are ``config.yaml``, ``dataset.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
+    ``checkpoints/{last,previous,best}.safetensors`` and ``STATUS`` (created, running, done, or stopped and why).
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,7 +47,7 @@ class RunFolder(Records):
 
     @classmethod
     def create(cls, path: Path, config: Mapping[str, Any], dataset: Mapping[str, Any]) -> RunFolder:
-        """A new folder.
+        """Make a new folder.
 
         Args:
             config: resolved settings.
@@ -65,7 +68,7 @@ class RunFolder(Records):
 
     @staticmethod
     def check_free(path: Path) -> None:
-        """Checks that a run can be made here.
+        """Check that a run can be made here.
 
         Raises:
             InputError: when there is something under this name already, or it cannot be written.
@@ -77,7 +80,7 @@ class RunFolder(Records):
         check_creatable(path / "config.yaml" if path.is_dir() else path)
 
     def discard(self) -> None:
-        """Removes what ``create`` and a training wrote, and nothing else."""
+        """Remove what ``create`` and a training wrote, and nothing else."""
         for name in PARTS:
             if (self.path / name).is_dir():
                 shutil.rmtree(self.path / name, ignore_errors=True)
@@ -85,12 +88,12 @@ class RunFolder(Records):
                 (self.path / name).unlink(missing_ok=True)
 
     def started(self) -> bool:
-        """Whether there is anything to go on from, or to predict with."""
+        """Return whether there is anything to go on from, or to predict with."""
         return any(path.exists() for path in (self.last, previous(self.last), self.best))
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """A folder that ``create`` made.
+        """Open a folder that ``create`` made.
 
         Raises:
             InputError: when it is not one.
@@ -103,7 +106,7 @@ class RunFolder(Records):
         return cls(path)
 
     def config(self) -> dict[str, Any]:
-        """The resolved settings of the run."""
+        """Return the resolved settings of the run."""
         return self._mapping("config.yaml", yaml.safe_load)
 
     def dataset(self) -> dict[str, Any]:
@@ -120,17 +123,17 @@ class RunFolder(Records):
         return content
 
     def begin(self) -> None:
-        """Write into ``STATUS`` that this process trains the run; remove what killed processes left half-written."""
+        """Write into ``STATUS`` that this process trains the run, and remove what killed ones left."""
         for folder in (self.path, self.path / "checkpoints"):
             remove_temporaries(folder)
         self.status(f"{RUNNING}: {this_process()}")
 
     def status(self, word: str) -> None:
-        """Writes ``STATUS``."""
+        """Write ``STATUS``."""
         write_text(self.path / "STATUS", word + "\n")
 
     def read_status(self) -> str:
-        """What ``STATUS`` says; of a run whose process is gone without a word, that it is."""
+        """Read ``STATUS``; of a run whose process is gone without a word, return that it was stopped."""
         path = self.path / "STATUS"
         words = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else "unknown"
         if words.startswith(RUNNING) and is_alive(words) is False:
@@ -138,7 +141,7 @@ class RunFolder(Records):
         return words
 
     def unfinished(self) -> str | None:
-        """Of a run whose training has not ended, how far it is, in words; of any other None."""
+        """Return how far a run is whose training has not ended, in words; None where it has."""
         status, rows = self.read_status(), self.history()
         done = f"{rows[-1]['epoch'] if rows else 0} of {self.config().get('epochs')} epochs"
         if status.startswith(RUNNING):
@@ -148,7 +151,7 @@ class RunFolder(Records):
         return None
 
     def check_idle(self) -> None:
-        """Checks that no other process trains this run.
+        """Check that no other process trains this run.
 
         Raises:
             InputError: naming the process.
@@ -158,7 +161,7 @@ class RunFolder(Records):
             raise InputError(f"{self.path}: is being trained ({words}); wait for it, or stop it first")
 
     def best_scores(self) -> dict[str, Any]:
-        """Epoch (the first is 1) and validation scores of the best checkpoint; empty before the first.
+        """Return epoch (the first is 1) and validation scores of the best checkpoint, empty before it.
 
         Raises:
             InputError: when it cannot be read.
@@ -166,12 +169,12 @@ class RunFolder(Records):
         return dict(load(self.best).state) if self.best.exists() else {}
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Adds one row to ``metrics.jsonl``."""
+        """Add one row to ``metrics.jsonl``."""
         with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(_line(row))
 
     def history(self) -> list[dict[str, Any]]:
-        """The rows logged so far, up to the first line that is damaged, as one cut off in writing is."""
+        """Return the rows logged so far, up to the first damaged line, as one cut off in writing is."""
         path = self.path / "metrics.jsonl"
         rows: list[dict[str, Any]] = []
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
@@ -185,14 +188,16 @@ class RunFolder(Records):
         return rows
 
     def rewind(self, epochs: int) -> None:
-        """Forgets rows behind this many epochs: the checkpoint does not know of them."""
+        """Remove rows behind this many epochs: the checkpoint does not know of them."""
         rows = [row for row in self.history() if row["epoch"] <= epochs]
         write_text(self.path / "metrics.jsonl", "".join(map(_line, rows)))
         self.write_csv()
 
     def write_csv(self) -> None:
-        """Writes ``metrics.csv`` anew from all rows, if it can: a table that somebody has open, say, stops no
-        training."""
+        """Write ``metrics.csv`` anew from all rows, if it can be written.
+
+        A table that somebody has open, say, does not stop a training.
+        """
         rows = self.history()
         columns = list(dict.fromkeys(key for row in rows for key in row))
         cells = ([row.get(column) for column in columns] for row in rows)
@@ -200,8 +205,11 @@ class RunFolder(Records):
             write_text(self.path / "metrics.csv", csv_text([columns, *cells]))
 
     def save_last(self, checkpoint: Checkpoint) -> None:
-        """Writes the last checkpoint. The one before becomes ``previous``, if it was read or written from here: a
-        damaged one must not take the place of what a run fell back on."""
+        """Write the last checkpoint.
+
+        The one before becomes ``previous`` if it was read or written from here: a damaged one must not take the place
+        of what a run fell back on.
+        """
         if self._last_is_sound:
             save_last(self.last, checkpoint)
         else:
@@ -212,7 +220,7 @@ class RunFolder(Records):
         save(self.best, checkpoint)
 
     def resumable(self) -> tuple[Checkpoint | None, str | None]:
-        """The newest checkpoint that can be read, and a warning where it is not the newest one written.
+        """Return the newest checkpoint that can be read, and a warning where it is not the newest one.
 
         Raises:
             InputError: when there are checkpoints, but none to go on from.
@@ -232,7 +240,7 @@ class RunFolder(Records):
         return None, None
 
     def weights(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], str | None]:
-        """The weights to predict with: the best on validation, else the last.
+        """Return the weights to predict with: the best on validation, else the last.
 
         With them, of the best, its ``epoch`` (the first is 1) and ``scores`` on validation, of another nothing; and a
         warning where a checkpoint was unreadable.
@@ -255,7 +263,7 @@ class RunFolder(Records):
 
 
 def _first_readable(*paths: Path) -> tuple[tuple[Path, Checkpoint] | None, list[str]]:
-    """The first checkpoint that can be read, if any; and what is wrong with those before it."""
+    """Return the first checkpoint that can be read, if any, and what is wrong with those before it."""
     problems: list[str] = []
     for path in paths:
         if path.exists():
@@ -267,7 +275,7 @@ def _first_readable(*paths: Path) -> tuple[tuple[Path, Checkpoint] | None, list[
 
 
 def _is_free(path: Path) -> bool:
-    """Whether a folder is empty, or holds what a process left that died in making a run."""
+    """Return whether a folder is empty, or holds what a process left that died in making a run."""
     names = {name for name in os.listdir(path) if not (name.startswith(".") and ".tmp" in name)}
     return not names or (LOCK in names and names <= {LOCK, *PARTS})
 
@@ -277,14 +285,14 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON, which has no word for what is no number."""
+    """Return a value as JSON has it, which has no word for NaN and infinity."""
     if isinstance(value, list):
         return [_plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def environment() -> dict[str, Any]:
-    """Machine and versions, for whoever wants to repeat the run."""
+    """Return machine and versions, for whoever wants to repeat the run."""
     packages = ("multiunet", "torch", "numpy", "lightning-fabric", "torch-geometric", "zarr", "xarray")
     return {
         "python": sys.version.split()[0],

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from multiunet.training.recipe import ScheduleName
 
 Schedule = Callable[[int], float]
-"""The step, from 0, to a factor of the peak learning rate."""
+"""Function from the step, from 0, to a factor of the peak learning rate."""
 
 
 def schedule(name: ScheduleName, steps: int, warmup: float = 0.0) -> Schedule:
-    """A linear warm-up over a share of ``steps``, then a decay to 0 at ``steps``.
+    """Return a linear warm-up over a share of ``steps``, then a decay to 0 at ``steps``.
 
     ``cosine``: half a period (Loshchilov & Hutter 2017, without restarts). ``poly``: ``(1 - t)^0.9`` (Chen et al. 2017,
     the rate of nnU-Net). ``constant``: none.

@@ -36,7 +36,7 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Note the first SIGTERM, SIGINT or SIGHUP inside the context rather than obey it; a second one acts at once."""
+    """Note the first SIGTERM, SIGINT or SIGHUP in the context rather than obey it; a second one acts."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
@@ -60,7 +60,7 @@ def stop_requests() -> Iterator[StopRequest]:
 
 @contextmanager
 def hold_stop_signals() -> Iterator[None]:
-    """Deliver stop signals that come inside the context at its end; processes started inside never get them.
+    """Deliver stop signals of the context at its end; processes started in it never get them.
 
     A terminal, a batch system or ``timeout`` signals all processes of a training at once. A data worker that is just
     being started has not yet said that it ignores them, and multiprocessing's resource tracker, which cleans up after

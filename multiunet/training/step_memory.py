@@ -1,4 +1,4 @@
-"""How much memory a training step takes, without running it."""
+"""Memory that a training step takes, found without running it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from multiunet.training.data import Sample
 from multiunet.training.supervision import supervised_loss, supervised_outputs
 
 LIBRARY_MEMORY = 50 << 20
-"""What torch and oneDNN take when they first compute anything: code, threads, kernels made for the shapes at hand."""
+"""Bytes that torch and oneDNN take when they first compute: code, threads, kernels made for the shapes at hand."""
 
 LOST_BLOCKS = 2
 """Blocks of the largest tensor's size that an allocator loses to holes too small for what comes next: measured with
@@ -32,7 +32,9 @@ OPTIMIZER_SLOTS = {"adamw": 2, "adam": 2, "sgd": 1}
 def step_memory(
     net: nn.Module, task: Task, geometry: Geometry[Any], batch: Sample[Tensor], *, bf16: bool, copies: int, cpu: bool
 ) -> int:
-    """Bytes that training takes beyond what the process has before: weights, optimiser, a step at its worst moment.
+    """Return the bytes that training takes beyond what the process has before.
+
+    They are those of the weights, of the optimiser and of a step at its worst moment.
 
     Forward and backward pass run on tensors that have shapes and no data, so it takes the same second for any size. The
     network is left as it is.
@@ -70,7 +72,7 @@ def _empty_like(batch: Sample[Tensor]) -> Sample[Tensor]:
 
 @contextmanager
 def _faked(net: nn.Module, mode: FakeTensorMode) -> Iterator[None]:
-    """The network in training with parameters and statistics that have no data."""
+    """Put the network in training with parameters and statistics that have no data."""
     slots = [slot for module in net.modules() for slot in (module._parameters, module._buffers)]
     kept = [dict(slot) for slot in slots]
     training = net.training
@@ -86,7 +88,7 @@ def _faked(net: nn.Module, mode: FakeTensorMode) -> Iterator[None]:
 
 
 class _Step(LiveTensors):
-    """Of a step on tensors without data, with what convolutions take for themselves on the CPU."""
+    """Counter of a step on tensors without data, with what convolutions take for themselves on the CPU."""
 
     def __init__(self, cpu: bool) -> None:
         super().__init__()
@@ -105,7 +107,7 @@ class _Step(LiveTensors):
 
 
 def _workspace(x: Tensor, weight: Tensor, y: Tensor, backward: bool) -> int:
-    """Bytes that a convolution on the CPU takes for itself and gives back."""
+    """Return the bytes that a convolution on the CPU takes for itself and gives back."""
     kernel = math.prod(weight.shape[2:])
     if unfolded_by_torch(x) and x.dtype == torch.float32:
         return 4 * x.shape[1] * kernel * math.prod(y.shape[2:])

@@ -14,7 +14,7 @@ from multiunet.seeds import derive
 
 
 def dropouts(net: nn.Module) -> list[Dropout]:
-    """The network's active dropout layers, in a fixed order.
+    """Return the network's active dropout layers, in a fixed order.
 
     Those of torch itself have no key and cannot be sampled: a warning says so where there are any. Dropout inside other
     layers' own functions (that of attention in torch-geometric) goes unseen.
@@ -31,9 +31,10 @@ def dropouts(net: nn.Module) -> list[Dropout]:
 
 @contextmanager
 def mc_dropout_sample(net: nn.Module, seed: int, sample: int) -> Iterator[None]:
-    """Within it, ``net`` is Monte-Carlo sample number ``sample``: each dropout layer's mask is fixed by its key.
+    """Make ``net`` Monte-Carlo sample number ``sample`` inside the context: fixed dropout masks.
 
-    The network is in evaluation mode and stays in it, so no buffer moves. The key is ``(seed, sample, layer)``.
+    The network is in evaluation mode and stays in it, so no buffer moves. A layer's mask is that of its key,
+    ``(seed, sample, layer)``.
 
     Raises:
         ValueError: for a network in training mode.

@@ -1,4 +1,4 @@
-"""Predictive mean and variance from several stated distributions."""
+"""Predictive mean and variance of a mixture of stated distributions."""
 
 from __future__ import annotations
 
@@ -32,13 +32,16 @@ class Moments(Generic[A]):
 
     @property
     def total(self) -> A:
-        """``epistemic + aleatoric``, the variance of the mixture (law of total variance)."""
+        """Total variance ``epistemic + aleatoric``, the variance of the mixture (law of total variance)."""
         total: A = self.epistemic + self.aleatoric
         return total
 
 
 class Welford:
-    """Moments of a stream of ``(mean, variance)`` pairs: one pass, no cancellation (Welford 1962), float32 or wider."""
+    """Moments of a stream of ``(mean, variance)`` pairs, in float32 or wider.
+
+    Welford 1962, "Note on a method for calculating corrected sums of squares": one pass without cancellation.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -47,7 +50,7 @@ class Welford:
         self._aleatoric: Tensor | None = None
 
     def add(self, mean: Tensor, variance: Tensor) -> None:
-        """Counts one sample's stated mean and variance, of one shape; no gradient leads back to them."""
+        """Add one sample's stated mean and variance, of one shape; no gradient leads back to them."""
         dtype = torch.promote_types(mean.dtype, torch.float32)
         mean, variance = mean.detach().to(dtype), variance.detach().to(dtype)
         self.count += 1
@@ -60,7 +63,7 @@ class Welford:
         self._aleatoric += (variance - self._aleatoric) / self.count
 
     def moments(self) -> Moments[Tensor]:
-        """The moments of what was added.
+        """Return the moments of what was added.
 
         Raises:
             ValueError: when nothing was.

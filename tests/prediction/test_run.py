@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from multiunet import Grid, GridPredictor, GridSource, Regression, Segmentation, UNet, predict_field, receptive_field
-from multiunet.geometries import AveragePool, Conv, MaxPool, Resize, StridedConv, Transposed
+from multiunet.geometries import AveragePool, Conv, Down, PixelShuffle, Resize, StridedConv, Transposed, Up
 from multiunet.prediction.tiles import batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import dropouts
@@ -64,10 +64,10 @@ def test_tiled_equals_whole(ndim: int, task: Task, out_channels: int, margin: in
     assert_same(found, one.whole(source(image), samples=3, seed=1))
 
 
-@pytest.mark.parametrize("upsample", ["linear", "transposed", "shuffle"])
-@pytest.mark.parametrize("downsample", ["average", "conv"])
-def test_tiled_equals_whole_for_every_operator(downsample: str, upsample: str) -> None:
-    net = network(2, 3, downsample=downsample, upsample=upsample)
+@pytest.mark.parametrize("up", [Resize("linear"), Transposed(), PixelShuffle()], ids=repr)
+@pytest.mark.parametrize("down", [AveragePool(), StridedConv()], ids=repr)
+def test_tiled_equals_whole_for_every_operator(down: Down, up: Up) -> None:
+    net = network(2, 3, down=down, up=up)
     image = np.random.default_rng(0).normal(size=(1, *SHAPES[2])).astype(np.float32)
     whole, tiled = (GridPredictor(net, TASKS[0][0], Grid(2), CPU, tile=size) for size in (1000, 20))
     assert_same(tiled.whole(source(image), samples=2), whole.whole(source(image), samples=2))
