@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from multiunet import Grid, GridPredictor, GridSource, Regression, Segmentation, UNet, predict_field, receptive_field
-from multiunet.geometries import AveragePool, Conv, Down, PixelShuffle, Resize, StridedConv, Transposed, Up
+from multiunet.geometries import AveragePool, Conv, Down, MaxPool, PixelShuffle, Resize, StridedConv, Transposed, Up
 from multiunet.prediction.tiles import batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import dropouts
