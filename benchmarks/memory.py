@@ -27,7 +27,7 @@ from multiunet_cli.heap import keep_large_blocks, set_blocks_aside
 
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
-from multiunet.models.catalogue import PADDED, image_network
+from multiunet.models.catalogue import PADDED, find_network
 from multiunet.tasks import Segmentation
 from multiunet.training.average import MovingAverage
 from multiunet.training.data import Sample
@@ -54,7 +54,7 @@ def measure(name: str, shape: list[int], precision: str, recompute: bool) -> dic
     """One case, in this process."""
     before, ndim, bf16 = resident("VmRSS"), len(shape) - 2, precision == "bf16"
     own = {"padding": "same"} if name in PADDED else {}
-    net = image_network(name)(ndim, shape[1], 3, dropout=0.05, gradient_checkpointing=recompute, **own)
+    net = find_network(name)(ndim, shape[1], 3, dropout=0.05, gradient_checkpointing=recompute, **own)
     if likes_channels_last(net, ndim):
         put_channels_last(net, ndim)
     task, geometry = Segmentation(["a", "b", "c"]), Grid(ndim)

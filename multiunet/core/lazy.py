@@ -16,7 +16,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class LazyConcat(Generic[S]):
-    """Concatenation of fields on the same sites, their channels side by side, not yet copied into one field.
+    """Concatenation of fields on the same sites, channel-wise, not yet copied into one field.
 
     Copied into one they would be the widest field of a U-Net, alive when memory is scarcest. A block whose
     ``forward`` is marked ``reads_lazy_concat`` reads them one after the other.

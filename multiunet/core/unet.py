@@ -103,11 +103,7 @@ class Encoder(nn.Module, ABC, Generic[S]):
         return [self.encoder, self.downs]
 
     def encode(self, x: S, condition: Condition | None = None) -> Trail[S]:
-        """Go down: return the fields saved for the skips, and the coarsest field.
-
-        Raises:
-            ValueError: when the condition holds something that no part of the network reads.
-        """
+        """Go down: return the fields saved for the skips, and the coarsest field."""
         check_condition(self, condition)
         saved = []
         for stage in self.down_stages:
@@ -134,6 +130,8 @@ class Encoder(nn.Module, ABC, Generic[S]):
 
 class UNet(Encoder[S]):
     """U-Net on any geometry (Ronneberger et al. 2015, for grids; Gao & Ji 2019, for graphs).
+
+    A condition that holds something which no block reads is refused with a ValueError.
 
     Args:
         geometry: makes the operators of the encoder: one for all levels, or one a level, finest first. That of a level

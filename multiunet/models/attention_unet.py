@@ -1,4 +1,4 @@
-"""The Attention U-Net."""
+"""Attention U-Net."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ def attention_unet(
     deep_supervision: int | None = None,
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
-    """Oktay et al. 2018, "Attention U-Net: Learning Where to Look for the Pancreas".
+    """Build the Attention U-Net of Oktay et al. 2018 ("Learning Where to Look for the Pancreas").
 
     A U-Net with batch normalisation whose skips are weighted site by site by additive attention (eq. 1 and 2), and
     whose decoder levels are all supervised (section 2.3). The gate asks with the refined decoder field, on the skip's
     own sites, so its weights need no resampling. Any size.
 
     Args:
+        ndim: axes of space: 1, 2 or 3.
+        in_channels, out_channels: channels of the input and of the output.
+        channels: channels by level, finest first.
         channels: the paper's, a quarter of the first U-Net's.
         dropout: of the bottleneck and the decoder; the paper has none.
         deep_supervision: coarser levels with a head of their own; all by default.

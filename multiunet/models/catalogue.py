@@ -35,12 +35,12 @@ PADDED = ("unet2015", "unet3d")
 """Networks whose papers lose the border; they also come with ``padding="same"``, which keeps it."""
 
 
-def image_network(name: ModelName) -> Callable[..., Any]:
+def find_network(name: ModelName) -> Callable[..., Any]:
     """Return the function that builds the network, of that name.
 
     Its arguments are ``(ndim, in_channels, out_channels, channels, *, strides, dropout, gradient_checkpointing, ...)``.
 
-    >>> image_network("vnet").__name__
+    >>> find_network("vnet").__name__
     'vnet'
     """
     builder: Callable[..., Any] = getattr(import_module(f"multiunet.models.{name}"), name)

@@ -1,4 +1,4 @@
-"""A U-Net for little memory and little time."""
+"""U-Net for little memory and little time."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ def depthwise_unet(
     dropout: float = 0.0,
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
-    """Depthwise-separable blocks (Chollet 2017, "Xception"), but whole convolutions for what a skip carries.
+    """Build a U-Net of depthwise-separable blocks (Chollet 2017, "Xception").
 
     The last convolution of each block of the encoder mixes space and channels at once: its features are read twice, by
     the next level and by the decoder, and are what fine detail depends on. All others are depthwise, then pointwise.
     Any size.
 
     Args:
+        ndim: axes of space: 1, 2 or 3.
+        in_channels, out_channels: channels of the input and of the output.
+        channels: channels by level, finest first.
         dropout: of the bottleneck and the decoder.
 
     >>> import torch

@@ -1,4 +1,4 @@
-"""The default network of images and volumes."""
+"""Default network of images and volumes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def image_unet(
     one pass of the encoder.
 
     Args:
-        strides: by way down, one number an axis; None halves every axis. See ``strides_for``.
+        ndim: axes of space: 1, 2 or 3.
+        in_channels, out_channels: channels of the input and of the output.
+        channels: channels by level, finest first.
+        strides: by way down, one number an axis; None halves every axis. See ``choose_strides``.
         dropout: probability; 0: no Monte-Carlo uncertainty.
 
     >>> import torch
@@ -62,13 +65,13 @@ def image_unet(
     )
 
 
-def strides_for(patch: Sequence[int], spacing: Sequence[float], depth: int) -> list[tuple[int, ...]]:
-    """How ``depth`` ways down coarsen a patch whose sites are ``spacing`` apart: 2 or 1 by axis.
+def choose_strides(patch: Sequence[int], spacing: Sequence[float], depth: int) -> list[tuple[int, ...]]:
+    """Return the strides of ``depth`` ways down, 2 or 1 by axis, for a patch of such spacing.
 
     An axis waits while its sites are more than twice as far apart as the closest ones of another axis that can still be
     halved (as in nnU-Net, Isensee et al. 2021), or while halving would leave fewer than ``FEWEST`` sites.
 
-    >>> strides_for((16, 128, 128), (4.0, 1.0, 1.0), depth=3)
+    >>> choose_strides((16, 128, 128), (4.0, 1.0, 1.0), depth=3)
     [(1, 2, 2), (2, 2, 2), (1, 2, 2)]
     """
     sites, apart = list(patch), list(spacing)

@@ -1,4 +1,4 @@
-"""The plain network of nnU-Net."""
+"""Plain network of nnU-Net."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ def nnunet_plain(
     deep_supervision: int | None = None,
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
-    """Isensee et al. 2021, "nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation".
+    """Build the plain network of nnU-Net (Isensee et al. 2021, "nnU-Net: a self-configuring method").
 
     Two convolutions a level with instance normalisation and leaky ReLU, the first of which coarsens and widens;
     transposed convolutions; deep supervision of all levels but the coarsest one. Any size.
 
     Args:
+        ndim: axes of space: 1, 2 or 3.
+        in_channels, out_channels: channels of the input and of the output.
+        channels: channels by level, finest first.
         strides: by way down, one number an axis. An axis that is coarsened later than others is convolved from the
             level on at which it is: until then its sites are too far apart.
         dropout: of the bottleneck and the decoder; the paper has none.
@@ -45,7 +48,7 @@ def nnunet_plain(
     depth = len(channels) - 1
     given = per_level("strides", [2] * depth if strides is None else strides, depth)
     steps = [Layers(ndim).sizes("stride", stride) for stride in given]
-    kernels = kernels_for(steps) if steps else []
+    kernels = choose_kernels(steps) if steps else []
 
     def level(index: int, rate: float) -> Grid:
         # the way down is the first convolution of the level below
@@ -72,10 +75,12 @@ def nnunet_plain(
     )
 
 
-def kernels_for(strides: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Kernels by level, 1 or 3 by axis: 1 on the levels above the one at which a late axis is first coarsened.
+def choose_kernels(strides: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return the kernels by level, 1 or 3 by axis.
 
-    >>> kernels_for([(1, 2, 2), (2, 2, 2)])
+    1 on the levels above the one at which a late axis is first coarsened.
+
+    >>> choose_kernels([(1, 2, 2), (2, 2, 2)])
     [(1, 3, 3), (3, 3, 3), (3, 3, 3)]
     """
     levels = range(len(strides) + 1)

@@ -1,4 +1,4 @@
-"""The residual U-Net."""
+"""Residual U-Net."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def residual_unet(
     dropout: float = 0.0,
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
-    """A U-Net whose encoder is a residual network and whose decoder is light.
+    """Build a U-Net whose encoder is a residual network and whose decoder is light.
 
     The blocks are those of He et al. 2016 ("Deep Residual Learning for Image Recognition", figure 2), many on the way
     down and one a level on the way up: the shape of Myronenko 2018 ("3D MRI brain tumor segmentation using autoencoder
@@ -34,6 +34,9 @@ def residual_unet(
     default. Strided convolutions coarsen. Any size.
 
     Args:
+        ndim: axes of space: 1, 2 or 3.
+        in_channels, out_channels: channels of the input and of the output.
+        channels: channels by level, finest first.
         blocks: residual blocks by level of the encoder, finest first; the last number counts for levels beyond.
         dropout: of the bottleneck and the decoder.
 

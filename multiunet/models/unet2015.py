@@ -1,4 +1,4 @@
-"""The first U-Net."""
+"""First U-Net (Ronneberger et al. 2015)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ def unet2015(
     dropout: float = 0.5,
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
-    """Ronneberger et al. 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation", figure 1.
+    """Build the first U-Net (Ronneberger et al. 2015, figure 1).
 
     Two 3x3 convolutions with ReLU a level and no normalisation, 2x2 max-pooling, 2x2 up-convolutions, He
     initialisation, dropout at the end of the contracting path. In two dimensions, from one channel to two, 31.03
     million parameters.
 
     Args:
+        ndim: axes of space: 1, 2 or 3.
+        in_channels, out_channels: channels of the input and of the output.
+        channels: channels by level, finest first.
         padding: ``valid`` is the paper's: ``(N, in_channels, 572, 572)`` becomes ``(N, out_channels, 388, 388)``, its
             middle, and sizes are to be such that no pooling window is cut off, the least 188. ``same`` pads with zeros
             and keeps any size.

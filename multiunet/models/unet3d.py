@@ -1,4 +1,4 @@
-"""The 3D U-Net."""
+"""3D U-Net."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ def unet3d(
     dropout: float = 0.0,
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
-    """Çiçek et al. 2016, "3D U-Net: Learning Dense Volumetric Segmentation from Sparse Annotation", figure 2.
+    """Build the 3D U-Net (Çiçek et al. 2016, "3D U-Net", figure 2).
 
     Batch normalisation before each ReLU; channels double in the convolution before a pooling, which avoids bottlenecks;
     up-convolutions keep their channels. In three dimensions, from three channels to three, 19.07 million parameters.
 
     Args:
+        ndim: axes of space: 1, 2 or 3.
+        in_channels, out_channels: channels of the input and of the output.
+        channels: channels by level, finest first.
         padding: ``valid`` is the paper's: ``(N, in_channels, 132, 132, 116)`` becomes
             ``(N, out_channels, 44, 44, 28)``, its middle.
             ``same`` pads with zeros and keeps the sites.

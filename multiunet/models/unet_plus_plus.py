@@ -1,4 +1,4 @@
-"""UNet++."""
+"""UNet++, the nested U-Net."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ def unet_plus_plus(
     deep_supervision: int | None = None,
     gradient_checkpointing: bool = False,
 ) -> NestedUNet[Tensor]:
-    """Zhou et al. 2018, "UNet++: A Nested U-Net Architecture for Medical Image Segmentation".
+    """Build the UNet++ of Zhou et al. 2018 ("UNet++: A Nested U-Net Architecture").
 
     Skips are dense chains of blocks; every node of the finest level is supervised. The paper's has no normalisation:
     then, in two dimensions from one channel to one, 9.04 million parameters. Any size.
 
     Args:
+        ndim: axes of space: 1, 2 or 3.
+        in_channels, out_channels: channels of the input and of the output.
+        channels: channels by level, finest first.
         dropout: of all blocks behind the encoder.
         deep_supervision: shallower nodes of the finest level with a head of their own; all by default.
 

@@ -1,4 +1,4 @@
-"""The V-Net."""
+"""V-Net."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ def vnet(
     dropout: float = 0.0,
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
-    """Milletari et al. 2016, "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation".
+    """Build the V-Net of Milletari et al. 2016 ("V-Net: Fully Convolutional Neural Networks").
 
     Each level learns a residual of its input with one to three 5x5x5 convolutions (figure 2); 2x2x2 convolutions with
     stride 2 coarsen and double the channels, their transposes refine; PReLU throughout. Batch normalisation as in all
     later implementations. Any size: the paper's is ``(N, in_channels, 128, 128, 64)``.
 
     Args:
+        ndim: axes of space: 1, 2 or 3.
+        in_channels, out_channels: channels of the input and of the output.
+        channels: channels by level, finest first.
         convs: convolutions by level, finest first; the last number counts for levels beyond.
         decoder_convs: the same for the decoder, without the bottleneck's.
         dropout: of the bottleneck and the decoder; the paper has none.

@@ -122,10 +122,10 @@ def test_public_names_are_deliberate() -> None:
     assert set(multiunet.__all__) <= set(dir(multiunet))
 
 
-@pytest.mark.parametrize("before", ["", "import multiunet.models.unet2015", "image_network('unet2015')"])
+@pytest.mark.parametrize("before", ["", "import multiunet.models.unet2015", "find_network('unet2015')"])
 def test_models_are_functions_whatever_was_imported_before(before: str) -> None:
     program = (
-        "import sys\nfrom multiunet.models.catalogue import image_network\nassert 'torch' not in sys.modules\n"
+        "import sys\nfrom multiunet.models.catalogue import find_network\nassert 'torch' not in sys.modules\n"
         f"{before}\n"
         "import multiunet.models\nfrom multiunet.models import unet2015\nfrom multiunet.models.unet2015 import Grid\n"
         "unet2015(2, 1, 2, channels=[2, 2])\n"

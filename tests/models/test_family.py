@@ -17,7 +17,7 @@ from multiunet import Grid, receptive_field
 from multiunet.core import AttentionGate
 from multiunet.models.attention_unet import attention_unet
 from multiunet.models.depthwise_unet import depthwise_unet
-from multiunet.models.nnunet_plain import kernels_for, nnunet_plain
+from multiunet.models.nnunet_plain import choose_kernels, nnunet_plain
 from multiunet.models.residual_unet import residual_unet
 from multiunet.models.unet3d import unet3d
 from multiunet.models.unet2015 import unet2015
@@ -228,7 +228,7 @@ def test_nnunet_plain_is_monais_dynunet() -> None:
 def test_nnunet_plain_convolves_an_axis_from_the_level_on_that_coarsens_it() -> None:
     """Isensee et al. 2021, supplementary note 2: no convolution across sections that lie too far apart."""
     strides = [(1, 2, 2), (1, 2, 2), (2, 2, 2), (1, 2, 2)]
-    assert kernels_for(strides) == [(1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)]
+    assert choose_kernels(strides) == [(1, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3)]
     net = nnunet_plain(3, 1, 2, [2] * 5, strides=strides)
 
     def kernels(part: nn.Module) -> set[tuple[int, ...]]:

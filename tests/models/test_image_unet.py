@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from multiunet.models.image_unet import image_unet, strides_for
+from multiunet.models.image_unet import choose_strides, image_unet
 from multiunet.uncertainty import dropouts
 
 
@@ -22,10 +22,10 @@ def test_dropout_is_behind_the_encoder_only() -> None:
 
 
 def test_thick_sections_are_coarsened_later() -> None:
-    assert strides_for((16, 128, 128), (5.0, 1.0, 1.0), 3) == [(1, 2, 2), (1, 2, 2), (2, 2, 2)]
-    assert strides_for((64, 64, 64), (1.0, 1.0, 1.0), 3) == [(2, 2, 2)] * 3
+    assert choose_strides((16, 128, 128), (5.0, 1.0, 1.0), 3) == [(1, 2, 2), (1, 2, 2), (2, 2, 2)]
+    assert choose_strides((64, 64, 64), (1.0, 1.0, 1.0), 3) == [(2, 2, 2)] * 3
 
 
 def test_short_axes_are_not_coarsened_away() -> None:
-    assert strides_for((10, 64, 64), (1.0, 1.0, 1.0), 2) == [(1, 2, 2), (1, 2, 2)]
-    assert strides_for((8, 8), (1.0, 1.0), 2) == [(2, 2), (2, 2)]  # nothing is long: any size works
+    assert choose_strides((10, 64, 64), (1.0, 1.0, 1.0), 2) == [(1, 2, 2), (1, 2, 2)]
+    assert choose_strides((8, 8), (1.0, 1.0), 2) == [(2, 2), (2, 2)]  # nothing is long: any size works

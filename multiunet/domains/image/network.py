@@ -10,7 +10,7 @@ from torch import Tensor
 from multiunet.core import UNet
 from multiunet.domains.image.config import ImageTrain
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
-from multiunet.models.catalogue import PADDED, image_network
+from multiunet.models.catalogue import PADDED, find_network
 
 
 def build_network(
@@ -24,7 +24,7 @@ def build_network(
     own: dict[str, Any] = {"padding": "same"} if config.model in PADDED else {}
     if config.model == "image_unet":
         own = {"normalization": config.normalization, "residual": config.residual, "skip": config.skip}
-    net: UNet[Tensor] = image_network(config.model)(
+    net: UNet[Tensor] = find_network(config.model)(
         ndim,
         in_channels,
         out_channels,

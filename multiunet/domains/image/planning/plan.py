@@ -25,7 +25,7 @@ from multiunet.domains.image.planning.profiling import Build, Trial
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
 from multiunet.models.catalogue import CHANNELS
-from multiunet.models.image_unet import strides_for
+from multiunet.models.image_unet import choose_strides
 from multiunet.prediction.run import READ_SITES
 from multiunet.training.recipe import Layout
 from multiunet.training.step_memory import LIBRARY_MEMORY
@@ -206,7 +206,7 @@ def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]
     patch = given if len(given) == info.ndim else info.patch_size
     widths = list(config.widths or _levels(CHANNELS[config.model], patch))
     if config.strides is None:
-        strides = [list(step) for step in strides_for(patch, info.spacing, len(widths) - 1)]
+        strides = [list(step) for step in choose_strides(patch, info.spacing, len(widths) - 1)]
     else:
         strides = config.strides
         widths = list(config.widths or CHANNELS[config.model][: len(strides) + 1])
