@@ -48,6 +48,7 @@ GRAPHS = [
     Graph(conv=GATv2(2), pool=TopK(edges=Induced()), activation="elu"),
     Graph(dropout=0.3, whole_channels=True),
     Graph(condition_channels=2),
+    Graph(pool=HeavyEdgeMatching(), normalization="layer", activation="elu", dropout=0.3, condition_channels=3),
 ]
 
 

@@ -144,12 +144,13 @@ def test_a_node_hears_all_within_reach_and_no_other(
     block = (
         Graph(conv=conv, convs=2, activation="elu", normalization="layer").make_block(3, 32).eval()
     )  # some of 32 pass every relu
-    assert block.reach == hops
+    assert (block.reach, block.is_global) == (hops, False)
     changed = replace(field, x=field.x.index_fill(0, torch.tensor([0]), 5.0))
     heard = (block(changed).x != block(field).x).any(dim=1)
     assert heard.nonzero()[:, 0].tolist() == list(range(hops + 1))
 
 
 def test_the_reach_of_a_foreign_layer_is_not_known_unless_it_is_stated() -> None:
-    assert Graph(conv=PyGConv(GraphConv)).make_block(3, 5).reach is None
+    unknown = Graph(conv=PyGConv(GraphConv)).make_block(3, 5)
+    assert (unknown.reach, unknown.is_global) == (None, True)
     assert Graph(conv=PyGConv(GraphConv, reach=1), convs=2).make_block(3, 5).reach == 2
