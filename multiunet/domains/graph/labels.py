@@ -33,7 +33,7 @@ Place = Callable[[int], str]
 """Returns where the label of a row stands in its file, in words."""
 
 
-def class_values(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
+def list_classes(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
     """Return the labels in use, ascending, as JSON values.
 
     -1, NaN and the words of ``MISSING`` stand for an unknown label.
@@ -101,7 +101,7 @@ def label_classes(values: Sequence[Any]) -> ClassLabels:
     return ClassLabels(names=tuple(map(str, values)), values=tuple(values))
 
 
-def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
+def index_classes(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
     """Return the place of each label among ``values``; ``UNKNOWN`` for others.
 
     A number and the same number as text are one label.
@@ -112,7 +112,7 @@ def class_indices(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
 
 
 def read_targets(path: Path, y: NDArray[Any], info: GraphInfo, of: str = "node", place: Place | None = None) -> Tensor:
-    """Return the targets of nodes or graphs not trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
+    """Return the targets of rows not trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
 
     Args:
         y: as it was given.
@@ -124,7 +124,7 @@ def read_targets(path: Path, y: NDArray[Any], info: GraphInfo, of: str = "node",
         InputError: where nothing is known, or other classes or quantities than those trained on.
     """
     if info.regression:
-        amounts = quantities(path, y, of, place)
+        amounts = read_quantities(path, y, of, place)
         if amounts.shape[1] != len(info.quantities.names):
             raise InputError(
                 f"{path}: y has {amounts.shape[1]} quantities, but the run was trained on "
@@ -138,14 +138,14 @@ def read_targets(path: Path, y: NDArray[Any], info: GraphInfo, of: str = "node",
                 f"{path}: y has the labels {listing(others)}, but the run was trained on the classes "
                 f"{listing(info.classes.names)}; relabel them, or leave them empty (-1)"
             )
-        indices = class_indices(y, list(info.classes.values))
+        indices = index_classes(y, list(info.classes.values))
         known, found = indices != UNKNOWN, torch.from_numpy(indices)
     if not known.any():
         raise InputError(f"{path}: y has no label; there is nothing to score")
     return found
 
 
-def quantities(path: Path, y: NDArray[Any], of: str = "node", place: Place | None = None) -> NDArray[np.float32]:
+def read_quantities(path: Path, y: NDArray[Any], of: str = "node", place: Place | None = None) -> NDArray[np.float32]:
     """Return quantities ``(rows, quantities)``; NaN where not measured.
 
     Args:
@@ -176,15 +176,16 @@ def quantities(path: Path, y: NDArray[Any], of: str = "node", place: Place | Non
     return values
 
 
-def names_of(given: Sequence[str] | None, count: int) -> list[str]:
+def name_quantities(given: Sequence[str] | None, count: int) -> list[str]:
     """Return the names of quantities: those given, or ``y``; of several ``y0``, ``y1`` and so on."""
     return list(given or (["y"] if count == 1 else [f"y{i}" for i in range(count)]))
 
 
 def scale_quantities(path: Path, names: Sequence[str], trained: NDArray[np.float32], of: str = "node") -> Quantities:
-    """Return the quantities with their means and standard deviations over training rows, ``(rows, quantities)``.
+    """Return the quantities with their means and standard deviations over the training rows.
 
     Args:
+        trained: ``(rows, quantities)``; NaN where not measured.
         of: what has the quantities, for errors.
 
     Raises:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from multiunet.domains.domain import Model
 from multiunet.domains.graph.info import GraphInfo
-from multiunet.domains.graph.labels import UNKNOWN, class_indices, quantities
+from multiunet.domains.graph.labels import UNKNOWN, index_classes, read_quantities
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
@@ -74,13 +74,13 @@ def known_of(site: str, info: GraphInfo, splits: NDArray[Any] | None, y: NDArray
         return known
     if info.regression:
         try:
-            amounts = quantities(Path(), y)
+            amounts = read_quantities(Path(), y)
         except InputError:  # other data may call anything y; a prediction does not need it
             return known
         if amounts.shape[1] != len(info.quantities.names):
             return known
         return known | {"target": (("channel", site), amounts.T)}
-    indices = class_indices(y, list(info.classes.values)) if y.ndim == 1 else np.full(len(y), UNKNOWN)
+    indices = index_classes(y, list(info.classes.values)) if y.ndim == 1 else np.full(len(y), UNKNOWN)
     names = np.array([*info.classes.names, ""], dtype=object)
     return known | {"target": (site, names[indices])}  # the last, of UNKNOWN, is empty
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from multiunet.domains.graph.files.tables import numbers_of_labels
-from multiunet.domains.graph.labels import SPLITS, class_indices, class_values, quantities
+from multiunet.domains.graph.labels import SPLITS, index_classes, list_classes, read_quantities
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.survey import survey
 from multiunet.errors import InputError
@@ -30,8 +30,8 @@ NODES = 24
     ],
 )
 def test_labels_become_classes_in_ascending_order(y: np.ndarray, values: list, indices: list[int]) -> None:
-    assert class_values(FILE, y) == values
-    assert class_indices(y, values).tolist() == indices
+    assert list_classes(FILE, y) == values
+    assert index_classes(y, values).tolist() == indices
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ def test_labels_become_classes_in_ascending_order(y: np.ndarray, values: list, i
 )
 def test_what_is_no_class(y: np.ndarray, reason: str) -> None:
     with pytest.raises(InputError, match=rf"g\.npz: y .*{reason}"):
-        class_values(FILE, y)
+        list_classes(FILE, y)
 
 
 def test_quantities() -> None:
-    np.testing.assert_array_equal(quantities(FILE, np.array([1, 2])), [[1], [2]])
-    np.testing.assert_array_equal(quantities(FILE, np.array(["1.5", ""])), [[1.5], [np.nan]])
+    np.testing.assert_array_equal(read_quantities(FILE, np.array([1, 2])), [[1], [2]])
+    np.testing.assert_array_equal(read_quantities(FILE, np.array(["1.5", ""])), [[1.5], [np.nan]])
     with pytest.raises(InputError, match="y of node 1 is inf"):
-        quantities(FILE, np.array([0, np.inf]))
+        read_quantities(FILE, np.array([0, np.inf]))
     with pytest.raises(InputError, match="node 0: the label is 'tall', not a number; for --task regression"):
-        quantities(FILE, np.array(["tall", "1"]))
+        read_quantities(FILE, np.array(["tall", "1"]))
 
 
 def masks(path: Path, **settings: Any) -> dict[str, np.ndarray]:
@@ -151,9 +151,9 @@ def test_bad_masks(save: Callable[..., Path], changes: dict, settings: dict, rea
 @pytest.mark.parametrize("classes", [("cat", "dog"), ("0", "1")])
 def test_one_set_of_words_for_what_is_not_known(missing: str, classes: tuple[str, str]) -> None:
     y = np.array([classes[0], missing, classes[1]])
-    values = class_values(Path("g"), numbers_of_labels(y))
+    values = list_classes(Path("g"), numbers_of_labels(y))
     assert values == list(classes)
-    assert class_indices(numbers_of_labels(y), values).tolist() == [0, -1, 1]
+    assert index_classes(numbers_of_labels(y), values).tolist() == [0, -1, 1]
     if missing != "-1":
-        numbers = quantities(Path("g"), numbers_of_labels(np.array(["1.5", missing, "-1"])))
+        numbers = read_quantities(Path("g"), numbers_of_labels(np.array(["1.5", missing, "-1"])))
         np.testing.assert_array_equal(numbers[:, 0], [1.5, np.nan, -1])

@@ -55,7 +55,7 @@ class GraphSet:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def names_of(self, graph: int) -> NDArray[Any]:
+    def node_names(self, graph: int) -> NDArray[Any]:
         """The ids of the nodes of a graph, as text."""
         first, end = self.starts[graph : graph + 2]
         return np.arange(end - first).astype(str).astype(object) if self.nodes is None else self.nodes[first:end]
@@ -104,7 +104,7 @@ def join_graphs(path: Path, parts: Sequence[GraphSet]) -> GraphSet:
         y=_join_labels(parts),
         features=first.features,
         quantities=first.quantities,
-        nodes=np.concatenate([part.names_of(0) for part in parts]),
+        nodes=np.concatenate([part.node_names(0) for part in parts]),
     )
 
 

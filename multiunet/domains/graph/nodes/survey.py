@@ -22,12 +22,12 @@ from multiunet.domains.graph.info import FeatureInfo, Inputs, NodeInfo
 from multiunet.domains.graph.labels import (
     SPLITS,
     UNKNOWN,
-    class_indices,
-    class_values,
     find_unlearnable,
+    index_classes,
     label_classes,
-    names_of,
-    quantities,
+    list_classes,
+    name_quantities,
+    read_quantities,
     scale_quantities,
 )
 from multiunet.domains.graph.nodes.config import GraphTrain
@@ -70,11 +70,11 @@ def survey(config: GraphTrain) -> Survey:
     assert graph.y is not None  # read_graph refuses unlabelled graphs
     known: NDArray[np.bool_]
     if config.task == "classification":
-        values = class_values(graph.path, graph.y)
-        labels = class_indices(graph.y, values)
+        values = list_classes(graph.path, graph.y)
+        labels = index_classes(graph.y, values)
         known, strata, target = labels != UNKNOWN, labels, torch.from_numpy(labels)
     else:
-        amounts = quantities(graph.path, graph.y, place=graph.place)
+        amounts = read_quantities(graph.path, graph.y, place=graph.place)
         known, target = np.asarray((~np.isnan(amounts)).any(axis=1)), torch.from_numpy(amounts)
         strata = np.zeros(len(known), dtype=np.int64)
     masks = split_masks(graph, known, strata, config)
@@ -90,7 +90,7 @@ def survey(config: GraphTrain) -> Survey:
         if (unlearnt := find_unlearnable(graph.path, labels[masks["train"]], target_info.names)) is not None:
             remark(unlearnt)
     else:
-        names = names_of(graph.quantities, amounts.shape[1])
+        names = name_quantities(graph.quantities, amounts.shape[1])
         target_info = scale_quantities(graph.path, names, amounts[masks["train"]])
     info = NodeInfo(
         target=target_info,

@@ -22,12 +22,12 @@ from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.graph.info import GraphSetInfo
 from multiunet.domains.graph.labels import (
     UNKNOWN,
-    class_indices,
-    class_values,
     find_unlearnable,
+    index_classes,
     label_classes,
-    names_of,
-    quantities,
+    list_classes,
+    name_quantities,
+    read_quantities,
     scale_quantities,
 )
 from multiunet.domains.graph.options import READ_BY
@@ -137,10 +137,10 @@ def _targets(graphs: GraphSet, config: GraphsTrain) -> tuple[NDArray[Any], Class
     """Return the targets by row, with their classes, or with the names of the quantities."""
     assert graphs.y is not None  # read_graphs refuses unlabelled graphs
     if config.task == "regression":
-        amounts = quantities(graphs.path, graphs.y, config.level, graphs.place)
-        return amounts, names_of(graphs.quantities, amounts.shape[1])
-    values = class_values(graphs.path, graphs.y, config.level)
-    indices = class_indices(graphs.y, values)
+        amounts = read_quantities(graphs.path, graphs.y, config.level, graphs.place)
+        return amounts, name_quantities(graphs.quantities, amounts.shape[1])
+    values = list_classes(graphs.path, graphs.y, config.level)
+    indices = index_classes(graphs.y, values)
     if config.level == "graph":
         counts = np.bincount(indices[indices != UNKNOWN], minlength=len(values))
         for value, count in zip(values, counts):

@@ -14,7 +14,7 @@ from multiunet.domains.graph.files.molecules import ATOM_FEATURES, BOND_FEATURES
 from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.graph.info import FeatureInfo, Inputs
-from multiunet.domains.graph.labels import quantities
+from multiunet.domains.graph.labels import read_quantities
 from multiunet.domains.graph.sets.config import GraphsPredict, GraphsTrain
 from multiunet.domains.graph.sets.features import edges_of, fields_of
 from multiunet.domains.graph.sets.survey import source_of, survey
@@ -165,4 +165,4 @@ def test_censored_values_are_named_with_their_line(table: Any) -> None:
     path = table("CC,0.5", "", "CO,>7", "C1,1")
     graphs = read_graphs(path, Source(Columns(label="y"), "smiles", "graph", skip=True))
     with pytest.raises(InputError, match=rf"^{path}, line 4: the label is '>7', not a number"):
-        quantities(graphs.path, graphs.y, "graph", graphs.place)
+        read_quantities(graphs.path, graphs.y, "graph", graphs.place)

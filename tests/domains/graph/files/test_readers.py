@@ -11,7 +11,7 @@ import torch
 
 from multiunet.domains.graph.files.readers import read_graph
 from multiunet.domains.graph.files.tables import Columns
-from multiunet.domains.graph.labels import class_values
+from multiunet.domains.graph.labels import list_classes
 from multiunet.errors import InputError
 
 COLUMNS = Columns()
@@ -261,7 +261,7 @@ def test_fractions_in_a_table_are_quantities(tables: Callable[..., Path]) -> Non
     graph = read_graph(tables(nodes=nodes, edges="source,target\na,b"), Columns())
     np.testing.assert_array_equal(graph.y, [0.5, 1, np.nan, 2, 3])
     with pytest.raises(InputError, match=r"y holds 0\.5, which is no class; for quantities pass --task regression"):
-        class_values(graph.path, graph.y)
+        list_classes(graph.path, graph.y)
 
 
 def test_endings_may_be_capitals(save: Callable[..., Path], tmp_path: Path) -> None:
@@ -273,4 +273,4 @@ def test_endings_may_be_capitals(save: Callable[..., Path], tmp_path: Path) -> N
 
 def test_blanks_and_forms_of_letters_make_no_other_label(save: Callable[..., Path]) -> None:
     y = np.array(["caf\u00e9", " caf\u00e9", "cafe\u0301", " tea "] * 6)
-    assert class_values(Path("g"), read_graph(save(y=y), COLUMNS).y) == ["caf\u00e9", "tea"]
+    assert list_classes(Path("g"), read_graph(save(y=y), COLUMNS).y) == ["caf\u00e9", "tea"]

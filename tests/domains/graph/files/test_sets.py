@@ -254,7 +254,7 @@ def test_labels_of_nodes(folder: Path, save_set: Callable[..., Path]) -> None:
     found = read(folder, level="node", label="node_tag")
     assert found.tags is None
     assert found.y.tolist()[:2] == ["head", "tail"]
-    assert [found.names_of(graph).tolist() for graph in range(2)] == [["n0", "n1", "n2", "n3"], ["x", "y"]]
+    assert [found.node_names(graph).tolist() for graph in range(2)] == [["n0", "n1", "n2", "n3"], ["x", "y"]]
     nodes = len(trees_and_meshes(40)["node_tag"])
     assert len(read(save_set(y=np.arange(nodes) % 2), level="node").y) == nodes
     (folder / "two" / "nodes.csv").write_text("id,height\nn0,1\n")

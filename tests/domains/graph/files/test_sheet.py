@@ -13,7 +13,7 @@ from multiunet.domains.graph.files.cells import MISSING, Words, finite
 from multiunet.domains.graph.files.readers import read_graph
 from multiunet.domains.graph.files.sheet import Sheet, find_name
 from multiunet.domains.graph.files.tables import Columns
-from multiunet.domains.graph.labels import quantities
+from multiunet.domains.graph.labels import read_quantities
 from multiunet.errors import InputError
 
 
@@ -174,7 +174,7 @@ def test_censored_values_are_named_with_their_line(tables: Callable[..., Path], 
     graph = read_graph(folder, Columns())
     assert graph.y is not None
     with pytest.raises(InputError) as caught:
-        quantities(graph.path, graph.y, place=graph.place)
+        read_quantities(graph.path, graph.y, place=graph.place)
     assert str(caught.value).startswith(f"{folder}, nodes.csv, line 4: the label is '<5', not a number; for --task")
 
 
