@@ -10,6 +10,8 @@ from typing import Any
 import psutil
 import torch
 from torch import Tensor
+
+# torch documents dispatch modes, in its notes on extending it, under this name alone
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -58,7 +60,7 @@ class LiveTensors(TorchDispatchMode):
     def note(self, tensor: Tensor) -> None:
         """Count the tensor's storage until it dies."""
         storage = tensor.untyped_storage()
-        key = storage._cdata
+        key = storage._cdata  # the address of the storage itself: there may be several Python objects for one
         if key in self._known:
             return
         self._known[key] = size = storage.nbytes()

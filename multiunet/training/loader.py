@@ -125,6 +125,7 @@ def stop_workers(batches: DataLoader[Any]) -> Iterator[None]:
             "a process that loads data was killed, perhaps because memory ran out; use fewer workers and resume the run"
         ) from error
     finally:
+        # the only way to workers that persist: there is no public function that ends them
         if (running := batches._iterator) is not None:
             batches._iterator = None
             try:

@@ -73,6 +73,7 @@ def _empty_like(batch: Sample[Tensor]) -> Sample[Tensor]:
 @contextmanager
 def _faked(net: nn.Module, mode: FakeTensorMode) -> Iterator[None]:
     """Put the network in training with parameters and statistics that have no data."""
+    # no public function puts a tensor in place of a parameter
     slots = [slot for module in net.modules() for slot in (module._parameters, module._buffers)]
     kept = [dict(slot) for slot in slots]
     training = net.training

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from multiunet.core import Dropout
 from multiunet.seeds import derive
+
+TORCH_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+"""Dropout layers of torch, whose masks cannot be fixed by a key."""
 
 
 def dropouts(net: nn.Module) -> list[Dropout]:
@@ -19,7 +21,7 @@ def dropouts(net: nn.Module) -> list[Dropout]:
     Those of torch itself have no key and cannot be sampled: a warning says so where there are any. Dropout inside other
     layers' own functions (that of attention in torch-geometric) goes unseen.
     """
-    foreign = [module for module in net.modules() if isinstance(module, _DropoutNd) and module.p > 0]
+    foreign = [module for module in net.modules() if isinstance(module, TORCH_DROPOUTS) and module.p > 0]
     if foreign:
         warnings.warn(
             f"{len(foreign)} {type(foreign[0]).__name__} layers of torch are never sampled: their masks have no key; "
