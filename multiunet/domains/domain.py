@@ -166,6 +166,10 @@ class Domain(ABC, Generic[C, P, Info]):
         """
         return Planned(config, info)
 
+    def tune(self, planned: Planned[C, Info]) -> Planned[C, Info]:
+        """Decide what only trials on this machine tell, before a new run begins; by default nothing."""
+        return planned
+
     @abstractmethod
     def build(self, config: C, info: Info) -> Model:
         """Build the untrained model; changes nothing. Needs no data: prediction rebuilds it from a run folder."""

@@ -76,6 +76,8 @@ def train(
     """
     out = Path(out)
     domain, planned, going_on = _prepared(name, checked(domain_card(name).train, config), out, resume)
+    if not going_on:
+        planned = domain.tune(planned)
     settings, info = planned.config, planned.info
     torch.manual_seed(derive("weights", settings.seed))
     model = domain.build(settings, info)

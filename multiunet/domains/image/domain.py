@@ -78,6 +78,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
     def plan(self, config: ImageTrain, info: ImageInfo, before: ImageInfo | None) -> Planned[ImageTrain, ImageInfo]:
         return planning.decide(config, info, before, self.build)
 
+    def tune(self, planned: Planned[ImageTrain, ImageInfo]) -> Planned[ImageTrain, ImageInfo]:
+        return planning.tune(planned, self.build)
+
     def build(self, config: ImageTrain, info: ImageInfo) -> Model:
         task = make_task(config, info)
         net = build_network(config, info.ndim, info.channels, task.channels, info.strides)

@@ -185,18 +185,18 @@ class ImageInfo(DatasetInfo):
     channels: PositiveInt
     colour: Colour
     spacing: tuple[PositiveFloat, ...]
-    pixel_size: tuple[PositiveFloat, ...] | None = None
-    orientation: str | None = None
+    pixel_size: tuple[PositiveFloat, ...] | None
+    orientation: str | None = Field(pattern="^[LRAPSI]{2,3}$")
     intensities: Intensities
-    crop_bar: Literal["auto", "none"] | PositiveInt = "none"
-    target_bars: dict[str, PositiveInt] = Field(default_factory=dict)
-    ignore_value: int | None = None
-    masks: Masks | None = None
-    instances: Instances | None = None
+    crop_bar: Literal["auto", "none"] | PositiveInt
+    target_bars: dict[str, PositiveInt]
+    ignore_value: int | None
+    masks: Masks | None
+    instances: Instances | None
     fingerprint: Fingerprint
     patch_size: tuple[PositiveInt, ...]
-    strides: tuple[tuple[PositiveInt, ...], ...] = ()
-    plan: TrainingPlan | None = None
+    strides: tuple[tuple[PositiveInt, ...], ...]
+    plan: TrainingPlan | None
 
     @property
     def values(self) -> tuple[int, ...]:

@@ -89,6 +89,10 @@ def make_info() -> Callable[..., ImageInfo]:
                 intensities=(Channel(mean=0, deviation=1, low=-2, median=0, high=2),) * channels,
             ),
             "patch_size": sides,
+            "crop_bar": "none",
+            "target_bars": {},
+            "strides": (),
+            **dict.fromkeys(("pixel_size", "orientation", "ignore_value", "instances", "plan")),
         }
         return ImageInfo(**known | changes)
 

@@ -1,4 +1,4 @@
-"""Measures as a figure: a row for each class, its fractions on the left, the sizes of its objects on the right."""
+"""Measures as a figure: a row of panels for each class, its fractions left, the sizes of its objects right."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ROUND_TICKS = 4.0
 
 
 def draw_figure(measures: Measures) -> Figure:
-    """Fractions, with error bars, and the sizes of objects that do not touch the border.
+    """Draw fractions, with error bars, and the sizes of objects that do not touch the border.
 
     Bars are named after their images, or numbered in the order of ``phases.csv`` where there are more than ``NAMED``
     of them. Sizes are on a logarithmic axis, as shares of the class's sized objects.
@@ -133,7 +133,17 @@ def _draw_fractions(panel: Axes, phases: Sequence[PhaseRow]) -> None:
             panel.errorbar(place, 100 * phase.fraction, yerr, color="black", elinewidth=1, capsize=2)
     # no fraction is negative, however long its error bar
     panel.set_ylim(bottom=0, top=None if any(phase.fraction for phase in phases) else 1)
-    panel.set_ylabel(f"{_short(phases[0].phase)}, %")
+    panel.set_ylabel(_label(phases[0].phase))
+
+
+def _label(phase: str) -> str:
+    """Axis label of a class's fractions; a class without a name is called by its mask value.
+
+    >>> _label("ferrite"), _label("255")
+    ('ferrite, %', 'value 255, %')
+    """
+    unnamed = phase.lstrip("-").isdecimal() or phase.startswith("#")
+    return f"{'value ' if unnamed else ''}{_short(phase)}, %"
 
 
 def _places(phases: Sequence[PhaseRow]) -> Iterator[float]:

@@ -1,4 +1,4 @@
-"""What a person wants in the end: phase fractions with error bars, objects, their sizes."""
+"""Measures of a predicted segmentation: phase fractions with error bars, objects, their sizes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.files.lazy import check_fits, format_shape
 from multiunet.domains.image.files.units import pixel_sizes
+from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
@@ -33,7 +34,7 @@ OBJECT = "object"
 
 @dataclass(frozen=True)
 class PhaseRow:
-    """A class in an image, or in all images.
+    """Class in an image, or in all images: a row of ``phases.csv``.
 
     Attributes:
         separated: whether objects were told apart, by a watershed of the mean probabilities.
@@ -73,7 +74,10 @@ class PhaseRow:
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """A connected part of a class, or an object: diameter and centre in ``length_unit``, area in ``area_unit``."""
+    """Connected part of a class, or an object: a row of ``objects.csv``.
+
+    Diameter and centre are in ``length_unit``, the area is in ``area_unit``.
+    """
 
     image: str
     phase: str
@@ -89,7 +93,7 @@ class ObjectRow:
 
 @dataclass(frozen=True)
 class Measures:
-    """Of a stored prediction: each phase of each image, of all images together where there are several, and parts.
+    """Phases of each image of a prediction, and of all together where there are several; and their objects.
 
     Attributes:
         axes: of the images, ``("y", "x")`` for example.
@@ -101,7 +105,7 @@ class Measures:
 
 
 def measure(options: ImageMeasure) -> Measures:
-    """Measures a stored segmentation.
+    """Measure a stored segmentation.
 
     Raises:
         InputError: for what is no segmentation of images, or classes that it does not have.
@@ -162,7 +166,7 @@ class _Survey:
 
 def _survey(image: str, data: xr.Dataset) -> _Survey:
     names = [str(name) for name in data["channel"].values]
-    samples, separated = data["fraction"].values, "instance" in data
+    samples, separated = _read(data, "fraction"), "instance" in data
     if separated:  # inside and boundary are both of an object
         names = [names[0], OBJECT]
         samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
@@ -185,14 +189,19 @@ def _survey(image: str, data: xr.Dataset) -> _Survey:
 def _class_map(data: xr.Dataset) -> NDArray[np.integer[Any]]:
     """The class of each pixel, ``space``, in as few bytes as it is stored; of objects, 1 in each of them."""
     if "instance" in data:
-        return (_read(data["instance"]) > 0).view(np.uint8)
-    return _read(data["class"])
+        return (_read(data, "instance") > 0).view(np.uint8)
+    return _read(data, "class")
 
 
-def _read(stored: xr.DataArray) -> NDArray[np.integer[Any]]:
-    """The whole array."""
-    # of a copy: what is read of an array itself stays in memory as long as the array
-    values: NDArray[np.integer[Any]] = stored.copy(deep=False).values
+def _read(data: xr.Dataset, variable: str) -> NDArray[Any]:
+    """Read a whole variable of an image.
+
+    Raises:
+        InputError: naming the store, where a chunk is damaged.
+    """
+    with reading(f"{data.encoding.get('source', 'prediction')}: {variable}"):
+        # of a copy: what is read of an array itself stays in memory as long as the array
+        values: NDArray[Any] = data[variable].copy(deep=False).values
     return values
 
 
@@ -281,7 +290,7 @@ def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], min_size: in
     unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
     for name in counted:
         if item.separated and name == OBJECT:
-            numbered = _read(data["instance"])
+            numbered = _read(data, "instance")
         else:
             numbered = label(classes == item.names.index(name), connectivity=ndim)
         regions = regionprops(numbered)

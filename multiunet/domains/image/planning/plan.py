@@ -21,13 +21,12 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.data.patch_size import SIDES, fit_patch
 from multiunet.domains.image.info import Decision, ImageInfo, Memory, TrainingPlan
-from multiunet.domains.image.planning.profiling import Build, Trial
+from multiunet.domains.image.planning.profiling import Build, Profiler
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
 from multiunet.models.catalogue import CHANNELS
 from multiunet.models.image_unet import choose_strides
 from multiunet.prediction.run import READ_SITES
-from multiunet.training.recipe import Layout
 from multiunet.training.step_memory import LIBRARY_MEMORY
 
 logger = logging.getLogger("multiunet.image")
@@ -137,23 +136,27 @@ def decide(
     """
     device = pick_device(config.device)
     room = find_room(config, info, device)
-    trial = Trial(build, device)
     if before is not None and before.plan is not None:
         config, info = restore_plan(config, info, before)
     else:
-        config, info = plan(config, info, room, trial.estimate_step_memory)
-    if config.memory_format is None and before is None:
-        config, info = record_layout(config, info, trial.choose_layout(config, info))
+        config, info = plan(config, info, room, Profiler(build, device).estimate_step_memory)
     budget = Budget(cache=room.images // (1 + config.workers), sites=count_tile_sites(config, room))
     return Planned(config, info, budget)
 
 
-def record_layout(config: ImageTrain, info: ImageInfo, layout: Layout) -> tuple[ImageTrain, ImageInfo]:
-    """Return settings and info with a memory format that was timed."""
+def tune(planned: Planned[ImageTrain, ImageInfo], build: Build) -> Planned[ImageTrain, ImageInfo]:
+    """Choose the memory format that the settings leave open: the faster on this machine, timed once for each network.
+
+    A plan leaves it open: timing takes longer than all else that a plan does, and another machine may train.
+    """
+    config, info = planned.config, planned.info
+    if config.memory_format is not None:
+        return planned
+    layout = Profiler(build, pick_device(config.device)).choose_layout(config, info)
     why = "the faster on this machine, or as fast: timed once for each network and size"
     settings = info.planned.settings | {"memory_format": Decision(value=layout, reason=why)}
-    plan = TrainingPlan(settings=settings, memory=info.planned.memory)
-    return config.model_copy(update={"memory_format": layout}), info.model_copy(update={"plan": plan})
+    decided = info.model_copy(update={"plan": TrainingPlan(settings=settings, memory=info.planned.memory)})
+    return Planned(config.model_copy(update={"memory_format": layout}), decided, planned.budget)
 
 
 def count_tile_sites(config: ImageTrain, room: Room) -> int:

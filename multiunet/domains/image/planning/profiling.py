@@ -26,8 +26,8 @@ SHAPING = (
 Build = Callable[[ImageTrain, ImageInfo], Model]
 
 
-class Trial:
-    """Trials of networks on a device. A network of the same shape is built once, whatever is asked of it.
+class Profiler:
+    """Profiler of networks on a device. A network of the same shape is built once, whatever is asked of it.
 
     Args:
         build: of a network, untrained.

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from multiunet.domains.image.config import ExportKind
-from multiunet.domains.image.files.lazy import WHOLE, Lazy, Pixels, iter_blocks, map_values, reduce_channels
+from multiunet.domains.image.files.lazy import WHOLE, Lazy, Pixels, Region, iter_blocks, map_values, reduce_channels
 from multiunet.domains.image.files.masks import colour_name, pack_colours, unpack_colours
 from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 from multiunet.files import csv_text, write_atomically, write_text
 from multiunet.prediction import open_prediction
@@ -79,7 +80,7 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
     for name, dataset in open_prediction(prediction).items():
         for kind in chosen:
             if kind == "class":
-                classes = _stored(dataset["class"])
+                classes = _stored(dataset, "class")
                 written.append(_export_classes(folder / f"{name}_class", classes, dataset, info))
                 for region in iter_blocks(classes):
                     counts += np.bincount(classes[region].ravel(), minlength=len(counts))
@@ -129,10 +130,17 @@ def pick_colours(count: int) -> NDArray[np.uint8]:
     return np.array(extended[:count], dtype=np.uint8)
 
 
-def _stored(variable: xr.DataArray) -> Lazy:
+def _stored(dataset: xr.Dataset, name: str) -> Lazy:
     """Rows of it are read at once: in their order they are written."""
+    variable = dataset[name]
     chunk = (*(1,) * (variable.ndim - 1), variable.shape[-1])
-    return Lazy(variable.shape, variable.dtype, lambda region: variable[region].values, chunk)
+
+    def read(region: Region) -> np.ndarray:
+        with reading(f"{dataset.encoding.get('source', 'prediction')}: {name}"):
+            values: np.ndarray = variable[region].values
+        return values
+
+    return Lazy(variable.shape, variable.dtype, read, chunk)
 
 
 def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, info: ImageInfo) -> Path:
@@ -146,7 +154,7 @@ def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, info: ImageI
 
 def _instances(dataset: xr.Dataset) -> Pixels:
     """The objects' numbers in the smallest type that has them all."""
-    numbers = _stored(dataset["instance"])
+    numbers = _stored(dataset, "instance")
     most = max(int(numbers[region].max()) for region in iter_blocks(numbers))
     kind = np.uint16 if most <= np.iinfo(np.uint16).max else np.int32
     return map_values(numbers, lambda block: block.astype(kind, copy=False), kind)
@@ -162,7 +170,7 @@ def _named(classes: Lazy, values: np.ndarray) -> Pixels:
 
 def _floats(kind: str, dataset: xr.Dataset, info: ImageInfo) -> Pixels:
     """Probabilities or quantities ``(names, *space)``, or a variance; of classes ``space``, their sum. float32."""
-    stored = _stored(dataset[VARIANCES.get(kind, "mean")])
+    stored = _stored(dataset, VARIANCES.get(kind, "mean"))
     values = stored.map_values(lambda block: block.astype(np.float32, copy=False), np.float32)
     if kind in VARIANCES and not info.regression:
         return reduce_channels(values, lambda block: block.sum(axis=0), np.float32)

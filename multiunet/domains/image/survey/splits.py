@@ -15,7 +15,7 @@ from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
-from multiunet.wording import listing
+from multiunet.wording import counted, listing
 
 ItemSplits = dict[Split, list[Item]]
 
@@ -84,6 +84,12 @@ def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:
         if twice:
             raise InputError(f"{where}: {name} names images twice: {listing(twice)}")
         splits[name] = [known[stem] for stem in stems]
+    listed = {item.name for own in splits.values() for item in own}
+    if unlisted := [item.name for item in items if item.name not in listed]:
+        remark(
+            f"{where}: names {len(listed)} of the {len(items)} images in {images}; "
+            f"{counted(len(unlisted), 'image')} in no list are left out: {listing(unlisted)}"
+        )
     return splits
 
 

@@ -55,6 +55,8 @@ def survey(config: ImageTrain) -> ImageInfo:
         instances=found.instances,
         fingerprint=images.fingerprint.summary(images.channels, splits, found.target, found.masks),
         patch_size=choose_patch_size(config.patch_size, largest, images.spacing),
+        strides=(),
+        plan=None,
     )
 
 

@@ -125,5 +125,5 @@ def test_one_image_is_not_pooled() -> None:
 def test_of_many_classes_the_largest_are_drawn() -> None:
     phases = [phase_of("a", str(index), 0.01 * (index + 1), None) for index in range(30)]
     panels = panels_of(Measures(phases, [], ("y", "x")))
-    assert [panel.get_ylabel() for panel in panels[::2]] == [f"{index}, %" for index in range(30 - ROWS, 30)]
+    assert [panel.get_ylabel() for panel in panels[::2]] == [f"value {index}, %" for index in range(30 - ROWS, 30)]
     assert "the 24 largest of 30 classes" in panels[0].figure.get_suptitle()

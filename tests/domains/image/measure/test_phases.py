@@ -277,3 +277,14 @@ def peak_of_measuring(path: Path, images: int) -> int:
 
 def test_maps_are_in_memory_one_at_a_time(tmp_path: Path) -> None:
     assert peak_of_measuring(tmp_path / "b.zarr", 9) < 1.3 * peak_of_measuring(tmp_path / "a.zarr", 2)
+
+
+@pytest.mark.parametrize("variable", ["class", "fraction"])
+def test_a_damaged_chunk_is_named_with_its_store(tmp_path: Path, variable: str) -> None:
+    path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.1, 0.2]})
+    chunks = [file for file in (path / "a" / variable / "c").rglob("*") if file.is_file()]
+    assert chunks
+    for chunk in chunks:
+        chunk.write_bytes(b"damaged" + chunk.read_bytes()[:9])
+    with pytest.raises(InputError, match=rf"p\.zarr: {variable}: damaged"):
+        measure(ImageMeasure(prediction=path))

@@ -193,6 +193,8 @@ def test_the_layout_is_asked_of_the_machine_and_kept(
     monkeypatch.setattr(profiling, "remembered", answer)
     config, domain = settings(folder(5, (64, 64))), ImageDomain()
     planned = domain.plan(config, domain.inspect(config), None)
+    assert planned.config.memory_format is None, "a plan times nothing"
+    planned = domain.tune(planned)
     chosen, info = planned.config, planned.info
     assert chosen.memory_format == info.planned.settings["memory_format"].value
     assert chosen.memory_format == ("contiguous" if other_is_faster else "channels-last")
@@ -202,7 +204,7 @@ def test_the_layout_is_asked_of_the_machine_and_kept(
     del info.planned.settings["memory_format"]  # of a run that began before layouts were asked
     assert domain.plan(config, domain.inspect(config), info).config.memory_format is None
     fixed = config.model_copy(update={"memory_format": "contiguous"})
-    given = domain.plan(fixed, domain.inspect(fixed), None)
+    given = domain.tune(domain.plan(fixed, domain.inspect(fixed), None))
     assert given.config.memory_format == "contiguous"
     assert "memory_format" not in given.info.planned.settings
     assert len(asked) == 1

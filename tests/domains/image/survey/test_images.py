@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -132,3 +133,18 @@ def test_the_spacing_is_that_of_training_images(folder: Any) -> None:
     scaled(root, {0: 0.1, 1: 0.1, 2: 0.1, 3: 1.0, 4: 1.0, 5: 1.0})
     info = survey_data(root, splits=f"{root}/a.json")
     assert info.spacing == info.fingerprint.spacing.median == (0.1, 0.1)
+
+
+def test_volumes_of_several_orientations_are_said(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(5, shape=(8, 10, 12), suffix=".tif")
+    for path in sorted(root.glob("*/*.tif")):
+        affine = np.diag([-1.0, -1.0, 1.0, 1.0]) if path.stem == "s3" else np.eye(4)
+        nibabel.save(nibabel.Nifti1Image(tifffile.imread(path), affine), path.with_suffix(".nii"))
+        path.unlink()
+    assert survey_data(root).orientation == "RAS"
+    assert "s3.nii: its axes point LPS, those of most images RAS (RAS in 4, LPS in 1 of the 5 images)" in caplog.text
+    caplog.clear()
+    for path in root.glob("*/s3.nii"):
+        path.unlink()
+    survey_data(root)
+    assert "axes point" not in caplog.text

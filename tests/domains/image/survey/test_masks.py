@@ -96,3 +96,19 @@ def test_objects_of_painted_masks_are_counted_once(folder: Any) -> None:
     )
     assert colours["#040404"] == numbers["4"]
     assert colours["#090900"] + colours["#090909"] == pytest.approx(numbers["9"], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+@pytest.mark.parametrize("kind", ["mask", "target"])
+def test_a_split_of_which_no_pixel_counts_is_refused(folder: Any, name: str, kind: str) -> None:
+    root = folder(4)
+    lists = {"train": ["s0", "s1"], "val": ["s2"], "test": ["s3"]}
+    (root / "a.json").write_text(json.dumps(lists))
+    (path,) = (root / f"masks/{stem}.png" for stem in lists[name])
+    repaint(path, np.full((40, 48), 255, np.uint8))
+    settings: dict[str, Any] = {"masks": root / "masks"}
+    if kind == "target":
+        settings = {"targets": root / "masks", "task": "regression"}
+    config = ImageTrain(images=root / "images", splits=f"{root}/a.json", ignore_value=255, **settings)
+    with pytest.raises(InputError, match=rf"{path.name}: no pixel of the 1 {name} {kind} counts"):
+        survey(config)

@@ -286,3 +286,11 @@ def test_masks_with_regression_are_not_ignored(tmp_path: Path) -> None:
 def test_more_folds_than_images_are_refused(folder: Any) -> None:
     with pytest.raises(InputError, match="there are 4 images"):
         split(folder(4), folds=5, fold=0)
+
+
+def test_images_that_no_list_names_are_said(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = folder(6)
+    (root / "a.json").write_text(json.dumps({"train": ["s0", "s1"], "val": ["s2"], "test": ["s5"]}))
+    split(root, splits=f"{root}/a.json")
+    assert "names 4 of the 6 images in" in caplog.text
+    assert "2 images in no list are left out: s3, s4" in caplog.text
