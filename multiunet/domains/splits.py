@@ -83,7 +83,7 @@ def read_splits(where: str, names: str) -> dict[str, Any]:
         raise InputError(
             f"{file}: cannot be read ({error.strerror}); --splits takes FILE.json or FILE.json:KEY"
         ) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{file}: not JSON ({error})") from None
     except RecursionError:
         raise InputError(

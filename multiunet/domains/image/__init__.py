@@ -1,4 +1,4 @@
-"""Images and volumes: micrographs, sections, stacks, with masks of classes or images of quantities to learn from."""
+"""Images and volumes, with masks of classes or objects, or images of quantities, to learn from."""
 
 from multiunet.domains.card import DomainCard
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain

@@ -1,4 +1,4 @@
-"""What training and prediction of images can be told. Imports nothing heavy."""
+"""Settings of training, prediction, evaluation and measures of images. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from multiunet.training.recipe import Layout, Recipe
 
 
 def stride_list(value: Any) -> Any:
-    """``"1,2,2;2,2,2"`` as ``[[1, 2, 2], [2, 2, 2]]``; anything else unchanged."""
+    """Return ``"1,2,2;2,2,2"`` as ``[[1, 2, 2], [2, 2, 2]]``; anything else unchanged."""
     if isinstance(value, str):
         return [split_commas(step) for step in value.split(";") if step.strip()]
     return value
@@ -281,7 +281,7 @@ class ImageTrain(SplitTrain):
         return self
 
     def levels(self) -> list[int]:
-        """Channels by level: those given, or the model's own."""
+        """Return the channels by level: those given, or the model's own."""
         return list(self.widths or CHANNELS[self.model])
 
 

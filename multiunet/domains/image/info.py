@@ -22,7 +22,7 @@ class ImageSplits(Splits[Item]):
 
 
 class Intensities(Record):
-    """Standardisation of the pixels: by the moments of each image, by those of the training images, or none.
+    """Standardisation of the pixels: by the moments of each image or of the training images, or none.
 
     Attributes:
         mean, deviation: by channel, in the images' numbers; empty where each image has its own.
@@ -105,7 +105,7 @@ class ClassSummary(Record):
 
 
 class SeparableObjects(Record):
-    """Training objects that were looked at, and how many of them perfect probabilities give back (IoU > 0.5)."""
+    """Training objects looked at, and how many of them perfect probabilities give back (IoU > 0.5)."""
 
     looked_at: NonNegativeInt
     separable: NonNegativeInt
@@ -144,7 +144,7 @@ class Decision(Record):
 
 
 class Memory(Record):
-    """Memory of a training, bytes: the budget, the need in all, and of it that of the program and of kept images."""
+    """Memory of a training, bytes: the budget, the need, and of it that of program and kept images."""
 
     budget: int
     needed: int
@@ -230,7 +230,7 @@ class ImageInfo(DatasetInfo):
         return super().shared() | {"intensities": self.intensities.kind, "instances": encoding}
 
     def seen(self) -> dict[str, str]:
-        """Return the content digests and the paths of training and validation images, each with the image's path."""
+        """Return digests and resolved paths of training and validation images, each with the image's path."""
         paths = [item.image for item in (*self.split.train, *self.split.val)]
         return {**self.content, **{str(Path(path).resolve()): path for path in paths}}
 

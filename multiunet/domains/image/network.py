@@ -16,7 +16,7 @@ from multiunet.models.catalogue import PADDED, find_network
 def build_network(
     config: ImageTrain, ndim: int, in_channels: int, out_channels: int, strides: Sequence[tuple[int, ...]]
 ) -> UNet[Tensor]:
-    """Build the untrained network, in the memory format of the settings, or else the one that suits its channels.
+    """Build the untrained network, in the settings' memory format, or else the one that suits it.
 
     Args:
         strides: down-sampling factors of each level, by axis.

@@ -1,4 +1,4 @@
-"""Random views of an image with its labels: one composed transform, one resampling, in 1, 2 or 3 dimensions.
+"""Random views of an image and its labels: one transform and one resampling, in 1 to 3 dimensions.
 
 Every view is a map of output sites to input coordinates, ``x = centre + matrix (i - middle) + bend(i)``: flips and
 rotation and scaling are the matrix, the patch is the centre, elastic deformation is the bend. The image is interpolated
@@ -26,7 +26,7 @@ ANISOTROPIC = 3.0
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far views may go. Each kind is drawn for itself; ``none()`` has none of them.
+    """Ranges of random views and changes of intensity; each kind is drawn for itself, ``none()`` has none.
 
     Attributes:
         flip: mirror each axis with probability 1/2, and turn the last two axes by a quarter with probability 1/2.
@@ -55,13 +55,13 @@ class Augmentation:
 
     @classmethod
     def none(cls) -> Augmentation:
-        """Plain crops."""
+        """Return the augmentation of plain crops."""
         return replace(cls(), flip=False, chance=0.0)
 
 
 @dataclass(frozen=True)
 class View:
-    """A map of output sites to input coordinates.
+    """Map of output sites to input coordinates.
 
     Attributes:
         centre: input coordinates of the output's middle, one an axis.
@@ -75,7 +75,7 @@ class View:
     bend: NDArray[np.float64] | None = None
 
     def coordinates(self, shape: Sequence[int]) -> Floats:
-        """Input coordinates of every output site, ``(ndim, *shape)``."""
+        """Return the input coordinates of every output site, ``(ndim, *shape)``."""
         offsets = [np.arange(n) - (n - 1) / 2 for n in shape]
         result = np.empty((len(shape), *shape), dtype=np.float32)
         for i, (row, origin) in enumerate(zip(self.matrix, self.centre)):
@@ -92,7 +92,7 @@ def draw_view(
     spacing: Sequence[float],
     rng: np.random.Generator,
 ) -> View:
-    """A random view of ``shape`` sites about ``centre`` (input coordinates).
+    """Draw a random view of ``shape`` sites about ``centre`` (input coordinates).
 
     Args:
         spacing: distance of neighbouring sites by axis, in any unit: rotations are rotations in space, not in sites.
@@ -112,12 +112,12 @@ def draw_view(
 
 
 def mirror(coordinates: Floats, space: Sequence[int]) -> Floats:
-    """Coordinates ``(ndim, *shape)`` folded into an image; its border is not repeated, as in prediction."""
+    """Fold coordinates ``(ndim, *shape)`` into an image; its border is not repeated, as in prediction."""
     return np.stack([_fold(x, n) for x, n in zip(coordinates, space)])
 
 
 def sample(pixels: Pixels, coordinates: Floats) -> Floats:
-    """``pixels`` ``(C, *space)`` at ``coordinates`` ``(ndim, *shape)`` inside it, interpolated linearly."""
+    """Interpolate ``pixels`` ``(C, *space)`` linearly at ``coordinates`` ``(ndim, *shape)`` inside it."""
     window, local = _window(pixels, coordinates, channels=1)
     on_sites = _sites(local)
     if on_sites is not None:
@@ -126,7 +126,7 @@ def sample(pixels: Pixels, coordinates: Floats) -> Floats:
 
 
 def sample_labels(labels: Pixels, coordinates: Floats) -> np.ndarray:
-    """``labels`` ``space`` at ``coordinates`` inside it: the label with the largest share of the sites around.
+    """Return for each of ``coordinates`` the label with the largest share of the sites around it.
 
     The shares are the weights of linear interpolation, so an outline lies where that of an interpolated image does;
     the nearest label would put it up to half a site off.
@@ -184,7 +184,7 @@ def _fold(x: Floats, size: int) -> Floats:
 
 
 def smooth_field(control: NDArray[np.float64], shape: Sequence[int]) -> Floats:
-    """Displacements ``(ndim, *shape)`` in sites: the cubic B-spline with these control points ``(ndim, *control)``.
+    """Evaluate the cubic B-spline of control points ``(ndim, *control)``: ``(ndim, *shape)``, in sites.
 
     Rueckert et al. 1999 (free-form deformation). The spline is a product of axes: a few small matrix products.
     """
@@ -244,7 +244,7 @@ def _factor(largest: float, rng: np.random.Generator) -> float:
 
 @dataclass(frozen=True)
 class Intensities:
-    """What numbers a field has.
+    """Location and scale of the numbers of a field.
 
     Attributes:
         mean, deviation: of the numbers that count as standard, one for all channels or one for each, ``(C,)``; 0 and 1
@@ -256,7 +256,7 @@ class Intensities:
 
     @classmethod
     def standardised(cls) -> Intensities:
-        """Of all channels."""
+        """Return those of a standardised field: 0 and 1."""
         return cls(np.zeros(1, np.float32), np.ones(1, np.float32))
 
 
@@ -267,7 +267,7 @@ def change_intensities(
     rng: np.random.Generator,
     intensities: Intensities | None = None,
 ) -> Floats:
-    """Random contrast, brightness, gamma, blur and noise of an image ``(C, *space)``, alike in all channels.
+    """Change contrast, brightness, gamma, blur and noise of an image ``(C, *space)``, all channels alike.
 
     Args:
         intensities: of the field; by default it is standardised.

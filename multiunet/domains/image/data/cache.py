@@ -1,4 +1,4 @@
-"""Keeping what was read, as long as it fits into memory."""
+"""Cache of files that were read, as long as they fit into memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class FileCache:
-    """Keeps what was read, as long as it fits; a copy sent to another process starts empty.
+    """Cache of files that were read, as long as they fit; a copy sent to another process starts empty.
 
     Args:
         budget: bytes; 2 GiB by default, or a quarter of what is free where that is less.
@@ -26,7 +26,7 @@ class FileCache:
         self._used = 0
 
     def get(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int], how: str = "") -> T:
-        """What ``read`` gives, or gave the first time for this kind and path, read in this way."""
+        """Return what ``read`` gives, or gave the first time for this kind, path and way of reading."""
         key = kind, path, how
         if key in self._kept:
             kept: T = self._kept[key]
@@ -38,7 +38,7 @@ class FileCache:
         return value
 
     def keep(self, kind: str, path: str, read: Callable[[], T], size: Callable[[T], int], how: str = "") -> T:
-        """As ``get``, but kept in any case: for what is small, and long to find."""
+        """Return as ``get`` does, and keep it in any case: for what is small, and long to find."""
         key = kind, path, how
         if key not in self._kept:
             self._kept[key] = value = read()
@@ -47,7 +47,7 @@ class FileCache:
         return kept
 
     def in_memory(self, kind: str, path: str, pixels: Pixels) -> Pixels:
-        """The pixels, read whole if they fit: for what is read again and again."""
+        """Return the pixels, read whole if they fit: for what is read again and again."""
         known = (kind, path, "") in self._kept
         if not isinstance(pixels, Lazy) or not (known or self._used + pixels.nbytes <= self.budget):
             return pixels

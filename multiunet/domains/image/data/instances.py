@@ -1,4 +1,4 @@
-"""Objects that touch: what a network learns of them, and how its probabilities become objects again.
+"""Objects that touch, encoded in classes that a network learns.
 
 A network that knows only outside and inside joins what touches. It is taught where objects end in one of two ways:
 
@@ -29,11 +29,11 @@ COARSE = 2.0
 
 
 def encode_objects(objects: NDArray[np.integer], touching: Touching, spacing: Sequence[float]) -> NDArray[np.int16]:
-    """The class that the network is to learn at each pixel: its index in ``CLASSES``; -1 where nothing is known.
+    """Return the class to learn at each pixel: its index in ``CLASSES``; -1 where nothing is known.
 
     Args:
         objects: one positive integer for each object, 0 outside, -1 unknown; ``space``.
-        touching: how objects that touch are told apart.
+        touching: how objects that touch are encoded.
         spacing: distance of neighbouring pixels by axis, in any unit.
     """
     ends = _touches_later(objects) if touching == "gap" else _is_outermost(objects, spacing)
@@ -76,7 +76,7 @@ def _neighbours(ndim: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
 
 
 def renumber(objects: np.ndarray, ignored: int | None) -> NDArray[np.int32]:
-    """Any numbers of objects as 1, 2, 3, ... in their order; 0 stays 0, ``ignored`` becomes -1."""
+    """Number objects 1, 2, 3, ... in the order of their numbers; 0 stays 0, ``ignored`` becomes -1."""
     numbers = np.unique(objects)
     numbers = numbers[(numbers != 0) & (numbers != (0 if ignored is None else ignored))]
     found: NDArray[np.int32] = np.searchsorted(numbers, objects).astype(np.int32) + 1
@@ -87,12 +87,12 @@ def renumber(objects: np.ndarray, ignored: int | None) -> NDArray[np.int32]:
 
 
 def count_objects(objects: NDArray[np.integer]) -> tuple[int, int]:
-    """How many objects there are, and of how many connected parts; parts that meet at a corner are one."""
+    """Count objects, and their connected parts; parts that meet at a corner are one."""
     return len(np.unique(objects[objects > 0])), int(label(np.maximum(objects, 0), background=0).max())
 
 
 def sample_objects(objects: NDArray[np.int32], coordinates: NDArray[np.float32]) -> NDArray[np.int32]:
-    """``objects`` ``space`` at ``coordinates`` ``(ndim, *shape)`` inside it: the one with the largest share around.
+    """Return for each of ``coordinates`` ``(ndim, *shape)`` the object with the largest share around it.
 
     As ``augment.sample_labels``, in a time that does not depend on how many objects there are: of the ``2^ndim`` sites
     around, each votes with its weight of linear interpolation.

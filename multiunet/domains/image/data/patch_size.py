@@ -1,4 +1,4 @@
-"""How large a training patch is."""
+"""Sizes of training patches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_PATCH = 64
 
 
 def choose_patch_size(given: Sequence[int] | None, largest: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
-    """The sides of a patch, pixels.
+    """Choose the sides of a patch, pixels.
 
     Args:
         given: by the user, one for each axis or one for all; None: ``fit_patch`` decides.
@@ -41,7 +41,7 @@ def choose_patch_size(given: Sequence[int] | None, largest: Sequence[int], spaci
 
 
 def fit_patch(largest: Sequence[int], spacing: Sequence[float], side: int | None = None) -> tuple[int, ...]:
-    """A patch as wide in space along every axis, never wider than the largest image, of a bounded number of pixels.
+    """Return a patch as wide in space along every axis as a bounded number of pixels and the images allow.
 
     Args:
         side: of a square or cube of that number; the first of ``SIDES`` by default.

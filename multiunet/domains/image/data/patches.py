@@ -85,7 +85,7 @@ class Patches(TrainingData[Tensor]):
         return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._read_target(entry, coordinates))
 
     def _read_target(self, entry: Item, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
-        """Target and weight."""
+        """Return target and weight."""
         if self.border is None:
             return self._sample_target(entry, coordinates), None
         # objects first, their ends afterwards: a gap of one pixel would not survive being turned or shrunk

@@ -124,7 +124,7 @@ def _read_numbered(path: str, checked: bool) -> Pixels:
 
 @dataclass(frozen=True)
 class Border:
-    """Weights of pixels between objects, see ``border_weights``, and the classes that objects are encoded in."""
+    """Weights of pixels between objects, see ``border_weights``, and the encoding of objects."""
 
     encoding: Touching
     weight: float

@@ -121,7 +121,7 @@ def fit_mean(info: ImageInfo) -> Baseline:
 
 
 def fit_otsu(items: Sequence[Item], info: ImageInfo, cache: FileCache, levels: int = 2) -> Guess:
-    """Return the method that cuts each image at its own thresholds (Otsu 1979; Liao et al. 2001 for several).
+    """Return the method that cuts each image at its own thresholds (Otsu 1979; Liao et al. 2001).
 
     Levels are named by what they mostly are in the training images. Neither these nor the image need fit into memory.
     """
@@ -142,7 +142,7 @@ def fit_otsu(items: Sequence[Item], info: ImageInfo, cache: FileCache, levels: i
 
 
 def fit_otsu_objects(items: Sequence[Item], info: ImageInfo, cache: FileCache) -> Guess:
-    """Return the method that takes connected parts above (or below) each image's own threshold (Otsu 1979) as objects.
+    """Return the method whose objects are the parts above (or below) each image's threshold (Otsu 1979).
 
     Parts that meet only at a corner are two: fewer objects that touch run together, so it is harder to beat.
     Smoothing and side are those that find most objects in the training images, ``FITTED`` of them at most.

@@ -21,7 +21,7 @@ from multiunet.errors import InputError
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """Image with its mask or target, read as the info says; files are kept in the cache while there is room."""
+    """Image with its mask or target, read as the info says and kept in the cache."""
 
     item: Item
     info: ImageInfo

@@ -24,7 +24,7 @@ RANKED = 80
 
 
 def check_scorable(images: Sequence[LabelledImage]) -> None:
-    """Check that memory suffices to score images: objects and quantities need whole images, classes only pieces.
+    """Check that memory suffices to score images; objects and quantities need them whole, classes do not.
 
     Raises:
         InputError: naming the largest image.
@@ -45,7 +45,9 @@ def check_scorable(images: Sequence[LabelledImage]) -> None:
 def predict_pieces(
     predictor: GridPredictor, images: Iterable[LabelledImage], samples: int = 1, seed: int = 0
 ) -> Iterator[Piece]:
-    """Predict images in turn, in pieces where these suffice: neither an image nor its prediction need fit into memory.
+    """Predict images in turn, in pieces where these suffice.
+
+    Of classes, neither an image nor its prediction need fit into memory.
 
     Pieces have probabilities and classes, quantities, or, of instances, numbered objects (see ``InstanceScore``).
     """

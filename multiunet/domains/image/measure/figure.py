@@ -1,4 +1,4 @@
-"""Measures as a figure: a row of panels for each class, its fractions left, the sizes of its objects right."""
+"""Measures as a figure: for each class its fractions on the left, sizes of objects on the right."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class _Row:
         return [part.diameter for part in self.whole]
 
     def edges(self) -> list[float]:
-        """Of the bins of sizes, at equal ratios: as many as suit the number of objects (Sturges 1926).
+        """Return the edges of the bins of sizes, at equal ratios: as many as suit the number of objects (Sturges 1926).
 
         None is narrower than the step from the smallest object to one of a pixel more, or some would stay empty.
         """
@@ -83,7 +83,7 @@ class _Row:
         return edges
 
     def caption(self) -> str:
-        """How many objects are sized, and why others are not."""
+        """Say how many objects are sized, and why others are not."""
         images = [phase for phase in self.phases if not phase.pooled]
         if images[0].objects is None:
             return "objects of this class are not counted (--objects)"

@@ -29,7 +29,7 @@ SPECK = 5
 """Pixels: objects that are smaller are mostly noise."""
 
 OBJECT = "object"
-"""The class of objects that were told apart."""
+"""The class of objects of numbered masks."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class PhaseRow:
     """Class in an image, or in all images: a row of ``phases.csv``.
 
     Attributes:
-        separated: whether objects were told apart, by a watershed of the mean probabilities.
-        fraction: of the pixels, those that the class map gives the class; of objects told apart, those that lie in one
+        separated: whether objects were separated, by a watershed of the mean probabilities.
+        fraction: of the pixels, those that the class map gives the class; of separated objects, those that lie in one
             (in none, for the outside).
         fraction_sd: standard deviation of the fraction over the Monte-Carlo samples, unbiased variance (ddof 1); None
             of a single sample. It is what the model does not know, not how an image differs from the next. No watershed
-            is known of a sample, only the share of objects in its class map. So the fraction of objects told apart is
+            exists for a sample, only the share of objects in its class map. So the fraction of separated objects is
             taken to vary by the same ratio: sample t stands for ``fraction * share_t / mean(share)``. None where
             fraction or shares are 0.
         pooled: whether this is of all images together.
         area: of the class (of volumes, its volume), in ``area_unit``; ``area_sd`` accordingly.
         length_unit, area_unit: ``µm`` and ``µm²`` (of volumes ``µm³``), or ``pixel`` both.
-        objects: connected parts, or objects told apart, of at least ``min_size`` pixels; None where they were not
+        objects: connected parts, or separated objects, of at least ``min_size`` pixels; None where they were not
             counted.
         whole: of them, those that do not touch the border: only their sizes count below.
         diameter_mean, diameter_median, diameter_sd: of the circle (ball) of the object's area (volume), in
@@ -93,7 +93,7 @@ class ObjectRow:
 
 @dataclass(frozen=True)
 class Measures:
-    """Phases of each image of a prediction, and of all together where there are several; and their objects.
+    """Phases and objects of the images of a prediction; of several, phases of all together, too.
 
     Attributes:
         axes: of the images, ``("y", "x")`` for example.
@@ -108,7 +108,7 @@ def measure(options: ImageMeasure) -> Measures:
     """Measure a stored segmentation.
 
     Raises:
-        InputError: for what is no segmentation of images, or classes that it does not have.
+        InputError: for a store without classes of pixels, or classes that it does not have.
     """
     images = open_prediction(options.prediction)
     for name, data in images.items():

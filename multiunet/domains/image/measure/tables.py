@@ -13,7 +13,7 @@ from multiunet.files import check_folder, csv_text, write_atomically, write_text
 
 
 def write_tables(measures: Measures, folder: Path, overwrite: bool) -> list[Path]:
-    """``phases.csv``, ``objects.csv`` and a figure ``phases.png``.
+    """Write ``phases.csv``, ``objects.csv`` and a figure ``phases.png``; return the files.
 
     Raises:
         InputError: when the folder has files already, unless they may be overwritten, or cannot be written.

@@ -145,7 +145,7 @@ def decide(
 
 
 def tune(planned: Planned[ImageTrain, ImageInfo], build: Build) -> Planned[ImageTrain, ImageInfo]:
-    """Choose the memory format that the settings leave open: the faster on this machine, timed once for each network.
+    """Choose the memory format that the settings leave open: the faster one on this machine.
 
     A plan leaves it open: timing takes longer than all else that a plan does, and another machine may train.
     """
@@ -160,13 +160,13 @@ def tune(planned: Planned[ImageTrain, ImageInfo], build: Build) -> Planned[Image
 
 
 def count_tile_sites(config: ImageTrain, room: Room) -> int:
-    """Return the sites of a tile in validation that this memory allows, at eight fields of the finest width."""
+    """Return the sites of a validation tile that memory allows, at eight fields of the finest width."""
     spare = room.budget - room.held - room.images - LIBRARY_MEMORY
     return min(READ_SITES, max(1, spare // (8 * 4 * config.levels()[0])))
 
 
 def restore_plan(config: ImageTrain, info: ImageInfo, before: ImageInfo) -> tuple[ImageTrain, ImageInfo]:
-    """Return settings and info as decided when the run began: what memory is free now must not change them."""
+    """Return settings and info as decided when the run began, whatever memory is free now."""
     decided = {name: choice.value for name, choice in before.planned.settings.items() if is_open(config, name)}
     kept = {name: getattr(before, name) for name in ("patch_size", "strides", "plan")}
     return config.model_copy(update=decided), info.model_copy(update=kept)

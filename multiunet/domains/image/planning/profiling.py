@@ -1,4 +1,4 @@
-"""Profiling of a training step before the first one: its memory, and the faster order of axes in memory."""
+"""Profiling of training steps beforehand: their memory, and the faster order of axes in memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Build = Callable[[ImageTrain, ImageInfo], Model]
 
 
 class Profiler:
-    """Profiler of networks on a device. A network of the same shape is built once, whatever is asked of it.
+    """Profiler of networks on a device; a network of one shape is built once for all questions.
 
     Args:
         build: of a network, untrained.

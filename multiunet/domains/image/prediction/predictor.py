@@ -22,7 +22,7 @@ from multiunet.training.recipe import Precision
 
 
 def averages_flips(config: ImageTrain, info: ImageInfo) -> bool:
-    """Return True where all mirrored views are averaged: as the run says; by default of images, not of volumes."""
+    """Return True where mirrored views are averaged: as the run says; by default images, not volumes."""
     return info.ndim == 2 if config.tta_flips is None else config.tta_flips
 
 

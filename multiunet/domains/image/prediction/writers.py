@@ -124,7 +124,7 @@ def format_legend(info: ImageInfo, counts: NDArray[np.int64]) -> str:
 
 
 def pick_colours(count: int) -> NDArray[np.uint8]:
-    """Return colours ``(count, 3)`` for colour-blind eyes too (Okabe and Ito 2008), black first; then any others."""
+    """Return colours ``(count, 3)`` for all eyes (Okabe and Ito 2008), black first; then any others."""
     more = [colorsys.hsv_to_rgb(0.61803 * place % 1, 0.6, 0.9) for place in range(max(0, count - len(COLOURS)))]
     extended = [*COLOURS, *((np.array(more) * 255).astype(int).tolist() if more else [])]
     return np.array(extended[:count], dtype=np.uint8)

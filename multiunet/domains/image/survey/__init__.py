@@ -1,4 +1,4 @@
-"""Reading all data once, before training: what is wrong with them, and what later steps need to know of them."""
+"""Surveys: all data are read and checked once, before training."""
 
 from multiunet.domains.image.survey.survey import survey
 

@@ -22,7 +22,7 @@ from multiunet.wording import counted
 
 @dataclass(frozen=True)
 class Annotations:
-    """Result of a survey of masks or targets: what is predicted, and what later steps need to know of the files."""
+    """Result of a survey of masks or targets: what is predicted, and facts on the files."""
 
     target: ClassLabels | Quantities
     ignore_value: int | None
@@ -36,7 +36,7 @@ def find_folder(splits: ItemSplits) -> Path:
 
 
 def check_counted(splits: ItemSplits, pixels: Mapping[Split, int], kind: str) -> None:
-    """Refuse validation or test images none of whose pixels counts: every score of them would be undefined.
+    """Refuse validation or test images none of whose pixels counts: their scores would be undefined.
 
     Args:
         pixels: by split, those that count.
@@ -54,7 +54,7 @@ def check_counted(splits: ItemSplits, pixels: Mapping[Split, int], kind: str) ->
 
 
 def crop_like_image(item: Item, images: Images, target: Pixels, channels: int = 0) -> Pixels:
-    """Crop a mask ``space`` or target ``(C, *space)`` to the pixels of its image; remember what was cut off.
+    """Crop a mask ``space`` or target ``(C, *space)`` to its image; remember what was cut off.
 
     Args:
         channels: axes in front of space.

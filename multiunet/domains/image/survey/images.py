@@ -84,7 +84,7 @@ class Images:
             self.sums.append((math.prod(picture.space), picture.summary.mean, picture.summary.variance))
 
     def intensities(self, kind: IntensityKind) -> Intensities:
-        """Return the standardisation of this kind: mean and deviation of each channel over the training images."""
+        """Return the standardisation of this kind, by the moments of the training images."""
         if kind == "image":
             return Intensities(kind=kind)
         if kind == "none":

@@ -1,4 +1,4 @@
-"""Shift check: images whose pixel size, or brightness where it counts, differs from the training images'."""
+"""Shift check: images whose pixel size, or brightness, differs from that of the training images."""
 
 from __future__ import annotations
 

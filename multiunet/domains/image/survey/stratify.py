@@ -17,14 +17,17 @@ Classes = frozenset[int]
 
 
 class MaskClasses:
-    """What masks show, read when first asked for. A mask that cannot be read shows nothing: the survey says why."""
+    """Classes of masks, read when first asked for.
+
+    A mask that cannot be read shows none: the survey says why.
+    """
 
     def __init__(self, masks: Sequence[str], ignored: int | None) -> None:
         self.masks = masks
         self.ignored = ignored
 
     def of(self, masks: Sequence[str]) -> list[Classes]:
-        """The classes of some of them."""
+        """Return the classes of some of the masks."""
         return [self._known.get(mask, frozenset()) for mask in masks]
 
     @cached_property
@@ -46,8 +49,7 @@ class MaskClasses:
 
 
 def choose_images(order: Sequence[int], count: int, classes: Sequence[Classes]) -> list[int]:
-    """The first ``count`` images of a row, but for those that are the last of all to show a class; these come when
-    there are no others.
+    """Return the first ``count`` images of a row, those last that alone are left to show a class.
 
     >>> choose_images([2, 0, 1, 3], 2, [frozenset({1}), frozenset({1}), frozenset({1, 7}), frozenset({1})])
     [0, 1]
@@ -67,8 +69,10 @@ def choose_images(order: Sequence[int], count: int, classes: Sequence[Classes]) 
 
 
 def spread_classes(order: Sequence[int], folds: int, classes: Sequence[Classes]) -> list[int]:
-    """A row of images of which a fold tests every ``folds``-th, changed by as few swaps as it takes to have no class
-    tested in one fold only, which could not learn it. Classes of a single image are left as they are.
+    """Swap as few images of a row as it takes to have no class tested in one fold only.
+
+    A fold tests every ``folds``-th image of the row, and could not learn such a class. Classes of a single image are
+    left as they are.
 
     >>> spread_classes([0, 1, 2, 3], 2, [frozenset({1, 7}), frozenset({1}), frozenset({1, 7}), frozenset({1})])
     [1, 0, 2, 3]

@@ -1,4 +1,4 @@
-"""Masks that are given as images."""
+"""Swapped masks: masks that are given as images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 
 MOST_LABELS = 16
-"""An image of integers with more different values is no mask."""
+"""An image of integers with more different values is taken for no mask."""
 
 
 def looks_like_mask(pixels: Pixels) -> bool:
-    """Whether an image ``(C, *space)`` has so few colours that it could be a mask."""
+    """Return True for an image ``(C, *space)`` of so few colours that it could be a mask."""
     if pixels.dtype.kind not in "ui" or pixels.shape[0] not in (1, 3):
         return False
     values: set[int] = set()
@@ -30,7 +30,7 @@ def looks_like_mask(pixels: Pixels) -> bool:
 
 
 def check_not_mask(item: Item, pixels: Pixels, labels: Pixels) -> None:
-    """Refuses an image that is its mask; warns of one that shows nothing but the areas of its mask.
+    """Check that an image is not its mask; warn of one that shows only the areas of its mask.
 
     Args:
         pixels: of the image, ``(C, *space)``, of which ``looks_like_mask`` holds.
