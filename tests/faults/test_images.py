@@ -193,7 +193,7 @@ def test_folds_name_the_one_that_cannot_learn_a_class(here: Path, multiunet: Cal
     done = multiunet(*TRAIN, "--folds", 3, "--class-weights", "1,1,5", "--ignore-value", 77)
     assert (done.code, "give 2 numbers" in done.err) == (3, True)
     done = multiunet(*TRAIN, "--folds", 3, "--class-weights", "1,5", "--ignore-value", 77, "--dry-run", "--json")
-    assert json.loads(done.out)["dataset"]["values"] == [4, 9]
+    assert json.loads(done.out)["dataset"]["target"]["values"] == [4, 9]
 
 
 @pytest.mark.parametrize(
