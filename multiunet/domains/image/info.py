@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from multiunet.domains.config import Split
 from multiunet.domains.image.data.instances import Touching
 from multiunet.domains.image.files.pairing import Item
-from multiunet.domains.info import DatasetInfo, Record, Splits
+from multiunet.domains.info import DatasetInfo, Digest, Record, Splits
 
 IntensityKind = Literal["image", "train", "none"]
 
@@ -163,6 +163,7 @@ class ImageInfo(DatasetInfo):
     """Dataset info of a run on images or volumes.
 
     Attributes:
+        image_digests, target_digests: digest of each image, and of each mask or target, of all splits by its path.
         ndim: axes in space.
         channels: channels that the network reads.
         spacing: median distance of neighbouring pixels, micrometres by axis; 1 where no training image states one.
@@ -181,6 +182,8 @@ class ImageInfo(DatasetInfo):
     shared_fields: ClassVar[tuple[str, ...]] = ("ndim", "channels", "colour")
 
     split: ImageSplits
+    image_digests: dict[str, Digest]
+    target_digests: dict[str, Digest]
     ndim: Literal[2, 3]
     channels: PositiveInt
     colour: Colour

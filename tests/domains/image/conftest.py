@@ -89,6 +89,8 @@ def make_info() -> Callable[..., ImageInfo]:
                 intensities=(Channel(mean=0, deviation=1, low=-2, median=0, high=2),) * channels,
             ),
             "patch_size": sides,
+            "image_digests": {},
+            "target_digests": {},
             "crop_bar": "none",
             "target_bars": {},
             "strides": (),

@@ -51,6 +51,13 @@ def read_annotation(path: str, info: ImageInfo, checked: bool = False) -> Pixels
     return read_mask(Path(path), info.segmented.coloured, checked=checked)
 
 
+def load_annotation(path: str, info: ImageInfo, cache: FileCache) -> Pixels:
+    """Load a mask or target as a survey reads it: values, objects or quantities, without information bar."""
+    if info.instances is not None:
+        return load_objects(path, info, cache)
+    return drop_rows(read_annotation(path, info, checked=True), _get_info_bar(path, info))
+
+
 def load_labels(path: str, info: ImageInfo, cache: FileCache, checked: bool = True) -> Pixels:
     """Load the class of each pixel, int16 ``space``; -1 where it does not count.
 

@@ -10,11 +10,17 @@ from multiunet.domains.domain import Labelled
 from multiunet.domains.image.config import ImageEvaluate
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
-from multiunet.domains.image.data.targets import load_labels, load_objects, load_target, read_annotation
+from multiunet.domains.image.data.targets import (
+    load_annotation,
+    load_labels,
+    load_objects,
+    load_target,
+    read_annotation,
+)
 from multiunet.domains.image.files.lazy import Lazy, Pixels, iter_blocks
 from multiunet.domains.image.files.pairing import Item, count_bar_rows, pair_files
 from multiunet.domains.image.info import ImageInfo
-from multiunet.domains.image.survey.duplicates import hash_content
+from multiunet.domains.image.survey.duplicates import hash_array, hash_content
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.errors import InputError
 
@@ -43,6 +49,18 @@ class LabelledImage:
             return load_target(self.item.target, self.info, self.cache)
         return self.labels()
 
+    def check_unchanged(self) -> None:
+        """Check that the files of this image of the run are those that it was trained with.
+
+        Raises:
+            InputError: naming the file that has changed.
+        """
+        image, target = self.item.image, self.item.target
+        if hash_content(self.load().picture) != self.info.image_digests[image]:
+            raise InputError(f"{image}: has changed since the training; put it back, or score it with --images")
+        if hash_array(load_annotation(target, self.info, self.cache)) != self.info.target_digests[target]:
+            raise InputError(f"{target}: has changed since the training; put it back, or score it with --images")
+
 
 def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -> Labelled:
     """Read the images that an evaluation names: other images, or a split of the run.
@@ -58,7 +76,10 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
             f"this run has no {options.split} images; train with --splits, --{options.split}-images or a fraction, or "
             "pass --images"
         )
-    return Labelled(f"{options.split} split", {item.name: LabelledImage(item, info, cache) for item in items})
+    images = {item.name: LabelledImage(item, info, cache) for item in items}
+    for image in images.values():
+        image.check_unchanged()
+    return Labelled(f"{options.split} split", images)
 
 
 def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCache) -> Labelled:

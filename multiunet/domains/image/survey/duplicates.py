@@ -17,31 +17,37 @@ def hash_content(picture: Picture) -> str:
     Two other pictures have the same by a chance of about 2^-60. Grey levels that are saved in colours are one channel.
     """
     pixels = take_first(picture.pixels, 1) if picture.summary.grey else picture.pixels
-    return _digest(pixels)
+    return hash_array(pixels)
 
 
-def _digest(pixels: Pixels) -> str:
+def hash_array(pixels: Pixels) -> str:
+    """Return 16 hexadecimal digits that name the shape and values of an array."""
     text = f"{'x'.join(map(str, pixels.shape))}:{hash_pixels(pixels):016x}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class DataDigest:
-    """Digest of all images and targets of a training, in the order in which they are added."""
+    """Digest of all images and targets of a training, in the order in which they are added.
+
+    Attributes:
+        images, targets: digest of each file by its path.
+    """
 
     def __init__(self) -> None:
-        self._all = hashlib.sha256()
+        self.images: dict[str, str] = {}
+        self.targets: dict[str, str] = {}
 
-    def add(self, pixels: Pixels) -> None:
-        """Add the pixels of a mask or target."""
-        self._all.update(_digest(pixels).encode())
+    def add(self, path: str, pixels: Pixels) -> None:
+        """Add the pixels of a mask or target, information bar cut off."""
+        self.targets[path] = hash_array(pixels)
 
-    def add_content(self, content: str) -> None:
+    def add_content(self, path: str, content: str) -> None:
         """Add an image by its ``hash_content``."""
-        self._all.update(content.encode())
+        self.images[path] = content
 
     def text(self) -> str:
         """Return 16 hexadecimal digits."""
-        return self._all.hexdigest()[:16]
+        return hashlib.sha256("".join([*self.images.values(), *self.targets.values()]).encode()).hexdigest()[:16]
 
 
 @dataclass

@@ -74,7 +74,7 @@ class Images:
         if picture.summary.low == picture.summary.high:
             logger.warning("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
         content = hash_content(picture)
-        self.digest.add_content(content)
+        self.digest.add_content(path, content)
         self.contents.add(split, path, content, picture)
         self.shapes[path] = picture.space
         if looks_like_mask(picture.pixels):

@@ -116,7 +116,7 @@ def _read(splits: ItemSplits, images: Images, config: ImageTrain, coloured: bool
         for item in splits[name]:
             labels = crop_like_image(item, images, read_mask(Path(item.target), coloured))
             check_not_swapped(item, images, labels, config)
-            images.digest.add(labels)
+            images.digest.add(item.target, labels)
             masks.add(name, item.target, labels, config.ignore_value)
     return masks
 

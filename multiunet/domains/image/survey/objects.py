@@ -119,7 +119,7 @@ def _read(splits: ItemSplits, images: Images, config: ImageTrain) -> _Objects:
         for item in splits[name]:
             labels = crop_like_image(item, images, read_objects(item.target, config.ignore_value))[...]
             check_not_swapped(item, images, labels, config)
-            images.digest.add(labels)
+            images.digest.add(item.target, labels)
             images.fingerprint.numbered(labels, name)
             found.add(name, item.target, labels, encode_objects(labels, config.instance_encoding, images.spacing))
     return found

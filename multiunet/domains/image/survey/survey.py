@@ -41,6 +41,8 @@ def survey(config: ImageTrain) -> ImageInfo:
         data=images.digest.text(),
         split=ImageSplits(train=tuple(splits["train"]), val=tuple(splits["val"]), test=tuple(splits["test"])),
         content=images.contents.seen(),
+        image_digests=images.digest.images,
+        target_digests=images.digest.targets,
         ndim=images.ndim,
         channels=images.channels,
         colour=images.colour,

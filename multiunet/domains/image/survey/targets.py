@@ -93,7 +93,7 @@ def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> An
                 raise InputError(
                     f"{path}: has {target.shape[0]} channels, but {first} has {len(sums.count)}; they must be alike"
                 )
-            images.digest.add(target)
+            images.digest.add(item.target, target)
             sums.add(name, target)
     assert sums is not None  # there is a training target
     folder = find_folder(splits)

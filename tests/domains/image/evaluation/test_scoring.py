@@ -220,3 +220,30 @@ def test_tiles_of_scoring_fit_into_memory(folder: Any, tmp_path: Path, monkeypat
     tiled = inference.evaluate(tmp_path / "run", ImageEvaluate(memory="2GB"))
     assert asked == [2 * 10**9]
     assert tiled.metrics["nll"] == pytest.approx(whole.metrics["nll"], rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["classes", "objects", "quantities"])
+@pytest.mark.parametrize("changed", ["images", "masks"])
+def test_a_split_whose_files_have_changed_is_refused(cells: Path, kind: str, changed: str) -> None:
+    settings: dict[str, Any] = {"masks": cells / "masks", "instances": True}
+    if kind == "quantities":
+        settings = {"targets": cells / "masks", "task": "regression"}
+    if kind == "classes":
+        for path in (cells / "masks").iterdir():
+            tifffile.imwrite(path, (tifffile.imread(path) > 0).astype(np.uint8))
+        settings = {"masks": cells / "masks"}
+    info = survey(ImageTrain(images=cells / "images", **settings))
+    options = ImageEvaluate(split="val")
+    assert len(read_labelled(info, options, FileCache()).items) == 1
+    [item] = info.split.val
+    if changed == "images":
+        pixels = np.array(Image.open(item.image))
+        pixels[3, 4] ^= 1
+        Image.fromarray(pixels).save(item.image)
+    else:
+        pixels = tifffile.imread(item.target)
+        pixels[0, 0] = pixels.max()
+        tifffile.imwrite(item.target, pixels)
+    path = item.image if changed == "images" else item.target
+    with pytest.raises(InputError, match=rf"{Path(path).name}: has changed since the training"):
+        read_labelled(info, options, FileCache())
