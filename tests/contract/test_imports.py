@@ -71,6 +71,19 @@ def test_imports_go_one_way(path: Path) -> None:
         assert target == part or target in ALLOWED[part], f"{part} may not import {target} ({path})"
 
 
+@pytest.mark.parametrize("part", ["core", "geometries", "models", "testing", "uncertainty"])
+def test_no_module_imports_itself_by_way_of_others(part: str) -> None:
+    """Imports for types count, too: who has to read another file to understand this one reads in a circle."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in SOURCES}
+    needs = {
+        name: imported(path) & modules.keys() for name, path in modules.items() if name.startswith(f"multiunet.{part}.")
+    }
+    while needs:
+        free = [name for name, others in needs.items() if not others & needs.keys()]
+        assert free, f"in a circle: {', '.join(sorted(needs))}"
+        needs = {name: others for name, others in needs.items() if name not in free}
+
+
 @pytest.mark.parametrize("path", [p for p in SOURCES if p.parent.name == "core"], ids=lambda path: path.name)
 def test_core_imports_torch_alone(path: Path) -> None:
     foreign = {name.partition(".")[0] for name in imported(path)} - set(sys.stdlib_module_names)
