@@ -182,7 +182,8 @@ def _check_geometry(item: Item) -> None:
 
     Pixels of different size are said: programs often write a mask with a size of 1.
     """
-    (size, image), (target_size, target) = (stated_geometry(Path(path)) for path in (item.image, item.target))
+    size, image = stated_geometry(Path(item.image), "image")
+    target_size, target = stated_geometry(Path(item.target), "labels", "target")
     if image is not None and target is not None and image != target:
         raise InputError(
             f"{item.target}: its axes point {target}, those of its image {item.image} {image}, so their voxels do not "

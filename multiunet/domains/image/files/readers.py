@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -174,12 +174,17 @@ def open_stack(path: Path, wanted: Wanted) -> Stack:
         return replace(stack, spacing=spacing, unit=None if spacing is None else stack.unit)
 
 
-def stated_geometry(path: Path) -> tuple[tuple[float, ...] | None, str | None]:
-    """Return the spacing in micrometres and the orientation that a file states; None where it does not."""
-    if ending_of(split_place(path)[0].name) in (*FLAT, None):
-        return None, None
-    stack = open_stack(path, "labels")
-    return stack.spacing, stack.orientation
+def stated_geometry(path: Path, *purposes: Wanted) -> tuple[tuple[float, ...] | None, str | None]:
+    """Return the spacing in micrometres and the orientation that a file states; None where it does not.
+
+    Args:
+        purposes: that the file may serve, the first for which it can be opened is taken.
+    """
+    for wanted in () if ending_of(split_place(path)[0].name) in (*FLAT, None) else purposes:
+        with suppress(InputError):  # reading the pixels says what is wrong
+            stack = open_stack(path, wanted)
+            return stack.spacing, stack.orientation
+    return None, None
 
 
 def read_file(path: Path, wanted: Wanted) -> Picture:

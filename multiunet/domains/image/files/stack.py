@@ -84,7 +84,7 @@ def stack_named(path: Path, values: Lazy, names: Sequence[str], steps: Sequence[
         remark_file(
             path, f"states the size of a pixel along {len(known)} of {pixels.ndim - 1} axes only; it is unknown"
         )
-    return Stack(pixels, False, spacing, unit)
+    return Stack(pixels, axes[-1] == "c", spacing, unit)
 
 
 def stack_unnamed(path: Path, values: Lazy, spacing: Sequence[float], wanted: Wanted, advice: str) -> Stack:

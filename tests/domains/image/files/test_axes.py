@@ -269,3 +269,9 @@ def test_the_number_of_what_is_not_measured_is_obeyed_in_targets_and_said_elsewh
         np.testing.assert_array_equal(
             np.isnan(read_target(tmp_path / name, ignore_value=7).pixels[0]).sum(), np.isin(values, (7, -9999)).sum()
         )
+
+
+def test_three_named_channels_behind_y_and_x_are_colours(tmp_path: Path) -> None:
+    colours = np.moveaxis(VOLUME[:3], 0, -1)
+    assert read_image(write_h5(tmp_path / "a.h5", colours, "yxc")).colour == "rgb"
+    assert read_image(write_h5(tmp_path / "b.h5", VOLUME[:3], "cyx")).colour == "channels"

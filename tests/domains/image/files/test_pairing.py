@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
+import h5py
 import nibabel
 import numpy as np
 import pytest
@@ -93,3 +94,16 @@ def test_pixel_sizes_of_an_image_and_its_mask_are_compared(tmp_path: Path, caplo
     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 5, 6), np.uint8), np.diag([2, 1, 1, 1])), item.target)
     count_bar_rows(item, (6, 5, 4), 0, (6, 5, 4))
     assert "b.nii.gz: states pixels of 1000 x 1000 x 2000 micrometres, its image 1000 x 1000 x 1000" in caplog.text
+
+
+def test_an_image_and_its_mask_in_one_file_are_compared_array_by_array(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, step in (("raw", 2.0), ("label", 2.0), ("image", 3.0), ("other", 4.0)):
+            file.create_dataset(name, data=np.zeros((20, 30, 40), np.uint8)).attrs["element_size_um"] = [step, 1.0, 1.0]
+    item = Item("a", str(tmp_path / "a.h5"), str(tmp_path / "a.h5"))
+    count_bar_rows(item, (20, 30, 40), 0, (20, 30, 40))
+    assert "states pixels" not in caplog.text
+    count_bar_rows(Item("a", item.image, f"{item.image}:/other"), (20, 30, 40), 0, (20, 30, 40))
+    assert "a.h5:/other: states pixels of 4 x 1 x 1 micrometres, its image 2 x 1 x 1" in caplog.text
