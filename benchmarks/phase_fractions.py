@@ -27,7 +27,7 @@ from multiunet.domains.image.config import ImageMeasure, ImagePredict
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import load_labels
 from multiunet.domains.image.measure.phases import measure
-from multiunet.domains.runs import open_run
+from multiunet.domains.runs import load as load_run
 from multiunet.training.run_folder import environment
 
 RESULTS = Path(__file__).parent / "results" / "phase_fractions.json"
@@ -35,7 +35,7 @@ RESULTS = Path(__file__).parent / "results" / "phase_fractions.json"
 
 def compare(runs: list[Path], samples: int, folder: Path) -> list[dict[str, Any]]:
     """A row for each class of each image: its split, its true and predicted fraction, the deviation."""
-    info = open_run(runs[0], "image").info
+    info = load_run(runs[0]).info
     items = [(split, item) for split in ("val", "test") for item in info.split.of(split)]
     table = folder / "images.csv"
     with open(table, "w", newline="", encoding="utf-8") as file:

@@ -4,8 +4,9 @@
 >>> net = UNet(Grid(2), 1, 3, [8, 16, 32])
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from multiunet.core import (
@@ -22,52 +23,28 @@ if TYPE_CHECKING:
         UNet,
         receptive_field,
     )
-    from multiunet.domains.inference import evaluate, predict
-    from multiunet.domains.training import train
+    from multiunet.domains.inference import evaluate, measure, predict
+    from multiunet.domains.runs import Run, load
+    from multiunet.domains.training import plan, train
     from multiunet.errors import InputError
     from multiunet.geometries import Graph, GraphField, Grid
+    from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
+    from multiunet.geometries.graph.select import SAG, TopK
+    from multiunet.geometries.graph.soft import MinCut
     from multiunet.prediction import GridPredictor, GridSource, open_prediction, predict_field
     from multiunet.tasks import Regression, Segmentation
+    from multiunet.training.data import Sample, TrainingData
     from multiunet.training.loop import fit
     from multiunet.training.recipe import Recipe
     from multiunet.uncertainty import Moments
 
-_HOMES = {
-    "Add": "core",
-    "AttentionGate": "core",
-    "Concat": "core",
-    "Condition": "core",
-    "Dropout": "core",
-    "Geometry": "core",
-    "Graph": "geometries",
-    "GraphField": "geometries",
-    "Grid": "geometries",
-    "GridPredictor": "prediction",
-    "GridSource": "prediction",
-    "InputError": "errors",
-    "Moments": "uncertainty",
-    "NestedUNet": "core",
-    "NoSkip": "core",
-    "ReceptiveField": "core",
-    "Recipe": "training.recipe",
-    "Regression": "tasks",
-    "Segmentation": "tasks",
-    "Skip": "core",
-    "UNet": "core",
-    "evaluate": "domains.inference",
-    "fit": "training.loop",
-    "open_prediction": "prediction",
-    "predict": "domains.inference",
-    "predict_field": "prediction",
-    "receptive_field": "core",
-    "train": "domains.training",
-}
-
 __all__ = [
+    "SAG",
     "Add",
     "AttentionGate",
     "Concat",
     "Condition",
+    "Contraction",
     "Dropout",
     "Geometry",
     "Graph",
@@ -75,32 +52,65 @@ __all__ = [
     "Grid",
     "GridPredictor",
     "GridSource",
+    "HeavyEdgeMatching",
     "InputError",
+    "MinCut",
     "Moments",
     "NestedUNet",
     "NoSkip",
     "ReceptiveField",
     "Recipe",
     "Regression",
+    "Run",
+    "Sample",
     "Segmentation",
     "Skip",
+    "TopK",
+    "TrainingData",
     "UNet",
     "evaluate",
     "fit",
+    "load",
+    "measure",
     "open_prediction",
+    "plan",
     "predict",
     "predict_field",
     "receptive_field",
     "train",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # on first use: the command line must answer --help without importing torch
-    if name not in _HOMES:
-        raise AttributeError(f"module 'multiunet' has no attribute {name!r}")
-    return getattr(import_module(f"multiunet.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# names are imported on first use: the command line must answer --help without importing torch
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "core": [
+            "Add",
+            "AttentionGate",
+            "Concat",
+            "Condition",
+            "Dropout",
+            "Geometry",
+            "NestedUNet",
+            "NoSkip",
+            "ReceptiveField",
+            "Skip",
+            "UNet",
+            "receptive_field",
+        ],
+        "domains.inference": ["evaluate", "measure", "predict"],
+        "domains.runs": ["Run", "load"],
+        "domains.training": ["plan", "train"],
+        "errors": ["InputError"],
+        "geometries": ["Graph", "GraphField", "Grid"],
+        "geometries.graph.merge": ["Contraction", "HeavyEdgeMatching"],
+        "geometries.graph.select": ["SAG", "TopK"],
+        "geometries.graph.soft": ["MinCut"],
+        "prediction": ["GridPredictor", "GridSource", "open_prediction", "predict_field"],
+        "tasks": ["Regression", "Segmentation"],
+        "training.data": ["Sample", "TrainingData"],
+        "training.loop": ["fit"],
+        "training.recipe": ["Recipe"],
+        "uncertainty": ["Moments"],
+    },
+)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from multiunet.domains.card import DomainCard, Unavailable, domains
+from multiunet.domains.spec import DomainSpec, Unavailable, domains
 from multiunet_cli.demo import demo
 from multiunet_cli.doctor import doctor
 from multiunet_cli.evaluate import evaluate_command
@@ -29,27 +29,27 @@ def application() -> typer.Typer:
     app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(_root)
     available = domains()
-    verbs: list[tuple[str, str, Callable[[DomainCard], Callable[..., None]]]] = [
+    verbs: list[tuple[str, str, Callable[[DomainSpec], Callable[..., None]]]] = [
         ("train", "Train a model.", train_command),
         ("predict", "Predict with a trained run.", predict_command),
         ("evaluate", "Score a trained run beside trivial baselines.", evaluate_command),
     ]
     for verb, help, make in verbs:
         group = typer.Typer(help=help, no_args_is_help=True)
-        for card in available.values():
-            _add(group, card, make)
+        for spec in available.values():
+            _add(group, spec, make)
         app.add_typer(group, name=verb)
     measuring = typer.Typer(help="Measure a prediction: amounts, counts and sizes.", no_args_is_help=True)
-    for card in available.values():
-        if isinstance(card, DomainCard) and card.measure is not None:
-            measuring.command(card.name)(measure_command(card))
+    for spec in available.values():
+        if isinstance(spec, DomainSpec) and spec.measure is not None:
+            measuring.command(spec.name)(measure_command(spec))
     app.add_typer(measuring, name="measure")
     planning = typer.Typer(
         help="Decide how to train, and say why (images only; elsewhere use train --dry-run).", no_args_is_help=True
     )
-    for card in available.values():
-        if isinstance(card, DomainCard) and card.plans:
-            planning.command(card.name)(plan_command(card))
+    for spec in available.values():
+        if isinstance(spec, DomainSpec) and spec.plans:
+            planning.command(spec.name)(plan_command(spec))
     app.add_typer(planning, name="plan")
     app.command("demo")(demo)
     app.command("info")(info)
@@ -58,22 +58,22 @@ def application() -> typer.Typer:
     return app
 
 
-def _add(group: typer.Typer, card: DomainCard | Unavailable, make: Callable[[DomainCard], Callable[..., None]]) -> None:
-    if isinstance(card, DomainCard):
+def _add(group: typer.Typer, spec: DomainSpec | Unavailable, make: Callable[[DomainSpec], Callable[..., None]]) -> None:
+    if isinstance(spec, DomainSpec):
         try:
-            group.command(card.name)(make(card))
+            group.command(spec.name)(make(spec))
             return
         except Exception as error:  # a third party's settings may be anything; they must not take the others down
-            card = Unavailable(card.name, f"{type(error).__name__}: {error}")
+            spec = Unavailable(spec.name, f"{type(error).__name__}: {error}")
     # whatever options it is given: the reason is what matters
     anything = {"ignore_unknown_options": True, "allow_extra_args": True}
-    help = f"unavailable: {escape(card.reason)}"
-    group.command(card.name, help=help, context_settings=anything)(_unavailable(card))
+    help = f"unavailable: {escape(spec.reason)}"
+    group.command(spec.name, help=help, context_settings=anything)(_unavailable(spec))
 
 
-def _unavailable(card: Unavailable) -> Callable[[], None]:
+def _unavailable(spec: Unavailable) -> Callable[[], None]:
     def command() -> None:
-        typer.secho(f"error: domain {card.name!r} cannot be used: {card.reason}", err=True, fg="red")
+        typer.secho(f"error: domain {spec.name!r} cannot be used: {spec.reason}", err=True, fg="red")
         raise typer.Exit(3)
 
     return command

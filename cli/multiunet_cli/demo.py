@@ -63,19 +63,19 @@ def demo(
 
 def _tell(name: str, story: Story, folder: Path, seed: int, quiet: bool) -> dict[str, Any]:
     from multiunet.domains import inference, training
-    from multiunet.domains.card import domain_card
     from multiunet.domains.config import validated
+    from multiunet.domains.spec import domain_spec
     from multiunet.prediction.reading import open_prediction
 
     started = time.monotonic()
     data, run, prediction = folder / "data", folder / "run", folder / "prediction.zarr"
-    card = domain_card(name)
-    load(card)
+    spec = domain_spec(name)
+    load(spec)
     story.write(data, seed)
     typer.secho(f"\n{name}: {story.title}", bold=True, err=quiet)
-    training.train(name, validated(card.train, _filled(story.train, data) | {"seed": seed}, "demo"), run)
+    training.train(name, validated(spec.train, _filled(story.train, data) | {"seed": seed}, "demo"), run)
     options = _filled(story.predict, data) | {"samples": 8, "export": folder / "export"}
-    inference.predict(run, validated(card.predict, options, "demo"), prediction, name)
+    inference.predict(run, validated(spec.predict, options, "demo"), prediction, name)
     report = inference.evaluate(run, name=name)
     totals = {item: float(dataset["total"].mean()) for item, dataset in open_prediction(prediction).items()}
     mean_total = sum(totals.values()) / len(totals)

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from multiunet.domains.card import Unavailable, domains
+from multiunet.domains.spec import Unavailable, domains
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command, fail
 
@@ -35,9 +35,9 @@ def _examine() -> dict[str, dict[str, Any]]:
     env = environment()
     device = pick_device("auto")
     checks = {}
-    for name, card in domains().items():
+    for name, spec in domains().items():
         try:
-            checks[f"domain {name}"] = card.reason if isinstance(card, Unavailable) else (card.load() and "ok")
+            checks[f"domain {name}"] = spec.reason if isinstance(spec, Unavailable) else (spec.load() and "ok")
         except Exception as error:  # whatever breaks the import is what the user wants to know
             checks[f"domain {name}"] = f"{type(error).__name__}: {error}"
     checks["network"] = _try_network(str(device))

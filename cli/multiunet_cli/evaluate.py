@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from multiunet.domains.card import DomainCard
+from multiunet.domains.spec import DomainSpec
 from multiunet.files import check_folder
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, RunPaths, command_for
@@ -29,20 +29,20 @@ Out = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files in --out")]
 
 
-def evaluate_command(card: DomainCard) -> Callable[..., None]:
+def evaluate_command(spec: DomainSpec) -> Callable[..., None]:
     """Make the command that scores a run of this domain."""
 
     def body(
         run: RunPaths, given: dict[str, Any], out: Out = None, overwrite: Overwrite = False, as_json: AsJson = False
     ) -> None:
-        options = resolve(card.evaluate, None, None, given)
+        options = resolve(spec.evaluate, None, None, given)
         if out is not None:
             check_folder(out, overwrite)
-        load(card)
+        load(spec)
         from multiunet.domains import inference
         from multiunet.domains.report_files import write_report
 
-        report = inference.evaluate(run, options, card.name)
+        report = inference.evaluate(run, options, spec.name)
         files = [] if out is None else write_report(report, out)
         if as_json:
             typer.echo(json.dumps(report.as_dict()))
@@ -51,7 +51,7 @@ def evaluate_command(card: DomainCard) -> Callable[..., None]:
         for file in files:
             typer.echo(f"wrote {file}")
 
-    return command(command_for(card.evaluate, body, f"Score a run beside trivial baselines: {card.summary}."))
+    return command(command_for(spec.evaluate, body, f"Score a run beside trivial baselines: {spec.summary}."))
 
 
 def show(report: Report) -> None:
@@ -60,7 +60,7 @@ def show(report: Report) -> None:
     from rich.table import Table
 
     columns = {"model": report.metrics, **report.baselines}
-    table = Table("score", title=escape(f"{report.domain}, {report.scored}"), title_justify="left")
+    table = Table("score", title=escape(f"{report.domain}, {report.scored}; {report.prediction}"), title_justify="left")
     for name in columns:
         table.add_column(name, justify="right")
     for name, entries in _rows(list(columns.values())):

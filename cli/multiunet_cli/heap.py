@@ -9,7 +9,7 @@ import ctypes
 import functools
 import platform
 
-from multiunet.domains.card import DomainCard
+from multiunet.domains.spec import DomainSpec
 
 SMALL = (*(size - 8 for size in range(32, 129, 16)), 240, 496, 1000, 2000, 3000, 3900)
 """Bytes of small blocks, up to what aligning a tensor to a page leaves over."""
@@ -22,10 +22,10 @@ ASIDE = (
 make for themselves at the first step (code, scratchpads) has any size."""
 
 
-def load(card: DomainCard) -> None:
+def load(spec: DomainSpec) -> None:
     """Import the libraries that the domain computes with, and prepare the heap for them."""
     keep_large_blocks()
-    card.load()
+    spec.load()
     set_blocks_aside()
 
 

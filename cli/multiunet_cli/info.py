@@ -76,11 +76,11 @@ def _show_folds(folds: Sequence[RunFolder], as_json: bool) -> None:
 def _trained(run: Path) -> dict[str, Any]:
     from multiunet.domains.describe import describe
     from multiunet.domains.info import to_json
-    from multiunet.domains.runs import open_run
+    from multiunet.domains.runs import load as load_run
 
-    opened = open_run(run, device="cpu")
+    opened = load_run(run, device="cpu")
     return {
-        "domain": opened.card.name,
+        "domain": opened.spec.name,
         "status": opened.folder.read_status(),
         "network": describe(opened.model, opened.domain.example(opened.model, opened.config, opened.info)),
         "best": opened.best,

@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from multiunet.domains.card import Unavailable, domains
+from multiunet.domains.spec import Unavailable, domains
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command
 
@@ -15,10 +15,10 @@ from multiunet_cli.process import command
 def list_domains(as_json: AsJson = False) -> None:
     """List the installed domains."""
     rows = [
-        {"domain": card.name, "available": False, "reason": card.reason}
-        if isinstance(card, Unavailable)
-        else {"domain": card.name, "available": True, "summary": card.summary}
-        for card in domains().values()
+        {"domain": spec.name, "available": False, "reason": spec.reason}
+        if isinstance(spec, Unavailable)
+        else {"domain": spec.name, "available": True, "summary": spec.summary}
+        for spec in domains().values()
     ]
     if as_json:
         typer.echo(json.dumps(rows))

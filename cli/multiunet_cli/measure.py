@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from multiunet.domains.card import DomainCard
+from multiunet.domains.spec import DomainSpec
 from multiunet_cli.options import AsJson, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
@@ -19,14 +19,16 @@ Out = Annotated[
 ]
 
 
-def measure_command(card: DomainCard) -> Callable[..., None]:
+def measure_command(spec: DomainSpec) -> Callable[..., None]:
     """Make the command that measures predictions of this domain."""
-    settings = card.measure
+    settings = spec.measure
     assert settings is not None
 
     def body(given: dict[str, Any], out: Out = None, as_json: AsJson = False) -> None:
         options = resolve(settings, None, None, given)
-        found = card.load().measure(options, out)
+        from multiunet.domains.inference import measure
+
+        found = measure(spec.name, options, out)
         if as_json:
             typer.echo(json.dumps(found))
             return
@@ -34,7 +36,7 @@ def measure_command(card: DomainCard) -> Callable[..., None]:
         for file in found["files"]:
             typer.echo(f"wrote {file}")
 
-    return command(command_for(settings, body, f"Measure a prediction, with error bars: {card.summary}."))
+    return command(command_for(settings, body, f"Measure a prediction, with error bars: {spec.summary}."))
 
 
 def show(phases: list[dict[str, Any]]) -> None:

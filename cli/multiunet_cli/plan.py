@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from multiunet.domains.card import DomainCard
+from multiunet.domains.spec import DomainSpec
 from multiunet.errors import InputError
 from multiunet.files import check_creatable, write_text
 from multiunet_cli.heap import load
@@ -23,7 +23,7 @@ Out = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace --out")]
 
 
-def plan_command(card: DomainCard) -> Callable[..., None]:
+def plan_command(spec: DomainSpec) -> Callable[..., None]:
     """The command that decides what a training of this domain would be like."""
 
     def body(
@@ -34,17 +34,17 @@ def plan_command(card: DomainCard) -> Callable[..., None]:
         set_: SetValues = None,
         as_json: AsJson = False,
     ) -> None:
-        settings = resolve(card.train, config, set_, given)
+        settings = resolve(spec.train, config, set_, given)
         if out is not None:
             _check(out, overwrite)
-        load(card)
+        load(spec)
         from multiunet.domains import training
         from multiunet.domains.info import to_json
         from multiunet.domains.plan_file import as_yaml
 
-        plan = training.plan(card.name, settings.parts()[0])
+        plan = training.plan(spec.name, settings.parts()[0])
         if out is not None:
-            write_text(out, as_yaml(card.name, plan.config, settings.model_fields_set, plan.info, str(out)))
+            write_text(out, as_yaml(spec.name, plan.config, settings.model_fields_set, plan.info, str(out)))
         if as_json:
             content = {"domain": plan.domain, "settings": json.loads(plan.config.model_dump_json())}
             dataset = to_json(plan.info)
@@ -54,10 +54,10 @@ def plan_command(card: DomainCard) -> Callable[..., None]:
         show(plan)
         if out is not None:
             typer.echo(f"wrote {out}")
-            typer.echo(f"next: multiunet train {card.name} --config {out} --out RUN")
+            typer.echo(f"next: multiunet train {spec.name} --config {out} --out RUN")
 
     return command(
-        command_for(card.train, body, f"Show the settings that train would choose, with reasons: {card.summary}.")
+        command_for(spec.train, body, f"Show the settings that train would choose, with reasons: {spec.summary}.")
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from multiunet.domains.card import DomainCard
+from multiunet.domains.spec import DomainSpec
 from multiunet.wording import counted
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, RunPaths, SetValues, command_for
@@ -20,7 +20,7 @@ Out = Annotated[Path, typer.Option("--out", help="the Zarr folder to write, NAME
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check the run, the settings and the inputs; write nothing")]
 
 
-def predict_command(card: DomainCard) -> Callable[..., None]:
+def predict_command(spec: DomainSpec) -> Callable[..., None]:
     """The command that predicts with a run of this domain."""
 
     def body(
@@ -32,14 +32,14 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        options = resolve(card.predict, config, set_, given)
-        load(card)
+        options = resolve(spec.predict, config, set_, given)
+        load(spec)
         from multiunet.domains import inference
         from multiunet.domains.describe import count_parameters
         from multiunet.prediction.reading import attrs_of
 
         if dry_run:
-            opened, inputs = inference.check_predict(run, options, out, card.name)
+            opened, inputs = inference.check_predict(run, options, out, spec.name)
             parameters = count_parameters(opened.model.net)
             if as_json:
                 typer.echo(json.dumps({"run": [str(path) for path in run], "parameters": parameters, "inputs": inputs}))
@@ -50,14 +50,14 @@ def predict_command(card: DomainCard) -> Callable[..., None]:
                     f"{runs}: {parameters:,} parameters, ready to predict {counted(len(inputs), 'input')}: {named}"
                 )
             return
-        files = inference.predict(run, options, out, card.name)
+        files = inference.predict(run, options, out, spec.name)
         if as_json:
             typer.echo(json.dumps({"prediction": str(out), "exported": [str(file) for file in files]}))
             return
         typer.echo(f"prediction: {out}")
         if files:
             typer.echo(f"exported {counted(len(files), 'file')} to {options.export}")
-        if card.measure is not None and attrs_of(out).get("task") in card.measured:
-            typer.echo(f"next: multiunet measure {card.name} --prediction {out}")
+        if spec.measure is not None and attrs_of(out).get("task") in spec.measured:
+            typer.echo(f"next: multiunet measure {spec.name} --prediction {out}")
 
-    return command(command_for(card.predict, body, f"Predict with uncertainty: {card.summary}."))
+    return command(command_for(spec.predict, body, f"Predict with uncertainty: {spec.summary}."))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from multiunet.domains.card import DomainCard
+from multiunet.domains.spec import DomainSpec
 from multiunet.wording import counted
 from multiunet_cli.best import in_words, validated
 from multiunet_cli.heap import load
@@ -25,7 +25,7 @@ ResumeOption = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check the data and show the plan; write nothing")]
 
 
-def train_command(card: DomainCard) -> Callable[..., None]:
+def train_command(spec: DomainSpec) -> Callable[..., None]:
     """The command that trains this domain."""
 
     def body(
@@ -37,20 +37,20 @@ def train_command(card: DomainCard) -> Callable[..., None]:
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        settings = resolve(card.train, config, set_, given)
-        load(card)
+        settings = resolve(spec.train, config, set_, given)
+        load(spec)
         from multiunet.domains import training
 
         if dry_run:
-            _show_plan(training.plan_all(card.name, settings, out, resume)[0], as_json)
+            _show_plan(training.plan_all(spec.name, settings, out, resume)[0], as_json)
             return
-        runs = training.train_all(card.name, settings, out, resume)
+        runs = training.train_all(spec.name, settings, out, resume)
         if runs == [out]:
-            _show_result(out, card, as_json)
+            _show_result(out, spec, as_json)
         else:
-            _show_folds(out, runs, card, as_json)
+            _show_folds(out, runs, spec, as_json)
 
-    return command(command_for(card.train, body, f"Train: {card.summary}."))
+    return command(command_for(spec.train, body, f"Train: {spec.summary}."))
 
 
 def _show_plan(plan: Any, as_json: bool) -> None:
@@ -74,7 +74,7 @@ def _show_plan(plan: Any, as_json: bool) -> None:
             typer.echo(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
 
 
-def _show_result(out: Path, card: DomainCard, as_json: bool) -> None:
+def _show_result(out: Path, spec: DomainSpec, as_json: bool) -> None:
     from multiunet.training.run_folder import RunFolder
 
     run = RunFolder.open(out)
@@ -83,10 +83,10 @@ def _show_result(out: Path, card: DomainCard, as_json: bool) -> None:
         return
     typer.echo(in_words(run))
     typer.echo(f"run folder: {out}")
-    typer.echo(f"next: {_next(card, out, run.dataset())}")
+    typer.echo(f"next: {_next(spec, out, run.dataset())}")
 
 
-def _show_folds(out: Path, runs: Sequence[Path], card: DomainCard, as_json: bool) -> None:
+def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool) -> None:
     from multiunet.training.run_folder import RunFolder
 
     folds = [RunFolder.open(run) for run in runs]
@@ -97,13 +97,13 @@ def _show_folds(out: Path, runs: Sequence[Path], card: DomainCard, as_json: bool
     for fold in folds:
         typer.echo(f"{fold.path.name}: {in_words(fold)}")
     typer.echo(f"{counted(len(runs), 'run')}: {runs[0]} to {runs[-1].name}")
-    typer.echo(f"next: multiunet evaluate {card.name} --run {out}")
+    typer.echo(f"next: multiunet evaluate {spec.name} --run {out}")
 
 
-def _next(card: DomainCard, out: Path, dataset: dict[str, Any]) -> str:
+def _next(spec: DomainSpec, out: Path, dataset: dict[str, Any]) -> str:
     """The command for what comes next: to score the run, or, where nothing was kept to test on, to use it."""
     split = dataset.get("split")
     if not isinstance(split, dict) or split.get("test", True):
-        return f"multiunet evaluate {card.name} --run {out}"
-    needed = [f"--{name} {name.upper()}" for name, field in card.predict.model_fields.items() if field.is_required()]
-    return " ".join([f"multiunet predict {card.name} --run {out}", *needed, "--out NAME.zarr"])
+        return f"multiunet evaluate {spec.name} --run {out}"
+    needed = [f"--{name} {name.upper()}" for name, field in spec.predict.model_fields.items() if field.is_required()]
+    return " ".join([f"multiunet predict {spec.name} --run {out}", *needed, "--out NAME.zarr"])

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
-from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
+from multiunet.domains.config import PredictOptions, TrainConfig
 from multiunet.domains.info import DatasetInfo
 from multiunet.prediction import PredictionStore
 from multiunet.progress import Progress
@@ -20,11 +20,7 @@ from multiunet.training.data import TrainingData
 
 C = TypeVar("C", bound=TrainConfig)
 P = TypeVar("P", bound=PredictOptions)
-Info = TypeVar("Info", bound=DatasetInfo | dict[str, Any])
-"""The dict goes, once image and genome have typed infos."""
-
-Facts = dict[str, Any]
-"""Untyped info of the domains that have no ``DatasetInfo`` yet."""
+Info = TypeVar("Info", bound=DatasetInfo)
 
 Validator = Callable[[nn.Module], Mapping[str, Any]]
 """Scores a network on the validation split; called with the network in evaluation mode and gradients off. Scores are
@@ -130,18 +126,8 @@ class Domain(ABC, Generic[C, P, Info]):
     """A user's world. One instance serves one command; it may keep what it has read, and nothing else."""
 
     name: str
-    monitor: str = ""
-    """Goes: ``task.monitor`` says which score chooses the best checkpoint."""
-    info_type: type[Info] | None = None
-    """Type of the dataset info of this domain's runs. None goes, once every domain has one."""
-    shared_facts: tuple[str, ...] = ()
-    """Goes: ``DatasetInfo.shared`` says what the runs of an ensemble must share."""
-
-    def shared(self, facts: Any) -> dict[str, Any]:
-        """Return the fields that all members of an ensemble must share. Goes, as ``shared_facts``."""
-        if isinstance(facts, DatasetInfo):
-            return facts.shared()
-        return {name: facts.get(name) for name in self.shared_facts}
+    info_type: type[Info]
+    """Type of the dataset info of this domain's runs."""
 
     def reading_like(self, net: nn.Module, info: Info, first: Info) -> nn.Module:
         """Return the network of a run with this info, for input as the first run reads it; by default itself."""
@@ -155,7 +141,7 @@ class Domain(ABC, Generic[C, P, Info]):
             InputError: for anything that would make training fail or its result meaningless.
         """
 
-    def plan(self, config: C, info: Info, before: Info | None) -> Planned[C, Info] | tuple[C, Info]:
+    def plan(self, config: C, info: Info, before: Info | None) -> Planned[C, Info]:
         """Decide what the settings leave open, from the data and the memory there is; change nothing.
 
         Args:
@@ -207,6 +193,7 @@ class Domain(ABC, Generic[C, P, Info]):
             options: of the prediction, where they say what is to be written; None: what is by default.
         """
 
+    @abstractmethod
     def read(self, config: C, info: Info, options: Any) -> Labelled:
         """Read and check the labelled data that the options of an evaluation name: a split, or other data.
 
@@ -215,27 +202,14 @@ class Domain(ABC, Generic[C, P, Info]):
         Raises:
             InputError: where there is nothing to score on.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def predict_labelled(self, model: Model, config: C, info: Info, data: Labelled, options: Any) -> Iterator[Piece]:
         """Predict labelled data piece by piece, as ``predict`` would with the same samples, seed and device."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fit_baselines(self, task: Task, config: C, info: Info) -> Mapping[str, Baseline]:
         """Fit trivial methods to the training split; by name."""
-        raise NotImplementedError
-
-    def evaluate(self, model: Model, config: C, facts: Info, options: EvaluateOptions) -> Report:
-        """Score the model and trivial baselines on a split. Goes: see ``read``, ``predict_labelled``."""
-        raise NotImplementedError
-
-    def evaluate_elsewhere(self, model: Model, runs: Mapping[str, tuple[C, Info]], options: Any) -> Report:
-        """Score the model on other data. Goes: see ``read``, ``predict_labelled``."""
-        raise NotImplementedError(f"domain {self.name!r} scores no other data")
-
-    def evaluate_folds(self, folds: Sequence[tuple[Model, C, Info]], options: EvaluateOptions) -> Report:
-        """Score the models of a cross-validation. Goes: see ``read``, ``predict_labelled``."""
-        raise NotImplementedError(f"domain {self.name!r} has no folds")
 
     def measure(self, options: Any, folder: Path | None) -> Mapping[str, Any]:
         """Measure a stored prediction; write tables and figures into ``folder``, if any. Return plain JSON.

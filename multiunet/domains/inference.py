@@ -1,4 +1,4 @@
-"""A trained run at work: it predicts, and is scored; the same way through the house for every domain."""
+"""Prediction, evaluation and measurement with trained runs, one way for all domains."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from multiunet.device import pick_device
-from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
-from multiunet.domains.domain import Domain, Report
+from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, absolute, checked
+from multiunet.domains.domain import Report
 from multiunet.domains.evaluation import Trained
 from multiunet.domains.evaluation import evaluate as evaluate_models
 from multiunet.domains.exports import exported
-from multiunet.domains.runs import Run, all_runs, card_of, check_shared, fingerprint, folds_in, joined, open_runs
+from multiunet.domains.remarks import remark
+from multiunet.domains.runs import (
+    Run,
+    all_runs,
+    check_shared,
+    folds_in,
+    hash_weights,
+    join_runs,
+    open_runs,
+    spec_of,
+)
+from multiunet.domains.spec import DomainSpec, domain_spec, domains
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.grid.fuse import fuse_conv_bn
@@ -21,6 +32,7 @@ from multiunet.prediction import PredictionStore
 from multiunet.prediction.ensemble import members
 from multiunet.prediction.tile_memory import compute_spare_memory
 from multiunet.progress import ConsoleProgress, Progress
+from multiunet.training.run_folder import RunFolder
 from multiunet.uncertainty import dropouts
 from multiunet.wording import counted
 
@@ -34,7 +46,7 @@ def predict(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Predicts with a trained run into a Zarr store; returns the files exported beside it, if any.
+    """Predict with a trained run into a Zarr store; return the files exported beside it, if any.
 
     Args:
         path: of the run; several, or the folds of a cross-validation, are an ensemble.
@@ -61,7 +73,7 @@ def check_predict(
     out: AnyPath,
     name: str | None = None,
 ) -> tuple[Run, list[str]]:
-    """Reads and checks all that ``predict`` would; writes nothing. The run, and the names of its inputs.
+    """Read and check all that ``predict`` would; write nothing. Return the run, and the names of its inputs.
 
     Raises:
         InputError: for a bad run, bad input, too little memory, or an ``out`` or export that cannot be written.
@@ -76,15 +88,16 @@ def check_predict(
 def _ready(
     path: AnyPath | Sequence[AnyPath], options: PredictOptions | Mapping[str, Any], out: AnyPath, name: str | None
 ) -> tuple[Run, PredictionStore, PredictOptions]:
-    paths = all_runs(path)
-    chosen = checked(card_of(paths[0], name).predict, options)
-    run = joined(open_runs(paths, name, chosen.device))
+    folders = [RunFolder.open(run) for run in all_runs(path)]
+    spec = spec_of(folders[0], name)
+    chosen = checked(spec.predict, options)
+    run = join_runs(open_runs(folders, spec.name, chosen.device))
     chosen = _sampling(absolute(chosen), run)
     attrs = {
-        "domain": run.card.name,
+        "domain": run.spec.name,
         "task": run.model.task.kind,
-        "run": ", ".join(map(str, paths)),
-        "weights": fingerprint(run.model.net),
+        "run": ", ".join(str(folder.path) for folder in folders),
+        "weights": hash_weights(run.model.net),
         "samples": chosen.samples,
         "seed": chosen.seed,
     }
@@ -97,17 +110,17 @@ def _ready(
 
 
 def _sampling(options: Sampled, run: Run) -> Sampled:
-    """The settings with as many samples as make sense: those of a network without dropout are all the same."""
+    """Return the settings with one sample where the network has no dropout: all would be the same."""
     nets = members(run.model.net)
     without = sum(not dropouts(net) for net in nets)
-    if options.samples in (None, 1) or not without:
+    if options.samples == 1 or not without:
         return options
     if without < len(nets):
         have = "has" if without == 1 else "have"
         raise InputError(
             f"--samples {options.samples}: {without} of the {len(nets)} runs {have} no dropout; pass --samples 1"
         )
-    ConsoleProgress().note("warning: trained without dropout, so one sample is taken, not several")
+    remark(f"{run.folder.path}: trained without dropout, so one sample is taken, not several")
     return options.model_copy(update={"samples": 1})
 
 
@@ -116,7 +129,7 @@ def evaluate(
     options: EvaluateOptions | Mapping[str, Any] | None = None,
     name: str | None = None,
 ) -> Report:
-    """Scores a trained run, and trivial baselines, on a split or on other data.
+    """Score a trained run beside trivial baselines, on a split or on other data.
 
     Args:
         path: of the run; several, trained on one split, are an ensemble. The folds of a cross-validation are scored
@@ -127,46 +140,32 @@ def evaluate(
         InputError: for a bad run, a split that has no data, or runs of different splits.
     """
     paths = as_paths(path)
-    chosen = absolute(checked(card_of(all_runs(path)[0], name).evaluate, options or {}))
-    if type(card_of(all_runs(path)[0], name).load()).read is not Domain.read:
-        return _evaluate(path, chosen, name)
-    if chosen.elsewhere():
-        runs = open_runs(all_runs(path), name, chosen.device)
-        run = joined(runs)
-        seen = {str(one.folder.path): (one.config, one.info) for one in runs}
-        return run.domain.evaluate_elsewhere(run.model, seen, _sampling(chosen, run))
-    if len(paths) == 1 and (folds := folds_in(paths[0])):
-        return _evaluate_folds(open_runs(folds, name, chosen.device), chosen)
-    runs = open_runs(paths, name, chosen.device)
-    run = joined(runs)
-    for other in runs[1:]:
-        if any(other.info.get(key) != run.info.get(key) for key in ("split", "data")):
-            raise InputError(
-                f"{other.folder.path}: was trained on another split than {run.folder.path}; it may have seen what is "
-                "scored"
-            )
-    return run.domain.evaluate(run.model, run.config, run.info, _sampling(chosen, run))
+    folders = [RunFolder.open(run) for run in all_runs(path)]
+    spec = spec_of(folders[0], name)
+    options = absolute(checked(spec.evaluate, options or {}))
+    runs = open_runs(folders, spec.name, options.device)
+    seen = {str(run.folder.path): run.info for run in runs} if options.elsewhere() else {}
+    if len(paths) == 1 and folds_in(paths[0]) and not seen:
+        return _evaluate_folds(runs, options)
+    run = join_runs(runs)
+    if not seen:
+        _check_same_split(runs)
+    options = _sampling(options, run)
+    model = replace(run.model, net=fuse_conv_bn(run.model.net))  # as predict has it
+    trained = Trained(str(run.folder.path), model, run.config, run.info)
+    return evaluate_models(run.domain, [trained], options, seen, _in_words(options))
 
 
-def _evaluate(path: AnyPath | Sequence[AnyPath], options: EvaluateOptions, name: str | None) -> Report:
-    paths = as_paths(path)
-    folds = folds_in(paths[0]) if len(paths) == 1 and not options.elsewhere() else []
-    runs = open_runs(folds or all_runs(path), name, options.device)
-    domain = runs[0].domain
-    if folds:
-        for fold in runs[1:]:
-            check_shared(runs[0], fold, ["classes", "quantities", "label values"])
-        models = [Trained(run.folder.path.name, run.model, run.config, run.info) for run in runs]
-    else:
-        run = joined(runs)
-        models = [Trained(str(run.folder.path), run.model, run.config, run.info)]
-        if not options.elsewhere():
-            _check_same_split(runs)
-    chosen = _sampling(options, runs[0] if folds else run)
-    seen = {str(run.folder.path): run.info for run in runs} if chosen.elsewhere() else {}
-    report = evaluate_models(domain, models, chosen, seen, _in_words(chosen))
-    if not folds:
-        return report
+def _evaluate_folds(runs: Sequence[Run], options: EvaluateOptions) -> Report:
+    """Score each fold on its own split, and all together."""
+    for fold in runs[1:]:
+        check_shared(runs[0], fold, ["classes", "quantities", "label values"])
+    options = _sampling(options, runs[0])
+    folds = [
+        Trained(run.folder.path.name, replace(run.model, net=fuse_conv_bn(run.model.net)), run.config, run.info)
+        for run in runs
+    ]
+    report = evaluate_models(runs[0].domain, folds, options, {}, _in_words(options))
     planned = getattr(runs[0].config, "folds", None) or len(runs)
     of = "" if planned == len(runs) else f"{len(runs)} of "
     return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")
@@ -183,17 +182,24 @@ def _check_same_split(runs: Sequence[Run]) -> None:
 
 
 def _in_words(options: EvaluateOptions) -> str:
-    """Which prediction is scored."""
+    """Say which prediction is scored."""
     if options.samples == 1:
         return "one pass without dropout"
     return f"{options.samples} Monte-Carlo samples, seed {options.seed}"
 
 
-def _evaluate_folds(runs: Sequence[Run], options: EvaluateOptions) -> Report:
-    for fold in runs[1:]:
-        check_shared(runs[0], fold, ("values", "classes", "targets"))
-    chosen = _sampling(options, runs[0])
-    report = runs[0].domain.evaluate_folds([(run.model, run.config, run.info) for run in runs], chosen)
-    planned = getattr(runs[0].config, "folds", None) or len(runs)
-    of = "" if planned == len(runs) else f"{len(runs)} of "
-    return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")
+def measure(name: str, options: Options | Mapping[str, Any], out: AnyPath | None = None) -> Mapping[str, Any]:
+    """Measure a stored prediction; write tables and figures into ``out``, if any. Return plain JSON.
+
+    Args:
+        name: of the domain, ``image`` for example.
+        options: the domain's settings, or a mapping of those that are given.
+
+    Raises:
+        InputError: for a domain that measures nothing, or what it cannot measure or write.
+    """
+    spec = domain_spec(name)
+    if spec.measure is None:
+        able = [known.name for known in domains().values() if isinstance(known, DomainSpec) and known.measure]
+        raise InputError(f"domain {name!r} has no measurements; those of {', '.join(able)} have")
+    return spec.load().measure(checked(spec.measure, options), None if out is None else Path(out))

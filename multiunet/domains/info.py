@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -153,9 +152,9 @@ class DatasetInfo(Record):
 AnyInfo = TypeVar("AnyInfo", bound=DatasetInfo)
 
 
-def to_json(info: DatasetInfo | dict[str, Any]) -> dict[str, Any]:
+def to_json(info: DatasetInfo) -> dict[str, Any]:
     """Return the info as ``dataset.json`` holds it."""
-    content: dict[str, Any] = json.loads(json.dumps(info) if isinstance(info, dict) else info.model_dump_json())
+    content: dict[str, Any] = info.model_dump(mode="json")
     return content
 
 

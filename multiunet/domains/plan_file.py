@@ -16,7 +16,7 @@ from multiunet.memory import amount
 WIDTH = 100
 
 
-def as_yaml(domain: str, config: TrainConfig, given: set[str], info: DatasetInfo | dict[str, Any], file: str) -> str:
+def as_yaml(domain: str, config: TrainConfig, given: set[str], info: DatasetInfo, file: str) -> str:
     """Settings that were given and settings that were decided, these with their reasons; the rest are defaults.
 
     Args:

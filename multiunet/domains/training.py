@@ -1,4 +1,4 @@
-"""From files to trained runs: the same way through the house for every domain."""
+"""Training from files to runs, one way for all domains."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import Any, Literal
 import torch
 
 from multiunet.device import pick_device
-from multiunet.domains.card import domain_card
 from multiunet.domains.config import TrainConfig, absolute, checked, validated
 from multiunet.domains.describe import count_parameters
-from multiunet.domains.domain import Budget, Domain, Planned
+from multiunet.domains.domain import Domain, Planned
 from multiunet.domains.info import to_json
+from multiunet.domains.remarks import remark
 from multiunet.domains.runs import folds_in, read_info
+from multiunet.domains.spec import domain_spec
 from multiunet.errors import InputError
 from multiunet.files import AnyPath
 from multiunet.lock import lock_run
@@ -34,7 +35,7 @@ AnyConfig = TrainConfig | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training would do.
+    """Plan of a training.
 
     Attributes:
         info: what inspection learnt from the data.
@@ -48,12 +49,12 @@ class Plan:
 
 
 def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resume = "never") -> Plan:
-    """Reads and checks all that ``train`` would, and builds the network; writes nothing.
+    """Read and check all that ``train`` would, and build the network; write nothing.
 
     Raises:
         InputError: for data that cannot be trained on, or an ``out`` that cannot be written.
     """
-    settings = checked(domain_card(name).train, config)
+    settings = checked(domain_spec(name).train, config)
     domain, planned, _ = _prepared(name, settings, None if out is None else Path(out), resume)
     net = domain.build(planned.config, planned.info).net
     return Plan(name, planned.config, planned.info, count_parameters(net))
@@ -62,7 +63,7 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
 def train(
     name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", progress: Progress | None = None
 ) -> State:
-    """Trains a domain's model into a new run folder, or goes on with one.
+    """Train a domain's model into a new run folder, or go on with one.
 
     Args:
         name: of the domain, ``image`` for example.
@@ -75,7 +76,7 @@ def train(
         InputError: for bad settings or data, or an ``out`` that holds something else.
     """
     out = Path(out)
-    domain, planned, going_on = _prepared(name, checked(domain_card(name).train, config), out, resume)
+    domain, planned, going_on = _prepared(name, checked(domain_spec(name).train, config), out, resume)
     if not going_on:
         planned = domain.tune(planned)
     settings, info = planned.config, planned.info
@@ -88,7 +89,7 @@ def train(
         run = RunFolder.open(out) if going_on else RunFolder.create(out, _stored(name, settings), to_json(info))
         checkpoint, warning = run.resumable() if going_on else (None, None)
         if warning:
-            shown.note(f"warning: {warning}")
+            remark(warning)
         run.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
         run.begin()
         try:
@@ -119,7 +120,7 @@ def train(
 def train_all(
     name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", progress: Progress | None = None
 ) -> list[Path]:
-    """Trains all that the settings ask for: one run, ``out``, or one for each fold, ``out/fold-0`` and so on.
+    """Train all that the settings ask for: one run, ``out``, or one for each fold, ``out/fold-0`` and so on.
 
     Returns:
         The run folders.
@@ -128,7 +129,7 @@ def train_all(
         InputError: see ``train``.
     """
     out = Path(out)
-    settings = checked(domain_card(name).train, config)
+    settings = checked(domain_spec(name).train, config)
     parts = settings.parts()
     if len(parts) == 1:
         train(name, parts[0], out, resume, progress)
@@ -144,13 +145,13 @@ def train_all(
 
 
 def plan_all(name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never") -> list[Plan]:
-    """What ``train_all`` would do, run by run; writes nothing.
+    """Plan what ``train_all`` would do, run by run; write nothing.
 
     Raises:
         InputError: see ``plan``; for folds also when ``out`` holds anything but such.
     """
     out = Path(out)
-    parts = checked(domain_card(name).train, config).parts()
+    parts = checked(domain_spec(name).train, config).parts()
     if len(parts) == 1:
         return [plan(name, parts[0], out, resume)]
     _check_folds(out, resume)
@@ -172,7 +173,7 @@ def _prepared(
     if out is not None and not _going_on(out, resume):
         RunFolder.check_free(out)
     pick_device(config.device)
-    domain = domain_card(name).load()
+    domain = domain_spec(name).load()
     run = RunFolder.open(out) if out is not None and _going_on(out, resume) else None
     if run is not None:
         if (trained := run.config().get("domain")) != name:
@@ -180,8 +181,7 @@ def _prepared(
         run.check_idle()
     config = absolute(config)
     before: Any = None if run is None else read_info(domain, run)
-    found = domain.plan(config, domain.inspect(config), before)
-    planned = found if isinstance(found, Planned) else Planned(found[0], to_json(found[1]), Budget())
+    planned = domain.plan(config, domain.inspect(config), before)
     if run is not None:
         _check_same(run, name, planned.config, to_json(planned.info), to_json(before))
     return domain, planned, run is not None

@@ -41,6 +41,7 @@ class RunFolder(Records):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._config: dict[str, Any] | None = None  # read once
         self.last = path / "checkpoints" / "last.safetensors"
         self.best = path / "checkpoints" / "best.safetensors"
         self._last_is_sound = False
@@ -107,7 +108,9 @@ class RunFolder(Records):
 
     def config(self) -> dict[str, Any]:
         """Return the resolved settings of the run."""
-        return self._mapping("config.yaml", yaml.safe_load)
+        if self._config is None:
+            self._config = self._mapping("config.yaml", yaml.safe_load)
+        return dict(self._config)
 
     def dataset(self) -> dict[str, Any]:
         """Return what the run knows of its data, unchecked: see ``multiunet.domains.info``."""

@@ -104,10 +104,10 @@ def test_a_broken_third_party_domain_is_shown_with_its_reason(
 ) -> None:
     from importlib.metadata import EntryPoint, entry_points
 
-    from multiunet.domains import card
+    from multiunet.domains import spec
 
-    broken = EntryPoint("sound", "no_such_package:CARD", card.GROUP)
-    monkeypatch.setattr(card, "entry_points", lambda group: [*entry_points(group=group), broken])
+    broken = EntryPoint("sound", "no_such_package:SPEC", spec.GROUP)
+    monkeypatch.setattr(spec, "entry_points", lambda group: [*entry_points(group=group), broken])
     shown = multiunet("domains")
     assert shown.code == 0
     assert "sound      unavailable: ModuleNotFoundError" in shown.out
@@ -119,28 +119,28 @@ def test_a_broken_third_party_domain_is_shown_with_its_reason(
         assert "no_such_package" in done.err
 
 
-@pytest.mark.parametrize("kind", ["no card", "no panel"])
+@pytest.mark.parametrize("kind", ["no spec", "no panel"])
 def test_a_strange_third_party_domain_takes_no_other_down(
     kind: str, multiunet: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from importlib.metadata import EntryPoint, entry_points
 
-    from multiunet.domains import card
+    from multiunet.domains import spec
     from multiunet.domains.config import PredictOptions, TrainConfig
 
     class Settings(TrainConfig):
         volume: int = Field(3, description="how loud")
 
     module = ModuleType("strange")
-    module.CARD = "oops" if kind == "no card" else card.DomainCard("sound", "waves", Settings, PredictOptions, "a:B")
+    module.SPEC = "oops" if kind == "no spec" else spec.DomainSpec("sound", "waves", Settings, PredictOptions, "a:B")
     monkeypatch.setitem(sys.modules, "strange", module)
-    strange = EntryPoint("sound", "strange:CARD", card.GROUP)
-    monkeypatch.setattr(card, "entry_points", lambda group: [*entry_points(group=group), strange])
+    strange = EntryPoint("sound", "strange:SPEC", spec.GROUP)
+    monkeypatch.setattr(spec, "entry_points", lambda group: [*entry_points(group=group), strange])
     shown = multiunet("domains")
     assert shown.code == 0, shown.err
-    assert f"sound      {'unavailable: TypeError' if kind == 'no card' else 'waves'}" in shown.out
+    assert f"sound      {'unavailable: TypeError' if kind == 'no spec' else 'waves'}" in shown.out
     helped = multiunet("train", "sound", "--help").out
-    assert ("not a DomainCard" if kind == "no card" else "Other") in helped
+    assert ("not a DomainSpec" if kind == "no spec" else "Other") in helped
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import typer
 from multiunet_cli.options import command_for
 from typer.testing import CliRunner
 
-from multiunet.domains.card import domains
 from multiunet.domains.config import Options
+from multiunet.domains.spec import domains
 
 
 def parsed(settings: type[Options], words: list[str]) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def test_lists_take_separators_and_repetition(
 
 def test_every_option_of_several_values_may_be_repeated() -> None:
     """A repeated option that kept its last value only would move test data into training."""
-    for card in domains().values():
-        for settings in (card.train, card.predict, card.evaluate, card.measure):  # type: ignore[union-attr]
+    for spec in domains().values():
+        for settings in (spec.train, spec.predict, spec.evaluate, spec.measure):  # type: ignore[union-attr]
             if settings is None:
                 continue
             for name, info in settings.model_fields.items():
@@ -64,4 +64,4 @@ def test_every_option_of_several_values_may_be_repeated() -> None:
                 if "list[" not in text and "dict[" not in text:
                     continue
                 words = [f"--{name.replace('_', '-')}=a", f"--{name.replace('_', '-')}=b"]
-                assert parsed(settings, words)[name] in ("a,b", "a;b"), f"{card.name} --{name}"
+                assert parsed(settings, words)[name] in ("a,b", "a;b"), f"{spec.name} --{name}"

@@ -127,10 +127,11 @@ def test_public_names_are_deliberate() -> None:
     import multiunet
 
     assert multiunet.__all__ == [
-        *("Add", "AttentionGate", "Concat", "Condition", "Dropout", "Geometry", "Graph", "GraphField", "Grid"),
-        *("GridPredictor", "GridSource", "InputError", "Moments", "NestedUNet", "NoSkip", "ReceptiveField", "Recipe"),
-        *("Regression", "Segmentation", "Skip", "UNet"),
-        *("evaluate", "fit", "open_prediction", "predict", "predict_field", "receptive_field", "train"),
+        *("SAG", "Add", "AttentionGate", "Concat", "Condition", "Contraction", "Dropout", "Geometry"),
+        *("Graph", "GraphField", "Grid", "GridPredictor", "GridSource", "HeavyEdgeMatching", "InputError", "MinCut"),
+        *("Moments", "NestedUNet", "NoSkip", "ReceptiveField", "Recipe", "Regression", "Run", "Sample"),
+        *("Segmentation", "Skip", "TopK", "TrainingData", "UNet", "evaluate", "fit", "load"),
+        *("measure", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "train"),
     ]
     assert set(multiunet.__all__) <= set(dir(multiunet))
 

@@ -1,9 +1,9 @@
 """Genomes: DNA sequence (FASTA) to signals in bins along its chromosomes (bigWig, bedGraph)."""
 
-from multiunet.domains.card import DomainCard
 from multiunet.domains.genome.config import GenomeEvaluate, GenomePredict, GenomeTrain
+from multiunet.domains.spec import DomainSpec
 
-CARD = DomainCard(
+SPEC = DomainSpec(
     name="genome",
     summary="DNA sequence (FASTA) to signals along chromosomes (bigWig, bedGraph), bin by bin",
     train=GenomeTrain,

@@ -1,9 +1,9 @@
 """Images and volumes, with masks of classes or objects, or images of quantities, to learn from."""
 
-from multiunet.domains.card import DomainCard
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
+from multiunet.domains.spec import DomainSpec
 
-CARD = DomainCard(
+SPEC = DomainSpec(
     name="image",
     summary="images and volumes (PNG, TIFF, NIfTI, HDF5, Zarr ...): classes, objects or quantities, pixel by pixel",
     train=ImageTrain,

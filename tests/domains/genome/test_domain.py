@@ -11,7 +11,6 @@ import torch
 from pydantic import ValidationError
 
 from multiunet.domains import inference, training
-from multiunet.domains.card import domain_card
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.genome import domain, writers
 from multiunet.domains.genome.domain import GenomeDomain
@@ -21,7 +20,8 @@ from multiunet.domains.genome.sequence import Genome
 from multiunet.domains.genome.tracks import Bins, read_tracks
 from multiunet.domains.info import Splits
 from multiunet.domains.report_files import write_report
-from multiunet.domains.runs import open_run
+from multiunet.domains.runs import load as load_run
+from multiunet.domains.spec import domain_spec
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
 from multiunet.progress import Progress
@@ -71,7 +71,7 @@ def data(tmp_path_factory) -> dict[str, object]:
 
 
 def config_of(settings):
-    return validated(domain_card("genome").train, settings, "test")
+    return validated(domain_spec("genome").train, settings, "test")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def run(data, tmp_path_factory) -> Path:
 
 
 def predict(run: Path, out: Path, **options) -> list[Path]:
-    return inference.predict(run, validated(domain_card("genome").predict, options, "test"), out, "genome")
+    return inference.predict(run, validated(domain_spec("genome").predict, options, "test"), out, "genome")
 
 
 def test_the_info_says_what_was_read(data):
@@ -178,7 +178,7 @@ def test_memory_bounds_the_tiles_and_changes_nothing(run, tmp_path, monkeypatch)
         def update_tiles(self, done: int, count: int) -> None:
             tiles.append(count)
 
-    options = validated(domain_card("genome").predict, {"samples": 2, "chroms": "chr1", "memory": "64GB"}, "test")
+    options = validated(domain_spec("genome").predict, {"samples": 2, "chroms": "chr1", "memory": "64GB"}, "test")
     inference.predict(run, options, tmp_path / "whole.zarr", progress=Counting())
     assert set(tiles) == {1}
     monkeypatch.setattr(domain, "compute_max_sites", lambda *given: 1800)
@@ -214,7 +214,7 @@ def test_some_chromosomes_of_another_genome(run, tmp_path):
 
 
 def test_the_pair_of_strands_changes_places(run):
-    opened = open_run(run, "genome")
+    opened = load_run(run)
     x = torch.nn.functional.one_hot(torch.randint(0, 4, (1, BIN * 16)), 4).movedim(2, 1).float()
     forward, reverse = opened.model.net(x), opened.model.net(x.flip(1, 2))
     assert torch.allclose(reverse, forward.flip(2)[:, [1, 0, 3, 2]], atol=1e-5)  # means, then log-variances
@@ -372,7 +372,7 @@ def test_changed_data_are_noticed_and_other_targets_do_not_join(data, tmp_path):
     training.train("genome", config_of(settings), tmp_path / "two", progress=Progress())
     with pytest.raises(InputError, match=r"cannot join .* because their data differ"):
         inference.predict([tmp_path / "one", tmp_path / "two"],
-                         validated(domain_card("genome").predict, {}, "test"), tmp_path / "p.zarr")  # fmt: skip
+                         validated(domain_spec("genome").predict, {}, "test"), tmp_path / "p.zarr")  # fmt: skip
 
 
 def test_runs_of_n_are_neither_learnt_nor_scored_nor_exported(data, tmp_path):
@@ -489,7 +489,7 @@ def test_other_data_are_scored(run, data, tmp_path):
     lengths = {"x": 2600, "y": 900}
     fasta = write_fasta(tmp_path / "other.fa", lengths, seed=3)
     targets = ",".join(str(write_signal(tmp_path / f"{name}.bedGraph", lengths, 7)) for name in "ab")
-    kind = domain_card("genome").evaluate
+    kind = domain_spec("genome").evaluate
     report = inference.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets}, "test"))
     assert report.scored == str(fasta)
     assert list(report.items) == ["x", "y"]

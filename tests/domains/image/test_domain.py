@@ -17,13 +17,13 @@ from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Model, Report
 from multiunet.domains.evaluation import Trained, evaluate
-from multiunet.domains.image import CARD
+from multiunet.domains.image import SPEC
 from multiunet.domains.image.config import ImageEvaluate, ImagePredict, ImageTrain
 from multiunet.domains.image.data.inputs import load_input, make_source
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction.flips import FlipAveraged
-from multiunet.domains.runs import open_run
+from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
 from multiunet.geometries.grid.grid import Grid
 from multiunet.models.catalogue import ModelName
@@ -70,8 +70,8 @@ def predicted(root: Path, domain: ImageDomain, config: ImageTrain, info: Any, mo
 
 
 def test_the_card_loads_the_domain() -> None:
-    assert isinstance(CARD.load(), ImageDomain)
-    assert (CARD.train, CARD.predict) == (ImageTrain, ImagePredict)
+    assert isinstance(SPEC.load(), ImageDomain)
+    assert (SPEC.train, SPEC.predict) == (ImageTrain, ImagePredict)
 
 
 @pytest.mark.parametrize("name", get_args(ModelName))
@@ -349,7 +349,7 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     shutil.move(tmp_path / "aside", runs[2])
     # several folds may validate on one image
     validated = inference.evaluate(tmp_path / "cv", EvaluateOptions(split="val"))
-    counted = sum(len(open_run(run).info.split.val) for run in runs)
+    counted = sum(len(load_run(run).info.split.val) for run in runs)
     assert len(validated.items) == counted
     options = ImagePredict(images=root / "images", samples=2)
     inference.predict(tmp_path / "cv", options, tmp_path / "p.zarr", progress=Progress())
@@ -357,7 +357,7 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     with pytest.raises(InputError, match="another split"):
         inference.evaluate(runs[:2])
     with pytest.raises(InputError, match=r"name one, such as .*fold-0"):
-        open_run(tmp_path / "cv")
+        load_run(tmp_path / "cv")
     again = training.train_all("image", config, tmp_path / "cv", resume="auto", progress=Progress())
     assert again == runs
 
@@ -418,7 +418,7 @@ def test_training_on_all_images_keeps_the_last_weights(folder: Any, capfd: pytes
     training.train("image", config, root / "run")
     lines = capfd.readouterr().err.splitlines()
     assert any(line.startswith("epoch 2  loss") and "val" not in line for line in lines)
-    assert open_run(root / "run").best == {"epoch": 2, "scores": {}}
+    assert load_run(root / "run").best == {"epoch": 2, "scores": {}}
     assert inference.evaluate(root / "run").metrics["mean_iou"] > 0
     with pytest.raises(InputError, match="val"):
         inference.evaluate(root / "run", EvaluateOptions(split="val"))

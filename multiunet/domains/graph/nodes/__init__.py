@@ -1,9 +1,9 @@
 """Graphs: classes or quantities of nodes, learnt from some labelled nodes, features and edges."""
 
-from multiunet.domains.card import DomainCard
 from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, GraphTrain
+from multiunet.domains.spec import DomainSpec
 
-CARD = DomainCard(
+SPEC = DomainSpec(
     name="graph",
     summary="nodes of a graph (NPZ, PT, GraphML or CSV): classes or quantities, from some labelled nodes",
     train=GraphTrain,

@@ -1,9 +1,9 @@
 """Many graphs: classes or quantities of each, or of their nodes, learnt from some and predicted for others."""
 
-from multiunet.domains.card import DomainCard
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain
+from multiunet.domains.spec import DomainSpec
 
-CARD = DomainCard(
+SPEC = DomainSpec(
     name="graphs",
     summary="many graphs (NPZ, PT, a folder, or a CSV of SMILES): classes or quantities of each, or of their nodes",
     train=GraphsTrain,

@@ -17,7 +17,7 @@ from multiunet.domains.graph.sets import baselines
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain
 from multiunet.domains.graph.sets.domain import GraphsDomain
 from multiunet.domains.graph.sets.survey import source_of, survey
-from multiunet.domains.runs import open_run
+from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
 from multiunet.geometries.graph.conv import GIN, GINE, Convolution
 from multiunet.geometries.graph.pyg_conv import GATv2
@@ -325,7 +325,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(
     monkeypatch.undo()
     again = GraphsTrain(graphs=path, **{**SMALL, **config})
     training.train("graphs", again, tmp_path / "parts", resume="auto", progress=Progress())
-    one, two = (open_run(tmp_path / name).model.net.state_dict() for name in ("whole", "parts"))
+    one, two = (load_run(tmp_path / name).model.net.state_dict() for name in ("whole", "parts"))
     assert all(torch.equal(value, two[name]) for name, value in one.items())
 
 

@@ -24,7 +24,7 @@ from multiunet.domains.image.info import ImageInfo, Instances
 from multiunet.domains.image.prediction import predictor
 from multiunet.domains.image.survey import survey
 from multiunet.domains.report_files import write_report
-from multiunet.domains.runs import open_run
+from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
 from multiunet.progress import Progress
 
@@ -36,7 +36,7 @@ def test_other_images_are_scored_like_a_split(folder: Any, retouched: Any, tmp_p
     settings: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2}
     config = ImageTrain(images=root / "images", masks=root / "masks", folds=2, **settings)
     runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
-    info = open_run(runs[0]).info
+    info = load_run(runs[0]).info
     tested = info.split.test
     table = tmp_path / "tested.csv"
     table.write_text("image,mask\n" + "".join(f"{item.image},{item.target}\n" for item in tested))
@@ -72,7 +72,7 @@ def test_each_fold_reads_by_its_own_intensities(folder: Any, tmp_path: Path) -> 
     config: dict[str, Any] = {**SMALL, "patch_size": [32], "epochs": 1, "steps_per_epoch": 2, "intensities": "train"}
     config |= {"images": root / "images", "masks": root / "masks", "folds": 2, "val_fraction": 0}
     runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
-    means = [open_run(run).info.intensities.mean for run in runs]
+    means = [load_run(run).info.intensities.mean for run in runs]
     assert means[0] != means[1]
     pooled = inference.evaluate(tmp_path / "cv").items
     alone = {

@@ -15,7 +15,7 @@ from multiunet import receptive_field
 from multiunet.domains import inference, training
 from multiunet.domains.image.info import Intensities
 from multiunet.domains.image.prediction.rescaled import rescale_network
-from multiunet.domains.runs import open_run
+from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import open_prediction
@@ -57,7 +57,7 @@ def test_folds_of_a_regression_predict_the_mean_of_their_own_predictions(
     config = {"images": root / "images", "targets": root / "targets", "task": "regression", "folds": 2, "epochs": 2}
     config |= {"val_fraction": 0, "patch_size": [32], "widths": [4, 8], "steps_per_epoch": 4, "dropout": 0.2}
     runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
-    infos = [open_run(run).info for run in runs]
+    infos = [load_run(run).info for run in runs]
     assert infos[0].intensities != infos[1].intensities
     assert infos[0].quantities.centre != infos[1].quantities.centre
     options = {"images": root / "images", "samples": samples, "tta_flips": flips, "tile_size": 16}

@@ -1,4 +1,4 @@
-"""How a domain announces itself: cheap to import, so that listing and ``--help`` stay fast."""
+"""Descriptions of domains, cheap to import, so that listing them and ``--help`` stay fast."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ if TYPE_CHECKING:
     from multiunet.domains.domain import Domain
 
 GROUP = "multiunet.domains"
-BUILTIN = ("image", "genome", "graph", "graphs")
+BUILTIN = {
+    "image": "multiunet.domains.image",
+    "genome": "multiunet.domains.genome",
+    "graph": "multiunet.domains.graph.nodes",
+    "graphs": "multiunet.domains.graph.sets",
+}
+"""Module of each built-in domain, whose ``SPEC`` describes it; others are found by the entry-point group."""
 
 
 @dataclass(frozen=True)
-class DomainCard:
-    """A domain's name, settings and, as ``module:Class``, where its implementation is.
+class DomainSpec:
+    """Name and settings of a domain, and the place of its implementation, ``module:Class``.
 
     Attributes:
         measure: settings of ``multiunet measure``, where the domain measures predictions.
         measured: the kinds of tasks whose predictions it measures.
-        plans: whether its facts have a ``plan`` and a ``fingerprint``, which ``multiunet plan`` shows.
+        plans: whether its dataset info has a ``plan`` and a ``fingerprint``, which ``multiunet plan`` shows.
     """
 
     name: str
@@ -38,7 +44,7 @@ class DomainCard:
     plans: bool = False
 
     def load(self) -> Domain[Any, Any, Any]:
-        """The implementation; imports it, and torch with it."""
+        """Import and return the implementation, and torch with it."""
         module, _, name = self.implementation.partition(":")
         domain: Domain[Any, Any, Any] = getattr(import_module(module), name)()
         return domain
@@ -46,40 +52,43 @@ class DomainCard:
 
 @dataclass(frozen=True)
 class Unavailable:
-    """A domain that is installed but cannot be used."""
+    """Domain that is installed but cannot be used."""
 
     name: str
     reason: str
 
 
-def domains() -> dict[str, DomainCard | Unavailable]:
-    """All installed domains by name, the built-in ones first."""
-    found: dict[str, DomainCard | Unavailable] = {}
-    for entry in entry_points(group=GROUP):
+def domains() -> dict[str, DomainSpec | Unavailable]:
+    """Return all installed domains by name, the built-in ones first."""
+    found: dict[str, DomainSpec | Unavailable] = {
+        name: _checked(import_module(module).SPEC) for name, module in BUILTIN.items()
+    }
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        if entry.name in BUILTIN:
+            continue
         try:
             found[entry.name] = _checked(entry.load())
         except Exception as error:  # a third party's code may fail in any way; it must not take the others down
             found[entry.name] = Unavailable(entry.name, f"{type(error).__name__}: {error}")
-    order = {name: place for place, name in enumerate(BUILTIN)}
-    return dict(sorted(found.items(), key=lambda entry: (order.get(entry[0], len(order)), entry[0])))
+    return found
 
 
-def _checked(card: object) -> DomainCard:
-    if not isinstance(card, DomainCard):
-        raise TypeError(f"its entry point names a {type(card).__name__}, not a DomainCard")
-    return card
+def _checked(spec: object) -> DomainSpec:
+    if not isinstance(spec, DomainSpec):
+        raise TypeError(f"its entry point names a {type(spec).__name__}, not a DomainSpec")
+    return spec
 
 
-def domain_card(name: str) -> DomainCard:
-    """The card of one domain.
+def domain_spec(name: str) -> DomainSpec:
+    """Return the spec of one domain.
 
     Raises:
         InputError: where there is none of this name, or it cannot be used.
     """
     known = domains()
-    card = known.get(name)
-    if card is None:
+    spec = known.get(name)
+    if spec is None:
         raise InputError(f"no domain {name!r}{did_you_mean(name, list(known))}; installed: {', '.join(known)}")
-    if isinstance(card, Unavailable):
-        raise InputError(f"domain {name!r} is installed but cannot be used: {card.reason}")
-    return card
+    if isinstance(spec, Unavailable):
+        raise InputError(f"domain {name!r} is installed but cannot be used: {spec.reason}")
+    return spec
