@@ -102,7 +102,7 @@ class Options(BaseModel):
 
 
 class TrainConfig(Options):
-    """What every domain's training can be told. Domains add their data and model settings and change defaults."""
+    """Training settings of every domain, which adds those of its data and model and changes defaults."""
 
     dropout: float = option(
         0.1, "dropout rate of the bottleneck and the decoder; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
@@ -141,7 +141,7 @@ class TrainConfig(Options):
     workers: int = option(Recipe.workers, "processes that load data; the result does not depend on it", "Run", ge=0)
 
     def parts(self) -> list[TrainConfig]:
-        """The trainings that this one consists of, the folds of a cross-validation, say; by default itself alone."""
+        """Return the trainings that this one consists of, such as folds; by default itself alone."""
         return [self]
 
     def recipe(self) -> Recipe:
@@ -150,7 +150,7 @@ class TrainConfig(Options):
 
 
 class EvaluateOptions(Options):
-    """What every domain's evaluation can be told.
+    """Evaluation settings of every domain.
 
     Attributes:
         other: the setting that names other data than the run's own splits, of a domain that has one.
@@ -166,7 +166,7 @@ class EvaluateOptions(Options):
     device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Evaluation")
 
     def elsewhere(self) -> bool:
-        """Whether other data than the run's own splits are named."""
+        """Return True where other data than the run's own splits are named."""
         return self.other is not None and getattr(self, self.other) is not None
 
     @model_validator(mode="after")
@@ -177,7 +177,7 @@ class EvaluateOptions(Options):
 
 
 class PredictOptions(Options):
-    """What every domain's prediction can be told."""
+    """Prediction settings of every domain."""
 
     samples: int = option(
         16, "number of Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1
@@ -239,14 +239,23 @@ def explain(error: ValidationError, kind: type[Options]) -> str:
         elif problem["type"] == "missing":
             problems[f"{flag} is required"] = []
         elif problem["loc"]:
-            problems.setdefault(f"{flag}: {_plain(problem['msg'])}", []).append(repr(problem["input"]))
+            problems.setdefault(f"{flag}: {_plain(problem)}", []).append(_shown(problem["input"]))
         else:  # of settings that contradict each other, the words name them
-            problems[_plain(problem["msg"])] = []
+            problems[_plain(problem)] = []
     return "; ".join(f"{words} (got {_once(given)})" if given else words for words, given in problems.items())
 
 
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _plain(problem: Mapping[str, object]) -> str:
+    """Return what is wrong in plain words, where pydantic's name classes of Python."""
+    if problem["type"] == "path_type":
+        return "names a file or folder, as text or a Path; data in memory are saved first"
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it was given; of an object, which may be large, its kind alone."""
+    plain = value is None or isinstance(value, (str, int, float, Path, list, tuple, dict))
+    return repr(value) if plain else f"a {type(value).__name__}"
 
 
 def _once(given: Sequence[str]) -> str:

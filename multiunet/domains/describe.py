@@ -1,4 +1,4 @@
-"""What a model is, level by level."""
+"""Description of a model, level by level."""
 
 from __future__ import annotations
 

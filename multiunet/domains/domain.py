@@ -1,4 +1,4 @@
-"""What a domain does, from files to a trained model and back to files."""
+"""Interface of a domain: from files to a trained model and back to files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ DEFAULT_BUDGET = Budget()
 
 @dataclass(frozen=True)
 class Planned(Generic[C, Info]):
-    """Result of ``Domain.plan``: settings with nothing left open, what was decided and why, and memory to use."""
+    """Settings with nothing left open, the info with what was decided and why, and memory to use."""
 
     config: C
     info: Info
@@ -166,9 +166,9 @@ class Domain(ABC, Generic[C, P, Info]):
 
     @abstractmethod
     def validator(self, config: C, info: Info, model: Model, budget: Budget = DEFAULT_BUDGET) -> Validator | None:
-        """Return what scores a network on the validation split, with ``loss`` and the task's monitor among the scores.
+        """Return what scores a network on the validation split; None where that split is empty.
 
-        None where the validation split is empty.
+        ``loss`` and the task's monitor are among the scores.
         """
 
     @abstractmethod
@@ -222,5 +222,5 @@ class Domain(ABC, Generic[C, P, Info]):
         raise NotImplementedError(f"domain {self.name!r} measures nothing")
 
     def example(self, model: Model, config: C, info: Info) -> Any:
-        """Return a field like those that training feeds to the network, a batch of one; by default the geometry's."""
+        """Return a field as training feeds it to the network, a batch of one; by default the geometry's."""
         return model.geometry.example(int(model.net.in_channels), seed=0)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""One evaluation for all domains: predict labelled data, score it beside trivial methods, pool the folds."""
+"""Evaluation of all domains: labelled data are predicted, scored beside trivial methods, and pooled."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def evaluate(
 
 
 def pool(task: Task, folds: Sequence[Score]) -> dict[str, Any]:
-    """Return the scores over the items of all folds; of several also of each fold, their mean and deviation."""
+    """Return the scores over all folds; of several also of each fold, their mean and deviation."""
     if len(folds) == 1:
         return folds[0].result()
     whole, each = task.score(), [fold.result() for fold in folds]

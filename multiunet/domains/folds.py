@@ -10,7 +10,7 @@ Scores = Mapping[str, Any]
 
 
 def spread(rows: Sequence[Scores]) -> dict[str, dict[str, float]]:
-    """``mean_of_folds`` and ``sd_of_folds`` of every score that is a number in all folds; of one fold nothing."""
+    """Return mean and deviation over folds of every score that is a number in all; of one fold nothing."""
     if len(rows) < 2:
         return {}
     return {"mean_of_folds": _over(rows, statistics.mean), "sd_of_folds": _over(rows, statistics.pstdev)}

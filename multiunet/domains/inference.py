@@ -73,7 +73,7 @@ def check_predict(
     out: AnyPath,
     name: str | None = None,
 ) -> tuple[Run, list[str]]:
-    """Read and check all that ``predict`` would; write nothing. Return the run, and the names of its inputs.
+    """Read and check all that ``predict`` would; return the run and its inputs' names; write nothing.
 
     Raises:
         InputError: for a bad run, bad input, too little memory, or an ``out`` or export that cannot be written.

@@ -1,7 +1,8 @@
-"""What a run knows of the data it was trained on: written once, checked whole when the run is opened."""
+"""Facts on the data of a run: written once, checked whole when the run is opened."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from multiunet.errors import InputError
 
 FILE = "dataset.json"
 """File of a run folder that holds its dataset info."""
+
+REMEDY = "the file is damaged: restore it, or train anew"
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{16,64}$")]
 """Hexadecimal digest of arrays."""
@@ -165,15 +168,16 @@ def read_json(kind: type[AnyInfo], path: Path) -> AnyInfo:
         InputError: naming the file and each field that is missing, unknown or out of range.
     """
     try:
-        return kind.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
+        info = kind.model_validate_json(text)
+        if to_json(info) != json.loads(text):
+            raise InputError(f"{path}: lacks entries that this version writes; {REMEDY}")
+        return info
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); the run folder is damaged") from error
     except ValidationError as error:
         problems = "; ".join(f"{_place(one['loc'])}{one['msg']}" for one in error.errors(include_url=False)[:3])
-        raise InputError(
-            f"{path}: does not describe the data of this run ({problems}); the file is damaged: restore it, or train "
-            "anew"
-        ) from error
+        raise InputError(f"{path}: does not describe the data of this run ({problems}); {REMEDY}") from error
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -17,7 +17,7 @@ WIDTH = 100
 
 
 def as_yaml(domain: str, config: TrainConfig, given: set[str], info: DatasetInfo, file: str) -> str:
-    """Settings that were given and settings that were decided, these with their reasons; the rest are defaults.
+    """Return given settings, and decided ones with their reasons, as YAML; the rest are defaults.
 
     Args:
         given: names of the former.

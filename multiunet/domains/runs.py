@@ -63,7 +63,7 @@ class Run:
 
 
 def load(path: AnyPath | Sequence[AnyPath], device: str = "auto", name: str | None = None) -> Run:
-    """Load a trained run with its best weights; several runs, or the folds of a cross-validation, as an ensemble.
+    """Load a trained run with its best weights; several runs, or folds, as an ensemble.
 
     Args:
         device: "auto", "cpu", "cuda" or "mps".

@@ -1,4 +1,4 @@
-"""How items (images, graphs) are split for training, validation and test. Imports nothing heavy."""
+"""Splits of items (images, graphs) into training, validation and test. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MISNAMED = {"validation": "val", "valid": "val", "dev": "val", "training": "trai
 
 
 class FoldsTrain(TrainConfig):
-    """What trainings that can be cross-validated are told of their folds."""
+    """Settings of trainings that can be cross-validated."""
 
     folds: int | None = option(
         None,
@@ -44,7 +44,7 @@ class FoldsTrain(TrainConfig):
 
 
 class SplitTrain(FoldsTrain):
-    """What trainings on several items can be told of their splits."""
+    """Settings of trainings on several items that are split."""
 
     splits: str | None = option(
         None, "FILE.json or FILE.json:KEY with lists of names under train, val and test", "Split"

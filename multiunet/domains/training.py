@@ -120,7 +120,7 @@ def train(
 def train_all(
     name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", progress: Progress | None = None
 ) -> list[Path]:
-    """Train all that the settings ask for: one run, ``out``, or one for each fold, ``out/fold-0`` and so on.
+    """Train one run, ``out``, or, where the settings ask for folds, ``out/fold-0`` and so on.
 
     Returns:
         The run folders.

@@ -1,4 +1,4 @@
-"""Whether stated probabilities and variances come true."""
+"""Calibration: stated probabilities and variances against what came true."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Calibration:
         self._nll, self._brier = self._nll + other._nll, self._brier + other._brier
 
     def scores(self) -> CalibrationScores:
-        """Of all sites so far."""
+        """Return the scores of all sites so far."""
         return CalibrationScores(
             calibration_error=quotient(np.abs(self._surplus).sum(), self._sites),
             nll=quotient(self._nll, self._sites),
@@ -114,7 +114,7 @@ class Calibration:
 
 
 def coverage(mean: ArrayLike, variance: ArrayLike, target: ArrayLike) -> float | None:
-    """The share of known targets within ``mean +- 1.96 sqrt(variance)``: 0.95 of normal errors of that variance.
+    """Return the share of known targets within ``mean +- 1.96 sqrt(variance)``; 0.95 of normal errors.
 
     Args:
         mean, variance, target: of equal shape; a target of NaN is not known.

@@ -86,7 +86,7 @@ class InstanceMatcher:
         self.either += other.either
 
     def scores(self) -> InstanceScores:
-        """Of all items added so far."""
+        """Return the scores of all items added so far."""
         both = self.objects + self.true_objects  # TP + FP + TP + FN
         precisions = {t: quotient(hits, both - hits) for t, hits in zip(THRESHOLDS, self.hits.tolist())}
         return InstanceScores(

@@ -1,4 +1,4 @@
-"""Whether scores put positives before negatives."""
+"""Ranking: scores of positives against those of negatives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from multiunet.metrics.values import ArrayLike, as_array, quotient, same_shape
 
 
 def roc_auc(score: ArrayLike, positive: ArrayLike) -> float | None:
-    """The area under the receiver operating characteristic, in [0, 1]; None without positives or without negatives.
+    """Return the area under the ROC curve, in [0, 1]; None without positives or without negatives.
 
     The chance that a positive scores higher than a negative, ties counting half (Hanley & McNeil 1982).
 

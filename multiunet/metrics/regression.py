@@ -32,7 +32,7 @@ class TrackScores(TypedDict):
 
 
 class RegressionScores(TypedDict):
-    """Scores of one track; or of several, then means over the tracks where a score is defined, and those of each.
+    """Scores of one track, or means over the tracks where a score is defined, and those of each.
 
     Errors have the units of their track, which may differ, so that errors of several tracks are not averaged.
 

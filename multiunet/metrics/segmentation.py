@@ -105,7 +105,7 @@ class Confusion:
         return sum(self.items, np.zeros((self.classes, self.classes), dtype=np.int64))
 
     def scores(self) -> SegmentationScores:
-        """Of all items added so far."""
+        """Return the scores of all items added so far."""
         matrix = self.matrix
         hits = matrix.diagonal()
         there = matrix.sum(axis=0) + matrix.sum(axis=1)  # TP + FP + TP + FN

@@ -1,4 +1,4 @@
-"""Small helpers of all scores. A score that is not defined is None, never NaN: scores are written as JSON."""
+"""Helpers of all scores. An undefined score is None, never NaN: scores are written as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network's output means: loss, and predictive mean and variance."""
+"""Meaning of a network's output: loss, predictive mean and variance, and score."""
 
 from multiunet.tasks.regression import Regression
 from multiunet.tasks.score import ClassificationScore, RegressionScore, Score, SegmentationScore

@@ -1,4 +1,4 @@
-"""How large each quantity is at each site."""
+"""Regression: the size of each quantity at each site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which class each site belongs to."""
+"""Segmentation: the class of each site."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from multiunet.tasks.task import Task
 
 
 class ScoreOfClasses(Protocol):
-    """A kind of score of classes: a class of scores, called with the classes' names and the ignored target."""
+    """Kind of score of classes: called with the classes' names and the ignored target."""
 
     monitor: str
 

@@ -1,4 +1,4 @@
-"""What a network's output means."""
+"""Meaning of a network's output."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Task(ABC):
 
     @abstractmethod
     def distribution(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance (the aleatoric part) that one output states for each site and name, in the target's units.
+        """Return mean and (aleatoric) variance of each site and name, in the target's units.
 
         Both ``(N, len(names), *space)`` or ``(nodes, len(names))``.
         """
 
     def calibrate(self, scores: Mapping[str, Any]) -> None:  # noqa: B027  most tasks have nothing to learn
-        """Learns from a trained network's validation scores what its loss did not teach it; by default nothing."""
+        """Learn from a trained network's validation scores what its loss did not teach it."""
 
     @abstractmethod
     def score(self) -> Score:
@@ -47,4 +47,4 @@ class Task(ABC):
 
     @abstractmethod
     def decide(self, mean: Tensor) -> Tensor | None:
-        """The class of each site, ``(N, *space)`` or ``(nodes,)``, from the mean probabilities; None for regression."""
+        """Return the class of each site, ``(N, *space)`` or ``(nodes,)``; None for regression."""

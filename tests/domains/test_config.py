@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from multiunet.domains.config import EvaluateOptions, StrList, TrainConfig, Widths, checked, explain, option
+from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.errors import InputError
 
 
@@ -59,3 +60,11 @@ def test_what_is_wrong_with_several_values_is_said_once() -> None:
     assert said.count("--widths: ") == 1
     assert said.count("(got 'a', 'b')") == 1
     assert "; --epochs: " in said or said.startswith("--epochs: ")
+
+
+def test_data_in_memory_where_a_file_is_named_are_refused_in_words() -> None:
+    class Data:
+        """Stands for a graph of torch-geometric."""
+
+    with pytest.raises(InputError, match=r"--graph: names a file or folder, as text or a Path; .* \(got a Data\)"):
+        checked(GraphTrain, {"graph": Data()})

@@ -1,4 +1,4 @@
-"""What can be said of nodes without their edges."""
+"""Trivial baselines: predictions of nodes without their edges."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Method = Callable[[Tensor], Tensor]
 
 
 def constant(target: Tensor, task: Task) -> tuple[str, Tensor]:
-    """The most frequent of classes as probability 1, or the mean of quantities, ``(names,)``; and its name before."""
+    """Return the name and the constant ``(names,)``: the most frequent class, or the mean of quantities."""
     if target.ndim > 1:
         return "mean", target.nanmean(dim=0)
     classes = len(task.names)

@@ -1,4 +1,4 @@
-"""What runs of graphs know of their data."""
+"""Facts on the graphs of a run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from multiunet.domains.info import DatasetInfo, Record, Splits
+from multiunet.domains.info import DatasetInfo, Digest, Record, Splits
 
 
 class Normalization(Record):
-    """How features are normalised: each row to the sum 1, or each column by its mean and deviation."""
+    """Normalisation of features: each row to the sum 1, or each column by its mean and deviation."""
 
     kind: Literal["none", "row", "column"] = "none"
     mean: tuple[float, ...] = ()
@@ -69,7 +69,7 @@ class Inputs(Record):
     channels: PositiveInt
     features: FeatureInfo
     attributes: FeatureInfo
-    tags: tuple[int | str, ...] | None = Field(default=None, min_length=1)
+    tags: tuple[int, ...] | tuple[str, ...] | None = None
     degrees: NonNegativeInt | None = None
 
     @model_validator(mode="after")
@@ -102,6 +102,7 @@ class GraphInfo(DatasetInfo):
     """
 
     split: Splits[str]
+    content: dict[Digest, str] = Field(min_length=1)
     nodes: PositiveInt
     edges: EdgeChanges
     inputs: Inputs

@@ -16,7 +16,7 @@ READ_BY = ("gine", "gatv2")
 
 
 class PoolTrain(TrainConfig):
-    """How a network of graphs coarsens them."""
+    """Settings of how a network coarsens graphs."""
 
     pool: Literal["topk", "sag", "matching", "contraction", "mincut"] = option(
         "topk",
@@ -42,7 +42,7 @@ class PoolTrain(TrainConfig):
 
 
 class EdgesTrain(TrainConfig):
-    """What networks of graphs are shown of edges."""
+    """Settings of the edges that networks of graphs read."""
 
     undirected: bool = option(True, "add the reverse of each edge that has none", "Data")
     edge_columns: StrList | None = option(

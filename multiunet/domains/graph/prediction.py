@@ -21,7 +21,7 @@ from multiunet.uncertainty import Moments, dropouts
 
 
 def predict_moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
-    """Predict each node, or each graph, ``(rows, names)``, on the CPU; of a network without dropout from one sample."""
+    """Predict each node, or each graph, ``(rows, names)``; one sample without dropout in the network."""
     net = model.net.to(device)
     samples = samples if dropouts(net) else 1  # all would be the same
     found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
@@ -61,7 +61,7 @@ def store_rows(
 
 
 def known_of(site: str, info: GraphInfo, splits: NDArray[Any] | None, y: NDArray[Any] | None) -> dict[str, Any]:
-    """Return what is known of predicted rows as coordinates: ``split`` by name, and ``target`` as in the files.
+    """Return known facts of predicted rows as coordinates: ``split``, and ``target`` as in the files.
 
     A target is a class name, empty where there is none, or quantities ``(channel, rows)``, NaN where not measured.
 

@@ -17,7 +17,7 @@ VARIANCES = ("epistemic", "aleatoric", "total")
 
 
 def export(prediction: Path, folder: Path, info: GraphInfo, site: str = "node") -> list[Path]:
-    """Write ``NAME.csv`` for each item of a prediction into ``folder``, a line a ``site``; return the files.
+    """Write ``NAME.csv`` for each item of a prediction, a line a ``site``; return the files.
 
     - where they are known, ``split`` and ``target`` (of several quantities ``NAME_target``) come after the ``id``;
     - classes: ``class, p_CLASS ..., epistemic, aleatoric, total``; the variances summed over the classes, so that

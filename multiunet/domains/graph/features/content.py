@@ -8,7 +8,7 @@ from multiunet.geometries.graph.field import GraphField
 
 
 def hash_field(field: GraphField) -> str:
-    """Return a digest of features and edges; equal for graphs that share their nodes, in their order, and edges."""
+    """Return a digest of features and edges; equal for graphs of the same nodes, in order, and edges."""
     digest = hashlib.sha256()
     x = field.x.coalesce() if field.x.is_sparse else field.x
     features = (x.indices(), x.values()) if x.is_sparse else (x,)

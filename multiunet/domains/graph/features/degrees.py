@@ -1,4 +1,4 @@
-"""How many neighbours a node has, as features."""
+"""Degrees of nodes as features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_DEGREES = 32
 
 
 def largest(edges: NDArray[np.int64], nodes: int) -> int:
-    """The largest degree that is told apart, of edges ``(2, edges)``."""
+    """Return the largest degree that has a column of its own, of edges ``(2, edges)``."""
     return int(min(MOST_DEGREES, np.bincount(edges[1], minlength=nodes).max()))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from numpy.typing import NDArray
 from multiunet.domains.graph.features.normalization import fit_standardisation, normalize
 from multiunet.domains.graph.files.attributes import Attributes, align_columns
 from multiunet.domains.graph.info import EdgeChanges, FeatureInfo
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.geometries.graph.attributes import pool_edge_attr
 from multiunet.wording import listing
-
-logger = logging.getLogger("multiunet.graph")
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Edges:
     changes: EdgeChanges
 
     def remark(self, undirected: bool) -> str | None:
-        """What was changed, in words; None: nothing that is worth a word."""
+        """Say what was changed; None where nothing is worth a word."""
         changes, said = self.changes, []
         if changes.loops_dropped:
             said.append(f"{changes.loops_dropped} from a node to itself are left out")
@@ -59,7 +57,7 @@ def simplified(
     nodes: int,
     undirected: bool,
 ) -> Edges:
-    """Edges without loops; those that are repeated become one with the mean weight, and the mean attributes by weight.
+    """Remove loops, and merge repeated edges into one with the mean weight and attributes.
 
     Args:
         edges, weight, attributes: as they were given.
@@ -113,7 +111,7 @@ def normalize_attributes(path: Path, edges: Edges, known: FeatureInfo) -> NDArra
         values = align_columns(path, given, names, "the run was trained on")
         new = [name for name in given.names if name not in names]
         if new:
-            logger.warning(f"{path}: {listing(new)} of edges was not there in training")
+            remark(f"{path}: {listing(new)} of edges was not there in training")
     elif found == count or not edges.changes.given:
         values = np.zeros((0, count), np.float32) if given is None else given.values
     else:

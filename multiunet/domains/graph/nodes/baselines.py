@@ -11,7 +11,7 @@ from multiunet.tasks import Task
 
 
 def methods(known: Survey, task: Task, seed: int) -> dict[str, Method]:
-    """By name what sees no edges: the most frequent class, or the mean, and a perceptron on a node's features."""
+    """Fit methods that see no edges: the most frequent class, or the mean, and a perceptron on features."""
     train, val = (torch.from_numpy(np.flatnonzero(known.masks[split])) for split in ("train", "val"))
     name, level = constant(known.target[train], task)
     return {

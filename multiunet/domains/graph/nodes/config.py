@@ -1,4 +1,4 @@
-"""What training and prediction of graphs can be told. Imports nothing heavy."""
+"""Settings of training and prediction of the nodes of a graph. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory a step on a graph takes, before it is taken, and how large parts may be."""
+"""Memory that a step on a graph takes, before it is taken, and the size of parts."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
 from multiunet.domains.graph.files.readers import GraphFile
-from multiunet.domains.graph.labels import SPLITS, logger
+from multiunet.domains.graph.labels import SPLITS
 from multiunet.domains.graph.nodes.config import GraphTrain
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
 
@@ -31,7 +32,7 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
     given = {split: _mask(graph, mask, split, config.split_index) for split, mask in graph.masks.items()}
     several = [mask for mask in graph.masks.values() if mask.ndim == 2]
     if several and config.split_index is None:
-        logger.warning(
+        remark(
             f"{graph.path}: masks hold {min(several[0].shape)} splits; the first is used (--split-index takes another)"
         )
     if not given and config.split_index is not None:

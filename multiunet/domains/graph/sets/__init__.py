@@ -1,4 +1,4 @@
-"""Many graphs: classes or quantities of each, or of their nodes, learnt from some and predicted for others."""
+"""Many graphs: classes or quantities of each, or of their nodes."""
 
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain
 from multiunet.domains.spec import DomainSpec

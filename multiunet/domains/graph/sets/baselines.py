@@ -18,7 +18,7 @@ Method = Callable[[Sequence[GraphField]], list[Tensor]]
 
 
 def methods(known: Survey, task: Task, seed: int) -> dict[str, Method]:
-    """Fit trivial methods to the training graphs: the most frequent class, or the mean, and ``structure_free``."""
+    """Fit methods to the training graphs: the most frequent class, or the mean, and ``structure_free``."""
     name, level = baselines.constant(torch.cat([known.targets[graph] for graph in known.members["train"]]), task)
     of_nodes = known.info.level == "node"
     return {

@@ -1,4 +1,4 @@
-"""What training and prediction of many graphs can be told. Imports nothing heavy."""
+"""Settings of training and prediction of many graphs. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def fields_of(graphs: GraphSet, inputs: Inputs, edges: Edges) -> list[GraphField
 
 
 def features(graphs: GraphSet, inputs: Inputs, edges: Edges) -> NDArray[np.float32]:
-    """Return features, one-hot tags and one-hot degrees of all nodes side by side, ``(nodes, inputs.channels)``."""
+    """Return features, one-hot tags and degrees of all nodes side by side, ``(nodes, channels)``."""
     columns = []
     if graphs.x is not None:
         columns.append(normalize(graphs.x, inputs.features.normalization))
@@ -68,6 +68,9 @@ def describe_inputs(graphs: GraphSet, edges: Edges, config: GraphsTrain) -> Inpu
     """Return the channels that a network reads of each node.
 
     They are those of all graphs, so that the folds of a cross-validation take the same inputs.
+
+    Raises:
+        InputError: where no graph has a node.
     """
     nodes = int(graphs.starts[-1])
     if not nodes:

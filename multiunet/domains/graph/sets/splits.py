@@ -1,4 +1,4 @@
-"""Which graphs train, validate and test."""
+"""Splits of many graphs into training, validation and test."""
 
 from __future__ import annotations
 
