@@ -128,10 +128,6 @@ class ClassificationScore(Score):
         return scores
 
 
-HAVE_UNITS = ("mse", "mae")
-"""Scores in the units of a quantity, or squared; of several quantities they have no mean."""
-
-
 class RegressionScore(Score):
     """Correlation, errors and coverage of quantities, over all known sites of all items together.
 
@@ -168,8 +164,6 @@ class RegressionScore(Score):
         if (tracks := scores.pop("per_track", None)) is not None:
             extra = [{}] * len(tracks) if covered is None else [{"coverage_95": share} for share in covered]
             scores["per_track"] = [{"track": n, **t, **e} for n, t, e in zip(self.names, tracks, extra)]
-            for name in HAVE_UNITS:
-                scores.pop(name)
         return scores
 
     def relative_error(self, scale: Sequence[float]) -> float:
