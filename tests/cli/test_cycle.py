@@ -58,7 +58,7 @@ def test_train_info_evaluate_predict(domain: str, worlds: dict, multiunet: Calla
         assert ("class" in data) == (domain != "genome")
     again = multiunet("predict", domain, *words)
     assert again.code == 3
-    assert "--overwrite" in again.err
+    assert "(overwrite)" in again.err
     assert multiunet("predict", domain, *words, "--overwrite").code == 0
 
 
@@ -121,10 +121,10 @@ def test_resume_names_another_domain_and_other_data(worlds: dict, multiunet: Cal
     assert other.code == 3
     assert "a run of domain 'graph', not 'genome'; choose another --out" in other.err
     facts = json.loads((run / "dataset.json").read_text())
-    (run / "dataset.json").write_text(json.dumps(facts | {"nodes": 3}))
+    (run / "dataset.json").write_text(json.dumps(facts | {"data": "0" * 16}))
     done = multiunet("train", "graph", *words)
     assert done.code == 3
-    assert "have changed since this run began (nodes)" in done.err
+    assert "have changed since this run began (data)" in done.err
     (run / "config.yaml").write_text("domain: proteins\n")
     assert "its domain is 'proteins', which is not installed here; there are image" in multiunet("info", run).err
 
