@@ -26,9 +26,9 @@ class Segmentation(Task):
 
     Args:
         classes: names, in the order of the class indices; ``binary`` has two: outside and inside.
-        kind: ``multiclass`` (softmax), ``binary`` (one logit) or ``multilabel`` (independent logits).
+        labels: ``multiclass`` (softmax), ``binary`` (one logit) or ``multilabel`` (independent logits).
         ignore_index: target value of sites that count neither in the loss nor in the scores.
-        loss: of this kind; Dice + cross-entropy by default.
+        loss: of such labels; Dice + cross-entropy by default.
         score: kind of score, which also names the score that chooses the best epoch; called with the names and
             ``ignore_index``.
 
