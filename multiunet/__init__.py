@@ -1,4 +1,4 @@
-"""U-Nets for every kind of data: one core over abstract geometries, honest scores, uncertainty that adds up.
+"""U-Nets for images, volumes, genomes and graphs, with scores and uncertainty.
 
 >>> from multiunet import Grid, UNet
 >>> net = UNet(Grid(2), 1, 3, [8, 16, 32])

@@ -30,7 +30,7 @@ def test_every_input_and_every_tile_is_told(tmp_path: Path) -> None:
     )
     training.train("image", config, tmp_path / "run", progress=Progress())
     heard = Heard()
-    options = ImagePredict(images=tmp_path / "images", samples=2, tile=24)
+    options = ImagePredict(images=tmp_path / "images", samples=2, tile_size=24)
     inference.predict(tmp_path / "run", options, tmp_path / "p.zarr", progress=heard)
     tiles = [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert heard.said == [entry for place in range(5) for entry in ((f"{place:02}", place, 5), *tiles)]

@@ -1,4 +1,4 @@
-"""Settings of a command: from options, then ``--set``, then ``--config``; the first that names one counts."""
+"""Settings of a command: options count before ``--set``, and these before ``--config``."""
 
 from __future__ import annotations
 

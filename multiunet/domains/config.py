@@ -1,4 +1,7 @@
-"""Settings that every domain has. Imports nothing heavy: the command line builds its options from these classes."""
+"""Settings that every domain has, of which the command line makes its options.
+
+Imports nothing heavy, so that ``--help`` is fast.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,25 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from multiunet.errors import InputError
 from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName
 
 
 def split_commas(value: Any) -> Any:
-    """``"32,64"`` as ``["32", "64"]``; anything else unchanged."""
+    """Split ``"32,64"`` into ``["32", "64"]``; anything else stays as it is."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     if isinstance(value, (int, float)):
@@ -25,68 +39,71 @@ def split_commas(value: Any) -> Any:
 
 
 def split_names(value: Any) -> Any:
-    """``split_commas``, and numbers as text: YAML takes a chromosome called 3 for one."""
+    """Split at commas, and return numbers as text: YAML reads a chromosome called 3 as a number."""
     parts = split_commas(value)
     return list(map(as_text, parts)) if isinstance(parts, list) else parts
 
 
 def as_text(value: Any) -> Any:
-    """A whole number as text, which YAML would have in quotes; anything else unchanged."""
+    """Return a whole number as text, since YAML has it without quotes; anything else stays as it is."""
     return str(value) if type(value) is int else value
 
 
-UNITS = {"": 1, "B": 1, **{f"{prefix}B": 1000**n for n, prefix in enumerate("KMGT", start=1)}}
-UNITS |= {f"{prefix}IB": 1024**n for n, prefix in enumerate("KMGT", start=1)}
-
-
-def bytes_of(value: Any) -> Any:
-    """``"8GB"`` as 8 000 000 000, ``"8GiB"`` as 8 times 1024 to the third; anything that is no text unchanged.
+def parse_bytes(value: Any, parse: ValidatorFunctionWrapHandler) -> int:
+    """Parse an amount of memory: ``"8GB"`` (1000^3 each), ``"8GiB"`` (1024^3 each) or a number of bytes.
 
     Raises:
-        ValueError: for text that says no amount.
+        ValueError: for anything else.
     """
-    if not isinstance(value, str):
-        return value
-    known = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]*)\s*", value)
-    if known is None or known[2].upper() not in UNITS:
-        raise ValueError("is no amount of memory; write 8GB, 500MB, 8GiB or a number of bytes")
-    return int(float(known[1]) * UNITS[known[2].upper()])
+    try:
+        return int(parse(value))
+    except ValidationError:
+        raise ValueError("not an amount of memory; write 8GB, 500MB, 8GiB or a number of bytes") from None
 
 
-Bytes = Annotated[int, BeforeValidator(bytes_of), Field(gt=0)]
+Bytes = Annotated[ByteSize, WrapValidator(parse_bytes), Field(gt=0)]
 
 
 MOST_CHANNELS = 16384
-"""Of a level; the weights of one convolution of so many take ten gigabytes."""
+"""Most channels of a level: the weights of one such convolution take ten gigabytes."""
 
 
-def levels(widths: list[int]) -> list[int]:
-    """Widths that a U-Net can have."""
+def check_widths(widths: list[int]) -> list[int]:
+    """Check that a U-Net can have these channels by level, and return them.
+
+    Raises:
+        ValueError: for fewer than two levels, or a number out of range.
+    """
     if len(widths) < 2 or min(widths) < 1 or max(widths) > MOST_CHANNELS:
         raise ValueError(f"give at least two positive numbers up to {MOST_CHANNELS}, one a level, finest first: 32,64")
     return widths
 
 
-def known_device(name: str) -> str:
-    """A kind of device that training runs on, with a number where there are several."""
+def check_device(name: str) -> str:
+    """Check the name of a device, with a number where there are several, and return it.
+
+    Raises:
+        ValueError: for any other name.
+    """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
-        raise ValueError("is no device; there are auto, cpu, cuda, cuda:0 and so on, and mps")
+        raise ValueError("unknown device; choose auto, cpu, cuda[:N] or mps")
     return name
 
 
 Split = Literal["train", "val", "test"]
 
 IntList = Annotated[list[int], BeforeValidator(split_commas)]
-Widths = Annotated[IntList, AfterValidator(levels)]
-Device = Annotated[str, AfterValidator(known_device)]
+Widths = Annotated[IntList, AfterValidator(check_widths)]
+Device = Annotated[str, AfterValidator(check_device)]
 StrList = Annotated[list[str], BeforeValidator(split_names)]
 PrecisionName = Annotated[Precision, BeforeValidator(as_text)]
 
 
 def option(default: Any, help: str, panel: str, *, text: bool = False, **constraints: Any) -> Any:
-    """A setting with the words and the panel under which ``--help`` shows it; ``...`` as default: required.
+    """Declare a setting with its help text and the panel of ``--help`` that shows it.
 
     Args:
+        default: ``...`` for a required setting.
         text: the command line takes any text, which a validator of the setting reads.
     """
     return Field(default, description=help, json_schema_extra={"panel": panel, "text": text}, **constraints)

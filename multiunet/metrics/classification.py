@@ -9,7 +9,7 @@ from multiunet.metrics.values import ArrayLike
 
 
 class ClassificationScores(TypedDict):
-    """Scores in [0, 1]; None where there is no labelled item.
+    """Scores in [0, 1]; None without a labelled item.
 
     Attributes:
         accuracy: share of items whose class is right.

@@ -102,7 +102,14 @@ class InstanceMatcher:
 
 
 def overlaps(predicted: NDArray[np.integer], truth: NDArray[np.integer]) -> NDArray[np.float64]:
-    """The IoU of each predicted with each true object that it meets, in no order."""
+    """Compute the IoU of each predicted object with each true object that it meets.
+
+    Args:
+        predicted, truth: numbered objects of one shape ``space``, 0 or less outside.
+
+    Returns:
+        ``(pairs,)``, in no order.
+    """
     found, found_index, found_sizes = np.unique(predicted, return_inverse=True, return_counts=True)
     true, true_index, true_sizes = np.unique(truth, return_inverse=True, return_counts=True)
     pair, common = np.unique(found_index.astype(np.int64) * len(true) + true_index, return_counts=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from multiunet.prediction.store import ItemWriter, PredictionStore
 from multiunet.prediction.tiles import Tile, batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import Moments
+
+logger = logging.getLogger("multiunet.prediction")
 
 READ_SITES = 1 << 22
 """Sites of a tile with its halo, unless told otherwise: about 5 GB for a network 32 channels wide; see ``memory``."""
@@ -35,7 +38,8 @@ class GridPredictor:
     """Network on a grid, ready to predict inputs of any size.
 
     Each output site is computed once, from a tile read with the halo that the network's receptive field needs; the
-    result equals that of the whole input at once (to rounding; exactly where ``receptive_field(net).exact``).
+    result equals that of the whole input at once, to rounding, where ``receptive_field(net).exact``. Of other networks,
+    whose norms or blocks look at all sites, several tiles approximate it, and a warning says so.
     Monte-Carlo masks are those of the whole, too, so the variances agree as well.
 
     Args:
@@ -61,7 +65,10 @@ class GridPredictor:
         print_ = self._receptive_field()
         margin = (self.margin,) * len(shape)
         sides = core_sides(shape, print_, margin, self.sites) if self.tile is None else (self.tile,) * len(shape)
-        return tiles(shape, print_, margin, sides)
+        planned = tiles(shape, print_, margin, sides)
+        if len(planned) > 1 and not print_.exact:
+            _warn_of_inexact_tiles()
+        return planned
 
     def pieces(
         self,
@@ -175,3 +182,11 @@ def _each(watch: Watch, kept: list[Kept], t: int, mean: Tensor) -> None:
     """Show the parts of a batch's mean one after the other."""
     for part in kept:
         watch(t, mean[part])
+
+
+@cache  # once is enough
+def _warn_of_inexact_tiles() -> None:
+    logger.warning(
+        "the network has norms or blocks that look at all sites of an input, so tiles only approximate the prediction "
+        "of the whole; allow larger tiles (tile size, memory), or train with batch normalisation"
+    )

@@ -30,7 +30,11 @@ from pydantic import Field
         (["train", "graph", "--graph", "g.npz", "--out", "r", "--set", "epoch=3"], 3, "did you mean 'epochs'?"),
         (["train", "graph", "--graph", "g.npz", "--out", "r", "--config", "no.yaml"], 3, "no.yaml: no such file"),
         (["train", "graph", "--graph", "missing.npz", "--out", "r"], 3, "missing.npz"),
-        (["train", "graph", "--graph", "missing.npz", "--out", "r", "--device", "tpu"], 3, "device: is no device"),
+        (
+            ["train", "graph", "--graph", "missing.npz", "--out", "r", "--device", "tpu"],
+            3,
+            "--device: unknown device",
+        ),
         (["evaluate", "image", "--run", "no/such/run"], 3, "no such folder"),
         (["predict", "image", "--run", ".", "--images", "x", "--out", "p.zarr"], 3, "no run folder"),
         (["info", "."], 3, "no run folder"),

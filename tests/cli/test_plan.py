@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
-from multiunet.domains.config import bytes_of
+from multiunet.domains.config import Bytes
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_a_plan_as_json(data: list[object], multiunet: Callable) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["--memory", "lots"], 3, "memory: is no amount of memory; write 8GB"),
+        (["--memory", "lots"], 3, "memory: not an amount of memory; write 8GB"),
         (["--memory", "0"], 3, "--memory: Input should be greater than 0"),
         (["--memory", "10MB"], 3, "of memory is not enough: the smallest planned training step needs about"),
         (["--strides", "2,2,2"], 3, "the data have 2 axes; give y, x"),
@@ -69,4 +70,4 @@ def test_bad_input(
     [("8GB", 8 * 10**9), ("1.5 MiB", 3 << 19), ("500mb", 5 * 10**8), ("4096", 4096), ("2TB", 2 * 10**12)],
 )
 def test_amounts(text: str, size: int) -> None:
-    assert bytes_of(text) == size
+    assert TypeAdapter(Bytes).validate_python(text) == size

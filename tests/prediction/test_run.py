@@ -190,3 +190,15 @@ def test_samples_of_a_network_without_dropout_are_refused() -> None:
     net = UNet(Grid(1), 1, 2, [2, 3])
     with pytest.raises(ValueError, match="without dropout"):
         predict_field(net, Segmentation(["a", "b"]), Grid(1), torch.randn(1, 1, 9), samples=2)
+
+
+def test_tiles_that_only_approximate_the_whole_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    for normalization, words in (("batch", ""), ("group", "tiles only approximate the prediction of the whole")):
+        grid = Grid(1, block=Conv(convs=1), normalization=normalization)
+        predictor = GridPredictor(UNet(grid, 1, 1, [4, 8]).eval(), Regression(["y"]), grid, CPU, tile=32)
+        caplog.clear()
+        assert len(predictor.plan((20,))) == 1
+        assert caplog.text == ""
+        assert len(predictor.plan((200,))) > 1
+        assert words in caplog.text
+        assert bool(caplog.text) == bool(words)

@@ -55,13 +55,24 @@ class EdgesTrain(TrainConfig):
 
 
 def check_columns(columns: list[str] | None, conv: str | None) -> None:
-    """Raises ValueError where columns of edges are named that the convolution does not see; None: one that does."""
+    """Check that the convolution reads edge attributes, if columns of edges are named.
+
+    Args:
+        conv: None: one that does is chosen later.
+
+    Raises:
+        ValueError: when it does not.
+    """
     if columns and conv not in (None, *READ_BY):
         raise ValueError(f"--edge-columns are read by --conv {' and '.join(READ_BY)}, not by {conv}")
 
 
 def check_ratio(pool: str, ratio: float) -> None:
-    """Raises ValueError where pairs are merged and the share of nodes that is kept is no 1/2, 1/4, ..."""
+    """Check that pooling which merges pairs keeps 1/2, 1/4, ... of the nodes.
+
+    Raises:
+        ValueError: when it does not.
+    """
     halvings = -math.log2(ratio)
     if pool in ("matching", "contraction") and not (halvings >= 1 and halvings.is_integer()):
         raise ValueError(

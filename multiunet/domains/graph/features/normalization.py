@@ -27,7 +27,7 @@ def normalize(x: NDArray[np.float32], how: Normalization) -> NDArray[np.float32]
 
 
 def fit_normalization(x: NDArray[np.float32], wanted: Literal["auto", "row", "column", "none"]) -> Normalization:
-    """Return the normalisation that is wanted, with the means and deviations of ``x`` where columns need them."""
+    """Fit the wanted normalisation to features ``x``, ``(nodes, features)``."""
     if wanted == "auto":
         wanted = "row" if _is_bag_of_words(x) else "column"
         meaning = "as of a bag of words" if wanted == "row" else "over all nodes"

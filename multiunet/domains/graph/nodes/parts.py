@@ -20,11 +20,11 @@ PATCHES = 16
 
 
 class GraphParts(TrainingData[GraphField]):
-    """Random parts of a graph, with the edges among their nodes (Cluster-GCN, Chiang et al. 2019, section 3.2).
+    """Random parts of a graph, each with the edges among its nodes.
 
-    The graph is cut into patches once, see ``patches``. A part is a random patch that has training nodes, and random
-    others as long as they fit; edges between its patches are there, too, and degrees are those within the part. A pass
-    has as many parts as hold all nodes.
+    Cluster-GCN (Chiang et al. 2019, section 3.2). The graph is cut into patches once, see ``cut_patches``. A part is a
+    random patch that has training nodes, and random others as long as they fit; edges between its patches are there,
+    too, and degrees are those within the part. A pass has as many parts as hold all nodes.
 
     Args:
         nodes: of a part, at most; fewer than the graph has.
@@ -36,7 +36,7 @@ class GraphParts(TrainingData[GraphField]):
         self.sample, self.nodes, self.views = training_sample(known), nodes, views
         count = known.field.x.shape[0]
         self.parts = -(-count // nodes)
-        self.patch = patches(known.field.edge_index.numpy(), count, max(1, nodes // PATCHES), seed)
+        self.patch = cut_patches(known.field.edge_index.numpy(), count, max(1, nodes // PATCHES), seed)
         self.sizes = np.bincount(self.patch)
         self.labelled = np.unique(self.patch[known.masks["train"]])
 
@@ -70,8 +70,11 @@ def part(sample: Sample[GraphField], kept: Tensor) -> Sample[GraphField]:
     )
 
 
-def patches(edges: NDArray[np.int64], nodes: int, size: int, seed: int) -> NDArray[np.int64]:
-    """Cuts a graph into patches of at most ``size`` nodes near each other; the number of each node's, ``(nodes,)``.
+def cut_patches(edges: NDArray[np.int64], nodes: int, size: int, seed: int) -> NDArray[np.int64]:
+    """Cut a graph into patches of at most ``size`` nodes near each other.
+
+    Returns:
+        The number of each node's patch, ``(nodes,)``.
 
     They are the cells of the graph's Voronoi diagram (Erwig 2000): all grow at once from random nodes, edge by edge,
     and a node belongs to the one that reaches it first. Those that have grown too large are cut, the nodes near the

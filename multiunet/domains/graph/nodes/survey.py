@@ -183,7 +183,7 @@ def field_of(graph: GraphFile, inputs: Inputs, edges: Edges) -> GraphField:
 
 
 def places_of(graph: GraphFile) -> NDArray[np.float64] | None:
-    """Return the places of the nodes, ``(nodes, 2)``: the features called ``x`` and ``y``; None without them."""
+    """Return the features ``x`` and ``y`` as places of the nodes, ``(nodes, 2)``; None without them."""
     names = list(graph.features or ())
     if not {"x", "y"} <= set(names):
         return None

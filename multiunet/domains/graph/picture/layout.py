@@ -1,4 +1,4 @@
-"""Where to draw the nodes of a graph: forces from good first places, in time that grows linearly with the graph."""
+"""Layout of a graph for drawing: force-directed, in time linear in the size of the graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture of a predicted graph: classes or quantities, how sure they are, and the coarser graphs of the network."""
+"""Picture of a predicted graph: classes or quantities, uncertainty, and the network's coarser graphs."""
 
 from __future__ import annotations
 

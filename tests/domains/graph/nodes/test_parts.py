@@ -15,7 +15,7 @@ from multiunet.domains import inference, training
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.dataset import WholeGraph
 from multiunet.domains.graph.nodes.domain import GraphDomain
-from multiunet.domains.graph.nodes.parts import GraphParts, part, patches
+from multiunet.domains.graph.nodes.parts import GraphParts, cut_patches, part
 from multiunet.domains.graph.nodes.survey import Survey, survey
 from multiunet.geometries.graph.field import GraphField
 from multiunet.progress import Progress
@@ -33,16 +33,16 @@ def lattice(side: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("size", "seed"), [(1, 0), (7, 0), (7, 1), (40, 2), (399, 0), (400, 0), (1000, 0)])
 def test_patches_hold_every_node_once_and_not_too_many(size: int, seed: int) -> None:
-    number = patches(lattice(20), 400, size, seed)
+    number = cut_patches(lattice(20), 400, size, seed)
     sizes = np.bincount(number)
     assert len(number) == 400
     assert 0 < sizes.min() <= sizes.max() <= size
-    np.testing.assert_array_equal(number, patches(lattice(20), 400, size, seed))
+    np.testing.assert_array_equal(number, cut_patches(lattice(20), 400, size, seed))
 
 
 def test_patches_are_near_each_other() -> None:
     edges = lattice(40)
-    number = patches(edges, 1600, 100, 0)
+    number = cut_patches(edges, 1600, 100, 0)
     shuffled = np.random.default_rng(0).permutation(number)
     inside = [(numbers[edges[0]] == numbers[edges[1]]).mean() for numbers in (number, shuffled)]
     assert inside[0] > 0.8 > 10 * inside[1]
@@ -50,7 +50,7 @@ def test_patches_are_near_each_other() -> None:
 
 def test_components_that_no_patch_begins_in_stay_together() -> None:
     rings = np.concatenate([np.stack([np.arange(5), (np.arange(5) + 1) % 5]) + 5 * i for i in range(40)], axis=1)
-    number = patches(rings, 200, 50, 0)
+    number = cut_patches(rings, 200, 50, 0)
     links = csr_array((np.ones(200), tuple(rings)), shape=(200, 200))
     count, component = connected_components(links, directed=False)
     assert count == 40
