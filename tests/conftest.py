@@ -48,9 +48,11 @@ class Result:
 
 @pytest.fixture
 def multiunet(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Runs a command line in this process."""
+    """Runs a command line in this process, which knows no more than a new one would of what was said before."""
 
     def run(*words: object) -> Result:
+        remark.cache_clear()
+        files_with.cache_clear()
         with pytest.raises(SystemExit) as ended:
             application()([str(word) for word in words])
         captured = capfd.readouterr()

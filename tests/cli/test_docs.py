@@ -68,6 +68,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     header = ",".join(["id", *(f"f{i}" for i in range(graph["x"].shape[1])), "label"])
     Path("network/nodes.csv").write_text("\n".join([header, *rows]) + "\n")
     shutil.copytree("network", "other-network")
+    Path("other-network/nodes.csv").write_text("\n".join([header, *reversed(rows)]) + "\n")  # other edges
     shutil.copytree("network", "roads")
     lines = Path("roads/edges.csv").read_text().splitlines()
     kinds = [f"{line},1.5,{['road', 'rail', ''][row % 3]},{row}" for row, line in enumerate(lines[1:])]
@@ -81,7 +82,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("networks/labels.csv").write_text("id,label\n" + "".join(f"n{place},{place % 2}\n" for place in range(12)))
     chains = [f"{'C' * n}{end}" for n in range(1, 8) for end in ("", "O", "N", "Cl")]
     Path("solubility.csv").write_text("smiles,logS\n" + "".join(f"{one},{len(one) / 3}\n" for one in chains))
-    Path("measured.csv").write_text("smiles,measured\nCCO,1.5\nCCBr,2\n")
+    Path("measured.csv").write_text("smiles,measured\nCCCCI,1.5\nCCBr,2\n")
     Path("new.csv").write_text("smiles,id\nCCO,ethanol\n")
 
 

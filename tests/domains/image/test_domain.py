@@ -29,8 +29,10 @@ from multiunet.geometries.grid.grid import Grid
 from multiunet.models.catalogue import ModelName
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
+from multiunet.prediction.ensemble import members
 from multiunet.progress import Progress
 from multiunet.seeds import generator
+from multiunet.training.run_folder import RunFolder
 
 SMALL: dict[str, Any] = {"widths": [4, 8], "dropout": 0.2, "memory_format": "contiguous"}
 
@@ -357,7 +359,8 @@ def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_pat
     with pytest.raises(InputError, match="another split"):
         inference.evaluate(runs[:2])
     with pytest.raises(InputError, match=r"name one, such as .*fold-0"):
-        load_run(tmp_path / "cv")
+        RunFolder.open(tmp_path / "cv")
+    assert len(members(load_run(tmp_path / "cv").net)) == 3
     again = training.train_all("image", config, tmp_path / "cv", resume="auto", progress=Progress())
     assert again == runs
 

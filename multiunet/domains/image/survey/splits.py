@@ -84,6 +84,7 @@ def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:
         if twice:
             raise InputError(f"{where}: {name} names images twice: {listing(twice)}")
         splits[name] = [known[stem] for stem in stems]
+    _check(splits)
     listed = {item.name for own in splits.values() for item in own}
     if unlisted := [item.name for item in items if item.name not in listed]:
         remark(
