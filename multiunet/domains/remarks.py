@@ -13,9 +13,13 @@ MOST_FILES = 3
 
 
 @cache
-def remark(text: str) -> None:
-    """Warn, unless exactly this was said before: the folds of a cross-validation look at the same files."""
-    logger.warning("%s", text)
+def remark(text: str, *values: object) -> None:
+    """Warn, unless exactly this was said before: the folds of a cross-validation look at the same files.
+
+    Args:
+        values: for the places (``%s``, ``%d``) of the text.
+    """
+    logger.warning("%s", text % values if values else text)
 
 
 def remark_file(path: str | PathLike[str], text: str) -> None:

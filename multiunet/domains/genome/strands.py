@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 
 from multiunet.domains.config import did_you_mean
 from multiunet.domains.genome.names import listed
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
-
-logger = logging.getLogger("multiunet.genome")
 
 
 def pair_strands(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:
@@ -74,7 +72,7 @@ def check_signs(paths: Sequence[Path], trained: NDArray[np.float64], partners: S
     for one, other in pairs:
         means = np.nanmean(trained[[one, other]], axis=1)
         if means.prod() < 0:
-            logger.warning(
+            remark(
                 f"{paths[one]}: its mean is {means[0]:g}, that of its partner in --strand-pairs, "
                 f"{paths[other].name}, is {means[1]:g}; is one of them stored with the other sign?"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 
@@ -18,11 +17,10 @@ from multiunet.domains.genome.readers import Data
 from multiunet.domains.genome.sequence import UNKNOWN
 from multiunet.domains.genome.strands import check_signs, measure_scales, pair_strands
 from multiunet.domains.info import Quantities
+from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.models.genomic import bin_strides
-
-logger = logging.getLogger("multiunet.genome")
 
 MOSTLY = 0.5
 """Share of missing bins above which it is likely that the file leaves out zeros."""
@@ -100,7 +98,7 @@ def _hint(config: GenomeTrain) -> str:
 def _report_missing(config: GenomeTrain, missing: NDArray[np.float64]) -> None:
     for path, share in zip(config.targets, missing):
         if share > MOSTLY:
-            logger.warning(f"{path}: {share:.0%} of the training bins have no value and are left out{_hint(config)}")
+            remark(f"{path}: {share:.0%} of the training bins have no value and are left out{_hint(config)}")
 
 
 def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr
@@ -14,9 +13,8 @@ import numpy as np
 
 from multiunet.domains.graph.files.attributes import Attributes
 from multiunet.domains.graph.files.collection import GraphSet
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
-
-logger = logging.getLogger("multiunet.graphs")
 
 ELEMENTS = ("C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "B", "Si")
 HYBRIDS = ("SP", "SP2", "SP3")
@@ -72,7 +70,7 @@ def parse_smiles(path: Path, smiles: Sequence[str], skip: bool, place: Callable[
             more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
             advice = "" if skip else " (--skip-invalid leaves them out)"
             raise InputError(f"{what}: {which}{more}{advice}")
-        logger.warning(f"{what} and are left out: {which}")
+        remark(f"{what} and are left out: {which}")
     return found
 
 

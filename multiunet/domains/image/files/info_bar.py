@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,8 @@ from scipy.ndimage import label
 from multiunet.domains.image.config import CropBar
 from multiunet.domains.image.files.lazy import Pixels, take_first
 from multiunet.domains.image.files.readers import Picture, read_image
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
-
-logger = logging.getLogger("multiunet.image")
 
 TOLERANCE = 0.05
 """Deviation of the bar's background, at most, as a share of the range of the image's lower part: ringing of JPEG is
@@ -61,14 +59,14 @@ def warn_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
     """
     found = [path for path, rows in bars.items() if rows]
     if found and crop == "none":
-        logger.warning(
+        remark(
             "%s: seems to have an information bar of %d rows, as do %d of the %d images; --crop-bar auto removes it",
             *(found[0], bars[found[0]], len(found), len(bars)),
         )
     others = [path for path, rows in bars.items() if not rows]
     if found and others and crop == "auto":
         left = "this image is left as it is" if len(others) == 1 else "these images are left as they are"
-        logger.warning(
+        remark(
             "%s: no information bar found (in %d of the %d images); %s; if there is a bar, cut it off beforehand",
             *(others[0], len(others), len(bars), left),
         )

@@ -7,7 +7,6 @@ accumulated to as many samples a step, costs batch statistics of fewer samples; 
 from __future__ import annotations
 
 import functools
-import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,14 +21,13 @@ from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.data.patch_size import SIDES, fit_patch
 from multiunet.domains.image.info import Decision, ImageInfo, Memory, TrainingPlan
 from multiunet.domains.image.planning.profiling import Build, Profiler
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
 from multiunet.models.catalogue import CHANNELS
 from multiunet.models.image_unet import choose_strides
 from multiunet.prediction.run import READ_SITES
 from multiunet.training.step_memory import LIBRARY_MEMORY
-
-logger = logging.getLogger("multiunet.image")
 
 BATCHES = (4, 2)
 """Never 1: batch norms compare samples; and torch convolves a single volume of 32-bit numbers by unfolding it."""
@@ -110,7 +108,7 @@ def plan(config: ImageTrain, info: ImageInfo, room: Room, need: Need) -> tuple[I
         )
         if room.asked:
             raise InputError(f"--memory: {message}give it as much, or choose fewer --widths or a smaller --patch-size")
-        logger.warning("%strying anyway", message)
+        remark("%strying anyway", message)
     meaning = _meaning(chosen, shaped)
     reasons = _shape_reasons(chosen, shaped, room) | {name: reason for name, (_, reason) in meaning.items()}
     chosen = chosen.model_copy(update={name: value for name, (value, _) in meaning.items()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -28,8 +27,6 @@ from multiunet.domains.image.survey.swapped import looks_like_mask
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
-
-logger = logging.getLogger("multiunet.image")
 
 
 @dataclass
@@ -72,7 +69,7 @@ class Images:
             InputError: when it is in another split, too, under another name.
         """
         if picture.summary.low == picture.summary.high:
-            logger.warning("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
+            remark("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
         content = hash_content(picture)
         self.digest.add_content(path, content)
         self.contents.add(split, path, content, picture)

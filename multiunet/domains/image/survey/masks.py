@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,8 +30,6 @@ from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import listing
-
-logger = logging.getLogger("multiunet.image")
 
 
 @dataclass
@@ -177,7 +174,7 @@ def _warn_of_numbers(folder: Path, masks: _Masks) -> None:
     if masks.coloured or not masks.objects.may_number(masks.values):
         return
     sizes = [len(own) for own in masks.values]
-    logger.warning(
+    remark(
         "%s: each value but 0 is one connected area, and masks have %d to %d values; if these number objects, pass "
         "--instances: without it, they are %d classes",
         *(folder, min(sizes), max(sizes), len(masks.first)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,9 +28,6 @@ from multiunet.domains.info import ClassLabels
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
-
-logger = logging.getLogger("multiunet.image")
-
 
 FEW = 16
 """Most classes that masks may be taken to show in place of objects."""
@@ -144,7 +140,7 @@ def _check_numbered(folder: Path, found: _Objects) -> None:
             "nearly all masks have the same few numbers, so these look like classes, not numbered objects; leave out "
             "--instances, or number each object"
         )
-    logger.warning(
+    remark(
         "%s: %d object numbers, but %d separate parts (%d such masks); %s",
         *(path, numbers, parts, len(found.scattered), consequence),
     )

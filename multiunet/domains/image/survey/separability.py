@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 from multiunet.domains.image.data.instances import CLASSES, Touching, encode_objects
 from multiunet.domains.image.info import SeparableObjects
 from multiunet.domains.image.prediction.separate import separate_objects
+from multiunet.domains.remarks import remark
 from multiunet.metrics import InstanceMatcher
-
-logger = logging.getLogger("multiunet.image")
 
 SEPARATED = 8
 """Training masks whose objects are separated."""
@@ -66,7 +64,7 @@ def warn_of_lost(found: Separability, touching: Touching, spacing: Sequence[floa
         fix = (
             f"--instance-encoding {other} would give back {better}" if better > own.separable else "enlarge the images"
         )
-        logger.warning(
+        remark(
             "%s: even perfect probabilities would give back only %d of %d training objects looked at, because the "
             "others are too small or too narrow for --instance-encoding %s; %s",
             folder,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from multiunet.domains.image.files.readers import Picture
 from multiunet.domains.image.info import ImageInfo
-
-logger = logging.getLogger("multiunet.image")
+from multiunet.domains.remarks import remark
 
 ALIKE = 1.25
 """Pixels up to so many times as far apart are as those trained on: augmentation scales by as much."""
@@ -49,7 +47,7 @@ def warn_of_scales(spacings: Mapping[str, Sequence[float] | None], info: ImageIn
     trained = info.spacing
     if others := _find_other_scales(spacings, trained):
         path, spacing = next(iter(others.items()))
-        logger.warning(
+        remark(
             "%s: pixels are %s µm apart, those trained on %s, as in %d of the %d images; structures of another "
             "size in pixels may be missed: rescale the images, or train on such images",
             *(path, _text(spacing), _text(trained), len(others), len(spacings)),
@@ -65,7 +63,7 @@ def warn_of_mixed_scales(spacings: Mapping[str, Sequence[float] | None], median:
     """
     if others := _find_other_scales(spacings, median):
         path, spacing = next(iter(others.items()))
-        logger.warning(
+        remark(
             "%s: pixels are %s µm apart, but the median of the training images is %s, and %d of the %d differ from it "
             "by more than %g times; a structure then has several sizes in pixels, which is harder to learn: rescale "
             "the images to one pixel size, or train on each magnification for itself",
@@ -121,7 +119,7 @@ def warn_of_intensities(found: Mapping[str, str | None], kind: str) -> None:
     others = {path: said for path, said in found.items() if said is not None}
     if others:
         path, said = next(iter(others.items()))
-        logger.warning(
+        remark(
             "%s: %s, as in %d of the %d images; with --intensities %s predictions depend on it: give images of one "
             "type and exposure",
             *(path, said, len(others), len(found), kind),
