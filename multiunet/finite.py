@@ -12,7 +12,8 @@ from multiunet.errors import Diverged
 
 def is_finite(tensor: Tensor) -> bool:
     """Return whether all values of a tensor are finite, as integers always are."""
-    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+    values = tensor.coalesce().values() if tensor.is_sparse else tensor  # isfinite takes no sparse tensors
+    return not values.is_floating_point() or bool(torch.isfinite(values).all())
 
 
 def find_not_finite(tensors: Mapping[str, Tensor]) -> str | None:

@@ -21,6 +21,8 @@ from multiunet_cli.predict import predict_command
 from multiunet_cli.train import train_command
 from multiunet_cli.warnings import show_warnings
 
+DEMO = "Make small data sets (images, a genome, a graph, many graphs), then train, predict and evaluate."
+
 HELP = "U-Nets for images, volumes, genomes and graphs, with uncertainty."
 
 
@@ -51,7 +53,7 @@ def application() -> typer.Typer:
         if isinstance(spec, DomainSpec) and spec.plans:
             planning.command(spec.name)(plan_command(spec))
     app.add_typer(planning, name="plan")
-    app.command("demo")(demo)
+    app.command("demo", help=DEMO)(demo)
     app.command("info")(info)
     app.command("domains")(list_domains)
     app.command("doctor")(doctor)

@@ -127,8 +127,8 @@ def check_unseen(data: Labelled, runs: Mapping[str, DatasetInfo]) -> None:
         again = {item: seen[key] for item, keys in data.keys.items() for key in keys if key in seen}
         if again:
             item, known = next(iter(again.items()))
-            first = f"{item} is {known}" if item == known else f"{item} is the same as {known}"
+            first = "" if item == known else f"; {item} is the same as {known}"
             raise InputError(
                 f"{data.name}: {len(again)} of {len(data.keys)} inputs were trained or validated on by {run} "
-                f"({listing(list(again))}; {first}); their scores would say nothing of new data: {data.remedy}"
+                f"({listing(list(again))}{first}); their scores would say nothing of new data: {data.remedy}"
             )

@@ -83,7 +83,7 @@ def open_run(folder: RunFolder, spec: DomainSpec, device: str = "auto") -> Run:
     """
     settings = folder.config()
     del settings["domain"]
-    config = validated(spec.train, settings, str(folder.path / "config.yaml"))
+    config = validated(spec.train, settings, f"{folder.path / 'config.yaml'}: damaged or edited")
     domain = spec.load()
     info = read_info(domain, folder)
     model = domain.build(config, info)

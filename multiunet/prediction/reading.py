@@ -18,6 +18,9 @@ MARK = "multiunet"
 NAME = "name"
 """The attribute of a group that holds its input's name, which the group's own name may not spell out."""
 
+CHUNKS = "chunks_written"
+"""The attribute of an array that says how many chunks it has; those that hold its fill value alone are not written."""
+
 VARIANCES = ("epistemic", "aleatoric", "total")
 VARIABLES = ("mean", "class", "instance", *VARIANCES, "fraction")
 
@@ -63,8 +66,20 @@ def open_prediction(path: AnyPath) -> dict[str, xr.Dataset]:
 
 def _datasets(path: Path) -> dict[str, xr.Dataset]:
     found = {}
-    for group in sorted(name for name, _ in zarr.open_group(path, mode="r").groups()):
+    for group, arrays in sorted(zarr.open_group(path, mode="r").groups()):
+        _check_complete(path, group, arrays)
         data = xr.open_zarr(path, group=group, consolidated=False, chunks=None)
         # arrays are found in no fixed order, and the order of a dataset's dimensions is that of its variables
         found[str(data.attrs[NAME])] = data[[variable for variable in VARIABLES if variable in data]]
     return found
+
+
+def _check_complete(path: Path, name: str, group: zarr.Group) -> None:
+    """Check that no chunk is missing: Zarr reads one that is not there as the fill value."""
+    for variable, array in group.arrays():
+        missing = int(array.attrs.get(CHUNKS, 0)) - array.nchunks_initialized  # type: ignore[arg-type]
+        if missing > 0:
+            raise InputError(
+                f"{path}: {missing} of the chunks of {name}/{variable} are missing; copy the prediction again, or "
+                "predict anew"
+            )

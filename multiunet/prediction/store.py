@@ -19,7 +19,7 @@ from zarr.codecs import BloscCodec
 from multiunet.errors import InputError
 from multiunet.files import AnyPath
 from multiunet.prediction.group_names import group_name, shorten_name
-from multiunet.prediction.reading import MARK, NAME, VARIANCES, is_prediction
+from multiunet.prediction.reading import CHUNKS, MARK, NAME, VARIANCES, is_prediction
 from multiunet.prediction.replaced_folder import ReplacedFolder, full_disk_in_words
 from multiunet.uncertainty import Moments
 
@@ -61,7 +61,20 @@ class PredictionStore:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is None:
+            try:
+                with full_disk_in_words(self.path):
+                    self._count_chunks()
+            except BaseException:
+                self._folder.__exit__(*sys.exc_info())
+                raise
         self._folder.__exit__(kind, error, _)
+
+    def _count_chunks(self) -> None:
+        """Record how many chunks each array has, so that a reader knows that all are there."""
+        for _, group in zarr.open_group(self._partial, mode="r+").groups():
+            for _, array in group.arrays():
+                array.attrs[CHUNKS] = array.nchunks_initialized
 
     def item(
         self,

@@ -24,12 +24,20 @@ class Sample(Generic[S]):
         target: values that the task compares the output with; those of a batch are concatenated on axis 0.
         weight: weight of each site, ``(N, *space)`` or ``(nodes,)``; None: all sites count alike.
         condition: the network's conditioning inputs, one row a sample; None: the network is given none.
+
+    Raises:
+        TypeError: when the condition is something else, such as a tensor.
     """
 
     field: S
     target: Tensor
     weight: Tensor | None = None
     condition: Condition | None = None
+
+    def __post_init__(self) -> None:
+        if self.condition is not None and not isinstance(self.condition, Condition):
+            kind = type(self.condition).__name__
+            raise TypeError(f"condition is a {kind}; give a Condition, such as Condition(embedding=...)")
 
     def to(self, device: torch.device | str) -> Sample[S]:
         """Return the sample on a device, where its field can be moved there."""

@@ -164,12 +164,13 @@ class RunFolder(Records):
             raise InputError(f"{self.path}: is being trained ({words}); wait for it, or stop it first")
 
     def best_scores(self) -> dict[str, Any]:
-        """Return epoch (the first is 1) and validation scores of the best checkpoint, empty before it.
+        """Return epoch (the first is 1) and validation scores of the best checkpoint.
 
-        Raises:
-            InputError: when it cannot be read.
+        Empty before there is one, and where its file is damaged: then the last checkpoint predicts.
         """
-        return dict(load(self.best).state) if self.best.exists() else {}
+        with suppress(InputError):
+            return dict(load(self.best).state)
+        return {}
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Add one row to ``metrics.jsonl``."""
@@ -218,6 +219,7 @@ class RunFolder(Records):
         else:
             save(self.last, checkpoint)
         self._last_is_sound = True
+        self.write_csv()
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         save(self.best, checkpoint)

@@ -242,3 +242,13 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
         open_prediction(tmp_path)
     with pytest.raises(InputError, match=r"\.zarr"):
         PredictionStore(tmp_path / "out.tif")
+
+
+@pytest.mark.parametrize("variable", ["mean", "class", "fraction"])
+def test_a_chunk_that_is_missing_is_named(written: Path, variable: str) -> None:
+    """Zarr would read it as NaN, or as class 0."""
+    assert open_prediction(written)["a b.c"].sizes["y"] == 50
+    chunks = sorted(path for path in written.glob(f"*/{variable}/c/**/*") if path.is_file())
+    chunks[0].unlink()
+    with pytest.raises(InputError, match=f"p.zarr: 1 of the chunks of .*/{variable} are missing"):
+        open_prediction(written)

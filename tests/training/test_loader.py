@@ -94,3 +94,8 @@ def test_a_worker_that_breaks_off_while_it_ends_hides_no_other_end() -> None:
     assert (batches._iterator, batches.killed) == (None, [0, 1])
     with pytest.raises(RuntimeError, match="something else"), stop_workers(breaking_off("something else")):
         pass
+
+
+def test_a_condition_that_is_a_tensor_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"condition is a Tensor; give a Condition, such as Condition\(embedding"):
+        Sample(torch.zeros(1, 1, 4), torch.zeros(1, 4), condition=torch.zeros(1, 2))  # type: ignore[arg-type]

@@ -110,6 +110,13 @@ def test_training_changes_the_weights_and_learns(whole: Path) -> None:
     assert rows[-1]["val_loss"] < rows[0]["val_loss"]
 
 
+def test_the_table_holds_every_epoch(whole: Path) -> None:
+    header, *rows = (whole / "metrics.csv").read_text().splitlines()
+    history = RunFolder(whole).history()
+    assert header.split(",") == list(history[0])
+    assert [int(row.split(",")[0]) for row in rows] == [row["epoch"] for row in history]
+
+
 def test_a_second_run_has_the_same_bits(whole: Path, tmp_path: Path) -> None:
     run(tmp_path / "run")
     assert_same_files(whole, tmp_path / "run")
