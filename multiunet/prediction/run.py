@@ -67,7 +67,7 @@ class GridPredictor:
         sides = core_sides(shape, print_, margin, self.sites) if self.tile is None else (self.tile,) * len(shape)
         planned = tiles(shape, print_, margin, sides)
         if len(planned) > 1 and not print_.exact:
-            _warn_of_inexact_tiles()
+            warn_of_inexact_tiles()
         return planned
 
     def pieces(
@@ -185,7 +185,8 @@ def _each(watch: Watch, kept: list[Kept], t: int, mean: Tensor) -> None:
 
 
 @cache  # once is enough
-def _warn_of_inexact_tiles() -> None:
+def warn_of_inexact_tiles() -> None:
+    """Warn, once, that tiles only approximate the whole."""
     logger.warning(
         "the network has norms or blocks that look at all sites of an input, so tiles only approximate the prediction "
         "of the whole; allow larger tiles (tile size, memory), or train with batch normalisation"

@@ -13,6 +13,7 @@ from torch import nn
 
 from multiunet import Grid, GridPredictor, GridSource, Regression, Segmentation, UNet, predict_field, receptive_field
 from multiunet.geometries import AveragePool, Conv, Down, MaxPool, PixelShuffle, Resize, StridedConv, Transposed, Up
+from multiunet.prediction.run import warn_of_inexact_tiles
 from multiunet.prediction.tiles import batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import dropouts
@@ -197,6 +198,7 @@ def test_tiles_that_only_approximate_the_whole_are_warned_of(caplog: pytest.LogC
         grid = Grid(1, block=Conv(convs=1), normalization=normalization)
         predictor = GridPredictor(UNet(grid, 1, 1, [4, 8]).eval(), Regression(["y"]), grid, CPU, tile=32)
         caplog.clear()
+        warn_of_inexact_tiles.cache_clear()  # another test may have been warned
         assert len(predictor.plan((20,))) == 1
         assert caplog.text == ""
         assert len(predictor.plan((200,))) > 1

@@ -505,7 +505,7 @@ def test_other_data_are_scored(run, data, tmp_path):
         validated(kind, {"fasta": fasta}, "test")
     own = {"fasta": data["fasta"], "targets": data["targets"]}
     with pytest.raises(
-        InputError, match=r"3 of 4 inputs were trained or validated on by .*\(chr1, chr2, chr10; .*--chr"
+        InputError, match=r"3 of 4 inputs were trained or validated on by .*\(chr1, chr2, chr10\); .*--chr"
     ):
         inference.evaluate(run, validated(kind, own, "test"))
     tested = inference.evaluate(run, validated(kind, {**own, "chroms": "chr3"}, "test"))

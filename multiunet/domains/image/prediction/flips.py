@@ -60,5 +60,5 @@ class FlipAveraged(nn.Module):
         return self.net.prefix()
 
     def receptive_field(self) -> ReceptiveField:
-        """Return the network's receptive field, read from both ends: mirrored views count sites from the other end."""
+        """Return the network's receptive field, with tiles aligned at both ends, as mirrored views need."""
         return replace(self.seen, both_ends=True)
