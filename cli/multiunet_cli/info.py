@@ -90,7 +90,7 @@ def _trained(run: Path) -> dict[str, Any]:
 
 
 def _begun(folder: RunFolder) -> dict[str, Any]:
-    """Of a run that has no weights yet, what its folder says."""
+    """Describe a run that has no weights yet, from what its folder says."""
     config = folder.config()
     return {
         "domain": config.pop("domain", None),

@@ -115,7 +115,7 @@ def _shown(info: FieldInfo) -> str:
 
 
 def _plain(annotation: Any) -> Any:
-    """What Typer should parse: the annotation itself where it is simple, else text, which the settings class parses."""
+    """Return the type that Typer parses: the annotation if it is simple, else text for the settings class."""
     arguments = _without_none(annotation)
     if len(arguments) == 1 and (arguments[0] in SIMPLE or typing.get_origin(arguments[0]) is Literal):
         return arguments[0]

@@ -138,7 +138,7 @@ def _steps_up(net: UNet[Any] | NestedUNet[Any]) -> list[tuple[int, Any, Any]]:
 
 
 def _radius(net: UNet[Any] | NestedUNet[Any], spacings: list[Sites]) -> Sites:
-    """How far the finest decoder field looks: the farthest way through the network."""
+    """Return the radius of the finest decoder field: that of the farthest way through the network."""
     fields = [(0,) * len(spacings[0])]  # of each level's encoder field, then the bottleneck's
     ways: list[tuple[Any, Any]] = list(zip(net.encoder, net.downs))
     for i, (encoder, down) in enumerate(ways):

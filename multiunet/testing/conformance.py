@@ -220,7 +220,7 @@ def _numbers(features: Tensor) -> Tensor:
 
 
 def _picked(geometry: Geometry[S], fine: S, coarse: S, stride: Any) -> Tensor:
-    """Of each coarse site, the number of the fine one that stands for it, ``(sites,)``."""
+    """Return, for each coarse site, the number of the fine one that stands for it, ``(sites,)``."""
     picked = geometry.sample(_numbers(geometry.features(fine)), fine, coarse, stride).flatten()
     sites = geometry.features(coarse)[:, 0].numel()
     assert len(picked) == sites, f"law 1, sites: sample gives {len(picked)} values for {sites} coarse sites"

@@ -136,7 +136,7 @@ def _full(layers: Layers, kernel: tuple[int, ...], in_channels: int, out_channel
 
 
 def _separable(layers: Layers, kernel: tuple[int, ...], in_channels: int, out_channels: int) -> nn.Module:
-    """No activation in between: Chollet 2017, figure 10."""
+    """Depthwise and pointwise convolution without activation in between (Chollet 2017, figure 10)."""
     return nn.Sequential(
         layers.make_conv(in_channels, in_channels, kernel, False, padding=_padding(layers, kernel), groups=in_channels),
         layers.make_conv(in_channels, out_channels, (1,) * layers.ndim, not layers.normalizes),

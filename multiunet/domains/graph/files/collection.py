@@ -126,7 +126,7 @@ def _check_alike(first: GraphSet, other: GraphSet) -> None:
 
 
 def _join_attributes(parts: Sequence[GraphSet]) -> Attributes | None:
-    """Of the edges of all parts; of the words of a column, those of any part."""
+    """Join attributes of the edges of all parts; a column's words are those of any part."""
     with_edges = [part for part in parts if part.edges.shape[1]]
     known = [(part.path, part.attributes) for part in with_edges if part.attributes is not None]
     if not known:

@@ -167,7 +167,7 @@ def _draw(axis: Any, panel: Panel, colours: NDArray[Any], frame: Places | None =
 
 
 def _panels(predicted: Predicted, levels: Sequence[GraphField]) -> list[Panel]:
-    """What is shown of each level: where its nodes are, and what is predicted of the nodes that they are made of."""
+    """Return, for each level, places of its nodes and the predictions of the nodes that they are made of."""
     finest = levels[0]
     nodes = finest.x.shape[0]
     shown = _around_the_hub(finest, nodes) if nodes > MOST_NODES else np.arange(nodes)
@@ -197,7 +197,7 @@ def _panels(predicted: Predicted, levels: Sequence[GraphField]) -> list[Panel]:
 
 
 def _shares(level: GraphField, finer: int) -> Any:
-    """How much of each node of the finer graph is in each of the level's, ``(nodes, finer nodes)``."""
+    """Return the share of each finer node in each node of the level, ``(nodes, finer nodes)``."""
     nodes = level.x.shape[0]
     if level.shares is not None:
         return scipy.sparse.csr_array(level.shares.detach().cpu().numpy().T)  # of one graph

@@ -42,7 +42,7 @@ def encode_objects(objects: NDArray[np.integer], touching: Touching, spacing: Se
 
 
 def _touches_later(objects: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Whether the next pixel along an axis is of another object."""
+    """Mark pixels whose next neighbour along an axis is of another object."""
     found = np.zeros(objects.shape, dtype=bool)
     for first, later in _neighbours(objects.ndim):
         found[first] |= (objects[first] != objects[later]) & (objects[first] > 0) & (objects[later] > 0)
@@ -50,7 +50,7 @@ def _touches_later(objects: NDArray[np.integer]) -> NDArray[np.bool_]:
 
 
 def _is_outermost(objects: NDArray[np.integer], spacing: Sequence[float]) -> NDArray[np.bool_]:
-    """Whether a neighbour along an axis is not of the same object; the image's border ends nothing.
+    """Mark pixels with a neighbour that is not of the same object; the image's border ends nothing.
 
     Nor does the outside along a coarse axis: of an object one or two sections thick, nothing inner would be left.
     """

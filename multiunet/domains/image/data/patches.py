@@ -153,7 +153,7 @@ class Patches(TrainingData[Tensor]):
 
 
 def _intensities(info: ImageInfo) -> Intensities:
-    """Of fields: standardised, unless images are taken as they are."""
+    """Standardise fields, unless images are taken as they are."""
     if info.intensities.kind != "none":
         return Intensities.standardised()
     channels = info.fingerprint.intensities

@@ -50,7 +50,7 @@ def _ome_spacing(xml: str) -> Spacing | None:
 
 
 def _microscope_spacing(tif: tifffile.TiffFile) -> Spacing | None:
-    """Of scanning-electron micrographs: FEI and Thermo Fisher in metres, Zeiss with a unit."""
+    """Read pixel sizes of electron micrographs: FEI and Thermo Fisher in metres, Zeiss with a unit."""
     scan = (tif.fei_metadata or {}).get("Scan", {})
     if {"PixelHeight", "PixelWidth"} <= set(scan):
         return None, _number(scan["PixelHeight"]) * 1e6, _number(scan["PixelWidth"]) * 1e6

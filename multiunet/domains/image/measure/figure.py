@@ -97,7 +97,7 @@ class _Row:
 
 
 def _rows(measures: Measures) -> list[_Row]:
-    """Of the classes that cover most, in their order."""
+    """Select the classes that cover most, in their order."""
     names = list(dict.fromkeys(phase.phase for phase in measures.phases))
     last = measures.phases[-len(names) :]  # of all images together, if there are several
     drawn = sorted(last, key=lambda phase: -phase.fraction)[:ROWS]

@@ -269,7 +269,7 @@ def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[ObjectRow]) -
 
 
 def _deviations(item: _Survey) -> list[float | None]:
-    """Of each class's fraction over the samples, ddof 1."""
+    """Return the deviation of each class's fraction over the samples, ddof 1."""
     unknown: list[float | None] = [None] * len(item.names)
     if len(item.samples) < 2:
         return unknown

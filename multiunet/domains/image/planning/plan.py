@@ -217,7 +217,7 @@ def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]
 
 
 def _levels(widths: Sequence[int], patch: Sequence[int]) -> Sequence[int]:
-    """As many of the widths as have ``FEWEST`` sites along the longest axis, two at least."""
+    """Return as many of the widths as have ``FEWEST`` sites along the longest axis, two at least."""
     return widths[: max(2, 1 + int(math.log2(max(patch) / FEWEST)))]
 
 

@@ -85,7 +85,7 @@ def _seeds(
 
 
 def _marked(numbers: NDArray[np.integer], marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether a pixel's number has a mark anywhere."""
+    """Mark pixels whose number has a mark anywhere."""
     has = np.zeros(int(numbers.max()) + 1, dtype=bool)
     has[numbers[marks]] = True
     found: NDArray[np.bool_] = has[numbers]

@@ -192,7 +192,7 @@ def _plain(quantities: Lazy) -> Pixels:
 
 
 def _save_map(stem: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> Path:
-    """As PNG where that can hold it and it is not large."""
+    """Write as PNG where that can hold the image and it is not large."""
     sites = math.prod(dataset["class"].shape)
     flat = dataset["class"].ndim == 2 and pixels.dtype in PNG_TYPES and sites <= WHOLE
     return _save(stem.with_name(f"{stem.name}{'.png' if flat else '.tif'}"), pixels, dataset, palette)

@@ -147,7 +147,7 @@ def _check_classes(folder: Path, masks: _Masks) -> None:
 
 
 def _are_numbered(found: Sequence[Sequence[int]]) -> bool:
-    """Whether masks seem to number their objects: each has 0, 1, 2, ... up to a number of its own, some above 16."""
+    """Return whether masks seem to number objects: 0, 1, 2, ... up to a number of their own, some above 16."""
     counts = {len(values) for values in found if list(values) == list(range(len(values)))}
     return len(counts) > max(1, len(found) // 4) and max(counts) > 16 and all(v == list(range(len(v))) for v in found)
 

@@ -107,7 +107,7 @@ def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> An
 
 
 def _has(target: Path, value: int | None) -> bool:
-    """Whether a file has this number anywhere; nothing is read where there is none to look for."""
+    """Return whether a file has this number anywhere; nothing is read where there is none to look for."""
     if value is None:
         return False
     pixels = read_target(target).pixels
