@@ -37,6 +37,11 @@ class Ensemble(nn.Module):
         """Return the ensemble of the changed networks."""
         return Ensemble([change(net) for net in self.nets], self.tasks)
 
+    def divided(self, change: Callable[[nn.Module], Sequence[nn.Module]]) -> Ensemble:
+        """Return the ensemble in which each network is replaced by several, such as its views of an input."""
+        parts = [(part, task) for net, task in zip(self.nets, self.tasks) for part in change(net)]
+        return Ensemble([part for part, _ in parts], [task for _, task in parts])
+
     def receptive_field(self) -> ReceptiveField:
         """Return the members' receptive field on a grid: the farthest halo, a stride that suits each.
 

@@ -285,6 +285,11 @@ class ImageTrain(SplitTrain):
         return list(self.widths or CHANNELS[self.model])
 
 
+VIEWS = (
+    "take each mirrored view (4 in 2-D, 8 in 3-D) as a sample, so that what views disagree about is epistemic; "
+    "default: their outputs are averaged"
+)
+
 PREDICTION_MEMORY = (
     "memory limit of the whole process (on a GPU: GPU memory), e.g. 8GB; default: 5GB, or half of what is free"
 )
@@ -299,6 +304,7 @@ class ImageEvaluate(EvaluateOptions):
         None, "other images than the run's own: folder, file, pattern or CSV; scored instead of a split", "Data"
     )
     masks: Path | None = option(None, "their masks (or targets)", "Data")
+    views_as_samples: bool = option(False, VIEWS, "Evaluation")
     memory: Bytes | None = option(None, PREDICTION_MEMORY, "Evaluation", text=True)
     precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
 
@@ -332,6 +338,7 @@ class ImagePredict(PredictOptions):
     )
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
     tta_flips: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
+    views_as_samples: bool = option(False, VIEWS, "Prediction")
     tile_size: int | None = option(
         None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1
     )
@@ -349,7 +356,9 @@ class ImagePredict(PredictOptions):
     )
 
     @model_validator(mode="after")
-    def _exports_somewhere(self) -> ImagePredict:
+    def _makes_sense(self) -> ImagePredict:
+        if self.views_as_samples and self.tta_flips is not None:
+            raise ValueError("--views-as-samples and --tta-flips say different things of mirrored views; give one")
         if self.export_what is not None and self.export is None:
             raise ValueError("--export-what says what is written into --export DIR; give that, too")
         return self

@@ -41,7 +41,7 @@ from multiunet.domains.image.measure import tables as measure_files
 from multiunet.domains.image.network import build_network
 from multiunet.domains.image.planning import plan as planning
 from multiunet.domains.image.prediction import writers
-from multiunet.domains.image.prediction.predictor import averages_flips, limit_memory, make_predictor
+from multiunet.domains.image.prediction.predictor import choose_views, limit_memory, make_predictor
 from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
 from multiunet.domains.image.survey import survey
@@ -120,7 +120,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             device = next(net.parameters()).device
             # one view, not all mirrored ones: scores are for choosing among epochs, and there are many
             predictor = make_predictor(
-                replace(model, net=net), False, device, config.precision, budget.sites or READ_SITES
+                replace(model, net=net), "one", device, config.precision, budget.sites or READ_SITES
             )
             return validate(predictor, images)
 
@@ -134,6 +134,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def inputs(self, config: ImageTrain, info: ImageInfo, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, info)
+        choose_views(config, info, options)
         images, reading = list_images(options.images), _Reading(info, options, self.checked)
         bars, shift = {}, ShiftCheck(info)
         for path in images.values():
@@ -157,8 +158,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         progress: Progress,
     ) -> None:
         names = self.inputs(config, info, options)  # errors come before the first is predicted
-        averaged = averages_flips(config, info) if options.tta_flips is None else options.tta_flips
-        predictor = make_predictor(model, averaged, pick_device(options.device), options.precision or config.precision)
+        views, precision = choose_views(config, info, options), options.precision or config.precision
+        predictor = make_predictor(model, views, pick_device(options.device), precision)
         predictor = limit_memory(predictor, options.memory, info.channels, options.samples)
         predictor = replace(predictor, tile=options.tile_size, batch=options.tile_batch)
         reading = _Reading(info, options, self.checked)
@@ -232,5 +233,5 @@ def _make_scored_predictor(
     """Return the predictor of images that are scored: that of ``predict``."""
     chosen = options if isinstance(options, ImageEvaluate) else ImageEvaluate()
     precision = chosen.precision or config.precision
-    predictor = make_predictor(model, averages_flips(config, info), pick_device(options.device), precision)
+    predictor = make_predictor(model, choose_views(config, info, chosen), pick_device(options.device), precision)
     return limit_memory(predictor, chosen.memory, info.channels, options.samples)

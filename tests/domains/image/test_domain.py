@@ -19,16 +19,12 @@ from multiunet.domains.domain import Model, Report
 from multiunet.domains.evaluation import Trained, evaluate
 from multiunet.domains.image import SPEC
 from multiunet.domains.image.config import ImageEvaluate, ImagePredict, ImageTrain
-from multiunet.domains.image.data.inputs import load_input, make_source
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.info import ImageInfo
-from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
-from multiunet.geometries.grid.grid import Grid
 from multiunet.models.catalogue import ModelName
-from multiunet.models.image_unet import image_unet
-from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
+from multiunet.prediction import PredictionStore, open_prediction
 from multiunet.prediction.ensemble import members
 from multiunet.progress import Progress
 from multiunet.seeds import generator
@@ -286,38 +282,6 @@ def test_every_loss_trains(folder: Any, loss: str) -> None:
     domain, config, info, model = setup(folder(5), loss=loss, class_weights=[1.0, 2.0])
     trained(domain, config, info, model, steps=2)
     assert all(torch.isfinite(p).all() for p in model.net.parameters())
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 33, 21), (1, 1, 9, 14, 11)])
-def test_the_mean_over_flips_turns_with_the_image(shape: tuple[int, ...]) -> None:
-    ndim = len(shape) - 2
-    net = FlipAveraged(image_unet(ndim, 1, 2, [4, 8, 8], dropout=0.0), ndim).eval()
-    x = torch.randn(shape)
-    with torch.no_grad():
-        y = net(x)
-        assert y.shape == (1, 2, *shape[2:])
-        even = torch.randn((1, 1, *(16,) * ndim))
-        plain = [net.net(even.flip(view)).flip(view) for view in net.views]
-        torch.testing.assert_close(net(even), sum(plain) / len(plain))
-        for image in (even, x):  # x is no multiple of the stride
-            for axis in range(2, 2 + ndim):
-                torch.testing.assert_close(net(image.flip(axis)).flip(axis), net(image))
-    assert len(net.views) == 2**ndim
-
-
-def test_tiles_of_the_mean_over_flips_are_those_of_the_whole(folder: Any) -> None:
-    domain, _, info, model = setup(folder(4, shape=(71, 90)))
-    item = info.split.train[0]
-    source = make_source("a", item.image, load_input(item.image, info, domain.cache))
-    net = FlipAveraged(model.net.eval(), 2)  # type: ignore[arg-type]
-    assert isinstance(model.geometry, Grid)
-    whole, tiled = (
-        GridPredictor(net, model.task, model.geometry, torch.device("cpu"), tile=tile).whole(source, samples=3)
-        for tile in (None, 16)
-    )
-    for name in ("mean", "epistemic", "aleatoric"):
-        torch.testing.assert_close(getattr(tiled, name), getattr(whole, name), atol=1e-5, rtol=1e-4)
-    assert whole.epistemic.max() > 0
 
 
 def test_folds_are_pooled_as_if_one_model_had_predicted_all(folder: Any, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,38 +11,57 @@ from torch import Tensor, nn
 from multiunet.core import Encoder
 from multiunet.device import computes_in_bf16
 from multiunet.domains.domain import Model
-from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.config import ImageEvaluate, ImagePredict, ImageTrain
 from multiunet.domains.image.info import ImageInfo
-from multiunet.domains.image.prediction.flips import FlipAveraged
+from multiunet.domains.image.prediction.flips import FlipAveraged, make_views
+from multiunet.errors import InputError
 from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction import Ensemble, GridPredictor
 from multiunet.prediction.run import READ_SITES
 from multiunet.prediction.tile_memory import compute_max_sites
 from multiunet.training.recipe import Precision
 
+Views = Literal["one", "averaged", "samples"]
+"""Views of an image: as it is; the mean output over all mirrored ones; or each of these as a sample of its own."""
 
-def averages_flips(config: ImageTrain, info: ImageInfo) -> bool:
-    """Return True where mirrored views are averaged: as the run says; by default images, not volumes."""
-    return info.ndim == 2 if config.tta_flips is None else config.tta_flips
+
+def choose_views(config: ImageTrain, info: ImageInfo, options: ImagePredict | ImageEvaluate) -> Views:
+    """Return the views that are predicted: as the options say, else as the run; by default images have all averaged.
+
+    Raises:
+        InputError: for views as samples of a network that never saw mirrored images.
+    """
+    if options.views_as_samples:
+        if not config.flip:
+            raise InputError(
+                "--views-as-samples: the run was trained with --no-flip, so its network never saw mirrored images, and "
+                "what the views disagree about would not be its uncertainty; leave --views-as-samples out"
+            )
+        return "samples"
+    given = options.tta_flips if isinstance(options, ImagePredict) else None
+    chosen = config.tta_flips if given is None else given
+    return "averaged" if (info.ndim == 2 if chosen is None else chosen) else "one"
 
 
 def make_predictor(
-    model: Model, averaged: bool, device: torch.device, precision: Precision, sites: int = READ_SITES
+    model: Model, views: Views, device: torch.device, precision: Precision, sites: int = READ_SITES
 ) -> GridPredictor:
     """Return the predictor of a model, or of an ensemble.
 
     Args:
-        averaged: over all mirrored views.
         sites: the most that a tile may have, its halo included.
     """
     geometry = cast(Grid, model.geometry)
     net = model.net
 
-    def views(one: nn.Module) -> nn.Module:
+    def average(one: nn.Module) -> nn.Module:
         return FlipAveraged(cast(Encoder[Tensor], one), geometry.ndim)
 
-    if averaged:
-        net = net.mapped(views) if isinstance(net, Ensemble) else views(net)
+    if views == "averaged":
+        net = net.mapped(average) if isinstance(net, Ensemble) else average(net)
+    elif views == "samples":
+        whole = net if isinstance(net, Ensemble) else Ensemble([net], [model.task])
+        net = whole.divided(lambda one: make_views(cast(Encoder[Tensor], one), geometry.ndim))
     bf16 = computes_in_bf16(precision, device)
     return GridPredictor(net.eval(), model.task, geometry, device, sites=sites, bf16=bf16)
 
