@@ -115,7 +115,7 @@ def score_gin(config: GraphsTrain, folder: Path) -> dict[str, Any]:
     with torch.no_grad():
         output = model.net(GraphField.union([known.fields[graph] for graph in members])).x
     truth = torch.cat([known.targets[graph] for graph in members])
-    return score_pieces(model.task, [Piece(model.task.distribution(output)[0], None, truth)]).total.result()
+    return score_pieces(model.task, [Piece(model.task.distribution(output)[0], truth)]).total.result()
 
 
 def rescored(name: str, before: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def rescored(name: str, before: dict[str, Any]) -> dict[str, Any]:
         task = GraphsDomain().build(config, known.info).task
         members = known.members["test"].tolist()
         means = structure_free(known, task, config.seed)([known.fields[graph] for graph in members])
-        pieces = [Piece(mean, None, known.targets[graph]) for graph, mean in zip(members, means)]
+        pieces = [Piece(mean, known.targets[graph]) for graph, mean in zip(members, means)]
         values.append(score_pieces(task, pieces).total.result()[before["score"]])
     before["test"]["structure_free"] = summary(values)
     return before

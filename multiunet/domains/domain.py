@@ -17,6 +17,7 @@ from multiunet.prediction import PredictionStore
 from multiunet.progress import Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
+from multiunet.uncertainty import Calibration, Moments
 
 C = TypeVar("C", bound=TrainConfig)
 P = TypeVar("P", bound=PredictOptions)
@@ -29,11 +30,16 @@ numbers, None where undefined, or lists of such by class or by quantity."""
 
 @dataclass(frozen=True)
 class Model:
-    """A network with the meaning of its input (geometry) and of its output (task)."""
+    """A network with the meaning of its input (geometry) and of its output (task).
+
+    Attributes:
+        calibration: correction of its predictions; None: they stay as they are.
+    """
 
     net: nn.Module
     task: Task
     geometry: Geometry[Any]
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -83,13 +89,13 @@ class Piece:
     """A piece of an item with its prediction and its target; the pieces of an item follow each other.
 
     Attributes:
-        mean, variance, target: see ``Score.add``.
+        predicted, target, moments: see ``Score.add``.
         item: name of the item; None for data of one item, or whose items are too small for scores of their own.
     """
 
-    mean: Tensor
-    variance: Tensor | None
+    predicted: Tensor
     target: Tensor
+    moments: Moments[Tensor] | None = None
     item: str | None = None
 
 

@@ -43,7 +43,7 @@ def score_pieces(task: Task, pieces: Iterable[Piece]) -> Scored:
     for name, own in groupby(pieces, key=lambda piece: piece.item):
         item = task.score()
         for piece in own:
-            item.add(piece.mean, piece.variance, piece.target)
+            item.add(piece.predicted, piece.target, piece.moments)
         if name is not None:
             items[name] = item.result()
         total.merge(item)

@@ -12,7 +12,7 @@ from multiunet.core import Condition, Geometry
 from multiunet.finite import check_outputs
 from multiunet.prediction.ensemble import Ensemble, members
 from multiunet.tasks import Task
-from multiunet.uncertainty import Moments, Welford, dropouts, mc_dropout_sample
+from multiunet.uncertainty import Calibration, Moments, Welford, dropouts, mc_dropout_sample
 
 Watch = Callable[[int, Tensor], None]
 """Function that is called with the number of a Monte-Carlo sample and its mean."""
@@ -28,6 +28,7 @@ def predict_field(
     seed: int = 0,
     watch: Watch | None = None,
     condition: Condition | None = None,
+    calibration: Calibration | None = None,
 ) -> Moments[Tensor]:
     """Predict the moments of a field, ``(N, len(task.names), *space)`` or ``(nodes, len(task.names))``.
 
@@ -38,6 +39,7 @@ def predict_field(
         seed: sample ``t`` uses masks seeded by ``(seed, t, layer)``: the same for every field, so that tiles agree.
         watch: sees each sample on its own.
         condition: the network's conditioning inputs, one row for each sample of the field's batch.
+        calibration: correction of the moments; ``watch`` sees samples as they are.
 
     Raises:
         ValueError: when several samples are asked of a network without dropout; they would all be the same.
@@ -54,7 +56,7 @@ def predict_field(
                 watch(member * samples + t, mean)
     moments = stream.moments()
     check_outputs((moments.mean, moments.epistemic, moments.aleatoric), geometry.features(field))
-    return moments
+    return moments if calibration is None else calibration.apply(moments)
 
 
 def _samples(

@@ -20,7 +20,7 @@ from multiunet.prediction.source import GridSource
 from multiunet.prediction.store import ItemWriter, PredictionStore
 from multiunet.prediction.tiles import Tile, batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
-from multiunet.uncertainty import Moments
+from multiunet.uncertainty import Calibration, Moments
 
 logger = logging.getLogger("multiunet.prediction")
 
@@ -48,6 +48,7 @@ class GridPredictor:
         sites: how many input sites a tile with its halo may have.
         bf16: compute the network in it; moments are those of its outputs in float32.
         batch: tiles a forward; None: one on the CPU, else as many as ``sites`` allow.
+        calibration: correction of the moments, the same at every site.
     """
 
     net: nn.Module
@@ -59,6 +60,7 @@ class GridPredictor:
     sites: int = READ_SITES
     batch: int | None = None
     bf16: bool = False
+    calibration: Calibration | None = None
 
     def plan(self, shape: tuple[int, ...]) -> list[Tile]:
         """Return the tiles of an input of this shape."""
@@ -92,9 +94,12 @@ class GridPredictor:
             look = None if watch is None else partial(_each, watch, kept)
             condition = None if given is None else given.repeat(len(batch))
             with self.autocast():
-                moments = predict_field(self.net, self.task, self.geometry, field, samples, seed, look, condition)
+                moments = predict_field(
+                    *(self.net, self.task, self.geometry, field, samples, seed, look, condition),
+                    calibration=self.calibration,
+                )
             for tile, one in zip(batch, kept):
-                yield tile.out, Moments(moments.mean[one], moments.epistemic[one], moments.aleatoric[one])
+                yield tile.out, moments.map(lambda part: part[one])  # noqa: B023  called at once
                 done += 1
                 if progress is not None:
                     progress(done, len(plan))

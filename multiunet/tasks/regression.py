@@ -13,6 +13,7 @@ from multiunet.losses import MAE, MSE, GaussianNLL, Huber, Poisson
 from multiunet.losses.sites import at_least_float32, on_axis_1
 from multiunet.tasks.score import RegressionScore
 from multiunet.tasks.task import Task
+from multiunet.uncertainty import Calibration
 
 RegressionLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
 
@@ -103,7 +104,7 @@ class Regression(Task):
         found = zip(tracks, self.noise.tolist())
         self.noise = torch.tensor([old if track.get("mse") is None else track["mse"] for track, old in found])
 
-    def score(self) -> RegressionScore:
+    def score(self, calibration: Calibration | None = None) -> RegressionScore:
         return RegressionScore(self.names)
 
     def decide(self, mean: Tensor) -> None:

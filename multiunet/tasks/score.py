@@ -20,6 +20,7 @@ from multiunet.metrics import (
     regression_scores,
     roc_auc,
 )
+from multiunet.uncertainty import Moments
 
 Scores = dict[str, Any]
 """Scores by name, plain JSON: numbers, None where undefined, lists by class, one dictionary for each quantity."""
@@ -35,14 +36,13 @@ class Score(ABC):
     monitor: ClassVar[str]
 
     @abstractmethod
-    def add(self, mean: Tensor, variance: Tensor | None, target: Tensor) -> None:
+    def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
         """Add one piece of this item.
 
         Args:
-            mean: predictive mean, ``(N, names, *space)`` or ``(rows, names)``.
-            variance: predictive variance (epistemic + aleatoric) of the same shape; None of a method that states none,
-                which is not scored for calibration.
+            predicted: predictive mean, ``(N, names, *space)`` or ``(rows, names)``.
             target: as the task's loss takes it.
+            moments: of the same shape, of a method that states its uncertainty; of others uncertainty is not scored.
         """
 
     @abstractmethod
@@ -70,11 +70,11 @@ class SegmentationScore(Score):
         self._items: list[Confusion] = []  # items of merged scores: some scores are means over items
         self._calibration: Calibration | None = None
 
-    def add(self, mean: Tensor, variance: Tensor | None, target: Tensor) -> None:
-        self._one.update(first_largest(mean), target)
-        if variance is not None:
+    def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
+        self._one.update(first_largest(predicted), target)
+        if moments is not None:
             self._calibration = self._calibration or Calibration(ignore_index=self.ignore_index)
-            self._calibration.update(mean.movedim(1, -1), target)
+            self._calibration.update(predicted.movedim(1, -1), target)
 
     def merge(self, other: Self) -> None:
         self._items += other._counted()
@@ -105,10 +105,10 @@ class ClassificationScore(Score):
         self._targets: list[Tensor] = []
         self._stated = True
 
-    def add(self, mean: Tensor, variance: Tensor | None, target: Tensor) -> None:
-        self._means.append(mean)
+    def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
+        self._means.append(predicted)
         self._targets.append(target)
-        self._stated &= variance is not None
+        self._stated &= moments is not None
 
     def merge(self, other: Self) -> None:
         self._means += other._means
@@ -141,8 +141,8 @@ class RegressionScore(Score):
         self.names = list(names)
         self._parts: list[tuple[NDArray[np.float32], ...]] = []
 
-    def add(self, mean: Tensor, variance: Tensor | None, target: Tensor) -> None:
-        given = (mean, target) if variance is None else (mean, target, variance)
+    def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
+        given = (predicted, target) if moments is None else (predicted, target, moments.total)
         flat = [values.movedim(1, 0).reshape(len(self.names), -1).cpu().numpy() for values in given]
         known = ~np.isnan(flat[1]).all(axis=0)
         self._parts.append(tuple(values[:, known] for values in flat))

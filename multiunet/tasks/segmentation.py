@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from multiunet.losses import DiceCE, Kind
 from multiunet.tasks.score import Score, SegmentationScore, first_largest
 from multiunet.tasks.task import Task
+from multiunet.uncertainty import Calibration
 
 
 class ScoreOfClasses(Protocol):
@@ -77,7 +78,7 @@ class Segmentation(Task):
             p = output.sigmoid()
         return p, p * (1 - p)
 
-    def score(self) -> Score:
+    def score(self, calibration: Calibration | None = None) -> Score:
         return self._score(self.names, self.ignore_index)
 
     def decide(self, mean: Tensor) -> Tensor:

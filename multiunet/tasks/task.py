@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from multiunet.tasks.score import Score
+from multiunet.uncertainty import Calibration
 
 
 class Task(ABC):
@@ -42,8 +43,12 @@ class Task(ABC):
         """Learn from a trained network's validation scores what its loss did not teach it."""
 
     @abstractmethod
-    def score(self) -> Score:
-        """Return an empty score, to which an item's predictions are added."""
+    def score(self, calibration: Calibration | None = None) -> Score:
+        """Return an empty score, to which an item's predictions are added.
+
+        Args:
+            calibration: of the predictions, whose intervals or sets are scored; None: they have none.
+        """
 
     @abstractmethod
     def decide(self, mean: Tensor) -> Tensor | None:

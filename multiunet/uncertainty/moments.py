@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -14,6 +15,7 @@ class _Array(Protocol):
 
 
 A = TypeVar("A", bound=_Array)
+B = TypeVar("B", bound=_Array)
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Moments(Generic[A]):
         """Total variance ``epistemic + aleatoric``, the variance of the mixture (law of total variance)."""
         total: A = self.epistemic + self.aleatoric
         return total
+
+    def map(self, change: Callable[[A], B]) -> Moments[B]:
+        """Return the moments with ``change`` made to each of the three: a cut, a transposition, a move."""
+        return Moments(change(self.mean), change(self.epistemic), change(self.aleatoric))
 
 
 class Welford:

@@ -21,7 +21,7 @@ ALLOWED = {
     "metrics": LEAVES,
     "uncertainty": {"core", "seeds"},
     "models": {"core", "geometries"},
-    "tasks": {"losses", "metrics"},
+    "tasks": {"losses", "metrics", "uncertainty"},
     "training": {"core", "tasks", *LEAVES},
     "prediction": {"core", "geometries", "tasks", "uncertainty", *LEAVES},
     "testing": {"core", "uncertainty"},

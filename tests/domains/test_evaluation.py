@@ -27,11 +27,11 @@ class TwoFolds:
 
     def predict_labelled(self, model: Any, config: Any, info: Any, data: Labelled, options: Any) -> Any:
         for name, target in data.items.items():
-            yield Piece(RIGHT if name == "x" or config == "second" else WRONG, None, target, name)
+            yield Piece(RIGHT if name == "x" or config == "second" else WRONG, target, item=name)
 
     def fit_baselines(self, task: Any, config: Any, info: Any) -> Any:
         def wrong(data: Labelled) -> Any:
-            return (Piece(WRONG, None, target, name) for name, target in data.items.items())
+            return (Piece(WRONG, target, item=name) for name, target in data.items.items())
 
         return {"wrong": wrong} | ({"first alone": wrong} if config == "first" else {})
 
@@ -65,7 +65,7 @@ def test_folds_are_pooled_with_mean_and_deviation() -> None:
 
 
 def test_pieces_of_an_item_are_one_item() -> None:
-    found = score_pieces(TASK, [Piece(RIGHT, None, TRUE, "x"), Piece(WRONG, None, TRUE, "x"), Piece(RIGHT, None, TRUE)])
+    found = score_pieces(TASK, [Piece(RIGHT, TRUE, item="x"), Piece(WRONG, TRUE, item="x"), Piece(RIGHT, TRUE)])
     assert {name: item["accuracy"] for name, item in found.items.items()} == {"x": 0.5}
     assert pool(TASK, [found.total])["accuracy"] == pytest.approx(2 / 3)
 

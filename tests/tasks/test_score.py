@@ -4,26 +4,27 @@ import pytest
 import torch
 
 from multiunet.tasks import ClassificationScore, Regression, RegressionScore, Segmentation, SegmentationScore
+from multiunet.uncertainty import Moments
 
 P = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3], [0.5, 0.5]])
 
 
 def test_classes_by_hand() -> None:
     score = ClassificationScore(["a", "b"], ignore_index=-1)
-    score.add(P, None, torch.tensor([0, 0, 1, 1, -1]))
+    score.add(P, torch.tensor([0, 0, 1, 1, -1]))
     found = score.result()
     assert found["accuracy"] == 0.5
     assert found["macro_f1"] == pytest.approx((0.5 + 0.5) / 2)
     assert found["roc_auc"] == 0.75
     assert "nll" not in found
     three = ClassificationScore(["a", "b", "c"], ignore_index=-1)
-    three.add(torch.cat([P, torch.zeros(5, 1)], dim=1), None, torch.tensor([0, 0, 1, 2, -1]))
+    three.add(torch.cat([P, torch.zeros(5, 1)], dim=1), torch.tensor([0, 0, 1, 2, -1]))
     assert "roc_auc" not in three.result()
 
 
 def test_probabilities_are_judged_where_variances_are_stated() -> None:
     score = ClassificationScore(["a", "b"], ignore_index=-1)
-    score.add(P, P * (1 - P), torch.tensor([0, 0, 1, 1, -1]))
+    score.add(P, torch.tensor([0, 0, 1, 1, -1]), Moments(P, 0 * P, P * (1 - P)))
     right = torch.tensor([0.9, 0.4, 0.8, 0.3])
     assert score.result()["nll"] == pytest.approx(float(-right.log().mean()))
     assert score.result()["brier"] == pytest.approx(float((2 * (1 - right) ** 2).mean()))
@@ -31,20 +32,20 @@ def test_probabilities_are_judged_where_variances_are_stated() -> None:
 
 def test_quantities_by_hand() -> None:
     score = RegressionScore(["y"])
-    score.add(torch.tensor([[1.0], [4.0], [3.0], [9.0]]), None, torch.tensor([[1.0], [2.0], [4.0], [float("nan")]]))
+    score.add(torch.tensor([[1.0], [4.0], [3.0], [9.0]]), torch.tensor([[1.0], [2.0], [4.0], [float("nan")]]))
     found = score.result()
     assert found["rmse"] == pytest.approx((5 / 3) ** 0.5)
     assert found["mae"] == pytest.approx(1)
     assert score.relative_error([0.5]) == pytest.approx(5 / 3 / 0.25)
     stated = RegressionScore(["y"])
     mean, target = torch.zeros(3, 1), torch.tensor([[1.9], [-2.1], [float("nan")]])
-    stated.add(mean, torch.ones(3, 1), target)
+    stated.add(mean, target, Moments(mean, torch.zeros(3, 1), torch.ones(3, 1)))
     assert stated.result()["coverage_95"] == 0.5
 
 
 def test_errors_of_several_quantities_stand_one_by_one() -> None:
     score, mean, target = RegressionScore(["y", "z"]), torch.rand(5, 2), torch.rand(5, 2)
-    score.add(mean, None, target)
+    score.add(mean, target)
     found = score.result()
     assert [track["track"] for track in found["per_track"]] == ["y", "z"]
     error = (mean - target).square().mean(dim=0).sqrt().tolist()
@@ -62,9 +63,11 @@ def test_pieces_and_merged_items_score_as_the_whole(task: Segmentation | Regress
     if task.kind == "segmentation":
         mean = mean.softmax(dim=1)
     whole, parts = task.score(), task.score()
-    whole.add(mean, mean, target)
+    moments = Moments(mean, 0.25 * mean, 0.75 * mean)
+    whole.add(mean, target, moments)
     for piece in (slice(0, 2), slice(2, 6)):
-        parts.add(mean[..., piece, :], mean[..., piece, :], target[..., piece, :])
+        cut = moments.map(lambda part: part[..., piece, :])  # noqa: B023  called at once
+        parts.add(cut.mean, target[..., piece, :], cut)
     assert flat(parts.result()) == pytest.approx(flat(whole.result()))
     both = task.score()
     both.merge(whole)
@@ -79,7 +82,7 @@ def test_items_stay_apart_where_a_score_is_a_mean_over_items() -> None:
     total = SegmentationScore(["a", "b"], ignore_index=-1)
     for target in (torch.zeros(1, 4, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64)):
         item = SegmentationScore(["a", "b"], ignore_index=-1)
-        item.add(torch.tensor([0.8, 0.2]).view(1, 2, 1).expand(1, 2, target.shape[1]), None, target)
+        item.add(torch.tensor([0.8, 0.2]).view(1, 2, 1).expand(1, 2, target.shape[1]), target)
         total.merge(item)
     assert total.result()["micro_iou"] == pytest.approx((1 + 0) / 2)
     assert total.result()["confusion"] == [[4, 0], [2, 0]]

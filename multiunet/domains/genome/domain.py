@@ -86,7 +86,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             predictor = _predictor(Model(net, model.task, model.geometry), config, next(net.parameters()).device)
             score = model.task.score()
             for chrom, (codes, target) in items.items():
-                score.add(predictor.whole(chrom, codes).mean[None], None, torch.from_numpy(target)[None])
+                score.add(predictor.whole(chrom, codes).mean[None], torch.from_numpy(target)[None])
             scores = score.result()
             return {"loss": _relative_error(scores, info.quantities.scale), **scores}
 
@@ -138,8 +138,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     ) -> Iterator[Piece]:
         predictor = _predictor(model, config, pick_device(options.device))
         for chrom, (codes, target) in data.items.items():
-            moments = predictor.whole(chrom, codes, options.samples, options.seed)
-            yield Piece(moments.mean[None], moments.total[None], torch.from_numpy(target)[None], chrom)
+            found = predictor.whole(chrom, codes, options.samples, options.seed)
+            moments = found.map(lambda part: part[None])
+            yield Piece(moments.mean, torch.from_numpy(target)[None], moments, chrom)
 
     def fit_baselines(self, task: Task, config: GenomeTrain, info: GenomeInfo) -> Mapping[str, Baseline]:
         known = self._reread(config, info)
@@ -149,7 +150,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             def predict(data: Labelled) -> Iterator[Piece]:
                 for chrom, (codes, target) in data.items.items():
                     mean = torch.from_numpy(method(codes, info.bin_size))
-                    yield Piece(mean[None], None, torch.from_numpy(target)[None], chrom)
+                    yield Piece(mean[None], torch.from_numpy(target)[None], item=chrom)
 
             return predict
 
@@ -221,7 +222,8 @@ def _read_elsewhere(config: GenomeTrain, info: GenomeInfo, options: GenomeEvalua
 
 
 def _predictor(model: Model, config: GenomeTrain, device: torch.device, sites: int = READ_SITES) -> Chromosomes:
-    predictor = GridPredictor(model.net, model.task, cast(Grid, model.geometry), device, sites=sites)
+    parts = model.net, model.task, cast(Grid, model.geometry), device
+    predictor = GridPredictor(*parts, sites=sites, calibration=model.calibration)
     return Chromosomes(predictor, config.bin_size, config.bins_of_window() // 4)
 
 

@@ -24,8 +24,10 @@ def predict_moments(model: Model, field: GraphField, device: torch.device, sampl
     """Predict each node, or each graph, ``(rows, names)``; one sample without dropout in the network."""
     net = model.net.to(device)
     samples = samples if dropouts(net) else 1  # all would be the same
-    found = predict_field(net, model.task, model.geometry, field.to(device), samples, seed)
-    return Moments(found.mean.cpu(), found.epistemic.cpu(), found.aleatoric.cpu())
+    found = predict_field(
+        net, model.task, model.geometry, field.to(device), samples, seed, calibration=model.calibration
+    )
+    return found.map(lambda part: part.cpu())
 
 
 def store_rows(
@@ -56,7 +58,7 @@ def store_rows(
         decided=decision is not None,
         attrs={source[0]: str(source[1])},
     )
-    sites_last = Moments(moments.mean.T, moments.epistemic.T, moments.aleatoric.T)
+    sites_last = moments.map(lambda part: part.T)
     writer.write((slice(0, len(ids)),), sites_last, decision)
 
 

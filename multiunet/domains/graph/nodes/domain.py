@@ -52,6 +52,7 @@ from multiunet.prediction import Ensemble, PredictionStore
 from multiunet.progress import Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
+from multiunet.uncertainty import Moments
 
 VIEWS = 2
 """Random views of the graph that training compares where few nodes are labelled."""
@@ -68,9 +69,10 @@ class LabelledNodes:
     target: Tensor
     scored: Tensor
 
-    def piece(self, mean: Tensor, total: Tensor | None) -> Piece:
+    def piece(self, mean: Tensor, moments: Moments[Tensor] | None = None) -> Piece:
         """Return the prediction of the scored nodes, given that of all, ``(nodes, names)``."""
-        return Piece(mean[self.scored], None if total is None else total[self.scored], self.target[self.scored])
+        stated = None if moments is None else moments.map(lambda part: part[self.scored])
+        return Piece(mean[self.scored], self.target[self.scored], stated)
 
 
 class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
@@ -134,7 +136,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         def validate(net: nn.Module) -> Mapping[str, Any]:
             output = net(nodes.field.to(next(net.parameters()).device)).x.float().cpu()
             loss = float(task.loss(output, nodes.target, nodes.scored.float()))
-            piece = nodes.piece(task.distribution(output)[0], None)
+            piece = nodes.piece(task.distribution(output)[0])
             return {"loss": loss, **score_pieces(task, [piece]).total.result()}
 
         return validate
@@ -198,13 +200,13 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
     ) -> Iterator[Piece]:
         for nodes in data.items.values():
             moments = predict_moments(model, nodes.field, pick_device(options.device), options.samples, options.seed)
-            yield nodes.piece(moments.mean, moments.total)
+            yield nodes.piece(moments.mean, moments)
 
     def fit_baselines(self, task: Task, config: GraphTrain, info: NodeInfo) -> Mapping[str, Baseline]:
         methods = baselines.methods(self._same(config, info), make_task(config, info), config.seed)
 
         def baseline(method: Method) -> Baseline:
-            return lambda data: (nodes.piece(method(nodes.field.x.to_dense()), None) for nodes in data.items.values())
+            return lambda data: (nodes.piece(method(nodes.field.x.to_dense())) for nodes in data.items.values())
 
         return {name: baseline(method) for name, method in methods.items()}
 

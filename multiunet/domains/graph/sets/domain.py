@@ -110,7 +110,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
         def validate(net: nn.Module) -> Mapping[str, Any]:
             device = next(net.parameters()).device
             output = torch.cat([net(field.to(device)).x.float().cpu() for field in united])
-            piece = Piece(task.distribution(output)[0], None, target)
+            piece = Piece(task.distribution(output)[0], target)
             return {"loss": float(task.loss(output, target)), **score_pieces(task, [piece]).total.result()}
 
         return validate
@@ -180,7 +180,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
     ) -> Iterator[Piece]:
         for graphs in data.items.values():
             for graph, moments in _predict(model, config, graphs.fields, graphs.scored, options):
-                yield _piece(config, graphs, graph, moments.mean, moments.total)
+                yield _piece(config, graphs, graph, moments.mean, moments)
 
     def fit_baselines(self, task: Task, config: GraphsTrain, info: GraphSetInfo) -> Mapping[str, Baseline]:
         methods = baselines.methods(self._same(config, info), task, config.seed)
@@ -189,7 +189,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
             def predict(data: Labelled) -> Iterator[Piece]:
                 for graphs in data.items.values():
                     means = method([graphs.fields[graph] for graph in graphs.scored])
-                    yield from (_piece(config, graphs, graph, mean, None) for graph, mean in zip(graphs.scored, means))
+                    yield from (_piece(config, graphs, graph, mean) for graph, mean in zip(graphs.scored, means))
 
             return predict
 
@@ -251,9 +251,11 @@ def _concatenate(parts: Sequence[Moments[Tensor]]) -> Moments[Tensor]:
     return Moments(*(torch.cat([getattr(part, name) for part in parts]) for name in ("mean", "epistemic", "aleatoric")))
 
 
-def _piece(config: GraphsTrain, graphs: LabelledGraphs, graph: int, mean: Tensor, total: Tensor | None) -> Piece:
+def _piece(
+    config: GraphsTrain, graphs: LabelledGraphs, graph: int, mean: Tensor, moments: Moments[Tensor] | None = None
+) -> Piece:
     """Return the prediction of one graph; nodes have scores by graph."""
-    return Piece(mean, total, graphs.targets[graph], graphs.ids[graph] if config.level == "node" else None)
+    return Piece(mean, graphs.targets[graph], moments, graphs.ids[graph] if config.level == "node" else None)
 
 
 def _source(config: GraphsTrain, options: OtherGraphs) -> Source:

@@ -80,7 +80,7 @@ def _score_classes(guess: Guess) -> Baseline:
             for region, classes in guess(image.load()):
                 certain = torch.from_numpy(np.arange(count).reshape(-1, *(1,) * classes.ndim) == classes)
                 labels = torch.from_numpy(np.ascontiguousarray(target[region]))
-                yield Piece(certain.to(torch.float32)[None], None, labels[None], name)
+                yield Piece(certain.to(torch.float32)[None], labels[None], item=name)
 
     return predict
 
@@ -91,7 +91,8 @@ def _score_objects(guess: Guess) -> Baseline:
     def predict(data: Labelled) -> Iterator[Piece]:
         for name, image in data.items.items():
             [(_, objects)] = guess(image.load())
-            yield Piece(torch.from_numpy(objects)[None, None], None, torch.from_numpy(image.target()[...])[None], name)
+            target = torch.from_numpy(image.target()[...])
+            yield Piece(torch.from_numpy(objects)[None, None], target[None], item=name)
 
     return predict
 
@@ -115,7 +116,7 @@ def fit_mean(info: ImageInfo) -> Baseline:
         for name, image in data.items.items():
             target = torch.from_numpy(image.target()[...])
             mean = centre.reshape(-1, *(1,) * (target.ndim - 1)).expand(target.shape)
-            yield Piece(mean[None], None, target[None], name)
+            yield Piece(mean[None], target[None], item=name)
 
     return predict
 

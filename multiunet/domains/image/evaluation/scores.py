@@ -9,6 +9,7 @@ from torch import Tensor
 
 from multiunet.metrics import InstanceMatcher
 from multiunet.tasks.score import Score, Scores
+from multiunet.uncertainty import Moments
 
 
 class InstanceScore(Score):
@@ -23,8 +24,8 @@ class InstanceScore(Score):
     def __init__(self, names: Sequence[str], ignore_index: int) -> None:
         self._matcher = InstanceMatcher()
 
-    def add(self, mean: Tensor, variance: Tensor | None, target: Tensor) -> None:
-        self._matcher.update(mean[0, 0].numpy(), target[0].numpy())
+    def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
+        self._matcher.update(predicted[0, 0].numpy(), target[0].numpy())
 
     def merge(self, other: Self) -> None:
         self._matcher.add(other._matcher)

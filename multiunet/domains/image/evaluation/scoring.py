@@ -18,6 +18,7 @@ from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, forma
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.tasks import RegressionScore, Task
+from multiunet.uncertainty import Moments
 
 RANKED = 80
 """Bytes that the scores of one quantity of one pixel take: ranks need all pixels at once."""
@@ -56,12 +57,12 @@ def predict_pieces(
             yield _separate(image, predictor.whole(_source(image), samples, seed).mean)
         elif image.info.regression:
             found, target = predictor.whole(_source(image), samples, seed), torch.from_numpy(image.target()[...])
-            yield Piece(found.mean[None], found.total[None], target[None], image.item.name)
+            yield _piece(found, target, image)
         else:
             labels = image.labels()
             for region, found in predictor.pieces(_source(image), samples, seed):
                 target = _as_tensor(labels, region)
-                yield Piece(found.mean.cpu()[None], found.total[None], target[None], image.item.name)
+                yield _piece(found, target, image)
 
 
 def validate(predictor: GridPredictor, images: Sequence[LabelledImage]) -> Mapping[str, Any]:
@@ -76,7 +77,7 @@ def validate(predictor: GridPredictor, images: Sequence[LabelledImage]) -> Mappi
     for image in images:
         one, loss = task.score(), 0.0
         for piece, share in _with_loss(predictor, image):
-            one.add(piece.mean, piece.variance, piece.target)
+            one.add(piece.predicted, piece.target)
             loss += share
         losses.append(loss)
         total.merge(one)
@@ -100,7 +101,12 @@ def _with_loss(predictor: GridPredictor, image: LabelledImage) -> Iterator[tuple
         size = image.labels().size
         for piece in predict_pieces(predictor, [image]):
             share = piece.target.numel() / size
-            yield piece, _loss(predictor.task, piece.mean[0], piece.target[0].to(torch.int64)) * share
+            yield piece, _loss(predictor.task, piece.predicted[0], piece.target[0].to(torch.int64)) * share
+
+
+def _piece(found: Moments[Tensor], target: Tensor, image: LabelledImage) -> Piece:
+    moments = found.map(lambda part: part.cpu()[None])
+    return Piece(moments.mean, target[None], moments, image.item.name)
 
 
 def _source(image: LabelledImage) -> GridSource:
@@ -114,7 +120,7 @@ def _as_tensor(labels: Pixels, region: Region) -> Tensor:
 def _separate(image: LabelledImage, mean: Tensor) -> Piece:
     """Piece of the objects in mean probabilities ``(K, *space)``."""
     found, target = torch.from_numpy(find_objects(mean.numpy(), image.info)), torch.from_numpy(image.target()[...])
-    return Piece(found[None, None], None, target[None], image.item.name)
+    return Piece(found[None, None], target[None], item=image.item.name)
 
 
 def _loss(task: Task, probabilities: Tensor, target: Tensor) -> float:
