@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.metrics.correlation import is_constant, pearson, spearman
 from multiunet.metrics.values import ArrayLike, as_array, mean_of_defined, quotient, same_shape
 
 Values = NDArray[np.float64]
@@ -87,8 +88,6 @@ def regression_scores(predicted: ArrayLike, target: ArrayLike) -> RegressionScor
 
 
 def _track_scores(predicted: Values, target: Values) -> TrackScores:
-    from scipy.stats import rankdata  # costs most of a second
-
     known = ~np.isnan(target)
     p, t = predicted[known], target[known]
     for name, values in (("predicted", p), ("target", t)):
@@ -97,25 +96,12 @@ def _track_scores(predicted: Values, target: Values) -> TrackScores:
     error = p - t
     squared = float(error @ error)
     mse = quotient(squared, t.size)
-    # "constant" is asked of the values: rounding leaves a constant's deviations from its mean small, not zero
-    unexplained = None if _is_constant(t) else quotient(squared, np.sum((t - t.mean()) ** 2))
+    unexplained = None if is_constant(t) else quotient(squared, np.sum((t - t.mean()) ** 2))
     return TrackScores(
-        pearson_r=_correlation(p, t),
-        spearman_r=_correlation(rankdata(p), rankdata(t)),
+        pearson_r=pearson(p, t),
+        spearman_r=spearman(p, t),
         r2=None if unexplained is None else 1 - unexplained,
         mse=mse,
         rmse=None if mse is None else mse**0.5,
         mae=quotient(np.abs(error).sum(), t.size),
     )
-
-
-def _correlation(x: Values, y: Values) -> float | None:
-    if _is_constant(x) or _is_constant(y):
-        return None
-    x, y = x - x.mean(), y - y.mean()
-    r = quotient(float(x @ y), float(np.linalg.norm(x) * np.linalg.norm(y)))
-    return None if r is None else min(1.0, max(-1.0, r))
-
-
-def _is_constant(values: Values) -> bool:
-    return not values.size or bool(values.min() == values.max())

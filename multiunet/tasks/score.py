@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.metrics import (
-    Calibration,
     Confusion,
+    Reliability,
     classification_scores,
     coverage,
     mean_of_defined,
+    normal_half_width,
     regression_scores,
     roc_auc,
 )
@@ -68,19 +69,19 @@ class SegmentationScore(Score):
         self.names, self.ignore_index = list(names), ignore_index
         self._one = Confusion(len(self.names), ignore_index)  # the pieces of this item
         self._items: list[Confusion] = []  # items of merged scores: some scores are means over items
-        self._calibration: Calibration | None = None
+        self._reliability: Reliability | None = None
 
     def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
         self._one.update(first_largest(predicted), target)
         if moments is not None:
-            self._calibration = self._calibration or Calibration(ignore_index=self.ignore_index)
-            self._calibration.update(predicted.movedim(1, -1), target)
+            self._reliability = self._reliability or Reliability(ignore_index=self.ignore_index)
+            self._reliability.update(predicted.movedim(1, -1), target)
 
     def merge(self, other: Self) -> None:
         self._items += other._counted()
-        if other._calibration is not None:
-            self._calibration = self._calibration or Calibration(ignore_index=self.ignore_index)
-            self._calibration.add(other._calibration)
+        if other._reliability is not None:
+            self._reliability = self._reliability or Reliability(ignore_index=self.ignore_index)
+            self._reliability.add(other._reliability)
 
     def _counted(self) -> list[Confusion]:
         return [*self._items, *([self._one] if self._one.items else [])]
@@ -90,8 +91,8 @@ class SegmentationScore(Score):
         whole = Confusion(len(self.names), self.ignore_index)
         for item in self._counted():
             whole.add(item)
-        calibration = {} if self._calibration is None else dict(self._calibration.scores())
-        return {**whole.scores(), **calibration, "confusion": whole.matrix.tolist(), "classes": self.names}
+        reliability = {} if self._reliability is None else dict(self._reliability.scores())
+        return {**whole.scores(), **reliability, "confusion": whole.matrix.tolist(), "classes": self.names}
 
 
 class ClassificationScore(Score):
@@ -122,9 +123,9 @@ class ClassificationScore(Score):
             known = target != self.ignore_index
             scores["roc_auc"] = roc_auc(mean[known, 1], target[known] == 1)
         if self._stated:
-            calibration = Calibration(ignore_index=self.ignore_index)
-            calibration.update(mean, target)
-            scores |= calibration.scores()
+            reliability = Reliability(ignore_index=self.ignore_index)
+            reliability.update(mean, target)
+            scores |= reliability.scores()
         return scores
 
 
@@ -158,7 +159,7 @@ class RegressionScore(Score):
         """
         joined = [np.concatenate(values, axis=1) for values in zip(*self._parts)]
         scores: Scores = dict(regression_scores(joined[0], joined[1]))
-        covered = [coverage(*track) for track in zip(joined[0], joined[2], joined[1])] if len(joined) > 2 else None
+        covered = _coverage(*joined) if len(joined) > 2 else None
         if covered is not None:
             scores["coverage_95"] = mean_of_defined(covered)
         if (tracks := scores.pop("per_track", None)) is not None:
@@ -172,6 +173,11 @@ class RegressionScore(Score):
         errors = [track["mse"] for track in scores.get("per_track", [scores])]
         known = [error / deviation**2 for error, deviation in zip(errors, scale) if error is not None]
         return float(np.mean(known)) if known else float("nan")
+
+
+def _coverage(mean: NDArray[Any], target: NDArray[Any], variance: NDArray[Any]) -> list[float | None]:
+    half = normal_half_width(0.95) * np.sqrt(variance)
+    return [coverage(*track) for track in zip(mean, half, target)]
 
 
 def first_largest(mean: Tensor) -> Tensor:

@@ -33,20 +33,36 @@ def confusion_of(predicted: torch.Tensor, target: torch.Tensor, classes: int = 4
 
 def test_public_names() -> None:
     assert metrics.__all__ == [
-        "Calibration",
-        "CalibrationScores",
         "ClassificationScores",
         "Confusion",
         "InstanceMatcher",
         "InstanceScores",
+        "Ranked",
+        "Ranking",
         "RegressionScores",
+        "Reliability",
+        "ReliabilityScores",
         "SegmentationScores",
+        "SetCounts",
+        "Sparsification",
         "TrackScores",
+        "aurc",
+        "calibration_curve",
         "classification_scores",
         "coverage",
+        "ence",
+        "excess_aurc",
+        "gaussian_nll",
         "mean_of_defined",
+        "miscalibration_area",
+        "normal_half_width",
+        "part_right_from_wrong",
+        "pearson",
         "regression_scores",
+        "risk_coverage_curve",
         "roc_auc",
+        "sparsify",
+        "spearman",
     ]
 
 

@@ -148,7 +148,7 @@ def test_classes_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path
     report = inference.evaluate(run).as_dict()
     assert (report["domain"], report["scored"]) == ("graph", "test split")
     calibrated = {"calibration_error", "nll", "brier"}
-    assert set(report["metrics"]) == {"accuracy", "macro_f1", "roc_auc", *calibrated}
+    assert {"accuracy", "macro_f1", "roc_auc", *calibrated} <= set(report["metrics"])
     assert 0.5 == report["baselines"]["majority"]["roc_auc"] < report["metrics"]["roc_auc"]
     assert set(report["baselines"]) == {"majority", "mlp"}
     assert report["metrics"]["accuracy"] > report["baselines"]["majority"]["accuracy"] == 0.5

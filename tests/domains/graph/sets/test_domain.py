@@ -74,7 +74,7 @@ def test_structure_is_learnt_that_nodes_do_not_show(tmp_path: Path) -> None:
     run = train(write_graph_set(tmp_path), tmp_path / "run", epochs=10, lr=5e-3, val_fraction=0.3)
     report = inference.evaluate(run, EvaluateOptions(split="val"))
     calibrated = {"calibration_error", "nll", "brier"}
-    assert set(report.metrics) == {"accuracy", "macro_f1", "roc_auc", *calibrated}
+    assert {"accuracy", "macro_f1", "roc_auc", *calibrated} <= set(report.metrics)
     assert set(report.baselines) == {"majority", "structure_free"}
     assert report.metrics["accuracy"] > 0.85 > 0.75 > report.baselines["structure_free"]["accuracy"]
     assert report.baselines["majority"]["accuracy"] == 0.5

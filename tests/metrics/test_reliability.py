@@ -7,13 +7,13 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from multiunet.metrics import Calibration, coverage
+from multiunet.metrics import Reliability
 
 
 def expected_calibration_error(p: Any, target: Any, bins: int = 15) -> float | None:
-    calibration = Calibration(bins)
-    calibration.update(p, target)
-    return calibration.scores()["calibration_error"]
+    reliability = Reliability(bins)
+    reliability.update(p, target)
+    return reliability.scores()["calibration_error"]
 
 
 def two_classes(p_first: list[float]) -> np.ndarray:
@@ -84,47 +84,71 @@ def test_refusals() -> None:
 def test_pieces_add_up_to_the_whole_and_to_the_definitions() -> None:
     rng = np.random.default_rng(2)
     p, target = rng.dirichlet([0.5, 1, 1], size=300), rng.integers(0, 3, 300)
-    whole, pieces = Calibration(), Calibration()
+    whole, pieces = Reliability(), Reliability()
     whole.update(p, target)
     for part in np.array_split(np.arange(300), 7):
-        piece = Calibration()
+        piece = Reliability()
         piece.update(p[part], target[part])
         pieces.add(piece)
     scores = whole.scores()
-    assert pieces.scores() == pytest.approx(scores)
+    assert flat(pieces.scores()) == pytest.approx(flat(scores))
     one_hot = np.eye(3)[target]
     assert scores["brier"] == pytest.approx(((p - one_hot) ** 2).sum(axis=1).mean())
     peer = torch.nn.functional.nll_loss(torch.tensor(p).log(), torch.tensor(target)).item()
     assert scores["nll"] == pytest.approx(peer)
-    assert Calibration().scores() == {"calibration_error": None, "nll": None, "brier": None}
+    nothing = Reliability().scores()
+    assert nothing.pop("calibration_error_per_class") == []
+    assert set(nothing.values()) == {None}
+
+
+def flat(scores: Any) -> dict[str, float]:
+    by_class = enumerate(scores["calibration_error_per_class"])
+    single = {name: score for name, score in scores.items() if not isinstance(score, list)}
+    return single | {f"class {k}": error for k, error in by_class}
+
+
+@pytest.mark.parametrize("bins", [1, 10, 15])
+def test_errors_by_class_are_those_of_one_class_against_the_others(bins: int) -> None:
+    rng = np.random.default_rng(4)
+    p, target = rng.dirichlet([0.5, 1, 1], size=300), rng.integers(0, 3, 300)
+    reliability = Reliability(bins)
+    reliability.update(p, target)
+    scores, expected = reliability.scores(), []
+    for k in range(3):
+        total = 0.0
+        for m in range(bins):
+            inside = (m / bins < p[:, k]) & (p[:, k] <= (m + 1) / bins)
+            if inside.any():
+                total += inside.mean() * abs((target == k)[inside].mean() - p[inside, k].mean())
+        expected.append(total)
+    assert scores["calibration_error_per_class"] == pytest.approx(expected)
+    assert scores["classwise_calibration_error"] == pytest.approx(np.mean(expected))
+    assert scores["worst_calibration_error"] == pytest.approx(max(expected))
+
+
+def test_the_diagram_holds_every_site_once() -> None:
+    reliability = Reliability(bins=4)
+    reliability.update(two_classes([0.75, 0.6, 0.9]), np.array([1, 0, 0]))
+    diagram = reliability.diagram()
+    assert diagram.sites.tolist() == [0, 0, 2, 1]
+    assert diagram.stated.tolist() == pytest.approx([0, 0, 1.35, 0.9])
+    assert diagram.true.tolist() == [0, 0, 1, 1]
 
 
 def test_rounding_is_forgiven() -> None:
-    calibration = Calibration()
-    calibration.update(np.array([[1 + 1e-6, -1e-6]]), np.array([0]))
-    assert calibration.scores() == {"calibration_error": 0.0, "nll": 0.0, "brier": 0.0}
+    reliability = Reliability()
+    reliability.update(np.array([[1 + 1e-6, -1e-6]]), np.array([0]))
+    scores = reliability.scores()
+    assert (scores["calibration_error"], scores["nll"], scores["brier"]) == (0, 0, 0)
 
 
 def test_what_was_ruled_out_costs_much_but_not_everything() -> None:
-    calibration = Calibration()
-    calibration.update(two_classes([1.0]), np.array([1]))
-    assert calibration.scores()["nll"] == pytest.approx(12 * np.log(10))
-    assert calibration.scores()["brier"] == pytest.approx(2)
-
-
-def test_coverage_of_normal_errors_is_95_of_100() -> None:
-    rng = np.random.default_rng(3)
-    mean, variance = rng.normal(size=20_000), rng.uniform(0.1, 4, 20_000)
-    target = rng.normal(mean, np.sqrt(variance))
-    assert coverage(mean, variance, target) == pytest.approx(0.95, abs=0.005)
-    target[:5] = np.nan
-    assert coverage(mean, variance, target) == pytest.approx(0.95, abs=0.005)
-    assert coverage(mean, variance, np.full_like(mean, np.nan)) is None
-    assert coverage(np.array([0.0, 0.0]), np.array([1.0, 1.0]), np.array([1.95, 1.97])) == 0.5
-    with pytest.raises(ValueError, match="differ in shape"):
-        coverage(mean, variance[:3], target)
+    reliability = Reliability()
+    reliability.update(two_classes([1.0]), np.array([1]))
+    assert reliability.scores()["nll"] == pytest.approx(12 * np.log(10))
+    assert reliability.scores()["brier"] == pytest.approx(2)
 
 
 def test_only_equal_bins_are_added() -> None:
     with pytest.raises(ValueError, match="counts in 10 bins cannot be added to those in 15"):
-        Calibration().add(Calibration(bins=10))
+        Reliability().add(Reliability(bins=10))
