@@ -67,6 +67,8 @@ CropBar = Annotated[Literal["auto", "none"] | int, BeforeValidator(bar_rows)]
 """Find the information bar and cut it off, leave images as they are, or cut off as many rows at the bottom."""
 
 
+Positive = Annotated[list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(split_commas)]
+
 PixelSize = Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(split_commas)]
 """Micrometres from pixel to pixel: one number, or one for each axis, z first."""
 
@@ -81,6 +83,12 @@ class ImageTrain(SplitTrain):
     )
     masks: Path | None = option(None, "folder of masks named like the images; integer values", "Data")
     targets: Path | None = option(None, "for --task regression: images of what to predict, NaN where unknown", "Data")
+    dots: Positive | None = option(
+        None,
+        "targets are dots, one a counted object: CSV files (x, y in pixels) or images; each becomes a Gaussian of this "
+        "deviation in pixels (one number, or one per axis, z first), so that predicted densities sum up to counts",
+        "Data",
+    )
     task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
     instances: bool = option(False, "masks number their objects (0: outside); separate, count and size them", "Data")
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
@@ -97,7 +105,7 @@ class ImageTrain(SplitTrain):
     )
     intensities: Literal["image", "train", "none"] | None = option(
         None,
-        "standardise by the mean and deviation of each image (default for classes), of the training images "
+        "standardise by the mean and deviation of each image (default for classes and dots), of the training images "
         "(default for quantities), or not",
         "Data",
     )
@@ -278,6 +286,10 @@ class ImageTrain(SplitTrain):
             raise ValueError("--targets are for --task regression; give classes as --masks, or pass --task regression")
         if self.task == "regression" and self.masks is not None:
             raise ValueError("--masks are for --task segmentation; give quantities as --targets")
+        if self.dots is not None and self.task != "regression":
+            raise ValueError("--dots makes densities of --targets, which are quantities; pass --task regression, too")
+        if self.dots is not None and self.ignore_value is not None:
+            raise ValueError("--ignore-value is for masks and targets that are images of numbers; --dots have none")
         return self
 
     def levels(self) -> list[int]:

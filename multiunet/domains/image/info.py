@@ -61,6 +61,20 @@ class Instances(Record):
     counts: dict[Split, NonNegativeInt]
 
 
+class Dots(Record):
+    """Dots that become densities, one a counted object.
+
+    Attributes:
+        sigma: deviation of the Gaussian that a dot becomes, pixels by axis.
+        spaces: by file of dots, the pixels of its image by axis, without information bar.
+        counts: dots, by split.
+    """
+
+    sigma: tuple[PositiveFloat, ...]
+    spaces: dict[str, tuple[PositiveInt, ...]]
+    counts: dict[Split, NonNegativeInt]
+
+
 class Spread(Record):
     """Median and extremes by axis."""
 
@@ -174,6 +188,7 @@ class ImageInfo(DatasetInfo):
         ignore_value: number in masks and targets that means "not known".
         masks: of a segmentation; None for quantities.
         instances: where masks number objects.
+        dots: where targets are dots.
         patch_size: sides of a training patch, pixels.
         strides: down-sampling factors of each level by axis; empty before the plan is made.
         plan: None before it is made.
@@ -196,6 +211,7 @@ class ImageInfo(DatasetInfo):
     ignore_value: int | None
     masks: Masks | None
     instances: Instances | None
+    dots: Dots | None = None
     fingerprint: Fingerprint
     patch_size: tuple[PositiveInt, ...]
     strides: tuple[tuple[PositiveInt, ...], ...]
@@ -221,6 +237,13 @@ class ImageInfo(DatasetInfo):
         return self.instances
 
     @property
+    def dotted(self) -> Dots:
+        """Dots of the run. Raises TypeError for a run whose targets are no dots."""
+        if self.dots is None:
+            raise TypeError("the targets of this run are no dots")
+        return self.dots
+
+    @property
     def planned(self) -> TrainingPlan:
         """Plan of the run. Raises TypeError before it is made."""
         if self.plan is None:
@@ -230,7 +253,8 @@ class ImageInfo(DatasetInfo):
     def shared(self) -> dict[str, Any]:
         # only the kind of the intensities: each run keeps the moments of its own training images
         encoding = None if self.instances is None else self.instances.encoding
-        return super().shared() | {"intensities": self.intensities.kind, "instances": encoding}
+        sigma = None if self.dots is None else self.dots.sigma
+        return super().shared() | {"intensities": self.intensities.kind, "instances": encoding, "dots": sigma}
 
     def seen(self) -> dict[str, str]:
         """Return digests and resolved paths of training and validation images, each with the image's path."""
@@ -242,6 +266,7 @@ class ImageInfo(DatasetInfo):
         by_axis = {"spacing": self.spacing, "patch_size": self.patch_size, "pixel_size": self.pixel_size}
         by_axis |= {f"strides[{level}]": step for level, step in enumerate(self.strides)}
         by_axis |= {"fingerprint.size": self.fingerprint.size.largest}
+        by_axis |= {} if self.dots is None else {"dots.sigma": self.dots.sigma}
         for name, numbers in by_axis.items():
             if numbers is not None and len(numbers) != self.ndim:
                 raise ValueError(f"{name} has {len(numbers)} numbers for {self.ndim} axes")
@@ -256,6 +281,8 @@ class ImageInfo(DatasetInfo):
     def _check_target(self) -> Self:
         if self.regression != (self.masks is None) or (self.instances is not None and self.masks is None):
             raise ValueError("masks belong to classes, and instances to masks")
+        if self.dots is not None and not self.regression:
+            raise ValueError("dots belong to quantities")
         if self.masks is not None:
             if list(self.values) != sorted(self.values):
                 raise ValueError("the mask values of the classes do not ascend")

@@ -84,6 +84,19 @@ class View:
             result[i] = sum(terms[1:], origin + terms[0])
         return result if self.bend is None else result + smooth_field(self.bend, shape)
 
+    def magnification(self, shape: Sequence[int]) -> Floats:
+        """Return how many input sites each output site covers: the determinant of the map, ``shape`` or one number.
+
+        With it, a density keeps its sum: what is a site of the output is so much of the input.
+        """
+        if self.bend is None:
+            return np.asarray(abs(np.linalg.det(self.matrix)), dtype=np.float32)
+        bend = smooth_field(self.bend, shape)
+        slopes = [np.gradient(bend, axis=axis) if n > 1 else np.zeros_like(bend) for axis, n in enumerate(shape, 1)]
+        jacobian = np.moveaxis(np.stack(slopes, axis=1), (0, 1), (-2, -1)) + self.matrix
+        magnified: Floats = np.abs(np.linalg.det(jacobian)).astype(np.float32)
+        return magnified
+
 
 def draw_view(
     augmentation: Augmentation,

@@ -12,6 +12,7 @@ from torch import Tensor
 from multiunet.domains.image.data.augment import (
     Augmentation,
     Intensities,
+    View,
     change_intensities,
     draw_view,
     mirror,
@@ -38,7 +39,8 @@ class Patches(TrainingData[Tensor]):
     ``(1, K, *patch)`` float32 (quantities, NaN where unknown).
 
     Patches lie inside their image where it is large enough; what rotation or a small image brings in from outside is
-    mirrored at the border, with its labels.
+    mirrored at the border, with its labels. Densities of dots are those of a patch's pixels, which a view may make
+    larger or smaller than the image's.
 
     Args:
         items: the training images.
@@ -82,10 +84,12 @@ class Patches(TrainingData[Tensor]):
         pixels = self.cache.in_memory("pixels", entry.image, loaded.picture.pixels)
         field = loaded.standardise(sample(pixels, coordinates))
         field = change_intensities(field, self.augmentation, self.spacing, rng, self.intensities)
-        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._read_target(entry, coordinates))
+        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._read_target(entry, view, coordinates))
 
-    def _read_target(self, entry: Item, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
+    def _read_target(self, entry: Item, view: View, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
         """Return target and weight."""
+        if self.info.dots is not None:  # a pixel that shows a larger area holds more of the objects
+            return self._sample_target(entry, coordinates) * torch.from_numpy(view.magnification(self.patch)), None
         if self.border is None:
             return self._sample_target(entry, coordinates), None
         # objects first, their ends afterwards: a gap of one pixel would not survive being turned or shrunk

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.density import draw_density
 from multiunet.domains.image.data.instances import Touching, encode_objects, renumber
+from multiunet.domains.image.files.dots import read_dots
 from multiunet.domains.image.files.info_bar import drop_rows
 from multiunet.domains.image.files.lazy import (
     Pixels,
@@ -52,9 +54,14 @@ def read_annotation(path: str, info: ImageInfo, checked: bool = False) -> Pixels
 
 
 def load_annotation(path: str, info: ImageInfo, cache: FileCache) -> Pixels:
-    """Load a mask or target as a survey reads it: values, objects or quantities, without information bar."""
+    """Load a mask or target as a survey reads it: values, objects or quantities, without information bar.
+
+    Of dots these are their places: what is drawn of them may differ in its last bit on another machine.
+    """
     if info.instances is not None:
         return load_objects(path, info, cache)
+    if info.dots is not None:
+        return read_dots(Path(path), info.dots.spaces[path])
     return drop_rows(read_annotation(path, info, checked=True), _get_info_bar(path, info))
 
 
@@ -190,7 +197,12 @@ def _search(labels: np.ndarray, values: NDArray[np.int64], ignored: int | None) 
 
 
 def load_target(path: str, info: ImageInfo, cache: FileCache) -> Pixels:
-    """Load an image of quantities, float32 ``(K, *space)``; NaN where unknown."""
+    """Load an image of quantities, or the density of dots, float32 ``(K, *space)``; NaN where unknown."""
+    if (dots := info.dots) is not None:
+        space = dots.spaces[path]
+        how = repr([space, dots.sigma])
+        draw = lambda: draw_density(read_dots(Path(path), space), space, dots.sigma, path)  # noqa: E731
+        return cache.get("density", path, draw, bytes_in_memory, how)
 
     def read() -> Pixels:
         return drop_rows(read_annotation(path, info), _get_info_bar(path, info))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Labelled
@@ -17,8 +18,9 @@ from multiunet.domains.image.data.targets import (
     load_target,
     read_annotation,
 )
+from multiunet.domains.image.files.dots import space_of_dots
 from multiunet.domains.image.files.lazy import Lazy, Pixels, iter_blocks
-from multiunet.domains.image.files.pairing import Item, count_bar_rows, pair_files
+from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, count_bar_rows, pair_files
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey.duplicates import hash_array, hash_content
 from multiunet.domains.image.survey.shift import ShiftCheck
@@ -69,7 +71,8 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
         InputError: for a split without images or whose files are gone, or other images that cannot be scored.
     """
     if isinstance(options, ImageEvaluate) and options.images is not None:
-        return _read_other(options.images, pair_files(options.images, options.masks), info, cache)
+        truth = MASKS if info.dots is None else DOTS
+        return _read_other(options.images, pair_files(options.images, options.masks, truth), info, cache)
     items = info.split.of(options.split)
     if not items:
         raise InputError(
@@ -85,20 +88,32 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
 def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCache) -> Labelled:
     keys: dict[str, tuple[str, ...]] = {}
     bars: dict[str, int] = {}
+    spaces: dict[str, tuple[int, ...]] = {}
     shift = ShiftCheck(info)
     for item in items:
         loaded = load_input(item.image, info, cache)
         shift.add(item.image, loaded.picture)
         keys[item.name] = (str(Path(item.image).resolve()), hash_content(loaded.picture))
-        target = read_annotation(item.target, info, checked=True)  # for its size; what it holds is checked below
-        if rows := count_bar_rows(item, loaded.picture.space, loaded.bar_rows, target.shape[-info.ndim :]):
+        spaces[item.target] = loaded.picture.space
+        shape = _shape_of_target(item, info)
+        if shape is not None and (rows := count_bar_rows(item, loaded.picture.space, loaded.bar_rows, shape)):
             bars[item.target] = rows
-    cropped = info.model_copy(update={"target_bars": {**info.target_bars, **bars}})
+    changes: dict[str, Any] = {"target_bars": {**info.target_bars, **bars}}
+    if info.dots is not None:
+        changes["dots"] = info.dots.model_copy(update={"spaces": {**info.dots.spaces, **spaces}})
+    cropped = info.model_copy(update=changes)
     for item in items:
         _read_through(item.target, cropped, cache)
     shift.warn()
     known = {item.name: LabelledImage(item, cropped, cache) for item in items}
     return Labelled(str(images), known, keys, "leave them out, or score that run alone with --split train or val")
+
+
+def _shape_of_target(item: Item, info: ImageInfo) -> tuple[int, ...] | None:
+    """Return the pixels of a mask or target by axis; None where it states none. What it holds is checked later."""
+    if info.dots is not None:
+        return space_of_dots(Path(item.target))
+    return read_annotation(item.target, info, checked=True).shape[-info.ndim :]
 
 
 def _read_through(path: str, info: ImageInfo, cache: FileCache) -> None:

@@ -231,7 +231,7 @@ def iter_blocks(pixels: Pixels, whole: int = 0, rows: bool = False) -> Iterator[
         for axis in reversed(range(whole, len(shape))):
             room = max(1, BLOCK // math.prod(side))
             side[axis] = min(shape[axis], side[axis] * room)
-    starts = [range(0, n, step) for n, step in zip(shape, side)]
+    starts = [range(0, n, max(1, step)) for n, step in zip(shape, side)]
     for corner in itertools.product(*starts):
         yield tuple(slice(a, min(a + step, n)) for a, step, n in zip(corner, side, shape))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
+from multiunet.domains.image.files.dots import list_dots
 from multiunet.domains.image.files.listing import list_images, name_files
 from multiunet.domains.image.files.readers import stated_geometry
 from multiunet.domains.image.files.table import is_table, read_pairs
@@ -28,11 +29,15 @@ MASK_ENDINGS = (
     "_cp_masks",
     "_class",
     "_instance",
+    "_dots",
+    "_points",
+    "dots",
 )
 """What masks have behind the name of their image, those of Cellpose and of our own exports among them."""
 
-IMAGE_ENDINGS = ("", "_img", "_image", "_0000")
-"""What images have behind a name that their masks have not; ``_0000`` is nnU-Net's first channel."""
+IMAGE_ENDINGS = ("", "_img", "_image", "_0000", "cell")
+"""What images have behind a name that their masks have not; ``_0000`` is nnU-Net's first channel, and ``001cell`` has
+``001dots`` in the cells of Lempitsky & Zisserman 2010."""
 
 PREFIXES = (("", ""), ("image_", "mask_"), ("img_", "mask_"), ("image_", ""), ("img_", ""), ("", "mask_"))
 """What images and masks have in front."""
@@ -109,8 +114,27 @@ class Item:
     target: str
 
 
-def pair_files(images: Path, targets: Path | None) -> list[Item]:
-    """Pair images with the masks or targets that have their names; or read the pairs of a table.
+@dataclass(frozen=True)
+class Truth:
+    """Kind of files that say what is true of images.
+
+    Attributes:
+        noun: what one is called.
+        list_files: lists those of a folder, by name.
+        hint: what else to do about an image without one.
+    """
+
+    noun: str
+    list_files: Callable[[Path], dict[str, Path]]
+    hint: str = ""
+
+
+MASKS = Truth("mask", list_images)
+DOTS = Truth("file of dots", list_dots, " (of an image without objects, a CSV with the line x,y alone)")
+
+
+def pair_files(images: Path, targets: Path | None, truth: Truth = MASKS) -> list[Item]:
+    """Pair images with the masks, targets or dots that have their names; or read the pairs of a table.
 
     Names are matched by ``match_names``. Case counts only where names are told apart by it.
 
@@ -127,24 +151,24 @@ def pair_files(images: Path, targets: Path | None) -> list[Item]:
         return [Item(name, str(path), str(own[path])) for name, path in name_files(row.image for row in rows).items()]
     if targets is None:
         raise InputError(f"{images}: no masks given; pass their folder, or a CSV of pairs as the images")
-    pictures, known = list_images(images), list_images(targets)
+    pictures, known = list_images(images), truth.list_files(targets)
     found = match_names(pictures, known) or _match_folded(pictures, known)
     if found is not None:
         return [Item(name, str(pictures[name]), str(known[target])) for name, target in found.items()]
     stems = list_unmatched(pictures, known)
     raise InputError(
-        f"{targets}: no mask for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a mask has "
-        f"the name of its image, or all have one ending more, such as {stems[0]}_mask (docs/image.md lists the names "
-        "that are known); or pass as --images a CSV with the columns image,mask"
+        f"{targets}: no {truth.noun} for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a "
+        f"{truth.noun} has the name of its image, or all have one ending more, such as {stems[0]}_mask (docs/image.md "
+        f"lists the names that are known){truth.hint}; or pass as --images a CSV with the columns image,mask"
     )
 
 
-def warn_of_unused(targets: Path | None, items: Sequence[Item]) -> None:
+def warn_of_unused(targets: Path | None, items: Sequence[Item], truth: Truth = MASKS) -> None:
     """Say which masks belong to no image of any split."""
     if targets is None:
         return
     used = {path for item in items for path in (item.image, item.target)}
-    unused = [name for name, path in list_images(targets).items() if str(path) not in used]
+    unused = [name for name, path in truth.list_files(targets).items() if str(path) not in used]
     if unused:
         remark(f"{targets}: not used, as no image has their names: {listing(unused)}")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.listing import stem_of
-from multiunet.domains.image.files.pairing import Item, pair_files, warn_of_unused
+from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, pair_files, warn_of_unused
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.survey.stratify import MaskClasses, choose_images, spread_classes
 from multiunet.domains.remarks import remark
@@ -31,7 +31,8 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
     Raises:
         InputError: for images without truth, stems that are not there, overlapping or empty splits.
     """
-    items = pair_files(config.images, targets)
+    truth = MASKS if config.dots is None else DOTS
+    items = pair_files(config.images, targets, truth)
     # quantities have no classes, and of objects all masks have those that are learnt
     classified = config.task == "segmentation" and not config.instances
     known = MaskClasses([item.target for item in items if classified], config.ignore_value)
@@ -57,14 +58,14 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
         splits = _fold(items, config.folds, config.fold, config.seed, known)
     elif given:
         own: dict[str, list[Item]] = {
-            name: [] if images is None else pair_files(images, masks or targets)
+            name: [] if images is None else pair_files(images, masks or targets, truth)
             for name, (images, masks) in folders.items()
         }
         splits = {"train": items, "val": own["val"], "test": own["test"]}
     else:
         splits = {"train": items, "val": [], "test": []}
         _hold_out(splits, "test", config.test_fraction, config.seed, known)
-    warn_of_unused(targets, [*items, *(item for name in SPLITS for item in splits[name])])
+    warn_of_unused(targets, [*items, *(item for name in SPLITS for item in splits[name])], truth)
     if not splits["val"]:
         _hold_out(splits, "val", config.val_fraction, config.seed, known)
     _check(splits)

@@ -9,6 +9,7 @@ from multiunet.domains.image.data.patch_size import choose_patch_size
 from multiunet.domains.image.files.table import is_table
 from multiunet.domains.image.info import ImageInfo, ImageSplits
 from multiunet.domains.image.survey.common import Annotations
+from multiunet.domains.image.survey.dots import survey_dots
 from multiunet.domains.image.survey.images import Images, survey_images
 from multiunet.domains.image.survey.masks import survey_masks
 from multiunet.domains.image.survey.objects import survey_objects
@@ -31,7 +32,8 @@ def survey(config: ImageTrain) -> ImageInfo:
     if not splits["val"]:
         _check_unvalidated(config)
     images = survey_images(splits, config.crop_bar, config.pixel_size)
-    kind = config.intensities or ("image" if config.task == "segmentation" else "train")
+    counted = config.task == "segmentation" or config.dots is not None  # however bright an object is, it is one
+    kind = config.intensities or ("image" if counted else "train")
     if kind != "image":
         _warn_of_types(config, images, kind)
     found = _survey_annotations(splits, images, config)
@@ -55,6 +57,7 @@ def survey(config: ImageTrain) -> ImageInfo:
         ignore_value=found.ignore_value,
         masks=found.masks,
         instances=found.instances,
+        dots=found.dots,
         fingerprint=images.fingerprint.summary(images.channels, splits, found.target, found.masks),
         patch_size=choose_patch_size(config.patch_size, largest, images.spacing),
         strides=(),
@@ -65,6 +68,8 @@ def survey(config: ImageTrain) -> ImageInfo:
 def _survey_annotations(splits: ItemSplits, images: Images, config: ImageTrain) -> Annotations:
     if config.instances:
         return survey_objects(splits, images, config)
+    if config.dots is not None:
+        return survey_dots(splits, images, config.dots)
     return (survey_masks if config.task == "segmentation" else survey_targets)(splits, images, config)
 
 

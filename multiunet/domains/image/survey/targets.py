@@ -25,8 +25,8 @@ ROUNDING = 1e-7
 
 
 @dataclass
-class _Sums:
-    """Known values, their sum and that of their squares, by channel, over the training targets.
+class TargetSums:
+    """Sums of known values and of their squares, by channel, over the training targets.
 
     Attributes:
         known: by split, values that are not NaN.
@@ -38,7 +38,7 @@ class _Sums:
     known: dict[Split, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
 
     @classmethod
-    def of_none(cls, channels: int) -> _Sums:
+    def of_none(cls, channels: int) -> TargetSums:
         """Return the sums before the first value."""
         return cls(np.zeros(channels, np.int64), np.zeros(channels), np.zeros(channels))
 
@@ -88,7 +88,7 @@ def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> An
             ignored = ignored or _has(path, config.ignore_value)
             target = crop_like_image(item, images, read_target(path, config.ignore_value).pixels, channels=1)
             if sums is None:
-                sums, first = _Sums.of_none(target.shape[0]), item.target
+                sums, first = TargetSums.of_none(target.shape[0]), item.target
             if target.shape[0] != len(sums.count):
                 raise InputError(
                     f"{path}: has {target.shape[0]} channels, but {first} has {len(sums.count)}; they must be alike"
