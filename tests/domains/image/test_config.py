@@ -32,3 +32,18 @@ def test_every_loss_that_can_be_named_can_be_had() -> None:
     assert get_args(QuantityLoss) == get_args(RegressionLoss)
     for loss in get_args(QuantityLoss):
         assert ImageTrain(**NOWHERE, task="regression", loss=loss).loss == loss
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"dots": 3}, "--dots makes densities of --targets, which are quantities; pass --task regression, too"),
+        ({"dots": 3, "task": "regression", "ignore_value": 1}, "--ignore-value is for masks and targets"),
+        ({"dots": 0, "task": "regression"}, "greater than 0"),
+        ({"dots": "nan", "task": "regression"}, "finite"),
+        ({"dots": "wide", "task": "regression"}, "valid number"),
+    ],
+)
+def test_dots_are_targets_of_regression(settings: dict[str, Any], error: str) -> None:
+    with pytest.raises(ValueError, match=error):
+        ImageTrain(**NOWHERE, **settings)

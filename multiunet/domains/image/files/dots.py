@@ -38,7 +38,9 @@ def list_dots(where: Path) -> dict[str, Path]:
     """
     found = [where] if where.is_file() else sorted(where.iterdir()) if where.is_dir() else _match(where)
     tables = [path for path in found if is_table(path) and not path.name.startswith(".")]
-    return name_files(tables) if tables else list_images(where)
+    if not tables:
+        return list_images(where)
+    return dict(zip(name_files(path.with_suffix("") for path in tables), tables))
 
 
 def _match(pattern: Path) -> list[Path]:

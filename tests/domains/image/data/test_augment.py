@@ -219,3 +219,25 @@ def test_numbers_as_they_are_change_as_much_as_standardised_ones() -> None:
 def test_constant_patches_stay_finite() -> None:
     field = np.zeros((1, 16, 16), np.float32)
     assert np.isfinite(change_intensities(field, ALWAYS, (1.0, 1.0), np.random.default_rng(0))).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("seed", range(4))
+def test_the_magnification_is_the_area_that_a_site_covers(shape: tuple[int, ...], seed: int) -> None:
+    view = draw_view(ALWAYS, middle(shape), shape, (1.0,) * len(shape), np.random.default_rng(seed))
+    assert view.bend is not None
+    found = view.magnification(shape)
+    coordinates = view.coordinates(shape).astype(np.float64)
+    slopes = np.stack([np.stack(np.gradient(x), axis=0) if x.ndim > 1 else np.gradient(x)[None] for x in coordinates])
+    expected = np.abs(np.linalg.det(np.moveaxis(slopes, (0, 1), (-2, -1))))
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    straight = replace(view, bend=None).magnification(shape)
+    assert float(straight) == pytest.approx(abs(np.linalg.det(view.matrix)))
+
+
+def test_flips_and_turns_magnify_nothing() -> None:
+    flips = replace(Augmentation.none(), flip=True)
+    for seed in range(8):
+        assert draw_view(flips, [9, 9], (20, 20), (1, 1), np.random.default_rng(seed)).magnification((20, 20)) == 1
+    one_section = draw_view(ALWAYS, [0, 9, 9], (1, 20, 20), (1, 1, 1), np.random.default_rng(0))
+    assert np.isfinite(one_section.magnification((1, 20, 20))).all()

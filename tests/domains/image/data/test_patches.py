@@ -161,3 +161,24 @@ def test_a_mask_that_changed_since_it_was_surveyed_is_named(folder: Any) -> None
         Image.fromarray(pixels).save(path)
         with pytest.raises(InputError, match=rf"{path.name}: .*{said}"):
             data.draw(0, generator(0))
+
+
+@pytest.mark.parametrize("elastic", [0.0, 0.1])
+@pytest.mark.parametrize("scaling", [0.0, 0.25])
+def test_views_keep_the_number_of_dots(tmp_path: Path, scaling: float, elastic: float) -> None:
+    for kind in ("images", "dots"):
+        (tmp_path / kind).mkdir()
+    for index in range(4):
+        pixels = np.random.default_rng(index).integers(0, 255, (160, 160), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"images/s{index}.png")
+        # in the middle, where every view has them, and none their mirror images
+        places = np.random.default_rng(index).uniform(76, 84, (5 + index, 2))
+        lines = ["x,y", *(f"{x},{y}" for x, y in places)]
+        (tmp_path / f"dots/s{index}.csv").write_text("\n".join(lines))
+    augmentation = Augmentation(chance=1.0, scaling=scaling, elastic=elastic)
+    settings = {"task": "regression", "targets": tmp_path / "dots", "dots": 3, "patch_size": [120]}
+    data = patches(tmp_path, augmentation, **settings)
+    for item in range(len(data)):
+        true = 5 + int(data.items[item].name[1:])
+        counts = [float(data.draw(item, generator(seed)).target.sum()) for seed in range(4)]
+        assert counts == pytest.approx([true] * 4, rel=0.01)
