@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from multiunet.losses import MAE, MSE, GaussianNLL, Huber, Poisson
 from multiunet.losses.sites import at_least_float32, on_axis_1
-from multiunet.tasks.score import RegressionScore
+from multiunet.tasks.score import RegressionScore, Score
 from multiunet.tasks.task import Task
 from multiunet.uncertainty import Calibration
 
@@ -39,6 +39,7 @@ class Regression(Task):
         noise: variance of the residuals of each target (target's units squared), the aleatoric part where the loss
             learns none.
         monitor: the score that chooses the best epoch. R2 also judges shift and scale, which a correlation forgives.
+        extend_score: makes a score that adds others to those of the sites.
 
     Raises:
         ValueError: for an unknown loss, lists that do not fit the names, or a scale that is not positive.
@@ -54,6 +55,7 @@ class Regression(Task):
         scale: Sequence[float] | None = None,
         noise: Sequence[float] | None = None,
         monitor: Literal["r2", "pearson_r", "spearman_r"] = "r2",
+        extend_score: Callable[[RegressionScore], Score] | None = None,
     ) -> None:
         count = len(names)
         if loss not in _CRITERIA:
@@ -66,6 +68,7 @@ class Regression(Task):
         self.names = tuple(names)
         self.monitor = monitor
         self.loss_name = loss
+        self._extend_score = extend_score
         self.learns_variance = loss in ("beta-nll", "gaussian-nll")
         self.channels = 2 * count if self.learns_variance else count
         self.centre = torch.tensor([0.0] * count if centre is None else list(centre))
@@ -104,8 +107,9 @@ class Regression(Task):
         found = zip(tracks, self.noise.tolist())
         self.noise = torch.tensor([old if track.get("mse") is None else track["mse"] for track, old in found])
 
-    def score(self, calibration: Calibration | None = None) -> RegressionScore:
-        return RegressionScore(self.names)
+    def score(self, calibration: Calibration | None = None) -> Score:
+        score = RegressionScore(self.names)
+        return score if self._extend_score is None else self._extend_score(score)
 
     def decide(self, mean: Tensor) -> None:
         return None

@@ -9,7 +9,7 @@ from torch import nn
 
 from multiunet.domains.image.config import ImageTrain, SegmentationLoss
 from multiunet.domains.image.data.targets import IGNORED
-from multiunet.domains.image.evaluation.scores import InstanceScore
+from multiunet.domains.image.evaluation.scores import CountScore, InstanceScore
 from multiunet.domains.image.info import ImageInfo
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.tasks import Regression, Segmentation, SegmentationScore, Task
@@ -29,7 +29,9 @@ def make_task(config: ImageTrain, info: ImageInfo) -> Task:
     """Return the task of these settings, with the classes, or the quantities and their scale, of the data."""
     if info.regression:
         known = info.quantities
-        return Regression(known.names, cast(RegressionLoss, config.loss or "beta-nll"), known.centre, known.scale)
+        loss_name = cast(RegressionLoss, config.loss or "beta-nll")
+        extend = None if info.dots is None else CountScore
+        return Regression(known.names, loss_name, known.centre, known.scale, extend_score=extend)
     criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]
     loss = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
     score = SegmentationScore if info.instances is None else InstanceScore

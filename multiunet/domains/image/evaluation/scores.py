@@ -1,14 +1,17 @@
-"""Score of objects: found or missed, one by one."""
+"""Scores of images of their own: objects found or missed, and counts that densities sum up to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
+import numpy as np
 from torch import Tensor
 
 from multiunet.metrics import InstanceMatcher
-from multiunet.tasks.score import Score, Scores
+from multiunet.metrics.values import quotient
+from multiunet.tasks.score import RegressionScore, Score, Scores
 from multiunet.uncertainty import Moments
 
 
@@ -32,3 +35,50 @@ class InstanceScore(Score):
 
     def result(self) -> Scores:
         return dict(self._matcher.scores())
+
+
+@dataclass
+class CountScore(Score):
+    """Scores of a density, beside them of the counts that it sums up to, image by image.
+
+    Attributes:
+        density: the scores of the density's pixels.
+    """
+
+    monitor = "r2"
+
+    density: RegressionScore
+    _one: list[tuple[float, float]] = field(default_factory=list)  # predicted and true, of the pieces of this item
+    _items: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
+        self.density.add(predicted, target, moments)
+        self._one.append((float(predicted.double().sum()), float(target.double().sum())))
+
+    def merge(self, other: Self) -> None:
+        self.density.merge(other.density)
+        self._items += other._counted()
+
+    def _counted(self) -> list[tuple[float, float]]:
+        return [*self._items, *([tuple(np.sum(self._one, axis=0).tolist())] if self._one else [])]
+
+    def result(self) -> Scores:
+        """Return the scores of the density and of the counts.
+
+        ``objects`` and ``true_objects`` are counted in all images; ``count_mae`` is the mean over images of the
+        absolute error of the count, ``count_bias`` of the error itself, and ``count_error`` the sum of absolute errors
+        as a share of the true objects (None without any).
+        """
+        found, true = np.array(self._counted()).T
+        return {
+            **self.density.result(),
+            "count_mae": float(np.abs(found - true).mean()),
+            "count_bias": float((found - true).mean()),
+            "count_error": quotient(float(np.abs(found - true).sum()), float(true.sum())),
+            "objects": float(found.sum()),
+            "true_objects": float(true.sum()),
+        }
+
+    def relative_error(self, scale: Sequence[float]) -> float:
+        """Return that of the density; see ``RegressionScore``."""
+        return self.density.relative_error(scale)

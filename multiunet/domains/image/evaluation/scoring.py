@@ -14,6 +14,7 @@ from torch import Tensor
 from multiunet.domains.domain import Piece
 from multiunet.domains.image.data.inputs import make_source
 from multiunet.domains.image.evaluation.labelled import LabelledImage
+from multiunet.domains.image.evaluation.scores import CountScore
 from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
 from multiunet.prediction import GridPredictor, GridSource
@@ -81,7 +82,7 @@ def validate(predictor: GridPredictor, images: Sequence[LabelledImage]) -> Mappi
             loss += share
         losses.append(loss)
         total.merge(one)
-    if isinstance(total, RegressionScore):
+    if isinstance(total, RegressionScore | CountScore):
         mean_loss = total.relative_error(info.quantities.scale)
     else:
         mean_loss = float(np.mean(losses))
