@@ -23,7 +23,7 @@ def pick_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(
-            f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try device cpu"
+            f"`device={name}` cannot be used here ({str(error).splitlines()[0]}); try `device=cpu`"
         ) from error
     return device
 

@@ -48,7 +48,7 @@ def check_folder(folder: Path, overwrite: bool) -> None:
     if os.path.lexists(folder) and not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise InputError(f"{folder}: is not empty; choose to replace files in it (overwrite), or another folder")
+        raise InputError(f"{folder}: is not empty; replace files in it by `overwrite`, or choose another folder")
     check_creatable(folder / "file" if folder.is_dir() else folder)
 
 

@@ -33,5 +33,5 @@ def check_outputs(outputs: Iterable[Tensor], inputs: Tensor) -> None:
     if not all(map(is_finite, outputs)) and is_finite(inputs):
         raise Diverged(
             "the network's output is not finite (NaN or infinite) although its input is: its training diverged; train "
-            "with a lower learning rate (lr), or look at the training data for extreme values"
+            "with a lower learning rate (`lr`), or look at the training data for extreme values"
         )

@@ -47,7 +47,7 @@ def test_a_run_whose_process_is_gone_is_not_running(tmp_path: Path) -> None:
     run.check_idle()  # this process itself
     run.status(f"running: {of_a_child()}")
     assert run.read_status().startswith("stopped: killed, or its machine went down (running: process ")
-    assert run.unfinished() == f"{run.path}: training was stopped after 0 of 9 epochs; go on with it (resume auto)"
+    assert run.unfinished() == f"{run.path}: training was stopped after 0 of 9 epochs; go on with it by `resume=auto`"
     run.check_idle()
     child = subprocess.Popen(
         [

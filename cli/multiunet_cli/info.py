@@ -15,6 +15,7 @@ from multiunet_cli.best import numbers, validated
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command
 from multiunet_cli.tables import cell, print_whole
+from multiunet_cli.wording import as_options
 
 if TYPE_CHECKING:
     from multiunet.training.run_folder import RunFolder
@@ -42,7 +43,7 @@ def info(
         return
     for section, values in content.items():
         if not isinstance(values, dict):
-            typer.echo(f"{section}: {values}")
+            typer.echo(f"{section}: {as_options(str(values))}")
             continue
         typer.echo(f"\n{section}")
         for key, value in values.items():

@@ -13,6 +13,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from multiunet.domains.config import Options
+from multiunet_cli.wording import as_options
 
 BRACKET = "\\["
 """An opening bracket that rich does not take for markup."""
@@ -92,7 +93,7 @@ def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
     flag = "--" + name.replace("_", "-")
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help=f"{info.description}{_shown(info)}",
+        help=f"{as_options(info.description or '')}{_shown(info)}",
         rich_help_panel=_panel(info),
         show_default=False,
         metavar="A,B,..." if several else None,

@@ -16,6 +16,7 @@ from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
+from multiunet_cli.wording import as_options
 
 Out = Annotated[
     Path | None, typer.Option("--out", help="YAML file for `train --config`; default: only print", show_default=False)
@@ -44,7 +45,8 @@ def plan_command(spec: DomainSpec) -> Callable[..., None]:
 
         plan = training.plan(spec.name, settings.parts()[0])
         if out is not None:
-            write_text(out, as_yaml(spec.name, plan.config, settings.model_fields_set, plan.info, str(out)))
+            hint = f"Edit what you like, then: multiunet train {spec.name} --config {out} --out RUN"
+            write_text(out, as_yaml(plan.config, settings.model_fields_set, plan.info, hint))
         if as_json:
             content = {"domain": plan.domain, "settings": json.loads(plan.config.model_dump_json())}
             dataset = to_json(plan.info)
@@ -77,7 +79,7 @@ def show(plan: Any) -> None:
     for name, value in dataset["fingerprint"].items():
         data.add_row(name, escape(_text(value)))
     for name, choice in dataset["plan"]["settings"].items():
-        decided.add_row(name, escape(_text(choice["value"])), escape(choice["reason"]))
+        decided.add_row(name, escape(_text(choice["value"])), escape(as_options(choice["reason"])))
     console = Console()
     console.print(data, decided)
     typer.echo(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from multiunet.domains.config import Options, explain
 from multiunet.errors import InputError
+from multiunet_cli.wording import as_options
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
@@ -31,7 +32,7 @@ def resolve(kind: type[AnyOptions], file: Path | None, pairs: list[str] | None, 
     except ValidationError as error:
         message = explain(error, kind)
         if any(problem["type"] == "missing" for problem in error.errors()):
-            raise typer.BadParameter(message) from error
+            raise typer.BadParameter(as_options(message)) from error
         raise InputError(message if file is None else f"{file} and options: {message}") from error
 
 

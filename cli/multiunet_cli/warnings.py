@@ -6,12 +6,14 @@ import logging
 
 import typer
 
+from multiunet_cli.wording import as_options
+
 
 class OnStderr(logging.Handler):
     """Handler that prints log records as ``warning: ...``."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        typer.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
+        typer.echo(f"{record.levelname.lower()}: {as_options(record.getMessage())}", err=True)
 
 
 def show_warnings() -> None:

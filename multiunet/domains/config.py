@@ -128,7 +128,7 @@ class TrainConfig(Options):
         "concat", "how skip connections join encoder and decoder features", "Model"
     )
 
-    epochs: int = option(Recipe.epochs, "number of epochs, each of --steps-per-epoch steps", "Training", ge=1)
+    epochs: int = option(Recipe.epochs, "number of epochs, each of `steps_per_epoch` steps", "Training", ge=1)
     steps_per_epoch: int | None = option(
         Recipe.steps_per_epoch, "optimiser steps per epoch; default: once through the data", "Training", ge=1
     )
@@ -189,7 +189,7 @@ class EvaluateOptions(Options):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if self.elsewhere() and "split" in self.model_fields_set:
-            raise ValueError(f"--split and --{self.other} both say what to score on; give one of them")
+            raise ValueError(f"`split` and `{self.other}` both say what to score on; give one of them")
         return self
 
 
@@ -250,7 +250,7 @@ def explain(error: ValidationError, kind: type[Options]) -> str:
     for problem in error.errors():
         # behind the setting's name come list places and pydantic's own words for the branches of a union
         key = str(problem["loc"][0]) if problem["loc"] else "settings"
-        flag = f"--{key.replace('_', '-')}"
+        flag = f"`{key}`"
         if problem["type"] == "extra_forbidden":
             problems[f"unknown setting {key!r}{did_you_mean(key, list(kind.model_fields))}"] = []
         elif problem["type"] == "missing":

@@ -104,7 +104,7 @@ def _ready(
     store = PredictionStore(out, attrs, chosen.overwrite)
     if chosen.export is not None:
         if Path(out).absolute() in (chosen.export, *chosen.export.parents):
-            raise InputError(f"{chosen.export}: --export is in the prediction itself, {out}; choose a folder beside it")
+            raise InputError(f"{chosen.export}: `export` is in the prediction itself, {out}; choose a folder beside it")
         check_folder(chosen.export, chosen.overwrite)
     return run, store, chosen
 
@@ -118,7 +118,7 @@ def _sampling(options: Sampled, run: Run) -> Sampled:
     if without < len(nets):
         have = "has" if without == 1 else "have"
         raise InputError(
-            f"--samples {options.samples}: {without} of the {len(nets)} runs {have} no dropout; pass --samples 1"
+            f"`samples={options.samples}`: {without} of the {len(nets)} runs {have} no dropout; pass `samples=1`"
         )
     remark(f"{run.folder.path}: trained without dropout, so one sample is taken, not several")
     return options.model_copy(update={"samples": 1})

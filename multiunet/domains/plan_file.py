@@ -1,4 +1,4 @@
-"""A plan as YAML that a person can read and edit, and that ``--config`` takes back."""
+"""A plan as YAML that a person can read and edit, and that trains as the plan says."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from multiunet.memory import amount
 WIDTH = 100
 
 
-def as_yaml(domain: str, config: TrainConfig, given: set[str], info: DatasetInfo, file: str) -> str:
+def as_yaml(config: TrainConfig, given: set[str], info: DatasetInfo, hint: str) -> str:
     """Return given settings, and decided ones with their reasons, as YAML; the rest are defaults.
 
     Args:
         given: names of the former.
-        file: the name under which it is saved, for the command in its first lines.
+        hint: the first line, which says what the file is for.
     """
     dataset = to_json(info)
     decided: Mapping[str, Any] = dataset["plan"]["settings"]
@@ -29,7 +29,7 @@ def as_yaml(domain: str, config: TrainConfig, given: set[str], info: DatasetInfo
     known = {name: settings[name] for name in sorted(given - decided.keys())}
     memory = {name: amount(size) for name, size in dataset["plan"]["memory"].items()}
     lines = [
-        f"# Edit what you like, then: multiunet train {domain} --config {file} --out RUN",
+        f"# {hint}",
         "#",
         *_comment({"the data": dataset["fingerprint"], "memory": memory}),
         "",

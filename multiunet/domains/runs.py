@@ -168,10 +168,7 @@ def spec_of(folder: RunFolder, name: str | None = None) -> DomainSpec:
             f"{', '.join(known)}"
         )
     if name is not None and trained != name:
-        raise InputError(
-            f"{folder.path}: a run of domain {trained!r}, not {name!r}; use `multiunet ... {trained} --run "
-            f"{folder.path}`"
-        )
+        raise InputError(f"{folder.path}: a run of domain {trained!r}, not {name!r}; ask for {trained!r}")
     return domain_spec(trained)
 
 

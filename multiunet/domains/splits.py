@@ -26,14 +26,14 @@ class FoldsTrain(TrainConfig):
         "Split",
         ge=2,
     )
-    fold: int | None = option(None, "with --folds: train this one alone, from 0; default: all", "Split", ge=0)
+    fold: int | None = option(None, "with `folds`: train this one alone, from 0; default: all", "Split", ge=0)
 
     @model_validator(mode="after")
     def _one_of_the_folds(self) -> Self:
         if self.fold is not None and self.folds is None:
-            raise ValueError(f"--fold {self.fold} without --folds; say how many there are")
+            raise ValueError(f"`fold={self.fold}` without `folds`; say how many there are")
         if self.fold is not None and self.folds is not None and self.fold >= self.folds:
-            raise ValueError(f"--fold {self.fold} is none of --folds {self.folds}; they count from 0")
+            raise ValueError(f"`fold={self.fold}` is none of `folds={self.folds}`; they count from 0")
         return self
 
     def parts(self) -> list[TrainConfig]:
@@ -61,7 +61,7 @@ class SplitTrain(FoldsTrain):
         fields = type(self).model_fields
         for name in ("splits", "test_fraction"):
             if self.folds is not None and name in fields and getattr(self, name) != fields[name].default:
-                raise ValueError(f"--folds and --{name.replace('_', '-')} both say how to split; give one of them")
+                raise ValueError(f"`folds` and `{name}` both say how to split; give one of them")
         return self
 
 
@@ -81,7 +81,7 @@ def read_splits(where: str, names: str) -> dict[str, Any]:
         content = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(
-            f"{file}: cannot be read ({error.strerror}); --splits takes FILE.json or FILE.json:KEY"
+            f"{file}: cannot be read ({error.strerror}); `splits` takes FILE.json or FILE.json:KEY"
         ) from None
     except ValueError as error:
         raise InputError(f"{file}: not JSON ({error})") from None

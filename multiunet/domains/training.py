@@ -161,7 +161,7 @@ def plan_all(name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never
 def _check_folds(out: Path, resume: Resume) -> None:
     """Refuse an ``out`` that holds anything but folds."""
     if (out / "config.yaml").exists():
-        raise InputError(f"{out}: holds a single run, and folds cannot go into it; choose another --out")
+        raise InputError(f"{out}: holds a single run, and folds cannot go into it; choose another `out`")
     if resume == "never" or not any(out.glob("fold-*")):
         RunFolder.check_free(out)
 
@@ -177,7 +177,7 @@ def _prepared(
     run = RunFolder.open(out) if out is not None and _going_on(out, resume) else None
     if run is not None:
         if (trained := run.config().get("domain")) != name:
-            raise InputError(f"{out}: a run of domain {trained!r}, not {name!r}; choose another --out")
+            raise InputError(f"{out}: a run of domain {trained!r}, not {name!r}; choose another `out`")
         run.check_idle()
     config = absolute(config)
     before: Any = None if run is None else read_info(domain, run)
@@ -209,10 +209,10 @@ def _check_same(
     if changed:
         differences = ", ".join(f"{key}: {before[key]!r} then, {settings[key]!r} now" for key in changed)
         raise InputError(
-            f"{run.path}: cannot resume with other settings ({differences}); use the same, or another --out"
+            f"{run.path}: cannot resume with other settings ({differences}); use the same, or another `out`"
         )
     if differing := sorted(key for key in known.keys() | info.keys() if known.get(key) != info.get(key)):
         raise InputError(
             f"{run.path}: the data, or what follows from them, have changed since this run began "
-            f"({', '.join(differing)}); use the same, or another --out"
+            f"({', '.join(differing)}); use the same, or another `out`"
         )

@@ -58,7 +58,7 @@ class ReplacedFolder:
 
     def _check_free(self) -> None:
         if self.path.exists() and not self._overwrite:
-            raise InputError(f"{self.path}: exists already; choose to replace it (overwrite), or another name")
+            raise InputError(f"{self.path}: exists already; replace it by `overwrite`, or choose another name")
 
     def _finish_what_was_killed(self) -> None:
         """Finish what a process was doing that was killed with the lock held, and remove what it left."""

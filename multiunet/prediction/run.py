@@ -194,5 +194,5 @@ def warn_of_inexact_tiles() -> None:
     """Warn, once, that tiles only approximate the whole."""
     logger.warning(
         "the network has norms or blocks that look at all sites of an input, so tiles only approximate the prediction "
-        "of the whole; allow larger tiles (tile size, memory), or train with batch normalisation"
+        "of the whole; allow larger tiles (`tile_size`, `memory`), or train with batch normalisation"
     )

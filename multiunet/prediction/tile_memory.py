@@ -67,7 +67,7 @@ def compute_spare_memory(memory: int | None, device: torch.device) -> int:
     spare = memory - taken - FIXED_MEMORY
     if spare <= 0:
         raise InputError(
-            f"memory {amount(memory)}: the program alone takes {amount(taken + FIXED_MEMORY)}; "
+            f"`memory={amount(memory)}`: the program alone takes {amount(taken + FIXED_MEMORY)}; "
             f"give at least {amount(taken + 2 * FIXED_MEMORY)}"
         )
     return spare

@@ -41,8 +41,8 @@ class Compute:
         if before is not None and before["precision"] != precision:
             if recipe.precision != "auto":
                 raise InputError(
-                    f"precision {recipe.precision}: this run was trained with {before['precision']} so far; resume it "
-                    "with that, or auto"
+                    f"`precision={recipe.precision}`: this run was trained with {before['precision']} so far; "
+                    "resume it with that, or auto"
                 )
             precision = before["precision"]
         return cls(device.type, precision, torch.get_num_threads())

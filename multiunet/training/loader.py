@@ -122,7 +122,8 @@ def stop_workers(batches: DataLoader[Any]) -> Iterator[None]:
         if not _is_of_worker(error):
             raise
         raise RunError(
-            "a process that loads data was killed, perhaps because memory ran out; use fewer workers and resume the run"
+            "a process that loads data was killed, perhaps because memory ran out; use fewer `workers`, and go on with "
+            "`resume=auto`"
         ) from error
     finally:
         # the only way to workers that persist: there is no public function that ends them

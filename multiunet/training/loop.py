@@ -213,7 +213,7 @@ class _Trainer:
             if not math.isfinite(loss):
                 raise Diverged(
                     f"the loss is {loss} in epoch {state.epoch + 1}, step {state.step + 1}; lower the learning rate "
-                    "(lr), or look at the inputs for extreme values"
+                    "(`lr`), or look at the inputs for extreme values"
                 )
             state.loss += loss
             state.step += 1
@@ -300,7 +300,7 @@ class _Trainer:
         if (name := find_not_finite(weights)) is not None:
             raise Diverged(
                 f"the weights ({name}) are not finite after step {self.state.epoch * self.steps + self.state.step}; "
-                "lower the learning rate (lr), or look at the inputs for extreme values"
+                "lower the learning rate (`lr`), or look at the inputs for extreme values"
             )
 
     def _rank(self, scores: Mapping[str, Any]) -> tuple[float, float]:
@@ -312,7 +312,7 @@ class _Trainer:
         for name, value in ((self.monitor, score), ("loss", loss)):
             if value is not None and not math.isfinite(value):
                 raise Diverged(
-                    f"validation {name} is {value} in epoch {self.state.epoch + 1}; lower the learning rate (lr), or "
+                    f"validation {name} is {value} in epoch {self.state.epoch + 1}; lower the learning rate (`lr`), or "
                     "look at the validation data for extreme values"
                 )
         return -math.inf if score is None else float(score), -math.inf if loss is None else -float(loss)

@@ -75,7 +75,7 @@ class RunFolder(Records):
             InputError: when there is something under this name already, or it cannot be written.
         """
         if (path / "config.yaml").exists():
-            raise InputError(f"{path}: already holds a run; go on with it (resume auto), or choose another folder")
+            raise InputError(f"{path}: already holds a run; go on with it by `resume=auto`, or choose another folder")
         if os.path.lexists(path) and not (path.is_dir() and _is_free(path)):
             raise InputError(f"{path}: exists already, and is neither empty nor a run folder; choose another one")
         check_creatable(path / "config.yaml" if path.is_dir() else path)
@@ -150,7 +150,7 @@ class RunFolder(Records):
         if status.startswith(RUNNING):
             return f"{self.path}: is still being trained, {done} so far"
         if status.startswith(STOPPED):
-            return f"{self.path}: training was stopped after {done}; go on with it (resume auto)"
+            return f"{self.path}: training was stopped after {done}; go on with it by `resume=auto`"
         return None
 
     def check_idle(self) -> None:
@@ -260,7 +260,7 @@ class RunFolder(Records):
             if find_not_finite(tensors) is not None:
                 raise InputError(
                     f"{path}: the weights are not finite, because the training diverged; train anew with a lower "
-                    "learning rate (lr)"
+                    "learning rate (`lr`)"
                 )
             warning = f"{problems[0]}; using {path.name}" if problems else None
             return tensors, dict(checkpoint.state) if path == self.best else {}, warning

@@ -58,7 +58,7 @@ def test_train_info_evaluate_predict(domain: str, worlds: dict, multiunet: Calla
         assert ("class" in data) == (domain != "genome")
     again = multiunet("predict", domain, *words)
     assert again.code == 3
-    assert "(overwrite)" in again.err
+    assert "--overwrite" in again.err
     assert multiunet("predict", domain, *words, "--overwrite").code == 0
 
 
@@ -90,7 +90,7 @@ def test_resume_goes_on_and_refuses_other_settings(worlds: dict, multiunet: Call
     before = load(run / "checkpoints/last.safetensors")
     again = multiunet("train", "graph", *words)
     assert again.code == 3
-    assert "(resume auto)" in again.err
+    assert "--resume auto" in again.err
     assert multiunet("train", "graph", *words, "--resume", "auto").code == 0
     after = load(run / "checkpoints/last.safetensors")
     assert after.state == before.state

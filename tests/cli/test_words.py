@@ -56,8 +56,8 @@ def test_unfinished_runs_are_used_with_a_word(
         multiunet("predict", "image", "--run", run, *worlds["image"].predict, *out),
     ):
         assert done.code == 0, done.err
-        lines = [line for line in done.err.splitlines() if "resume auto" in line]
-        expected = f"warning: {run}: training {said} 2 of 60 epochs; go on with it (resume auto)"
+        lines = [line for line in done.err.splitlines() if "--resume auto" in line]
+        expected = f"warning: {run}: training {said} 2 of 60 epochs; go on with it by --resume auto"
         assert lines == ([] if said is None else [expected])
     assert f"status: {status}\n" in multiunet("info", run).out
 
@@ -135,7 +135,7 @@ def test_scores_are_written_as_tables(run: Path, multiunet: Callable, tmp_path: 
     assert [[int(n) for n in row[1:]] for row in table[1:]] == matrix.tolist()
     again = multiunet("evaluate", "image", "--run", run, "--out", tmp_path / "scores")
     assert again.code == 3
-    assert "choose to replace files in it (overwrite)" in again.err
+    assert "replace files in it by --overwrite" in again.err
     shown = multiunet("evaluate", "image", "--run", run)
     assert f"precision {names[0]}" in shown.out
     assert "confusion" not in shown.out

@@ -40,7 +40,7 @@ def test_text_and_mappings_are_paths_and_settings(tmp_path: Path, monkeypatch: p
     assert multiunet.evaluate(["run"]).scored == "test split"
     multiunet.predict("run", {"images": images, "samples": 1}, "p.zarr")
     assert len(multiunet.open_prediction("p.zarr")) == 5
-    with pytest.raises(InputError, match=r"settings: --images is required; unknown setting 'mask'.*'masks'"):
+    with pytest.raises(InputError, match=r"settings: `images` is required; unknown setting 'mask'.*'masks'"):
         multiunet.train("image", {"mask": "data/masks"}, "other")
     with pytest.raises(InputError, match="unknown setting 'sample'"):
         multiunet.predict("run", {"images": images, "sample": 1}, "q.zarr")

@@ -286,7 +286,7 @@ def test_tables_that_are_none(table: str, said: str, multiunet: Callable) -> Non
 @pytest.mark.usefixtures("here")
 def test_an_ignored_value_that_no_mask_has_is_told_of(multiunet: Callable, caplog: pytest.LogCaptureFixture) -> None:
     assert multiunet(*TRAIN, "--ignore-value", 255, "--dry-run").code == 0
-    assert "--ignore-value 255: no mask in" in caplog.text
+    assert "`ignore_value=255`: no mask in" in caplog.text
     assert "they have 4, 9" in caplog.text
 
 

@@ -79,7 +79,7 @@ def test_predictions_replace_predictions_only(run: Path, multiunet: Callable) ->
     refused(multiunet, [*PREDICT, "--out", "p"], ".zarr")
     refused(multiunet, [*PREDICT, "--out", "file/p.zarr"], "file is a file")
     assert multiunet(*PREDICT, "--out", "p.zarr").code == 0
-    refused(multiunet, [*PREDICT, "--out", "p.zarr"], "(overwrite)")
+    refused(multiunet, [*PREDICT, "--out", "p.zarr"], "--overwrite")
     assert multiunet(*PREDICT, "--out", "p.zarr", "--overwrite").code == 0
 
 
@@ -110,7 +110,7 @@ def test_a_training_that_diverges_says_so(here: Path, multiunet: Callable) -> No
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_leaves_no_run(here: Path, multiunet: Callable) -> None:
-    refused(multiunet, [*TRAIN, "--out", "run", "--device", "cuda"], "device 'cuda' cannot be used here")
+    refused(multiunet, [*TRAIN, "--out", "run", "--device", "cuda"], "--device cuda cannot be used here")
     assert not Path("run").exists()
 
 

@@ -209,7 +209,7 @@ def test_optimizer_state_round_trips_through_json(kind: type) -> None:
 
 def test_run_folder_is_not_made_over_something(tmp_path: Path) -> None:
     RunFolder.create(tmp_path / "run", {"a": 1}, {"b": 2})
-    with pytest.raises(InputError, match="resume auto"):
+    with pytest.raises(InputError, match="`resume=auto`"):
         RunFolder.create(tmp_path / "run", {}, {})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("x")
@@ -422,7 +422,7 @@ def test_there_must_be_something_to_train_on(tmp_path: Path, monkeypatch: pytest
 
 
 def test_divergence_names_epoch_step_and_fix(tmp_path: Path) -> None:
-    with pytest.raises(Diverged, match=r"nan in epoch 1, step 1; lower the learning rate \(lr\)"):
+    with pytest.raises(Diverged, match=r"nan in epoch 1, step 1; lower the learning rate \(`lr`\)"):
         fitted(tmp_path, [], Recipe(epochs=1, precision="32"), Constant(math.nan))
 
 

@@ -18,11 +18,11 @@ def split_chromosomes(config: GenomeTrain, data: Data) -> Splits[str]:
     chroms = list(data.codes)
     if config.folds is not None:
         return split_fold(data, config.folds, config.fold or 0)
-    val = matching(config.val_chroms, chroms, "--val-chroms", data.genome)
-    test = matching(config.test_chroms, chroms, "--test-chroms", data.genome)
+    val = matching(config.val_chroms, chroms, "`val_chroms`", data.genome)
+    test = matching(config.test_chroms, chroms, "`test_chroms`", data.genome)
     if not val:
-        raise InputError("--val-chroms is empty; name a chromosome to choose the best epoch by, or give --folds")
-    named = matching(config.train_chroms, chroms, "--train-chroms", data.genome)
+        raise InputError("`val_chroms` is empty; name a chromosome to choose the best epoch by, or give `folds`")
+    named = matching(config.train_chroms, chroms, "`train_chroms`", data.genome)
     for one, first, other, second in (
         ("val", val, "test", test),
         ("train", named, "val", val),
@@ -30,7 +30,7 @@ def split_chromosomes(config: GenomeTrain, data: Data) -> Splits[str]:
     ):
         both = [chrom for chrom in first if chrom in second]
         if both:
-            raise InputError(f"{listed(both)} is both in --{one}-chroms and in --{other}-chroms; put it in one")
+            raise InputError(f"{listed(both)} is both in `{one}_chroms` and in `{other}_chroms`; put it in one")
     train = named or [chrom for chrom in chroms if chrom not in val and chrom not in test]
     if not train:
         raise InputError(f"no chromosome of {config.fasta} is left to train on; name fewer for validation and test")
@@ -44,7 +44,7 @@ def split_fold(data: Data, folds: int, fold: int) -> Splits[str]:
         InputError: for more folds than chromosomes.
     """
     if folds > len(data.codes):
-        raise InputError(f"--folds {folds}: there are {len(data.codes)} chromosomes; a fold tests one at least")
+        raise InputError(f"`folds={folds}`: there are {len(data.codes)} chromosomes; a fold tests one at least")
     groups: list[list[str]] = [[] for _ in range(folds)]
     for chrom in sorted(data.codes, key=lambda name: -len(data.codes[name])):  # the longest first, to the smallest
         min(groups, key=lambda group: sum(len(data.codes[name]) for name in group)).append(chrom)

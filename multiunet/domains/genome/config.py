@@ -50,13 +50,13 @@ class GenomeTrain(FoldsTrain):
     targets: PathList = option(..., "the signals, one file per track: bigWig, or bedGraph[.gz]", "Data")
     rename_chroms: Path | None = option(
         None,
-        "text file with two columns: a chromosome's name in --fasta, and in --targets, options and output",
+        "text file with two columns: a chromosome's name in `fasta`, and in `targets`, options and output",
         "Data",
     )
     bin_size: int = option(128, "bases per bin; a bin's value is the mean over its bases that have one", "Data", ge=1)
     strand_pairs: StrList = option([], "pairs of tracks that belong to the two strands, e.g. fwd:rev", "Data")
     missing: Literal["nan", "zero"] = option(
-        "nan", "bases that --targets do not mention: nan: not measured, left out; zero: 0", "Data"
+        "nan", "bases that `targets` do not mention: nan: not measured, left out; zero: 0", "Data"
     )
     transform: Transform = option(
         "none", "learn log(1 + value) or the square root of each bin; predictions and scores are in these units", "Data"
@@ -66,7 +66,7 @@ class GenomeTrain(FoldsTrain):
     )
 
     val_chroms: StrList = option(
-        [], "chromosomes to validate on (patterns such as chr1* too); required without --folds", "Split"
+        [], "chromosomes to validate on (patterns such as chr1* too); required without `folds`", "Split"
     )
     test_chroms: StrList = option([], "chromosomes to test on", "Split")
     train_chroms: StrList = option([], "chromosomes to train on; default: all others", "Split")
@@ -90,7 +90,7 @@ class GenomeTrain(FoldsTrain):
         0.2, "dropout rate of the bottleneck and the decoder; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
     )
     batch_size: int = option(4, "windows per batch", "Training", ge=1)
-    epochs: int = option(30, "number of epochs, each of --steps-per-epoch steps", "Training", ge=1)
+    epochs: int = option(30, "number of epochs, each of `steps_per_epoch` steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps per epoch", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
@@ -99,11 +99,11 @@ class GenomeTrain(FoldsTrain):
     @model_validator(mode="after")
     def _fits(self) -> GenomeTrain:
         if self.folds is not None and (self.val_chroms or self.test_chroms or self.train_chroms):
-            raise ValueError("--folds splits the chromosomes; leave --train-, --val- and --test-chroms out")
+            raise ValueError("`folds` splits the chromosomes; leave `train_chroms`, `val_chroms` and `test_chroms` out")
         if self.folds is not None and self.folds < FEWEST_FOLDS:
-            raise ValueError(f"--folds {self.folds}: give 3 or more; one is tested, one validates, the others train")
+            raise ValueError(f"`folds={self.folds}`: give 3 or more; one is tested, one validates, the others train")
         if self.transform != "none" and self.loss == "poisson":
-            raise ValueError(f"--loss poisson is for counts, which --transform {self.transform} makes none of")
+            raise ValueError(f"`loss=poisson` is for counts, which `transform={self.transform}` makes none of")
         return self
 
     def bins_of_window(self) -> int:
@@ -116,18 +116,18 @@ class GenomeEvaluate(EvaluateOptions):
 
     other: ClassVar[str | None] = "targets"
 
-    fasta: Path | None = option(None, "with --targets: the sequences that these were measured on", "Data")
+    fasta: Path | None = option(None, "with `targets`: the sequences that these were measured on", "Data")
     targets: PathList | None = option(
         None, "signals of other data, in the order of training; all their bins are scored instead of a split", "Data"
     )
-    chroms: StrList = option([], "with --targets: chromosomes to score (patterns too); default: all", "Data")
+    chroms: StrList = option([], "with `targets`: chromosomes to score (patterns too); default: all", "Data")
 
     @model_validator(mode="after")
     def _of_other_data(self) -> GenomeEvaluate:
         if (self.fasta is None) != (self.targets is None):
-            raise ValueError("--fasta and --targets belong together: sequences, and what was measured on them")
+            raise ValueError("`fasta` and `targets` belong together: sequences, and what was measured on them")
         if self.chroms and self.targets is None:
-            raise ValueError("--chroms chooses among other data; give --fasta and --targets, or --split")
+            raise ValueError("`chroms` chooses among other data; give `fasta` and `targets`, or `split`")
         return self
 
 
@@ -144,11 +144,11 @@ class GenomePredict(PredictOptions):
         text=True,
     )
     export_as: Annotated[list[ExportFormat], BeforeValidator(split_commas)] | None = option(
-        None, "what --export writes: bigwig, bedgraph or both; default: bigwig", "Prediction", min_length=1
+        None, "what `export` writes: bigwig, bedgraph or both; default: bigwig", "Prediction", min_length=1
     )
 
     @model_validator(mode="after")
     def _exports_somewhere(self) -> GenomePredict:
         if self.export_as is not None and self.export is None:
-            raise ValueError("--export-as says what is written into --export DIR; give that, too")
+            raise ValueError("`export_as` says what is written into `export=DIR`; give that, too")
         return self

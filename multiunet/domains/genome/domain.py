@@ -128,8 +128,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         data, chroms = self._reread(config, info), info.split.of(options.split)
         if not chroms:
             raise InputError(
-                f"this run has no {options.split} chromosomes; train with --{options.split}-chroms, or score others "
-                "(--split val)"
+                f"this run has no {options.split} chromosomes; train with `{options.split}_chroms`, or score others "
+                "(`split=val`)"
             )
         return Labelled(f"{options.split} split", _select(data, chroms))
 
@@ -192,7 +192,7 @@ def _select(data: Data, chroms: tuple[str, ...]) -> dict[str, tuple[Codes, NDArr
 def _choose(config: GenomeTrain, options: GenomePredict) -> tuple[Genome, Chosen]:
     """Return the sequences, and the bins of them that are to be predicted."""
     genome = open_genome(config, options.fasta)
-    chroms = matching(options.chroms or ["*"], genome.lengths, "--chroms", genome)
+    chroms = matching(options.chroms or ["*"], genome.lengths, "`chroms`", genome)
     if options.regions is None:
         return genome, dict.fromkeys(chroms)
     regions = read_regions(options.regions, genome)
@@ -200,7 +200,7 @@ def _choose(config: GenomeTrain, options: GenomePredict) -> tuple[Genome, Chosen
         chrom: touched(regions[chrom], genome.lengths[chrom], config.bin_size) for chrom in chroms if chrom in regions
     }
     if not chosen:
-        raise InputError(f"{options.regions}: has no region on {listed(chroms)}, the chromosomes of --chroms")
+        raise InputError(f"{options.regions}: has no region on {listed(chroms)}, the chromosomes of `chroms`")
     return genome, chosen
 
 
@@ -211,14 +211,14 @@ def _read_elsewhere(config: GenomeTrain, info: GenomeInfo, options: GenomeEvalua
     tracks = info.quantities.names
     if len(options.targets) != len(tracks):
         raise InputError(
-            f"--targets names {len(options.targets)} files, but the run predicts {listed(tracks)}; give one for each, "
+            f"`targets` names {len(options.targets)} files, but the run predicts {listed(tracks)}; give one for each, "
             "in this order"
         )
     genome = open_genome(config, options.fasta)
-    chroms = matching(options.chroms or ["*"], genome.lengths, "--chroms", genome)
+    chroms = matching(options.chroms or ["*"], genome.lengths, "`chroms`", genome)
     data = read_other(config, genome, options.targets, chroms)
     keys = {chrom: [digest] for chrom, digest in data.digests().items()}
-    return Labelled(str(options.fasta), _select(data, tuple(chroms)), keys, "choose other chromosomes by --chroms")
+    return Labelled(str(options.fasta), _select(data, tuple(chroms)), keys, "choose other chromosomes by `chroms`")
 
 
 def _predictor(model: Model, config: GenomeTrain, device: torch.device, sites: int = READ_SITES) -> Chromosomes:

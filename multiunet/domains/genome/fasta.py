@@ -61,8 +61,8 @@ def _rename(path: Path, names: Collection[str], renames: Mapping[str, str]) -> d
     if renames and not any(name in names for name in renames):
         swapped = any(new in names for new in renames.values())
         raise InputError(
-            f"{path}: has no sequence that --rename-chroms renames ({listed(renames)}); it has {listed(names)}"
-            + ("; swap the columns: the name in --fasta comes first" if swapped else "")
+            f"{path}: has no sequence that `rename_chroms` renames ({listed(renames)}); it has {listed(names)}"
+            + ("; swap the columns: the name in `fasta` comes first" if swapped else "")
         )
     old_names: dict[str, str] = {}
     for old in names:

@@ -28,7 +28,7 @@ def check_names(
         complete: the signal must have all chromosomes of the genome; else it may lack some.
 
     Raises:
-        InputError: with both sides. Where other names explain the difference, with lines for ``--rename-chroms``.
+        InputError: with both sides. Where other names explain the difference, with lines for ``rename_chroms``.
     """
     expected = [name for name in genome.lengths if not matches(name, exclude)]
     unknown = [name for name in found if name not in expected and not matches(name, exclude)]
@@ -42,7 +42,7 @@ def check_names(
         more = f", and so on, {len(rows)} in all" if len(rows) > SHOWN_RENAMES else ""
         raise InputError(
             f"{path}: chromosomes have other names than in {fasta}: {sides}. To rename those of the FASTA, save the "
-            f"lines {', '.join(map(repr, rows[:SHOWN_RENAMES]))}{more} as a text file and pass --rename-chroms FILE"
+            f"lines {', '.join(map(repr, rows[:SHOWN_RENAMES]))}{more} as a text file and pass `rename_chroms=FILE`"
         )
     problems = []
     if unknown:
@@ -51,7 +51,7 @@ def check_names(
         problems.append(f"no data for {listed(missing)}")
     raise InputError(
         f"{path}: {' and '.join(problems)}: another assembly? ({sides}); use the FASTA file that the signal was mapped "
-        f"to, or leave chromosomes out with --exclude-chroms"
+        f"to, or leave chromosomes out with `exclude_chroms`"
     )
 
 
@@ -108,7 +108,7 @@ def matching(patterns: Sequence[str], names: Collection[str], option: str, genom
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             if pattern in new_names:
-                raise InputError(f"{option} {pattern}: is renamed by --rename-chroms; write {new_names[pattern]}")
+                raise InputError(f"{option} {pattern}: is renamed by `rename_chroms`; write {new_names[pattern]}")
             raise InputError(
                 f"{option} {pattern}: no such chromosome in {genome.path}{did_you_mean(pattern, list(names))}; it has "
                 f"{listed(names)}{_renamed(genome)}"
@@ -129,7 +129,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _renamed(genome: Genome) -> str:
-    return " after --rename-chroms" if genome.renamed else ""
+    return " after `rename_chroms`" if genome.renamed else ""
 
 
 def _match_by_number(unknown: Sequence[str], missing: Sequence[str]) -> Mapping[str, str]:

@@ -63,7 +63,7 @@ def read_training(config: GenomeTrain) -> Data:
     genome, exclude = open_genome(config), config.exclude_chroms
     data, chroms = _read(config, genome, config.targets, exclude)
     # a pattern may name what the signals alone have; one that matches nothing at all is a mistake
-    matching(exclude, dict.fromkeys([*genome.lengths, *chroms]), "--exclude-chroms", genome)
+    matching(exclude, dict.fromkeys([*genome.lengths, *chroms]), "`exclude_chroms`", genome)
     regions = {} if config.exclude_regions is None else read_regions(config.exclude_regions, genome)
     for name, rows in data.targets.items():
         rows[:, touched(regions.get(name, []), len(data.codes[name]), config.bin_size)] = np.nan
@@ -86,7 +86,7 @@ def _read(
     """Return the data, and all chromosomes that the signals have."""
     bins = Bins(genome, config.bin_size, exclude, config.missing == "zero")
     if not bins.lengths():
-        raise InputError(f"{genome.path}: --exclude-chroms {','.join(exclude)} leaves no chromosome")
+        raise InputError(f"{genome.path}: `exclude_chroms={','.join(exclude)}` leaves no chromosome")
     tracks = read_tracks(targets, bins)
     values = [_transform(track, config.transform) for track in tracks]
     codes = {name: genome.codes[name] for name in bins.lengths()}
@@ -101,5 +101,5 @@ def _transform(track: Track, transform: Transform) -> dict[str, Values]:
     if transform != "none":
         lowest = min((float(np.nanmin(v)) for v in track.values.values() if not np.isnan(v).all()), default=0.0)
         if lowest < 0:
-            raise InputError(f"{track.path}: a value is {lowest:g}; --transform {transform} is for values of 0 or more")
+            raise InputError(f"{track.path}: a value is {lowest:g}; `transform={transform}` is for values of 0 or more")
     return {chrom: TRANSFORMS[transform](values) for chrom, values in track.values.items()}

@@ -27,14 +27,14 @@ def pair_strands(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:
     for pair in pairs:
         names = pair.split(":")
         if len(names) != 2 or names[0] == names[1]:
-            raise InputError(f"--strand-pairs {pair}: give two tracks as FORWARD:REVERSE")
+            raise InputError(f"`strand_pairs={pair}`: give two tracks as FORWARD:REVERSE")
         for name in names:
             if name not in tracks:
                 hint = did_you_mean(name, tracks)
-                raise InputError(f"--strand-pairs {pair}: no track {name!r}{hint}; there are {listed(tracks)}")
+                raise InputError(f"`strand_pairs={pair}`: no track {name!r}{hint}; there are {listed(tracks)}")
         a, b = (tracks.index(name) for name in names)
         if (partners[a], partners[b]) != (a, b):
-            raise InputError(f"--strand-pairs {pair}: a track is in two pairs")
+            raise InputError(f"`strand_pairs={pair}`: a track is in two pairs")
         partners[a], partners[b] = b, a
     return partners
 
@@ -65,7 +65,7 @@ def check_signs(paths: Sequence[Path], trained: NDArray[np.float64], partners: S
     for one, other in [*pairs, *((partner, track) for track, partner in pairs)]:
         if np.nanmax(trained[one]) <= 0 <= np.nanmin(trained[other]):
             raise InputError(
-                f"{paths[one]}: has no value above 0, but its partner in --strand-pairs, "
+                f"{paths[one]}: has no value above 0, but its partner in `strand_pairs`, "
                 f"{paths[other].name}, has none below: the minus strand is stored as negative numbers; change "
                 "their sign, so that both strands measure the same"
             )
@@ -73,6 +73,6 @@ def check_signs(paths: Sequence[Path], trained: NDArray[np.float64], partners: S
         means = np.nanmean(trained[[one, other]], axis=1)
         if means.prod() < 0:
             remark(
-                f"{paths[one]}: its mean is {means[0]:g}, that of its partner in --strand-pairs, "
+                f"{paths[one]}: its mean is {means[0]:g}, that of its partner in `strand_pairs`, "
                 f"{paths[other].name}, is {means[1]:g}; is one of them stored with the other sign?"
             )

@@ -35,8 +35,8 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     coarsest = math.prod(bin_strides(len(config.widths)))
     if config.bins_of_window() < 2 * coarsest:
         raise InputError(
-            f"--window {config.bins_of_window()}: {len(config.widths)} levels coarsen bins {coarsest} times; make it "
-            f"at least {2 * coarsest}, or give fewer --widths"
+            f"`window={config.bins_of_window()}`: {len(config.widths)} levels coarsen bins {coarsest} times; make it "
+            f"at least {2 * coarsest}, or give fewer `widths`"
         )
     known = sum(int(np.count_nonzero(codes < UNKNOWN)) for codes in data.codes.values())
     if not known:
@@ -87,12 +87,12 @@ def digest_data(data: Data, digests: Mapping[str, str] | None = None) -> str:
 def _check_window(config: GenomeTrain, longest: int, coarsest: int) -> None:
     if config.window is not None and config.window > max(2 * longest, 2 * coarsest):
         raise InputError(
-            f"--window {config.window}: the longest chromosome to train on has {longest} bins; take at most twice that"
+            f"`window={config.window}`: the longest chromosome to train on has {longest} bins; take at most twice that"
         )
 
 
 def _hint(config: GenomeTrain) -> str:
-    return "; if the file leaves out what is 0, pass --missing zero" if config.missing == "nan" else ""
+    return "; if the file leaves out what is 0, pass `missing=zero`" if config.missing == "nan" else ""
 
 
 def _report_missing(config: GenomeTrain, missing: NDArray[np.float64]) -> None:
@@ -111,7 +111,7 @@ def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: Sequence
             )
         if not len(known):
             raise InputError(
-                f"{path}: no bin of the {part} chromosomes ({listed(chroms)}) has a value at --bin-size "
+                f"{path}: no bin of the {part} chromosomes ({listed(chroms)}) has a value at `bin_size` "
                 f"{config.bin_size}: a bin needs data on half its bases; use larger bins, or other chromosomes"
                 f"{_hint(config)}"
             )
@@ -121,4 +121,4 @@ def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: Sequence
                 f"there is nothing to learn{_hint(config)}"
             )
         if config.loss == "poisson" and known.min() < 0:
-            raise InputError(f"{path}: a value is {known.min():g}, but --loss poisson is for counts; use beta-nll")
+            raise InputError(f"{path}: a value is {known.min():g}, but `loss=poisson` is for counts; use beta-nll")

@@ -44,9 +44,9 @@ def choose_coarse_edges(config: PoolTrain, index: NDArray[np.int64], nodes: int)
     paths = count_paths(index, nodes)
     counted = f"{paths:,} paths of two steps, {paths / max(1, nodes):,.0f} a node"
     if config.pool not in SELECTING:
-        return CoarseEdges(kind=None, paths=paths, reason=f"--pool {config.pool} selects no nodes")
+        return CoarseEdges(kind=None, paths=paths, reason=f"`pool={config.pool}` selects no nodes")
     if config.coarse_edges != "auto":
-        return CoarseEdges(kind=config.coarse_edges, paths=paths, reason=f"set by --coarse-edges; {counted}")
+        return CoarseEdges(kind=config.coarse_edges, paths=paths, reason=f"set by `coarse_edges`; {counted}")
     if paths > MANY_PATHS and paths > MANY_PER_NODE * nodes:
         reason = f"{counted}, would cost most of an epoch (about {4e-8 * paths:.0f} s of CPU)"
         return CoarseEdges(kind="induced", paths=paths, reason=reason)
@@ -58,6 +58,6 @@ def describe_choice(config: PoolTrain, chosen: CoarseEdges) -> str | None:
     if config.coarse_edges != "auto" or chosen.kind != "induced":
         return None
     return (
-        f"{chosen.reason}, so coarser graphs keep the edges between kept nodes alone; --coarse-edges two-hop adds "
+        f"{chosen.reason}, so coarser graphs keep the edges between kept nodes alone; `coarse_edges=two-hop` adds "
         "those of two steps"
     )

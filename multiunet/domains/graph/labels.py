@@ -51,7 +51,7 @@ def list_classes(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
         )
     if len(values) > MOST_CLASSES:
         raise InputError(
-            f"{path}: y has {len(values)} different labels; are they quantities? Then pass --task regression"
+            f"{path}: y has {len(values)} different labels; are they quantities? Then pass `task=regression`"
         )
     return values
 
@@ -59,7 +59,7 @@ def list_classes(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
 def _in_use(path: Path, y: NDArray[Any], of: str) -> list[Any]:
     if y.ndim != 1:
         raise InputError(
-            f"{path}: y has the shape {y.shape}; a {of} has one class (several quantities: --task regression)"
+            f"{path}: y has the shape {y.shape}; a {of} has one class (several quantities: `task=regression`)"
         )
     if y.dtype.kind in "US":
         words = {str(word) for word in y} - {*MISSING, str(UNKNOWN)}
@@ -74,7 +74,7 @@ def _in_use(path: Path, y: NDArray[Any], of: str) -> list[Any]:
         if (known != np.floor(known)).any():
             raise InputError(
                 f"{path}: y holds {known[known != np.floor(known)][0]:g}, which is no class; for quantities pass "
-                "--task regression"
+                "`task=regression`"
             )
         values = [int(value) for value in np.unique(known) if value != UNKNOWN]
         _check_not_negative(path, values, of)
@@ -162,7 +162,7 @@ def read_quantities(path: Path, y: NDArray[Any], of: str = "node", place: Place 
             row = int(np.flatnonzero(cells.mark(bad))[0])
             where = f"{of} {row}" if place is None else place(row // max(1, y.size // len(y)))
             raise InputError(
-                f"{path}, {where}: the label is {cells[row]!r}, not a number; for --task regression give numbers, and "
+                f"{path}, {where}: the label is {cells[row]!r}, not a number; for `task=regression` give numbers, and "
                 "leave empty what is not known exactly"
             )
         y = cells.numbers().reshape(y.shape)

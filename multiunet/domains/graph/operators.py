@@ -80,6 +80,6 @@ class WithinMemory(CoarseEdges):
             raise InputError(
                 f"max_neighbours null: {len(kept):,} kept nodes have up to {most:,} edges of two steps, which take "
                 f"{amount(BYTES_AN_EDGE * most)} where {amount(free)} are free; bound them, for example "
-                "--max-neighbours 64, or pass --coarse-edges induced or --pool matching"
+                "`max_neighbours=64`, or pass `coarse_edges=induced` or `pool=matching`"
             )
         return self.edges(field, kept, score)

@@ -64,7 +64,9 @@ def check_columns(columns: list[str] | None, conv: str | None) -> None:
         ValueError: when it does not.
     """
     if columns and conv not in (None, *READ_BY):
-        raise ValueError(f"--edge-columns are read by --conv {' and '.join(READ_BY)}, not by {conv}")
+        raise ValueError(
+            f"`edge_columns` are read by {' and '.join(f'`conv={name}`' for name in READ_BY)}, not by {conv}"
+        )
 
 
 def check_ratio(pool: str, ratio: float) -> None:
@@ -76,6 +78,6 @@ def check_ratio(pool: str, ratio: float) -> None:
     halvings = -math.log2(ratio)
     if pool in ("matching", "contraction") and not (halvings >= 1 and halvings.is_integer()):
         raise ValueError(
-            f"--pool-ratio {ratio:g} does not go with --pool {pool}, which merges pairs, once or repeatedly: give "
+            f"`pool_ratio={ratio:g}` does not go with `pool={pool}`, which merges pairs, once or repeatedly: give "
             "0.5, 0.25, ..."
         )

@@ -67,11 +67,11 @@ def name_classes(values: Sequence[str], names: Mapping[str, str], ignored: str |
     for value, name in lowered.items():
         if value not in {*values, ignored}:
             raise InputError(
-                f"--class-names {value}={name}: no mask has the value {value}; they have {listing(values)}"
+                f"`class_names={value}={name}`: no mask has the value {value}; they have {listing(values)}"
             )
         if not name or "," in name:
-            raise InputError(f"--class-names: value {value} is named {name!r}; give it a name without commas")
+            raise InputError(f"`class_names`: value {value} is named {name!r}; give it a name without commas")
     found = [lowered.get(value, value) for value in values]
     if twice := [name for name in found if found.count(name) > 1]:
-        raise InputError(f"--class-names: two classes are called {twice[0]!r}; each needs a name of its own")
+        raise InputError(f"`class_names`: two classes are called {twice[0]!r}; each needs a name of its own")
     return found

@@ -82,7 +82,7 @@ class ImageTrain(SplitTrain):
         ..., "folder, file, pattern, or a CSV with the columns image, mask (or target) and maybe split", "Data"
     )
     masks: Path | None = option(None, "folder of masks named like the images; integer values", "Data")
-    targets: Path | None = option(None, "for --task regression: images of what to predict, NaN where unknown", "Data")
+    targets: Path | None = option(None, "for `task=regression`: images of what to predict, NaN where unknown", "Data")
     dots: Positive | None = option(
         None,
         "targets are dots, one a counted object: CSV files (x, y in pixels) or images; each becomes a Gaussian of this "
@@ -121,9 +121,9 @@ class ImageTrain(SplitTrain):
 
     splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
     val_images: Path | None = option(None, "separate folder of validation images", "Split")
-    val_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
+    val_masks: Path | None = option(None, "their masks (or targets); default: in `masks` (or `targets`)", "Split")
     test_images: Path | None = option(None, "separate folder of test images", "Split")
-    test_masks: Path | None = option(None, "their masks (or targets); default: in --masks (or --targets)", "Split")
+    test_masks: Path | None = option(None, "their masks (or targets); default: in `masks` (or `targets`)", "Split")
     val_fraction: float = option(
         0.2,
         "share of the non-test images to validate on, if none are given; 0: train on all, keep the last weights",
@@ -176,7 +176,7 @@ class ImageTrain(SplitTrain):
     )
     brightness: float = option(
         0.3,
-        "largest shift, in standard deviations of the image; of the training images with --intensities train or none",
+        "largest shift, in standard deviations of the image; of the training images with `intensities=train` or none",
         "Patches",
         ge=0,
     )
@@ -184,7 +184,7 @@ class ImageTrain(SplitTrain):
     gamma: float = option(0.3, "largest relative change of the gamma exponent", "Patches", ge=0)
     noise: float = option(
         0.2,
-        "largest added noise, in standard deviations of the image; of the training images with --intensities train or "
+        "largest added noise, in standard deviations of the image; of the training images with `intensities=train` or "
         "none",
         "Patches",
         ge=0,
@@ -226,7 +226,7 @@ class ImageTrain(SplitTrain):
         "Model",
         text=True,
     )
-    epochs: int = option(84, "number of epochs, each of --steps-per-epoch steps", "Training", ge=1)
+    epochs: int = option(84, "number of epochs, each of `steps_per_epoch` steps", "Training", ge=1)
     steps_per_epoch: int | None = option(25, "optimiser steps per epoch", "Training", ge=1)
     batch_size: int = option(Recipe.batch_size, "samples per batch; fewer if memory is short", "Training", ge=1)
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
@@ -249,47 +249,47 @@ class ImageTrain(SplitTrain):
     def _as_in_the_paper(self) -> ImageTrain:
         for name in ("normalization", "residual", "skip"):
             if self.model != "image_unet" and getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"--{name} is for --model image_unet; {self.model} has that of its paper")
+                raise ValueError(f"`{name}` is for `model=image_unet`; {self.model} has that of its paper")
         return self
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> ImageTrain:
         others = [name for name in ("val_images", "test_images") if getattr(self, name) is not None]
         if self.folds is not None and others:
-            raise ValueError(f"--folds and --{others[0].replace('_', '-')} both say how to split; give one of them")
+            raise ValueError(f"`folds` and `{others[0]}` both say how to split; give one of them")
         return self
 
     @model_validator(mode="after")
     def _objects_are_segmented(self) -> ImageTrain:
         if self.class_names is not None and (self.instances or self.task != "segmentation"):
-            raise ValueError("--class-names are for masks of classes, not for --instances or --task regression")
+            raise ValueError("`class_names` are for masks of classes, not for `instances` or `task=regression`")
         if self.instances and self.task != "segmentation":
-            raise ValueError(f"--instances are objects to segment; --task {self.task} has none")
+            raise ValueError(f"`instances` are objects to segment; `task={self.task}` has none")
         own = ("instance_encoding", "border_weight", "border_sigma")
         given = [name for name in own if getattr(self, name) != type(self).model_fields[name].default]
         if given and not self.instances:
-            raise ValueError(f"--{given[0].replace('_', '-')} is for --instances, masks that number their objects")
+            raise ValueError(f"`{given[0]}` is for `instances`, masks that number their objects")
         return self
 
     @model_validator(mode="after")
     def _loss_fits_the_task(self) -> ImageTrain:
         known = get_args(SegmentationLoss if self.task == "segmentation" else QuantityLoss)
         if self.loss is not None and self.loss not in known:
-            raise ValueError(f"--loss {self.loss} is not for --task {self.task}; that takes {', '.join(known)}")
+            raise ValueError(f"`loss={self.loss}` is not for `task={self.task}`; that takes {', '.join(known)}")
         if self.task == "regression" and self.class_weights is not None:
-            raise ValueError("--class-weights: --task regression has no classes")
+            raise ValueError("`class_weights`: `task=regression` has no classes")
         return self
 
     @model_validator(mode="after")
     def _targets_are_quantities(self) -> ImageTrain:
         if self.task == "segmentation" and self.targets is not None:
-            raise ValueError("--targets are for --task regression; give classes as --masks, or pass --task regression")
+            raise ValueError("`targets` are for `task=regression`; give classes as `masks`, or pass `task=regression`")
         if self.task == "regression" and self.masks is not None:
-            raise ValueError("--masks are for --task segmentation; give quantities as --targets")
+            raise ValueError("`masks` are for `task=segmentation`; give quantities as `targets`")
         if self.dots is not None and self.task != "regression":
-            raise ValueError("--dots makes densities of --targets, which are quantities; pass --task regression, too")
+            raise ValueError("`dots` makes densities of `targets`, which are quantities; pass `task=regression`, too")
         if self.dots is not None and self.ignore_value is not None:
-            raise ValueError("--ignore-value is for masks and targets that are images of numbers; --dots have none")
+            raise ValueError("`ignore_value` is for masks and targets that are images of numbers; `dots` have none")
         return self
 
     def levels(self) -> list[int]:
@@ -323,7 +323,7 @@ class ImageEvaluate(EvaluateOptions):
     @model_validator(mode="after")
     def _masks_of_images(self) -> ImageEvaluate:
         if self.masks is not None and self.images is None:
-            raise ValueError("--masks without --images; give both, or neither and --split")
+            raise ValueError("`masks` without `images`; give both, or neither and `split`")
         return self
 
 
@@ -338,7 +338,7 @@ class ImageMeasure(Options):
     )
     min_size: int = option(1, "pixels; smaller objects are left out", "Data", ge=1)
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
-    overwrite: bool = option(False, "replace files in --out", "Output")
+    overwrite: bool = option(False, "replace files in `out`", "Output")
 
 
 class ImagePredict(PredictOptions):
@@ -352,7 +352,7 @@ class ImagePredict(PredictOptions):
     tta_flips: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
     views_as_samples: bool = option(False, VIEWS, "Prediction")
     tile_size: int | None = option(
-        None, "largest side of a tile, pixels; default: what --memory allows", "Prediction", ge=1
+        None, "largest side of a tile, pixels; default: what `memory` allows", "Prediction", ge=1
     )
     memory: Bytes | None = option(None, PREDICTION_MEMORY, "Prediction", text=True)
     precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Prediction")
@@ -361,7 +361,7 @@ class ImagePredict(PredictOptions):
     )
     export_what: Annotated[list[ExportKind], BeforeValidator(split_commas)] | None = option(
         None,
-        "what --export writes of each image: class, probabilities (of objects: instance, too; of quantities: mean), "
+        "what `export` writes of each image: class, probabilities (of objects: instance, too; of quantities: mean), "
         "uncertainty, epistemic, aleatoric; default: class (and instance; or mean) and uncertainty",
         "Prediction",
         min_length=1,
@@ -370,7 +370,7 @@ class ImagePredict(PredictOptions):
     @model_validator(mode="after")
     def _makes_sense(self) -> ImagePredict:
         if self.views_as_samples and self.tta_flips is not None:
-            raise ValueError("--views-as-samples and --tta-flips say different things of mirrored views; give one")
+            raise ValueError("`views_as_samples` and `tta_flips` say different things of mirrored views; give one")
         if self.export_what is not None and self.export is None:
-            raise ValueError("--export-what says what is written into --export DIR; give that, too")
+            raise ValueError("`export_what` says what is written into `export=DIR`; give that, too")
         return self

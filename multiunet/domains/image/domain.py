@@ -222,7 +222,7 @@ class _Reading:
             size = " x ".join(f"{step:g}" for step in self.assumed)
             remark(
                 f"{path.parent}: images state no pixel size, so that of the training is taken, {size} µm; pass "
-                "--pixel-size if they have another"
+                "`pixel_size` if they have another"
             )
         return loaded
 

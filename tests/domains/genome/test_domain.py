@@ -167,7 +167,7 @@ def test_bedgraphs_read_back_as_the_prediction(run, tmp_path, monkeypatch):
         values = read_tracks([path], Bins(Genome(tmp_path / "g.fa", {}, LENGTHS), BIN))[0].values
         for chrom in LENGTHS:
             assert np.array_equal(values[chrom], found[chrom][variable].sel(channel=track).values)
-    with pytest.raises(InputError, match="--export-as says what is written into --export DIR"):
+    with pytest.raises(InputError, match="`export_as` says what is written into `export=DIR`"):
         predict(run, tmp_path / "q.zarr", export_as="bigwig")
 
 
@@ -208,7 +208,7 @@ def test_some_chromosomes_of_another_genome(run, tmp_path):
     found = open_prediction(tmp_path / "p.zarr")
     assert {item.attrs["chrom"]: item.sizes["bin"] for item in found.values()} == {"x": 11, "y/1": 4, "z": 1}
     assert (found["x"]["epistemic"].values == 0).all()
-    with pytest.raises(InputError, match="--chroms chr9: no such chromosome"):
+    with pytest.raises(InputError, match="`chroms` chr9: no such chromosome"):
         predict(run, tmp_path / "q.zarr", chroms="chr9")
     assert not (tmp_path / "q.zarr").exists()
 
@@ -242,13 +242,13 @@ def test_an_ensemble_with_a_member_without_dropout_is_scored_by_one_sample(run, 
     settings = {**data, "strand_pairs": "fwd:rev", "dropout": 0.0, "epochs": 1}
     training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
     assert inference.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=1)).prediction.startswith("one pass")
-    with pytest.raises(InputError, match="1 of the 2 runs has no dropout; pass --samples 1"):
+    with pytest.raises(InputError, match="1 of the 2 runs has no dropout; pass `samples=1`"):
         inference.evaluate([run, tmp_path / "run"], EvaluateOptions(samples=4))
 
 
 def test_a_run_without_test_chromosomes_says_so(data, tmp_path):
     training.train("genome", config_of({**data, "test_chroms": []}), tmp_path / "run", progress=Progress())
-    with pytest.raises(InputError, match="no test chromosomes; train with --test-chroms"):
+    with pytest.raises(InputError, match="no test chromosomes; train with `test_chroms`"):
         inference.evaluate(tmp_path / "run", EvaluateOptions(split="test"))
     assert inference.evaluate(tmp_path / "run", EvaluateOptions(split="val")).metrics["coverage_95"] > 0
 
@@ -275,16 +275,16 @@ def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"val_chroms": "chr7"}, ["--val-chroms chr7", "no such chromosome", "chr1, chr2, chr3, chr10"]),
-        ({"val_chroms": ""}, ["--val-chroms is empty"]),
-        ({"test_chroms": "chr*"}, ["chr2 is both in --val-chroms and in --test-chroms"]),
+        ({"val_chroms": "chr7"}, ["`val_chroms` chr7", "no such chromosome", "chr1, chr2, chr3, chr10"]),
+        ({"val_chroms": ""}, ["`val_chroms` is empty"]),
+        ({"test_chroms": "chr*"}, ["chr2 is both in `val_chroms` and in `test_chroms`"]),
         ({"test_chroms": "chr1,chr10,chr3"}, ["left to train on"]),
         ({"exclude_chroms": "chr*"}, ["leaves no chromosome"]),
-        ({"exclude_chroms": "chrUn_*"}, ["--exclude-chroms chrUn_*", "no such chromosome"]),
-        ({"strand_pairs": "fwd:reverse"}, ["--strand-pairs fwd:reverse", "no track 'reverse'", "fwd, rev"]),
+        ({"exclude_chroms": "chrUn_*"}, ["`exclude_chroms` chrUn_*", "no such chromosome"]),
+        ({"strand_pairs": "fwd:reverse"}, ["`strand_pairs=fwd:reverse`", "no track 'reverse'", "fwd, rev"]),
         ({"strand_pairs": "fwd"}, ["FORWARD:REVERSE"]),
         ({"strand_pairs": "fwd:rev,rev:fwd"}, ["in two pairs"]),
-        ({"window": 16, "widths": "8,8,8"}, ["--window 16", "3 levels coarsen bins 16 times", "at least 32"]),
+        ({"window": 16, "widths": "8,8,8"}, ["`window=16`", "3 levels coarsen bins 16 times", "at least 32"]),
         ({"fasta": "none.fa"}, ["none.fa", "no such file"]),
     ],
 )
@@ -297,7 +297,7 @@ def test_bad_settings_are_named_before_anything_is_written(data, tmp_path, chang
 
 def test_what_the_signal_alone_has_can_be_left_out(data, tmp_path):
     more = write_signal(tmp_path / "more.bedGraph", {**LENGTHS, "chrUn_1": 500})
-    with pytest.raises(InputError, match=r"chrUn_1 not in g\.fa.*--exclude-chroms"):
+    with pytest.raises(InputError, match=r"chrUn_1 not in g\.fa.*`exclude_chroms`"):
         training.plan("genome", config_of({**data, "targets": str(more)}))
     plan = training.plan("genome", config_of({**data, "targets": str(more), "exclude_chroms": "chrUn_*"}))
     assert plan.info.chroms == LENGTHS
@@ -312,7 +312,7 @@ def test_what_the_signal_alone_has_can_be_left_out(data, tmp_path):
         (
             "chr1 0 50 1\nchr1 50 99 -2\nchr2 0 50 1\nchr2 50 99 2\nchr3 0 50 1\nchr3 50 99 2\nchr10 0 9 1\n",
             "poisson",
-            ["t.bedGraph", "-2", "--loss poisson is for counts"],
+            ["t.bedGraph", "-2", "`loss=poisson` is for counts"],
         ),
     ],
 )
@@ -394,7 +394,7 @@ def test_a_file_that_leaves_out_zeros(data, tmp_path, caplog):
     path = tmp_path / "t.bedGraph"
     path.write_text("".join(rows))
     settings = {**data, "targets": str(path)}
-    with pytest.raises(InputError, match="nothing to learn; if the file leaves out what is 0, pass --missing zero"):
+    with pytest.raises(InputError, match="nothing to learn; if the file leaves out what is 0, pass `missing=zero`"):
         training.plan("genome", config_of(settings))
     info = training.plan("genome", config_of({**settings, "missing": "zero"})).info
     assert info.missing == (0,)
@@ -416,9 +416,9 @@ def test_transformed_targets_are_learnt_scored_and_named(data, tmp_path, transfo
         f"rev.{transform}",
     ]
     negative = rewritten(tmp_path / "n.bedGraph", data["targets"].split(",")[0], lambda v: -v)
-    with pytest.raises(InputError, match=rf"n\.bedGraph: a value is -.*--transform {transform} is for values of 0"):
+    with pytest.raises(InputError, match=rf"n\.bedGraph: a value is -.*`transform={transform}` is for values of 0"):
         training.plan("genome", config_of({**data, "targets": str(negative), "transform": transform}))
-    with pytest.raises(InputError, match="--loss poisson is for counts"):
+    with pytest.raises(InputError, match="`loss=poisson` is for counts"):
         config_of({**data, "transform": transform, "loss": "poisson"})
 
 
@@ -443,11 +443,11 @@ def test_folds_test_every_chromosome_once(data, tmp_path):
     tested = splits[0]["test"]
     other = {"fasta": data["fasta"], "targets": settings["targets"], "chroms": tested}
     inference.evaluate(runs[0], other)
-    with pytest.raises(InputError, match=rf"trained or validated on by .*fold-1 \({tested[0]}.*--chroms"):
+    with pytest.raises(InputError, match=rf"trained or validated on by .*fold-1 \({tested[0]}.*`chroms`"):
         inference.evaluate(tmp_path / "cv", other)  # which the other folds have seen
-    with pytest.raises(InputError, match="--folds 5: there are 4 chromosomes"):
+    with pytest.raises(InputError, match="`folds=5`: there are 4 chromosomes"):
         training.plan("genome", config_of({**settings, "folds": 5, "fold": 0}))
-    with pytest.raises(InputError, match="leave --train-, --val- and --test-chroms out"):
+    with pytest.raises(InputError, match="leave `train_chroms`, `val_chroms` and `test_chroms` out"):
         config_of({**data, "folds": 3})
 
 
@@ -499,13 +499,13 @@ def test_other_data_are_scored(run, data, tmp_path):
         Path(path).write_text("".join(row for row in rows if row.startswith("y")))
     one = inference.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets, "chroms": "y"}, "test"))
     assert list(one.items) == ["y"]
-    with pytest.raises(InputError, match="--targets names 1 files, but the run predicts fwd, rev"):
+    with pytest.raises(InputError, match="`targets` names 1 files, but the run predicts fwd, rev"):
         inference.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets.split(",")[0]}, "test"))
-    with pytest.raises(InputError, match="--fasta and --targets belong together"):
+    with pytest.raises(InputError, match="`fasta` and `targets` belong together"):
         validated(kind, {"fasta": fasta}, "test")
     own = {"fasta": data["fasta"], "targets": data["targets"]}
     with pytest.raises(
-        InputError, match=r"3 of 4 inputs were trained or validated on by .*\(chr1, chr2, chr10\); .*--chr"
+        InputError, match=r"3 of 4 inputs were trained or validated on by .*\(chr1, chr2, chr10\); .*`chr"
     ):
         inference.evaluate(run, validated(kind, own, "test"))
     tested = inference.evaluate(run, validated(kind, {**own, "chroms": "chr3"}, "test"))
@@ -515,7 +515,7 @@ def test_other_data_are_scored(run, data, tmp_path):
 def test_chromosomes_that_no_split_names_are_not_used(data):
     plan = training.plan("genome", config_of({**data, "train_chroms": "chr1"}))
     assert plan.info.split == Splits(train=("chr1",), val=("chr2",), test=("chr3",))
-    with pytest.raises(InputError, match="chr2 is both in --train-chroms and in --val-chroms"):
+    with pytest.raises(InputError, match="chr2 is both in `train_chroms` and in `val_chroms`"):
         training.plan("genome", config_of({**data, "train_chroms": "chr*"}))
 
 
@@ -583,7 +583,7 @@ def test_evaluation_scores_the_prediction_that_predict_gives(run, data, tmp_path
         assert scores["coverage_95"] == pytest.approx(inside[track, known].mean())
 
 
-@pytest.mark.parametrize("option", ["--val-chroms", "--test-chroms"])
+@pytest.mark.parametrize("option", ["`val_chroms`", "`test_chroms`"])
 def test_options_take_the_new_names_of_chromosomes(data, tmp_path, option):
     names = tmp_path / "names.tsv"
     names.write_text("".join(f"{name}\t{name[3:]}\n" for name in LENGTHS))
@@ -595,12 +595,12 @@ def test_options_take_the_new_names_of_chromosomes(data, tmp_path, option):
     settings["rename_chroms"] = str(names)
     assert training.plan("genome", config_of(settings)).info.split.val == ("2",)
     key = option[2:].replace("-", "_")
-    with pytest.raises(InputError, match=f"{option} chr2: is renamed by --rename-chroms; write 2"):
+    with pytest.raises(InputError, match=f"{option} chr2: is renamed by `rename_chroms`; write 2"):
         training.plan("genome", config_of({**settings, key: "chr2"}))
-    with pytest.raises(InputError, match=f"{option} 7: .*it has 1, 2, 3, 10 after --rename-chroms"):
+    with pytest.raises(InputError, match=f"{option} 7: .*it has 1, 2, 3, 10 after `rename_chroms`"):
         training.plan("genome", config_of({**settings, key: "7"}))
     names.write_text("".join(f"{name[3:]}\t{name}\n" for name in LENGTHS))
-    with pytest.raises(InputError, match=r"has no sequence that --rename-chroms renames .*; swap the columns"):
+    with pytest.raises(InputError, match=r"has no sequence that `rename_chroms` renames .*; swap the columns"):
         training.plan("genome", config_of(settings))
 
 

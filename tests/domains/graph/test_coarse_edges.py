@@ -54,11 +54,11 @@ def test_the_choice_is_said_recorded_and_built(
     path = save()
     small = GraphDomain().inspect(GraphTrain(graph=path))
     assert small.coarse_edges.kind == "two-hop"
-    assert "--coarse-edges" not in caplog.text
+    assert "`coarse_edges`" not in caplog.text
     monkeypatch.setattr(coarse_edges, "MANY_PATHS", 10)
     monkeypatch.setattr(coarse_edges, "MANY_PER_NODE", 1)
     for setting, edges in (("auto", Induced()), ("two-hop", TwoHop(max_neighbours=64))):
         domain, asked = GraphDomain(), GraphTrain(graph=path, coarse_edges=setting)
         facts = domain.inspect(asked)
         assert domain.build(asked, facts).geometry.pool.edges == edges
-    assert caplog.text.count("--coarse-edges two-hop adds those of two steps") == 1
+    assert caplog.text.count("`coarse_edges=two-hop` adds those of two steps") == 1

@@ -37,7 +37,7 @@ def test_labels_become_classes_in_ascending_order(y: np.ndarray, values: list, i
 @pytest.mark.parametrize(
     ("y", "reason"),
     [
-        (np.array([0.5, 1.0]), r"holds 0\.5, which is no class; for quantities pass --task regression"),
+        (np.array([0.5, 1.0]), r"holds 0\.5, which is no class; for quantities pass `task=regression`"),
         (np.array([0, -3, 1]), r"holds the label -3; classes are 0 or more"),
         (np.array(["0", "-3", "1"]), r"holds the label -3; classes are 0 or more"),
         (np.array([4, 4, -1]), r"only the class 4; two classes are needed"),
@@ -58,7 +58,7 @@ def test_quantities() -> None:
     np.testing.assert_array_equal(read_quantities(FILE, np.array(["1.5", ""])), [[1.5], [np.nan]])
     with pytest.raises(InputError, match="y of node 1 is inf"):
         read_quantities(FILE, np.array([0, np.inf]))
-    with pytest.raises(InputError, match="node 0: the label is 'tall', not a number; for --task regression"):
+    with pytest.raises(InputError, match="node 0: the label is 'tall', not a number; for `task=regression`"):
         read_quantities(FILE, np.array(["tall", "1"]))
 
 
@@ -81,7 +81,7 @@ def test_masks_of_zeros_and_ones_and_of_several_splits(save: Callable[..., Path]
     assert np.flatnonzero(masks(save(**several))["train"]).tolist() == list(range(0, NODES, 3))
     turned = {name: None if array is None else array.T for name, array in several.items()}
     assert np.flatnonzero(masks(save(**turned), split_index=2)["train"]).tolist() == list(range(1, NODES, 3))
-    with pytest.raises(InputError, match=r"holds 5 splits, 0\.\.4; --split-index 5"):
+    with pytest.raises(InputError, match=r"holds 5 splits, 0\.\.4; `split_index=5`"):
         masks(save(**several), split_index=5)
 
 
@@ -133,11 +133,11 @@ TWO = np.array([0, 1, *[-1] * 22])
             {},
             r"no labelled node is left to validate on \(2 of 24 are labelled\); label more",
         ),
-        ({}, {"split_index": 1}, r"holds one split; leave --split-index out"),
+        ({}, {"split_index": 1}, r"holds one split; leave `split_index` out"),
         (
             {"train_mask": None, "val_mask": None, "test_mask": None},
             {"split_index": 1},
-            r"has no masks for --split-index 1",
+            r"has no masks for `split_index=1`",
         ),
     ],
 )

@@ -71,7 +71,7 @@ def test_names_that_fit_no_mask(given: dict[str, str], said: str) -> None:
         ({"class_names": "4=a,4=b"}, "value 4 is named twice"),
         ({"class_names": "4=a,b"}, "'b' has no name; write VALUE=NAME"),
         ({"class_names": "nowhere.csv"}, "nowhere.csv cannot be read"),
-        ({"class_names": "4=a", "instances": True}, "not for --instances"),
+        ({"class_names": "4=a", "instances": True}, "not for `instances`"),
     ],
 )
 def test_settings_that_name_nothing(settings: dict[str, Any], said: str) -> None:

@@ -17,9 +17,9 @@ NOWHERE: dict[str, Any] = {"images": "nowhere"}
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": "mse"}, "--loss mse is not for --task segmentation; that takes dice-ce, dice, ce, focal"),
-        ({"loss": "dice", "task": "regression"}, "--loss dice is not for --task regression; that takes beta-nll"),
-        ({"class_weights": "1,2", "task": "regression"}, "--class-weights: --task regression has no classes"),
+        ({"loss": "mse"}, "`loss=mse` is not for `task=segmentation`; that takes dice-ce, dice, ce, focal"),
+        ({"loss": "dice", "task": "regression"}, "`loss=dice` is not for `task=regression`; that takes beta-nll"),
+        ({"class_weights": "1,2", "task": "regression"}, "`class_weights`: `task=regression` has no classes"),
     ],
 )
 def test_losses_are_of_the_task(settings: dict[str, Any], message: str) -> None:
@@ -37,8 +37,8 @@ def test_every_loss_that_can_be_named_can_be_had() -> None:
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"dots": 3}, "--dots makes densities of --targets, which are quantities; pass --task regression, too"),
-        ({"dots": 3, "task": "regression", "ignore_value": 1}, "--ignore-value is for masks and targets"),
+        ({"dots": 3}, "`dots` makes densities of `targets`, which are quantities; pass `task=regression`, too"),
+        ({"dots": 3, "task": "regression", "ignore_value": 1}, "`ignore_value` is for masks and targets"),
         ({"dots": 0, "task": "regression"}, "greater than 0"),
         ({"dots": "nan", "task": "regression"}, "finite"),
         ({"dots": "wide", "task": "regression"}, "valid number"),

@@ -91,7 +91,7 @@ def test_every_network_trains_and_predicts_as_a_whole_what_it_predicts_by_tiles(
 
 
 def test_what_a_paper_says_cannot_be_set(folder: Any) -> None:
-    with pytest.raises(ValueError, match="--skip is for --model image_unet; vnet has that of its paper"):
+    with pytest.raises(ValueError, match="`skip` is for `model=image_unet`; vnet has that of its paper"):
         ImageTrain(images=folder(4), model="vnet", skip="add")
     assert ImageTrain(images=folder(4), model="vnet").levels() == [16, 32, 64, 128, 256]
     assert ImageTrain(images=folder(4), model="vnet", widths=[4, 8]).levels() == [4, 8]
@@ -393,13 +393,13 @@ def test_training_on_all_images_keeps_the_last_weights(folder: Any, capfd: pytes
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"), [({"patience": 3}, "--patience"), ({"task": "regression", "loss": "mse"}, "--loss mse")]
+    ("settings", "said"), [({"patience": 3}, "`patience`"), ({"task": "regression", "loss": "mse"}, "`loss=mse`")]
 )
 def test_what_is_learnt_from_validation_needs_it(folder: Any, settings: dict[str, Any], said: str) -> None:
     root = folder(4)
     truths = {"targets" if "task" in settings else "masks": root / "masks"}
     config = ImageTrain(images=root / "images", **truths, val_fraction=0, **settings)
-    with pytest.raises(InputError, match=f"{said}.*--val-fraction 0 leaves none"):
+    with pytest.raises(InputError, match=f"{said}.*`val_fraction=0` leaves none"):
         ImageDomain().inspect(config)
 
 
@@ -414,5 +414,5 @@ def test_pixel_sizes_that_files_do_not_state(folder: Any, caplog: pytest.LogCapt
     trained = open_prediction(predicted(root, ImageDomain(), config, info, model, samples=1))["s0"]
     assert (trained.attrs["unit"], list(trained.attrs["spacing"])) == ("\u00b5m", [2.0, 0.5, 0.5])
     assert "state no pixel size, so that of the training is taken, 2 x 0.5 x 0.5" in caplog.text
-    with pytest.raises(InputError, match="--pixel-size 1,2: give one number, or one for each axis z, y, x"):
+    with pytest.raises(InputError, match="`pixel_size=1,2`: give one number, or one for each axis z, y, x"):
         setup(root, pixel_size=[1.0, 2.0])

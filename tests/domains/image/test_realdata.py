@@ -74,7 +74,7 @@ def test_grey_levels_in_colours_with_alpha(data_folder: Path) -> None:
 
 def test_numbered_nuclei_are_no_classes(data_folder: Path) -> None:
     nuclei = data_folder / "dsb2018_fluo" / "train"
-    with pytest.raises(InputError, match=r"number the objects of each mask, .*pass --instances"):
+    with pytest.raises(InputError, match=r"number the objects of each mask, .*pass `instances`"):
         survey(ImageTrain(images=nuclei / "images", masks=nuclei / "masks"))
 
 

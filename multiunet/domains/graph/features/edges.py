@@ -46,7 +46,7 @@ class Edges:
             said.append(f"{changes.repetitions_merged} repeat earlier ones and count once{rule}")
         one_way = changes.reverses_added
         if undirected and one_way and 2 * one_way != changes.used:  # all: each edge is listed once, as usual
-            said.append(f"{one_way} lead one way, their reverses are added (--no-undirected keeps directions)")
+            said.append(f"{one_way} lead one way, their reverses are added (`undirected=false` keeps directions)")
         return f"of {changes.given} edges {'; '.join(said)}" if said else None
 
 

@@ -31,7 +31,7 @@ def fit_normalization(x: NDArray[np.float32], wanted: Literal["auto", "row", "co
     if wanted == "auto":
         wanted = "row" if _is_bag_of_words(x) else "column"
         meaning = "as of a bag of words" if wanted == "row" else "over all nodes"
-        logger.info("features are normalised by %s, %s (--normalize-features)", wanted, meaning)
+        logger.info("features are normalised by %s, %s (`normalize_features`)", wanted, meaning)
     if wanted != "column":
         return Normalization(kind=wanted)
     deviation = x.std(axis=0, dtype=np.float64)

@@ -46,7 +46,7 @@ def choose_attributes(path: Path, known: Sequence[str], wanted: tuple[str, ...] 
     absent = [name for name in wanted if name not in known]
     if absent:
         raise InputError(
-            f"{path}: edges have no {listing(absent)} (--edge-columns) but {listing(known) if known else 'nothing'}"
+            f"{path}: edges have no {listing(absent)} (`edge_columns`) but {listing(known) if known else 'nothing'}"
         )
     return list(wanted)
 
@@ -68,12 +68,12 @@ def edge_attributes(path: Path, columns: Mapping[str, Column], place: Callable[[
         if numbers is not None:
             found[name] = numbers
         elif isinstance(column, Words) and _holds_words(column):
-            found |= _flags(path, name, column, "an attribute of edges", "--edge-columns")
+            found |= _flags(path, name, column, "an attribute of edges", "`edge_columns`")
         else:
             edge, cell = _first_bad(column)
             raise InputError(
                 f"{path}, {place(edge)}: {name} is {cell!r}, but a number of other edges; fill it with a finite "
-                "number, or name the columns to use by --edge-columns"
+                "number, or name the columns to use by `edge_columns`"
             )
     return Attributes(np.stack(list(found.values()), axis=1), tuple(found)) if found else None
 
@@ -95,13 +95,13 @@ def node_features(
         if numbers is not None:
             found[name] = numbers
         elif isinstance(column, Words) and not _is_empty(column) and _holds_words(column):
-            found |= _flags(path, name, column, "a feature of nodes", "--feature-columns")
+            found |= _flags(path, name, column, "a feature of nodes", "`feature_columns`")
         else:
             node, cell = _first_bad(column)
             what = f"is {cell!r}, not a finite number" if cell else "is missing"
             raise InputError(
                 f"{path}, {place(node)}: feature {name!r} {what}; a feature is a number, or a word at every node; "
-                "those to use are named by --feature-columns, labels by --label-column"
+                "those to use are named by `feature_columns`, labels by `label_column`"
             )
     x = np.array(list(found.values()), dtype=np.float32).reshape(len(found), rows).T
     return x, tuple(found)

@@ -62,7 +62,7 @@ def _read_nodes(path: Path, columns: Columns) -> tuple[Table, Words]:
     name = table.named(columns.id)
     if name is None:
         raise InputError(
-            f"{path}: has no column {columns.id!r} but {', '.join(sheet.header)}; pass --id-column (the first line "
+            f"{path}: has no column {columns.id!r} but {', '.join(sheet.header)}; pass `id_column` (the first line "
             "names the columns)"
         )
     ids = table.words(name)

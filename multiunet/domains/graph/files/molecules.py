@@ -68,7 +68,7 @@ def parse_smiles(path: Path, smiles: Sequence[str], skip: bool, place: Callable[
         which = "; ".join(f"{place(row)}, {why}" for row, why in (bad if skip else bad[:5]))
         if not skip or not found:
             more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
-            advice = "" if skip else " (--skip-invalid leaves them out)"
+            advice = "" if skip else " (`skip_invalid` leaves them out)"
             raise InputError(f"{what}: {which}{more}{advice}")
         remark(f"{what} and are left out: {which}")
     return found
@@ -117,7 +117,7 @@ def _rdkit() -> tuple[Any, Callable[[], AbstractContextManager[io.StringIO]]]:
         from rdkit import Chem, rdBase  # an extra, and slow to import
     except ImportError as error:
         raise InputError(
-            "--smiles needs rdkit, which is not installed; pip install 'multiunet[molecules]' (or rdkit)"
+            "`smiles` needs rdkit, which is not installed; pip install 'multiunet[molecules]' (or rdkit)"
         ) from error
 
     @contextmanager

@@ -101,9 +101,9 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
     if labelled and graph.y is None:
         wanted = f"y (or {KEYS['y'][1]})"
         if path.is_dir():
-            wanted = f"column {columns.label!r} in nodes.csv; another is named by --label-column"
+            wanted = f"column {columns.label!r} in nodes.csv; another is named by `label_column`"
         elif kind == ".graphml":
-            wanted = f"the attribute {columns.label!r} of nodes; another is named by --label-column"
+            wanted = f"the attribute {columns.label!r} of nodes; another is named by `label_column`"
         raise InputError(f"{path}: has no labels; needs {wanted}")
     return graph
 
@@ -112,7 +112,7 @@ def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> Gr
     if not table.features and columns.needed:
         raise InputError(
             f"{nodes}: nodes have no features; give them numbers, such as each node's number of neighbours, or 1 where "
-            "nothing is known, or pass --degrees"
+            "nothing is known, or pass `degrees`"
         )
     return GraphFile(
         path=path,
@@ -173,7 +173,7 @@ def check_no_columns(path: Path, columns: Columns) -> None:
     """
     if columns.edges:
         raise InputError(
-            f"{path}: has no named columns of edges; --edge-columns is for edges.csv and GraphML, leave it out (what "
+            f"{path}: has no named columns of edges; `edge_columns` is for edges.csv and GraphML, leave it out (what "
             "attributes of edges there are is read whole)"
         )
 

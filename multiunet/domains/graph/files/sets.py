@@ -66,7 +66,7 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
         InputError: for what is not there, cannot be read, lacks a part or contradicts itself.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; give a .npz, a folder of graphs, or a CSV with --smiles")
+        raise InputError(f"{path}: no such file or folder; give a .npz, a folder of graphs, or a CSV with `smiles`")
     if source.smiles is not None or path.suffix.lower() in ARRAYS:
         check_no_columns(path, source.columns)
     if source.smiles is not None:
@@ -79,11 +79,11 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
     elif path.suffix.lower() in ARRAYS:
         found = from_arrays(path, read_arrays(path, KEYS), alone=False)
     elif path.suffix.lower() == ".csv":
-        raise InputError(f"{path}: a CSV has molecules; name the column that holds them by --smiles COLUMN")
+        raise InputError(f"{path}: a CSV has molecules; name the column that holds them by `smiles=COLUMN`")
     else:
         raise InputError(
             f"{path}: unknown kind {path.suffix or 'without ending'!r}; many graphs are a .npz, a folder of graphs, or "
-            "a CSV with --smiles"
+            "a CSV with `smiles`"
         )
     if not labelled:
         return replace(found, y=None, splits=None)
@@ -93,7 +93,7 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
     if len(found.y) != rows:
         raise InputError(
             f"{path}: y has {len(found.y)} rows for {len(found)} graphs of {int(found.starts[-1])} nodes in all; "
-            f"--level {source.level} takes {rows}, one a {source.level}"
+            f"`level={source.level}` takes {rows}, one a {source.level}"
         )
     return found
 
@@ -151,13 +151,13 @@ def _own_labels(part: GraphSet, level: str) -> NDArray[Any] | None:
         )
     raise InputError(
         f"{part.path}: y has {len(y)} values; a graph has one label (several quantities as (1, K)); labels of nodes "
-        "are learnt by --level node"
+        "are learnt by `level=node`"
     )
 
 
 def _with_labels(graphs: GraphSet, path: Path, columns: Columns) -> GraphSet:
-    table, names = _read_sheet(path, columns, {"--id-column": columns.id, "--label-column": columns.label})
-    ids = [_without_ending(cell) for cell in table.words(names["--id-column"]).cells().tolist()]
+    table, names = _read_sheet(path, columns, {"id_column": columns.id, "label_column": columns.label})
+    ids = [_without_ending(cell) for cell in table.words(names["id_column"]).cells().tolist()]
     check_distinct(path, ids)
     known, place = (
         {unicodedata.normalize("NFC", name) for name in graphs.ids},
@@ -173,7 +173,7 @@ def _with_labels(graphs: GraphSet, path: Path, columns: Columns) -> GraphSet:
             f"{path}: has no line for {len(unlabelled)} graphs of the folder: {listing(unlabelled)}; add them, with an "
             "empty label where it is not known"
         )
-    return _labelled(graphs, table, names["--label-column"], np.array(rows), columns)
+    return _labelled(graphs, table, names["label_column"], np.array(rows), columns)
 
 
 def _read_sheet(path: Path, columns: Columns, wanted: Mapping[str, str]) -> tuple[Table, dict[str, str]]:
@@ -185,7 +185,7 @@ def _read_sheet(path: Path, columns: Columns, wanted: Mapping[str, str]) -> tupl
     for option, name in wanted.items():
         column = table.named(name)
         if column is None:
-            raise InputError(f"{path}: has no column {name!r} but {', '.join(sheet.header)}; pass {option}")
+            raise InputError(f"{path}: has no column {name!r} but {', '.join(sheet.header)}; pass `{option}`")
         found[option] = column
     return table, found
 
@@ -211,11 +211,11 @@ def _labelled(graphs: GraphSet, table: Table, label: str, rows: NDArray[np.int64
 
 def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> GraphSet:
     if path.is_dir():
-        raise InputError(f"{path}: is a folder; --smiles is a column of a CSV")
+        raise InputError(f"{path}: is a folder; `smiles` is a column of a CSV")
     columns = source.columns
-    wanted = {"--smiles": column, **({"--label-column": columns.label} if labelled else {})}
+    wanted = {"smiles": column, **({"label_column": columns.label} if labelled else {})}
     if columns.id != Columns().id and not source.numbered:
-        wanted["--id-column"] = columns.id
+        wanted["id_column"] = columns.id
     table, names = _read_sheet(path, columns, wanted)
     if not table.rows:
         raise InputError(f"{path}: has no line below its header; give one for each molecule")
@@ -224,9 +224,9 @@ def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> Gra
     if named is not None:
         ids = table.words(named).cells().tolist()
         check_distinct(path, ids)
-    smiles = table.words(names["--smiles"]).cells().tolist()
+    smiles = table.words(names["smiles"]).cells().tolist()
     readable = parse_smiles(path, smiles, source.skip, table.place)
     found = molecule_graphs(path, {ids[row]: molecule for row, molecule in readable.items()})
     if not labelled:
         return found
-    return _labelled(found, table, names["--label-column"], np.array(list(readable), dtype=np.int64), columns)
+    return _labelled(found, table, names["label_column"], np.array(list(readable), dtype=np.int64), columns)

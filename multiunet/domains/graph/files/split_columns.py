@@ -51,7 +51,7 @@ def read_split_columns(
     if alike and not masks:
         raise InputError(
             f"{rows.path}: the column {alike[0]!r} names splits ({listing(_words_of(rows, alike[0]))}); pass "
-            f"--split-column {alike[0]}, or leave the column out"
+            f"`split_column={alike[0]}`, or leave the column out"
         )
     return [*([] if given is None else [given]), *apart, *alike], masks
 
@@ -77,6 +77,6 @@ def _truth(rows: Table, name: str) -> NDArray[np.bool_]:
         if known[cell] is None:
             raise InputError(
                 f"{rows.path}, {rows.place(row)}: {name} is {cell!r}; a mask is 0, 1, true or false (features are "
-                "named by --feature-columns)"
+                "named by `feature_columns`)"
             )
     return np.array([known[cell] for cell in cells], dtype=bool)

@@ -62,7 +62,7 @@ class Columns:
         absent = [name for name in wanted or () if name not in known]
         if absent:
             raise InputError(
-                f"{path}: nodes have no {listing(absent)} (--feature-columns) but {listing(known) or 'nothing'}"
+                f"{path}: nodes have no {listing(absent)} (`feature_columns`) but {listing(known) or 'nothing'}"
             )
         return known if wanted is None else wanted
 

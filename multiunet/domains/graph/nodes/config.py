@@ -104,7 +104,7 @@ class GraphTrain(PoolTrain, EdgesTrain):
     @model_validator(mode="after")
     def _fits(self) -> GraphTrain:
         if self.hops > 1 and self.conv != "gcn":
-            raise ValueError(f"--hops {self.hops} is for --conv gcn, not {self.conv}")
+            raise ValueError(f"`hops={self.hops}` is for `conv=gcn`, not {self.conv}")
         check_columns(self.edge_columns, self.conv)
         check_ratio(self.pool, self.pool_ratio)
         return self
@@ -131,5 +131,5 @@ class GraphPredict(PredictOptions):
     @model_validator(mode="after")
     def _draws_png(self) -> GraphPredict:
         if self.plot is not None and self.plot.suffix.lower() != ".png":
-            raise ValueError(f"--plot {self.plot}: pictures are PNG; give a name that ends in .png")
+            raise ValueError(f"`plot={self.plot}`: pictures are PNG; give a name that ends in .png")
         return self

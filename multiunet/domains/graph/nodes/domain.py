@@ -93,7 +93,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
             if parts is not None:
                 remark(
                     f"{config.graph}: a step on all {info.nodes:,} nodes would take more memory than is free, so "
-                    f"training is in parts of at most {parts:,} nodes (--batch-nodes)"
+                    f"training is in parts of at most {parts:,} nodes (`batch_nodes`)"
                 )
                 config = config.model_copy(update={"batch_nodes": parts})
                 info = info.model_copy(update={"batch_nodes": parts})
@@ -192,7 +192,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
             str(graph.path),
             {name: LabelledNodes(field, target, scored)},
             keys={name: [hash_field(field)]},
-            remedy="score its nodes by --split alone",
+            remedy="score its nodes by `split` alone",
         )
 
     def predict_labelled(
@@ -232,7 +232,7 @@ def _split(known: Survey, split: Split) -> LabelledNodes:
     if not nodes.any():
         raise InputError(
             f"{known.graph.path}: this run has no labelled {split} nodes; train with a {split} mask, or score another "
-            "graph by --graph"
+            "graph by `graph`"
         )
     return LabelledNodes(known.field, known.target, nodes)
 
@@ -258,7 +258,7 @@ def _check_plot(options: GraphPredict) -> None:
     if options.plot is None:
         return
     if options.plot.exists() and not options.overwrite:
-        raise InputError(f"{options.plot}: exists already; pass --overwrite or another --plot")
+        raise InputError(f"{options.plot}: exists already; pass `overwrite`, or another `plot`")
     check_creatable(options.plot)
 
 

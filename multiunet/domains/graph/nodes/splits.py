@@ -33,10 +33,10 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
     several = [mask for mask in graph.masks.values() if mask.ndim == 2]
     if several and config.split_index is None:
         remark(
-            f"{graph.path}: masks hold {min(several[0].shape)} splits; the first is used (--split-index takes another)"
+            f"{graph.path}: masks hold {min(several[0].shape)} splits; the first is used (`split_index` takes another)"
         )
     if not given and config.split_index is not None:
-        raise InputError(f"{graph.path}: has no masks for --split-index {config.split_index}; leave it out")
+        raise InputError(f"{graph.path}: has no masks for `split_index={config.split_index}`; leave it out")
     if given and "train" not in given:
         raise InputError(
             f"{graph.path}: has {' and '.join(given)} masks but none of train; add it, or remove all masks"
@@ -59,7 +59,7 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
             raise InputError(
                 f"{graph.path}: no labelled node is left to {'train' if split == 'train' else 'validate'} on "
                 f"({int(known.sum())} of {len(known)} are labelled); label more of each class, or change "
-                "--val-fraction and --test-fraction"
+                "`val_fraction` and `test_fraction`"
             )
     return masks
 
@@ -70,11 +70,11 @@ def _mask(graph: GraphFile, mask: NDArray[Any], split: str, index: int | None) -
         rows = mask if mask.shape[1] == nodes else mask.T
         if (index or 0) >= len(rows):
             raise InputError(
-                f"{name} holds {len(rows)} splits, 0..{len(rows) - 1}; --split-index {index} is not among them"
+                f"{name} holds {len(rows)} splits, 0..{len(rows) - 1}; `split_index={index}` is not among them"
             )
         mask = rows[index or 0]
     elif index is not None:
-        raise InputError(f"{name} holds one split; leave --split-index out")
+        raise InputError(f"{name} holds one split; leave `split_index` out")
     if mask.shape != (nodes,):
         raise InputError(f"{name} has the shape {mask.shape} for {nodes} nodes")
     if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():

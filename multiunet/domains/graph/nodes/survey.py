@@ -130,8 +130,8 @@ def _report(graph: GraphFile, edges: Edges, config: GraphTrain) -> None:
         remark(f"{graph.path}: {changed}")
     if graph.unread and config.edge_columns is None:
         remark(
-            f"{graph.path}: edges have {listing(graph.unread)}, too, which --conv {config.conv} does not read; "
-            f"--conv {' and '.join(READ_BY)} do"
+            f"{graph.path}: edges have {listing(graph.unread)}, too, which `conv={config.conv}` does not read; "
+            f"{' and '.join(f'`conv={name}`' for name in READ_BY)} do"
         )
     alone = len(graph.x) - len(np.unique(edges.index))
     if not edges.changes.used:

@@ -28,7 +28,7 @@ class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
     graphs: Path = option(
         ...,
         "FILE.npz with graph_ptr, edge_index, x or node_tag, y; a folder of graphs, with labels.csv or a y in each; or "
-        "a CSV with --smiles",
+        "a CSV with `smiles`",
         "Data",
     )
     task: Literal["classification", "regression"] = option("classification", "classes or quantities", "Data")
@@ -42,7 +42,7 @@ class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
     )
     label_column: str = option(
         "label",
-        "label column of labels.csv or the CSV of SMILES (with --level node: nodes.csv); empty: not labelled",
+        "label column of labels.csv or the CSV of SMILES (with `level=node`: nodes.csv); empty: not labelled",
         "Data",
     )
     split_column: str = option("split", "split column of the same file: train, val, test or empty; optional", "Data")
@@ -95,7 +95,7 @@ class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
         check_ratio(self.pool, self.pool_ratio)
         check_columns(self.edge_columns, self.conv)
         if self.smiles is not None and self.level == "node":
-            raise ValueError("--smiles has labels of molecules, not of their atoms; leave --level node out")
+            raise ValueError("`smiles` has labels of molecules, not of their atoms; leave `level=node` out")
         return self
 
 
@@ -122,7 +122,7 @@ class OtherGraphs(Options):
         for name in self.renamed():
             if self.graphs is None:
                 option = name.replace("_", "-")
-                raise ValueError(f"--{option} is for other graphs than those trained on; give --graphs")
+                raise ValueError(f"`{option}` is for other graphs than those trained on; give `graphs`")
         return self
 
 

@@ -158,7 +158,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
             if not scored:
                 raise InputError(
                     f"{config.graphs}: this run has no labelled {options.split} graphs; train with some, or score "
-                    "others by --graphs"
+                    "others by `graphs`"
                 )
             found = LabelledGraphs(known.graphs.ids, known.fields, known.targets, scored)
             return Labelled(f"{options.split} split", {config.graphs.stem: found})
@@ -172,7 +172,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
             str(options.graphs),
             {options.graphs.stem: found},
             keys={name: [hash_field(field)] for name, field in zip(graphs.ids, fields)},
-            remedy="leave them out, or score the run's own graphs by --split",
+            remedy="leave them out, or score the run's own graphs by `split`",
         )
 
     def predict_labelled(

@@ -27,7 +27,7 @@ def split_graphs(graphs: GraphSet, known: NDArray[np.bool_], strata: NDArray[np.
     Raises:
         InputError: for several ways at once, lists that do not fit the graphs, empty splits.
     """
-    ways = {"--splits": config.splits, "--folds": config.folds, "splits of its own": graphs.splits}
+    ways = {"`splits`": config.splits, "`folds`": config.folds, "splits of its own": graphs.splits}
     given = [name for name, way in ways.items() if way is not None]
     if len(given) > 1:
         raise InputError(f"{graphs.path}: {' and '.join(given)} both say how to split; use one")
@@ -72,7 +72,7 @@ def _listed(graphs: GraphSet, where: str) -> NDArray[np.str_]:
 def _fold(known: NDArray[np.bool_], strata: NDArray[np.int64], folds: int, fold: int, seed: int) -> NDArray[np.int64]:
     """Every ``folds``-th graph of a shuffled row in which those of a stratum follow each other."""
     if folds > known.sum():
-        raise InputError(f"--folds {folds}: there are {int(known.sum())} labelled graphs; a fold tests one at least")
+        raise InputError(f"`folds={folds}`: there are {int(known.sum())} labelled graphs; a fold tests one at least")
     members = [np.flatnonzero(known & (strata == stratum)) for stratum in np.unique(strata[known])]
     row = np.concatenate([part[permutation(len(part), "folds", seed, place)] for place, part in enumerate(members)])
     return row[fold::folds]

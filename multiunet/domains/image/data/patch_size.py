@@ -30,11 +30,11 @@ def choose_patch_size(given: Sequence[int] | None, largest: Sequence[int], spaci
         return fit_patch(largest, spacing)
     if len(given) not in (1, ndim) or min(given) < 1:
         shown = ",".join(map(str, given))
-        raise InputError(f"--patch-size {shown}: give one number, or one for each axis {', '.join(AXES[ndim])}")
+        raise InputError(f"`patch_size={shown}`: give one number, or one for each axis {', '.join(AXES[ndim])}")
     sides = tuple(given) if len(given) == ndim else tuple(given) * ndim
     if math.prod(sides) > LARGEST_PATCH * math.prod(largest):
         raise InputError(
-            f"--patch-size {','.join(map(str, sides))}: a patch of {math.prod(sides):,} pixels, but no training image "
+            f"`patch_size={','.join(map(str, sides))}`: a patch of {math.prod(sides):,} pixels, but no training image "
             f"is larger than {' x '.join(map(str, largest))}; give less, or leave it out"
         )
     return sides

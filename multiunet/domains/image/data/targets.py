@@ -122,7 +122,7 @@ def read_objects(path: str, ignore_value: int | None, checked: bool = False) -> 
     if negative.any():
         raise InputError(
             f"{path}: value {labels[negative][0]} in {np.count_nonzero(negative)} pixels; objects have positive "
-            f"numbers, and 0 is outside; of pixels that do not count, pass --ignore-value {labels[negative][0]}"
+            f"numbers, and 0 is outside; of pixels that do not count, pass `ignore_value={labels[negative][0]}`"
         )
     return renumber(labels, ignore_value)
 
@@ -132,7 +132,7 @@ def _read_numbered(path: str, checked: bool) -> Pixels:
         return read_mask(Path(path), numbered=True, checked=checked)
     except ColouredMask:
         raise InputError(
-            f"{path}: is in colours; --instances needs one integer a pixel, the number of its object"
+            f"{path}: is in colours; `instances` needs one integer a pixel, the number of its object"
         ) from None
 
 

@@ -59,9 +59,9 @@ class LabelledImage:
         """
         image, target = self.item.image, self.item.target
         if hash_content(self.load().picture) != self.info.image_digests[image]:
-            raise InputError(f"{image}: has changed since the training; put it back, or score it with --images")
+            raise InputError(f"{image}: has changed since the training; put it back, or score it with `images`")
         if hash_array(load_annotation(target, self.info, self.cache)) != self.info.target_digests[target]:
-            raise InputError(f"{target}: has changed since the training; put it back, or score it with --images")
+            raise InputError(f"{target}: has changed since the training; put it back, or score it with `images`")
 
 
 def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -> Labelled:
@@ -76,8 +76,8 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
     items = info.split.of(options.split)
     if not items:
         raise InputError(
-            f"this run has no {options.split} images; train with --splits, --{options.split}-images or a fraction, or "
-            "pass --images"
+            f"this run has no {options.split} images; train with `splits`, `{options.split}_images` or a fraction, or "
+            "pass `images`"
         )
     images = {item.name: LabelledImage(item, info, cache) for item in items}
     for image in images.values():
@@ -106,7 +106,7 @@ def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCac
         _read_through(item.target, cropped, cache)
     shift.warn()
     known = {item.name: LabelledImage(item, cropped, cache) for item in items}
-    return Labelled(str(images), known, keys, "leave them out, or score that run alone with --split train or val")
+    return Labelled(str(images), known, keys, "leave them out, or score that run alone with `split=train` or val")
 
 
 def _shape_of_target(item: Item, info: ImageInfo) -> tuple[int, ...] | None:

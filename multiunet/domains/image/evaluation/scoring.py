@@ -41,7 +41,7 @@ def check_scorable(images: Sequence[LabelledImage]) -> None:
         largest = max(sizes, key=lambda path: math.prod(sizes[path]))
         shown = format_shape(sizes[largest])
         what = f"scoring the quantities of {len(sizes)} images, of which this is the largest, {shown},"
-        check_fits(Path(largest), what, needed, "score fewer or smaller images, with --images")
+        check_fits(Path(largest), what, needed, "score fewer or smaller images, with `images`")
 
 
 def predict_pieces(

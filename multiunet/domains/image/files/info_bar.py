@@ -60,7 +60,7 @@ def warn_of_bars(bars: Mapping[str, int], crop: CropBar) -> None:
     found = [path for path, rows in bars.items() if rows]
     if found and crop == "none":
         remark(
-            "%s: seems to have an information bar of %d rows, as do %d of the %d images; --crop-bar auto removes it",
+            "%s: seems to have an information bar of %d rows, as do %d of the %d images; `crop_bar=auto` removes it",
             *(found[0], bars[found[0]], len(found), len(bars)),
         )
     others = [path for path, rows in bars.items() if not rows]
@@ -82,10 +82,10 @@ def _rows(path: Path, picture: Picture, crop: CropBar) -> int:
         return 0
     if crop == "auto":
         if len(picture.space) != 2:
-            raise InputError(f"{path}: a volume, but --crop-bar auto looks at images; give the rows: --crop-bar 60")
+            raise InputError(f"{path}: a volume, but `crop_bar=auto` looks at images; give the rows: `crop_bar=60`")
         return find_bar(picture.pixels)
     if crop >= picture.space[-2]:
-        raise InputError(f"{path}: has {picture.space[-2]} rows, so --crop-bar {crop} leaves none; give fewer")
+        raise InputError(f"{path}: has {picture.space[-2]} rows, so `crop_bar={crop}` leaves none; give fewer")
     return crop
 
 

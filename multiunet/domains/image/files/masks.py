@@ -75,7 +75,7 @@ def _refuse_fractions(path: Path, pixels: Pixels) -> None:
         why = rounded if first == np.round(first) else "are not whole numbers"
         raise InputError(
             f"{path}: a mask of {pixels.dtype}, of which {count} pixels {why}, such as {first}; "
-            "save labels as integers, or use --task regression --targets"
+            "save labels as integers, or use `task=regression` with `targets`"
         )
 
 
@@ -97,7 +97,7 @@ def _refuse_photographs(path: Path, labels: Pixels, numbered: bool) -> None:
     if (len(values) > MOST_CLASSES and not numbered) or (len(values) > 16 and changes > 0.5 * pairs):
         raise InputError(
             f"{path}: {len(values)} different values ({values[0]} to {values[-1]}) look like an image, not like labels "
-            f"of at most {MOST_CLASSES} classes; are --images and --masks swapped? Numbered objects need --instances"
+            f"of at most {MOST_CLASSES} classes; are `images` and `masks` swapped? Numbered objects need `instances`"
         )
 
 

@@ -159,7 +159,7 @@ def pair_files(images: Path, targets: Path | None, truth: Truth = MASKS) -> list
     raise InputError(
         f"{targets}: no {truth.noun} for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a "
         f"{truth.noun} has the name of its image, or all have one ending more, such as {stems[0]}_mask (docs/image.md "
-        f"lists the names that are known){truth.hint}; or pass as --images a CSV with the columns image,mask"
+        f"lists the names that are known){truth.hint}; or pass as `images` a CSV with the columns image,mask"
     )
 
 
@@ -195,7 +195,7 @@ def count_bar_rows(item: Item, space: tuple[int, ...], bar: int, target: tuple[i
     shorter = rows > 0 and target == (*covering[:-2], target[-2], covering[-1])
     fix = ""
     if shorter:
-        fix = f"; if its lower {rows} rows are an information bar, pass --crop-bar auto, or {rows} if all have as many"
+        fix = f"; if its lower {rows} rows are an information bar, pass `crop_bar=auto`, or {rows} if all have as many"
     raise InputError(
         f"{item.target}: is {sizes[0]}, but its image {item.image} is {sizes[1]}{cut}; they must be equal{fix}"
     )

@@ -54,5 +54,5 @@ def pixel_sizes(given: Sequence[float], ndim: int) -> tuple[float, ...]:
     """
     if len(given) not in (1, ndim):
         shown = ",".join(f"{step:g}" for step in given)
-        raise InputError(f"--pixel-size {shown}: give one number, or one for each axis {', '.join('zyx'[-ndim:])}")
+        raise InputError(f"`pixel_size={shown}`: give one number, or one for each axis {', '.join('zyx'[-ndim:])}")
     return tuple(given) if len(given) == ndim else tuple(given) * ndim

@@ -115,7 +115,7 @@ def measure(options: ImageMeasure) -> Measures:
         if "fraction" not in data or "class" not in data:
             raise InputError(
                 f"{options.prediction}: {name} holds no classes of pixels; measure what `multiunet predict image` "
-                "wrote with a run of --task segmentation"
+                "wrote with a run of `task=segmentation`"
             )
     if not images:
         raise InputError(f"{options.prediction}: holds no image")
@@ -140,7 +140,7 @@ def _warn_of_specks(parts: Sequence[ObjectRow]) -> None:
     if 2 * specks > len(parts):
         remark(
             f"{specks} of {counted(len(parts), 'object')} have fewer than {SPECK} pixels, which is mostly noise; leave "
-            "such objects out with --min-size"
+            "such objects out with `min_size`"
         )
 
 
@@ -222,7 +222,7 @@ def _pooled(items: Sequence[_Survey]) -> _Survey:
     first = items[0]
     other = next((item for item in items if item.unit != first.unit), None)
     if other is not None:
-        fix = "pass --pixel-size" if "pixel" in (other.unit, first.unit) else "predict them apart"
+        fix = "pass `pixel_size`" if "pixel" in (other.unit, first.unit) else "predict them apart"
         raise InputError(f"{other.image} is in {other.unit}, but {first.image} in {first.unit}; {fix}")
     areas = [item.area for item in items]
     fractions = np.average([item.fractions for item in items], axis=0, weights=areas)
@@ -235,7 +235,7 @@ def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
     names = items[0].names
     for name in options.objects or []:
         if name not in names:
-            raise InputError(f"--objects {name}: the classes of {options.prediction} are {', '.join(names)}")
+            raise InputError(f"`objects={name}`: the classes of {options.prediction} are {', '.join(names)}")
     if options.objects is not None:
         return options.objects
     if items[0].separated:

@@ -107,7 +107,7 @@ def plan(config: ImageTrain, info: ImageInfo, room: Room, need: Need) -> tuple[I
             f"program itself, {amount(room.images)} for images); "
         )
         if room.asked:
-            raise InputError(f"--memory: {message}give it as much, or choose fewer --widths or a smaller --patch-size")
+            raise InputError(f"`memory`: {message}give it as much, or choose fewer `widths` or a smaller `patch_size`")
         remark("%strying anyway", message)
     meaning = _meaning(chosen, shaped)
     reasons = _shape_reasons(chosen, shaped, room) | {name: reason for name, (_, reason) in meaning.items()}
@@ -225,10 +225,10 @@ def _check_strides(strides: list[list[int]], widths: list[int], info: ImageInfo)
     shown = ";".join(",".join(map(str, step)) for step in strides)
     axes = AXES[info.ndim]
     if any(len(step) != len(axes) for step in strides):
-        raise InputError(f"--strides {shown}: the data have {len(axes)} axes; give {', '.join(axes)} for each level")
+        raise InputError(f"`strides={shown}`: the data have {len(axes)} axes; give {', '.join(axes)} for each level")
     if len(strides) != len(widths) - 1:
         raise InputError(
-            f"--strides {shown}: {len(strides)} ways down, but widths {','.join(map(str, widths))} have "
+            f"`strides={shown}`: {len(strides)} ways down, but widths {','.join(map(str, widths))} have "
             f"{len(widths) - 1}; give one entry for each width but the first"
         )
 

@@ -34,8 +34,8 @@ def choose_views(config: ImageTrain, info: ImageInfo, options: ImagePredict | Im
     if options.views_as_samples:
         if not config.flip:
             raise InputError(
-                "--views-as-samples: the run was trained with --no-flip, so its network never saw mirrored images, and "
-                "what the views disagree about would not be its uncertainty; leave --views-as-samples out"
+                "`views_as_samples`: the run was trained with `flip=false`, so its network never saw mirrored images, "
+                "and what the views disagree about would not be its uncertainty; leave `views_as_samples` out"
             )
         return "samples"
     given = options.tta_flips if isinstance(options, ImagePredict) else None

@@ -103,7 +103,7 @@ def check_kinds(kinds: Sequence[ExportKind] | None, info: ImageInfo) -> None:
     known = _kinds(info)
     for kind in kinds or ():
         if kind not in known:
-            raise InputError(f"--export-what {kind}: this run predicts {info.target.kind}; it has {', '.join(known)}")
+            raise InputError(f"`export_what={kind}`: this run predicts {info.target.kind}; it has {', '.join(known)}")
 
 
 def _kinds(info: ImageInfo) -> tuple[ExportKind, ...]:

@@ -88,7 +88,7 @@ def check_weights(config: ImageTrain, classes: Sequence[str]) -> None:
     weights = config.class_weights
     if weights is None:
         return
-    given = f"--class-weights {','.join(f'{w:g}' for w in weights)}"
+    given = f"`class_weights={','.join(f'{w:g}' for w in weights)}`"
     if len(weights) != len(classes) or min(weights) < 0:
         raise InputError(
             f"{given}: give {len(classes)} numbers, none negative, one for each class {', '.join(classes)}"

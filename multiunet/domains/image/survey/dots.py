@@ -54,7 +54,7 @@ def survey_dots(splits: ItemSplits, images: Images, given: Sequence[float]) -> A
 def _spread_over_axes(given: Sequence[float], ndim: int) -> tuple[float, ...]:
     if len(given) not in (1, ndim):
         shown = ",".join(f"{deviation:g}" for deviation in given)
-        raise InputError(f"--dots {shown}: give one number, or one for each axis {', '.join(AXES[-ndim:])}")
+        raise InputError(f"`dots={shown}`: give one number, or one for each axis {', '.join(AXES[-ndim:])}")
     return tuple(given) if len(given) == ndim else tuple(given) * ndim
 
 

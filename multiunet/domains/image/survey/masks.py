@@ -41,7 +41,7 @@ class _Masks:
         pixels: by split, those of each value that counts.
         values: of each mask, those that count, ascending.
         first: by value, the first mask that has it.
-        ignored: pixels of ``--ignore-value``.
+        ignored: pixels of ``ignore_value``.
         objects: of the training masks.
     """
 
@@ -129,7 +129,7 @@ def _counts(labels: Pixels) -> Counter[int]:
 def _warn_of_ignored(folder: Path, masks: _Masks, ignore_value: int | None) -> None:
     if ignore_value is not None and not masks.ignored:
         known = listing([masks.name_of(value) for value in sorted(masks.first)])
-        remark(f"--ignore-value {masks.name_of(ignore_value)}: no mask in {folder} has it; they have {known}")
+        remark(f"`ignore_value={masks.name_of(ignore_value)}`: no mask in {folder} has it; they have {known}")
 
 
 def _check_classes(folder: Path, masks: _Masks) -> None:
@@ -138,7 +138,7 @@ def _check_classes(folder: Path, masks: _Masks) -> None:
     if len(values) > MOST_CLASSES or _are_numbered(masks.values):
         raise InputError(
             f"{folder}: {len(values)} different values that number the objects of each mask, or are more than "
-            f"{MOST_CLASSES}; pass --instances to tell objects apart, or save what each pixel is, say 0 outside and 1 "
+            f"{MOST_CLASSES}; pass `instances` to tell objects apart, or save what each pixel is, say 0 outside and 1 "
             "inside"
         )
     if len(values) < 2:
@@ -158,14 +158,14 @@ def _check_seen(masks: _Masks, config: ImageTrain) -> None:
     if unseen is None:
         return
     value, alone = masks.name_of(unseen), sum(unseen in values for values in masks.values) == 1
-    fold = "" if config.fold is None else f" of fold {config.fold} of --folds {config.folds}"
-    fix = "move such an image to the training split (another --seed, say)"
+    fold = "" if config.fold is None else f" of fold {config.fold} of `folds={config.folds}`"
+    fix = "move such an image to the training split (another `seed`, say)"
     if config.fold is not None and alone:
         fix = "add images that show it"
     raise InputError(
         f"{masks.first[unseen]}: value {value} is in no training mask{fold}"
         f"{', and in no other mask at all' if alone else ''}, so it cannot be learnt; {fix}, or pass "
-        f"--ignore-value {value}"
+        f"`ignore_value={value}`"
     )
 
 
@@ -176,6 +176,6 @@ def _warn_of_numbers(folder: Path, masks: _Masks) -> None:
     sizes = [len(own) for own in masks.values]
     remark(
         "%s: each value but 0 is one connected area, and masks have %d to %d values; if these number objects, pass "
-        "--instances: without it, they are %d classes",
+        "`instances`: without it, they are %d classes",
         *(folder, min(sizes), max(sizes), len(masks.first)),
     )

@@ -49,7 +49,7 @@ class _Objects:
         numbers: objects of each mask that has any.
         parts: connected parts of all masks together.
         scattered: masks with more connected parts than objects: path, objects, parts.
-        ignored: pixels of ``--ignore-value``.
+        ignored: pixels of ``ignore_value``.
     """
 
     pixels: dict[Split, NDArray[np.int64]]
@@ -90,7 +90,7 @@ def survey_objects(splits: ItemSplits, images: Images, config: ImageTrain) -> An
     check_weights(config, classes)
     found, folder = _read(splits, images, config), find_folder(splits)
     if config.ignore_value is not None and not found.ignored:
-        remark(f"--ignore-value {config.ignore_value}: no mask in {folder} has it")
+        remark(f"`ignore_value={config.ignore_value}`: no mask in {folder} has it")
     _check_numbered(folder, found)
     if found.seem_classes():  # to enlarge images would not help
         images.fingerprint.separable = found.separability.count(config.instance_encoding, images.spacing)
@@ -129,7 +129,7 @@ def _check_numbered(folder: Path, found: _Objects) -> None:
         path, _, parts = found.scattered[0]
         raise InputError(
             f"{path}: one number for {parts} separate parts, and no mask has a second number, so these are classes; "
-            "number each object, or leave out --instances"
+            "number each object, or leave out `instances`"
         )
     if not found.scattered:
         return
@@ -138,7 +138,7 @@ def _check_numbered(folder: Path, found: _Objects) -> None:
     if found.seem_classes():
         consequence = (
             "nearly all masks have the same few numbers, so these look like classes, not numbered objects; leave out "
-            "--instances, or number each object"
+            "`instances`, or number each object"
         )
     remark(
         "%s: %d object numbers, but %d separate parts (%d such masks); %s",

@@ -62,11 +62,11 @@ def warn_of_lost(found: Separability, touching: Touching, spacing: Sequence[floa
         other: Touching = "gap" if touching == "boundary" else "boundary"
         better = found.count(other, spacing).separable
         fix = (
-            f"--instance-encoding {other} would give back {better}" if better > own.separable else "enlarge the images"
+            f"`instance_encoding={other}` would give back {better}" if better > own.separable else "enlarge the images"
         )
         remark(
             "%s: even perfect probabilities would give back only %d of %d training objects looked at, because the "
-            "others are too small or too narrow for --instance-encoding %s; %s",
+            "others are too small or too narrow for `instance_encoding=%s`; %s",
             folder,
             own.separable,
             own.looked_at,

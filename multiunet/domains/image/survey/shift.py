@@ -120,7 +120,7 @@ def warn_of_intensities(found: Mapping[str, str | None], kind: str) -> None:
     if others:
         path, said = next(iter(others.items()))
         remark(
-            "%s: %s, as in %d of the %d images; with --intensities %s predictions depend on it: give images of one "
+            "%s: %s, as in %d of the %d images; with `intensities=%s` predictions depend on it: give images of one "
             "type and exposure",
             *(path, said, len(others), len(found), kind),
         )

@@ -41,13 +41,13 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
     given = any(images is not None for images, _ in folders.values())
     if any(words) and (config.splits is not None or config.folds is not None or given):
         raise InputError(
-            f"{config.images} has a column 'split', but --splits, --folds or folders are given, too; use one"
+            f"{config.images} has a column 'split', but `splits`, `folds` or folders are given, too; use one"
         )
     if config.splits is not None and given:
-        raise InputError("--splits and --val-images or --test-images both say how to split; give one of them")
+        raise InputError("`splits` and `val_images` or `test_images` both say how to split; give one of them")
     for name, (images, masks) in folders.items():
         if images is None and masks is not None:
-            raise InputError(f"--{name}-masks without --{name}-images; give both")
+            raise InputError(f"`{name}_masks` without `{name}_images`; give both")
     if config.splits is not None:
         splits = _read_listed(items, config.splits, config.images)
     elif any(words):
@@ -98,7 +98,7 @@ def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:
 def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskClasses) -> ItemSplits:
     """Every ``folds``-th image of a shuffled row is tested; another fold tests others."""
     if folds > len(items):
-        raise InputError(f"--folds {folds}: there are {len(items)} images; a fold tests one at least")
+        raise InputError(f"`folds={folds}`: there are {len(items)} images; a fold tests one at least")
     row = spread_classes(
         permutation(len(items), "folds", seed).tolist(), folds, known.of([item.target for item in items])
     )
@@ -119,8 +119,8 @@ def _hold_out(splits: ItemSplits, name: Split, fraction: float, seed: int, known
     if count >= len(items):
         tested = f", beside {len(splits['test'])} that test" if splits["test"] else ""
         raise InputError(
-            f"--{name}-fraction {fraction:g}: {len(items)} training images are too few to set {count} of them apart as "
-            f"{name}{tested}; give more images, cut them into pieces, or pass --{name}-images or --{name}-fraction 0"
+            f"`{name}_fraction={fraction:g}`: {len(items)} training images are too few to set {count} of them apart as "
+            f"{name}{tested}; give more images, cut them into pieces, or pass `{name}_images` or `{name}_fraction=0`"
         )
     row = permutation(len(items), "split", seed, SPLITS.index(name)).tolist()
     apart = set(choose_images(row, count, known.of([item.target for item in items])))

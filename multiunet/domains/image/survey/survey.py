@@ -25,9 +25,9 @@ def survey(config: ImageTrain) -> ImageInfo:
     Raises:
         InputError: for anything that would make training fail or its result meaningless.
     """
-    targets, option = (config.masks, "--masks") if config.task == "segmentation" else (config.targets, "--targets")
+    targets, option = (config.masks, "`masks`") if config.task == "segmentation" else (config.targets, "`targets`")
     if targets is None and not is_table(config.images):
-        raise InputError(f"--task {config.task} needs {option}: a folder with one file for each image")
+        raise InputError(f"`task={config.task}` needs {option}: a folder with one file for each image")
     splits = split_items(config, targets)
     if not splits["val"]:
         _check_unvalidated(config)
@@ -76,10 +76,10 @@ def _survey_annotations(splits: ItemSplits, images: Images, config: ImageTrain) 
 def _check_unvalidated(config: ImageTrain) -> None:
     """Refuse settings that learn from validation images where there are none."""
     if config.patience is not None:
-        raise InputError("--patience waits for a better validation score, and --val-fraction 0 leaves none; drop one")
+        raise InputError("`patience` waits for a better validation score, and `val_fraction=0` leaves none; drop one")
     if config.task == "regression" and config.loss in ("mse", "mae", "huber"):
         raise InputError(
-            f"--loss {config.loss} takes the noise of its quantities from validation images, and --val-fraction 0 "
+            f"`loss={config.loss}` takes the noise of its quantities from validation images, and `val_fraction=0` "
             "leaves none; keep some, or choose beta-nll"
         )
 
@@ -89,6 +89,6 @@ def _warn_of_types(config: ImageTrain, images: Images, kind: str) -> None:
     if len(images.fingerprint.kinds) > 1:
         kinds = " and ".join(sorted(images.fingerprint.kinds))
         remark(
-            f"{config.images}: holds images of {kinds}, and --intensities {kind} takes their numbers as they are; "
+            f"{config.images}: holds images of {kinds}, and `intensities={kind}` takes their numbers as they are; "
             "convert them to one type, unless one number means the same in all"
         )

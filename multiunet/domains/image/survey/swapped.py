@@ -49,7 +49,7 @@ def check_not_mask(item: Item, pixels: Pixels, labels: Pixels) -> None:
         classes, of_class = np.unique(own, return_inverse=True)
         met = np.unique(of_colour.ravel() * len(classes) + of_class.ravel())
         pairs.update(zip(colours[met // len(classes)].tolist(), classes[met % len(classes)].tolist()))
-    fix = "give what the microscope saw as --images, and what it shows as --masks"
+    fix = "give what the microscope saw as `images`, and what it shows as `masks`"
     one_file = Path(item.image).resolve() == Path(item.target).resolve()
     if (one_file and not item.image.lower().endswith(CONTAINERS)) or same:
         raise InputError(f"{item.image}: is the same as its mask {item.target}; {fix}")

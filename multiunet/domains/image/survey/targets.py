@@ -98,7 +98,7 @@ def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> An
     assert sums is not None  # there is a training target
     folder = find_folder(splits)
     if config.ignore_value is not None and not ignored:
-        remark(f"--ignore-value {config.ignore_value}: no target in {folder} has it")
+        remark(f"`ignore_value={config.ignore_value}`: no target in {folder} has it")
     centre, scale = sums.moments(folder)
     check_counted(splits, sums.known, "target")
     names = ["target"] if len(centre) == 1 else [f"target{i}" for i in range(len(centre))]

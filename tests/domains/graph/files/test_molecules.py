@@ -85,18 +85,18 @@ def test_only_the_first_few_are_listed(table: Any) -> None:
 
 
 def test_bad_tables(table: Any) -> None:
-    with pytest.raises(InputError, match="has no column 'structure' but smiles, y; pass --smiles"):
+    with pytest.raises(InputError, match="has no column 'structure' but smiles, y; pass `smiles`"):
         read(table("C,1"), column="structure")
-    with pytest.raises(InputError, match="has no column 'y' but smiles; pass --label-column"):
+    with pytest.raises(InputError, match="has no column 'y' but smiles; pass `label_column`"):
         read(table("C", header="smiles"))
     assert len(read(table("C", header="smiles"), labelled=False)) == 1
     with pytest.raises(InputError, match="1 ids are there more than once: a"):
         read(table("C,1,a", "CC,2,a", header="smiles,y,id"))
-    with pytest.raises(InputError, match="has no column 'name' but smiles, y; pass --id-column"):
+    with pytest.raises(InputError, match="has no column 'name' but smiles, y; pass `id_column`"):
         read_graphs(table("C,1"), Source(Columns(id="name", label="y"), "smiles", "graph"))
     with pytest.raises(InputError, match="has no line below its header"):
         read(table())
-    with pytest.raises(InputError, match="is a folder; --smiles is a column of a CSV"):
+    with pytest.raises(InputError, match="is a folder; `smiles` is a column of a CSV"):
         read(table().parent)
 
 
@@ -157,7 +157,7 @@ def test_new_molecules_without_ids_are_numbered(table: Any, tmp_path: Path) -> N
     options = GraphsPredict(graphs=new, samples=1, skip_invalid=True)
     inference.predict(tmp_path / "run", options, tmp_path / "p.zarr")
     assert open_prediction(tmp_path / "p.zarr")["new"]["graph"].values.tolist() == ["1", "3"]
-    with pytest.raises(InputError, match="has no column 'name' but smiles; pass --id-column"):
+    with pytest.raises(InputError, match="has no column 'name' but smiles; pass `id_column`"):
         inference.predict(tmp_path / "run", GraphsPredict(graphs=new, id_column="name"), tmp_path / "q.zarr")
 
 

@@ -165,7 +165,7 @@ HEAD = "id,f,label\n"
         (HEAD + "a,1,p\n", None, r"network: has no edges\.csv"),
         ("", "source,target\n", r"nodes\.csv: is empty"),
         (HEAD, "source,target\n", r"nodes\.csv: has no line below its header"),
-        ("key,f,label\na,1,p\n", "source,target\n", r"no column 'id' but key, f, label; pass --id-column"),
+        ("key,f,label\na,1,p\n", "source,target\n", r"no column 'id' but key, f, label; pass `id_column`"),
         (HEAD + "a,1,p\nb,2,q\na,3,p\n", "source,target\n", r"nodes\.csv, line 4: the id 'a' is that of line 2"),
         (HEAD + "a,1,p\nb,2\n", "source,target\n", r"nodes\.csv, line 3: has 2 cells, but the header has 3"),
         (
@@ -247,7 +247,7 @@ def test_graphml_comes_back(tmp_path: Path) -> None:
         (
             'attr.name="label"',
             'attr.name="kind"',
-            "has no labels; needs the attribute 'label' of nodes; another is named by --label-column",
+            "has no labels; needs the attribute 'label' of nodes; another is named by `label_column`",
         ),
     ],
 )
@@ -260,7 +260,7 @@ def test_fractions_in_a_table_are_quantities(tables: Callable[..., Path]) -> Non
     nodes = "id,x,label\na,1,0.5\nb,2,1\nc,3,\n7,4,2\né,5,3"
     graph = read_graph(tables(nodes=nodes, edges="source,target\na,b"), Columns())
     np.testing.assert_array_equal(graph.y, [0.5, 1, np.nan, 2, 3])
-    with pytest.raises(InputError, match=r"y holds 0\.5, which is no class; for quantities pass --task regression"):
+    with pytest.raises(InputError, match=r"y holds 0\.5, which is no class; for quantities pass `task=regression`"):
         list_classes(graph.path, graph.y)
 
 

@@ -165,8 +165,8 @@ def test_graphs_of_a_folder_must_be_alike(tmp_path: Path, changes: dict[str, Any
         ("id,label\none,a\ntwo,b\n", {}, "has no line for 1 graphs of the folder: three"),
         ("id,label\none,a\ntwo,b\nthree,a\nfour,b\n", {}, "1 of its ids are no graphs of the folder: four"),
         ("id,label\none,a\none,b\ntwo,b\nthree,a\n", {}, "1 ids are there more than once: one"),
-        ("id,kind\none,a\n", {}, "has no column 'label' but id, kind; pass --label-column"),
-        ("name,label\none,a\n", {}, "has no column 'id' but name, label; pass --id-column"),
+        ("id,kind\none,a\n", {}, "has no column 'label' but id, kind; pass `label_column`"),
+        ("name,label\none,a\n", {}, "has no column 'id' but name, label; pass `id_column`"),
         ("id,label,split\none,a,x\ntwo,b,\nthree,a,\n", {}, "line 2: split is 'x'"),
     ],
 )
@@ -189,7 +189,7 @@ def test_other_bad_folders(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         read(tmp_path / "nowhere")
     (tmp_path / "g.csv").write_text("a\n")
-    with pytest.raises(InputError, match="name the column that holds them by --smiles COLUMN"):
+    with pytest.raises(InputError, match="name the column that holds them by `smiles=COLUMN`"):
         read(tmp_path / "g.csv")
     (tmp_path / "g.gml").write_text("a\n")
     with pytest.raises(InputError, match=r"unknown kind '\.gml'"):
@@ -246,7 +246,7 @@ def test_attributes_of_tables_are_brought_together_by_name(folder: Path) -> None
     (folder / "two" / "edges.csv").write_text("source,target,bond\nn0,n1,triple\n")
     with pytest.raises(InputError, match=r"two: edges lack length, which other graphs of the folder have"):
         read(folder, **columns)
-    with pytest.raises(InputError, match=r"edges have no width \(--edge-columns\) but length, bond"):
+    with pytest.raises(InputError, match=r"edges have no width \(`edge_columns`\) but length, bond"):
         read(folder, edges=("width",))
 
 
@@ -261,7 +261,7 @@ def test_labels_of_nodes(folder: Path, save_set: Callable[..., Path]) -> None:
     (folder / "two" / "edges.csv").write_text("source,target\n")
     with pytest.raises(InputError, match="no labels in 1 of its graphs: two"):
         read(folder, level="node", label="node_tag")
-    with pytest.raises(InputError, match="--level node takes"):
+    with pytest.raises(InputError, match="`level=node` takes"):
         read(save_set(), level="node")
 
 

@@ -130,7 +130,7 @@ def test_masks_in_a_table_are_not_features(tables: Callable[..., Path]) -> None:
 def test_a_split_in_another_column_is_not_a_feature(tables: Callable[..., Path]) -> None:
     rows = "".join(f"{i},{i / 2},{i % 2},{('training', 'dev', 'testing')[i % 3]}\n" for i in range(NODES))
     with pytest.raises(
-        InputError, match=r"column 'subset' names splits \(dev, testing, training\).*--split-column subset"
+        InputError, match=r"column 'subset' names splits \(dev, testing, training\).*`split_column=subset`"
     ):
         read_graph(tables(f"{HEAD},subset\n{rows}", EDGES), Columns())
     graph = read_graph(tables(f"{HEAD},subset\n{rows}", EDGES), Columns(split="subset"))

@@ -126,11 +126,11 @@ def test_a_copy_of_the_graph_trained_on_is_refused(save: Callable[..., Path], tm
     arrays = dict(np.load(path))
     np.savez(tmp_path / "copy.npz", **(arrays | {"edge_index": arrays["edge_index"][:, ::-1]}))
     for same in (path, tmp_path / "copy.npz"):
-        with pytest.raises(InputError, match=r"were trained or validated on by .*run.*score its nodes by --split"):
+        with pytest.raises(InputError, match=r"were trained or validated on by .*run.*score its nodes by `split`"):
             inference.evaluate(run, GraphEvaluate(graph=same))
     np.savez(tmp_path / "other.npz", **(arrays | {"x": arrays["x"] + 1}))
     assert inference.evaluate(run, GraphEvaluate(graph=tmp_path / "other.npz")).scored == str(tmp_path / "other.npz")
-    with pytest.raises(ValueError, match="--split and --graph both say"):
+    with pytest.raises(ValueError, match="`split` and `graph` both say"):
         GraphEvaluate(graph=path, split="val")
 
 
@@ -281,7 +281,7 @@ def test_two_hops_beyond_memory_are_refused_before_they_are_formed(
     monkeypatch.setattr(operators, "free_memory", lambda device: 500)
     monkeypatch.setattr(TwoHop, "__call__", lambda *_: pytest.fail("formed"))
     # of a ring's 12 kept nodes each has at most 4 paths to others
-    with pytest.raises(InputError, match=r"max_neighbours null: 12 kept nodes .* --max-neighbours 64"):
+    with pytest.raises(InputError, match=r"max_neighbours null: 12 kept nodes .* `max_neighbours=64`"):
         train(graph, tmp_path / "run", max_neighbours=None)
     assert not (tmp_path / "run").exists()
 
@@ -289,8 +289,8 @@ def test_two_hops_beyond_memory_are_refused_before_they_are_formed(
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"hops": 2, "conv": "sage"}, "--hops 2 is for --conv gcn, not sage"),
-        ({"pool": "matching", "pool_ratio": 0.3}, "--pool-ratio 0.3 does not go with --pool matching"),
+        ({"hops": 2, "conv": "sage"}, "`hops=2` is for `conv=gcn`, not sage"),
+        ({"pool": "matching", "pool_ratio": 0.3}, "`pool_ratio=0.3` does not go with `pool=matching`"),
         ({"pool": "contraction", "pool_ratio": 1}, "give 0.5, 0.25"),
     ],
 )
@@ -300,7 +300,7 @@ def test_settings_that_do_not_fit_each_other_are_refused(settings: dict[str, Any
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(InputError, match="--batch-size"):
+    with pytest.raises(InputError, match="`batch_size`"):
         validated(GraphTrain, {"graph": "g.npz", "batch_size": 2}, "test")
     with pytest.raises(InputError, match="did you mean 'pool_ratio'"):
         validated(GraphTrain, {"graph": "g.npz", "pool_ration": 0.5}, "test")

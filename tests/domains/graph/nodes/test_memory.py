@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_trained_in_parts_and_goes_on_in_them(
     needed = step_memory(GraphTrain(graph=graph, **settings), 24, 48, 6)
     monkeypatch.setattr(domain, "free_memory", lambda device: int(needed / USABLE / 2) + 9)
     training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "run", progress=Progress())
-    assert "in parts of at most 12 nodes (--batch-nodes)" in caplog.text
+    assert "in parts of at most 12 nodes (`batch_nodes`)" in caplog.text
     assert RunFolder.open(tmp_path / "run").config()["batch_nodes"] == 12
     monkeypatch.setattr(domain, "free_memory", lambda device: 1 << 60)
     training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "run", "auto", progress=Progress())

@@ -194,8 +194,10 @@ b-2,"c, d",3,1,road,3
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         assert survey(GraphTrain(graph=folder)).field.edge_attr is None
-    assert "edges have kind, length, too, which --conv gcn does not read; --conv gine and gatv2 do" in caplog.text
-    with pytest.raises(ValueError, match="--edge-columns are read by --conv gine and gatv2, not by gcn"):
+    assert (
+        "edges have kind, length, too, which `conv=gcn` does not read; `conv=gine` and `conv=gatv2` do" in caplog.text
+    )
+    with pytest.raises(ValueError, match="`edge_columns` are read by `conv=gine` and `conv=gatv2`, not by gcn"):
         GraphTrain(graph=folder, edge_columns=["length"])
 
 
@@ -232,7 +234,7 @@ def test_attributes_of_arrays(save: Callable[..., Path]) -> None:
         field_of(wide, known.info.inputs, edges_of(wide, undirected=True))
     with pytest.raises(InputError, match=r"edge_attr has the shape \(23,\)"):
         survey(GraphTrain(graph=save(edge_attr=np.ones(23)), conv="gine"))
-    with pytest.raises(InputError, match=r"--edge-columns is for edges\.csv and GraphML"):
+    with pytest.raises(InputError, match=r"`edge_columns` is for edges\.csv and GraphML"):
         survey(GraphTrain(graph=save(), conv="gine", edge_columns=["a"]))
 
 
@@ -247,13 +249,13 @@ def test_words_of_nodes_become_columns_and_columns_are_chosen(tables: Callable[.
     known = survey(config)
     assert known.info.inputs.features.names == ("size", "kind=rail", "kind=road")
     assert known.field.x.to_dense()[:4].tolist() == [[0, 0, 1], [1, 1, 0], [2, 0, 0], [3, 0, 1]]
-    with pytest.raises(InputError, match=r"nodes have no weight \(--feature-columns\) but kind, size, note"):
+    with pytest.raises(InputError, match=r"nodes have no weight \(`feature_columns`\) but kind, size, note"):
         survey(config.model_copy(update={"feature_columns": ["weight"]}))
     other = read_graph(tables(nodes=NODES.replace("rail", "road"), edges=edges), columns_of(config))
     field = field_of(other, known.info.inputs, edges_of(other, undirected=True))
     assert field.x.to_dense()[:3].tolist() == [[0, 0, 1], [1, 0, 1], [2, 0, 0]]  # a word that no node has
     many = "id,kind,label\n" + "".join(f"m{i},w{i},{'ab'[i % 2]}\n" for i in range(70))
-    with pytest.raises(InputError, match=r"kind has 70 different words; a feature of nodes is .* --feature-columns"):
+    with pytest.raises(InputError, match=r"kind has 70 different words; a feature of nodes is .* `feature_columns`"):
         survey(GraphTrain(graph=tables(nodes=many, edges="source,target\nm0,m1\n")))
 
 
@@ -269,5 +271,5 @@ def test_degrees_are_features_beside_others_or_alone(save: Callable[..., Path], 
     nodes = "id,label\n" + "".join(f"n{i},{'ab'[i % 2]}\n" for i in range(24))
     folder = tables(nodes=nodes, edges="source,target\nn0,n1\nn1,n2\n")
     assert survey(GraphTrain(graph=folder, degrees=True)).field.x.to_dense()[1].tolist() == [0, 0, 1]
-    with pytest.raises(InputError, match=r"nodes have no features; .* or pass --degrees"):
+    with pytest.raises(InputError, match=r"nodes have no features; .* or pass `degrees`"):
         survey(GraphTrain(graph=folder))

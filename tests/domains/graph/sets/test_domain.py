@@ -168,8 +168,8 @@ def test_graphs_to_score_are_called_what_options_say(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"were trained or validated on by .*run"):
         inference.evaluate(run, GraphsEvaluate(graphs=table))
     for wrong, reason in (
-        ({"label_column": "z"}, "--label-column is for other graphs"),
-        ({"graphs": other, "split": "val"}, "--split and --graphs both say"),
+        ({"label_column": "z"}, "`label_column` is for other graphs"),
+        ({"graphs": other, "split": "val"}, "`split` and `graphs` both say"),
     ):
         with pytest.raises(ValueError, match=reason):
             GraphsEvaluate(**wrong)
@@ -339,15 +339,15 @@ def test_changed_data_and_empty_splits_are_noticed(save_set: Callable[..., Path]
 
 
 def test_columns_are_those_of_other_graphs() -> None:
-    with pytest.raises(InputError, match="--id-column is for other graphs than those trained on; give --graphs"):
+    with pytest.raises(InputError, match="`id_column` is for other graphs than those trained on; give `graphs`"):
         validated(GraphsPredict, {"id_column": "name"}, "test")
 
 
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"pool": "matching", "pool_ratio": 0.3}, "--pool-ratio 0.3 does not go with --pool matching"),
-        ({"smiles": "s", "level": "node"}, "--smiles has labels of molecules, not of their atoms"),
+        ({"pool": "matching", "pool_ratio": 0.3}, "`pool_ratio=0.3` does not go with `pool=matching`"),
+        ({"smiles": "s", "level": "node"}, "`smiles` has labels of molecules, not of their atoms"),
         ({"readout": "mean,median"}, "readout: .*(got|mean)"),
         ({"readouts": "mean"}, "did you mean 'readout'"),
     ],

@@ -83,13 +83,13 @@ def test_lists_that_do_not_fit(save_set: Callable[..., Path], tmp_path: Path, li
 
 def test_two_ways_to_split_are_refused(save_set: Callable[..., Path]) -> None:
     path = save_set(split=np.array(["train", "val"] * 20))
-    with pytest.raises(InputError, match="--folds and splits of its own both say how to split"):
+    with pytest.raises(InputError, match="`folds` and splits of its own both say how to split"):
         members(path, folds=2, fold=0)
-    with pytest.raises(InputError, match="--folds and --splits both say how to split"):
+    with pytest.raises(InputError, match="`folds` and `splits` both say how to split"):
         validated(GraphsTrain, {"graphs": path, "folds": 2, "splits": "s.json"}, "test")
-    with pytest.raises(InputError, match="--fold 3 is none of --folds 2"):
+    with pytest.raises(InputError, match="`fold=3` is none of `folds=2`"):
         validated(GraphsTrain, {"graphs": path, "folds": 2, "fold": 3}, "test")
-    with pytest.raises(InputError, match="--folds 41: there are 40 labelled graphs"):
+    with pytest.raises(InputError, match="`folds=41`: there are 40 labelled graphs"):
         members(save_set(), folds=41, fold=0)
 
 

@@ -99,7 +99,7 @@ def test_graphs_of_a_batch_and_of_an_epoch(save_set: Callable[..., Path], monkey
         ({"y": np.array([0, 1, 0, 1, 0, 2])}, {}, "class 2 has one graph only, 5; it cannot be both learnt and scored"),
         ({"y": np.zeros(6, int)}, {}, "y has only the class 0; two classes are needed"),
         ({"y": np.full(6, -1)}, {}, "y has no label"),
-        ({"y": np.arange(6) / 2}, {}, "which is no class; for quantities pass --task regression"),
+        ({"y": np.arange(6) / 2}, {}, "which is no class; for quantities pass `task=regression`"),
         ({"y": np.zeros((6, 2), int)}, {}, "a graph has one class"),
         ({"y": np.ones(6)}, {"task": "regression"}, "y is 1 at all training graphs"),
         ({"y": np.array([1, np.inf, 2, 3, 4, 5])}, {"task": "regression"}, "y of graph 1 is inf"),

@@ -119,7 +119,7 @@ def test_masks_are_read_as_each_fold_takes_them(make_info: Any, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"masks": "m"}, "without --images"), ({"images": "i", "masks": "m", "split": "val"}, "give one of them")],
+    [({"masks": "m"}, "without `images`"), ({"images": "i", "masks": "m", "split": "val"}, "give one of them")],
 )
 def test_what_to_score_on_is_said_once(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):

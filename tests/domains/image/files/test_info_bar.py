@@ -167,20 +167,20 @@ def test_images_and_masks_lose_their_bars_alike(folder: Any, masks_too: bool, cr
 
 def test_bars_that_are_not_cut_off_are_told_of(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
     root = bars_below(folder(5, shape=(80, 200)), 20, masks_too=False)
-    with pytest.raises(InputError, match=r"80 x 200, but .* is 100 x 200.*pass --crop-bar auto, or 20 if"):
+    with pytest.raises(InputError, match=r"80 x 200, but .* is 100 x 200.*pass `crop_bar=auto`, or 20 if"):
         survey(ImageTrain(images=root / "images", masks=root / "masks"))
-    assert "bar of 20 rows, as do 5 of the 5 images; --crop-bar auto" in caplog.text
+    assert "bar of 20 rows, as do 5 of the 5 images; `crop_bar=auto`" in caplog.text
     caplog.clear()
     Image.fromarray(np.asarray(Image.open(root / "images/s3.png"))[:80]).save(root / "images/s3.png")
     survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar="auto"))
     assert "s3.png: no information bar found (in 1 of the 5 images); this image is left as it is" in caplog.text
     # a height would be cut off every image
-    assert "--crop-bar" not in caplog.text
+    assert "`crop_bar`" not in caplog.text
 
 
 def test_what_cannot_be_cut_is_said(folder: Any) -> None:
     root = folder(4)
-    with pytest.raises(InputError, match=r"has 40 rows, so --crop-bar 40 leaves none"):
+    with pytest.raises(InputError, match=r"has 40 rows, so `crop_bar=40` leaves none"):
         survey(ImageTrain(images=root / "images", masks=root / "masks", crop_bar=40))
     for value in ("Auto", "0", -3, 2.5, True):
         with pytest.raises(ValueError, match="give auto, none or a positive number"):
@@ -188,7 +188,7 @@ def test_what_cannot_be_cut_is_said(folder: Any) -> None:
     (root / "stacks").mkdir()
     for index in range(4):
         tifffile.imwrite(root / f"stacks/s{index}.tif", np.zeros((3, 40, 48), np.uint8), photometric="minisblack")
-    with pytest.raises(InputError, match="a volume, but --crop-bar auto looks at images"):
+    with pytest.raises(InputError, match="a volume, but `crop_bar=auto` looks at images"):
         survey(ImageTrain(images=root / "stacks", masks=root / "masks", crop_bar="auto"))
 
 
@@ -215,7 +215,7 @@ def test_predictions_lie_on_what_is_left(
     assert len(again.target_bars) == len(info.target_bars) - 1
     whole = multiunet("predict", "image", *words[:-2], "--crop-bar", "none", "--out", tmp_path / "whole.zarr")
     assert whole.code == 0, whole.err
-    assert "bar of 20 rows, as do 5 of the 5 images; --crop-bar auto removes it" in caplog.text
+    assert "bar of 20 rows, as do 5 of the 5 images; `crop_bar=auto` removes it" in caplog.text
     assert dict(open_prediction(tmp_path / "whole.zarr")["s1"]["class"].sizes) == {"y": 100, "x": 200}
 
 

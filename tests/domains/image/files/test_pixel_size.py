@@ -13,5 +13,5 @@ def test_what_is_told_stands_in_place_of_what_the_file_says() -> None:
     for given, spacing in (([0.5], (0.5, 0.5, 0.5)), ([2.0, 0.5, 0.25], (2.0, 0.5, 0.25))):
         told = override_spacing(picture, given)
         assert (told.spacing, told.unit, told.pixels is picture.pixels) == (spacing, "µm", True)
-    with pytest.raises(InputError, match="--pixel-size 1,2: give one number, or one for each axis z, y, x"):
+    with pytest.raises(InputError, match="`pixel_size=1,2`: give one number, or one for each axis z, y, x"):
         override_spacing(picture, [1.0, 2.0])

@@ -220,12 +220,12 @@ def test_specks_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     path = stored(tmp_path / "p.zarr", {"a": specks}, {"a": [0.1]})
     measure(ImageMeasure(prediction=path))
     assert "15 of 15 objects have fewer than 5 pixels" in caplog.text
-    assert "--min-size" in caplog.text
+    assert "`min_size`" in caplog.text
 
 
 def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
     path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.1, 0.2]})
-    with pytest.raises(InputError, match=r"--objects 9: the classes of .*p.zarr are 0, 7"):
+    with pytest.raises(InputError, match=r"`objects=9`: the classes of .*p.zarr are 0, 7"):
         measure(ImageMeasure(prediction=path, objects=["9"]))
     with pytest.raises(InputError, match="no prediction here"):
         measure(ImageMeasure(prediction=tmp_path / "nowhere"))

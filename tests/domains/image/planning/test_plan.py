@@ -93,7 +93,7 @@ def test_memory_is_saved_by_recomputation_then_batch_then_patch(folder: Any, bud
 
 def test_too_little_memory_names_what_is_needed(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
     config = settings(folder(5, (300, 280)))
-    with pytest.raises(InputError, match=r"--memory: 4 kB of memory is not enough: .* about 3 MB .*with recomputation"):
+    with pytest.raises(InputError, match=r"`memory`: 4 kB of memory is not enough: .* about 3 MB .*with recomputation"):
         plan(config, survey(config), Room(64**2 - 1, 2_600_000, 0, asked=True), pixels)
     chosen, _ = plan(config, survey(config), Room(1, 0, 0, asked=False), pixels)  # nobody asked: try
     assert chosen.patch_size == [64, 64]
@@ -160,7 +160,7 @@ def test_a_run_that_goes_on_stays_what_it_was(folder: Any, tmp_path: Path) -> No
 def test_the_plan_as_yaml_trains_as_the_plan_says(folder: Any) -> None:
     config = settings(folder(5), widths=[4, 8])
     planned = training.plan("image", config)
-    text = as_yaml("image", planned.config, config.model_fields_set, planned.info, "plan.yaml")
+    text = as_yaml(planned.config, config.model_fields_set, planned.info, "a plan")
     again = training.plan("image", ImageTrain(**yaml.safe_load(text)))
     assert again.config == planned.config
     assert "# the whole of the largest image\npatch_size: [40, 48]" in text
@@ -169,7 +169,7 @@ def test_the_plan_as_yaml_trains_as_the_plan_says(folder: Any) -> None:
 def test_what_was_switched_off_stays_off_in_the_plan(folder: Any) -> None:
     config = settings(folder(5), widths=[4, 8], clip=None)
     planned = training.plan("image", config)
-    text = as_yaml("image", planned.config, config.model_fields_set, planned.info, "plan.yaml")
+    text = as_yaml(planned.config, config.model_fields_set, planned.info, "a plan")
     assert ImageTrain(**yaml.safe_load(text)).clip is None
 
 

@@ -130,9 +130,9 @@ def test_a_run_without_dropout_has_the_views_for_samples(run: Callable[..., Path
 def test_a_network_that_never_saw_mirrored_images_has_no_views(run: Callable[..., Path], tmp_path: Path) -> None:
     path = run(flip=False)
     options = {"images": tmp_path / "images", "views_as_samples": True}
-    with pytest.raises(InputError, match="--views-as-samples: the run was trained with --no-flip"):
+    with pytest.raises(InputError, match="`views_as_samples`: the run was trained with `flip=false`"):
         inference.check_predict(path, options, tmp_path / "p.zarr")
-    with pytest.raises(InputError, match="--views-as-samples: the run was trained with --no-flip"):
+    with pytest.raises(InputError, match="`views_as_samples`: the run was trained with `flip=false`"):
         inference.evaluate(path, {"views_as_samples": True})
-    with pytest.raises(InputError, match="--views-as-samples and --tta-flips say different things"):
+    with pytest.raises(InputError, match="`views_as_samples` and `tta_flips` say different things"):
         inference.check_predict(path, options | {"tta_flips": True}, tmp_path / "p.zarr")

@@ -100,9 +100,9 @@ def test_everything_of_quantities_on_request(make_info: Any, tmp_path: Path) -> 
 
 
 def test_what_the_task_has_not_is_refused(make_info: Any) -> None:
-    with pytest.raises(InputError, match="--export-what mean: this run predicts classes; it has class"):
+    with pytest.raises(InputError, match="`export_what=mean`: this run predicts classes; it has class"):
         check_kinds(["class", "mean"], make_info(VALUES))
-    with pytest.raises(InputError, match="--export-what class: this run predicts quantities; it has mean"):
+    with pytest.raises(InputError, match="`export_what=class`: this run predicts quantities; it has mean"):
         check_kinds(["class"], make_info(names=("u",)))
 
 

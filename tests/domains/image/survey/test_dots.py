@@ -91,7 +91,7 @@ def test_dots_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"dots: no dot in any of the 2 training files; there is nothing to learn"):
         survey_dots(tmp_path)
     save(tmp_path, [5, 5, 5, 5])
-    with pytest.raises(InputError, match=r"--dots 1,2,3: give one number, or one for each axis y, x"):
+    with pytest.raises(InputError, match=r"`dots=1,2,3`: give one number, or one for each axis y, x"):
         survey_dots(tmp_path, "1,2,3")
     (tmp_path / "dots/s2.csv").unlink()
     with pytest.raises(

@@ -75,10 +75,10 @@ def test_values_that_may_number_objects_are_told_of(folder: Any, caplog: pytest.
     root = folder(6)
     few_objects(root, parts=2)
     survey_data(root, seed=1)
-    assert "--instances" not in caplog.text
+    assert "`instances`" not in caplog.text
     few_objects(root, parts=1)
     survey_data(root, seed=1)
-    assert "masks have 4 to 7 values; if these number objects, pass --instances" in caplog.text
+    assert "masks have 4 to 7 values; if these number objects, pass `instances`" in caplog.text
 
 
 def test_objects_of_painted_masks_are_counted_once(folder: Any) -> None:

@@ -32,9 +32,9 @@ def repaint(root: Path, pixels: np.ndarray, *indices: int) -> None:
         (np.full((48, 64), -3, np.int32), r"s0\.tif: value -3 in 3072 pixels; objects have positive numbers"),
         (np.full((48, 64), 0.5, np.float32), r"s0\.tif: a mask of float32, of which 3072 pixels are not whole numbers"),
         (np.ones((48, 65), np.uint16), r"s\d\.tif: is 48 x 65, but its image"),
-        (np.dstack([np.full((48, 64), n, np.uint8) for n in (1, 2, 3)]), r"s0\.tif: is in colours; --instances needs"),
+        (np.dstack([np.full((48, 64), n, np.uint8) for n in (1, 2, 3)]), r"s0\.tif: is in colours; `instances` needs"),
         (np.tile(np.eye(8, dtype=np.uint8), (6, 8)), r"one number for \d+ separate parts, .* so these are classes"),
-        (np.arange(48 * 64, dtype=np.uint16).reshape(48, 64), "are --images and --masks swapped"),
+        (np.arange(48 * 64, dtype=np.uint16).reshape(48, 64), "are `images` and `masks` swapped"),
     ],
 )
 def test_bad_masks_are_named(cells: Path, pixels: np.ndarray, message: str) -> None:
@@ -64,7 +64,7 @@ def test_classes_that_are_taken_for_objects_are_told_of(cells: Path, caplog: pyt
     with caplog.at_level(logging.WARNING, "multiunet.image"):
         survey_data(cells)
     assert "3 object numbers, but " in caplog.text
-    assert "these look like classes, not numbered objects; leave out --instances" in caplog.text
+    assert "these look like classes, not numbered objects; leave out `instances`" in caplog.text
     assert "enlarge the images" not in caplog.text
 
 
@@ -92,7 +92,7 @@ def test_objects_that_none_could_find_are_told_of(cells: Path, caplog: pytest.Lo
     with caplog.at_level(logging.WARNING, "multiunet.image"):
         assert survey_data(cells).fingerprint.objects.separable == 0
     assert "would give back only 0 of 3072 training objects" in caplog.text
-    assert "--instance-encoding gap would give back 4" in caplog.text
+    assert "`instance_encoding=gap` would give back 4" in caplog.text
 
 
 def test_the_fingerprint_counts_objects_by_their_numbers(cells: Path) -> None:

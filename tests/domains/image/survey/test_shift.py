@@ -54,7 +54,7 @@ def test_what_sets_an_image_apart(info: Any, given: Picture, said: str | None) -
 def test_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     warn_of_intensities({"a.png": None, "b.png": "dark", "c.png": "dark"}, "train")
     [message] = caplog.messages
-    assert message.startswith("b.png: dark, as in 2 of the 3 images; with --intensities train")
+    assert message.startswith("b.png: dark, as in 2 of the 3 images; with `intensities=train`")
     warn_of_intensities({"a.png": None}, "train")
     assert len(caplog.messages) == 1
 

@@ -121,7 +121,7 @@ def test_a_share_of_nothing_leaves_all_to_training(folder: Any) -> None:
 
 
 def test_too_large_a_share_of_tests_is_named(folder: Any) -> None:
-    with pytest.raises(InputError, match=r"--val-fraction 0\.2: 1 training images are too few .* beside 5 that test"):
+    with pytest.raises(InputError, match=r"`val_fraction=0\.2`: 1 training images are too few .* beside 5 that test"):
         split(folder(6), test_fraction=0.8)
 
 
@@ -182,7 +182,7 @@ def test_folders_of_their_own(folder: Any) -> None:
     assert names(split(root, **apart)) == [["s0", "s1", "s2", "s3"], ["s0"], ["s0"]]
     with pytest.raises(InputError, match="is both in train and in val"):
         split(root, val_images=root / "images", val_masks=root / "masks")
-    with pytest.raises(InputError, match="--val-masks without --val-images"):
+    with pytest.raises(InputError, match="`val_masks` without `val_images`"):
         split(root, val_masks=root / "masks")
     with pytest.raises(InputError, match="both say how to split"):
         split(root, splits="a.json", **apart)
@@ -264,8 +264,8 @@ def test_folds_test_every_image_once(folder: Any) -> None:
     ("settings", "said"),
     [
         ({"folds": 3, "splits": "s.json"}, "both say how to split"),
-        ({"folds": 3, "fold": 3}, "is none of --folds 3"),
-        ({"fold": 0}, "--fold 0 without --folds"),
+        ({"folds": 3, "fold": 3}, "is none of `folds=3`"),
+        ({"fold": 0}, "`fold=0` without `folds`"),
     ],
 )
 def test_folds_that_make_no_sense_are_refused(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
@@ -274,12 +274,12 @@ def test_folds_that_make_no_sense_are_refused(tmp_path: Path, settings: dict[str
 
 
 def test_targets_without_regression_are_not_ignored(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="--targets are for --task regression"):
+    with pytest.raises(ValueError, match="`targets` are for `task=regression`"):
         ImageTrain(images=tmp_path, masks=tmp_path, targets=tmp_path)
 
 
 def test_masks_with_regression_are_not_ignored(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="--masks are for --task segmentation"):
+    with pytest.raises(ValueError, match="`masks` are for `task=segmentation`"):
         ImageTrain(images=tmp_path, masks=tmp_path, targets=tmp_path, task="regression")
 
 

@@ -97,6 +97,6 @@ def test_a_fold_that_cannot_learn_a_class_is_named(folder: Any) -> None:
         except InputError as error:
             failed.append((fold, str(error)))
     [(fold, message)] = failed
-    assert f"s3.png: value 77 is in no training mask of fold {fold} of --folds 3, and in no other mask" in message
-    assert "add images that show it, or pass --ignore-value 77" in message
+    assert f"s3.png: value 77 is in no training mask of fold {fold} of `folds=3`, and in no other mask" in message
+    assert "add images that show it, or pass `ignore_value=77`" in message
     assert survey(ImageTrain(**settings, fold=fold, ignore_value=77)).values == (4, 9)

@@ -61,15 +61,15 @@ def test_bad_data(folder: Any, change: dict[str, np.ndarray], message: str) -> N
 
 @pytest.mark.parametrize("size", [[16, 16, 16], [0]])
 def test_patch_sizes_that_do_not_fit(folder: Any, size: list[int]) -> None:
-    with pytest.raises(InputError, match="--patch-size"):
+    with pytest.raises(InputError, match="`patch_size`"):
         survey_data(folder(4), patch_size=size)
 
 
 def test_masks_and_targets_are_asked_for(folder: Any) -> None:
     root = folder(4)
-    with pytest.raises(InputError, match="--task segmentation needs --masks"):
+    with pytest.raises(InputError, match="`task=segmentation` needs `masks`"):
         survey_data(root, masks=None)
-    with pytest.raises(InputError, match="--task regression needs --targets"):
+    with pytest.raises(InputError, match="`task=regression` needs `targets`"):
         survey_data(root, task="regression")
 
 
@@ -81,7 +81,7 @@ def test_images_of_several_depths_are_told_of_where_it_matters(folder: Any, capl
     survey_data(root)
     assert not caplog.text
     survey_data(root, intensities="train")
-    assert "holds images of uint16 and uint8, and --intensities train takes their numbers as they are" in caplog.text
+    assert "holds images of uint16 and uint8, and `intensities=train` takes their numbers as they are" in caplog.text
 
 
 @pytest.mark.parametrize("task", ["segmentation", "regression"])

@@ -22,7 +22,7 @@ def surveyed(root: Path, images: str = "images", masks: str = "masks") -> dict[s
 
 def test_masks_given_as_images_are_refused(folder: Any) -> None:
     root = folder(5)
-    with pytest.raises(InputError, match=r"masks/s\d\.png: is the same as its mask .*--images"):
+    with pytest.raises(InputError, match=r"masks/s\d\.png: is the same as its mask .*`images`"):
         surveyed(root, images="masks")
     shutil.copy(root / "masks/s2.png", root / "images/s2.png")
     with pytest.raises(InputError, match=r"images/s2\.png: is the same as its mask .*masks/s2\.png"):

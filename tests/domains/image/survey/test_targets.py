@@ -95,7 +95,7 @@ def test_a_number_that_means_not_measured(folder: Any, caplog: pytest.LogCapture
     assert np.isnan(target[0, :5]).all()
     assert not np.isnan(target[0, 5:]).any()
     survey_data(root, ignore_value=-1)
-    assert "--ignore-value -1: no target in" in caplog.text
+    assert "`ignore_value=-1`: no target in" in caplog.text
 
 
 def test_targets_are_read_once(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
