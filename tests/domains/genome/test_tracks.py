@@ -118,8 +118,8 @@ def test_lines_may_come_in_any_order_with_comments_and_gaps(tmp_path):
         ("chr1 90 96 1\nchr2 0 9 1\n", ["chr1 reach base 96", "95 bases in genome.fa", "another assembly?"]),
         ("chr1 0 9 1\n", ["no data for chr2", "another assembly?", "`exclude_chroms`"]),
         ("chr1 0 9 1\nchr2 0 9 1\nchr3 0 9 1\n", ["chr3 not in genome.fa", "has chr1, chr2, chr3", "has chr1, chr2)"]),
-        ("1 0 9 1\n2 0 9 1\n", ["`rename_chroms`", "'chr1 1', 'chr2 2'"]),
-        ("I 0 9 1\nII 0 9 1\n", ["`rename_chroms`", "'chr1 I', 'chr2 II'"]),
+        ("1 0 9 1\n2 0 9 1\n", ["`rename_chroms=FILE`", "'chr1 1', 'chr2 2'"]),
+        ("I 0 9 1\nII 0 9 1\n", ["`rename_chroms=FILE`", "'chr1 I', 'chr2 II'"]),
     ],
 )
 def test_bad_bedgraphs_are_named(tmp_path, text, words):

@@ -54,7 +54,7 @@ def test_colours_and_the_ignored_value_have_names_too() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"7": "pore"}, "7=pore: no mask has the value 7; they have 4, 9"),
+        ({"7": "pore"}, "7=pore`: no mask has the value 7; they have 4, 9"),
         ({"4": "a", "9": "a"}, "two classes are called 'a'"),
         ({"4": "9"}, "two classes are called '9'"),
         ({"4": ""}, "value 4 is named ''"),

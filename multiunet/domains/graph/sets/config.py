@@ -121,8 +121,7 @@ class OtherGraphs(Options):
     def _names_of_other_graphs(self) -> Self:
         for name in self.renamed():
             if self.graphs is None:
-                option = name.replace("_", "-")
-                raise ValueError(f"`{option}` is for other graphs than those trained on; give `graphs`")
+                raise ValueError(f"`{name}` is for other graphs than those trained on; give `graphs`")
         return self
 
 

@@ -175,7 +175,7 @@ def test_censored_values_are_named_with_their_line(tables: Callable[..., Path], 
     assert graph.y is not None
     with pytest.raises(InputError) as caught:
         read_quantities(graph.path, graph.y, place=graph.place)
-    assert str(caught.value).startswith(f"{folder}, nodes.csv, line 4: the label is '<5', not a number; for `task`")
+    assert str(caught.value).startswith(f"{folder}, nodes.csv, line 4: the label is '<5', not a number; for `task=reg")
 
 
 def test_ids_that_are_numbers_stay_text(tables: Callable[..., Path]) -> None:

@@ -207,7 +207,7 @@ def test_tiles_of_scoring_fit_into_memory(folder: Any, tmp_path: Path, monkeypat
     root, short = folder(5, (60, 300)), {"patch_size": [32], "epochs": 1, "steps_per_epoch": 2, "precision": "32"}
     config = ImageTrain(images=root / "images", masks=root / "masks", **SMALL, **short)
     training.train("image", config, tmp_path / "run", progress=Progress())
-    with pytest.raises(InputError, match="memory 10 MB: the program alone takes"):
+    with pytest.raises(InputError, match="`memory=10 MB`: the program alone takes"):
         inference.evaluate(tmp_path / "run", ImageEvaluate(memory="10MB"))
     whole = inference.evaluate(tmp_path / "run")
     asked = []

@@ -184,7 +184,7 @@ def test_tables_and_figure_are_written_once(tmp_path: Path) -> None:
     assert rows[0]["objects"] == ""
     assert [row["centre_x"] for row in csv.DictReader(objects.open())][1] == "11.5"
     assert np.asarray(Image.open(figure)).std() > 10
-    with pytest.raises(InputError, match=r"\(overwrite\)"):
+    with pytest.raises(InputError, match="replace files in it by `overwrite`"):
         write_tables(found, tmp_path / "m", overwrite=False)
     write_tables(found, tmp_path / "m", overwrite=True)
 

@@ -61,7 +61,7 @@ def test_bad_data(folder: Any, change: dict[str, np.ndarray], message: str) -> N
 
 @pytest.mark.parametrize("size", [[16, 16, 16], [0]])
 def test_patch_sizes_that_do_not_fit(folder: Any, size: list[int]) -> None:
-    with pytest.raises(InputError, match="`patch_size`"):
+    with pytest.raises(InputError, match=r"`patch_size=.*one for each axis y, x"):
         survey_data(folder(4), patch_size=size)
 
 
