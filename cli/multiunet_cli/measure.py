@@ -46,28 +46,31 @@ def show(phases: list[dict[str, Any]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    unit = phases[0]["length_unit"]
-    title = "±: one standard deviation over the Monte-Carlo samples"
+    unit, stated = phases[0]["length_unit"], any(phase["fraction_low"] is not None for phase in phases)
+    title = "90% interval: holds the true fraction in 9 of 10 images"
+    if not stated:
+        title = "no intervals: predicted without a calibration of sums (multiunet calibrate)"
     if phases[0]["separated"]:
-        title += "; the fraction is the objects' area, the ± the relative deviation of their share in the class maps"
+        title += "; the fraction is the objects' area"
     table = Table(title=title, title_justify="left", box=SIMPLE)
     for column in ("image", "class"):
         table.add_column(column)
-    for column in ("fraction, %", "objects", "off the border", f"mean diameter, {escape(unit)}"):
-        table.add_column(column, justify="right")
+    of_objects = ("objects", "off the border", f"mean diameter, {escape(unit)}")
+    for column in ("fraction, %", *(("90% interval",) if stated else ()), *of_objects):
+        table.add_column(column, justify="right", no_wrap=column == "90% interval")
     for phase in phases:
+        interval = _text(100, "{:.2f}", phase["fraction_low"], phase["fraction_high"])
         table.add_row(
             escape(phase["image"]),
             escape(phase["phase"]),
-            _text(phase["fraction"], phase["fraction_sd"], 100, "{:.2f}"),
+            _text(100, "{:.2f}", phase["fraction"]),
+            *((interval,) if stated else ()),
             *("-" if phase[name] is None else str(phase[name]) for name in ("objects", "whole")),
-            _text(phase["diameter_mean"], None, 1, "{:.3g}"),
+            _text(1, "{:.3g}", phase["diameter_mean"]),
         )
     Console().print(table)
 
 
-def _text(value: float | None, sd: float | None, times: float, form: str) -> str:
-    if value is None:
-        return "-"
-    shown = form.format(times * value)
-    return shown if sd is None else f"{shown} ± {form.format(times * sd)}"
+def _text(times: float, form: str, *values: float | None) -> str:
+    """Return numbers as text, the ends of an interval with a dash between them."""
+    return "–".join("-" if value is None else form.format(times * value) for value in dict.fromkeys(values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,6 +37,17 @@ class Totals:
     def __getitem__(self, rows: Any) -> Totals:
         """Return the totals of some rows, chosen as of an array."""
         return Totals(self.sites[rows], self.mean[rows], self.variance[rows])
+
+    def weighted(self, weights: Floats) -> Totals:
+        """Return the totals of sites that count so much: in an item of large pixels, say, by their area."""
+        return Totals(self.sites, self.mean * weights, self.variance * weights**2)
+
+    @staticmethod
+    def join(parts: Sequence[Totals]) -> Totals:
+        """Return the rows of all parts."""
+        return Totals(
+            *(np.concatenate([getattr(part, key) for part in parts]) for key in ("sites", "mean", "variance"))
+        )
 
 
 @dataclass(frozen=True)

@@ -144,14 +144,18 @@ def test_figures_are_whole_on_a_narrow_terminal(capsys: pytest.CaptureFixture, m
 def test_names_in_tables_are_no_markup(capsys: pytest.CaptureFixture) -> None:
     show(Report("image", "w[/x]", {"iou": [0.5], "classes": ["a[/b]"], "best": "c[red]d"}, {}, {}))
     phase = {"image": "w[/x].png", "phase": "a[/b]", "length_unit": "px", "objects": 3, "whole": 2, "pooled": False}
-    numbers = {"fraction": 0.5, "fraction_sd": 0.1, "diameter_mean": 3.0, "separated": False}
+    numbers = {"fraction": 0.5, "fraction_low": 0.4, "fraction_high": 0.75, "diameter_mean": 3.0, "separated": False}
     show_phases([phase | numbers])
     shown = capsys.readouterr().out
+    assert "40.00–75.00" in shown
     for name in ("image, w[/x]", "iou a[/b]", "c[red]d", "w[/x].png"):
         assert name in shown
     assert "objects' area" not in shown
-    show_phases([phase | numbers | {"separated": True}])
-    assert "the fraction is the objects' area" in " ".join(capsys.readouterr().out.split())
+    show_phases([phase | numbers | {"separated": True, "fraction_low": None, "fraction_high": None}])
+    assert (
+        "no intervals: predicted without a calibration of sums (multiunet calibrate); the fraction is the objects' area"
+        in " ".join(capsys.readouterr().out.split())
+    )
 
 
 def test_a_table_has_rows_for_each_track(capsys: pytest.CaptureFixture) -> None:

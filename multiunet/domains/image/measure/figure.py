@@ -117,8 +117,8 @@ def _title(measures: Measures, rows: Sequence[_Row]) -> str:
     images = len({phase.image for phase in phases if not phase.pooled})
     largest = f"the {len(rows)} largest of {classes} classes" if len(rows) < classes else "the classes"
     of = f"each of {images} images, and of all together" if images > 1 else "1 image"
-    known = any(phase.fraction_sd is not None for phase in phases)
-    bars = "error bars: one deviation of the samples" if known else "no error bars: no deviation of samples is known"
+    known = any(phase.fraction_low is not None for phase in phases)
+    bars = "error bars: intervals of 90%" if known else "no error bars: predicted without a calibration of sums"
     return f"Fractions of {largest} in {of}\n{bars}"
 
 
@@ -128,11 +128,13 @@ def _draw_fractions(panel: Axes, phases: Sequence[PhaseRow]) -> None:
         panel.bar(place, 100 * phase.fraction, 0.8, color=colour)
         if phase.pooled:
             panel.axhline(100 * phase.fraction, color=colour, linewidth=0.8, linestyle="--")
-        if phase.fraction_sd is not None:
-            yerr = 100 * phase.fraction_sd
-            panel.errorbar(place, 100 * phase.fraction, yerr, color="black", elinewidth=1, capsize=2)
-    # no fraction is negative, however long its error bar
-    panel.set_ylim(bottom=0, top=None if any(phase.fraction for phase in phases) else 1)
+        if phase.fraction_low is not None and phase.fraction_high is not None:
+            centre, half = (
+                50 * (phase.fraction_high + phase.fraction_low),
+                50 * (phase.fraction_high - phase.fraction_low),
+            )
+            panel.errorbar(place, centre, half, fmt="none", ecolor="black", elinewidth=1, capsize=2)
+    panel.set_ylim(bottom=0, top=None if any(phase.fraction or phase.fraction_high for phase in phases) else 1)
     panel.set_ylabel(_label(phases[0].phase))
 
 

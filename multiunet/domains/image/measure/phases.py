@@ -1,9 +1,9 @@
-"""Measures of a predicted segmentation: phase fractions with error bars, objects, their sizes."""
+"""Measures of a predicted segmentation: phase fractions with intervals, objects, their sizes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +16,13 @@ from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.files.lazy import check_fits, format_shape
 from multiunet.domains.image.files.units import pixel_sizes
+from multiunet.domains.image.measure.shares import state_shares
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
+from multiunet.prediction.totals import open_sums, sum_sites
+from multiunet.uncertainty.sums import SumCalibration, Totals
 from multiunet.wording import counted
 
 ALL = "all"
@@ -40,13 +43,19 @@ class PhaseRow:
         separated: whether objects were separated, by a watershed of the mean probabilities.
         fraction: of the pixels, those that the class map gives the class; of separated objects, those that lie in one
             (in none, for the outside).
-        fraction_sd: standard deviation of the fraction over the Monte-Carlo samples, unbiased variance (ddof 1); None
-            of a single sample. It is what the model does not know, not how an image differs from the next. No watershed
-            exists for a sample, only the share of objects in its class map. So the fraction of separated objects is
-            taken to vary by the same ratio: sample t stands for ``fraction * share_t / mean(share)``. None where
-            fraction or shares are 0.
+        fraction_estimate: mean probability of the class, less the error common to all held-out images: nearer to the
+            truth where a class is rare, or never the likeliest.
+        fraction_low, fraction_high: the truth is between them with a probability of 90 %.
+        fraction_sd: half the width of the interval of 68 %. These four are None in predictions of a run that is not
+            calibrated (``multiunet calibrate``), or that validated on fewer than two images.
+        samples_sd: standard deviation of the fraction over the Monte-Carlo samples (ddof 1); None of a single sample.
+            It says how much the model's own answer depends on its samples, not how wrong it is, which is far more. No
+            watershed exists for a sample, only the share of objects in its class map. So the fraction of separated
+            objects is taken to vary by the same ratio: sample t stands for ``fraction * share_t / mean(share)``. None
+            where fraction or shares are 0.
         pooled: whether this is of all images together.
-        area: of the class (of volumes, its volume), in ``area_unit``; ``area_sd`` accordingly.
+        area: of the class in its map (of volumes, its volume), in ``area_unit``; ``area_low`` and ``area_high`` as of
+            the fraction.
         length_unit, area_unit: ``µm`` and ``µm²`` (of volumes ``µm³``), or ``pixel`` both.
         objects: connected parts, or separated objects, of at least ``min_size`` pixels; None where they were not
             counted.
@@ -60,9 +69,14 @@ class PhaseRow:
     phase: str
     separated: bool
     fraction: float
+    fraction_estimate: float | None
+    fraction_low: float | None
+    fraction_high: float | None
     fraction_sd: float | None
+    samples_sd: float | None
     area: float
-    area_sd: float | None
+    area_low: float | None
+    area_high: float | None
     length_unit: str
     area_unit: str
     objects: int | None
@@ -125,12 +139,13 @@ def measure(options: ImageMeasure) -> Measures:
         check_fits(options.prediction, what, 18 * size, "predict and measure it in parts")
     # maps are read image by image, once for fractions and once for parts: only those of one are in memory
     surveyed = [_sized(_survey(name, data), options.pixel_size) for name, data in images.items()]
+    sums = open_sums(options.prediction)
     chosen = _counted(options, surveyed)
     parts = {item.image: list(_parts(item, images[item.image], chosen, options.min_size)) for item in surveyed}
-    phases = [phase for item in surveyed for phase in _phases(item, chosen, parts[item.image])]
-    if len(surveyed) > 1:
-        phases += _phases(_pooled(surveyed), chosen, [part for found in parts.values() for part in found])
+    phases = [phase for item in surveyed for phase in _phases(item, chosen, parts[item.image], sums)]
     everything = [part for found in parts.values() for part in found]
+    if len(surveyed) > 1:
+        phases += _phases(_pooled(surveyed), chosen, everything, sums)
     _warn_of_specks(everything)
     return Measures(phases, everything, AXES[len(surveyed[0].spacing)])
 
@@ -149,6 +164,8 @@ class _Survey:
     """An image's classes: the fraction of each class in it, and in each sample's class map, ``(samples, classes)``.
 
     Attributes:
+        totals: sums of the probabilities of all names that the network knows, and of their variances; a row an image.
+        weights: area of a pixel in each of these images.
         pooled: whether this is of all images together.
         separated: whether objects were; they are the last class.
     """
@@ -159,6 +176,8 @@ class _Survey:
     separated: bool
     fractions: NDArray[np.float64]
     samples: NDArray[np.float64]
+    totals: Totals
+    weights: tuple[float, ...]
     area: float
     spacing: tuple[float, ...]
     unit: str
@@ -180,6 +199,8 @@ def _survey(image: str, data: xr.Dataset) -> _Survey:
         separated=separated,
         fractions=counts / classes.size,
         samples=samples,
+        totals=sum_sites(data),
+        weights=(math.prod(spacing),),
         area=classes.size * math.prod(spacing),
         spacing=spacing,
         unit=str(data.attrs["unit"]),
@@ -210,7 +231,9 @@ def _sized(item: _Survey, pixel_size: Sequence[float] | None) -> _Survey:
     if pixel_size is None:
         return item
     spacing = pixel_sizes(pixel_size, len(item.spacing))
-    return replace(item, spacing=spacing, area=item.area / math.prod(item.spacing) * math.prod(spacing), unit="µm")
+    pixel = math.prod(spacing)
+    area = item.area / math.prod(item.spacing) * pixel
+    return replace(item, spacing=spacing, weights=(pixel,), area=area, unit="µm")
 
 
 def _pooled(items: Sequence[_Survey]) -> _Survey:
@@ -227,7 +250,16 @@ def _pooled(items: Sequence[_Survey]) -> _Survey:
     areas = [item.area for item in items]
     fractions = np.average([item.fractions for item in items], axis=0, weights=areas)
     samples = np.average([item.samples for item in items], axis=0, weights=areas)
-    return replace(first, image=ALL, pooled=True, fractions=fractions, samples=samples, area=sum(areas))
+    return replace(
+        first,
+        image=ALL,
+        pooled=True,
+        fractions=fractions,
+        samples=samples,
+        totals=Totals.join([item.totals for item in items]),
+        weights=tuple(weight for item in items for weight in item.weights),
+        area=sum(areas),
+    )
 
 
 def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
@@ -244,8 +276,13 @@ def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
     return [name for index, name in enumerate(names) if index != matrix]
 
 
-def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[ObjectRow]) -> Iterator[PhaseRow]:
-    for index, (name, sd) in enumerate(zip(item.names, _deviations(item))):
+def _phases(
+    item: _Survey, counted: Sequence[str], parts: Sequence[ObjectRow], sums: Mapping[str, SumCalibration]
+) -> Iterator[PhaseRow]:
+    shares = state_shares(sums, item.totals, item.weights)
+    if item.separated:  # inside and boundary are both of an object
+        shares = [shares[0], shares[0].rest()]
+    for index, (name, sd, share) in enumerate(zip(item.names, _deviations(item), shares)):
         own = [part for part in parts if part.phase == name]
         sizes = [part.diameter for part in own if not part.touches_border]
         fraction = float(item.fractions[index])
@@ -255,9 +292,14 @@ def _phases(item: _Survey, counted: Sequence[str], parts: Sequence[ObjectRow]) -
             phase=name,
             separated=item.separated,
             fraction=fraction,
-            fraction_sd=sd,
+            fraction_estimate=share.estimate,
+            fraction_low=share.low,
+            fraction_high=share.high,
+            fraction_sd=share.deviation,
+            samples_sd=sd,
             area=fraction * item.area,
-            area_sd=None if sd is None else sd * item.area,
+            area_low=None if share.low is None else share.low * item.area,
+            area_high=None if share.high is None else share.high * item.area,
             length_unit=item.unit,
             area_unit=_squared(item),
             objects=len(own) if name in counted else None,

@@ -15,9 +15,10 @@ from multiunet.domains.image.measure.phases import Measures, ObjectRow, PhaseRow
 
 
 def phase_of(image: str, name: str, fraction: float, objects: int | None, pooled: bool = False) -> PhaseRow:
-    sd = fraction / 10
+    interval = fraction, 0.8 * fraction, 1.1 * fraction
     return PhaseRow(
-        *(image, pooled, name, False, fraction, sd, fraction, sd, "pixel", "pixel", objects, objects, None, None, None)
+        *(image, pooled, name, False, fraction, *interval, 0.1 * fraction, None, *interval),
+        *("pixel", "pixel", objects, objects, None, None, None),
     )
 
 
@@ -116,10 +117,16 @@ def test_one_image_is_not_pooled() -> None:
     panels = panels_of(one_image([part_of(30)]))
     assert names_at(panels[2]) == ["a"]
     title = panels[0].figure.get_suptitle()
-    assert title == "Fractions of the classes in 1 image\nerror bars: one deviation of the samples"
+    assert title == "Fractions of the classes in 1 image\nerror bars: intervals of 90%"
     single = one_image([part_of(30)])
-    phases = [replace(phase, fraction_sd=None) for phase in single.phases]
+    phases = [replace(phase, fraction_low=None, fraction_high=None) for phase in single.phases]
     assert "no error bars" in draw_figure(replace(single, phases=phases)).get_suptitle()
+
+
+def test_error_bars_reach_from_low_to_high() -> None:
+    [bars] = panels_of(one_image([part_of(30)]))[2].containers[1:]
+    [[low, high]] = [segment[:, 1] for segment in bars[2][0].get_segments()]
+    assert (low, high) == (pytest.approx(16), pytest.approx(22))
 
 
 def test_of_many_classes_the_largest_are_drawn() -> None:

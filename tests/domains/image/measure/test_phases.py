@@ -58,9 +58,9 @@ def test_fractions_areas_and_their_deviations(tmp_path: Path) -> None:
     assert (seven.image, seven.phase, seven.length_unit) == ("a", "7", "µm")
     assert seven.fraction == pytest.approx(23 / 200)
     assert matrix.fraction == pytest.approx(177 / 200)
-    assert seven.fraction_sd == pytest.approx(math.sqrt((0.02**2 + 0 + 0.02**2) / (3 - 1)))
+    assert seven.samples_sd == pytest.approx(math.sqrt((0.02**2 + 0 + 0.02**2) / (3 - 1)))
     assert seven.area == pytest.approx(23 * 0.25)
-    assert seven.area_sd == pytest.approx(seven.fraction_sd * 200 * 0.25)
+    assert (seven.fraction_low, seven.area_high) == (None, None)  # no intervals came with the prediction
     assert (matrix.objects, seven.objects, seven.whole) == (None, 2, 1)
     # the one whole object: 7 pixels of a quarter square micrometre
     assert seven.diameter_mean == seven.diameter_median == pytest.approx(2 * math.sqrt(7 * 0.25 / math.pi))
@@ -74,7 +74,7 @@ def test_parts_are_placed_and_numbered(tmp_path: Path) -> None:
     assert second.centre == pytest.approx((2 * 7.5, 2 * 11.5))
     [only] = measure(ImageMeasure(prediction=path, min_size=8)).parts
     assert (only.number, only.pixels) == (1, 16)
-    assert measure(ImageMeasure(prediction=path)).phases[1].fraction_sd is None  # one sample knows no deviation
+    assert measure(ImageMeasure(prediction=path)).phases[1].samples_sd is None  # one sample knows no deviation
 
 
 def cut_in_two() -> np.ndarray:
@@ -107,9 +107,9 @@ def test_objects_separated_deviate_by_the_ratio_of_the_class_maps(tmp_path: Path
     assert objects.fraction == pytest.approx(80 / 200)
     carried = [0.4 * share / ((0.30 + 0.35 + 0.37) / 3) for share in (0.30, 0.35, 0.37)]
     assert statistics.mean(carried) == pytest.approx(objects.fraction)
-    assert objects.fraction_sd == pytest.approx(statistics.stdev(carried), rel=1e-5)
+    assert objects.samples_sd == pytest.approx(statistics.stdev(carried), rel=1e-5)
     assert outside.fraction == pytest.approx(1 - objects.fraction)
-    assert outside.fraction_sd == pytest.approx(statistics.stdev([1 - fraction for fraction in carried]), rel=1e-5)
+    assert outside.samples_sd == pytest.approx(statistics.stdev([1 - fraction for fraction in carried]), rel=1e-5)
 
 
 def test_all_images_together_carry_their_own_ratio(tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_all_images_together_carry_their_own_ratio(tmp_path: Path) -> None:
     of_a, of_b, pooled = [phase for phase in measure(ImageMeasure(prediction=path)).phases if phase.phase == "object"]
     shares = [(200 * 0.3 + 100 * 0.0) / 300, (200 * 0.4 + 100 * 0.1) / 300]
     carried = [80 / 300 * share / statistics.mean(shares) for share in shares]
-    assert pooled.fraction_sd == pytest.approx(statistics.stdev(carried), rel=1e-5)
-    assert of_a.fraction_sd == pytest.approx(0.4 * statistics.stdev([0.3, 0.4]) / 0.35, rel=1e-5)
-    assert (of_b.fraction, of_b.fraction_sd) == (0, None)  # no ratio leads from no object to some
+    assert pooled.samples_sd == pytest.approx(statistics.stdev(carried), rel=1e-5)
+    assert of_a.samples_sd == pytest.approx(0.4 * statistics.stdev([0.3, 0.4]) / 0.35, rel=1e-5)
+    assert (of_b.fraction, of_b.samples_sd) == (0, None)  # no ratio leads from no object to some
 
 
 def test_sizes_deviate_as_a_sample(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_all_images_together_weigh_by_area_and_pool_samples_one_by_one(tmp_path:
     together = [phase for phase in found.phases if phase.image == ALL][1]
     assert together.fraction == pytest.approx((23 + 20) / 220)
     pooled = [(0.1 * 200 + 1.0 * 20) / 220, (0.2 * 200 + 0.5 * 20) / 220]
-    assert together.fraction_sd == pytest.approx(statistics.stdev(pooled))
+    assert together.samples_sd == pytest.approx(statistics.stdev(pooled))
     assert (together.objects, together.whole) == (3, 1)
 
 

@@ -1,0 +1,52 @@
+"""Shares of classes in images with intervals that cover, from sums of probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from multiunet.uncertainty.sums import SumCalibration, Totals
+
+LEVEL = 0.9
+"""Probability with which intervals are to hold the truth."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Share of a class with its interval; all None where held-out images did not tell how wrong sums are."""
+
+    estimate: float | None = None
+    deviation: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def rest(self) -> Share:
+        """Return the share of everything else."""
+        if self.estimate is None or self.low is None or self.high is None:
+            return self
+        return Share(1 - self.estimate, self.deviation, 1 - self.high, 1 - self.low)
+
+
+def state_shares(sums: Mapping[str, SumCalibration], totals: Totals, weights: Sequence[float]) -> list[Share]:
+    """Return the share of each class in all images together, cut at 0 and 1.
+
+    Args:
+        sums: intervals of sums, of which those of ``sites`` count.
+        totals: of the images.
+        weights: area of a pixel in each image, in one unit.
+    """
+    if "sites" not in sums:
+        return [Share()] * totals.mean.shape[1]
+    weighted = totals.weighted(np.asarray(weights, dtype=float)[:, None])
+    found, area = sums["sites"].interval(weighted, LEVEL), (totals.sites * np.asarray(weights)[:, None]).sum(axis=0)
+    rows = zip(found.estimate / area, found.deviation / area, found.low / area, found.high / area)
+    return [_as_share(*map(float, row)) for row in rows]
+
+
+def _as_share(estimate: float, deviation: float, low: float, high: float) -> Share:
+    if not np.isfinite([estimate, deviation, low, high]).all():
+        return Share()
+    cut = [min(max(value, 0.0), 1.0) for value in (estimate, low, high)]
+    return Share(cut[0], deviation, cut[1], cut[2])
