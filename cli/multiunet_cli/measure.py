@@ -72,5 +72,5 @@ def show(phases: list[dict[str, Any]]) -> None:
 
 
 def _text(times: float, form: str, *values: float | None) -> str:
-    """Return numbers as text, the ends of an interval with a dash between them."""
-    return "–".join("-" if value is None else form.format(times * value) for value in dict.fromkeys(values))
+    """Return numbers as text, the ends of an interval with a word between them."""
+    return " to ".join("-" if value is None else form.format(times * value) for value in dict.fromkeys(values))

@@ -147,7 +147,7 @@ def test_names_in_tables_are_no_markup(capsys: pytest.CaptureFixture) -> None:
     numbers = {"fraction": 0.5, "fraction_low": 0.4, "fraction_high": 0.75, "diameter_mean": 3.0, "separated": False}
     show_phases([phase | numbers])
     shown = capsys.readouterr().out
-    assert "40.00–75.00" in shown
+    assert "40.00 to 75.00" in shown
     for name in ("image, w[/x]", "iou a[/b]", "c[red]d", "w[/x].png"):
         assert name in shown
     assert "objects' area" not in shown
