@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from multiunet.domains.domain import Domain, Labelled, Model, Piece, Report
 from multiunet.domains.folds import each_fold, spread
 from multiunet.domains.info import DatasetInfo
 from multiunet.errors import InputError
+from multiunet.metrics import mean_of_defined, spearman
 from multiunet.tasks import Score, Task
+from multiunet.uncertainty import Calibration
 from multiunet.wording import listing
+
+FEWEST_ITEMS = 3
+"""Items from which their order says something."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +44,15 @@ class Scored:
     items: dict[str, dict[str, Any]]
 
 
-def score_pieces(task: Task, pieces: Iterable[Piece]) -> Scored:
-    """Score predictions piece by piece, item by item."""
-    total, items = task.score(), {}
+def score_pieces(task: Task, pieces: Iterable[Piece], calibration: Calibration | None = None) -> Scored:
+    """Score predictions piece by piece, item by item.
+
+    Args:
+        calibration: of the predictions, whose intervals or sets are scored.
+    """
+    total, items = task.score(calibration), {}
     for name, own in groupby(pieces, key=lambda piece: piece.item):
-        item = task.score()
+        item = task.score(calibration)
         for piece in own:
             item.add(piece.predicted, piece.target, piece.moments)
         if name is not None:
@@ -74,7 +85,7 @@ def evaluate(
         data = domain.read(one.config, one.info, options)
         check_unseen(data, runs)
         pieces = domain.predict_labelled(one.model, one.config, one.info, data, options)
-        found.append(score_pieces(one.model.task, pieces))
+        found.append(score_pieces(one.model.task, pieces, one.model.calibration))
         methods = domain.fit_baselines(one.model.task, one.config, one.info)
         trivial.append({name: score_pieces(one.model.task, method(data)) for name, method in methods.items()})
     task = models[0].model.task
@@ -85,8 +96,9 @@ def evaluate(
     }
     for scores in floor.values():
         scores.pop("each_fold", None)
-    metrics = pool(task, [part.total for part in found])
-    return Report(domain.name, data.name, metrics, floor, _items([one.name for one in models], found), prediction)
+    items = _items([one.name for one in models], found)
+    metrics = pool(task, [part.total for part in found]) | rank_items(items.values())
+    return Report(domain.name, data.name, metrics, floor, items, prediction)
 
 
 def pool(task: Task, folds: Sequence[Score]) -> dict[str, Any]:
@@ -97,6 +109,24 @@ def pool(task: Task, folds: Sequence[Score]) -> dict[str, Any]:
     for fold in folds:
         whole.merge(fold)
     return whole.result() | spread(each) | {"each_fold": each_fold(each)}
+
+
+def rank_items(items: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Return the rank correlation of stated and true error of items; nothing without items that state it.
+
+    Stated is the mean of ``total`` over the sites of an item, true its share of wrong sites, or, of a quantity, its
+    mean absolute error. None for fewer than ``FEWEST_ITEMS``. Of several quantities it is the mean over them.
+    """
+    rows = [[of_item, *of_item.get("per_track", [])] for of_item in items]
+    stated = [[row for row in of_item if "mean_total" in row] for of_item in rows]
+    if not any(stated):
+        return {}
+    found = []
+    for quantity in zip(*filter(None, stated)):
+        pairs = [(row["mean_total"], row["mean_error"]) for row in quantity if row["mean_error"] is not None]
+        enough = len(pairs) >= FEWEST_ITEMS
+        found.append(spearman(*np.array(pairs).T) if enough else None)
+    return {"item_spearman": mean_of_defined(found)}
 
 
 def _items(names: Sequence[str], found: Sequence[Scored]) -> dict[str, dict[str, Any]]:

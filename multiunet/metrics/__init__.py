@@ -7,7 +7,7 @@ Arrays of several quantities have these on their first axis, ``(C, ...)``, unlik
 from multiunet.metrics.classification import ClassificationScores, classification_scores
 from multiunet.metrics.correlation import pearson, spearman
 from multiunet.metrics.instances import InstanceMatcher, InstanceScores
-from multiunet.metrics.intervals import SetCounts, coverage, normal_half_width
+from multiunet.metrics.intervals import IntervalCounts, SetCounts, normal_half_width
 from multiunet.metrics.ranking import Ranked, Ranking, roc_auc
 from multiunet.metrics.regression import RegressionScores, TrackScores, regression_scores
 from multiunet.metrics.reliability import Reliability, ReliabilityScores
@@ -22,6 +22,7 @@ __all__ = [
     "Confusion",
     "InstanceMatcher",
     "InstanceScores",
+    "IntervalCounts",
     "Ranked",
     "Ranking",
     "RegressionScores",
@@ -34,7 +35,6 @@ __all__ = [
     "aurc",
     "calibration_curve",
     "classification_scores",
-    "coverage",
     "ence",
     "excess_aurc",
     "gaussian_nll",

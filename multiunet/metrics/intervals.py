@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from multiunet.metrics.values import ArrayLike, as_array, as_classes, quotient, same_shape
 
@@ -21,23 +20,62 @@ def normal_half_width(level: float) -> float:
     return float(ndtri((1 + level) / 2))
 
 
-def coverage(mean: ArrayLike, half_width: ArrayLike, target: ArrayLike) -> float | None:
-    """Return the share of known targets within ``mean +- half_width``; None where none is known.
-
-    Ends belong to the interval.
+class IntervalCounts:
+    """Counts how often intervals of a quantity hold the truth, and how wide they are, piece by piece.
 
     Args:
-        mean, half_width, target: of equal shape; a target of NaN is not known.
+        levels: shares of the truth that intervals are to hold, 0.9 for example.
 
-    Raises:
-        ValueError: when the shapes differ.
+    >>> counts = IntervalCounts([0.9])
+    >>> counts.update(np.array([0.5, 3.0]), np.array([1.0, 1.0]), {0.9: 2.0})
+    >>> counts.scores()
+    {'coverage_90': 0.5, 'interval_width_90': 4.0}
     """
-    same_shape(mean, target)
-    same_shape(half_width, target)
-    m, h, t = (as_array(values).astype(np.float64) for values in (mean, half_width, target))
-    known: NDArray[np.bool_] = ~np.isnan(t)
-    within = np.abs(t - m)[known] <= h[known]
-    return quotient(float(within.sum()), within.size)
+
+    def __init__(self, levels: Sequence[float]) -> None:
+        self.levels = tuple(levels)
+        self._held, self._sites = np.zeros(len(self.levels), np.int64), np.zeros(len(self.levels), np.int64)
+        self._widths = np.zeros(len(self.levels))
+
+    def update(self, error: ArrayLike, deviation: ArrayLike, multipliers: Mapping[float, float]) -> None:
+        """Add sites.
+
+        Args:
+            error: of the mean, ``(sites,)``, all known, in the quantity's unit.
+            deviation: as stated, ``(sites,)``.
+            multipliers: by level, half the interval's width in deviations; a level without one is left out. Ends belong
+                to the interval.
+
+        Raises:
+            ValueError: when the shapes differ.
+        """
+        same_shape(error, deviation)
+        off, stated = np.abs(as_array(error).astype(np.float64)), as_array(deviation).astype(np.float64)
+        for place, level in enumerate(self.levels):
+            if level in multipliers:
+                self._held[place] += np.count_nonzero(off <= multipliers[level] * stated)
+                self._widths[place] += 2 * multipliers[level] * float(stated.sum())
+                self._sites[place] += off.size
+
+    def add(self, other: IntervalCounts) -> None:
+        """Add the sites of another.
+
+        Raises:
+            ValueError: when the other has other levels.
+        """
+        if other.levels != self.levels:
+            raise ValueError(f"intervals of levels {other.levels} cannot be added to those of {self.levels}")
+        self._held, self._sites = self._held + other._held, self._sites + other._sites
+        self._widths = self._widths + other._widths
+
+    def scores(self) -> dict[str, float | None]:
+        """Return ``coverage_90`` and the mean ``interval_width_90``, and so on; None without sites."""
+        shares: dict[str, float | None] = {}
+        widths: dict[str, float | None] = {}
+        for place, level in enumerate(self.levels):
+            shares[name_of(level)] = quotient(self._held[place], self._sites[place])
+            widths[f"interval_width_{round(100 * level)}"] = quotient(self._widths[place], self._sites[place])
+        return shares | widths
 
 
 def name_of(level: float) -> str:

@@ -173,9 +173,9 @@ class Ranking:
         keys = (values.view(np.uint32) >> DROPPED).astype(
             np.int64
         )  # floats of 0 or more are in the order of their bits
-        self._table[0] += np.bincount(keys, minlength=KEYS)
+        np.add.at(self._table[0], keys, 1.0)
         for row, loss in zip(self._table[1:], losses):
-            row += np.bincount(keys, weights=loss, minlength=KEYS)
+            np.add.at(row, keys, loss.astype(np.float64))
 
 
 def _check_finite(values: NDArray[np.floating]) -> None:

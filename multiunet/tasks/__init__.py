@@ -1,12 +1,16 @@
 """Meaning of a network's output: loss, predictive mean and variance, and score."""
 
+from multiunet.tasks.class_scores import ClassificationScore, SegmentationScore
+from multiunet.tasks.curves import Curves
+from multiunet.tasks.quantity_scores import RegressionScore
 from multiunet.tasks.regression import Regression
-from multiunet.tasks.score import ClassificationScore, RegressionScore, Score, SegmentationScore
+from multiunet.tasks.score import Score
 from multiunet.tasks.segmentation import Segmentation
 from multiunet.tasks.task import Task
 
 __all__ = [
     "ClassificationScore",
+    "Curves",
     "Regression",
     "RegressionScore",
     "Score",

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from multiunet.losses import MAE, MSE, GaussianNLL, Huber, Poisson
 from multiunet.losses.sites import at_least_float32, on_axis_1
-from multiunet.tasks.score import RegressionScore, Score
+from multiunet.tasks.quantity_scores import RegressionScore
+from multiunet.tasks.score import Score
 from multiunet.tasks.task import Task
 from multiunet.uncertainty import Calibration
 
@@ -108,7 +109,7 @@ class Regression(Task):
         self.noise = torch.tensor([old if track.get("mse") is None else track["mse"] for track, old in found])
 
     def score(self, calibration: Calibration | None = None) -> Score:
-        score = RegressionScore(self.names)
+        score = RegressionScore(self.names, calibration)
         return score if self._extend_score is None else self._extend_score(score)
 
     def decide(self, mean: Tensor) -> None:

@@ -9,17 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.losses import DiceCE, Kind
-from multiunet.tasks.score import Score, SegmentationScore, first_largest
+from multiunet.tasks.class_scores import SegmentationScore
+from multiunet.tasks.score import Score, first_largest
 from multiunet.tasks.task import Task
 from multiunet.uncertainty import Calibration
 
 
 class ScoreOfClasses(Protocol):
-    """Kind of score of classes: called with the classes' names and the ignored target."""
+    """Kind of score of classes, called with their names, the ignored target, and a calibration, if any."""
 
     monitor: str
 
-    def __call__(self, names: Sequence[str], ignore_index: int) -> Score: ...
+    def __call__(self, names: Sequence[str], ignore_index: int, calibration: Calibration | None = None) -> Score: ...
 
 
 class Segmentation(Task):
@@ -30,8 +31,8 @@ class Segmentation(Task):
         labels: ``multiclass`` (softmax), ``binary`` (one logit) or ``multilabel`` (independent logits).
         ignore_index: target value of sites that count neither in the loss nor in the scores.
         loss: of such labels; Dice + cross-entropy by default.
-        score: kind of score, which also names the score that chooses the best epoch; called with the names and
-            ``ignore_index``.
+        score: kind of score, which also names the score that chooses the best epoch; called with the names,
+            ``ignore_index`` and the calibration.
 
     The prediction's mean is the probability of each name; its aleatoric variance is that of a Bernoulli draw, p (1 - p)
     (Kwon et al. 2020, eq. 4, diagonal), so that epistemic + aleatoric = mean (1 - mean) exactly.
@@ -79,7 +80,7 @@ class Segmentation(Task):
         return p, p * (1 - p)
 
     def score(self, calibration: Calibration | None = None) -> Score:
-        return self._score(self.names, self.ignore_index)
+        return self._score(self.names, self.ignore_index, calibration)
 
     def decide(self, mean: Tensor) -> Tensor:
         return (mean > 0.5).to(torch.int64) if self.labels == "multilabel" else first_largest(mean)

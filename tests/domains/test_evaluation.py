@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from multiunet.domains.domain import Labelled, Piece
-from multiunet.domains.evaluation import Trained, check_unseen, evaluate, pool, score_pieces
+from multiunet.domains.evaluation import Trained, check_unseen, evaluate, pool, rank_items, score_pieces
 from multiunet.errors import InputError
 from multiunet.tasks import ClassificationScore, Segmentation
 
@@ -37,7 +37,7 @@ class TwoFolds:
 
 
 def trained(config: str) -> Trained:
-    return Trained(f"fold-{config}", SimpleNamespace(task=TASK), config, None)
+    return Trained(f"fold-{config}", SimpleNamespace(task=TASK, calibration=None), config, None)
 
 
 def test_one_model_has_scores_of_each_item() -> None:
@@ -76,3 +76,15 @@ def test_what_any_run_has_seen_is_refused() -> None:
     check_unseen(data, {"one": unseen})
     with pytest.raises(InputError, match=r"other.npz: 1 of 2 .* by two .*y is the same as scan 7.*leave"):
         check_unseen(data, {"one": unseen, "two": seen})
+
+
+def test_stated_and_true_errors_of_items_are_ranked() -> None:
+    def item(total: float, error: float | None) -> dict[str, Any]:
+        return {"mean_total": total, "mean_error": error}
+
+    items = [item(0.1, 0.0), item(0.2, 0.3), item(0.4, 0.2), item(0.5, None)]
+    assert rank_items(items) == {"item_spearman": pytest.approx(0.5)}
+    assert rank_items(items[:2]) == {"item_spearman": None}
+    assert rank_items([{"accuracy": 1.0}]) == {}
+    several = [{"per_track": [item(k, k), item(k, -k)]} for k in range(4)]
+    assert rank_items(several) == {"item_spearman": pytest.approx(0)}

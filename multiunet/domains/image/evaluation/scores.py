@@ -11,8 +11,9 @@ from torch import Tensor
 
 from multiunet.metrics import InstanceMatcher
 from multiunet.metrics.values import quotient
-from multiunet.tasks.score import RegressionScore, Score, Scores
-from multiunet.uncertainty import Moments
+from multiunet.tasks import Curves, RegressionScore
+from multiunet.tasks.score import Score, Scores
+from multiunet.uncertainty import Calibration, Moments
 
 
 class InstanceScore(Score):
@@ -24,7 +25,7 @@ class InstanceScore(Score):
 
     monitor = "ap_mean"
 
-    def __init__(self, names: Sequence[str], ignore_index: int) -> None:
+    def __init__(self, names: Sequence[str], ignore_index: int, calibration: Calibration | None = None) -> None:
         self._matcher = InstanceMatcher()
 
     def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
@@ -82,3 +83,6 @@ class CountScore(Score):
     def relative_error(self, scale: Sequence[float]) -> float:
         """Return that of the density; see ``RegressionScore``."""
         return self.density.relative_error(scale)
+
+    def curves(self) -> Sequence[Curves]:
+        return self.density.curves()

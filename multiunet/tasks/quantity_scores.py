@@ -1,0 +1,88 @@
+"""Score of quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from multiunet.metrics import IntervalCounts, mean_of_defined, regression_scores
+from multiunet.tasks.curves import Curves
+from multiunet.tasks.quantity_uncertainty import WITHOUT_UNIT, draw_quantity, half_widths, judge_quantity
+from multiunet.tasks.score import Score, Scores
+from multiunet.uncertainty import LEVELS, Calibration, Moments
+
+
+class RegressionScore(Score):
+    """Correlation and errors of quantities over all known sites, and what their uncertainty is worth.
+
+    Args:
+        names: of the quantities.
+        calibration: of the predictions, whose intervals are scored; None: normal intervals are.
+    """
+
+    monitor = "r2"
+
+    def __init__(self, names: Sequence[str], calibration: Calibration | None = None) -> None:
+        self.names = list(names)
+        self._multipliers = [half_widths(calibration, place) for place in range(len(self.names))]
+        self._intervals = [IntervalCounts(LEVELS) for _ in self.names]
+        self._parts: list[tuple[NDArray[np.float32], ...]] = []
+
+    def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
+        given = (predicted, target) if moments is None else (predicted, target, moments.total)
+        flat = [values.movedim(1, 0).reshape(len(self.names), -1).cpu().numpy() for values in given]
+        known = ~np.isnan(flat[1]).all(axis=0)
+        self._parts.append(tuple(values[:, known] for values in flat))
+        if moments is None:
+            return
+        for counts, multipliers, mean, truth, total in zip(self._intervals, self._multipliers, *self._parts[-1]):
+            measured = ~np.isnan(truth)
+            counts.update(mean[measured] - truth[measured], np.sqrt(total[measured]), multipliers)
+
+    def merge(self, other: Self) -> None:
+        self._parts += other._parts
+        for own, more in zip(self._intervals, other._intervals):
+            own.add(more)
+
+    def result(self) -> Scores:
+        """Return the scores of one quantity, or of several.
+
+        Of several, ``per_track`` has the scores of each with its name as ``track``; beside it stand means over the
+        quantities of those scores alone that have no unit.
+        """
+        joined = self._joined()
+        scores: Scores = dict(regression_scores(joined[0], joined[1]))
+        stated = self._judge(joined) if len(joined) > 2 else []
+        tracks = scores.pop("per_track", None)
+        if tracks is None:
+            return scores | (stated[0] if stated else {})
+        if stated:
+            scores |= {name: mean_of_defined(track[name] for track in stated) for name in WITHOUT_UNIT}
+        extra = stated or [{}] * len(tracks)
+        scores["per_track"] = [{"track": n, **t, **e} for n, t, e in zip(self.names, tracks, extra)]
+        return scores
+
+    def curves(self) -> Sequence[Curves]:
+        joined = self._joined()
+        return [draw_quantity(name, *track) for name, *track in zip(self.names, *joined)] if len(joined) > 2 else ()
+
+    def relative_error(self, scale: Sequence[float]) -> float:
+        """Return the mean over quantities of ``mse / scale^2``; NaN where none is known."""
+        scores = self.result()
+        errors = [track["mse"] for track in scores.get("per_track", [scores])]
+        known = [error / deviation**2 for error, deviation in zip(errors, scale) if error is not None]
+        return float(np.mean(known)) if known else float("nan")
+
+    def _joined(self) -> list[NDArray[np.float32]]:
+        """Return mean, target and, where all pieces state it, total variance, ``(names, sites)`` each."""
+        return [np.concatenate(values, axis=1) for values in zip(*self._parts)]
+
+    def _judge(self, joined: Sequence[NDArray[np.float32]]) -> list[Scores]:
+        return [
+            {**counts.scores(), **judge_quantity(mean, target, total)}
+            for counts, mean, target, total in zip(self._intervals, *joined)
+        ]
