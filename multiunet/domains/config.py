@@ -95,6 +95,9 @@ Split = Literal["train", "val", "test"]
 IntList = Annotated[list[int], BeforeValidator(split_commas)]
 Widths = Annotated[IntList, AfterValidator(check_widths)]
 Device = Annotated[str, AfterValidator(check_device)]
+Checkpoints = Literal["best", "last"]
+"""Weights that predict: the best on validation, or those of the last epochs that ``keep_last`` kept, as an ensemble."""
+
 StrList = Annotated[list[str], BeforeValidator(split_names)]
 PrecisionName = Annotated[Precision, BeforeValidator(as_text)]
 
@@ -149,6 +152,12 @@ class TrainConfig(Options):
         Recipe.patience, "stop after this many epochs without a better validation score", "Training", ge=1
     )
     validate_every: int = option(Recipe.validate_every, "epochs between validations", "Training", ge=1)
+    keep_last: int | None = option(
+        Recipe.keep_last,
+        "also keep the weights of the last so many validated epochs: an ensemble for predictions, `checkpoints=last`",
+        "Training",
+        ge=2,
+    )
 
     seed: int = option(Recipe.seed, "seed for everything random", "Run", ge=0)
     precision: PrecisionName = option(
@@ -166,6 +175,9 @@ class TrainConfig(Options):
         return Recipe(**{item.name: getattr(self, item.name) for item in fields(Recipe)})
 
 
+CHECKPOINTS = "weights: the best on validation, or those of the last epochs, which `keep_last` kept, as an ensemble"
+
+
 class EvaluateOptions(Options):
     """Evaluation settings of every domain.
 
@@ -180,7 +192,12 @@ class EvaluateOptions(Options):
         16, "number of Monte-Carlo dropout samples, as in predict; 1 turns dropout off", "Evaluation", ge=1
     )
     seed: int = option(0, "seed of the dropout masks, as in predict", "Evaluation", ge=0)
+    checkpoints: Checkpoints = option("best", CHECKPOINTS, "Evaluation")
     device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Evaluation")
+
+    def other_samples(self) -> tuple[str, ...]:
+        """Say what else than masks, runs and checkpoints gives samples of its own; by default nothing."""
+        return ()
 
     def elsewhere(self) -> bool:
         """Return True where other data than the run's own splits are named."""
@@ -200,11 +217,16 @@ class PredictOptions(Options):
         16, "number of Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1
     )
     seed: int = option(0, "seed of the dropout masks", "Prediction", ge=0)
+    checkpoints: Checkpoints = option("best", CHECKPOINTS, "Prediction")
     device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Prediction")
     export: Path | None = option(
         None, "also write ordinary files (PNG, TIFF, bigWig or CSV) into this folder", "Prediction"
     )
     overwrite: bool = option(False, "replace an existing result", "Prediction")
+
+    def other_samples(self) -> tuple[str, ...]:
+        """Say what else than masks, runs and checkpoints gives samples of its own; by default nothing."""
+        return ()
 
 
 def checked(kind: type[AnyOptions], given: AnyOptions | Mapping[str, Any]) -> AnyOptions:

@@ -91,15 +91,17 @@ def _ready(
     folders = [RunFolder.open(run) for run in all_runs(path)]
     spec = spec_of(folders[0], name)
     chosen = checked(spec.predict, options)
-    run = join_runs(open_runs(folders, spec.name, chosen.device))
+    run = join_runs(open_runs(folders, spec.name, chosen.device, chosen.checkpoints))
     chosen = _sampling(absolute(chosen), run)
     attrs = {
         "domain": run.spec.name,
         "task": run.model.task.kind,
         "run": ", ".join(str(folder.path) for folder in folders),
         "weights": hash_weights(run.model.net),
+        "checkpoints": chosen.checkpoints,
         "samples": chosen.samples,
         "seed": chosen.seed,
+        "prediction": _in_words(chosen, run),
     }
     store = PredictionStore(out, attrs, chosen.overwrite)
     if chosen.export is not None:
@@ -110,17 +112,30 @@ def _ready(
 
 
 def _sampling(options: Sampled, run: Run) -> Sampled:
-    """Return the settings with one sample where the network has no dropout: all would be the same."""
+    """Return the settings with one sample where the network has no dropout: all would be the same.
+
+    Raises:
+        InputError: when several were asked for, or only some runs of an ensemble have dropout.
+    """
     nets = members(run.model.net)
     without = sum(not dropouts(net) for net in nets)
+    alone = len(nets) == 1 and not options.other_samples()
+    zero = "; epistemic is 0 by definition" if alone else ""
     if options.samples == 1 or not without:
+        if options.samples == 1 and alone:
+            remark("`samples=1`: a single pass without dropout, so epistemic is 0 by definition")
         return options
     if without < len(nets):
         have = "has" if without == 1 else "have"
         raise InputError(
             f"`samples={options.samples}`: {without} of the {len(nets)} runs {have} no dropout; pass `samples=1`"
         )
-    remark(f"{run.folder.path}: trained without dropout, so one sample is taken, not several")
+    if "samples" in options.model_fields_set:
+        raise InputError(
+            f"`samples={options.samples}`: {run.folder.path} was trained without dropout, so all samples would be the "
+            "same; leave `samples` out, or give `samples=1`"
+        )
+    remark(f"{run.folder.path}: trained without dropout, so one sample is taken, not several{zero}")
     return options.model_copy(update={"samples": 1})
 
 
@@ -143,7 +158,7 @@ def evaluate(
     folders = [RunFolder.open(run) for run in all_runs(path)]
     spec = spec_of(folders[0], name)
     options = absolute(checked(spec.evaluate, options or {}))
-    runs = open_runs(folders, spec.name, options.device)
+    runs = open_runs(folders, spec.name, options.device, options.checkpoints)
     seen = {str(run.folder.path): run.info for run in runs} if options.elsewhere() else {}
     if len(paths) == 1 and folds_in(paths[0]) and not seen:
         return _evaluate_folds(runs, options)
@@ -153,7 +168,7 @@ def evaluate(
     options = _sampling(options, run)
     model = replace(run.model, net=fuse_conv_bn(run.model.net))  # as predict has it
     trained = Trained(str(run.folder.path), model, run.config, run.info)
-    return evaluate_models(run.domain, [trained], options, seen, _in_words(options))
+    return evaluate_models(run.domain, [trained], options, seen, _in_words(options, run))
 
 
 def _evaluate_folds(runs: Sequence[Run], options: EvaluateOptions) -> Report:
@@ -165,7 +180,7 @@ def _evaluate_folds(runs: Sequence[Run], options: EvaluateOptions) -> Report:
         Trained(run.folder.path.name, replace(run.model, net=fuse_conv_bn(run.model.net)), run.config, run.info)
         for run in runs
     ]
-    report = evaluate_models(runs[0].domain, folds, options, {}, _in_words(options))
+    report = evaluate_models(runs[0].domain, folds, options, {}, _in_words(options, runs[0]))
     planned = getattr(runs[0].config, "folds", None) or len(runs)
     of = "" if planned == len(runs) else f"{len(runs)} of "
     return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")
@@ -181,11 +196,13 @@ def _check_same_split(runs: Sequence[Run]) -> None:
             )
 
 
-def _in_words(options: EvaluateOptions) -> str:
-    """Say which prediction is scored."""
-    if options.samples == 1:
-        return "one pass without dropout"
-    return f"{options.samples} Monte-Carlo samples, seed {options.seed}"
+def _in_words(options: PredictOptions | EvaluateOptions, run: Run) -> str:
+    """Say what a prediction is the mean of."""
+    several = f"{options.samples} Monte-Carlo samples, seed {options.seed}"
+    words = ["one pass without dropout" if options.samples == 1 else several]
+    if (count := len(members(run.model.net))) > 1:
+        words.append(f"of each of {count} {'runs' if options.checkpoints == 'best' else 'kept checkpoints'}")
+    return ", ".join([*words, *options.other_samples()])
 
 
 def measure(name: str, options: Options | Mapping[str, Any], out: AnyPath | None = None) -> Mapping[str, Any]:

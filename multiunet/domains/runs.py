@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from multiunet.core import Geometry
 from multiunet.device import pick_device
-from multiunet.domains.config import validated
+from multiunet.domains.config import Checkpoints, validated
 from multiunet.domains.domain import Domain, Model
 from multiunet.domains.info import FILE, read_json
 from multiunet.domains.remarks import remark
@@ -21,8 +21,11 @@ from multiunet.domains.spec import DomainSpec, domain_spec, domains
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
 from multiunet.prediction import Ensemble
+from multiunet.prediction.ensemble import members, tasks_of
 from multiunet.tasks import Task
+from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.run_folder import RunFolder
+from multiunet.wording import counted
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Run:
         info: facts on the data it was trained on.
         model: the network in evaluation mode, with its task and geometry.
         best: ``epoch`` (the first is 1) and validation ``scores`` of the weights; empty if they are not the best ones,
-            whose file is damaged or not yet written.
+            whose file is damaged or not yet written, or those of the last epochs were asked for.
     """
 
     folder: RunFolder
@@ -62,21 +65,24 @@ class Run:
         return self.model.geometry
 
 
-def load(path: AnyPath | Sequence[AnyPath], device: str = "auto", name: str | None = None) -> Run:
+def load(
+    path: AnyPath | Sequence[AnyPath], device: str = "auto", name: str | None = None, checkpoints: Checkpoints = "best"
+) -> Run:
     """Load a trained run with its best weights; several runs, or folds, as an ensemble.
 
     Args:
         device: "auto", "cpu", "cuda" or "mps".
         name: domain that the runs must be of; None: any.
+        checkpoints: "last" for an ensemble of the last epochs, whose weights a training with ``keep_last`` kept.
 
     Raises:
         InputError: for a bad run, or runs that read or name things differently.
     """
-    return join_runs(open_runs([RunFolder.open(run) for run in all_runs(path)], name, device))
+    return join_runs(open_runs([RunFolder.open(run) for run in all_runs(path)], name, device, checkpoints))
 
 
-def open_run(folder: RunFolder, spec: DomainSpec, device: str = "auto") -> Run:
-    """Open a trained run with its best weights, in evaluation mode.
+def open_run(folder: RunFolder, spec: DomainSpec, device: str = "auto", checkpoints: Checkpoints = "best") -> Run:
+    """Open a trained run with its best weights, or the last ones as an ensemble, in evaluation mode.
 
     Raises:
         InputError: when its files are damaged, or it has no readable weights.
@@ -86,17 +92,47 @@ def open_run(folder: RunFolder, spec: DomainSpec, device: str = "auto") -> Run:
     config = validated(spec.train, settings, f"{folder.path / 'config.yaml'}: damaged or edited")
     domain = spec.load()
     info = read_info(domain, folder)
-    model = domain.build(config, info)
+
+    def restore(weights: Mapping[str, Tensor], scores: Mapping[str, Any]) -> Model:
+        model = domain.build(config, info)
+        try:
+            model.net.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(f"{folder.path}: the weights do not fit config.yaml, was it edited? ({error})") from error
+        model.task.calibrate(scores)
+        model.net.to(pick_device(device)).eval()
+        return model
+
+    if checkpoints == "last":
+        kept = [restore(one.part("model"), one.state["scores"]) for one in _kept(folder, config.keep_last)]
+        net = Ensemble([model.net for model in kept], [model.task for model in kept]).eval()
+        return Run(folder, spec, domain, config, info, replace(kept[-1], net=net), {})
     weights, best, warning = folder.weights()
     if warning:
         remark(warning)
-    try:
-        model.net.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"{folder.path}: the weights do not fit config.yaml, was it edited? ({error})") from error
-    model.task.calibrate(best.get("scores", {}))
-    model.net.to(pick_device(device)).eval()
-    return Run(folder, spec, domain, config, info, model, best)
+    return Run(folder, spec, domain, config, info, restore(weights, best.get("scores", {})), best)
+
+
+def _kept(folder: RunFolder, most: int | None) -> list[Checkpoint]:
+    """Read the weights of a run's last epochs.
+
+    Args:
+        most: as many as training was to keep; None: none.
+
+    Raises:
+        InputError: when it kept none, or one of them is damaged.
+    """
+    if most is None:
+        raise InputError(
+            f"{folder.path}: was trained without `keep_last`, so the weights of its last epochs are gone; leave out "
+            "`checkpoints=last`, or train anew with `keep_last=5`, say"
+        )
+    kept = folder.kept.load()
+    if not kept:
+        raise InputError(f"{folder.path}: no weights of its last epochs are kept yet; leave out `checkpoints=last`")
+    if len(kept) < most:
+        remark(f"{folder.path}: keeps the weights of {counted(len(kept), 'epoch')}, not of {most}; these are taken")
+    return kept
 
 
 def read_info(domain: Domain[Any, Any, Any], folder: RunFolder) -> Any:
@@ -108,7 +144,9 @@ def read_info(domain: Domain[Any, Any, Any], folder: RunFolder) -> Any:
     return read_json(domain.info_type, folder.path / FILE)
 
 
-def open_runs(folders: Sequence[RunFolder], name: str | None = None, device: str = "auto") -> list[Run]:
+def open_runs(
+    folders: Sequence[RunFolder], name: str | None = None, device: str = "auto", checkpoints: Checkpoints = "best"
+) -> list[Run]:
     """Open different trained runs; warn of those whose training has not ended.
 
     Raises:
@@ -118,7 +156,7 @@ def open_runs(folders: Sequence[RunFolder], name: str | None = None, device: str
     twice = next((folder.path for folder, place in zip(folders, places) if places.count(place) > 1), None)
     if twice is not None:
         raise InputError(f"{twice}: named twice; an ensemble is of different runs")
-    runs = [open_run(folder, spec_of(folder, name), device) for folder in folders]
+    runs = [open_run(folder, spec_of(folder, name), device, checkpoints) for folder in folders]
     for folder in folders:
         if (unfinished := folder.unfinished()) is not None:
             remark(unfinished)
@@ -136,8 +174,8 @@ def join_runs(runs: Sequence[Run]) -> Run:
         return first
     for other in others:
         check_shared(first, other, list(first.info.shared()))
-    nets = [first.domain.reading_like(run.model.net, run.info, first.info) for run in runs]
-    ensemble = Ensemble(nets, [run.model.task for run in runs])
+    nets = [first.domain.reading_like(net, run.info, first.info) for run in runs for net in members(run.model.net)]
+    ensemble = Ensemble(nets, [task for run in runs for task in tasks_of(run.model.net, run.model.task)])
     return replace(first, model=replace(first.model, net=ensemble.eval()))
 
 

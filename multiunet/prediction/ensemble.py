@@ -63,3 +63,8 @@ class Ensemble(nn.Module):
 def members(net: nn.Module) -> list[nn.Module]:
     """Return the networks of an ensemble; of another network, itself."""
     return list(net.nets) if isinstance(net, Ensemble) else [net]
+
+
+def tasks_of(net: nn.Module, task: Task) -> list[Task]:
+    """Return the tasks of an ensemble's members; of another network, ``task``."""
+    return list(net.tasks) if isinstance(net, Ensemble) else [task]

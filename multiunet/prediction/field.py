@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from multiunet.core import Condition, Geometry
 from multiunet.finite import check_outputs
-from multiunet.prediction.ensemble import Ensemble, members
+from multiunet.prediction.ensemble import members, tasks_of
 from multiunet.tasks import Task
 from multiunet.uncertainty import Calibration, Moments, Welford, dropouts, mc_dropout_sample
 
@@ -43,13 +43,13 @@ def predict_field(
 
     Raises:
         ValueError: when several samples are asked of a network without dropout; they would all be the same.
-        Diverged: when the prediction is not finite and the field is.
+        Diverged: when an output or the prediction is not finite and the field is.
     """
     stream = Welford()
     inputs = (field,) if condition is None else (field, condition)
-    parts = zip(net.nets, net.tasks) if isinstance(net, Ensemble) else [(net, task)]
-    for member, (part, its_task) in enumerate(parts):
+    for member, (part, its_task) in enumerate(zip(members(net), tasks_of(net, task))):
         for t, output in enumerate(_samples(part, geometry, inputs, samples, seed)):
+            check_outputs([output], geometry.features(field))  # a probability may hide an infinite logit
             mean, variance = its_task.distribution(output)
             stream.add(mean, variance)
             if watch is not None:

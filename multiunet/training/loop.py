@@ -80,6 +80,7 @@ def fit(
     """Train ``net`` in place.
 
     With a run folder, the weights that are best on validation are saved there, and ``net`` ends with the last weights.
+    The recipe's ``keep_last`` keeps those of the last epochs, too, in ``run``.
     Without one nothing is written, and ``net`` ends with the best weights.
 
     Args:
@@ -166,8 +167,8 @@ class _Trainer:
             started = time.monotonic()
             row = {"epoch": state.epoch + 1, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
             last = state.epoch == recipe.epochs - 1
-            due = last or (self.validate is not None and (state.epoch + 1) % recipe.validate_every == 0)
-            best = due and self.score(row)
+            due = last or (state.epoch + 1) % recipe.validate_every == 0
+            best = due and self.score(row, last)
             row["seconds"] = round(state.seconds + time.monotonic() - started, 3)
             self.records.log(row)
             progress.add_epoch(row, best)
@@ -253,23 +254,38 @@ class _Trainer:
         """Return the loss of one batch."""
         return supervised_loss(self.raw, self.task, self.geometry, supervised_outputs(self.net, batch), batch)
 
-    def score(self, row: dict[str, Any]) -> bool:
-        """Validate, add the scores to the row, and keep the weights if they are the best; return whether they are."""
-        kept = self.raw if self.average is None else self.average.net
+    def score(self, row: dict[str, Any], best: bool) -> bool:
+        """Validate, add the scores to the row, and keep the weights if they are the best; return whether they are.
+
+        Args:
+            best: whether they are where nothing is validated.
+        """
+        net = self.raw if self.average is None else self.average.net
         scores: dict[str, Any] = {}
         if self.validate is not None:
-            scores = self.validated(kept)
+            scores = self.validated(net)
             row.update({f"val_{name}": value for name, value in scores.items()})
-            best, rank = self.state.best, self._rank(scores)
-            self.still_improving = best is not None and best < rank and rank[0] > -math.inf
-            if best is not None and rank <= best:
-                return False
-            self.state.best, self.state.best_epoch = rank, self.state.epoch
-        tensors = {f"model.{name}": tensor for name, tensor in kept.state_dict().items()}
+            best = self.improve(scores)
+        if not best and self.recipe.keep_last is None:
+            return False
+        tensors = {f"model.{name}": tensor for name, tensor in net.state_dict().items()}
         self._check(tensors)
         if self.saved == -math.inf:
             self.save()  # first of all: with the best weights alone, a training that is killed cannot be resumed
-        self.records.save_best(Checkpoint(tensors, {"epoch": self.state.epoch + 1, "scores": scores}))
+        checkpoint = Checkpoint(tensors, {"epoch": self.state.epoch + 1, "scores": scores})
+        if self.recipe.keep_last is not None:
+            self.records.save_kept(checkpoint, self.recipe.keep_last)
+        if best:
+            self.records.save_best(checkpoint)
+        return best
+
+    def improve(self, scores: Mapping[str, Any]) -> bool:
+        """Note the scores of this epoch if they are the best so far; return whether they are."""
+        best, rank = self.state.best, self._rank(scores)
+        self.still_improving = best is not None and best < rank and rank[0] > -math.inf
+        if best is not None and rank <= best:
+            return False
+        self.state.best, self.state.best_epoch = rank, self.state.epoch
         return True
 
     def validated(self, net: nn.Module) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Recipe:
         ema: decay of the moving average of the weights that is validated and kept; 0: none.
         patience: epochs without a better validation score before it stops; None: never.
         validate_every: epochs between validations; the last one is always validated.
+        keep_last: of the last so many epochs that were validated (or would be, if there were data to validate on) the
+            weights are kept, beside the best; None: of none.
         seed: of everything random.
         precision: of the forward pass; ``auto``: bf16 where the hardware computes in it, else 32.
         device: ``auto``, or ``cpu``, ``cuda``, ``cuda:1`` and so on, ``mps``.
@@ -60,6 +62,7 @@ class Recipe:
     ema: float = 0.0
     patience: int | None = None
     validate_every: int = 1
+    keep_last: int | None = None
     seed: int = 0
     precision: Precision = "auto"
     device: str = "auto"
@@ -73,6 +76,8 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} {value} must be at least 1")
+        if self.keep_last is not None and self.keep_last < 2:
+            raise ValueError(f"keep_last {self.keep_last} must be at least 2: one is no ensemble")
         for name in ("lr", "weight_decay", "clip", "workers"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:

@@ -26,16 +26,22 @@ class Records(ABC):
     def save_best(self, checkpoint: Checkpoint) -> None:
         """Keep the weights that are the best so far."""
 
+    @abstractmethod
+    def save_kept(self, checkpoint: Checkpoint, most: int) -> None:
+        """Keep the weights of an epoch, and of those before as many as make ``most`` in all."""
+
 
 class MemoryRecords(Records):
-    """Storage in memory, of the best weights alone.
+    """Storage in memory, of weights alone.
 
     Attributes:
         best: the best weights by name; None before the first.
+        kept: the weights of the last epochs, the oldest first, where the recipe keeps any.
     """
 
     def __init__(self) -> None:
         self.best: dict[str, Tensor] | None = None
+        self.kept: list[dict[str, Tensor]] = []
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Keep nothing: the caller's progress shows the row."""
@@ -44,4 +50,11 @@ class MemoryRecords(Records):
         """Keep nothing: what is only in memory cannot be resumed."""
 
     def save_best(self, checkpoint: Checkpoint) -> None:
-        self.best = {name: tensor.detach().clone() for name, tensor in checkpoint.part("model").items()}
+        self.best = _copied(checkpoint)
+
+    def save_kept(self, checkpoint: Checkpoint, most: int) -> None:
+        self.kept = [*self.kept, _copied(checkpoint)][-most:]
+
+
+def _copied(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in checkpoint.part("model").items()}

@@ -23,6 +23,7 @@ from multiunet.finite import find_not_finite
 from multiunet.lock import LOCK
 from multiunet.process import is_alive, this_process
 from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
+from multiunet.training.kept import KeptCheckpoints
 from multiunet.training.records import Records
 
 RUNNING, STOPPED = "running", "stopped"
@@ -36,7 +37,8 @@ class RunFolder(Records):
     """Reader and writer of a run's files.
 
     They are ``config.yaml``, ``dataset.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
-    ``checkpoints/{last,previous,best}.safetensors`` and ``STATUS`` (created, running, done, or stopped and why).
+    ``checkpoints/{last,previous,best}.safetensors``, ``checkpoints/epoch-*.safetensors`` of epochs that are kept, and
+    ``STATUS`` (created, running, done, or stopped and why).
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,6 +46,7 @@ class RunFolder(Records):
         self._config: dict[str, Any] | None = None  # read once
         self.last = path / "checkpoints" / "last.safetensors"
         self.best = path / "checkpoints" / "best.safetensors"
+        self.kept = KeptCheckpoints(path / "checkpoints")
         self._last_is_sound = False
 
     @classmethod
@@ -192,7 +195,8 @@ class RunFolder(Records):
         return rows
 
     def rewind(self, epochs: int) -> None:
-        """Remove rows behind this many epochs: the checkpoint does not know of them."""
+        """Remove rows and kept weights behind this many epochs: the checkpoint does not know of them."""
+        self.kept.rewind(epochs)
         rows = [row for row in self.history() if row["epoch"] <= epochs]
         write_text(self.path / "metrics.jsonl", "".join(map(_line, rows)))
         self.write_csv()
@@ -223,6 +227,9 @@ class RunFolder(Records):
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         save(self.best, checkpoint)
+
+    def save_kept(self, checkpoint: Checkpoint, most: int) -> None:
+        self.kept.save(checkpoint, most)
 
     def resumable(self) -> tuple[Checkpoint | None, str | None]:
         """Return the newest checkpoint that can be read, and a warning where it is not the newest one.

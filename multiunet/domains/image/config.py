@@ -320,6 +320,9 @@ class ImageEvaluate(EvaluateOptions):
     memory: Bytes | None = option(None, PREDICTION_MEMORY, "Evaluation", text=True)
     precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
 
+    def other_samples(self) -> tuple[str, ...]:
+        return ("of each mirrored view",) if self.views_as_samples else ()
+
     @model_validator(mode="after")
     def _masks_of_images(self) -> ImageEvaluate:
         if self.masks is not None and self.images is None:
@@ -366,6 +369,9 @@ class ImagePredict(PredictOptions):
         "Prediction",
         min_length=1,
     )
+
+    def other_samples(self) -> tuple[str, ...]:
+        return ("of each mirrored view",) if self.views_as_samples else ()
 
     @model_validator(mode="after")
     def _makes_sense(self) -> ImagePredict:
