@@ -1,4 +1,4 @@
-"""Weights of a run's last epochs, beside its best: the members of an ensemble that cost no further training."""
+"""Weights of a run's last epochs: members of an ensemble that cost no further training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME = re.compile(r"epoch-(\d+)\.safetensors")
 
 
 class KeptCheckpoints:
-    """Folder of the weights of the last epochs, one file each, ``epoch-12.safetensors`` (the first epoch is 1).
+    """Folder of the weights of the last epochs, one file each: ``epoch-12.safetensors``, counted from 1.
 
     An ensemble of the checkpoints of one training: Chen et al. 2017, "Checkpoint ensembles"; what they disagree about
     is that of the last stretch of the optimiser's path (Maddox et al. 2019, "A simple baseline for Bayesian uncertainty

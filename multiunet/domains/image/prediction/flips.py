@@ -1,4 +1,4 @@
-"""Mirrored views of an input (test-time augmentation): one of them, and the mean over all, as networks of their own."""
+"""Mirrored views of an input (test-time augmentation), and the mean over all, as networks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Mirrored(nn.Module):
 
 
 def make_views(net: Encoder[Tensor], ndim: int) -> list[Mirrored]:
-    """Return a network's view of each combination of mirrored axes: 2, 4 or 8; the first is the input as it is.
+    """Return a network's 2, 4 or 8 views, one for each combination of mirrored axes, none mirrored first.
 
     Each is tiled as the others are, so that all may be members of an ``Ensemble``: what they disagree about is then
     epistemic. A Monte-Carlo mask is the same in all views, because the network is.

@@ -26,7 +26,7 @@ Views = Literal["one", "averaged", "samples"]
 
 
 def choose_views(config: ImageTrain, info: ImageInfo, options: ImagePredict | ImageEvaluate) -> Views:
-    """Return the views that are predicted: as the options say, else as the run; by default images have all averaged.
+    """Return the views to predict, as the options say, else the run; by default images have all averaged.
 
     Raises:
         InputError: for views as samples of a network that never saw mirrored images.
