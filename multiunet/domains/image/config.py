@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from multiunet.domains.config import (
     Bytes,
@@ -21,20 +20,17 @@ from multiunet.domains.config import (
     split_commas,
 )
 from multiunet.domains.image.class_names import parse_class_names
+from multiunet.domains.image.config_types import (
+    CropBar,
+    FloatList,
+    PixelSize,
+    Positive,
+    Strides,
+    number_of_colour,
+)
 from multiunet.domains.splits import SplitTrain
 from multiunet.models.catalogue import CHANNELS, ModelName
 from multiunet.training.recipe import Layout, Recipe
-
-
-def stride_list(value: Any) -> Any:
-    """Return ``"1,2,2;2,2,2"`` as ``[[1, 2, 2], [2, 2, 2]]``; anything else unchanged."""
-    if isinstance(value, str):
-        return [split_commas(step) for step in value.split(";") if step.strip()]
-    return value
-
-
-Strides = Annotated[list[list[Annotated[int, Field(ge=1)]]], BeforeValidator(stride_list)]
-FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 
 ExportKind = Literal["class", "instance", "probabilities", "mean", "uncertainty", "epistemic", "aleatoric"]
 """Files of a predicted image; ``writers.KINDS`` has those of each task."""
@@ -42,35 +38,6 @@ ExportKind = Literal["class", "instance", "probabilities", "mean", "uncertainty"
 SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
 QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
 
-
-def number_of_colour(value: Any) -> Any:
-    """``"#ff0000"`` as the integer that stands for it; anything else unchanged."""
-    if isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value):
-        return int(value[1:], 16)
-    return value
-
-
-def bar_rows(value: Any) -> Any:
-    """``auto``, ``none`` or a positive number of rows, also as text.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    if value in ("auto", "none") or (isinstance(value, int) and value is not True and value > 0):
-        return value
-    raise ValueError("give auto, none or a positive number of rows")
-
-
-CropBar = Annotated[Literal["auto", "none"] | int, BeforeValidator(bar_rows)]
-"""Find the information bar and cut it off, leave images as they are, or cut off as many rows at the bottom."""
-
-
-Positive = Annotated[list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(split_commas)]
-
-PixelSize = Annotated[list[Annotated[float, Field(gt=0)]], BeforeValidator(split_commas)]
-"""Micrometres from pixel to pixel: one number, or one for each axis, z first."""
 
 PIXEL_SIZE = "pixel size in micrometres, one number or one per axis (z first), in place of what files state"
 
