@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         UNet,
         receptive_field,
     )
+    from multiunet.domains.calibration import calibrate
     from multiunet.domains.inference import evaluate, measure, predict
     from multiunet.domains.runs import Run, load
     from multiunet.domains.training import plan, train
@@ -68,6 +69,7 @@ __all__ = [
     "TopK",
     "TrainingData",
     "UNet",
+    "calibrate",
     "evaluate",
     "fit",
     "load",
@@ -98,6 +100,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "UNet",
             "receptive_field",
         ],
+        "domains.calibration": ["calibrate"],
         "domains.inference": ["evaluate", "measure", "predict"],
         "domains.runs": ["Run", "load"],
         "domains.training": ["plan", "train"],

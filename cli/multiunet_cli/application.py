@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from multiunet.domains.spec import DomainSpec, Unavailable, domains
+from multiunet_cli.calibrate import calibrate_command
 from multiunet_cli.demo import demo
 from multiunet_cli.doctor import doctor
 from multiunet_cli.evaluate import evaluate_command
@@ -27,13 +28,14 @@ HELP = "U-Nets for images, volumes, genomes and graphs, with uncertainty."
 
 
 def application() -> typer.Typer:
-    """The command tree: the verbs, and under train, predict and evaluate one command a domain."""
+    """The command tree: the verbs, and under train, predict, calibrate and evaluate one command a domain."""
     app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(_root)
     available = domains()
     verbs: list[tuple[str, str, Callable[[DomainSpec], Callable[..., None]]]] = [
         ("train", "Train a model.", train_command),
         ("predict", "Predict with a trained run.", predict_command),
+        ("calibrate", "Calibrate the uncertainty of a trained run on held-out data.", calibrate_command),
         ("evaluate", "Score a trained run beside trivial baselines.", evaluate_command),
     ]
     for verb, help, make in verbs:

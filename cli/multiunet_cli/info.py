@@ -12,6 +12,7 @@ import typer
 
 from multiunet.wording import counted
 from multiunet_cli.best import numbers, validated
+from multiunet_cli.calibrate import in_words
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command
 from multiunet_cli.tables import cell, print_whole
@@ -75,6 +76,7 @@ def _show_folds(folds: Sequence[RunFolder], as_json: bool) -> None:
 
 
 def _trained(run: Path) -> dict[str, Any]:
+    from multiunet.domains.calibration_file import read_fits
     from multiunet.domains.describe import describe
     from multiunet.domains.info import to_json
     from multiunet.domains.runs import load as load_run
@@ -85,6 +87,7 @@ def _trained(run: Path) -> dict[str, Any]:
         "status": opened.folder.read_status(),
         "network": describe(opened.model, opened.domain.example(opened.model, opened.config, opened.info)),
         "best": opened.best,
+        "calibration": in_words(read_fits(run)) or "none",
         "dataset": to_json(opened.info),
         "config": json.loads(opened.config.model_dump_json()),
     }

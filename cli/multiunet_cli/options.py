@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -48,14 +48,17 @@ RunPaths = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
 
-def command_for(settings: type[Options], body: Callable[..., None], help: str) -> Callable[..., None]:
+def command_for(
+    settings: type[Options], body: Callable[..., None], help: str, without: Sequence[str] = ()
+) -> Callable[..., None]:
     """A Typer command that takes ``body``'s own parameters and one option for each field of ``settings``.
 
     ``body`` is called with its own parameters and ``given``, a dict of the settings that were given.
     """
     own = [p for p in inspect.signature(body, eval_str=True).parameters.values() if p.name != "given"]
     # a domain's own settings before those that all have, and its own panels behind the known ones
-    names = sorted(settings.model_fields, key=lambda name: name not in settings.__annotations__)
+    names = [name for name in settings.model_fields if name not in without]
+    names.sort(key=lambda name: name not in settings.__annotations__)
     place = {panel: number for number, panel in enumerate(PANELS)}
     names.sort(key=lambda name: place.get(_panel(settings.model_fields[name]), len(PANELS)))
     fields = [_parameter(name, settings.model_fields[name]) for name in names]

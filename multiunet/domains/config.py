@@ -158,6 +158,9 @@ class TrainConfig(Options):
         "Training",
         ge=2,
     )
+    calibrate: bool = option(
+        True, "calibrate the uncertainty on the validation split, after the last epoch", "Training"
+    )
 
     seed: int = option(Recipe.seed, "seed for everything random", "Run", ge=0)
     precision: PrecisionName = option(
@@ -176,6 +179,7 @@ class TrainConfig(Options):
 
 
 CHECKPOINTS = "weights: the best on validation, or those of the last epochs, which `keep_last` kept, as an ensemble"
+RAW = "leave the calibration out: probabilities and variances as the network states them"
 
 
 class EvaluateOptions(Options):
@@ -193,6 +197,7 @@ class EvaluateOptions(Options):
     )
     seed: int = option(0, "seed of the dropout masks, as in predict", "Evaluation", ge=0)
     checkpoints: Checkpoints = option("best", CHECKPOINTS, "Evaluation")
+    raw: bool = option(False, RAW, "Evaluation")
     device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Evaluation")
 
     def other_samples(self) -> tuple[str, ...]:
@@ -222,6 +227,7 @@ class PredictOptions(Options):
     export: Path | None = option(
         None, "also write ordinary files (PNG, TIFF, bigWig or CSV) into this folder", "Prediction"
     )
+    raw: bool = option(False, RAW, "Prediction")
     overwrite: bool = option(False, "replace an existing result", "Prediction")
 
     def other_samples(self) -> tuple[str, ...]:

@@ -91,12 +91,14 @@ class Piece:
     Attributes:
         predicted, target, moments: see ``Score.add``.
         item: name of the item; None for data of one item, or whose items are too small for scores of their own.
+        rows: without an item, the name of each row, which is exchangeable with others by itself: a graph of a set.
     """
 
     predicted: Tensor
     target: Tensor
     moments: Moments[Tensor] | None = None
     item: str | None = None
+    rows: tuple[str, ...] = ()
 
 
 Baseline = Callable[[Labelled], Iterator[Piece]]
@@ -212,6 +214,13 @@ class Domain(ABC, Generic[C, P, Info]):
     @abstractmethod
     def predict_labelled(self, model: Model, config: C, info: Info, data: Labelled, options: Any) -> Iterator[Piece]:
         """Predict labelled data piece by piece, as ``predict`` would with the same samples, seed and device."""
+
+    def predict_sites(self, model: Model, config: C, info: Info, data: Labelled, options: Any) -> Iterator[Piece]:
+        """Predict the moments of labelled sites, which a calibration is fitted to.
+
+        By default as ``predict_labelled``, which may score something else: objects, say.
+        """
+        return self.predict_labelled(model, config, info, data, options)
 
     @abstractmethod
     def fit_baselines(self, task: Task, config: C, info: Info) -> Mapping[str, Baseline]:

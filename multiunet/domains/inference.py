@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from multiunet.device import pick_device
+from multiunet.domains.calibration import with_calibration
 from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, absolute, checked
 from multiunet.domains.domain import Report
 from multiunet.domains.evaluation import Trained
@@ -93,6 +94,7 @@ def _ready(
     chosen = checked(spec.predict, options)
     run = join_runs(open_runs(folders, spec.name, chosen.device, chosen.checkpoints))
     chosen = _sampling(absolute(chosen), run)
+    run, fit = with_calibration(run, [*as_paths(path), *(folder.path for folder in folders)], chosen)
     attrs = {
         "domain": run.spec.name,
         "task": run.model.task.kind,
@@ -102,6 +104,7 @@ def _ready(
         "samples": chosen.samples,
         "seed": chosen.seed,
         "prediction": _in_words(chosen, run),
+        "calibration": None if fit is None else fit.model_dump(mode="json"),
     }
     store = PredictionStore(out, attrs, chosen.overwrite)
     if chosen.export is not None:
@@ -161,21 +164,23 @@ def evaluate(
     runs = open_runs(folders, spec.name, options.device, options.checkpoints)
     seen = {str(run.folder.path): run.info for run in runs} if options.elsewhere() else {}
     if len(paths) == 1 and folds_in(paths[0]) and not seen:
-        return _evaluate_folds(runs, options)
+        return _evaluate_folds(paths[0], runs, options)
     run = join_runs(runs)
     if not seen:
         _check_same_split(runs)
     options = _sampling(options, run)
+    run, _ = with_calibration(run, [*paths, *(folder.path for folder in folders)], options)
     model = replace(run.model, net=fuse_conv_bn(run.model.net))  # as predict has it
     trained = Trained(str(run.folder.path), model, run.config, run.info)
     return evaluate_models(run.domain, [trained], options, seen, _in_words(options, run))
 
 
-def _evaluate_folds(runs: Sequence[Run], options: EvaluateOptions) -> Report:
+def _evaluate_folds(folder: Path, runs: Sequence[Run], options: EvaluateOptions) -> Report:
     """Score each fold on its own split, and all together."""
     for fold in runs[1:]:
         check_shared(runs[0], fold, ["classes", "quantities", "label values"])
     options = _sampling(options, runs[0])
+    runs = [with_calibration(run, [folder, run.folder.path], options)[0] for run in runs]
     folds = [
         Trained(run.folder.path.name, replace(run.model, net=fuse_conv_bn(run.model.net)), run.config, run.info)
         for run in runs

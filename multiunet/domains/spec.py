@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, TrainConfig, did_you_mean
+from pydantic import create_model
+
+from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, Split, TrainConfig, did_you_mean, option
 from multiunet.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,11 +46,22 @@ class DomainSpec:
     measured: tuple[str, ...] = ("segmentation",)
     plans: bool = False
 
+    @property
+    def calibrate(self) -> type[EvaluateOptions]:
+        """Settings of ``multiunet calibrate``: those of an evaluation, on the validation split by default."""
+        return _calibrate_settings(self.evaluate)
+
     def load(self) -> Domain[Any, Any, Any]:
         """Import and return the implementation, and torch with it."""
         module, _, name = self.implementation.partition(":")
         domain: Domain[Any, Any, Any] = getattr(import_module(module), name)()
         return domain
+
+
+@cache
+def _calibrate_settings(evaluate: type[EvaluateOptions]) -> type[EvaluateOptions]:
+    split = option("val", "which split to calibrate on", "Data")
+    return create_model(evaluate.__name__.replace("Evaluate", "Calibrate"), __base__=evaluate, split=(Split, split))
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,16 @@ from typing import Any, Literal
 import torch
 
 from multiunet.device import pick_device
+from multiunet.domains.calibration import calibrate
+from multiunet.domains.calibration_file import FILE
 from multiunet.domains.config import TrainConfig, absolute, checked, validated
 from multiunet.domains.describe import count_parameters
 from multiunet.domains.domain import Domain, Planned
 from multiunet.domains.info import to_json
 from multiunet.domains.remarks import remark
-from multiunet.domains.runs import folds_in, read_info
+from multiunet.domains.runs import all_runs, folds_in, read_info
 from multiunet.domains.spec import domain_spec
-from multiunet.errors import InputError
+from multiunet.errors import InputError, RunError
 from multiunet.files import AnyPath
 from multiunet.lock import lock_run
 from multiunet.progress import ConsoleProgress, Progress
@@ -63,7 +65,7 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
 def train(
     name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", progress: Progress | None = None
 ) -> State:
-    """Train a domain's model into a new run folder, or go on with one.
+    """Train a domain's model into a new run folder, or go on with one; then calibrate it.
 
     Args:
         name: of the domain, ``image`` for example.
@@ -75,8 +77,15 @@ def train(
     Raises:
         InputError: for bad settings or data, or an ``out`` that holds something else.
     """
-    out = Path(out)
-    domain, planned, going_on = _prepared(name, checked(domain_spec(name).train, config), out, resume)
+    settings = checked(domain_spec(name).train, config)
+    state = _train(name, settings, Path(out), resume, progress)
+    _calibrate(name, settings, Path(out))
+    return state
+
+
+def _train(name: str, config: TrainConfig, out: Path, resume: Resume, progress: Progress | None) -> State:
+    """Train one run, without its calibration."""
+    domain, planned, going_on = _prepared(name, config, out, resume)
     if not going_on:
         planned = domain.tune(planned)
     settings, info = planned.config, planned.info
@@ -92,6 +101,7 @@ def train(
             remark(warning)
         run.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
         run.begin()
+        (out / FILE).unlink(missing_ok=True)  # of weights that are about to change
         try:
             state = fit(
                 model.net,
@@ -117,10 +127,23 @@ def train(
     return state
 
 
+def _calibrate(name: str, settings: TrainConfig, out: Path) -> None:
+    """Calibrate what has just been trained; where that cannot be done, say why: the weights are there."""
+    if not settings.calibrate:
+        return
+    runs = [RunFolder.open(run) for run in all_runs(out)]
+    if not all(run.dataset()["split"]["val"] for run in runs):
+        return
+    try:
+        calibrate(out, {"device": settings.device}, name)
+    except (InputError, RunError) as error:
+        remark(f"{out}: not calibrated: {error}")
+
+
 def train_all(
     name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", progress: Progress | None = None
 ) -> list[Path]:
-    """Train one run, ``out``, or, where the settings ask for folds, ``out/fold-0`` and so on.
+    """Train and calibrate one run, ``out``, or, of folds, ``out/fold-0`` and so on.
 
     Returns:
         The run folders.
@@ -140,7 +163,8 @@ def train_all(
     shown = ConsoleProgress() if progress is None else progress
     for fold, part in enumerate(parts):
         shown.note(f"fold-{fold}, {fold + 1} of {len(parts)}")
-        train(name, part, out / f"fold-{fold}", resume, progress)
+        _train(name, part, out / f"fold-{fold}", resume, progress)
+    _calibrate(name, settings, out)
     return folds_in(out)
 
 
@@ -200,7 +224,7 @@ def _check_same(
     run: RunFolder, name: str, config: TrainConfig, info: Mapping[str, Any], known: Mapping[str, Any]
 ) -> None:
     """Check that a run goes on as what it was; how it is computed may change."""
-    free = {"workers", "device", "gradient_checkpointing"}
+    free = {"workers", "device", "gradient_checkpointing", "calibrate"}
     stored = {key: value for key, value in run.config().items() if key != "domain"}
     # what an older run does not mention came later, and its default is what that run did
     then = validated(type(config), stored, str(run.path / "config.yaml"))

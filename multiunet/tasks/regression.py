@@ -13,8 +13,10 @@ from multiunet.losses import MAE, MSE, GaussianNLL, Huber, Poisson
 from multiunet.losses.sites import at_least_float32, on_axis_1
 from multiunet.tasks.quantity_scores import RegressionScore
 from multiunet.tasks.score import Score
-from multiunet.tasks.task import Task
-from multiunet.uncertainty import Calibration
+from multiunet.tasks.task import Task, rows_of
+from multiunet.uncertainty import Calibration, Moments
+from multiunet.uncertainty.fitting import fit_quantities
+from multiunet.uncertainty.held_out import HeldOut
 
 RegressionLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
 
@@ -111,6 +113,14 @@ class Regression(Task):
     def score(self, calibration: Calibration | None = None) -> Score:
         score = RegressionScore(self.names, calibration)
         return score if self._extend_score is None else self._extend_score(score)
+
+    def known_sites(self, moments: Moments[Tensor], target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        truth = rows_of(target)
+        known = ~truth.isnan().all(dim=1)
+        return rows_of(moments.mean)[known], rows_of(moments.total)[known], truth[known]
+
+    def fit_calibration(self, held_out: HeldOut) -> Calibration:
+        return fit_quantities(held_out)
 
     def decide(self, mean: Tensor) -> None:
         return None

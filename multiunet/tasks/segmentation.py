@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from multiunet.losses import DiceCE, Kind
 from multiunet.tasks.class_scores import SegmentationScore
 from multiunet.tasks.score import Score, first_largest
-from multiunet.tasks.task import Task
-from multiunet.uncertainty import Calibration
+from multiunet.tasks.task import Task, rows_of
+from multiunet.uncertainty import Calibration, Moments
+from multiunet.uncertainty.fitting import fit_classes
+from multiunet.uncertainty.held_out import HeldOut
 
 
 class ScoreOfClasses(Protocol):
@@ -81,6 +83,18 @@ class Segmentation(Task):
 
     def score(self, calibration: Calibration | None = None) -> Score:
         return self._score(self.names, self.ignore_index, calibration)
+
+    def known_sites(self, moments: Moments[Tensor], target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if self.labels == "multilabel":
+            truth = rows_of(target)
+            known = (truth != self.ignore_index).all(dim=1)
+        else:
+            truth = target.reshape(-1).long()
+            known = truth != self.ignore_index
+        return rows_of(moments.mean)[known], rows_of(moments.total)[known], truth[known]
+
+    def fit_calibration(self, held_out: HeldOut) -> Calibration:
+        return fit_classes(held_out, self.labels)
 
     def decide(self, mean: Tensor) -> Tensor:
         return (mean > 0.5).to(torch.int64) if self.labels == "multilabel" else first_largest(mean)

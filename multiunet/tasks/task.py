@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from multiunet.tasks.score import Score
-from multiunet.uncertainty import Calibration
+from multiunet.uncertainty import Calibration, Moments
+from multiunet.uncertainty.held_out import HeldOut
 
 
 class Task(ABC):
@@ -51,5 +52,28 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def known_sites(self, moments: Moments[Tensor], target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return mean, total variance and target of the sites whose target is known, for ``fit_calibration``.
+
+        Mean and variance are ``(sites, names)``, the target is ``(sites,)`` or ``(sites, names)``.
+
+        Args:
+            moments, target: see ``Score.add``.
+        """
+
+    @abstractmethod
+    def fit_calibration(self, held_out: HeldOut) -> Calibration:
+        """Fit a calibration of this task's predictions to held-out sites.
+
+        Raises:
+            ValueError: without sites.
+        """
+
+    @abstractmethod
     def decide(self, mean: Tensor) -> Tensor | None:
         """Return the class of each site, ``(N, *space)`` or ``(nodes,)``; None for regression."""
+
+
+def rows_of(values: Tensor) -> Tensor:
+    """Return ``(N, names, *space)`` or ``(rows, names)`` as ``(sites, names)``."""
+    return values.movedim(1, -1).reshape(-1, values.shape[1])

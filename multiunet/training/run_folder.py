@@ -29,7 +29,10 @@ from multiunet.training.records import Records
 RUNNING, STOPPED = "running", "stopped"
 """First words of ``STATUS`` while a run is trained, and after it was stopped."""
 
-PARTS = ("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints")
+PARTS = (
+    *("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints"),
+    "calibration.json",
+)
 """Names in a run folder; one without the first is not a run."""
 
 

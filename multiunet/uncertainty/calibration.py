@@ -31,21 +31,24 @@ class Calibration(ABC):
 
 @dataclass(frozen=True)
 class ClassCalibration(Calibration):
-    """Temperature of class probabilities (Guo et al. 2017, "On calibration of modern neural networks", eq. 9).
+    """Temperature of class probabilities, and thresholds of sets of classes.
 
-    It acts on the logarithm of the mean of all samples: ``softmax(log p / T)``; of independent labels, on the logit of
-    each.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 9. The temperature acts on the logarithm of the
+    mean of all samples: ``softmax(log p / T)``; of independent labels, on the logit of each.
 
     Args:
         temperature: above 1 makes probabilities more cautious, below 1 surer.
         labels: kind of the task's labels.
-        thresholds: by method of sets (``lac``, say) the largest score that a class of the set may have, by level, as in
-            ``LEVELS``; None where the data do not tell.
+        limits: by method of sets (``lac``, say) the largest score that a class of the set may have: for each of
+            ``LEVELS`` one number, of independent labels one a label. Empty where the data do not tell.
+        guaranteed: for each of ``LEVELS``, whether the limits hold however scores are distributed; False where there
+            were too few groups, and they are estimates.
     """
 
     temperature: float
     labels: Labels = "multiclass"
-    thresholds: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    limits: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
+    guaranteed: Sequence[bool] = ()
 
     def apply(self, moments: Moments[Tensor]) -> Moments[Tensor]:
         if self.temperature == 1.0:
@@ -55,16 +58,20 @@ class ClassCalibration(Calibration):
 
 @dataclass(frozen=True)
 class QuantityCalibration(Calibration):
-    """Factor of the variances of each quantity (Laves et al. 2020, "Well-calibrated regression uncertainty").
+    """Factor of the variances of each quantity, and half widths of intervals.
+
+    Laves et al. 2020, "Well-Calibrated Regression Uncertainty in Medical Imaging with Deep Learning", eq. 9.
 
     Args:
         factors: one a quantity.
-        multipliers: by level, as in ``LEVELS``, half the width of an interval in calibrated standard deviations, one a
-            quantity; None where the data do not tell.
+        multipliers: for each of ``LEVELS`` half the width of an interval in calibrated standard deviations, one a
+            quantity. Empty where the data do not tell.
+        guaranteed: for each of ``LEVELS``, whether the multipliers hold however errors are distributed.
     """
 
     factors: Sequence[float]
-    multipliers: Sequence[Sequence[float | None]] = ()
+    multipliers: Sequence[Sequence[float]] = ()
+    guaranteed: Sequence[bool] = ()
 
     def apply(self, moments: Moments[Tensor]) -> Moments[Tensor]:
         like = moments.mean
@@ -74,7 +81,13 @@ class QuantityCalibration(Calibration):
 
 
 def tempered(probabilities: Tensor, temperature: float, labels: Labels = "multiclass") -> Tensor:
-    """Return ``softmax(log p / temperature)`` over axis 1, of independent labels ``sigmoid(logit p / temperature)``."""
+    """Return probabilities at a temperature, ``softmax(log p / temperature)`` over axis 1.
+
+    Of independent labels ``sigmoid(logit p / temperature)``.
+
+    Args:
+        probabilities: ``(N, names, *space)`` or ``(rows, names)``.
+    """
     least = torch.finfo(torch.float32).tiny
     logs = probabilities.clamp_min(least).log()
     if labels == "multilabel":
@@ -83,7 +96,11 @@ def tempered(probabilities: Tensor, temperature: float, labels: Labels = "multic
 
 
 def with_probabilities(moments: Moments[Tensor], probabilities: Tensor) -> Moments[Tensor]:
-    """Return moments of these probabilities: total ``p (1 - p)``, of which epistemic keeps its share."""
+    """Return moments of these probabilities: total ``p (1 - p)``, of which epistemic keeps its share.
+
+    Args:
+        probabilities: of the shape of the moments.
+    """
     total = probabilities * (1 - probabilities)
     before = moments.total
     share = torch.where(before > 0, moments.epistemic / before, torch.zeros_like(before)).clamp(0, 1)

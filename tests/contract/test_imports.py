@@ -130,7 +130,7 @@ def test_public_names_are_deliberate() -> None:
         *("SAG", "Add", "AttentionGate", "Concat", "Condition", "Contraction", "Dropout", "Geometry"),
         *("Graph", "GraphField", "Grid", "GridPredictor", "GridSource", "HeavyEdgeMatching", "InputError", "MinCut"),
         *("Moments", "NestedUNet", "NoSkip", "ReceptiveField", "Recipe", "Regression", "Run", "Sample"),
-        *("Segmentation", "Skip", "TopK", "TrainingData", "UNet", "evaluate", "fit", "load"),
+        *("Segmentation", "Skip", "TopK", "TrainingData", "UNet", "calibrate", "evaluate", "fit", "load"),
         *("measure", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "train"),
     ]
     assert set(multiunet.__all__) <= set(dir(multiunet))

@@ -284,6 +284,7 @@ class ImageEvaluate(EvaluateOptions):
     )
     masks: Path | None = option(None, "their masks (or targets)", "Data")
     views_as_samples: bool = option(False, VIEWS, "Evaluation")
+
     memory: Bytes | None = option(None, PREDICTION_MEMORY, "Evaluation", text=True)
     precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
 
@@ -321,6 +322,7 @@ class ImagePredict(PredictOptions):
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
     tta_flips: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
     views_as_samples: bool = option(False, VIEWS, "Prediction")
+
     tile_size: int | None = option(
         None, "largest side of a tile, pixels; default: what `memory` allows", "Prediction", ge=1
     )

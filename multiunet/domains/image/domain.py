@@ -32,7 +32,7 @@ from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.data.targets import Border
 from multiunet.domains.image.evaluation import baselines
 from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labelled
-from multiunet.domains.image.evaluation.scoring import check_scorable, predict_pieces, validate
+from multiunet.domains.image.evaluation.scoring import check_scorable, predict_pieces, predict_sites, validate
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.info import ImageInfo
@@ -185,6 +185,12 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         check_scorable(images)
         predictor = _make_scored_predictor(model, config, info, options)
         return predict_pieces(predictor, images, options.samples, options.seed)
+
+    def predict_sites(
+        self, model: Model, config: ImageTrain, info: ImageInfo, data: Labelled, options: EvaluateOptions
+    ) -> Iterator[Piece]:
+        predictor = _make_scored_predictor(model, config, info, options)
+        return predict_sites(predictor, data.items.values(), options.samples, options.seed)
 
     def fit_baselines(self, task: Task, config: ImageTrain, info: ImageInfo) -> Mapping[str, Baseline]:
         return baselines.fit_baselines(info.split.train, info, self.cache)

@@ -255,7 +255,10 @@ def _piece(
     config: GraphsTrain, graphs: LabelledGraphs, graph: int, mean: Tensor, moments: Moments[Tensor] | None = None
 ) -> Piece:
     """Return the prediction of one graph; nodes have scores by graph."""
-    return Piece(mean, graphs.targets[graph], moments, graphs.ids[graph] if config.level == "node" else None)
+    name = graphs.ids[graph]
+    if config.level == "node":
+        return Piece(mean, graphs.targets[graph], moments, item=name)
+    return Piece(mean, graphs.targets[graph], moments, rows=(name,))
 
 
 def _source(config: GraphsTrain, options: OtherGraphs) -> Source:

@@ -56,7 +56,16 @@ def predict_pieces(
     for image in images:
         if image.info.instances is not None:
             yield _separate(image, predictor.whole(_source(image), samples, seed).mean)
-        elif image.info.regression:
+        else:
+            yield from predict_sites(predictor, [image], samples, seed)
+
+
+def predict_sites(
+    predictor: GridPredictor, images: Iterable[LabelledImage], samples: int = 1, seed: int = 0
+) -> Iterator[Piece]:
+    """Predict classes or quantities of pixels; of instances, the classes that encode them."""
+    for image in images:
+        if image.info.regression:
             found, target = predictor.whole(_source(image), samples, seed), torch.from_numpy(image.target()[...])
             yield _piece(found, target, image)
         else:

@@ -1,0 +1,198 @@
+"""Calibration of trained runs on held-out data, and its use in prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from multiunet.domains.calibration_file import FILE, Fit, read_fits, store_calibration, write_fits
+from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
+from multiunet.domains.domain import Labelled, Model
+from multiunet.domains.evaluation import check_unseen
+from multiunet.domains.remarks import remark
+from multiunet.domains.runs import Run, all_runs, folds_in, hash_weights, join_runs, open_runs, spec_of
+from multiunet.errors import InputError
+from multiunet.files import AnyPath, as_paths
+from multiunet.geometries.grid.fuse import fuse_conv_bn
+from multiunet.prediction.ensemble import members
+from multiunet.seeds import derive
+from multiunet.tasks import Task
+from multiunet.training.run_folder import RunFolder
+from multiunet.uncertainty import dropouts
+from multiunet.uncertainty.held_out import HeldOut, SiteSample
+from multiunet.wording import counted
+
+MOST = 20_000
+"""Sites of a group that a calibration looks at: a share of these is known to half a percent."""
+
+MOST_OF_ALL = 2_000_000
+"""Sites of all groups together."""
+
+
+def calibrate(
+    path: AnyPath | Sequence[AnyPath],
+    options: EvaluateOptions | Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> list[Fit]:
+    """Calibrate a trained run on its validation split or on other held-out data; return what was fitted.
+
+    It is kept in ``calibration.json`` in the folder of the run, of an ensemble in that of the first. Folds are
+    cross-validated: each predicts what it was validated on, and all of it together calibrates them.
+
+    Args:
+        path: of the run; several, trained on one split, are an ensemble.
+        options: the domain's settings of an evaluation, or a mapping of those that are given; by default the validation
+            split. Both the network alone and ``samples`` Monte-Carlo samples are calibrated.
+
+    Raises:
+        InputError: for a bad run, data that the run was trained on, or data without known targets.
+    """
+    paths = as_paths(path)
+    folders = [RunFolder.open(run) for run in all_runs(path)]
+    spec = spec_of(folders[0], name)
+    chosen = absolute(checked(spec.calibrate, options or {}))
+    runs = open_runs(folders, spec.name, chosen.device, chosen.checkpoints)
+    if chosen.split == "train" and not chosen.elsewhere():
+        raise InputError("the training split calibrates nothing: networks are surer there than elsewhere; choose val")
+    if len(paths) == 1 and folds_in(paths[0]) and not chosen.elsewhere():
+        return calibrate_folds(paths[0], runs, chosen)
+    run = join_runs(runs)
+    found = fit_run(run, chosen, {str(one.folder.path): one.info for one in runs} if chosen.elsewhere() else {})
+    write_fits(folders[0].path, found)
+    return found
+
+
+def fit_run(run: Run, options: EvaluateOptions, seen: Mapping[str, Any] | None = None) -> list[Fit]:
+    """Fit calibrations of a run, or of an ensemble, of the network alone and of its samples.
+
+    Args:
+        seen: info of runs that may not have seen the data, by name; empty for their validation split.
+    """
+    data = run.domain.read(run.config, run.info, options)
+    check_unseen(data, seen or {})
+    found = []
+    for samples in _samplings(run, options):
+        sites = collect_sites(run, data, options.model_copy(update={"samples": samples}))
+        found.append(_fit(run.model, run.task, sites, samples, options, data.name))
+    return found
+
+
+def calibrate_folds(folder: Path, folds: Sequence[Run], options: EvaluateOptions) -> list[Fit]:
+    """Calibrate folds together, and each by itself; return the fits of all together.
+
+    Each predicts what it was validated on. Its own predictions of its test split are calibrated by all folds together,
+    without what that split holds.
+    """
+    together, found, cross_validated = join_runs(folds), [], []
+    for samples in _samplings(folds[0], options):
+        of_samples = options.model_copy(update={"samples": samples})
+        data = [fold.domain.read(fold.config, fold.info, of_samples) for fold in folds]
+        sites = [collect_sites(fold, one, of_samples) for fold, one in zip(folds, data)]
+        pooled, source = HeldOut.join(sites), f"{data[0].name} of {counted(len(folds), 'fold')}"
+        found.append(_fit(together.model, folds[0].task, pooled, samples, options, source))
+        for fold, own, one in zip(folds, sites, data):
+            write_fits(fold.folder.path, [_fit(fold.model, fold.task, own, samples, options, one.name)])
+            tested = [str(getattr(item, "name", item)) for item in fold.info.split.test]
+            rest = pooled.without(tested)
+            cross_validated.append(
+                _fit(fold.model, fold.task, rest, samples, options, f"{source}, its test split left out")
+            )
+    write_fits(folder, [*cross_validated, *found])
+    return found
+
+
+def _samplings(run: Run, options: EvaluateOptions) -> list[int]:
+    """Return the numbers of samples to calibrate for: one; and several, of networks with dropout."""
+    sampled = all(dropouts(net) for net in members(run.net))
+    return [1, options.samples] if sampled and options.samples > 1 else [1]
+
+
+def collect_sites(run: Run, data: Labelled, options: EvaluateOptions) -> HeldOut:
+    """Predict labelled data without calibration; return a sample of the sites whose target is known.
+
+    Raises:
+        InputError: where there are none.
+    """
+    model = replace(run.model, net=fuse_conv_bn(run.net), calibration=None)
+    most = max(1, min(MOST, MOST_OF_ALL // max(1, len(data.items))))
+    samples: dict[str, SiteSample] = {}
+    alone: list[HeldOut] = []  # sites each of which is a group of its own
+    for piece in run.domain.predict_sites(model, run.config, run.info, data, options):
+        if piece.moments is None:
+            continue
+        columns = run.task.known_sites(piece.moments, piece.target)
+        if piece.item is None:
+            alone.append(_rows(columns, piece.rows, sum(map(len, alone))))
+            continue
+        seed = derive("calibration", len(samples))
+        samples.setdefault(piece.item, SiteSample(most, seed)).add(*columns)
+    parts = [_group(name, sample.columns()) for name, sample in samples.items()]
+    if not any(map(len, [*parts, *alone])):
+        raise InputError(f"{data.name}: no target is known, so there is nothing to calibrate on")
+    return HeldOut.join([part for part in (*parts, *alone) if len(part)])
+
+
+def _group(name: str, columns: tuple[Tensor, ...]) -> HeldOut:
+    mean, variance, target = columns
+    return HeldOut(mean, variance, target, torch.zeros(len(target), dtype=torch.long), (name,))
+
+
+def _rows(columns: tuple[Tensor, ...], names: tuple[str, ...], first: int) -> HeldOut:
+    """Return sites that are each a group."""
+    mean, variance, target = columns
+    if len(names) != len(target):  # some have no target, or there are no names
+        names = tuple(f"row {first + index}" for index in range(len(target)))
+    return HeldOut(mean, variance, target, torch.arange(len(target)), names)
+
+
+def _fit(model: Model, task: Task, sites: HeldOut, samples: int, options: EvaluateOptions, source: str) -> Fit:
+    calibration = task.fit_calibration(sites)
+    return Fit(
+        weights=hash_weights(model.net),
+        members=len(members(model.net)),
+        samples=samples,
+        way=", ".join(options.other_samples()),
+        source=source,
+        groups=len(sites.groups),
+        sites=len(sites),
+        calibration=store_calibration(calibration),
+    )
+
+
+def with_calibration(
+    run: Run, places: Sequence[Path], options: PredictOptions | EvaluateOptions
+) -> tuple[Run, Fit | None]:
+    """Return the run with the calibration of its way of predicting, and the fit; without one, say so.
+
+    Args:
+        places: folders that may hold it: of folds, of the run, of each member of an ensemble.
+
+    Raises:
+        InputError: where the calibration of a run is that of other weights.
+    """
+    if options.raw:
+        return run, None
+    fits = [fit for place in dict.fromkeys(places) for fit in read_fits(place)]
+    weights = hash_weights(run.net)
+    found = next((fit for fit in fits if fit.fits(weights, options.samples, ", ".join(options.other_samples()))), None)
+    if found is not None:
+        return replace(run, model=replace(run.model, calibration=found.calibration.load())), found
+    alone = len(members(run.net)) == 1
+    if alone and fits and not any(fit.weights == weights for fit in fits):
+        raise InputError(
+            f"{run.folder.path / FILE}: is the calibration of other weights, of another run or another training; "
+            "calibrate this run anew"
+        )
+    remark(f"{run.folder.path}: {_missing(fits, weights, alone)}, so uncertainty is as the networks state it")
+    return run, None
+
+
+def _missing(fits: Sequence[Fit], weights: str, alone: bool) -> str:
+    if any(fit.weights == weights for fit in fits):
+        return "is not calibrated for this way of predicting"
+    return "is not calibrated" if alone else "the ensemble is not calibrated"
