@@ -164,6 +164,7 @@ def _rank_by(stated: Moments[Tensor], p: Tensor, chosen: Tensor) -> dict[str, Te
 
 def _set_limits(calibration: Calibration | None) -> dict[float, float]:
     """Return the largest score of a class in a set, by level; of levels that are calibrated."""
-    if not isinstance(calibration, ClassCalibration) or SETS not in calibration.thresholds:
+    if not isinstance(calibration, ClassCalibration) or SETS not in calibration.limits:
         return {}
-    return {level: limit for level, limit in zip(LEVELS, calibration.thresholds[SETS]) if limit is not None}
+    # of independent labels, each of which has a limit of its own, there is not one set a site
+    return {level: limit[0] for level, limit in zip(LEVELS, calibration.limits[SETS]) if len(limit) == 1}

@@ -80,12 +80,11 @@ def draw_quantity(name: str, mean: Values, target: Values, total: Values) -> Cur
 def half_widths(calibration: Calibration | None, quantity: int) -> dict[float, float]:
     """Return half the width of a quantity's intervals in stated deviations, by level.
 
-    That of the calibration, of levels that it has; without one that of a normal distribution.
+    That of the calibration; without one that of a normal distribution.
     """
     if not isinstance(calibration, QuantityCalibration) or not calibration.multipliers:
         return {level: normal_half_width(level) for level in LEVELS}
-    found = {level: of_level[quantity] for level, of_level in zip(LEVELS, calibration.multipliers)}
-    return {level: width for level, width in found.items() if width is not None}
+    return {level: of_level[quantity] for level, of_level in zip(LEVELS, calibration.multipliers)}
 
 
 def _known(mean: Values, target: Values, total: Values) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

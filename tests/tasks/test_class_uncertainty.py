@@ -70,15 +70,14 @@ def test_areas_equal_the_definitions() -> None:
 def test_sets_of_the_calibration_are_counted() -> None:
     moments, target = predicted()
     assert "coverage_90" not in scores_of(moments, target)
-    calibration = ClassCalibration(1.0, thresholds={"lac": [0.4, 0.7, None, 0.95]})
+    calibration = ClassCalibration(1.0, limits={"lac": [[0.4], [0.7], [0.8], [0.95]]})
     found, known = scores_of(moments, target, calibration), target >= 0
     p = moments.mean[known]
-    for level, limit in ((50, 0.4), (80, 0.7), (95, 0.95)):
+    for level, limit in ((50, 0.4), (80, 0.7), (90, 0.8), (95, 0.95)):
         members = (1 - p <= limit) | (p == p.max(dim=1, keepdim=True).values)
         held = members[torch.arange(len(p)), target[known]]
         assert found[f"coverage_{level}"] == pytest.approx(held.float().mean().item())
         assert found[f"set_size_{level}"] == pytest.approx(members.sum(dim=1).float().mean().item())
-    assert "coverage_90" not in found
 
 
 def test_maps_are_judged_as_rows() -> None:
