@@ -49,6 +49,9 @@ def test_a_run_whose_process_is_gone_is_not_running(tmp_path: Path) -> None:
     assert run.read_status().startswith("stopped: killed, or its machine went down (running: process ")
     assert run.unfinished() == f"{run.path}: training was stopped after 0 of 9 epochs; go on with it by `resume=auto`"
     run.check_idle()
+    run.status("diverged: the loss is nan")
+    advice = "train anew with a lower learning rate (`lr`)"
+    assert run.unfinished() == f"{run.path}: training diverged after 0 of 9 epochs; {advice}"
     child = subprocess.Popen(
         [
             sys.executable,

@@ -15,7 +15,7 @@ from multiunet_cli.best import numbers, validated
 from multiunet_cli.calibrate import in_words
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command
-from multiunet_cli.tables import cell, print_whole
+from multiunet_cli.tables import cell, print_settings, print_whole
 from multiunet_cli.wording import as_options
 
 if TYPE_CHECKING:
@@ -43,13 +43,10 @@ def info(
         typer.echo(json.dumps(content))
         return
     for section, values in content.items():
-        if not isinstance(values, dict):
+        if isinstance(values, dict):
+            print_settings(section, values)
+        else:
             typer.echo(f"{section}: {as_options(str(values))}")
-            continue
-        typer.echo(f"\n{section}")
-        for key, value in values.items():
-            text = json.dumps(value)
-            typer.echo(f"  {key}: {text if len(text) <= 160 else text[:157] + '...'}")
 
 
 def _show_folds(folds: Sequence[RunFolder], as_json: bool) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from multiunet.domains.config import Options, explain
 from multiunet.errors import InputError
+from multiunet.wording import counted, listing
 from multiunet_cli.wording import as_options
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
@@ -26,7 +27,7 @@ def resolve(kind: type[AnyOptions], file: Path | None, pairs: list[str] | None, 
         typer.BadParameter: when a required one is missing, or a pair has no '='.
         InputError: when one is unknown or wrong.
     """
-    settings = {**_from_file(file), **_from_pairs(pairs or []), **given}
+    settings = {**_from_file(file, kind), **_from_pairs(pairs or []), **given}
     try:
         return kind(**settings)
     except ValidationError as error:
@@ -36,7 +37,7 @@ def resolve(kind: type[AnyOptions], file: Path | None, pairs: list[str] | None, 
         raise InputError(message if file is None else f"{file} and options: {message}") from error
 
 
-def _from_file(file: Path | None) -> dict[str, Any]:
+def _from_file(file: Path | None, kind: type[Options]) -> dict[str, Any]:
     if file is None:
         return {}
     if not file.exists():
@@ -47,7 +48,14 @@ def _from_file(file: Path | None) -> dict[str, Any]:
         raise InputError(f"{file}: cannot be read as YAML settings ({_reason(error)})") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise InputError(f"{file}: holds no settings; write lines of the form `key: value`")
-    content.pop("domain", None)  # a run's own config.yaml serves too
+    domain = content.pop("domain", None)  # a run's own config.yaml serves too
+    unknown = [key for key in content if key not in kind.model_fields]
+    if len(unknown) > max(1, len(content) // 2):  # more than a slip
+        fix = f"it is that of a training ({domain})" if domain else "a run's config.yaml or a plan holds them"
+        raise InputError(
+            f"{file}: does not hold settings of this command, {len(unknown)} of {counted(len(content), 'key')} are "
+            f"others ({listing(unknown, 3)}); {fix}"
+        )
     return content
 
 

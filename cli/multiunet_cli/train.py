@@ -16,6 +16,7 @@ from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
+from multiunet_cli.tables import print_settings
 
 Out = Annotated[Path, typer.Option("--out", help="the run folder to create", show_default=False)]
 ResumeOption = Annotated[
@@ -68,10 +69,7 @@ def _show_plan(plan: Any, as_json: bool) -> None:
         return
     typer.echo(f"The data passed all checks. {plan.parameters:,} parameters.")
     for title, values in (("settings", settings), ("dataset", to_json(plan.info))):
-        typer.echo(f"\n{title}")
-        for key, value in values.items():
-            text = json.dumps(value)
-            typer.echo(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
+        print_settings(title, values)
 
 
 def _show_result(out: Path, spec: DomainSpec, as_json: bool) -> None:

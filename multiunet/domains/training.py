@@ -21,13 +21,13 @@ from multiunet.domains.info import to_json
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import all_runs, folds_in, read_info
 from multiunet.domains.spec import domain_spec
-from multiunet.errors import InputError, RunError
+from multiunet.errors import Diverged, InputError, RunError
 from multiunet.files import AnyPath
 from multiunet.lock import lock_run
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.seeds import derive
 from multiunet.training.loop import State, fit
-from multiunet.training.run_folder import STOPPED, RunFolder
+from multiunet.training.run_folder import DIVERGED, STOPPED, RunFolder
 
 Resume = Literal["never", "auto"]
 
@@ -119,7 +119,8 @@ def _train(name: str, config: TrainConfig, out: Path, resume: Resume, progress: 
             if going_on or run.started():
                 with suppress(OSError):  # on a full disk, say; the error itself is what matters
                     words = str(error) or type(error).__name__
-                    run.status(words if words.startswith(STOPPED) else f"{STOPPED}: {words}")
+                    how = DIVERGED if isinstance(error, Diverged) else STOPPED
+                    run.status(words if words.startswith(STOPPED) else f"{how}: {words}")
             else:  # new, and nothing to go on from
                 run.discard()
             raise

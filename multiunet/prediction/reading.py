@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import xarray as xr
 import zarr
+from xarray.core import indexing
 
 from multiunet.errors import InputError
 from multiunet.files import AnyPath
+from multiunet.prediction.stored_array import StoredArray
 
 MARK = "multiunet"
 """The attribute that tells a prediction from other Zarr folders: the version that wrote it."""
@@ -20,6 +22,9 @@ NAME = "name"
 
 CHUNKS = "chunks_written"
 """The attribute of an array that says how many chunks it has; those that hold its fill value alone are not written."""
+
+BYTES = "bytes_written"
+"""The attribute of an array that says how many bytes its chunks have: not every codec notices one that is cut short."""
 
 VARIANCES = ("epistemic", "aleatoric", "total")
 VARIABLES = ("mean", "class", "instance", *VARIANCES, "fraction")
@@ -70,16 +75,36 @@ def _datasets(path: Path) -> dict[str, xr.Dataset]:
         _check_complete(path, group, arrays)
         data = xr.open_zarr(path, group=group, consolidated=False, chunks=None)
         # arrays are found in no fixed order, and the order of a dataset's dimensions is that of its variables
-        found[str(data.attrs[NAME])] = data[[variable for variable in VARIABLES if variable in data]]
+        variables = {name: _named(path, group, arrays, data[name]) for name in VARIABLES if name in data}
+        found[str(data.attrs[NAME])] = xr.Dataset(variables, data.coords, data.attrs)
     return found
 
 
+def _named(path: Path, group: str, arrays: zarr.Group, data: xr.DataArray) -> xr.Variable:
+    """Return a variable whose errors of reading name the prediction and the array."""
+    array = StoredArray(cast("zarr.Array[Any]", arrays[str(data.name)]), f"{path}: {group}/{data.name}")
+    return xr.Variable(data.dims, indexing.LazilyIndexedArray(array), data.attrs)
+
+
 def _check_complete(path: Path, name: str, group: zarr.Group) -> None:
-    """Check that no chunk is missing: Zarr reads one that is not there as the fill value."""
+    """Check that no chunk is missing, which Zarr would read as the fill value, or cut short."""
     for variable, array in group.arrays():
-        missing = int(array.attrs.get(CHUNKS, 0)) - array.nchunks_initialized  # type: ignore[arg-type]
+        count, size = count_chunks(path / array.path)
+        missing = int(array.attrs.get(CHUNKS, 0)) - count  # type: ignore[arg-type]
+        written = int(array.attrs.get(BYTES, size))  # type: ignore[arg-type]
         if missing > 0:
             raise InputError(
                 f"{path}: {missing} of the chunks of {name}/{variable} are missing; copy the prediction again, or "
                 "predict anew"
             )
+        if size != written:
+            raise InputError(
+                f"{path}: the chunks of {name}/{variable} have {size:,} bytes, not the {written:,} that were written; "
+                "copy the prediction again, or predict anew"
+            )
+
+
+def count_chunks(array: Path) -> tuple[int, int]:
+    """Return how many chunks the array in this folder has, and their bytes."""
+    sizes = [file.stat().st_size for file in (array / "c").rglob("*") if file.is_file()]
+    return len(sizes), sum(sizes)

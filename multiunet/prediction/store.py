@@ -19,7 +19,7 @@ from zarr.codecs import BloscCodec
 from multiunet.errors import InputError
 from multiunet.files import AnyPath
 from multiunet.prediction.group_names import group_name, shorten_name
-from multiunet.prediction.reading import CHUNKS, MARK, NAME, VARIANCES, is_prediction
+from multiunet.prediction.reading import BYTES, CHUNKS, MARK, NAME, VARIANCES, count_chunks, is_prediction
 from multiunet.prediction.replaced_folder import ReplacedFolder, full_disk_in_words
 from multiunet.uncertainty import Moments
 
@@ -71,10 +71,10 @@ class PredictionStore:
         self._folder.__exit__(kind, error, _)
 
     def _count_chunks(self) -> None:
-        """Record how many chunks each array has, so that a reader knows that all are there."""
+        """Record how many chunks each array has, and their bytes, so that a reader knows that all are there, whole."""
         for _, group in zarr.open_group(self._partial, mode="r+").groups():
             for _, array in group.arrays():
-                array.attrs[CHUNKS] = array.nchunks_initialized
+                array.attrs[CHUNKS], array.attrs[BYTES] = count_chunks(self._partial / array.path)
 
     def item(
         self,

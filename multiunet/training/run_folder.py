@@ -26,8 +26,8 @@ from multiunet.training.checkpoint import Checkpoint, load, previous, save, save
 from multiunet.training.kept import KeptCheckpoints
 from multiunet.training.records import Records
 
-RUNNING, STOPPED = "running", "stopped"
-"""First words of ``STATUS`` while a run is trained, and after it was stopped."""
+RUNNING, STOPPED, DIVERGED = "running", "stopped", "diverged"
+"""First words of ``STATUS`` while a run is trained, after it was stopped, and after its numbers were not finite."""
 
 PARTS = (
     *("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints"),
@@ -41,7 +41,7 @@ class RunFolder(Records):
 
     They are ``config.yaml``, ``dataset.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
     ``checkpoints/{last,previous,best}.safetensors``, ``checkpoints/epoch-*.safetensors`` of epochs that are kept, and
-    ``STATUS`` (created, running, done, or stopped and why).
+    ``STATUS`` (created, running, done; stopped or diverged, and why).
     """
 
     def __init__(self, path: Path) -> None:
@@ -157,6 +157,8 @@ class RunFolder(Records):
             return f"{self.path}: is still being trained, {done} so far"
         if status.startswith(STOPPED):
             return f"{self.path}: training was stopped after {done}; go on with it by `resume=auto`"
+        if status.startswith(DIVERGED):  # resumed, it would diverge again
+            return f"{self.path}: training diverged after {done}; train anew with a lower learning rate (`lr`)"
         return None
 
     def check_idle(self) -> None:

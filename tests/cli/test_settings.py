@@ -38,3 +38,17 @@ def test_yaml_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: st
 def test_a_value_that_cannot_be_read_is_named(value: str, reason: str) -> None:
     with pytest.raises(typer.BadParameter, match=f"--set images: .*{reason}"):
         resolve(ImagePredict, None, [f"images={value}"], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("domain: image\nimages: a\nepochs: 3\nlr: 0.1\n", "2 of 3 keys are others .epochs, lr.; .* a training .image"),
+        ('{"target": {}, "split": {}, "data": "0"}', "3 of 3 keys are others .*; a run's config.yaml or a plan"),
+    ],
+)
+def test_a_file_of_something_else_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=f"c.yaml: does not hold settings of this command, {said}"):
+        resolve(ImagePredict, file, None, {})

@@ -62,6 +62,15 @@ def test_unfinished_runs_are_used_with_a_word(
     assert f"status: {status}\n" in multiunet("info", run).out
 
 
+def test_splits_are_shown_with_their_numbers(run: Path, worlds: dict[str, Any], multiunet: Callable) -> None:
+    words = [*worlds["image"].train, "--test-fraction", 0.4, "--out", run.parent / "other", "--dry-run"]
+    split = json.loads((run / "dataset.json").read_text())["split"]
+    names = {part: [item["name"] for item in split[part]] for part in ("train", "val", "test")}
+    expected = "; ".join(f"{len(found)} {part} ({', '.join(found)})" for part, found in names.items())
+    for done in (multiunet("train", "image", *words), multiunet("info", run)):
+        assert f"  split: {expected}\n" in done.out, done.err
+
+
 def test_a_dry_run_says_what_takes_too_little_memory(
     run: Path, worlds: dict[str, Any], multiunet: Callable, tmp_path: Path
 ) -> None:

@@ -75,7 +75,7 @@ def test_store_is_zarr_v3_that_xarray_opens_alone(written: Path) -> None:
 
 
 def test_existing_store_is_kept_unless_told(written: Path) -> None:
-    with pytest.raises(InputError, match=r"choose to replace it \(overwrite\)"):
+    with pytest.raises(InputError, match="replace it by `overwrite`"):
         PredictionStore(written)
     with PredictionStore(written, overwrite=True):
         pass
@@ -252,3 +252,22 @@ def test_a_chunk_that_is_missing_is_named(written: Path, variable: str) -> None:
     chunks[0].unlink()
     with pytest.raises(InputError, match=f"p.zarr: 1 of the chunks of .*/{variable} are missing"):
         open_prediction(written)
+
+
+@pytest.mark.parametrize("variable", ["mean", "class", "fraction"])
+def test_a_chunk_that_is_cut_short_is_named(written: Path, variable: str) -> None:
+    """Blosc would not notice, and give other numbers."""
+    chunk = next(path for path in written.glob(f"*/{variable}/c/**/*") if path.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-5])
+    with pytest.raises(InputError, match=rf"p\.zarr: the chunks of .*/{variable} have [\d,]+ bytes, .* written"):
+        open_prediction(written)
+
+
+def test_a_chunk_that_cannot_be_decoded_is_named_when_it_is_read(written: Path) -> None:
+    for chunk in written.glob("*/class/c/**/*"):
+        if chunk.is_file():
+            chunk.write_bytes(bytes(len(chunk.read_bytes())))
+    data = open_prediction(written)["a b.c"]
+    assert np.isfinite(data["total"][..., 0].values).all()
+    with pytest.raises(InputError, match=r"p\.zarr: .*/class: cannot be read .*predict anew"):
+        _ = data["class"].values

@@ -87,6 +87,11 @@ def _read(
     bins = Bins(genome, config.bin_size, exclude, config.missing == "zero")
     if not bins.lengths():
         raise InputError(f"{genome.path}: `exclude_chroms={','.join(exclude)}` leaves no chromosome")
+    if config.bin_size > (longest := max(genome.lengths[name] for name in bins.lengths())):
+        raise InputError(
+            f"`bin_size={config.bin_size}`: no chromosome of {genome.path} is as long, the longest has {longest} "
+            "bases; give smaller bins"
+        )
     tracks = read_tracks(targets, bins)
     values = [_transform(track, config.transform) for track in tracks]
     codes = {name: genome.codes[name] for name in bins.lengths()}

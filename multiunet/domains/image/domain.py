@@ -47,7 +47,7 @@ from multiunet.domains.image.prediction.separate import check_separable, find_ob
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.task import make_task
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import gather_remarks, remark
 from multiunet.files import check_folder
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.run import READ_SITES
@@ -132,6 +132,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             self.cache.budget = budget.cache
         return self.cache
 
+    @gather_remarks()
     def inputs(self, config: ImageTrain, info: ImageInfo, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, info)
         choose_views(config, info, options)

@@ -182,7 +182,7 @@ class ImageInfo(DatasetInfo):
         channels: channels that the network reads.
         spacing: median distance of neighbouring pixels, micrometres by axis; 1 where no training image states one.
         pixel_size: ``pixel_size`` of the training, by axis, which overrides what files state; None: files are believed.
-        orientation: directions of the axes that the training files state (``RAS``); None where they state none.
+        orientation: directions of the axes that most training files state (``RAS``); None where there are no such.
         crop_bar: rows of the information bar that are cut off, or how they are found.
         target_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
         ignore_value: number in masks and targets that means "not known".
@@ -273,6 +273,8 @@ class ImageInfo(DatasetInfo):
         expected = 0 if self.intensities.kind == "image" else self.channels
         if not len(self.intensities.mean) == len(self.intensities.deviation) == expected:
             raise ValueError(f"intensities: mean and deviation need {expected} numbers each")
+        if self.plan is not None and not self.strides:
+            raise ValueError("strides are empty although a plan has been made")
         if len(self.fingerprint.intensities) != self.channels:
             raise ValueError(f"fingerprint.intensities does not have {self.channels} channels")
         return self

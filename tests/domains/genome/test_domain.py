@@ -284,6 +284,7 @@ def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch):
         ({"strand_pairs": "fwd:reverse"}, ["`strand_pairs=fwd:reverse`", "no track 'reverse'", "fwd, rev"]),
         ({"strand_pairs": "fwd"}, ["FORWARD:REVERSE"]),
         ({"strand_pairs": "fwd:rev,rev:fwd"}, ["in two pairs"]),
+        ({"bin_size": 10**7}, ["`bin_size=10000000`: no chromosome of", "is as long", "give smaller bins"]),
         ({"window": 16, "widths": "8,8,8"}, ["`window=16`", "3 levels coarsen bins 16 times", "at least 32"]),
         ({"fasta": "none.fa"}, ["none.fa", "no such file"]),
     ],

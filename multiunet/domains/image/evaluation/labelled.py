@@ -24,6 +24,7 @@ from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, count_bar_r
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey.duplicates import hash_array, hash_content
 from multiunet.domains.image.survey.shift import ShiftCheck
+from multiunet.domains.remarks import gather_remarks
 from multiunet.errors import InputError
 
 
@@ -64,6 +65,7 @@ class LabelledImage:
             raise InputError(f"{target}: has changed since the training; put it back, or score it with `images`")
 
 
+@gather_remarks()
 def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -> Labelled:
     """Read the images that an evaluation names: other images, or a split of the run.
 

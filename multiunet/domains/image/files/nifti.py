@@ -109,8 +109,8 @@ def _steps(path: Path, image: Any) -> list[float | None]:
     if header["sform_code"] > 0 and not np.allclose(steps[:3], stated[: len(steps[:3])], rtol=0.01):
         remark_file(
             path,
-            f"its header says that voxels are {_listed(steps[:3])}, its affine (sform) {_listed(stated)}; the "
-            "header is believed",
+            "the header is believed",
+            f"its header says that voxels are {_listed(steps[:3])}, its affine (sform) {_listed(stated)}",
         )
     return [step * factor for step in steps]
 

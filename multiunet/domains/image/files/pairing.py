@@ -217,6 +217,6 @@ def _check_geometry(item: Item) -> None:
         shown, own = (" x ".join(f"{step:g}" for step in steps) for steps in (target_size, size))
         remark_file(
             item.target,
-            f"states pixels of {shown} micrometres, its image {own}; pixels are paired one by one, and the image is "
-            "believed",
+            "pixels are paired one by one, and the image is believed",
+            f"states pixels of {shown} micrometres, its image {own}",
         )

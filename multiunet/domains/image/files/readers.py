@@ -226,7 +226,9 @@ def _possible(path: Path, spacing: tuple[float, ...] | None) -> tuple[float, ...
         return spacing
     shown = " x ".join(f"{step:g}" for step in spacing)
     remark_file(
-        path, f"says that its pixels are {shown} micrometres apart, which cannot be; their size is taken as unknown"
+        path,
+        "which cannot be; their size is taken as unknown",
+        f"says that its pixels are {shown} micrometres apart",
     )
     return None
 

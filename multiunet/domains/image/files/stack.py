@@ -106,10 +106,10 @@ def stack_unnamed(path: Path, values: Lazy, spacing: Sequence[float], wanted: Wa
     if values.ndim == 4 and min(shape[0], shape[-1]) <= MOST_CHANNELS:
         first = shape[0] <= shape[-1]
         if first and shape[1] <= MOST_CHANNELS:
-            remark_file(path, f"axes {shape}; the first is taken for channels, the second for sections; {fix}")
+            remark_file(path, f"the first is taken for channels, the second for sections; {fix}", f"axes {shape}")
         pixels = values if first else values.transpose((3, 0, 1, 2))
     elif values.ndim == 3 and shape[-1] <= MOST_CHANNELS and min(shape[:2]) >= SHORTEST:
-        remark_file(path, f"axes {shape}; the last is taken for the {shape[-1]} channels of an image; {fix}")
+        remark_file(path, f"the last is taken for the {shape[-1]} channels of an image; {fix}", f"axes {shape}")
         pixels, samples, spacing = values.transpose((2, 0, 1)), True, spacing[:2]
     elif values.ndim in (2, 3):
         if (
@@ -119,7 +119,7 @@ def stack_unnamed(path: Path, values: Lazy, spacing: Sequence[float], wanted: Wa
             and min(shape[1:]) >= SHORTEST
             and len(spacing) < 3
         ):
-            remark_file(path, f"axes {shape}; the first is taken for the {shape[0]} sections of a volume; {fix}")
+            remark_file(path, f"the first is taken for the sections of a volume; {fix}", f"axes {shape}")
         pixels = values.add_channel()
     else:
         raise InputError(

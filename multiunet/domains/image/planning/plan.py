@@ -101,7 +101,7 @@ def plan(config: ImageTrain, info: ImageInfo, room: Room, need: Need) -> tuple[I
             break
     else:
         message = (
-            f"{amount(room.budget)} of memory is not enough: the smallest planned training step needs about "
+            f"{amount(room.budget)} of memory is too little: the smallest planned training step needs about "
             f"{amount(takes)} (patch {_times(shaped.patch_size)}, batch {chosen.batch_size}, "
             f"{'with' if chosen.gradient_checkpointing else 'without'} recomputation, {amount(room.held)} for the "
             f"program itself, {amount(room.images)} for images); "

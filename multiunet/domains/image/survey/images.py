@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 from multiunet.domains.config import Split
 from multiunet.domains.image.config_types import CropBar
 from multiunet.domains.image.files.info_bar import find_bar, read_cropped, warn_of_bars
-from multiunet.domains.image.files.nifti import orientation_of
 from multiunet.domains.image.files.readers import Picture, override_spacing
 from multiunet.domains.image.files.units import pixel_sizes
 from multiunet.domains.image.info import Colour, Intensities, IntensityKind
 from multiunet.domains.image.survey.duplicates import ContentIndex, DataDigest, hash_content
 from multiunet.domains.image.survey.fingerprint import FingerprintCollector
-from multiunet.domains.image.survey.shift import warn_of_mixed_scales
+from multiunet.domains.image.survey.shift import find_orientation, warn_of_mixed_scales
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.swapped import looks_like_mask
 from multiunet.domains.remarks import remark
@@ -38,7 +36,7 @@ class Images:
         channels, colour: that the network gets; ``colour`` as of ``Picture``.
         spacing: the median of what training images say, micrometres by axis; 1 where none says anything.
         pixel_size: the user's, by axis, in place of what files say.
-        orientation: directions of the axes that all files state that state any.
+        orientation: directions of the axes that most of the files state that state any.
         shapes: by image, its pixels by axis.
         bars: by image, the rows of its information bar that are cut off.
         target_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
@@ -108,6 +106,7 @@ def survey_images(splits: ItemSplits, crop: CropBar, pixel_size: Sequence[float]
     images, alike = Images(), _Consistency()
     bars: dict[str, int] = {}
     spacings: dict[str, tuple[float, ...] | None] = {}
+    orientations: dict[str, str | None] = {}
     for name in SPLITS:
         for item in splits[name]:
             picture, images.bars[item.image] = read_cropped(Path(item.image), crop)
@@ -116,6 +115,7 @@ def survey_images(splits: ItemSplits, crop: CropBar, pixel_size: Sequence[float]
             bars[item.image] = find_bar(picture.pixels) if uncut else images.bars[item.image]
             alike.add(item.image, picture)
             images.add(name, item.image, picture)
+            orientations[item.image] = picture.orientation
             if name == "train":
                 spacings[item.image] = picture.spacing
     warn_of_bars(bars, crop)
@@ -123,25 +123,9 @@ def survey_images(splits: ItemSplits, crop: CropBar, pixel_size: Sequence[float]
     stated = images.fingerprint.spacings
     images.spacing = tuple(np.median(stated, axis=0).tolist()) if stated else (1.0,) * images.ndim
     images.pixel_size = None if pixel_size is None else pixel_sizes(pixel_size, images.ndim)
-    images.orientation = _find_orientation({item.image for items in splits.values() for item in items})
+    images.orientation = find_orientation(orientations)
     warn_of_mixed_scales(spacings, images.spacing)
     return images
-
-
-def _find_orientation(paths: Collection[str]) -> str | None:
-    """Return the orientation that the files state; warn where they state several."""
-    stated = {path: orientation for path in sorted(paths) if (orientation := orientation_of(Path(path))) is not None}
-    counts = Counter(stated.values())
-    if len(counts) > 1:
-        common = counts.most_common(1)[0][0]
-        other = next(path for path in stated if stated[path] != common)
-        numbers = ", ".join(f"{name} in {count}" for name, count in counts.items())
-        remark(
-            f"{other}: its axes point {stated[other]}, those of most images {common} ({numbers} of the {len(paths)} "
-            "images), so one structure lies in several directions, and spacings belong to other axes: save all in one "
-            "orientation (nibabel.as_closest_canonical)"
-        )
-    return counts.most_common(1)[0][0] if counts else None
 
 
 @dataclass

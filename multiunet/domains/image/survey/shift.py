@@ -1,7 +1,8 @@
-"""Shift check: images whose pixel size, or brightness, differs from that of the training images."""
+"""Shift check: images whose pixel size, orientation or brightness differs from that of the training images."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,16 +24,18 @@ class ShiftCheck:
 
     info: ImageInfo
     spacings: dict[str, Sequence[float] | None] = field(default_factory=dict)
+    orientations: dict[str, str | None] = field(default_factory=dict)
     intensities: dict[str, str | None] = field(default_factory=dict)
 
     def add(self, path: str, picture: Picture) -> None:
         """Add an image with the channels of training."""
-        self.spacings[path] = picture.spacing
+        self.spacings[path], self.orientations[path] = picture.spacing, picture.orientation
         self.intensities[path] = describe_shift(picture, self.info)
 
     def warn(self) -> None:
         """Warn of all images at once, once for each kind of difference."""
         warn_of_scales(self.spacings, self.info)
+        warn_of_orientations(self.orientations, self.info.orientation)
         warn_of_intensities(self.intensities, self.info.intensities.kind)
 
 
@@ -69,6 +72,46 @@ def warn_of_mixed_scales(spacings: Mapping[str, Sequence[float] | None], median:
             "the images to one pixel size, or train on each magnification for itself",
             *(path, _text(spacing), _text(median), len(others), len(spacings), ALIKE),
         )
+
+
+def warn_of_orientations(stated: Mapping[str, str | None], trained: str | None) -> None:
+    """Warn of images whose axes point elsewhere than those of the training images.
+
+    Args:
+        stated: by file, where its axes x, y, z point, such as ``RAS``; None where it does not say.
+        trained: of the training images.
+    """
+    others = {path: axes for path, axes in stated.items() if None not in (axes, trained) and axes != trained}
+    if others:
+        path, axes = next(iter(others.items()))
+        remark(
+            "%s: its axes point %s, those trained on %s, as in %d of the %d images; the network sees them turned or "
+            "mirrored: save them in the orientation of the training images (nibabel.as_closest_canonical: RAS)",
+            *(path, axes, trained, len(others), len(stated)),
+        )
+
+
+def find_orientation(stated: Mapping[str, str | None]) -> str | None:
+    """Return the orientation of most of the training images that state one; warn where they state several.
+
+    Args:
+        stated: by file, as in ``warn_of_orientations``.
+    """
+    known = {path: stated[path] for path in sorted(stated) if stated[path] is not None}
+    counts = Counter(known.values())
+    if not counts:
+        return None
+    common, number = counts.most_common(1)[0]
+    most = 2 * number > len(known)
+    if len(counts) > 1:
+        other = next(path for path in known if known[path] != common)
+        numbers = ", ".join(f"{name} in {count}" for name, count in counts.items())
+        remark(
+            f"{other}: its axes point {known[other]}, those of {'most' if most else 'other'} images {common} "
+            f"({numbers} of the {len(stated)} images), so one structure lies in several directions, and spacings "
+            "belong to other axes: save all in one orientation (nibabel.as_closest_canonical)"
+        )
+    return common if most else None
 
 
 def _find_other_scales(

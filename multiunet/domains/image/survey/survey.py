@@ -15,10 +15,11 @@ from multiunet.domains.image.survey.masks import survey_masks
 from multiunet.domains.image.survey.objects import survey_objects
 from multiunet.domains.image.survey.splits import ItemSplits, split_items
 from multiunet.domains.image.survey.targets import survey_targets
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import gather_remarks, remark
 from multiunet.errors import InputError
 
 
+@gather_remarks()
 def survey(config: ImageTrain) -> ImageInfo:
     """Read and check all data of a training; return what later steps need to know of them.
 

@@ -247,7 +247,7 @@ def test_a_first_axis_of_three_is_sections_and_told_of(
         with h5py.File(path, "w") as file:
             file.create_dataset("raw", data=values).attrs["element_size_um"] = spacing
     np.testing.assert_array_equal(read_image(path).pixels, values[None])
-    assert ("the first is taken for the 3 sections of a volume" in caplog.text) == told
+    assert ("axes (3, 40, 50); the first is taken for the sections of a volume" in caplog.text) == told
 
 
 def test_each_of_image_labels_and_target_has_its_array(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_memory_is_saved_by_recomputation_then_batch_then_patch(folder: Any, bud
 
 def test_too_little_memory_names_what_is_needed(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
     config = settings(folder(5, (300, 280)))
-    with pytest.raises(InputError, match=r"`memory`: 4 kB of memory is not enough: .* about 3 MB .*with recomputation"):
+    with pytest.raises(InputError, match=r"`memory`: 4 kB of memory is too little: .* about 3 MB .*with recomputation"):
         plan(config, survey(config), Room(64**2 - 1, 2_600_000, 0, asked=True), pixels)
     chosen, _ = plan(config, survey(config), Room(1, 0, 0, asked=False), pixels)  # nobody asked: try
     assert chosen.patch_size == [64, 64]

@@ -92,3 +92,14 @@ def test_mixed_scales_are_those_that_augmentation_does_not_make(caplog: pytest.L
     assert said.startswith(
         "e.tif: pixels are 1 x 1.3 µm apart, but the median of the training images is 1 x 1, and 2 of"
     )
+
+
+@pytest.mark.parametrize(("given", "said"), [("LPS", True), ("RAS", False), (None, False)])
+def test_axes_that_point_elsewhere_than_in_training_are_said(
+    info: Any, caplog: pytest.LogCaptureFixture, given: str | None, said: bool
+) -> None:
+    check = ShiftCheck(info("image").model_copy(update={"orientation": "RAS"}))
+    check.add("a.nii", Picture(np.full((1, 4, 4), 9, np.uint8), "grey", orientation=given))
+    check.warn()
+    expected = "a.nii: its axes point LPS, those trained on RAS, as in 1 of the 1 images"
+    assert (expected in caplog.text, "axes" in caplog.text) == (said, said)
