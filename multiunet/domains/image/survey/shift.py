@@ -1,4 +1,4 @@
-"""Shift check: images whose pixel size, orientation or brightness differs from that of the training images."""
+"""Shift check: images whose pixel size, orientation or brightness is not that of the training images."""
 
 from __future__ import annotations
 
