@@ -52,7 +52,7 @@ def show(phases: list[dict[str, Any]]) -> None:
         title = "no intervals: predicted without a calibration of sums (multiunet calibrate)"
     if phases[0]["separated"]:
         title += "; the fraction is the objects' area"
-    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
     for column in ("image", "class"):
         table.add_column(column)
     of_objects = ("objects", "off the border", f"mean diameter, {escape(unit)}")
