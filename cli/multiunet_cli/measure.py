@@ -14,6 +14,9 @@ from multiunet_cli.options import AsJson, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
+SHOWN = 20
+"""Most rows that are printed of a table that may have thousands."""
+
 Out = Annotated[
     Path | None, typer.Option("--out", help="folder for tables and a figure; default: only print", show_default=False)
 ]
@@ -32,7 +35,10 @@ def measure_command(spec: DomainSpec) -> Callable[..., None]:
         if as_json:
             typer.echo(json.dumps(found))
             return
-        show(found["phases"])
+        if "phases" in found:
+            show(found["phases"])
+        else:
+            show_rows(found["rows"])
         for file in found["files"]:
             typer.echo(f"wrote {file}")
 
@@ -69,6 +75,34 @@ def show(phases: list[dict[str, Any]]) -> None:
             _text(1, "{:.3g}", phase["diameter_mean"]),
         )
     Console().print(table)
+
+
+def show_rows(rows: list[dict[str, Any]]) -> None:
+    """Print the first rows of a table of sums or means with their intervals, ``low`` and ``high``."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    stated = any(row["low"] is not None for row in rows)
+    title = "low to high: holds the truth in 9 of 10 cases"
+    if not stated:
+        title = "no intervals: predicted without a calibration of sums (multiunet calibrate)"
+    if len(rows) > SHOWN:
+        title += f"; the first {SHOWN} of {len(rows):,} rows"
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
+    columns = [name for name in rows[0] if stated or name not in ("low", "high", "sd")]
+    for name in columns:
+        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+    for row in rows[:SHOWN]:
+        table.add_row(*(_cell(row[name], escape) for name in columns))
+    Console().print(table)
+
+
+def _cell(value: Any, escape: Callable[[str], str]) -> str:
+    if value is None:
+        return "-"
+    return escape(value) if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _text(times: float, form: str, *values: float | None) -> str:

@@ -32,7 +32,7 @@ class DomainSpec:
 
     Attributes:
         measure: settings of ``multiunet measure``, where the domain measures predictions.
-        measured: the kinds of tasks whose predictions it measures.
+        measured: the kinds of tasks whose predictions it measures, with nothing but the prediction given.
         plans: whether its dataset info has a ``plan`` and a ``fingerprint``, which ``multiunet plan`` shows.
     """
 

@@ -14,8 +14,8 @@ from multiunet.prediction.reading import attrs_of
 from multiunet.uncertainty.read_sums import read_sums
 from multiunet.uncertainty.sums import SumCalibration, Totals
 
-SUMS = "sums"
-"""The attribute of a prediction that holds its intervals of sums, by what is summed."""
+CALIBRATION, SUMS = "calibration", "sums"
+"""The attribute of a prediction that holds its calibration, and the entry of this with intervals of sums."""
 
 BLOCK = 1 << 24
 """Values that are in memory at once."""
@@ -37,6 +37,12 @@ def sum_sites(data: xr.Dataset) -> Totals:
     return Totals(*found[:, None])
 
 
+def sum_rows(data: xr.Dataset) -> Totals:
+    """Return each site of a stored input (a node, or a graph as a whole) as an item of its own."""
+    mean, variance = (data[name].values.T.astype(np.float64) for name in ("mean", "total"))
+    return Totals(np.ones_like(mean), mean, variance)
+
+
 def _blocks(data: xr.Dataset) -> Iterator[xr.Dataset]:
     """Yield blocks of rows along the first axis of the sites, in whole chunks of the store where these are small."""
     mean = data["mean"]
@@ -53,8 +59,8 @@ def open_sums(prediction: Path) -> Mapping[str, SumCalibration]:
     Raises:
         InputError: when they are damaged.
     """
-    stored: Mapping[str, Any] = attrs_of(prediction).get(SUMS) or {}
+    calibration: Mapping[str, Any] = attrs_of(prediction).get(CALIBRATION) or {}
     try:
-        return {name: read_sums(fit) for name, fit in stored.items()}
-    except (ValueError, AttributeError) as error:
+        return {name: read_sums(fit) for name, fit in (calibration.get(SUMS) or {}).items()}
+    except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{prediction}: its intervals of sums cannot be read ({error}); predict anew") from error

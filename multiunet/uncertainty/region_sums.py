@@ -35,11 +35,20 @@ class RegionSums(SumCalibration):
     groups: int
 
     def interval(self, totals: Totals, level: float = 0.9) -> SumInterval:
+        squares, freedom = self._scales(totals)
+        spread = np.sqrt(squares.sum(axis=0))
+        return student_interval(totals.mean.sum(axis=0), spread, freedom.min(axis=0), level)
+
+    def each(self, totals: Totals, level: float = 0.9) -> SumInterval:
+        squares, freedom = self._scales(totals)
+        return student_interval(totals.mean, np.sqrt(squares), freedom, level)
+
+    def _scales(self, totals: Totals) -> tuple[Floats, Floats]:
+        """Return the variance of each row's sum, and its degrees of freedom."""
         names = range(totals.mean.shape[1])
         effect = np.exp(np.stack([self._at(totals.sites[:, k], np.log(self.effects)[:, k]) for k in names], axis=1))
         freedom = np.stack([self._at(totals.sites[:, k], np.array(self.freedom)[:, k]) for k in names], axis=1)
-        spread = np.sqrt((effect * totals.variance).sum(axis=0) * (1 + 1 / self.groups))
-        return student_interval(totals.mean.sum(axis=0), spread, freedom.min(axis=0), level)
+        return effect * totals.variance * (1 + 1 / self.groups), freedom
 
     def _at(self, sites: Floats, values: Floats) -> Floats:
         found: Floats = np.interp(np.log(np.maximum(sites, 1)), np.log(self.sizes), values)

@@ -74,6 +74,10 @@ class SumCalibration(ABC):
         """Return the interval of the sum over all rows together, to hold the truth with this probability."""
 
     @abstractmethod
+    def each(self, totals: Totals, level: float = 0.9) -> SumInterval:
+        """Return the interval of each row by itself, in arrays ``(items, names)``."""
+
+    @abstractmethod
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON, from which ``read_sums`` makes it again."""
 
@@ -107,12 +111,22 @@ class ItemSums(SumCalibration):
     variance: tuple[float, ...]
 
     def interval(self, totals: Totals, level: float = 0.9) -> SumInterval:
+        parts = (totals.mean, *self._scales(totals))
+        return self._state(*(part.sum(axis=0) for part in parts), level)
+
+    def each(self, totals: Totals, level: float = 0.9) -> SumInterval:
+        return self._state(totals.mean, *self._scales(totals), level)
+
+    def _scales(self, totals: Totals) -> tuple[Floats, Floats]:
+        """Return b and ``s^2 u^2`` of each row."""
         stated = _at_least(totals, np.array(self.variance))
-        shared = np.sqrt(stated * totals.sites).sum(axis=0)
-        own = (np.array(self.deviation) ** 2 * stated * design_effect(totals.sites, self.correlation)).sum(axis=0)
+        own = np.array(self.deviation) ** 2 * stated * design_effect(totals.sites, self.correlation)
+        return np.sqrt(stated * totals.sites), own
+
+    def _state(self, mean: Floats, shared: Floats, own: Floats, level: float) -> SumInterval:
         spread = np.sqrt(own + (np.array(self.bias_error) * shared) ** 2)
-        centre = totals.mean.sum(axis=0) - np.array(self.bias) * shared
-        return student_interval(centre, spread, np.array(self.items, dtype=float) - 1, level)
+        freedom = np.array(self.items, dtype=float) - 1
+        return student_interval(mean - np.array(self.bias) * shared, spread, freedom, level)
 
     def as_dict(self) -> dict[str, Any]:
         return {"of": "items", **{name: as_json(values) for name, values in asdict(self).items()}}

@@ -36,7 +36,9 @@ def test_regions_are_covered(size: int) -> None:
         for new in known[6:]:
             for start in range(0, 600 - size, max(size, 20)):
                 error, variance = (v[:, start : start + size].sum() for v in (new.error, new.variance))
-                found = fit.interval(Totals(np.array([[float(size)]]), np.array([[error]]), np.array([[variance]])))
+                totals = Totals(np.array([[float(size)]]), np.array([[error]]), np.array([[variance]]))
+                found = fit.interval(totals)
+                assert found.high == fit.each(totals).high[0]
                 held.append(found.low[0] <= 0 <= found.high[0])
                 naive.append(error**2 / variance)
     assert np.mean(held) == pytest.approx(0.9, abs=0.03)

@@ -36,6 +36,8 @@ def test_interval_is_that_of_a_normal_sample() -> None:
     assert found.estimate == pytest.approx([40 - errors.mean()])
     assert found.high == pytest.approx([40 - errors.mean() + half])
     assert found.low == pytest.approx([40 - errors.mean() - half])
+    each = fit.each(totals, 0.8)
+    assert each.high[:, 0] == pytest.approx([found.high[0]] * 7)
     three = fit.interval(totals[:3], 0.8)
     assert three.high - three.estimate == pytest.approx([half / np.sqrt(1 + 1 / 7) * np.sqrt(3 + 9 / 7)])
 

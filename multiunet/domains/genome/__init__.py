@@ -1,6 +1,6 @@
 """Genomes: DNA sequence (FASTA) to signals in bins along its chromosomes (bigWig, bedGraph)."""
 
-from multiunet.domains.genome.config import GenomeEvaluate, GenomePredict, GenomeTrain
+from multiunet.domains.genome.config import GenomeEvaluate, GenomeMeasure, GenomePredict, GenomeTrain
 from multiunet.domains.spec import DomainSpec
 
 SPEC = DomainSpec(
@@ -9,5 +9,7 @@ SPEC = DomainSpec(
     train=GenomeTrain,
     predict=GenomePredict,
     evaluate=GenomeEvaluate,
+    measure=GenomeMeasure,
+    measured=(),
     implementation="multiunet.domains.genome.domain:GenomeDomain",
 )

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from multiunet.domains.config import (
     Bytes,
     EvaluateOptions,
+    Options,
     PredictOptions,
     StrList,
     Widths,
@@ -129,6 +130,14 @@ class GenomeEvaluate(EvaluateOptions):
         if self.chroms and self.targets is None:
             raise ValueError("`chroms` chooses among other data; give `fasta` and `targets`, or `split`")
         return self
+
+
+class GenomeMeasure(Options):
+    """Settings of ``multiunet measure genome``."""
+
+    prediction: Path = option(..., "what `multiunet predict genome` wrote, NAME.zarr", "Data")
+    regions: Path = option(..., "BED file; the mean of each track over each of its regions is measured", "Data")
+    overwrite: bool = option(False, "replace files in `out`", "Output")
 
 
 class GenomePredict(PredictOptions):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +15,9 @@ from torch import Tensor, nn
 from multiunet.device import pick_device
 from multiunet.domains.domain import DEFAULT_BUDGET, Baseline, Budget, Domain, Labelled, Model, Piece, Validator
 from multiunet.domains.genome import baselines, writers
+from multiunet.domains.genome import measure as measuring
 from multiunet.domains.genome.chromosomes import Chromosomes
-from multiunet.domains.genome.config import GenomeEvaluate, GenomePredict, GenomeTrain
+from multiunet.domains.genome.config import GenomeEvaluate, GenomeMeasure, GenomePredict, GenomeTrain
 from multiunet.domains.genome.dataset import Windowing, Windows
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed, matching
@@ -24,6 +26,7 @@ from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.sequence import Codes, Genome
 from multiunet.domains.genome.survey import digest_data, survey
 from multiunet.errors import InputError
+from multiunet.files import check_folder
 from multiunet.geometries.grid.grid import Grid
 from multiunet.models.genomic import genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore
@@ -155,6 +158,13 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             return predict
 
         return {name: as_baseline(method) for name, method in methods.items()}
+
+    def measure(self, options: GenomeMeasure, folder: Path | None) -> Mapping[str, Any]:
+        if folder is not None:
+            check_folder(folder, options.overwrite)
+        rows = measuring.measure(options)
+        files = [] if folder is None else measuring.write_regions(rows, folder, options.overwrite)
+        return {"rows": [asdict(row) for row in rows], "files": [str(file) for file in files]}
 
     def example(self, model: Model, config: GenomeTrain, info: GenomeInfo) -> Tensor:
         bases = torch.arange(config.bins_of_window() * config.bin_size) % 4

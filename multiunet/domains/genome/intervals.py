@@ -62,6 +62,11 @@ def read_intervals(path: Path, kind: Format) -> dict[str, Intervals]:
     return _read_by_columns(path, kind) or _read_by_lines(path, kind)
 
 
+def read_names(path: Path) -> dict[int, str]:
+    """Return the name of each region of a BED file, its fourth column, by the number of its line."""
+    return {number: fields[3] for number, fields in _iter_lines(path) if len(fields) > 3}
+
+
 def _read_by_columns(path: Path, kind: Format) -> dict[str, Intervals] | None:
     """Read a file of nothing but data lines behind its head, fast; None for any other, right or wrong."""
     head, columns = _read_head(path)

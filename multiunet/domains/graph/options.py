@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Literal
 
 from multiunet.domains.config import (
+    Options,
+    Split,
     StrList,
     TrainConfig,
     option,
@@ -81,3 +84,11 @@ def check_ratio(pool: str, ratio: float) -> None:
             f"`pool_ratio={ratio:g}` does not go with `pool={pool}`, which merges pairs, once or repeatedly: give "
             "0.5, 0.25, ..."
         )
+
+
+class GraphMeasure(Options):
+    """Settings of ``multiunet measure graph`` and ``graphs``."""
+
+    prediction: Path = option(..., "what `multiunet predict` wrote, NAME.zarr", "Data")
+    split: Split | None = option(None, "count only what the run has in this split; default: all", "Data")
+    overwrite: bool = option(False, "replace files in `out`", "Output")

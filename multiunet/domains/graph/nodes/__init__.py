@@ -1,6 +1,7 @@
 """Graphs: classes or quantities of nodes, learnt from some labelled nodes, features and edges."""
 
 from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, GraphTrain
+from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.spec import DomainSpec
 
 SPEC = DomainSpec(
@@ -9,5 +10,7 @@ SPEC = DomainSpec(
     train=GraphTrain,
     predict=GraphPredict,
     evaluate=GraphEvaluate,
+    measure=GraphMeasure,
+    measured=("segmentation", "regression"),
     implementation="multiunet.domains.graph.nodes.domain:GraphDomain",
 )

@@ -31,6 +31,7 @@ from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.files.readers import GraphFile, read_graph
 from multiunet.domains.graph.info import NodeInfo
 from multiunet.domains.graph.labels import UNKNOWN, read_targets
+from multiunet.domains.graph.measure import measure_shares
 from multiunet.domains.graph.nodes import baselines
 from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, GraphTrain
 from multiunet.domains.graph.nodes.dataset import WholeGraph
@@ -38,6 +39,7 @@ from multiunet.domains.graph.nodes.memory import part_nodes
 from multiunet.domains.graph.nodes.parts import GraphParts
 from multiunet.domains.graph.nodes.survey import Survey, columns_of, edges_of, field_of, places_of, survey
 from multiunet.domains.graph.operators import make_conv, make_pool
+from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.graph.picture import plot
 from multiunet.domains.graph.prediction import known_of, predict_moments, splits_of, store_rows
 from multiunet.domains.graph.task import make_task
@@ -209,6 +211,9 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
             return lambda data: (nodes.piece(method(nodes.field.x.to_dense())) for nodes in data.items.values())
 
         return {name: baseline(method) for name, method in methods.items()}
+
+    def measure(self, options: GraphMeasure, folder: Path | None) -> Mapping[str, Any]:
+        return measure_shares(options, folder, together=False)
 
     def example(self, model: Model, config: GraphTrain, info: NodeInfo) -> GraphField:
         """Return the graph of the training."""

@@ -1,5 +1,6 @@
 """Many graphs: classes or quantities of each, or of their nodes."""
 
+from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain
 from multiunet.domains.spec import DomainSpec
 
@@ -9,5 +10,7 @@ SPEC = DomainSpec(
     train=GraphsTrain,
     predict=GraphsPredict,
     evaluate=GraphsEvaluate,
+    measure=GraphMeasure,
+    measured=("segmentation", "regression"),
     implementation="multiunet.domains.graph.sets.domain:GraphsDomain",
 )

@@ -20,7 +20,9 @@ from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.info import GraphSetInfo
 from multiunet.domains.graph.labels import read_targets
+from multiunet.domains.graph.measure import measure_shares
 from multiunet.domains.graph.operators import make_conv, make_pool
+from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.graph.prediction import known_of, predict_moments, splits_of, store_rows
 from multiunet.domains.graph.sets import baselines
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain, OtherGraphs
@@ -194,6 +196,9 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
             return predict
 
         return {name: baseline(method) for name, method in methods.items()}
+
+    def measure(self, options: GraphMeasure, folder: Path | None) -> Mapping[str, Any]:
+        return measure_shares(options, folder, together=True)
 
     def example(self, model: Model, config: GraphsTrain, info: GraphSetInfo) -> GraphField:
         """Return the largest training graph."""

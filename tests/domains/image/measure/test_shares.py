@@ -27,7 +27,7 @@ def fitted(names: int = 2) -> dict[str, object]:
     sites, p = np.full((4, names), 200.0), np.full((4, names), 0.1)
     signs = np.array([-1, 1, 0][:names])
     true = (p - ERRORS[:, None] * signs) * sites
-    return {"sites": fit_items(Totals(sites, p * sites, p * (1 - p) * sites), true).as_dict()}
+    return {"sums": {"sites": fit_items(Totals(sites, p * sites, p * (1 - p) * sites), true).as_dict()}}
 
 
 def stored(path: Path, probabilities: list[float], spacing: float = 1.0, **attrs: object) -> Path:
@@ -55,7 +55,7 @@ def of_seven(path: Path) -> list[PhaseRow]:
 
 
 def test_a_class_that_is_never_predicted_has_an_interval(tmp_path: Path) -> None:
-    [seven] = of_seven(stored(tmp_path / "p.zarr", [0.1], spacing=0.5, sums=fitted()))
+    [seven] = of_seven(stored(tmp_path / "p.zarr", [0.1], spacing=0.5, calibration=fitted()))
     half = stats.t.ppf(0.95, 3) * ERRORS.std(ddof=1) * math.sqrt(1 + 1 / 4)
     assert (seven.fraction, seven.samples_sd) == (0, 0)
     assert seven.fraction_estimate == pytest.approx(0.1 - ERRORS.mean(), rel=1e-5)
@@ -67,14 +67,14 @@ def test_a_class_that_is_never_predicted_has_an_interval(tmp_path: Path) -> None
 
 
 def test_images_together_are_surer_but_not_of_what_they_share(tmp_path: Path) -> None:
-    *_, pooled = of_seven(stored(tmp_path / "p.zarr", [0.1] * 5, sums=fitted()))
+    *_, pooled = of_seven(stored(tmp_path / "p.zarr", [0.1] * 5, calibration=fitted()))
     half = stats.t.ppf(0.95, 3) * ERRORS.std(ddof=1) * math.sqrt(1 / 5 + 1 / 4)
     assert pooled.pooled
     assert pooled.fraction_high == pytest.approx(0.1 - ERRORS.mean() + half, rel=1e-5)
 
 
 def test_shares_are_cut_at_0_and_1(tmp_path: Path) -> None:
-    outside, seven = measure(ImageMeasure(prediction=stored(tmp_path / "p.zarr", [0.002], sums=fitted()))).phases
+    outside, seven = measure(ImageMeasure(prediction=stored(tmp_path / "p.zarr", [0.002], calibration=fitted()))).phases
     assert seven.fraction_low == 0
     assert outside.fraction_high == 1
 
@@ -104,4 +104,4 @@ def test_the_rest_of_a_share() -> None:
 
 def test_damaged_intervals_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"p\.zarr: its intervals of sums cannot be read"):
-        of_seven(stored(tmp_path / "p.zarr", [0.1], sums={"sites": {"of": "items"}}))
+        of_seven(stored(tmp_path / "p.zarr", [0.1], calibration={"sums": {"sites": {"of": "items"}}}))

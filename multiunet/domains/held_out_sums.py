@@ -1,0 +1,151 @@
+"""Sums over the sites of held-out items, predicted and true, to which intervals of sums are fitted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from multiunet.domains.domain import Piece
+from multiunet.tasks import Task
+from multiunet.uncertainty import Calibration, Moments
+from multiunet.uncertainty.held_out import HeldOut
+from multiunet.uncertainty.region_sums import SiteErrors, fit_regions
+from multiunet.uncertainty.sums import SumCalibration, Totals, fit_items
+
+
+class HeldOutSums(ABC):
+    """Errors of held-out items, collected piece by piece from predictions without calibration."""
+
+    @abstractmethod
+    def add(self, piece: Piece) -> None:
+        """Add a piece; one that states no moments says nothing on sums."""
+
+    @abstractmethod
+    def fit(self, calibration: Calibration, sampled: HeldOut) -> SumCalibration | None:
+        """Fit intervals of sums of calibrated predictions; None where there are too few items.
+
+        Args:
+            sampled: sites of each item as they were predicted, under the item's name.
+        """
+
+    @abstractmethod
+    def without(self, names: Sequence[str]) -> Self:
+        """Return it without the items of these names."""
+
+    @abstractmethod
+    def join(self, other: Self) -> Self:
+        """Return the items of both, of two folds say; those of one name are different predictions of it."""
+
+
+@dataclass(frozen=True)
+class _Item:
+    """Item, or row, with its sums over known sites: number of sites, means, variances, truths; ``(4, names)``."""
+
+    name: str
+    sums: Tensor
+
+
+@dataclass(frozen=True)
+class HeldOutItems(HeldOutSums):
+    """Sums over all sites of each item (image, graph; of data of one item, each row).
+
+    The calibration is known only once all pieces were seen. What it changes in a sum is estimated from the sites that
+    were sampled of the item, and the sum itself is exact; so the sample's error counts only for that change.
+
+    Args:
+        task: says what targets mean.
+    """
+
+    task: Task
+    items: list[_Item] = field(default_factory=list)
+
+    def add(self, piece: Piece) -> None:
+        if piece.moments is None:
+            return
+        mean, variance, target = self.task.known_sites(piece.moments, piece.target)
+        table = torch.stack(_columns(mean.double(), variance.double(), target), dim=1)  # (sites, 4, names)
+        if piece.item is None:
+            names = piece.rows if len(piece.rows) == len(table) else [""] * len(table)
+            self.items.extend(_Item(name, sums) for name, sums in zip(names, table))
+            return
+        sums = table.sum(dim=0)
+        if self.items and self.items[-1].name == piece.item:  # the pieces of an item follow each other
+            sums = sums + self.items.pop().sums
+        self.items.append(_Item(piece.item, sums))
+
+    def fit(self, calibration: Calibration, sampled: HeldOut) -> SumCalibration | None:
+        rows = dict(zip(sampled.groups, sampled.by_group(torch.arange(len(sampled)))))
+        tables = [_calibrate(item, calibration, sampled, rows) for item in self.items]
+        if len(tables) < 2:
+            return None
+        sites, mean, variance, true = torch.stack(tables, dim=1).numpy()
+        return fit_items(Totals(sites, mean, variance), true)
+
+    def without(self, names: Sequence[str]) -> HeldOutItems:
+        return replace(self, items=[item for item in self.items if item.name not in set(names)])
+
+    def join(self, other: HeldOutItems) -> HeldOutItems:
+        return replace(self, items=[*self.items, *other.items])
+
+
+@dataclass(frozen=True)
+class HeldOutRegions(HeldOutSums):
+    """Errors along each held-out chromosome, for intervals of sums over its regions.
+
+    Args:
+        task: says what targets mean.
+    """
+
+    task: Task
+    chromosomes: dict[str, SiteErrors] = field(default_factory=dict)
+
+    def add(self, piece: Piece) -> None:
+        if piece.moments is None:
+            return
+        error, variance = (
+            part[0].double().numpy() for part in (piece.moments.mean - piece.target, piece.moments.total)
+        )
+        self.chromosomes[str(piece.item)] = SiteErrors(error, variance)
+
+    def fit(self, calibration: Calibration, sampled: HeldOut) -> SumCalibration | None:
+        found = []
+        for chromosome in self.chromosomes.values():
+            error, variance = (torch.from_numpy(part)[None] for part in (chromosome.error, chromosome.variance))
+            stated = calibration.apply(Moments(error, torch.zeros_like(variance), variance)).total
+            found.append(SiteErrors(chromosome.error, stated[0].numpy()))
+        return fit_regions(found)
+
+    def without(self, names: Sequence[str]) -> HeldOutRegions:
+        kept = {name: errors for name, errors in self.chromosomes.items() if name not in set(names)}
+        return replace(self, chromosomes=kept)
+
+    def join(self, other: HeldOutRegions) -> HeldOutRegions:
+        return replace(self, chromosomes=self.chromosomes | other.chromosomes)
+
+
+def _columns(mean: Tensor, variance: Tensor, target: Tensor) -> list[Tensor]:
+    """Return whether a site is known, its mean, variance and truth, each ``(sites, names)``; 0 where it is not."""
+    if target.ndim == 1:
+        target = torch.nn.functional.one_hot(target.long(), mean.shape[1])
+    known = ~target.isnan()
+    return [known.double(), *(torch.where(known, part.double(), 0.0) for part in (mean, variance, target))]
+
+
+def _calibrate(item: _Item, calibration: Calibration, sampled: HeldOut, rows: dict[str, Tensor]) -> Tensor:
+    """Return the sums of an item, ``(4, names)``, as though its sites had been calibrated."""
+    sites, *_ = sums = item.sums
+    if (sites <= 1).all():  # its sums are its only site
+        mean, variance = sums[1:2], sums[2:3]
+    elif item.name in rows:
+        mean, variance = (part[rows[item.name]].double() for part in (sampled.mean, sampled.variance))
+    else:
+        return sums
+    after = calibration.apply(Moments(mean, torch.zeros_like(mean), variance))
+    unchanged = torch.zeros_like(sites)
+    changes = [(after.mean - mean).mean(dim=0), (after.total - variance).mean(dim=0)]
+    return sums + sites * torch.stack([unchanged, *changes, unchanged])
