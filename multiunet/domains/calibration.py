@@ -7,31 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from multiunet.domains.calibration_file import FILE, Fit, read_fits, store_calibration, write_fits
+from multiunet.domains.collected import Collected, collect
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
-from multiunet.domains.domain import Labelled, Model
+from multiunet.domains.domain import Model
 from multiunet.domains.evaluation import check_unseen
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import Run, all_runs, folds_in, hash_weights, join_runs, open_runs, spec_of
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
-from multiunet.geometries.grid.fuse import fuse_conv_bn
 from multiunet.prediction.ensemble import members
-from multiunet.seeds import derive
 from multiunet.tasks import Task
 from multiunet.training.run_folder import RunFolder
 from multiunet.uncertainty import dropouts
-from multiunet.uncertainty.held_out import HeldOut, SiteSample
 from multiunet.wording import counted
-
-MOST = 20_000
-"""Sites of a group that a calibration looks at: a share of these is known to half a percent."""
-
-MOST_OF_ALL = 2_000_000
-"""Sites of all groups together."""
 
 
 def calibrate(
@@ -77,8 +66,8 @@ def fit_run(run: Run, options: EvaluateOptions, seen: Mapping[str, Any] | None =
     check_unseen(data, seen or {})
     found = []
     for samples in _samplings(run, options):
-        sites = collect_sites(run, data, options.model_copy(update={"samples": samples}))
-        found.append(_fit(run.model, run.task, sites, samples, options, data.name))
+        held_out = collect(run, data, options.model_copy(update={"samples": samples}))
+        found.append(_fit(run.model, run.task, held_out, samples, options, data.name))
     return found
 
 
@@ -92,10 +81,10 @@ def calibrate_folds(folder: Path, folds: Sequence[Run], options: EvaluateOptions
     for samples in _samplings(folds[0], options):
         of_samples = options.model_copy(update={"samples": samples})
         data = [fold.domain.read(fold.config, fold.info, of_samples) for fold in folds]
-        sites = [collect_sites(fold, one, of_samples) for fold, one in zip(folds, data)]
-        pooled, source = HeldOut.join(sites), f"{data[0].name} of {counted(len(folds), 'fold')}"
+        held_out = [collect(fold, one, of_samples) for fold, one in zip(folds, data)]
+        pooled, source = Collected.join(held_out), f"{data[0].name} of {counted(len(folds), 'fold')}"
         found.append(_fit(together.model, folds[0].task, pooled, samples, options, source))
-        for fold, own, one in zip(folds, sites, data):
+        for fold, own, one in zip(folds, held_out, data):
             write_fits(fold.folder.path, [_fit(fold.model, fold.task, own, samples, options, one.name)])
             tested = [str(getattr(item, "name", item)) for item in fold.info.split.test]
             rest = pooled.without(tested)
@@ -112,46 +101,10 @@ def _samplings(run: Run, options: EvaluateOptions) -> list[int]:
     return [1, options.samples] if sampled and options.samples > 1 else [1]
 
 
-def collect_sites(run: Run, data: Labelled, options: EvaluateOptions) -> HeldOut:
-    """Predict labelled data without calibration; return a sample of the sites whose target is known.
-
-    Raises:
-        InputError: where there are none.
-    """
-    model = replace(run.model, net=fuse_conv_bn(run.net), calibration=None)
-    most = max(1, min(MOST, MOST_OF_ALL // max(1, len(data.items))))
-    samples: dict[str, SiteSample] = {}
-    alone: list[HeldOut] = []  # sites each of which is a group of its own
-    for piece in run.domain.predict_sites(model, run.config, run.info, data, options):
-        if piece.moments is None:
-            continue
-        columns = run.task.known_sites(piece.moments, piece.target)
-        if piece.item is None:
-            alone.append(_rows(columns, piece.rows, sum(map(len, alone))))
-            continue
-        seed = derive("calibration", len(samples))
-        samples.setdefault(piece.item, SiteSample(most, seed)).add(*columns)
-    parts = [_group(name, sample.columns()) for name, sample in samples.items()]
-    if not any(map(len, [*parts, *alone])):
-        raise InputError(f"{data.name}: no target is known, so there is nothing to calibrate on")
-    return HeldOut.join([part for part in (*parts, *alone) if len(part)])
-
-
-def _group(name: str, columns: tuple[Tensor, ...]) -> HeldOut:
-    mean, variance, target = columns
-    return HeldOut(mean, variance, target, torch.zeros(len(target), dtype=torch.long), (name,))
-
-
-def _rows(columns: tuple[Tensor, ...], names: tuple[str, ...], first: int) -> HeldOut:
-    """Return sites that are each a group."""
-    mean, variance, target = columns
-    if len(names) != len(target):  # some have no target, or there are no names
-        names = tuple(f"row {first + index}" for index in range(len(target)))
-    return HeldOut(mean, variance, target, torch.arange(len(target)), names)
-
-
-def _fit(model: Model, task: Task, sites: HeldOut, samples: int, options: EvaluateOptions, source: str) -> Fit:
+def _fit(model: Model, task: Task, held_out: Collected, samples: int, options: EvaluateOptions, source: str) -> Fit:
+    sites = held_out.sites
     calibration = task.fit_calibration(sites)
+    sums = held_out.sums.fit(calibration, sites)
     return Fit(
         weights=hash_weights(model.net),
         members=len(members(model.net)),
@@ -161,6 +114,7 @@ def _fit(model: Model, task: Task, sites: HeldOut, samples: int, options: Evalua
         groups=len(sites.groups),
         sites=len(sites),
         calibration=store_calibration(calibration),
+        sums={} if sums is None else {"sites": sums.as_dict()},
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
@@ -15,6 +15,7 @@ from multiunet.errors import InputError
 from multiunet.files import write_text
 from multiunet.uncertainty import LEVELS, Calibration, ClassCalibration, QuantityCalibration
 from multiunet.uncertainty.calibration import Labels
+from multiunet.uncertainty.read_sums import read_sums
 
 FILE = "calibration.json"
 """File of a run folder, or of a folder of folds, that holds calibrations."""
@@ -77,6 +78,7 @@ class Fit(Record):
         source: data that it was fitted to, in words.
         groups: number of images, chromosomes or graphs, or of nodes of one graph.
         sites: number of sites looked at.
+        sums: intervals of sums, by what is summed (see ``read_sums``); empty where there were too few groups.
     """
 
     weights: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
@@ -87,6 +89,13 @@ class Fit(Record):
     groups: PositiveInt
     sites: PositiveInt
     calibration: Annotated[ClassFit | QuantityFit, Field(discriminator="kind")]
+    sums: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_sums(self) -> Self:
+        for stored in self.sums.values():
+            read_sums(stored)
+        return self
 
     def fits(self, weights: str, samples: int, way: str) -> bool:
         """Return whether it is for these weights predicted this way, without dropout or with samples."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
@@ -136,6 +136,8 @@ class Domain(ABC, Generic[C, P, Info]):
     name: str
     info_type: type[Info]
     """Type of the dataset info of this domain's runs."""
+    predicts_regions: ClassVar[bool] = False
+    """Whether sums are over regions of an item, its sites in a row, rather than over all of its sites."""
 
     def reading_like(self, net: nn.Module, info: Info, first: Info) -> nn.Module:
         """Return the network of a run with this info, for input as the first run reads it; by default itself."""

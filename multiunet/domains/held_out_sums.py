@@ -148,4 +148,5 @@ def _calibrate(item: _Item, calibration: Calibration, sampled: HeldOut, rows: di
     after = calibration.apply(Moments(mean, torch.zeros_like(mean), variance))
     unchanged = torch.zeros_like(sites)
     changes = [(after.mean - mean).mean(dim=0), (after.total - variance).mean(dim=0)]
-    return sums + sites * torch.stack([unchanged, *changes, unchanged])
+    calibrated: Tensor = sums + sites * torch.stack([unchanged, *changes, unchanged])
+    return calibrated

@@ -28,4 +28,6 @@ def read_sums(stored: Mapping[str, Any]) -> SumCalibration:
 
 
 def _numbers(row: Sequence[Any]) -> tuple[Any, ...]:
+    if not all(value is None or isinstance(value, int | float) for value in row):
+        raise TypeError(f"{row} are not numbers")
     return tuple(float("nan") if value is None else value for value in row)

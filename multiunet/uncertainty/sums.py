@@ -111,8 +111,8 @@ class ItemSums(SumCalibration):
     variance: tuple[float, ...]
 
     def interval(self, totals: Totals, level: float = 0.9) -> SumInterval:
-        parts = (totals.mean, *self._scales(totals))
-        return self._state(*(part.sum(axis=0) for part in parts), level)
+        shared, own = self._scales(totals)
+        return self._state(totals.mean.sum(axis=0), shared.sum(axis=0), own.sum(axis=0), level)
 
     def each(self, totals: Totals, level: float = 0.9) -> SumInterval:
         return self._state(totals.mean, *self._scales(totals), level)

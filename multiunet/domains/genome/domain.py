@@ -45,6 +45,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 
     name = "genome"
     info_type = GenomeInfo
+    predicts_regions = True
 
     def __init__(self) -> None:
         self._known: tuple[list[Any], Data] | None = None  # the settings by which data were read, and these data

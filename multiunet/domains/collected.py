@@ -1,0 +1,88 @@
+"""Held-out predictions that a calibration is fitted to: sites of each item, and the sums over all of its sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.domain import Labelled
+from multiunet.domains.held_out_sums import HeldOutItems, HeldOutRegions, HeldOutSums
+from multiunet.domains.runs import Run
+from multiunet.errors import InputError
+from multiunet.geometries.grid.fuse import fuse_conv_bn
+from multiunet.seeds import derive
+from multiunet.uncertainty.held_out import HeldOut, SiteSample
+
+MOST = 20_000
+"""Sites of a group that a calibration looks at: a share of these is known to half a percent."""
+
+MOST_OF_ALL = 2_000_000
+"""Sites of all groups together."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Predictions of held-out items, as the networks give them.
+
+    Attributes:
+        sites: a sample of each item's sites.
+        sums: over all sites of each item.
+    """
+
+    sites: HeldOut
+    sums: HeldOutSums
+
+    def without(self, names: Sequence[str]) -> Collected:
+        """Return those of all items but the named ones."""
+        return Collected(self.sites.without(names), self.sums.without(names))
+
+    @staticmethod
+    def join(parts: Sequence[Collected]) -> Collected:
+        """Return those of all parts."""
+        sums = reduce(lambda one, other: one.join(other), [part.sums for part in parts])
+        return Collected(HeldOut.join([part.sites for part in parts]), sums)
+
+
+def collect(run: Run, data: Labelled, options: EvaluateOptions) -> Collected:
+    """Predict labelled data without calibration; return what is known of them.
+
+    Raises:
+        InputError: where there are none.
+    """
+    model = replace(run.model, net=fuse_conv_bn(run.net), calibration=None)
+    most = max(1, min(MOST, MOST_OF_ALL // max(1, len(data.items))))
+    samples: dict[str, SiteSample] = {}
+    alone: list[HeldOut] = []  # sites each of which is a group of its own
+    sums: HeldOutSums = HeldOutRegions(run.task) if run.domain.predicts_regions else HeldOutItems(run.task)
+    for piece in run.domain.predict_sites(model, run.config, run.info, data, options):
+        if piece.moments is None:
+            continue
+        sums.add(piece)
+        columns = run.task.known_sites(piece.moments, piece.target)
+        if piece.item is None:
+            alone.append(_rows(columns, piece.rows, sum(map(len, alone))))
+            continue
+        seed = derive("calibration", len(samples))
+        samples.setdefault(piece.item, SiteSample(most, seed)).add(*columns)
+    parts = [_group(name, sample.columns()) for name, sample in samples.items()]
+    if not any(map(len, [*parts, *alone])):
+        raise InputError(f"{data.name}: no target is known, so there is nothing to calibrate on")
+    return Collected(HeldOut.join([part for part in (*parts, *alone) if len(part)]), sums)
+
+
+def _group(name: str, columns: tuple[Tensor, ...]) -> HeldOut:
+    mean, variance, target = columns
+    return HeldOut(mean, variance, target, torch.zeros(len(target), dtype=torch.long), (name,))
+
+
+def _rows(columns: tuple[Tensor, ...], names: tuple[str, ...], first: int) -> HeldOut:
+    """Return sites that are each a group."""
+    mean, variance, target = columns
+    if len(names) != len(target):  # some have no target, or there are no names
+        names = tuple(f"row {first + index}" for index in range(len(target)))
+    return HeldOut(mean, variance, target, torch.arange(len(target)), names)
