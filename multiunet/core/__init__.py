@@ -7,6 +7,7 @@ from multiunet.core.lazy import LazyConcat, reads_lazy_concat
 from multiunet.core.level import LevelSpec
 from multiunet.core.nested import NestedUNet
 from multiunet.core.receptive_field import ReceptiveField, receptive_field
+from multiunet.core.shared import reads_sites_alone
 from multiunet.core.skip import SKIPS, Add, AttentionGate, Concat, Merge, NoSkip, Skip
 from multiunet.core.stage import Level
 from multiunet.core.unet import Encoder, Trail, UNet
@@ -33,5 +34,6 @@ __all__ = [
     "Trail",
     "UNet",
     "reads_lazy_concat",
+    "reads_sites_alone",
     "receptive_field",
 ]

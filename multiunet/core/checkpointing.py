@@ -12,7 +12,8 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import checkpoint
 
 from multiunet.core.condition import Condition
-from multiunet.core.lazy import call_block, is_hooked
+from multiunet.core.lazy import call_block
+from multiunet.core.shared import Shared, is_hooked, sites_of
 
 S = TypeVar("S")
 
@@ -50,7 +51,7 @@ class _UpToBlock(nn.Module):
         self.up, self.merge, self.first = up, merge, first
 
     def forward(self, x: Any, skip: Any, condition: Condition | None) -> Any:
-        return call_block(self.first, self.merge(self.up(x, skip), skip), condition)
+        return call_block(self.first, self.merge(self.up(x, sites_of(skip)), skip), condition)
 
 
 def checkpoint_block(module: nn.Module, *inputs: Any) -> Any:
@@ -75,7 +76,7 @@ def checkpoint_down(down: nn.Module, x: S) -> S:
 
 
 def checkpoint_up(
-    up: nn.Module, merge: nn.Module, blocks: Iterable[nn.Module], x: S, skip: S, condition: Condition | None
+    up: nn.Module, merge: nn.Module, blocks: Iterable[nn.Module], x: S, skip: S | Shared[S], condition: Condition | None
 ) -> S:
     """Run the way up to a level, the merge with its skip, and its blocks, recomputed stage by stage.
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from multiunet.core.geometry import Geometry
 from multiunet.core.lazy import LazyConcat, concatenated
+from multiunet.core.shared import Shared, is_hooked
 
 S = TypeVar("S")
 
@@ -50,7 +51,7 @@ class Concat(Skip[S]):
         super().__init__(geometry, x_channels, skip_channels)
         self.channels = x_channels + skip_channels
 
-    def forward(self, x: S, *skips: S) -> LazyConcat[S]:
+    def forward(self, x: S, *skips: S | Shared[S]) -> LazyConcat[S]:
         return LazyConcat(self.geometry, (x, *skips))
 
 
@@ -156,8 +157,17 @@ class Merge(nn.Module, Generic[S]):
         self.fuse = nn.Identity() if fuse is None else geometry.make_pointwise(self.join.channels, fuse)
         self.channels = self.join.channels if fuse is None else fuse
 
+    @property
+    def leaves_skip(self) -> bool:
+        """True where the encoder's field comes out as it is, beside the decoder's."""
+        # its very type: a subclass may do anything with the field
+        parts = (self.norm_skip, self.norm_joined, self.fuse)
+        plain = type(self.join) is Concat and all(isinstance(part, nn.Identity) for part in parts)
+        return plain and not is_hooked(self) and not is_hooked(self.join)
+
     def forward(self, x: S, *skips: S) -> S | LazyConcat[S]:
-        skips = tuple(self.geometry.align(skip, x) for skip in skips)
+        """Merge the decoder's field with encoder fields, which may be ``Shared`` where ``leaves_skip``."""
+        skips = tuple(self._align(skip, x) for skip in skips)
         if not isinstance(self.norm_skip, nn.Identity):
             skips = (self.norm_skip(self.join.side_by_side(skips)),)
         joined: S | LazyConcat[S] = self.join(self.norm_x(x), *skips)
@@ -165,3 +175,9 @@ class Merge(nn.Module, Generic[S]):
             if not isinstance(module, nn.Identity):
                 joined = module(concatenated(joined))
         return joined
+
+    def _align(self, skip: Any, onto: S) -> Any:
+        if not isinstance(skip, Shared):
+            return self.geometry.align(skip, onto)
+        aligned = self.geometry.align(skip.field, onto)
+        return skip if aligned is skip.field else aligned

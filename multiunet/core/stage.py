@@ -10,7 +10,8 @@ from torch import nn
 
 from multiunet.core.checkpointing import checkpoint_block, checkpoint_down, checkpoint_up
 from multiunet.core.condition import Condition
-from multiunet.core.lazy import LazyConcat, call_block, is_hooked
+from multiunet.core.lazy import LazyConcat, call_block
+from multiunet.core.shared import Shared, is_hooked, reads_sites, sites_of
 from multiunet.core.skip import Merge
 
 S = TypeVar("S")
@@ -56,12 +57,18 @@ class UpStage(Generic[S]):
     merge: Merge[S]
     level: nn.Module
 
-    def __call__(self, x: S, skip: S, condition: Condition | None = None) -> S:
+    def __call__(self, x: S, skip: S | Shared[S], condition: Condition | None = None) -> S:
         """Return the level's field, on the sites of ``skip``."""
         if _checkpoints(self.level) and not is_hooked(self.level):
             return checkpoint_up(self.up, self.merge, cast("Any", self.level).blocks, x, skip, condition)
-        result: S = self.level(self.merge(self.up(x, skip), skip), condition)
+        result: S = self.level(self.merge(self.up(x, sites_of(skip)), skip), condition)
         return result
+
+    def share(self, skip: S) -> S | Shared[S]:
+        """Return the saved field for many decodings, shared where nothing but the level reads its features."""
+        alone = reads_sites(self.up.forward) and self.merge.leaves_skip and type(self.level) is Level
+        hooked = is_hooked(self.up) or is_hooked(self.level)
+        return Shared(self.merge.geometry, skip) if alone and not hooked else skip
 
 
 def _checkpoints(level: nn.Module) -> bool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from multiunet.core.condition import Condition, check_condition
 from multiunet.core.geometry import Geometry
+from multiunet.core.lazy import LazyConcat
 from multiunet.core.level import LevelSpec, describe_levels, per_level
+from multiunet.core.shared import Shared, is_hooked
 from multiunet.core.skip import Concat, Merge, PathNorm, Skip
 from multiunet.core.stage import DownStage, Level, UpStage
 
@@ -111,6 +114,20 @@ class Encoder(nn.Module, ABC, Generic[S]):
             saved.append(skip)
         return Trail(tuple(saved), x)
 
+    def share(self, trail: Trail[S]) -> Trail[Any]:
+        """Return the trail for many decodings that differ in masks of dropout alone, under one condition.
+
+        The first decoding keeps in it, in place of fields, what is the same in all: of the bottleneck what comes before
+        its dropout, and in a ``UNet`` what saved fields contribute to each level's first layer. With gradients, in
+        training mode, and where a field has other readers, it stays as it is.
+        """
+        level, room = self.bottleneck, max(self.geometry.features(field).nbytes for field in trail.saved)
+        if torch.is_grad_enabled() or self.training or type(level) is not Level or is_hooked(level):
+            return trail
+        # in the place of the finest field's product, which no longer lies beside the field
+        bottom = LazyConcat(self.geometry, (Shared(self.geometry, trail.bottom, room),))
+        return replace(trail, bottom=bottom)  # type: ignore[arg-type]
+
     @abstractmethod
     def decode(self, trail: Trail[S], condition: Condition | None = None) -> S:
         """Run the bottleneck, the way up and the head."""
@@ -199,6 +216,16 @@ class UNet(Encoder[S]):
         for stage, skip in zip(self.up_stages, reversed(trail.saved)):
             x = stage(x, skip, condition)
             yield x
+
+    def share(self, trail: Trail[S]) -> Trail[Any]:
+        # a subclass that decodes in its own way may read what was saved
+        if (type(self).decode, type(self).ascend) != (UNet.decode, UNet.ascend):
+            return trail
+        shared: Trail[Any] = super().share(trail)
+        if torch.is_grad_enabled() or self.training:
+            return shared
+        saved = [stage.share(field) for stage, field in zip(self.up_stages, reversed(trail.saved))]
+        return replace(shared, saved=tuple(reversed(saved)))
 
     def decode(self, trail: Trail[S], condition: Condition | None = None) -> S:
         for finest in self.ascend(trail, condition):

@@ -147,6 +147,10 @@ class GenomicUNet(nn.Module):
         trail = self.unet.encode(self.tower(x, condition), condition)
         return GenomicTrail(trail.saved, trail.bottom, bins, strands)
 
+    def share(self, trail: Trail[Tensor]) -> Trail[Any]:
+        """Return the trail for many decodings; see ``UNet``."""
+        return self.unet.share(trail)
+
     def decode(self, trail: Trail[Tensor], condition: Condition | None = None) -> Tensor:
         """The bottleneck, the way up and the head; the mean over the strands that were encoded."""
         assert isinstance(trail, GenomicTrail)

@@ -33,8 +33,9 @@ def predict_field(
     """Predict the moments of a field, ``(N, len(task.names), *space)`` or ``(nodes, len(task.names))``.
 
     Args:
-        net: has ``encode``, ``decode`` and ``prefix`` like ``UNet``; the encoder runs once where it has no dropout. Or
-            an ``Ensemble`` of such; then each member's own task counts, and each gives ``samples``.
+        net: has ``encode``, ``decode`` and ``prefix`` like ``UNet``; where the encoder has no dropout it runs once, and
+            with ``share`` so does all else that is the same in every sample. Or an ``Ensemble`` of such; then each
+            member's own task counts, and each gives ``samples``.
         samples: Monte-Carlo samples of a network; 1 is the deterministic network, whose epistemic variance is 0.
         seed: sample ``t`` uses masks seeded by ``(seed, t, layer)``: the same for every field, so that tiles agree.
         watch: sees each sample on its own.
@@ -71,7 +72,8 @@ def _samples(
             yield geometry.features(net(*inputs))
             return
         encoded_once = not any(dropouts(part) for part in net.prefix())  # type: ignore[operator]
-        trail = net.encode(*inputs) if encoded_once else None  # type: ignore[operator]
+        share = getattr(net, "share", lambda trail: trail)
+        trail = share(net.encode(*inputs)) if encoded_once else None  # type: ignore[operator]
         for t in range(samples):
             with mc_dropout_sample(net, seed, t):
                 output = net.decode(trail if encoded_once else net.encode(*inputs), *inputs[1:])  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""Law 9: a Monte-Carlo sample is one network, determined by its key."""
+"""Law 9: a Monte-Carlo sample is one network, determined by its key; those of a shared trail, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from multiunet.core import Geometry
+from multiunet.core import Encoder, Geometry
+from multiunet.testing.helpers import assert_same
 from multiunet.uncertainty.mc_dropout import dropouts, mc_dropout_sample
 
 S = TypeVar("S")
@@ -36,3 +37,23 @@ def check_samples(net: nn.Module, geometry: Geometry[S], field: S) -> None:
     assert any(not torch.equal(first, other) for other in others), "law 9, samples: all keys give one network"
     assert not any(module.training for module in net.modules()), "law 9, samples: a module is left in training mode"
     assert torch.equal(run(None), plain), "law 9, samples: the network itself is not as it was"
+    if isinstance(net, Encoder):
+        check_shared_trail(net, geometry, field)
+
+
+@torch.no_grad()
+def check_shared_trail(net: Encoder[S], geometry: Geometry[S], field: S) -> None:
+    """Check that samples of a trail that they share are those of a trail of their own.
+
+    Raises:
+        AssertionError: when one is another, or is written over by a later one.
+    """
+    net.eval()
+    shared, found, expected = net.share(net.encode(field)), [], []
+    for sample in range(3):
+        own = net.encode(field)
+        with mc_dropout_sample(net, 0, sample):
+            found.append(geometry.features(net.decode(shared)))
+            expected.append(geometry.features(net.decode(own)))
+    for sample, (one, other) in enumerate(zip(found, expected)):
+        assert_same(one, other, f"law 9, samples: sample {sample} of a shared trail differs")

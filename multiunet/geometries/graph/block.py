@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from typing import cast
 
 from torch import nn
 
-from multiunet.core import Condition, Modulation
+from multiunet.core import Condition, LazyConcat, Modulation, reads_lazy_concat
+from multiunet.core.lazy import call_block, compute_once, concatenated
 from multiunet.geometries.graph.conv import Convolution
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.layers import Layers, apply_linear, glorot_linear
@@ -54,13 +57,27 @@ class GraphBlock(nn.Module):
         self.reach = None if conv.reach is None else convs * conv.reach
         self.is_global = self.reach is None
 
-    def forward(self, field: GraphField, condition: Condition | None = None) -> GraphField:
-        x = field
-        for mix, norm, modulate, dropout in zip(self.convolutions, self.norms, self.modulations, self.dropouts):
-            x = dropout(self.activation(modulate(norm(mix(x)), condition)))
+    @reads_lazy_concat
+    def forward(self, field: GraphField | LazyConcat[GraphField], condition: Condition | None = None) -> GraphField:
         if not self.residual:
-            return x
+            return self._mix(field, condition)
+        field = concatenated(field)  # it is read twice
+        x = self._mix(field, condition)
         return replace(x, x=x.x + (field.x if self.shortcut is None else apply_linear(self.shortcut, field.x)))
+
+    def _mix(self, x: GraphField | LazyConcat[GraphField], condition: Condition | None) -> GraphField:
+        for mix, norm, modulate, dropout in zip(self.convolutions, self.norms, self.modulations, self.dropouts):
+            parts = (mix, norm, modulate, self.activation)
+            x = dropout(compute_once(x, self, parts, partial(_call_in_turn, parts, condition)))
+        return cast("GraphField", x)
+
+
+def _call_in_turn(
+    parts: tuple[nn.Module, ...], condition: Condition | None, x: GraphField | LazyConcat[GraphField]
+) -> GraphField:
+    mix, norm, modulate, activation = parts
+    found: GraphField = activation(modulate(norm(call_block(mix, x)), condition))
+    return found
 
 
 class ModulateNodes(nn.Module):

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from multiunet.core import LazyConcat, reads_lazy_concat
+from multiunet.core.shared import reads_sites, reads_sites_alone, sites_of
 from multiunet.geometries.choices import check_least
 from multiunet.geometries.graph.attributes import check_edge_attr
 from multiunet.geometries.graph.field import GraphField
-from multiunet.geometries.graph.layers import Layers, apply_linear, glorot_linear
+from multiunet.geometries.graph.layers import Layers, apply_linear, apply_to_parts, glorot_linear
 from multiunet.geometries.graph.links import ENTRIES, spmm
 
 
@@ -105,10 +107,14 @@ class GraphConvolution(nn.Module, ABC):
         self.neighbours = glorot_linear(in_channels, out_channels)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if layers.needs_bias else None
 
-    def forward(self, field: GraphField) -> GraphField:
+    @reads_lazy_concat
+    def forward(self, field: GraphField | LazyConcat[GraphField]) -> GraphField:
+        if isinstance(field, LazyConcat):
+            field = field if reads_sites(self.mix) else field.field()
+        sent = apply_to_parts(self.neighbours, field)
+        field = sites_of(field.members[0]) if isinstance(field, LazyConcat) else field
         weight = self.edge_dropout(field, field.weights())
         # one mask a node; after the linear map, which has no bias, dropping is the same and cheaper
-        sent = apply_linear(self.neighbours, field.x)
         sent = sent * self.node_dropout(field, sent)
         x = self.mix(field, sent, weight)
         return replace(field, x=x if self.bias is None else x + self.bias)
@@ -130,6 +136,7 @@ class GCNLayer(GraphConvolution):
         # one step without return is the propagation of Kipf & Welling
         self.teleport = kind.teleport if kind.hops > 1 else 0.0
 
+    @reads_sites_alone
     def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
         links = field.links()
         own = weight.new_full((len(sent),), self.loop_weight)
@@ -167,6 +174,7 @@ class GINLayer(GraphConvolution):
         self.inner_bias = nn.Parameter(torch.zeros(out_channels))
         self.outer = glorot_linear(out_channels, out_channels)
 
+    @reads_sites_alone
     def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
         return self.combine(sent, spmm(sent, weight, field.links()))
 
@@ -188,6 +196,7 @@ class GINELayer(GINLayer):
         self.edge_features = edge_features
         self.of_edges = nn.Linear(edge_features, out_channels, bias=False) if edge_features else None
 
+    @reads_sites_alone
     def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
         given = None if self.of_edges is None else check_edge_attr(field, self.edge_features)
         step = max(1, ENTRIES // max(1, sent.shape[1]))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from multiunet.core import LazyConcat
+from multiunet.core.lazy import concatenated
+from multiunet.core.shared import Shared, is_hooked
 from multiunet.geometries.batch_norm import BatchNorm1d
 from multiunet.geometries.choices import check_choice
 from multiunet.geometries.graph.dropout import EdgeDropout, FeatureDropout, NodeDropout
@@ -94,3 +99,26 @@ def apply_linear(linear: nn.Linear, x: Tensor) -> Tensor:
     with torch.autocast(x.device.type, enabled=False):
         product: Tensor = torch.sparse.mm(x.to(linear.weight), linear.weight.t())
     return product
+
+
+def apply_to_parts(linear: nn.Linear, x: GraphField | LazyConcat[GraphField]) -> Tensor:
+    """Return ``linear(x)``; where parts of ``x`` are shared, the sum over parts, theirs computed once.
+
+    Not under autocast: there a sum of rounded products is less precise than the one product.
+    """
+    if not isinstance(x, LazyConcat) or not x.fresh or not x.shared or not _splits(linear):
+        return apply_linear(linear, concatenated(x).x)
+    weights = linear.weight.split(x.widths, dim=1)
+    # the shared ones first: what a product takes the place of is gone before more is made
+    kept = [_read(linear, part, weight) for part, weight in zip(x.members, weights) if isinstance(part, Shared)]
+    own = [functional.linear(part.x, w) for part, w in zip(x.members, weights) if not isinstance(part, Shared)]
+    return functools.reduce(torch.add, [*own, *kept])
+
+
+def _read(linear: nn.Linear, part: Shared[GraphField], weight: Tensor) -> Tensor:
+    return part.read(linear, lambda field: replace(field, x=functional.linear(field.x, weight))).x
+
+
+def _splits(linear: nn.Linear) -> bool:
+    plain = type(linear) is nn.Linear and linear.bias is None and not is_hooked(linear)
+    return plain and not torch.is_autocast_enabled(linear.weight.device.type)

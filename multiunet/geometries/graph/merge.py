@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from multiunet.core import reads_sites_alone
 from multiunet.geometries.choices import check_choice
 from multiunet.geometries.graph.attributes import pool_edge_attr
 from multiunet.geometries.graph.edges import Edges, round_coarsely
@@ -176,6 +177,7 @@ class Unmerge(nn.Module):
         super().__init__()
         self.project = make_projection(in_channels, out_channels)
 
+    @reads_sites_alone
     def forward(self, coarse: GraphField, skip: GraphField) -> GraphField:
         if coarse.cluster is None:
             raise ValueError("the coarse graph has no clusters: it was not merged from the graph of the skip")

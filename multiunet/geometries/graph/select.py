@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from multiunet.core import reads_sites_alone
 from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.graph.attributes import pool_edge_attr
 from multiunet.geometries.graph.edges import CoarseEdges, TwoHop, index_kept
@@ -156,6 +157,7 @@ class Unpool(nn.Module):
         super().__init__()
         self.project = make_projection(in_channels, out_channels)
 
+    @reads_sites_alone
     def forward(self, coarse: GraphField, skip: GraphField) -> GraphField:
         if coarse.parent is None:
             raise ValueError("the coarse graph has no parent: it was not pooled from the graph of the skip")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from multiunet.core import reads_sites_alone
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.links import Links, spmm
 from multiunet.geometries.graph.pooling import Pooling, make_projection
@@ -99,6 +100,7 @@ class Unshare(nn.Module):
         super().__init__()
         self.project = make_projection(in_channels, out_channels)
 
+    @reads_sites_alone
     def forward(self, coarse: GraphField, skip: GraphField) -> GraphField:
         if coarse.shares is None:
             raise ValueError("the coarse graph has no shares: it was not softly pooled from the graph of the skip")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Dropout, LazyConcat, Modulation, reads_lazy_concat
-from multiunet.core.lazy import call_block
+from multiunet.core.lazy import call_block, compute_once
 from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.grid.chain import Chain, Modulated, call_on_parts
 from multiunet.geometries.grid.crop import crop_centre
@@ -102,12 +103,19 @@ class ConvBlock(nn.Module):
 
     @reads_lazy_concat
     def forward(self, x: Tensor | LazyConcat[Tensor], condition: Condition | None = None) -> Tensor:
+        parts = (self.layers, self.last, *([] if self.shortcut is None else [self.shortcut]))
+        y = compute_once(x, self, parts, partial(self._mix, condition=condition))
+        return self.dropout(y)  # type: ignore[no-any-return]
+
+    def _mix(self, x: Tensor | LazyConcat[Tensor], condition: Condition | None) -> Tensor:
+        if isinstance(x, LazyConcat) and self.shortcut is not None:
+            x = LazyConcat(x.geometry, x.parts)  # two layers read it
         if self.loses_sites:
-            self._check_sites((x.parts[0] if isinstance(x, LazyConcat) else x).shape[2:])
-        y = call_block(self.layers, x, condition)
+            self._check_sites((x.fresh[0] if isinstance(x, LazyConcat) else x).shape[2:])
+        y: Tensor = call_block(self.layers, x, condition)
         if self.shortcut is not None:
             y = self.last(y + crop_centre(call_on_parts(self.shortcut, x), y.shape[2:]))
-        return self.dropout(y)  # type: ignore[no-any-return]
+        return y
 
     def _check_sites(self, space: Sequence[int]) -> None:
         needed = tuple(2 * reach + 1 for reach in self.reach)

@@ -7,7 +7,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from multiunet.core import Condition, LazyConcat, reads_lazy_concat
-from multiunet.core.lazy import concatenated, is_hooked
+from multiunet.core.lazy import concatenated
+from multiunet.core.shared import Shared, is_hooked
 from multiunet.device import unfolded_by_torch
 from multiunet.geometries.grid.layers import CONV
 
@@ -47,16 +48,34 @@ class Chain(nn.Sequential):
 
 
 def call_on_parts(layer: nn.Module, x: Tensor | LazyConcat[Tensor]) -> Tensor:
-    """Return ``layer(x)``; that of a plain convolution is the sum over the parts of ``x``, to rounding."""
-    if not isinstance(x, LazyConcat) or not _splits(layer) or any(unfolded_by_torch(part) for part in x.parts):
+    """Return ``layer(x)``; that of a plain convolution is the sum over the parts of ``x``, to rounding.
+
+    The product of a shared part is computed once, and added in the same order and precision.
+    """
+    if not isinstance(x, LazyConcat) or not x.fresh or not _splits(layer) or _unfolds(x):
         y: Tensor = layer(concatenated(x))
         return y
     conv = cast("nn.Conv1d", layer)
-    first, *rest = zip(x.parts, conv.weight.split([part.shape[1] for part in x.parts], dim=1))
-    y = conv._conv_forward(*first, conv.bias)
+    weights = conv.weight.split(x.widths, dim=1)
+    # the shared ones first: what a product takes the place of is gone before more is made
+    kept = [_read(conv, part, weight) for part, weight in zip(x.members, weights) if isinstance(part, Shared)]
+    own = [(part, weight) for part, weight in zip(x.members, weights) if not isinstance(part, Shared)]
+    (first, weight), *rest = own
+    y = conv._conv_forward(first, weight, conv.bias)
     for part, weight in rest:
         y += conv._conv_forward(part, weight, None)
+    for product in kept:
+        y += product
     return y
+
+
+def _read(conv: nn.Conv1d, part: Shared[Tensor], weight: Tensor) -> Tensor:
+    return part.read(conv, lambda field: conv._conv_forward(field, weight, None))
+
+
+def _unfolds(x: LazyConcat[Tensor]) -> bool:
+    fields = (*x.fresh, *(part.field for part in x.shared if not part.is_read))
+    return any(unfolded_by_torch(field) for field in fields)
 
 
 def _splits(layer: nn.Module) -> bool:

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 from torch.nn import functional
 
+from multiunet.core import reads_sites_alone
 from multiunet.geometries.choices import check_choice
 from multiunet.geometries.grid.crop import crop_start
 from multiunet.geometries.grid.layers import LINEAR, TRANSPOSED, Layers, Sizes
@@ -120,6 +121,7 @@ class ResizeUp(nn.Module):
         self.crop = layers.padding == "same"
         self.reach = tuple(k // 2 + (0 if mode == "nearest" else s) for k, s in zip(kernel, stride))
 
+    @reads_sites_alone
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         if self.crop:
             check_levels(x, skip, self.stride)
@@ -149,6 +151,7 @@ class TransposedUp(nn.Module):
         self.crop = layers.padding == "same"
         self.reach = tuple(k - s for k, s in zip(kernel, stride))
 
+    @reads_sites_alone
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         if self.crop:
             check_levels(x, skip, self.stride)
@@ -168,6 +171,7 @@ class ShuffleUp(nn.Module):
         self.conv, self.stride = conv, stride
         self.reach = tuple((k // 2) * s for k, s in zip(kernel, stride))
 
+    @reads_sites_alone
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         check_levels(x, skip, self.stride)
         y: Tensor = self.conv(x)

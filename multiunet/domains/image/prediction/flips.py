@@ -38,6 +38,11 @@ class Mirrored(nn.Module):
         """Return the size of the output, and the network's trail of the view."""
         return tuple(x.shape[2:]), self.net.encode(self._view(x))
 
+    def share(self, encoded: Seen) -> Seen:
+        """Return what many decodings share; see ``Encoder``."""
+        space, trail = encoded
+        return space, self.net.share(trail)
+
     def decode(self, encoded: Seen) -> Tensor:
         """Return the network's output, turned back."""
         space, trail = encoded
@@ -90,6 +95,10 @@ class FlipAveraged(nn.Module):
     def encode(self, x: Tensor) -> list[Seen]:
         """Return the size of the output, and the trail, of each view."""
         return [view.encode(x) for view in self.views]
+
+    def share(self, encoded: list[Seen]) -> list[Seen]:
+        """Return what many decodings share, of each view; see ``Encoder``."""
+        return [view.share(one) for view, one in zip(self.views, encoded)]
 
     def decode(self, encoded: list[Seen]) -> Tensor:
         """Return the mean of the views' outputs, each turned back."""

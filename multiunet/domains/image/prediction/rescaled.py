@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,10 @@ class Rescaled(nn.Module):
     def encode(self, x: Tensor) -> Trail[Tensor]:
         """Return the network's trail of the mapped input."""
         return self.net.encode(x * self.factor + self.offset)
+
+    def share(self, trail: Trail[Tensor]) -> Trail[Any]:
+        """Return the trail for many decodings; see ``Encoder``."""
+        return self.net.share(trail)
 
     def decode(self, trail: Trail[Tensor]) -> Tensor:
         """Return the network's output."""
