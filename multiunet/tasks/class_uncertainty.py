@@ -69,7 +69,7 @@ class ClassUncertainty:
         p = flat.mean.clamp(0, 1)
         self._reliability.update(flat.mean.T, truth)
         chosen = first_largest(p[None])[0]
-        wrong = chosen != truth
+        wrong = (chosen != truth).float()
         brier = (p.square().sum(dim=0) + 1 - 2 * p.gather(0, truth[None])[0]).clamp_min(0)
         for name, values in _rank_by(flat, p, chosen).items():
             self._rankings[name].add(values.clamp_min(0), [wrong, brier] if name == "total" else [wrong])
