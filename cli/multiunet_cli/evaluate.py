@@ -16,6 +16,7 @@ from multiunet_cli.options import AsJson, RunPaths, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 from multiunet_cli.tables import cell, print_whole
+from multiunet_cli.uncertainty_table import make_table, without_uncertainty
 
 if TYPE_CHECKING:
     from multiunet.domains.domain import Report
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", help="folder for scores.csv and, for classes, confusion.csv; default: only print", show_default=False
+        "--out",
+        help="folder for scores.csv (a row an item), of classes confusion.csv, and curves of the uncertainty (CSV, "
+        "PNG); default: only print",
+        show_default=False,
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files in --out")]
@@ -55,17 +59,19 @@ def evaluate_command(spec: DomainSpec) -> Callable[..., None]:
 
 
 def show(report: Report) -> None:
-    """Print a table of scores, the model's first."""
+    """Print a table of scores, the model's first, and one of its uncertainty, if it states one."""
     from rich.markup import escape
     from rich.table import Table
 
-    columns = {"model": report.metrics, **report.baselines}
+    columns = {"model": without_uncertainty(report.metrics), **report.baselines}
     table = Table("score", title=escape(f"{report.domain}, {report.scored}; {report.prediction}"), title_justify="left")
     for name in columns:
         table.add_column(name, justify="right")
     for name, entries in _rows(list(columns.values())):
         table.add_row(escape(name), *(escape(cell(entry)) for entry in entries))
     print_whole(table)
+    if (stated := make_table(report.metrics)) is not None:
+        print_whole(stated)
 
 
 def _rows(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:

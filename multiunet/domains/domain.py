@@ -15,7 +15,7 @@ from multiunet.domains.config import PredictOptions, TrainConfig
 from multiunet.domains.info import DatasetInfo
 from multiunet.prediction import PredictionStore
 from multiunet.progress import Progress
-from multiunet.tasks import Task
+from multiunet.tasks import Curves, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Calibration, Moments
 
@@ -116,6 +116,7 @@ class Report:
             ``each_fold``.
         baselines: the same scores of each trivial method, by its name.
         items: scores of each item by name; of several folds with the item's ``fold``.
+        curves: of the uncertainty of the model, if it states one: of classes one, of quantities one each.
     """
 
     domain: str
@@ -124,10 +125,11 @@ class Report:
     baselines: Mapping[str, Mapping[str, Any]]
     items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prediction: str = ""
+    curves: Sequence[Curves] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON."""
-        return asdict(self)
+        """Return the report, but for its curves, as plain JSON."""
+        return {name: value for name, value in asdict(self).items() if name != "curves"}
 
 
 class Domain(ABC, Generic[C, P, Info]):

@@ -90,25 +90,35 @@ def evaluate(
         trivial.append({name: score_pieces(one.model.task, method(data)) for name, method in methods.items()})
     task = models[0].model.task
     floor = {
-        name: pool(task, [own[name].total for own in trivial])
+        name: score_folds(task, [own[name].total for own in trivial])
         for name in trivial[0]
         if all(name in own for own in trivial)
     }
     for scores in floor.values():
         scores.pop("each_fold", None)
     items = _items([one.name for one in models], found)
-    metrics = pool(task, [part.total for part in found]) | rank_items(items.values())
-    return Report(domain.name, data.name, metrics, floor, items, prediction)
+    totals = [part.total for part in found]
+    metrics, curves = score_folds(task, totals) | rank_items(items.values()), pool(task, totals).curves()
+    return Report(domain.name, data.name, metrics, floor, items, prediction, curves)
 
 
-def pool(task: Task, folds: Sequence[Score]) -> dict[str, Any]:
-    """Return the scores over all folds; of several also of each fold, their mean and deviation."""
+def pool(task: Task, folds: Sequence[Score]) -> Score:
+    """Return the score over the items of all folds."""
     if len(folds) == 1:
-        return folds[0].result()
-    whole, each = task.score(), [fold.result() for fold in folds]
+        return folds[0]
+    whole = task.score()
     for fold in folds:
         whole.merge(fold)
-    return whole.result() | spread(each) | {"each_fold": each_fold(each)}
+    return whole
+
+
+def score_folds(task: Task, folds: Sequence[Score]) -> dict[str, Any]:
+    """Return the scores over all folds; of several also of each fold, their mean and deviation."""
+    whole = pool(task, folds).result()
+    if len(folds) == 1:
+        return whole
+    each = [fold.result() for fold in folds]
+    return whole | spread(each) | {"each_fold": each_fold(each)}
 
 
 def rank_items(items: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:

@@ -118,7 +118,8 @@ class Ranking:
         _check_finite(flat)
         if flat.size and flat.min() < 0:
             raise ValueError(f"a value is {flat.min():g}: values are to be 0 or more")
-        self._take(flat + np.float32(0), np.stack([as_array(loss).astype(np.float32, copy=False).ravel() for loss in losses]))
+        kept = [as_array(loss).astype(np.float32, copy=False).ravel() for loss in losses]
+        self._take(flat + np.float32(0), np.stack(kept))  # -0 is 0
 
     def merge(self, other: Ranking) -> None:
         """Add the sites of another.

@@ -44,6 +44,10 @@ def test_train_info_evaluate_predict(domain: str, worlds: dict, multiunet: Calla
     assert report["scored"] == "test split"
     name = {"image": "mean_iou", "genome": "pearson_r", "graph": "accuracy", "graphs": "accuracy"}[domain]
     assert name in report["metrics"]
+    judged = (
+        {"coverage_90", "interval_width_90", "ence"} if domain == "genome" else {"calibration_error", "error_auroc"}
+    )
+    assert {"aurc", *judged} <= report["metrics"].keys()
     assert len(report["baselines"]) >= 2
     assert all(name in scores for scores in report["baselines"].values())
 

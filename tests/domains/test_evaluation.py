@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from multiunet.domains.domain import Labelled, Piece
-from multiunet.domains.evaluation import Trained, check_unseen, evaluate, pool, rank_items, score_pieces
+from multiunet.domains.evaluation import Trained, check_unseen, evaluate, rank_items, score_folds, score_pieces
 from multiunet.errors import InputError
 from multiunet.tasks import ClassificationScore, Segmentation
 
@@ -67,7 +67,7 @@ def test_folds_are_pooled_with_mean_and_deviation() -> None:
 def test_pieces_of_an_item_are_one_item() -> None:
     found = score_pieces(TASK, [Piece(RIGHT, TRUE, item="x"), Piece(WRONG, TRUE, item="x"), Piece(RIGHT, TRUE)])
     assert {name: item["accuracy"] for name, item in found.items.items()} == {"x": 0.5}
-    assert pool(TASK, [found.total])["accuracy"] == pytest.approx(2 / 3)
+    assert score_folds(TASK, [found.total])["accuracy"] == pytest.approx(2 / 3)
 
 
 def test_what_any_run_has_seen_is_refused() -> None:

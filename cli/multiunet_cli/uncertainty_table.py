@@ -1,0 +1,85 @@
+"""Table of scores of uncertainty, and which scores these are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from multiunet_cli.tables import cell
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Scores = Mapping[str, Any]
+
+GOALS = {
+    "calibration_error": "0",
+    "worst_calibration_error": "0",
+    "coverage_50": "0.5",
+    "coverage_80": "0.8",
+    "coverage_90": "0.9",
+    "coverage_95": "0.95",
+    "set_size_90": "low",
+    "interval_width_90": "low",
+    "ence": "0",
+    "miscalibration_area": "0",
+    "nll": "low",
+    "brier": "0",
+    "error_auroc": "1, by chance 0.5",
+    "error_spearman": "1, by chance 0",
+    "item_spearman": "1, by chance 0",
+    "aurc": "low",
+    "excess_aurc": "0",
+    "ause": "0",
+}
+"""Scores that are shown, and what each is at best."""
+
+UNSHOWN = {
+    *("classwise_calibration_error", "calibration_error_per_class", "error_auroc_by", "mean_total", "mean_error"),
+    *(f"{name}_{level}" for name in ("set_size", "interval_width") for level in (50, 80, 95)),
+}
+"""Further scores of uncertainty, which ``--json`` and ``--out`` have."""
+
+TRACKS = 6
+"""Most quantities that have a column each."""
+
+
+def without_uncertainty(scores: Scores) -> dict[str, Any]:
+    """Return the other scores, those of each quantity and over folds, too."""
+    kept = {name: value for name, value in scores.items() if name not in GOALS and name not in UNSHOWN}
+    for name in ("mean_of_folds", "sd_of_folds", "each_fold"):
+        if name in kept:
+            kept[name] = without_uncertainty(kept[name])
+    if "per_track" in kept:
+        kept["per_track"] = [without_uncertainty(track) for track in kept["per_track"]]
+    return kept
+
+
+def make_table(scores: Scores) -> Table | None:
+    """Make the table of scores of uncertainty; None where none is stated."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    columns = _columns(scores)
+    names = [name for name in GOALS if any(name in column for column in columns.values())]
+    if not names:
+        return None
+    table = Table("uncertainty")
+    for title in columns:
+        table.add_column(escape(title), justify="right")
+    table.add_column("at best")
+    for name in names:
+        table.add_row(name, *(cell(column[name]) if name in column else "" for column in columns.values()), GOALS[name])
+    return table
+
+
+def _columns(scores: Scores) -> dict[str, Scores]:
+    """Scores of all, over folds, and of each quantity where these are few, by the column's title."""
+    tracks = scores.get("per_track", [])
+    columns: dict[str, Scores] = {"mean of all" if tracks else "model": scores}
+    for name in ("mean_of_folds", "sd_of_folds"):
+        if name in scores:
+            columns[name.replace("_", " ")] = scores[name]
+    if len(tracks) <= TRACKS:
+        columns |= {str(track.get("track", place)): track for place, track in enumerate(tracks)}
+    return columns
