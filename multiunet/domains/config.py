@@ -224,6 +224,13 @@ class PredictOptions(Options):
     seed: int = option(0, "seed of the dropout masks", "Prediction", ge=0)
     checkpoints: Checkpoints = option("best", CHECKPOINTS, "Prediction")
     device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Prediction")
+    interval: float | None = option(
+        None,
+        "quantities: also write lower and upper, between which the truth is with this probability, e.g. 0.9",
+        "Prediction",
+        gt=0,
+        lt=1,
+    )
     export: Path | None = option(
         None, "also write ordinary files (PNG, TIFF, bigWig or CSV) into this folder", "Prediction"
     )
@@ -233,6 +240,32 @@ class PredictOptions(Options):
     def other_samples(self) -> tuple[str, ...]:
         """Say what else than masks, runs and checkpoints gives samples of its own; by default nothing."""
         return ()
+
+
+class PredictClasses(PredictOptions):
+    """Prediction settings of a domain whose sites may have classes.
+
+    Attributes:
+        set_method: score that sets are made of; a domain of graphs has ``daps`` beside these.
+    """
+
+    sets: float | None = option(
+        None,
+        "classes: also write the set of classes that each site may have, with the true one in it with this "
+        "probability, e.g. 0.9",
+        "Prediction",
+        gt=0,
+        lt=1,
+    )
+    set_method: Literal["lac", "aps"] = option(
+        "lac", "of `sets`: lac makes them smallest on average, aps larger where the network is less sure", "Prediction"
+    )
+
+    @model_validator(mode="after")
+    def _method_of_sets(self) -> Self:
+        if self.sets is None and "set_method" in self.model_fields_set:
+            raise ValueError("`set_method` says how `sets` are made; give `sets=0.9`, too")
+        return self
 
 
 def checked(kind: type[AnyOptions], given: AnyOptions | Mapping[str, Any]) -> AnyOptions:

@@ -18,6 +18,7 @@ from multiunet.progress import Progress
 from multiunet.tasks import Curves, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Calibration, Moments
+from multiunet.uncertainty.statements import Statement
 
 C = TypeVar("C", bound=TrainConfig)
 P = TypeVar("P", bound=PredictOptions)
@@ -34,12 +35,14 @@ class Model:
 
     Attributes:
         calibration: correction of its predictions; None: they stay as they are.
+        statements: what a stored prediction says of each site beside its moments.
     """
 
     net: nn.Module
     task: Task
     geometry: Geometry[Any]
     calibration: Calibration | None = None
+    statements: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from multiunet.domains.runs import (
     spec_of,
 )
 from multiunet.domains.spec import DomainSpec, domain_spec, domains
+from multiunet.domains.statements import make_statements
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.grid.fuse import fuse_conv_bn
@@ -35,6 +36,7 @@ from multiunet.prediction.tile_memory import compute_spare_memory
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.training.run_folder import RunFolder
 from multiunet.uncertainty import dropouts
+from multiunet.uncertainty.statements import describe
 from multiunet.wording import counted
 
 Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions)
@@ -95,6 +97,8 @@ def _ready(
     run = join_runs(open_runs(folders, spec.name, chosen.device, chosen.checkpoints))
     chosen = _sampling(absolute(chosen), run)
     run, fit = with_calibration(run, [*as_paths(path), *(folder.path for folder in folders)], chosen)
+    model = replace(run.model, statements=make_statements(run.model, chosen, str(run.folder.path), spec.name))
+    run = replace(run, model=model)
     attrs = {
         "domain": run.spec.name,
         "task": run.model.task.kind,
@@ -105,6 +109,7 @@ def _ready(
         "seed": chosen.seed,
         "prediction": _in_words(chosen, run),
         "calibration": None if fit is None else fit.model_dump(mode="json"),
+        **describe(model.statements),
     }
     store = PredictionStore(out, attrs, chosen.overwrite)
     if chosen.export is not None:

@@ -21,6 +21,7 @@ from multiunet.prediction.store import ItemWriter, PredictionStore
 from multiunet.prediction.tiles import Tile, batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import Calibration, Moments
+from multiunet.uncertainty.statements import Statement, state
 
 logger = logging.getLogger("multiunet.prediction")
 
@@ -49,6 +50,7 @@ class GridPredictor:
         bf16: compute the network in it; moments are those of its outputs in float32.
         batch: tiles a forward; None: one on the CPU, else as many as ``sites`` allow.
         calibration: correction of the moments, the same at every site.
+        statements: what ``into`` stores beside the moments.
     """
 
     net: nn.Module
@@ -61,6 +63,7 @@ class GridPredictor:
     batch: int | None = None
     bf16: bool = False
     calibration: Calibration | None = None
+    statements: tuple[Statement, ...] = ()
 
     def plan(self, shape: tuple[int, ...]) -> list[Tile]:
         """Return the tiles of an input of this shape."""
@@ -146,6 +149,7 @@ class GridPredictor:
             chunks=chunks_of(self.plan(source.shape)),
             decided=decides,
             per_name=decides and getattr(self.task, "labels", None) == "multilabel",
+            statements=self.statements,
             attrs=source.attrs,
         )
         counts = torch.zeros(count_samples(self.net, samples), len(self.task.names), dtype=torch.int64)
@@ -156,11 +160,13 @@ class GridPredictor:
         with ThreadPoolExecutor(1) as writer:
             written = None
             for region, moments in self.pieces(source, samples, seed, progress, count if decides else None):
-                decision = self.task.decide(moments.mean[None])
+                batch = moments.map(lambda part: part[None])
+                decision = self.task.decide(batch.mean)
+                stated = {name: value[0] for name, value in state(self.statements, batch).items()}
                 if written is not None:
                     written.result()
                 # while the next piece is computed, which leaves cores and disk idle at times
-                written = writer.submit(item.write, region, moments, None if decision is None else decision[0])
+                written = writer.submit(item.write, region, moments, None if decision is None else decision[0], stated)
             if written is not None:
                 written.result()
         if decides:

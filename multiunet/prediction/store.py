@@ -22,6 +22,7 @@ from multiunet.prediction.group_names import group_name, shorten_name
 from multiunet.prediction.reading import BYTES, CHUNKS, MARK, NAME, VARIANCES, count_chunks, is_prediction
 from multiunet.prediction.replaced_folder import ReplacedFolder, full_disk_in_words
 from multiunet.uncertainty import Moments
+from multiunet.uncertainty.statements import Statement
 
 FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 """Of simulated noisy probabilities it makes slightly less than Zarr's default (Zstandard), some four times as fast."""
@@ -87,6 +88,7 @@ class PredictionStore:
         chunks: Sequence[int] | None = None,
         decided: bool = False,
         per_name: bool = False,
+        statements: Sequence[Statement] = (),
         attrs: Mapping[str, Any] | None = None,
     ) -> ItemWriter:
         """Make a new group for one input.
@@ -98,6 +100,7 @@ class PredictionStore:
             chunks: sites of a chunk by axis; whatever is written in one piece should be whole chunks.
             decided: also keep ``class``, the index of the chosen channel (CF ``flag_meanings``, names without blanks);
                 with ``per_name`` one yes or no for each channel.
+            statements: that are kept beside the moments, too.
         """
         place = self._free_group(name)
         located = {key: value if isinstance(value, tuple) else (key, value) for key, value in (coords or {}).items()}
@@ -106,15 +109,17 @@ class PredictionStore:
         labels.to_zarr(self._partial, group=place, mode="w", zarr_format=3, consolidated=False)
         group = zarr.open_group(self._partial, path=place, mode="r+")
         sites = tuple(chunks or shape)
-        for variable in ("mean", *VARIANCES):
+        kept = dict.fromkeys(("mean", *VARIANCES), "float32")
+        kept |= {variable: statement.dtype for statement in statements for variable in statement.variables}
+        for variable, dtype in kept.items():
             group.create_array(
                 variable,
                 shape=(len(names), *shape),
                 chunks=(len(names), *(max(1, min(c, n)) for c, n in zip(sites, shape))),
-                dtype="float32",
-                compressors=FLOATS,
-                # of one sample it is 0 everywhere: then nothing is written
-                fill_value=0.0 if variable == "epistemic" else float("nan"),
+                dtype=dtype,
+                compressors=FLOATS if dtype == "float32" else "auto",
+                # of one sample the epistemic variance is 0 everywhere: then nothing is written
+                fill_value=False if dtype == "bool" else 0.0 if variable == "epistemic" else float("nan"),
                 dimension_names=("channel", *dims),
             )
         if decided:
@@ -148,8 +153,20 @@ class ItemWriter:
     def __init__(self, group: zarr.Group) -> None:
         self._group = group
 
-    def write(self, region: tuple[slice, ...], moments: Moments[Tensor], decision: Tensor | None = None) -> None:
-        """Write one region: moments ``(names, *region)``, decision ``region`` or ``(names, *region)``."""
+    def write(
+        self,
+        region: tuple[slice, ...],
+        moments: Moments[Tensor],
+        decision: Tensor | None = None,
+        stated: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Write one region.
+
+        Args:
+            moments: ``(names, *region)``.
+            decision: ``region`` or ``(names, *region)``.
+            stated: variables of statements by name, ``(names, *region)``.
+        """
         mean, epistemic, aleatoric = (
             part.float().cpu() for part in (moments.mean, moments.epistemic, moments.aleatoric)
         )
@@ -157,8 +174,8 @@ class ItemWriter:
         values = {"mean": mean, "aleatoric": aleatoric, "total": aleatoric}
         if epistemic.any():
             values |= {"epistemic": epistemic, "total": epistemic + aleatoric}
-        for variable, value in values.items():
-            self._array(variable)[(slice(None), *region)] = value.numpy()
+        for variable, value in {**values, **(stated or {})}.items():
+            self._array(variable)[(slice(None), *region)] = value.cpu().numpy()
         if decision is not None:
             array = self._array("class")
             window = region if array.ndim == len(region) else (slice(None), *region)

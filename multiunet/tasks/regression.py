@@ -73,6 +73,7 @@ class Regression(Task):
         self.loss_name = loss
         self._extend_score = extend_score
         self.learns_variance = loss in ("beta-nll", "gaussian-nll")
+        self.lowest = 0.0 if loss == "poisson" else None
         self.channels = 2 * count if self.learns_variance else count
         self.centre = torch.tensor([0.0] * count if centre is None else list(centre))
         self.scale = torch.tensor([1.0] * count if scale is None else list(scale))

@@ -22,12 +22,14 @@ class Task(ABC):
             ``channels`` (a mean and a variance are two channels of the network and one of the prediction).
         kind: ``"segmentation"`` or ``"regression"``.
         monitor: the score that chooses the best epoch; higher is better, ties go to the lower loss.
+        lowest: least value that a quantity can have, 0 of counts; None: any.
     """
 
     channels: int
     names: tuple[str, ...]
     kind: str
     monitor: str
+    lowest: float | None = None
 
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from multiunet.uncertainty.conformal import (
     Quantile,
+    SetMethod,
     diffuse,
     make_interval,
     make_label_sets,
@@ -170,7 +171,7 @@ def test_coverage_of_new_groups_is_the_level_where_that_of_pooled_sites_is_not()
 
 
 @pytest.mark.parametrize("method", ["lac", "aps"])
-def test_sets_cover_whatever_the_network_is_like(method: str) -> None:
+def test_sets_cover_whatever_the_network_is_like(method: SetMethod) -> None:
     """The probabilities are wrong on purpose: too sure. Sites are exchangeable, a group each."""
     rng, level = np.random.default_rng(1), 0.9
     covered = []
@@ -178,7 +179,7 @@ def test_sets_cover_whatever_the_network_is_like(method: str) -> None:
         logits = rng.normal(size=(240, 5))
         truth = np.array([rng.choice(5, p=np.exp(row) / np.exp(row).sum()) for row in logits])
         p, target = torch.from_numpy(4 * logits).softmax(dim=1), torch.from_numpy(truth)
-        scores = score_classes(method, p)  # type: ignore[arg-type]
+        scores = score_classes(method, p)
         limit = quantile(list(pick_true(scores, target)[:199].numpy()), level).value
         sets = make_sets(scores, limit, p)[199:]
         covered.append(sets.gather(1, target[199:, None]).float().mean().item())
@@ -187,8 +188,9 @@ def test_sets_cover_whatever_the_network_is_like(method: str) -> None:
 
 def test_the_most_probable_class_is_in_every_set() -> None:
     p = torch.rand(3, 4, 6, 6).softmax(dim=1)
-    for method in ("lac", "aps"):
-        sets = make_sets(score_classes(method, p), -1.0, p)  # type: ignore[arg-type]
+    methods: tuple[SetMethod, ...] = ("lac", "aps")
+    for method in methods:
+        sets = make_sets(score_classes(method, p), -1.0, p)
         assert torch.equal(sets.int().argmax(dim=1), p.argmax(dim=1))
         assert bool((sets.sum(dim=1) == 1).all())
 

@@ -17,6 +17,7 @@ from multiunet.domains.genome.sequence import Codes, cut, find_unknown_bins, one
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore
 from multiunet.prediction.run import Tiles
 from multiunet.uncertainty import Moments
+from multiunet.uncertainty.statements import state
 
 Rows = NDArray[np.float32]
 
@@ -71,6 +72,7 @@ class Chromosomes:
             shape=(bins,),
             coords={"start": ("bin", starts), "end": ("bin", np.minimum(starts + self.bin_size, len(codes)))},
             chunks=(CHUNK,),
+            statements=self.predictor.statements,
             attrs={"chrom": name, "length": len(codes), "bin_size": self.bin_size, "fasta": str(fasta)},
         )
         for first, end in [] if chosen is None else runs(~chosen):
@@ -79,7 +81,9 @@ class Chromosomes:
                 nothing = torch.full((len(self.predictor.task.names), stop - start), float("nan"))
                 item.write((slice(start, stop),), Moments(nothing, nothing, nothing))
         for region, piece in self._pieces(name, codes, samples, seed, progress, chosen):
-            item.write((region,), piece)
+            batch = piece.map(lambda part: part[None])
+            stated = {name: value[0] for name, value in state(self.predictor.statements, batch).items()}
+            item.write((region,), piece, stated=stated)
 
     def _span(self, codes: Codes, first: int, last: int) -> tuple[int, int]:
         """Return which bins, counted from the first of the flank, are read to predict bins ``[first, last)``.

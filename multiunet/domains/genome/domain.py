@@ -234,7 +234,7 @@ def _read_elsewhere(config: GenomeTrain, info: GenomeInfo, options: GenomeEvalua
 
 def _predictor(model: Model, config: GenomeTrain, device: torch.device, sites: int = READ_SITES) -> Chromosomes:
     parts = model.net, model.task, cast(Grid, model.geometry), device
-    predictor = GridPredictor(*parts, sites=sites, calibration=model.calibration)
+    predictor = GridPredictor(*parts, sites=sites, calibration=model.calibration, statements=model.statements)
     return Chromosomes(predictor, config.bin_size, config.bins_of_window() // 4)
 
 

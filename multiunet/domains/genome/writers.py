@@ -16,25 +16,26 @@ from multiunet.files import write_atomically
 from multiunet.prediction import open_prediction
 from multiunet.prediction.group_names import group_name
 
-VARIABLES = ("mean", "epistemic", "aleatoric", "total")
+VARIABLES = ("mean", "lower", "upper", "epistemic", "aleatoric", "total")
 
 Pieces = Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]
 """Chromosome with starts, ends and values of some of its bins; in the order of names and of bases."""
 
 
 def export(prediction: Path, folder: Path, formats: Sequence[ExportFormat] = ("bigwig",)) -> list[Path]:
-    """Write ``TRACK.VARIABLE.bw`` or ``.bedGraph`` for each track and each of ``VARIABLES``.
+    """Write ``TRACK.VARIABLE.bw`` or ``.bedGraph`` for each track and each stored one of ``VARIABLES``.
 
     Every file covers all predicted chromosomes; bins keep their size, the last of a chromosome ends with it. A bedGraph
     is plain text without a ``track`` line, sorted as ``bedGraphToBigWig`` wants it.
     """
     chromosomes = {str(item.attrs["chrom"]): item for item in open_prediction(prediction).values()}
     lengths = {name: int(item.attrs["length"]) for name, item in sorted(chromosomes.items())}
-    tracks = [str(name) for name in next(iter(chromosomes.values()))["channel"].values]
+    first = next(iter(chromosomes.values()))
+    tracks = [str(name) for name in first["channel"].values]
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for index, track in enumerate(tracks):
-        for variable in VARIABLES:
+        for variable in [name for name in VARIABLES if name in first]:
             for name in dict.fromkeys(formats):
                 ending, write = FORMATS[name]
                 path = folder / f"{group_name(track)}.{variable}{ending}"

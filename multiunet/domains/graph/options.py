@@ -8,6 +8,7 @@ from typing import Literal
 
 from multiunet.domains.config import (
     Options,
+    PredictClasses,
     Split,
     StrList,
     TrainConfig,
@@ -55,6 +56,17 @@ class EdgesTrain(TrainConfig):
         "Data",
     )
     edge_dropout: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
+
+
+class PredictRows(PredictClasses):
+    """Prediction settings of nodes and of graphs."""
+
+    set_method: Literal["lac", "aps", "daps"] = option(  # type: ignore[assignment]  # one more
+        "lac",
+        "of `sets`: lac makes them smallest on average, aps larger where the network is less sure; daps mixes aps of a "
+        "node with its neighbours'",
+        "Prediction",
+    )
 
 
 def check_columns(columns: list[str] | None, conv: str | None) -> None:

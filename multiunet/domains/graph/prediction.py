@@ -18,6 +18,7 @@ from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 from multiunet.prediction import PredictionStore, predict_field
 from multiunet.uncertainty import Moments, dropouts
+from multiunet.uncertainty.statements import state
 
 
 def predict_moments(model: Model, field: GraphField, device: torch.device, samples: int, seed: int) -> Moments[Tensor]:
@@ -39,6 +40,7 @@ def store_rows(
     model: Model,
     moments: Moments[Tensor],
     known: dict[str, Any],
+    edge_index: Tensor | None = None,
 ) -> None:
     """Write the prediction of one graph's nodes, or of all graphs.
 
@@ -47,6 +49,7 @@ def store_rows(
         site: "node" or "graph".
         ids: of the rows.
         known: coordinates beside the ids: see ``known_of``.
+        edge_index: edges between the rows, ``(2, edges)``, where these are nodes.
     """
     decision = model.task.decide(moments.mean)
     writer = store.item(
@@ -56,10 +59,12 @@ def store_rows(
         shape=(len(ids),),
         coords={site: ids, **known},
         decided=decision is not None,
+        statements=model.statements,
         attrs={source[0]: str(source[1])},
     )
     sites_last = moments.map(lambda part: part.T)
-    writer.write((slice(0, len(ids)),), sites_last, decision)
+    stated = {name: value.T for name, value in state(model.statements, moments, edge_index).items()}
+    writer.write((slice(0, len(ids)),), sites_last, decision, stated)
 
 
 def known_of(site: str, info: GraphInfo, splits: NDArray[Any] | None, y: NDArray[Any] | None) -> dict[str, Any]:

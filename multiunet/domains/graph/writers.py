@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,10 @@ from multiunet.prediction import open_prediction
 from multiunet.prediction.group_names import group_name
 
 VARIANCES = ("epistemic", "aleatoric", "total")
+ENDS = ("lower", "upper")
+
+JOIN = "|"
+"""Sign between the names of a set."""
 
 
 def export(prediction: Path, folder: Path, info: GraphInfo, site: str = "node") -> list[Path]:
@@ -22,7 +27,9 @@ def export(prediction: Path, folder: Path, info: GraphInfo, site: str = "node") 
     - where they are known, ``split`` and ``target`` (of several quantities ``NAME_target``) come after the ``id``;
     - classes: ``class, p_CLASS ..., epistemic, aleatoric, total``; the variances summed over the classes, so that
       ``total`` is ``1 - sum p^2``, the probability that two draws from the prediction differ;
-    - quantities: for each ``NAME, NAME_epistemic, NAME_aleatoric, NAME_total``, in its units (squared).
+    - quantities: for each ``NAME, NAME_epistemic, NAME_aleatoric, NAME_total``, in its units (squared);
+    - where the prediction states them, ``set``, the names of the classes in it joined by ``|``, comes after ``class``,
+      and ``NAME_lower, NAME_upper`` after ``NAME``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -51,6 +58,8 @@ def _known(dataset: xr.Dataset, info: GraphInfo) -> dict[str, NDArray[np.object_
 def _classes(dataset: xr.Dataset, info: GraphInfo) -> dict[str, NDArray[np.object_]]:
     names = np.array(info.classes.names, dtype=object)
     columns = {"class": names[dataset["class"].values]}
+    if "set" in dataset:
+        columns["set"] = _joined(info.classes.names, dataset["set"].values)
     columns |= {f"p_{name}": _plain(p) for name, p in zip(names, dataset["mean"].values)}
     return columns | {variance: _plain(dataset[variance].values.sum(axis=0)) for variance in VARIANCES}
 
@@ -59,8 +68,16 @@ def _quantities(dataset: xr.Dataset, info: GraphInfo) -> dict[str, NDArray[np.ob
     columns = {}
     for index, name in enumerate(info.quantities.names):
         columns[name] = _plain(dataset["mean"].values[index])
+        columns |= {f"{name}_{end}": _plain(dataset[end].values[index]) for end in ENDS if end in dataset}
         columns |= {f"{name}_{variance}": _plain(dataset[variance].values[index]) for variance in VARIANCES}
     return columns
+
+
+def _joined(names: Sequence[str], sets: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """Return the names in each row's set, given ``(names, rows)``; in a name the sign that joins is quoted."""
+    quoted = [name.replace(JOIN, "%7C") for name in names]
+    rows = [JOIN.join(name for name, inside in zip(quoted, row) if inside) for row in sets.T]
+    return np.array(rows, dtype=object)
 
 
 def _plain(values: NDArray[np.floating]) -> NDArray[np.object_]:

@@ -13,7 +13,7 @@ from multiunet.domains.config import (
     IntList,
     Options,
     PrecisionName,
-    PredictOptions,
+    PredictClasses,
     StrList,
     Widths,
     option,
@@ -32,7 +32,9 @@ from multiunet.domains.splits import SplitTrain
 from multiunet.models.catalogue import CHANNELS, ModelName
 from multiunet.training.recipe import Layout, Recipe
 
-ExportKind = Literal["class", "instance", "probabilities", "mean", "uncertainty", "epistemic", "aleatoric"]
+ExportKind = Literal[
+    "class", "instance", "probabilities", "mean", "uncertainty", "epistemic", "aleatoric", "set", "interval"
+]
 """Files of a predicted image; ``writers.KINDS`` has those of each task."""
 
 SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
@@ -312,7 +314,7 @@ class ImageMeasure(Options):
     overwrite: bool = option(False, "replace files in `out`", "Output")
 
 
-class ImagePredict(PredictOptions):
+class ImagePredict(PredictClasses):
     """Settings of ``multiunet predict image``."""
 
     images: Path = option(..., "folder, file, pattern or CSV of images like those trained on", "Data")
@@ -334,7 +336,8 @@ class ImagePredict(PredictOptions):
     export_what: Annotated[list[ExportKind], BeforeValidator(split_commas)] | None = option(
         None,
         "what `export` writes of each image: class, probabilities (of objects: instance, too; of quantities: mean), "
-        "uncertainty, epistemic, aleatoric; default: class (and instance; or mean) and uncertainty",
+        "uncertainty, epistemic, aleatoric; with `sets`: set; with `interval`: interval; default: class (and instance; "
+        "or mean) and uncertainty, and those of `sets` or `interval`",
         "Prediction",
         min_length=1,
     )
@@ -348,4 +351,7 @@ class ImagePredict(PredictOptions):
             raise ValueError("`views_as_samples` and `tta_flips` say different things of mirrored views; give one")
         if self.export_what is not None and self.export is None:
             raise ValueError("`export_what` says what is written into `export=DIR`; give that, too")
+        for kind, setting, asked in (("set", "sets", self.sets), ("interval", "interval", self.interval)):
+            if kind in (self.export_what or ()) and asked is None:
+                raise ValueError(f"`export_what={kind}`: the prediction has none; give `{setting}=0.9`, too")
         return self

@@ -10,12 +10,11 @@ from pydantic import model_validator
 from multiunet.domains.config import (
     EvaluateOptions,
     PrecisionName,
-    PredictOptions,
     StrList,
     Widths,
     option,
 )
-from multiunet.domains.graph.options import EdgesTrain, PoolTrain, check_columns, check_ratio
+from multiunet.domains.graph.options import EdgesTrain, PoolTrain, PredictRows, check_columns, check_ratio
 from multiunet.training.recipe import OptimizerName, ScheduleName
 
 
@@ -120,7 +119,7 @@ class GraphEvaluate(EvaluateOptions):
     )
 
 
-class GraphPredict(PredictOptions):
+class GraphPredict(PredictRows):
     """Settings of ``multiunet predict graph``."""
 
     graph: Path | None = option(None, "a graph of the same features; default: the one trained on", "Data")

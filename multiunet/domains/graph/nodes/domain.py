@@ -167,7 +167,8 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         moments = predict_moments(model, field, pick_device(options.device), options.samples, options.seed)
         splits = splits_of(info, graph.ids) if options.graph is None else None
         known = known_of("node", info, splits, graph.y)
-        store_rows(store, ("graph", graph.path), graph.path.stem, "node", graph.ids, model, moments, known)
+        source, name = ("graph", graph.path), graph.path.stem
+        store_rows(store, source, name, "node", graph.ids, model, moments, known, field.edge_index)
         if options.plot is not None:
             decision = model.task.decide(moments.mean)
             total = moments.epistemic + moments.aleatoric

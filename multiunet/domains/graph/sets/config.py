@@ -11,12 +11,11 @@ from multiunet.domains.config import (
     EvaluateOptions,
     Options,
     PrecisionName,
-    PredictOptions,
     Widths,
     option,
     split_commas,
 )
-from multiunet.domains.graph.options import EdgesTrain, PoolTrain, check_columns, check_ratio
+from multiunet.domains.graph.options import EdgesTrain, PoolTrain, PredictRows, check_columns, check_ratio
 from multiunet.domains.splits import SplitTrain
 
 Readouts = Annotated[list[Literal["mean", "max", "sum"]], BeforeValidator(split_commas), Field(min_length=1)]
@@ -138,7 +137,7 @@ class GraphsEvaluate(OtherGraphs, EvaluateOptions):
     )
 
 
-class GraphsPredict(OtherGraphs, PredictOptions):
+class GraphsPredict(OtherGraphs, PredictRows):
     """Settings of ``multiunet predict graphs``."""
 
     graphs: Path | None = option(None, "graphs of the same features; default: those trained on", "Data")

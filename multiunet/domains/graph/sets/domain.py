@@ -146,7 +146,8 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
             nodes = slice(*graphs.starts[graph : graph + 2])
             words = None if splits is None else np.full(nodes.stop - nodes.start, splits[graph])
             known = known_of("node", info, words, None if graphs.y is None else graphs.y[nodes])
-            store_rows(store, source, name, "node", graphs.node_names(graph), model, predicted[graph], known)
+            ids, edges = graphs.node_names(graph), fields[graph].edge_index
+            store_rows(store, source, name, "node", ids, model, predicted[graph], known, edges)
 
     def export(
         self, prediction: Path, folder: Path, info: GraphSetInfo, options: GraphsPredict | None = None

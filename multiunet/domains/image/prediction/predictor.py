@@ -63,9 +63,8 @@ def make_predictor(
         whole = net if isinstance(net, Ensemble) else Ensemble([net], [model.task])
         net = whole.divided(lambda one: make_views(cast(Encoder[Tensor], one), geometry.ndim))
     bf16 = computes_in_bf16(precision, device)
-    return GridPredictor(
-        net.eval(), model.task, geometry, device, sites=sites, bf16=bf16, calibration=model.calibration
-    )
+    predictor = GridPredictor(net.eval(), model.task, geometry, device, sites=sites, bf16=bf16)
+    return replace(predictor, calibration=model.calibration, statements=model.statements)
 
 
 def limit_memory(predictor: GridPredictor, memory: int | None, channels: int, samples: int) -> GridPredictor:

@@ -53,6 +53,9 @@ KINDS: dict[str, tuple[ExportKind, ...]] = {
 }
 """Files of each kind of target; by default the first ones, up to the uncertainty."""
 
+STATED: dict[ExportKind, tuple[str, ...]] = {"set": ("set",), "interval": ("lower", "upper")}
+"""Kinds of files of those predictions alone that have these variables; then they are written by default."""
+
 
 def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[ExportKind] | None = None) -> list[Path]:
     """Write the files of each predicted image into ``folder``; return them.
@@ -66,18 +69,25 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
     - ``STEM_mean.tif``: float32 quantities, in the target's units; several are channels;
     - ``STEM_uncertainty.tif``: float32 total variance. Of quantities, in their units squared; of classes, summed over
       them, which is ``1 - sum p^2``: the probability that two draws from the prediction differ, 0 to ``1 - 1 / K``;
-    - ``STEM_epistemic.tif``, ``STEM_aleatoric.tif``: the two parts of it.
+    - ``STEM_epistemic.tif``, ``STEM_aleatoric.tif``: the two parts of it;
+    - ``STEM_lower.tif``, ``STEM_upper.tif``: ends of the interval of each quantity, as ``STEM_mean.tif``;
+    - ``STEM_set.tif``: a channel for each class, 255 where it is in the pixel's set, 0 elsewhere: one file, which also
+      volumes and large images have, and whose channels carry the names. ``STEM_set_size.png`` (``.tif`` as above): how
+      many classes are in it, as indices of a palette from black (one class) to white (all).
 
     TIFF is written strip by strip, so nothing need fit into memory.
 
     Args:
-        kinds: of files, among those of the task in ``KINDS``; None: up to the uncertainty.
+        kinds: of files, among those of the task in ``KINDS`` and what the prediction has of ``STATED``; None: up to the
+            uncertainty, and all of these.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = _kinds(info)
-    chosen = known[: known.index("uncertainty") + 1] if kinds is None else dict.fromkeys(kinds)
     written, counts = [], np.zeros(0 if info.regression else len(info.values), dtype=np.int64)
-    for name, dataset in open_prediction(prediction).items():
+    opened = open_prediction(prediction)
+    stated = [kind for kind, (first, *_) in STATED.items() if all(first in item for item in opened.values())]
+    chosen = [*known[: known.index("uncertainty") + 1], *stated] if kinds is None else list(dict.fromkeys(kinds))
+    for name, dataset in opened.items():
         for kind in chosen:
             if kind == "class":
                 classes = _stored(dataset, "class")
@@ -86,6 +96,12 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
                     counts += np.bincount(classes[region].ravel(), minlength=len(counts))
             elif kind == "instance":
                 written.append(_save_map(folder / f"{name}_instance", _instances(dataset), dataset))
+            elif kind == "set":
+                written += _export_sets(folder, name, dataset)
+            elif kind == "interval":
+                written += [
+                    _save(folder / f"{name}_{end}.tif", _plain(_float32(dataset, end)), dataset) for end in STATED[kind]
+                ]
             else:
                 written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, info), dataset))
     if "class" in chosen:
@@ -102,7 +118,7 @@ def check_kinds(kinds: Sequence[ExportKind] | None, info: ImageInfo) -> None:
     """
     known = _kinds(info)
     for kind in kinds or ():
-        if kind not in known:
+        if kind not in known and kind not in STATED:
             raise InputError(f"`export_what={kind}`: this run predicts {info.target.kind}; it has {', '.join(known)}")
 
 
@@ -152,6 +168,20 @@ def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, info: ImageI
     return _save_map(stem, _named(classes, values), dataset, palette)
 
 
+def _export_sets(folder: Path, name: str, dataset: xr.Dataset) -> list[Path]:
+    """Write which classes are in each pixel's set, and how many."""
+    sets = _stored(dataset, "set")
+    planes = map_values(sets, lambda block: block.astype(np.uint8) * 255, np.uint8)
+    kind = np.uint8 if sets.shape[0] <= np.iinfo(np.uint8).max else np.uint16
+    sizes = reduce_channels(sets, lambda block: block.sum(axis=0, dtype=kind), kind)
+    shades = np.clip((np.arange(256) - 1) * 255 // max(1, sets.shape[0] - 1), 0, 255).astype(np.uint8)
+    palette = shades[:, None].repeat(3, axis=1) if kind == np.uint8 else None
+    return [
+        _save(folder / f"{name}_set.tif", planes, dataset),
+        _save_map(folder / f"{name}_set_size", sizes, dataset, palette),
+    ]
+
+
 def _instances(dataset: xr.Dataset) -> Pixels:
     """The objects' numbers in the smallest type that has them all."""
     numbers = _stored(dataset, "instance")
@@ -170,11 +200,14 @@ def _named(classes: Lazy, values: np.ndarray) -> Pixels:
 
 def _floats(kind: str, dataset: xr.Dataset, info: ImageInfo) -> Pixels:
     """Probabilities or quantities ``(names, *space)``, or a variance; of classes ``space``, their sum. float32."""
-    stored = _stored(dataset, VARIANCES.get(kind, "mean"))
-    values = stored.map_values(lambda block: block.astype(np.float32, copy=False), np.float32)
+    values = _float32(dataset, VARIANCES.get(kind, "mean"))
     if kind in VARIANCES and not info.regression:
         return reduce_channels(values, lambda block: block.sum(axis=0), np.float32)
     return values if kind == "probabilities" else _plain(values)
+
+
+def _float32(dataset: xr.Dataset, name: str) -> Lazy:
+    return _stored(dataset, name).map_values(lambda block: block.astype(np.float32, copy=False), np.float32)
 
 
 def get_mask_values(info: ImageInfo) -> np.ndarray:
@@ -215,9 +248,9 @@ def _save(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.u
 def _write_tiff(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> None:
     dims = [str(dim) for dim in dataset["total"].dims[1:]]
     several = pixels.ndim > len(dims)
-    # quantities are channels, colours are samples of a pixel
-    colours = several and pixels.dtype == np.uint8
-    channels = several and not colours
+    # classes and quantities are channels, colours are samples of a pixel
+    channels = several and pixels.shape[1:] == dataset["total"].shape[1:]
+    colours = several and not channels
     axes = ("C" if channels else "") + "".join(dims).upper() + ("S" if colours else "")
     metadata: dict[str, Any] = {"axes": axes}
     if channels:

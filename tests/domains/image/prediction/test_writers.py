@@ -20,12 +20,15 @@ from multiunet.domains.image.prediction.writers import KINDS, check_kinds, expor
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore, open_prediction
 from multiunet.uncertainty import Moments
+from multiunet.uncertainty.statements import ClassSet, Interval, Statement, state
 
 VALUES = (0, 7, 255)
 NAMES = ["0", "7", "255"]
 
 
-def stored(path: Path, space: tuple[int, ...], names: list[str], decided: bool) -> dict[str, xr.Dataset]:
+def stored(
+    path: Path, space: tuple[int, ...], names: list[str], decided: bool, statements: tuple[Statement, ...] = ()
+) -> dict[str, xr.Dataset]:
     """A prediction of random numbers, whose pixels are 0.25 by 0.5 micrometres, sections 2."""
     torch.manual_seed(3)
     mean = torch.rand(len(names), *space).softmax(dim=0)
@@ -33,8 +36,9 @@ def stored(path: Path, space: tuple[int, ...], names: list[str], decided: bool) 
     dims = ("z", "y", "x")[-len(space) :]
     attrs = {"unit": "\u00b5m", "spacing": [2.0, 0.25, 0.5][-len(space) :]}
     with PredictionStore(path) as store:
-        item = store.item("a", names=names, dims=dims, shape=space, decided=decided, attrs=attrs)
-        item.write(tuple(slice(0, n) for n in space), moments, mean.argmax(dim=0) if decided else None)
+        item = store.item("a", names=names, dims=dims, shape=space, decided=decided, statements=statements, attrs=attrs)
+        stated = {key: value[0] for key, value in state(statements, moments.map(lambda part: part[None])).items()}
+        item.write(tuple(slice(0, n) for n in space), moments, mean.argmax(dim=0) if decided else None, stated)
     return open_prediction(path)
 
 
@@ -130,3 +134,42 @@ def test_an_export_takes_the_place_of_an_earlier_one(folder: Any, multiunet: Cal
     words = ["--run", tmp_path / "run", "--images", root / "images", "--out", tmp_path / "q.zarr"]
     nowhere = multiunet("predict", "image", *words, "--export-what", "class")
     assert (nowhere.code, "--export DIR" in nowhere.err) == (3, True)
+
+
+@pytest.mark.parametrize("space", [(20, 30), (4, 20, 30)])
+def test_sets_are_planes_by_class_and_their_size_is_a_picture(
+    make_info: Any, tmp_path: Path, space: tuple[int, ...]
+) -> None:
+    data = stored(tmp_path / "p.zarr", space, NAMES, True, (ClassSet(0.9, "lac", 0.7),))["a"]
+    files = export(tmp_path / "p.zarr", tmp_path / "out", make_info(VALUES))
+    end = "png" if len(space) == 2 else "tif"
+    assert {"a_set.tif", f"a_set_size.{end}"} <= {file.name for file in files}
+    sets = data["set"].values
+    assert set(np.unique(sets.sum(axis=0))) == {1, 2, 3}
+    with tifffile.TiffFile(tmp_path / "out/a_set.tif") as file:
+        assert file.series[0].axes == "CZYX"[-len(space) - 1 :] if len(space) == 3 else "CYX"
+        assert file.ome_metadata is not None
+        assert all(f'Name="{name}"' in file.ome_metadata for name in NAMES)
+        np.testing.assert_array_equal(file.asarray(), np.where(sets, 255, 0))
+    path = tmp_path / f"out/a_set_size.{end}"
+    np.testing.assert_array_equal(read_mask(path), sets.sum(axis=0))
+    with Image.open(path) as opened:
+        shades = np.asarray(opened.convert("L"))
+    sizes = sets.sum(axis=0) if end == "png" else sets.sum(axis=0)[0]
+    np.testing.assert_array_equal(shades, np.array([0, 0, 127, 255])[sizes])
+
+
+def test_sets_of_three_classes_are_no_colours(make_info: Any, tmp_path: Path) -> None:
+    """An image whose sides are few pixels, as many as there are classes."""
+    data = stored(tmp_path / "p.zarr", (3, 4), NAMES, True, (ClassSet(0.9, "lac", 0.7),))["a"]
+    export(tmp_path / "p.zarr", tmp_path / "out", make_info(VALUES), ["set"])
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out/a_set.tif") > 0, data["set"].values)
+
+
+def test_ends_of_intervals_are_files_like_the_mean(make_info: Any, tmp_path: Path) -> None:
+    names = ["t", "u"]
+    data = stored(tmp_path / "p.zarr", (20, 30), names, False, (Interval(0.9, [1.0, 2.0]),))["a"]
+    files = export(tmp_path / "p.zarr", tmp_path / "out", make_info(names=("t", "u")))
+    assert [file.name for file in files] == ["a_mean.tif", "a_uncertainty.tif", "a_lower.tif", "a_upper.tif"]
+    for end in ("lower", "upper"):
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / f"out/a_{end}.tif"), data[end].values)

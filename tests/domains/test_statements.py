@@ -1,0 +1,134 @@
+"""What is asked for is stated with the limits of the calibration, or refused in plain words."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from multiunet import Grid, InputError, Regression, Segmentation, UNet
+from multiunet.domains.config import PredictClasses, PredictOptions, checked
+from multiunet.domains.domain import Model
+from multiunet.domains.graph.nodes.config import GraphPredict
+from multiunet.domains.image.config import ImagePredict
+from multiunet.domains.remarks import remark
+from multiunet.domains.statements import make_statements
+from multiunet.tasks import Task
+from multiunet.uncertainty import LEVELS, Calibration, ClassCalibration, QuantityCalibration
+from multiunet.uncertainty.conformal import SetMethod
+from multiunet.uncertainty.statements import ClassSet, Interval, LabelSet, Statement
+
+CLASSES = ClassCalibration(1.2, thresholds={"lac": [0.3, 0.6, 0.8, None], "aps": [0.2, 0.5, 0.7, None]})
+MULTIPLIERS = [[float(level), 2.0 * level] for level in LEVELS]
+
+
+def made(task: Task, calibration: Calibration | None, **options: Any) -> tuple[Statement, ...]:
+    model = Model(UNet(Grid(1), 1, 2, [2, 2]), task, Grid(1), calibration)
+    return make_statements(model, GraphPredict(**options), "runs/a", "graph")
+
+
+def test_nothing_is_stated_unless_it_is_asked_for() -> None:
+    assert made(Segmentation(["a", "b"]), CLASSES) == ()
+
+
+@pytest.mark.parametrize(("method", "limit"), [("lac", 0.8), ("aps", 0.7)])
+def test_a_set_has_the_limit_of_its_level_and_method(method: SetMethod, limit: float) -> None:
+    assert made(Segmentation(["a", "b"]), CLASSES, sets=0.9, set_method=method) == (ClassSet(0.9, method, limit),)
+
+
+def test_labels_have_the_limit_each() -> None:
+    calibration = ClassCalibration(1.0, "multilabel", {"lac": [0.3, 0.6, 0.8, 0.9]})
+    assert made(Segmentation(["a", "b"], "multilabel"), calibration, sets=0.5) == (LabelSet(0.5, [0.3, 0.3]),)
+
+
+def test_an_interval_has_the_multipliers_of_its_level() -> None:
+    calibration = QuantityCalibration([1.0, 1.0], MULTIPLIERS)
+    assert made(Regression(["t", "u"]), calibration, interval=0.8) == (Interval(0.8, [0.8, 1.6]),)
+    assert made(Regression(["t", "u"], "poisson"), calibration, interval=0.8) == (Interval(0.8, [0.8, 1.6], 0.0),)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "words"),
+    [
+        (None, "its predictions are not calibrated, so the interval is that of a normal distribution, mean -+ 1.64"),
+        (QuantityCalibration([1.0, 1.0]), "rests on too few groups, or values, for the width of intervals"),
+        (QuantityCalibration([1.0, 1.0], [[None, None]] * 4), "rests on too few groups"),
+    ],
+)
+def test_without_multipliers_an_interval_is_normal_and_says_so(
+    calibration: Calibration | None, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    remark.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        [interval] = made(Regression(["t", "u"]), calibration, interval=0.9)
+    assert isinstance(interval, Interval)
+    assert interval.multipliers == pytest.approx([1.6449, 1.6449], abs=1e-4)
+    assert words in caplog.text
+
+
+def test_a_quantity_without_a_multiplier_is_normal_alone(caplog: pytest.LogCaptureFixture) -> None:
+    remark.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        [interval] = made(Regression(["t", "u"]), QuantityCalibration([1, 1], [[None, 1.0]] * 4), interval=0.95)
+    assert isinstance(interval, Interval)
+    assert interval.multipliers == pytest.approx([1.95996, 1.0], abs=1e-4)
+    assert "the interval of t is that of a normal distribution" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("task", "calibration", "options", "words"),
+    [
+        (Segmentation(["a", "b"]), CLASSES, {"interval": 0.9}, "runs/a predicts classes, .*; `sets=0.9` gives"),
+        (Regression(["t"]), None, {"sets": 0.9}, "runs/a predicts quantities, .*; `interval=0.9` gives"),
+        (
+            Segmentation(["a", "b"]),
+            None,
+            {"sets": 0.9},
+            "leave `raw` out, or, .* `multiunet calibrate graph`",
+        ),
+        (Segmentation(["a", "b"]), ClassCalibration(1.0), {"sets": 0.9}, "a single group .* calibrate on several"),
+        (Segmentation(["a", "b"]), CLASSES, {"sets": 0.85}, "knows the levels 0.5, 0.8, 0.9; choose one of these"),
+        (Segmentation(["a", "b"]), CLASSES, {"sets": 0.95}, "knows the levels 0.5, 0.8, 0.9; choose one of these"),
+        (
+            Segmentation(["a", "b"]),
+            CLASSES,
+            {"sets": 0.9, "set_method": "daps"},
+            "`set_method=daps`: the calibration of runs/a has limits of lac, aps; choose one of these",
+        ),
+        (
+            Regression(["t", "u"]),
+            QuantityCalibration([1.0, 1.0], MULTIPLIERS),
+            {"interval": 0.99},
+            "`interval=0.99`: the calibration of runs/a knows the levels 0.5, 0.8, 0.9, 0.95",
+        ),
+    ],
+)
+def test_what_cannot_be_stated_is_refused(
+    task: Task, calibration: Calibration | None, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        made(task, calibration, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        (PredictOptions, {"interval": 90}, "`interval`: Input should be less than 1"),
+        (PredictClasses, {"sets": 0}, "`sets`: Input should be greater than 0"),
+        (PredictOptions, {"sets": 0.9}, "unknown setting 'sets'"),
+        (PredictClasses, {"set_method": "aps"}, "`set_method` says how `sets` are made; give `sets=0.9`, too"),
+        (PredictClasses, {"sets": 0.9, "set_method": "daps"}, "`set_method`: Input should be 'lac' or 'aps'"),
+        (
+            ImagePredict,
+            {"images": "i", "export": "o", "export_what": "set"},
+            "`export_what=set`: .* give `sets=0.9`, too",
+        ),
+        (ImagePredict, {"images": "i", "export": "o", "export_what": "interval"}, "give `interval=0.9`, too"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    kind: type[PredictOptions], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        checked(kind, options)
