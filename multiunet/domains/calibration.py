@@ -10,16 +10,18 @@ from typing import Any
 from multiunet.domains.calibration_file import FILE, Fit, read_fits, store_calibration, write_fits
 from multiunet.domains.collected import Collected, collect
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
-from multiunet.domains.domain import Model
+from multiunet.domains.domain import Labelled, Model
 from multiunet.domains.evaluation import check_unseen
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import Run, all_runs, folds_in, hash_weights, join_runs, open_runs, spec_of
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
+from multiunet.geometries.grid.fuse import fuse_conv_bn
 from multiunet.prediction.ensemble import members
 from multiunet.tasks import Task
 from multiunet.training.run_folder import RunFolder
 from multiunet.uncertainty import dropouts
+from multiunet.uncertainty.fitting import add_sets
 from multiunet.wording import counted
 
 
@@ -66,9 +68,19 @@ def fit_run(run: Run, options: EvaluateOptions, seen: Mapping[str, Any] | None =
     check_unseen(data, seen or {})
     found = []
     for samples in _samplings(run, options):
-        held_out = collect(run, data, options.model_copy(update={"samples": samples}))
-        found.append(_fit(run.model, run.task, held_out, samples, options, data.name))
+        of_samples = options.model_copy(update={"samples": samples})
+        fit = _fit(run.model, run.task, collect(run, data, of_samples), samples, options, data.name)
+        found.append(_add_sets(run, data, of_samples, fit))
     return found
+
+
+def _add_sets(run: Run, data: Labelled, options: EvaluateOptions, fit: Fit) -> Fit:
+    """Add limits of those methods of sets that look beyond a site."""
+    calibration = fit.calibration.load()
+    model = replace(run.model, net=fuse_conv_bn(run.net), calibration=calibration)
+    for method, scores in run.domain.score_sets(model, run.config, run.info, data, options).items():
+        calibration = add_sets(calibration, method, scores)
+    return fit.model_copy(update={"calibration": store_calibration(calibration)})
 
 
 def calibrate_folds(folder: Path, folds: Sequence[Run], options: EvaluateOptions) -> list[Fit]:

@@ -18,6 +18,7 @@ from multiunet.progress import Progress
 from multiunet.tasks import Curves, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Calibration, Moments
+from multiunet.uncertainty.conformal import SetMethod
 from multiunet.uncertainty.statements import Statement
 
 C = TypeVar("C", bound=TrainConfig)
@@ -228,6 +229,16 @@ class Domain(ABC, Generic[C, P, Info]):
         By default as ``predict_labelled``, which may score something else: objects, say.
         """
         return self.predict_labelled(model, config, info, data, options)
+
+    def score_sets(
+        self, model: Model, config: C, info: Info, data: Labelled, options: Any
+    ) -> Mapping[SetMethod, Sequence[Tensor]]:
+        """Return scores of true classes, group by group, of methods of sets that look beyond a site; by default none.
+
+        Args:
+            model: calibrated, but for these methods.
+        """
+        return {}
 
     @abstractmethod
     def fit_baselines(self, task: Task, config: C, info: Info) -> Mapping[str, Baseline]:

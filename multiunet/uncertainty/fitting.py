@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from multiunet.uncertainty.calibration import LEVELS, ClassCalibration, Labels, QuantityCalibration, tempered
+from multiunet.uncertainty.calibration import (
+    LEVELS,
+    Calibration,
+    ClassCalibration,
+    Labels,
+    QuantityCalibration,
+    tempered,
+)
 from multiunet.uncertainty.conformal import SetMethod, pick_true, quantiles, score_classes, score_lac, score_quantities
 from multiunet.uncertainty.held_out import HeldOut
 
@@ -82,6 +90,22 @@ def fit_limits(held_out: HeldOut, scores: Tensor) -> Limits | None:
     if not all(math.isfinite(value) for level in values for value in level):
         return None
     return Limits(values, tuple(all(column[level].guaranteed for column in found) for level in LEVELS))
+
+
+def add_sets(calibration: Calibration, method: SetMethod, scores_by_group: Sequence[Tensor]) -> Calibration:
+    """Return a calibration of classes with the limits of one more method of sets, where the scores tell them.
+
+    Args:
+        scores_by_group: of each group the scores of its sites' true classes, ``(sites,)``; NaN does not count.
+    """
+    assert isinstance(calibration, ClassCalibration), "quantities have no sets"
+    try:
+        found = quantiles(scores_by_group, LEVELS)
+    except ValueError:  # fewer than two groups
+        return calibration
+    limits = [[found[level].value] for level in LEVELS]
+    guaranteed = [found[level].guaranteed for level in LEVELS]
+    return replace(calibration, limits={**calibration.limits, method: limits}, guaranteed=guaranteed)
 
 
 def fit_temperature(probabilities: Tensor, target: Tensor, labels: Labels = "multiclass") -> float:

@@ -19,8 +19,11 @@ from multiunet.uncertainty import LEVELS, Calibration, ClassCalibration, Quantit
 from multiunet.uncertainty.conformal import SetMethod
 from multiunet.uncertainty.statements import ClassSet, Interval, LabelSet, Statement
 
-CLASSES = ClassCalibration(1.2, thresholds={"lac": [0.3, 0.6, 0.8, None], "aps": [0.2, 0.5, 0.7, None]})
-MULTIPLIERS = [[float(level), 2.0 * level] for level in LEVELS]
+SURE = (True, True, True, False)
+CLASSES = ClassCalibration(
+    1.2, limits={"lac": [[0.3], [0.6], [0.8], [0.9]], "aps": [[0.2], [0.5], [0.7], [0.9]]}, guaranteed=SURE
+)
+QUANTITIES = QuantityCalibration([1.0, 1.0], [[float(level), 2.0 * level] for level in LEVELS], SURE)
 
 
 def made(task: Task, calibration: Calibration | None, **options: Any) -> tuple[Statement, ...]:
@@ -37,23 +40,24 @@ def test_a_set_has_the_limit_of_its_level_and_method(method: SetMethod, limit: f
     assert made(Segmentation(["a", "b"]), CLASSES, sets=0.9, set_method=method) == (ClassSet(0.9, method, limit),)
 
 
-def test_labels_have_the_limit_each() -> None:
-    calibration = ClassCalibration(1.0, "multilabel", {"lac": [0.3, 0.6, 0.8, 0.9]})
-    assert made(Segmentation(["a", "b"], "multilabel"), calibration, sets=0.5) == (LabelSet(0.5, [0.3, 0.3]),)
+def test_each_label_has_a_limit_of_its_own() -> None:
+    calibration = ClassCalibration(1.0, "multilabel", {"lac": [[0.3, 0.4]] * 4}, SURE)
+    assert made(Segmentation(["a", "b"], "multilabel"), calibration, sets=0.5) == (LabelSet(0.5, [0.3, 0.4]),)
 
 
 def test_an_interval_has_the_multipliers_of_its_level() -> None:
-    calibration = QuantityCalibration([1.0, 1.0], MULTIPLIERS)
-    assert made(Regression(["t", "u"]), calibration, interval=0.8) == (Interval(0.8, [0.8, 1.6]),)
-    assert made(Regression(["t", "u"], "poisson"), calibration, interval=0.8) == (Interval(0.8, [0.8, 1.6], 0.0),)
+    assert made(Regression(["t", "u"]), QUANTITIES, interval=0.8) == (Interval(0.8, [0.8, 1.6]),)
+    assert made(Regression(["t", "u"], "poisson"), QUANTITIES, interval=0.8) == (Interval(0.8, [0.8, 1.6], 0.0),)
 
 
 @pytest.mark.parametrize(
     ("calibration", "words"),
     [
         (None, "its predictions are not calibrated, so the interval is that of a normal distribution, mean -+ 1.64"),
-        (QuantityCalibration([1.0, 1.0]), "rests on too few groups, or values, for the width of intervals"),
-        (QuantityCalibration([1.0, 1.0], [[None, None]] * 4), "rests on too few groups"),
+        (
+            QuantityCalibration([1.0, 1.0]),
+            "its calibration says nothing of intervals, so the interval is that of a normal",
+        ),
     ],
 )
 def test_without_multipliers_an_interval_is_normal_and_says_so(
@@ -65,15 +69,20 @@ def test_without_multipliers_an_interval_is_normal_and_says_so(
     assert isinstance(interval, Interval)
     assert interval.multipliers == pytest.approx([1.6449, 1.6449], abs=1e-4)
     assert words in caplog.text
+    [unusual] = made(Regression(["t", "u"]), calibration, interval=0.99)
+    assert isinstance(unusual, Interval)
+    assert unusual.multipliers == pytest.approx([2.5758] * 2, abs=1e-4)
 
 
-def test_a_quantity_without_a_multiplier_is_normal_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_too_few_groups_for_a_guarantee_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     remark.cache_clear()
     with caplog.at_level(logging.WARNING):
-        [interval] = made(Regression(["t", "u"]), QuantityCalibration([1, 1], [[None, 1.0]] * 4), interval=0.95)
-    assert isinstance(interval, Interval)
-    assert interval.multipliers == pytest.approx([1.95996, 1.0], abs=1e-4)
-    assert "the interval of t is that of a normal distribution" in caplog.text
+        made(Segmentation(["a", "b"]), CLASSES, sets=0.9)
+        made(Regression(["t", "u"]), QUANTITIES, interval=0.9)
+    assert not caplog.text
+    with caplog.at_level(logging.WARNING):
+        made(Segmentation(["a", "b"]), CLASSES, sets=0.95)
+    assert "to guarantee 0.95, which takes 19 or more; intervals and sets are estimates" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -87,9 +96,13 @@ def test_a_quantity_without_a_multiplier_is_normal_alone(caplog: pytest.LogCaptu
             {"sets": 0.9},
             "leave `raw` out, or, .* `multiunet calibrate graph`",
         ),
-        (Segmentation(["a", "b"]), ClassCalibration(1.0), {"sets": 0.9}, "a single group .* calibrate on several"),
-        (Segmentation(["a", "b"]), CLASSES, {"sets": 0.85}, "knows the levels 0.5, 0.8, 0.9; choose one of these"),
-        (Segmentation(["a", "b"]), CLASSES, {"sets": 0.95}, "knows the levels 0.5, 0.8, 0.9; choose one of these"),
+        (Segmentation(["a", "b"]), ClassCalibration(1.0), {"sets": 0.9}, "two or more images, .* with more data"),
+        (
+            Segmentation(["a", "b"]),
+            CLASSES,
+            {"sets": 0.85},
+            "knows the levels 0.5, 0.8, 0.9, 0.95; choose one of these",
+        ),
         (
             Segmentation(["a", "b"]),
             CLASSES,
@@ -98,7 +111,7 @@ def test_a_quantity_without_a_multiplier_is_normal_alone(caplog: pytest.LogCaptu
         ),
         (
             Regression(["t", "u"]),
-            QuantityCalibration([1.0, 1.0], MULTIPLIERS),
+            QUANTITIES,
             {"interval": 0.99},
             "`interval=0.99`: the calibration of runs/a knows the levels 0.5, 0.8, 0.9, 0.95",
         ),

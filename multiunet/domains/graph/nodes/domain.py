@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ from multiunet.progress import Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
+from multiunet.uncertainty.conformal import SetMethod, pick_true, score_classes
 
 VIEWS = 2
 """Random views of the graph that training compares where few nodes are labelled."""
@@ -204,6 +205,16 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         for nodes in data.items.values():
             moments = predict_moments(model, nodes.field, pick_device(options.device), options.samples, options.seed)
             yield nodes.piece(moments.mean, moments)
+
+    def score_sets(
+        self, model: Model, config: GraphTrain, info: NodeInfo, data: Labelled, options: GraphEvaluate
+    ) -> Mapping[SetMethod, Sequence[Tensor]]:
+        if info.regression:
+            return {}
+        [nodes] = data.items.values()
+        moments = predict_moments(model, nodes.field, pick_device(options.device), options.samples, options.seed)
+        scores = pick_true(score_classes("daps", moments.mean, nodes.field.edge_index), nodes.target)
+        return {"daps": list(scores[nodes.scored])}  # nodes are exchangeable, each by itself
 
     def fit_baselines(self, task: Task, config: GraphTrain, info: NodeInfo) -> Mapping[str, Baseline]:
         methods = baselines.methods(self._same(config, info), make_task(config, info), config.seed)

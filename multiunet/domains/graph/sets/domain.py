@@ -41,6 +41,7 @@ from multiunet.progress import Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
+from multiunet.uncertainty.conformal import SetMethod, pick_true, score_classes
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,19 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
         for graphs in data.items.values():
             for graph, moments in _predict(model, config, graphs.fields, graphs.scored, options):
                 yield _piece(config, graphs, graph, moments.mean, moments)
+
+    def score_sets(
+        self, model: Model, config: GraphsTrain, info: GraphSetInfo, data: Labelled, options: GraphsEvaluate
+    ) -> Mapping[SetMethod, Sequence[Tensor]]:
+        if info.regression or config.level == "graph":
+            return {}
+        return {
+            "daps": [
+                pick_true(score_classes("daps", moments.mean, graphs.fields[graph].edge_index), graphs.targets[graph])
+                for graphs in data.items.values()
+                for graph, moments in _predict(model, config, graphs.fields, graphs.scored, options)
+            ]
+        }
 
     def fit_baselines(self, task: Task, config: GraphsTrain, info: GraphSetInfo) -> Mapping[str, Baseline]:
         methods = baselines.methods(self._same(config, info), task, config.seed)
