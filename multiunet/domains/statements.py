@@ -31,13 +31,13 @@ def make_statements(model: Model, options: PredictOptions, run: str, domain: str
     """
     stated: list[Statement] = []
     if options.interval is not None:
-        stated.append(_make_interval(model, options.interval, run, domain))
+        stated.append(_make_interval(model, options, options.interval, run, domain))
     if (level := getattr(options, "sets", None)) is not None:
         stated.append(_make_set(model, level, options.set_method, run, domain))  # type: ignore[attr-defined]
     return tuple(stated)
 
 
-def _make_interval(model: Model, level: float, run: str, domain: str) -> Interval:
+def _make_interval(model: Model, options: PredictOptions, level: float, run: str, domain: str) -> Interval:
     if model.task.kind != "regression":
         raise InputError(
             f"`interval={level:g}`: {run} predicts classes, which have no intervals; `sets={level:g}` gives the set of "
@@ -49,7 +49,9 @@ def _make_interval(model: Model, level: float, run: str, domain: str) -> Interva
         _warn_of_estimate(calibration.guaranteed, place, run)
         return Interval(level, calibration.multipliers[place], model.task.lowest)
     normal = NormalDist().inv_cdf((1 + level) / 2)
-    why = "its predictions are not calibrated" if calibration is None else "its calibration says nothing of intervals"
+    why = "its calibration says nothing of intervals"
+    if calibration is None:
+        why = "calibration is left out (`raw`)" if options.raw else "its predictions are not calibrated"
     remark(
         f"{run}: {why}, so the interval is that of a normal distribution, mean -+ {normal:.3g} standard deviations; "
         f"`multiunet calibrate {domain}` learns from several {GROUPS} how wide it must be"
