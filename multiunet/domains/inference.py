@@ -97,8 +97,9 @@ def _ready(
     run = join_runs(open_runs(folders, spec.name, chosen.device, chosen.checkpoints))
     chosen = _sampling(absolute(chosen), run)
     run, fit = with_calibration(run, [*as_paths(path), *(folder.path for folder in folders)], chosen)
-    model = replace(run.model, statements=make_statements(run.model, chosen, str(run.folder.path), spec.name))
-    run = replace(run, model=model)
+    fitted = None if fit is None else fit.samples
+    stated = make_statements(run.model, chosen, str(run.folder.path), spec.name, fitted)
+    run = replace(run, model=replace(run.model, statements=stated))
     attrs = {
         "domain": run.spec.name,
         "task": run.model.task.kind,
@@ -109,7 +110,7 @@ def _ready(
         "seed": chosen.seed,
         "prediction": _in_words(chosen, run),
         "calibration": None if fit is None else fit.model_dump(mode="json"),
-        **describe(model.statements),
+        **describe(stated),
     }
     store = PredictionStore(out, attrs, chosen.overwrite)
     if chosen.export is not None:

@@ -17,13 +17,16 @@ GROUPS = "images, chromosomes, graphs or nodes"
 """Groups of sites that are exchangeable, in words."""
 
 
-def make_statements(model: Model, options: PredictOptions, run: str, domain: str) -> tuple[Statement, ...]:
+def make_statements(
+    model: Model, options: PredictOptions, run: str, domain: str, samples: int | None = None
+) -> tuple[Statement, ...]:
     """Return what the options ask a prediction to state beside its moments.
 
     Args:
         model: with the calibration that predictions are corrected by, if any.
         run: name of the run, for errors.
         domain: name of its domain.
+        samples: Monte-Carlo samples that the calibration was fitted with; None: there is none.
 
     Raises:
         InputError: for an interval of classes, a set of quantities, sets without calibration, or a level or method that
@@ -34,6 +37,12 @@ def make_statements(model: Model, options: PredictOptions, run: str, domain: str
         stated.append(_make_interval(model, options, options.interval, run, domain))
     if (level := getattr(options, "sets", None)) is not None:
         stated.append(_make_set(model, level, options.set_method, run, domain))  # type: ignore[attr-defined]
+    if stated and samples not in (None, options.samples):
+        remark(
+            f"{run}: calibrated with {samples} Monte-Carlo samples; with {options.samples}, as predicted now, intervals "
+            f"and sets hold the truth more or less often than they say; `multiunet calibrate {domain}` takes `samples`, "
+            "too"
+        )
     return tuple(stated)
 
 

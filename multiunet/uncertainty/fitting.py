@@ -93,7 +93,9 @@ def fit_limits(held_out: HeldOut, scores: Tensor) -> Limits | None:
 
 
 def add_sets(calibration: Calibration, method: SetMethod, scores_by_group: Sequence[Tensor]) -> Calibration:
-    """Return a calibration of classes with the limits of one more method of sets, where the scores tell them.
+    """Return a calibration of classes with the limits of one more method of sets.
+
+    Scores of fewer than two groups add none.
 
     Args:
         scores_by_group: of each group the scores of its sites' true classes, ``(sites,)``; NaN does not count.

@@ -85,6 +85,19 @@ def test_too_few_groups_for_a_guarantee_are_warned_of(caplog: pytest.LogCaptureF
     assert "to guarantee 0.95, which takes 19 or more; intervals and sets are estimates" in caplog.text
 
 
+def test_other_samples_than_calibrated_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """The mean of four samples scatters more than that of sixteen, and so do its probabilities."""
+    remark.cache_clear()
+    model = Model(UNet(Grid(1), 1, 2, [2, 2]), Segmentation(["a", "b"]), Grid(1), CLASSES)
+    with caplog.at_level(logging.WARNING):
+        make_statements(model, GraphPredict(sets=0.9, samples=16), "r", "graph", 16)
+        make_statements(model, GraphPredict(samples=4), "r", "graph", 16)
+    assert not caplog.text
+    with caplog.at_level(logging.WARNING):
+        make_statements(model, GraphPredict(sets=0.9, samples=4), "r", "graph", 16)
+    assert "calibrated with 16 Monte-Carlo samples; with 4, as predicted now" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("task", "calibration", "options", "words"),
     [
