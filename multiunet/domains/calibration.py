@@ -20,7 +20,7 @@ from multiunet.geometries.grid.fuse import fuse_conv_bn
 from multiunet.prediction.ensemble import members
 from multiunet.tasks import Task
 from multiunet.training.run_folder import RunFolder
-from multiunet.uncertainty import dropouts
+from multiunet.uncertainty import Calibration, dropouts
 from multiunet.uncertainty.fitting import add_sets
 from multiunet.wording import counted
 
@@ -76,7 +76,7 @@ def fit_run(run: Run, options: EvaluateOptions, seen: Mapping[str, Any] | None =
 
 def _add_sets(run: Run, data: Labelled, options: EvaluateOptions, fit: Fit) -> Fit:
     """Add limits of those methods of sets that look beyond a site."""
-    calibration = fit.calibration.load()
+    calibration: Calibration = fit.calibration.load()
     model = replace(run.model, net=fuse_conv_bn(run.net), calibration=calibration)
     for method, scores in run.domain.score_sets(model, run.config, run.info, data, options).items():
         calibration = add_sets(calibration, method, scores)

@@ -39,9 +39,9 @@ def make_statements(
         stated.append(_make_set(model, level, options.set_method, run, domain))  # type: ignore[attr-defined]
     if stated and samples not in (None, options.samples):
         remark(
-            f"{run}: calibrated with {samples} Monte-Carlo samples; with {options.samples}, as predicted now, intervals "
-            f"and sets hold the truth more or less often than they say; `multiunet calibrate {domain}` takes `samples`, "
-            "too"
+            f"{run}: calibrated with {samples} Monte-Carlo samples; with {options.samples}, as predicted now, "
+            f"intervals and sets hold the truth more or less often than they say; `multiunet calibrate {domain}` takes "
+            f"`samples={options.samples}`, too"
         )
     return tuple(stated)
 
