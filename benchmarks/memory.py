@@ -25,9 +25,9 @@ import torch
 from multiunet_cli.__main__ import ON_PAGES, SMALL_CACHES
 from multiunet_cli.heap import keep_large_blocks, set_blocks_aside
 
+from multiunet.catalogue import PADDED, find_network
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
-from multiunet.models.catalogue import PADDED, find_network
 from multiunet.tasks import Segmentation
 from multiunet.training.average import MovingAverage
 from multiunet.training.data import Sample

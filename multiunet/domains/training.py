@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -26,8 +26,10 @@ from multiunet.files import AnyPath
 from multiunet.lock import lock_run
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.seeds import derive
-from multiunet.training.loop import State, fit
 from multiunet.training.run_folder import DIVERGED, STOPPED, RunFolder
+
+if TYPE_CHECKING:
+    from multiunet.training.loop import State
 
 Resume = Literal["never", "auto"]
 
@@ -85,6 +87,8 @@ def train(
 
 def _train(name: str, config: TrainConfig, out: Path, resume: Resume, progress: Progress | None) -> State:
     """Train one run, without its calibration."""
+    from multiunet.training.loop import fit  # Fabric takes seconds to import, and a plan does without
+
     domain, planned, going_on = _prepared(name, config, out, resume)
     if not going_on:
         planned = domain.tune(planned)

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from multiunet.catalogue import CHANNELS
 from multiunet.core import AttentionGate, UNet
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.layers import Sizes
 from multiunet.geometries.grid.up import Resize
-from multiunet.models.catalogue import CHANNELS
 
 
 def attention_unet(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from multiunet.catalogue import CHANNELS
 from multiunet.core import UNet
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.layers import Sizes
-from multiunet.models.catalogue import CHANNELS
 
 
 def depthwise_unet(

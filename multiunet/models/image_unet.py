@@ -8,11 +8,11 @@ from typing import Literal
 
 from torch import Tensor
 
+from multiunet.catalogue import CHANNELS
 from multiunet.core import SKIPS, UNet
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.layers import Normalization
-from multiunet.models.catalogue import CHANNELS
 
 FEWEST = 8
 """An axis is not coarsened to fewer sites of a patch than this, nor by more than two sites' distance of another."""

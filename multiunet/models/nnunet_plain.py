@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from multiunet.catalogue import CHANNELS
 from multiunet.core import LevelSpec, UNet
 from multiunet.core.level import per_level
 from multiunet.geometries.grid.block import Conv
@@ -13,7 +14,6 @@ from multiunet.geometries.grid.down import StridedConv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.layers import Layers, Sizes
 from multiunet.geometries.grid.up import Transposed
-from multiunet.models.catalogue import CHANNELS
 
 
 def nnunet_plain(

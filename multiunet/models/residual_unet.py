@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from multiunet.catalogue import CHANNELS
 from multiunet.core import LevelSpec, UNet
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.down import StridedConv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.layers import Sizes
-from multiunet.models.catalogue import CHANNELS
 
 
 def residual_unet(

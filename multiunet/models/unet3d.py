@@ -8,12 +8,12 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from multiunet.catalogue import CHANNELS
 from multiunet.core import LevelSpec, UNet
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.layers import Padding, Sizes
 from multiunet.geometries.grid.up import Transposed
-from multiunet.models.catalogue import CHANNELS
 
 
 def unet3d(

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from multiunet.catalogue import CHANNELS
 from multiunet.core import NestedUNet
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.layers import Normalization, Sizes
 from multiunet.geometries.grid.up import Transposed
-from multiunet.models.catalogue import CHANNELS
 
 
 def unet_plus_plus(

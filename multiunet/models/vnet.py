@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from multiunet.catalogue import CHANNELS
 from multiunet.core import LevelSpec, UNet
 from multiunet.core.level import per_level
 from multiunet.geometries.grid.block import Conv
@@ -13,7 +14,6 @@ from multiunet.geometries.grid.down import StridedConv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.layers import Sizes
 from multiunet.geometries.grid.up import Transposed
-from multiunet.models.catalogue import CHANNELS
 
 
 def vnet(
@@ -49,33 +49,40 @@ def vnet(
     depth = len(channels) - 1
     steps = per_level("strides", [2] * depth if strides is None else strides, depth)
 
-    def level(index: int, counts: Sequence[int], rate: float) -> Grid:
-        # a way down or up spans its stride, no more
-        kernel = steps[index] if index < depth else None
-        return Grid(
-            ndim,
-            block=Conv(kernel=5, convs=counts[min(index, len(counts) - 1)], residual=True, dropout=rate),
-            down=StridedConv(kernel=kernel, activated=True),
-            up=Transposed(activated=True),
-            activation="prelu",
-        )
-
-    # each way down widens, and the decoder's blocks have as many channels as the joined field
-    levels = [
-        LevelSpec(
-            c,
-            entering=c if i > 0 else None,
-            up_channels=c if i < depth else None,
-            decoder_channels=2 * c if i < depth else None,
-        )
-        for i, c in enumerate(channels)
-    ]
+    kernels = [*steps, None]  # a way down or up spans its stride, no more
+    down = [_grid(ndim, kernel, _at(convs, i), 0.0) for i, kernel in enumerate(kernels)]
+    up = [_grid(ndim, kernel, _at(decoder_convs, i), dropout) for i, kernel in enumerate(steps)]
     return UNet(
-        [level(i, convs, 0.0) for i in range(depth + 1)],
+        down,
         in_channels,
         out_channels,
-        levels,
+        [_level(c, first=i == 0, last=i == depth) for i, c in enumerate(channels)],
         strides=steps,
-        decoder=[*[level(i, decoder_convs, dropout) for i in range(depth)], level(depth, convs, dropout)],
+        decoder=[*up, _grid(ndim, None, _at(convs, depth), dropout)],
         gradient_checkpointing=gradient_checkpointing,
+    )
+
+
+def _at(counts: Sequence[int], level: int) -> int:
+    return counts[min(level, len(counts) - 1)]
+
+
+def _grid(ndim: int, kernel: Sizes | None, convs: int, dropout: float) -> Grid:
+    """Return the operators of a level whose ways down and up have this kernel."""
+    return Grid(
+        ndim,
+        block=Conv(kernel=5, convs=convs, residual=True, dropout=dropout),
+        down=StridedConv(kernel=kernel, activated=True),
+        up=Transposed(activated=True),
+        activation="prelu",
+    )
+
+
+def _level(channels: int, first: bool, last: bool) -> LevelSpec:
+    """Return a level: each way down widens, and the decoder's blocks have the channels of the joined field."""
+    return LevelSpec(
+        channels,
+        entering=None if first else channels,
+        up_channels=None if last else channels,
+        decoder_channels=None if last else 2 * channels,
     )

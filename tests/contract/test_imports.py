@@ -11,7 +11,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-LEAVES = {"errors", "files", "finite", "lock", "seeds", "device", "memory", "process", "progress", "wording"}
+LEAVES = {
+    "catalogue",
+    "errors",
+    "files",
+    "finite",
+    "lock",
+    "seeds",
+    "device",
+    "memory",
+    "process",
+    "progress",
+    "wording",
+}
 """Modules of one function or two that anything but the core may use."""
 
 ALLOWED = {
@@ -20,7 +32,7 @@ ALLOWED = {
     "losses": {"errors"},
     "metrics": LEAVES,
     "uncertainty": {"core", "seeds"},
-    "models": {"core", "geometries"},
+    "models": {"core", "geometries", "catalogue"},
     "tasks": {"losses", "metrics", "uncertainty"},
     "training": {"core", "tasks", *LEAVES},
     "prediction": {"core", "geometries", "tasks", "uncertainty", *LEAVES},
@@ -29,6 +41,7 @@ ALLOWED = {
         *("core", "geometries", "losses", "metrics", "uncertainty", "models", "tasks", "training", "prediction"),
         *LEAVES,
     },
+    "catalogue": set(),
     "errors": set(),
     "files": {"errors"},
     "finite": {"errors"},
@@ -113,6 +126,16 @@ def test_help_imports_nothing_heavy(command: str) -> None:
     assert "Usage" in done.stdout
 
 
+def test_only_training_itself_imports_fabric() -> None:
+    program = (
+        "import sys\nfrom multiunet.domains import inference, training\nfrom multiunet.domains.spec import domains\n"
+        "assert all(spec.load() for spec in domains().values())\n"
+        "assert not {'lightning_fabric', 'torchmetrics', 'torch_geometric'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_importing_multiunet_does_not_import_torch_but_its_names_do() -> None:
     program = (
         "import sys, multiunet\nassert 'torch' not in sys.modules\n"
@@ -139,7 +162,7 @@ def test_public_names_are_deliberate() -> None:
 @pytest.mark.parametrize("before", ["", "import multiunet.models.unet2015", "find_network('unet2015')"])
 def test_models_are_functions_whatever_was_imported_before(before: str) -> None:
     program = (
-        "import sys\nfrom multiunet.models.catalogue import find_network\nassert 'torch' not in sys.modules\n"
+        "import sys\nfrom multiunet.catalogue import find_network\nassert 'torch' not in sys.modules\n"
         f"{before}\n"
         "import multiunet.models\nfrom multiunet.models import unet2015\nfrom multiunet.models.unet2015 import Grid\n"
         "unet2015(2, 1, 2, channels=[2, 2])\n"

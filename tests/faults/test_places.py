@@ -12,8 +12,8 @@ import pytest
 import torch
 from multiunet_datasets import synthetic
 
-from multiunet.domains import training
 from multiunet.errors import RunError
+from multiunet.training import loop
 
 TRAIN = ["train", "graph", "--graph", "graph.npz", "--epochs", "2"]
 PREDICT = ["predict", "graph", "--run", "run", "--samples", "2"]
@@ -165,7 +165,7 @@ def test_a_failed_run_leaves_the_folder_that_was_there(
     def fail(*given: object, **more: object) -> None:
         raise RunError("it cannot be done")
 
-    monkeypatch.setattr(training, "fit", fail)
+    monkeypatch.setattr(loop, "fit", fail)
     for out in ("mine", "new"):
         assert multiunet(*TRAIN, "--out", out).code == 1
     assert list(Path("mine").iterdir()) == []

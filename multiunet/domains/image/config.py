@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, model_validator
 
+from multiunet.catalogue import CHANNELS, ModelName
 from multiunet.domains.config import (
     Bytes,
     EvaluateOptions,
@@ -29,7 +30,6 @@ from multiunet.domains.image.config_types import (
     number_of_colour,
 )
 from multiunet.domains.splits import SplitTrain
-from multiunet.models.catalogue import CHANNELS, ModelName
 from multiunet.training.recipe import Layout, Recipe
 
 ExportKind = Literal[

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
+from multiunet.catalogue import PADDED, find_network
 from multiunet.core import UNet
 from multiunet.domains.image.config import ImageTrain
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
-from multiunet.models.catalogue import PADDED, find_network
 
 
 def build_network(

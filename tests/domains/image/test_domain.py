@@ -13,6 +13,7 @@ import tifffile
 import torch
 from PIL import Image
 
+from multiunet.catalogue import ModelName
 from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Model, Report
@@ -23,7 +24,6 @@ from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
-from multiunet.models.catalogue import ModelName
 from multiunet.prediction import PredictionStore, open_prediction
 from multiunet.prediction.ensemble import members
 from multiunet.progress import Progress

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from multiunet.catalogue import CHANNELS
 from multiunet.device import pick_device
 from multiunet.domains.domain import Budget, Planned
 from multiunet.domains.image.config import ImageTrain
@@ -24,7 +25,6 @@ from multiunet.domains.image.planning.profiling import Build, Profiler
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
-from multiunet.models.catalogue import CHANNELS
 from multiunet.models.image_unet import choose_strides
 from multiunet.prediction.run import READ_SITES
 from multiunet.training.step_memory import LIBRARY_MEMORY

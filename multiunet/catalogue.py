@@ -43,5 +43,5 @@ def find_network(name: ModelName) -> Callable[..., Any]:
     >>> find_network("vnet").__name__
     'vnet'
     """
-    builder: Callable[..., Any] = getattr(import_module(f"multiunet.models.{name}"), name)
+    builder: Callable[..., Any] = getattr(import_module("multiunet.models"), name)
     return builder
