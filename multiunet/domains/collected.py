@@ -1,4 +1,4 @@
-"""Held-out predictions that a calibration is fitted to: sites of each item, and the sums over all of its sites."""
+"""Held-out predictions that a calibration is fitted to: sites of each item, and sums over them."""
 
 from __future__ import annotations
 

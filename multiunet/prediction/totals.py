@@ -17,6 +17,9 @@ from multiunet.uncertainty.sums import SumCalibration, Totals
 CALIBRATION, SUMS = "calibration", "sums"
 """The attribute of a prediction that holds its calibration, and the entry of this with intervals of sums."""
 
+LEVEL = 0.9
+"""Probability with which intervals of measures are to hold the truth."""
+
 BLOCK = 1 << 24
 """Values that are in memory at once."""
 

@@ -19,12 +19,9 @@ from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.files import check_folder, csv_text, write_text
 from multiunet.prediction import open_prediction
-from multiunet.prediction.totals import open_sums
+from multiunet.prediction.totals import LEVEL, open_sums
 from multiunet.uncertainty.sums import Floats, SumCalibration, Totals
 from multiunet.wording import counted
-
-LEVEL = 0.9
-"""Probability with which intervals are to hold the truth."""
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,8 @@ from multiunet.domains.graph.options import GraphMeasure
 from multiunet.errors import InputError
 from multiunet.files import check_folder, csv_text, write_text
 from multiunet.prediction import open_prediction
-from multiunet.prediction.totals import open_sums, sum_rows, sum_sites
+from multiunet.prediction.totals import LEVEL, open_sums, sum_rows, sum_sites
 from multiunet.uncertainty.sums import SumCalibration, Totals
-
-LEVEL = 0.9
-"""Probability with which intervals are to hold the truth."""
 
 ALL = "all"
 """Stands for all graphs together, unless a graph has this name: ``ShareRow.pooled`` tells."""
@@ -121,7 +118,7 @@ def write_shares(rows: Sequence[ShareRow], folder: Path, overwrite: bool) -> lis
 
 
 def measure_shares(options: GraphMeasure, folder: Path | None, together: bool) -> dict[str, Any]:
-    """Measure a prediction, write a table into the folder, if any, and return plain JSON; see ``Domain.measure``."""
+    """Measure a prediction; write a table into the folder, if any; see ``Domain.measure``."""
     if folder is not None:
         check_folder(folder, options.overwrite)
     rows = measure(options, together)

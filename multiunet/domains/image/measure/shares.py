@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from multiunet.prediction.totals import LEVEL
 from multiunet.uncertainty.sums import SumCalibration, Totals
-
-LEVEL = 0.9
-"""Probability with which intervals are to hold the truth."""
 
 
 @dataclass(frozen=True)
