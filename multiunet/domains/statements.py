@@ -82,7 +82,7 @@ def _make_set(model: Model, level: float, method: SetMethod, run: str, domain: s
     if not calibration.limits:
         raise InputError(
             f"{asked}: the calibration of {run} has no limits of sets, which need two or more {GROUPS}: one does not "
-            f"say how they differ; call `multiunet calibrate {domain}` with more data"
+            f"say how they differ; call `multiunet calibrate {domain}` with more data, or train with folds"
         )
     if method not in calibration.limits:
         known = ", ".join(calibration.limits)
