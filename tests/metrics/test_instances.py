@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from skimage.draw import disk
 
 from multiunet.metrics import InstanceMatcher
-from multiunet.metrics.instances import THRESHOLDS, average_precision, count_values
+from multiunet.metrics.instances import THRESHOLDS, average_precision, overlaps
 
 
 def discs(seed: int, wobble: float = 0.0) -> np.ndarray:
@@ -122,9 +122,13 @@ def test_surer_hits_rank_higher() -> None:
     assert together.scores()["ranked_ap_50"] is None
 
 
-def test_values_are_counted_with_neighbours_together() -> None:
-    values = np.random.default_rng(0).integers(0, 5, 300).repeat(np.random.default_rng(1).integers(1, 9, 300))
-    expected = np.unique(values, return_counts=True)
-    for found, known in zip(count_values(values), expected):
-        np.testing.assert_array_equal(found, known)
-    assert [len(part) for part in count_values(values[:0])] == [0, 0]
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+def test_overlaps_are_those_of_the_sets_of_sites(kind: type) -> None:
+    predicted, truth = (discs(seed, 1.0).astype(kind) for seed in (0, 1))
+    pairs = overlaps(predicted, truth)
+    found = {(int(i), int(j)): iou for i, j, iou in zip(pairs.predicted, pairs.true, pairs.iou)}
+    for i in np.unique(predicted[predicted > 0]):
+        for j in np.unique(truth[truth > 0]):
+            a, b = predicted == i, truth == j
+            assert found.get((int(i), int(j)), 0.0) == pytest.approx((a & b).sum() / (a | b).sum())
+    assert len(overlaps(predicted[:0], truth[:0]).iou) == 0
