@@ -134,8 +134,9 @@ class Quantile:
 
     Attributes:
         value: a score of a new group is at most this with the probability of the level.
-        guaranteed: True where that holds for this number of groups, however they are distributed; False where they are
-            too few for the level, and the value is a quantile of the scores at hand, which new groups pass more often.
+        guaranteed: True where there are groups enough for the level, however alike their sites are: ``level <= K / (K +
+            1)``. Then it holds for any distribution if each group has one site; of more sites, as far as their
+            correlation is known. False: new groups pass the value somewhat more often.
     """
 
     value: float
@@ -143,12 +144,12 @@ class Quantile:
 
 
 def quantile(scores_by_group: Sequence[Tensor | NDArray[np.floating]], level: float) -> Quantile:
-    """Return the hierarchical conformal quantile of scores, as ``quantiles`` do of several levels.
+    """Return the conformal quantile of scores over groups, as ``quantiles`` do of several levels.
 
     Args:
         scores_by_group, level: see ``quantiles``.
 
-    >>> quantile([np.array([1.0, 2.0]), np.array([3.0]), np.array([4.0, 5.0, 6.0, 7.0])], 0.5)
+    >>> quantile([np.array([score]) for score in (5.0, 1.0, 2.0, 4.0, 3.0)], 0.5)  # 3 of 5 + 1
     Quantile(value=3.0, guaranteed=True)
     """
     return quantiles(scores_by_group, [level])[level]
@@ -157,15 +158,19 @@ def quantile(scores_by_group: Sequence[Tensor | NDArray[np.floating]], level: fl
 def quantiles(
     scores_by_group: Sequence[Tensor | NDArray[np.floating]], levels: Sequence[float]
 ) -> dict[float, Quantile]:
-    """Return hierarchical conformal quantiles by level: groups count alike, sites of one share its weight.
+    """Return conformal quantiles by level: groups count alike, sites of one share its weight.
 
-    Dunn et al. 2023, "Distribution-free prediction sets for two-layer hierarchical models"; Lee, Barber & Willett 2023,
-    "Distribution-free inference with hierarchical data": the smallest value up to which the level's mass lies, where
-    each of K groups has the mass ``1 / (K + 1)`` and infinity the rest. What is exchangeable is groups (images,
-    chromosomes, graphs), so the sites of a group may depend on each other in any way. Of one site a group it is the
-    ``ceil((K + 1) level)``-th smallest score, that of split conformal prediction. Where a level needs more groups
-    (``level > K / (K + 1)``), infinity is left out, nothing is guaranteed, and the quantile is at least that of every
-    lower level.
+    What is exchangeable is groups (images, chromosomes, graphs), never the sites of one. The quantile is the smallest
+    value up to which ``level K (1 + 1 / n)`` of the mass of K groups lies, where n is the effective number of sites,
+    ``K m / (1 + (m - 1) r)``: m sites a group, whose being above the level's share of scores has the correlation r
+    within a group (Kish 1965, "Survey Sampling", 5.4). Both ends are known methods:
+
+    - One site a group, or sites that are all alike (n = K): split conformal prediction, the ``ceil((K + 1) level)``-th
+      smallest score of the groups. Where sites differ, as they do, its hierarchical form (Lee, Barber & Willett 2023,
+      "Distribution-free inference with hierarchical data") stands for the worst case, and covers up to ``level / K``
+      too much: with thirteen chromosomes 0.97 in place of 0.9, with four images everything in place of 0.8.
+    - Sites of a group that are independent (n large): the pooled distribution of Dunn et al. 2023, "Distribution-free
+      prediction sets for two-layer hierarchical models".
 
     Args:
         scores_by_group: of each group the scores of its sites, any shape, flattened. NaN does not count, and a group of
@@ -188,15 +193,31 @@ def quantiles(
     scores = np.concatenate(groups)
     order = np.argsort(scores, kind="stable")
     mass = np.concatenate([np.full(group.size, 1 / group.size) for group in groups])[order].cumsum()  # in groups
+
+    def find(needed: float) -> float:
+        """Return the smallest score up to which so many groups' mass lies."""
+        return float(scores[order[min(int(np.searchsorted(mass, needed - ROUNDING)), len(order) - 1)]])
+
     found: dict[float, Quantile] = {}
     least = -np.inf
     for level in sorted(levels):
-        guaranteed = level * (count + 1) <= count + ROUNDING
-        needed = level * (count + 1 if guaranteed else count)
-        place = int(np.searchsorted(mass, needed - ROUNDING))
-        least = max(least, float(scores[order[min(place, len(order) - 1)]]))
-        found[level] = Quantile(least, guaranteed)
+        pooled = find(level * count)
+        effective = _effective_sites(groups, pooled)
+        least = max(least, find(min(level * count * (1 + 1 / effective), count)))
+        found[level] = Quantile(least, level * (count + 1) <= count + ROUNDING)
     return found
+
+
+def _effective_sites(groups: Sequence[NDArray[np.floating]], limit: float) -> float:
+    """Return how many independent sites tell as much on the share of scores up to a limit as the groups do."""
+    count, sites = len(groups), np.array([group.size for group in groups])
+    shares = np.array([np.mean(group <= limit) for group in groups])
+    typical = float(count / np.sum(1 / sites))  # harmonic: groups count alike
+    one = float(shares.mean() * (1 - shares.mean()))  # variance of one site
+    if typical <= 1 or one <= 0:
+        return float(count)
+    alike = (float(shares.var(ddof=1)) - one / typical) / (one * (1 - 1 / typical))
+    return count * typical / (1 + (typical - 1) * min(max(alike, 0.0), 1.0))
 
 
 def make_sets(scores: Tensor, limit: float, probabilities: Tensor) -> Tensor:

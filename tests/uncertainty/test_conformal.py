@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from multiunet.uncertainty.conformal import (
-    Quantile,
     SetMethod,
     diffuse,
     make_interval,
@@ -92,28 +91,42 @@ def test_errors_are_scored_in_stated_deviations() -> None:
     assert scores[3].isnan()
 
 
-@pytest.mark.parametrize(
-    ("level", "expected"),
-    [
-        (0.5, Quantile(3.0, True)),  # mass of the sites: 1/8, 1/8, 1/4, and four times 1/16
-        (0.26, Quantile(3.0, True)),
-        (0.25, Quantile(2.0, True)),
-        (0.75, Quantile(7.0, True)),  # all that is finite
-        (0.8, Quantile(5.0, False)),  # without infinity 1/6, 1/6, 1/3, 1/12, ...: 0.75 up to 4, 0.833 up to 5
-    ],
-)
-def test_quantiles_of_a_hand_computed_case(level: float, expected: Quantile) -> None:
-    assert quantile(HAND, level) == expected
+@pytest.mark.parametrize(("level", "value"), [(0.3, 2.0), (0.5, 3.0), (0.8, 4.0)])
+def test_independent_sites_are_each_a_group(level: float, value: float) -> None:
+    """The ``ceil(5 level)``-th of four, as of split conformal prediction: no group is better than the other."""
+    assert quantile([np.array([1.0, 3.0]), np.array([2.0, 4.0])], level).value == value
+
+
+def test_the_quantile_of_a_hand_computed_case() -> None:
+    """Two groups of two sites, each of the mass 1/2.
+
+    The mass 2 * 0.6 lies up to 3. Of the groups 1 and 1/2 do: their mean is 3/4, their variance 1/8, a site's 3/16. The
+    correlation is (1/8 - 3/32) / (3/16 - 3/32) = 1/3, so 4 sites count as 3, and the mass 1.2 * 4/3 lies up to 4.
+    """
+    assert quantile([np.array([1.0, 2.0]), np.array([3.0, 4.0])], 0.6).value == 4.0
 
 
 def test_a_higher_level_has_no_lower_quantile() -> None:
     found = quantiles(HAND, [0.95, 0.5, 0.8, 0.75])
-    assert [found[level] for level in (0.5, 0.75, 0.8, 0.95)] == [
-        Quantile(3.0, True),
-        Quantile(7.0, True),
-        Quantile(7.0, False),
-        Quantile(7.0, False),
-    ]
+    values = [found[level].value for level in (0.5, 0.75, 0.8, 0.95)]
+    assert values == sorted(values)
+    assert [found[level].guaranteed for level in (0.5, 0.75, 0.8, 0.95)] == [True, True, False, False]
+
+
+def test_sites_that_are_all_alike_are_one_site() -> None:
+    single = list(np.random.default_rng(0).normal(size=(12, 1)))
+    for level in (0.5, 0.8, 0.9):
+        assert quantile([np.repeat(scores, 7) for scores in single], level) == quantile(single, level)
+
+
+@pytest.mark.parametrize("shared", [0.0, 1.0])
+def test_coverage_of_new_groups_is_the_level_and_not_much_more(shared: float) -> None:
+    """Thirteen chromosomes, say: the hierarchical quantile covers 0.97 in place of 0.9."""
+    rng, covered = np.random.default_rng(0), []
+    for _ in range(400):
+        groups = [np.abs(shared * rng.normal() + rng.normal(size=100)) for _ in range(14)]
+        covered.append((groups[-1] <= quantile(groups[:-1], 0.9).value).mean())
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.02)
 
 
 @pytest.mark.parametrize("count", [4, 9, 19, 20, 99, 500])
