@@ -109,10 +109,18 @@ class GraphTrain(PoolTrain, EdgesTrain):
         return self
 
 
+SAMPLES = 64
+"""Monte-Carlo samples of a graph's nodes by default: each node drops half of its features, so few samples scatter."""
+
+
 class GraphEvaluate(EvaluateOptions):
     """Settings of ``multiunet evaluate graph``."""
 
     other: ClassVar[str | None] = "graph"
+
+    samples: int = option(
+        SAMPLES, "number of Monte-Carlo dropout samples, as in predict; 1 turns dropout off", "Evaluation", ge=1
+    )
 
     graph: Path | None = option(
         None, "another graph with the same features; all its labelled nodes are scored instead of a split", "Data"
@@ -122,6 +130,9 @@ class GraphEvaluate(EvaluateOptions):
 class GraphPredict(PredictRows):
     """Settings of ``multiunet predict graph``."""
 
+    samples: int = option(
+        SAMPLES, "number of Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1
+    )
     graph: Path | None = option(None, "a graph of the same features; default: the one trained on", "Data")
     plot: Path | None = option(
         None, "also draw classes or quantities, their uncertainty, and the coarser graphs: FILE.png", "Prediction"

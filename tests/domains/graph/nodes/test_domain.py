@@ -72,7 +72,7 @@ def test_same_seed_same_prediction(save: Callable[..., Path], tmp_path: Path) ->
 
 def test_the_deterministic_network_has_no_epistemic_variance(save: Callable[..., Path], tmp_path: Path) -> None:
     run = train(save(), tmp_path / "run", dropout=0, input_dropout=0)
-    inference.predict(run, GraphPredict(samples=8), tmp_path / "p.zarr")
+    inference.predict(run, GraphPredict(), tmp_path / "p.zarr")
     [dataset] = open_prediction(tmp_path / "p.zarr").values()
     assert not dataset["epistemic"].values.any()
 
