@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multiunet.domains.image.measure.objects import ObjectRow
-from multiunet.domains.image.measure.phases import Measures, PhaseRow
+from multiunet.domains.image.measure.phases import Measures, ObjectRow, PhaseRow
 from multiunet.wording import counted
 
 if TYPE_CHECKING:
