@@ -73,11 +73,14 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     error, sd, half, alone = (np.array([row[key] for row in rows]) for key in ("error", "sd", "half", "independent_sd"))
     held = np.abs(error) <= half
     chroms = np.array([row["chrom"] for row in rows])
-    by_chromosome = [float(held[chroms == chrom].mean()) for chrom in np.unique(chroms)]
+    by_chromosome = {str(chrom): float(held[chroms == chrom].mean()) for chrom in np.unique(chroms)}
+    worst = min(by_chromosome, key=lambda chrom: by_chromosome[chrom])
     return {
         "regions": len(rows),
-        "coverage_90": float(np.mean(by_chromosome)),
-        "coverage_90_worst_chromosome": min(by_chromosome),
+        "coverage_90": float(np.mean(list(by_chromosome.values()))),
+        "worst_chromosome": worst,
+        "coverage_90_of_worst": by_chromosome[worst],
+        "regions_of_worst": int((chroms == worst).sum()),
         "rms_of_stated": float(np.sqrt(np.mean((error / sd) ** 2))),
         "rms_of_independent_bins": float(np.sqrt(np.mean((error / alone) ** 2))),
         "mean_width": float(2 * half.mean()),

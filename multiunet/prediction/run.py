@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.geometries.grid.grid import Grid
-from multiunet.prediction.field import Watch, count_samples, predict_field
+from multiunet.prediction.field import count_samples, predict_field
 from multiunet.prediction.source import GridSource
 from multiunet.prediction.store import ItemWriter, PredictionStore
 from multiunet.prediction.tiles import Tile, batches, chunks_of, core_sides, mirrored, tiles
@@ -32,6 +32,13 @@ Region = tuple[slice, ...]
 Kept = tuple[int | slice, ...]
 Tiles = Callable[[int, int], None]
 """Function that is called with the number of tiles that are done, and of all."""
+
+WatchRegion = Callable[[int, Region, Tensor], None]
+"""Function that is called with the number of a Monte-Carlo sample, a region of the output, and the sample's mean there,
+``(names, *region)``."""
+
+Encode = Callable[[Tensor], Tensor]
+"""Function that makes what is kept of a sample, integers ``region`` below 256, of its mean ``(names, *region)``."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +88,12 @@ class GridPredictor:
         samples: int = 1,
         seed: int = 0,
         progress: Tiles | None = None,
-        watch: Watch | None = None,
+        watch: WatchRegion | None = None,
     ) -> Iterator[tuple[Region, Moments[Tensor]]]:
         """Output regions that partition the output, each with its moments ``(len(task.names), *region)``.
 
         Args:
-            watch: sees each sample of each region, ``(len(task.names), *region)``.
+            watch: sees each sample of each region.
         """
         plan = self.plan(source.shape)
         given = None if source.condition is None else source.condition.to(self.device)
@@ -94,7 +101,7 @@ class GridPredictor:
         for batch in batches(plan, self._batch(plan)):
             field = torch.cat([self._field(source, tile) for tile in batch])
             kept: list[Kept] = [(place, slice(None), *tile.keep) for place, tile in enumerate(batch)]
-            look = None if watch is None else partial(_each, watch, kept)
+            look = None if watch is None else partial(_each, watch, [tile.out for tile in batch], kept)
             condition = None if given is None else given.repeat(len(batch))
             with self.autocast():
                 moments = predict_field(
@@ -121,11 +128,17 @@ class GridPredictor:
         largest = max(math.prod(b - a for a, b in zip(tile.start, tile.stop)) for tile in plan)
         return 1 if self.device.type == "cpu" else max(1, self.sites // largest)
 
-    def whole(self, source: GridSource, samples: int = 1, seed: int = 0) -> Moments[Tensor]:
-        """Predict the moments of the whole output, ``(len(task.names), *space)``, in memory, on the CPU."""
+    def whole(
+        self, source: GridSource, samples: int = 1, seed: int = 0, watch: WatchRegion | None = None
+    ) -> Moments[Tensor]:
+        """Predict the moments of the whole output, ``(len(task.names), *space)``, in memory, on the CPU.
+
+        Args:
+            watch: sees each sample of each region.
+        """
         shape = (len(self.task.names), *self.output_shape(source.shape))
         result = Moments(torch.empty(shape), torch.empty(shape), torch.empty(shape))
-        for region, piece in self.pieces(source, samples, seed):
+        for region, piece in self.pieces(source, samples, seed, watch=watch):
             for name in ("mean", "epistemic", "aleatoric"):
                 getattr(result, name)[(slice(None), *region)] = getattr(piece, name).cpu()
         return result
@@ -137,8 +150,13 @@ class GridPredictor:
         samples: int = 1,
         seed: int = 0,
         progress: Tiles | None = None,
+        encode: Encode | None = None,
     ) -> ItemWriter:
-        """Write the prediction of one input into the store, piece by piece; return its place there."""
+        """Write the prediction of one input into the store, piece by piece; return its place there.
+
+        Args:
+            encode: what to keep of each sample until ``ItemWriter.drop_samples``; None: nothing.
+        """
         decides = self.task.kind == "segmentation"
         item = store.item(
             source.name,
@@ -153,13 +171,19 @@ class GridPredictor:
             attrs=source.attrs,
         )
         counts = torch.zeros(count_samples(self.net, samples), len(self.task.names), dtype=torch.int64)
+        if encode is not None:
+            item.open_samples(len(counts))
 
-        def count(t: int, mean: Tensor) -> None:
-            counts[t] += self._decided(mean).cpu()
+        def watch(t: int, region: Region, mean: Tensor) -> None:
+            if decides:
+                counts[t] += self._decided(mean).cpu()
+            if encode is not None:
+                item.write_sample(t, region, encode(mean))
 
         with ThreadPoolExecutor(1) as writer:
             written = None
-            for region, moments in self.pieces(source, samples, seed, progress, count if decides else None):
+            watched = watch if decides or encode is not None else None
+            for region, moments in self.pieces(source, samples, seed, progress, watched):
                 batch = moments.map(lambda part: part[None])
                 decision = self.task.decide(batch.mean)
                 stated = {name: value[0] for name, value in state(self.statements, batch).items()}
@@ -189,10 +213,10 @@ class GridPredictor:
         return receptive_field(self.net)
 
 
-def _each(watch: Watch, kept: list[Kept], t: int, mean: Tensor) -> None:
+def _each(watch: WatchRegion, regions: list[Region], kept: list[Kept], t: int, mean: Tensor) -> None:
     """Show the parts of a batch's mean one after the other."""
-    for part in kept:
-        watch(t, mean[part])
+    for region, part in zip(regions, kept):
+        watch(t, region, mean[part])
 
 
 @cache  # once is enough

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
@@ -26,6 +27,10 @@ from multiunet.uncertainty.statements import Statement
 
 FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 """Of simulated noisy probabilities it makes slightly less than Zarr's default (Zstandard), some four times as fast."""
+
+
+SAMPLES = "samples"
+"""Array of an unfinished prediction: a map of each Monte-Carlo sample."""
 
 
 class PredictionStore:
@@ -194,16 +199,54 @@ class ItemWriter:
 
     def write_instances(self, instances: NDArray[np.int32]) -> None:
         """Write the number of each site's object, ``space``, 0 outside."""
+        self._write_map("instance", instances, fill_value=0)
+
+    def write_confidence(self, confidence: NDArray[np.float32]) -> None:
+        """Write the share of samples in which each site's object is found, ``space``, NaN outside."""
+        self._write_map("confidence", confidence, fill_value=float("nan"))
+
+    def _write_map(self, name: str, values: NDArray[Any], fill_value: float) -> None:
         mean = self._array("mean")
         array = self._group.create_array(
-            "instance",
-            shape=instances.shape,
+            name,
+            shape=values.shape,
             chunks=mean.chunks[1:],
-            dtype="int32",
-            fill_value=0,
+            dtype=values.dtype.name,
+            fill_value=fill_value,
             dimension_names=mean.metadata.dimension_names[1:],  # type: ignore[union-attr, index]
         )
-        array[...] = instances
+        array[...] = values
+
+    def open_samples(self, count: int) -> None:
+        """Make room for maps of so many Monte-Carlo samples, which are kept until ``drop_samples``."""
+        mean = self._array("mean")
+        self._group.create_array(
+            SAMPLES,
+            shape=(count, *mean.shape[1:]),
+            chunks=(1, *mean.chunks[1:]),
+            dtype="uint8",
+            compressors=FLOATS,
+            fill_value=0,
+        )
+
+    def write_sample(self, sample: int, region: tuple[slice, ...], codes: Tensor) -> None:
+        """Write a region of the map of a sample: integers ``region`` below 256."""
+        window: tuple[slice, ...] = (slice(sample, sample + 1), *region)
+        self._array(SAMPLES)[window] = codes.to(torch.uint8).cpu().numpy()[None]
+
+    def samples(self) -> Iterator[NDArray[np.uint8]]:
+        """Read the map of each sample, ``space``, one after the other."""
+        array = self._array(SAMPLES)
+        for sample in range(array.shape[0]):
+            yield np.asarray(array[sample], dtype=np.uint8)
+
+    def drop_samples(self) -> None:
+        """Remove the maps of samples, which are no part of a finished prediction."""
+        del self._group[SAMPLES]
+
+    def classes(self) -> NDArray[np.unsignedinteger[Any]]:
+        """Return the written class of each site, ``space``, in memory."""
+        return np.asarray(self._array("class")[...])
 
     def mean(self) -> NDArray[np.float32]:
         """Return the written means, ``(names, *space)``, in memory."""

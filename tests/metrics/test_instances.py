@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from skimage.draw import disk
 
 from multiunet.metrics import InstanceMatcher
-from multiunet.metrics.instances import THRESHOLDS
+from multiunet.metrics.instances import THRESHOLDS, average_precision, overlaps
 
 
 def discs(seed: int, wobble: float = 0.0) -> np.ndarray:
@@ -89,3 +89,46 @@ def test_matchings_add_up() -> None:
         assert one.scores() == before
     assert added.scores() == both.scores()
     assert added.scores()["objects"] > one.scores()["objects"]
+
+
+def test_average_precision_by_hand() -> None:
+    # recalls 1/4, 1/4, 1/2, 3/4 with precisions 1, 1/2, 2/3, 3/4: falling with recall they are 1, 3/4, 3/4, 3/4
+    found = average_precision([0.9, 0.8, 0.7, 0.6], [True, False, True, True], positives=4)
+    assert found == pytest.approx((26 * 1 + 50 * 0.75) / 101)
+    assert average_precision([0.2, 0.3], [True, True], positives=2) == 1
+    assert average_precision([], [], positives=2) == 0
+    assert average_precision([0.5], [False], positives=0) is None
+
+
+def test_surer_hits_rank_higher() -> None:
+    truth = np.array([[1, 1, 0, 2, 2, 0, 0, 3, 3, -1]])
+    predicted = np.array([[5, 5, 0, 6, 6, 0, 7, 0, 0, 8]])  # 5 and 6 are hits, 7 is none, 8 does not count
+    good = np.array([[1.0, 1.0, 0, 0.9, 0.9, 0, 0.1, 0, 0, 1.0]])
+    bad = np.where(predicted == 7, 1.0, good / 2)
+    scores = []
+    for confidence in (good, bad):
+        matcher = InstanceMatcher()
+        matcher.update(predicted, truth, confidence)
+        scores.append(matcher.scores()["ranked_ap_50"])
+    assert scores[0] == pytest.approx(67 / 101)  # precision 1 up to the recall 2 / 3
+    assert scores[1] == pytest.approx(67 * (2 / 3) / 101)
+    without = InstanceMatcher()
+    without.update(predicted, truth)
+    assert without.scores()["ranked_ap_50"] is None
+    together = InstanceMatcher()
+    together.add(matcher)
+    assert together.scores()["ranked_ap_50"] == scores[1]
+    together.add(without)
+    assert together.scores()["ranked_ap_50"] is None
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+def test_overlaps_are_those_of_the_sets_of_sites(kind: type) -> None:
+    predicted, truth = (discs(seed, 1.0).astype(kind) for seed in (0, 1))
+    pairs = overlaps(predicted, truth)
+    found = {(int(i), int(j)): iou for i, j, iou in zip(pairs.predicted, pairs.true, pairs.iou)}
+    for i in np.unique(predicted[predicted > 0]):
+        for j in np.unique(truth[truth > 0]):
+            a, b = predicted == i, truth == j
+            assert found.get((int(i), int(j)), 0.0) == pytest.approx((a & b).sum() / (a | b).sum())
+    assert len(overlaps(predicted[:0], truth[:0]).iou) == 0

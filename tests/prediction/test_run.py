@@ -161,7 +161,7 @@ def test_several_tiles_a_forward_are_each_alone(samples: int) -> None:
     assert max(map(len, batches(four.plan((150, 130)), 4))) == 4
     seen: dict[int, list] = {1: [], 4: []}
     for predictor in (one, four):
-        watch = lambda t, mean, into=seen[predictor.batch]: into.append((t, tuple(mean.shape), float(mean.sum())))  # noqa: E731
+        watch = lambda t, region, mean, into=seen[predictor.batch]: into.append((t, region, float(mean.sum())))  # noqa: E731
         parts = predictor.pieces(source(image), samples, watch=watch)
         assert sum(part.mean[0].numel() for _, part in parts) == 150 * 130
     assert_same(four.whole(source(image), samples, seed=2), one.whole(source(image), samples, seed=2))

@@ -33,7 +33,16 @@ from multiunet.domains.splits import SplitTrain
 from multiunet.training.recipe import Layout, Recipe
 
 ExportKind = Literal[
-    "class", "instance", "probabilities", "mean", "uncertainty", "epistemic", "aleatoric", "set", "interval"
+    "class",
+    "instance",
+    "probabilities",
+    "mean",
+    "uncertainty",
+    "epistemic",
+    "aleatoric",
+    "set",
+    "interval",
+    "confidence",
 ]
 """Files of a predicted image; ``writers.KINDS`` has those of each task."""
 
@@ -333,11 +342,17 @@ class ImagePredict(PredictClasses):
     tile_batch: int | None = option(
         None, "tiles per forward pass; default: 1, on a GPU as many as fit into memory", "Prediction", ge=1
     )
+    confidence: bool = option(
+        True,
+        "of each object, or connected part of a class: the share of samples in which it is found (not of quantities, "
+        "nor of one sample)",
+        "Prediction",
+    )
     export_what: Annotated[list[ExportKind], BeforeValidator(split_commas)] | None = option(
         None,
         "what `export` writes of each image: class, probabilities (of objects: instance, too; of quantities: mean), "
-        "uncertainty, epistemic, aleatoric; with `sets`: set; with `interval`: interval; default: class (and instance; "
-        "or mean) and uncertainty, and those of `sets` or `interval`",
+        "uncertainty, epistemic, aleatoric; of classes confidence; with `sets`: set; with `interval`: interval; "
+        "default: class (and instance; or mean) and uncertainty, and those of `sets` or `interval`",
         "Prediction",
         min_length=1,
     )

@@ -41,6 +41,7 @@ from multiunet.domains.image.measure import tables as measure_files
 from multiunet.domains.image.network import build_network
 from multiunet.domains.image.planning import plan as planning
 from multiunet.domains.image.prediction import writers
+from multiunet.domains.image.prediction.confidence import check_confidence, choose_encoding, write_confidence
 from multiunet.domains.image.prediction.predictor import choose_views, limit_memory, make_predictor
 from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
@@ -50,6 +51,7 @@ from multiunet.domains.image.task import make_task
 from multiunet.domains.remarks import gather_remarks, remark
 from multiunet.files import check_folder
 from multiunet.prediction import GridPredictor, PredictionStore
+from multiunet.prediction.field import count_samples
 from multiunet.prediction.run import READ_SITES
 from multiunet.progress import Progress
 from multiunet.tasks import Task
@@ -163,13 +165,19 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         predictor = make_predictor(model, views, pick_device(options.device), precision)
         predictor = limit_memory(predictor, options.memory, info.channels, options.samples)
         predictor = replace(predictor, tile=options.tile_size, batch=options.tile_batch)
+        several = count_samples(predictor.net, options.samples) > 1
+        encode = choose_encoding(info, model.task) if several and options.confidence else None
+        check_confidence(options, encode)
         reading = _Reading(info, options, self.checked)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.start_input(name, place, len(names))
             source = make_source(name, str(path), reading.load(path))
-            item = predictor.into(store, source, options.samples, options.seed, progress.update_tiles)
-            if info.instances is not None:
-                item.write_instances(find_objects(item.mean(), info))
+            item = predictor.into(store, source, options.samples, options.seed, progress.update_tiles, encode)
+            objects = None if info.instances is None else find_objects(item.mean(), info)
+            if objects is not None:
+                item.write_instances(objects)
+            if encode is not None:
+                write_confidence(path, item, info, objects)
 
     def export(
         self, prediction: Path, folder: Path, info: ImageInfo, options: ImagePredict | None = None
@@ -183,8 +191,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         self, model: Model, config: ImageTrain, info: ImageInfo, data: Labelled, options: EvaluateOptions
     ) -> Iterator[Piece]:
         images = list(data.items.values())
-        check_scorable(images)
         predictor = _make_scored_predictor(model, config, info, options)
+        check_scorable(images, count_samples(predictor.net, options.samples))
         return predict_pieces(predictor, images, options.samples, options.seed)
 
     def predict_sites(

@@ -85,7 +85,7 @@ class View:
         return result if self.bend is None else result + smooth_field(self.bend, shape)
 
     def magnification(self, shape: Sequence[int]) -> Floats:
-        """Return how many input sites each output site covers: the determinant of the map, ``shape`` or one number.
+        """Return how many input sites each output site covers, ``shape`` or one number: the map's determinant.
 
         With it, a density keeps its sum: what is a site of the output is so much of the input.
         """

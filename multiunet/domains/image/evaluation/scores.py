@@ -19,8 +19,9 @@ from multiunet.uncertainty import Calibration, Moments
 class InstanceScore(Score):
     """Average precision and counts of objects over all images.
 
-    Predictions are numbered objects, ``(1, 1, *space)``, not probabilities; targets are true objects,
-    ``(1, *space)``: 1, 2, ...; 0 outside, -1 where it does not count. An image comes in one piece.
+    Predictions are numbered objects, ``(1, 1, *space)``, not probabilities, or ``(1, 2, *space)`` with the rank of each
+    pixel's object behind; targets are true objects, ``(1, *space)``: 1, 2, ...; 0 outside, -1 where it does not count.
+    An image comes in one piece.
     """
 
     monitor = "ap_mean"
@@ -29,7 +30,8 @@ class InstanceScore(Score):
         self._matcher = InstanceMatcher()
 
     def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
-        self._matcher.update(predicted[0, 0].numpy(), target[0].numpy())
+        confidence = predicted[0, 1].numpy() if predicted.shape[1] > 1 else None
+        self._matcher.update(predicted[0, 0].long().numpy(), target[0].numpy(), confidence)
 
     def merge(self, other: Self) -> None:
         self._matcher.add(other._matcher)

@@ -16,8 +16,10 @@ from multiunet.domains.image.data.inputs import make_source
 from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.scores import CountScore
 from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
-from multiunet.domains.image.prediction.separate import check_separable, find_objects
+from multiunet.domains.image.prediction.confidence import find_confidence, rank_objects
+from multiunet.domains.image.prediction.separate import check_separable, encode_parts, find_objects
 from multiunet.prediction import GridPredictor, GridSource
+from multiunet.prediction.field import count_samples
 from multiunet.tasks import RegressionScore, Task
 from multiunet.uncertainty import Moments
 
@@ -25,8 +27,11 @@ RANKED = 80
 """Bytes that the scores of one quantity of one pixel take: ranks need all pixels at once."""
 
 
-def check_scorable(images: Sequence[LabelledImage]) -> None:
+def check_scorable(images: Sequence[LabelledImage], samples: int = 1) -> None:
     """Check that memory suffices to score images; objects and quantities need them whole, classes do not.
+
+    Args:
+        samples: whose maps are kept to find objects again.
 
     Raises:
         InputError: naming the largest image.
@@ -34,7 +39,7 @@ def check_scorable(images: Sequence[LabelledImage]) -> None:
     info = images[0].info
     if info.instances is not None:
         for image in images:
-            check_separable(Path(image.item.image), image.load().picture.space)
+            check_separable(Path(image.item.image), image.load().picture.space, samples)
     if info.regression:
         sizes = {image.item.image: image.load().picture.space for image in images}
         needed = RANKED * len(info.quantities.names) * sum(map(math.prod, sizes.values()))
@@ -55,7 +60,7 @@ def predict_pieces(
     """
     for image in images:
         if image.info.instances is not None:
-            yield _separate(image, predictor.whole(_source(image), samples, seed).mean)
+            yield _predict_objects(predictor, image, samples, seed)
         else:
             yield from predict_sites(predictor, [image], samples, seed)
 
@@ -125,6 +130,24 @@ def _source(image: LabelledImage) -> GridSource:
 
 def _as_tensor(labels: Pixels, region: Region) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(labels[region]))
+
+
+def _predict_objects(predictor: GridPredictor, image: LabelledImage, samples: int, seed: int) -> Piece:
+    """Piece of an image's objects; of several samples with what ranks them, see ``rank_objects``."""
+    source = _source(image)
+    count = count_samples(predictor.net, samples)
+    if count == 1:
+        return _separate(image, predictor.whole(source, samples, seed).mean)
+    codes = np.zeros((count, *predictor.output_shape(source.shape)), np.uint8)
+
+    def keep(t: int, region: Region, mean: Tensor) -> None:
+        codes[t][region] = encode_parts(mean).cpu().numpy()
+
+    mean = predictor.whole(source, samples, seed, keep).mean.numpy()
+    found = find_objects(mean, image.info)
+    ranks = rank_objects(found, find_confidence(found, codes, image.info), 1 - mean[0], count)
+    predicted = torch.from_numpy(np.stack([found.astype(np.float64), ranks]))
+    return Piece(predicted[None], torch.from_numpy(image.target()[...])[None], item=image.item.name)
 
 
 def _separate(image: LabelledImage, mean: Tensor) -> Piece:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multiunet.domains.image.measure.phases import Measures, ObjectRow, PhaseRow
+from multiunet.domains.image.measure.objects import ObjectRow
+from multiunet.domains.image.measure.phases import Measures, PhaseRow
 from multiunet.wording import counted
 
 if TYPE_CHECKING:

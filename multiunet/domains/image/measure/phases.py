@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from skimage.measure import label, regionprops
+from skimage.measure import label
 
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.files.lazy import check_fits, format_shape
 from multiunet.domains.image.files.units import pixel_sizes
+from multiunet.domains.image.measure.objects import ObjectRow, Scale, find_rows, read_sureness
 from multiunet.domains.image.measure.shares import state_shares
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
@@ -84,25 +85,6 @@ class PhaseRow:
     diameter_mean: float | None
     diameter_median: float | None
     diameter_sd: float | None
-
-
-@dataclass(frozen=True)
-class ObjectRow:
-    """Connected part of a class, or an object: a row of ``objects.csv``.
-
-    Diameter and centre are in ``length_unit``, the area is in ``area_unit``.
-    """
-
-    image: str
-    phase: str
-    number: int
-    pixels: int
-    area: float
-    diameter: float
-    centre: tuple[float, ...]
-    length_unit: str
-    area_unit: str
-    touches_border: bool
 
 
 @dataclass(frozen=True)
@@ -181,6 +163,10 @@ class _Survey:
     area: float
     spacing: tuple[float, ...]
     unit: str
+
+    @property
+    def scale(self) -> Scale:
+        return Scale(self.spacing, self.unit)
 
 
 def _survey(image: str, data: xr.Dataset) -> _Survey:
@@ -301,7 +287,7 @@ def _phases(
             area_low=None if share.low is None else share.low * item.area,
             area_high=None if share.high is None else share.high * item.area,
             length_unit=item.unit,
-            area_unit=_squared(item),
+            area_unit=item.scale.area_unit,
             objects=len(own) if name in counted else None,
             whole=len(sizes) if name in counted else None,
             diameter_mean=float(np.mean(sizes)) if sizes else None,
@@ -327,37 +313,11 @@ def _deviations(item: _Survey) -> list[float | None]:
 def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], min_size: int) -> Iterator[ObjectRow]:
     """The numbered objects; else, pixels that touch, at a corner too, are one part."""
     classes = _class_map(data)
-    ndim = classes.ndim
-    # of a unit ball: the diameter of a circle of area a is 2 sqrt(a / pi), of a ball of volume v 2 (3 v / 4 pi)^(1/3)
-    unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
     for name in counted:
         if item.separated and name == OBJECT:
-            numbered = _read(data, "instance")
+            numbered, channel = _read(data, "instance"), None
         else:
-            numbered = label(classes == item.names.index(name), connectivity=ndim)
-        regions = regionprops(numbered)
-        number = 0
-        for region in regions:
-            pixels = int(region.num_pixels)
-            if pixels < min_size:
-                continue
-            number += 1
-            area = pixels * math.prod(item.spacing)
-            starts, ends = region.bbox[:ndim], region.bbox[ndim:]
-            yield ObjectRow(
-                image=item.image,
-                phase=name,
-                number=number,
-                pixels=pixels,
-                area=area,
-                diameter=2 * (area / unit_ball) ** (1 / ndim),
-                centre=tuple(float(c * step) for c, step in zip(region.centroid, item.spacing)),
-                length_unit=item.unit,
-                area_unit=_squared(item),
-                touches_border=min(starts) == 0 or any(end == side for end, side in zip(ends, classes.shape)),
-            )
-
-
-def _squared(item: _Survey) -> str:
-    """The unit of areas, or of volumes."""
-    return item.unit if item.unit == "pixel" else f"{item.unit}{'²' if len(item.spacing) == 2 else '³'}"
+            channel = item.names.index(name)
+            numbered = label(classes == channel, connectivity=classes.ndim)
+        sureness = read_sureness(data, numbered, channel)
+        yield from find_rows(item.image, name, numbered, item.scale, sureness, min_size)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from multiunet.domains.image.measure.figure import draw_figure
-from multiunet.domains.image.measure.phases import Measures, ObjectRow, PhaseRow
+from multiunet.domains.image.measure.objects import ObjectRow
+from multiunet.domains.image.measure.phases import Measures, PhaseRow
 from multiunet.files import check_folder, csv_text, write_atomically, write_text
 
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.measure import label
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
+from torch import Tensor
 
 from multiunet.domains.image.files.lazy import check_fits
 from multiunet.domains.image.info import ImageInfo
@@ -40,19 +42,44 @@ def separate_objects(
 ) -> NDArray[np.int32]:
     """Return the objects of probabilities, numbered from 1, 0 outside; ``space``, int32.
 
-    Connected pixels that are more likely inside than not are inner parts. The maxima of the distance to the end of
-    their part, smoothed, are the seeds (one, or several where a part has necks: two objects that the network joined).
-    A region without any inner part is a seed, too. From the seeds, a watershed (Meyer 1994) goes down that distance,
-    over all pixels that are less likely outside than not. Seeds that gain too few pixels leave them to their
-    neighbours.
+    Args:
+        probabilities: of the classes in ``CLASSES``, ``(2 or 3, *space)``.
+        spacing, smallest: see ``separate_parts``.
+    """
+    return separate_parts(encode_parts(torch.from_numpy(probabilities)).numpy(), spacing, smallest)
+
+
+def encode_parts(probabilities: Tensor) -> Tensor:
+    """Return all that separation needs of probabilities: 0 outside, 1 in an object, 2 in its inner part.
+
+    Pixels that are more likely inside than not are inner parts; those that are less likely outside than not are of
+    objects, too.
 
     Args:
         probabilities: of the classes in ``CLASSES``, ``(2 or 3, *space)``.
-        spacing: distance of neighbouring pixels by axis, in any unit.
-        smallest: pixels of an object, its ends included; smaller ones are noise.
+
+    Returns:
+        ``space``, uint8.
     """
     inside = probabilities[1] > 0.5
     whole = inside | (probabilities[0] < 0.5)
+    return whole.to(torch.uint8) + inside.to(torch.uint8)
+
+
+def separate_parts(codes: NDArray[np.uint8], spacing: Sequence[float], smallest: int = SMALLEST) -> NDArray[np.int32]:
+    """Return the objects of a map of ``encode_parts``, numbered from 1, 0 outside; ``space``, int32.
+
+    Connected pixels of code 2 are inner parts. The maxima of the distance to the end of
+    their part, smoothed, are the seeds (one, or several where a part has necks: two objects that the network joined).
+    A region without any inner part is a seed, too. From the seeds, a watershed (Meyer 1994) goes down that distance,
+    over all pixels of objects. Seeds that gain too few pixels leave them to their
+    neighbours.
+
+    Args:
+        spacing: distance of neighbouring pixels by axis, in any unit.
+        smallest: pixels of an object, its ends included; smaller ones are noise.
+    """
+    inside, whole = codes == 2, codes > 0
     distance, seeds = _seeds(inside, whole, np.asarray(spacing) / min(spacing))
     found = watershed(-distance, seeds, mask=whole)
     enough = np.bincount(found.reshape(-1)) >= smallest
@@ -92,13 +119,16 @@ def _marked(numbers: NDArray[np.integer], marks: NDArray[np.bool_]) -> NDArray[n
     return found
 
 
-def check_separable(path: Path, space: Sequence[int]) -> None:
+def check_separable(path: Path, space: Sequence[int], samples: int = 0) -> None:
     """Check that memory suffices to separate the objects of an image of this size.
+
+    Args:
+        samples: whose maps are in memory, too.
 
     Raises:
         InputError: when there is too little memory for it.
     """
-    needed = SEPARATING * math.prod(space)
+    needed = (SEPARATING + samples) * math.prod(space)
     check_fits(path, "separating its objects", needed, "cut it into images of their own")
 
 

@@ -47,8 +47,8 @@ VARIANCES = {"uncertainty": "total", "epistemic": "epistemic", "aleatoric": "ale
 """Kinds of files, and which variance of a stored prediction is in them."""
 
 KINDS: dict[str, tuple[ExportKind, ...]] = {
-    "classes": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric"),
-    "instances": ("class", "instance", "uncertainty", "probabilities", "epistemic", "aleatoric"),
+    "classes": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric", "confidence"),
+    "instances": ("class", "instance", "uncertainty", "probabilities", "epistemic", "aleatoric", "confidence"),
     "quantities": ("mean", "uncertainty", "epistemic", "aleatoric"),
 }
 """Files of each kind of target; by default the first ones, up to the uncertainty."""
@@ -74,6 +74,8 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
     - ``STEM_set.tif``: a channel for each class, 255 where it is in the pixel's set, 0 elsewhere: one file, which also
       volumes and large images have, and whose channels carry the names. ``STEM_set_size.png`` (``.tif`` as above): how
       many classes are in it, as indices of a palette from black (one class) to white (all).
+    - ``STEM_confidence.tif``: float32, the share of Monte-Carlo samples that find the object of each pixel, or the
+      connected part of its class; NaN outside of objects. Images without it (too large) have no such file.
 
     TIFF is written strip by strip, so nothing need fit into memory.
 
@@ -102,6 +104,9 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
                 written += [
                     _save(folder / f"{name}_{end}.tif", _plain(_float32(dataset, end)), dataset) for end in STATED[kind]
                 ]
+            elif kind == "confidence":
+                if "confidence" in dataset:
+                    written.append(_save(folder / f"{name}_confidence.tif", _stored(dataset, "confidence"), dataset))
             else:
                 written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, info), dataset))
     if "class" in chosen:

@@ -11,7 +11,8 @@ import pytest
 from matplotlib.axes import Axes
 
 from multiunet.domains.image.measure.figure import ROWS, draw_figure
-from multiunet.domains.image.measure.phases import Measures, ObjectRow, PhaseRow
+from multiunet.domains.image.measure.objects import ObjectRow
+from multiunet.domains.image.measure.phases import Measures, PhaseRow
 
 
 def phase_of(image: str, name: str, fraction: float, objects: int | None, pooled: bool = False) -> PhaseRow:
@@ -24,7 +25,7 @@ def phase_of(image: str, name: str, fraction: float, objects: int | None, pooled
 
 def part_of(pixels: int, border: bool = False, image: str = "a", name: str = "7") -> ObjectRow:
     diameter = 2 * math.sqrt(pixels / math.pi)
-    return ObjectRow(image, name, 1, pixels, pixels, diameter, (0.0, 0.0), "pixel", "pixel", border)
+    return ObjectRow(image, name, 1, pixels, pixels, diameter, (0.0, 0.0), "pixel", "pixel", border, None, 0.9)
 
 
 def one_image(parts: list[ObjectRow]) -> Measures:

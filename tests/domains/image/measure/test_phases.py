@@ -194,7 +194,7 @@ def test_an_image_without_objects_is_measured(tmp_path: Path) -> None:
     found = measure(ImageMeasure(prediction=path))
     assert (found.phases[1].objects, found.phases[1].diameter_mean) == (0, None)
     _, objects, _ = write_tables(found, tmp_path / "m", overwrite=False)
-    assert objects.read_text().strip().endswith("touches_border,centre_y,centre_x")
+    assert objects.read_text().strip().endswith("touches_border,confidence,probability,centre_y,centre_x")
 
 
 def test_an_image_may_be_called_all(tmp_path: Path) -> None:

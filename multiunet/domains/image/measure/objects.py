@@ -1,0 +1,132 @@
+"""Objects of a predicted image: their places, sizes and confidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from skimage.measure import regionprops
+
+from multiunet.domains.reading import reading
+
+BLOCK = 1 << 22
+"""Probabilities that are in memory at once."""
+
+DIGITS = 6
+"""Of shares and probabilities: stored ones have 32 bits."""
+
+
+@dataclass(frozen=True)
+class ObjectRow:
+    """Connected part of a class, or an object: a row of ``objects.csv``.
+
+    Diameter and centre are in ``length_unit``, the area is in ``area_unit``.
+
+    Attributes:
+        confidence: share of the Monte-Carlo samples in which it is found: an object there (of the same class) overlaps
+            it by an IoU above 0.5. None of a single sample, or of a prediction without confidence.
+        probability: mean probability of its class (of separated objects, of lying in one) over its pixels.
+    """
+
+    image: str
+    phase: str
+    number: int
+    pixels: int
+    area: float
+    diameter: float
+    centre: tuple[float, ...]
+    length_unit: str
+    area_unit: str
+    touches_border: bool
+    confidence: float | None
+    probability: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Distance of neighbouring pixels by axis, and its unit."""
+
+    spacing: tuple[float, ...]
+    unit: str
+
+    @property
+    def area_unit(self) -> str:
+        """Unit of areas, or of volumes."""
+        return self.unit if self.unit == "pixel" else f"{self.unit}{'²' if len(self.spacing) == 2 else '³'}"
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """Confidence (None where the prediction has none) and mean probability by the number of an object, ``(n + 1,)``."""
+
+    confidence: NDArray[np.float64] | None
+    probability: NDArray[np.float64]
+
+
+def read_sureness(data: xr.Dataset, numbered: NDArray[np.integer], channel: int | None) -> Sureness:
+    """Read how sure the objects of an image are, a block of rows at a time.
+
+    Args:
+        data: the stored prediction of the image.
+        numbered: its objects, numbered from 1, 0 outside; ``space``.
+        channel: class of the objects; None: they are all that is not outside, the first class.
+
+    Raises:
+        InputError: naming the store, where a chunk is damaged.
+    """
+    count = int(numbered.max()) + 1
+    sizes, sums = np.zeros(count), np.zeros((2, count))
+    known = "confidence" in data
+    rows = str(data["mean"].dims[1])
+    step = max(1, BLOCK * len(numbered) // data["mean"].size)
+    for first in range(0, len(numbered), step):
+        part = slice(first, first + step)
+        numbers = numbered[part].ravel()
+        with reading(f"{data.encoding.get('source', 'prediction')}: mean, confidence"):
+            block = data.isel({rows: part})
+            mean = block["mean"].isel(channel=channel or 0).copy(deep=False).values.ravel()
+            share = block["confidence"].copy(deep=False).values.ravel() if known else None
+        sizes += np.bincount(numbers, minlength=count)
+        sums[0] += np.bincount(numbers, 1 - mean if channel is None else mean, minlength=count)
+        if share is not None:
+            sums[1] += np.bincount(numbers, np.nan_to_num(share), minlength=count)
+    probability, confidence = np.round(sums / np.maximum(sizes, 1), DIGITS)
+    return Sureness(confidence if known else None, probability)
+
+
+def find_rows(
+    image: str, phase: str, numbered: NDArray[np.integer], scale: Scale, sureness: Sureness, min_size: int
+) -> Iterator[ObjectRow]:
+    """Yield the objects of at least ``min_size`` pixels, numbered in their order.
+
+    Args:
+        numbered: the objects, ``space``, 0 outside.
+    """
+    ndim, number = numbered.ndim, 0
+    # of a unit ball: the diameter of a circle of area a is 2 sqrt(a / pi), of a ball of volume v 2 (3 v / 4 pi)^(1/3)
+    unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
+    for region in regionprops(numbered):
+        pixels = int(region.num_pixels)
+        if pixels < min_size:
+            continue
+        number += 1
+        area = pixels * math.prod(scale.spacing)
+        starts, ends = region.bbox[:ndim], region.bbox[ndim:]
+        yield ObjectRow(
+            image=image,
+            phase=phase,
+            number=number,
+            pixels=pixels,
+            area=area,
+            diameter=2 * (area / unit_ball) ** (1 / ndim),
+            centre=tuple(float(c * step) for c, step in zip(region.centroid, scale.spacing)),
+            length_unit=scale.unit,
+            area_unit=scale.area_unit,
+            touches_border=min(starts) == 0 or any(end == side for end, side in zip(ends, numbered.shape)),
+            confidence=None if sureness.confidence is None else float(sureness.confidence[region.label]),
+            probability=float(sureness.probability[region.label]),
+        )
