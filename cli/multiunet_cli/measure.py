@@ -37,7 +37,7 @@ def measure_command(spec: DomainSpec) -> Callable[..., None]:
             return
         if "phases" in found:
             show(found["phases"])
-        else:
+        if "rows" in found:
             show_rows(found["rows"])
         for file in found["files"]:
             typer.echo(f"wrote {file}")

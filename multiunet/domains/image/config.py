@@ -318,6 +318,12 @@ class ImageMeasure(Options):
         "names (or mask values) of the classes whose objects are counted; default: all but the one that covers most",
         "Data",
     )
+    regions: Path | None = option(
+        None,
+        "masks that number regions of the images, named like them: sums and means of quantities (or probabilities of "
+        "classes) over each",
+        "Data",
+    )
     min_size: int = option(1, "pixels; smaller objects are left out", "Data", ge=1)
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
     overwrite: bool = option(False, "replace files in `out`", "Output")

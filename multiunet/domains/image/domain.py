@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,8 +36,7 @@ from multiunet.domains.image.evaluation.scoring import check_scorable, predict_p
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.info import ImageInfo
-from multiunet.domains.image.measure import phases as measuring
-from multiunet.domains.image.measure import tables as measure_files
+from multiunet.domains.image.measure.run import run_measures
 from multiunet.domains.image.network import build_network
 from multiunet.domains.image.planning import plan as planning
 from multiunet.domains.image.prediction import writers
@@ -49,7 +48,6 @@ from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.task import make_task
 from multiunet.domains.remarks import gather_remarks, remark
-from multiunet.files import check_folder
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples
 from multiunet.prediction.run import READ_SITES
@@ -205,11 +203,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         return baselines.fit_baselines(info.split.train, info, self.cache)
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
-        if folder is not None:
-            check_folder(folder, options.overwrite)
-        found = measuring.measure(options)
-        files = [] if folder is None else measure_files.write_tables(found, folder, options.overwrite)
-        return {"phases": [asdict(phase) for phase in found.phases], "files": [str(file) for file in files]}
+        return run_measures(options, folder)
 
     def example(self, model: Model, config: ImageTrain, info: ImageInfo) -> Tensor:
         """Return a training patch of zeros, a batch of one."""

@@ -10,6 +10,7 @@ from typing import Any
 from multiunet.domains.image.measure.figure import draw_figure
 from multiunet.domains.image.measure.objects import ObjectRow
 from multiunet.domains.image.measure.phases import Measures, PhaseRow
+from multiunet.domains.image.measure.quantities import QuantityRow
 from multiunet.files import check_folder, csv_text, write_atomically, write_text
 
 
@@ -31,6 +32,14 @@ def write_tables(measures: Measures, folder: Path, overwrite: bool) -> list[Path
     write_text(paths[1], _table(rows, columns))
     write_atomically(paths[2], lambda temporary: draw_figure(measures).savefig(temporary, format="png", dpi=150))
     return paths
+
+
+def write_quantities(rows: Sequence[QuantityRow], folder: Path) -> Path:
+    """Write ``quantities.csv`` into the folder, which is made where it is not there; return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "quantities.csv"
+    write_text(path, _table([asdict(row) for row in rows], [item.name for item in fields(QuantityRow)]))
+    return path
 
 
 def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
