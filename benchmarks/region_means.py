@@ -24,7 +24,7 @@ import numpy as np
 from multiunet.domains.collected import Collected, collect
 from multiunet.domains.runs import Run, folds_in, load
 from multiunet.training.run_folder import environment
-from multiunet.uncertainty.sums import SumCalibration, Totals
+from multiunet.uncertainty.sums import Totals
 
 RESULTS = Path(__file__).parent / "results" / "region_means.json"
 LENGTHS = (1, 3, 10, 30, 100)
@@ -46,8 +46,7 @@ def test_fold(fold: Run, pooled: Collected, options: Any) -> list[dict[str, Any]
     """A row for each region of each test chromosome of a fold."""
     rest = pooled.without(list(fold.info.split.test))
     calibration = fold.task.fit_calibration(rest.sites)
-    sums = rest.sums.fit(calibration, rest.sites)
-    assert isinstance(sums, SumCalibration)
+    sums = rest.fit_sums(calibration)["sites"]
     data = fold.domain.read(fold.config, fold.info, options)
     model = replace(fold.model, calibration=calibration)
     rows = []

@@ -71,7 +71,8 @@ def show(phases: list[dict[str, Any]]) -> None:
             escape(phase["phase"]),
             _text(100, "{:.2f}", phase["fraction"]),
             *((interval,) if stated else ()),
-            *("-" if phase[name] is None else str(phase[name]) for name in ("objects", "whole")),
+            _text(1, "{}", phase["objects"]) + _between(phase.get("objects_low"), phase.get("objects_high")),
+            _text(1, "{}", phase["whole"]),
             _text(1, "{:.3g}", phase["diameter_mean"]),
         )
     Console().print(table)
@@ -103,6 +104,10 @@ def _cell(value: Any, escape: Callable[[str], str]) -> str:
     if value is None:
         return "-"
     return escape(value) if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" ({low:.0f} to {high:.0f})"
 
 
 def _text(times: float, form: str, *values: float | None) -> str:

@@ -116,7 +116,6 @@ def _samplings(run: Run, options: EvaluateOptions) -> list[int]:
 def _fit(model: Model, task: Task, held_out: Collected, samples: int, options: EvaluateOptions, source: str) -> Fit:
     sites = held_out.sites
     calibration = task.fit_calibration(sites)
-    sums = held_out.sums.fit(calibration, sites)
     return Fit(
         weights=hash_weights(model.net),
         members=len(members(model.net)),
@@ -126,7 +125,7 @@ def _fit(model: Model, task: Task, held_out: Collected, samples: int, options: E
         groups=len(sites.groups),
         sites=len(sites),
         calibration=store_calibration(calibration),
-        sums={} if sums is None else {"sites": sums.as_dict()},
+        sums={name: sums.as_dict() for name, sums in held_out.fit_sums(calibration).items()},
     )
 
 

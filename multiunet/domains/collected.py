@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -11,12 +11,14 @@ from torch import Tensor
 
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Labelled
-from multiunet.domains.held_out_sums import HeldOutItems, HeldOutRegions, HeldOutSums
+from multiunet.domains.held_out_sums import HeldOutCounts, HeldOutItems, HeldOutRegions, HeldOutSums
 from multiunet.domains.runs import Run
 from multiunet.errors import InputError
 from multiunet.geometries.grid.fuse import fuse_conv_bn
 from multiunet.seeds import derive
+from multiunet.uncertainty import Calibration
 from multiunet.uncertainty.held_out import HeldOut, SiteSample
+from multiunet.uncertainty.sums import SumCalibration
 
 MOST = 20_000
 """Sites of a group that a calibration looks at: a share of these is known to half a percent."""
@@ -31,20 +33,26 @@ class Collected:
 
     Attributes:
         sites: a sample of each item's sites.
-        sums: over all sites of each item.
+        sums: over all ``sites`` of each item, and of ``objects`` where these are counted.
     """
 
     sites: HeldOut
-    sums: HeldOutSums
+    sums: Mapping[str, HeldOutSums]
 
     def without(self, names: Sequence[str]) -> Collected:
         """Return those of all items but the named ones."""
-        return Collected(self.sites.without(names), self.sums.without(names))
+        return Collected(self.sites.without(names), {name: sums.without(names) for name, sums in self.sums.items()})
+
+    def fit_sums(self, calibration: Calibration) -> dict[str, SumCalibration]:
+        """Fit intervals of sums of calibrated predictions, by what is summed; without those of too few items."""
+        fits = {name: sums.fit(calibration, self.sites) for name, sums in self.sums.items()}
+        return {name: fit for name, fit in fits.items() if fit is not None}
 
     @staticmethod
     def join(parts: Sequence[Collected]) -> Collected:
         """Return those of all parts."""
-        sums = reduce(lambda one, other: one.join(other), [part.sums for part in parts])
+        names = list(parts[0].sums)
+        sums = {name: reduce(lambda one, two: one.join(two), [part.sums[name] for part in parts]) for name in names}
         return Collected(HeldOut.join([part.sites for part in parts]), sums)
 
 
@@ -58,11 +66,13 @@ def collect(run: Run, data: Labelled, options: EvaluateOptions) -> Collected:
     most = max(1, min(MOST, MOST_OF_ALL // max(1, len(data.items))))
     samples: dict[str, SiteSample] = {}
     alone: list[HeldOut] = []  # sites each of which is a group of its own
-    sums: HeldOutSums = HeldOutRegions(run.task) if run.domain.predicts_regions else HeldOutItems(run.task)
+    of_sites: HeldOutSums = HeldOutRegions(run.task) if run.domain.predicts_regions else HeldOutItems(run.task)
+    sums = {"sites": of_sites, "objects": HeldOutCounts()}
     for piece in run.domain.predict_sites(model, run.config, run.info, data, options):
         if piece.moments is None:
             continue
-        sums.add(piece)
+        for kind in sums.values():
+            kind.add(piece)
         columns = run.task.known_sites(piece.moments, piece.target)
         if piece.item is None:
             alone.append(_rows(columns, piece.rows, sum(map(len, alone))))

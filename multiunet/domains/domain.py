@@ -96,6 +96,7 @@ class Piece:
         predicted, target, moments: see ``Score.add``.
         item: name of the item; None for data of one item, or whose items are too small for scores of their own.
         rows: without an item, the name of each row, which is exchangeable with others by itself: a graph of a set.
+        counts: objects found in the whole item, and true ones; None where objects are not counted.
     """
 
     predicted: Tensor
@@ -103,6 +104,7 @@ class Piece:
     moments: Moments[Tensor] | None = None
     item: str | None = None
     rows: tuple[str, ...] = ()
+    counts: tuple[int, int] | None = None
 
 
 Baseline = Callable[[Labelled], Iterator[Piece]]

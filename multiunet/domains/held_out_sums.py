@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from multiunet.tasks import Task
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.held_out import HeldOut
 from multiunet.uncertainty.region_sums import SiteErrors, fit_regions
-from multiunet.uncertainty.sums import SumCalibration, Totals, fit_items
+from multiunet.uncertainty.sums import SumCalibration, Totals, count_totals, fit_items
 
 
 class HeldOutSums(ABC):
@@ -126,6 +127,33 @@ class HeldOutRegions(HeldOutSums):
 
     def join(self, other: HeldOutRegions) -> HeldOutRegions:
         return replace(self, chromosomes=self.chromosomes | other.chromosomes)
+
+
+@dataclass(frozen=True)
+class HeldOutCounts(HeldOutSums):
+    """Objects found in each held-out item, and true ones.
+
+    A count is a sum over the objects found, each with the variance 1, as though objects were missed and made up one by
+    one; how far they are missed together is the correlation that is fitted.
+    """
+
+    counts: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def add(self, piece: Piece) -> None:
+        if piece.counts is not None:
+            self.counts.append((str(piece.item), *piece.counts))
+
+    def fit(self, calibration: Calibration, sampled: HeldOut) -> SumCalibration | None:
+        if len(self.counts) < 2:
+            return None
+        found, true = np.array([counts for _, *counts in self.counts], dtype=float).T
+        return fit_items(count_totals(found), true[:, None])
+
+    def without(self, names: Sequence[str]) -> HeldOutCounts:
+        return HeldOutCounts([row for row in self.counts if row[0] not in set(names)])
+
+    def join(self, other: HeldOutCounts) -> HeldOutCounts:
+        return HeldOutCounts([*self.counts, *other.counts])
 
 
 def _columns(mean: Tensor, variance: Tensor, target: Tensor) -> list[Tensor]:

@@ -167,6 +167,13 @@ def _fit_name(totals: Totals, true: Floats) -> tuple[int, float, float, float, f
     return count, correlation, bias, bias_error, deviation, float(variance[0])
 
 
+def count_totals(counts: Floats) -> Totals:
+    """Return counts of objects, ``(items,)``, as sums over objects with the variance 1 each, at least of one."""
+    found = np.asarray(counts, dtype=float)[:, None]
+    least = np.maximum(found, 1)
+    return Totals(least, found, least)
+
+
 def design_effect(sites: Floats, correlation: ArrayLike) -> Floats:
     """Return by how much correlated errors raise the variance of a sum over sites.
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from multiunet.domains.domain import Piece
-from multiunet.domains.held_out_sums import HeldOutItems, HeldOutRegions
+from multiunet.domains.held_out_sums import HeldOutCounts, HeldOutItems, HeldOutRegions
 from multiunet.tasks import Regression, Segmentation
 from multiunet.uncertainty import ClassCalibration, Moments, QuantityCalibration
 from multiunet.uncertainty.held_out import HeldOut
 from multiunet.uncertainty.region_sums import RegionSums
-from multiunet.uncertainty.sums import ItemSums, Totals, fit_items
+from multiunet.uncertainty.sums import ItemSums, Totals, count_totals, fit_items
 
 TASK = Segmentation(["a", "b", "c"])
 
@@ -133,3 +133,18 @@ def test_regions_of_chromosomes() -> None:
     assert found.groups == 3
     assert found.effects[0][0] == pytest.approx(1, rel=0.1)  # with the factor, as stated, and independent
     assert held_out.without(["chrA", "chrB"]).fit(QuantityCalibration([2.0]), sampled) is None
+
+
+def test_counts_of_objects() -> None:
+    held_out, empty = HeldOutCounts(), torch.zeros(0, 1)
+    for index, (found, true) in enumerate([(10, 12), (20, 21), (0, 1), (40, 38), (15, 15)]):
+        held_out.add(Piece(empty, empty, item=f"i{index}", counts=(found, true)))
+    held_out.add(Piece(empty, empty, item="not counted"))
+    sampled = HeldOut(empty, empty, empty, torch.zeros(0, dtype=torch.long), ())
+    fit = held_out.fit(ClassCalibration(1.0), sampled)
+    assert isinstance(fit, ItemSums)
+    assert fit.items == (5,)
+    stated = fit.interval(count_totals(np.array([20.0])))
+    assert stated.low[0] < 20 < stated.high[0]
+    assert held_out.without(["i0"]).join(HeldOutCounts([("i9", 3, 3)])).counts[-2:] == [("i4", 15, 15), ("i9", 3, 3)]
+    assert HeldOutCounts([("a", 1, 1)]).fit(ClassCalibration(1.0), sampled) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from multiunet.domains.image.evaluation.scores import CountScore
 from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
 from multiunet.domains.image.prediction.confidence import find_confidence, rank_objects
 from multiunet.domains.image.prediction.separate import check_separable, encode_parts, find_objects
+from multiunet.errors import InputError
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.prediction.field import count_samples
 from multiunet.tasks import RegressionScore, Task
@@ -68,9 +70,14 @@ def predict_pieces(
 def predict_sites(
     predictor: GridPredictor, images: Iterable[LabelledImage], samples: int = 1, seed: int = 0
 ) -> Iterator[Piece]:
-    """Predict classes or quantities of pixels; of instances, the classes that encode them."""
+    """Predict classes or quantities of pixels; of instances, the classes that encode them, and count objects.
+
+    Objects of an image that is too large to separate them are not counted.
+    """
     for image in images:
-        if image.info.regression:
+        if image.info.instances is not None and _is_separable(image):
+            yield _count_objects(image, predictor.whole(_source(image), samples, seed))
+        elif image.info.regression:
             found, target = predictor.whole(_source(image), samples, seed), torch.from_numpy(image.target()[...])
             yield _piece(found, target, image)
         else:
@@ -148,6 +155,21 @@ def _predict_objects(predictor: GridPredictor, image: LabelledImage, samples: in
     ranks = rank_objects(found, find_confidence(found, codes, image.info), 1 - mean[0], count)
     predicted = torch.from_numpy(np.stack([found.astype(np.float64), ranks]))
     return Piece(predicted[None], torch.from_numpy(image.target()[...])[None], item=image.item.name)
+
+
+def _is_separable(image: LabelledImage) -> bool:
+    try:
+        check_separable(Path(image.item.image), image.load().picture.space)
+    except InputError:
+        return False
+    return True
+
+
+def _count_objects(image: LabelledImage, found: Moments[Tensor]) -> Piece:
+    """Piece of an image's classes, with the number of objects that they encode and that of the mask."""
+    objects, true = find_objects(found.mean.numpy(), image.info), np.unique(image.target()[...])
+    classes = torch.from_numpy(image.labels()[...].astype(np.int64))
+    return replace(_piece(found, classes, image), counts=(int(objects.max()), int((true > 0).sum())))
 
 
 def _separate(image: LabelledImage, mean: Tensor) -> Piece:

@@ -17,7 +17,7 @@ from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.files.lazy import check_fits, format_shape
 from multiunet.domains.image.files.units import pixel_sizes
 from multiunet.domains.image.measure.objects import ObjectRow, Scale, find_rows, read_sureness
-from multiunet.domains.image.measure.shares import state_shares
+from multiunet.domains.image.measure.shares import state_count, state_shares
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -60,6 +60,8 @@ class PhaseRow:
         length_unit, area_unit: ``µm`` and ``µm²`` (of volumes ``µm³``), or ``pixel`` both.
         objects: connected parts, or separated objects, of at least ``min_size`` pixels; None where they were not
             counted.
+        objects_low, objects_high: the true number is between them with a probability of 90 %; of separated objects, if
+            ``min_size`` is 1, of predictions of a calibrated run.
         whole: of them, those that do not touch the border: only their sizes count below.
         diameter_mean, diameter_median, diameter_sd: of the circle (ball) of the object's area (volume), in
             ``length_unit``; the deviation has ddof 1, and is None of a single object.
@@ -81,6 +83,8 @@ class PhaseRow:
     length_unit: str
     area_unit: str
     objects: int | None
+    objects_low: float | None
+    objects_high: float | None
     whole: int | None
     diameter_mean: float | None
     diameter_median: float | None
@@ -124,10 +128,12 @@ def measure(options: ImageMeasure) -> Measures:
     sums = open_sums(options.prediction)
     chosen = _counted(options, surveyed)
     parts = {item.image: list(_parts(item, images[item.image], chosen, options.min_size)) for item in surveyed}
-    phases = [phase for item in surveyed for phase in _phases(item, chosen, parts[item.image], sums)]
+    if options.min_size > 1:  # what was learnt is how many objects of any size are missed
+        sums = {name: fit for name, fit in sums.items() if name != "objects"}
+    phases = [phase for item in surveyed for phase in _phases(item, chosen, [parts[item.image]], sums)]
     everything = [part for found in parts.values() for part in found]
     if len(surveyed) > 1:
-        phases += _phases(_pooled(surveyed), chosen, everything, sums)
+        phases += _phases(_pooled(surveyed), chosen, list(parts.values()), sums)
     _warn_of_specks(everything)
     return Measures(phases, everything, AXES[len(surveyed[0].spacing)])
 
@@ -263,13 +269,16 @@ def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
 
 
 def _phases(
-    item: _Survey, counted: Sequence[str], parts: Sequence[ObjectRow], sums: Mapping[str, SumCalibration]
+    item: _Survey, counted: Sequence[str], parts: Sequence[Sequence[ObjectRow]], sums: Mapping[str, SumCalibration]
 ) -> Iterator[PhaseRow]:
+    """Yield a row for each class; ``parts`` are those of each image."""
     shares = state_shares(sums, item.totals, item.weights)
     if item.separated:  # inside and boundary are both of an object
         shares = [shares[0], shares[0].rest()]
     for index, (name, sd, share) in enumerate(zip(item.names, _deviations(item), shares)):
-        own = [part for part in parts if part.phase == name]
+        own = [part for of_image in parts for part in of_image if part.phase == name]
+        told_apart = item.separated and name == OBJECT and name in counted
+        low, high = state_count(sums, [len(of_image) for of_image in parts] if told_apart else [])
         sizes = [part.diameter for part in own if not part.touches_border]
         fraction = float(item.fractions[index])
         yield PhaseRow(
@@ -289,6 +298,8 @@ def _phases(
             length_unit=item.unit,
             area_unit=item.scale.area_unit,
             objects=len(own) if name in counted else None,
+            objects_low=low,
+            objects_high=high,
             whole=len(sizes) if name in counted else None,
             diameter_mean=float(np.mean(sizes)) if sizes else None,
             diameter_median=float(np.median(sizes)) if sizes else None,

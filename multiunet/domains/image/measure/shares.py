@@ -1,4 +1,4 @@
-"""Shares of classes in images with intervals that cover, from sums of probabilities."""
+"""Shares of classes and counts of objects in images, with intervals that cover."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from multiunet.prediction.totals import LEVEL
-from multiunet.uncertainty.sums import SumCalibration, Totals
+from multiunet.uncertainty.sums import SumCalibration, Totals, count_totals
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,20 @@ def state_shares(sums: Mapping[str, SumCalibration], totals: Totals, weights: Se
     found, area = sums["sites"].interval(weighted, LEVEL), (totals.sites * np.asarray(weights)[:, None]).sum(axis=0)
     rows = zip(found.estimate / area, found.deviation / area, found.low / area, found.high / area)
     return [_as_share(*map(float, row)) for row in rows]
+
+
+def state_count(sums: Mapping[str, SumCalibration], counts: Sequence[int]) -> tuple[float | None, float | None]:
+    """Return the ends of the interval of all objects together, cut at 0; None where it cannot be stated.
+
+    Args:
+        sums: intervals of sums, of which those of ``objects`` count.
+        counts: objects found in each image.
+    """
+    if "objects" not in sums or not counts:
+        return None, None
+    found = sums["objects"].interval(count_totals(np.array(counts)), LEVEL)
+    low, high = max(0.0, float(found.low[0])), float(found.high[0])
+    return (low, high) if np.isfinite([low, high]).all() else (None, None)
 
 
 def _as_share(estimate: float, deviation: float, low: float, high: float) -> Share:

@@ -19,7 +19,7 @@ def phase_of(image: str, name: str, fraction: float, objects: int | None, pooled
     interval = fraction, 0.8 * fraction, 1.1 * fraction
     return PhaseRow(
         *(image, pooled, name, False, fraction, *interval, 0.1 * fraction, None, *interval),
-        *("pixel", "pixel", objects, objects, None, None, None),
+        *("pixel", "pixel", objects, None, None, objects, None, None, None),
     )
 
 

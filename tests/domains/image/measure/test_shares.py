@@ -12,11 +12,11 @@ from scipy import stats
 
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.measure.phases import PhaseRow, measure
-from multiunet.domains.image.measure.shares import Share, state_shares
+from multiunet.domains.image.measure.shares import Share, state_count, state_shares
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore
 from multiunet.uncertainty import Moments
-from multiunet.uncertainty.sums import Totals, fit_items
+from multiunet.uncertainty.sums import Totals, count_totals, fit_items
 
 ERRORS = np.array([0.02, -0.01, 0.03, 0.01])
 """Of the fraction of the second class in four held-out images of 200 pixels, each with the probability 0.1."""
@@ -105,3 +105,17 @@ def test_the_rest_of_a_share() -> None:
 def test_damaged_intervals_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"p\.zarr: its intervals of sums cannot be read"):
         of_seven(stored(tmp_path / "p.zarr", [0.1], calibration={"sums": {"sites": {"of": "items"}}}))
+
+
+def test_counts_of_objects_in_one_image_and_in_all() -> None:
+    """Of images of equal counts: the interval of a normal sample of the errors."""
+    counts, errors = np.full(4, 20.0), np.array([2.0, -1, 3, 0])
+    sums = {"objects": fit_items(count_totals(counts), (counts - errors)[:, None])}
+    spread = stats.t.ppf(0.95, 3) * errors.std(ddof=1)
+    low, high = state_count(sums, [20])
+    assert high == pytest.approx(20 - errors.mean() + spread * math.sqrt(1 + 1 / 4))
+    assert low == pytest.approx(20 - errors.mean() - spread * math.sqrt(1 + 1 / 4))
+    _, together = state_count(sums, [20, 20])
+    assert together == pytest.approx(40 - 2 * errors.mean() + spread * math.sqrt(2 + 4 / 4))
+    assert state_count({}, [20]) == state_count(sums, []) == (None, None)
+    assert state_count(sums, [0])[0] == 0
