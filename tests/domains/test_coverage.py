@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from multiunet import open_prediction, predict, train
+from multiunet import InputError, open_prediction, predict, train
 from multiunet.progress import Progress
 
 NODES, CLASSES = 1200, 3
@@ -112,3 +113,34 @@ def test_the_table_of_nodes_says_what_the_store_says(classes: Path, quantities: 
         for end in ("lower", "upper"):
             found = np.array([row[f"{name}_{end}"] for row in table], dtype=np.float32)
             np.testing.assert_array_equal(found, data[end].values[place])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"interval": 0.9}, "predicts classes, which have no intervals"),
+        ({"sets": 0.9, "raw": True}, "this prediction has none; leave `raw` out"),
+        ({"sets": 0.85}, "knows the levels 0.5, 0.8, 0.9, 0.95"),
+    ],
+)
+def test_what_cannot_be_stated_is_refused_before_anything_is_written(
+    classes: Path, tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        predict(classes, options, tmp_path / "p.zarr")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_validation_graph_calibrates_no_sets_and_says_so(classes: Path, tmp_path: Path) -> None:
+    """The run's calibration without its limits, as that of a single image is."""
+    path = classes / "calibration.json"
+    kept = path.read_text(encoding="utf-8")
+    content = json.loads(kept)
+    for fit in content["fits"]:
+        fit["calibration"] |= {"limits": {}, "guaranteed": []}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    try:
+        with pytest.raises(InputError, match=r"no limits of sets, which need two or more images.* with folds"):
+            predict(classes, {"sets": 0.9}, tmp_path / "p.zarr")
+    finally:
+        path.write_text(kept, encoding="utf-8")

@@ -43,8 +43,9 @@ def test_prediction_covers_whole_chromosomes(run, tmp_path, predict):
 
 
 def test_bigwigs_read_back_as_the_prediction(run, tmp_path, predict):
-    files = predict(run, tmp_path / "p.zarr", samples=2, export=tmp_path / "out")
+    files = predict(run, tmp_path / "p.zarr", samples=2, interval=0.8, export=tmp_path / "out")
     found = open_prediction(tmp_path / "p.zarr")
+    assert {path.name.split(".")[1] for path in files} == {"mean", "lower", "upper", "epistemic", "aleatoric", "total"}
     for path in files:
         track, variable, _ = path.name.split(".")
         with pybigtools.open(str(path)) as file:
