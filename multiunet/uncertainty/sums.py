@@ -168,7 +168,7 @@ def _fit_name(totals: Totals, true: Floats) -> tuple[int, float, float, float, f
 
 
 def count_totals(counts: Floats) -> Totals:
-    """Return counts of objects, ``(items,)``, as sums over objects with the variance 1 each, at least of one."""
+    """Return counts of objects, ``(items,)``, as sums over them with the variance 1 each; at least of one."""
     found = np.asarray(counts, dtype=float)[:, None]
     least = np.maximum(found, 1)
     return Totals(least, found, least)

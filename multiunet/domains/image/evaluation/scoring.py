@@ -70,7 +70,7 @@ def predict_pieces(
 def predict_sites(
     predictor: GridPredictor, images: Iterable[LabelledImage], samples: int = 1, seed: int = 0
 ) -> Iterator[Piece]:
-    """Predict classes or quantities of pixels; of instances, the classes that encode them, and count objects.
+    """Predict classes or quantities of pixels; of instances the classes that encode them, and counts.
 
     Objects of an image that is too large to separate them are not counted.
     """
