@@ -42,7 +42,13 @@ def calibrate_command(spec: DomainSpec) -> Callable[..., None]:
 
 def in_words(fits: Sequence[Fit]) -> list[str]:
     """Return a line for each fit."""
-    return [f"{_way(fit)}: {_numbers(fit)}; {fit.source}, {counted(fit.groups, 'group')}" for fit in fits]
+    return [_line(fit) for fit in fits]
+
+
+def _line(fit: Fit) -> str:
+    limits = fit.limits_in_words()
+    words = f"{_way(fit)}: {_numbers(fit)}; {fit.source}, {counted(fit.groups, 'group')}"
+    return f"{words} ({limits})" if limits else words
 
 
 def _way(fit: Fit) -> str:

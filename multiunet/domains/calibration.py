@@ -7,13 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from multiunet.domains.calibration_file import FILE, Fit, read_fits, store_calibration, write_fits
 from multiunet.domains.collected import Collected, collect
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
 from multiunet.domains.domain import Labelled, Model
 from multiunet.domains.evaluation import check_unseen
 from multiunet.domains.remarks import remark
-from multiunet.domains.runs import Run, all_runs, folds_in, hash_weights, join_runs, open_runs, spec_of
+from multiunet.domains.runs import (
+    Run,
+    all_runs,
+    check_same_split,
+    folds_in,
+    hash_weights,
+    join_runs,
+    open_runs,
+    spec_of,
+)
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
 from multiunet.geometries.grid.fuse import fuse_conv_bn
@@ -22,7 +33,8 @@ from multiunet.tasks import Task
 from multiunet.training.run_folder import RunFolder
 from multiunet.uncertainty import Calibration, dropouts
 from multiunet.uncertainty.fitting import add_sets
-from multiunet.wording import counted
+from multiunet.uncertainty.held_out import HeldOut
+from multiunet.wording import counted, listing
 
 
 def calibrate(
@@ -52,6 +64,8 @@ def calibrate(
         raise InputError("the training split calibrates nothing: networks are surer there than elsewhere; choose val")
     if len(paths) == 1 and folds_in(paths[0]) and not chosen.elsewhere():
         return calibrate_folds(paths[0], runs, chosen)
+    if not chosen.elsewhere():
+        check_same_split(runs)
     run = join_runs(runs)
     found = fit_run(run, chosen, {str(one.folder.path): one.info for one in runs} if chosen.elsewhere() else {})
     write_fits(folders[0].path, found)
@@ -64,12 +78,14 @@ def fit_run(run: Run, options: EvaluateOptions, seen: Mapping[str, Any] | None =
     Args:
         seen: info of runs that may not have seen the data, by name; empty for their validation split.
     """
+    samplings, found = _samplings(run, options), []
     data = run.domain.read(run.config, run.info, options)
-    check_unseen(data, seen or {})
-    found = []
-    for samples in _samplings(run, options):
+    check_unseen(data, seen or {}, "a network is surer of these than of new data")
+    for samples in samplings:
         of_samples = options.model_copy(update={"samples": samples})
-        fit = _fit(run.model, run.task, collect(run, data, of_samples), samples, options, data.name)
+        held_out = collect(run, data, of_samples)
+        _say_absent(run.task, held_out.sites, data.name)
+        fit = _fit(run.model, run.task, held_out, samples, options, data.name)
         found.append(_add_sets(run, data, of_samples, fit))
     return found
 
@@ -95,6 +111,7 @@ def calibrate_folds(folder: Path, folds: Sequence[Run], options: EvaluateOptions
         data = [fold.domain.read(fold.config, fold.info, of_samples) for fold in folds]
         held_out = [collect(fold, one, of_samples) for fold, one in zip(folds, data)]
         pooled, source = Collected.join(held_out), f"{data[0].name} of {counted(len(folds), 'fold')}"
+        _say_absent(folds[0].task, pooled.sites, source)
         found.append(_fit(together.model, folds[0].task, pooled, samples, options, source))
         for fold, own, one in zip(folds, held_out, data):
             write_fits(fold.folder.path, [_fit(fold.model, fold.task, own, samples, options, one.name)])
@@ -108,9 +125,36 @@ def calibrate_folds(folder: Path, folds: Sequence[Run], options: EvaluateOptions
 
 
 def _samplings(run: Run, options: EvaluateOptions) -> list[int]:
-    """Return the numbers of samples to calibrate for: one; and several, of networks with dropout."""
-    sampled = all(dropouts(net) for net in members(run.net))
-    return [1, options.samples] if sampled and options.samples > 1 else [1]
+    """Return the numbers of samples to calibrate for: one; and several, of networks with dropout.
+
+    Raises:
+        InputError: when several were asked for, of a network without.
+    """
+    if options.samples == 1:
+        return [1]
+    if all(dropouts(net) for net in members(run.net)):
+        return [1, options.samples]
+    if "samples" in options.model_fields_set:
+        raise InputError(
+            f"`samples={options.samples}`: {run.folder.path} was trained without dropout, so all samples would be the "
+            "same; leave `samples` out, or give `samples=1`"
+        )
+    return [1]
+
+
+def _say_absent(task: Task, sites: HeldOut, source: str) -> None:
+    """Say which classes the data have nowhere: nothing in them says how sure predictions of these are."""
+    if task.kind != "segmentation":
+        return
+    several = sites.target.ndim > 1  # independent labels
+    counts = (sites.target > 0).sum(dim=0) if several else torch.bincount(sites.target, minlength=len(task.names))
+    absent = [name for name, count in zip(task.names, counts.tolist()) if count == 0]
+    if absent:
+        them = "it" if len(absent) == 1 else "them"
+        remark(
+            f"{source}: no site of {listing(absent)} is among the {len(sites)} that calibrate; the probability of "
+            f"{them} is corrected as that of the others is, and sets promise nothing of such sites"
+        )
 
 
 def _fit(model: Model, task: Task, held_out: Collected, samples: int, options: EvaluateOptions, source: str) -> Fit:
@@ -142,18 +186,24 @@ def with_calibration(
     """
     if options.raw:
         return run, None
-    fits = [fit for place in dict.fromkeys(places) for fit in read_fits(place)]
-    weights = hash_weights(run.net)
-    found = next((fit for fit in fits if fit.fits(weights, options.samples, ", ".join(options.other_samples()))), None)
-    if found is not None:
-        return replace(run, model=replace(run.model, calibration=found.calibration.load())), found
-    alone = len(members(run.net)) == 1
-    if alone and fits and not any(fit.weights == weights for fit in fits):
+    weights, way = hash_weights(run.net), ", ".join(options.other_samples())
+    fits = [(place, fit) for place in dict.fromkeys(places) for fit in read_fits(place)]
+    for place, fit in fits:
+        if fit.fits(weights, options.samples, way):
+            if (reason := fit.calibration.find_misfit(run.task)) is not None:
+                raise InputError(f"{place / FILE}: is damaged ({reason}); calibrate the run anew")
+            return replace(run, model=replace(run.model, calibration=fit.calibration.load())), fit
+    known, alone = [fit for _, fit in fits], len(members(run.net)) == 1
+    single = {fit.weights for fit in known if fit.members == 1}  # beside those of ensembles that the run is part of
+    if alone and single and weights not in single:
         raise InputError(
             f"{run.folder.path / FILE}: is the calibration of other weights, of another run or another training; "
             "calibrate this run anew"
         )
-    remark(f"{run.folder.path}: {_missing(fits, weights, alone)}, so uncertainty is as the networks state it")
+    remark(
+        f"{run.folder.path}: {_missing(known, weights, alone)}, so uncertainty is as the networks state it; `multiunet "
+        "calibrate` with the same runs and settings mends that"
+    )
     return run, None
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_v
 from multiunet.domains.info import Record
 from multiunet.errors import InputError
 from multiunet.files import write_text
+from multiunet.tasks import Task
 from multiunet.uncertainty import LEVELS, Calibration, ClassCalibration, QuantityCalibration
 from multiunet.uncertainty.calibration import Labels
 from multiunet.uncertainty.read_sums import read_sums
@@ -39,6 +40,17 @@ class ClassFit(Record):
         """Return the calibration."""
         return ClassCalibration(self.temperature, self.labels, self.limits, self.guaranteed)
 
+    def find_misfit(self, task: Task) -> str | None:
+        """Return why it cannot be that of a task, in words; None: it can."""
+        if task.kind != "segmentation":
+            return "it is of classes, and the run predicts quantities"
+        if (labels := getattr(task, "labels", self.labels)) != self.labels:
+            return f"it is of {self.labels} labels, and those of the run are {labels}"
+        columns = len(task.names) if self.labels == "multilabel" else 1
+        if any(len(level) != columns for limits in self.limits.values() for level in limits):
+            return f"its limits are not of the {len(task.names)} classes of the run"
+        return None
+
     @model_validator(mode="after")
     def _check_levels(self) -> Self:
         for limits in self.limits.values():
@@ -57,6 +69,14 @@ class QuantityFit(Record):
     def load(self) -> QuantityCalibration:
         """Return the calibration."""
         return QuantityCalibration(self.factors, self.multipliers, self.guaranteed)
+
+    def find_misfit(self, task: Task) -> str | None:
+        """Return why it cannot be that of a task, in words; None: it can."""
+        if task.kind != "regression":
+            return "it is of quantities, and the run predicts classes"
+        if len(task.names) != len(self.factors):
+            return f"its factors are of {len(self.factors)} quantities, and the run predicts {len(task.names)}"
+        return None
 
     @model_validator(mode="after")
     def _check_levels(self) -> Self:
@@ -97,6 +117,14 @@ class Fit(Record):
             read_sums(stored)
         return self
 
+    def limits_in_words(self) -> str:
+        """Say what the limits of sets or intervals are worth; empty where all are promises."""
+        what = "sets" if self.calibration.kind == "classes" else "intervals"
+        levels = [f"{level:.0%}" for level, sure in zip(LEVELS, self.calibration.guaranteed) if not sure]
+        if not self.calibration.guaranteed:
+            return f"no {what}: they need two groups, and nine for a promise at 90 %"
+        return f"too few groups for more than an estimate of {what} at {', '.join(levels)}" if levels else ""
+
     def fits(self, weights: str, samples: int, way: str) -> bool:
         """Return whether it is for these weights predicted this way, without dropout or with samples."""
         return (self.weights, self.samples > 1, self.way) == (weights, samples > 1, way)
@@ -133,9 +161,14 @@ def store_calibration(calibration: Calibration) -> ClassFit | QuantityFit:
 
 
 def write_fits(folder: Path, fits: Sequence[Fit]) -> None:
-    """Write the calibrations of a folder, in place of those of the same weights and sampling."""
+    """Write the calibrations of a folder, in place of those of the same weights and sampling.
+
+    Of networks alone, those of other weights go: they came from another run, or another training.
+    """
     before = read_fits(folder, damaged_is_empty=True)
-    kept = [old for old in before if not any(new.fits(old.weights, old.samples, old.way) for new in fits)]
+    alone = {new.weights for new in fits if new.members == 1}
+    known = [old for old in before if not alone or old.members > 1 or old.weights in alone]
+    kept = [old for old in known if not any(new.fits(old.weights, old.samples, old.way) for new in fits)]
     content = CalibrationFile(fits=(*kept, *fits)).model_dump(mode="json")
     write_text(folder / FILE, json.dumps(content, indent=1) + "\n")
 
@@ -152,10 +185,11 @@ def read_fits(folder: Path, damaged_is_empty: bool = False) -> tuple[Fit, ...]:
     path = folder / FILE
     try:
         content = json.loads(path.read_bytes())
-        if isinstance(content, dict) and content.get("version", VERSION) != VERSION:
-            raise InputError(
-                f"{path}: has version {content['version']!r}, where {VERSION} is read; calibrate the run anew"
-            )
+        if not isinstance(content, dict):
+            raise ValueError("it holds no settings")
+        version = content.get("version")
+        if isinstance(version, bool) or version not in (None, VERSION):
+            raise InputError(f"{path}: has version {version!r}, where {VERSION} is read; calibrate the run anew")
         return CalibrationFile.model_validate_json(json.dumps(content)).fits
     except FileNotFoundError:
         return ()
@@ -163,7 +197,7 @@ def read_fits(folder: Path, damaged_is_empty: bool = False) -> tuple[Fit, ...]:
         if damaged_is_empty:
             return ()
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         if damaged_is_empty:
             return ()
         raise InputError(f"{path}: is damaged ({_first_line(error)}); calibrate the run anew") from error

@@ -22,6 +22,10 @@ FEWEST_ITEMS = 3
 """Items from which their order says something."""
 
 
+NOT_NEW = "their scores would say nothing of new data"
+"""What is wrong with scoring data that a run has seen."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """A trained model to score.
@@ -150,7 +154,7 @@ def _items(names: Sequence[str], found: Sequence[Scored]) -> dict[str, dict[str,
     return items
 
 
-def check_unseen(data: Labelled, runs: Mapping[str, DatasetInfo]) -> None:
+def check_unseen(data: Labelled, runs: Mapping[str, DatasetInfo], why: str = NOT_NEW) -> None:
     """Refuse other data that holds inputs which a run was trained or validated on.
 
     The same input is one of the same content (pixels; bases; features and edges), under whatever name, or, of images,
@@ -158,6 +162,7 @@ def check_unseen(data: Labelled, runs: Mapping[str, DatasetInfo]) -> None:
 
     Args:
         runs: info of each run that predicts, by name.
+        why: what is wrong with such data, for the error.
 
     Raises:
         InputError: naming the inputs, the run and what to do.
@@ -170,5 +175,5 @@ def check_unseen(data: Labelled, runs: Mapping[str, DatasetInfo]) -> None:
             first = "" if item == known else f"; {item} is the same as {known}"
             raise InputError(
                 f"{data.name}: {len(again)} of {len(data.keys)} inputs were trained or validated on by {run} "
-                f"({listing(list(again))}{first}); their scores would say nothing of new data: {data.remedy}"
+                f"({listing(list(again))}{first}); {why}: {data.remedy}"
             )

@@ -18,6 +18,7 @@ from multiunet.domains.remarks import remark
 from multiunet.domains.runs import (
     Run,
     all_runs,
+    check_same_split,
     check_shared,
     folds_in,
     hash_weights,
@@ -173,7 +174,7 @@ def evaluate(
         return _evaluate_folds(paths[0], runs, options)
     run = join_runs(runs)
     if not seen:
-        _check_same_split(runs)
+        check_same_split(runs)
     options = _sampling(options, run)
     run, _ = with_calibration(run, [*paths, *(folder.path for folder in folders)], options)
     model = replace(run.model, net=fuse_conv_bn(run.model.net))  # as predict has it
@@ -195,16 +196,6 @@ def _evaluate_folds(folder: Path, runs: Sequence[Run], options: EvaluateOptions)
     planned = getattr(runs[0].config, "folds", None) or len(runs)
     of = "" if planned == len(runs) else f"{len(runs)} of "
     return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")
-
-
-def _check_same_split(runs: Sequence[Run]) -> None:
-    """Refuse an ensemble of runs of different splits: one may have trained on what another tests."""
-    for other in runs[1:]:
-        if (other.info.split, other.info.data) != (runs[0].info.split, runs[0].info.data):
-            raise InputError(
-                f"{other.folder.path}: was trained on another split than {runs[0].folder.path}; it may have seen what "
-                "is scored"
-            )
 
 
 def _in_words(options: PredictOptions | EvaluateOptions, run: Run) -> str:

@@ -226,8 +226,24 @@ def check_shared(first: Run, other: Run, fields: Sequence[str]) -> None:
 
 
 def hash_weights(net: nn.Module) -> str:
-    """Return a digest of the weights, 16 hexadecimal digits."""
+    """Return a digest of the weights, 16 hexadecimal digits; of an ensemble, whatever the order of its members."""
+    if isinstance(net, Ensemble):
+        return hashlib.sha256("".join(sorted(map(hash_weights, net.nets))).encode()).hexdigest()[:16]
     digest = hashlib.sha256()
     for tensor in net.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def check_same_split(runs: Sequence[Run]) -> None:
+    """Check that runs have one split: of another, one may have trained on what is held out of another.
+
+    Raises:
+        InputError: naming the first run of another split.
+    """
+    for other in runs[1:]:
+        if (other.info.split, other.info.data) != (runs[0].info.split, runs[0].info.data):
+            raise InputError(
+                f"{other.folder.path}: was trained on another split than {runs[0].folder.path}; it may have seen what "
+                "is held out there"
+            )

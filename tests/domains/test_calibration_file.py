@@ -31,10 +31,18 @@ def test_what_is_written_is_read(calibration: ClassCalibration | QuantityCalibra
 
 
 def test_fits_of_the_same_weights_and_sampling_are_replaced(tmp_path: Path) -> None:
-    write_fits(tmp_path, [fit(), fit(samples=1), fit(weights="f" * 16)])
+    write_fits(tmp_path, [fit(), fit(samples=1), fit(weights="f" * 16, members=2)])
     write_fits(tmp_path, [fit(samples=8, source="other")])
     found = {(one.weights, one.samples): one.source for one in read_fits(tmp_path)}
     assert found == {("0" * 16, 1): "val split", ("f" * 16, 16): "val split", ("0" * 16, 8): "other"}
+
+
+def test_fits_of_another_training_go_and_those_of_ensembles_stay(tmp_path: Path) -> None:
+    write_fits(tmp_path, [fit(weights="a" * 16), fit(weights="b" * 16, samples=1), fit(weights="c" * 16, members=3)])
+    write_fits(tmp_path, [fit(weights="c" * 16, members=3, samples=1)])  # an ensemble says nothing of its members
+    assert [one.weights[0] for one in read_fits(tmp_path)] == ["a", "b", "c", "c"]
+    write_fits(tmp_path, [fit(weights="b" * 16)])
+    assert [(one.weights[0], one.samples) for one in read_fits(tmp_path)] == [("b", 1), ("c", 16), ("c", 1), ("b", 16)]
 
 
 def test_no_file_is_no_fit(tmp_path: Path) -> None:
@@ -53,25 +61,44 @@ def test_damaged_files_are_refused(calibration: ClassCalibration | QuantityCalib
     sound = json.loads((tmp_path / FILE).read_text())
     accepted = []
     for path in _paths(sound):
-        for damage in (None, "x", -1, [], {}):
+        for damage in (None, "x", -1, [], {}, True, 1.5, float("nan"), float("inf")):
             content = copy.deepcopy(sound)
             parent = content
             for key in path[:-1]:
                 parent = parent[key]
+            if type(parent[path[-1]]) is type(damage) and damage in (True, 1.5):
+                continue  # another number, another flag: nothing tells
             parent[path[-1]] = damage
             (tmp_path / FILE).write_text(json.dumps(content))
             with suppress(InputError):
                 read_fits(tmp_path)
                 accepted.append((path, damage))
     # texts that are free, and limits that are empty, as of one group
-    free = {"way", "source", "limits", "multipliers", "fits", "sums"}
-    assert [place for place in accepted if place[0][-1] not in free] == []
+    free = [("way", "x"), ("source", "x"), ("limits", {}), ("multipliers", []), ("fits", []), ("sums", {})]
+    assert [place for place in accepted if (place[0][-1], place[1]) not in free] == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2, "fits": []}', '{"version": 1}', '{"fits": [NaN]}'])
-def test_files_of_other_kinds_are_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text(text)
-    with pytest.raises(InputError, match=FILE):
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "is damaged"),
+        (b"{", "is damaged"),
+        (b"[]", r"is damaged \(it holds no settings\)"),
+        (b"null", r"is damaged \(it holds no settings\)"),
+        (b"\xff\xfe", "is damaged"),
+        (b"[" * 100_000, "is damaged"),  # deeper than the parser goes
+        (b'{"version": 0, "fits": []}', "has version 0, where 1 is read; calibrate the run anew"),
+        (b'{"version": 2, "fits": []}', "has version 2, where 1 is read"),
+        (b'{"version": "1", "fits": []}', "has version '1', where 1 is read"),
+        (b'{"version": true, "fits": []}', "has version True, where 1 is read"),
+        (b'{"version": 1}', r"is damaged \(fits: Field required\)"),
+        (b'{"version": 1, "fits": [], "more": 1}', r"is damaged \(more: "),
+        (b'{"fits": [NaN]}', "is damaged"),
+    ],
+)
+def test_files_of_other_kinds_are_refused(text: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(text)
+    with pytest.raises(InputError, match=rf"{FILE}: {reason}"):
         read_fits(tmp_path)
     write_fits(tmp_path, [fit()])  # anew
     assert len(read_fits(tmp_path)) == 1

@@ -26,7 +26,8 @@ class Rescaled(nn.Module):
         super().__init__()
         self.net = net
         for name, values in (("factor", factor), ("offset", offset)):
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).reshape(-1, *(1,) * ndim))
+            values_ = torch.tensor(values, dtype=torch.float32).reshape(-1, *(1,) * ndim)
+            self.register_buffer(name, values_, persistent=False)  # no weights of the network: see `hash_weights`
 
     def forward(self, x: Tensor) -> Tensor:
         output: Tensor = self.net(x * self.factor + self.offset)
