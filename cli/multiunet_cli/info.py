@@ -84,6 +84,7 @@ def _trained(run: Path) -> dict[str, Any]:
         "status": opened.folder.read_status(),
         "network": describe(opened.model, opened.domain.example(opened.model, opened.config, opened.info)),
         "best": opened.best,
+        "kept_epochs": list(opened.folder.kept.paths()),
         "calibration": in_words(read_fits(run)) or "none",
         "dataset": to_json(opened.info),
         "config": json.loads(opened.config.model_dump_json()),

@@ -31,10 +31,13 @@ from multiunet.geometries.grid.fuse import fuse_conv_bn
 from multiunet.prediction.ensemble import members
 from multiunet.tasks import Task
 from multiunet.training.run_folder import RunFolder
-from multiunet.uncertainty import Calibration, dropouts
-from multiunet.uncertainty.fitting import add_sets
+from multiunet.uncertainty import Calibration, ClassCalibration, dropouts
+from multiunet.uncertainty.fitting import TEMPERATURES, add_sets
 from multiunet.uncertainty.held_out import HeldOut
 from multiunet.wording import counted, listing
+
+MOST_CAUTIOUS = 0.99 * TEMPERATURES[1]
+"""Temperature above which the range ended the search for it."""
 
 
 def calibrate(
@@ -160,6 +163,8 @@ def _say_absent(task: Task, sites: HeldOut, source: str) -> None:
 def _fit(model: Model, task: Task, held_out: Collected, samples: int, options: EvaluateOptions, source: str) -> Fit:
     sites = held_out.sites
     calibration = task.fit_calibration(sites)
+    if isinstance(calibration, ClassCalibration) and calibration.temperature > MOST_CAUTIOUS:
+        remark(f"{source}: probabilities are no better than chance there, so calibrated ones are all nearly equal")
     return Fit(
         weights=hash_weights(model.net),
         members=len(members(model.net)),

@@ -235,7 +235,7 @@ class Domain(ABC, Generic[C, P, Info]):
     def score_sets(
         self, model: Model, config: C, info: Info, data: Labelled, options: Any
     ) -> Mapping[SetMethod, Sequence[Tensor]]:
-        """Return scores of true classes, group by group, of methods of sets that look beyond a site; by default none.
+        """Return scores of true classes by group, of methods of sets that look beyond a site; by default none.
 
         Args:
             model: calibrated, but for these methods.

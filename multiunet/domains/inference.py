@@ -176,10 +176,16 @@ def evaluate(
     if not seen:
         check_same_split(runs)
     options = _sampling(options, run)
-    run, _ = with_calibration(run, [*paths, *(folder.path for folder in folders)], options)
+    run, fit = with_calibration(run, [*paths, *(folder.path for folder in folders)], options)
     model = replace(run.model, net=fuse_conv_bn(run.model.net))  # as predict has it
     trained = Trained(str(run.folder.path), model, run.config, run.info)
-    return evaluate_models(run.domain, [trained], options, seen, _in_words(options, run))
+    report = evaluate_models(run.domain, [trained], options, seen, _in_words(options, run))
+    if fit is not None and fit.source == report.scored:
+        remark(
+            f"{report.scored}: also calibrated the run, so its calibration error and coverage say little of new data; "
+            "score other data, or pass `raw`"
+        )
+    return report
 
 
 def _evaluate_folds(folder: Path, runs: Sequence[Run], options: EvaluateOptions) -> Report:

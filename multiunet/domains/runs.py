@@ -226,7 +226,10 @@ def check_shared(first: Run, other: Run, fields: Sequence[str]) -> None:
 
 
 def hash_weights(net: nn.Module) -> str:
-    """Return a digest of the weights, 16 hexadecimal digits; of an ensemble, whatever the order of its members."""
+    """Return a digest of the weights, 16 hexadecimal digits.
+
+    That of an ensemble does not depend on the order of its members.
+    """
     if isinstance(net, Ensemble):
         return hashlib.sha256("".join(sorted(map(hash_weights, net.nets))).encode()).hexdigest()[:16]
     digest = hashlib.sha256()

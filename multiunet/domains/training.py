@@ -141,6 +141,8 @@ def _calibrate(name: str, settings: TrainConfig, out: Path) -> None:
         return
     try:
         calibrate(out, {"device": settings.device}, name)
+        if settings.keep_last is not None:
+            calibrate(out, {"device": settings.device, "checkpoints": "last"}, name)
     except (InputError, RunError) as error:
         remark(f"{out}: not calibrated: {error}")
 

@@ -176,3 +176,38 @@ def test_a_file_of_another_task_is_damaged(copy: Callable[..., Path]) -> None:
 def test_what_cannot_be_of_a_task_is_told(calibration: Any, task: Any, reason: str | None) -> None:
     found = store_calibration(calibration).find_misfit(task)
     assert found is None if reason is None else reason in str(found)
+
+
+def test_scores_of_the_data_that_calibrated_say_so(copy: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    run = copy("a")
+    multiunet.calibrate(run, {"samples": 1})
+    multiunet.evaluate(run, {"samples": 1})
+    multiunet.evaluate(run, {"samples": 1, "split": "val", "raw": True})
+    assert "also calibrated the run" not in caplog.text
+    multiunet.evaluate(run, {"samples": 1, "split": "val"})
+    assert "val split: also calibrated the run" in caplog.text
+
+
+def test_probabilities_no_better_than_chance_are_told(
+    copy: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = copy("a")
+    best = load(run / "checkpoints/best.safetensors")
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (48, 48)).astype(np.uint8)).save(tmp_path / "images/x.png")
+    Image.fromarray((rng.integers(0, 2, (48, 48)) * 255).astype(np.uint8)).save(tmp_path / "masks/x.png")
+    sure = {name: tensor * 40 if "head" in name else tensor for name, tensor in best.tensors.items()}
+    save(run / "checkpoints/best.safetensors", Checkpoint(sure, best.state))
+    [fit] = multiunet.calibrate(run, {"images": tmp_path / "images", "masks": tmp_path / "masks", "samples": 1})
+    assert fit.calibration.kind == "classes"
+    assert fit.calibration.temperature > 19
+    assert "probabilities are no better than chance there" in caplog.text
+
+
+def test_training_that_keeps_the_last_epochs_calibrates_these_too(trained: Path, tmp_path: Path) -> None:
+    data = {"images": trained / "data/images", "masks": trained / "data/masks", "splits": str(trained / "splits.json")}
+    multiunet.train("image", data | SHORT | {"keep_last": 2}, tmp_path / "run", progress=Progress())
+    fits = {(fit.members, fit.samples) for fit in read_fits(tmp_path / "run")}
+    assert fits == {(1, 1), (1, 16), (2, 1), (2, 16)}
