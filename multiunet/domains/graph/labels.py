@@ -160,7 +160,8 @@ def read_quantities(path: Path, y: NDArray[Any], of: str = "node", place: Place 
         bad = [word for word in cells.words if word not in MISSING and finite(word) is None]
         if bad:
             row = int(np.flatnonzero(cells.mark(bad))[0])
-            where = f"{of} {row}" if place is None else place(row // max(1, y.size // len(y)))
+            row_of_file = row // max(1, y.size // len(y))
+            where = f"{of} {row_of_file}" if place is None else place(row_of_file)
             raise InputError(
                 f"{path}, {where}: the label is {cells[row]!r}, not a number; for `task=regression` give numbers, and "
                 "leave empty what is not known exactly"

@@ -8,11 +8,13 @@ from typing import Literal
 from torch import Tensor
 
 from multiunet.domains.graph.coarse_edges import EdgeKind
-from multiunet.domains.graph.options import PoolTrain
+from multiunet.domains.graph.info import GraphInfo
+from multiunet.domains.graph.options import NetworkTrain, PoolTrain
 from multiunet.errors import InputError
 from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE, Convolution
 from multiunet.geometries.graph.edges import CoarseEdges, Edges, Induced, TwoHop, estimate
 from multiunet.geometries.graph.field import GraphField
+from multiunet.geometries.graph.graph import Graph
 from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
 from multiunet.geometries.graph.pooling import Pooling
 from multiunet.geometries.graph.pyg_conv import GATv2
@@ -44,6 +46,24 @@ def make_conv(name: ConvName, edge_features: int, hops: int = 1, teleport: float
             return GINE(edge_features)
         case "gatv2":
             return GATv2(edge_features)
+
+
+def make_geometry(config: NetworkTrain, info: GraphInfo, conv: Convolution, whole_channels: bool = False) -> Graph:
+    """Make the geometry that the settings describe.
+
+    Args:
+        whole_channels: dropout drops a feature at all nodes of a graph together.
+    """
+    return Graph(
+        conv=conv,
+        normalization=config.normalization,
+        dropout=config.dropout,
+        whole_channels=whole_channels,
+        convs=config.convs,
+        residual=config.residual,
+        edge_dropout=config.edge_dropout,
+        pool=make_pool(config, info.coarse_edges.kind),
+    )
 
 
 def make_pool(config: PoolTrain, coarse_edges: EdgeKind | None = "two-hop") -> Pooling:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from multiunet.domains.config import (
     Options,
+    PrecisionName,
     PredictClasses,
     Split,
     StrList,
@@ -67,6 +70,27 @@ class PredictRows(PredictClasses):
         "node with its neighbours'",
         "Prediction",
     )
+
+
+class NetworkTrain(PoolTrain, EdgesTrain):
+    """Settings that trainings on one graph and on many share."""
+
+    conv: Literal["gcn", "sage", "gin", "gine", "gatv2"] | None = option(None, "graph convolution", "Model")
+    normalization: Literal["none", "batch", "layer"] = option("none", "normalisation in convolution blocks", "Model")
+    skip: Literal["concat", "add", "attention", "none"] = option(
+        "add", "how skip connections join encoder and decoder features", "Model"
+    )
+    loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
+        "beta-nll", "regression: beta-nll and gaussian-nll learn the noise of each node or graph", "Training"
+    )
+    label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
+    precision: PrecisionName = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        check_ratio(self.pool, self.pool_ratio)
+        check_columns(self.edge_columns, self.conv)
+        return self
 
 
 def check_columns(columns: list[str] | None, conv: str | None) -> None:

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from torch import nn
 
 from multiunet.domains.graph.info import GraphInfo
 from multiunet.domains.graph.labels import UNKNOWN
+from multiunet.domains.graph.options import NetworkTrain
 from multiunet.losses import Consistent, CrossEntropy
 from multiunet.tasks import ClassificationScore, Regression, Segmentation, Task
-from multiunet.tasks.regression import RegressionLoss
 
 
-class LossSettings(Protocol):
-    """Settings of the loss that both commands of the wing have."""
-
-    @property
-    def loss(self) -> RegressionLoss:
-        """Loss of quantities."""
-
-    @property
-    def label_smoothing(self) -> float:
-        """Share of each label that is spread over all classes."""
-
-
-def make_task(config: LossSettings, info: GraphInfo, views: int = 1, agreement: float = 0.0) -> Task:
+def make_task(config: NetworkTrain, info: GraphInfo, views: int = 1, agreement: float = 0.0) -> Task:
     """Return the task of these settings, with the classes or quantities of the run.
 
     Args:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from multiunet.domains.graph.files.archives import Arrays, Keys
 from multiunet.domains.graph.files.attributes import Attributes
 from multiunet.domains.graph.files.checks import (
-    check_attributes,
-    check_edges,
+    NODES_AND_EDGES,
+    check_edge_arrays,
     check_rows,
     check_single,
-    check_weight,
     count_nodes,
     plain_labels,
 )
@@ -27,14 +26,8 @@ from multiunet.errors import InputError
 from multiunet.wording import listing
 
 KEYS: Keys = {
-    "x": ("x", "node_features", "features"),
+    **NODES_AND_EDGES,
     "tags": ("node_tag", "node_tags"),
-    "edge_index": ("edge_index", "edges"),
-    "edge_attr": ("edge_attr", "edge_features"),
-    "edge_weight": ("edge_weight",),
-    "ptr": ("graph_ptr", "ptr"),
-    "batch": ("batch", "graph_indicator"),
-    "nodes": ("num_nodes",),
     "y": ("y", "graph_labels", "labels"),
     "ids": ("ids", "graph_ids", "names"),
 }
@@ -56,13 +49,11 @@ def from_arrays(path: Path, arrays: Arrays, alone: bool) -> GraphSet:
     starts = _alone(path, found) if alone else _starts(path, found)
     nodes, graphs = int(starts[-1]), len(starts) - 1
     arrays.remark_unread(path, KEYS)
-    edges = check_edges(path, found["edge_index"], nodes)
+    edges, weight, attributes = check_edge_arrays(path, found, nodes)
     of_graph = np.repeat(np.arange(graphs), np.diff(starts))
     ends = of_graph[edges]
     _check_inside(path, edges, ends)
     order = np.argsort(ends[0], kind="stable")
-    weight = None if found["edge_weight"] is None else check_weight(path, found["edge_weight"], edges.shape[1])
-    attributes = check_attributes(path, found["edge_attr"], edges.shape[1])
     return GraphSet(
         path=path,
         ids=(path.stem,) if alone else _ids(path, found["ids"], graphs),

@@ -60,21 +60,15 @@ def edge_attributes(path: Path, columns: Mapping[str, Column], place: Callable[[
     Raises:
         InputError: for a column of neither numbers nor few words, naming the cell.
     """
-    found: dict[str, NDArray[np.float32]] = {}
-    for name, column in columns.items():
-        if _is_empty(column):
-            continue
-        numbers = _numbers(column)
-        if numbers is not None:
-            found[name] = numbers
-        elif isinstance(column, Words) and _holds_words(column):
-            found |= _flags(path, name, column, "an attribute of edges", "`edge_columns`")
-        else:
-            edge, cell = _first_bad(column)
-            raise InputError(
-                f"{path}, {place(edge)}: {name} is {cell!r}, but a number of other edges; fill it with a finite "
-                "number, or name the columns to use by `edge_columns`"
-            )
+    used = {name: column for name, column in columns.items() if not _is_empty(column)}
+
+    def refuse(name: str, edge: int, cell: str) -> str:
+        return (
+            f"{path}, {place(edge)}: {name} is {cell!r}, but a number of other edges; fill it with a finite number, or "
+            "name the columns to use by `edge_columns`"
+        )
+
+    found = _as_numbers(path, used, "an attribute of edges", "`edge_columns`", refuse)
     return Attributes(np.stack(list(found.values()), axis=1), tuple(found)) if found else None
 
 
@@ -89,22 +83,39 @@ def node_features(
     Raises:
         InputError: for a column of neither numbers nor few words, naming the cell.
     """
+
+    def refuse(name: str, node: int, cell: str) -> str:
+        what = f"is {cell!r}, not a finite number" if cell else "is missing"
+        return (
+            f"{path}, {place(node)}: feature {name!r} {what}; a feature is a number, or a word at every node; those to "
+            "use are named by `feature_columns`, labels by `label_column`"
+        )
+
+    found = _as_numbers(path, columns, "a feature of nodes", "`feature_columns`", refuse)
+    return np.array(list(found.values()), dtype=np.float32).reshape(len(found), rows).T, tuple(found)
+
+
+def _as_numbers(
+    path: Path, columns: Mapping[str, Column], what: str, option: str, refuse: Callable[[str, int, str], str]
+) -> dict[str, NDArray[np.float32]]:
+    """Return columns as they are, those of words as a column of 0 and 1 for each word.
+
+    Args:
+        what, option: that the columns are, and that chooses them, for errors.
+        refuse: returns the error for a column's name, a row and its cell.
+    """
     found: dict[str, NDArray[np.float32]] = {}
     for name, column in columns.items():
         numbers = _numbers(column)
         if numbers is not None:
             found[name] = numbers
-        elif isinstance(column, Words) and not _is_empty(column) and _holds_words(column):
-            found |= _flags(path, name, column, "a feature of nodes", "`feature_columns`")
-        else:
-            node, cell = _first_bad(column)
-            what = f"is {cell!r}, not a finite number" if cell else "is missing"
-            raise InputError(
-                f"{path}, {place(node)}: feature {name!r} {what}; a feature is a number, or a word at every node; "
-                "those to use are named by `feature_columns`, labels by `label_column`"
-            )
-    x = np.array(list(found.values()), dtype=np.float32).reshape(len(found), rows).T
-    return x, tuple(found)
+            continue
+        assert isinstance(column, Words)  # others are numbers
+        if _is_empty(column) or not _holds_words(column):
+            row = int(np.flatnonzero(np.isnan(column.numbers()))[0])
+            raise InputError(refuse(name, row, column[row]))
+        found |= _flags(path, name, column, what, option)
+    return found
 
 
 def _is_empty(column: Column) -> bool:
@@ -122,13 +133,6 @@ def _numbers(column: Column) -> NDArray[np.float32] | None:
 def _holds_words(column: Words) -> bool:
     """Return whether no known cell of a column resembles a number."""
     return not any(resembles_number(word) for word in column.words if word not in MISSING)
-
-
-def _first_bad(column: Column) -> tuple[int, str]:
-    """Return the row and text of the first cell that is not a number."""
-    assert isinstance(column, Words)
-    row = int(np.flatnonzero(np.isnan(column.numbers()))[0])
-    return row, column[row]
 
 
 def _flags(path: Path, name: str, column: Words, what: str, option: str) -> dict[str, NDArray[np.float32]]:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.domains.graph.files.archives import Keys
 from multiunet.domains.graph.files.attributes import Attributes
 from multiunet.domains.graph.files.splits import decoded
 from multiunet.errors import InputError
+
+NODES_AND_EDGES: Keys = {
+    "x": ("x", "node_features", "features"),
+    "edge_index": ("edge_index", "edges"),
+    "edge_attr": ("edge_attr", "edge_features"),
+    "edge_weight": ("edge_weight",),
+    "ptr": ("graph_ptr", "ptr"),
+    "batch": ("batch", "graph_indicator"),
+    "nodes": ("num_nodes",),
+}
+"""Names of the parts that one graph and many have: those of PyTorch Geometric, and of other collections."""
 
 
 def check_rows(path: Path, name: str, values: NDArray[Any], rows: int, of: str) -> NDArray[np.float32]:
@@ -42,13 +55,25 @@ def check_rows(path: Path, name: str, values: NDArray[Any], rows: int, of: str) 
     return found
 
 
-def check_attributes(path: Path, values: NDArray[Any] | None, edges: int) -> Attributes | None:
-    """Return attributes of edges, without names.
+def check_edge_arrays(
+    path: Path, found: Mapping[str, NDArray[Any] | None], nodes: int, wanted: bool = True
+) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, Attributes | None]:
+    """Return edges ``(2, edges)``, their weights ``(edges,)`` and their attributes, where there are any.
+
+    Args:
+        found: arrays by the names of ``NODES_AND_EDGES``.
+        wanted: whether attributes are.
 
     Raises:
-        InputError: where they are not one row of numbers for each edge.
+        InputError: where they are not pairs of nodes 0..nodes-1, positive numbers and rows of numbers for each edge.
     """
-    return None if values is None else Attributes(check_rows(path, "edge_attr", values, edges, "edge"))
+    edges, weight, values = check_edges(path, found["edge_index"], nodes), found["edge_weight"], found["edge_attr"]
+    count = edges.shape[1]
+    return (
+        edges,
+        None if weight is None else check_weight(path, weight, count),
+        None if values is None or not wanted else Attributes(check_rows(path, "edge_attr", values, count, "edge")),
+    )
 
 
 def check_edges(path: Path, edges: NDArray[Any] | None, nodes: int) -> NDArray[np.int64]:

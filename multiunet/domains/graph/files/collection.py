@@ -11,46 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.graph.files.attributes import Attributes, align_columns
+from multiunet.domains.graph.files.given import Given
 from multiunet.domains.graph.files.splits import masks_of_words
 from multiunet.domains.graph.files.tables import Tables
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
 
-@dataclass(frozen=True)
-class GraphSet:
-    """Graphs, their nodes and edges one after the other, of the right shapes and types.
+@dataclass(frozen=True, kw_only=True)
+class GraphSet(Given):
+    """Graphs, their nodes and edges one after the other; no edge leads from one to another.
 
     Attributes:
-        path: of the file or folder.
         ids: of the graphs, distinct.
         starts: where the nodes of each graph start, and the number of all, ``(graphs + 1,)``; a graph may have none.
-        x: features, ``(nodes, features)``, float32, finite; None: not given.
-        tags: of what kind each node is, ``(nodes,)``, integers or text; None: not given.
-        edges: source and target node, ``(2, edges)``, int64, both of one graph, graphs ascending.
-        weight: of each edge, ``(edges,)``, float32, positive; None: all 1.
-        attributes: of each edge; None: not given.
-        y: labels or quantities as they are, a row for each graph or for each node; None: not given.
         splits: ``train``, ``val``, ``test`` or the empty text for each graph; None: not given.
-        features, quantities: names of the columns of ``x`` and of ``y``, where there are names.
         nodes: ids of the nodes, text, ``(nodes,)``; None: they are numbered from 0 in each graph.
-        place: returns where the label of a row stands in the file, for errors; None: it is said by number.
     """
 
-    path: Path
     ids: tuple[str, ...]
     starts: NDArray[np.int64]
-    x: NDArray[np.float32] | None
-    tags: NDArray[Any] | None
-    edges: NDArray[np.int64]
-    weight: NDArray[np.float32] | None
-    attributes: Attributes | None
-    y: NDArray[Any] | None = None
     splits: NDArray[np.str_] | None = None
-    features: tuple[str, ...] | None = None
-    quantities: tuple[str, ...] | None = None
     nodes: NDArray[Any] | None = None
-    place: Callable[[int], str] | None = None
+
+    @property
+    def count(self) -> int:
+        return int(self.starts[-1])
 
     def __len__(self) -> int:
         return len(self.ids)

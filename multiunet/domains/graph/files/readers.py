@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,68 +12,46 @@ from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
 from multiunet.domains.graph.files.archives import Arrays, Keys, read_arrays
-from multiunet.domains.graph.files.attributes import Attributes
 from multiunet.domains.graph.files.checks import (
-    check_attributes,
-    check_edges,
+    NODES_AND_EDGES,
+    check_edge_arrays,
     check_rows,
     check_single,
-    check_weight,
     count_nodes,
     plain_labels,
 )
 from multiunet.domains.graph.files.folder import read_folder
 from multiunet.domains.graph.files.foreign import refuse_foreign
+from multiunet.domains.graph.files.given import Given
 from multiunet.domains.graph.files.graphml import read_graphml
 from multiunet.domains.graph.files.splits import read_split_arrays
 from multiunet.domains.graph.files.tables import Columns, Tables, numbers_of_labels
 from multiunet.errors import InputError
 
-KEYS: Keys = {
-    "x": ("x", "node_features", "features"),
-    "edge_index": ("edge_index", "edges"),
-    "y": ("y", "node_labels", "labels"),
-    "edge_weight": ("edge_weight",),
-    "edge_attr": ("edge_attr", "edge_features"),
-    "nodes": ("num_nodes",),
-    "starts": ("graph_ptr", "ptr"),
-    "batch": ("batch", "graph_indicator"),
-}
+KEYS: Keys = {**NODES_AND_EDGES, "y": ("y", "node_labels", "labels")}
 """Names of the parts of a graph: those of PyTorch Geometric, and of the heterophilous-graphs collection."""
 
 KINDS = ".npz, .pt, .graphml, or a folder with edges.csv and nodes.csv"
 
 
-@dataclass(frozen=True)
-class GraphFile:
-    """A graph as it is in a file, its arrays of the right shapes and types.
+@dataclass(frozen=True, kw_only=True)
+class GraphFile(Given):
+    """A graph as it is in a file.
 
     Attributes:
-        path: of the file or folder.
         ids: of the nodes, ``(nodes,)``: integers or strings.
-        x: features, ``(nodes, features)``, float32, finite.
-        edges: source and target node, ``(2, edges)``, int64, each in 0..nodes-1.
-        weight: of each edge, ``(edges,)``, float32, positive; None: all 1.
-        attributes: of each edge; None: not given, or not wanted.
-        y: labels or quantities as they are, ``(nodes,)`` or ``(nodes, quantities)``; None: not given.
         masks: by split, ``(nodes,)``, or as they are where they hold several splits; none where the file has none.
-        features, quantities: names of the columns of ``x`` and of ``y``, where the file has names.
         unread: names of attributes of edges that were not wanted.
-        place: returns where the label of a node stands in the file, for errors.
     """
 
-    path: Path
     ids: NDArray[Any]
     x: NDArray[np.float32]
-    edges: NDArray[np.int64]
-    weight: NDArray[np.float32] | None
-    attributes: Attributes | None
-    y: NDArray[Any] | None
     masks: Mapping[Split, NDArray[Any]]
-    features: tuple[str, ...] | None = None
-    quantities: tuple[str, ...] | None = None
     unread: tuple[str, ...] = ()
-    place: Callable[[int], str] = "node {}".format
+
+    @property
+    def count(self) -> int:
+        return len(self.ids)
 
 
 def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile:
@@ -133,7 +111,7 @@ def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> Gr
 def _from_arrays(path: Path, arrays: Arrays, columns: Columns) -> GraphFile:
     check_no_columns(path, columns)
     found = arrays.parts(KEYS)
-    check_single(path, found["starts"], found["batch"], "they are trained by `multiunet train graphs`")
+    check_single(path, found["ptr"], found["batch"], "they are trained by `multiunet train graphs`")
     if found["x"] is None and not columns.needed and found["edge_index"] is not None:
         y, stated = found["y"], found["nodes"]
         nodes = len(y) if y is not None and y.ndim else count_nodes(path, found["edge_index"], stated)
@@ -148,8 +126,7 @@ def _from_arrays(path: Path, arrays: Arrays, columns: Columns) -> GraphFile:
     nodes = len(x)
     if found["nodes"] is not None and count_nodes(path, None, found["nodes"]) != nodes:
         raise InputError(f"{path}: num_nodes is {found['nodes']}, but x has {nodes} rows; correct one")
-    edges = check_edges(path, found["edge_index"], nodes)
-    wanted, weight = columns.edges is None, found["edge_weight"]
+    edges, weight, attributes = check_edge_arrays(path, found, nodes, columns.edges is None)
     masks = read_split_arrays(path, arrays.values, nodes, "node", arrays.others)
     arrays.remark_unread(path, KEYS)
     return GraphFile(
@@ -157,11 +134,11 @@ def _from_arrays(path: Path, arrays: Arrays, columns: Columns) -> GraphFile:
         ids=np.arange(nodes),
         x=x,
         edges=edges,
-        weight=None if weight is None else check_weight(path, weight, edges.shape[1]),
-        attributes=check_attributes(path, found["edge_attr"], edges.shape[1]) if wanted else None,
+        weight=weight,
+        attributes=attributes,
         y=None if found["y"] is None else _labels(path, found["y"], nodes),
         masks=masks,
-        unread=() if wanted or found["edge_attr"] is None else ("edge_attr",),
+        unread=() if columns.edges is None or found["edge_attr"] is None else ("edge_attr",),
     )
 
 

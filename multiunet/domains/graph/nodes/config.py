@@ -9,16 +9,15 @@ from pydantic import model_validator
 
 from multiunet.domains.config import (
     EvaluateOptions,
-    PrecisionName,
     StrList,
     Widths,
     option,
 )
-from multiunet.domains.graph.options import EdgesTrain, PoolTrain, PredictRows, check_columns, check_ratio
+from multiunet.domains.graph.options import NetworkTrain, PredictRows
 from multiunet.training.recipe import OptimizerName, ScheduleName
 
 
-class GraphTrain(PoolTrain, EdgesTrain):
+class GraphTrain(NetworkTrain):
     """Settings of ``multiunet train graph``."""
 
     graph: Path = option(
@@ -63,9 +62,7 @@ class GraphTrain(PoolTrain, EdgesTrain):
     teleport: float = option(
         0.1, "with several hops: probability of a return to the node itself at each", "Model", gt=0, lt=1
     )
-    normalization: Literal["none", "batch", "layer"] = option("none", "normalisation in convolution blocks", "Model")
     input_dropout: float = option(0.8, "dropout rate of the input features", "Model", ge=0, lt=1)
-    label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
     consistency: float | None = option(
         None,
         "classification: weight of the agreement of two random views of the graph; default: 1 if fewer than a "
@@ -73,16 +70,10 @@ class GraphTrain(PoolTrain, EdgesTrain):
         "Training",
         ge=0,
     )
-    loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
-        "beta-nll", "regression: beta-nll and gaussian-nll learn each node's noise", "Training"
-    )
 
     widths: Widths = option([64, 64], "channels by level, finest first", "Model")
     dropout: float = option(
         0.5, "dropout rate after each block; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
-    )
-    skip: Literal["concat", "add", "attention", "none"] = option(
-        "add", "how skip connections join encoder and decoder features", "Model"
     )
     epochs: int = option(
         200, "number of epochs; each is one step on the whole graph, unless it is trained in parts", "Training", ge=1
@@ -98,14 +89,11 @@ class GraphTrain(PoolTrain, EdgesTrain):
     lr: float = option(1e-2, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(5e-4, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
     schedule: ScheduleName = option("constant", "shape of the learning rate after the warm-up", "Training")
-    precision: PrecisionName = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
 
     @model_validator(mode="after")
     def _fits(self) -> GraphTrain:
         if self.hops > 1 and self.conv != "gcn":
             raise ValueError(f"`hops={self.hops}` is for `conv=gcn`, not {self.conv}")
-        check_columns(self.edge_columns, self.conv)
-        check_ratio(self.pool, self.pool_ratio)
         return self
 
 

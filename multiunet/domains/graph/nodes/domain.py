@@ -28,6 +28,7 @@ from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.graph import writers
 from multiunet.domains.graph.baselines import Method
 from multiunet.domains.graph.features.content import hash_field
+from multiunet.domains.graph.features.inputs import edges_of, field_of
 from multiunet.domains.graph.files.readers import GraphFile, read_graph
 from multiunet.domains.graph.info import NodeInfo
 from multiunet.domains.graph.labels import UNKNOWN, read_targets
@@ -37,8 +38,8 @@ from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, Gr
 from multiunet.domains.graph.nodes.dataset import WholeGraph
 from multiunet.domains.graph.nodes.memory import part_nodes
 from multiunet.domains.graph.nodes.parts import GraphParts
-from multiunet.domains.graph.nodes.survey import Survey, columns_of, edges_of, field_of, places_of, survey
-from multiunet.domains.graph.operators import make_conv, make_pool
+from multiunet.domains.graph.nodes.survey import Survey, columns_of, places_of, survey
+from multiunet.domains.graph.operators import make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.graph.picture import plot
 from multiunet.domains.graph.prediction import known_of, predict_moments, splits_of, store_rows
@@ -47,7 +48,6 @@ from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.files import check_creatable
 from multiunet.geometries.graph.field import GraphField
-from multiunet.geometries.graph.graph import Graph
 from multiunet.memory import free_memory
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import Ensemble, PredictionStore
@@ -105,15 +105,8 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
     def build(self, config: GraphTrain, info: NodeInfo) -> Model:
         agreement = _consistency(config, info)
         task = make_task(config, info, VIEWS if agreement else 1, agreement)
-        geometry = Graph(
-            conv=make_conv(config.conv, info.inputs.attributes.count, config.hops, config.teleport),
-            normalization=config.normalization,
-            dropout=config.dropout,
-            edge_dropout=config.edge_dropout,
-            convs=config.convs,
-            residual=config.residual,
-            pool=make_pool(config, info.coarse_edges.kind),
-        )
+        conv = make_conv(config.conv, info.inputs.attributes.count, config.hops, config.teleport)
+        geometry = make_geometry(config, info, conv)
         net = graph_unet(
             info.inputs.channels,
             task.channels,

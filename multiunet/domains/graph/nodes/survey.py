@@ -12,35 +12,21 @@ from torch import Tensor
 from multiunet.domains.digest import digest_of
 from multiunet.domains.graph.coarse_edges import choose_coarse_edges, describe_choice
 from multiunet.domains.graph.features.content import hash_field
-from multiunet.domains.graph.features.degrees import largest, one_hot
-from multiunet.domains.graph.features.edges import Edges, describe_attributes, normalize_attributes, simplified
-from multiunet.domains.graph.features.normalization import fit_normalization, normalize
-from multiunet.domains.graph.files.attributes import Attributes, align_columns
+from multiunet.domains.graph.features.edges import Edges
+from multiunet.domains.graph.features.inputs import describe_inputs, edges_of, field_of
+from multiunet.domains.graph.features.normalization import fit_normalization
 from multiunet.domains.graph.files.readers import GraphFile, read_graph
 from multiunet.domains.graph.files.tables import Columns
-from multiunet.domains.graph.info import FeatureInfo, Inputs, NodeInfo
-from multiunet.domains.graph.labels import (
-    SPLITS,
-    UNKNOWN,
-    find_unlearnable,
-    index_classes,
-    label_classes,
-    list_classes,
-    name_quantities,
-    read_quantities,
-    scale_quantities,
-)
+from multiunet.domains.graph.info import NodeInfo
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.splits import Masks, split_masks
 from multiunet.domains.graph.options import READ_BY
-from multiunet.domains.info import ClassLabels, Quantities, Splits
+from multiunet.domains.graph.targets import targets_of
+from multiunet.domains.info import Splits
 from multiunet.domains.remarks import remark
-from multiunet.errors import InputError
+from multiunet.domains.splits import SPLITS
 from multiunet.geometries.graph.field import GraphField
 from multiunet.wording import listing
-
-SPARSE_BELOW = 0.2
-"""Features of which a smaller share is not zero are kept sparse: bags of words train four times faster."""
 
 
 @dataclass(frozen=True)
@@ -67,57 +53,27 @@ def survey(config: GraphTrain) -> Survey:
         InputError: for anything that would make training fail or its result meaningless.
     """
     graph = read_graph(config.graph, columns_of(config))
-    assert graph.y is not None  # read_graph refuses unlabelled graphs
-    known: NDArray[np.bool_]
-    if config.task == "classification":
-        values = list_classes(graph.path, graph.y)
-        labels = index_classes(graph.y, values)
-        known, strata, target = labels != UNKNOWN, labels, torch.from_numpy(labels)
-    else:
-        amounts = read_quantities(graph.path, graph.y, place=graph.place)
-        known, target = np.asarray((~np.isnan(amounts)).any(axis=1)), torch.from_numpy(amounts)
-        strata = np.zeros(len(known), dtype=np.int64)
-    masks = split_masks(graph, known, strata, config)
+    targets = targets_of(graph, config.task)
+    masks = split_masks(graph, targets.known, targets.strata, config)
     edges = edges_of(graph, config.undirected)
     _report(graph, edges, config)
-    inputs = describe_inputs(graph, edges, config)
+    normalization = fit_normalization(graph.x, config.normalize_features)
+    inputs = describe_inputs(graph, edges, config.degrees, normalization, config.normalize_features)
     field = field_of(graph, inputs, edges)
-    coarse_edges = choose_coarse_edges(config, edges.index, len(graph.x))
+    coarse_edges = choose_coarse_edges(config, edges.index, graph.count)
     if (fewer := describe_choice(config, coarse_edges)) is not None:
         remark(f"{graph.path}: {fewer}")
-    if config.task == "classification":
-        target_info: ClassLabels | Quantities = label_classes(values)
-        if (unlearnt := find_unlearnable(graph.path, labels[masks["train"]], target_info.names)) is not None:
-            remark(unlearnt)
-    else:
-        names = name_quantities(graph.quantities, amounts.shape[1])
-        target_info = scale_quantities(graph.path, names, amounts[masks["train"]])
     info = NodeInfo(
-        target=target_info,
+        target=targets.fit(masks["train"]),
         data=_digest(graph, masks),
-        split=Splits(**{split: _ids(graph, masks[split]) for split in SPLITS}, unlabelled=int((~known).sum())),
+        split=Splits(**{split: _ids(graph, masks[split]) for split in SPLITS}, unlabelled=int((~targets.known).sum())),
         content={hash_field(field): graph.path.stem},
-        nodes=len(graph.x),
+        nodes=graph.count,
         edges=edges.changes,
         inputs=inputs,
         coarse_edges=coarse_edges,
     )
-    return Survey(graph, field, target, masks, info)
-
-
-def describe_inputs(graph: GraphFile, edges: Edges, config: GraphTrain) -> Inputs:
-    """Return the channels that a network reads of each node."""
-    degrees = largest(edges.index, len(graph.x)) if config.degrees else None
-    given = graph.x.shape[1]
-    names = None if graph.features is None else tuple(graph.features)
-    return Inputs(
-        channels=given + (0 if degrees is None else degrees + 1),
-        features=FeatureInfo(
-            count=given, names=names, normalization=fit_normalization(graph.x, config.normalize_features)
-        ),
-        attributes=describe_attributes(edges, config.normalize_features),
-        degrees=degrees,
-    )
+    return Survey(graph, field, torch.from_numpy(targets.values), masks, info)
 
 
 def _ids(graph: GraphFile, mask: NDArray[np.bool_]) -> tuple[str, ...]:
@@ -148,38 +104,6 @@ def columns_of(config: GraphTrain) -> Columns:
     edges = wanted if config.conv in READ_BY else ()
     chosen = None if config.feature_columns is None else tuple(config.feature_columns)
     return Columns(config.id_column, config.label_column, config.split_column, edges, chosen, needed=not config.degrees)
-
-
-def edges_of(graph: GraphFile, undirected: bool) -> Edges:
-    """Return the edges without loops and repetitions."""
-    return simplified(graph.edges, graph.weight, graph.attributes, len(graph.x), undirected)
-
-
-def field_of(graph: GraphFile, inputs: Inputs, edges: Edges) -> GraphField:
-    """Return what the network sees of a graph with these edges.
-
-    Raises:
-        InputError: when its features, or the attributes of its edges, are not those of ``inputs``.
-    """
-    given, known = graph.x, inputs.features
-    if graph.features is not None and known.names is not None:
-        features = Attributes(given, graph.features)
-        given = align_columns(graph.path, features, list(known.names), "the run was trained on", "nodes")
-    elif given.shape[1] != known.count:
-        raise InputError(
-            f"{graph.path}: has {graph.x.shape[1]} features, but the run was trained on {known.count}; give the same"
-        )
-    seen = normalize(given, known.normalization)
-    if inputs.degrees is not None:
-        seen = np.concatenate([seen, one_hot(edges.index, len(seen), inputs.degrees)], axis=1)
-    x = torch.from_numpy(seen)
-    if float((x != 0).float().mean()) < SPARSE_BELOW:
-        x = x.to_sparse().coalesce()
-    weight, attributes = (
-        None if values is None else torch.from_numpy(values)
-        for values in (edges.weight, normalize_attributes(graph.path, edges, inputs.attributes))
-    )
-    return GraphField.of(x, torch.from_numpy(edges.index), weight, attributes)
 
 
 def places_of(graph: GraphFile) -> NDArray[np.float64] | None:

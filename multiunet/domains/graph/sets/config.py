@@ -10,18 +10,17 @@ from pydantic import BeforeValidator, Field, model_validator
 from multiunet.domains.config import (
     EvaluateOptions,
     Options,
-    PrecisionName,
     Widths,
     option,
     split_commas,
 )
-from multiunet.domains.graph.options import EdgesTrain, PoolTrain, PredictRows, check_columns, check_ratio
+from multiunet.domains.graph.options import NetworkTrain, PredictRows
 from multiunet.domains.splits import SplitTrain
 
 Readouts = Annotated[list[Literal["mean", "max", "sum"]], BeforeValidator(split_commas), Field(min_length=1)]
 
 
-class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
+class GraphsTrain(NetworkTrain, SplitTrain):
     """Settings of ``multiunet train graphs``."""
 
     graphs: Path = option(
@@ -67,10 +66,6 @@ class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
         ["mean", "max", "sum"], "how the nodes of each level are summarised: mean, max, sum", "Model"
     )
     normalization: Literal["none", "batch", "layer"] = option("batch", "normalisation in convolution blocks", "Model")
-    label_smoothing: float = option(0.0, "share of each label that is spread over all classes", "Training", ge=0, lt=1)
-    loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
-        "beta-nll", "regression: beta-nll and gaussian-nll learn each graph's noise", "Training"
-    )
 
     widths: Widths = option([64, 64, 64], "channels by level, finest first", "Model")
     dropout: float = option(
@@ -80,19 +75,13 @@ class GraphsTrain(PoolTrain, EdgesTrain, SplitTrain):
         ge=0,
         lt=1,
     )
-    skip: Literal["concat", "add", "attention", "none"] = option(
-        "add", "how skip connections join encoder and decoder features", "Model"
-    )
     epochs: int = option(100, "passes over the training graphs", "Training", ge=1)
     batch_size: int = option(32, "graphs per batch", "Training", ge=1)
     lr: float = option(3e-3, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
-    precision: PrecisionName = option("32", "numerical precision; bf16 brings no gain on graphs", "Run")
 
     @model_validator(mode="after")
     def _fits(self) -> GraphsTrain:
-        check_ratio(self.pool, self.pool_ratio)
-        check_columns(self.edge_columns, self.conv)
         if self.smiles is not None and self.level == "node":
             raise ValueError("`smiles` has labels of molecules, not of their atoms; leave `level=node` out")
         return self

@@ -16,24 +16,23 @@ from multiunet.domains.digest import check_unchanged
 from multiunet.domains.domain import DEFAULT_BUDGET, Baseline, Budget, Domain, Labelled, Model, Piece, Validator
 from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.graph.features.content import hash_field
+from multiunet.domains.graph.features.inputs import edges_of, fields_of
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.info import GraphSetInfo
 from multiunet.domains.graph.labels import read_targets
 from multiunet.domains.graph.measure import measure_shares
-from multiunet.domains.graph.operators import make_conv, make_pool
+from multiunet.domains.graph.operators import make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.graph.prediction import known_of, predict_moments, splits_of, store_rows
 from multiunet.domains.graph.sets import baselines
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain, OtherGraphs
 from multiunet.domains.graph.sets.dataset import TrainingGraphs, batch_graphs, unite_batches
-from multiunet.domains.graph.sets.features import edges_of, fields_of
 from multiunet.domains.graph.sets.survey import Survey, source_of, survey
 from multiunet.domains.graph.task import make_task
 from multiunet.domains.graph.writers import export
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
-from multiunet.geometries.graph.graph import Graph
 from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import PredictionStore
@@ -73,16 +72,8 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
 
     def build(self, config: GraphsTrain, info: GraphSetInfo) -> Model:
         task, attributes = make_task(config, info), info.inputs.attributes.count
-        geometry = Graph(
-            conv=make_conv(config.conv or ("gine" if attributes else "gin"), attributes),
-            normalization=config.normalization,
-            dropout=config.dropout,
-            whole_channels=True,
-            convs=config.convs,
-            residual=config.residual,
-            edge_dropout=config.edge_dropout,
-            pool=make_pool(config, info.coarse_edges.kind),
-        )
+        conv = make_conv(config.conv or ("gine" if attributes else "gin"), attributes)
+        geometry = make_geometry(config, info, conv, whole_channels=True)
         shape = info.inputs.channels, task.channels, config.widths
         if config.level == "node":
             net: nn.Module = graph_unet(*shape, geometry=geometry, pool_ratio=config.pool_ratio, skip=config.skip)

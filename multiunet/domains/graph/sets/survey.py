@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,25 +15,17 @@ from multiunet.domains.digest import digest_of
 from multiunet.domains.graph.coarse_edges import choose_coarse_edges, describe_choice
 from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.features.edges import Edges
+from multiunet.domains.graph.features.inputs import describe_inputs, edges_of, fields_of
+from multiunet.domains.graph.features.normalization import fit_standardisation
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source
 from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.graph.info import GraphSetInfo
-from multiunet.domains.graph.labels import (
-    UNKNOWN,
-    find_unlearnable,
-    index_classes,
-    label_classes,
-    list_classes,
-    name_quantities,
-    read_quantities,
-    scale_quantities,
-)
 from multiunet.domains.graph.options import READ_BY
 from multiunet.domains.graph.sets.config import GraphsTrain
-from multiunet.domains.graph.sets.features import describe_inputs, edges_of, fields_of
 from multiunet.domains.graph.sets.splits import Members, split_graphs
-from multiunet.domains.info import ClassLabels, Quantities, Splits
+from multiunet.domains.graph.targets import Targets, targets_of
+from multiunet.domains.info import Splits
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -74,40 +65,33 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
     Raises:
         InputError: for anything that would make training fail or its result meaningless.
     """
-    target, known_target = _targets(graphs, config)
+    targets = targets_of(graphs, config.task, config.level)
+    if config.level == "graph":
+        _check_classes(graphs, targets)
     rows = graphs.starts if config.level == "node" else np.arange(len(graphs) + 1)
-    known = target != UNKNOWN if target.ndim == 1 else ~np.isnan(target).all(axis=1)
-    labelled = np.array([bool(known[a:b].any()) for a, b in pairwise(rows)], dtype=bool)
-    graded = config.task == "classification" and config.level == "graph"
-    strata = target if graded else np.zeros(len(graphs), dtype=np.int64)
+    labelled = np.array([bool(targets.known[a:b].any()) for a, b in pairwise(rows)], dtype=bool)
+    strata = targets.strata if config.level == "graph" else np.zeros(len(graphs), dtype=np.int64)
     members = split_graphs(graphs, labelled, strata, config)
     edges = edges_of(graphs, config.undirected)
     _report(graphs, edges, config.undirected, labelled)
-    inputs = describe_inputs(graphs, edges, config)
+    normalization = fit_standardisation(graphs.x, config.normalize_features)
+    inputs = describe_inputs(graphs, edges, config.degrees, normalization, config.normalize_features)
     fields = fields_of(graphs, inputs, edges)
-    coarse_edges = choose_coarse_edges(config, edges.index, int(graphs.starts[-1]))
+    coarse_edges = choose_coarse_edges(config, edges.index, graphs.count)
     if (fewer := describe_choice(config, coarse_edges)) is not None:
         remark(f"{graphs.path}: {fewer}")
     trained = np.concatenate([np.arange(rows[i], rows[i + 1]) for i in members["train"]])
-    predicted: ClassLabels | Quantities
-    if isinstance(known_target, ClassLabels):
-        predicted = known_target
-        unlearnt = find_unlearnable(graphs.path, target[trained], predicted.names, config.level)
-        if unlearnt is not None:
-            remark(unlearnt)
-    else:
-        predicted = scale_quantities(graphs.path, known_target, target[trained], config.level)
     digests = {graph: hash_field(fields[graph]) for split in SPLITS for graph in members[split].tolist()}
     _report_repeats(graphs, digests, members)
     info = GraphSetInfo(
-        target=predicted,
+        target=targets.fit(trained),
         data=_digest(graphs, members),
         split=Splits(
             **{split: tuple(graphs.ids[graph] for graph in members[split]) for split in SPLITS},
             unlabelled=int((~labelled).sum()),
         ),
         content={digests[graph]: graphs.ids[graph] for split in SPLITS[:2] for graph in members[split].tolist()},
-        nodes=int(graphs.starts[-1]),
+        nodes=graphs.count,
         edges=edges.changes,
         inputs=inputs,
         coarse_edges=coarse_edges,
@@ -117,9 +101,8 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
         largest=int(np.diff(graphs.starts).max()),
         empty=int((np.diff(graphs.starts) == 0).sum()),
     )
-    wide = torch.from_numpy(target)
-    targets = [wide[a:b] for a, b in pairwise(rows.tolist())]
-    return Survey(graphs, fields, targets, members, info)
+    wide = torch.from_numpy(targets.values)
+    return Survey(graphs, fields, [wide[a:b] for a, b in pairwise(rows.tolist())], members, info)
 
 
 def _report_repeats(graphs: GraphSet, digests: Mapping[int, str], members: Members) -> None:
@@ -133,24 +116,18 @@ def _report_repeats(graphs: GraphSet, digests: Mapping[int, str], members: Membe
         )
 
 
-def _targets(graphs: GraphSet, config: GraphsTrain) -> tuple[NDArray[Any], ClassLabels | list[str]]:
-    """Return the targets by row, with their classes, or with the names of the quantities."""
-    assert graphs.y is not None  # read_graphs refuses unlabelled graphs
-    if config.task == "regression":
-        amounts = read_quantities(graphs.path, graphs.y, config.level, graphs.place)
-        return amounts, name_quantities(graphs.quantities, amounts.shape[1])
-    values = list_classes(graphs.path, graphs.y, config.level)
-    indices = index_classes(graphs.y, values)
-    if config.level == "graph":
-        counts = np.bincount(indices[indices != UNKNOWN], minlength=len(values))
-        for value, count in zip(values, counts):
-            if count == 1:
-                name = graphs.ids[int(np.flatnonzero(indices == values.index(value))[0])]
-                raise InputError(
-                    f"{graphs.path}: class {value} has one graph only, {name}; it cannot be both learnt and scored: "
-                    "add graphs of it, or leave its label empty (-1)"
-                )
-    return indices, label_classes(values)
+def _check_classes(graphs: GraphSet, targets: Targets) -> None:
+    """Check that no class is that of one graph alone."""
+    if targets.classes is None:
+        return
+    counts = np.bincount(targets.values[targets.known], minlength=len(targets.classes.values))
+    for index, value in enumerate(targets.classes.values):
+        if counts[index] == 1:
+            name = graphs.ids[int(np.flatnonzero(targets.values == index)[0])]
+            raise InputError(
+                f"{graphs.path}: class {value} has one graph only, {name}; it cannot be both learnt and scored: "
+                "add graphs of it, or leave its label empty (-1)"
+            )
 
 
 def _report(graphs: GraphSet, edges: Edges, undirected: bool, labelled: NDArray[np.bool_]) -> None:

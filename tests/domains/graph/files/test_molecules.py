@@ -9,6 +9,7 @@ import pytest
 
 from multiunet.domains import inference, training
 from multiunet.domains.graph.features.content import hash_field
+from multiunet.domains.graph.features.inputs import edges_of, fields_of
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.molecules import ATOM_FEATURES, BOND_FEATURES
 from multiunet.domains.graph.files.sets import Source, read_graphs
@@ -16,7 +17,6 @@ from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.graph.info import FeatureInfo, Inputs
 from multiunet.domains.graph.labels import read_quantities
 from multiunet.domains.graph.sets.config import GraphsPredict, GraphsTrain
-from multiunet.domains.graph.sets.features import edges_of, fields_of
 from multiunet.domains.graph.sets.survey import source_of, survey
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from multiunet.domains.graph.features.inputs import edges_of, field_of
 from multiunet.domains.graph.files.readers import read_graph
 from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.graph.info import EdgeChanges, NodeInfo
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.dataset import WholeGraph
-from multiunet.domains.graph.nodes.survey import columns_of, edges_of, field_of, survey
+from multiunet.domains.graph.nodes.survey import columns_of, survey
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 
@@ -74,7 +75,7 @@ def test_another_graph_is_seen_as_the_one_trained_on(save: Callable[..., Path]) 
     info = survey(GraphTrain(graph=save(x=x))).info
     other = seen(save(x=x + 1), info)
     torch.testing.assert_close(other.x, torch.from_numpy((x + 1 - x.mean(axis=0)) / x.std(axis=0)))
-    with pytest.raises(InputError, match=r"has 4 features, but the run was trained on 3"):
+    with pytest.raises(InputError, match=r"nodes have 4 features, but the run was trained on 3"):
         seen(save(x=np.zeros((24, 4))), info)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from multiunet.domains.graph.features.inputs import edges_of, fields_of
 from multiunet.domains.graph.files.sets import read_graphs
 from multiunet.domains.graph.sets.config import GraphsTrain
 from multiunet.domains.graph.sets.dataset import TrainingGraphs, unite_batches
-from multiunet.domains.graph.sets.features import edges_of, fields_of
 from multiunet.domains.graph.sets.survey import Survey, source_of, survey
 from multiunet.errors import InputError
 

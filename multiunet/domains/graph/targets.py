@@ -1,0 +1,87 @@
+"""Targets of the rows of a file, before it is known which of them train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.graph.files.given import Given
+from multiunet.domains.graph.labels import (
+    UNKNOWN,
+    find_unlearnable,
+    index_classes,
+    label_classes,
+    list_classes,
+    name_quantities,
+    read_quantities,
+    scale_quantities,
+)
+from multiunet.domains.info import ClassLabels, Quantities
+from multiunet.domains.remarks import remark
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Targets by row.
+
+    Attributes:
+        path, of: the file, and what has the labels, "node" or "graph", for errors.
+        values: class indices ``(rows,)`` int64, ``UNKNOWN`` where not known; or quantities ``(rows, K)`` float32, NaN
+            where not measured.
+        classes: None for quantities.
+        names: of the quantities.
+    """
+
+    path: Path
+    of: str
+    values: NDArray[Any]
+    classes: ClassLabels | None
+    names: Sequence[str]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Rows with a class or a measurement, ``(rows,)``."""
+        found: NDArray[np.bool_] = (
+            self.values != UNKNOWN if self.classes is not None else ~np.isnan(self.values).all(axis=1)
+        )
+        return found
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """Groups of which splits take alike: the classes, or all rows, ``(rows,)``."""
+        return self.values if self.classes is not None else np.zeros(len(self.values), dtype=np.int64)
+
+    def fit(self, trained: NDArray[Any]) -> ClassLabels | Quantities:
+        """Return the classes, with a remark on those that no training row shows, or quantities with their scales.
+
+        Args:
+            trained: numbers or mask of the rows that train.
+
+        Raises:
+            InputError: for a quantity from which nothing can be learnt.
+        """
+        if self.classes is None:
+            return scale_quantities(self.path, self.names, self.values[trained], self.of)
+        unlearnt = find_unlearnable(self.path, self.values[trained], self.classes.names, self.of)
+        if unlearnt is not None:
+            remark(unlearnt)
+        return self.classes
+
+
+def targets_of(given: Given, task: str, of: str = "node") -> Targets:
+    """Return the labels of a file as classes or, for the task "regression", as quantities.
+
+    Raises:
+        InputError: for labels that are neither, or of one class alone.
+    """
+    assert given.y is not None  # readers refuse graphs without labels
+    if task == "regression":
+        amounts = read_quantities(given.path, given.y, of, given.place)
+        return Targets(given.path, of, amounts, None, name_quantities(given.quantities, amounts.shape[1]))
+    values = list_classes(given.path, given.y, of)
+    return Targets(given.path, of, index_classes(given.y, values), label_classes(values), ())
