@@ -6,7 +6,7 @@ settings of the command line:
 - ``bare``: the network alone on the same pixels, cut into pieces without halo, nothing kept;
 - ``tiled``: ``GridPredictor.into`` a store: reading from Zarr, halos, probabilities, variances, classes, writing;
 - ``monai_constant``, ``monai_gaussian``: ``sliding_window_inference``, windows of 256 x 256, overlap 0.25, image and
-  result in memory. It gets the network with fuse_conv_bn norms, too.
+  result in memory. It gets the network with fuse_layers norms, too.
 
 ``tiled`` takes turns with each of the others, first with ``bare``. Ratios are medians of the rounds' own, of seconds
 that passed and of those that the processors worked for this process, which others on the machine change less; the first
@@ -45,7 +45,7 @@ from multiunet import Grid, GridPredictor, GridSource, Segmentation
 from multiunet.device import computes_bf16
 from multiunet.domains.image.data.inputs import Input, compute_moments, make_source
 from multiunet.domains.image.files.readers import read_image
-from multiunet.geometries.grid.fuse import fuse_conv_bn
+from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import PredictionStore
 from multiunet.prediction.tile_memory import compute_max_sites
@@ -64,7 +64,7 @@ def network() -> nn.Module:
     """The default network, as ``predict image`` applies it (one view)."""
     torch.manual_seed(0)
     net = image_unet(2, 1, len(CLASSES), dropout=0.05).to(memory_format=torch.channels_last)
-    return fuse_conv_bn(net.eval())
+    return fuse_layers(net.eval())
 
 
 def write_image(path: Path, size: int) -> None:

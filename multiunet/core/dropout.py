@@ -19,14 +19,16 @@ class Dropout(nn.Module):
         p: the probability that a feature is dropped, in [0, 1).
         whole_channels: drop a channel at all sites together (Tompson et al. 2015). Its mask has no sites, so tiles of
             one input that are predicted apart still see the same thinned network. Otherwise each site has its own.
+        inplace: a sample without gradients may overwrite its input, which saves the memory of one field.
     """
 
-    def __init__(self, p: float, whole_channels: bool) -> None:
+    def __init__(self, p: float, whole_channels: bool, inplace: bool = False) -> None:
         super().__init__()
         if not 0.0 <= p < 1.0:
             raise ValueError(f"dropout probability {p} is outside [0, 1)")
         self.p = p
         self.whole_channels = whole_channels
+        self.inplace = inplace
         self.key: int | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,8 +42,8 @@ class Dropout(nn.Module):
         # drawn on the CPU: the same key gives the same mask on every device
         generator = torch.Generator("cpu").manual_seed(self.key)
         draw = torch.rand(shape, generator=generator, dtype=torch.float32, device="cpu")
-        keep = (draw >= self.p).to(x) / (1.0 - self.p)
-        return x * keep.to(x.device)
+        keep = ((draw >= self.p).to(x) / (1.0 - self.p)).to(x.device)
+        return x.mul_(keep) if self.inplace and not torch.is_grad_enabled() else x * keep
 
     def extra_repr(self) -> str:
         return f"p={self.p}, whole_channels={self.whole_channels}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from multiunet.core.geometry import Geometry
 from multiunet.core.lazy import LazyConcat, concatenated
-from multiunet.core.shared import Shared, is_hooked
+from multiunet.core.shared import Shared, is_fixed, is_hooked
 
 S = TypeVar("S")
 
@@ -68,9 +68,13 @@ class Add(Skip[S]):
             nn.Identity() if x_channels == skip_channels else geometry.make_pointwise(skip_channels, x_channels)
         )
 
-    def forward(self, x: S, *skips: S) -> S:
-        features = self.geometry.features
-        return self.geometry.with_features(x, features(x) + features(self.project(self.side_by_side(skips))))
+    def forward(self, x: S, *skips: S | Shared[S]) -> S:
+        features, skip = self.geometry.features, skips[0]
+        if isinstance(skip, Shared):
+            carried = skip.read(self, self.project)
+        else:
+            carried = self.project(self.side_by_side(cast("tuple[S, ...]", skips)))
+        return self.geometry.with_features(x, features(x) + features(carried))
 
 
 class AttentionGate(Skip[S]):
@@ -158,15 +162,15 @@ class Merge(nn.Module, Generic[S]):
         self.channels = self.join.channels if fuse is None else fuse
 
     @property
-    def leaves_skip(self) -> bool:
-        """True where the encoder's field comes out as it is, beside the decoder's."""
+    def reads_skip_once(self) -> bool:
+        """True where a single layer reads the encoder's field: the skip's own, or one of the level behind."""
         # its very type: a subclass may do anything with the field
         parts = (self.norm_skip, self.norm_joined, self.fuse)
-        plain = type(self.join) is Concat and all(isinstance(part, nn.Identity) for part in parts)
-        return plain and not is_hooked(self) and not is_hooked(self.join)
+        plain = type(self.join) in (Concat, Add) and all(isinstance(part, nn.Identity) for part in parts)
+        return plain and not is_hooked(self) and is_fixed(self.join)
 
     def forward(self, x: S, *skips: S) -> S | LazyConcat[S]:
-        """Merge the decoder's field with encoder fields, which may be ``Shared`` where ``leaves_skip``."""
+        """Merge the decoder's field with encoder fields, which may be ``Shared`` where ``reads_skip_once``."""
         skips = tuple(self._align(skip, x) for skip in skips)
         if not isinstance(self.norm_skip, nn.Identity):
             skips = (self.norm_skip(self.join.side_by_side(skips)),)

@@ -66,7 +66,7 @@ class UpStage(Generic[S]):
 
     def share(self, skip: S) -> S | Shared[S]:
         """Return the saved field for many decodings, shared where nothing but the level reads its features."""
-        alone = reads_sites(self.up.forward) and self.merge.leaves_skip and type(self.level) is Level
+        alone = reads_sites(self.up.forward) and self.merge.reads_skip_once and type(self.level) is Level
         hooked = is_hooked(self.up) or is_hooked(self.level)
         return Shared(self.merge.geometry, skip) if alone and not hooked else skip
 

@@ -14,7 +14,7 @@ from multiunet.domains.domain import Labelled
 from multiunet.domains.held_out_sums import HeldOutCounts, HeldOutItems, HeldOutRegions, HeldOutSums
 from multiunet.domains.runs import Run
 from multiunet.errors import InputError
-from multiunet.geometries.grid.fuse import fuse_conv_bn
+from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.seeds import derive
 from multiunet.uncertainty import Calibration
 from multiunet.uncertainty.held_out import HeldOut, SiteSample
@@ -62,7 +62,7 @@ def collect(run: Run, data: Labelled, options: EvaluateOptions) -> Collected:
     Raises:
         InputError: where there are none.
     """
-    model = replace(run.model, net=fuse_conv_bn(run.net), calibration=None)
+    model = replace(run.model, net=fuse_layers(run.net), calibration=None)
     most = max(1, min(MOST, MOST_OF_ALL // max(1, len(data.items))))
     samples: dict[str, SiteSample] = {}
     alone: list[HeldOut] = []  # sites each of which is a group of its own

@@ -30,7 +30,7 @@ from multiunet.domains.spec import DomainSpec, domain_spec, domains
 from multiunet.domains.statements import make_statements
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_folder
-from multiunet.geometries.grid.fuse import fuse_conv_bn
+from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.prediction import PredictionStore
 from multiunet.prediction.ensemble import members
 from multiunet.prediction.tile_memory import compute_spare_memory
@@ -64,7 +64,7 @@ def predict(
     out = Path(out)
     run, store, chosen = _ready(path, options, out, name)
     with store, ConsoleProgress() if progress is None else progress as shown:
-        model = replace(run.model, net=fuse_conv_bn(run.model.net))
+        model = replace(run.model, net=fuse_layers(run.model.net))
         run.domain.predict(model, run.config, run.info, chosen, store, shown)
     if (folder := chosen.export) is None:
         return []
@@ -177,7 +177,7 @@ def evaluate(
         check_same_split(runs)
     options = _sampling(options, run)
     run, fit = with_calibration(run, [*paths, *(folder.path for folder in folders)], options)
-    model = replace(run.model, net=fuse_conv_bn(run.model.net))  # as predict has it
+    model = replace(run.model, net=fuse_layers(run.model.net))  # as predict has it
     trained = Trained(str(run.folder.path), model, run.config, run.info)
     report = evaluate_models(run.domain, [trained], options, seen, _in_words(options, run))
     if fit is not None and fit.source == report.scored:
@@ -195,7 +195,7 @@ def _evaluate_folds(folder: Path, runs: Sequence[Run], options: EvaluateOptions)
     options = _sampling(options, runs[0])
     runs = [with_calibration(run, [folder, run.folder.path], options)[0] for run in runs]
     folds = [
-        Trained(run.folder.path.name, replace(run.model, net=fuse_conv_bn(run.model.net)), run.config, run.info)
+        Trained(run.folder.path.name, replace(run.model, net=fuse_layers(run.model.net)), run.config, run.info)
         for run in runs
     ]
     report = evaluate_models(runs[0].domain, folds, options, {}, _in_words(options, runs[0]))

@@ -97,7 +97,7 @@ class ConvBlock(nn.Module):
         if part.residual:
             same = in_channels == out_channels
             self.shortcut = nn.Identity() if same else layers.make_pointwise(in_channels, out_channels)
-        self.dropout = Dropout(part.dropout, whole_channels=True)
+        self.dropout = Dropout(part.dropout, whole_channels=True, inplace=True)
         self.loses_sites = layers.padding == "valid"
         self.reach = tuple(part.convs * (k // 2) for k in kernel)
 

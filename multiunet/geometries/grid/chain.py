@@ -52,7 +52,7 @@ def call_on_parts(layer: nn.Module, x: Tensor | LazyConcat[Tensor]) -> Tensor:
 
     The product of a shared part is computed once, and added in the same order and precision.
     """
-    if not isinstance(x, LazyConcat) or not x.fresh or not _splits(layer) or _unfolds(x):
+    if not isinstance(x, LazyConcat) or not x.fresh or not splits(layer) or _unfolds(x):
         y: Tensor = layer(concatenated(x))
         return y
     conv = cast("nn.Conv1d", layer)
@@ -78,6 +78,7 @@ def _unfolds(x: LazyConcat[Tensor]) -> bool:
     return any(unfolded_by_torch(field) for field in fields)
 
 
-def _splits(layer: nn.Module) -> bool:
+def splits(layer: nn.Module) -> bool:
+    """Return True for a plain convolution, whose product is the sum of those of its input's parts."""
     # its very type: subclasses and parametrized layers do what only a call of them does
     return type(layer) in CONV.values() and cast("nn.Conv1d", layer).groups == 1 and not is_hooked(layer)

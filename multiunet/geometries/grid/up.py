@@ -126,16 +126,20 @@ class ResizeUp(nn.Module):
         if self.crop:
             check_levels(x, skip, self.stride)
         if self.conv_first:
-            return self._cut(self._resize(self.conv(x)), skip)
-        y: Tensor = self.conv(self._cut(self._resize(x), skip))
+            return self.resize(self.conv(x), skip)
+        y: Tensor = self.conv(self.resize(x, skip))
         return y
 
-    def _resize(self, x: Tensor) -> Tensor:
-        # by the factor, not to the size: coarse sites must stay on the fine sites they came from
-        return functional.interpolate(x, scale_factor=self.factor, mode=self.mode)
+    @property
+    def repeats(self) -> bool:
+        """True where coarse sites, mapped one by one, come back as they are, each as often as the stride says."""
+        return self.mode == "nearest" and self.conv_first and self.crop
 
-    def _cut(self, x: Tensor, skip: Tensor) -> Tensor:
-        return crop_start(x, skip.shape[2:]) if self.crop else x
+    def resize(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Return the coarse field on the sites of the skip."""
+        # by the factor, not to the size: coarse sites must stay on the fine sites they came from
+        fine = functional.interpolate(x, scale_factor=self.factor, mode=self.mode)
+        return crop_start(fine, skip.shape[2:]) if self.crop else fine
 
 
 class TransposedUp(nn.Module):

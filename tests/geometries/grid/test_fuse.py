@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
-from multiunet import Grid, UNet
-from multiunet.geometries import Conv
-from multiunet.geometries.grid.fuse import fuse_conv_bn
+from multiunet import Add, AttentionGate, Grid, UNet, receptive_field
+from multiunet.geometries import Conv, Resize, Transposed
+from multiunet.geometries.grid.fuse import RepeatedConv, fuse_layers, sum_repeated
+from multiunet.geometries.grid.up import ResizeUp
+from multiunet.testing.samples import check_shared_trail
+from multiunet.uncertainty import mc_dropout_sample
 
 
 @pytest.mark.parametrize("separable", ["none", "all"])
@@ -21,13 +26,72 @@ def test_a_folded_network_computes_the_same_without_norms(ndim: int, separable: 
             nn.init.normal_(module.bias)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     x = torch.randn(2, 1, *(9,) * ndim, dtype=torch.double)
-    found = fuse_conv_bn(net.eval())
+    found = fuse_layers(net.eval())
     torch.testing.assert_close(found(x), net(x), rtol=1e-10, atol=1e-10)
     left = [module for module in found.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     assert bool(left) == (separable == "all")  # behind a pair of convolutions a norm stays
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in before.items()), "the original is kept"
 
 
+@pytest.mark.parametrize(
+    ("grid", "strides", "space"),
+    [
+        (Grid(1), None, (32,)),
+        (Grid(1, Conv(kernel=5)), [3, 2], (30,)),
+        (Grid(2), None, (16, 24)),
+        (Grid(2, Conv(kernel=(1, 5)), normalization="group"), [(1, 2), (3, 2)], (12, 16)),
+        (Grid(2, up=Resize(activated=True), normalization="none"), None, (16, 12)),
+        (Grid(3), [(1, 2, 2), (2, 2, 2)], (8, 12, 8)),
+        (Grid(2), None, (15, 13)),  # which no coarse site's copies fill
+    ],
+    ids=repr,
+)
+def test_repeating_and_convolving_is_one_transposed_convolution(grid: Grid, strides: list, space: tuple) -> None:
+    torch.manual_seed(0)
+    net = UNet(grid, 1, 2, [4, 6, 8], strides=strides, decoder=replace(grid, block=replace(grid.block, dropout=0.2)))
+    net = train_a_little(net.double(), torch.randn(2, 1, *space).double())
+    found, x = fuse_layers(net), torch.randn(2, 1, *space, dtype=torch.double)
+    assert [type(up) for up in found.ups] == [RepeatedConv] * 2
+    torch.testing.assert_close(found(x), net(x), rtol=1e-10, atol=1e-10)
+    assert receptive_field(found) == receptive_field(net)
+    for sample in range(2):
+        with mc_dropout_sample(net, 0, sample), mc_dropout_sample(found, 0, sample):
+            torch.testing.assert_close(found(x), net(x), rtol=1e-10, atol=1e-10)
+    check_shared_trail(found, grid, x)
+
+
+def train_a_little(net: UNet, x: torch.Tensor) -> UNet:
+    net.train()(x)
+    return net.eval()
+
+
+def test_weights_that_meet_one_site_are_summed() -> None:
+    """By hand: a fine site at the left of its coarse one sees a, then b + c; one at the right a + b, then c."""
+    a, b, c = 1.0, 10.0, 100.0
+    summed = sum_repeated(torch.tensor([[[a, b, c]]]), (2,))
+    assert summed.tolist() == [[[c, b + c, a + b, a]]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"skip": Add}, {"skip": AttentionGate}, {"fuse": True}, {"path_norm": "before"}],
+    ids=repr,
+)
+def test_other_merges_keep_their_way_up(options: dict) -> None:
+    found = fuse_layers(UNet(Grid(1), 1, 2, [4, 6], **options).eval())
+    assert type(found.ups[0]) is ResizeUp
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [Grid(1, up=Resize("linear")), Grid(1, up=Transposed()), Grid(1, Conv(residual=True)), Grid(1, padding="valid")],
+    ids=repr,
+)
+def test_so_do_other_ways_and_blocks(grid: Grid) -> None:
+    found = fuse_layers(UNet(grid, 1, 2, [4, 6]).eval())
+    assert type(found.ups[0]) is not RepeatedConv
+
+
 def test_a_network_in_training_is_refused() -> None:
     with pytest.raises(ValueError, match="evaluation mode"):
-        fuse_conv_bn(UNet(Grid(1), 1, 2, [4, 8]).train())
+        fuse_layers(UNet(Grid(1), 1, 2, [4, 8]).train())
