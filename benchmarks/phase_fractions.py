@@ -30,7 +30,7 @@ from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import load_labels
 from multiunet.domains.image.measure.phases import measure
 from multiunet.domains.runs import Run, folds_in, load
-from multiunet.geometries.grid.fuse import fuse_conv_bn
+from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.prediction import PredictionStore
 from multiunet.progress import ConsoleProgress
 from multiunet.training.run_folder import environment
@@ -50,7 +50,7 @@ def test_fold(fold: Run, folder: Path, samples: int, scratch: Path) -> list[dict
     attrs = {"task": "segmentation", "calibration": fit.model_dump(mode="json")}
     path = table.with_suffix(".zarr")
     with PredictionStore(path, attrs) as store, ConsoleProgress() as progress:
-        model = replace(run.model, net=fuse_conv_bn(run.model.net))
+        model = replace(run.model, net=fuse_layers(run.model.net))
         run.domain.predict(model, run.config, run.info, options, store, progress)
     phases = [phase for phase in measure(ImageMeasure(prediction=path, objects=[])).phases if not phase.pooled]
     rows = []

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from multiunet.domains.config import Checkpoints
 from multiunet.domains.domain import Labelled
 from multiunet.domains.runs import Run, load
-from multiunet.geometries.grid.fuse import fuse_conv_bn
+from multiunet.geometries.grid.fuse import fuse_layers
 
 Values = NDArray[np.float64]
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -65,7 +65,7 @@ class Table:
 def open_joined(paths: Path | Sequence[Path], checkpoints: Checkpoints = "best") -> Run:
     """Open a run; several as an ensemble, as ``evaluate`` has them."""
     run = load(paths, checkpoints=checkpoints)
-    return replace(run, model=replace(run.model, net=fuse_conv_bn(run.model.net)))
+    return replace(run, model=replace(run.model, net=fuse_layers(run.model.net)))
 
 
 def options_of(run: Run, split: str, samples: int, **options: Any) -> Any:

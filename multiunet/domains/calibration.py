@@ -27,7 +27,7 @@ from multiunet.domains.runs import (
 )
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
-from multiunet.geometries.grid.fuse import fuse_conv_bn
+from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.prediction.ensemble import members
 from multiunet.tasks import Task
 from multiunet.training.run_folder import RunFolder
@@ -96,7 +96,7 @@ def fit_run(run: Run, options: EvaluateOptions, seen: Mapping[str, Any] | None =
 def _add_sets(run: Run, data: Labelled, options: EvaluateOptions, fit: Fit) -> Fit:
     """Add limits of those methods of sets that look beyond a site."""
     calibration: Calibration = fit.calibration.load()
-    model = replace(run.model, net=fuse_conv_bn(run.net), calibration=calibration)
+    model = replace(run.model, net=fuse_layers(run.net), calibration=calibration)
     for method, scores in run.domain.score_sets(model, run.config, run.info, data, options).items():
         calibration = add_sets(calibration, method, scores)
     return fit.model_copy(update={"calibration": store_calibration(calibration)})
