@@ -58,6 +58,10 @@ class Progress:
         """Show a remark or a warning."""
 
 
+SILENT = Progress()
+"""Progress that nobody sees."""
+
+
 class ConsoleProgress(Progress):
     """Progress on stderr: a bar in a terminal, else a line now and then (see ``SECONDS_BETWEEN_EPOCHS``)."""
 

@@ -30,6 +30,14 @@ Out = Annotated[
         show_default=False,
     ),
 ]
+Ood = Annotated[
+    Path | None,
+    typer.Option(
+        "--ood",
+        help="other data, as predict takes them, targets or not: does uncertainty tell them from the scored ones?",
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files in --out")]
 
 
@@ -37,7 +45,12 @@ def evaluate_command(spec: DomainSpec) -> Callable[..., None]:
     """Make the command that scores a run of this domain."""
 
     def body(
-        run: RunPaths, given: dict[str, Any], out: Out = None, overwrite: Overwrite = False, as_json: AsJson = False
+        run: RunPaths,
+        given: dict[str, Any],
+        ood: Ood = None,
+        out: Out = None,
+        overwrite: Overwrite = False,
+        as_json: AsJson = False,
     ) -> None:
         options = resolve(spec.evaluate, None, None, given)
         if out is not None:
@@ -46,7 +59,7 @@ def evaluate_command(spec: DomainSpec) -> Callable[..., None]:
         from multiunet.domains import inference
         from multiunet.domains.report_files import write_report
 
-        report = inference.evaluate(run, options, spec.name)
+        report = inference.evaluate(run, options, spec.name, ood)
         files = [] if out is None else write_report(report, out)
         if as_json:
             typer.echo(json.dumps(report.as_dict()))

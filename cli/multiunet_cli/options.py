@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic.fields import FieldInfo
 
-from multiunet.domains.config import Options
+from multiunet.domains.config import Options, panel_of
 from multiunet_cli.wording import as_options
 
 BRACKET = "\\["
@@ -60,7 +60,7 @@ def command_for(
     names = [name for name in settings.model_fields if name not in without]
     names.sort(key=lambda name: name not in settings.__annotations__)
     place = {panel: number for number, panel in enumerate(PANELS)}
-    names.sort(key=lambda name: place.get(_panel(settings.model_fields[name]), len(PANELS)))
+    names.sort(key=lambda name: place.get(panel_of(settings.model_fields[name]), len(PANELS)))
     fields = [_parameter(name, settings.model_fields[name]) for name in names]
 
     def command(**values: Any) -> None:
@@ -86,10 +86,6 @@ def _extra(info: FieldInfo) -> dict[str, Any]:
     return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
 
 
-def _panel(info: FieldInfo) -> str:
-    return str(_extra(info).get("panel", "Other"))
-
-
 def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
     kind = str if _extra(info).get("text") else _plain(info.annotation)
     several = kind is str and _holds_several(info.annotation)
@@ -97,7 +93,7 @@ def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
         help=f"{as_options(info.description or '')}{_shown(info)}",
-        rich_help_panel=_panel(info),
+        rich_help_panel=panel_of(info),
         show_default=False,
         metavar="A,B,..." if several else None,
     )

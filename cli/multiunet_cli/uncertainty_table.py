@@ -31,6 +31,10 @@ GOALS = {
     "aurc": "low",
     "excess_aurc": "0",
     "ause": "0",
+    "ood_item_auroc": "1, by chance 0.5",
+    "ood_item_auroc_epistemic": "1, by chance 0.5",
+    "ood_site_auroc": "1, by chance 0.5",
+    "ood_site_auroc_epistemic": "1, by chance 0.5",
 }
 """Scores that are shown, and what each is at best."""
 

@@ -24,6 +24,7 @@ from pydantic import (
     WrapValidator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from multiunet.errors import InputError
 from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName
@@ -110,6 +111,12 @@ def option(default: Any, help: str, panel: str, *, text: bool = False, **constra
         text: the command line takes any text, which a validator of the setting reads.
     """
     return Field(default, description=help, json_schema_extra={"panel": panel, "text": text}, **constraints)
+
+
+def panel_of(field: FieldInfo) -> str:
+    """Return the panel of ``--help`` that shows a setting."""
+    extra = field.json_schema_extra
+    return str(extra.get("panel", "Other")) if isinstance(extra, dict) else "Other"
 
 
 AnyOptions = TypeVar("AnyOptions", bound="Options")
@@ -216,7 +223,13 @@ class EvaluateOptions(Options):
 
 
 class PredictOptions(Options):
-    """Prediction settings of every domain."""
+    """Prediction settings of every domain.
+
+    Attributes:
+        data: the setting that names the data, of a domain that predicts other data than its own.
+    """
+
+    data: ClassVar[str | None] = None
 
     samples: int = option(
         16, "number of Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1

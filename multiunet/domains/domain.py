@@ -14,7 +14,7 @@ from multiunet.core import Geometry
 from multiunet.domains.config import PredictOptions, TrainConfig
 from multiunet.domains.info import DatasetInfo
 from multiunet.prediction import PredictionStore
-from multiunet.progress import Progress
+from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Curves, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Calibration, Moments
@@ -222,7 +222,9 @@ class Domain(ABC, Generic[C, P, Info]):
         """
 
     @abstractmethod
-    def predict_labelled(self, model: Model, config: C, info: Info, data: Labelled, options: Any) -> Iterator[Piece]:
+    def predict_labelled(
+        self, model: Model, config: C, info: Info, data: Labelled, options: Any, progress: Progress = SILENT
+    ) -> Iterator[Piece]:
         """Predict labelled data piece by piece, as ``predict`` would with the same samples, seed and device."""
 
     def predict_sites(self, model: Model, config: C, info: Info, data: Labelled, options: Any) -> Iterator[Piece]:

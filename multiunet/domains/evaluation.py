@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from multiunet.domains.config import PredictOptions
 from multiunet.domains.domain import Domain, Labelled, Model, Piece, Report
 from multiunet.domains.folds import each_fold, spread
 from multiunet.domains.info import DatasetInfo
+from multiunet.domains.novelty import Novelty, join_novelty, predict_other
 from multiunet.errors import InputError
 from multiunet.metrics import mean_of_defined, spearman
+from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Score, Task
 from multiunet.uncertainty import Calibration
 from multiunet.wording import listing
@@ -48,17 +51,22 @@ class Scored:
     items: dict[str, dict[str, Any]]
 
 
-def score_pieces(task: Task, pieces: Iterable[Piece], calibration: Calibration | None = None) -> Scored:
+def score_pieces(
+    task: Task, pieces: Iterable[Piece], calibration: Calibration | None = None, novelty: Novelty | None = None
+) -> Scored:
     """Score predictions piece by piece, item by item.
 
     Args:
         calibration: of the predictions, whose intervals or sets are scored.
+        novelty: to which their moments are added, too.
     """
     total, items = task.score(calibration), {}
     for name, own in groupby(pieces, key=lambda piece: piece.item):
         item = task.score(calibration)
         for piece in own:
             item.add(piece.predicted, piece.target, piece.moments)
+            if novelty is not None and piece.moments is not None:
+                novelty.add(piece.moments, name, other=False)
         if name is not None:
             items[name] = item.result()
         total.merge(item)
@@ -71,6 +79,8 @@ def evaluate(
     options: Any,
     runs: Mapping[str, DatasetInfo],
     prediction: str,
+    other: PredictOptions | None = None,
+    progress: Progress = SILENT,
 ) -> Report:
     """Score trained models on the data that the options name, each of several on its own split.
 
@@ -82,14 +92,24 @@ def evaluate(
         runs: info of all runs that the models consist of, by name, none of which may have seen the data; empty where a
             run's own split is scored.
         prediction: what is scored, in words, for the report.
+        other: settings of a prediction that name other data, which are to be told from the scored ones; None: none.
+        progress: shows how far it is.
     """
+    if other is not None:
+        domain.inputs(models[0].config, models[0].info, other)  # errors come before the first is predicted
     found: list[Scored] = []
     trivial: list[dict[str, Scored]] = []
+    told: list[Novelty] = []
     for one in models:
         data = domain.read(one.config, one.info, options)
         check_unseen(data, runs)
-        pieces = domain.predict_labelled(one.model, one.config, one.info, data, options)
-        found.append(score_pieces(one.model.task, pieces, one.model.calibration))
+        pieces = domain.predict_labelled(one.model, one.config, one.info, data, options, progress)
+        novelty = None if other is None else Novelty(one.model.task)
+        found.append(score_pieces(one.model.task, pieces, one.model.calibration, novelty))
+        if novelty is not None:
+            for name, moments in predict_other(domain, one.model, one.config, one.info, other, progress):
+                novelty.add(moments, name, other=True)
+            told.append(novelty)
         methods = domain.fit_baselines(one.model.task, one.config, one.info)
         trivial.append({name: score_pieces(one.model.task, method(data)) for name, method in methods.items()})
     task = models[0].model.task
@@ -102,8 +122,8 @@ def evaluate(
         scores.pop("each_fold", None)
     items = _items([one.name for one in models], found)
     totals = [part.total for part in found]
-    metrics, curves = score_folds(task, totals) | rank_items(items.values()), pool(task, totals).curves()
-    return Report(domain.name, data.name, metrics, floor, items, prediction, curves)
+    metrics = score_folds(task, totals) | rank_items(items.values()) | join_novelty(told)
+    return Report(domain.name, data.name, metrics, floor, items, prediction, pool(task, totals).curves())
 
 
 def pool(task: Task, folds: Sequence[Score]) -> Score:

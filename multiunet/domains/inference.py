@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from multiunet.device import pick_device
 from multiunet.domains.calibration import with_calibration
-from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, absolute, checked
+from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, absolute, checked, panel_of
 from multiunet.domains.domain import Report
 from multiunet.domains.evaluation import Trained
 from multiunet.domains.evaluation import evaluate as evaluate_models
@@ -153,6 +153,8 @@ def evaluate(
     path: AnyPath | Sequence[AnyPath],
     options: EvaluateOptions | Mapping[str, Any] | None = None,
     name: str | None = None,
+    ood: AnyPath | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Score a trained run beside trivial baselines, on a split or on other data.
 
@@ -160,6 +162,8 @@ def evaluate(
         path: of the run; several, trained on one split, are an ensemble. The folds of a cross-validation are scored
             each on its own split, and pooled; on other data they are an ensemble.
         options: the domain's settings, or a mapping of those that are given; by default the test split.
+        ood: other data, as ``predict`` takes them: how well does uncertainty tell them from the scored ones?
+        progress: shows how far it is; by default on stderr.
 
     Raises:
         InputError: for a bad run, a split that has no data, or runs of different splits.
@@ -171,7 +175,7 @@ def evaluate(
     runs = open_runs(folders, spec.name, options.device, options.checkpoints)
     seen = {str(run.folder.path): run.info for run in runs} if options.elsewhere() else {}
     if len(paths) == 1 and folds_in(paths[0]) and not seen:
-        return _evaluate_folds(paths[0], runs, options)
+        return _evaluate_folds(paths[0], runs, options, ood, progress)
     run = join_runs(runs)
     if not seen:
         check_same_split(runs)
@@ -179,7 +183,9 @@ def evaluate(
     run, fit = with_calibration(run, [*paths, *(folder.path for folder in folders)], options)
     model = replace(run.model, net=fuse_layers(run.model.net))  # as predict has it
     trained = Trained(str(run.folder.path), model, run.config, run.info)
-    report = evaluate_models(run.domain, [trained], options, seen, _in_words(options, run))
+    other, words = _name_other(spec, options, ood), _in_words(options, run)
+    with ConsoleProgress() if progress is None else progress as shown:
+        report = evaluate_models(run.domain, [trained], options, seen, words, other, shown)
     if fit is not None and fit.source == report.scored:
         remark(
             f"{report.scored}: also calibrated the run, so its calibration error and coverage say little of new data; "
@@ -188,7 +194,20 @@ def evaluate(
     return report
 
 
-def _evaluate_folds(folder: Path, runs: Sequence[Run], options: EvaluateOptions) -> Report:
+def _name_other(spec: DomainSpec, options: EvaluateOptions, data: AnyPath | None) -> PredictOptions | None:
+    """Return the settings of a prediction of other data, in the way of an evaluation; None without such data."""
+    if data is None:
+        return None
+    kind, ways = spec.predict, type(options).model_fields.items()
+    if kind.data is None:
+        raise InputError(f"domain {spec.name!r} cannot predict other data than its own; leave `ood` out")
+    same = {name for name, field in ways if panel_of(field) != "Data" and name in kind.model_fields}
+    return absolute(checked(kind, options.model_dump(include=same, exclude_unset=True) | {kind.data: Path(data)}))
+
+
+def _evaluate_folds(
+    folder: Path, runs: Sequence[Run], options: EvaluateOptions, ood: AnyPath | None, progress: Progress | None
+) -> Report:
     """Score each fold on its own split, and all together."""
     for fold in runs[1:]:
         check_shared(runs[0], fold, ["classes", "quantities", "label values"])
@@ -198,7 +217,9 @@ def _evaluate_folds(folder: Path, runs: Sequence[Run], options: EvaluateOptions)
         Trained(run.folder.path.name, replace(run.model, net=fuse_layers(run.model.net)), run.config, run.info)
         for run in runs
     ]
-    report = evaluate_models(runs[0].domain, folds, options, {}, _in_words(options, runs[0]))
+    other, words = _name_other(runs[0].spec, options, ood), _in_words(options, runs[0])
+    with ConsoleProgress() if progress is None else progress as shown:
+        report = evaluate_models(runs[0].domain, folds, options, {}, words, other, shown)
     planned = getattr(runs[0].config, "folds", None) or len(runs)
     of = "" if planned == len(runs) else f"{len(runs)} of "
     return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")

@@ -129,7 +129,12 @@ class GridPredictor:
         return 1 if self.device.type == "cpu" else max(1, self.sites // largest)
 
     def whole(
-        self, source: GridSource, samples: int = 1, seed: int = 0, watch: WatchRegion | None = None
+        self,
+        source: GridSource,
+        samples: int = 1,
+        seed: int = 0,
+        progress: Tiles | None = None,
+        watch: WatchRegion | None = None,
     ) -> Moments[Tensor]:
         """Predict the moments of the whole output, ``(len(task.names), *space)``, in memory, on the CPU.
 
@@ -138,7 +143,7 @@ class GridPredictor:
         """
         shape = (len(self.task.names), *self.output_shape(source.shape))
         result = Moments(torch.empty(shape), torch.empty(shape), torch.empty(shape))
-        for region, piece in self.pieces(source, samples, seed, watch=watch):
+        for region, piece in self.pieces(source, samples, seed, progress, watch):
             for name in ("mean", "epistemic", "aleatoric"):
                 getattr(result, name)[(slice(None), *region)] = getattr(piece, name).cpu()
         return result

@@ -51,6 +51,13 @@ def test_train_info_evaluate_predict(domain: str, worlds: dict, multiunet: Calla
     assert len(report["baselines"]) >= 2
     assert all(name in scores for scores in report["baselines"].values())
 
+    told = multiunet("evaluate", domain, "--run", run, "--json", "--ood", world.train[1], "--samples", 2)
+    assert told.code == 0, told.err
+    other = {name: area for name, area in json.loads(told.out)["metrics"].items() if name.startswith("ood_")}
+    assert set(other) == {f"ood_{of}_auroc{by}" for of in ("item", "site") for by in ("", "_epistemic")}
+    assert 0 < other["ood_site_auroc"] < 1  # of all data, of which those scored are a part
+    assert (other["ood_item_auroc"] is not None) == (domain in ("image", "genome"))
+
     words = ["--run", run, *world.predict, "--out", out, "--samples", 3]
     predicted = multiunet("predict", domain, *words, "--export", tmp_path / "files")
     assert predicted.code == 0, predicted.err

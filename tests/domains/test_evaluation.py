@@ -25,7 +25,7 @@ class TwoFolds:
     def read(self, config: Any, info: Any, options: Any) -> Labelled:
         return Labelled("test split", {"x": TRUE, f"{config}": TRUE}, keys={"x": ["key-x"]})
 
-    def predict_labelled(self, model: Any, config: Any, info: Any, data: Labelled, options: Any) -> Any:
+    def predict_labelled(self, model: Any, config: Any, info: Any, data: Labelled, options: Any, progress: Any) -> Any:
         for name, target in data.items.items():
             yield Piece(RIGHT if name == "x" or config == "second" else WRONG, target, item=name)
 

@@ -38,11 +38,13 @@ class Chromosomes:
     bin_size: int
     flank: int
 
-    def whole(self, name: str, codes: Codes, samples: int = 1, seed: int = 0) -> Moments[Tensor]:
+    def whole(
+        self, name: str, codes: Codes, samples: int = 1, seed: int = 0, progress: Tiles | None = None
+    ) -> Moments[Tensor]:
         """Return the moments of all bins, ``(tracks, bins)``, in memory."""
         shape = (len(self.predictor.task.names), self._bins(codes))
         result = Moments(torch.empty(shape), torch.empty(shape), torch.empty(shape))
-        for region, piece in self._pieces(name, codes, samples, seed):
+        for region, piece in self._pieces(name, codes, samples, seed, progress):
             for part in ("mean", "epistemic", "aleatoric"):
                 getattr(result, part)[:, region] = getattr(piece, part).cpu()
         return result

@@ -143,6 +143,8 @@ class GenomeMeasure(Options):
 class GenomePredict(PredictOptions):
     """Settings of ``multiunet predict genome``."""
 
+    data: ClassVar[str | None] = "fasta"
+
     fasta: Path | None = option(None, "sequences to predict; default: those trained on", "Data")
     chroms: StrList = option([], "chromosomes to predict (patterns such as chr1* too); default: all", "Data")
     regions: Path | None = option(None, "BED file; predict and export only the bins that it touches", "Data")

@@ -32,7 +32,7 @@ from multiunet.models.genomic import genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.run import READ_SITES
 from multiunet.prediction.tile_memory import compute_max_sites
-from multiunet.progress import Progress
+from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Regression, Task
 from multiunet.training.data import TrainingData
 
@@ -138,11 +138,18 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         return Labelled(f"{options.split} split", _select(data, chroms))
 
     def predict_labelled(
-        self, model: Model, config: GenomeTrain, info: GenomeInfo, data: Labelled, options: GenomeEvaluate
+        self,
+        model: Model,
+        config: GenomeTrain,
+        info: GenomeInfo,
+        data: Labelled,
+        options: GenomeEvaluate,
+        progress: Progress = SILENT,
     ) -> Iterator[Piece]:
         predictor = _predictor(model, config, pick_device(options.device))
-        for chrom, (codes, target) in data.items.items():
-            found = predictor.whole(chrom, codes, options.samples, options.seed)
+        for place, (chrom, (codes, target)) in enumerate(data.items.items()):
+            progress.start_input(chrom, place, len(data.items))
+            found = predictor.whole(chrom, codes, options.samples, options.seed, progress.update_tiles)
             moments = found.map(lambda part: part[None])
             yield Piece(moments.mean, torch.from_numpy(target)[None], moments, chrom)
 

@@ -332,6 +332,8 @@ class ImageMeasure(Options):
 class ImagePredict(PredictClasses):
     """Settings of ``multiunet predict image``."""
 
+    data: ClassVar[str | None] = "images"
+
     images: Path = option(..., "folder, file, pattern or CSV of images like those trained on", "Data")
     crop_bar: CropBar | None = option(
         None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True

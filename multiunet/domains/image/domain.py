@@ -51,7 +51,7 @@ from multiunet.domains.remarks import gather_remarks, remark
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples
 from multiunet.prediction.run import READ_SITES
-from multiunet.progress import Progress
+from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 
@@ -186,12 +186,18 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         return read_labelled(info, options, self.cache)
 
     def predict_labelled(
-        self, model: Model, config: ImageTrain, info: ImageInfo, data: Labelled, options: EvaluateOptions
+        self,
+        model: Model,
+        config: ImageTrain,
+        info: ImageInfo,
+        data: Labelled,
+        options: EvaluateOptions,
+        progress: Progress = SILENT,
     ) -> Iterator[Piece]:
         images = list(data.items.values())
         predictor = _make_scored_predictor(model, config, info, options)
         check_scorable(images, count_samples(predictor.net, options.samples))
-        return predict_pieces(predictor, images, options.samples, options.seed)
+        return predict_pieces(predictor, images, options.samples, options.seed, progress)
 
     def predict_sites(
         self, model: Model, config: ImageTrain, info: ImageInfo, data: Labelled, options: EvaluateOptions

@@ -118,6 +118,8 @@ class GraphEvaluate(EvaluateOptions):
 class GraphPredict(PredictRows):
     """Settings of ``multiunet predict graph``."""
 
+    data: ClassVar[str | None] = "graph"
+
     samples: int = option(
         SAMPLES, "number of Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1
     )

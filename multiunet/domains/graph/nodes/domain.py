@@ -51,7 +51,7 @@ from multiunet.geometries.graph.field import GraphField
 from multiunet.memory import free_memory
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import Ensemble, PredictionStore
-from multiunet.progress import Progress
+from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
@@ -193,9 +193,16 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         )
 
     def predict_labelled(
-        self, model: Model, config: GraphTrain, info: NodeInfo, data: Labelled, options: GraphEvaluate
+        self,
+        model: Model,
+        config: GraphTrain,
+        info: NodeInfo,
+        data: Labelled,
+        options: GraphEvaluate,
+        progress: Progress = SILENT,
     ) -> Iterator[Piece]:
-        for nodes in data.items.values():
+        for place, (name, nodes) in enumerate(data.items.items()):
+            progress.start_input(name, place, len(data.items))
             moments = predict_moments(model, nodes.field, pick_device(options.device), options.samples, options.seed)
             yield nodes.piece(moments.mean, moments)
 

@@ -129,4 +129,6 @@ class GraphsEvaluate(OtherGraphs, EvaluateOptions):
 class GraphsPredict(OtherGraphs, PredictRows):
     """Settings of ``multiunet predict graphs``."""
 
+    data: ClassVar[str | None] = "graphs"
+
     graphs: Path | None = option(None, "graphs of the same features; default: those trained on", "Data")

@@ -36,7 +36,7 @@ from multiunet.geometries.graph.field import GraphField
 from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
 from multiunet.prediction import PredictionStore
-from multiunet.progress import Progress
+from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
@@ -171,10 +171,19 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
         )
 
     def predict_labelled(
-        self, model: Model, config: GraphsTrain, info: GraphSetInfo, data: Labelled, options: GraphsEvaluate
+        self,
+        model: Model,
+        config: GraphsTrain,
+        info: GraphSetInfo,
+        data: Labelled,
+        options: GraphsEvaluate,
+        progress: Progress = SILENT,
     ) -> Iterator[Piece]:
-        for graphs in data.items.values():
-            for graph, moments in _predict(model, config, graphs.fields, graphs.scored, options):
+        for place, (name, graphs) in enumerate(data.items.items()):
+            progress.start_input(name, place, len(data.items))
+            found = _predict(model, config, graphs.fields, graphs.scored, options)
+            for done, (graph, moments) in enumerate(found, start=1):
+                progress.update_tiles(done, len(graphs.scored))
                 yield _piece(config, graphs, graph, moments.mean, moments)
 
     def score_sets(

@@ -22,6 +22,8 @@ from multiunet.domains.image.prediction.separate import check_separable, encode_
 from multiunet.errors import InputError
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.prediction.field import count_samples
+from multiunet.prediction.run import Tiles
+from multiunet.progress import SILENT, Progress
 from multiunet.tasks import RegressionScore, Task
 from multiunet.uncertainty import Moments
 
@@ -52,7 +54,11 @@ def check_scorable(images: Sequence[LabelledImage], samples: int = 1) -> None:
 
 
 def predict_pieces(
-    predictor: GridPredictor, images: Iterable[LabelledImage], samples: int = 1, seed: int = 0
+    predictor: GridPredictor,
+    images: Sequence[LabelledImage],
+    samples: int = 1,
+    seed: int = 0,
+    progress: Progress = SILENT,
 ) -> Iterator[Piece]:
     """Predict images in turn, in pieces where these suffice.
 
@@ -60,15 +66,21 @@ def predict_pieces(
 
     Pieces have probabilities and classes, quantities, or, of instances, numbered objects (see ``InstanceScore``).
     """
-    for image in images:
+    for place, image in enumerate(images):
+        progress.start_input(image.item.name, place, len(images))
+        watch = progress.update_tiles
         if image.info.instances is not None:
-            yield _predict_objects(predictor, image, samples, seed)
+            yield _predict_objects(predictor, image, samples, seed, watch)
         else:
-            yield from predict_sites(predictor, [image], samples, seed)
+            yield from predict_sites(predictor, [image], samples, seed, watch)
 
 
 def predict_sites(
-    predictor: GridPredictor, images: Iterable[LabelledImage], samples: int = 1, seed: int = 0
+    predictor: GridPredictor,
+    images: Iterable[LabelledImage],
+    samples: int = 1,
+    seed: int = 0,
+    watch: Tiles | None = None,
 ) -> Iterator[Piece]:
     """Predict classes or quantities of pixels; of instances the classes that encode them, and counts.
 
@@ -76,13 +88,13 @@ def predict_sites(
     """
     for image in images:
         if image.info.instances is not None and _is_separable(image):
-            yield _count_objects(image, predictor.whole(_source(image), samples, seed))
+            yield _count_objects(image, predictor.whole(_source(image), samples, seed, watch))
         elif image.info.regression:
-            found, target = predictor.whole(_source(image), samples, seed), torch.from_numpy(image.target()[...])
+            found, target = predictor.whole(_source(image), samples, seed, watch), torch.from_numpy(image.target()[...])
             yield _piece(found, target, image)
         else:
             labels = image.labels()
-            for region, found in predictor.pieces(_source(image), samples, seed):
+            for region, found in predictor.pieces(_source(image), samples, seed, watch):
                 target = _as_tensor(labels, region)
                 yield _piece(found, target, image)
 
@@ -139,22 +151,25 @@ def _as_tensor(labels: Pixels, region: Region) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(labels[region]))
 
 
-def _predict_objects(predictor: GridPredictor, image: LabelledImage, samples: int, seed: int) -> Piece:
+def _predict_objects(predictor: GridPredictor, image: LabelledImage, samples: int, seed: int, progress: Tiles) -> Piece:
     """Piece of an image's objects; of several samples with what ranks them, see ``rank_objects``."""
     source = _source(image)
     count = count_samples(predictor.net, samples)
     if count == 1:
-        return _separate(image, predictor.whole(source, samples, seed).mean)
+        moments = predictor.whole(source, samples, seed, progress)
+        return replace(_separate(image, moments.mean), moments=moments.map(lambda part: part[None]))
     codes = np.zeros((count, *predictor.output_shape(source.shape)), np.uint8)
 
     def keep(t: int, region: Region, mean: Tensor) -> None:
         codes[t][region] = encode_parts(mean).cpu().numpy()
 
-    mean = predictor.whole(source, samples, seed, keep).mean.numpy()
+    moments = predictor.whole(source, samples, seed, progress, keep)
+    mean = moments.mean.numpy()
     found = find_objects(mean, image.info)
     ranks = rank_objects(found, find_confidence(found, codes, image.info), 1 - mean[0], count)
     predicted = torch.from_numpy(np.stack([found.astype(np.float64), ranks]))
-    return Piece(predicted[None], torch.from_numpy(image.target()[...])[None], item=image.item.name)
+    target = torch.from_numpy(image.target()[...])
+    return Piece(predicted[None], target[None], moments.map(lambda part: part[None]), image.item.name)
 
 
 def _is_separable(image: LabelledImage) -> bool:
