@@ -49,6 +49,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("height").mkdir()
     for stem in stems:
         tifffile.imwrite(f"height/{stem}.tif", np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32))
+    Path("dots").mkdir()
+    for place, stem in enumerate(stems):
+        Path(f"dots/{stem}.csv").write_text("x,y\n" + "".join(f"{7 * k},{5 * k + place}\n" for k in range(5 + place)))
     fasta, signal = synthetic.write_genome(tmp_path / "genome", chromosomes=5, length=40_000, bin_size=1000)
     names = dict(zip([f"chr{i + 1}" for i in range(5)], ["chrI", "chrII", "chrIV", "chrX", "chrV"]))
     for path, target in ((fasta, "genome.fa.gz"), (signal, "signal.bedGraph")):
