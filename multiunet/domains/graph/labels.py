@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.config import Split
 from multiunet.domains.graph.files.cells import MISSING, Words, finite
 from multiunet.domains.graph.info import GraphInfo
 from multiunet.domains.info import ClassLabels, Quantities
@@ -26,8 +25,6 @@ UNKNOWN = -1
 
 MOST_CLASSES = 65_536
 """Classes that the file of a prediction can count."""
-
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 Place = Callable[[int], str]
 """Returns where the label of a row stands in its file, in words."""

@@ -57,7 +57,7 @@ class Targets:
         return self.values if self.classes is not None else np.zeros(len(self.values), dtype=np.int64)
 
     def fit(self, trained: NDArray[Any]) -> ClassLabels | Quantities:
-        """Return the classes, with a remark on those that no training row shows, or quantities with their scales.
+        """Return the classes, with a remark on those that no training row shows, or quantities and scales.
 
         Args:
             trained: numbers or mask of the rows that train.

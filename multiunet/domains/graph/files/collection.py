@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from multiunet.domains.graph.files.attributes import Attributes, align_columns
 from multiunet.domains.graph.files.given import Given
-from multiunet.domains.graph.files.splits import masks_of_words
 from multiunet.domains.graph.files.tables import Tables
 from multiunet.errors import InputError
 from multiunet.wording import listing
@@ -151,18 +150,3 @@ def check_distinct(path: Path, ids: Sequence[str]) -> None:
     twice = list(dict.fromkeys(name for name in ids if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
     if twice:
         raise InputError(f"{path}: {len(twice)} ids are there more than once: {listing(twice)}")
-
-
-def split_words(path: Path, words: Sequence[str], place: Callable[[int], str]) -> NDArray[np.str_]:
-    """Return words as the names of splits.
-
-    Args:
-        place: returns where the word of a graph stands, for errors.
-
-    Raises:
-        InputError: for a word that names no split.
-    """
-    found = np.full(len(words), "", dtype="<U5")
-    for split, mask in masks_of_words(words, lambda row: f"{path}, {place(row)}: the split").items():
-        found[mask] = split
-    return found

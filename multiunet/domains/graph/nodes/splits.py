@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
 from multiunet.domains.graph.files.readers import GraphFile
-from multiunet.domains.graph.labels import SPLITS
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.remarks import remark
+from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
 

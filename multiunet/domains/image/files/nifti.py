@@ -119,22 +119,8 @@ def _listed(steps: Iterable[float]) -> str:
     return " x ".join(f"{step:g}" for step in steps)
 
 
-def orientation_of(path: Path) -> str | None:
-    """Return where the axes x, y, z of a NIfTI file point, such as ``RAS``.
-
-    None where the file does not say, is damaged (reading its pixels says so), or is no NIfTI file.
-    """
-    if not path.name.lower().endswith(ENDINGS):
-        return None
-    import nibabel
-
-    try:
-        return _orientation(nibabel.load(path))
-    except Exception:
-        return None
-
-
 def _orientation(image: Any) -> str | None:
+    """Return where the axes x, y, z point, such as ``RAS``; None where the file does not say."""
     import nibabel
 
     stated = image.header["sform_code"] > 0 or image.header["qform_code"] > 0

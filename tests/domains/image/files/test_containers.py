@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import h5py
@@ -16,7 +15,6 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.files.listing import list_images, stem_of
 from multiunet.domains.image.files.masks import read_mask
-from multiunet.domains.image.files.nifti import orientation_of
 from multiunet.domains.image.files.pairing import Item, count_bar_rows, pair_files
 from multiunet.domains.image.files.readers import read_image, read_target
 from multiunet.errors import InputError
@@ -191,13 +189,6 @@ def test_voxels_that_do_not_lie_on_each_other_are_refused(tmp_path: Path) -> Non
     save_nifti(Path(item.target), LABELS, [-1, 1, 2])
     with pytest.raises(InputError, match=r"m/a\.nii: its axes point LAS, those of its image .*a\.nii\.gz RAS"):
         count_bar_rows(item, LABELS.shape, 0, LABELS.shape)
-
-
-def test_nibabel_is_not_loaded_for_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "nibabel", None)  # importing it fails
-    assert orientation_of(Path("a.png")) is None
-    with pytest.raises(ImportError):
-        orientation_of(Path("a.nii"))
 
 
 def test_a_place_inside_a_file_is_named(tmp_path: Path) -> None:
