@@ -8,7 +8,7 @@ square of error over stated deviation of 1, and intervals of 90% hold nine in te
     multiunet train image --images super_alloy/images --masks super_alloy/labels --folds 4 --out alloy
     python benchmarks/phase_fractions.py --runs alloy [--runs uhcs] [--samples 16]
 
-Writes benchmarks/results/phase_fractions.json.
+Writes benchmarks/results/phase_fractions.json; what it has of other folders stays.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def compare(folder: Path, samples: int, scratch: Path) -> dict[str, Any]:
     classes = {
         name: summary([row for row in rows if row["class"] == name]) for name in {row["class"]: None for row in rows}
     }
-    return {"images": len({row["image"] for row in rows}), **summary(rows), "classes": classes, "rows": rows}
+    found = {"samples": samples, "images": len({row["image"] for row in rows}), **summary(rows), "classes": classes}
+    return {**found, "rows": rows, "machine": environment()}
 
 
 def main() -> None:
@@ -102,12 +103,15 @@ def main() -> None:
     parser.add_argument("--runs", action="append", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=16)
     chosen = parser.parse_args()
-    results: dict[str, Any] = {"samples": chosen.samples}
+    results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for folder in chosen.runs:
         with tempfile.TemporaryDirectory() as scratch:
             results[folder.name] = compare(folder, chosen.samples, Path(scratch))
-        print(folder.name, json.dumps({k: v for k, v in results[folder.name].items() if k != "rows"}, indent=1))
-    RESULTS.write_text(json.dumps({**results, "machine": environment()}, indent=1) + "\n")
+        print(
+            folder.name,
+            json.dumps({k: v for k, v in results[folder.name].items() if k not in ("rows", "machine")}, indent=1),
+        )
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
