@@ -19,7 +19,7 @@ def results(score: Score, target: torch.Tensor) -> tuple[dict[str, Any], set[str
 
 
 def test_the_tables_share_the_scores_of_classes() -> None:
-    calibration = ClassCalibration(1.0, thresholds={"lac": [0.5, 0.6, 0.7, 0.8]})
+    calibration = ClassCalibration(1.0, limits={"lac": [[0.5], [0.6], [0.7], [0.8]]})
     found, plain = results(ClassificationScore(["y", "z"], -1, calibration), torch.arange(40) % 2)
     assert set(without_uncertainty(found)) == plain
     assert found.keys() - plain <= set(GOALS) | UNSHOWN

@@ -147,7 +147,7 @@ def test_a_resumed_run_keeps_its_precision(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(compute, "computes_in_bf16", lambda precision, device: precision == "bf16")
     assert compute.Compute.choose(Recipe(), cpu, before).precision == "bf16"
     assert compute.Compute.choose(Recipe(), cpu, None).precision == "32"
-    with pytest.raises(InputError, match="precision 32: this run was trained with bf16 so far"):
+    with pytest.raises(InputError, match="`precision=32`: this run was trained with bf16 so far"):
         compute.Compute.choose(Recipe(precision="32"), cpu, before)
 
 

@@ -62,7 +62,7 @@ def test_an_error_of_the_data_is_the_same_from_a_worker(tmp_path: Path, kind: st
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing is killed so there")
 def test_a_worker_that_is_killed_is_told_in_words(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="was killed, perhaps because memory ran out; use fewer workers"):
+    with pytest.raises(RunError, match="was killed, perhaps because memory ran out; use fewer `workers`"):
         train(tmp_path / "run", "killed", 1)
     assert not multiprocessing.active_children()
 
