@@ -16,7 +16,7 @@ SOURCES = sorted((ROOT / "multiunet").rglob("*.py"))
 
 SETTING = re.compile(r"`([a-z][a-z0-9_]*)(?:=[^`]*)?`")
 
-OF_COMMANDS = {"out", "resume", "run"}
+OF_COMMANDS = {"ood", "out", "resume", "run"}
 """Arguments of functions, and options of the commands, that no settings class has."""
 
 
