@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, cast, get_args
 
 from pydantic import BeforeValidator, model_validator
 
@@ -170,7 +170,7 @@ class ImageTrain(SplitTrain):
     blur: float = option(1.0, "largest standard deviation of a Gaussian blur, pixels", "Patches", ge=0, le=64)
 
     loss: SegmentationLoss | QuantityLoss | None = option(
-        None, "default: dice-ce for segmentation, beta-nll for regression", "Training"
+        None, "default: dice-ce for segmentation, beta-nll for regression, mse for dots", "Training"
     )
     class_weights: FloatList | None = option(
         None, "loss weights of the classes, in ascending order of their mask values", "Training"
@@ -269,6 +269,14 @@ class ImageTrain(SplitTrain):
         if self.dots is not None and self.ignore_value is not None:
             raise ValueError("`ignore_value` is for masks and targets that are images of numbers; `dots` have none")
         return self
+
+    @property
+    def quantity_loss(self) -> QuantityLoss:
+        """Loss of quantities: the given one, else ``mse`` of dots, ``beta-nll`` of others.
+
+        Where a learnt noise is large, ``beta-nll`` cares less for the mean, and counts from dots came out too low.
+        """
+        return cast(QuantityLoss, self.loss or ("beta-nll" if self.dots is None else "mse"))
 
     def levels(self) -> list[int]:
         """Return the channels by level: those given, or the model's own."""

@@ -13,7 +13,6 @@ from multiunet.domains.image.evaluation.scores import CountScore, InstanceScore
 from multiunet.domains.image.info import ImageInfo
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.tasks import Regression, Segmentation, SegmentationScore, Task
-from multiunet.tasks.regression import RegressionLoss
 
 CLASS_LOSSES: dict[SegmentationLoss, Callable[..., nn.Module]] = {
     "dice-ce": DiceCE,
@@ -29,7 +28,7 @@ def make_task(config: ImageTrain, info: ImageInfo) -> Task:
     """Return the task of these settings, with the classes, or the quantities and their scale, of the data."""
     if info.regression:
         known = info.quantities
-        loss_name = cast(RegressionLoss, config.loss or "beta-nll")
+        loss_name = config.quantity_loss
         extend = None if info.dots is None else CountScore
         return Regression(known.names, loss_name, known.centre, known.scale, extend_score=extend)
     criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]

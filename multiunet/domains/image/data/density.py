@@ -1,4 +1,7 @@
-"""Densities of dots: maps whose sum over an area is the number of objects there (Lempitsky & Zisserman 2010)."""
+"""Densities of dots: maps whose sum over an area is the number of objects there.
+
+Lempitsky & Zisserman 2010, "Learning to count objects in images".
+"""
 
 from __future__ import annotations
 

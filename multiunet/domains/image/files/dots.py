@@ -31,7 +31,9 @@ MOST_FILLED = 0.5
 
 
 def list_dots(where: Path) -> dict[str, Path]:
-    """List the files of dots of a folder or a pattern, or one file, by name: its CSV files if it has any, else images.
+    """List the files of dots of a folder or a pattern, or one file, by name.
+
+    They are the CSV files, if there are any, else the images.
 
     Raises:
         InputError: when there is none, or two have the same name.

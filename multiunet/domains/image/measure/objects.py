@@ -61,7 +61,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Sureness:
-    """Confidence (None where the prediction has none) and mean probability by the number of an object, ``(n + 1,)``."""
+    """Confidence and mean probability by the number of an object, ``(n + 1,)``.
+
+    The confidence is None where the prediction has none.
+    """
 
     confidence: NDArray[np.float64] | None
     probability: NDArray[np.float64]

@@ -35,7 +35,9 @@ LABELLING = 64
 
 
 def find_share(objects: NDArray[np.integer], samples: Iterable[NDArray[np.integer]]) -> NDArray[np.float32]:
-    """Compute the share of samples in which each object is found: one there overlaps it by an IoU above ``FOUND``.
+    """Compute the share of samples in which each object is found.
+
+    It is where an object of the sample overlaps it by an IoU above ``FOUND``.
 
     Args:
         objects: numbered from 1, 0 outside; ``space``.
@@ -97,7 +99,7 @@ def find_confidence(
 
 
 def write_confidence(path: Path, item: ItemWriter, info: ImageInfo, objects: NDArray[np.int32] | None) -> None:
-    """Write the confidence of an image's objects, or of the connected parts of its classes, and drop its samples.
+    """Write the confidence of an image's objects, or of its connected parts, and drop its samples.
 
     Parts of an image that is too large for it have none; a remark says so.
 
@@ -119,7 +121,7 @@ def write_confidence(path: Path, item: ItemWriter, info: ImageInfo, objects: NDA
 def find_share_of_parts(
     classes: NDArray[np.unsignedinteger], samples: Iterable[NDArray[np.uint8]]
 ) -> NDArray[np.float32]:
-    """Compute the share of samples in which each connected part of each class is found as a part of that class.
+    """Compute the share of samples in which each connected part is found as a part of its class.
 
     Pixels that touch, at a corner too, are one part.
 
@@ -154,7 +156,7 @@ def _label(classes: NDArray[np.unsignedinteger]) -> NDArray[np.integer]:
 def rank_objects(
     objects: NDArray[np.integer], share: NDArray[np.floating], probability: NDArray[np.floating], samples: int
 ) -> NDArray[np.float64]:
-    """Compute what orders objects: the share of samples that find them; of equal ones, the mean probability.
+    """Compute what orders objects: the share of samples that find them, then the mean probability.
 
     Args:
         objects: numbered from 1, 0 outside; ``space``.

@@ -23,7 +23,7 @@ NAME = "density"
 
 
 def survey_dots(splits: ItemSplits, images: Images, given: Sequence[float]) -> Annotations:
-    """Return the density as quantity, with mean and deviation over the training images, and the dots' counts.
+    """Return the density as quantity, with its moments over the training images, and the dots' counts.
 
     Args:
         given: deviation of a dot's Gaussian in pixels, one number or one an axis.

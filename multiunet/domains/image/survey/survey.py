@@ -78,10 +78,10 @@ def _check_unvalidated(config: ImageTrain) -> None:
     """Refuse settings that learn from validation images where there are none."""
     if config.patience is not None:
         raise InputError("`patience` waits for a better validation score, and `val_fraction=0` leaves none; drop one")
-    if config.task == "regression" and config.loss in ("mse", "mae", "huber"):
+    if config.task == "regression" and config.quantity_loss in ("mse", "mae", "huber"):
         raise InputError(
-            f"`loss={config.loss}` takes the noise of its quantities from validation images, and `val_fraction=0` "
-            "leaves none; keep some, or choose beta-nll"
+            f"`loss={config.quantity_loss}` takes the noise of its quantities from validation images, and "
+            "`val_fraction=0` leaves none; keep some, or choose beta-nll"
         )
 
 
