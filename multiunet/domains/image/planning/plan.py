@@ -277,11 +277,9 @@ def _meaning(config: ImageTrain, info: ImageInfo) -> dict[str, tuple[Any, str]]:
         why = f"overlap counts classes alike however rare ({rarest[0]}: {rarest[1].share:.2%} of pixels), "
         found["loss"] = (config.loss or "dice-ce", why + "cross-entropy gives every pixel a gradient")
     else:
-        why = {
-            "beta-nll": "learns the noise of every pixel along with the quantity",
-            "mse": "keeps sums, the counts, right",
-        }
-        found["loss"] = (config.quantity_loss, why.get(config.quantity_loss, "as given"))
+        learnt = "learns the noise of every pixel along with the quantity"
+        reason = learnt if info.dots is None else "keeps sums of the density, the counts, right"
+        found["loss"] = (config.quantity_loss, reason)
     if config.model == "image_unet":
         found["normalization"] = (config.normalization, "tiles of a large image are predicted as the whole would be")
     steps = config.recipe().steps(info.fingerprint.images["train"])
