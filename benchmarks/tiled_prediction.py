@@ -6,7 +6,7 @@ settings of the command line:
 - ``bare``: the network alone on the same pixels, cut into pieces without halo, nothing kept;
 - ``tiled``: ``GridPredictor.into`` a store: reading from Zarr, halos, probabilities, variances, classes, writing;
 - ``monai_constant``, ``monai_gaussian``: ``sliding_window_inference``, windows of 256 x 256, overlap 0.25, image and
-  result in memory. It gets the network with fuse_layers norms, too.
+  result in memory. It gets the network with fused layers (`fuse_layers`), too.
 
 ``tiled`` takes turns with each of the others, first with ``bare``. Ratios are medians of the rounds' own, of seconds
 that passed and of those that the processors worked for this process, which others on the machine change less; the first

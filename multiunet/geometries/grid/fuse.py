@@ -13,7 +13,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from multiunet.core import Add, Concat, Level, Merge, UNet, reads_sites_alone
 from multiunet.core.shared import is_hooked
-from multiunet.device import unfolded_by_torch
 from multiunet.geometries.grid.block import ConvBlock
 from multiunet.geometries.grid.chain import Chain, splits
 from multiunet.geometries.grid.up import ResizeUp, check_levels
@@ -87,7 +86,7 @@ class RepeatedConv(nn.Module):
     @reads_sites_alone
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = self.up.conv(x)
-        if any(size % step for size, step in zip(skip.shape[2:], self.stride)) or unfolded_by_torch(x):
+        if any(size % step for size, step in zip(skip.shape[2:], self.stride)):
             y: Tensor = self.conv(self.up.resize(x, skip))
             return y
         check_levels(x, skip, self.stride)

@@ -8,8 +8,9 @@ from torch import nn
 
 from multiunet import Add, AttentionGate, Grid, UNet, receptive_field
 from multiunet.geometries import Conv, Resize, Transposed
-from multiunet.geometries.grid.fuse import RepeatedConv, fuse_layers, sum_repeated
+from multiunet.geometries.grid.fuse import RepeatedConv, fuse_conv_bn, fuse_layers, sum_repeated
 from multiunet.geometries.grid.up import ResizeUp
+from multiunet.models.image_unet import image_unet
 from multiunet.testing.samples import check_shared_trail
 from multiunet.uncertainty import mc_dropout_sample
 
@@ -63,6 +64,21 @@ def test_repeating_and_convolving_is_one_transposed_convolution(grid: Grid, stri
 def train_a_little(net: UNet, x: torch.Tensor) -> UNet:
     net.train()(x)
     return net.eval()
+
+
+def test_summed_weights_are_as_precise_in_bf16() -> None:
+    errors = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        net, x = train_a_little(image_unet(2, 1, 3, [8, 8, 16]), torch.randn(4, 1, 32, 32)), torch.randn(2, 1, 64, 64)
+        with torch.no_grad():
+            exact = net(x)
+            with torch.autocast("cpu", torch.bfloat16):
+                errors.append(
+                    [(one(x) - exact).square().mean().sqrt() for one in (fuse_conv_bn(net), fuse_layers(net))]
+                )
+    plain, fused = torch.tensor(errors).mean(dim=0)
+    assert fused <= 1.1 * plain
 
 
 def test_weights_that_meet_one_site_are_summed() -> None:
