@@ -11,5 +11,6 @@ SPEC = DomainSpec(
     implementation="multiunet.domains.image.domain:ImageDomain",
     evaluate=ImageEvaluate,
     measure=ImageMeasure,
+    measured=("segmentation", "regression"),
     plans=True,
 )
