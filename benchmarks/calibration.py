@@ -89,7 +89,7 @@ def multiunet(*words: object) -> str:
 def runs_of(name: str, folder: Path) -> dict[str, Words]:
     """Return the trainings of a data set by the run's path below the folder, each with its domain and words."""
     image: Words = ["image", "--validate-every", 4, *PATCH]
-    short = {"super_alloy": 24, "isbi2012": 12, "uhcs": 12, "rare": 8, "super_alloy_folds": 8}
+    short = {"super_alloy": 24, "isbi2012": 6, "uhcs": 12, "rare": 5, "super_alloy_folds": 5}
     epochs: Words = ["--epochs", short.get(name)]
     if name == "super_alloy":
         return {"alloy/Super1": [*image, *super_alloy("Super1"), *epochs]}
@@ -115,7 +115,7 @@ YEAST = [
 ]
 ESOL = [
     *("--graphs", DATA / "graphs/esol.csv", "--smiles", "smiles", "--label-column", SOLUBILITY),
-    *("--task", "regression", "--epochs", 20),
+    *("--task", "regression", "--epochs", 12),
 ]
 
 
@@ -302,6 +302,8 @@ def measure_sets(parts: Sequence[Trained], samples: int) -> dict[str, Any]:
             name = "network" if count == 1 else "samples"
             for method, sets in node_sets(part, count).items():
                 found.setdefault(f"{method}, {name}, calibrated", []).append(sets)
+            halves = random_halves(*(part.calibrated(split, count) for split in ("val", "test")))
+            found.setdefault(f"lac, {name}, calibrated, random halves", []).append(halves)
         if peers.installed("torchcp"):
             every, _, val, test, edges = nodes_of(part.run, 1)
             theirs = peers.torchcp_sets(part.raw("val", 1), part.raw("test", 1), 0.9)
@@ -309,6 +311,22 @@ def measure_sets(parts: Sequence[Trained], samples: int) -> dict[str, Any]:
             for method, sets in theirs.items():
                 found.setdefault(f"torchcp {method}", []).append(sets)
     return {method: spread(rows) for method, rows in found.items()}
+
+
+def random_halves(val: Table, test: Table, draws: int = 50) -> dict[str, float]:
+    """Return coverage and mean size of LAC sets of a random half of validation and test, limits from the other half."""
+    p, y, rng = (
+        np.concatenate([val.mean, test.mean]),
+        np.concatenate([val.target, test.target]),
+        np.random.default_rng(0),
+    )
+    found = []
+    for _ in range(draws):
+        known, new = np.array_split(rng.permutation(len(y)), 2)
+        limit = quantile(list(1 - p[known, y[known]]), 0.9).value
+        sets = make_sets(torch.from_numpy(1 - p[new]), limit, torch.from_numpy(p[new]))
+        found.append(peers.size_and_coverage(sets, y[new]))
+    return {key: statistics.mean(one[key] for one in found) for key in found[0]}
 
 
 def node_sets(part: Trained, samples: int) -> dict[str, dict[str, float]]:

@@ -75,7 +75,7 @@ def torchcp_daps(
     from torchcp.graph.predictor import SplitPredictor
     from torchcp.graph.score import DAPS
 
-    data = Data(x=p, edge_index=edge_index, y=y)
+    data = Data(x=p, edge_index=edge_index, y=y.clamp(min=0))
     data.num_classes = p.shape[1]
     torch.manual_seed(0)
     score = DAPS(data, base_score_function=APS(score_type="identity"), neigh_coef=0.5)
