@@ -14,6 +14,7 @@ Methods, on the same networks:
 
 - ``network``: one pass, as it is; ``samples``: Monte-Carlo samples, as they are;
 - ``network, calibrated`` and ``samples, calibrated``: what ``predict`` gives with ``--samples 1`` and by default;
+- ``shares of classes``: the trivial prediction, what validation holds, at every site;
 - ``torch-uncertainty``: its TemperatureScaler on one pass; ``torchcp``: its LAC, APS and DAPS sets on the
   probabilities of one pass; ``mapie``: its split conformal intervals of constant width. Measured where they are
   installed.
@@ -221,6 +222,7 @@ def held(table: Table) -> HeldOut:
     kept = np.concatenate(chosen)
     columns = [torch.from_numpy(values[kept]).float() for values in (table.mean, table.total)]
     target = torch.from_numpy(table.target[kept])
+    target = target if target.is_floating_point() else target.long()
     return HeldOut(*columns, target, torch.from_numpy(items[kept]), names)
 
 
@@ -247,6 +249,7 @@ def measure_classes(parts: Sequence[Trained], samples: int, pooled: bool) -> dic
         "network, calibrated": lambda part: part.calibrated("test", 1),
         "samples, calibrated": lambda part: part.calibrated("test", samples),
     }
+    methods["shares of classes"] = lambda part: shares(part.raw("val", 1), part.raw("test", 1))
     if peers.installed("torch_uncertainty"):
         methods["torch-uncertainty"] = lambda part: peers.tempered(
             part.raw("test", 1), peers.torch_uncertainty_temperature(part.raw("val", 1))
@@ -258,6 +261,12 @@ def measure_classes(parts: Sequence[Trained], samples: int, pooled: bool) -> dic
         if pooled:
             found[method]["spearman_of_items"] = ranked_items(join(tables))
     return found
+
+
+def shares(val: Table, test: Table) -> Table:
+    """Return the trivial prediction: at each site of test the shares of the classes in validation."""
+    share = np.bincount(val.target, minlength=val.mean.shape[1]) / len(val.target)
+    return test.with_probabilities(np.broadcast_to(share, test.mean.shape).copy())
 
 
 def measure_quantities(parts: Sequence[Trained], samples: int, pooled: bool) -> dict[str, Any]:
