@@ -6,6 +6,7 @@ On super_alloy (Super1) and on Cora, with the temperature of each method from va
 - ``views``: mirrored images as samples (images alone); ``dropout and views``: both;
 - ``ensemble of 3``: three runs of a third of the epochs each, one pass of each; ``ensemble of 3, dropout``;
 - ``last 10 epochs``: the weights of a run's last epochs as an ensemble, ``--checkpoints last`` (Cora alone);
+- ``MONAI and dropout, 16 samples``: MONAI's BasicUNet, as many steps, dropout by hand (``uncertainty_monai.py``);
 - ``folds``: as the ensemble, but each of the three validates on another third of the training and validation
   images.
 
@@ -26,6 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import uncertainty_monai
 from calibration import DATA, PATCH, ROOT, Words, multiunet
 from micrographs import super_alloy, table
 from stated import Table, class_figures, collect, fit_temperature, join, keep, open_joined, temper
@@ -49,6 +51,7 @@ class Source:
     options: dict[str, Any] = field(default_factory=dict)
     own_validation: bool = False
     checkpoints: Checkpoints = "best"
+    monai: bool = False
 
 
 SHOWN = ("accuracy", "calibration_error", "nll", "error_auroc", "aurc")
@@ -111,6 +114,8 @@ def measure(name: str, source: Source, folder: Path, label: str) -> dict[str, An
 
     def predict(runs: tuple[str, ...], split: str, what: str) -> Table:
         path = folder / "tables" / f"source-{name}-{what}-{split}.npz".replace(" ", "-").replace(",", "")
+        if source.monai:
+            return keep(path, partial(uncertainty_monai.predict, folder / source.runs[0], split, source.samples))
         run = open_joined([folder / one for one in runs], source.checkpoints)
         return keep(path, partial(collect, run, split, source.samples, **source.options))
 
