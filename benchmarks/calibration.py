@@ -1,9 +1,9 @@
 """Can the stated probabilities and variances be trusted? Calibration, sets, intervals, and the ranking of errors.
 
-- ``super_alloy`` (Super1; ``super_alloy_folds``: its 18 images in four folds), ``uhcs`` (the published six folds),
-  ``isbi2012``: classes of pixels, and fractions of them in an image. ``rare`` is super_alloy
-  with one in eight of the tertiary precipitates, drawn at random, as a class of its own: 0.3 % of the pixels, which
-  nothing in the image tells apart.
+- ``super_alloy`` (Super1), ``uhcs`` (the published six folds), ``isbi2012``: classes of pixels; of uhcs also their shares
+  of an image (those of super_alloy over folds: ``phase_fractions.py``). ``rare`` is super_alloy with one in eight of the
+  tertiary precipitates, drawn at random, as a class of its own: 0.3 % of the pixels, which nothing in the image tells
+  apart.
 - ``cora``: classes of nodes, public split, ten seeds.
 - ``yeast``: replication timing in bins of 1 kb, five folds over chromosomes. ``esol``: solubility of molecules, five
   random splits.
@@ -19,7 +19,7 @@ Methods, on the same networks:
   probabilities of one pass; ``mapie``: its split conformal intervals of constant width. Measured where they are
   installed.
 
-    python benchmarks/calibration.py [super_alloy super_alloy_folds uhcs isbi2012 rare cora yeast esol] --runs FOLDER
+    python benchmarks/calibration.py [super_alloy uhcs isbi2012 rare cora yeast esol] --runs FOLDER
 
 What is in FOLDER is not trained again. Reads MULTIUNET_DATA (default ../shared/data beside the checkout); writes
 benchmarks/results/calibration.json.
@@ -28,7 +28,6 @@ benchmarks/results/calibration.json.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import statistics
@@ -90,17 +89,16 @@ def multiunet(*words: object) -> str:
 def runs_of(name: str, folder: Path) -> dict[str, Words]:
     """Return the trainings of a data set by the run's path below the folder, each with its domain and words."""
     image: Words = ["image", "--validate-every", 4, *PATCH]
-    short = {"super_alloy": 24, "isbi2012": 6, "uhcs": 12, "rare": 5, "super_alloy_folds": 5}
+    short = {"super_alloy": 24, "isbi2012": 6, "uhcs": 12, "rare": 5}
     epochs: Words = ["--epochs", short.get(name)]
     if name == "super_alloy":
         return {"alloy/Super1": [*image, *super_alloy("Super1"), *epochs]}
     if name == "isbi2012":
         return {"isbi": [*image, *isbi2012(folder), *epochs]}
     if name == "uhcs":
-        return {f"uhcs/fold-{fold}": [*image, *uhcs(fold, folder), *epochs] for fold in range(6)}
-    if name == "super_alloy_folds":
-        words = [*image, *alloy(folder), "--folds", 4, *epochs]
-        return {f"alloy-folds/fold-{fold}": [*words, "--fold", fold] for fold in range(4)}
+        return {
+            f"uhcs/fold-{fold}": [*image, *uhcs(fold, folder), "--epochs", 12 if fold < 3 else 8] for fold in range(6)
+        }
     if name == "rare":
         return {"rare": [*image, *rare(folder), *epochs]}
     if name == "cora":
@@ -118,18 +116,6 @@ ESOL = [
     *("--graphs", DATA / "graphs/esol.csv", "--smiles", "smiles", "--label-column", SOLUBILITY),
     *("--task", "regression", "--epochs", 12),
 ]
-
-
-def alloy(folder: Path) -> Words:
-    """Return the words that train on the 18 images of Super1, without a split."""
-    source = DATA / "super_alloy"
-    split = json.loads((source / "splits.json").read_text())["Super1"]
-    path = folder / "alloy18.csv"
-    with path.open("w", newline="") as file:
-        stems = [stem for part in ("train", "val", "test") for stem in split[part]]
-        rows = [(source / f"images/{stem}.png", source / f"labels/{stem}.png") for stem in stems]
-        csv.writer(file).writerows([("image", "mask"), *rows])
-    return ["--images", path]
 
 
 def rare(folder: Path) -> Words:
@@ -407,7 +393,13 @@ def measure_fractions(val: Table, test: Table) -> dict[str, Any]:
         held.append((found.low <= truth[at]) & (truth[at] <= found.high))
         widths.append((found.high - found.low) / sites)
     z = np.array(errors) / np.array(deviations)
+    together = fit_items(totals, true).interval(tested, 0.9)
+    sites = tested.sites.sum(axis=0)
     return {
+        "all_images_by_class": [
+            {"low": float(low), "high": float(high), "true": float(share)}
+            for low, high, share in zip(together.low / sites, together.high / sites, truth.sum(axis=0) / sites)
+        ],
         "fractions": int(z.size),
         "calibrated_on": len(val.names),
         "mean_absolute_error": float(np.abs(errors).mean()),
@@ -435,14 +427,14 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     words = runs_of(name, folder)
     domain = str(next(iter(words.values()))[0])
     samples = SAMPLES[domain]
-    pooled = name in ("uhcs", "super_alloy_folds", "yeast")
+    pooled = name in ("uhcs", "yeast")
     parts = trained(words, folder, samples, pooled)
     found: dict[str, Any] = {"runs": len(parts), "samples": samples}
     if parts[0].run.task.kind == "regression":
         found["methods"] = measure_quantities(parts, samples, pooled)
     else:
         found["methods"] = measure_classes(parts, samples, pooled)
-    if name in ("uhcs", "super_alloy_folds", "rare"):
+    if name in ("uhcs", "rare"):
         val, test = (join([part.calibrated(split, samples) for part in parts]) for split in ("val", "test"))
         found["fractions"] = measure_fractions(val, test)
     if name == "cora":
@@ -458,7 +450,7 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        default=["super_alloy", "super_alloy_folds", "uhcs", "isbi2012", "rare", "cora", "yeast", "esol"],
+        default=["super_alloy", "uhcs", "isbi2012", "rare", "cora", "yeast", "esol"],
     )
     parser.add_argument("--runs", type=Path, required=True)
     chosen = parser.parse_args()
