@@ -1,9 +1,10 @@
 """Can the stated probabilities and variances be trusted? Calibration, sets, intervals, and the ranking of errors.
 
-- ``super_alloy`` (Super1), ``uhcs`` (the published six folds), ``isbi2012``: classes of pixels; of uhcs also their shares
-  of an image (those of super_alloy over folds: ``phase_fractions.py``). ``rare`` is super_alloy with one in eight of the
-  tertiary precipitates, drawn at random, as a class of its own: 0.3 % of the pixels, which nothing in the image tells
-  apart.
+- ``super_alloy`` (Super1), ``uhcs`` (the published six folds), ``isbi2012``: classes of pixels; of uhcs also their
+  shares of an image (those of super_alloy over folds: ``phase_fractions.py``). ``rare`` is super_alloy with one in
+  eight
+  of the tertiary precipitates, drawn at random, as a class of its own: 0.3 % of the pixels, which nothing in the image
+  tells apart.
 - ``cora``: classes of nodes, public split, ten seeds.
 - ``yeast``: replication timing in bins of 1 kb, five folds over chromosomes. ``esol``: solubility of molecules, five
   random splits.
