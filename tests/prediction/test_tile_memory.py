@@ -57,9 +57,9 @@ def test_wider_networks_get_smaller_tiles_and_more_memory_larger_ones(monkeypatc
 
     assert sites(8, 1.75) == pytest.approx(2 * sites(8, 1.25), rel=0.01)
     assert sites(8, 1.5) > sites(16, 1.5) > sites(16, 1.5, samples=4) == sites(16, 1.5, samples=9)
-    with pytest.raises(InputError, match=r"memory 700 MB: the program alone takes 750 MB; give at least 1\.0 GB"):
+    with pytest.raises(InputError, match=r"memory=700 MB`: the program alone takes 750 MB; give at least 1\.0 GB"):
         sites(8, 0.7)
-    with pytest.raises(InputError, match=r"memory 700 MB: the program alone takes 750 MB"):
+    with pytest.raises(InputError, match=r"memory=700 MB`: the program alone takes 750 MB"):
         compute_spare_memory(700_000_000, CPU)
 
 
