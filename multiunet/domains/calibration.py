@@ -12,7 +12,7 @@ import torch
 from multiunet.domains.calibration_file import FILE, Fit, read_fits, store_calibration, write_fits
 from multiunet.domains.collected import Collected, collect
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
-from multiunet.domains.domain import Labelled, Model
+from multiunet.domains.domain import Domain, Labelled, Model
 from multiunet.domains.evaluation import check_unseen
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import (
@@ -44,6 +44,7 @@ def calibrate(
     path: AnyPath | Sequence[AnyPath],
     options: EvaluateOptions | Mapping[str, Any] | None = None,
     name: str | None = None,
+    domain: Domain[Any, Any, Any] | None = None,
 ) -> list[Fit]:
     """Calibrate a trained run on its validation split or on other held-out data; return what was fitted.
 
@@ -54,6 +55,7 @@ def calibrate(
         path: of the run; several, trained on one split, are an ensemble.
         options: the domain's settings of an evaluation, or a mapping of those that are given; by default the validation
             split. Both the network alone and ``samples`` Monte-Carlo samples are calibrated.
+        domain: what reads the data, and may have read them already; None: a new one.
 
     Raises:
         InputError: for a bad run, data that the run was trained on, or data without known targets.
@@ -62,7 +64,7 @@ def calibrate(
     folders = [RunFolder.open(run) for run in all_runs(path)]
     spec = spec_of(folders[0], name)
     chosen = absolute(checked(spec.calibrate, options or {}))
-    runs = open_runs(folders, spec.name, chosen.device, chosen.checkpoints)
+    runs = open_runs(folders, spec.name, chosen.device, chosen.checkpoints, domain)
     if chosen.split == "train" and not chosen.elsewhere():
         raise InputError("the training split calibrates nothing: networks are surer there than elsewhere; choose val")
     if len(paths) == 1 and folds_in(paths[0]) and not chosen.elsewhere():

@@ -81,7 +81,13 @@ def load(
     return join_runs(open_runs([RunFolder.open(run) for run in all_runs(path)], name, device, checkpoints))
 
 
-def open_run(folder: RunFolder, spec: DomainSpec, device: str = "auto", checkpoints: Checkpoints = "best") -> Run:
+def open_run(
+    folder: RunFolder,
+    spec: DomainSpec,
+    domain: Domain[Any, Any, Any],
+    device: str = "auto",
+    checkpoints: Checkpoints = "best",
+) -> Run:
     """Open a trained run with its best weights, or the last ones as an ensemble, in evaluation mode.
 
     Raises:
@@ -90,7 +96,6 @@ def open_run(folder: RunFolder, spec: DomainSpec, device: str = "auto", checkpoi
     settings = folder.config()
     del settings["domain"]
     config = validated(spec.train, settings, f"{folder.path / 'config.yaml'}: damaged or edited")
-    domain = spec.load()
     info = read_info(domain, folder)
 
     def restore(weights: Mapping[str, Tensor], scores: Mapping[str, Any]) -> Model:
@@ -145,9 +150,16 @@ def read_info(domain: Domain[Any, Any, Any], folder: RunFolder) -> Any:
 
 
 def open_runs(
-    folders: Sequence[RunFolder], name: str | None = None, device: str = "auto", checkpoints: Checkpoints = "best"
+    folders: Sequence[RunFolder],
+    name: str | None = None,
+    device: str = "auto",
+    checkpoints: Checkpoints = "best",
+    domain: Domain[Any, Any, Any] | None = None,
 ) -> list[Run]:
     """Open different trained runs; warn of those whose training has not ended.
+
+    Args:
+        domain: what reads their data, and may have read them already; None: a new one.
 
     Raises:
         InputError: for a bad run, or one that is named twice.
@@ -156,7 +168,9 @@ def open_runs(
     twice = next((folder.path for folder, place in zip(folders, places) if places.count(place) > 1), None)
     if twice is not None:
         raise InputError(f"{twice}: named twice; an ensemble is of different runs")
-    runs = [open_run(folder, spec_of(folder, name), device, checkpoints) for folder in folders]
+    specs = [spec_of(folder, name) for folder in folders]
+    reader = specs[0].load() if domain is None else domain
+    runs = [open_run(folder, spec, reader, device, checkpoints) for folder, spec in zip(folders, specs)]
     for folder in folders:
         if (unfinished := folder.unfinished()) is not None:
             remark(unfinished)

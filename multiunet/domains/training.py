@@ -59,7 +59,8 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
         InputError: for data that cannot be trained on, or an ``out`` that cannot be written.
     """
     settings = checked(domain_spec(name).train, config)
-    domain, planned, _ = _prepared(name, settings, None if out is None else Path(out), resume)
+    domain = domain_spec(name).load()
+    planned, _ = _prepared(name, domain, settings, None if out is None else Path(out), resume)
     net = domain.build(planned.config, planned.info).net
     return Plan(name, planned.config, planned.info, count_parameters(net))
 
@@ -80,16 +81,24 @@ def train(
         InputError: for bad settings or data, or an ``out`` that holds something else.
     """
     settings = checked(domain_spec(name).train, config)
-    state = _train(name, settings, Path(out), resume, progress)
-    _calibrate(name, settings, Path(out))
+    domain = domain_spec(name).load()  # one for all that follows, since it keeps what it has read
+    state = _train(name, domain, settings, Path(out), resume, progress)
+    _calibrate(name, domain, settings, Path(out))
     return state
 
 
-def _train(name: str, config: TrainConfig, out: Path, resume: Resume, progress: Progress | None) -> State:
+def _train(
+    name: str,
+    domain: Domain[Any, Any, Any],
+    config: TrainConfig,
+    out: Path,
+    resume: Resume,
+    progress: Progress | None,
+) -> State:
     """Train one run, without its calibration."""
     from multiunet.training.loop import fit  # Fabric takes seconds to import, and a plan does without
 
-    domain, planned, going_on = _prepared(name, config, out, resume)
+    planned, going_on = _prepared(name, domain, config, out, resume)
     if not going_on:
         planned = domain.tune(planned)
     settings, info = planned.config, planned.info
@@ -132,7 +141,7 @@ def _train(name: str, config: TrainConfig, out: Path, resume: Resume, progress: 
     return state
 
 
-def _calibrate(name: str, settings: TrainConfig, out: Path) -> None:
+def _calibrate(name: str, domain: Domain[Any, Any, Any], settings: TrainConfig, out: Path) -> None:
     """Calibrate what has just been trained; where that cannot be done, say why: the weights are there."""
     if not settings.calibrate:
         return
@@ -140,9 +149,9 @@ def _calibrate(name: str, settings: TrainConfig, out: Path) -> None:
     if not all(run.dataset()["split"]["val"] for run in runs):
         return
     try:
-        calibrate(out, {"device": settings.device}, name)
+        calibrate(out, {"device": settings.device}, name, domain)
         if settings.keep_last is not None:
-            calibrate(out, {"device": settings.device, "checkpoints": "last"}, name)
+            calibrate(out, {"device": settings.device, "checkpoints": "last"}, name, domain)
     except (InputError, RunError) as error:
         remark(f"{out}: not calibrated: {error}")
 
@@ -165,13 +174,14 @@ def train_all(
         train(name, parts[0], out, resume, progress)
         return [out]
     _check_folds(out, resume)
+    domain = domain_spec(name).load()
     for fold, part in enumerate(parts):  # what is wrong with the last is said before the first begins
-        _prepared(name, part, out / f"fold-{fold}", resume)
+        _prepared(name, domain, part, out / f"fold-{fold}", resume)
     shown = ConsoleProgress() if progress is None else progress
     for fold, part in enumerate(parts):
         shown.note(f"fold-{fold}, {fold + 1} of {len(parts)}")
-        _train(name, part, out / f"fold-{fold}", resume, progress)
-    _calibrate(name, settings, out)
+        _train(name, domain, part, out / f"fold-{fold}", resume, progress)
+    _calibrate(name, domain, settings, out)
     return folds_in(out)
 
 
@@ -198,13 +208,12 @@ def _check_folds(out: Path, resume: Resume) -> None:
 
 
 def _prepared(
-    name: str, config: TrainConfig, out: Path | None, resume: Resume
-) -> tuple[Domain[Any, Any, Any], Planned[Any, Any], bool]:
+    name: str, domain: Domain[Any, Any, Any], config: TrainConfig, out: Path | None, resume: Resume
+) -> tuple[Planned[Any, Any], bool]:
     """Read and check the data and decide the settings; and say whether ``out`` is a run that goes on."""
     if out is not None and not _going_on(out, resume):
         RunFolder.check_free(out)
     pick_device(config.device)
-    domain = domain_spec(name).load()
     run = RunFolder.open(out) if out is not None and _going_on(out, resume) else None
     if run is not None:
         if (trained := run.config().get("domain")) != name:
@@ -215,7 +224,7 @@ def _prepared(
     planned = domain.plan(config, domain.inspect(config), before)
     if run is not None:
         _check_same(run, name, planned.config, to_json(planned.info), to_json(before))
-    return domain, planned, run is not None
+    return planned, run is not None
 
 
 def _going_on(out: Path, resume: Resume) -> bool:

@@ -111,4 +111,4 @@ def test_the_data_are_read_once(data, tmp_path, monkeypatch, config_of):
     monkeypatch.setattr(domain, "read_training", lambda config: calls.append(1) or read_training(config))
     training.train("genome", config_of({**data, "epochs": 1}), tmp_path / "run", progress=Progress())
     inference.evaluate(tmp_path / "run")
-    assert len(calls) == 3  # a training, its calibration, and an evaluation
+    assert len(calls) == 2  # a training with its calibration, and an evaluation
