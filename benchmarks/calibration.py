@@ -90,12 +90,12 @@ def multiunet(*words: object) -> str:
 def runs_of(name: str, folder: Path) -> dict[str, Words]:
     """Return the trainings of a data set by the run's path below the folder, each with its domain and words."""
     image: Words = ["image", "--validate-every", 4, *PATCH]
-    short = {"super_alloy": 24, "isbi2012": 6, "uhcs": 12, "rare": 5}
+    short = {"super_alloy": 24, "isbi2012": 16, "uhcs": 12, "rare": 5}
     epochs: Words = ["--epochs", short.get(name)]
     if name == "super_alloy":
         return {"alloy/Super1": [*image, *super_alloy("Super1"), *epochs]}
     if name == "isbi2012":
-        return {"isbi": [*image, *isbi2012(folder), *epochs]}
+        return {"isbi16": [*image, *isbi2012(folder), *epochs]}
     if name == "uhcs":
         return {
             f"uhcs/fold-{fold}": [*image, *uhcs(fold, folder), "--epochs", 12 if fold < 3 else 8] for fold in range(6)
