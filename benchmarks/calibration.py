@@ -10,7 +10,7 @@
   random splits.
 
 Runs are trained from the command line, with defaults but for fewer epochs and smaller patches (see ``runs_of``):
-calibration is judged here, not accuracy. Each is calibrated on its own validation split; test is looked at once.
+calibration is judged here, not accuracy. Each is calibrated on its own validation split.
 Methods, on the same networks:
 
 - ``network``: one pass, as it is; ``samples``: Monte-Carlo samples, as they are;
