@@ -14,7 +14,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> float | None:
         ValueError: when the shapes differ.
     """
     same_shape(x, y)
-    a, b = as_array(x).astype(np.float64).ravel(), as_array(y).astype(np.float64).ravel()
+    a, b = (as_array(values).astype(np.float64, copy=False).ravel() for values in (x, y))
     # "constant" is asked of the values: rounding leaves a constant's deviations from its mean small, not zero
     if is_constant(a) or is_constant(b):
         return None

@@ -114,7 +114,7 @@ class Ranking:
             raise ValueError(f"{len(losses)} losses of each site, expected {self.kinds}")
         for loss in losses:
             same_shape(values, loss)
-        flat = as_array(values).astype(np.float32).ravel()
+        flat = as_array(values).astype(np.float32, copy=False).ravel()
         _check_finite(flat)
         if flat.size and flat.min() < 0:
             raise ValueError(f"a value is {flat.min():g}: values are to be 0 or more")
@@ -140,10 +140,12 @@ class Ranking:
         """Return all sites so far in the order of their values."""
         if self._table is not None:
             there = np.flatnonzero(self._table[0])
-            values = (there << DROPPED).astype(np.uint32).view(np.float32).astype(np.float64)
-            return Ranked(values, self._table[0, there].astype(np.int64), self._table[1:, there])
-        values = np.concatenate([np.empty(0, np.float32), *self._values])
-        losses = np.concatenate([np.empty((self.kinds, 0), np.float32), *self._losses], axis=1)
+            rounded = (there << DROPPED).astype(np.uint32).view(np.float32).astype(np.float64)
+            return Ranked(rounded, self._table[0, there].astype(np.int64), self._table[1:, there])
+        if len(self._values) != 1:
+            self._values = [np.concatenate([np.empty(0, np.float32), *self._values])]
+            self._losses = [np.concatenate([np.empty((self.kinds, 0), np.float32), *self._losses], axis=1)]
+        [values], [losses] = self._values, self._losses
         order = np.argsort(values)
         ascending = values[order]
         first = np.flatnonzero(np.diff(ascending, prepend=np.float32(-1)))

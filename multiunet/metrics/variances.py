@@ -100,4 +100,5 @@ def miscalibration_area(variance: ArrayLike, squared_error: ArrayLike) -> float 
 
 def _both(variance: ArrayLike, squared_error: ArrayLike) -> tuple[Values, Values]:
     same_shape(variance, squared_error)
-    return as_array(variance).astype(np.float64).ravel(), as_array(squared_error).astype(np.float64).ravel()
+    v, e = (as_array(values).astype(np.float64, copy=False).ravel() for values in (variance, squared_error))
+    return v, e

@@ -47,14 +47,14 @@ def judge_quantity(mean: Values, target: Values, total: Values) -> Scores:
     """
     error, variance = _known(mean, target, total)
     squared = error**2
-    by_total, by_error = _rank(variance, error, squared), _rank(error, error)
+    by_total = _rank(variance, error, squared)
     return {
         "nll": gaussian_nll(variance, squared),
         "ence": ence(variance, squared),
         "miscalibration_area": miscalibration_area(variance, squared),
         "error_spearman": spearman(variance, error) if error.size else None,
         "aurc": aurc(by_total),
-        "excess_aurc": excess_aurc(by_total, by_error),
+        "excess_aurc": excess_aurc(by_total, _rank(error, error)),
         "ause": sparsify(by_total, _rank(squared, squared), kind=1, root=True).ause,
         "mean_total": float(variance.mean()) if variance.size else None,
         "mean_error": float(error.mean()) if error.size else None,

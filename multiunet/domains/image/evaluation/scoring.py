@@ -27,8 +27,8 @@ from multiunet.progress import SILENT, Progress
 from multiunet.tasks import RegressionScore, Task
 from multiunet.uncertainty import Moments
 
-RANKED = 80
-"""Bytes that the scores of one quantity of one pixel take: ranks need all pixels at once."""
+RANKED = 170
+"""Bytes that the scores of one quantity of one pixel and of its variance take: ranks need all pixels at once."""
 
 
 def check_scorable(images: Sequence[LabelledImage], samples: int = 1) -> None:

@@ -125,7 +125,7 @@ def test_scores_that_need_the_whole_image_say_when_it_does_not_fit(
 ) -> None:
     monkeypatch.setattr(lazy, "free_memory", lambda: 1 << 20)
     quantities = make_info(names=("height",))
-    with pytest.raises(InputError, match=r"quantities of 1 images.* takes 2 MB"):
+    with pytest.raises(InputError, match=r"quantities of 1 images.* takes 3 MB"):
         check_scorable([LabelledImage(item, quantities, FileCache())])
     objects = make_info(instances=Instances(encoding="gap", smallest=1, counts=COUNTS))
     with pytest.raises(InputError, match="separating its objects"):
