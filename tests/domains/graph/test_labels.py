@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from multiunet.domains.graph.files.tables import numbers_of_labels
-from multiunet.domains.graph.labels import SPLITS, index_classes, list_classes, read_quantities
+from multiunet.domains.graph.labels import index_classes, list_classes, read_quantities
 from multiunet.domains.graph.nodes.config import GraphTrain
 from multiunet.domains.graph.nodes.survey import survey
+from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 
 FILE = Path("g.npz")
