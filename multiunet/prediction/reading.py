@@ -65,6 +65,8 @@ def open_prediction(path: AnyPath) -> dict[str, xr.Dataset]:
         raise InputError(f"{path}: no prediction here (its zarr.json is of another program, or damaged)")
     try:
         return _datasets(path)
+    except InputError:  # which says what is wrong
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: the prediction cannot be read ({error}); it is damaged, so predict anew") from error
 
