@@ -6,6 +6,7 @@ For the other scripts of this folder. Figures are computed from the tables alone
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -262,3 +263,15 @@ def conformal_quantile(scores: Values, groups: NDArray[np.int64], level: float) 
     shares = (1 / counts[groups])[order].cumsum()
     needed = level * (known + 1) if level * (known + 1) <= known + 1e-9 else level * known
     return float(scores[order[min(int(np.searchsorted(shares, needed - 1e-9)), len(order) - 1)]])
+
+
+def spread(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return mean and deviation of each figure, element by element of lists."""
+    found: dict[str, Any] = {}
+    for key, value in each[0].items():
+        if isinstance(value, list):
+            found[key] = np.mean([one[key] for one in each], axis=0).tolist()
+        elif isinstance(value, int | float):
+            values = [float(one[key]) for one in each]
+            found[key] = {"mean": statistics.mean(values), "sd": statistics.pstdev(values)}
+    return found

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import uncertainty_monai
-from calibration import DATA, PATCH, ROOT, Words, multiunet
+from calibration_runs import DATA, PATCH, ROOT, Words, multiunet
 from micrographs import super_alloy, table
 from stated import Table, class_figures, collect, fit_temperature, join, keep, open_joined, temper
 
