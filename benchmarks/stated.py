@@ -255,16 +255,6 @@ def ence(deviation: Values, error: Values, bins: int = 10) -> float:
     return float(np.mean([abs(stated - true) / stated for stated, true in pairs]))
 
 
-def conformal_quantile(scores: Values, groups: NDArray[np.int64], level: float) -> float:
-    """Return the quantile of scores of K groups of equal weight, 1 / (K + 1) of it at infinity where K allows."""
-    order = np.argsort(scores, kind="stable")
-    counts = np.bincount(groups)
-    known = int((counts > 0).sum())
-    shares = (1 / counts[groups])[order].cumsum()
-    needed = level * (known + 1) if level * (known + 1) <= known + 1e-9 else level * known
-    return float(scores[order[min(int(np.searchsorted(shares, needed - 1e-9)), len(order) - 1)]])
-
-
 def spread(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return mean and deviation of each figure, element by element of lists."""
     found: dict[str, Any] = {}

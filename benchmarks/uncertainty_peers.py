@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stated import Table, Values, temper
+from stated import Table, temper
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -34,15 +34,6 @@ def torch_uncertainty_temperature(val: Table) -> float:
     scaler = TemperatureScaler()
     scaler.fit(DataLoader(TensorDataset(logits, labels), batch_size=65536), progress=False)
     return float(scaler.temperature[0])
-
-
-def torch_uncertainty_aurc(uncertainty: Values, p: Values, target: NDArray[np.int64]) -> float:
-    """Return torch-uncertainty's AURC, which ranks by the largest probability."""
-    from torch_uncertainty.metrics import AURC
-
-    metric = AURC()
-    metric.update(torch.from_numpy(p).float(), torch.from_numpy(target))
-    return float(metric.compute())
 
 
 def torchcp_sets(val: Table, test: Table, level: float) -> dict[str, dict[str, float]]:

@@ -104,7 +104,7 @@ def open_run(
             model.net.load_state_dict(weights)
         except RuntimeError as error:
             raise InputError(f"{folder.path}: the weights do not fit config.yaml, was it edited? ({error})") from error
-        model.task.calibrate(scores)
+        model.task.learn_from_scores(scores)
         model.net.to(pick_device(device)).eval()
         return model
 

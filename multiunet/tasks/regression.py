@@ -100,7 +100,7 @@ class Regression(Task):
             return mean, log_variance.exp() * scale**2
         return mean, on_axis_1(self.noise.to(mean), mean).expand_as(mean)
 
-    def calibrate(self, scores: Mapping[str, Any]) -> None:
+    def learn_from_scores(self, scores: Mapping[str, Any]) -> None:
         """Takes the mean squared residual of validation as the noise, where the loss learns no variance.
 
         A quantity that validation did not measure keeps the noise that it has.

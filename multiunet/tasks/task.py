@@ -42,7 +42,7 @@ class Task(ABC):
         Both ``(N, len(names), *space)`` or ``(nodes, len(names))``.
         """
 
-    def calibrate(self, scores: Mapping[str, Any]) -> None:  # noqa: B027  most tasks have nothing to learn
+    def learn_from_scores(self, scores: Mapping[str, Any]) -> None:  # noqa: B027  most tasks have nothing to learn
         """Learn from a trained network's validation scores what its loss did not teach it."""
 
     @abstractmethod

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -48,11 +48,6 @@ class HeldOut:
             place[group],
             tuple(self.groups[int(index)] for index in present),
         )
-
-    def with_mean(self, change: Callable[[Tensor], Tensor]) -> HeldOut:
-        """Return the same sites with other probabilities, and the variance that they have."""
-        mean = change(self.mean)
-        return replace(self, mean=mean, variance=mean * (1 - mean))
 
     def by_group(self, values: Tensor) -> list[Tensor]:
         """Return values of the sites, ``(sites, ...)``, one tensor a group."""

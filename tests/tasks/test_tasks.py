@@ -68,14 +68,14 @@ def test_targets_of_any_type_are_standardised_alike(dtype: torch.dtype) -> None:
 
 def test_noise_is_learnt_from_validation_where_the_loss_learns_none() -> None:
     task = Regression(["t", "u"], loss="mse", scale=[2.0, 2.0])
-    task.calibrate({"per_track": [{"mse": 4.0}, {"mse": 9.0}]})
+    task.learn_from_scores({"per_track": [{"mse": 4.0}, {"mse": 9.0}]})
     _, variance = task.distribution(torch.zeros(1, 2, 3))
     assert variance[0, :, 0].tolist() == [4.0, 9.0]
-    task.calibrate({"per_track": [{"mse": None}, {"mse": 1.0}]})  # the first was not measured in validation
-    task.calibrate({})
+    task.learn_from_scores({"per_track": [{"mse": None}, {"mse": 1.0}]})  # the first was not measured in validation
+    task.learn_from_scores({})
     assert task.noise.tolist() == [4.0, 1.0]
     learner = Regression(["t"])
-    learner.calibrate({"mse": 4.0})
+    learner.learn_from_scores({"mse": 4.0})
     assert learner.noise.tolist() == [0.0]
 
 
