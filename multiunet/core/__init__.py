@@ -1,7 +1,9 @@
 """The dimension-agnostic core: it names no dimension and no domain, and imports torch alone."""
 
+from multiunet.core.attention import MultiheadAttention
 from multiunet.core.condition import Condition, Modulation
 from multiunet.core.dropout import Dropout
+from multiunet.core.embedding import ConditionEmbedding, Fourier, Sinusoid
 from multiunet.core.geometry import Geometry, Tileable
 from multiunet.core.lazy import LazyConcat, reads_lazy_concat
 from multiunet.core.level import LevelSpec
@@ -18,17 +20,21 @@ __all__ = [
     "AttentionGate",
     "Concat",
     "Condition",
+    "ConditionEmbedding",
     "Dropout",
     "Encoder",
+    "Fourier",
     "Geometry",
     "LazyConcat",
     "Level",
     "LevelSpec",
     "Merge",
     "Modulation",
+    "MultiheadAttention",
     "NestedUNet",
     "NoSkip",
     "ReceptiveField",
+    "Sinusoid",
     "Skip",
     "Tileable",
     "Trail",

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+
+WORDS = {
+    "embedding": "an embedding",
+    "tokens": "tokens",
+    "noise": "a level of noise",
+    "labels": "a label",
+    "words": "words",
+}
+"""Parts of a condition that a module can read, as errors name them."""
 
 
 @dataclass  # not frozen: lightning-fabric moves dataclasses to a device field by field
 class Condition:
     """Optional conditioning inputs of a network, one row a sample of the batch.
 
+    Blocks read ``embedding`` and ``tokens``. The others are raw: a network's ``ConditionEmbedding`` makes of them what
+    blocks read.
+
     Attributes:
-        embedding: one vector a sample, ``(N, C)`` (a time step, a dose, a tissue).
+        embedding: one vector a sample, ``(N, C)`` (a dose, a tissue).
         tokens: one sequence a sample for cross-attention, ``(N, T, C)``.
         token_mask: which tokens are there, ``(N, T)`` of bool; None: all.
+        noise: how noisy the input is, or a time, one number a sample, ``(N,)``.
+        labels: class of each sample, ``(N,)`` of int64; -1: not said.
+        words: numbers of the words of a caption, ``(N, T)`` of int64 from 1; 0: none. A row of 0: not said.
 
     Raises:
         ValueError: when shapes do not fit each other.
@@ -25,60 +40,88 @@ class Condition:
     embedding: Tensor | None = None
     tokens: Tensor | None = None
     token_mask: Tensor | None = None
+    noise: Tensor | None = None
+    labels: Tensor | None = None
+    words: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.embedding is not None and self.embedding.ndim != 2:
-            raise ValueError(f"embedding {tuple(self.embedding.shape)} must be (samples, channels)")
-        if self.tokens is not None and self.tokens.ndim != 3:
-            raise ValueError(f"tokens {tuple(self.tokens.shape)} must be (samples, tokens, channels)")
+        for name, axes in AXES.items():
+            part = getattr(self, name)
+            if part is not None and part.ndim != len(axes):
+                raise ValueError(f"{name} {tuple(part.shape)} must be ({', '.join(axes)})")
         if self.token_mask is not None and (self.tokens is None or self.token_mask.shape != self.tokens.shape[:2]):
             raise ValueError("token_mask must have one entry for each token, (samples, tokens)")
-        if self.embedding is not None and self.tokens is not None and len(self.embedding) != len(self.tokens):
-            raise ValueError(f"{len(self.embedding)} embeddings and {len(self.tokens)} sequences of tokens differ")
+        rows = {name: len(part) for name, part in self._given().items()}
+        if len(set(rows.values())) > 1:
+            counts = ", ".join(f"{count} of {name}" for name, count in rows.items())
+            raise ValueError(f"parts of a condition differ in their rows ({counts}); give one for each sample")
+
+    def __len__(self) -> int:
+        """Return the number of samples; 0 where nothing is given."""
+        return next((len(part) for part in self._given().values()), 0)
 
     def to(self, device: torch.device | str) -> Condition:
         """Return the condition on a device."""
-        return Condition(*(part if part is None else part.to(device) for part in self._parts()))
+        return replace(self, **{name: part.to(device) for name, part in self._given().items()})
 
     def repeat(self, times: int) -> Condition:
         """Repeat the whole batch ``times`` times along axis 0, as ``torch.cat([x] * times)`` does."""
-        return Condition(*(part if part is None else torch.cat([part] * times) for part in self._parts()))
+        return replace(self, **{name: torch.cat([part] * times) for name, part in self._given().items()})
 
     @staticmethod
     def join(conditions: Sequence[Condition]) -> Condition:
         """Join the conditions of several samples into one batch.
 
-        Shorter sequences of tokens are padded and masked.
+        Shorter sequences of tokens are padded and masked, those of words padded.
 
         Raises:
-            ValueError: when some have an embedding, or tokens, and some have none.
+            ValueError: when a part is given for some samples, and for some not.
         """
-        embeddings = _given("an embedding", [condition.embedding for condition in conditions])
-        tokens = _given("tokens", [condition.tokens for condition in conditions])
-        embedding = torch.cat(embeddings) if embeddings else None
-        if not tokens:
-            return Condition(embedding)
-        masks = [condition.token_mask for condition in conditions]
-        longest = max(part.shape[1] for part in tokens)
-        if all(mask is None for mask in masks) and all(part.shape[1] == longest for part in tokens):
-            return Condition(embedding, torch.cat(tokens))
-        known = [
-            torch.ones(part.shape[:2], dtype=torch.bool, device=part.device) if mask is None else mask
-            for part, mask in zip(tokens, masks)
-        ]
-        padded = [nn.functional.pad(part, (0, 0, 0, longest - part.shape[1])) for part in tokens]
-        mask = torch.cat([nn.functional.pad(mask, (0, longest - mask.shape[1])) for mask in known])
-        return Condition(embedding, torch.cat(padded), mask)
+        parts: dict[str, list[Tensor]] = {}
+        for name, words in WORDS.items():
+            found = [getattr(condition, name) for condition in conditions]
+            given = [part for part in found if part is not None]
+            if given and len(given) != len(found):
+                raise ValueError(f"some samples of a batch have {words} and some have none")
+            if given:
+                parts[name] = given
+        masks = _join_masks([condition.token_mask for condition in conditions], parts.get("tokens", []))
+        joined = {
+            name: torch.cat(_pad(given) if name in ("tokens", "words") else given) for name, given in parts.items()
+        }
+        return Condition(**joined, token_mask=masks)
 
-    def _parts(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        return self.embedding, self.tokens, self.token_mask
+    def _given(self) -> dict[str, Tensor]:
+        """Parts that are given, by name."""
+        return {name: part for name, part in vars(self).items() if part is not None}
 
 
-def _given(name: str, parts: Sequence[Tensor | None]) -> list[Tensor]:
-    given = [part for part in parts if part is not None]
-    if given and len(given) != len(parts):
-        raise ValueError(f"some samples of a batch have {name} and some have none")
-    return given
+AXES = {
+    "embedding": ("samples", "channels"),
+    "tokens": ("samples", "tokens", "channels"),
+    "noise": ("samples",),
+    "labels": ("samples",),
+    "words": ("samples", "words"),
+}
+"""What the axes of each part are."""
+
+
+def _join_masks(masks: Sequence[Tensor | None], tokens: Sequence[Tensor]) -> Tensor | None:
+    """Join masks of tokens; None where all tokens are there."""
+    longest = max((part.shape[1] for part in tokens), default=0)
+    if all(mask is None for mask in masks) and all(part.shape[1] == longest for part in tokens):
+        return None
+    known = [
+        torch.ones(part.shape[:2], dtype=torch.bool, device=part.device) if mask is None else mask
+        for part, mask in zip(tokens, masks)
+    ]
+    return torch.cat(_pad(known))
+
+
+def _pad(sequences: Sequence[Tensor]) -> list[Tensor]:
+    """Pad sequences ``(N, T, ...)`` by zeros to the longest."""
+    longest = max(part.shape[1] for part in sequences)
+    return [nn.functional.pad(part, (0, 0) * (part.ndim - 2) + (0, longest - part.shape[1])) for part in sequences]
 
 
 class Modulation(nn.Module):
@@ -120,15 +163,19 @@ def check_condition(net: nn.Module, condition: Condition | None) -> None:
     A module says so by ``reads_condition``, a tuple of names of ``Condition``'s attributes.
 
     Raises:
-        ValueError: when no module reads the embedding, or the tokens.
+        ValueError: when no module reads a part.
     """
     if condition is None:
         return
     read = {name for module in net.modules() for name in getattr(module, "reads_condition", ())}
-    for name, words in (("embedding", "an embedding"), ("tokens", "tokens")):
-        if getattr(condition, name) is not None and name not in read:
-            raise ValueError(
-                f"the condition holds {words}, which no block of the network reads: build the network with blocks that "
-                f"do, such as block=Conv(condition_channels=8) for an embedding, or leave out the {name}; a block of "
-                f"your own that reads them says so by reads_condition = ({name!r},)"
+    for name, words in WORDS.items():
+        if getattr(condition, name) is None or name in read:
+            continue
+        if name in ("embedding", "tokens"):
+            remedy = (
+                "build the network with blocks that do, such as block=Conv(condition_channels=8) for an embedding, or "
+                f"leave out the {name}; a block of your own that reads them says so by reads_condition = ({name!r},)"
             )
+        else:
+            remedy = f"build the network with embed=ConditionEmbedding(...) that has room for {name}, or leave them out"
+        raise ValueError(f"the condition holds {words}, which no block of the network reads: {remedy}")

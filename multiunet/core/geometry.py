@@ -77,6 +77,25 @@ class Geometry(ABC, Generic[S]):
         """Return what the network's own parts add to the loss of this output, a scalar; None: nothing."""
         return None
 
+    def at_sites(self, field: S, vectors: Tensor) -> Tensor:
+        """Bring one vector a sample, ``(N, C)``, to the sites: a tensor that broadcasts against the features."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how vectors come to its sites: give it at_sites")
+
+    def as_sequences(self, field: S) -> tuple[Tensor, Tensor | None]:
+        """Return the features of each sample's sites in a row, ``(N, L, C)``, for attention over all of them.
+
+        With it the mask of the sites that are there, ``(N, L)`` of bool; None where all are.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no sequences, which attention reads: give it as_sequences"
+        )
+
+    def from_sequences(self, field: S, sequences: Tensor) -> S:
+        """Put sequences ``(N, L, C)``, in the order of ``as_sequences``, onto the sites of a field."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no sequences, which attention makes: give it from_sequences"
+        )
+
     def align(self, skip: S, onto: S) -> S:
         """Return the part of ``skip`` on the sites of ``onto``; all of it, unless blocks lose sites."""
         return skip

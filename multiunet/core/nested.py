@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from multiunet.core.condition import Condition
+from multiunet.core.embedding import ConditionEmbedding
 from multiunet.core.level import LevelSpec
 from multiunet.core.skip import Concat, Merge, PathNorm, Skip
 from multiunet.core.unet import Encoder, Geometries, Trail
@@ -42,6 +43,7 @@ class NestedUNet(Encoder[S]):
         decoder: Geometries[S] | None = None,
         gradient_checkpointing: bool = False,
         deep_supervision: int = 0,
+        embed: ConditionEmbedding | None = None,
     ) -> None:
         super().__init__(
             *(geometry, in_channels, out_channels, channels),
@@ -49,6 +51,7 @@ class NestedUNet(Encoder[S]):
             decoder=decoder,
             gradient_checkpointing=gradient_checkpointing,
             deep_supervision=deep_supervision,
+            embed=embed,
         )
         if any(level.has_decoder for level in self._levels):
             raise ValueError(
@@ -74,6 +77,7 @@ class NestedUNet(Encoder[S]):
 
     def finest(self, trail: Trail[S], condition: Condition | None = None) -> list[S]:
         """Return the finest level's nodes, ``X(0, 0)`` to ``X(0, depth)``."""
+        condition = self.read(condition)
         rows: list[list[S]] = [[field] for field in (*trail.saved, self.bottleneck(trail.bottom, condition))]
         for i, j in self.places():
             name = f"{i}_{j}"
@@ -87,6 +91,7 @@ class NestedUNet(Encoder[S]):
 
     def outputs(self, x: S, condition: Condition | None = None) -> tuple[S, ...]:
         """Return ``forward``'s output, then those of the shallower nodes, all on the input's sites."""
+        condition = self.read(condition)
         nodes = self.finest(self.encode(x, condition), condition)
         return tuple(head(nodes[int(j)]) for j, head in self.heads.items())
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core.condition import Condition, check_condition
+from multiunet.core.embedding import ConditionEmbedding, Embedded
 from multiunet.core.geometry import Geometry
 from multiunet.core.lazy import LazyConcat
 from multiunet.core.level import LevelSpec, describe_levels, per_level
@@ -63,6 +64,7 @@ class Encoder(nn.Module, ABC, Generic[S]):
         decoder: Geometries[S] | None,
         gradient_checkpointing: bool,
         deep_supervision: int,
+        embed: ConditionEmbedding | None,
     ) -> None:
         super().__init__()
         levels = describe_levels(channels)
@@ -88,6 +90,7 @@ class Encoder(nn.Module, ABC, Generic[S]):
         self.bottom_channels = entering[-1]
         bottom = levels[-1]
         self.bottleneck = self.make_level(decoders[-1], self.bottom_channels, bottom.channels, bottom.blocks)
+        self.embed = embed
         self._levels, self._steps, self._decoders = levels, steps, decoders  # for the way up, which a subclass builds
 
     def make_level(self, geometry: Geometry[S], in_channels: int, channels: int, count: int) -> Level[S]:
@@ -105,9 +108,24 @@ class Encoder(nn.Module, ABC, Generic[S]):
         """Return the modules that ``encode`` runs."""
         return [self.encoder, self.downs]
 
+    def read(self, condition: Condition | None) -> Condition | None:
+        """Return the condition as blocks read it, embedded where the network has an embedding.
+
+        Raises:
+            ValueError: when the condition holds something that no module reads.
+        """
+        if isinstance(condition, Embedded):
+            return condition
+        check_condition(self, condition)
+        if self.embed is None or condition is None:
+            return condition
+        embedded: Condition = self.embed(condition)
+        check_condition(self, embedded)
+        return embedded
+
     def encode(self, x: S, condition: Condition | None = None) -> Trail[S]:
         """Go down: return the fields saved for the skips, and the coarsest field."""
-        check_condition(self, condition)
+        condition = self.read(condition)
         saved = []
         for stage in self.down_stages:
             skip, x = stage(x, condition)
@@ -134,6 +152,7 @@ class Encoder(nn.Module, ABC, Generic[S]):
 
     def forward(self, x: S, condition: Condition | None = None) -> S:
         """Map ``in_channels`` to ``out_channels`` on the same sites."""
+        condition = self.read(condition)
         return self.decode(self.encode(x, condition), condition)
 
     @abstractmethod
@@ -166,6 +185,7 @@ class UNet(Encoder[S]):
         gradient_checkpointing: recompute every block's activations in the backward pass: less memory, more time, the
             same gradients. Does not go with ``torch.compile``, which recomputes what it likes itself.
         deep_supervision: how many coarser decoder levels get a head of their own; see ``outputs``.
+        embed: makes of noise levels, labels and words of a condition what blocks read; None: blocks read it as it is.
 
     Raises:
         ValueError: when lists do not fit the number of levels, or a name is none of those known.
@@ -185,6 +205,7 @@ class UNet(Encoder[S]):
         decoder: Geometries[S] | None = None,
         gradient_checkpointing: bool = False,
         deep_supervision: int = 0,
+        embed: ConditionEmbedding | None = None,
     ) -> None:
         super().__init__(
             *(geometry, in_channels, out_channels, channels),
@@ -192,6 +213,7 @@ class UNet(Encoder[S]):
             decoder=decoder,
             gradient_checkpointing=gradient_checkpointing,
             deep_supervision=deep_supervision,
+            embed=embed,
         )
         self.ups, self.merges, self.decoder, self.deep_heads = (nn.ModuleList() for _ in range(4))
         below = [level.out for level in self._levels[1:]]
@@ -212,6 +234,7 @@ class UNet(Encoder[S]):
 
     def ascend(self, trail: Trail[S], condition: Condition | None = None) -> Iterator[S]:
         """Go up: run the bottleneck, then yield the decoder's fields, coarsest first, before any head."""
+        condition = self.read(condition)
         x = self.bottleneck(trail.bottom, condition)
         for stage, skip in zip(self.up_stages, reversed(trail.saved)):
             x = stage(x, skip, condition)
@@ -238,7 +261,7 @@ class UNet(Encoder[S]):
 
         Dou et al. 2016; Lee et al. 2015 ("Deeply-supervised nets").
         """
-        heads = [*self.deep_heads, self.head]
+        heads, condition = [*self.deep_heads, self.head], self.read(condition)
         fields = list(self.ascend(self.encode(x, condition), condition))[-len(heads) :]
         return tuple(head(field) for head, field in zip(heads, fields))[::-1]
 

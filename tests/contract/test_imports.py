@@ -150,7 +150,17 @@ def test_public_names_are_deliberate() -> None:
     import multiunet
 
     assert multiunet.__all__ == [
-        *("SAG", "Add", "AttentionGate", "Concat", "Condition", "Contraction", "Dropout", "Geometry"),
+        *(
+            "SAG",
+            "Add",
+            "AttentionGate",
+            "Concat",
+            "Condition",
+            "ConditionEmbedding",
+            "Contraction",
+            "Dropout",
+            "Geometry",
+        ),
         *("Graph", "GraphField", "Grid", "GridPredictor", "GridSource", "HeavyEdgeMatching", "InputError", "MinCut"),
         *("Moments", "NestedUNet", "NoSkip", "ReceptiveField", "Recipe", "Regression", "Run", "Sample"),
         *("Segmentation", "Skip", "TopK", "TrainingData", "UNet", "calibrate", "evaluate", "fit", "load"),

@@ -119,6 +119,27 @@ class Graph(Geometry[GraphField]):
             raise ValueError("the coarse graph has no parent: it was not pooled from the fine one")
         return values[coarse.parent]
 
+    def at_sites(self, field: GraphField, vectors: Tensor) -> Tensor:
+        return vectors[field.batch]
+
+    def as_sequences(self, field: GraphField) -> tuple[Tensor, Tensor | None]:
+        if field.graphs == 1:
+            return field.x[None], None
+        there = self._there(field)
+        rows = field.x.new_zeros(*there.shape, field.x.shape[1])
+        rows[there] = field.x
+        return rows, there
+
+    def from_sequences(self, field: GraphField, sequences: Tensor) -> GraphField:
+        if field.graphs == 1:
+            return replace(field, x=sequences[0])
+        return replace(field, x=sequences[self._there(field)])
+
+    def _there(self, field: GraphField) -> Tensor:
+        """Which places of the longest sequence each graph's nodes take, ``(graphs, L)``."""
+        counts = field.batch.bincount(minlength=field.graphs)
+        return torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
+
     def penalty(self, output: GraphField) -> Tensor | None:
         return output.penalty
 

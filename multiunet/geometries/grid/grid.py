@@ -95,6 +95,16 @@ class Grid(Geometry[Tensor]):
             values = values.index_select(axis, middles)
         return values
 
+    def at_sites(self, field: Tensor, vectors: Tensor) -> Tensor:
+        return vectors.reshape(*vectors.shape, *[1] * self.ndim)
+
+    def as_sequences(self, field: Tensor) -> tuple[Tensor, None]:
+        return field.flatten(2).transpose(1, 2), None
+
+    def from_sequences(self, field: Tensor, sequences: Tensor) -> Tensor:
+        count, _, channels = sequences.shape
+        return sequences.transpose(1, 2).reshape(count, channels, *field.shape[2:])
+
     def example(self, channels: int, seed: int) -> Tensor:
         # long enough along the last axis that a tile of it has sites which see nothing of what was cut off
         sizes = {1: (37,), 2: (9, 26), 3: (5, 6, 26)}[self.ndim]

@@ -17,7 +17,7 @@ from multiunet.geometries.choices import check_choice
 Sizes = int | tuple[int, ...]
 """One number for every axis, or one an axis."""
 
-Normalization = Literal["none", "batch", "instance", "group"]
+Normalization = Literal["none", "batch", "instance", "group", "layer"]
 Activation = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu"]
 Padding = Literal["same", "valid"]
 
@@ -48,6 +48,13 @@ class GroupNorm(nn.GroupNorm):
         return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
 
+class LayerNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each site (Ba et al. 2016) of fields ``(N, C, *space)``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
 @dataclass(frozen=True)
 class Layers:
     """Layers for one number of axes, one kind of norm and one activation: what a part of a grid gets.
@@ -55,7 +62,8 @@ class Layers:
     Args:
         ndim: axes of space: 1, 2 or 3.
         normalization: ``group`` has 8 channels a group, of C channels that 8 does not divide ``gcd(C, C // 8)`` groups;
-            ``instance`` is one a group (Ulyanov et al. 2016).
+            ``instance`` is one a group (Ulyanov et al. 2016). ``layer`` is over the channels of each site, so it is
+            local: tiles of a network with it are exact.
         activation: its name.
         padding: ``same``: blocks keep all sites, and sites beyond a field's border are zero. ``valid``: blocks lose the
             sites that would need them, and skips are cropped about the centre (Ronneberger et al. 2015).
@@ -101,6 +109,8 @@ class Layers:
             return BATCH_NORM[self.ndim](channels)
         if self.normalization == "none":
             return nn.Identity()
+        if self.normalization == "layer":
+            return LayerNorm(channels)
         return GroupNorm(
             channels if self.normalization == "instance" else math.gcd(channels, max(1, channels // 8)), channels
         )
