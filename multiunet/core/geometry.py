@@ -77,6 +77,10 @@ class Geometry(ABC, Generic[S]):
         """Return what the network's own parts add to the loss of this output, a scalar; None: nothing."""
         return None
 
+    def batch_size(self, field: S) -> int:
+        """Return the number of samples in a batch: the rows of its features, unless it says otherwise."""
+        return len(self.features(field))
+
     def at_sites(self, field: S, vectors: Tensor) -> Tensor:
         """Bring one vector a sample, ``(N, C)``, to the sites: a tensor that broadcasts against the features."""
         raise NotImplementedError(f"{type(self).__name__} does not say how vectors come to its sites: give it at_sites")

@@ -37,8 +37,10 @@ ALLOWED = {
     "training": {"core", "tasks", *LEAVES},
     "prediction": {"core", "geometries", "tasks", "uncertainty", *LEAVES},
     "testing": {"core", "uncertainty"},
+    "diffusion": {"core", "losses", "tasks", "training", *LEAVES},
     "domains": {
         *("core", "geometries", "losses", "metrics", "uncertainty", "models", "tasks", "training", "prediction"),
+        "diffusion",
         *LEAVES,
     },
     "catalogue": set(),

@@ -119,6 +119,9 @@ class Graph(Geometry[GraphField]):
             raise ValueError("the coarse graph has no parent: it was not pooled from the fine one")
         return values[coarse.parent]
 
+    def batch_size(self, field: GraphField) -> int:
+        return field.graphs
+
     def at_sites(self, field: GraphField, vectors: Tensor) -> Tensor:
         return vectors[field.batch]
 
