@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
-from multiunet.domains.image.config_types import CropBar
+from multiunet.domains.image.config.types import CropBar
 from multiunet.domains.image.files.lazy import Pixels, take_first
 from multiunet.domains.image.files.readers import Picture, read_image
 from multiunet.domains.remarks import remark

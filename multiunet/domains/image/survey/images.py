@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
-from multiunet.domains.image.config_types import CropBar
+from multiunet.domains.image.config.types import CropBar
 from multiunet.domains.image.files.info_bar import find_bar, read_cropped, warn_of_bars
 from multiunet.domains.image.files.readers import Picture, override_spacing
 from multiunet.domains.image.files.units import pixel_sizes

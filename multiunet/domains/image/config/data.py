@@ -1,0 +1,101 @@
+"""Settings of the data that images are trained on, and of their split. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, model_validator
+
+from multiunet.domains.config import option
+from multiunet.domains.image.class_names import parse_class_names
+from multiunet.domains.image.config.types import CropBar, PixelSize, Positive, number_of_colour
+from multiunet.domains.splits import SplitTrain
+
+PIXEL_SIZE = "pixel size in micrometres, one number or one per axis (z first), in place of what files state"
+
+
+class DataSettings(SplitTrain):
+    """Settings of the data of a training of images."""
+
+    images: Path = option(
+        ..., "folder, file, pattern, or a CSV with the columns image, mask (or target) and maybe split", "Data"
+    )
+    masks: Path | None = option(None, "folder of masks named like the images; integer values", "Data")
+    targets: Path | None = option(None, "for `task=regression`: images of what to predict, NaN where unknown", "Data")
+    dots: Positive | None = option(
+        None,
+        "targets are dots, one a counted object: CSV files (x, y in pixels) or images; each becomes a Gaussian of this "
+        "deviation in pixels (one number, or one per axis, z first), so that predicted densities sum up to counts",
+        "Data",
+    )
+    task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
+    instances: bool = option(False, "masks number their objects (0: outside); separate, count and size them", "Data")
+    ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
+        None,
+        "value of pixels to ignore in masks (coloured ones: #rrggbb) or targets, e.g. 255 or -9999",
+        "Data",
+        text=True,
+    )
+    class_names: Annotated[dict[str, str] | None, BeforeValidator(parse_class_names)] = option(
+        None,
+        "names of mask values, e.g. 0=ferrite,85=cementite, or a CSV with the columns value, name",
+        "Data",
+        text=True,
+    )
+    intensities: Literal["image", "train", "none"] | None = option(
+        None,
+        "standardise by the mean and deviation of each image (default for classes and dots), of the training images "
+        "(default for quantities), or not",
+        "Data",
+    )
+
+    crop_bar: CropBar = option(
+        "none",
+        "cut off the information bar below a micrograph: auto (find it), none, or its height in rows",
+        "Data",
+        text=True,
+    )
+
+    pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
+
+    splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
+    val_images: Path | None = option(None, "separate folder of validation images", "Split")
+    val_masks: Path | None = option(None, "their masks (or targets); default: in `masks` (or `targets`)", "Split")
+    test_images: Path | None = option(None, "separate folder of test images", "Split")
+    test_masks: Path | None = option(None, "their masks (or targets); default: in `masks` (or `targets`)", "Split")
+    val_fraction: float = option(
+        0.2,
+        "share of the non-test images to validate on, if none are given; 0: train on all, keep the last weights",
+        "Split",
+        ge=0,
+        lt=1,
+    )
+    test_fraction: float = option(0.2, "share of images to test on, if no split is given", "Split", ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> Self:
+        others = [name for name in ("val_images", "test_images") if getattr(self, name) is not None]
+        if self.folds is not None and others:
+            raise ValueError(f"`folds` and `{others[0]}` both say how to split; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _objects_are_segmented(self) -> Self:
+        if self.class_names is not None and (self.instances or self.task != "segmentation"):
+            raise ValueError("`class_names` are for masks of classes, not for `instances` or `task=regression`")
+        if self.instances and self.task != "segmentation":
+            raise ValueError(f"`instances` are objects to segment; `task={self.task}` has none")
+        return self
+
+    @model_validator(mode="after")
+    def _targets_are_quantities(self) -> Self:
+        if self.task == "segmentation" and self.targets is not None:
+            raise ValueError("`targets` are for `task=regression`; give classes as `masks`, or pass `task=regression`")
+        if self.task == "regression" and self.masks is not None:
+            raise ValueError("`masks` are for `task=segmentation`; give quantities as `targets`")
+        if self.dots is not None and self.task != "regression":
+            raise ValueError("`dots` makes densities of `targets`, which are quantities; pass `task=regression`, too")
+        if self.dots is not None and self.ignore_value is not None:
+            raise ValueError("`ignore_value` is for masks and targets that are images of numbers; `dots` have none")
+        return self

@@ -1,0 +1,35 @@
+"""Settings of the evaluation of images. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+
+from multiunet.domains.config import Bytes, EvaluateOptions, PrecisionName, option
+from multiunet.domains.image.config.prediction import PREDICTION_MEMORY, VIEWS
+
+
+class ImageEvaluate(EvaluateOptions):
+    """Settings of ``multiunet evaluate image``."""
+
+    other: ClassVar[str | None] = "images"
+
+    images: Path | None = option(
+        None, "other images than the run's own: folder, file, pattern or CSV; scored instead of a split", "Data"
+    )
+    masks: Path | None = option(None, "their masks (or targets)", "Data")
+    views_as_samples: bool = option(False, VIEWS, "Evaluation")
+
+    memory: Bytes | None = option(None, PREDICTION_MEMORY, "Evaluation", text=True)
+    precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
+
+    def other_samples(self) -> tuple[str, ...]:
+        return ("of each mirrored view",) if self.views_as_samples else ()
+
+    @model_validator(mode="after")
+    def _masks_of_images(self) -> Self:
+        if self.masks is not None and self.images is None:
+            raise ValueError("`masks` without `images`; give both, or neither and `split`")
+        return self

@@ -1,0 +1,102 @@
+"""Settings of the training of a network for images. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal, Self, cast, get_args
+
+from pydantic import model_validator
+
+from multiunet.catalogue import CHANNELS, ModelName
+from multiunet.domains.config import Bytes, Widths, option
+from multiunet.domains.image.config.patches import PatchSettings
+from multiunet.domains.image.config.types import FloatList, Strides
+from multiunet.training.recipe import Layout, Recipe
+
+SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
+QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
+
+
+class ImageTrain(PatchSettings):
+    """Settings of ``multiunet train image``."""
+
+    loss: SegmentationLoss | QuantityLoss | None = option(
+        None, "default: dice-ce for segmentation, beta-nll for regression, mse for dots", "Training"
+    )
+    class_weights: FloatList | None = option(
+        None, "loss weights of the classes, in ascending order of their mask values", "Training"
+    )
+    normalization: Literal["batch", "instance", "group", "none"] = option(
+        "batch", "normalisation in convolution blocks (image_unet)", "Model"
+    )
+    residual: bool = option(False, "blocks add their input to their output (image_unet)", "Model")
+    gradient_checkpointing: bool = option(
+        False,
+        "recompute activations in the backward pass: less memory, about a third more time, same result; on by itself "
+        "if memory is short",
+        "Model",
+    )
+    tta_flips: bool | None = option(
+        None,
+        "average all mirrored views (4 in 2-D, 8 in 3-D; that many times slower); default: on in 2-D, off in 3-D",
+        "Model",
+    )
+
+    dropout: float = option(
+        0.05, "dropout rate of the bottleneck and the decoder; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
+    )
+    model: ModelName = option(
+        "image_unet", "image_unet: this program's network, for small data; others: published networks", "Model"
+    )
+    widths: Widths | None = option(None, "channels by level, finest first; default: the model's own", "Model")
+    strides: Strides | None = option(
+        None,
+        "down-sampling factor of each level, per axis, e.g. '1,2,2;2,2,2'; default: from patch size and spacing",
+        "Model",
+        text=True,
+    )
+    epochs: int = option(84, "number of epochs, each of `steps_per_epoch` steps", "Training", ge=1)
+    steps_per_epoch: int | None = option(25, "optimiser steps per epoch", "Training", ge=1)
+    batch_size: int = option(Recipe.batch_size, "samples per batch; fewer if memory is short", "Training", ge=1)
+    lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
+    validate_every: int = option(
+        Recipe.validate_every, "epochs between validations; more where validation images are large", "Training", ge=1
+    )
+    ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
+
+    memory_format: Layout | None = option(
+        None, "order of axes in memory; default: the faster of the two, timed once on each machine", "Run"
+    )
+    memory: Bytes | None = option(
+        None,
+        "for training: 8GB, 500MB, 8GiB or bytes; default: what is free",
+        "Run",
+        text=True,
+    )
+
+    @model_validator(mode="after")
+    def _as_in_the_paper(self) -> Self:
+        for name in ("normalization", "residual", "skip"):
+            if self.model != "image_unet" and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}` is for `model=image_unet`; {self.model} has that of its paper")
+        return self
+
+    @model_validator(mode="after")
+    def _loss_fits_the_task(self) -> Self:
+        known = get_args(SegmentationLoss if self.task == "segmentation" else QuantityLoss)
+        if self.loss is not None and self.loss not in known:
+            raise ValueError(f"`loss={self.loss}` is not for `task={self.task}`; that takes {', '.join(known)}")
+        if self.task == "regression" and self.class_weights is not None:
+            raise ValueError("`class_weights`: `task=regression` has no classes")
+        return self
+
+    @property
+    def quantity_loss(self) -> QuantityLoss:
+        """Loss of quantities: the given one, else ``mse`` of dots, ``beta-nll`` of others.
+
+        Where a learnt noise is large, ``beta-nll`` cares less for the mean, and counts from dots came out too low.
+        """
+        return cast(QuantityLoss, self.loss or ("beta-nll" if self.dots is None else "mse"))
+
+    def levels(self) -> list[int]:
+        """Return the channels by level: those given, or the model's own."""
+        return list(self.widths or CHANNELS[self.model])
