@@ -83,15 +83,15 @@ def checkpoint_up(
     The finest of them are alive while memory is scarcest, at the begin of the backward pass: so the refined field is
     not kept, and no two convolutions' activations are there at once.
     """
-    first, *rest = [stage for block in blocks for stage in _stages(block)]
+    first, *rest = [stage for block in blocks for stage in stages_of(block)]
     x = checkpoint_block(_UpToBlock(up, merge, first), x, skip, condition)
     for stage in rest:
         x = checkpoint_block(stage, x, condition)
     return x
 
 
-def _stages(block: nn.Module) -> Sequence[nn.Module]:
-    """The block's, unless a subclass or a hook made it more than their chain."""
+def stages_of(block: nn.Module) -> Sequence[nn.Module]:
+    """Return the block's stages; the block itself where a subclass or a hook made it more than their chain."""
     if not isinstance(block, Staged) or is_hooked(block):
         return [block]
     described = _first_with(type(block), "stages")

@@ -12,6 +12,7 @@ from multiunet.geometries.graph.soft import MinCut
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.down import AveragePool, MaxPool, StridedConv
 from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.in_turn import InTurn
 from multiunet.geometries.grid.parts import Block, Down, Up
 from multiunet.geometries.grid.up import PixelShuffle, Resize, Transposed
 
@@ -33,6 +34,7 @@ __all__ = [
     "GraphField",
     "Grid",
     "HeavyEdgeMatching",
+    "InTurn",
     "Induced",
     "MaxPool",
     "MinCut",
