@@ -2,6 +2,9 @@
 
 from multiunet.diffusion.ddpm import DDPM
 from multiunet.diffusion.denoiser import Denoise, Denoiser, check_generator
+from multiunet.diffusion.masked import MaskedData, Masking, encode_masked
+from multiunet.diffusion.noised import DiffusionData, NoisedData
+from multiunet.diffusion.objective import Denoising, Unmasking
 from multiunet.diffusion.parameterization import (
     PARAMETERIZATIONS,
     Parameterization,
@@ -16,6 +19,8 @@ from multiunet.diffusion.process import EDM, FlowMatching, Process, Sigmas
 from multiunet.diffusion.sampler import Known, Sampler, plan_moves, shorten
 from multiunet.diffusion.site_noise import Noise, SiteNoise
 from multiunet.diffusion.solver import SOLVERS, Ancestral, DPMSolver2M, Euler, Heun, Solver, State
+from multiunet.diffusion.unmasker import MaskedModel, MaskedState, Unmasker
+from multiunet.diffusion.validation import NoisedValidator
 
 __all__ = [
     "DDPM",
@@ -26,11 +31,19 @@ __all__ = [
     "DPMSolver2M",
     "Denoise",
     "Denoiser",
+    "Denoising",
+    "DiffusionData",
     "Euler",
     "FlowMatching",
     "Heun",
     "Known",
+    "MaskedData",
+    "MaskedModel",
+    "MaskedState",
+    "Masking",
     "Noise",
+    "NoisedData",
+    "NoisedValidator",
     "Parameterization",
     "Preconditioned",
     "PredictData",
@@ -44,7 +57,10 @@ __all__ = [
     "SiteNoise",
     "Solver",
     "State",
+    "Unmasker",
+    "Unmasking",
     "check_generator",
+    "encode_masked",
     "plan_moves",
     "shorten",
 ]

@@ -73,8 +73,8 @@ class Denoiser(Generic[S]):
         plain = self._denoise(field, sigma, condition, given)
         if guidance == 1:
             return plain
-        self.check_guidance(condition, guidance)
-        assert condition is not None
+        check_guidance(condition, guidance, self.null_class)
+        assert condition is not None  # there is nothing to guide towards, else
         untold = self._denoise(field, sigma, leave_out(condition), given)
         return untold + guidance * (plain - untold)
 
@@ -89,31 +89,13 @@ class Denoiser(Generic[S]):
             ValueError: see above.
         """
         if guidance != 1:
-            self.check_guidance(condition, guidance)
+            check_guidance(condition, guidance, self.null_class)
 
         @torch.no_grad()
         def denoise(x: Tensor, sigma: float) -> Tensor:
             return self(self.geometry.with_features(field, x), sigma, condition, guidance, given)
 
         return denoise
-
-    def check_guidance(self, condition: Condition | None, guidance: float) -> None:
-        """Check that samples can be guided.
-
-        Raises:
-            ValueError: when the condition says nothing to guide towards, or the network knows no null class.
-        """
-        if not can_be_left_out(condition):
-            raise ValueError(
-                f"guidance={guidance:g} strengthens a label or a caption, and the condition has neither; give one, or "
-                "leave `guidance` at 1"
-            )
-        if not self.null_class:
-            raise ValueError(
-                f"guidance={guidance:g} compares with samples of which nothing is said, and this network has never "
-                "seen one: train it with `drop`, say 0.1 (the share of samples without label and caption), or leave "
-                "`guidance` at 1"
-            )
 
     def _denoise(self, field: S, sigma: Tensor | float, condition: Condition | None, given: Tensor | None) -> Tensor:
         geometry, x = self.geometry, self.geometry.features(field)
@@ -134,8 +116,13 @@ def check_generator(net: nn.Module) -> None:
     """Check that a network can learn to denoise.
 
     Raises:
-        ValueError: when it has batch normalisation.
+        ValueError: when it has batch normalisation, or deep supervision.
     """
+    if getattr(net, "deep_supervision", 0):
+        raise ValueError(
+            "the network has deep supervision, whose coarser outputs would be compared with the noise of single sites, "
+            "which they cannot see; build it with deep_supervision=0"
+        )
     for name, module in net.named_modules():
         if isinstance(module, _BatchNorm):
             raise ValueError(
@@ -143,3 +130,22 @@ def check_generator(net: nn.Module) -> None:
                 "training and meets one at a time in sampling; use a norm within each sample, such as "
                 "Grid(..., normalization='layer'), with which samples can also be made tile by tile, or 'group'"
             )
+
+
+def check_guidance(condition: Condition | None, guidance: float, null_class: bool) -> None:
+    """Check that samples can be guided.
+
+    Raises:
+        ValueError: when the condition says nothing to guide towards, or the network knows no null class.
+    """
+    if not can_be_left_out(condition):
+        raise ValueError(
+            f"guidance={guidance:g} strengthens a label or a caption, and the condition has neither; give one, or "
+            "leave `guidance` at 1"
+        )
+    if not null_class:
+        raise ValueError(
+            f"guidance={guidance:g} compares with samples of which nothing is said, and this network has never "
+            "seen one: train it with `drop`, say 0.1 (the share of samples without label and caption), or leave "
+            "`guidance` at 1"
+        )

@@ -40,6 +40,10 @@ class SiteNoise(Generic[S]):
         """Return ``normal`` on one field, as a function of the draw."""
         return lambda draw: self.normal(field, samples, channels, draw, start)
 
+    def uniform_on(self, field: S, samples: Sequence[int], channels: int = 1, start: Sequence[int] = ()) -> Noise:
+        """Return ``uniform`` on one field, as a function of the draw."""
+        return lambda draw: self.uniform(field, samples, channels, draw, start)
+
     def normal(self, field: S, samples: Sequence[int], channels: int, draw: int, start: Sequence[int] = ()) -> Tensor:
         """Return numbers of mean 0 and variance 1, ``(N, channels, *space)`` or ``(nodes, channels)``.
 
@@ -62,9 +66,10 @@ class SiteNoise(Generic[S]):
         return self._as_field(field, radius.mul_(angle))
 
     def uniform(self, field: S, samples: Sequence[int], channels: int, draw: int, start: Sequence[int] = ()) -> Tensor:
-        """Return numbers in (0, 1), float64; shapes, arguments and errors as in ``normal``."""
-        bits = self._bits(field, samples, channels, draw, start)
-        return ((bits >> 12) & ((1 << 52) - 1)).double().add_(0.5).mul_(2.0**-52).to(self._features(field).device)
+        """Return numbers in (0, 1), float64 where the device has it; otherwise as ``normal``."""
+        bits, device = self._bits(field, samples, channels, draw, start), self._features(field).device
+        values = ((bits >> 12) & ((1 << 52) - 1)).double().add_(0.5).mul_(2.0**-52)
+        return values if values.device == device else values.float().to(device)
 
     def _bits(self, field: S, samples: Sequence[int], channels: int, draw: int, start: Sequence[int]) -> Tensor:
         """Return 64 random bits for each channel of each site: splitmix64 (Steele et al. 2014), one axis after another.

@@ -6,11 +6,12 @@ from multiunet.tasks.quantity_scores import RegressionScore
 from multiunet.tasks.regression import Regression
 from multiunet.tasks.score import Score
 from multiunet.tasks.segmentation import Segmentation
-from multiunet.tasks.task import Task
+from multiunet.tasks.task import Objective, Task
 
 __all__ = [
     "ClassificationScore",
     "Curves",
+    "Objective",
     "Regression",
     "RegressionScore",
     "Score",

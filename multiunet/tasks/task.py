@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from multiunet.tasks.score import Score
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.held_out import HeldOut
+
+
+class Objective(Protocol):
+    """Loss that ``fit`` makes smaller: all that training needs of a task."""
+
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the training loss, a scalar, of outputs ``(N, channels, *space)`` or ``(nodes, channels)``."""
 
 
 class Task(ABC):

@@ -21,7 +21,7 @@ from multiunet.errors import Diverged
 from multiunet.finite import check_outputs, find_not_finite
 from multiunet.progress import Progress
 from multiunet.seeds import derive
-from multiunet.tasks import Task
+from multiunet.tasks import Objective
 from multiunet.training.average import MovingAverage
 from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, unflatten_optimizer
 from multiunet.training.compute import Compute
@@ -65,7 +65,7 @@ class State:
 
 def fit(
     net: nn.Module,
-    task: Task,
+    task: Objective,
     geometry: Geometry[Any],
     data: TrainingData[Any],
     validate: Validate | None = None,
@@ -115,7 +115,7 @@ class _Trainer:
     def __init__(
         self,
         net: nn.Module,
-        task: Task,
+        task: Objective,
         geometry: Geometry[Any],
         data: TrainingData[Any],
         validate: Validate | None,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Encoder, Geometry
-from multiunet.tasks import Task
+from multiunet.tasks import Objective
 from multiunet.training.data import Sample
 
 
@@ -26,7 +26,7 @@ def supervised_outputs(net: nn.Module, batch: Sample[Any]) -> tuple[Any, ...]:
 
 
 def supervised_loss(
-    net: nn.Module, task: Task, geometry: Geometry[Any], outputs: Sequence[Any], batch: Sample[Any]
+    net: nn.Module, task: Objective, geometry: Geometry[Any], outputs: Sequence[Any], batch: Sample[Any]
 ) -> Tensor:
     """Return the loss of a network's outputs plus the network's own penalty, a scalar.
 
@@ -38,7 +38,7 @@ def supervised_loss(
 
 
 def _mean_loss(
-    net: nn.Module, task: Task, geometry: Geometry[Any], outputs: Sequence[Any], batch: Sample[Any]
+    net: nn.Module, task: Objective, geometry: Geometry[Any], outputs: Sequence[Any], batch: Sample[Any]
 ) -> Tensor:
     if len(outputs) == 1:
         return task.loss(geometry.features(outputs[0]), batch.target, batch.weight)
