@@ -152,13 +152,13 @@ def test_guidance_sharpens_towards_the_label() -> None:
 
 
 def test_a_network_learns_to_fill_in() -> None:
-    """After a few steps the bound is below that of independent sites."""
-    net = UNet(Grid(1, normalization="layer"), 3, 2, [8, 8])
+    """After a few steps the bound is near the entropy, which is half of that of independent sites."""
+    net = UNet(Grid(1, normalization="layer", activation="silu"), 3, 2, [16, 16])
     data = MaskedData(Pairs(), LINE, 2)
     validate = NoisedValidator(data, Unmasking(), turns=1, batch_size=50)
-    fit(net, Unmasking(), LINE, data, recipe=Recipe(epochs=10, batch_size=10, lr=0.005, precision="32"))
+    fit(net, Unmasking(), LINE, data, recipe=Recipe(epochs=8, batch_size=10, lr=0.01, precision="32"))
     with torch.no_grad():
-        assert validate(net.eval())["loss"] < 0.95 * 2 * ENTROPY
+        assert validate(net.eval())["loss"] < 1.4 * ENTROPY
 
 
 def test_the_same_lines_train_on_graphs() -> None:
