@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -38,7 +40,12 @@ class MultiheadAttention(nn.Module):
         self.out = nn.Linear(inner, channels)
 
     def forward(
-        self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None, bias: Tensor | None = None
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        mask: Tensor | None = None,
+        bias: Tensor | None = None,
+        turn: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor:
         """Return ``(N, L, channels)`` of sequences ``(N, L, channels)``.
 
@@ -46,12 +53,15 @@ class MultiheadAttention(nn.Module):
             context: what is read, ``(N, K, context_channels)``; None: ``x`` itself.
             mask: which places of it are there, ``(N, K)`` of bool; None: all. Each sequence needs one.
             bias: added to the scores before the softmax, broadcastable to ``(N, heads, L, K)``.
+            turn: applied to queries and keys, ``(N, heads, places, channels)``, which are so told their places.
         """
         read = x if context is None else context
         query, key, value = (
             layer(part).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for layer, part in ((self.query, x), (self.key, read), (self.value, read))
         )
+        if turn is not None:
+            query, key = turn(query), turn(key)
         seen = None if mask is None else mask[:, None, None, :]
         if bias is not None:
             bias = bias.to(query.dtype)

@@ -14,7 +14,11 @@ from multiunet.geometries.grid.down import AveragePool, MaxPool, StridedConv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.in_turn import InTurn
 from multiunet.geometries.grid.parts import Block, Down, Up
+from multiunet.geometries.grid.positions import Positions, Relative, Rotary
+from multiunet.geometries.grid.segformer import SegFormer
+from multiunet.geometries.grid.transformer import Transformer
 from multiunet.geometries.grid.up import PixelShuffle, Resize, Transposed
+from multiunet.geometries.grid.window import Window
 
 __all__ = [
     "GCN",
@@ -40,11 +44,17 @@ __all__ = [
     "MinCut",
     "PixelShuffle",
     "Pooling",
+    "Positions",
     "PyGConv",
+    "Relative",
     "Resize",
+    "Rotary",
+    "SegFormer",
     "StridedConv",
     "TopK",
+    "Transformer",
     "Transposed",
     "TwoHop",
     "Up",
+    "Window",
 ]

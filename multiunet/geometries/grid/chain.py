@@ -25,13 +25,10 @@ class Modulated(nn.Module):
         self.modulation = modulation
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
-        if condition is None or condition.embedding is None:
+        embedding = read_embedding(condition, len(x))
+        if embedding is None:
             return x
-        if len(condition.embedding) != len(x):
-            raise ValueError(
-                f"{len(condition.embedding)} embeddings are given for a batch of {len(x)}; give one for each sample"
-            )
-        scale, shift = (each.reshape(*each.shape, *[1] * (x.ndim - 2)) for each in self.modulation(condition.embedding))
+        scale, shift = (each.reshape(*each.shape, *[1] * (x.ndim - 2)) for each in self.modulation(embedding))
         return x * (1 + scale) + shift  # type: ignore[no-any-return]
 
 
@@ -45,6 +42,21 @@ class Chain(nn.Sequential):
         for layer in rest:
             y = layer(y, condition) if isinstance(layer, Modulated) else layer(y)
         return y
+
+
+def read_embedding(condition: Condition | None, samples: int) -> Tensor | None:
+    """Return the embedding that a condition holds; None where there is none.
+
+    Raises:
+        ValueError: when it has not one row for each sample.
+    """
+    if condition is None or condition.embedding is None:
+        return None
+    if len(condition.embedding) != samples:
+        raise ValueError(
+            f"{len(condition.embedding)} embeddings are given for a batch of {samples}; give one for each sample"
+        )
+    return condition.embedding
 
 
 def call_on_parts(layer: nn.Module, x: Tensor | LazyConcat[Tensor]) -> Tensor:
