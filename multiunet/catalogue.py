@@ -16,6 +16,7 @@ ModelName = Literal[
     "unet_plus_plus",
     "depthwise_unet",
     "nnunet_plain",
+    "swin_unetr",
 ]
 
 CHANNELS: dict[ModelName, tuple[int, ...]] = {
@@ -28,6 +29,7 @@ CHANNELS: dict[ModelName, tuple[int, ...]] = {
     "unet_plus_plus": (32, 64, 128, 256, 512),
     "depthwise_unet": (32, 64, 128, 256, 512),
     "nnunet_plain": (32, 64, 128, 256, 320, 320),
+    "swin_unetr": (24, 24, 48, 96, 192, 384),
 }
 """Channels by level, finest first."""
 

@@ -109,8 +109,8 @@ def receptive_field(net: nn.Module) -> ReceptiveField:
     for down in downs:
         spacings.append(tuple(a * s for a, s in zip(spacings[-1], down.stride)))
     tile_stride, everywhere = spacings[-1], False
-    for i, block in _blocks(net):
-        locality = read_locality(block, len(tile_stride))
+    for i, part in [*_blocks(net), *enumerate(downs)]:
+        locality = read_locality(part, len(tile_stride))
         windows = [period * spacing for period, spacing in zip(locality.period, spacings[i])]
         tile_stride = tuple(map(math.lcm, tile_stride, windows))
         everywhere |= locality.is_global
@@ -126,15 +126,17 @@ def norms_are_local(net: nn.Module) -> bool:
 def _blocks(net: UNet[Any] | NestedUNet[Any]) -> Iterable[tuple[int, nn.Module]]:
     """All blocks, each with the number of its level."""
     levels: list[tuple[int, Any]] = [*enumerate(net.encoder), (len(net.encoder), net.bottleneck)]
-    levels += [(i, level) for i, _, level in _steps_up(net)]
+    levels += [(i, level) for i, _, _, level in _steps_up(net)]
     return [(i, block) for i, level in levels for block in level.blocks]
 
 
-def _steps_up(net: UNet[Any] | NestedUNet[Any]) -> list[tuple[int, Any, Any]]:
-    """The number of the level, the way up to it, and its blocks, in the order in which they are computed."""
+def _steps_up(net: UNet[Any] | NestedUNet[Any]) -> list[tuple[int, Any, Any, Any]]:
+    """The number of the level, the way up to it, the merge and the blocks there, in the order of computation."""
     if isinstance(net, UNet):
-        return [(i, net.ups[-1 - i], net.decoder[-1 - i]) for i in reversed(range(len(net.downs)))]
-    return [(i, net.ups[f"{i}_{j}"], net.nodes[f"{i}_{j}"]) for i, j in net.places()]
+        levels = reversed(range(len(net.downs)))
+        return [(i, net.ups[-1 - i], net.merges[-1 - i], net.decoder[-1 - i]) for i in levels]
+    names = [(i, f"{i}_{j}") for i, j in net.places()]
+    return [(i, net.ups[name], net.merges[name], net.nodes[name]) for i, name in names]
 
 
 def _radius(net: UNet[Any] | NestedUNet[Any], spacings: list[Sites]) -> Sites:
@@ -146,9 +148,10 @@ def _radius(net: UNet[Any] | NestedUNet[Any], spacings: list[Sites]) -> Sites:
         fields.append(_beyond(fields[i], spacings[i], _reach(down)))
     fields[-1] = _beyond(fields[-1], spacings[-1], *_reaches(net.bottleneck, len(spacings[0])))
     # a level's entry is that of its newest field, which looks farther than the ones before it
-    for i, up, level in _steps_up(net):
+    for i, up, merge, level in _steps_up(net):
         refined = _beyond(fields[i + 1], spacings[i], _reach(up))
-        newest = tuple(map(max, fields[i], refined))
+        carried = _beyond(fields[i], spacings[i], getattr(merge.join, "reach", (0,) * len(spacings[0])))
+        newest = tuple(map(max, carried, refined))
         fields[i] = _beyond(newest, spacings[i], *_reaches(level, len(spacings[0])))
     return fields[0]
 

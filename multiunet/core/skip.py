@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 import torch
@@ -23,6 +24,8 @@ class Skip(nn.Module, ABC, Generic[S]):
 
     There is one encoder field, or in a nested U-Net several. ``forward`` returns the field, or a ``LazyConcat`` that
     counts as one. ``skip_channels`` counts the channels of all skips.
+
+    A skip that looks farther than at each site says how far by ``reach``, sites by axis.
 
     Attributes:
         channels: how many channels the joined field has.
@@ -117,6 +120,9 @@ class NoSkip(Skip[S]):
         return x
 
 
+MakeSkip = Callable[[Geometry[S], int, int], Skip[S]]
+"""Class of a skip, or a function that makes one of ``(geometry, x_channels, skip_channels)``."""
+
 SKIPS: dict[str, type[Skip[Any]]] = {"concat": Concat, "add": Add, "attention": AttentionGate, "none": NoSkip}
 """By name."""
 
@@ -125,7 +131,7 @@ class Merge(nn.Module, Generic[S]):
     """Merge of the two paths: align, normalise, join, normalise, fuse; only the join is always there.
 
     Args:
-        skip: how the fields are joined, e.g. ``Concat``.
+        skip: makes the join of the fields, e.g. ``Concat``.
         x_channels, skip_channels: channels of the decoder's and of the encoder's field.
         path_norm: normalise each path before they meet, or the joined field after.
         fuse: bring the joined field to this many channels by a 1x1 map (a valve for the skip's channels).
@@ -140,7 +146,7 @@ class Merge(nn.Module, Generic[S]):
     def __init__(
         self,
         geometry: Geometry[S],
-        skip: type[Skip[S]],
+        skip: MakeSkip[S],
         x_channels: int,
         skip_channels: int,
         path_norm: PathNorm | None = None,

@@ -17,7 +17,7 @@ from multiunet.core.geometry import Geometry
 from multiunet.core.lazy import LazyConcat
 from multiunet.core.level import LevelSpec, describe_levels, per_level
 from multiunet.core.shared import Shared, is_hooked
-from multiunet.core.skip import Concat, Merge, PathNorm, Skip
+from multiunet.core.skip import Concat, MakeSkip, Merge, PathNorm
 from multiunet.core.stage import DownStage, Level, UpStage
 
 S = TypeVar("S")
@@ -177,7 +177,8 @@ class UNet(Encoder[S]):
             of a number says more of its level: numbers of blocks, and channels of the ways and of the decoder.
         strides: how much coarser each next level is, one entry a way down (``len(channels) - 1``); None: the geometry's
             default.
-        skip: how encoder fields rejoin: ``Concat``, ``Add``, ``AttentionGate``, ``NoSkip``, or one's own.
+        skip: how encoder fields rejoin: ``Concat``, ``Add``, ``AttentionGate``, ``NoSkip``, or one's own; or a list of
+            them, one for each level but the last, finest first.
         path_norm: normalise the two paths before or after they meet.
         fuse: a 1x1 map after the merge, to the channels of the decoder's blocks.
         decoder: makes the operators of the bottleneck and the way up (say, with dropout), one or one a level; the
@@ -199,7 +200,7 @@ class UNet(Encoder[S]):
         channels: Sequence[int | LevelSpec],
         *,
         strides: Sequence[Any] | None = None,
-        skip: type[Skip[Any]] = Concat,
+        skip: MakeSkip[S] | Sequence[MakeSkip[S]] = Concat,
         path_norm: PathNorm | None = None,
         fuse: bool = False,
         decoder: Geometries[S] | None = None,
@@ -216,11 +217,13 @@ class UNet(Encoder[S]):
             embed=embed,
         )
         self.ups, self.merges, self.decoder, self.deep_heads = (nn.ModuleList() for _ in range(4))
+        count = len(self.downs)
+        skips = per_level("skip", skip, count) if isinstance(skip, Sequence) else [skip] * count
         below = [level.out for level in self._levels[1:]]
         for i in reversed(range(len(self.downs))):
             level, one = self._levels[i], self._decoders[i]
             self.ups.append(one.make_up(below[i], level.up, self._steps[i]))
-            merge = Merge(one, skip, level.up, level.channels, path_norm, level.out if fuse else None)
+            merge = Merge(one, skips[i], level.up, level.channels, path_norm, level.out if fuse else None)
             self.merges.append(merge)
             self.decoder.append(self.make_level(one, merge.channels, level.out, level.out_blocks))
             if 0 < i <= deep_supervision:

@@ -13,6 +13,7 @@ from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.down import AveragePool, MaxPool, StridedConv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.in_turn import InTurn
+from multiunet.geometries.grid.merging import BlockDown, PatchMerging
 from multiunet.geometries.grid.parts import Block, Down, Up
 from multiunet.geometries.grid.positions import Positions, Relative, Rotary
 from multiunet.geometries.grid.segformer import SegFormer
@@ -28,6 +29,7 @@ __all__ = [
     "SAGE",
     "AveragePool",
     "Block",
+    "BlockDown",
     "CoarseEdges",
     "Contraction",
     "Conv",
@@ -42,6 +44,7 @@ __all__ = [
     "Induced",
     "MaxPool",
     "MinCut",
+    "PatchMerging",
     "PixelShuffle",
     "Pooling",
     "Positions",

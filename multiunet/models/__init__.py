@@ -13,6 +13,7 @@ from multiunet.models.graph_unet2019 import graph_unet2019
 from multiunet.models.image_unet import image_unet
 from multiunet.models.nnunet_plain import nnunet_plain
 from multiunet.models.residual_unet import residual_unet
+from multiunet.models.swin_unetr import swin_unetr
 from multiunet.models.unet3d import unet3d
 from multiunet.models.unet2015 import unet2015
 from multiunet.models.unet_plus_plus import unet_plus_plus
@@ -28,6 +29,7 @@ __all__ = [
     "image_unet",
     "nnunet_plain",
     "residual_unet",
+    "swin_unetr",
     "unet3d",
     "unet2015",
     "unet_plus_plus",

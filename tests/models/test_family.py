@@ -19,6 +19,7 @@ from multiunet.models.attention_unet import attention_unet
 from multiunet.models.depthwise_unet import depthwise_unet
 from multiunet.models.nnunet_plain import choose_kernels, nnunet_plain
 from multiunet.models.residual_unet import residual_unet
+from multiunet.models.swin_unetr import swin_unetr
 from multiunet.models.unet3d import unet3d
 from multiunet.models.unet2015 import unet2015
 from multiunet.models.unet_plus_plus import unet_plus_plus
@@ -34,6 +35,7 @@ PADDED = {
     "unet_plus_plus": lambda ndim: unet_plus_plus(ndim, 3, 2, [4, 6, 8]),
     "depthwise_unet": lambda ndim: depthwise_unet(ndim, 3, 2, [4, 6, 8]),
     "nnunet_plain": lambda ndim: nnunet_plain(ndim, 3, 2, [4, 6, 8]),
+    "swin_unetr": lambda ndim: swin_unetr(ndim, 3, 2, [4, 6, 8], window=3),
 }
 
 

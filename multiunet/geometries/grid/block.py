@@ -31,6 +31,7 @@ class Conv(Block):
         kernel: odd; one number, or one an axis.
         convs: number of convolutions.
         residual: add the block's input to its output (He et al. 2016), through a 1x1 map where channels differ.
+        normalized_shortcut: put a norm behind that map.
         growth: where the channels of a block that widens grow: in its first convolution, or half before its last and
             the rest in it, so that no narrow layer precedes a coarsening (Çiçek et al. 2016; Szegedy et al. 2016).
         separable: convolutions that are depthwise and then pointwise (Chollet 2017, "Xception"), at about a
@@ -46,6 +47,7 @@ class Conv(Block):
     kernel: Sizes = 3
     convs: int = 2
     residual: bool = False
+    normalized_shortcut: bool = False
     growth: Growth = "first"
     separable: Separable = "none"
     dropout: float = 0.0
@@ -97,13 +99,15 @@ class ConvBlock(nn.Module):
         if part.residual:
             same = in_channels == out_channels
             self.shortcut = nn.Identity() if same else layers.make_pointwise(in_channels, out_channels)
+        norms = part.normalized_shortcut and in_channels != out_channels
+        self.shortcut_norm = layers.make_norm(out_channels) if norms else nn.Identity()
         self.dropout = Dropout(part.dropout, whole_channels=True, inplace=True)
         self.loses_sites = layers.padding == "valid"
         self.reach = tuple(part.convs * (k // 2) for k in kernel)
 
     @reads_lazy_concat
     def forward(self, x: Tensor | LazyConcat[Tensor], condition: Condition | None = None) -> Tensor:
-        parts = (self.layers, self.last, *([] if self.shortcut is None else [self.shortcut]))
+        parts = (self.layers, self.last, self.shortcut_norm, *([] if self.shortcut is None else [self.shortcut]))
         y = compute_once(x, self, parts, partial(self._mix, condition=condition))
         return self.dropout(y)  # type: ignore[no-any-return]
 
@@ -114,7 +118,8 @@ class ConvBlock(nn.Module):
             self._check_sites((x.fresh[0] if isinstance(x, LazyConcat) else x).shape[2:])
         y: Tensor = call_block(self.layers, x, condition)
         if self.shortcut is not None:
-            y = self.last(y + crop_centre(call_on_parts(self.shortcut, x), y.shape[2:]))
+            carried = self.shortcut_norm(call_on_parts(self.shortcut, x))
+            y = self.last(y + crop_centre(carried, y.shape[2:]))
         return y
 
     def _check_sites(self, space: Sequence[int]) -> None:

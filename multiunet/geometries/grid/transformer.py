@@ -138,6 +138,15 @@ def make_feed(channels: int, expansion: int) -> nn.Module:
     return nn.Sequential(nn.Linear(channels, inner), nn.GELU(), nn.Linear(inner, channels))
 
 
+def count_heads(channels: int, each: int) -> int:
+    """Return the most heads that share out so many channels and have ``each`` of them or more; at least one.
+
+    >>> count_heads(128, each=32), count_heads(100, each=32), count_heads(8, each=32)
+    (4, 2, 1)
+    """
+    return max(heads for heads in range(1, max(1, channels // each) + 1) if channels % heads == 0)
+
+
 def check_sizes(heads: int, expansion: int, condition_channels: int = 0) -> None:
     """Raises ValueError when a number is too small."""
     check_least("heads", heads, 1)
