@@ -94,6 +94,7 @@ def check_device(name: str) -> str:
 Split = Literal["train", "val", "test"]
 
 IntList = Annotated[list[int], BeforeValidator(split_commas)]
+FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 Widths = Annotated[IntList, AfterValidator(check_widths)]
 Device = Annotated[str, AfterValidator(check_device)]
 Checkpoints = Literal["best", "last"]
@@ -155,6 +156,13 @@ class TrainConfig(Options):
     clip: float | None = option(Recipe.clip, "clip gradients to this norm", "Training", gt=0)
     accumulate: int = option(Recipe.accumulate, "batches accumulated per optimiser step", "Training", ge=1)
     ema: float = option(Recipe.ema, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
+    power_averages: FloatList = option(
+        [],
+        "in place of `ema`: lengths of averages of the weights, as shares of the training, e.g. 0.05,0.1; the first is "
+        "kept, and any other length can be made of snapshots afterwards",
+        "Training",
+        text=True,
+    )
     patience: int | None = option(
         Recipe.patience, "stop after this many epochs without a better validation score", "Training", ge=1
     )

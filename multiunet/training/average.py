@@ -1,4 +1,4 @@
-"""The moving average of a network's weights."""
+"""Averages of a network's weights that training keeps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import copy
 
 import torch
 from torch import nn
+
+from multiunet.training.power_average import PowerAverage
+from multiunet.training.recipe import Recipe
 
 
 class MovingAverage:
@@ -32,3 +35,14 @@ class MovingAverage:
                 mine.lerp_(theirs.to(mine), 1 - keep)
             else:
                 mine.copy_(theirs)
+
+
+def make_averages(net: nn.Module, recipe: Recipe) -> dict[str, MovingAverage | PowerAverage]:
+    """Make the averages that a recipe asks for, under the names that a checkpoint has for them.
+
+    The first, ``average``, is validated and kept.
+    """
+    if recipe.ema:
+        return {"average": MovingAverage(net, recipe.ema)}
+    made = [PowerAverage(net, length) for length in recipe.power_averages]
+    return {f"average-{place}" if place else "average": one for place, one in enumerate(made)}

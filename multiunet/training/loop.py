@@ -22,12 +22,13 @@ from multiunet.finite import check_outputs, find_not_finite
 from multiunet.progress import Progress
 from multiunet.seeds import derive
 from multiunet.tasks import Objective
-from multiunet.training.average import MovingAverage
+from multiunet.training.average import make_averages
 from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, unflatten_optimizer
 from multiunet.training.compute import Compute
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.loader import EpochSampler, make_loader, stop_workers
 from multiunet.training.optimizer import make_optimizer
+from multiunet.training.power_average import PowerAverage, is_snapshot_due, take_snapshot
 from multiunet.training.recipe import Recipe
 from multiunet.training.records import MemoryRecords, Records
 from multiunet.training.schedule import schedule
@@ -140,7 +141,7 @@ class _Trainer:
             self.net.mark_forward_method("outputs")
         self.steps = recipe.steps(len(data))
         self.rate = schedule(recipe.schedule, self.steps * recipe.epochs, recipe.warmup)
-        self.average = MovingAverage(net, recipe.ema) if recipe.ema else None
+        self.averages = make_averages(net, recipe)
         self.sampler = EpochSampler(len(data), recipe.batch_size, self.steps * recipe.accumulate, recipe.seed)
         self.batches = make_loader(data, geometry, self.sampler, recipe.seed, recipe.workers)
         self.state, self.still_improving = State(), False
@@ -150,8 +151,8 @@ class _Trainer:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         self.raw.load_state_dict(checkpoint.part("model"))
-        if self.average is not None:
-            self.average.net.load_state_dict(checkpoint.part("average"))
+        for part, average in self.averages.items():
+            average.net.load_state_dict(checkpoint.part(part))
         self.optimizer.load_state_dict(unflatten_optimizer(checkpoint.part("optimizer"), checkpoint.state["optimizer"]))
         known = dict(checkpoint.state["progress"])
         known["best"] = None if known["best"] is None else tuple(known["best"])
@@ -246,8 +247,11 @@ class _Trainer:
             self.fabric.clip_gradients(self.net, self.wrapped_optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
         self.wrapped_optimizer.step()
         self.wrapped_optimizer.zero_grad()
-        if self.average is not None:
-            self.average.update(self.raw, state.epoch * self.steps + state.step)
+        before = state.epoch * self.steps + state.step
+        for average in self.averages.values():
+            average.update(self.raw, before)
+        if recipe.power_averages and is_snapshot_due(before + 1, self.steps * recipe.epochs):
+            self.save_snapshot(before + 1)
         return total
 
     def loss(self, batch: Sample[Any]) -> Tensor:
@@ -260,7 +264,7 @@ class _Trainer:
         Args:
             best: whether they are where nothing is validated.
         """
-        net = self.raw if self.average is None else self.average.net
+        net = self.averages["average"].net if self.averages else self.raw
         scores: dict[str, Any] = {}
         if self.validate is not None:
             scores = self.validated(net)
@@ -302,14 +306,21 @@ class _Trainer:
     def save(self) -> None:
         """Save the whole state as the run's last checkpoint."""
         tensors = {f"model.{name}": tensor for name, tensor in self.raw.state_dict().items()}
-        if self.average is not None:
-            tensors |= {f"average.{name}": tensor for name, tensor in self.average.net.state_dict().items()}
+        for part, average in self.averages.items():
+            tensors |= {f"{part}.{name}": tensor for name, tensor in average.net.state_dict().items()}
         self._check(tensors)
         slots, rest = flatten_optimizer(self.optimizer.state_dict())
         tensors |= {f"optimizer.{name}": tensor for name, tensor in slots.items()}
         about = {"progress": asdict(self.state), "optimizer": rest, "compute": asdict(self.compute)}
         self.records.save_last(Checkpoint(tensors, about))
         self.saved = time.monotonic()
+
+    def save_snapshot(self, step: int) -> None:
+        """Save the power-function averages after this step, from which other lengths are made."""
+        powers = [average for average in self.averages.values() if isinstance(average, PowerAverage)]
+        snapshot = take_snapshot(powers, step)
+        self._check(snapshot.tensors)
+        self.records.save_average(snapshot)
 
     def _check(self, weights: Mapping[str, Tensor]) -> None:
         """Check that weights are finite, before they are saved."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,6 +11,9 @@ ScheduleName = Literal["cosine", "poly", "constant"]
 OptimizerName = Literal["adamw", "adam", "sgd"]
 Precision = Literal["auto", "32", "bf16"]
 Layout = Literal["contiguous", "channels-last"]
+
+LONGEST_AVERAGE = 0.28
+"""Longest of ``power_averages``: at 0.289 all steps would count alike."""
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "optimizer": get_args(OptimizerName),
@@ -36,6 +40,9 @@ class Recipe:
         clip: largest norm of the gradient; None: any.
         accumulate: batches a step.
         ema: decay of the moving average of the weights that is validated and kept; 0: none.
+        power_averages: lengths of averages of the weights, as shares of the training so far, in place of ``ema``; the
+            first is validated and kept, and snapshots of all let any other length be chosen after training (Karras et
+            al. 2024). Such as (0.05, 0.1); none: no such averages.
         patience: epochs without a better validation score before it stops; None: never.
         validate_every: epochs between validations; the last one is always validated.
         keep_last: of the last so many epochs that were validated (or would be, if there were data to validate on) the
@@ -60,6 +67,7 @@ class Recipe:
     clip: float | None = 1.0
     accumulate: int = 1
     ema: float = 0.0
+    power_averages: Sequence[float] = ()
     patience: int | None = None
     validate_every: int = 1
     keep_last: int | None = None
@@ -86,6 +94,19 @@ class Recipe:
             raise ValueError(f"lr {self.lr} and clip {self.clip} must be more than 0")
         if not 0 <= self.ema < 1 or not 0 <= self.warmup <= 1:
             raise ValueError(f"ema {self.ema} must be in [0, 1), and warmup {self.warmup} in [0, 1]")
+        self._check_averages()
+
+    def _check_averages(self) -> None:
+        lengths = self.power_averages
+        if not lengths:
+            return
+        if self.ema:
+            raise ValueError("ema and power_averages both average the weights; give one of them")
+        if len(set(lengths)) < 2 or not all(0 < length <= LONGEST_AVERAGE for length in lengths):
+            raise ValueError(
+                f"power_averages {list(lengths)} must be two or more different shares of the training, each in "
+                f"(0, {LONGEST_AVERAGE}], such as 0.05,0.1"
+            )
 
     def steps(self, items: int) -> int:
         """Return the optimiser steps of an epoch over data of this many items."""

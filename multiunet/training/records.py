@@ -27,6 +27,10 @@ class Records(ABC):
         """Keep the weights that are the best so far."""
 
     @abstractmethod
+    def save_average(self, checkpoint: Checkpoint) -> None:
+        """Keep a snapshot of the power-function averages, after step ``checkpoint.state["step"]``."""
+
+    @abstractmethod
     def save_kept(self, checkpoint: Checkpoint, most: int) -> None:
         """Keep the weights of an epoch, and of those before as many as make ``most`` in all."""
 
@@ -51,6 +55,9 @@ class MemoryRecords(Records):
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         self.best = _copied(checkpoint)
+
+    def save_average(self, checkpoint: Checkpoint) -> None:
+        """Keep nothing: lengths are chosen from the files of a run folder."""
 
     def save_kept(self, checkpoint: Checkpoint, most: int) -> None:
         self.kept = [*self.kept, _copied(checkpoint)][-most:]

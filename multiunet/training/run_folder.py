@@ -24,6 +24,7 @@ from multiunet.lock import LOCK
 from multiunet.process import is_alive, this_process
 from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
 from multiunet.training.kept import KeptCheckpoints
+from multiunet.training.power_average import PowerSnapshots
 from multiunet.training.records import Records
 
 RUNNING, STOPPED, DIVERGED = "running", "stopped", "diverged"
@@ -40,8 +41,9 @@ class RunFolder(Records):
     """Reader and writer of a run's files.
 
     They are ``config.yaml``, ``dataset.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
-    ``checkpoints/{last,previous,best}.safetensors``, ``checkpoints/epoch-*.safetensors`` of epochs that are kept, and
-    ``STATUS`` (created, running, done; stopped or diverged, and why).
+    ``checkpoints/{last,previous,best}.safetensors``, ``checkpoints/epoch-*.safetensors`` of epochs that are kept,
+    ``checkpoints/average-*.safetensors`` of averages of any length, and ``STATUS`` (created, running, done; stopped or
+    diverged, and why).
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,6 +52,7 @@ class RunFolder(Records):
         self.last = path / "checkpoints" / "last.safetensors"
         self.best = path / "checkpoints" / "best.safetensors"
         self.kept = KeptCheckpoints(path / "checkpoints")
+        self.averages = PowerSnapshots(path / "checkpoints")
         self._last_is_sound = False
 
     @classmethod
@@ -232,6 +235,9 @@ class RunFolder(Records):
 
     def save_best(self, checkpoint: Checkpoint) -> None:
         save(self.best, checkpoint)
+
+    def save_average(self, checkpoint: Checkpoint) -> None:
+        self.averages.save(checkpoint)
 
     def save_kept(self, checkpoint: Checkpoint, most: int) -> None:
         self.kept.save(checkpoint, most)

@@ -7,9 +7,9 @@ from typing import Literal, Self, cast, get_args
 from pydantic import model_validator
 
 from multiunet.catalogue import CHANNELS, ModelName
-from multiunet.domains.config import Bytes, Widths, option
+from multiunet.domains.config import Bytes, FloatList, Widths, option
 from multiunet.domains.image.config.patches import PatchSettings
-from multiunet.domains.image.config.types import FloatList, Strides
+from multiunet.domains.image.config.types import Strides
 from multiunet.training.recipe import Layout, Recipe
 
 SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]

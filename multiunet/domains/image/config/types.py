@@ -18,7 +18,6 @@ def stride_list(value: Any) -> Any:
 
 
 Strides = Annotated[list[list[Annotated[int, Field(ge=1)]]], BeforeValidator(stride_list)]
-FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 
 
 def number_of_colour(value: Any) -> Any:

@@ -46,7 +46,7 @@ class Profiler:
             model.geometry,
             _make_batch(config, info, torch.device("meta")),
             bf16=computes_in_bf16(config.precision, self._device),
-            copies=OPTIMIZER_SLOTS[config.optimizer] + (config.ema > 0),
+            copies=OPTIMIZER_SLOTS[config.optimizer] + (config.ema > 0) + len(config.power_averages),
             cpu=self._device.type == "cpu",
         )
 
