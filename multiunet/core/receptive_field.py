@@ -29,6 +29,8 @@ class ReceptiveField:
             over sites, or a block looks everywhere.
         both_ends: the network also reads the input backwards (a reverse complement), with coarse sites counted from its
             end; a tile must end on a multiple of the stride counted from there.
+        everywhere: how far apart, by axis, sites lie on the finest level with a block that looks everywhere, whose work
+            grows with the square of their number; None: there is none.
     """
 
     radius: Sites
@@ -36,6 +38,7 @@ class ReceptiveField:
     output_stride: Sites
     exact: bool
     both_ends: bool = False
+    everywhere: Sites | None = None
 
     @property
     def size(self) -> Sites:
@@ -108,14 +111,15 @@ def receptive_field(net: nn.Module) -> ReceptiveField:
     spacings = [(1,) * len(downs[0].stride)]
     for down in downs:
         spacings.append(tuple(a * s for a, s in zip(spacings[-1], down.stride)))
-    tile_stride, everywhere = spacings[-1], False
+    tile_stride, everywhere = spacings[-1], []
     for i, part in [*_blocks(net), *enumerate(downs)]:
         locality = read_locality(part, len(tile_stride))
         windows = [period * spacing for period, spacing in zip(locality.period, spacings[i])]
         tile_stride = tuple(map(math.lcm, tile_stride, windows))
-        everywhere |= locality.is_global
+        everywhere += [spacings[i]] if locality.is_global else []
     radius = _radius(net, spacings)
-    return ReceptiveField(radius, tile_stride, spacings[0], exact=norms_are_local(net) and not everywhere)
+    exact, finest = norms_are_local(net) and not everywhere, min(everywhere, key=math.prod, default=None)
+    return ReceptiveField(radius, tile_stride, spacings[0], exact, everywhere=finest)
 
 
 def norms_are_local(net: nn.Module) -> bool:

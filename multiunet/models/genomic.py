@@ -16,6 +16,8 @@ from multiunet.core.receptive_field import ReceptiveField, norms_are_local, rece
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.down import AveragePool
 from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.in_turn import put_behind
+from multiunet.geometries.grid.parts import Block
 from multiunet.geometries.grid.up import Resize
 
 LARGEST_STEP = 8
@@ -164,7 +166,10 @@ class GenomicUNet(nn.Module):
         bins = receptive_field(self.unet)
         halo = self.tower.halo + self.bin_size * bins.radius[0]
         exact = bins.exact and norms_are_local(self.tower)
-        return ReceptiveField((halo,), (self._stride(),), (self.bin_size,), exact, both_ends=True)
+        everywhere = None if bins.everywhere is None else (self.bin_size * bins.everywhere[0],)
+        return ReceptiveField(
+            (halo,), (self._stride(),), (self.bin_size,), exact, both_ends=True, everywhere=everywhere
+        )
 
     def _stride(self) -> int:
         return self.bin_size * receptive_field(self.unet).tile_stride[0]
@@ -183,6 +188,7 @@ def genomic_unet(
     motif: int = 15,
     dropout: float = 0.2,
     skip: Literal["concat", "add", "attention", "none"] = "concat",
+    attention: Sequence[Block] = (),
     strand_pair: Sequence[int] | None = None,
 ) -> GenomicUNet:
     """A network from bases to binned tracks, small enough for the genome of a yeast.
@@ -197,6 +203,9 @@ def genomic_unet(
         stem: channels of the tower.
         motif: width of the first kernel, in bases.
         dropout: of the bottleneck and the decoder, so that Monte-Carlo samples share one pass over the bases.
+        attention: blocks behind the convolutions of the coarsest levels of the way down, the last the bottleneck's;
+            ``[Transformer(positions=Rotary())]`` is the plan of AlphaGenome (Avsec et al. 2025), with ``Relative()``
+            that of Borzoi.
 
     >>> genomic_unet(2, bin_size=10, channels=[8, 16])(torch.zeros(1, 4, 70)).shape
     torch.Size([1, 2, 7])
@@ -204,8 +213,10 @@ def genomic_unet(
     grid = Grid(1, block=Conv(kernel=5, convs=1), down=AveragePool())
     strides = tower_strides(bin_size)
     tower = Tower(replace(grid, block=Conv(kernel=motif, convs=1)), grid, [stem] * max(1, len(strides)), strides)
-    encoder = replace(grid, block=Conv(convs=1), up=Resize("linear"))
-    decoder = replace(encoder, block=Conv(convs=1, dropout=dropout))
+    bins, plain, levels = replace(grid, up=Resize("linear")), Conv(convs=1), len(channels)
+    encoder = [replace(bins, block=block) for block in put_behind(plain, attention, levels)]
+    dropping = put_behind(replace(plain, dropout=dropout), attention[-1:], levels)
+    decoder = [replace(bins, block=block) for block in dropping]
     steps = bin_strides(len(channels))
     unet = UNet(encoder, stem, out_channels, channels, strides=steps, skip=SKIPS[skip], decoder=decoder)
     return GenomicUNet(tower, unet, strand_pair)

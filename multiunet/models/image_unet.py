@@ -12,7 +12,9 @@ from multiunet.catalogue import CHANNELS
 from multiunet.core import SKIPS, UNet
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.in_turn import put_behind
 from multiunet.geometries.grid.layers import Normalization
+from multiunet.geometries.grid.parts import Block
 
 FEWEST = 8
 """An axis is not coarsened to fewer sites of a patch than this, nor by more than two sites' distance of another."""
@@ -29,6 +31,7 @@ def image_unet(
     residual: bool = False,
     dropout: float = 0.1,
     skip: Literal["concat", "add", "attention", "none"] = "concat",
+    attention: Sequence[Block] = (),
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
     """Build a U-Net of two-convolution blocks.
@@ -46,13 +49,17 @@ def image_unet(
         channels: channels by level, finest first.
         strides: by way down, one number an axis; None halves every axis. See ``choose_strides``.
         dropout: probability; 0: no Monte-Carlo uncertainty.
+        attention: blocks behind the convolutions of the coarsest levels of the encoder, the last the bottleneck's, such
+            as ``[Transformer(heads=8)]``.
 
     >>> import torch
     >>> image_unet(2, in_channels=1, out_channels=3, channels=[8, 16])(torch.zeros(1, 1, 33, 20)).shape
     torch.Size([1, 3, 33, 20])
     """
-    encoder = Grid(ndim, block=Conv(residual=residual), normalization=normalization)
-    decoder = replace(encoder, block=Conv(residual=residual, dropout=dropout))
+    grid, plain = Grid(ndim, normalization=normalization), Conv(residual=residual)
+    encoder = [replace(grid, block=block) for block in put_behind(plain, attention, len(channels))]
+    dropping = put_behind(replace(plain, dropout=dropout), attention[-1:], len(channels))
+    decoder = [replace(grid, block=block) for block in dropping]
     return UNet(
         encoder,
         in_channels,

@@ -57,6 +57,7 @@ class Ensemble(nn.Module):
             seen[0].output_stride,
             all(one.exact for one in seen),
             any(one.both_ends for one in seen),
+            min((one.everywhere for one in seen if one.everywhere is not None), key=math.prod, default=None),
         )
 
 

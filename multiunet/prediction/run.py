@@ -18,7 +18,7 @@ from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction.field import count_samples, predict_field
 from multiunet.prediction.source import GridSource
 from multiunet.prediction.store import ItemWriter, PredictionStore
-from multiunet.prediction.tiles import Tile, batches, chunks_of, core_sides, mirrored, tiles
+from multiunet.prediction.tiles import Tile, batches, bound_sites, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.statements import Statement, state
@@ -76,7 +76,8 @@ class GridPredictor:
         """Return the tiles of an input of this shape."""
         print_ = self._receptive_field()
         margin = (self.margin,) * len(shape)
-        sides = core_sides(shape, print_, margin, self.sites) if self.tile is None else (self.tile,) * len(shape)
+        sites = bound_sites(self.sites, print_)
+        sides = core_sides(shape, print_, margin, sites) if self.tile is None else (self.tile,) * len(shape)
         planned = tiles(shape, print_, margin, sides)
         if len(planned) > 1 and not print_.exact:
             warn_of_inexact_tiles()
@@ -229,5 +230,6 @@ def warn_of_inexact_tiles() -> None:
     """Warn, once, that tiles only approximate the whole."""
     logger.warning(
         "the network has norms or blocks that look at all sites of an input, so tiles only approximate the prediction "
-        "of the whole; allow larger tiles (`tile_size`, `memory`), or train with batch normalisation"
+        "of the whole; allow larger tiles (`tile_size`, `memory`), or train with batch normalisation, and attention "
+        "within windows"
     )

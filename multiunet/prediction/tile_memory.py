@@ -13,6 +13,7 @@ from multiunet.core.receptive_field import receptive_field
 from multiunet.errors import InputError
 from multiunet.memory import LiveTensors, amount, free_memory, process_memory
 from multiunet.prediction.field import predict_field
+from multiunet.prediction.tiles import bound_sites
 from multiunet.tasks import Task
 
 DEFAULT_MEMORY = 5_000_000_000
@@ -87,8 +88,10 @@ def measure_bytes_per_site(
     Tensors are counted in predictions of a small field and of one twice as large, so that constant needs drop out;
     copies on the way from and to files are added.
     """
-    stride = receptive_field(net).tile_stride
-    side = PROBE_SITES ** (1 / len(stride))
+    seen = receptive_field(net)
+    stride = seen.tile_stride
+    # of two probes the larger is no larger than a tile may be
+    side = bound_sites(PROBE_SITES, seen) ** (1 / len(stride))
     space = [max(1, round(side / step)) * step for step in stride]
     condition = None if condition is None else condition.to(device)
     need = []

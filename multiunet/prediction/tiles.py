@@ -17,6 +17,16 @@ EDGES = {1: 1 << 18, 2: 1 << 9, 3: 1 << 6}
 """Sites of a chunk along an axis, at most about so many: several chunks are written at once, so they are small."""
 
 
+ATTENDED = 1 << 10
+"""Sites that look everywhere, about at most, in a tile that no one sized: their work grows with the square of their
+number, and a network has learnt from no more of them."""
+
+
+def bound_sites(sites: int, field: ReceptiveField) -> int:
+    """Return how many sites a tile may have: ``sites``, or as many as hold ``ATTENDED`` that look everywhere."""
+    return sites if field.everywhere is None else min(sites, ATTENDED * math.prod(field.everywhere))
+
+
 @dataclass(frozen=True)
 class Span:
     """Tile along one axis, in sites of the input with ``margin`` mirrored sites at either end.

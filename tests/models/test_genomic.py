@@ -3,7 +3,18 @@ import pytest
 import torch
 
 from multiunet.core import Condition, UNet
-from multiunet.geometries import AveragePool, Conv, MaxPool, Resize, StridedConv
+from multiunet.geometries import (
+    AveragePool,
+    Conv,
+    InTurn,
+    MaxPool,
+    Relative,
+    Resize,
+    Rotary,
+    StridedConv,
+    Transformer,
+    Window,
+)
 from multiunet.geometries.grid.grid import Grid
 from multiunet.models.genomic import GenomicUNet, Tower, genomic_unet, tower_strides
 from multiunet.prediction import GridPredictor, GridSource
@@ -161,3 +172,47 @@ def test_tiles_equal_the_whole(samples, bins):
     for name in ("mean", "epistemic", "aleatoric"):
         assert torch.allclose(getattr(tiled, name), getattr(whole, name), atol=1e-5)
     assert (whole.epistemic > 0).all() == (samples > 1)
+
+
+BLOCKS = {
+    "rotary": Transformer(heads=2, positions=Rotary()),
+    "relative": Transformer(heads=2, positions=Relative(6)),
+    "windows": InTurn(Window(4, heads=2), Window(4, heads=2, shifted=True)),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_transformer_at_the_bottom_hears_both_strands_alike(name):
+    net = with_history(small(bin_size=4, attention=[BLOCKS[name]], strand_pair=[1, 0]))
+    x = dna(4 * 37)
+    with torch.no_grad():
+        given, reverse = net(x), net(x.flip(1, 2))
+    torch.testing.assert_close(given, reverse.flip(2)[:, [1, 0]])
+    net.train()(x).square().sum().backward()
+    still = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert still == []
+
+
+def test_a_windowed_bottom_tiles_exactly_and_a_full_one_says_that_it_does_not():
+    net = with_history(small(bin_size=4, attention=[BLOCKS["windows"]]))
+    seen = net.receptive_field()
+    assert (seen.exact, seen.tile_stride) == (True, (4 * 16 * 4,))  # windows of 4 sites, 16 bins of 4 bases apart
+    bases = 4 * 700
+    x = dna(bases)[0].numpy()
+
+    def read(start, stop):
+        return x[:, start[0] : stop[0]]
+
+    source = GridSource("x", (bases,), read, ("bin",))
+    one, whole = (
+        GridPredictor(net, Regression(["a"], "beta-nll"), Grid(1), torch.device("cpu"), tile=tile).whole(source)
+        for tile in (256, None)
+    )
+    assert (one.mean - whole.mean).abs().max() < 1e-5
+    full = small(bin_size=4, attention=[BLOCKS["rotary"]]).receptive_field()
+    assert (full.exact, full.everywhere) == (False, (4 * 16,))
+
+
+def test_no_more_levels_attend_than_there_are():
+    with pytest.raises(ValueError, match="4 blocks are given for 3 levels"):
+        small(attention=[BLOCKS["rotary"]] * 4)

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from multiunet.domains.attention import AttentionTrain
 from multiunet.domains.config import (
     Bytes,
     EvaluateOptions,
@@ -44,7 +45,7 @@ FEWEST_BASES = 1 << 14
 """Bases of the shortest default window."""
 
 
-class GenomeTrain(FoldsTrain):
+class GenomeTrain(FoldsTrain, AttentionTrain):
     """Settings of ``multiunet train genome``."""
 
     fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
+from multiunet.domains.attending import make_attention
+from multiunet.domains.attention import check_attention
 from multiunet.domains.domain import DEFAULT_BUDGET, Baseline, Budget, Domain, Labelled, Model, Piece, Validator
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome import measure as measuring
@@ -28,7 +30,7 @@ from multiunet.domains.genome.survey import digest_data, survey
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.grid.grid import Grid
-from multiunet.models.genomic import genomic_unet
+from multiunet.models.genomic import bin_strides, genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.run import READ_SITES
 from multiunet.prediction.tile_memory import compute_max_sites
@@ -52,6 +54,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         self._digest: str | None = None
 
     def inspect(self, config: GenomeTrain) -> GenomeInfo:
+        strides = [(step,) for step in bin_strides(len(config.widths))]
+        check_attention(config, (config.bins_of_window(),), strides, "window")
         return survey(config, self._read_training(config))
 
     def build(self, config: GenomeTrain, info: GenomeInfo) -> Model:
@@ -66,6 +70,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             motif=config.stem_kernel,
             dropout=config.dropout,
             skip=config.skip,
+            attention=make_attention(config, config.widths),
             # a mean and, behind the means, its log-variance are swapped together
             strand_pair=[other + count * part for part in range(task.channels // count) for other in pair],
         )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from multiunet.catalogue import PADDED, find_network
 from multiunet.core import UNet
+from multiunet.domains.attending import make_attention
 from multiunet.domains.image.config import ImageTrain
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
 
@@ -24,6 +25,7 @@ def build_network(
     own: dict[str, Any] = {"padding": "same"} if config.model in PADDED else {}
     if config.model == "image_unet":
         own = {"normalization": config.normalization, "residual": config.residual, "skip": config.skip}
+        own["attention"] = make_attention(config, config.levels())
     net: UNet[Tensor] = find_network(config.model)(
         ndim,
         in_channels,

@@ -66,6 +66,17 @@ class InTurn(Block):
         return BlocksInTurn(built, layers.ndim)
 
 
+def put_behind(block: Block, others: Sequence[Block], levels: int) -> list[Block]:
+    """Return the block of each level, finest first: ``block``, with one of ``others`` behind it on the last levels.
+
+    Raises:
+        ValueError: when there are more of them than levels.
+    """
+    if len(others) > levels:
+        raise ValueError(f"{len(others)} blocks are given for {levels} levels; give one a level at most")
+    return [*[block] * (levels - len(others)), *(InTurn(block, other) for other in others)]
+
+
 class BlocksInTurn(nn.Module):
     """Module of ``InTurn``.
 

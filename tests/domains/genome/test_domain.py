@@ -63,6 +63,21 @@ def test_other_losses_train_and_state_a_noise(data, tmp_path, loss, config_of, p
     assert np.isfinite(item["mean"].values).all()
 
 
+@pytest.mark.parametrize("attention", ["window", "full"])
+def test_a_run_with_attention_trains_and_predicts(data, tmp_path, attention, config_of, predict):
+    settings = {**data, "attention": attention, "epochs": 1}
+    training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
+    assert f"attention: {attention}" in (tmp_path / "run" / "config.yaml").read_text()
+    predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3")
+    assert (open_prediction(tmp_path / "p.zarr")["chr3"]["epistemic"].values > 0).any()
+
+
+def test_too_many_bins_that_attend_are_refused_before_files_are_read(data, config_of):
+    settings = {**data, "attention": "full", "attention_levels": 2, "window": 2048, "targets": "none.bw"}
+    with pytest.raises(InputError, match=r"of 2048 sites a sample, 2,048 are left .* a smaller `window`"):
+        GenomeDomain().inspect(config_of(settings))
+
+
 def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch, config_of):
     monkeypatch.chdir(Path(data["fasta"]).parent)
     relative = {**data, "fasta": "g.fa", "targets": "fwd.bedGraph"}

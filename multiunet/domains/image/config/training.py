@@ -7,6 +7,7 @@ from typing import Literal, Self, cast, get_args
 from pydantic import model_validator
 
 from multiunet.catalogue import CHANNELS, ModelName
+from multiunet.domains.attention import AttentionTrain
 from multiunet.domains.config import Bytes, FloatList, Widths, option
 from multiunet.domains.image.config.patches import PatchSettings
 from multiunet.domains.image.config.types import Strides
@@ -16,7 +17,7 @@ SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard
 QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
 
 
-class ImageTrain(PatchSettings):
+class ImageTrain(PatchSettings, AttentionTrain):
     """Settings of ``multiunet train image``."""
 
     loss: SegmentationLoss | QuantityLoss | None = option(
@@ -75,7 +76,7 @@ class ImageTrain(PatchSettings):
 
     @model_validator(mode="after")
     def _as_in_the_paper(self) -> Self:
-        for name in ("normalization", "residual", "skip"):
+        for name in ("normalization", "residual", "skip", "attention"):
             if self.model != "image_unet" and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"`{name}` is for `model=image_unet`; {self.model} has that of its paper")
         return self

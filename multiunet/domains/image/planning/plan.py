@@ -16,6 +16,7 @@ import torch
 
 from multiunet.catalogue import CHANNELS
 from multiunet.device import pick_device
+from multiunet.domains.attention import check_attention
 from multiunet.domains.domain import Budget, Planned
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.inputs import AXES
@@ -200,7 +201,7 @@ def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]
     """The network's levels for the patch.
 
     Raises:
-        InputError: for given strides that do not fit the data or the widths.
+        InputError: for given strides that do not fit the data or the widths, or attention that does not fit the patch.
     """
     # the info has one number for each axis where the settings may have one for all
     given = tuple(config.patch_size or ())
@@ -213,6 +214,7 @@ def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]
         widths = list(config.widths or CHANNELS[config.model][: len(strides) + 1])
         _check_strides(strides, widths, info)
     chosen = config.model_copy(update={"widths": widths, "strides": strides})
+    check_attention(chosen, patch, strides, "patch_size")
     return chosen, info.model_copy(update={"patch_size": patch, "strides": tuple(map(tuple, strides))})
 
 
