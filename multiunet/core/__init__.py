@@ -10,6 +10,7 @@ from multiunet.core.level import LevelSpec
 from multiunet.core.nested import NestedUNet
 from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.core.shared import reads_sites_alone
+from multiunet.core.site_attention import SiteAttention, TokenAttention
 from multiunet.core.skip import SKIPS, Add, AttentionGate, Concat, Merge, NoSkip, Skip
 from multiunet.core.stage import Level
 from multiunet.core.unet import Encoder, Trail, UNet
@@ -35,8 +36,10 @@ __all__ = [
     "NoSkip",
     "ReceptiveField",
     "Sinusoid",
+    "SiteAttention",
     "Skip",
     "Tileable",
+    "TokenAttention",
     "Trail",
     "UNet",
     "reads_lazy_concat",

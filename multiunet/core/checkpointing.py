@@ -91,7 +91,10 @@ def checkpoint_up(
 
 
 def stages_of(block: nn.Module) -> Sequence[nn.Module]:
-    """Return the block's stages; the block itself where a subclass or a hook made it more than their chain."""
+    """Return the block's stages, recomputed one at a time.
+
+    Where a subclass or a hook made the block more than their chain, it is one stage itself.
+    """
     if not isinstance(block, Staged) or is_hooked(block):
         return [block]
     described = _first_with(type(block), "stages")

@@ -1,5 +1,6 @@
 """Geometries: coarsening, refining and mixing on each kind of field."""
 
+from multiunet.geometries.attention import Attention, CrossAttention
 from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE, Convolution
 from multiunet.geometries.graph.edges import CoarseEdges, Induced, TwoHop
 from multiunet.geometries.graph.field import GraphField
@@ -27,6 +28,7 @@ __all__ = [
     "GINE",
     "SAG",
     "SAGE",
+    "Attention",
     "AveragePool",
     "Block",
     "BlockDown",
@@ -34,6 +36,7 @@ __all__ = [
     "Contraction",
     "Conv",
     "Convolution",
+    "CrossAttention",
     "Down",
     "GATv2",
     "Graph",

@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 import torch
 
-from multiunet.core import Condition, Geometry, UNet
-from multiunet.testing.helpers import assert_same, train_a_little, weigh
+from multiunet.core import Condition, Encoder, Geometry, NestedUNet, UNet
+from multiunet.testing.helpers import assert_same, example_batch, train_a_little, weigh
 
 S = TypeVar("S")
 
 
 def check_conditions(geometry: Geometry[S], **options: Any) -> None:
-    """Check a U-Net of three levels of a geometry that makes an ``example_condition``.
+    """Check U-Nets of three levels, plain and nested, of a geometry that makes an ``example_condition``.
 
     Args:
         options: other arguments of the network.
@@ -21,13 +21,17 @@ def check_conditions(geometry: Geometry[S], **options: Any) -> None:
     Raises:
         AssertionError: naming what of the law is broken.
     """
-    one, two = (geometry.example_condition(seed) for seed in (1, 2))
-    if one is None or two is None:
+    if geometry.example_condition(0) is None:
         return
-    torch.manual_seed(0)
-    net = UNet(geometry, 3, 2, [6, 8, 10], **options)
+    for kind in (UNet, NestedUNet):
+        torch.manual_seed(0)
+        _check_network(kind(geometry, 3, 2, [6, 8, 10], **options), geometry)
+
+
+def _check_network(net: Encoder[S], geometry: Geometry[S]) -> None:
+    batch, joined = example_batch(geometry, 3)
     fields = [geometry.example(3, seed) for seed in (1, 2)]
-    batch, joined = geometry.collate(fields), Condition.join([one, two])
+    one, two = (geometry.example_condition(seed) for seed in (1, 2))
     train_a_little(net, geometry, batch, joined)
     readers = _without_gradient(net, geometry, batch, None)
     assert readers, "law 8, conditions: no parameter reads the condition"
@@ -49,7 +53,7 @@ def check_conditions(geometry: Geometry[S], **options: Any) -> None:
         assert torch.equal(geometry.features(net(batch)), before), law
 
 
-def _without_gradient(net: UNet[S], geometry: Geometry[S], field: S, condition: Condition | None) -> list[str]:
+def _without_gradient(net: Encoder[S], geometry: Geometry[S], field: S, condition: Condition | None) -> list[str]:
     """Names of the parameters that receive no gradient."""
     net.train().zero_grad(set_to_none=True)
     output = geometry.features(net(field, condition))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from multiunet.core import SKIPS, Condition, Encoder, Geometry, LevelSpec, NestedUNet, UNet
 from multiunet.testing.conditions import check_conditions
-from multiunet.testing.helpers import assert_same, train_a_little, weigh
+from multiunet.testing.helpers import assert_same, example_batch, train_a_little, weigh
 from multiunet.testing.samples import check_samples
 from multiunet.testing.tiles import check_tiles
 
@@ -59,14 +59,18 @@ def check_geometry(geometry: Geometry[S], strides: Sequence[Any] | None = None) 
         net = UNet(geometry, 3, 2, **options, **given)
         check_outputs(net, geometry, field, out_channels=2)
         check_batch(net, geometry, [field, geometry.example(3, seed=1)])
-    torch.manual_seed(0)
-    plain, checkpointed = (
-        UNet(geometry, 3, 2, channels, strides=strides, gradient_checkpointing=on) for on in (False, True)
-    )
-    check_recomputation(plain, checkpointed, geometry, field, geometry.example_condition(0))
+    batch, condition = example_batch(geometry, 3)
+    kinds: list[Any] = [UNet] if condition is None else [UNet, NestedUNet]
+    for kind in kinds:
+        torch.manual_seed(0)
+        plain, recomputing = (
+            kind(geometry, 3, 2, channels, strides=strides, gradient_checkpointing=on) for on in (False, True)
+        )
+        train_a_little(plain, geometry, batch, condition)
+        check_recomputation(plain, recomputing, geometry, batch, condition)
+        check_samples(plain, geometry, field, geometry.example_condition(0))
     check_tiles(geometry, None if strides is None else strides[0])
     check_conditions(geometry, strides=strides)
-    check_samples(plain, geometry, field)
 
 
 def check_model(net: Encoder[S], geometry: Geometry[S], in_channels: int, out_channels: int) -> None:
@@ -78,10 +82,10 @@ def check_model(net: Encoder[S], geometry: Geometry[S], in_channels: int, out_ch
     a, b = geometry.example(in_channels, seed=1), geometry.example(in_channels, seed=2)
     check_sites(net, geometry, a, out_channels)
     check_outputs(net, geometry, a, out_channels)
-    conditions = [geometry.example_condition(seed) for seed in (1, 2)] if _reads_condition(net) else [None]
-    joined = None if None in conditions else Condition.join([c for c in conditions if c is not None])
-    check_gradients(net, geometry, geometry.collate([a, b]), joined)
-    train_a_little(net, geometry, geometry.collate([a, b]))
+    batch, condition = example_batch(geometry, in_channels, conditioned=_reads_condition(net))
+    # behind weights that begin at zero, others have no gradient until these have moved
+    train_a_little(net, geometry, batch, condition)
+    check_gradients(net, geometry, batch, condition)
     check_batch(net, geometry, [a, b])
     check_copies(net, geometry, a)
     check_halves(net, geometry, a)

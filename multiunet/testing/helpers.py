@@ -24,8 +24,22 @@ def assert_same(found: Tensor, expected: Tensor, law: str) -> None:
         raise AssertionError(f"{law} ({error})") from error
 
 
+def example_batch(geometry: Geometry[S], channels: int, conditioned: bool = True) -> tuple[S, Condition | None]:
+    """Make a batch of two examples, with the condition of each where the blocks read one."""
+    batch = geometry.collate([geometry.example(channels, seed) for seed in (1, 2)])
+    conditions = [geometry.example_condition(seed) for seed in (1, 2)] if conditioned else []
+    given = [condition for condition in conditions if condition is not None]
+    return batch, Condition.join(given) if given else None
+
+
 def train_a_little(net: nn.Module, geometry: Geometry[S], field: S, condition: Condition | None = None) -> None:
-    """Take two steps, so that norms have statistics and parameters that begin at zero have moved."""
+    """Move parameters that begin at zero, and take two steps, so that norms have statistics."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if not parameter.any():
+                # far enough that what stands behind it is seen in the output
+                parameter.normal_(std=0.1, generator=generator)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
     net.train()
     for _ in range(2):

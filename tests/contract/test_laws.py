@@ -10,7 +10,20 @@ from torch_geometric.nn import GraphConv
 
 from multiunet import Add, AttentionGate, Concat, Geometry, Graph, Grid, NoSkip, UNet, receptive_field
 from multiunet.core import LevelSpec
-from multiunet.geometries import AveragePool, Conv, Down, MaxPool, PixelShuffle, Resize, StridedConv, Transposed, Up
+from multiunet.geometries import (
+    Attention,
+    AveragePool,
+    Conv,
+    CrossAttention,
+    Down,
+    InTurn,
+    MaxPool,
+    PixelShuffle,
+    Resize,
+    StridedConv,
+    Transposed,
+    Up,
+)
 from multiunet.geometries.graph.conv import GIN, GINE, SAGE
 from multiunet.geometries.graph.edges import Induced, TwoHop
 from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
@@ -33,6 +46,9 @@ GRIDS = [
     Grid(2, down=StridedConv(activated=True), up=PixelShuffle(activated=True)),
     Grid(1, Conv(condition_channels=2, dropout=0.3)),
     Grid(2, Conv(condition_channels=2, residual=True), normalization="instance"),
+    Grid(1, InTurn(Attention(heads=1), Conv(convs=1, condition_channels=2), CrossAttention(3, heads=2, dropout=0.3))),
+    Grid(2, InTurn(Conv(condition_channels=2), CrossAttention(3, heads=2, dropout=0.3)), normalization="layer"),
+    Grid(3, InTurn(Conv(convs=1, condition_channels=2), CrossAttention(3, heads=2))),
 ]  # fmt: skip
 POOLS = [
     *(TopK(edges=Induced()), TopK(gate="sigmoid", nodes=3), TopK(edges=TwoHop(weights="binary", max_neighbours=2))),
@@ -49,6 +65,8 @@ GRAPHS = [
     Graph(dropout=0.3, whole_channels=True),
     Graph(condition_channels=2),
     Graph(pool=HeavyEdgeMatching(), normalization="layer", activation="elu", dropout=0.3, condition_channels=3),
+    Graph(attention=Attention(heads=2, dropout=0.3), activation="elu"),
+    Graph(condition_channels=2, attention=Attention(heads=2), cross_attention=CrossAttention(3, heads=2, dropout=0.3)),
 ]
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet import Condition, Dropout, Grid, UNet
-from multiunet.geometries import Block, Conv
+from multiunet.geometries import Attention, Block, Conv, InTurn
 from multiunet.geometries.grid.layers import Layers
 from multiunet.testing import check_geometry
 from multiunet.testing.conditions import check_conditions
@@ -110,6 +110,16 @@ class Misstated(Conv):
         return block
 
 
+@dataclass(frozen=True)
+class Hiding(Attention):
+    """Attention that looks everywhere and says that it does not."""
+
+    def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
+        block = super().build(layers, in_channels, out_channels)
+        block.is_global, block.reach = False, (3,)
+        return block
+
+
 class Deaf(nn.Module):
     """Reads no condition, whatever it says."""
 
@@ -177,6 +187,7 @@ class Dropping(Block):
     [
         (check_tiles, Misstated(states=(("reach", (1,)),)), "law 7, tiles: ConvBlock says that it looks 1 sites far"),
         (check_tiles, Misstated(states=(("reach", (30,)),)), "the example is too small for a block that looks"),
+        (check_tiles, InTurn(Conv(), Hiding(heads=1)), "law 7, tiles: BlocksInTurn says that it looks 5 sites far"),
         (check_conditions, Conditioned(Deaf), "law 8, conditions: no parameter reads the condition"),
         (check_conditions, Conditioned(FromTheWholeBatch), "law 8, conditions: a batch differs from its samples"),
         (check_drawn, Dropping(Forgets), "law 9, samples: one key gives two networks"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -25,6 +26,7 @@ class GraphBlock(nn.Module):
         convs: number of convolutions.
         residual: add the block's input to its output, through a linear map where channels differ.
         condition_channels: channels of ``Condition.embedding`` that modulates each norm's output; 0: none.
+        attention: modules ``(field, condition) -> field`` that come last.
 
     Attributes:
         reach: number of hops that the block looks around a node; None: unknown. In training a batch norm sees all
@@ -42,6 +44,7 @@ class GraphBlock(nn.Module):
         convs: int = 1,
         residual: bool = False,
         condition_channels: int = 0,
+        attention: Sequence[nn.Module] = (),
     ) -> None:
         super().__init__()
         sizes = [in_channels, *[out_channels] * convs]
@@ -55,10 +58,17 @@ class GraphBlock(nn.Module):
         self.residual = residual
         self.modulations = nn.ModuleList(ModulateNodes(condition_channels, out_channels) for _ in self.convolutions)
         self.reach = None if conv.reach is None else convs * conv.reach
-        self.is_global = self.reach is None
+        self.attention = nn.ModuleList(attention)
+        self.is_global = self.reach is None or any(getattr(each, "is_global", False) for each in attention)
 
     @reads_lazy_concat
     def forward(self, field: GraphField | LazyConcat[GraphField], condition: Condition | None = None) -> GraphField:
+        x = self._convolve(field, condition)
+        for attend in self.attention:
+            x = attend(x, condition)
+        return x
+
+    def _convolve(self, field: GraphField | LazyConcat[GraphField], condition: Condition | None) -> GraphField:
         if not self.residual:
             return self._mix(field, condition)
         field = concatenated(field)  # it is read twice

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Geometry
+from multiunet.geometries.attention import Attention, CrossAttention
 from multiunet.geometries.choices import check_least
 from multiunet.geometries.graph.block import GraphBlock
 from multiunet.geometries.graph.conv import GCN, Convolution
@@ -39,6 +40,10 @@ class Graph(Geometry[GraphField]):
             sample of Monte-Carlo dropout is one network, whatever graphs share a batch.
         condition_channels: channels of ``Condition.embedding``, one a graph, that scales and shifts the features after
             each norm; 0: none.
+        attention: behind the convolutions of a block, attention of each node to all nodes of its graph, as the GPS
+            layer adds it to message passing (Rampášek et al. 2022). Its cost grows with the square of the number of
+            nodes, so it is for the coarsest graph: give the network a list of geometries.
+        cross_attention: behind these, attention of each node to the tokens of the condition.
 
     Raises:
         ValueError: when a setting is not one of those known, or out of range.
@@ -55,6 +60,8 @@ class Graph(Geometry[GraphField]):
     residual: bool = False
     whole_channels: bool = False
     condition_channels: int = 0
+    attention: Attention | None = None
+    cross_attention: CrossAttention | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.conv, Convolution):
@@ -89,7 +96,12 @@ class Graph(Geometry[GraphField]):
             convs=self.convs,
             residual=self.residual,
             condition_channels=self.condition_channels,
+            attention=self._make_attention(out_channels),
         )
+
+    def _make_attention(self, channels: int) -> list[nn.Module]:
+        parts = [part for part in (self.attention, self.cross_attention) if part is not None]
+        return [part.attend(self, channels, channels, OnNodes(nn.LayerNorm(channels))) for part in parts]
 
     def make_down(self, in_channels: int, out_channels: int, stride: float | None = None) -> nn.Module:
         down = self.pool.build_down(in_channels, 2.0 if stride is None else stride)
@@ -161,8 +173,10 @@ class Graph(Geometry[GraphField]):
         return GraphField.of(x, edge_index, edge_attr=attributes)
 
     def example_condition(self, seed: int) -> Condition | None:
-        """Make a random embedding for one graph, ``(1, condition_channels)``; None where blocks take none."""
+        """Make a random embedding and random tokens for one graph, as far as blocks read them."""
+        tokens = None if self.cross_attention is None else self.cross_attention.example_condition(seed)
         if not self.condition_channels:
-            return None
+            return tokens
         g = torch.Generator().manual_seed(seed)
-        return Condition(torch.randn(1, self.condition_channels, generator=g))
+        embedding = torch.randn(1, self.condition_channels, generator=g)
+        return Condition(embedding) if tokens is None else replace(tokens, embedding=embedding)

@@ -121,7 +121,7 @@ def test_levels_that_lose_sites_are_not_supervised_by_labels_of_others() -> None
         ({"block": Conv(kernel=4)}, r"kernel \(4, 4\) must be odd on every axis"),
         ({"block": Conv(kernel=(3, 3, 3))}, "one an axis"),
         ({"up": Resize(kernel=2)}, r"kernel of Resize \(2, 2\) must be odd"),
-        ({"normalization": "layer"}, "normalization 'layer' is none of none, batch, instance, group"),
+        ({"normalization": "weight"}, "normalization 'weight' is none of none, batch, instance, group, layer"),
         ({"activation": "x"}, "activation 'x' is none of relu, "),
         ({"padding": "zeros"}, "padding 'zeros' is none of same, valid"),
         ({"padding": "valid", "down": StridedConv()}, "padding='valid' goes with pooling"),
