@@ -27,15 +27,15 @@ class Task(ABC):
         channels: how many channels the network must give.
         names: what the channels of a prediction are called (classes, tracks); their number may be smaller than
             ``channels`` (a mean and a variance are two channels of the network and one of the prediction).
-        kind: ``"segmentation"`` or ``"regression"``.
-        monitor: the score that chooses the best epoch; higher is better, ties go to the lower loss.
+        kind: ``"segmentation"`` or ``"regression"``; ``"generation"`` where nothing is predicted.
+        monitor: the score that chooses the best epoch; higher is better, ties go to the lower loss; None: the loss.
         lowest: least value that a quantity can have, 0 of counts; None: any.
     """
 
     channels: int
     names: tuple[str, ...]
     kind: str
-    monitor: str
+    monitor: str | None
     lowest: float | None = None
 
     @abstractmethod

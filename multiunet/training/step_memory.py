@@ -66,7 +66,7 @@ def _empty_like(batch: Sample[Tensor]) -> Sample[Tensor]:
         return None if tensor is None else torch.empty(tensor.shape, dtype=tensor.dtype)
 
     given = batch.condition
-    condition = None if given is None else Condition(*map(empty, (given.embedding, given.tokens, given.token_mask)))
+    condition = None if given is None else Condition(**{name: empty(part) for name, part in vars(given).items()})
     return Sample(empty(batch.field), empty(batch.target), empty(batch.weight), condition)
 
 

@@ -35,6 +35,9 @@ from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labe
 from multiunet.domains.image.evaluation.scoring import check_scorable, predict_pieces, predict_sites, validate
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
+from multiunet.domains.image.generation.network import build_generator
+from multiunet.domains.image.generation.task import Generating
+from multiunet.domains.image.generation.training import make_noised, make_validator
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.measure.run import run_measures
 from multiunet.domains.image.network import build_network
@@ -82,6 +85,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         return planning.tune(planned, self.build)
 
     def build(self, config: ImageTrain, info: ImageInfo) -> Model:
+        if info.generation is not None:
+            generator = build_generator(config, info)
+            return Model(generator, Generating(info.quantities.names), generator.geometry)
         task = make_task(config, info)
         net = build_network(config, info.ndim, info.channels, task.channels, info.strides)
         return Model(net, task, net.geometry)
@@ -89,6 +95,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
     def training_data(
         self, config: ImageTrain, info: ImageInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> TrainingData[Tensor]:
+        if info.generation is not None:
+            return make_noised(config, info, model, info.split.train, self._cache(budget))
         augmentation = Augmentation(
             flip=config.flip,
             chance=config.augment_prob,
@@ -114,6 +122,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         if not info.split.val:
             return None
         cache = self._cache(budget)
+        if info.generation is not None:
+            return make_validator(config, info, model, cache)
         images = [LabelledImage(item, info, cache) for item in info.split.val]
 
         def score(net: nn.Module) -> Mapping[str, Any]:
@@ -213,7 +223,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def example(self, model: Model, config: ImageTrain, info: ImageInfo) -> Tensor:
         """Return a training patch of zeros, a batch of one."""
-        return torch.zeros(1, info.channels, *info.patch_size)
+        return torch.zeros(1, int(model.net.in_channels), *info.patch_size)  # type: ignore[arg-type]
 
 
 class _Reading:

@@ -10,6 +10,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from multiunet.domains.config import Split
 from multiunet.domains.image.data.instances import Touching
 from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.info import DatasetInfo, Digest, Record, Splits
 
 IntensityKind = Literal["image", "train", "none"]
@@ -189,6 +190,7 @@ class ImageInfo(DatasetInfo):
         masks: of a segmentation; None for quantities.
         instances: where masks number objects.
         dots: where targets are dots.
+        generation: of a generator, whose target are the images' own channels.
         patch_size: sides of a training patch, pixels.
         strides: down-sampling factors of each level by axis; empty before the plan is made.
         plan: None before it is made.
@@ -212,6 +214,7 @@ class ImageInfo(DatasetInfo):
     masks: Masks | None
     instances: Instances | None
     dots: Dots | None = None
+    generation: Generation | None = None
     fingerprint: Fingerprint
     patch_size: tuple[PositiveInt, ...]
     strides: tuple[tuple[PositiveInt, ...], ...]
@@ -242,6 +245,13 @@ class ImageInfo(DatasetInfo):
         if self.dots is None:
             raise TypeError("the targets of this run are no dots")
         return self.dots
+
+    @property
+    def generated(self) -> Generation:
+        """What a generator makes. Raises TypeError for a run that predicts."""
+        if self.generation is None:
+            raise TypeError("this run predicts, and generates nothing")
+        return self.generation
 
     @property
     def planned(self) -> TrainingPlan:

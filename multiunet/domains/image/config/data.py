@@ -9,19 +9,23 @@ from pydantic import BeforeValidator, model_validator
 
 from multiunet.domains.config import option
 from multiunet.domains.image.class_names import parse_class_names
+from multiunet.domains.image.config.generation import ConditionSettings
 from multiunet.domains.image.config.types import CropBar, PixelSize, Positive, number_of_colour
-from multiunet.domains.splits import SplitTrain
 
 PIXEL_SIZE = "pixel size in micrometres, one number or one per axis (z first), in place of what files state"
 
 
-class DataSettings(SplitTrain):
+class DataSettings(ConditionSettings):
     """Settings of the data of a training of images."""
 
     images: Path = option(
         ..., "folder, file, pattern, or a CSV with the columns image, mask (or target) and maybe split", "Data"
     )
-    masks: Path | None = option(None, "folder of masks named like the images; integer values", "Data")
+    masks: Path | None = option(
+        None,
+        "folder of masks named like the images; integer values; of `task=generate` maps to make images from",
+        "Data",
+    )
     targets: Path | None = option(None, "for `task=regression`: images of what to predict, NaN where unknown", "Data")
     dots: Positive | None = option(
         None,
@@ -29,7 +33,9 @@ class DataSettings(SplitTrain):
         "deviation in pixels (one number, or one per axis, z first), so that predicted densities sum up to counts",
         "Data",
     )
-    task: Literal["segmentation", "regression"] = option("segmentation", "classes or quantities of pixels", "Data")
+    task: Literal["segmentation", "regression", "generate"] = option(
+        "segmentation", "classes of pixels, quantities of pixels, or new images like those given", "Data"
+    )
     instances: bool = option(False, "masks number their objects (0: outside); separate, count and size them", "Data")
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
         None,
@@ -82,7 +88,8 @@ class DataSettings(SplitTrain):
 
     @model_validator(mode="after")
     def _objects_are_segmented(self) -> Self:
-        if self.class_names is not None and (self.instances or self.task != "segmentation"):
+        classes = self.task == "segmentation" or (self.task == "generate" and self.masks is not None)
+        if self.class_names is not None and (self.instances or not classes):
             raise ValueError("`class_names` are for masks of classes, not for `instances` or `task=regression`")
         if self.instances and self.task != "segmentation":
             raise ValueError(f"`instances` are objects to segment; `task={self.task}` has none")

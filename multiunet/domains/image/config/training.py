@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, cast, get_args
+from typing import Any, Literal, Self, cast, get_args
 
-from pydantic import model_validator
+from pydantic import ModelWrapValidatorHandler, model_validator
 
 from multiunet.catalogue import CHANNELS, ModelName
 from multiunet.domains.attention import AttentionTrain
 from multiunet.domains.config import Bytes, FloatList, Widths, option
+from multiunet.domains.image.config.generation import DEFAULTS, check_generation, fill_defaults
 from multiunet.domains.image.config.patches import PatchSettings
 from multiunet.domains.image.config.types import Strides
 from multiunet.training.recipe import Layout, Recipe
@@ -26,8 +27,8 @@ class ImageTrain(PatchSettings, AttentionTrain):
     class_weights: FloatList | None = option(
         None, "loss weights of the classes, in ascending order of their mask values", "Training"
     )
-    normalization: Literal["batch", "instance", "group", "none"] = option(
-        "batch", "normalisation in convolution blocks (image_unet)", "Model"
+    normalization: Literal["batch", "instance", "group", "layer", "none"] = option(
+        "batch", "normalisation in convolution blocks (image_unet); of `task=generate` layer by default", "Model"
     )
     residual: bool = option(False, "blocks add their input to their output (image_unet)", "Model")
     gradient_checkpointing: bool = option(
@@ -74,6 +75,20 @@ class ImageTrain(PatchSettings, AttentionTrain):
         text=True,
     )
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_defaults_of_the_task(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        filled = fill_defaults(given)
+        config = handler(filled)
+        if filled is not given:  # what the task decides was not given
+            config.model_fields_set.difference_update(DEFAULTS.keys() - given.keys())
+        return config
+
+    @model_validator(mode="after")
+    def _generates(self) -> Self:
+        check_generation(self)
+        return self
+
     @model_validator(mode="after")
     def _as_in_the_paper(self) -> Self:
         for name in ("normalization", "residual", "skip", "attention"):
@@ -83,6 +98,8 @@ class ImageTrain(PatchSettings, AttentionTrain):
 
     @model_validator(mode="after")
     def _loss_fits_the_task(self) -> Self:
+        if self.task == "generate":  # which has its own
+            return self
         known = get_args(SegmentationLoss if self.task == "segmentation" else QuantityLoss)
         if self.loss is not None and self.loss not in known:
             raise ValueError(f"`loss={self.loss}` is not for `task={self.task}`; that takes {', '.join(known)}")

@@ -8,26 +8,32 @@ from collections.abc import Sequence
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.errors import InputError
 
-SIDES = {2: (256, 208, 160, 128, 96, 64), 3: (64, 56, 48, 40, 32)}
+SIDES: dict[int, tuple[int, ...]] = {2: (256, 208, 160, 128, 96, 64), 3: (64, 56, 48, 40, 32)}
 """Sides of square and cubic patches, the default and what memory may make of it; others have as many pixels."""
+
+GENERATED_SIDES: dict[int, tuple[int, ...]] = {2: (64, 48, 32), 3: (32, 24, 16)}
+"""Sides of the patches of generators, which take many more steps, each of more samples."""
 
 LARGEST_PATCH = 64
 """A patch has at most so many times the pixels of the largest image; most of it would be mirrored."""
 
 
-def choose_patch_size(given: Sequence[int] | None, largest: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
+def choose_patch_size(
+    given: Sequence[int] | None, largest: Sequence[int], spacing: Sequence[float], generates: bool = False
+) -> tuple[int, ...]:
     """Choose the sides of a patch, pixels.
 
     Args:
         given: by the user, one for each axis or one for all; None: ``fit_patch`` decides.
         largest: sides of the training images, the largest along each axis.
+        generates: for a generator.
 
     Raises:
         InputError: for sides that do not fit the axes, or a patch far larger than the images.
     """
     ndim = len(largest)
     if given is None:
-        return fit_patch(largest, spacing)
+        return fit_patch(largest, spacing, (GENERATED_SIDES if generates else SIDES)[ndim][0])
     if len(given) not in (1, ndim) or min(given) < 1:
         shown = ",".join(map(str, given))
         raise InputError(f"`patch_size={shown}`: give one number, or one for each axis {', '.join(AXES[ndim])}")

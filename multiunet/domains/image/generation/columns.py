@@ -57,8 +57,8 @@ def match_column(path: Path, column: str, names: Mapping[str, str]) -> dict[str,
     missing = [name for name in names.values() if name not in found]
     if missing:
         raise InputError(
-            f"{path}: has no {column} for {counted(len(missing), 'image')}: {listing(missing)}; add a line for each, or "
-            "take these images away"
+            f"{path}: has no {column} for {counted(len(missing), 'image')}: {listing(missing)}; add a line for each, "
+            "or take these images away"
         )
     if unknown := sorted(found.keys() - set(names.values())):
         raise InputError(
@@ -82,7 +82,7 @@ def split_words(caption: str) -> list[str]:
     >>> split_words("Three, left of a 7-sided don't")
     ['three', 'left', 'of', 'a', '7-sided', "don't"]
     """
-    return re.findall(r"\w+(?:['’-]\w+)*", caption.lower())
+    return re.findall(r"\w+(?:['\u2019-]\w+)*", caption.lower())
 
 
 def number_words(caption: str, vocabulary: Sequence[str], where: str) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.pairing import Item, pair_files
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.generation.columns import match_column, name_labels, split_words
@@ -58,14 +59,8 @@ def survey_generation(splits: ItemSplits, images: Images, config: ImageTrain) ->
 
 def is_alone(config: ImageTrain) -> bool:
     """Return whether a generator has one image to learn from, so that none can be held out."""
-    return config.task == "generate" and config.splits is None and len(list_items(config.images)) == 1
-
-
-def list_items(images: Path) -> list[Item]:
-    """List images without masks or targets."""
-    from multiunet.domains.image.files.listing import list_images
-
-    return [Item(name, str(path), "") for name, path in list_images(images).items()]
+    own_split = config.splits is not None or config.val_images is not None or config.test_images is not None
+    return config.task == "generate" and not own_split and len(list_images(config.images)) == 1
 
 
 def _warn_of_few(splits: ItemSplits) -> None:
@@ -90,9 +85,7 @@ def _read_labels(path: Path, splits: ItemSplits) -> Labels:
     return Labels(names=names, classes={image: names.index(label) for image, label in found.items()})
 
 
-def _check_trained(
-    path: Path, noun: str, found: Mapping[str, str], known: Sequence[str], splits: ItemSplits
-) -> None:
+def _check_trained(path: Path, noun: str, found: Mapping[str, str], known: Sequence[str], splits: ItemSplits) -> None:
     held_out: tuple[Split, ...] = ("val", "test")
     for name in held_out:
         strange = [item.name for item in splits[name] if found[item.image] not in known]
@@ -117,30 +110,31 @@ def _read_captions(path: Path, splits: ItemSplits) -> Words:
     return Words(vocabulary=tuple(vocabulary), longest=longest, captions=captions)
 
 
-def _pairs(splits: ItemSplits, config: ImageTrain, folder: Path | None) -> dict[str, str] | None:
-    """Return the file beside each image, by the image's path; None where there are none."""
-    table = is_table(config.images)
-    if folder is None and not (table and read_pairs(config.images)[0].target is not None):
-        return None
-    wanted = _paths(splits)
-    sources = [path for path in (config.images, config.val_images, config.test_images) if path is not None]
-    pairs = {item.image: item.target for source in sources for item in pair_files(source, folder)}
-    return {image: pairs[image] for image in wanted}
+def _pairs(splits: ItemSplits, folders: Sequence[tuple[Path | None, Path | None]]) -> dict[str, str]:
+    """Return the file beside each image, by the image's path.
+
+    Args:
+        folders: of images, and of what lies beside them.
+    """
+    found = [pair_files(images, beside) for images, beside in folders if images is not None]
+    pairs = {item.image: item.target for items in found for item in items}
+    return {image: pairs[image] for image in _paths(splits)}
 
 
 def _with_targets(splits: ItemSplits, pairs: Mapping[str, str]) -> ItemSplits:
-    return {
-        name: [Item(item.name, item.image, pairs[item.image]) for item in splits[name]] for name in SPLITS
-    }
+    return {name: [Item(item.name, item.image, pairs[item.image]) for item in splits[name]] for name in SPLITS}
 
 
 def _survey_layout(splits: ItemSplits, images: Images, config: ImageTrain) -> Layout | None:
-    pairs = _pairs(splits, config, config.masks)
-    if pairs is None:
+    tabled = is_table(config.images) and read_pairs(config.images)[0].target is not None
+    if config.masks is None and not tabled:
         return None
+    val, test = config.val_masks or config.masks, config.test_masks or config.masks
+    pairs = _pairs(splits, [(config.images, config.masks), (config.val_images, val), (config.test_images, test)])
     before = dict(images.target_bars)
     found = survey_masks(_with_targets(splits, pairs), images, config)
-    assert isinstance(found.target, ClassLabels) and found.masks is not None
+    assert isinstance(found.target, ClassLabels)
+    assert found.masks is not None
     bars = {path: rows for path, rows in images.target_bars.items() if path not in before}
     coloured, palettes = found.masks.coloured, found.masks.palettes
     return Layout(classes=found.target, coloured=coloured, palettes=palettes, files=pairs, bars=bars)
@@ -149,8 +143,9 @@ def _survey_layout(splits: ItemSplits, images: Images, config: ImageTrain) -> La
 def _survey_given(splits: ItemSplits, images: Images, config: ImageTrain) -> Given | None:
     if config.given is None:
         return None
-    pairs = _pairs(splits, config, config.given)
-    assert pairs is not None
+    pairs = _pairs(
+        splits, [(folder, config.given) for folder in (config.images, config.val_images, config.test_images)]
+    )
     others: dict[Split, list[Item]] = {
         name: [Item(item.name, pairs[item.image], "") for item in splits[name]] for name in SPLITS
     }

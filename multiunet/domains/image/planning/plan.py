@@ -19,8 +19,10 @@ from multiunet.device import pick_device
 from multiunet.domains.attention import check_attention
 from multiunet.domains.domain import Budget, Planned
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.config.generation import DEFAULTS
 from multiunet.domains.image.data.inputs import AXES
-from multiunet.domains.image.data.patch_size import SIDES, fit_patch
+from multiunet.domains.image.data.patch_size import GENERATED_SIDES, SIDES, fit_patch
+from multiunet.domains.image.generation.planning import choose_flip, explain_generator
 from multiunet.domains.image.info import Decision, ImageInfo, Memory, TrainingPlan
 from multiunet.domains.image.planning.profiling import Build, Profiler
 from multiunet.domains.remarks import remark
@@ -30,8 +32,11 @@ from multiunet.models.image_unet import choose_strides
 from multiunet.prediction.run import READ_SITES
 from multiunet.training.step_memory import LIBRARY_MEMORY
 
-BATCHES = (4, 2)
-"""Never 1: batch norms compare samples; and torch convolves a single volume of 32-bit numbers by unfolding it."""
+SAMPLES = 4
+"""Samples a step, or half as many where memory is short.
+
+Never 1: batch norms compare samples; and torch convolves a single volume of 32-bit numbers by unfolding it.
+"""
 
 FEWEST = 4
 """Sites along the longest axis below which no further level is planned."""
@@ -181,8 +186,9 @@ def _offers(config: ImageTrain, info: ImageInfo) -> list[ImageTrain]:
     largest, spacing, ndim = info.fingerprint.size.largest, info.spacing, info.ndim
     patches = [info.patch_size]
     if is_open(config, "patch_size"):
-        patches = list(dict.fromkeys(fit_patch(largest, spacing, side) for side in SIDES[ndim]))
-    batches = BATCHES if is_open(config, "batch_size") else (config.batch_size,)
+        patches = list(dict.fromkeys(fit_patch(largest, spacing, side) for side in _sides(info)[ndim]))
+    most = _most_samples(config, info)
+    batches = (most, most // 2) if is_open(config, "batch_size") else (config.batch_size,)
     again = (False, True) if is_open(config, "gradient_checkpointing") else (config.gradient_checkpointing,)
     ways = [(patches[0], batch, recompute) for batch in batches for recompute in again]
     ways += [(patch, batches[-1], again[-1]) for patch in patches[1:]]
@@ -192,7 +198,7 @@ def _offers(config: ImageTrain, info: ImageInfo) -> list[ImageTrain]:
         if is_open(config, "patch_size"):
             settings["patch_size"] = list(patch)
         if is_open(config, "accumulate"):
-            settings["accumulate"] = BATCHES[0] // batch if is_open(config, "batch_size") else 1
+            settings["accumulate"] = most // batch if is_open(config, "batch_size") else 1
         offers.append(config.model_copy(update=settings))
     return offers
 
@@ -237,10 +243,12 @@ def _check_strides(strides: list[list[int]], widths: list[int], info: ImageInfo)
 
 def _shape_reasons(chosen: ImageTrain, info: ImageInfo, room: Room) -> dict[str, str]:
     largest = info.fingerprint.size.largest
-    patch, full = info.patch_size, fit_patch(largest, info.spacing)
+    side, most = _sides(info)[info.ndim][0], _most_samples(chosen, info)
+    patch, full = info.patch_size, fit_patch(largest, info.spacing, side)
     tight = f"{amount(room.budget)} of memory allow no more"
     whole = patch == largest
-    fewer = len(chosen.levels()) < len(CHANNELS[chosen.model])
+    own = CHANNELS[chosen.model] if info.generation is None else chosen.levels()
+    fewer = len(chosen.levels()) < len(own)
     even = all(len(set(step)) == 1 for step in info.strides)
     return {
         "patch_size": (
@@ -248,15 +256,15 @@ def _shape_reasons(chosen: ImageTrain, info: ImageInfo, room: Room) -> dict[str,
             if patch != full
             else "the whole of the largest image"
             if whole
-            else f"as wide along every axis, as many pixels as {_times([SIDES[info.ndim][0]] * info.ndim)}"
+            else f"as wide along every axis, as many pixels as {_times([side] * info.ndim)}"
         ),
-        "widths": f"{chosen.model}'s own"
+        "widths": (f"{chosen.model}'s own" if info.generation is None else "few, as a sample takes many passes")
         + (f", without those below {FEWEST} sites along the longest axis of the patch" if fewer else ""),
         "strides": "every axis is halved each time"
         if even
         else f"an axis waits while it is more than twice as coarse as the finest (spacing {_times(info.spacing)}) "
         "or too short to halve",
-        "batch_size": tight if chosen.batch_size < BATCHES[0] else "enough for batch statistics of a few large patches",
+        "batch_size": tight if chosen.batch_size < most else _reason_of_batch(info),
         "accumulate": "as many samples a step as with enough memory" if chosen.accumulate > 1 else "a batch a step",
         "gradient_checkpointing": f"{tight}; a third more time, the same result"
         if chosen.gradient_checkpointing
@@ -264,8 +272,26 @@ def _shape_reasons(chosen: ImageTrain, info: ImageInfo, room: Room) -> dict[str,
     }
 
 
+def _sides(info: ImageInfo) -> dict[int, tuple[int, ...]]:
+    return SIDES if info.generation is None else GENERATED_SIDES
+
+
+def _most_samples(config: ImageTrain, info: ImageInfo) -> int:
+    """Return the samples a step, where memory suffices and the settings do not say."""
+    return SAMPLES if info.generation is None else int(DEFAULTS["batch_size"])
+
+
+def _reason_of_batch(info: ImageInfo) -> str:
+    if info.generation is None:
+        return "enough for batch statistics of a few large patches"
+    return "levels of noise differ from sample to sample, so a step needs several"
+
+
 def _meaning(config: ImageTrain, info: ImageInfo) -> dict[str, tuple[Any, str]]:
     """Decisions that do not depend on memory."""
+    if info.generation is not None:
+        flip = bool(choose_flip(info)) if is_open(config, "flip") else config.flip
+        return explain_generator(config, info, flip)
     kind = info.intensities.kind
     found: dict[str, tuple[Any, str]] = {
         "intensities": {

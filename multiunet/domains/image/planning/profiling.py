@@ -10,6 +10,7 @@ from torch import Tensor
 from multiunet.device import computes_in_bf16
 from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.generation.training import make_batch
 from multiunet.domains.image.info import ImageInfo
 from multiunet.geometries.grid.memory_format import likes_channels_last
 from multiunet.training.data import Sample
@@ -78,6 +79,8 @@ class Profiler:
 
 def _make_batch(config: ImageTrain, info: ImageInfo, device: torch.device) -> Sample[Tensor]:
     """Return a batch of the shapes and types of training."""
+    if info.generation is not None:
+        return make_batch(config, info, device)
     space = info.patch_size
     target = (config.batch_size, *([len(info.quantities.names)] if info.regression else []), *space)
     kind = torch.float32 if info.regression else torch.int64

@@ -11,6 +11,7 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.info_bar import drop_rows, read_cropped
 from multiunet.domains.image.files.lazy import Pixels
 from multiunet.domains.image.files.pairing import Item, count_bar_rows
+from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.image.info import Dots, Instances, Masks
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import ItemSplits
@@ -29,6 +30,7 @@ class Annotations:
     masks: Masks | None = None
     instances: Instances | None = None
     dots: Dots | None = None
+    generation: Generation | None = None
 
 
 def find_folder(splits: ItemSplits) -> Path:

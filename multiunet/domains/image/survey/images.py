@@ -43,6 +43,7 @@ class Images:
         few: the images that have so few colours that they may be masks.
         contents: which images there are, whatever they are called.
         sums: of each training image its pixels, and mean and variance by channel.
+        lowest, highest: extremes of all images.
     """
 
     ndim: Literal[2, 3] = 2
@@ -58,6 +59,8 @@ class Images:
     contents: ContentIndex = field(default_factory=ContentIndex)
     digest: DataDigest = field(default_factory=DataDigest)
     sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
+    lowest: float = math.inf
+    highest: float = -math.inf
     fingerprint: FingerprintCollector = field(default_factory=FingerprintCollector)
 
     def add(self, split: Split, path: str, picture: Picture) -> None:
@@ -68,6 +71,7 @@ class Images:
         """
         if picture.summary.low == picture.summary.high:
             remark("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
+        self.lowest, self.highest = min(self.lowest, picture.summary.low), max(self.highest, picture.summary.high)
         content = hash_content(picture)
         self.digest.add_content(path, content)
         self.contents.add(split, path, content, picture)

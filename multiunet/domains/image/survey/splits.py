@@ -7,7 +7,7 @@ from pathlib import Path
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.files.listing import stem_of
+from multiunet.domains.image.files.listing import list_images, stem_of
 from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, pair_files, warn_of_unused
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.survey.stratify import MaskClasses, choose_images, spread_classes
@@ -32,7 +32,7 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
         InputError: for images without truth, stems that are not there, overlapping or empty splits.
     """
     truth = MASKS if config.dots is None else DOTS
-    items = pair_files(config.images, targets, truth)
+    items = _list_items(config, config.images, targets)
     # quantities have no classes, and of objects all masks have those that are learnt
     classified = config.task == "segmentation" and not config.instances
     known = MaskClasses([item.target for item in items if classified], config.ignore_value)
@@ -58,7 +58,7 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
         splits = _fold(items, config.folds, config.fold, config.seed, known)
     elif given:
         own: dict[str, list[Item]] = {
-            name: [] if images is None else pair_files(images, masks or targets, truth)
+            name: [] if images is None else _list_items(config, images, masks or targets)
             for name, (images, masks) in folders.items()
         }
         splits = {"train": items, "val": own["val"], "test": own["test"]}
@@ -70,6 +70,13 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
         _hold_out(splits, "val", config.val_fraction, config.seed, known)
     _check(splits)
     return splits
+
+
+def _list_items(config: ImageTrain, images: Path, targets: Path | None) -> list[Item]:
+    """List images with their truth; those of a generator have none."""
+    if config.task == "generate":
+        return [Item(name, str(path), "") for name, path in list_images(images).items()]
+    return pair_files(images, targets, MASKS if config.dots is None else DOTS)
 
 
 def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:

@@ -7,6 +7,7 @@ import numpy as np
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.patch_size import choose_patch_size
 from multiunet.domains.image.files.table import is_table
+from multiunet.domains.image.generation.survey import is_alone, survey_generation
 from multiunet.domains.image.info import ImageInfo, ImageSplits
 from multiunet.domains.image.survey.common import Annotations
 from multiunet.domains.image.survey.dots import survey_dots
@@ -27,7 +28,9 @@ def survey(config: ImageTrain) -> ImageInfo:
         InputError: for anything that would make training fail or its result meaningless.
     """
     targets, option = (config.masks, "`masks`") if config.task == "segmentation" else (config.targets, "`targets`")
-    if targets is None and not is_table(config.images):
+    if is_alone(config):  # the only image of a generator trains it
+        config = config.model_copy(update={"val_fraction": 0.0, "test_fraction": 0.0})
+    if targets is None and not is_table(config.images) and config.task != "generate":
         raise InputError(f"`task={config.task}` needs {option}: a folder with one file for each image")
     splits = split_items(config, targets)
     if not splits["val"]:
@@ -59,14 +62,17 @@ def survey(config: ImageTrain) -> ImageInfo:
         masks=found.masks,
         instances=found.instances,
         dots=found.dots,
+        generation=found.generation,
         fingerprint=images.fingerprint.summary(images.channels, splits, found.target, found.masks),
-        patch_size=choose_patch_size(config.patch_size, largest, images.spacing),
+        patch_size=choose_patch_size(config.patch_size, largest, images.spacing, config.task == "generate"),
         strides=(),
         plan=None,
     )
 
 
 def _survey_annotations(splits: ItemSplits, images: Images, config: ImageTrain) -> Annotations:
+    if config.task == "generate":
+        return survey_generation(splits, images, config)
     if config.instances:
         return survey_objects(splits, images, config)
     if config.dots is not None:

@@ -1,0 +1,108 @@
+"""Settings of trainings of generators: what they are given, what they may not have, and their own defaults.
+
+Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from multiunet.domains.config import option
+from multiunet.domains.splits import SplitTrain
+
+if TYPE_CHECKING:
+    from multiunet.domains.image.config.training import ImageTrain
+
+DEFAULTS: Mapping[str, Any] = {
+    "augment_prob": 0.0,
+    "batch_size": 16,
+    "calibrate": False,
+    "dropout": 0.0,
+    "ema": 0.999,
+    "epochs": 100,
+    "lr": 1e-3,
+    "normalization": "layer",
+    "residual": True,
+    "steps_per_epoch": 50,
+    "test_fraction": 0.0,
+    "val_fraction": 0.1,
+    "widths": [32, 64, 128],
+}
+"""Defaults of ``task=generate``, where they are others than those of predictions."""
+
+
+class ConditionSettings(SplitTrain):
+    """Settings of what a generator is given beside its noise, besides ``masks``."""
+
+    labels: Path | None = option(
+        None, "CSV with the columns image, label: the class of each image, such as a digit", "Generation"
+    )
+    captions: Path | None = option(
+        None, "CSV with the columns image, caption: words that describe each image", "Generation"
+    )
+    given: Path | None = option(
+        None,
+        "folder of other images of the same scenes, named like the images, to make these from; of the same size, or "
+        "smaller by a whole number: super-resolution, staining, another modality",
+        "Generation",
+    )
+    condition_drop: float = option(
+        0.1,
+        "share of the samples whose label and caption are left out, so that samples can be guided; 0: none",
+        "Generation",
+        ge=0,
+        lt=1,
+    )
+
+
+CONDITIONS = ("labels", "captions", "given")
+
+ELSEWHERE = {
+    "targets": "give other images of the same scenes as `given`",
+    "dots": "give images alone",
+    "instances": "give maps of classes as `masks`",
+    "loss": "its loss is that of the noise",
+    "class_weights": "its loss is that of the noise",
+    "folds": "nothing is tested, so leave `folds` out",
+    "tta_flips": "samples have one view",
+    "keep_last": "samples are made with the average of the weights",
+}
+"""Settings of predictions that a generator has not, and what to do instead."""
+
+
+def fill_defaults(given: Any) -> Any:
+    """Return settings with the defaults of their task, where they are given as a mapping."""
+    generates = isinstance(given, Mapping) and given.get("task") == "generate"
+    return {**DEFAULTS, **given} if generates else given
+
+
+def check_generation(config: ImageTrain) -> None:
+    """Check that settings of a generator and of its conditions go together.
+
+    Raises:
+        ValueError: naming what does not, and why.
+    """
+    if config.task != "generate":
+        if stray := next((name for name in CONDITIONS if getattr(config, name) is not None), None):
+            raise ValueError(f"`{stray}` is what new images are made from; pass `task=generate`, too")
+        return
+    for name, fix in ELSEWHERE.items():
+        if getattr(config, name) not in (None, False):
+            raise ValueError(f"`{name}` is not for `task=generate`: {fix}")
+    if config.normalization == "batch":
+        raise ValueError(
+            "`normalization=batch`: batch normalisation mixes all levels of noise in training and meets one at a time "
+            "in sampling; choose layer (samples can be made tile by tile), instance, group or none"
+        )
+    if config.model != "image_unet":
+        raise ValueError(f"`model={config.model}` is not told how noisy its input is; `task=generate` has image_unet")
+    if config.intensities not in (None, "train"):
+        raise ValueError(
+            f"`intensities={config.intensities}`: new images get the numbers of the training images; leave it out"
+        )
+    if config.augment_prob > 0:
+        raise ValueError(
+            "`augment_prob`: what changes the images would be in the samples, too; `task=generate` has `flip` alone"
+        )

@@ -1,0 +1,85 @@
+"""Channels that a generator reads beside the noisy image: the classes of a layout, and another image of the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.image.data.augment import Floats, mirror, sample, sample_labels
+from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.inputs import Input, load_input
+from multiunet.domains.image.data.targets import load_labels
+from multiunet.domains.image.info import ImageInfo, Intensities, Masks
+
+
+def layout_info(info: ImageInfo) -> ImageInfo:
+    """Return an info whose masks are the layouts of a generator, by which masks are read.
+
+    Raises:
+        TypeError: for a run without layouts.
+    """
+    layout = info.generated.layout
+    if layout is None:
+        raise TypeError("this run makes no images from masks")
+    masks = Masks(coloured=layout.coloured, palettes=layout.palettes, pixels={})
+    return info.model_copy(update={"target": layout.classes, "masks": masks, "target_bars": layout.bars})
+
+
+def given_info(info: ImageInfo) -> ImageInfo:
+    """Return an info whose images are those given to a generator, by which such images are read.
+
+    Raises:
+        TypeError: for a run to which none are given.
+    """
+    given = info.generated.given
+    if given is None:
+        raise TypeError("this run makes no images from other images")
+    intensities = Intensities(kind="train", mean=given.mean, deviation=given.deviation)
+    return info.model_copy(update={"channels": given.channels, "colour": given.colour, "intensities": intensities})
+
+
+def read_beside(
+    info: ImageInfo, cache: FileCache, mask: str | None, given: str | None, coordinates: Floats, checked: bool = True
+) -> NDArray[np.float32]:
+    """Return the channels beside an image, ``(C, *sites)``: one for each class, then those of the given image.
+
+    Args:
+        mask, given: files; None where the run has none.
+        coordinates: places in the image, ``(ndim, *sites)``, inside it.
+        checked: the mask is one of the training data.
+
+    Raises:
+        InputError: when a file cannot be read, or a mask has a class that training did not know.
+    """
+    parts = []
+    if mask is not None:
+        reading = layout_info(info)
+        labels = cache.in_memory("labels", mask, load_labels(mask, reading, cache, checked))
+        classes = sample_labels(labels, coordinates)
+        values = np.arange(len(reading.classes.names)).reshape(-1, *(1,) * classes.ndim)
+        parts.append((classes[None] == values).astype(np.float32))
+    if given is not None:
+        loaded = load_input(given, given_info(info), cache)
+        factor = info.generated.given.factor if info.generated.given else ()
+        places = mirror(shrink(coordinates, factor), loaded.picture.space)
+        parts.append(loaded.standardise(sample(cache.in_memory("given", given, loaded.picture.pixels), places)))
+    return np.concatenate(parts) if parts else np.zeros((0, *coordinates.shape[1:]), np.float32)
+
+
+def shrink(coordinates: Floats, factor: Sequence[int]) -> Floats:
+    """Return places of an image as places of one whose pixels are larger by a factor by axis, ``(ndim, *sites)``."""
+    steps = np.asarray(factor, np.float32).reshape(-1, *(1,) * (coordinates.ndim - 1))
+    result: Floats = (coordinates + np.float32(0.5)) / steps - np.float32(0.5)
+    return result
+
+
+def space_of(info: ImageInfo, cache: FileCache, mask: str | None, given: str | None) -> tuple[int, ...]:
+    """Return the pixels by axis of the image that belongs to a mask or a given image."""
+    if mask is not None:
+        return tuple(load_labels(mask, layout_info(info), cache, checked=False).shape)
+    assert given is not None
+    assert info.generated.given is not None
+    loaded: Input = load_input(given, given_info(info), cache)
+    return tuple(n * f for n, f in zip(loaded.picture.space, info.generated.given.factor))

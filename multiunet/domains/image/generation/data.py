@@ -1,0 +1,89 @@
+"""Clean patches of images, with what a generator is given beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from multiunet.core import Condition
+from multiunet.domains.image.data.augment import Augmentation, draw_view, mirror, sample
+from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.inputs import load_input
+from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.image.generation.beside import read_beside
+from multiunet.domains.image.info import ImageInfo
+from multiunet.training.data import Sample, TrainingData
+
+SIGMA_DATA = 0.5
+"""Deviation of the data that are diffused, that of Karras et al. 2022, so that their other numbers hold."""
+
+
+class CleanPatches(TrainingData[Tensor]):
+    """Draw random patches of images, to be spoilt by ``DiffusionData``.
+
+    The target is the image, ``(1, C, *patch)`` of mean 0 and deviation ``SIGMA_DATA`` over the training images; the
+    field are the channels beside it, ``(1, 0 or more, *patch)``. Labels and words are the condition.
+
+    Patches lie inside their image where it is large enough; a smaller image is mirrored at its border.
+
+    Args:
+        items: the images.
+        info: of the training.
+        flip: mirror patches, and turn them by quarters.
+        cache: where files that were read are kept, by each process for itself.
+    """
+
+    def __init__(self, items: Sequence[Item], info: ImageInfo, flip: bool, cache: FileCache) -> None:
+        self.items, self.info, self.cache = list(items), info, cache
+        self.patch, self.spacing = info.patch_size, info.spacing
+        self.augmentation = replace(Augmentation.none(), flip=flip)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def draw(self, item: int, rng: np.random.Generator) -> Sample[Tensor]:
+        image = self.items[item].image
+        loaded = load_input(image, self.info, self.cache)
+        space = loaded.picture.space
+        room = [n - side for n, side in zip(space, self.patch)]
+        start = [int(rng.integers(0, r + 1)) if r >= 0 else -(-r // 2) for r in room]
+        centre = [first + (side - 1) / 2 for first, side in zip(start, self.patch)]
+        view = draw_view(self.augmentation, centre, self.patch, self.spacing, rng)
+        coordinates = mirror(view.coordinates(self.patch), space)
+        pixels = self.cache.in_memory("pixels", image, loaded.picture.pixels)
+        target = np.float32(SIGMA_DATA) * loaded.standardise(sample(pixels, coordinates))
+        known = self.info.generated
+        mask = None if known.layout is None else known.layout.files[image]
+        given = None if known.given is None else known.given.files[image]
+        beside = read_beside(self.info, self.cache, mask, given, coordinates)
+        field, data = (torch.from_numpy(np.ascontiguousarray(part))[None] for part in (beside, target))
+        return Sample(field, data, condition=self._condition(image))
+
+    def _condition(self, image: str) -> Condition | None:
+        known = self.info.generated
+        label = None if known.labels is None else known.labels.classes[image]
+        return make_condition(self.info, label, None if known.words is None else known.words.captions[image])
+
+
+def make_condition(
+    info: ImageInfo, label: int | None = None, words: Sequence[int] | None = None, rows: int = 1
+) -> Condition | None:
+    """Return the condition of a label and of words, with as many rows alike; None where the run knows neither.
+
+    Args:
+        label: number of the class; None: not said.
+        words: their numbers; None: not said.
+    """
+    known = info.generated
+    if known.labels is None and known.words is None:
+        return None
+    labels = None if known.labels is None else torch.full((rows,), -1 if label is None else label)
+    numbers = None
+    if known.words is not None:  # all of one length, so that batches need no padding
+        given = list(words or ())
+        numbers = torch.tensor([given + [0] * (known.words.longest - len(given))] * rows, dtype=torch.int64)
+    return Condition(labels=labels, words=numbers)

@@ -1,0 +1,74 @@
+"""Network of a generator, and what makes of it a denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from multiunet.core import SKIPS, ConditionEmbedding, Fourier, UNet
+from multiunet.diffusion import EDM, Parameterization, Preconditioned, Process
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.generation.data import SIGMA_DATA
+from multiunet.domains.image.generation.info import Generation
+from multiunet.domains.image.info import ImageInfo
+from multiunet.geometries.grid.block import Conv
+from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
+
+NOISE_CHANNELS = 64
+"""Sines and cosines of the level of noise."""
+
+
+def make_process() -> Process:
+    """Return the process of all generators of images."""
+    return EDM(sigma_data=SIGMA_DATA)
+
+
+def make_parameterization() -> Parameterization:
+    """Return what all generators of images predict."""
+    return Preconditioned(sigma_data=SIGMA_DATA)
+
+
+def build_generator(config: ImageTrain, info: ImageInfo) -> UNet[Tensor]:
+    """Build the untrained network of a generator.
+
+    A U-Net of residual blocks, with the level of noise, and a label, in each of its norms (Ho et al. 2020; Dhariwal &
+    Nichol 2021). By default its norms are local, so that samples can be made tile by tile.
+
+    ``(N, channels + beside, *space)`` with a condition becomes ``(N, channels, *space)``.
+    """
+    known, channels = info.generated, config.levels()
+    embed = make_embedding(known, 4 * channels[0])
+    block = Conv(residual=config.residual, dropout=config.dropout, condition_channels=embed.channels)
+    grid = Grid(info.ndim, block=block, normalization=config.normalization, activation="silu")
+    net = UNet(
+        grid,
+        info.channels + known.beside,
+        info.channels,
+        channels,
+        strides=_strides(info.strides, len(channels) - 1),
+        skip=SKIPS[config.skip],
+        gradient_checkpointing=config.gradient_checkpointing,
+        embed=embed,
+    )
+    if config.memory_format == "channels-last" or (
+        config.memory_format is None and likes_channels_last(net, info.ndim)
+    ):
+        put_channels_last(net, info.ndim)
+    return net
+
+
+def make_embedding(known: Generation, channels: int) -> ConditionEmbedding:
+    """Return what embeds the level of noise, a label and words."""
+    return ConditionEmbedding(
+        channels,
+        noise=Fourier(NOISE_CHANNELS),
+        labels=0 if known.labels is None else len(known.labels.names),
+        words=0 if known.words is None else len(known.words.vocabulary),
+        most_words=1 if known.words is None else known.words.longest,
+    )
+
+
+def _strides(strides: Sequence[tuple[int, ...]], ways: int) -> list[tuple[int, ...]] | None:
+    return list(strides) if len(strides) == ways else None
