@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from multiunet.domains.calibration import calibrate
     from multiunet.domains.inference import evaluate, measure, predict
     from multiunet.domains.runs import Run, load
+    from multiunet.domains.sampling import sample
     from multiunet.domains.training import plan, train
     from multiunet.errors import InputError
     from multiunet.geometries import Graph, GraphField, Grid
@@ -81,6 +82,7 @@ __all__ = [
     "predict",
     "predict_field",
     "receptive_field",
+    "sample",
     "train",
 ]
 
@@ -106,6 +108,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "domains.calibration": ["calibrate"],
         "domains.inference": ["evaluate", "measure", "predict"],
         "domains.runs": ["Run", "load"],
+        "domains.sampling": ["sample"],
         "domains.training": ["plan", "train"],
         "errors": ["InputError"],
         "geometries": ["Graph", "GraphField", "Grid"],

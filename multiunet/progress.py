@@ -48,8 +48,8 @@ class Progress:
     def add_epoch(self, row: Mapping[str, Any], best: bool) -> None:
         """Show the results of an epoch, the same as its row in ``metrics.jsonl``."""
 
-    def start_input(self, name: str, index: int, count: int) -> None:
-        """Announce the prediction of input number ``index``, from 0, of ``count``."""
+    def start_input(self, name: str, index: int, count: int, verb: str = "predicting") -> None:
+        """Announce the prediction of input number ``index``, from 0, of ``count``; or what else ``verb`` says."""
 
     def update_tiles(self, done: int, count: int) -> None:
         """Show that ``done`` of the input's ``count`` tiles are predicted."""
@@ -69,7 +69,7 @@ class ConsoleProgress(Progress):
         self.console = Console(stderr=True)
         self._bar: Bar | None = None
         self._monitor: str | None = None
-        self._best = self._name = ""
+        self._best = self._name = self._verb = ""
         self._index = self._count = 0
         self._line, self._printed = "", -math.inf
 
@@ -80,7 +80,7 @@ class ConsoleProgress(Progress):
         self._print_line()
 
     def start_training(self, steps: int, done: int, monitor: str | None = None) -> None:
-        self._monitor, self._best = monitor, ""
+        self._monitor, self._best = monitor or "loss", ""
         self._start_bar("training", "loss {task.fields[loss]}  {task.fields[score]}", loss="-", score="")
         self._update(total=steps, completed=done)
 
@@ -100,17 +100,19 @@ class ConsoleProgress(Progress):
         if time.monotonic() - self._printed >= SECONDS_BETWEEN_EPOCHS:
             self._print_line()
 
-    def start_input(self, name: str, index: int, count: int) -> None:
+    def start_input(self, name: str, index: int, count: int, verb: str = "predicting") -> None:
         if self._bar is None:
             self._printed = time.monotonic()
-            self._start_bar("predicting {task.fields[input]}", input="")
+            self._start_bar(f"{verb} {{task.fields[input]}}", input="")
+        self._verb = verb
         self._name, self._index, self._count = name, index, count
         self._update(completed=index, total=count, input=escape(name))
 
     def update_tiles(self, done: int, count: int) -> None:
         self._update(completed=self._index + done / count)
         if not self.console.is_terminal and time.monotonic() - self._printed >= SECONDS_BETWEEN_TILES:
-            self._line = f"predicting {self._name}, {self._index + 1} of {self._count}: tile {done} of {count}"
+            part = "tile" if self._verb == "predicting" else "step"
+            self._line = f"{self._verb} {self._name}, {self._index + 1} of {self._count}: {part} {done} of {count}"
             self._print_line()
 
     def note(self, text: str) -> None:

@@ -16,7 +16,7 @@ class Heard(Progress):
     def __init__(self) -> None:
         self.said: list[tuple] = []
 
-    def start_input(self, name: str, index: int, count: int) -> None:
+    def start_input(self, name: str, index: int, count: int, verb: str = "predicting") -> None:
         self.said.append((name, index, count))
 
     def update_tiles(self, done: int, count: int) -> None:

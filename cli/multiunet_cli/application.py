@@ -19,6 +19,7 @@ from multiunet_cli.list_domains import list_domains
 from multiunet_cli.measure import measure_command
 from multiunet_cli.plan import plan_command
 from multiunet_cli.predict import predict_command
+from multiunet_cli.sample import sample_command
 from multiunet_cli.train import train_command
 from multiunet_cli.warnings import show_warnings
 
@@ -48,6 +49,11 @@ def application() -> typer.Typer:
         if isinstance(spec, DomainSpec) and spec.measure is not None:
             measuring.command(spec.name)(measure_command(spec))
     app.add_typer(measuring, name="measure")
+    sampling = typer.Typer(help="Make new samples with a trained generator.", no_args_is_help=True)
+    for spec in available.values():
+        if isinstance(spec, DomainSpec) and spec.sample is not None:
+            sampling.command(spec.name)(sample_command(spec))
+    app.add_typer(sampling, name="sample")
     planning = typer.Typer(
         help="Decide how to train, and say why (images only; elsewhere use train --dry-run).", no_args_is_help=True
     )

@@ -100,6 +100,8 @@ def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool
 
 def _next(spec: DomainSpec, out: Path, dataset: dict[str, Any]) -> str:
     """The command for what comes next: to score the run, or, where nothing was kept to test on, to use it."""
+    if dataset.get("generation") is not None:
+        return f"multiunet sample {spec.name} --run {out} --out NAME.zarr --export DIR"
     split = dataset.get("split")
     if not isinstance(split, dict) or split.get("test", True):
         return f"multiunet evaluate {spec.name} --run {out}"

@@ -18,6 +18,7 @@ from multiunet.domains.remarks import remark
 from multiunet.domains.runs import (
     Run,
     all_runs,
+    check_predicts,
     check_same_split,
     folds_in,
     hash_weights,
@@ -65,6 +66,7 @@ def calibrate(
     spec = spec_of(folders[0], name)
     chosen = absolute(checked(spec.calibrate, options or {}))
     runs = open_runs(folders, spec.name, chosen.device, chosen.checkpoints, domain)
+    check_predicts(runs)
     if chosen.split == "train" and not chosen.elsewhere():
         raise InputError("the training split calibrates nothing: networks are surer there than elsewhere; choose val")
     if len(paths) == 1 and folds_in(paths[0]) and not chosen.elsewhere():

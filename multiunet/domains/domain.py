@@ -258,6 +258,30 @@ class Domain(ABC, Generic[C, P, Info]):
         """
         raise NotImplementedError(f"domain {self.name!r} measures nothing")
 
+    def sample(
+        self, model: Model, config: C, info: Info, options: Any, store: PredictionStore, kept: Any, progress: Progress
+    ) -> None:
+        """Make the samples that ``options`` ask for, into the store, with a generator's model.
+
+        Only where the domain's spec has settings for it.
+
+        Args:
+            kept: an ``Unfinished``, with the samples that are done.
+        """
+        raise NotImplementedError(f"domain {self.name!r} generates nothing")
+
+    def sample_names(self, config: C, info: Info, options: Any) -> list[str]:
+        """Return the names of the conditions that ``sample`` would make samples of; read and check it all.
+
+        Raises:
+            InputError: for a condition that the run does not know.
+        """
+        raise NotImplementedError(f"domain {self.name!r} generates nothing")
+
+    def export_samples(self, samples: Path, folder: Path, info: Info) -> list[Path]:
+        """Write finished samples in the domain's own formats; return the files."""
+        raise NotImplementedError(f"domain {self.name!r} generates nothing")
+
     def example(self, model: Model, config: C, info: Info) -> Any:
         """Return a field as training feeds it to the network, a batch of one; by default the geometry's."""
         return model.geometry.example(int(model.net.in_channels), seed=0)  # type: ignore[arg-type]

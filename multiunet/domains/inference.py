@@ -18,6 +18,7 @@ from multiunet.domains.remarks import remark
 from multiunet.domains.runs import (
     Run,
     all_runs,
+    check_predicts,
     check_same_split,
     check_shared,
     folds_in,
@@ -95,7 +96,9 @@ def _ready(
     folders = [RunFolder.open(run) for run in all_runs(path)]
     spec = spec_of(folders[0], name)
     chosen = checked(spec.predict, options)
-    run = join_runs(open_runs(folders, spec.name, chosen.device, chosen.checkpoints))
+    runs = open_runs(folders, spec.name, chosen.device, chosen.checkpoints)
+    check_predicts(runs)
+    run = join_runs(runs)
     chosen = _sampling(absolute(chosen), run)
     run, fit = with_calibration(run, [*as_paths(path), *(folder.path for folder in folders)], chosen)
     fitted = None if fit is None else fit.samples
@@ -173,6 +176,7 @@ def evaluate(
     spec = spec_of(folders[0], name)
     options = absolute(checked(spec.evaluate, options or {}))
     runs = open_runs(folders, spec.name, options.device, options.checkpoints)
+    check_predicts(runs)
     seen = {str(run.folder.path): run.info for run in runs} if options.elsewhere() else {}
     if len(paths) == 1 and folds_in(paths[0]) and not seen:
         return _evaluate_folds(paths[0], runs, options, ood, progress)

@@ -177,6 +177,20 @@ def open_runs(
     return runs
 
 
+def check_predicts(runs: Sequence[Run]) -> None:
+    """Check that runs predict, and are no generators.
+
+    Raises:
+        InputError: naming the first that makes new samples, and the command for it.
+    """
+    for run in runs:
+        if run.task.kind == "generation":
+            raise InputError(
+                f"{run.folder.path}: was trained to make new samples (`task=generate`) and predicts nothing; run "
+                f"`multiunet sample {run.spec.name}`"
+            )
+
+
 def join_runs(runs: Sequence[Run]) -> Run:
     """Join several runs into one whose network is an ``Ensemble``, its config and info those of the first.
 

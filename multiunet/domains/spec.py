@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import create_model
 
 from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, Split, TrainConfig, did_you_mean, option
+from multiunet.domains.sample_options import SampleOptions
 from multiunet.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class DomainSpec:
     """Name and settings of a domain, and the place of its implementation, ``module:Class``.
 
     Attributes:
+        sample: settings of ``multiunet sample``, where the domain has generators.
         measure: settings of ``multiunet measure``, where the domain measures predictions.
         measured: the kinds of tasks whose predictions it measures, with nothing but the prediction given.
         plans: whether its dataset info has a ``plan`` and a ``fingerprint``, which ``multiunet plan`` shows.
@@ -42,6 +44,7 @@ class DomainSpec:
     predict: type[PredictOptions]
     implementation: str
     evaluate: type[EvaluateOptions] = EvaluateOptions
+    sample: type[SampleOptions] | None = None
     measure: type[Options] | None = None
     measured: tuple[str, ...] = ("segmentation",)
     plans: bool = False

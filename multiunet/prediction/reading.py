@@ -27,7 +27,7 @@ BYTES = "bytes_written"
 """The attribute of an array that says how many bytes its chunks have: not every codec notices one that is cut short."""
 
 VARIANCES = ("epistemic", "aleatoric", "total")
-VARIABLES = ("mean", "lower", "upper", "class", "set", "instance", "confidence", *VARIANCES, "fraction")
+VARIABLES = ("samples", "mean", "lower", "upper", "class", "set", "instance", "confidence", *VARIANCES, "fraction")
 
 
 def is_prediction(path: Path) -> bool:

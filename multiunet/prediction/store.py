@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 """Of simulated noisy probabilities it makes slightly less than Zarr's default (Zstandard), some four times as fast."""
 
 
-SAMPLES = "samples"
+SAMPLES = "sample_maps"
 """Array of an unfinished prediction: a map of each Monte-Carlo sample."""
 
 
@@ -216,6 +217,37 @@ class ItemWriter:
             dimension_names=mean.metadata.dimension_names[1:],  # type: ignore[union-attr, index]
         )
         array[...] = values
+
+    def open_images(self, count: int) -> None:
+        """Make room for so many samples of a generator, which are part of the result."""
+        mean = self._array("mean")
+        self._group.create_array(
+            "samples",
+            shape=(count, *mean.shape),
+            chunks=(1, *mean.chunks),
+            dtype="float32",
+            compressors=FLOATS,
+            fill_value=float("nan"),
+            dimension_names=("sample", *mean.metadata.dimension_names),  # type: ignore[union-attr, misc]
+        )
+
+    def write_image(self, number: int, image: Tensor) -> None:
+        """Write a sample of a generator, ``(names, *space)``."""
+        self._array("samples")[number] = image.float().cpu().numpy()
+
+    def read_images(self, region: tuple[slice, ...]) -> Tensor:
+        """Read a region of all samples of a generator, ``(samples, names, *region)``."""
+        return torch.from_numpy(np.asarray(self._array("samples")[(slice(None), slice(None), *region)]))
+
+    def regions(self) -> Iterator[tuple[slice, ...]]:
+        """Return the chunks of the sites, which partition them."""
+        mean = self._array("mean")
+        edges = [range(0, size, edge) for size, edge in zip(mean.shape[1:], mean.chunks[1:])]
+        for start in itertools.product(*edges):
+            yield tuple(
+                slice(first, min(first + edge, size))
+                for first, edge, size in zip(start, mean.chunks[1:], mean.shape[1:])
+            )
 
     def open_samples(self, count: int) -> None:
         """Make room for maps of so many Monte-Carlo samples, which are kept until ``drop_samples``."""

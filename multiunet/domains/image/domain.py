@@ -25,6 +25,7 @@ from multiunet.domains.domain import (
     Validator,
 )
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
+from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.augment import Augmentation
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input, make_source
@@ -35,7 +36,11 @@ from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labe
 from multiunet.domains.image.evaluation.scoring import check_scorable, predict_pieces, predict_sites, validate
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
+from multiunet.domains.image.generation.making import Maker, count_sites
 from multiunet.domains.image.generation.network import build_generator
+from multiunet.domains.image.generation.pictures import export_samples
+from multiunet.domains.image.generation.requests import read_requests
+from multiunet.domains.image.generation.storing import make_all
 from multiunet.domains.image.generation.task import Generating
 from multiunet.domains.image.generation.training import make_noised, make_validator
 from multiunet.domains.image.info import ImageInfo
@@ -51,6 +56,7 @@ from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.task import make_task
 from multiunet.domains.remarks import gather_remarks, remark
+from multiunet.domains.unfinished import Unfinished
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples
 from multiunet.prediction.run import READ_SITES
@@ -217,6 +223,26 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def fit_baselines(self, task: Task, config: ImageTrain, info: ImageInfo) -> Mapping[str, Baseline]:
         return baselines.fit_baselines(info.split.train, info, self.cache)
+
+    def sample_names(self, config: ImageTrain, info: ImageInfo, options: ImageSample) -> list[str]:
+        return [request.name for request in read_requests(options, info, self.cache)]
+
+    def sample(
+        self,
+        model: Model,
+        config: ImageTrain,
+        info: ImageInfo,
+        options: ImageSample,
+        store: PredictionStore,
+        kept: Unfinished,
+        progress: Progress,
+    ) -> None:
+        requests = read_requests(options, info, self.cache)
+        sites = kept.agree("sites", lambda: count_sites(model, config, options))
+        make_all(Maker(model, config, info, options, self.cache, sites), requests, store, kept, progress)
+
+    def export_samples(self, samples: Path, folder: Path, info: ImageInfo) -> list[Path]:
+        return export_samples(samples, folder, info)
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
         return run_measures(options, folder)

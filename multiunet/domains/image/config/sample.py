@@ -1,0 +1,52 @@
+"""Settings of the sampling of images. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
+
+from multiunet.domains.config import Bytes, IntList, PrecisionName, StrList, option
+from multiunet.domains.image.config.prediction import PREDICTION_MEMORY
+from multiunet.domains.sample_options import SampleOptions
+
+
+class ImageSample(SampleOptions):
+    """Settings of ``multiunet sample image``."""
+
+    label: StrList | None = option(
+        None, "classes of the new images, of those in the training `labels`; each gets `count` samples", "Data"
+    )
+    caption: str | None = option(None, "words that describe the new images; training `captions` must have them", "Data")
+    masks: Path | None = option(None, "folder of maps of classes to make images from", "Data")
+    given: Path | None = option(None, "folder of images to make others of the same scenes from", "Data")
+    inpaint: Path | None = option(None, "folder of images to fill in, as `holes` say", "Data")
+    holes: Path | None = option(None, "masks named like the `inpaint` images: not 0 where they are filled in", "Data")
+    size: IntList | None = option(
+        None, "pixels of a new image by axis, or one number for all; any size; default: a training patch", "Data"
+    )
+    turns: int = option(
+        5,
+        "of `inpaint`: how often each step is taken, so that old and new agree",
+        "Sampling",
+        ge=1,
+    )
+    tile_size: int | None = option(
+        None, "largest side of a tile, pixels; default: what `memory` allows", "Sampling", ge=1
+    )
+    memory: Bytes | None = option(None, PREDICTION_MEMORY, "Sampling", text=True)
+    precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Sampling")
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if (self.inpaint is None) != (self.holes is None):
+            raise ValueError("`inpaint` are images, and `holes` say where to fill them in; give both, or neither")
+        sized = next((name for name in ("inpaint", "masks", "given") if getattr(self, name) is not None), None)
+        if self.size is not None and sized is not None:
+            raise ValueError(f"`size`: new images are as large as those of `{sized}`; leave it out")
+        if self.size is not None and min(self.size) < 1:
+            raise ValueError(f"`size={','.join(map(str, self.size))}`: an image has 1 pixel or more along each axis")
+        if "turns" in self.model_fields_set and self.inpaint is None:
+            raise ValueError("`turns` is for `inpaint`")
+        return self

@@ -1,0 +1,56 @@
+"""Contact sheet: many images in one, to be looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+THUMBNAIL = 192
+"""Longest side of an image on the sheet, pixels; small images are enlarged by whole numbers."""
+
+GAP = 4
+"""Pixels between two images."""
+
+MOST_ROWS = 24
+"""Conditions on a sheet, at most."""
+
+
+def make_sheet(rows: Sequence[Sequence[np.ndarray]], lowest: float, highest: float) -> NDArray[np.uint8]:
+    """Return a sheet ``(height, width, 3)``: a row for each condition; of one condition a square.
+
+    Args:
+        rows: of images ``(C, *space)``; of volumes the middle slice is shown, and of channels the first three.
+        lowest, highest: values that are black and white.
+    """
+    if len(rows) == 1:
+        across = math.ceil(math.sqrt(len(rows[0])))
+        rows = [rows[0][first : first + across] for first in range(0, len(rows[0]), across)]
+    cells = [[make_thumbnail(image, lowest, highest) for image in row] for row in rows[:MOST_ROWS]]
+    height = max(cell.shape[0] for row in cells for cell in row) + GAP
+    width = max(cell.shape[1] for row in cells for cell in row) + GAP
+    across = max(map(len, cells))
+    sheet = np.full((len(cells) * height + GAP, across * width + GAP, 3), 255, np.uint8)
+    for place, row in enumerate(cells):
+        for column, cell in enumerate(row):
+            top, left = GAP + place * height, GAP + column * width
+            sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+    return sheet
+
+
+def make_thumbnail(image: np.ndarray, lowest: float, highest: float) -> NDArray[np.uint8]:
+    """Return an image ``(C, *space)`` in colours of 8 bits, ``(height, width, 3)``, as large as thumbnails are."""
+    flat = image[:, image.shape[1] // 2] if image.ndim == 4 else image
+    shown = flat[:3] if len(flat) >= 3 else flat[:1].repeat(3, axis=0)
+    scaled = (shown.astype(np.float64) - lowest) / max(highest - lowest, np.finfo(np.float64).tiny)
+    bytes_ = np.rint(np.moveaxis(scaled.clip(0, 1), 0, -1) * 255).astype(np.uint8)
+    height, width = bytes_.shape[:2]
+    times = THUMBNAIL / max(height, width)
+    if times >= 1:  # whole pixels stay whole
+        enlarged: NDArray[np.uint8] = bytes_.repeat(int(times), axis=0).repeat(int(times), axis=1)
+        return enlarged
+    size = max(1, round(width * times)), max(1, round(height * times))
+    return np.asarray(Image.fromarray(bytes_).resize(size, Image.Resampling.BOX))

@@ -1,0 +1,152 @@
+"""Making of new images, batch by batch, from noise to pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from multiunet.core import Condition
+from multiunet.device import computes_in_bf16, pick_device
+from multiunet.diffusion import SOLVERS, Denoiser, Known, Sampler, SiteNoise
+from multiunet.domains.domain import Model
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.config.sample import ImageSample
+from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.inputs import load_input
+from multiunet.domains.image.generation.beside import read_beside
+from multiunet.domains.image.generation.data import SIGMA_DATA, make_condition
+from multiunet.domains.image.generation.network import make_parameterization, make_process
+from multiunet.domains.image.generation.requests import Request, read_holes
+from multiunet.domains.image.generation.tiled import TiledDenoiser, draw_noise, plan_tiles
+from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.unfinished import Unfinished
+from multiunet.geometries.grid.grid import Grid
+from multiunet.prediction.tile_memory import compute_max_sites
+from multiunet.progress import Progress
+
+MOST_SAMPLES = 64
+"""Samples made at once, at most."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one request that are made at once.
+
+    Attributes:
+        numbers: of the samples, from 0; the noise of each is a function of the seed and of its number.
+    """
+
+    request: Request
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Maker of new images with a trained generator.
+
+    Args:
+        sites: pixels that the network computes at once, at most.
+    """
+
+    model: Model
+    config: ImageTrain
+    info: ImageInfo
+    options: ImageSample
+    cache: FileCache
+    sites: int
+
+    def batches(self, requests: Sequence[Request]) -> list[Batch]:
+        """Share the samples of all requests out among batches."""
+        return list(self._batches(requests))
+
+    def _batches(self, requests: Sequence[Request]) -> Iterator[Batch]:
+        for request in requests:
+            # of samples that are made tile by tile one after the other
+            most = max(1, min(MOST_SAMPLES, self.sites // math.prod(request.space)))
+            for first in range(0, self.options.count, most):
+                yield Batch(request, tuple(range(first, min(first + most, self.options.count))))
+
+    def make(self, batch: Batch, place: int, kept: Unfinished, progress: Progress) -> Tensor:
+        """Make the samples of a batch, ``(N, C, *space)`` in the numbers of the training images.
+
+        Args:
+            place: of the batch among all.
+            kept: has the state that it was left in, if any.
+        """
+        known = self._known(batch)
+        sampler = Sampler(make_process().sigmas(self.options.steps), SOLVERS[self.options.sampler](), known)
+        denoise = self._denoiser(batch)
+        geometry = cast(Grid, self.model.geometry)
+        shape = (self.info.channels, *batch.request.space)
+        noise = draw_noise(SiteNoise(geometry, self.options.seed), shape, batch.numbers)
+        state = kept.read_state(place) or sampler.start(noise)
+        while state.done < len(sampler.moves):
+            state = sampler.advance(denoise, noise, state)
+            kept.save_when_due(place, state)
+            progress.update_tiles(state.done, len(sampler.moves))
+        pixels = self._as_pixels(state.x)
+        if known is None:
+            return pixels
+        assert batch.request.image is not None
+        original = load_input(batch.request.image, self.info, self.cache).picture.pixels[...]
+        return torch.where(known.mask, torch.from_numpy(original.astype(np.float32))[None], pixels)
+
+    def _denoiser(self, batch: Batch) -> TiledDenoiser:
+        request, device = batch.request, pick_device(self.options.device)
+        denoiser = Denoiser(self.model.net, make_parameterization(), self.model.geometry, self.info.generated.left_out)
+        return TiledDenoiser(
+            denoiser,
+            plan_tiles(denoiser, request.space, self.sites, self.options.tile_size),
+            self._condition(batch),
+            self.options.guidance,
+            self._beside(request),
+            device,
+            computes_in_bf16(self.options.precision or self.config.precision, device),
+        )
+
+    def _condition(self, batch: Batch) -> Condition | None:
+        return make_condition(self.info, batch.request.label, batch.request.words, len(batch.numbers))
+
+    def _beside(self, request: Request) -> Tensor | None:
+        if not self.info.generated.beside:
+            return None
+        coordinates = np.indices(request.space, dtype=np.float32)
+        beside = read_beside(self.info, self.cache, request.mask, request.given, coordinates, checked=False)
+        return torch.from_numpy(beside)[None]
+
+    def _known(self, batch: Batch) -> Known | None:
+        request = batch.request
+        if request.image is None or request.holes is None:
+            return None
+        loaded = load_input(request.image, self.info, self.cache)
+        values = torch.from_numpy(np.float32(SIGMA_DATA) * loaded.standardise(loaded.picture.pixels[...]))
+        mask = torch.from_numpy(~read_holes(request.holes, request.image, request.space))
+        return Known(values[None], mask[None, None], turns=self.options.turns)
+
+    def _as_pixels(self, x: Tensor) -> Tensor:
+        known = self.info.intensities
+        mean, deviation = (
+            torch.tensor(part, dtype=torch.float32).reshape(-1, *(1,) * self.info.ndim)
+            for part in (known.mean, known.deviation)
+        )
+        return x.float() / SIGMA_DATA * deviation + mean
+
+
+def count_sites(model: Model, config: ImageTrain, options: ImageSample) -> int:
+    """Return the pixels that the network may compute at once, as the memory allows.
+
+    Raises:
+        InputError: for too little memory.
+    """
+    device = pick_device(options.device)
+    bf16 = computes_in_bf16(options.precision or config.precision, device)
+    condition = Condition(noise=torch.zeros(1))
+    channels = int(model.net.in_channels)  # type: ignore[arg-type]
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        return compute_max_sites(options.memory, model.net, model.task, model.geometry, channels, 1, device, condition)

@@ -1,0 +1,206 @@
+"""Requests of new images: their sizes, and what each is made from, checked against the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from multiunet.domains.image.config.sample import ImageSample
+from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.inputs import AXES, load_input
+from multiunet.domains.image.files.listing import list_images
+from multiunet.domains.image.files.masks import read_mask
+from multiunet.domains.image.files.pairing import pair_files
+from multiunet.domains.image.generation.beside import space_of
+from multiunet.domains.image.generation.columns import number_words
+from multiunet.domains.image.generation.info import Generation
+from multiunet.domains.image.info import ImageInfo
+from multiunet.errors import InputError
+from multiunet.wording import listing
+
+
+@dataclass(frozen=True)
+class Request:
+    """Condition of which some samples are wanted.
+
+    Attributes:
+        name: of the group that holds them.
+        space: pixels by axis.
+        label: number of the class; None: not said.
+        words: numbers of the caption's words; None: not said.
+        mask, given: files; None where the run reads none.
+        image, holes: files of an image to fill in, and of where; None: there is none.
+    """
+
+    name: str
+    space: tuple[int, ...]
+    label: int | None = None
+    words: tuple[int, ...] | None = None
+    mask: str | None = None
+    given: str | None = None
+    image: str | None = None
+    holes: str | None = None
+
+
+def read_requests(options: ImageSample, info: ImageInfo, cache: FileCache) -> list[Request]:
+    """Return what the options ask for.
+
+    Raises:
+        InputError: for what the run does not know, files that do not fit, or sizes that cannot be.
+    """
+    known = info.generated
+    _check_known(options, known)
+    labels = _read_labels(options, known)
+    words = _read_caption(options, known)
+    requests = [
+        Request(_join(stem, name), space, label, words, **files)
+        for (stem, space, files), (name, label) in product(_read_scenes(options, info, cache), labels)
+    ]
+    for request in requests:
+        _check_size(request, info)
+    return requests
+
+
+def _check_known(options: ImageSample, known: Generation) -> None:
+    """Check that the run was trained with what it is given, and is given what it was trained with.
+
+    Raises:
+        InputError: naming the setting.
+    """
+    rooms = {"label": known.labels, "caption": known.words, "masks": known.layout, "given": known.given}
+    for name, room in rooms.items():
+        if getattr(options, name) is not None and room is None:
+            plural = {"label": "labels", "caption": "captions"}.get(name, name)
+            raise InputError(
+                f"`{name}`: this run was trained without `{plural}`, so it cannot read any; leave it out, or train "
+                f"with `{plural}`"
+            )
+    for name in ("masks", "given"):
+        if getattr(options, name) is None and rooms[name] is not None:
+            raise InputError(f"this run makes images from `{name}`; give a folder of them")
+    said = options.label is not None or options.caption is not None
+    if options.guidance != 1 and not known.left_out:
+        raise InputError(
+            f"`guidance={options.guidance:g}` compares with samples of which nothing is said, and this run has never "
+            "seen one: train with `labels` or `captions` and `condition_drop=0.1`, or leave `guidance` out"
+        )
+    if options.guidance != 1 and not said:
+        raise InputError(
+            f"`guidance={options.guidance:g}` strengthens a label or a caption, and neither is given; give `label` or "
+            "`caption`, or leave `guidance` out"
+        )
+    if not said and not known.left_out:
+        if known.labels is not None:
+            raise InputError(f"this run was always told a label; give `label`: {listing(list(known.labels.names))}")
+        if known.words is not None:
+            raise InputError("this run was always told a caption; give `caption`")
+
+
+def _read_labels(options: ImageSample, known: Generation) -> list[tuple[str, int | None]]:
+    if options.label is None or known.labels is None:
+        return [("", None)]
+    names = known.labels.names
+    if unknown := [label for label in options.label if label not in names]:
+        raise InputError(f"`label={unknown[0]}`: no training image has it; there are {listing(list(names), 20)}")
+    return [(f"label-{label}", names.index(label)) for label in dict.fromkeys(options.label)]
+
+
+def _read_caption(options: ImageSample, known: Generation) -> tuple[int, ...] | None:
+    if options.caption is None or known.words is None:
+        return None
+    words = number_words(options.caption, known.words.vocabulary, "`caption`")
+    if len(words) > known.words.longest:
+        raise InputError(
+            f"`caption`: has {len(words)} words, and the longest training caption {known.words.longest}; shorten it"
+        )
+    return words
+
+
+Scene = tuple[str, tuple[int, ...], dict[str, str]]
+"""Name of a new image, its pixels by axis, and its files by the names that a request has for them."""
+
+
+def _read_scenes(options: ImageSample, info: ImageInfo, cache: FileCache) -> list[Scene]:
+    folders = {name: getattr(options, name) for name in ("inpaint", "masks", "given")}
+    folders = {name: folder for name, folder in folders.items() if folder is not None}
+    if not folders:
+        return [("sample" if options.label is None else "", _read_size(options, info), {})]
+    first, *others = folders
+    names = {stem: str(path) for stem, path in list_images(folders[first]).items()}
+    files = {first: names, **{name: _match(folders[first], folders[name], names) for name in others}}
+    if options.holes is not None:
+        files["holes"] = _match(folders[first], options.holes, names)
+    return [_read_scene(stem, {name: own[stem] for name, own in files.items()}, info, cache) for stem in names]
+
+
+def _match(images: Path, folder: Path, names: Mapping[str, str]) -> dict[str, str]:
+    return {item.name: item.target for item in pair_files(images, folder) if item.name in names}
+
+
+def _read_scene(stem: str, files: dict[str, str], info: ImageInfo, cache: FileCache) -> Scene:
+    image, mask, given = (files.get(name) for name in ("inpaint", "masks", "given"))
+    spaces = {}
+    if image is not None:
+        spaces[image] = load_input(image, info, cache).picture.space
+    spaces |= {path: space_of(info, cache, path, None) for path in (mask,) if path is not None}
+    spaces |= {path: space_of(info, cache, None, path) for path in (given,) if path is not None}
+    (first, space), *others = spaces.items()
+    for path, other in others:
+        if other != space:
+            raise InputError(f"{path}: asks for an image of {_times(other)}, but {first} for {_times(space)}")
+    own = {"image": image, "mask": mask, "given": given, "holes": files.get("holes")}
+    if own["image"] is not None and own["holes"] is not None:
+        read_holes(own["holes"], own["image"], space)
+    return stem, space, {name: path for name, path in own.items() if path is not None}
+
+
+def read_holes(path: str, image: str, space: Sequence[int]) -> np.ndarray:
+    """Read where an image is to be filled in, ``space`` of bool.
+
+    Raises:
+        InputError: when the mask has another size, or covers all of the image or nothing.
+    """
+    holes: np.ndarray = read_mask(Path(path))[...] != 0
+    if holes.shape != tuple(space):
+        raise InputError(f"{path}: is {_times(holes.shape)}, but its image {image} is {_times(space)}; make them equal")
+    if holes.all():
+        raise InputError(f"{path}: covers the whole image, of which nothing would be kept; leave `inpaint` out")
+    if not holes.any():
+        raise InputError(f"{path}: is 0 everywhere, so there is nothing to fill in; mark the holes by other numbers")
+    return holes
+
+
+def _read_size(options: ImageSample, info: ImageInfo) -> tuple[int, ...]:
+    if options.size is None:
+        return info.patch_size
+    if len(options.size) not in (1, info.ndim):
+        shown = ",".join(map(str, options.size))
+        raise InputError(f"`size={shown}`: give one number, or one for each axis {', '.join(AXES[info.ndim])}")
+    return tuple(options.size) * (info.ndim // len(options.size))
+
+
+def _check_size(request: Request, info: ImageInfo) -> None:
+    """Check that the coarsest level has a whole site along each axis.
+
+    Raises:
+        InputError: when the image is smaller than that.
+    """
+    coarsest = tuple(math.prod(step) for step in zip(*info.strides))
+    if any(n < least for n, least in zip(request.space, coarsest)):
+        raise InputError(
+            f"an image of {_times(request.space)} is smaller than a site of the network's coarsest level, "
+            f"{_times(coarsest)}; ask for more, or train with fewer `widths`"
+        )
+
+
+def _join(stem: str, label: str) -> str:
+    return "_".join(part for part in (stem, label) if part)
+
+
+def _times(numbers: Sequence[int]) -> str:
+    return " x ".join(map(str, numbers))

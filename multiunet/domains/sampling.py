@@ -1,0 +1,123 @@
+"""Sampling with trained generators, one way for all domains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from multiunet.domains.config import absolute, checked
+from multiunet.domains.exports import exported
+from multiunet.domains.runs import Run, hash_weights, join_runs, open_runs, spec_of
+from multiunet.domains.sample_options import SampleOptions
+from multiunet.domains.spec import DomainSpec, domains
+from multiunet.domains.unfinished import Unfinished
+from multiunet.errors import InputError
+from multiunet.files import AnyPath, check_folder
+from multiunet.lock import hold_lock
+from multiunet.prediction import PredictionStore
+from multiunet.progress import ConsoleProgress, Progress
+from multiunet.training.run_folder import RunFolder
+
+APART = {"device", "export", "overwrite", "memory"}
+"""Settings that samples do not depend on, or only by what is kept beside them."""
+
+
+def sample(
+    path: AnyPath,
+    options: SampleOptions | Mapping[str, Any] | None = None,
+    out: AnyPath = "samples.zarr",
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Make new samples with a trained generator, into a Zarr store; return the files exported beside it, if any.
+
+    A process that was killed goes on where it was, when it is called again with the same settings, and makes the same
+    bits.
+
+    Args:
+        path: of the run.
+        options: the domain's settings, or a mapping of those that are given.
+        out: the Zarr folder, NAME.zarr.
+        progress: shows how far it is; by default on stderr.
+
+    Raises:
+        InputError: for a run that predicts, a condition that it does not know, or an ``out`` that exists.
+    """
+    out = Path(out)
+    run, chosen = _ready(path, options or {}, name)
+    attrs = _describe(run, chosen)
+    store = PredictionStore(out, attrs, chosen.overwrite)
+    _check_export(chosen, out)
+    run.domain.sample_names(run.config, run.info, chosen)  # errors come before anything is written
+    kept = Unfinished(out, attrs | {"options": _settings(chosen)}, chosen.overwrite)
+    busy = f"{out}: another process is writing it; wait for that, or choose another name"
+    kept.path.parent.mkdir(parents=True, exist_ok=True)
+    with hold_lock(out.with_name(f".{out.name}.sampling"), busy), kept:
+        with store, ConsoleProgress() if progress is None else progress as shown:
+            if kept.goes_on:
+                shown.note(f"{out}: going on with unfinished samples")
+            run.domain.sample(run.model, run.config, run.info, chosen, store, kept, shown)
+        kept.remove()
+    if (folder := chosen.export) is None:
+        return []
+    return exported(folder, lambda: run.domain.export_samples(out, folder, run.info))
+
+
+def check_sample(
+    path: AnyPath, options: SampleOptions | Mapping[str, Any], out: AnyPath, name: str | None = None
+) -> tuple[Run, list[str]]:
+    """Read and check all that ``sample`` would; return the run and the names of its conditions; write nothing.
+
+    Raises:
+        InputError: see ``sample``.
+    """
+    run, chosen = _ready(path, options, name)
+    PredictionStore(out, _describe(run, chosen), chosen.overwrite)
+    _check_export(chosen, Path(out))
+    return run, run.domain.sample_names(run.config, run.info, chosen)
+
+
+def _ready(path: AnyPath, options: SampleOptions | Mapping[str, Any], name: str | None) -> tuple[Run, SampleOptions]:
+    folder = RunFolder.open(Path(path))
+    spec = spec_of(folder, name)
+    if spec.sample is None:
+        able = [known.name for known in domains().values() if isinstance(known, DomainSpec) and known.sample]
+        raise InputError(f"{folder.path}: domain {spec.name!r} has no generators; those of {', '.join(able)} have")
+    chosen = absolute(checked(spec.sample, options))
+    run = join_runs(open_runs([folder], spec.name, chosen.device))
+    if run.task.kind != "generation":
+        raise InputError(
+            f"{folder.path}: was trained to predict, not to make new samples; predict with `multiunet predict "
+            f"{spec.name}`, or train a generator: `multiunet train {spec.name}` with `task=generate`"
+        )
+    return run, chosen
+
+
+def _describe(run: Run, options: SampleOptions) -> dict[str, Any]:
+    return {
+        "domain": run.spec.name,
+        "task": run.task.kind,
+        "run": str(run.folder.path),
+        "weights": hash_weights(run.net),
+        "samples": options.count,
+        "seed": options.seed,
+        "steps": options.steps,
+        "sampler": options.sampler,
+        "guidance": options.guidance,
+    }
+
+
+def _settings(options: SampleOptions) -> dict[str, Any]:
+    """Return the settings that the samples depend on, as plain JSON."""
+    settings: dict[str, Any] = json.loads(options.model_dump_json(exclude=APART))
+    return settings
+
+
+def _check_export(options: SampleOptions, out: Path) -> None:
+    if options.export is None:
+        return
+    if out.absolute() in (options.export, *options.export.parents):
+        raise InputError(f"{options.export}: `export` is in the samples themselves, {out}; choose a folder beside it")
+    check_folder(options.export, options.overwrite)

@@ -1,0 +1,131 @@
+"""Unfinished samples on disk, so that a process that was killed goes on with the same bits."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from multiunet.diffusion import State
+from multiunet.errors import InputError
+from multiunet.files import check_creatable, remove_temporaries, write_text
+from multiunet.training import checkpoint
+from multiunet.training.checkpoint import Checkpoint
+
+PLAN = "plan.json"
+
+DECIDED = "decided"
+
+SAVE_SECONDS = 20.0
+"""Seconds between two saved states of a batch: what a crash can cost."""
+
+
+class Unfinished:
+    """Folder beside a result that holds the samples that are done, and the state of the batch under way.
+
+    It is removed once the result is complete.
+
+    Args:
+        out: the result's place.
+        plan: all that the samples depend on, plain JSON.
+        overwrite: begin anew where the folder holds samples of another plan.
+        save_seconds: time between two saved states.
+
+    Raises:
+        InputError: when it holds samples of another plan, and those are not to be dropped.
+    """
+
+    def __init__(self, out: Path, plan: Mapping[str, Any], overwrite: bool, save_seconds: float = SAVE_SECONDS) -> None:
+        self.path, self.plan, self.save_seconds = out.with_name(f".{out.name}.unfinished"), dict(plan), save_seconds
+        self.saved = time.monotonic()
+        before = self._before()
+        decided = before.pop(DECIDED, {}) if isinstance(before, dict) else {}
+        self.goes_on = before == self.plan
+        if self.path.exists() and not self.goes_on and not overwrite:
+            raise InputError(
+                f"{out}: there are unfinished samples of other settings in {self.path}; finish them with the same "
+                "settings, drop them by `overwrite`, or choose another name"
+            )
+        if self.goes_on:
+            self.plan[DECIDED] = decided
+        check_creatable(self.path)
+
+    def __enter__(self) -> Unfinished:
+        if not self.goes_on:
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir(parents=True)
+            write_text(self.path / PLAN, json.dumps(self.plan) + "\n")
+        remove_temporaries(self.path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def remove(self) -> None:
+        """Remove the folder: the result is complete."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def agree(self, name: str, decide: Callable[[], int]) -> int:
+        """Return a number that samples depend on, as decided when they were begun, whatever memory is free now."""
+        if name not in self.plan.get(DECIDED, {}):
+            self.plan.setdefault(DECIDED, {})[name] = decide()
+            write_text(self.path / PLAN, json.dumps(self.plan) + "\n")
+        return int(self.plan[DECIDED][name])
+
+    def is_done(self, batch: int) -> bool:
+        """Return whether all samples of a batch are made."""
+        return self._batch(batch).is_file()
+
+    def read_batch(self, batch: int) -> Tensor:
+        """Read the samples of a batch, ``(N, C, *space)``.
+
+        Raises:
+            InputError: when the file is damaged.
+        """
+        return checkpoint.load(self._batch(batch)).tensors["x"]
+
+    def write_batch(self, batch: int, x: Tensor) -> None:
+        """Keep the samples of a batch, and forget its state."""
+        checkpoint.save(self._batch(batch), Checkpoint({"x": x}, {}))
+        self._state().unlink(missing_ok=True)
+
+    def read_state(self, batch: int) -> State | None:
+        """Read the state that a batch was left in; None: it begins."""
+        if not self._state().is_file():
+            return None
+        kept = checkpoint.load(self._state())
+        if kept.state["batch"] != batch:
+            return None
+        sigma = kept.state["previous_sigma"]
+        return State(
+            kept.tensors["x"], kept.state["done"], kept.tensors.get("previous"), math.inf if sigma is None else sigma
+        )
+
+    def save_when_due(self, batch: int, state: State) -> None:
+        """Save the state of a batch if the last time is long enough ago."""
+        if time.monotonic() - self.saved < self.save_seconds:
+            return
+        tensors = {"x": state.x} | ({} if state.previous is None else {"previous": state.previous})
+        sigma = None if math.isinf(state.previous_sigma) else state.previous_sigma
+        checkpoint.save(
+            self._state(), Checkpoint(tensors, {"batch": batch, "done": state.done, "previous_sigma": sigma})
+        )
+        self.saved = time.monotonic()
+
+    def _before(self) -> Any:
+        try:
+            return json.loads((self.path / PLAN).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def _batch(self, batch: int) -> Path:
+        return self.path / f"batch-{batch}.safetensors"
+
+    def _state(self) -> Path:
+        return self.path / "state.safetensors"
