@@ -31,7 +31,7 @@ def sample(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Make new samples with a trained generator, into a Zarr store; return the files exported beside it, if any.
+    """Make new samples with a trained generator, into a Zarr store; return the files exported beside it.
 
     A process that was killed goes on where it was, when it is called again with the same settings, and makes the same
     bits.
@@ -54,7 +54,8 @@ def sample(
     kept = Unfinished(out, attrs | {"options": _settings(chosen)}, chosen.overwrite)
     busy = f"{out}: another process is writing it; wait for that, or choose another name"
     kept.path.parent.mkdir(parents=True, exist_ok=True)
-    with hold_lock(out.with_name(f".{out.name}.sampling"), busy), kept:
+    with hold_lock(out.with_name(f".{out.name}.sampling"), busy):
+        kept.prepare()
         with store, ConsoleProgress() if progress is None else progress as shown:
             if kept.goes_on:
                 shown.note(f"{out}: going on with unfinished samples")
@@ -68,7 +69,7 @@ def sample(
 def check_sample(
     path: AnyPath, options: SampleOptions | Mapping[str, Any], out: AnyPath, name: str | None = None
 ) -> tuple[Run, list[str]]:
-    """Read and check all that ``sample`` would; return the run and the names of its conditions; write nothing.
+    """Read and check all that ``sample`` would; return the run and its conditions' names; write nothing.
 
     Raises:
         InputError: see ``sample``.

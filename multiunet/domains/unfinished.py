@@ -35,14 +35,13 @@ class Unfinished:
         out: the result's place.
         plan: all that the samples depend on, plain JSON.
         overwrite: begin anew where the folder holds samples of another plan.
-        save_seconds: time between two saved states.
 
     Raises:
         InputError: when it holds samples of another plan, and those are not to be dropped.
     """
 
-    def __init__(self, out: Path, plan: Mapping[str, Any], overwrite: bool, save_seconds: float = SAVE_SECONDS) -> None:
-        self.path, self.plan, self.save_seconds = out.with_name(f".{out.name}.unfinished"), dict(plan), save_seconds
+    def __init__(self, out: Path, plan: Mapping[str, Any], overwrite: bool) -> None:
+        self.path, self.plan = out.with_name(f".{out.name}.unfinished"), dict(plan)
         self.saved = time.monotonic()
         before = self._before()
         decided = before.pop(DECIDED, {}) if isinstance(before, dict) else {}
@@ -56,23 +55,20 @@ class Unfinished:
             self.plan[DECIDED] = decided
         check_creatable(self.path)
 
-    def __enter__(self) -> Unfinished:
+    def prepare(self) -> None:
+        """Make the folder, empty where nothing goes on."""
         if not self.goes_on:
             shutil.rmtree(self.path, ignore_errors=True)
             self.path.mkdir(parents=True)
             write_text(self.path / PLAN, json.dumps(self.plan) + "\n")
         remove_temporaries(self.path)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
     def remove(self) -> None:
         """Remove the folder: the result is complete."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def agree(self, name: str, decide: Callable[[], int]) -> int:
-        """Return a number that samples depend on, as decided when they were begun, whatever memory is free now."""
+        """Return a number that samples depend on, as it was decided when they were begun."""
         if name not in self.plan.get(DECIDED, {}):
             self.plan.setdefault(DECIDED, {})[name] = decide()
             write_text(self.path / PLAN, json.dumps(self.plan) + "\n")
@@ -109,7 +105,7 @@ class Unfinished:
 
     def save_when_due(self, batch: int, state: State) -> None:
         """Save the state of a batch if the last time is long enough ago."""
-        if time.monotonic() - self.saved < self.save_seconds:
+        if time.monotonic() - self.saved < SAVE_SECONDS:
             return
         tensors = {"x": state.x} | ({} if state.previous is None else {"previous": state.previous})
         sigma = None if math.isinf(state.previous_sigma) else state.previous_sigma

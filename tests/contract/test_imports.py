@@ -166,7 +166,7 @@ def test_public_names_are_deliberate() -> None:
         *("Graph", "GraphField", "Grid", "GridPredictor", "GridSource", "HeavyEdgeMatching", "InputError", "MinCut"),
         *("Moments", "NestedUNet", "NoSkip", "ReceptiveField", "Recipe", "Regression", "Run", "Sample"),
         *("Segmentation", "Skip", "TopK", "TrainingData", "UNet", "calibrate", "evaluate", "fit", "load"),
-        *("measure", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "train"),
+        *("measure", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "sample", "train"),
     ]
     assert set(multiunet.__all__) <= set(dir(multiunet))
 

@@ -22,7 +22,9 @@ OF_COMMANDS = {"ood", "out", "resume", "run"}
 
 def known() -> set[str]:
     specs = [spec for spec in domains().values() if isinstance(spec, DomainSpec)]
-    kinds = [kind for spec in specs for kind in (spec.train, spec.predict, spec.evaluate, spec.measure) if kind]
+    kinds = [
+        kind for spec in specs for kind in (spec.train, spec.predict, spec.evaluate, spec.sample, spec.measure) if kind
+    ]
     return OF_COMMANDS | {name for kind in kinds for name in kind.model_fields}
 
 

@@ -248,7 +248,7 @@ class ImageInfo(DatasetInfo):
 
     @property
     def generated(self) -> Generation:
-        """What a generator makes. Raises TypeError for a run that predicts."""
+        """Images and conditions of a generator. Raises TypeError for a run that predicts."""
         if self.generation is None:
             raise TypeError("this run predicts, and generates nothing")
         return self.generation

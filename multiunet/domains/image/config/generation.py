@@ -1,7 +1,4 @@
-"""Settings of trainings of generators: what they are given, what they may not have, and their own defaults.
-
-Imports nothing heavy.
-"""
+"""Settings of generators: their conditions, and their own defaults. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Generation of images: what a generator is given, how it is trained, and how its samples are made and written."""
+"""Generation of images: its conditions, the training of a generator, its samples and their files."""

@@ -1,4 +1,4 @@
-"""Channels that a generator reads beside the noisy image: the classes of a layout, and another image of the scene."""
+"""Channels beside the noisy image: the classes of a layout, and another image of the scene."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def given_info(info: ImageInfo) -> ImageInfo:
 def read_beside(
     info: ImageInfo, cache: FileCache, mask: str | None, given: str | None, coordinates: Floats, checked: bool = True
 ) -> NDArray[np.float32]:
-    """Return the channels beside an image, ``(C, *sites)``: one for each class, then those of the given image.
+    """Return the channels beside an image, ``(C, *sites)``: one a class, then those of the given image.
 
     Args:
         mask, given: files; None where the run has none.
@@ -69,7 +69,7 @@ def read_beside(
 
 
 def shrink(coordinates: Floats, factor: Sequence[int]) -> Floats:
-    """Return places of an image as places of one whose pixels are larger by a factor by axis, ``(ndim, *sites)``."""
+    """Return places ``(ndim, *sites)`` of an image as those of one with larger pixels, by factors."""
     steps = np.asarray(factor, np.float32).reshape(-1, *(1,) * (coordinates.ndim - 1))
     result: Floats = (coordinates + np.float32(0.5)) / steps - np.float32(0.5)
     return result

@@ -42,7 +42,7 @@ def make_sheet(rows: Sequence[Sequence[np.ndarray]], lowest: float, highest: flo
 
 
 def make_thumbnail(image: np.ndarray, lowest: float, highest: float) -> NDArray[np.uint8]:
-    """Return an image ``(C, *space)`` in colours of 8 bits, ``(height, width, 3)``, as large as thumbnails are."""
+    """Return a thumbnail ``(height, width, 3)``, in colours of 8 bits, of an image ``(C, *space)``."""
     flat = image[:, image.shape[1] // 2] if image.ndim == 4 else image
     shown = flat[:3] if len(flat) >= 3 else flat[:1].repeat(3, axis=0)
     scaled = (shown.astype(np.float64) - lowest) / max(highest - lowest, np.finfo(np.float64).tiny)

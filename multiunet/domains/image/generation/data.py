@@ -72,7 +72,7 @@ class CleanPatches(TrainingData[Tensor]):
 def make_condition(
     info: ImageInfo, label: int | None = None, words: Sequence[int] | None = None, rows: int = 1
 ) -> Condition | None:
-    """Return the condition of a label and of words, with as many rows alike; None where the run knows neither.
+    """Return the condition of a label and of words, of equal rows; None where the run knows neither.
 
     Args:
         label: number of the class; None: not said.

@@ -1,4 +1,4 @@
-"""What the dataset info of a generator holds beside that of other runs on images."""
+"""Dataset info of generators, beside that of all runs on images."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Labels(Record):
 
 
 class Generation(Record):
-    """What a generator makes, and what it is given for it.
+    """Images that a generator makes, and their conditions.
 
     Attributes:
         numbers: type of the training images' numbers, in which samples are written.
@@ -92,6 +92,6 @@ class Generation(Record):
 
     @property
     def beside(self) -> int:
-        """Channels that the network reads beside the noisy image: one for each class of the layout, and given ones."""
+        """Channels beside the noisy image: one for each class of the layout, and those of given images."""
         layout = 0 if self.layout is None else len(self.layout.classes.names)
         return layout + (0 if self.given is None else self.given.channels)

@@ -1,4 +1,4 @@
-"""New images as files that any program opens, in the numbers of the training images, and a sheet of all of them."""
+"""New images as files, in the numbers of the training images, and a sheet of all of them."""
 
 from __future__ import annotations
 

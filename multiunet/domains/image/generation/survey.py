@@ -1,4 +1,4 @@
-"""Survey of what a generator learns from: images, and the labels, captions, masks and other images beside them."""
+"""Survey of a generator's data: labels, captions, masks and other images beside its images."""
 
 from __future__ import annotations
 

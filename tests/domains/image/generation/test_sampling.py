@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from multiunet.domains import inference, sampling, unfinished
+from multiunet.errors import InputError
+from multiunet.prediction import open_prediction
+from multiunet.progress import Progress
+from tests.domains.image.generation.conftest import MakeRun
+
+QUICK = {"count": 2, "steps": 3, "device": "cpu"}
+
+
+def test_samples_have_the_images_numbers_and_their_spread_is_aleatoric(make_run: MakeRun, tmp_path: Path) -> None:
+    options = {**QUICK, "export": tmp_path / "files"}
+    files = sampling.sample(make_run(), options, tmp_path / "s.zarr", progress=Progress())
+    data = open_prediction(tmp_path / "s.zarr")["sample"]
+    samples = data["samples"].values
+    assert samples.shape == (2, 1, 20, 24)
+    np.testing.assert_allclose(data["mean"], samples.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(data["aleatoric"], samples.var(axis=0), rtol=1e-4, atol=1e-6)
+    assert not data["epistemic"].any()
+    np.testing.assert_array_equal(data["total"], data["aleatoric"])
+    assert sorted(path.name for path in files) == ["contact_sheet.png", "sample_000.png", "sample_001.png"]
+    pixels = np.asarray(Image.open(tmp_path / "files" / "sample_001.png"))
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, np.rint(samples[1, 0]).clip(0, 255))
+
+
+def test_one_sample_has_no_variance(make_run: MakeRun, tmp_path: Path) -> None:
+    sampling.sample(make_run(), {**QUICK, "count": 1}, tmp_path / "s.zarr", progress=Progress())
+    data = open_prediction(tmp_path / "s.zarr")["sample"]
+    np.testing.assert_array_equal(data["mean"], data["samples"][0])
+    assert np.isnan(data["total"]).all()
+
+
+def test_tiles_of_any_size_make_the_sample_of_the_whole(make_run: MakeRun, tmp_path: Path) -> None:
+    found = []
+    for side in (1000, 16):
+        options = {**QUICK, "count": 1, "steps": 18, "size": [25, 38], "tile_size": side}
+        out = tmp_path / f"{side}.zarr"
+        sampling.sample(make_run(), options, out, progress=Progress())
+        found.append(open_prediction(out)["sample"]["samples"].values)
+    scale = found[0].std()
+    for tiled in found[1:]:
+        np.testing.assert_allclose(tiled / scale, found[0] / scale, atol=1e-4)
+
+
+class Interrupted(Progress):
+    """Progress that ends the process, as it were, after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def update_tiles(self, done: int, count: int) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("sampler", ["dpm++2m", "ancestral"])
+def test_interrupted_samples_go_on_with_the_same_bits(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str
+) -> None:
+    monkeypatch.setattr(unfinished, "SAVE_SECONDS", -1.0)
+    monkeypatch.setattr("multiunet.domains.image.generation.making.MOST_SAMPLES", 1)
+    options = {**QUICK, "steps": 4, "sampler": sampler}
+    sampling.sample(make_run(), options, tmp_path / "whole.zarr", progress=Progress())
+    out = tmp_path / "s.zarr"
+    for steps in (2, 4):
+        with pytest.raises(KeyboardInterrupt):
+            sampling.sample(make_run(), options, out, progress=Interrupted(steps))
+        assert (tmp_path / ".s.zarr.unfinished" / "state.safetensors").exists()
+    assert not out.exists()
+    with pytest.raises(InputError, match=r"unfinished samples of other settings"):
+        sampling.sample(make_run(), {**options, "seed": 1}, out, progress=Progress())
+    sampling.sample(make_run(), options, out, progress=Progress())
+    one, other = (open_prediction(path)["sample"]["samples"].values for path in (out, tmp_path / "whole.zarr"))
+    np.testing.assert_array_equal(one, other)
+    assert [path.name for path in tmp_path.iterdir() if "unfinished" in path.name] == []
+
+
+def test_labels_make_a_group_each_with_the_same_noise(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
+    run = make_run(labels=shapes / "labels.csv")
+    options = {**QUICK, "label": "disc,ring", "guidance": 2.0}
+    sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
+    assert list(open_prediction(tmp_path / "s.zarr")) == ["label-disc", "label-ring"]
+    with pytest.raises(InputError, match="`label=square`: no training image has it; there are disc, ring"):
+        sampling.sample(run, {"label": "square"}, tmp_path / "x.zarr")
+    with pytest.raises(InputError, match="neither is given"):
+        sampling.sample(run, {"guidance": 2.0}, tmp_path / "x.zarr")
+
+
+def test_images_from_maps_of_classes(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
+    run = make_run(masks=shapes / "masks")
+    options = {**QUICK, "count": 1, "masks": shapes / "masks" / "i1.png"}
+    sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
+    assert open_prediction(tmp_path / "s.zarr")["i1"]["samples"].shape == (1, 1, 20, 24)
+    with pytest.raises(InputError, match="makes images from `masks`"):
+        sampling.sample(run, QUICK, tmp_path / "x.zarr")
+    Image.fromarray(np.full((20, 24), 7, np.uint8)).save(tmp_path / "strange.png")
+    with pytest.raises(InputError, match="value 7"):
+        sampling.sample(run, {**QUICK, "masks": tmp_path / "strange.png"}, tmp_path / "x.zarr", progress=Progress())
+
+
+def test_images_from_smaller_ones(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
+    run = make_run(given=shapes / "small")
+    options = {**QUICK, "count": 1, "given": shapes / "small" / "i1.png"}
+    sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
+    assert open_prediction(tmp_path / "s.zarr")["i1"]["samples"].shape == (1, 1, 20, 24)
+
+
+def test_holes_are_filled_and_all_else_is_kept(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
+    holes = np.zeros((20, 24), np.uint8)
+    holes[8:12, 8:12] = 1
+    image = shapes / "images" / "i2.png"
+    for folder, mask in (("some", holes), ("none", 0 * holes), ("all", 0 * holes + 1), ("small", holes[:5])):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(mask).save(tmp_path / folder / "i2.png")
+    options = {**QUICK, "inpaint": image, "turns": 2}
+    sampling.sample(make_run(), {**options, "holes": tmp_path / "some"}, tmp_path / "s.zarr", progress=Progress())
+    samples = open_prediction(tmp_path / "s.zarr")["i2"]["samples"].values[:, 0]
+    original = np.asarray(Image.open(image)).astype(np.float32)
+    np.testing.assert_array_equal(samples[:, holes == 0], np.stack([original[holes == 0]] * 2))
+    assert (samples[:, holes == 1] != original[holes == 1]).all()
+    for folder, words in (("none", "nothing to fill in"), ("all", "covers the whole image"), ("small", "is 5 x 24")):
+        with pytest.raises(InputError, match=words):
+            sampling.sample(make_run(), {**options, "holes": tmp_path / folder}, tmp_path / "x.zarr")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"guidance": 2.0}, "this run has never seen one"),
+        ({"label": "7"}, "trained without `labels`"),
+        ({"caption": "a ring"}, "trained without `captions`"),
+        ({"size": [1, 40]}, "smaller than a site of the network's coarsest level, 2 x 2"),
+        ({"size": [1, 2, 3]}, "one for each axis y, x"),
+        ({"holes": "x"}, "give both, or neither"),
+        ({"inpaint": "x", "holes": "x", "size": [8]}, "leave it out"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(make_run: MakeRun, tmp_path: Path, options: dict, words: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(InputError, match=words):
+        sampling.check_sample(make_run(), options, tmp_path / "s.zarr")
+
+
+def test_a_generator_predicts_nothing_and_names_the_command(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
+    for ask in (
+        lambda: inference.predict(make_run(), {"images": shapes / "images"}, tmp_path / "p.zarr"),
+        lambda: inference.evaluate(make_run(), {"split": "val"}),
+    ):
+        with pytest.raises(InputError, match="run `multiunet sample image`"):
+            ask()
+
+
+def test_samples_do_not_depend_on_how_many_are_made_at_once(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampling.sample(make_run(), {**QUICK, "count": 3}, tmp_path / "many.zarr", progress=Progress())
+    monkeypatch.setattr("multiunet.domains.image.generation.making.MOST_SAMPLES", 1)
+    sampling.sample(make_run(), {**QUICK, "count": 1}, tmp_path / "one.zarr", progress=Progress())
+    many, one = (open_prediction(tmp_path / f"{name}.zarr")["sample"]["samples"][0] for name in ("many", "one"))
+    torch.testing.assert_close(torch.tensor(many.values), torch.tensor(one.values), rtol=1e-4, atol=1e-2)
