@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
 from multiunet.core import SKIPS, ConditionEmbedding, Fourier, UNet
 from multiunet.diffusion import EDM, Parameterization, Preconditioned, Process
+from multiunet.domains.attending import make_attention
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.generation.data import SIGMA_DATA
 from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.image.info import ImageInfo
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.grid import Grid
+from multiunet.geometries.grid.in_turn import put_behind
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
 
 NOISE_CHANNELS = 64
@@ -41,9 +44,10 @@ def build_generator(config: ImageTrain, info: ImageInfo) -> UNet[Tensor]:
     known, channels = info.generated, config.levels()
     embed = make_embedding(known, 4 * channels[0])
     block = Conv(residual=config.residual, dropout=config.dropout, condition_channels=embed.channels)
-    grid = Grid(info.ndim, block=block, normalization=config.normalization, activation="silu")
+    grid = Grid(info.ndim, normalization=config.normalization, activation="silu")
+    blocks = put_behind(block, make_attention(config, channels), len(channels))
     net = UNet(
-        grid,
+        [replace(grid, block=block) for block in blocks],
         info.channels + known.beside,
         info.channels,
         channels,
