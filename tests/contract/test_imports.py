@@ -152,21 +152,14 @@ def test_public_names_are_deliberate() -> None:
     import multiunet
 
     assert multiunet.__all__ == [
-        *(
-            "SAG",
-            "Add",
-            "AttentionGate",
-            "Concat",
-            "Condition",
-            "ConditionEmbedding",
-            "Contraction",
-            "Dropout",
-            "Geometry",
-        ),
-        *("Graph", "GraphField", "Grid", "GridPredictor", "GridSource", "HeavyEdgeMatching", "InputError", "MinCut"),
-        *("Moments", "NestedUNet", "NoSkip", "ReceptiveField", "Recipe", "Regression", "Run", "Sample"),
-        *("Segmentation", "Skip", "TopK", "TrainingData", "UNet", "calibrate", "evaluate", "fit", "load"),
-        *("measure", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "sample", "train"),
+        *("SAG", "Add", "AttentionGate", "Concat", "Condition", "ConditionEmbedding", "Contraction"),
+        *("Denoiser", "Denoising", "DiffusionData", "Dropout", "Geometry", "Graph", "GraphField", "Grid"),
+        *("GridPredictor", "GridSource", "HeavyEdgeMatching", "InputError", "MaskedData", "MaskedModel"),
+        *("MinCut", "Moments", "NestedUNet", "NoSkip", "NoisedValidator", "ReceptiveField", "Recipe"),
+        *("Regression", "Run", "Sample", "Sampler", "Segmentation", "SiteNoise", "Skip", "TopK"),
+        *("TrainingData", "UNet", "Unmasker", "Unmasking", "calibrate", "evaluate", "fit", "load"),
+        *("measure", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "sample"),
+        "train",
     ]
     assert set(multiunet.__all__) <= set(dir(multiunet))
 
