@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import SKIPS, Condition, Dropout, Trail, UNet
+from multiunet.geometries.attention import Attention
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
 from multiunet.geometries.graph.readout import Readout, ReadoutName
-from multiunet.models.graph_unet import compute_strides
+from multiunet.models.graph_unet import attend_at_the_bottom, compute_strides
 
 
 class GraphReadoutUNet(nn.Module):
@@ -79,6 +80,7 @@ def graph_readout_unet(
     geometry: Graph | None = None,
     pool_ratio: float = 0.5,
     skip: Literal["concat", "add", "attention", "none"] = "add",
+    attention: Attention | None = None,
     readouts: Sequence[ReadoutName] = ("mean", "max"),
     dropout: float = 0.0,
 ) -> GraphReadoutUNet:
@@ -90,6 +92,7 @@ def graph_readout_unet(
         channels: channels by level, finest first.
         geometry: the operators; ``Graph()`` by default.
         pool_ratio: share of the nodes that each level keeps, in (0, 1].
+        attention: of each node to all nodes of its graph, behind the convolutions of the coarsest level; None: none.
         readouts: of each level: ``mean``, ``max``, ``sum``.
         dropout: probability that a feature of the head's hidden layer is dropped; the geometry has that of blocks.
 
@@ -102,5 +105,6 @@ def graph_readout_unet(
     torch.Size([5, 3])
     """
     strides = compute_strides(pool_ratio, channels)
-    net = UNet(geometry or Graph(), in_channels, channels[0], channels, strides=strides, skip=SKIPS[skip])
+    levels = attend_at_the_bottom(geometry or Graph(), len(channels), attention)
+    net = UNet(levels, in_channels, channels[0], channels, strides=strides, skip=SKIPS[skip])
     return GraphReadoutUNet(net, readouts, channels[0], out_channels, dropout)

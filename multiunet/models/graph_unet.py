@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from torch import nn
 
 from multiunet.core import SKIPS, Add, Condition, Skip, Trail, UNet
+from multiunet.geometries.attention import Attention
 from multiunet.geometries.graph.dropout import FeatureDropout
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
@@ -23,7 +25,7 @@ class GraphUNet(UNet[GraphField]):
 
     def __init__(
         self,
-        geometry: Graph,
+        geometry: Graph | Sequence[Graph],
         in_channels: int,
         out_channels: int,
         channels: Sequence[int],
@@ -33,7 +35,8 @@ class GraphUNet(UNet[GraphField]):
         input_dropout: float = 0.0,
     ) -> None:
         super().__init__(geometry, in_channels, out_channels, channels, strides=strides, skip=skip)
-        self.input_dropout = FeatureDropout(input_dropout, geometry.whole_channels)
+        finest = geometry if isinstance(geometry, Graph) else geometry[0]
+        self.input_dropout = FeatureDropout(input_dropout, finest.whole_channels)
 
     def prefix(self) -> list[nn.Module]:
         return [self.input_dropout, *super().prefix()]
@@ -50,6 +53,7 @@ def graph_unet(
     geometry: Graph | None = None,
     pool_ratio: float = 0.5,
     skip: Literal["concat", "add", "attention", "none"] = "add",
+    attention: Attention | None = None,
     input_dropout: float = 0.0,
 ) -> GraphUNet:
     """Build the graph U-Net of Gao & Ji 2019.
@@ -62,6 +66,7 @@ def graph_unet(
         channels: channels by level, finest first.
         geometry: the operators; ``Graph()`` by default.
         pool_ratio: share of the nodes that each level keeps, in (0, 1].
+        attention: of each node to all nodes of its graph, behind the convolutions of the coarsest level; None: none.
         input_dropout: probability that a feature of a node is dropped before the first convolution.
 
     Raises:
@@ -73,7 +78,7 @@ def graph_unet(
     """
     strides = compute_strides(pool_ratio, channels)
     return GraphUNet(
-        geometry or Graph(),
+        attend_at_the_bottom(geometry or Graph(), len(channels), attention),
         in_channels,
         out_channels,
         channels,
@@ -81,6 +86,12 @@ def graph_unet(
         skip=SKIPS[skip],
         input_dropout=input_dropout,
     )
+
+
+def attend_at_the_bottom(geometry: Graph, levels: int, attention: Attention | None) -> list[Graph]:
+    """Return the geometry of each level, finest first: of the last one with attention, where there is any."""
+    last = geometry if attention is None else replace(geometry, attention=attention)
+    return [*[geometry] * (levels - 1), last]
 
 
 def compute_strides(pool_ratio: float, channels: Sequence[int]) -> list[float]:

@@ -41,13 +41,14 @@ def swin_unetr(
     dropout: float = 0.0,
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
-    """Build the Swin UNETR of Hatamizadeh et al. 2022 ("Swin UNETR: Swin Transformers for Semantic Segmentation").
+    """Build the Swin UNETR of Hatamizadeh et al. 2022.
 
-    A Swin transformer goes down: patches of one stride, then blocks of windows and merging of sites, level by level.
-    What enters each level goes, normalised and through a residual block of convolutions, across to a decoder of such
-    blocks and transposed convolutions, with instance normalisation. Any size and 1 to 3 axes; MONAI's takes 2 or 3 axes
-    whose sizes are multiples of 32. With its weights the two agree, wherever no axis of a level is shorter than the
-    window: there MONAI's reads wrong places of its table of biases.
+    "Swin UNETR: Swin Transformers for Semantic Segmentation of Brain Tumors in MRI Images". A Swin transformer goes
+    down: patches of one stride, then blocks of windows and merging of sites, level by level. What enters each level
+    goes, normalised and through a residual block of convolutions, across to a decoder of such blocks and transposed
+    convolutions, with instance normalisation. Any size and 1 to 3 axes; MONAI's takes 2 or 3 axes whose sizes are
+    multiples of 32. With its weights the two agree, wherever no axis of a level is shorter than the window: there
+    MONAI's reads wrong places of its table of biases.
 
     Args:
         ndim: axes of space: 1, 2 or 3.
@@ -96,7 +97,7 @@ def _at(counts: Sequence[int], level: int) -> int:
 
 @dataclass(frozen=True)
 class Entering(Block):
-    """No block: what enters a level is its field."""
+    """Level without a block: what enters it is its field."""
 
     def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         if in_channels != out_channels:

@@ -23,7 +23,7 @@ number, and a network has learnt from no more of them."""
 
 
 def bound_sites(sites: int, field: ReceptiveField) -> int:
-    """Return how many sites a tile may have: ``sites``, or as many as hold ``ATTENDED`` that look everywhere."""
+    """Return how many sites a tile may have: no more than hold ``ATTENDED`` that look everywhere."""
     return sites if field.everywhere is None else min(sites, ATTENDED * math.prod(field.everywhere))
 
 

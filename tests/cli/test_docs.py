@@ -15,7 +15,15 @@ import tifffile
 from multiunet_datasets import synthetic
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/image.md", "docs/genome.md", "docs/graph.md", "docs/graphs.md", "docs/uncertainty.md"]
+PAGES = [
+    "README.md",
+    "docs/image.md",
+    "docs/genome.md",
+    "docs/graph.md",
+    "docs/graphs.md",
+    "docs/uncertainty.md",
+    "docs/attention.md",
+]
 
 SHORT = {
     "image": ["--set", "epochs=1", "--set", "steps_per_epoch=1", "--set", "patch_size=32", "--set", "widths=4,8"],

@@ -18,6 +18,8 @@ CPU, TASK = torch.device("cpu"), Regression(["y"], "mse")
 class Scaling(UNet):
     """A U-Net that scales its input and shifts its output by an embedding of two numbers."""
 
+    reads_condition = ("embedding",)
+
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__(Grid(1), 1, 1, [4, 4], decoder=Grid(1, block=Conv(dropout=dropout)))
         self.eval()

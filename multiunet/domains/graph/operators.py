@@ -7,10 +7,12 @@ from typing import Literal
 
 from torch import Tensor
 
+from multiunet.domains.attending import HEAD
 from multiunet.domains.graph.coarse_edges import EdgeKind
 from multiunet.domains.graph.info import GraphInfo
 from multiunet.domains.graph.options import NetworkTrain, PoolTrain
 from multiunet.errors import InputError
+from multiunet.geometries.attention import Attention
 from multiunet.geometries.graph.conv import GCN, GIN, GINE, SAGE, Convolution
 from multiunet.geometries.graph.edges import CoarseEdges, Edges, Induced, TwoHop, estimate
 from multiunet.geometries.graph.field import GraphField
@@ -20,6 +22,7 @@ from multiunet.geometries.graph.pooling import Pooling
 from multiunet.geometries.graph.pyg_conv import GATv2
 from multiunet.geometries.graph.select import SAG, TopK
 from multiunet.geometries.graph.soft import MinCut
+from multiunet.geometries.grid.transformer import count_heads
 from multiunet.memory import amount, free_memory
 
 BYTES_AN_EDGE = 64
@@ -64,6 +67,11 @@ def make_geometry(config: NetworkTrain, info: GraphInfo, conv: Convolution, whol
         edge_dropout=config.edge_dropout,
         pool=make_pool(config, info.coarse_edges.kind),
     )
+
+
+def make_attention(config: NetworkTrain, channels: int) -> Attention | None:
+    """Make the attention that the settings ask for, for a level of so many channels; None where for none."""
+    return None if config.attention == "none" else Attention(count_heads(channels, HEAD), config.dropout)
 
 
 def make_pool(config: PoolTrain, coarse_edges: EdgeKind | None = "two-hop") -> Pooling:

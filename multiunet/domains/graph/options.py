@@ -80,6 +80,11 @@ class NetworkTrain(PoolTrain, EdgesTrain):
     skip: Literal["concat", "add", "attention", "none"] = option(
         "add", "how skip connections join encoder and decoder features", "Model"
     )
+    attention: Literal["none", "full"] = option(
+        "none",
+        "full: attention of each node to all nodes of its graph, behind the convolutions of the coarsest level",
+        "Model",
+    )
     loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
         "beta-nll", "regression: beta-nll and gaussian-nll learn the noise of each node or graph", "Training"
     )

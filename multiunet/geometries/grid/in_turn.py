@@ -67,7 +67,7 @@ class InTurn(Block):
 
 
 def put_behind(block: Block, others: Sequence[Block], levels: int) -> list[Block]:
-    """Return the block of each level, finest first: ``block``, with one of ``others`` behind it on the last levels.
+    """Return the block of each level, finest first: the last ones with one of ``others`` behind ``block``.
 
     Raises:
         ValueError: when there are more of them than levels.

@@ -17,9 +17,9 @@ from multiunet.geometries.grid.window import split
 
 @dataclass(frozen=True)
 class PatchMerging(Down):
-    """Sites of each window of one stride side by side, normalised and mapped (Liu et al. 2021, section 3.1).
+    """Sites of each window of one stride side by side, normalised and mapped to fewer channels.
 
-    A last, partial window is filled up with zeros.
+    Liu et al. 2021, "Swin Transformer", section 3.1. A last, partial window is filled up with zeros.
     """
 
     def check(self, layers: Layers) -> None:

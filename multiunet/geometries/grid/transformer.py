@@ -139,7 +139,7 @@ def make_feed(channels: int, expansion: int) -> nn.Module:
 
 
 def count_heads(channels: int, each: int) -> int:
-    """Return the most heads that share out so many channels and have ``each`` of them or more; at least one.
+    """Return the most heads that share out so many channels and have ``each`` or more; at least one.
 
     >>> count_heads(128, each=32), count_heads(100, each=32), count_heads(8, each=32)
     (4, 2, 1)

@@ -36,10 +36,10 @@ from multiunet.domains.graph.measure import measure_shares
 from multiunet.domains.graph.nodes import baselines
 from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, GraphTrain
 from multiunet.domains.graph.nodes.dataset import WholeGraph
-from multiunet.domains.graph.nodes.memory import part_nodes
+from multiunet.domains.graph.nodes.memory import check_attended, part_nodes
 from multiunet.domains.graph.nodes.parts import GraphParts
 from multiunet.domains.graph.nodes.survey import Survey, columns_of, places_of, survey
-from multiunet.domains.graph.operators import make_conv, make_geometry
+from multiunet.domains.graph.operators import make_attention, make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.graph.picture import plot
 from multiunet.domains.graph.prediction import known_of, predict_moments, splits_of, store_rows
@@ -88,7 +88,9 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         self._known: tuple[str, Survey] | None = None
 
     def inspect(self, config: GraphTrain) -> NodeInfo:
-        return self._survey(config).info
+        info = self._survey(config).info
+        check_attended(config, info.nodes)
+        return info
 
     def plan(self, config: GraphTrain, info: NodeInfo, before: NodeInfo | None) -> Planned[GraphTrain, NodeInfo]:
         if config.batch_nodes is None:
@@ -114,6 +116,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
             geometry=geometry,
             pool_ratio=config.pool_ratio,
             skip=config.skip,
+            attention=make_attention(config, config.widths[-1]),
             input_dropout=config.input_dropout,
         )
         return Model(net, task, geometry)

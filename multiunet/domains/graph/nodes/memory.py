@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from multiunet.domains.graph.nodes.config import GraphTrain
+from multiunet.errors import InputError
 from multiunet.geometries.graph.pyg_conv import HEADS
 
 PASSES = 14
@@ -20,6 +21,13 @@ OF_ATTENTION = 5
 OF_MESSAGES = 7
 """Arrays of edges times channels that ``gine`` holds: measured on 60,000 nodes and 600,000 edges."""
 
+TO_ALL = 11
+"""Arrays of the coarsest level's features that attention to all nodes holds: 10.1 to 10.4 of 1,354 to 4,096 nodes. Its
+scores are never all there at once."""
+
+MOST_ATTENDED = 4096
+"""Nodes of the coarsest level that may attend: a pass takes 0.3 s on two cores, sixteen times that of 1,024."""
+
 USABLE = 0.8
 """Share of the free memory that may be planned with."""
 
@@ -34,7 +42,9 @@ def step_memory(config: GraphTrain, nodes: int, edges: int, features: int, two_h
     """
     total, most = 8.0 * features * nodes, float(nodes)
     count = float(edges)
-    for width in config.widths:
+    for level, width in enumerate(config.widths, start=1):
+        if config.attention == "full" and level == len(config.widths):
+            total += 4 * TO_ALL * width * most
         total += 4 * PASSES * width * most + AN_EDGE * count
         if config.conv == "gatv2":
             total += 4 * OF_ATTENTION * HEADS * width * count
@@ -48,6 +58,21 @@ def step_memory(config: GraphTrain, nodes: int, edges: int, features: int, two_h
         if config.pool in ("topk", "sag"):
             count = most * min(most, config.max_neighbours or most) if two_hop else count * config.pool_ratio
     return int(total)
+
+
+def check_attended(config: GraphTrain, nodes: int) -> None:
+    """Check that no more nodes are left on the coarsest level than may attend.
+
+    Raises:
+        InputError: when there are more.
+    """
+    ways = len(config.widths) - 1
+    left = config.clusters if config.pool == "mincut" else math.ceil(nodes * config.pool_ratio**ways)
+    if config.attention == "full" and left > MOST_ATTENDED:
+        raise InputError(
+            f"`attention=full`: of {nodes:,} nodes {left:,} are left on the coarsest level, more than "
+            f"{MOST_ATTENDED:,}, and the work grows with their square; give more `widths`, or a smaller `pool_ratio`"
+        )
 
 
 def part_nodes(

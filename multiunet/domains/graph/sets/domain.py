@@ -22,7 +22,7 @@ from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.info import GraphSetInfo
 from multiunet.domains.graph.labels import read_targets
 from multiunet.domains.graph.measure import measure_shares
-from multiunet.domains.graph.operators import make_conv, make_geometry
+from multiunet.domains.graph.operators import make_attention, make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.graph.prediction import known_of, predict_moments, splits_of, store_rows
 from multiunet.domains.graph.sets import baselines
@@ -75,14 +75,18 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
         conv = make_conv(config.conv or ("gine" if attributes else "gin"), attributes)
         geometry = make_geometry(config, info, conv, whole_channels=True)
         shape = info.inputs.channels, task.channels, config.widths
+        shared: dict[str, Any] = {
+            "geometry": geometry,
+            "pool_ratio": config.pool_ratio,
+            "skip": config.skip,
+            "attention": make_attention(config, config.widths[-1]),
+        }
         if config.level == "node":
-            net: nn.Module = graph_unet(*shape, geometry=geometry, pool_ratio=config.pool_ratio, skip=config.skip)
+            net: nn.Module = graph_unet(*shape, **shared)
         else:
             net = graph_readout_unet(
                 *shape,
-                geometry=geometry,
-                pool_ratio=config.pool_ratio,
-                skip=config.skip,
+                **shared,
                 readouts=config.readout,
                 dropout=config.dropout,
             )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from multiunet.core import SiteAttention
 from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.graph import operators
@@ -19,6 +20,7 @@ from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, Gr
 from multiunet.domains.graph.nodes.domain import GraphDomain
 from multiunet.domains.graph.nodes.survey import survey
 from multiunet.domains.graph.operators import WithinMemory, make_pool
+from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
 from multiunet.geometries.graph.edges import Induced, TwoHop
 from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
@@ -39,6 +41,17 @@ def train(graph: Path, out: Path, **settings: Any) -> Path:
 def read(path: Path) -> list[dict[str, str]]:
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_a_run_with_attention_attends_at_the_coarsest_level(tables: Callable[..., Path], tmp_path: Path) -> None:
+    run = train(tables(), tmp_path / "run", attention="full")
+    assert "attention: full" in (run / "config.yaml").read_text()
+    net = load_run(run, device="cpu").net
+    attending = [name for name, module in net.named_modules() if isinstance(module, SiteAttention)]
+    assert [name.split(".")[0] for name in attending] == ["bottleneck"]
+    inference.predict(run, GraphPredict(samples=4), tmp_path / "p.zarr")
+    [dataset] = open_prediction(tmp_path / "p.zarr").values()
+    assert float(dataset["epistemic"].values.max()) > 0
 
 
 def test_from_tables_to_a_table(tables: Callable[..., Path], tmp_path: Path) -> None:

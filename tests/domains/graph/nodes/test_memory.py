@@ -11,7 +11,8 @@ import pytest
 from multiunet.domains import training
 from multiunet.domains.graph.nodes import domain
 from multiunet.domains.graph.nodes.config import GraphTrain
-from multiunet.domains.graph.nodes.memory import USABLE, part_nodes, step_memory
+from multiunet.domains.graph.nodes.memory import TO_ALL, USABLE, check_attended, part_nodes, step_memory
+from multiunet.errors import InputError
 from multiunet.progress import Progress
 from multiunet.training.run_folder import RunFolder
 
@@ -84,3 +85,13 @@ def test_what_does_not_fit_is_trained_in_parts_and_goes_on_in_them(
     training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "run", "auto", progress=Progress())
     training.train("graph", GraphTrain(graph=graph, **settings), tmp_path / "all", progress=Progress())
     assert RunFolder.open(tmp_path / "all").config()["batch_nodes"] is None
+
+
+def test_attention_takes_more_and_is_bounded() -> None:
+    base = step_memory(config(), 1000, 10_000, 8)
+    assert step_memory(config(attention="full"), 1000, 10_000, 8) == base + 4 * TO_ALL * 64 * 500
+    check_attended(config(), 1_000_000)
+    check_attended(config(attention="full"), 8192)
+    check_attended(config(attention="full", pool="mincut", clusters=16), 1_000_000)
+    with pytest.raises(InputError, match=r"`attention=full`: of 8,193 nodes 4,097 are left .* give more `widths`"):
+        check_attended(config(attention="full"), 8193)

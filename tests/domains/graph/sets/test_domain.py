@@ -10,6 +10,7 @@ import pytest
 import torch
 from multiunet_datasets.synthetic import trees_and_meshes, write_graph_set
 
+from multiunet.core import SiteAttention
 from multiunet.domains import inference, training
 from multiunet.domains.config import EvaluateOptions, validated
 from multiunet.domains.graph.files.sets import read_graphs
@@ -38,6 +39,18 @@ def train(graphs: Path, out: Path, **settings: Any) -> Path:
 def read(path: Path) -> list[dict[str, str]]:
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("level", ["graph", "node"])
+def test_graphs_attend_at_their_coarsest_level(save_set: Callable[..., Path], tmp_path: Path, level: str) -> None:
+    arrays = trees_and_meshes(40)
+    if level == "node":
+        arrays["y"] = (arrays["node_tag"] > arrays["node_tag"].min()).astype(int)
+    run = train(save_set(**arrays), tmp_path / "run", level=level, attention="full", epochs=1)
+    net = load_run(run, device="cpu").net
+    attending = [name for name, module in net.named_modules() if isinstance(module, SiteAttention)]
+    assert len(attending) == 1
+    assert "bottleneck" in attending[0]
 
 
 def test_from_a_folder_to_a_table(folder: Path, tmp_path: Path) -> None:
