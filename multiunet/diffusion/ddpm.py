@@ -19,6 +19,9 @@ class DDPM(Process):
     """Chain of Gaussian steps that keep the variance.
 
     Ho et al. 2020, "Denoising diffusion probabilistic models".
+    The linear chain ends at sigma 157, the cosine one at 20,291, where an input says nothing of the data: there a
+    network that predicts the noise is of no use, so predict ``v`` or the data (Lin et al. 2024, section 3.2).
+
     A sample begins at the noisiest step and ends without noise, whatever the number of steps (Lin et al. 2024, "Common
     diffusion noise schedules and sample steps are flawed", section 3.3: "trailing").
 
