@@ -111,7 +111,7 @@ class ConditionEmbedding(nn.Module):
         self.channels, self.labels, self.words, self.most_words = channels, labels, words, most_words
         self.token_channels = channels if token_channels is None else token_channels
         self.noise = noise
-        self.noise_net: nn.Module | None = None
+        self.noise_net: nn.Sequential | None = None
         if noise is not None:
             first, second = nn.Linear(noise.channels, channels), nn.Linear(channels, channels)
             self.noise_net = nn.Sequential(first, nn.SiLU(), second)
@@ -132,8 +132,11 @@ class ConditionEmbedding(nn.Module):
     def forward(self, condition: Condition) -> Embedded:
         """Return the condition as blocks read it; one that is embedded stays as it is.
 
+        Tokens that there is no room for are handed on as they are, and so is an embedding where none is made.
+
         Raises:
-            ValueError: when a label or a word is none of those that there is room for, or the noise is missing.
+            ValueError: when a label or a word is none of those that there is room for, the noise is missing, or an
+                embedding is given that has no room beside the one that is made.
         """
         if isinstance(condition, Embedded):
             return condition
@@ -146,12 +149,17 @@ class ConditionEmbedding(nn.Module):
         if self.noise is not None and self.noise_net is not None:
             if condition.noise is None:
                 raise ValueError("the condition holds no level of noise, which this network must be given: `noise`")
-            parts.append(self.noise_net(self.noise(condition.noise.float())))
+            features = self.noise(condition.noise.float())
+            parts.append(self.noise_net(features.to(self.noise_net[0].weight.dtype)))
         if self.label_table is not None:
             parts.append(self.label_table(self._labels(condition, rows)))
         if self.project is not None and condition.embedding is not None:
             parts.append(self.project(condition.embedding))
-        return nn.functional.silu(torch.stack(parts).sum(dim=0)) if parts else None
+        elif parts and condition.embedding is not None:
+            raise ValueError(
+                "the condition holds an embedding of its own: there is room for it with embedding_channels"
+            )
+        return nn.functional.silu(torch.stack(parts).sum(dim=0)) if parts else condition.embedding
 
     def _labels(self, condition: Condition, rows: int) -> Tensor:
         table = self.label_table
@@ -167,7 +175,7 @@ class ConditionEmbedding(nn.Module):
 
     def _tokens(self, condition: Condition, rows: int) -> tuple[Tensor | None, Tensor | None]:
         if self.word_table is None and self.token_project is None:
-            return None, None
+            return condition.tokens, condition.token_mask
         null = self.null_token.expand(rows, 1, -1)
         always = torch.ones(rows, 1, dtype=torch.bool, device=null.device)
         if self.word_table is not None and condition.words is not None:

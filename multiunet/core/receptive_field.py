@@ -144,7 +144,7 @@ def _steps_up(net: UNet[Any] | NestedUNet[Any]) -> list[tuple[int, Any, Any, Any
 
 
 def _radius(net: UNet[Any] | NestedUNet[Any], spacings: list[Sites]) -> Sites:
-    """Return the radius of the finest decoder field: that of the farthest way through the network."""
+    """Return the radius of the output: that of the farthest way through the network."""
     fields = [(0,) * len(spacings[0])]  # of each level's encoder field, then the bottleneck's
     ways: list[tuple[Any, Any]] = list(zip(net.encoder, net.downs))
     for i, (encoder, down) in enumerate(ways):
@@ -157,7 +157,8 @@ def _radius(net: UNet[Any] | NestedUNet[Any], spacings: list[Sites]) -> Sites:
         carried = _beyond(fields[i], spacings[i], getattr(merge.join, "reach", (0,) * len(spacings[0])))
         newest = tuple(map(max, carried, refined))
         fields[i] = _beyond(newest, spacings[i], *_reaches(level, len(spacings[0])))
-    return fields[0]
+    head = getattr(net, "head", None)
+    return _beyond(fields[0], spacings[0], getattr(head, "reach", (0,) * len(spacings[0])))
 
 
 def _beyond(radius: Sites, spacing: Sites, *reaches: Sites) -> Sites:

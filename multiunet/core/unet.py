@@ -187,6 +187,8 @@ class UNet(Encoder[S]):
             same gradients. Does not go with ``torch.compile``, which recomputes what it likes itself.
         deep_supervision: how many coarser decoder levels get a head of their own; see ``outputs``.
         embed: makes of noise levels, labels and words of a condition what blocks read; None: blocks read it as it is.
+        head: maps the decoder's finest field to the output; None: an affine map of the channels, site by site. One that
+            looks farther says how far by ``reach``, sites by axis.
 
     Raises:
         ValueError: when lists do not fit the number of levels, or a name is none of those known.
@@ -207,6 +209,7 @@ class UNet(Encoder[S]):
         gradient_checkpointing: bool = False,
         deep_supervision: int = 0,
         embed: ConditionEmbedding | None = None,
+        head: nn.Module | None = None,
     ) -> None:
         super().__init__(
             *(geometry, in_channels, out_channels, channels),
@@ -228,7 +231,7 @@ class UNet(Encoder[S]):
             self.decoder.append(self.make_level(one, merge.channels, level.out, level.out_blocks))
             if 0 < i <= deep_supervision:
                 self.deep_heads.append(one.make_pointwise(level.out, out_channels))
-        self.head = self._decoders[0].make_pointwise(self._levels[0].out, out_channels)
+        self.head = self._decoders[0].make_pointwise(self._levels[0].out, out_channels) if head is None else head
 
     @property
     def up_stages(self) -> list[UpStage[S]]:

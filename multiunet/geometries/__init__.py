@@ -16,8 +16,11 @@ from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.in_turn import InTurn
 from multiunet.geometries.grid.merging import BlockDown, PatchMerging
 from multiunet.geometries.grid.parts import Block, Down, Up
+from multiunet.geometries.grid.plain import Keep, PlainConv
 from multiunet.geometries.grid.positions import Positions, Relative, Rotary
+from multiunet.geometries.grid.preactivation import PreActivation
 from multiunet.geometries.grid.segformer import SegFormer
+from multiunet.geometries.grid.spatial_transformer import SpatialTransformer
 from multiunet.geometries.grid.transformer import Transformer
 from multiunet.geometries.grid.up import PixelShuffle, Resize, Transposed
 from multiunet.geometries.grid.window import Window
@@ -45,17 +48,21 @@ __all__ = [
     "HeavyEdgeMatching",
     "InTurn",
     "Induced",
+    "Keep",
     "MaxPool",
     "MinCut",
     "PatchMerging",
     "PixelShuffle",
+    "PlainConv",
     "Pooling",
     "Positions",
+    "PreActivation",
     "PyGConv",
     "Relative",
     "Resize",
     "Rotary",
     "SegFormer",
+    "SpatialTransformer",
     "StridedConv",
     "TopK",
     "Transformer",

@@ -30,5 +30,5 @@ class BatchNorm3d(_AnySites, nn.BatchNorm3d):
     """Batch normalisation of ``(N, C, D, H, W)``."""
 
 
-BATCH_NORM: dict[int, Callable[[int], nn.Module]] = {1: BatchNorm1d, 2: BatchNorm2d, 3: BatchNorm3d}
+BATCH_NORM: dict[int, Callable[..., nn.Module]] = {1: BatchNorm1d, 2: BatchNorm2d, 3: BatchNorm3d}
 """By number of axes."""

@@ -5,7 +5,9 @@
 """
 
 from multiunet.models.attention_unet import attention_unet
+from multiunet.models.ddpm_unet import ddpm_unet
 from multiunet.models.depthwise_unet import depthwise_unet
+from multiunet.models.diffusers_weights import from_diffusers
 from multiunet.models.genomic import genomic_unet
 from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
@@ -21,7 +23,9 @@ from multiunet.models.vnet import vnet
 
 __all__ = [
     "attention_unet",
+    "ddpm_unet",
     "depthwise_unet",
+    "from_diffusers",
     "genomic_unet",
     "graph_readout_unet",
     "graph_unet",

@@ -127,3 +127,14 @@ def test_an_embedding_that_no_block_reads_raises() -> None:
     net = UNet(Grid(1), 1, 1, [4, 6], embed=embed(labels=2))
     with pytest.raises(ValueError, match="no block of the network reads"):
         net(torch.zeros(1, 1, 8), Condition(labels=torch.tensor([0])))
+
+
+def test_what_there_is_no_room_for_goes_on_to_blocks_as_it_is_or_raises() -> None:
+    tokens, mask = torch.randn(2, 3, 4), torch.tensor([[True, True, False]] * 2)
+    made = embed(noise=Fourier(4))(Condition(noise=torch.zeros(2), tokens=tokens, token_mask=mask))
+    assert made.tokens is tokens
+    assert made.token_mask is mask
+    own = torch.randn(2, 8)
+    assert embed(words=3)(Condition(own, words=torch.ones(2, 1, dtype=torch.int64))).embedding is own
+    with pytest.raises(ValueError, match="there is room for it with embedding_channels"):
+        embed(noise=Fourier(4))(Condition(own, noise=torch.zeros(2)))

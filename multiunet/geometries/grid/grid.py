@@ -29,7 +29,7 @@ class Grid(Geometry[Tensor]):
         block: mixes a site's features with those of nearby sites, e.g. ``Conv(kernel=5, dropout=0.1)``.
         down: ``MaxPool()``, ``AveragePool()`` or ``StridedConv()``.
         up: ``Resize("nearest")``, ``Resize("linear")``, ``Transposed()`` or ``PixelShuffle()``.
-        normalization, activation, padding: those of ``Layers``, of which all parts are made.
+        normalization, activation, padding, groups: those of ``Layers``, of which all parts are made.
         stride: of levels that name none.
 
     Raises:
@@ -48,6 +48,7 @@ class Grid(Geometry[Tensor]):
     activation: Activation = "relu"
     padding: Padding = "same"
     stride: Sizes = 2
+    groups: int | None = None
 
     def __post_init__(self) -> None:
         layers = self.layers  # which checks its settings
@@ -59,7 +60,7 @@ class Grid(Geometry[Tensor]):
     @property
     def layers(self) -> Layers:
         """Layers of which all parts are made."""
-        return Layers(self.ndim, self.normalization, self.activation, self.padding)
+        return Layers(self.ndim, self.normalization, self.activation, self.padding, self.groups)
 
     def make_block(self, in_channels: int, out_channels: int) -> nn.Module:
         return self.block.build(self.layers, in_channels, out_channels)

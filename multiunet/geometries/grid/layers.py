@@ -67,6 +67,7 @@ class Layers:
         activation: its name.
         padding: ``same``: blocks keep all sites, and sites beyond a field's border are zero. ``valid``: blocks lose the
             sites that would need them, and skips are cropped about the centre (Ronneberger et al. 2015).
+        groups: number of groups of ``group``, in place of 8 channels each.
 
     Raises:
         ValueError: for another number of axes, or a name that is none of those known.
@@ -76,6 +77,7 @@ class Layers:
     normalization: Normalization = "batch"
     activation: Activation = "relu"
     padding: Padding = "same"
+    groups: int | None = None
 
     def __post_init__(self) -> None:
         if self.ndim not in CONV:
@@ -83,6 +85,8 @@ class Layers:
         check_choice("normalization", self.normalization, get_args(Normalization))
         check_choice("activation", self.activation, get_args(Activation))
         check_choice("padding", self.padding, get_args(Padding))
+        if self.groups is not None and (self.normalization != "group" or self.groups < 1):
+            raise ValueError(f"groups {self.groups} is a number of groups, at least 1, of normalization='group'")
 
     @property
     def normalizes(self) -> bool:
@@ -103,17 +107,31 @@ class Layers:
         """Make an affine map of the channels, site by site."""
         return CONV[self.ndim](in_channels, out_channels, 1)
 
-    def make_norm(self, channels: int) -> nn.Module:
-        """Make the norm; an identity where there is none."""
+    def make_norm(self, channels: int, eps: float = 1e-5) -> nn.Module:
+        """Make the norm; an identity where there is none.
+
+        Args:
+            eps: added to the variance.
+
+        Raises:
+            ValueError: when ``groups`` does not divide the channels.
+        """
         if self.normalization == "batch":
-            return BATCH_NORM[self.ndim](channels)
+            return BATCH_NORM[self.ndim](channels, eps=eps)
         if self.normalization == "none":
             return nn.Identity()
         if self.normalization == "layer":
-            return LayerNorm(channels)
-        return GroupNorm(
-            channels if self.normalization == "instance" else math.gcd(channels, max(1, channels // 8)), channels
-        )
+            return LayerNorm(channels, eps=eps)
+        return GroupNorm(self._count_groups(channels), channels, eps=eps)
+
+    def _count_groups(self, channels: int) -> int:
+        if self.normalization == "instance":
+            return channels
+        if self.groups is None:
+            return math.gcd(channels, max(1, channels // 8))
+        if channels % self.groups:
+            raise ValueError(f"{channels} channels are not a multiple of groups={self.groups}; give a divisor of them")
+        return self.groups
 
     def make_activation(self, channels: int) -> nn.Module:
         """Make the activation."""
