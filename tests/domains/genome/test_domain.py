@@ -93,7 +93,7 @@ def test_planted_motifs_are_found(tmp_path, config_of):
 
     fasta, signal = write_genome(tmp_path / "data", seed=0)
     settings = {"fasta": fasta, "targets": str(signal), "val_chroms": "chr4", "test_chroms": "chr5", "bin_size": 100,
-                "epochs": 30}  # fmt: skip
+                "epochs": 15}  # fmt: skip
     training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
     report = inference.evaluate(tmp_path / "run")
     assert report.metrics["pearson_r"] > 0.6

@@ -232,7 +232,7 @@ def test_training_and_prediction_are_those_of_volumes_in_memory(volumes: Path, a
     def all_of(name: str) -> tuple[Any, Any, Any]:
         run = volumes / name
         multiunet.train("image", quick, run, progress=Progress())
-        options = ImagePredict(images=volumes / "images", samples=2, tile_size=10, export=volumes / f"{name}-files")
+        options = ImagePredict(images=volumes / "images", samples=2, tile_size=16, export=volumes / f"{name}-files")
         multiunet.predict(run, options, volumes / f"{name}.zarr")
         return (
             multiunet.evaluate(run).metrics,

@@ -112,7 +112,8 @@ def test_of_classes(folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     run, out = train(root, tmp_path / "run"), tmp_path / "p.zarr"
     options = {"images": root / "images", "samples": 3, "export": tmp_path / "files", "export_what": ["confidence"]}
     inference.predict(run, ImagePredict(**options), out)
-    for name, data in open_prediction(out).items():
+    predicted = {name: data.load() for name, data in open_prediction(out).items()}
+    for name, data in predicted.items():
         share = data["confidence"].values
         assert share.shape == (40, 48)
         assert set(np.round(3 * share.ravel()).astype(int)) <= {0, 1, 2, 3}
@@ -122,7 +123,7 @@ def test_of_classes(folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     rows = measure(ImageMeasure(prediction=out, objects=["4", "9"])).parts
     assert rows
     for row in rows:
-        data = open_prediction(out)[row.image]
+        data = predicted[row.image]
         inside = label(data["class"].values == ["4", "9"].index(row.phase), connectivity=2) == row.number
         assert row.confidence == pytest.approx(float(data["confidence"].values[inside].mean()), abs=1e-6)
         mean = data["mean"].sel(channel=row.phase).values[inside].mean(dtype=np.float64)
