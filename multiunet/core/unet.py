@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -112,20 +112,18 @@ class Encoder(nn.Module, ABC, Generic[S]):
         """Return the condition as blocks read it, embedded where the network has an embedding.
 
         Raises:
-            ValueError: when the condition holds something that no module reads.
+            ValueError: when the condition holds something that the embedding or its readers have no room for.
         """
-        if isinstance(condition, Embedded):
+        if self.embed is None or condition is None or isinstance(condition, Embedded):
             return condition
         check_condition(self, condition)
-        if self.embed is None or condition is None:
-            return condition
         embedded: Condition = self.embed(condition)
-        check_condition(self, embedded)
         return embedded
 
     def encode(self, x: S, condition: Condition | None = None) -> Trail[S]:
         """Go down: return the fields saved for the skips, and the coarsest field."""
         condition = self.read(condition)
+        check_condition(self, condition)
         saved = []
         for stage in self.down_stages:
             skip, x = stage(x, condition)
@@ -221,7 +219,9 @@ class UNet(Encoder[S]):
         )
         self.ups, self.merges, self.decoder, self.deep_heads = (nn.ModuleList() for _ in range(4))
         count = len(self.downs)
-        skips = per_level("skip", skip, count) if isinstance(skip, Sequence) else [skip] * count
+        skips: list[MakeSkip[S]] = (
+            per_level("skip", skip, count) if isinstance(skip, list | tuple) else [cast("MakeSkip[S]", skip)] * count
+        )
         below = [level.out for level in self._levels[1:]]
         for i in reversed(range(len(self.downs))):
             level, one = self._levels[i], self._decoders[i]

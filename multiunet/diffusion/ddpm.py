@@ -43,7 +43,7 @@ class DDPM(Process):
         if self.schedule not in get_args(Schedule):
             raise ValueError(f"schedule {self.schedule!r} is none of {', '.join(get_args(Schedule))}")
         if self.length < 1 or (self.most_snr is not None and not self.most_snr > 0):
-            raise ValueError(f"{self}: `length` and `most_snr` must be positive")
+            raise ValueError(f"{self}: length and most_snr must be positive")
 
     def levels(self) -> Tensor:
         """Return the level of each step of the chain, ``(length,)`` of float64, rising."""

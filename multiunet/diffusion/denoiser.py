@@ -146,6 +146,6 @@ def check_guidance(condition: Condition | None, guidance: float, null_class: boo
     if not null_class:
         raise ValueError(
             f"guidance={guidance:g} compares with samples of which nothing is said, and this network has never "
-            "seen one: train it with `drop`, say 0.1 (the share of samples without label and caption), or leave "
-            "`guidance` at 1"
+            "seen one: train it with samples of which a tenth, say, have neither label nor caption "
+            "(`condition_drop=0.1`), or leave `guidance` at 1"
         )

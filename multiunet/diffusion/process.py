@@ -68,7 +68,7 @@ class EDM(Process):
 
     def __post_init__(self) -> None:
         if not (self.sigma_data > 0 and self.deviation > 0 and 0 < self.least < self.most and self.rho > 0):
-            raise ValueError(f"{self}: all but the mean must be positive, and `least` below `most`")
+            raise ValueError(f"{self}: all but the mean must be positive, and least below most")
 
     def alpha(self, sigma: Tensor) -> Tensor:
         return torch.ones_like(sigma)
@@ -110,7 +110,7 @@ class FlowMatching(Process):
 
     def __post_init__(self) -> None:
         if not 0 < self.latest < 1 or not 0 <= self.deviation < math.inf:
-            raise ValueError(f"{self}: `latest` must be in (0, 1), and `deviation` not negative")
+            raise ValueError(f"{self}: latest must be in (0, 1), and deviation not negative")
 
     def alpha(self, sigma: Tensor) -> Tensor:
         return 1 / (1 + sigma)
