@@ -150,7 +150,7 @@ def test_guidance_needs_a_label_and_a_null_class() -> None:
     net, field = guided_network(grid), torch.randn(1, 2, 8)
     with pytest.raises(ValueError, match=r"has neither.*leave `guidance` at 1"):
         Denoiser(net, Preconditioned(), grid, null_class=True).on(field, guidance=2.0)
-    with pytest.raises(ValueError, match="`condition_drop=0.1`"):
+    with pytest.raises(ValueError, match="`condition_drop=0"):
         Denoiser(net, Preconditioned(), grid).on(field, Condition(labels=torch.tensor([1])), guidance=2.0)
 
 
@@ -185,7 +185,7 @@ def test_bad_settings_are_refused() -> None:
         DDPM().sigmas(1001)
     with pytest.raises(ValueError, match="sigma_data 0"):
         Preconditioned(sigma_data=0)
-    with pytest.raises(ValueError, match="`least` below `most`"):
+    with pytest.raises(ValueError, match="least below most"):
         EDM(most=0.001)
     with pytest.raises(ValueError, match="must be in"):
         FlowMatching(latest=1.0)
