@@ -63,9 +63,10 @@ class NoisedData(TrainingData[S], Generic[S]):
 class DiffusionData(NoisedData[S]):
     """Clean samples with Gaussian noise, for a network that becomes a ``Denoiser``.
 
-    The loss is ``Denoising``. A draw is ``x = data + sigma * noise``. The network is given ``into * x`` and, behind it,
-    the given channels; its target is ``(data - skip * x) / out``, whose squared error has the weight that the process
-    gives to that of ``D``. The level is part of the condition, ``Condition.noise``.
+    The loss is ``Denoising``; ``check_generator`` says whether a network can learn from it. A draw is
+    ``x = data + sigma * noise``. The network is given ``into * x`` and, behind it, the given channels; its target is
+    ``(data - skip * x) / out``, whose squared error has the weight that the process gives to that of ``D``. The level
+    is part of the condition, ``Condition.noise``.
 
     Args:
         clean, geometry, drop: see ``NoisedData``; targets are ``(N, C, *space)`` or ``(nodes, C)``, of a deviation of

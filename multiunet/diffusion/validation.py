@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from multiunet.diffusion.denoiser import check_generator
 from multiunet.diffusion.noised import NoisedData
 from multiunet.diffusion.objective import Denoising, Unmasking
 from multiunet.seeds import generator, permutation
@@ -46,8 +47,9 @@ class NoisedValidator:
         """Return the ``loss``, and of masked data the bound on the ``perplexity``.
 
         Raises:
-            ValueError: when there are no samples.
+            ValueError: when there are no samples, or the network has batch normalisation.
         """
+        check_generator(net)
         device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
         total, values = 0.0, 0
         for batch in self._batches():

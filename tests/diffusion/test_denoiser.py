@@ -171,6 +171,12 @@ def test_batch_normalisation_is_refused() -> None:
         Denoiser(UNet(Grid(2), 1, 1, [4, 8]), Preconditioned(), Grid(2))
 
 
+def test_deep_supervision_is_refused() -> None:
+    net = UNet(Grid(2, normalization="layer"), 1, 1, [4, 8, 8], deep_supervision=1)
+    with pytest.raises(ValueError, match="deep_supervision=0"):
+        Denoiser(net, Preconditioned(), Grid(2))
+
+
 def test_a_level_without_noise_is_refused() -> None:
     with pytest.raises(ValueError, match="sigma 0 must be positive"):
         Denoiser(Formula(lambda x, noise: x), PredictNoise(), Grid(1))(torch.zeros(1, 1, 4), 0.0)

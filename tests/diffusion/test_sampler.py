@@ -53,6 +53,16 @@ def test_error_falls_with_the_steps_by_the_order_of_the_solver(name: str, order:
         assert coarse / fine == pytest.approx(2**order, rel=0.25)
 
 
+@pytest.mark.parametrize(("steps", "least", "most"), [(18, 0.06, 0.125), (40, 0.009, 0.022)])
+@pytest.mark.parametrize("variance", [0.16, 1.0, 8.6])
+def test_few_steps_overstate_the_variance_as_much_as_the_page_says(
+    variance: float, steps: int, least: float, most: float
+) -> None:
+    sampler = Sampler(EDM(sigma_data=1.0).sigmas(steps), Heun())
+    factor = sampler.run(lambda x, sigma: x * variance / (variance + sigma**2), lambda draw: torch.ones(1).double())
+    assert least < float(factor) ** 2 / variance - 1 < most
+
+
 def mixture(x: Tensor, sigma: float) -> Tensor:
     """Expected data of a mixture of Gaussians at -1 and 2, of weights 0.3 and 0.7 and deviation 0.1."""
     variance = 0.01 + sigma**2
