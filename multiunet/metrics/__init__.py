@@ -8,6 +8,7 @@ from multiunet.metrics.classification import ClassificationScores, classificatio
 from multiunet.metrics.correlation import pearson, spearman
 from multiunet.metrics.instances import InstanceMatcher, InstanceScores
 from multiunet.metrics.intervals import IntervalCounts, SetCounts, normal_half_width
+from multiunet.metrics.pictures import compare_sharpness, compute_psnr, compute_ssim
 from multiunet.metrics.ranking import Ranked, Ranking, roc_auc
 from multiunet.metrics.regression import RegressionScores, TrackScores, regression_scores
 from multiunet.metrics.reliability import Reliability, ReliabilityScores
@@ -35,6 +36,9 @@ __all__ = [
     "aurc",
     "calibration_curve",
     "classification_scores",
+    "compare_sharpness",
+    "compute_psnr",
+    "compute_ssim",
     "ence",
     "excess_aurc",
     "gaussian_nll",

@@ -29,6 +29,7 @@ from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.augment import Augmentation
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input, make_source
+from multiunet.domains.image.data.made import MadePatches, enlarge_input, find_maker
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.data.targets import Border
 from multiunet.domains.image.evaluation import baselines
@@ -45,7 +46,7 @@ from multiunet.domains.image.generation.task import Generating
 from multiunet.domains.image.generation.training import make_noised, make_validator
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.measure.run import run_measures
-from multiunet.domains.image.network import build_network
+from multiunet.domains.image.network import add_input, build_network
 from multiunet.domains.image.planning import plan as planning
 from multiunet.domains.image.prediction import writers
 from multiunet.domains.image.prediction.confidence import check_confidence, choose_encoding, write_confidence
@@ -96,30 +97,20 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             return Model(generator, Generating(info.quantities.names), generator.geometry)
         task = make_task(config, info)
         net = build_network(config, info.ndim, info.channels, task.channels, info.strides)
-        return Model(net, task, net.geometry)
+        restores = info.restoration is not None and info.restoration.learns_difference
+        return Model(add_input(net, info) if restores else net, task, net.geometry)
 
     def training_data(
         self, config: ImageTrain, info: ImageInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> TrainingData[Tensor]:
         if info.generation is not None:
             return make_noised(config, info, model, info.split.train, self._cache(budget))
-        augmentation = Augmentation(
-            flip=config.flip,
-            chance=config.augment_prob,
-            rotation=config.rotation,
-            tilt=config.tilt,
-            scaling=config.scaling,
-            elastic=config.elastic,
-            brightness=config.brightness,
-            contrast=config.contrast,
-            gamma=config.gamma,
-            noise=config.noise,
-            blur=config.blur,
-        )
         border = None
         if info.instances is not None:
             border = Border(info.instances.encoding, config.border_weight, config.border_sigma)
-        cache = self._cache(budget)
+        cache, augmentation = self._cache(budget), make_augmentation(config)
+        if (maker := find_maker(info.restoration)) is not None:
+            return MadePatches(info.split.train, info, augmentation, cache, maker)
         return Patches(info.split.train, info, augmentation, config.oversample_classes, cache, border)
 
     def validator(
@@ -269,6 +260,8 @@ class _Reading:
     def load(self, path: Path) -> Input:
         """Return an image as the network reads it."""
         loaded = load_input(str(path), self.info, self.cache, self.assumed)
+        if (maker := find_maker(self.info.restoration)) is not None:
+            loaded = enlarge_input(loaded, maker.factor)
         if self.assumed is not None and loaded.assumed:
             size = " x ".join(f"{step:g}" for step in self.assumed)
             remark(
@@ -276,6 +269,24 @@ class _Reading:
                 "`pixel_size` if they have another"
             )
         return loaded
+
+
+def make_augmentation(config: ImageTrain) -> Augmentation:
+    """Return the random changes of training patches that the settings name."""
+    return Augmentation(
+        flip=config.flip,
+        resample=config.resample is not False,
+        chance=config.augment_prob,
+        rotation=config.rotation,
+        tilt=config.tilt,
+        scaling=config.scaling,
+        elastic=config.elastic,
+        brightness=config.brightness,
+        contrast=config.contrast,
+        gamma=config.gamma,
+        noise=config.noise,
+        blur=config.blur,
+    )
 
 
 def _make_scored_predictor(

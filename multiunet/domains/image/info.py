@@ -76,6 +76,34 @@ class Dots(Record):
     counts: dict[Split, NonNegativeInt]
 
 
+class Restoration(Record):
+    """Pairs of an image and of what it should look like, in the same units.
+
+    Attributes:
+        difference: root of the mean squared difference of targets and images, by channel.
+        data_range: numbers that targets can have, from the least to the largest: 255 of 8 bits, else those found.
+        reason: why they are taken for such pairs.
+        degrade: degradations that make pairs of clean images, in their order; empty where inputs are files.
+        blind: pairs are made of noisy images, by hiding pixels from the network.
+    """
+
+    difference: tuple[PositiveFloat, ...]
+    data_range: PositiveFloat
+    reason: str
+    degrade: tuple[str, ...] = ()
+    blind: bool = False
+
+    @property
+    def made(self) -> bool:
+        """True where a pair is made of one image."""
+        return self.blind or bool(self.degrade)
+
+    @property
+    def learns_difference(self) -> bool:
+        """True where the network learns what its input lacks; it must not see what it is to guess."""
+        return not self.blind
+
+
 class Spread(Record):
     """Median and extremes by axis."""
 
@@ -191,6 +219,7 @@ class ImageInfo(DatasetInfo):
         instances: where masks number objects.
         dots: where targets are dots.
         generation: of a generator, whose target are the images' own channels.
+        restoration: where images and targets are of one kind, and the network learns what images lack.
         patch_size: sides of a training patch, pixels.
         strides: down-sampling factors of each level by axis; empty before the plan is made.
         plan: None before it is made.
@@ -215,6 +244,7 @@ class ImageInfo(DatasetInfo):
     instances: Instances | None
     dots: Dots | None = None
     generation: Generation | None = None
+    restoration: Restoration | None = None
     fingerprint: Fingerprint
     patch_size: tuple[PositiveInt, ...]
     strides: tuple[tuple[PositiveInt, ...], ...]
@@ -252,6 +282,13 @@ class ImageInfo(DatasetInfo):
         if self.generation is None:
             raise TypeError("this run predicts, and generates nothing")
         return self.generation
+
+    @property
+    def restored(self) -> Restoration:
+        """Pairs of the run. Raises TypeError for a run that restores nothing."""
+        if self.restoration is None:
+            raise TypeError("this run restores no images")
+        return self.restoration
 
     @property
     def planned(self) -> TrainingPlan:
@@ -295,6 +332,9 @@ class ImageInfo(DatasetInfo):
             raise ValueError("masks belong to classes, and instances to masks")
         if self.dots is not None and not self.regression:
             raise ValueError("dots belong to quantities")
+        restored = () if self.restoration is None else self.restoration.difference
+        if restored and (len(restored) != self.channels or self.intensities.kind == "image"):
+            raise ValueError("restoration needs a number for each channel, and intensities that all images share")
         if self.masks is not None:
             if list(self.values) != sorted(self.values):
                 raise ValueError("the mask values of the classes do not ascend")

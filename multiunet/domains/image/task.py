@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from torch import nn
 
 from multiunet.domains.image.config import ImageTrain, SegmentationLoss
 from multiunet.domains.image.data.targets import IGNORED
-from multiunet.domains.image.evaluation.scores import CountScore, InstanceScore
+from multiunet.domains.image.evaluation.scores import CountScore, InstanceScore, PictureScore
 from multiunet.domains.image.info import ImageInfo
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.tasks import Regression, Segmentation, SegmentationScore, Task
@@ -29,6 +30,11 @@ def make_task(config: ImageTrain, info: ImageInfo) -> Task:
     if info.regression:
         known = info.quantities
         loss_name = config.quantity_loss
+        if info.restoration is not None:
+            # what is learnt is the difference: on its scale both it and its variance are of order one
+            scale = info.restoration.difference
+            pictures = partial(PictureScore, data_range=info.restoration.data_range)
+            return Regression(known.names, loss_name, known.centre, scale, extend_score=pictures)
         extend = None if info.dots is None else CountScore
         return Regression(known.names, loss_name, known.centre, known.scale, extend_score=extend)
     criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
 from multiunet.domains.config import option
 from multiunet.domains.image.class_names import parse_class_names
+from multiunet.domains.image.config.degradations import Degradations
 from multiunet.domains.image.config.generation import ConditionSettings
 from multiunet.domains.image.config.types import CropBar, PixelSize, Positive, number_of_colour
 
@@ -33,8 +34,24 @@ class DataSettings(ConditionSettings):
         "deviation in pixels (one number, or one per axis, z first), so that predicted densities sum up to counts",
         "Data",
     )
-    task: Literal["segmentation", "regression", "generate"] = option(
-        "segmentation", "classes of pixels, quantities of pixels, or new images like those given", "Data"
+    task: Literal["segmentation", "regression", "denoise", "generate"] = option(
+        "segmentation",
+        "classes of pixels, quantities of pixels, images without their noise (learnt from noisy ones alone: "
+        "Noise2Void), or new images like those given",
+        "Data",
+    )
+    degrade: Degradations | None = option(
+        None,
+        "make pairs of clean `images` alone, and learn to restore them: noise:25 (Gaussian, of this deviation in grey "
+        "levels), blur:2 (deviation in pixels), down:4 (as many times fewer pixels an axis), or several, by commas, in "
+        "this order",
+        "Data",
+    )
+    restoration: bool | None = option(
+        None,
+        "targets are the images as they should look, in the same units: what an image lacks is learnt, and brightness "
+        "and contrast of both change alike; default: found from the pairs",
+        "Data",
     )
     instances: bool = option(False, "masks number their objects (0: outside); separate, count and size them", "Data")
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
@@ -79,6 +96,35 @@ class DataSettings(ConditionSettings):
     )
     test_fraction: float = option(0.2, "share of images to test on, if no split is given", "Split", ge=0, lt=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _degraded_are_quantities(cls, given: Any) -> Any:
+        """``degrade`` alone says the task."""
+        if isinstance(given, dict) and given.get("degrade") is not None and given.get("task") is None:
+            return {**given, "task": "regression"}
+        return given
+
+    @model_validator(mode="after")
+    def _pairs_are_made_of_images(self) -> Self:
+        if self.degrade is not None and self.task != "regression":
+            raise ValueError(f"`degrade` makes pairs for `task=regression`, not for `task={self.task}`")
+        what = "`degrade`" if self.degrade is not None else "`task=denoise`"
+        if not self.makes_pairs:
+            return self
+        for name in ("targets", "masks", "dots", "val_masks", "test_masks", "ignore_value"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{what} makes its pairs of `images` alone; leave `{name}` out, or learn from pairs")
+        if self.restoration is False:
+            raise ValueError(f"{what} is a restoration; leave `restoration` out")
+        if self.intensities == "image":
+            raise ValueError(f"`intensities=image` loses the units of each image, which {what} restores; leave it out")
+        return self
+
+    @property
+    def makes_pairs(self) -> bool:
+        """True where pairs are made of the images alone."""
+        return self.degrade is not None or self.task == "denoise"
+
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:
         others = [name for name in ("val_images", "test_images") if getattr(self, name) is not None]
@@ -103,6 +149,10 @@ class DataSettings(ConditionSettings):
             raise ValueError("`masks` are for `task=segmentation`; give quantities as `targets`")
         if self.dots is not None and self.task != "regression":
             raise ValueError("`dots` makes densities of `targets`, which are quantities; pass `task=regression`, too")
+        if self.restoration and self.task == "segmentation":
+            raise ValueError("`restoration` is of pairs of images; pass `task=regression` and `targets`, too")
+        if self.restoration and self.dots is not None:
+            raise ValueError("`restoration` is of pairs of images of one kind; `dots` are none")
         if self.dots is not None and self.ignore_value is not None:
             raise ValueError("`ignore_value` is for masks and targets that are images of numbers; `dots` have none")
         return self

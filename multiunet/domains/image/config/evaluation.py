@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Self
-
-from pydantic import model_validator
+from typing import ClassVar
 
 from multiunet.domains.config import Bytes, EvaluateOptions, PrecisionName, option
 from multiunet.domains.image.config.prediction import PREDICTION_MEMORY, VIEWS
@@ -19,7 +17,11 @@ class ImageEvaluate(EvaluateOptions):
     images: Path | None = option(
         None, "other images than the run's own: folder, file, pattern or CSV; scored instead of a split", "Data"
     )
-    masks: Path | None = option(None, "their masks (or targets)", "Data")
+    masks: Path | None = option(
+        None,
+        "their masks (or targets); without `images`, clean images of the split, for `task=denoise`",
+        "Data",
+    )
     views_as_samples: bool = option(False, VIEWS, "Evaluation")
 
     memory: Bytes | None = option(None, PREDICTION_MEMORY, "Evaluation", text=True)
@@ -27,9 +29,3 @@ class ImageEvaluate(EvaluateOptions):
 
     def other_samples(self) -> tuple[str, ...]:
         return ("of each mirrored view",) if self.views_as_samples else ()
-
-    @model_validator(mode="after")
-    def _masks_of_images(self) -> Self:
-        if self.masks is not None and self.images is None:
-            raise ValueError("`masks` without `images`; give both, or neither and `split`")
-        return self

@@ -35,6 +35,12 @@ class PatchSettings(DataSettings):
         le=1,
     )
     flip: bool = option(True, "mirror patches, and turn them by quarters", "Patches")
+    resample: bool | None = option(
+        None,
+        "turn patches by any angle, scale and bend them, by interpolation; default: on, but for restoration, whose "
+        "noise and sharpness it would change",
+        "Patches",
+    )
     augment_prob: float = option(0.25, "probability of each augmentation below; 0: none", "Patches", ge=0, le=1)
     rotation: float = option(
         180.0, "largest in-plane rotation, degrees; below 90 also disables quarter turns", "Patches", ge=0, le=180
@@ -70,6 +76,15 @@ class PatchSettings(DataSettings):
         ge=0,
     )
     blur: float = option(1.0, "largest standard deviation of a Gaussian blur, pixels", "Patches", ge=0, le=64)
+
+    @model_validator(mode="after")
+    def _made_pairs_are_spoilt_on_purpose(self) -> Self:
+        for name in ("noise", "blur"):
+            if self.makes_pairs and name in self.model_fields_set and getattr(self, name):
+                raise ValueError(
+                    f"`{name}` would change the input of made pairs alone; degrade them by `degrade={name}:...`"
+                )
+        return self
 
     @model_validator(mode="after")
     def _ends_are_of_objects(self) -> Self:

@@ -30,6 +30,7 @@ class Augmentation:
 
     Attributes:
         flip: mirror each axis with probability 1/2, and turn the last two axes by a quarter with probability 1/2.
+        resample: turn by any angle, scale and bend, by interpolation, which changes noise and sharpness.
         chance: probability of each of rotation, scaling and elastic deformation, and of each change of intensity.
         rotation: largest angle in the plane of the last two axes, degrees.
         tilt: largest angle out of that plane, degrees; volumes only, and only where spacings are alike.
@@ -42,6 +43,7 @@ class Augmentation:
     """
 
     flip: bool = True
+    resample: bool = True
     chance: float = 0.25
     rotation: float = 180.0
     tilt: float = 30.0
@@ -113,6 +115,8 @@ def draw_view(
     ndim = len(centre)
     alike = max(spacing) <= ANISOTROPIC * min(spacing)
     matrix = _orientation(augmentation, spacing, rng) if augmentation.flip else np.eye(ndim)
+    if not augmentation.resample:
+        return View(np.asarray(centre, dtype=np.float64), matrix)
     if ndim > 1 and rng.random() < augmentation.chance:
         to_space = np.diag(np.asarray(spacing, dtype=np.float64))
         matrix = np.linalg.inv(to_space) @ _rotation(augmentation, ndim, alike, rng) @ to_space @ matrix
@@ -285,35 +289,66 @@ def change_intensities(
     Args:
         intensities: of the field; by default it is standardised.
     """
-    known = intensities or Intensities.standardised()
-    mean, unit = (part.reshape(-1, *(1,) * (field.ndim - 1)) for part in (known.mean, known.deviation))
+    (changed,) = change_tones([field], augmentation, rng, intensities)
+    return spoil(changed, augmentation, spacing, rng, intensities)
 
-    def happens() -> bool:
-        return rng.random() < augmentation.chance
 
-    if happens():
-        field = mean + (field - mean) * np.float32(_factor(augmentation.contrast, rng))
-    if happens():
-        field = field + unit * np.float32(rng.uniform(-augmentation.brightness, augmentation.brightness))
-    if happens():
-        field = _gamma(field, _factor(augmentation.gamma, rng))
-    if happens():
+def change_tones(
+    fields: Sequence[Floats],
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    intensities: Intensities | None = None,
+) -> list[Floats]:
+    """Change contrast, brightness and gamma of images ``(C, *space)`` of one scale, all of them alike.
+
+    Args:
+        fields: an image, and its target where that is the same kind of image; NaN is not known.
+        intensities: of the fields; by default they are standardised.
+    """
+    mean, unit = _by_channel(intensities, fields[0].ndim)
+    if rng.random() < augmentation.chance:
+        factor = np.float32(_factor(augmentation.contrast, rng))
+        fields = [mean + (field - mean) * factor for field in fields]
+    if rng.random() < augmentation.chance:
+        shift = unit * np.float32(rng.uniform(-augmentation.brightness, augmentation.brightness))
+        fields = [field + shift for field in fields]
+    if rng.random() < augmentation.chance:
+        fields = _bend_tones(fields, _factor(augmentation.gamma, rng))
+    return list(fields)
+
+
+def spoil(
+    field: Floats,
+    augmentation: Augmentation,
+    spacing: Sequence[float],
+    rng: np.random.Generator,
+    intensities: Intensities | None = None,
+) -> Floats:
+    """Blur an image ``(C, *space)``, and add noise to it; for ``intensities`` see ``change_tones``."""
+    _, unit = _by_channel(intensities, field.ndim)
+    if rng.random() < augmentation.chance:
         # as far in space along every axis: fewer sites where these are farther apart
         reach = rng.uniform(0, augmentation.blur) * min(spacing)
         field = gaussian_filter(field, sigma=(0, *(reach / s for s in spacing)), mode="mirror", truncate=3.0)
-    if happens():
+    if rng.random() < augmentation.chance:
         deviation = np.float32(rng.uniform(0, augmentation.noise))
         field = field + unit * deviation * rng.standard_normal(field.shape, dtype=np.float32)
     return field
 
 
-def _gamma(field: Floats, exponent: float) -> Floats:
-    """Each channel's range bent by a power, its ends kept."""
-    space = tuple(range(1, field.ndim))
-    low, high = field.min(axis=space, keepdims=True), field.max(axis=space, keepdims=True)
+def _by_channel(intensities: Intensities | None, ndim: int) -> tuple[Floats, Floats]:
+    known = intensities or Intensities.standardised()
+    mean, deviation = (part.reshape(-1, *(1,) * (ndim - 1)) for part in (known.mean, known.deviation))
+    return mean, deviation
+
+
+def _bend_tones(fields: Sequence[Floats], exponent: float) -> list[Floats]:
+    """Each channel's range bent by a power, its ends kept: that of all fields together, so that all are bent alike."""
+    space = tuple(range(1, fields[0].ndim))
+    low = np.fmin.reduce([np.fmin.reduce(field, axis=space, keepdims=True) for field in fields])
+    high = np.fmax.reduce([np.fmax.reduce(field, axis=space, keepdims=True) for field in fields])
     extent = np.maximum(high - low, np.finfo(np.float32).tiny)
-    bent: Floats = low + extent * ((field - low) / extent) ** np.float32(exponent)
-    return bent
+    return [low + extent * ((field - low) / extent) ** np.float32(exponent) for field in fields]
 
 
 def _along(values: NDArray[np.float64], axis: int, ndim: int) -> NDArray[np.float64]:

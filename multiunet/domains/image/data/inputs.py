@@ -43,6 +43,11 @@ class Input:
         result: NDArray[np.float32] = shifted / self.scale.reshape(by_channel)
         return result
 
+    def undo(self, field: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a standardised field ``(C, *any)`` in the image's own numbers."""
+        by_channel = (-1, *(1,) * (field.ndim - 1))
+        return field * self.scale.reshape(by_channel) + self.shift.reshape(by_channel)
+
     def window(self, start: Sequence[int], stop: Sequence[int], /) -> NDArray[np.float32]:
         """Return a window as the network reads it, ``(C, *window)`` float32; a ``Reader``."""
         inside = tuple(slice(a, b) for a, b in zip(start, stop))

@@ -14,10 +14,12 @@ from multiunet.domains.image.data.augment import (
     Intensities,
     View,
     change_intensities,
+    change_tones,
     draw_view,
     mirror,
     sample,
     sample_labels,
+    spoil,
 )
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
@@ -69,7 +71,7 @@ class Patches(TrainingData[Tensor]):
         self.oversample_classes = 0.0 if info.regression else oversample_classes
         self.cache = cache
         self.border = border
-        self.intensities = _intensities(info)
+        self.intensities = read_intensities(info)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -83,8 +85,15 @@ class Patches(TrainingData[Tensor]):
         coordinates = mirror(view.coordinates(self.patch), loaded.picture.space)
         pixels = self.cache.in_memory("pixels", entry.image, loaded.picture.pixels)
         field = loaded.standardise(sample(pixels, coordinates))
-        field = change_intensities(field, self.augmentation, self.spacing, rng, self.intensities)
-        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], *self._read_target(entry, view, coordinates))
+        target, weight = self._read_target(entry, view, coordinates)
+        if self.info.restoration is not None:
+            pair = [field, loaded.standardise(target[0].numpy())]
+            field, wanted = change_tones(pair, self.augmentation, rng, self.intensities)
+            target = torch.from_numpy(loaded.undo(wanted))[None]
+            field = spoil(field, self.augmentation, self.spacing, rng, self.intensities)
+        else:
+            field = change_intensities(field, self.augmentation, self.spacing, rng, self.intensities)
+        return Sample(torch.from_numpy(np.ascontiguousarray(field))[None], target, weight)
 
     def _read_target(self, entry: Item, view: View, coordinates: NDArray[np.float32]) -> tuple[Tensor, Tensor | None]:
         """Return target and weight."""
@@ -112,7 +121,7 @@ class Patches(TrainingData[Tensor]):
     def _start(self, entry: Item, space: Sequence[int], rng: np.random.Generator) -> list[int]:
         """The patch's first pixel by axis; negative where the image is smaller than the patch."""
         room = [n - side for n, side in zip(space, self.patch)]
-        anywhere = [int(rng.integers(0, r + 1)) if r >= 0 else -(-r // 2) for r in room]
+        anywhere = choose_start(space, self.patch, rng)
         if rng.random() >= self.oversample_classes:
             return anywhere
         pixels = [positions for positions in self._positions(entry) if len(positions)]
@@ -156,8 +165,14 @@ class Patches(TrainingData[Tensor]):
         return found
 
 
-def _intensities(info: ImageInfo) -> Intensities:
-    """Standardise fields, unless images are taken as they are."""
+def choose_start(space: Sequence[int], patch: Sequence[int], rng: np.random.Generator) -> list[int]:
+    """Draw a patch's first pixel by axis; of an axis shorter than the patch, the middles meet."""
+    room = [n - side for n, side in zip(space, patch)]
+    return [int(rng.integers(0, r + 1)) if r >= 0 else -(-r // 2) for r in room]
+
+
+def read_intensities(info: ImageInfo) -> Intensities:
+    """Return location and scale of a network's fields: 0 and 1, unless images stay as they are."""
     if info.intensities.kind != "none":
         return Intensities.standardised()
     channels = info.fingerprint.intensities

@@ -18,6 +18,8 @@ from multiunet.domains.domain import Baseline, Labelled, Piece
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
 from multiunet.domains.image.data.targets import load_labels, load_objects
+from multiunet.domains.image.evaluation.labelled import LabelledImage
+from multiunet.domains.image.evaluation.restored import choose_from_scored, fit_restorers
 from multiunet.domains.image.files.lazy import Region, iter_blocks
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.info import ImageInfo
@@ -50,20 +52,28 @@ Guess = Callable[[Input], Iterator[tuple[Region, NDArray[Any]]]]
 def fit_baselines(items: Sequence[Item], info: ImageInfo, cache: FileCache) -> dict[str, Baseline]:
     """Fit trivial methods to the training images, by name.
 
-    Those that need these images are left out, and a remark says so, where the files are no longer there.
+    Those of restoration are fitted to the validation images, if there are any. Methods that need images are left out,
+    and a remark says so, where the files are no longer there.
     """
-    if info.regression:
+    if info.regression and info.restoration is None:
         return {"mean": fit_mean(info)}
-    found: dict[str, Guess] = {} if info.instances else {"majority": fit_majority(info)}
+    if info.restoration is not None:
+        if info.restoration.blind:
+            return choose_from_scored()
+        items = info.split.val or items
     moved = next((path for item in items for path in (item.image, item.target) if not Path(path).exists()), None)
     if moved is not None:
         remark(
             f"{moved}: this training file is no longer there, so the trivial methods that are fitted to training "
             "images are left out; put the training data back to see them"
         )
-    elif info.instances:
-        return {"otsu": _score_objects(fit_otsu_objects(items, info, cache))}
-    else:
+    if info.restoration is not None:
+        resized = all(step.startswith("down") for step in info.restoration.degrade or ("",))
+        return fit_restorers([] if moved else [LabelledImage(item, info, cache) for item in items], resized)
+    if info.instances:
+        return {} if moved else {"otsu": _score_objects(fit_otsu_objects(items, info, cache))}
+    found = {"majority": fit_majority(info)}
+    if not moved:
         found["otsu"] = fit_otsu(items, info, cache)
         levels = min(len(info.values), MOST_LEVELS)
         if levels > 2:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from multiunet.domains.config import EvaluateOptions
 from multiunet.domains.domain import Labelled
 from multiunet.domains.image.config import ImageEvaluate
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
+from multiunet.domains.image.data.made import PairMaker, enlarge_input, find_maker, make_whole
 from multiunet.domains.image.data.targets import (
     load_annotation,
     load_labels,
@@ -20,12 +25,22 @@ from multiunet.domains.image.data.targets import (
 )
 from multiunet.domains.image.files.dots import space_of_dots
 from multiunet.domains.image.files.lazy import Lazy, Pixels, iter_blocks
-from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, count_bar_rows, pair_files
+from multiunet.domains.image.files.listing import list_images
+from multiunet.domains.image.files.pairing import (
+    DOTS,
+    MASKS,
+    Item,
+    count_bar_rows,
+    match_names,
+    pair_files,
+    pair_with_themselves,
+)
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey.duplicates import hash_array, hash_content
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.remarks import gather_remarks
 from multiunet.errors import InputError
+from multiunet.wording import listing
 
 
 @dataclass(frozen=True)
@@ -38,7 +53,26 @@ class LabelledImage:
 
     def load(self) -> Input:
         """Return the image as the network reads it."""
+        loaded, maker = self._original(), find_maker(self.info.restoration)
+        if maker is None:
+            return loaded
+        if not _is_made(self.item, self.info):
+            return enlarge_input(loaded, maker.factor)
+        return replace(loaded, picture=replace(loaded.picture, pixels=self._pair(loaded, maker)[0]))
+
+    def _original(self) -> Input:
         return load_input(self.item.image, self.info, self.cache)
+
+    def _pair(self, loaded: Input, maker: PairMaker) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the made input and its target, kept while they fit."""
+        how = repr([self.item.name, loaded.bar_rows, self.info.restoration])
+        return self.cache.get(
+            "pair",
+            self.item.image,
+            lambda: make_whole(self.item, loaded, maker),
+            lambda p: p[0].nbytes + p[1].nbytes,
+            how,
+        )
 
     def labels(self) -> Pixels:
         """Return the class of each pixel, ``space`` int16; -1 where it does not count."""
@@ -48,6 +82,8 @@ class LabelledImage:
         """Return what scores compare with: classes or objects ``space``, or quantities ``(K, *space)``."""
         if self.info.instances is not None:
             return load_objects(self.item.target, self.info, self.cache)
+        if _is_made(self.item, self.info) and (maker := find_maker(self.info.restoration)) is not None:
+            return self._pair(self._original(), maker)[1]
         if self.info.regression:
             return load_target(self.item.target, self.info, self.cache)
         return self.labels()
@@ -59,10 +95,17 @@ class LabelledImage:
             InputError: naming the file that has changed.
         """
         image, target = self.item.image, self.item.target
-        if hash_content(self.load().picture) != self.info.image_digests[image]:
+        if hash_content(self._original().picture) != self.info.image_digests[image]:
             raise InputError(f"{image}: has changed since the training; put it back, or score it with `images`")
+        if _is_made(self.item, self.info):
+            return
         if hash_array(load_annotation(target, self.info, self.cache)) != self.info.target_digests[target]:
             raise InputError(f"{target}: has changed since the training; put it back, or score it with `images`")
+
+
+def _is_made(item: Item, info: ImageInfo) -> bool:
+    """Return whether a pair is made of the image; other images may come with targets of their own."""
+    return item.image == item.target and info.restoration is not None and info.restoration.made
 
 
 @gather_remarks()
@@ -74,8 +117,10 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
     """
     if isinstance(options, ImageEvaluate) and options.images is not None:
         truth = MASKS if info.dots is None else DOTS
-        return _read_other(options.images, pair_files(options.images, options.masks, truth), info, cache)
-    items = info.split.of(options.split)
+        alone = options.masks is None and find_maker(info.restoration) is not None
+        items = pair_with_themselves(options.images) if alone else pair_files(options.images, options.masks, truth)
+        return _read_other(options.images, items, info, cache)
+    items = list(info.split.of(options.split))
     if not items:
         raise InputError(
             f"this run has no {options.split} images; train with `splits`, `{options.split}_images` or a fraction, or "
@@ -84,7 +129,21 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
     images = {item.name: LabelledImage(item, info, cache) for item in items}
     for image in images.values():
         image.check_unchanged()
+    if isinstance(options, ImageEvaluate) and options.masks is not None:
+        return _pair_with_truth(options.masks, items, info, cache)
     return Labelled(f"{options.split} split", images)
+
+
+def _pair_with_truth(folder: Path, items: Sequence[Item], info: ImageInfo, cache: FileCache) -> Labelled:
+    """Return images that a network learnt from alone with what they should look like, which it never saw."""
+    if info.restoration is None or not info.restoration.blind:
+        raise InputError("`masks` without `images`: images of the run have theirs; give both, or neither and `split`")
+    known = list_images(folder)
+    found = match_names({item.name: Path(item.image) for item in items}, known)
+    if found is None:
+        raise InputError(f"{folder}: does not have an image for each of {listing([item.name for item in items])}")
+    pairs = [replace(item, target=str(known[found[item.name]])) for item in items]
+    return replace(_read_other(folder, pairs, info, cache), keys={})
 
 
 def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCache) -> Labelled:
@@ -96,6 +155,10 @@ def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCac
         loaded = load_input(item.image, info, cache)
         shift.add(item.image, loaded.picture)
         keys[item.name] = (str(Path(item.image).resolve()), hash_content(loaded.picture))
+        if _is_made(item, info):
+            continue
+        maker = find_maker(info.restoration)
+        loaded = loaded if maker is None else enlarge_input(loaded, maker.factor)
         spaces[item.target] = loaded.picture.space
         shape = _shape_of_target(item, info)
         if shape is not None and (rows := count_bar_rows(item, loaded.picture.space, loaded.bar_rows, shape)):
@@ -105,7 +168,8 @@ def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCac
         changes["dots"] = info.dots.model_copy(update={"spaces": {**info.dots.spaces, **spaces}})
     cropped = info.model_copy(update=changes)
     for item in items:
-        _read_through(item.target, cropped, cache)
+        if not _is_made(item, info):
+            _read_through(item.target, cropped, cache)
     shift.warn()
     known = {item.name: LabelledImage(item, cropped, cache) for item in items}
     return Labelled(str(images), known, keys, "leave them out, or score that run alone with `split=train` or val")

@@ -1,4 +1,4 @@
-"""Scores of images of their own: objects found or missed, and counts that densities sum up to."""
+"""Scores of images: objects, counts that densities sum up to, and how good restored images are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from torch import Tensor
 
-from multiunet.metrics import InstanceMatcher
+from multiunet.metrics import InstanceMatcher, mean_of_defined
+from multiunet.metrics.pictures import compare_sharpness, compute_psnr, compute_ssim
 from multiunet.metrics.values import quotient
 from multiunet.tasks import Curves, RegressionScore
 from multiunet.tasks.score import Score, Scores
@@ -88,3 +89,61 @@ class CountScore(Score):
 
     def curves(self) -> Sequence[Curves]:
         return self.density.curves()
+
+
+FEWEST_KNOWN = 0.5
+"""Share of an image's target that is known at least where the image is judged as a picture."""
+
+
+@dataclass
+class PictureScore(Score):
+    """Scores of restored images: those of their pixels, and what a viewer sees.
+
+    An image comes in one piece.
+
+    Attributes:
+        pixels: the scores of all pixels.
+        data_range: numbers that targets can have, from the least to the largest.
+    """
+
+    monitor = "r2"
+
+    pixels: RegressionScore
+    data_range: float
+    _items: list[dict[str, float | None]] = field(default_factory=list)
+
+    def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
+        self.pixels.add(predicted, target, moments)
+        for found, true in zip(predicted.cpu().numpy(), target.cpu().numpy()):
+            self._items.append(self._judge(found, true))
+
+    def _judge(self, found: np.ndarray, true: np.ndarray) -> dict[str, float | None]:
+        known = ~np.isnan(true)
+        if known.mean() < FEWEST_KNOWN:  # such as the hidden pixels of a noisy image
+            return dict.fromkeys(("psnr", "ssim", "sharpness"))
+        error = float(np.square(found[known].astype(np.float64) - true[known]).mean())
+        return {
+            "psnr": compute_psnr(error, self.data_range),
+            "ssim": compute_ssim(found, true, self.data_range),
+            "sharpness": compare_sharpness(found, true),
+        }
+
+    def merge(self, other: Self) -> None:
+        self.pixels.merge(other.pixels)
+        self._items += other._items
+
+    def result(self) -> Scores:
+        """Return the scores of the pixels and of the pictures.
+
+        ``psnr`` (decibels), ``ssim`` and ``sharpness`` are means over images, see ``multiunet.metrics.pictures``;
+        ``data_range`` is what the first two refer to.
+        """
+        means = {name: mean_of_defined(one[name] for one in self._items) for name in ("psnr", "ssim", "sharpness")}
+        return {**means, "data_range": self.data_range, **self.pixels.result()}
+
+    def relative_error(self, scale: Sequence[float]) -> float:
+        """Return that of the pixels; see ``RegressionScore``."""
+        return self.pixels.relative_error(scale)
+
+    def curves(self) -> Sequence[Curves]:
+        return self.pixels.curves()

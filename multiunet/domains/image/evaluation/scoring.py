@@ -15,7 +15,7 @@ from torch import Tensor
 from multiunet.domains.domain import Piece
 from multiunet.domains.image.data.inputs import make_source
 from multiunet.domains.image.evaluation.labelled import LabelledImage
-from multiunet.domains.image.evaluation.scores import CountScore
+from multiunet.domains.image.evaluation.scores import CountScore, PictureScore
 from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
 from multiunet.domains.image.prediction.confidence import find_confidence, rank_objects
 from multiunet.domains.image.prediction.separate import check_separable, encode_parts, find_objects
@@ -115,7 +115,7 @@ def validate(predictor: GridPredictor, images: Sequence[LabelledImage]) -> Mappi
             loss += share
         losses.append(loss)
         total.merge(one)
-    if isinstance(total, RegressionScore | CountScore):
+    if isinstance(total, RegressionScore | CountScore | PictureScore):
         mean_loss = total.relative_error(info.quantities.scale)
     else:
         mean_loss = float(np.mean(losses))

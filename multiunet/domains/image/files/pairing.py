@@ -163,6 +163,11 @@ def pair_files(images: Path, targets: Path | None, truth: Truth = MASKS) -> list
     )
 
 
+def pair_with_themselves(images: Path) -> list[Item]:
+    """Return images of which pairs are made, each as its own target."""
+    return [Item(name, str(path), str(path)) for name, path in list_images(images).items()]
+
+
 def warn_of_unused(targets: Path | None, items: Sequence[Item], truth: Truth = MASKS) -> None:
     """Say which masks belong to no image of any split."""
     if targets is None:

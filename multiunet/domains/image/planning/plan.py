@@ -25,6 +25,7 @@ from multiunet.domains.image.data.patch_size import GENERATED_SIDES, SIDES, fit_
 from multiunet.domains.image.generation.planning import choose_flip, explain_generator
 from multiunet.domains.image.info import Decision, ImageInfo, Memory, TrainingPlan
 from multiunet.domains.image.planning.profiling import Build, Profiler
+from multiunet.domains.image.planning.suiting import suit_quantities
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.memory import amount, free_memory, process_memory
@@ -308,6 +309,8 @@ def _meaning(config: ImageTrain, info: ImageInfo) -> dict[str, tuple[Any, str]]:
         learnt = "learns the noise of every pixel along with the quantity"
         reason = learnt if info.dots is None else "keeps sums of the density, the counts, right"
         found["loss"] = (config.quantity_loss, reason)
+        if info.dots is None:
+            found |= suit_quantities(config, info)
     if config.model == "image_unet":
         found["normalization"] = (config.normalization, "tiles of a large image are predicted as the whole would be")
     steps = config.recipe().steps(info.fingerprint.images["train"])

@@ -12,7 +12,7 @@ from multiunet.domains.image.files.info_bar import drop_rows, read_cropped
 from multiunet.domains.image.files.lazy import Pixels
 from multiunet.domains.image.files.pairing import Item, count_bar_rows
 from multiunet.domains.image.generation.info import Generation
-from multiunet.domains.image.info import Dots, Instances, Masks
+from multiunet.domains.image.info import Dots, Instances, Masks, Restoration
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.swapped import check_not_mask
@@ -31,6 +31,7 @@ class Annotations:
     instances: Instances | None = None
     dots: Dots | None = None
     generation: Generation | None = None
+    restoration: Restoration | None = None
 
 
 def find_folder(splits: ItemSplits) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.listing import list_images, stem_of
-from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, pair_files, warn_of_unused
+from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, pair_files, pair_with_themselves, warn_of_unused
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.survey.stratify import MaskClasses, choose_images, spread_classes
 from multiunet.domains.remarks import remark
@@ -73,9 +73,11 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
 
 
 def _list_items(config: ImageTrain, images: Path, targets: Path | None) -> list[Item]:
-    """List images with their truth; those of a generator have none."""
+    """List images with their truth; those of a generator have none, and of others pairs are made."""
     if config.task == "generate":
         return [Item(name, str(path), "") for name, path in list_images(images).items()]
+    if config.makes_pairs:
+        return pair_with_themselves(images)
     return pair_files(images, targets, MASKS if config.dots is None else DOTS)
 
 

@@ -12,6 +12,7 @@ from multiunet.domains.image.info import ImageInfo, ImageSplits
 from multiunet.domains.image.survey.common import Annotations
 from multiunet.domains.image.survey.dots import survey_dots
 from multiunet.domains.image.survey.images import Images, survey_images
+from multiunet.domains.image.survey.made import survey_made
 from multiunet.domains.image.survey.masks import survey_masks
 from multiunet.domains.image.survey.objects import survey_objects
 from multiunet.domains.image.survey.splits import ItemSplits, split_items
@@ -30,7 +31,7 @@ def survey(config: ImageTrain) -> ImageInfo:
     targets, option = (config.masks, "`masks`") if config.task == "segmentation" else (config.targets, "`targets`")
     if is_alone(config):  # the only image of a generator trains it
         config = config.model_copy(update={"val_fraction": 0.0, "test_fraction": 0.0})
-    if targets is None and not is_table(config.images) and config.task != "generate":
+    if targets is None and not is_table(config.images) and config.task != "generate" and not config.makes_pairs:
         raise InputError(f"`task={config.task}` needs {option}: a folder with one file for each image")
     splits = split_items(config, targets)
     if not splits["val"]:
@@ -63,6 +64,7 @@ def survey(config: ImageTrain) -> ImageInfo:
         instances=found.instances,
         dots=found.dots,
         generation=found.generation,
+        restoration=found.restoration,
         fingerprint=images.fingerprint.summary(images.channels, splits, found.target, found.masks),
         patch_size=choose_patch_size(config.patch_size, largest, images.spacing, config.task == "generate"),
         strides=(),
@@ -75,6 +77,8 @@ def _survey_annotations(splits: ItemSplits, images: Images, config: ImageTrain) 
         return survey_generation(splits, images, config)
     if config.instances:
         return survey_objects(splits, images, config)
+    if config.makes_pairs:
+        return survey_made(splits["train"], images, config)
     if config.dots is not None:
         return survey_dots(splits, images, config.dots)
     return (survey_masks if config.task == "segmentation" else survey_targets)(splits, images, config)
@@ -84,7 +88,7 @@ def _check_unvalidated(config: ImageTrain) -> None:
     """Refuse settings that learn from validation images where there are none."""
     if config.patience is not None:
         raise InputError("`patience` waits for a better validation score, and `val_fraction=0` leaves none; drop one")
-    if config.task == "regression" and config.quantity_loss in ("mse", "mae", "huber"):
+    if config.task != "segmentation" and config.quantity_loss in ("mse", "mae", "huber"):
         raise InputError(
             f"`loss={config.quantity_loss}` takes the noise of its quantities from validation images, and "
             "`val_fraction=0` leaves none; keep some, or choose beta-nll"

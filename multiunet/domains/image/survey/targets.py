@@ -14,6 +14,7 @@ from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 from multiunet.domains.image.files.readers import read_target
 from multiunet.domains.image.survey.common import Annotations, check_counted, crop_like_image, find_folder
 from multiunet.domains.image.survey.images import Images
+from multiunet.domains.image.survey.relation import survey_relation
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.info import Quantities
 from multiunet.domains.remarks import remark
@@ -76,7 +77,7 @@ class TargetSums:
 
 
 def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> Annotations:
-    """Return the quantities, with mean and deviation of each over the training targets.
+    """Return the quantities, with their moments over the training targets, and how they are restored.
 
     Raises:
         InputError: for targets that cannot be read or are not alike, or that nothing can be learnt from.
@@ -103,7 +104,8 @@ def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> An
     check_counted(splits, sums.known, "target")
     names = ["target"] if len(centre) == 1 else [f"target{i}" for i in range(len(centre))]
     quantities = Quantities(names=tuple(names), centre=tuple(centre.tolist()), scale=tuple(scale.tolist()))
-    return Annotations(quantities, config.ignore_value)
+    restoration = survey_relation(splits["train"], config, (images.channels, len(names)), config.intensities or "train")
+    return Annotations(quantities, config.ignore_value, restoration=restoration)
 
 
 def _has(target: Path, value: int | None) -> bool:

@@ -120,11 +120,17 @@ def test_masks_are_read_as_each_fold_takes_them(make_info: Any, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"masks": "m"}, "without `images`"), ({"images": "i", "masks": "m", "split": "val"}, "give one of them")],
+    [({"images": "i", "masks": "m", "split": "val"}, "give one of them")],
 )
 def test_what_to_score_on_is_said_once(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ImageEvaluate(**settings)
+
+
+def test_masks_of_the_split_itself_are_refused(folder: Any, tmp_path: Path) -> None:
+    info = survey(ImageTrain(images=folder(5) / "images", masks=tmp_path / "masks"))
+    with pytest.raises(InputError, match="`masks` without `images`"):
+        read_labelled(info, ImageEvaluate(masks=tmp_path / "masks"), FileCache())
 
 
 def elsewhere(info: ImageInfo, images: Path, masks: Path) -> list[LabelledImage]:
