@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from multiunet.core import Condition, Encoder, Trail
 from multiunet.core.receptive_field import ReceptiveField, receptive_field
-from multiunet.losses.sites import at_least_float32
 
 
 @dataclass(frozen=True)
@@ -81,5 +80,6 @@ class ResidualOutput(nn.Module):
 
     def _add(self, output: Tensor, x: Tensor) -> Tensor:
         added = x * self.factor + self.offset  # float32: of values far from 0, half precision would lose the change
-        learnt, others = at_least_float32(output).split([self.in_channels, self.out_channels - self.in_channels], dim=1)
+        precise = output.to(torch.promote_types(output.dtype, torch.float32))
+        learnt, others = precise.split([self.in_channels, self.out_channels - self.in_channels], dim=1)
         return torch.cat([learnt + added, others], dim=1)
