@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from torch import Tensor
 
 from multiunet.core import SKIPS, ConditionEmbedding, Fourier, UNet
 from multiunet.diffusion import EDM, Parameterization, Preconditioned, Process
-from multiunet.domains.attending import make_attention
+from multiunet.domains.attending import HEAD, make_attention
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.generation.data import SIGMA_DATA
 from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.image.info import ImageInfo
+from multiunet.geometries.attention import CrossAttention
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.grid import Grid
-from multiunet.geometries.grid.in_turn import put_behind
+from multiunet.geometries.grid.in_turn import InTurn, put_behind
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
+from multiunet.geometries.grid.parts import Block
+from multiunet.geometries.grid.transformer import count_heads
 
 NOISE_CHANNELS = 64
 """Sines and cosines of the level of noise."""
+
+TOLD_LEVELS = 2
+"""Coarsest levels whose sites read the words of a caption."""
 
 
 def make_process() -> Process:
@@ -45,7 +52,7 @@ def build_generator(config: ImageTrain, info: ImageInfo) -> UNet[Tensor]:
     embed = make_embedding(known, 4 * channels[0])
     block = Conv(residual=config.residual, dropout=config.dropout, condition_channels=embed.channels)
     grid = Grid(info.ndim, normalization=config.normalization, activation="silu")
-    blocks = put_behind(block, make_attention(config, channels), len(channels))
+    blocks = put_behind(block, _behind(config, embed, channels), len(channels))
     net = UNet(
         [replace(grid, block=block) for block in blocks],
         info.channels + known.beside,
@@ -61,6 +68,17 @@ def build_generator(config: ImageTrain, info: ImageInfo) -> UNet[Tensor]:
     ):
         put_channels_last(net, info.ndim)
     return net
+
+
+def _behind(config: ImageTrain, embed: ConditionEmbedding, channels: Sequence[int]) -> list[Block]:
+    """Return what is behind the convolutions of the coarsest levels: attention, and the reading of captions."""
+    attending = make_attention(config, channels)
+    if not embed.words:
+        return attending
+    told = [CrossAttention(embed.token_channels, count_heads(width, HEAD)) for width in channels[-TOLD_LEVELS:]]
+    rows = zip_longest(reversed(attending), reversed(told))
+    blocks: list[Block] = [InTurn(*(part for part in row if part is not None)) for row in rows]
+    return blocks[::-1]
 
 
 def make_embedding(known: Generation, channels: int) -> ConditionEmbedding:

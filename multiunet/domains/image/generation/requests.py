@@ -129,7 +129,8 @@ def _read_scenes(options: ImageSample, info: ImageInfo, cache: FileCache) -> lis
     folders = {name: getattr(options, name) for name in ("inpaint", "masks", "given")}
     folders = {name: folder for name, folder in folders.items() if folder is not None}
     if not folders:
-        return [("sample" if options.label is None else "", _read_size(options, info), {})]
+        alone = "sample" if options.caption is None else "caption"
+        return [(alone if options.label is None else "", _read_size(options, info), {})]
     first, *others = folders
     names = {stem: str(path) for stem, path in list_images(folders[first]).items()}
     files = {first: names, **{name: _match(folders[first], folders[name], names) for name in others}}

@@ -96,6 +96,19 @@ def test_labels_make_a_group_each_with_the_same_noise(make_run: MakeRun, shapes:
         sampling.sample(run, {"guidance": 2.0}, tmp_path / "x.zarr")
 
 
+def test_captions_are_read_by_their_words(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
+    run = make_run(captions=shapes / "captions.csv", attention="window", steps_per_epoch=4)
+    for caption in ("a ring on grey", "grey disc"):
+        options = {**QUICK, "count": 1, "caption": caption, "guidance": 3.0}
+        sampling.sample(run, options, tmp_path / f"{caption[0]}.zarr", progress=Progress())
+    one, other = (open_prediction(tmp_path / f"{name}.zarr")["caption"]["samples"].values for name in "ag")
+    assert not np.array_equal(one, other)
+    with pytest.raises(InputError, match="no training caption has the word square; it may use a, disc, grey, on, ring"):
+        sampling.check_sample(run, {"caption": "a square"}, tmp_path / "x.zarr")
+    with pytest.raises(InputError, match="has 5 words, and the longest training caption 4"):
+        sampling.check_sample(run, {"caption": "a ring on a disc"}, tmp_path / "x.zarr")
+
+
 def test_images_from_maps_of_classes(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
     run = make_run(masks=shapes / "masks")
     options = {**QUICK, "count": 1, "masks": shapes / "masks" / "i1.png"}
