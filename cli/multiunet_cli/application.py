@@ -23,7 +23,10 @@ from multiunet_cli.sample import sample_command
 from multiunet_cli.train import train_command
 from multiunet_cli.warnings import show_warnings
 
-DEMO = "Make small data sets (images, a genome, a graph, many graphs), then train, predict and evaluate."
+DEMO = (
+    "Make small data sets (images, a genome, a graph, many graphs), then train, predict and evaluate; with generate "
+    "make new images."
+)
 
 HELP = "U-Nets for images, volumes, genomes and graphs, with uncertainty."
 

@@ -13,13 +13,15 @@ import typer
 
 from multiunet.errors import InputError
 from multiunet.files import check_creatable
+from multiunet_cli.demo_generate import demonstrate
 from multiunet_cli.evaluate import show
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command
 
 DomainArgument = Annotated[
-    Literal["all", "image", "genome", "graph", "graphs"], typer.Argument(help="which domain to demonstrate")
+    Literal["all", "image", "genome", "graph", "graphs", "generate"],
+    typer.Argument(help="which domain to demonstrate; generate: new images, which all leaves out"),
 ]
 
 
@@ -47,6 +49,8 @@ def demo(
 ) -> None:
     """Make small data sets (images, a genome, a graph, many graphs), then train, predict and evaluate.
 
+    With ``generate`` it trains on digits that it drew, and makes new ones.
+
     Raises:
         InputError: when a folder of an earlier demonstration is in the way.
     """
@@ -56,7 +60,12 @@ def demo(
     for name in chosen:
         if (out / name).exists():
             raise InputError(f"{out / name}: exists already; remove it, or pass another --out")
-    results = {name: _tell(name, stories[name], out / name, seed, quiet=as_json) for name in chosen}
+    results = {
+        name: demonstrate(out / name, seed, as_json)
+        if name == "generate"
+        else _tell(name, stories[name], out / name, seed, quiet=as_json)
+        for name in chosen
+    }
     if as_json:
         typer.echo(json.dumps(results))
 

@@ -13,20 +13,27 @@ import numpy as np
 import pytest
 import tifffile
 from multiunet_datasets import synthetic
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
-    "docs/image.md",
-    "docs/genome.md",
-    "docs/graph.md",
-    "docs/graphs.md",
-    "docs/uncertainty.md",
-    "docs/attention.md",
+    *(f"docs/{page}.md" for page in ("image", "generate", "genome", "graph", "graphs", "uncertainty", "attention")),
 ]
 
 SHORT = {
-    "image": ["--set", "epochs=1", "--set", "steps_per_epoch=1", "--set", "patch_size=32", "--set", "widths=4,8"],
+    "image": [
+        "--set",
+        "epochs=1",
+        "--set",
+        "steps_per_epoch=1",
+        "--set",
+        "patch_size=32",
+        "--set",
+        "widths=4,8",
+        "--set",
+        "memory_format=contiguous",
+    ],
     "genome": ["--set", "epochs=1", "--set", "steps_per_epoch=1", "--set", "widths=4,8"],
     "graph": ["--set", "epochs=2"],
     "graphs": ["--set", "epochs=1", "--set", "widths=4,8"],
@@ -60,6 +67,18 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("dots").mkdir()
     for place, stem in enumerate(stems):
         Path(f"dots/{stem}.csv").write_text("x,y\n" + "".join(f"{7 * k},{5 * k + place}\n" for k in range(5 + place)))
+    for table, words in (("label", ["ferritic", "martensitic"]), ("caption", ["fine grains", '"coarse, twinned"'])):
+        rows = [f"{stem}.png,{words[place % 2]}" for place, stem in enumerate(stems)]
+        Path(f"{table}s.csv").write_text("\n".join([f"image,{table}", *rows]) + "\n")
+    for folder in ("coarse", "broken", "holes"):
+        Path(folder).mkdir()
+    for stem in stems:
+        with Image.open(f"micrographs/{stem}.png") as picture:
+            picture.resize((16, 16)).save(f"coarse/{stem}.png")
+    shutil.copy(f"micrographs/{stems[0]}.png", "broken")
+    hole = np.zeros((64, 64), np.uint8)
+    hole[20:30, 20:30] = 255
+    Image.fromarray(hole).save(f"holes/{stems[0]}.png")
     fasta, signal = synthetic.write_genome(tmp_path / "genome", chromosomes=5, length=40_000, bin_size=1000)
     names = dict(zip([f"chr{i + 1}" for i in range(5)], ["chrI", "chrII", "chrIV", "chrX", "chrV"]))
     for path, target in ((fasta, "genome.fa.gz"), (signal, "signal.bedGraph")):
@@ -106,5 +125,6 @@ def test_commands_of_the_page_run(page: str, multiunet: Callable) -> None:
     lines = commands(page)
     assert len(lines) >= 3
     for line in lines:
-        done = multiunet(*line, *(SHORT[line[1]] if line[0] in ("train", "plan") else []))
+        shorter = {"train": SHORT[line[1]], "plan": SHORT[line[1]], "sample": ["--set", "steps=1"]}
+        done = multiunet(*line, *shorter.get(line[0], []))
         assert done.code == 0, (line, done.err)
