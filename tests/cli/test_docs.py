@@ -21,19 +21,9 @@ PAGES = [
     *(f"docs/{page}.md" for page in ("image", "generate", "genome", "graph", "graphs", "uncertainty", "attention")),
 ]
 
+IMAGE = ("epochs=1", "steps_per_epoch=1", "patch_size=32", "widths=4,8", "memory_format=contiguous")
 SHORT = {
-    "image": [
-        "--set",
-        "epochs=1",
-        "--set",
-        "steps_per_epoch=1",
-        "--set",
-        "patch_size=32",
-        "--set",
-        "widths=4,8",
-        "--set",
-        "memory_format=contiguous",
-    ],
+    "image": [f"--set={setting}" for setting in IMAGE],
     "genome": ["--set", "epochs=1", "--set", "steps_per_epoch=1", "--set", "widths=4,8"],
     "graph": ["--set", "epochs=2"],
     "graphs": ["--set", "epochs=1", "--set", "widths=4,8"],
