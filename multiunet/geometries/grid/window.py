@@ -93,9 +93,12 @@ class WindowAttention(nn.Module):
         return y[(slice(None), *(slice(size) for size in space))]
 
     def _attend(self, rows: Tensor, mask: Tensor | None) -> Tensor:
-        """Attend within windows ``(N, windows, sites, C)``; all that differs by window is one more head."""
+        """Attend within windows ``(N, windows, sites, C)``; without a mask return ``(N * windows, 1, sites, C)``."""
         bias = self.table[self.index].movedim(-1, 0)[None]  # (1, heads, sites, sites)
-        bias = bias.expand(rows.shape[1], -1, -1, -1) if mask is None else bias.masked_fill(~mask, float("-inf"))
+        if mask is None:
+            rows = rows.flatten(0, 1)[:, None]  # one bias for all
+        else:
+            bias = bias.masked_fill(~mask, float("-inf"))  # of as many heads as there are heads in all windows
         query, key, value = self.qkv(rows).unflatten(-1, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5).flatten(2, 3)
         seen = bias.flatten(0, 1)[None].to(query.dtype)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
@@ -127,10 +130,10 @@ def split(x: Tensor, window: Sequence[int]) -> Tensor:
 
 
 def join(rows: Tensor, shape: Sequence[int], window: Sequence[int]) -> Tensor:
-    """Join windows ``(N, windows, sites, C)`` to the field of this shape: undo ``split``."""
+    """Join windows ``(..., sites, C)`` to the field of this shape: undo ``split``."""
     ndim = len(window)
     counts = [size // w for size, w in zip(shape[1:], window)]
-    x = rows.reshape(len(rows), *counts, *window, rows.shape[-1])
+    x = rows.reshape(shape[0], *counts, *window, rows.shape[-1])
     x = x.permute(0, *(axis for i in range(1, ndim + 1) for axis in (i, i + ndim)), 2 * ndim + 1)
     return x.reshape(tuple(shape))
 

@@ -11,9 +11,8 @@ from torch.nn import functional
 
 from multiunet import Condition, Grid, UNet, receptive_field
 from multiunet.core import Modulation, MultiheadAttention
-from multiunet.geometries import Relative, Rotary, SegFormer, Transformer
+from multiunet.geometries import Block, InTurn, Relative, Rotary, SegFormer, Transformer
 from multiunet.testing import check_geometry
-from multiunet.testing.conditions import check_conditions
 
 EMBEDDING = torch.tensor([[0.5, -1.0, 2.0], [1.0, 0.0, -0.5]])
 
@@ -65,19 +64,13 @@ def test_it_is_segformers_block() -> None:
 @pytest.mark.parametrize(
     "grid",
     [
-        Grid(1, Transformer(heads=2, positions=Rotary(), dropout=0.2)),
-        Grid(2, Transformer(heads=1, positions=Relative(4))),
-        Grid(3, SegFormer(heads=2, reduction=(1, 2, 3))),
+        Grid(1, Transformer(heads=2, positions=Rotary(), dropout=0.2, condition_channels=2)),
+        Grid(2, InTurn(SegFormer(heads=1, reduction=(1, 3), condition_channels=2), Transformer(1, Relative(4)))),
     ],
     ids=repr,
 )
 def test_they_obey_the_laws(grid: Grid) -> None:
     check_geometry(grid)
-
-
-@pytest.mark.parametrize("block", [Transformer(2, condition_channels=2), SegFormer(2, condition_channels=2)], ids=repr)
-def test_conditions_obey_their_law(block: Transformer | SegFormer) -> None:
-    check_conditions(Grid(1, block))
 
 
 @pytest.mark.parametrize("block", [Transformer(2), SegFormer(2)], ids=repr)
@@ -130,6 +123,13 @@ def test_relative_scores_are_of_the_widths_that_hold_the_distance() -> None:
             side = (far > 0) - (far < 0)
             expected += sum((scores[w] + side * scores[3 + w]) * (abs(far) < 2**w) for w in range(3))
         torch.testing.assert_close(bias[:, i, j], expected)
+
+
+@pytest.mark.parametrize("space", [(1,), (7, 5), (5, 1, 6)], ids=str)
+@pytest.mark.parametrize("block", [SegFormer(2, reduction=3), Transformer(1, Rotary())], ids=repr)
+def test_any_size(block: Block, space: tuple[int, ...]) -> None:
+    built = Grid(len(space), block).make_block(3, 8)
+    assert built(torch.randn(2, 3, *space)).shape == (2, 8, *space)
 
 
 def test_what_does_not_fit_is_refused() -> None:
