@@ -22,7 +22,8 @@ def count_parameters(net: nn.Module) -> int:
 def describe(model: Model, field: Any) -> dict[str, Any]:
     """Parameters, shapes by level, receptive field and halo on a grid, memory; for one input ``field``.
 
-    A level's shape is that of what its blocks give: the encoder's, of the deepest level the bottleneck's.
+    A level's shape is that of what its blocks give: the encoder's, of the deepest level the bottleneck's. Of a network
+    with blocks that look everywhere, receptive field and halo are those of all else.
     """
     net, geometry = model.net, model.geometry
     parameters = count_parameters(net)
@@ -58,6 +59,7 @@ def describe(model: Model, field: Any) -> dict[str, Any]:
             "receptive_field": list(seen.size),
             "halo": list(seen.radius),
             "stride": list(seen.tile_stride),
+            "looks_everywhere": seen.everywhere is not None,
             "tiles_are_exact": seen.exact,
         }
     return described

@@ -9,6 +9,7 @@ from torch import nn
 from multiunet import Graph, Grid, NestedUNet, Segmentation, UNet
 from multiunet.domains.describe import describe
 from multiunet.domains.domain import Model
+from multiunet.geometries import Conv, Transformer
 from multiunet.models.graph_readout import graph_readout_unet
 
 WIDTHS = [4, 8, 16]
@@ -31,3 +32,10 @@ def test_levels_of_networks_of_graphs_have_theirs() -> None:
     assert [channels for _, channels in shown["levels"]] == WIDTHS
     trail = net.encode(field)
     assert [nodes for nodes, _ in shown["levels"]] == [len(level.x) for level in (*trail.saved, trail.bottom)]
+
+
+def test_a_network_that_looks_everywhere_is_said_to() -> None:
+    for block, everywhere in ((Conv(), False), (Transformer(heads=2), True)):
+        net = UNet([Grid(2), Grid(2, block)], 1, 2, [4, 8]).eval()
+        shown = describe(Model(net, Segmentation(["a", "b"]), Grid(2)), torch.zeros(1, 1, 8, 8))
+        assert (shown["looks_everywhere"], shown["tiles_are_exact"]) == (everywhere, not everywhere)
