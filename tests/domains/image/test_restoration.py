@@ -113,9 +113,14 @@ def test_from_pairs_to_scores(pairs: Path, tmp_path: Path) -> None:
     assert report.metrics["psnr"] > given["psnr"] - 1
     assert report.metrics["data_range"] == 255
     assert set(report.items) == {name}
-    inference.predict(out, ImagePredict(images=pairs / "noisy", samples=2), tmp_path / "p.zarr")
+    options = ImagePredict(images=pairs / "noisy", samples=2, export=tmp_path / "exported")
+    inference.predict(out, options, tmp_path / "p.zarr")
     mean = open_prediction(tmp_path / "p.zarr")[name]["mean"].to_numpy()
     error = np.mean((mean[0] - clean) ** 2)
+    shown = np.asarray(Image.open(tmp_path / "exported" / f"{name}_restored.png"))
+    assert shown.dtype == np.uint8
+    assert np.array_equal(shown, mean[0].round().clip(0, 255))
+    assert (tmp_path / "exported" / f"{name}_uncertainty.tif").exists()
     assert report.metrics["psnr"] == pytest.approx(10 * np.log10(255**2 / error), rel=1e-3)
 
 

@@ -15,6 +15,7 @@ ExportKind = Literal[
     "class",
     "instance",
     "probabilities",
+    "restored",
     "mean",
     "uncertainty",
     "epistemic",
@@ -64,7 +65,8 @@ class ImagePredict(PredictClasses):
     )
     export_what: Annotated[list[ExportKind], BeforeValidator(split_commas)] | None = option(
         None,
-        "what `export` writes of each image: class, probabilities (of objects: instance, too; of quantities: mean), "
+        "what `export` writes of each image: class, probabilities (of objects: instance, too; of quantities: mean; of "
+        "restored images: restored), "
         "uncertainty, epistemic, aleatoric; of classes confidence; with `sets`: set; with `interval`: interval; "
         "default: class (and instance; or mean) and uncertainty, and those of `sets` or `interval`",
         "Prediction",

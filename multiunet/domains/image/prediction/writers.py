@@ -49,6 +49,7 @@ VARIANCES = {"uncertainty": "total", "epistemic": "epistemic", "aleatoric": "ale
 KINDS: dict[str, tuple[ExportKind, ...]] = {
     "classes": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric", "confidence"),
     "instances": ("class", "instance", "uncertainty", "probabilities", "epistemic", "aleatoric", "confidence"),
+    "pictures": ("restored", "mean", "uncertainty", "epistemic", "aleatoric"),
     "quantities": ("mean", "uncertainty", "epistemic", "aleatoric"),
 }
 """Files of each kind of target; by default the first ones, up to the uncertainty."""
@@ -67,6 +68,8 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
       outside; 16 bits, or 32 where these are too few;
     - ``STEM_probabilities.tif``: float32, a channel for each class;
     - ``STEM_mean.tif``: float32 quantities, in the target's units; several are channels;
+    - ``STEM_restored.png`` (``.tif`` as above): of restored images of 8 or 16 bits the mean, rounded and cut off at the
+      ends of their type;
     - ``STEM_uncertainty.tif``: float32 total variance. Of quantities, in their units squared; of classes, summed over
       them, which is ``1 - sum p^2``: the probability that two draws from the prediction differ, 0 to ``1 - 1 / K``;
     - ``STEM_epistemic.tif``, ``STEM_aleatoric.tif``: the two parts of it;
@@ -104,6 +107,8 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
                 written += [
                     _save(folder / f"{name}_{end}.tif", _plain(_float32(dataset, end)), dataset) for end in STATED[kind]
                 ]
+            elif kind == "restored":
+                written.append(_export_restored(folder / f"{name}_restored", dataset, info))
             elif kind == "confidence":
                 if "confidence" in dataset:
                     written.append(_save(folder / f"{name}_confidence.tif", _stored(dataset, "confidence"), dataset))
@@ -128,7 +133,15 @@ def check_kinds(kinds: Sequence[ExportKind] | None, info: ImageInfo) -> None:
 
 
 def _kinds(info: ImageInfo) -> tuple[ExportKind, ...]:
+    if info.restoration is not None and _picture_type(info) is not None:
+        return KINDS["pictures"]
     return KINDS["instances" if info.instances else info.target.kind]
+
+
+def _picture_type(info: ImageInfo) -> np.dtype[Any] | None:
+    """Return the type of the training images where that is one of 8 or 16 bits."""
+    kinds = [np.dtype(name) for name in info.fingerprint.numbers]
+    return kinds[0] if len(kinds) == 1 and kinds[0] in PNG_TYPES else None
 
 
 def format_legend(info: ImageInfo, counts: NDArray[np.int64]) -> str:
@@ -187,6 +200,24 @@ def _export_sets(folder: Path, name: str, dataset: xr.Dataset) -> list[Path]:
     ]
 
 
+def _export_restored(stem: Path, dataset: xr.Dataset, info: ImageInfo) -> Path:
+    kind = _picture_type(info)
+    assert kind is not None  # others have no such file
+    ends = np.iinfo(kind)
+    mean = _stored(dataset, "mean").map_values(lambda block: np.rint(block).clip(ends.min, ends.max).astype(kind), kind)
+    if mean.shape[0] == 1:
+        return _save_map(stem, reduce_channels(mean, lambda block: block[0], kind), dataset)
+    if info.colour != "rgb":
+        return _save(stem.with_name(f"{stem.name}.tif"), mean, dataset)
+    last = Lazy(
+        (*mean.shape[1:], 3),
+        kind,
+        lambda region: np.moveaxis(mean.read((region[-1], *region[:-1])), 0, -1),
+        (*mean.chunk[1:], 3),
+    )
+    return _save_map(stem, last, dataset)
+
+
 def _instances(dataset: xr.Dataset) -> Pixels:
     """The objects' numbers in the smallest type that has them all."""
     numbers = _stored(dataset, "instance")
@@ -231,8 +262,8 @@ def _plain(quantities: Lazy) -> Pixels:
 
 def _save_map(stem: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> Path:
     """Write as PNG where that can hold the image and it is not large."""
-    sites = math.prod(dataset["class"].shape)
-    flat = dataset["class"].ndim == 2 and pixels.dtype in PNG_TYPES and sites <= WHOLE
+    space = dataset["total"].shape[1:]
+    flat = len(space) == 2 and pixels.dtype in PNG_TYPES and math.prod(space) <= WHOLE
     return _save(stem.with_name(f"{stem.name}{'.png' if flat else '.tif'}"), pixels, dataset, palette)
 
 
