@@ -33,21 +33,25 @@ def calibrate_command(spec: DomainSpec) -> Callable[..., None]:
         if as_json:
             typer.echo(json.dumps({"fits": [fit.model_dump(mode="json") for fit in fits]}))
             return
-        for line in in_words(fits):
+        for line in in_words(fits, spec.groups):
             typer.echo(line)
         typer.echo(f"kept in {run[0] / 'calibration.json'}, which predict and evaluate use")
 
     return command(command_for(spec.calibrate, body, f"{HELP}: {spec.summary}.", without=("raw",)))
 
 
-def in_words(fits: Sequence[Fit]) -> list[str]:
-    """Return a line for each fit."""
-    return [_line(fit) for fit in fits]
+def in_words(fits: Sequence[Fit], groups: str) -> list[str]:
+    """Return a line for each fit.
+
+    Args:
+        groups: what errors were learnt from, in the plural: "images", say.
+    """
+    return [_line(fit, groups) for fit in fits]
 
 
-def _line(fit: Fit) -> str:
-    limits = fit.limits_in_words()
-    words = f"{_way(fit)}: {_numbers(fit)}; {fit.source}, {counted(fit.groups, 'group')}"
+def _line(fit: Fit, groups: str) -> str:
+    limits = fit.limits_in_words(groups)
+    words = f"{_way(fit)}: {_numbers(fit)}; {fit.source}, {counted(fit.groups, groups.removesuffix('s'))}"
     return f"{words} ({limits})" if limits else words
 
 

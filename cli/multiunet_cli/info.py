@@ -35,7 +35,7 @@ def info(
     from multiunet.training.run_folder import RunFolder
 
     if folds := folds_in(run):
-        _show_folds([RunFolder.open(fold) for fold in folds], as_json)
+        _show_folds(run, [RunFolder.open(fold) for fold in folds], as_json)
         return
     folder = RunFolder.open(run)
     content = _trained(run) if folder.started() else _begun(folder)
@@ -45,15 +45,30 @@ def info(
     for section, values in content.items():
         if isinstance(values, dict):
             print_settings(section, values)
+        elif section == "calibration":
+            _print_calibration(values)
         else:
             typer.echo(f"{section}: {as_options(str(values))}")
 
 
-def _show_folds(folds: Sequence[RunFolder], as_json: bool) -> None:
-    """The status of each fold, its best epoch and that epoch's scores on validation."""
+def _print_calibration(lines: Sequence[str]) -> None:
+    """Print what was fitted, a line for each way of predicting."""
+    typer.echo(f"\ncalibration{'' if lines else ': none'}")
+    for line in lines:
+        typer.echo(f"  {line}")
+
+
+def _show_folds(run: Path, folds: Sequence[RunFolder], as_json: bool) -> None:
+    """Show the status of each fold, its best epoch with its scores on validation, and the calibration of all folds."""
+    from multiunet.domains.calibration_file import read_fits
+    from multiunet.domains.runs import spec_of
+
+    together = [fit for fit in read_fits(run) if fit.members > 1]  # beside those of each fold for its own test split
+    calibration = in_words(together, spec_of(folds[0]).groups)
     found = [{"run": str(fold.path), "status": fold.read_status(), **validated(fold)} for fold in folds]
     if as_json:
-        typer.echo(json.dumps({"domain": folds[0].config().get("domain"), "folds": found}))
+        content = {"domain": folds[0].config().get("domain"), "folds": found, "calibration": calibration}
+        typer.echo(json.dumps(content))
         return
     from rich.markup import escape
     from rich.table import Table
@@ -70,6 +85,7 @@ def _show_folds(folds: Sequence[RunFolder], as_json: bool) -> None:
         cells = (cell(value) for value in (fold["best_epoch"], *(row.get(name) for name in names)))
         table.add_row(folder.path.name, escape(status), *cells)
     print_whole(table)
+    _print_calibration(calibration)
 
 
 def _trained(run: Path) -> dict[str, Any]:
@@ -85,7 +101,7 @@ def _trained(run: Path) -> dict[str, Any]:
         "network": describe(opened.model, opened.domain.example(opened.model, opened.config, opened.info)),
         "best": opened.best,
         "kept_epochs": list(opened.folder.kept.paths()),
-        "calibration": in_words(read_fits(run)) or "none",
+        "calibration": in_words(read_fits(run), opened.spec.groups),
         "dataset": to_json(opened.info),
         "config": json.loads(opened.config.model_dump_json()),
     }

@@ -13,9 +13,14 @@ from multiunet.domains.spec import DomainSpec
 from multiunet_cli.options import AsJson, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
+from multiunet_cli.tables import print_whole
 
 SHOWN = 20
 """Most rows that are printed of a table that may have thousands."""
+
+UNSTATED = (
+    "no intervals: predicted raw, or with a run that is not calibrated (multiunet calibrate), or on one item alone"
+)
 
 Out = Annotated[
     Path | None, typer.Option("--out", help="folder for tables and a figure; default: only print", show_default=False)
@@ -48,14 +53,16 @@ def measure_command(spec: DomainSpec) -> Callable[..., None]:
 def show(phases: list[dict[str, Any]]) -> None:
     """Print a table of phases."""
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     unit, stated = phases[0]["length_unit"], any(phase["fraction_low"] is not None for phase in phases)
     title = "90% interval: holds the true fraction in 9 of 10 images"
     if not stated:
-        title = "no intervals: predicted without a calibration of sums (multiunet calibrate)"
+        title = UNSTATED
+    elif any(_lies_outside(phase) for phase in phases):
+        title += ".\nIts middle is the sum of probabilities, less the error common to held-out images; the fraction is "
+        title += "of the class map"
     if phases[0]["separated"]:
         title += "; the fraction is the objects' area"
     table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
@@ -63,7 +70,7 @@ def show(phases: list[dict[str, Any]]) -> None:
         table.add_column(column)
     of_objects = ("objects", "off the border", f"mean diameter, {escape(unit)}")
     for column in ("fraction, %", *(("90% interval",) if stated else ()), *of_objects):
-        table.add_column(column, justify="right", no_wrap=column == "90% interval")
+        table.add_column(column, justify="right")
     for phase in phases:
         interval = _text(100, "{:.2f}", phase["fraction_low"], phase["fraction_high"])
         table.add_row(
@@ -75,34 +82,41 @@ def show(phases: list[dict[str, Any]]) -> None:
             _text(1, "{}", phase["whole"]),
             _text(1, "{:.3g}", phase["diameter_mean"]),
         )
-    Console().print(table)
+    print_whole(table)
+
+
+def _lies_outside(phase: dict[str, Any]) -> bool:
+    """Return whether the share of the class map lies outside of the interval."""
+    low, high = phase["fraction_low"], phase["fraction_high"]
+    return low is not None and high is not None and not low <= phase["fraction"] <= high
 
 
 def show_rows(rows: list[dict[str, Any]]) -> None:
-    """Print the first rows of a table of sums or means with their intervals, ``low`` and ``high``."""
+    """Print the first rows of a table of sums or means with their intervals, ``low`` and ``high``.
+
+    Columns that say nothing in any of these rows are left out.
+    """
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     stated = any(row["low"] is not None for row in rows)
-    title = "low to high: holds the truth in 9 of 10 cases"
-    if not stated:
-        title = "no intervals: predicted without a calibration of sums (multiunet calibrate)"
+    title = "low to high: 90% interval, holds the truth in 9 of 10 cases" if stated else UNSTATED
     if len(rows) > SHOWN:
         title += f"; the first {SHOWN} of {len(rows):,} rows"
     table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
-    columns = [name for name in rows[0] if stated or name not in ("low", "high", "sd")]
+    shown = rows[:SHOWN]
+    columns = [name for name in rows[0] if any(row[name] not in (None, "", False) for row in shown)]
     for name in columns:
         table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
-    for row in rows[:SHOWN]:
+    for row in shown:
         table.add_row(*(_cell(row[name], escape) for name in columns))
-    Console().print(table)
+    print_whole(table)
 
 
 def _cell(value: Any, escape: Callable[[str], str]) -> str:
-    if value is None:
-        return "-"
+    if value is None or isinstance(value, bool):
+        return "yes" if value else "-" if value is None else ""
     return escape(value) if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -12,6 +12,7 @@ import typer
 from multiunet.domains.spec import DomainSpec
 from multiunet.wording import counted
 from multiunet_cli.best import in_words, validated
+from multiunet_cli.calibrate import in_words as calibration_in_words
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
@@ -80,8 +81,19 @@ def _show_result(out: Path, spec: DomainSpec, as_json: bool) -> None:
         typer.echo(json.dumps({"run": str(out), **validated(run)}))
         return
     typer.echo(in_words(run))
+    _show_calibration(out, spec, folds=False)
     typer.echo(f"run folder: {out}")
     typer.echo(f"next: {_next(spec, out, run.dataset())}")
+
+
+def _show_calibration(out: Path, spec: DomainSpec, folds: bool) -> None:
+    """Print what corrects a prediction with the default settings, if anything does."""
+    from multiunet.domains.calibration_file import read_fits
+
+    found = [fit for fit in read_fits(out) if (fit.members > 1) == folds]
+    if found:  # of the network alone, then, if it has dropout, of its samples
+        [line] = calibration_in_words(found[-1:], spec.groups)
+        typer.echo(f"calibration, {line}")
 
 
 def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool) -> None:
@@ -94,6 +106,7 @@ def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool
         return
     for fold in folds:
         typer.echo(f"{fold.path.name}: {in_words(fold)}")
+    _show_calibration(out, spec, folds=True)
     typer.echo(f"{counted(len(runs), 'run')}: {runs[0]} to {runs[-1].name}")
     typer.echo(f"next: multiunet evaluate {spec.name} --run {out}")
 

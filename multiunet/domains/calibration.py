@@ -12,7 +12,7 @@ import torch
 from multiunet.domains.calibration_file import FILE, Fit, read_fits, store_calibration, write_fits
 from multiunet.domains.collected import Collected, collect
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
-from multiunet.domains.domain import Domain, Labelled, Model
+from multiunet.domains.domain import Domain, Labelled
 from multiunet.domains.evaluation import check_unseen
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import (
@@ -36,6 +36,12 @@ from multiunet.uncertainty import Calibration, ClassCalibration, dropouts
 from multiunet.uncertainty.fitting import TEMPERATURES, add_sets
 from multiunet.uncertainty.held_out import HeldOut
 from multiunet.wording import counted, listing
+
+WAYS = ("samples", "checkpoints", "tta_flips", "views_as_samples")
+"""Settings of predictions that have calibrations of their own."""
+
+REMEDY = "leave them out, or calibrate on the run's own validation split"
+"""What to do about other data that a run has seen."""
 
 MOST_CAUTIOUS = 0.99 * TEMPERATURES[1]
 """Temperature above which the range ended the search for it."""
@@ -87,12 +93,12 @@ def fit_run(run: Run, options: EvaluateOptions, seen: Mapping[str, Any] | None =
     """
     samplings, found = _samplings(run, options), []
     data = run.domain.read(run.config, run.info, options)
-    check_unseen(data, seen or {}, "a network is surer of these than of new data")
+    check_unseen(replace(data, remedy=REMEDY), seen or {}, "a network is surer of these than of new data")
     for samples in samplings:
         of_samples = options.model_copy(update={"samples": samples})
         held_out = collect(run, data, of_samples)
         _say_absent(run.task, held_out.sites, data.name)
-        fit = _fit(run.model, run.task, held_out, samples, options, data.name)
+        fit = _fit(run, held_out, samples, options, data.name)
         found.append(_add_sets(run, data, of_samples, fit))
     return found
 
@@ -119,14 +125,12 @@ def calibrate_folds(folder: Path, folds: Sequence[Run], options: EvaluateOptions
         held_out = [collect(fold, one, of_samples) for fold, one in zip(folds, data)]
         pooled, source = Collected.join(held_out), f"{data[0].name} of {counted(len(folds), 'fold')}"
         _say_absent(folds[0].task, pooled.sites, source)
-        found.append(_fit(together.model, folds[0].task, pooled, samples, options, source))
+        found.append(_fit(together, pooled, samples, options, source))
         for fold, own, one in zip(folds, held_out, data):
-            write_fits(fold.folder.path, [_fit(fold.model, fold.task, own, samples, options, one.name)])
+            write_fits(fold.folder.path, [_fit(fold, own, samples, options, one.name)])
             tested = [str(getattr(item, "name", item)) for item in fold.info.split.test]
             rest = pooled.without(tested)
-            cross_validated.append(
-                _fit(fold.model, fold.task, rest, samples, options, f"{source}, its test split left out")
-            )
+            cross_validated.append(_fit(fold, rest, samples, options, f"{source}, its test split left out"))
     write_fits(folder, [*cross_validated, *found])
     return found
 
@@ -159,21 +163,22 @@ def _say_absent(task: Task, sites: HeldOut, source: str) -> None:
     if absent:
         them = "it" if len(absent) == 1 else "them"
         remark(
-            f"{source}: no site of {listing(absent)} is among the {len(sites)} that calibrate; the probability of "
-            f"{them} is corrected as that of the others is, and sets promise nothing of such sites"
+            f"{source}: no site of {'class' if len(absent) == 1 else 'classes'} {listing(absent)} is among the "
+            f"{len(sites):,} that calibrate; the probability of {them} is corrected as that of the others is, and sets "
+            "promise nothing of such sites"
         )
 
 
-def _fit(model: Model, task: Task, held_out: Collected, samples: int, options: EvaluateOptions, source: str) -> Fit:
+def _fit(run: Run, held_out: Collected, samples: int, options: EvaluateOptions, source: str) -> Fit:
     sites = held_out.sites
-    calibration = task.fit_calibration(sites)
+    calibration = run.task.fit_calibration(sites)
     if isinstance(calibration, ClassCalibration) and calibration.temperature > MOST_CAUTIOUS:
         remark(f"{source}: probabilities are no better than chance there, so calibrated ones are all nearly equal")
     return Fit(
-        weights=hash_weights(model.net),
-        members=len(members(model.net)),
+        weights=hash_weights(run.net),
+        members=len(members(run.net)),
         samples=samples,
-        way=", ".join(options.other_samples()),
+        way=_way(run, options),
         source=source,
         groups=len(sites.groups),
         sites=len(sites),
@@ -182,25 +187,31 @@ def _fit(model: Model, task: Task, held_out: Collected, samples: int, options: E
     )
 
 
+def _way(run: Run, options: PredictOptions | EvaluateOptions) -> str:
+    return ", ".join(run.domain.ways(run.config, run.info, options))
+
+
 def with_calibration(
-    run: Run, places: Sequence[Path], options: PredictOptions | EvaluateOptions
+    run: Run, places: Sequence[Path], options: PredictOptions | EvaluateOptions, named: str | None = None
 ) -> tuple[Run, Fit | None]:
     """Return the run with the calibration of its way of predicting, and the fit; without one, say so.
 
     Args:
         places: folders that may hold it: of folds, of the run, of each member of an ensemble.
+        named: what predicts, for remarks; None: the folder of the run.
 
     Raises:
         InputError: where the calibration of a run is that of other weights.
     """
     if options.raw:
         return run, None
-    weights, way = hash_weights(run.net), ", ".join(options.other_samples())
+    weights, way, named = hash_weights(run.net), _way(run, options), named or str(run.folder.path)
     fits = [(place, fit) for place in dict.fromkeys(places) for fit in read_fits(place)]
     for place, fit in fits:
         if fit.fits(weights, options.samples, way):
             if (reason := fit.calibration.find_misfit(run.task)) is not None:
                 raise InputError(f"{place / FILE}: is damaged ({reason}); calibrate the run anew")
+            _say_samples(fit.samples, options.samples, named, run.spec.name)
             return replace(run, model=replace(run.model, calibration=fit.calibration.load())), fit
     known, alone = [fit for _, fit in fits], len(members(run.net)) == 1
     single = {fit.weights for fit in known if fit.members == 1}  # beside those of ensembles that the run is part of
@@ -210,13 +221,34 @@ def with_calibration(
             "calibrate this run anew"
         )
     remark(
-        f"{run.folder.path}: {_missing(known, weights, alone)}, so uncertainty is as the networks state it; `multiunet "
-        "calibrate` with the same runs and settings mends that"
+        f"{named}: {_missing(run, known, weights, way)}, so uncertainty is as the networks state it; "
+        f"{_remedy(run, options)} mends that"
     )
     return run, None
 
 
-def _missing(fits: Sequence[Fit], weights: str, alone: bool) -> str:
+def _say_samples(fitted: int, predicted: int, named: str, domain: str) -> None:
+    if fitted != predicted:
+        remark(
+            f"{named}: calibrated with {fitted} Monte-Carlo samples; with {predicted}, as predicted now, "
+            "probabilities, variances, intervals and sets are less well calibrated; "
+            f"`multiunet calibrate {domain}` takes `samples={predicted}`, too"
+        )
+
+
+def _missing(run: Run, fits: Sequence[Fit], weights: str, way: str) -> str:
     if any(fit.weights == weights for fit in fits):
-        return "is not calibrated for this way of predicting"
-    return "is not calibrated" if alone else "the ensemble is not calibrated"
+        return f"is not calibrated for predictions {way}" if way else "is not calibrated for this number of samples"
+    return "is not calibrated" if len(members(run.net)) == 1 else "is not calibrated as an ensemble"
+
+
+def _remedy(run: Run, options: PredictOptions | EvaluateOptions) -> str:
+    """Name the command that calibrates this way of predicting."""
+    given = {name: getattr(options, name) for name in WAYS if name in options.model_fields_set}
+    settings = [
+        f"`{name}`" if value is True else f"`{name}={'false' if value is False else value}`"
+        for name, value in given.items()
+        if value is not None
+    ]
+    *others, last = ["the same run" if len(members(run.net)) == 1 else "the same runs", *settings]
+    return f"`multiunet calibrate {run.spec.name}` with {' and '.join([', '.join(others), last] if others else [last])}"

@@ -117,13 +117,17 @@ class Fit(Record):
             read_sums(stored)
         return self
 
-    def limits_in_words(self) -> str:
-        """Say what the limits of sets or intervals are worth; empty where all are promises."""
+    def limits_in_words(self, groups: str = "groups") -> str:
+        """Say what the limits of sets or intervals are worth; empty where all are promises.
+
+        Args:
+            groups: what is exchangeable, in the plural: "images", say.
+        """
         what = "sets" if self.calibration.kind == "classes" else "intervals"
         levels = [f"{level:.0%}" for level, sure in zip(LEVELS, self.calibration.guaranteed) if not sure]
         if not self.calibration.guaranteed:
-            return f"no {what}: they need two groups, and nine for a promise at 90 %"
-        return f"too few groups for more than an estimate of {what} at {', '.join(levels)}" if levels else ""
+            return f"no {what}: they need two {groups}, and nine for a promise at 90%"
+        return f"too few {groups} for more than an estimate of {what} at {', '.join(levels)}" if levels else ""
 
     def fits(self, weights: str, samples: int, way: str) -> bool:
         """Return whether it is for these weights predicted this way, without dropout or with samples."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
-from multiunet.domains.config import PredictOptions, TrainConfig
+from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
 from multiunet.domains.info import DatasetInfo
 from multiunet.prediction import PredictionStore
 from multiunet.progress import SILENT, Progress
@@ -150,6 +150,13 @@ class Domain(ABC, Generic[C, P, Info]):
     def reading_like(self, net: nn.Module, info: Info, first: Info) -> nn.Module:
         """Return the network of a run with this info, for input as the first run reads it; by default itself."""
         return net
+
+    def ways(self, config: C, info: Info, options: PredictOptions | EvaluateOptions) -> tuple[str, ...]:
+        """Say in words what of a prediction is not the run's default; each way is calibrated by itself.
+
+        Not said is what the weights and the number of samples say already.
+        """
+        return options.other_samples()
 
     @abstractmethod
     def inspect(self, config: C) -> Info:

@@ -100,9 +100,9 @@ def _ready(
     check_predicts(runs)
     run = join_runs(runs)
     chosen = _sampling(absolute(chosen), run)
-    run, fit = with_calibration(run, [*as_paths(path), *(folder.path for folder in folders)], chosen)
-    fitted = None if fit is None else fit.samples
-    stated = make_statements(run.model, chosen, str(run.folder.path), spec.name, fitted)
+    named = ", ".join(map(str, as_paths(path)))
+    run, fit = with_calibration(run, [*as_paths(path), *(folder.path for folder in folders)], chosen, named)
+    stated = make_statements(run.model, chosen, named, spec)
     run = replace(run, model=replace(run.model, statements=stated))
     attrs = {
         "domain": run.spec.name,
@@ -113,6 +113,7 @@ def _ready(
         "samples": chosen.samples,
         "seed": chosen.seed,
         "prediction": _in_words(chosen, run),
+        "lowest": run.model.task.lowest,
         "calibration": None if fit is None else fit.model_dump(mode="json"),
         **describe(stated),
     }
@@ -184,7 +185,8 @@ def evaluate(
     if not seen:
         check_same_split(runs)
     options = _sampling(options, run)
-    run, fit = with_calibration(run, [*paths, *(folder.path for folder in folders)], options)
+    named = ", ".join(map(str, paths))
+    run, fit = with_calibration(run, [*paths, *(folder.path for folder in folders)], options, named)
     model = replace(run.model, net=fuse_layers(run.model.net))  # as predict has it
     trained = Trained(str(run.folder.path), model, run.config, run.info)
     other, words = _name_other(spec, options, ood), _in_words(options, run)
@@ -235,7 +237,7 @@ def _in_words(options: PredictOptions | EvaluateOptions, run: Run) -> str:
     words = ["one pass without dropout" if options.samples == 1 else several]
     if (count := len(members(run.model.net))) > 1:
         words.append(f"of each of {count} {'runs' if options.checkpoints == 'best' else 'kept checkpoints'}")
-    return ", ".join([*words, *options.other_samples()])
+    return ", ".join([*words, *run.domain.ways(run.config, run.info, options)])
 
 
 def measure(name: str, options: Options | Mapping[str, Any], out: AnyPath | None = None) -> Mapping[str, Any]:

@@ -35,6 +35,7 @@ class DomainSpec:
         sample: settings of ``multiunet sample``, where the domain has generators.
         measure: settings of ``multiunet measure``, where the domain measures predictions.
         measured: the kinds of tasks whose predictions it measures, with nothing but the prediction given.
+        groups: what is exchangeable, whose errors a calibration learns from, in the plural: "images", say.
         plans: whether its dataset info has a ``plan`` and a ``fingerprint``, which ``multiunet plan`` shows.
     """
 
@@ -48,6 +49,7 @@ class DomainSpec:
     measure: type[Options] | None = None
     measured: tuple[str, ...] = ("segmentation",)
     plans: bool = False
+    groups: str = "groups"
 
     @property
     def calibrate(self) -> type[EvaluateOptions]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from multiunet.uncertainty.sums import SumCalibration, Totals
 
 CALIBRATION, SUMS = "calibration", "sums"
 """The attribute of a prediction that holds its calibration, and the entry of this with intervals of sums."""
+
+LOWEST = "lowest"
+"""The attribute of a prediction that holds the least value of a quantity; None: any."""
 
 LEVEL = 0.9
 """Probability with which intervals of measures are to hold the truth."""
@@ -54,6 +58,12 @@ def _blocks(data: xr.Dataset) -> Iterator[xr.Dataset]:
     step = max(1, chunk, BLOCK * rows // max(1, mean.size) // chunk * chunk)
     for first in range(0, rows, step):
         yield data.isel({axis: slice(first, first + step)})
+
+
+def least_value(prediction: Path) -> float:
+    """Return the least value that a predicted quantity can have: 0 of counts, mostly -inf."""
+    least = attrs_of(prediction).get(LOWEST)
+    return float(least) if isinstance(least, (int, float)) else -math.inf
 
 
 def open_sums(prediction: Path) -> Mapping[str, SumCalibration]:

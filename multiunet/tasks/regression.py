@@ -42,6 +42,7 @@ class Regression(Task):
         noise: variance of the residuals of each target (target's units squared), the aleatoric part where the loss
             learns none.
         monitor: the score that chooses the best epoch. R2 also judges shift and scale, which a correlation forgives.
+        lowest: least value that a quantity can have, at which intervals end; None: any, but 0 with ``poisson``.
         extend_score: makes a score that adds others to those of the sites.
 
     Raises:
@@ -58,6 +59,7 @@ class Regression(Task):
         scale: Sequence[float] | None = None,
         noise: Sequence[float] | None = None,
         monitor: Literal["r2", "pearson_r", "spearman_r"] = "r2",
+        lowest: float | None = None,
         extend_score: Callable[[RegressionScore], Score] | None = None,
     ) -> None:
         count = len(names)
@@ -73,7 +75,7 @@ class Regression(Task):
         self.loss_name = loss
         self._extend_score = extend_score
         self.learns_variance = loss in ("beta-nll", "gaussian-nll")
-        self.lowest = 0.0 if loss == "poisson" else None
+        self.lowest = 0.0 if loss == "poisson" and lowest is None else lowest
         self.channels = 2 * count if self.learns_variance else count
         self.centre = torch.tensor([0.0] * count if centre is None else list(centre))
         self.scale = torch.tensor([1.0] * count if scale is None else list(scale))

@@ -65,6 +65,11 @@ class SumInterval:
     low: Floats
     high: Floats
 
+    def cut(self, least: Floats | float, most: Floats | float = np.inf) -> SumInterval:
+        """Return it with the estimate and both ends between the values that the sum can have."""
+        estimate, low, high = (np.clip(part, least, most) for part in (self.estimate, self.low, self.high))
+        return SumInterval(estimate, self.deviation, low, high)
+
 
 class SumCalibration(ABC):
     """Error of sums over sites, learnt from items that training has not seen."""

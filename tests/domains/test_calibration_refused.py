@@ -51,7 +51,7 @@ def test_one_image_gives_a_temperature_but_no_sets(copy: Callable[..., Path]) ->
     [fit] = multiunet.calibrate(copy("a"), {"samples": 1})
     assert fit.calibration.kind == "classes"
     assert (fit.groups, fit.calibration.limits, fit.calibration.guaranteed) == (1, {}, ())
-    assert fit.limits_in_words() == "no sets: they need two groups, and nine for a promise at 90 %"
+    assert fit.limits_in_words("images") == "no sets: they need two images, and nine for a promise at 90%"
 
 
 def test_a_class_that_the_data_have_nowhere_is_named(
@@ -61,7 +61,7 @@ def test_a_class_that_the_data_have_nowhere_is_named(
         (tmp_path / name).mkdir()
         Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / name / "x.png")
     multiunet.calibrate(copy("a"), {"images": tmp_path / "images", "masks": tmp_path / "masks", "samples": 1})
-    assert "images: no site of 255 is among the 1024 that calibrate" in caplog.text
+    assert "images: no site of class 255 is among the 1,024 that calibrate" in caplog.text
     assert "sets promise nothing of such sites" in caplog.text
 
 
@@ -108,11 +108,12 @@ def test_the_calibration_of_an_ensemble_does_not_stand_in_the_way_of_its_members
     runs = [copy("a"), copy("b")]
     [fit] = multiunet.calibrate(runs, {"samples": 1})
     multiunet.evaluate(runs[0], {"samples": 1})
-    assert "a: is not calibrated, so uncertainty is as the networks state it; `multiunet calibrate`" in caplog.text
+    text = "a: is not calibrated, so uncertainty is as the networks state it; `multiunet calibrate image` with the same"
+    assert text in caplog.text
     for order in (runs, runs[::-1]):  # an ensemble has no order
         assert hash_weights(load_run(order).net) == fit.weights
         multiunet.evaluate(order, {"samples": 1})
-    assert "the ensemble is not calibrated" not in caplog.text
+    assert "is not calibrated as an ensemble" not in caplog.text
 
 
 def test_the_last_epochs_have_a_calibration_of_their_own(
@@ -121,7 +122,8 @@ def test_the_last_epochs_have_a_calibration_of_their_own(
     run, last = copy("a"), {"checkpoints": "last", "samples": 1}
     multiunet.calibrate(run, {"samples": 1})
     multiunet.evaluate(run, last)
-    assert "the ensemble is not calibrated" in caplog.text
+    assert "is not calibrated as an ensemble" in caplog.text
+    assert "`multiunet calibrate image` with the same runs, `samples=1` and `checkpoints=last` mends" in caplog.text
     [fit] = multiunet.calibrate(run, last)
     [views] = multiunet.calibrate(run, last | {"views_as_samples": True})
     assert (fit.members, fit.way, views.members, views.way) == (2, "", 2, "of each mirrored view")
@@ -130,6 +132,36 @@ def test_the_last_epochs_have_a_calibration_of_their_own(
     scores = multiunet.evaluate(run, last).metrics
     assert caplog.text.count("not calibrated") == 0
     assert scores["nll"] != multiunet.evaluate(run, last | {"raw": True}).metrics["nll"]
+
+
+def test_other_views_than_by_default_have_a_calibration_of_their_own(
+    copy: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run predicts images as they are; averaged over mirrored views, probabilities are others."""
+    run, averaged = copy("a"), {"samples": 1, "tta_flips": True}
+    multiunet.calibrate(run, {"samples": 1, "tta_flips": False})  # as the run does
+    multiunet.evaluate(run, averaged)
+    assert "a: is not calibrated for predictions averaged over mirrored views" in caplog.text
+    assert "with the same run, `samples=1` and `tta_flips` mends that" in caplog.text
+    [fit] = multiunet.calibrate(run, averaged)
+    assert [one.way for one in read_fits(run)] == ["", fit.way] == ["", "averaged over mirrored views"]
+    caplog.clear()
+    report = multiunet.evaluate(run, averaged)
+    assert "not calibrated" not in caplog.text
+    assert report.prediction == "one pass without dropout, averaged over mirrored views"
+
+
+def test_another_number_of_samples_than_calibrated_is_warned_of(
+    copy: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The mean of two samples scatters more than that of four, and so do its probabilities."""
+    run = copy("a")
+    multiunet.calibrate(run, {"samples": 4})
+    for samples in (1, 4):  # one pass has a calibration of its own
+        multiunet.evaluate(run, {"samples": samples})
+    assert "calibrated with" not in caplog.text
+    multiunet.evaluate(run, {"samples": 2})
+    assert "a: calibrated with 4 Monte-Carlo samples; with 2, as predicted now" in caplog.text
 
 
 def test_an_ensemble_of_runs_of_other_splits_is_not_calibrated_on_one_of_them(

@@ -10,6 +10,7 @@ import pytest
 from multiunet import Grid, InputError, Regression, Segmentation, UNet
 from multiunet.domains.config import PredictClasses, PredictOptions, checked
 from multiunet.domains.domain import Model
+from multiunet.domains.graph.nodes import SPEC
 from multiunet.domains.graph.nodes.config import GraphPredict
 from multiunet.domains.image.config import ImagePredict
 from multiunet.domains.remarks import remark
@@ -28,7 +29,7 @@ QUANTITIES = QuantityCalibration([1.0, 1.0], [[float(level), 2.0 * level] for le
 
 def made(task: Task, calibration: Calibration | None, **options: Any) -> tuple[Statement, ...]:
     model = Model(UNet(Grid(1), 1, 2, [2, 2]), task, Grid(1), calibration)
-    return make_statements(model, GraphPredict(**options), "runs/a", "graph")
+    return make_statements(model, GraphPredict(**options), "runs/a", SPEC)
 
 
 def test_nothing_is_stated_unless_it_is_asked_for() -> None:
@@ -53,10 +54,13 @@ def test_an_interval_has_the_multipliers_of_its_level() -> None:
 @pytest.mark.parametrize(
     ("calibration", "words"),
     [
-        (None, "its predictions are not calibrated, so the interval is that of a normal distribution, mean -+ 1.64"),
+        (
+            None,
+            "is not calibrated for such predictions, so the interval is that of a normal distribution, mean -+ 1",
+        ),
         (
             QuantityCalibration([1.0, 1.0]),
-            "its calibration says nothing of intervals, so the interval is that of a normal",
+            "calibrated on fewer than two nodes, which do not say how much they differ, so the interval is that of a",
         ),
     ],
 )
@@ -82,20 +86,7 @@ def test_too_few_groups_for_a_guarantee_are_warned_of(caplog: pytest.LogCaptureF
     assert not caplog.text
     with caplog.at_level(logging.WARNING):
         made(Segmentation(["a", "b"]), CLASSES, sets=0.95)
-    assert "to guarantee 0.95, which takes 19 or more; intervals and sets are estimates" in caplog.text
-
-
-def test_other_samples_than_calibrated_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    """The mean of four samples scatters more than that of sixteen, and so do its probabilities."""
-    remark.cache_clear()
-    model = Model(UNet(Grid(1), 1, 2, [2, 2]), Segmentation(["a", "b"]), Grid(1), CLASSES)
-    with caplog.at_level(logging.WARNING):
-        make_statements(model, GraphPredict(sets=0.9, samples=16), "r", "graph", 16)
-        make_statements(model, GraphPredict(samples=4), "r", "graph", 16)
-    assert not caplog.text
-    with caplog.at_level(logging.WARNING):
-        make_statements(model, GraphPredict(sets=0.9, samples=4), "r", "graph", 16)
-    assert "calibrated with 16 Monte-Carlo samples; with 4, as predicted now" in caplog.text
+    assert "too few nodes to guarantee 0.95, which takes 19 or more; each set is an estimate" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -107,9 +98,9 @@ def test_other_samples_than_calibrated_are_warned_of(caplog: pytest.LogCaptureFi
             Segmentation(["a", "b"]),
             None,
             {"sets": 0.9},
-            "leave `raw` out, or, .* `multiunet calibrate graph`",
+            "this prediction has none; call `multiunet calibrate graph`",
         ),
-        (Segmentation(["a", "b"]), ClassCalibration(1.0), {"sets": 0.9}, "two or more images, .* with more data"),
+        (Segmentation(["a", "b"]), ClassCalibration(1.0), {"sets": 0.9}, "two or more nodes: .* with more data"),
         (
             Segmentation(["a", "b"]),
             CLASSES,

@@ -12,4 +12,5 @@ SPEC = DomainSpec(
     measure=GenomeMeasure,
     measured=(),
     implementation="multiunet.domains.genome.domain:GenomeDomain",
+    groups="chromosomes",
 )

@@ -19,7 +19,7 @@ from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.files import check_folder, csv_text, write_text
 from multiunet.prediction import open_prediction
-from multiunet.prediction.totals import LEVEL, open_sums
+from multiunet.prediction.totals import LEVEL, least_value, open_sums
 from multiunet.uncertainty.sums import Floats, SumCalibration, Totals
 from multiunet.wording import counted
 
@@ -64,12 +64,13 @@ def measure(options: GenomeMeasure) -> list[RegionRow]:
     if left_out := sum(len(rows.lines) for chrom, rows in found.items() if chrom not in known):
         remark(f"{options.regions}: {counted(left_out, 'region')} on chromosomes that are not predicted are left out")
     names, sums = read_names(options.regions), open_sums(options.prediction).get("sites")
+    least = least_value(options.prediction)
     rows: dict[int, list[RegionRow]] = {}
     for chrom, regions in known.items():
         _check_ends(options.regions, chrom, regions, int(chromosomes[chrom].attrs["length"]))
         totals, bins = _sum_regions(chromosomes[chrom], regions)
         tracks = [str(name) for name in chromosomes[chrom]["channel"].values]
-        stated = _state(totals, sums)
+        stated = _state(totals, sums, least)
         for index, line in enumerate(regions.lines.tolist()):
             place = (chrom, int(regions.starts[index]), int(regions.ends[index]), names.get(line, ""))
             rows[line] = [RegionRow(*place, track, int(bins[index]), *row) for track, row in zip(tracks, stated[index])]
@@ -121,12 +122,16 @@ def _blocks(data: xr.Dataset) -> Iterator[tuple[int, Floats, Floats]]:
         yield start, mean, total
 
 
-def _state(totals: Totals, sums: SumCalibration | None) -> list[list[tuple[float | None, ...]]]:
-    """Return mean, low, high and deviation of each region and track."""
+def _state(totals: Totals, sums: SumCalibration | None, least: float) -> list[list[tuple[float | None, ...]]]:
+    """Return mean, low, high and deviation of each region and track.
+
+    Args:
+        least: value that a track can have.
+    """
     nothing = np.full_like(totals.mean, np.nan)
     columns = [totals.mean, nothing, nothing, nothing]
     if sums is not None:
-        found = sums.each(totals, LEVEL)
+        found = sums.each(totals, LEVEL).cut(least)
         columns = [totals.mean, found.low, found.high, found.deviation]
     table = np.stack(columns, axis=-1).tolist()
     return [[tuple(None if value != value else value for value in row) for row in of_region] for of_region in table]

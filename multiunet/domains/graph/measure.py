@@ -14,7 +14,7 @@ from multiunet.domains.graph.options import GraphMeasure
 from multiunet.errors import InputError
 from multiunet.files import check_folder, csv_text, write_text
 from multiunet.prediction import open_prediction
-from multiunet.prediction.totals import LEVEL, open_sums, sum_rows, sum_sites
+from multiunet.prediction.totals import LEVEL, least_value, open_sums, sum_rows, sum_sites
 from multiunet.uncertainty.sums import SumCalibration, Totals
 
 ALL = "all"
@@ -65,9 +65,10 @@ def measure(options: GraphMeasure, together: bool) -> list[ShareRow]:
     sums = open_sums(options.prediction).get("sites")
     of_nodes = {name: together and "node" in data.sizes for name, data in graphs.items()}
     totals = {name: sum_sites(data) if of_nodes[name] else sum_rows(data) for name, data in graphs.items()}
-    rows = [row for name, data in graphs.items() for row in _rows(name, False, [data], totals[name], sums)]
+    least = least_value(options.prediction)
+    rows = [row for name, data in graphs.items() for row in _rows(name, False, [data], totals[name], sums, least)]
     if len(graphs) > 1:
-        rows += _rows(ALL, True, list(graphs.values()), Totals.join(list(totals.values())), sums)
+        rows += _rows(ALL, True, list(graphs.values()), Totals.join(list(totals.values())), sums, least)
     return rows
 
 
@@ -84,7 +85,7 @@ def _choose(options: GraphMeasure, name: str, data: xr.Dataset) -> xr.Dataset:
 
 
 def _rows(
-    graph: str, pooled: bool, data: Sequence[xr.Dataset], totals: Totals, sums: SumCalibration | None
+    graph: str, pooled: bool, data: Sequence[xr.Dataset], totals: Totals, sums: SumCalibration | None, least: float
 ) -> list[ShareRow]:
     sites, classes = totals.sites.sum(axis=0), "class" in data[0]
     names = [str(name) for name in data[0]["channel"].values]
@@ -92,8 +93,7 @@ def _rows(
     if sums is not None:
         found = sums.interval(totals, LEVEL)
         columns = [part / sites for part in (found.estimate, found.low, found.high, found.deviation)]
-    if classes:
-        columns[:3] = [part.clip(0, 1) for part in columns[:3]]
+    columns[:3] = [part.clip(*((0, 1) if classes else (least, None))) for part in columns[:3]]
     decided: list[float | None] = [None] * len(names)
     if classes:
         counts = sum(np.bincount(item["class"].values.reshape(-1), minlength=len(names)) for item in data)

@@ -15,4 +15,5 @@ SPEC = DomainSpec(
     measure=ImageMeasure,
     measured=("segmentation", "regression"),
     plans=True,
+    groups="images",
 )

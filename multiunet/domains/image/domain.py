@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from multiunet.core import Encoder
 from multiunet.device import pick_device
-from multiunet.domains.config import EvaluateOptions
+from multiunet.domains.config import EvaluateOptions, PredictOptions
 from multiunet.domains.domain import (
     DEFAULT_BUDGET,
     Baseline,
@@ -50,7 +50,7 @@ from multiunet.domains.image.network import add_input, build_network
 from multiunet.domains.image.planning import plan as planning
 from multiunet.domains.image.prediction import writers
 from multiunet.domains.image.prediction.confidence import check_confidence, choose_encoding, write_confidence
-from multiunet.domains.image.prediction.predictor import choose_views, limit_memory, make_predictor
+from multiunet.domains.image.prediction.predictor import choose_views, limit_memory, make_predictor, name_views
 from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
 from multiunet.domains.image.survey import survey
@@ -81,6 +81,10 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def reading_like(self, net: nn.Module, info: ImageInfo, first: ImageInfo) -> nn.Module:
         return rescale_network(cast(Encoder[Tensor], net), info, first)
+
+    def ways(self, config: ImageTrain, info: ImageInfo, options: PredictOptions | EvaluateOptions) -> tuple[str, ...]:
+        assert isinstance(options, (ImagePredict, ImageEvaluate))
+        return name_views(config, info, options)
 
     def inspect(self, config: ImageTrain) -> ImageInfo:
         return survey(config)

@@ -35,8 +35,9 @@ def make_task(config: ImageTrain, info: ImageInfo) -> Task:
             scale = info.restoration.difference
             pictures = partial(PictureScore, data_range=info.restoration.data_range)
             return Regression(known.names, loss_name, known.centre, scale, extend_score=pictures)
-        extend = None if info.dots is None else CountScore
-        return Regression(known.names, loss_name, known.centre, known.scale, extend_score=extend)
+        if info.dots is None:
+            return Regression(known.names, loss_name, known.centre, known.scale)
+        return Regression(known.names, loss_name, known.centre, known.scale, lowest=0.0, extend_score=CountScore)
     criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]
     loss = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
     score = SegmentationScore if info.instances is None else InstanceScore

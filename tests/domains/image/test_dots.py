@@ -17,6 +17,7 @@ from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
+from multiunet.prediction.totals import least_value
 from multiunet.progress import Progress
 from multiunet.tasks import RegressionScore
 
@@ -54,6 +55,7 @@ def test_from_dots_to_counts(tmp_path: Path) -> None:
     errors = [abs(mean - true[name]) for name in tested]
     assert report.baselines["mean"]["count_mae"] == pytest.approx(np.mean(errors), rel=1e-3)
     inference.predict(tmp_path / "run", ImagePredict(images=root / "images", samples=2), tmp_path / "p.zarr")
+    assert least_value(tmp_path / "p.zarr") == 0
     predicted = float(open_prediction(tmp_path / "p.zarr")[tested[0]]["mean"].sum())
     assert predicted == pytest.approx(report.items[tested[0]]["objects"], rel=1e-4)
 

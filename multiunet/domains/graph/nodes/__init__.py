@@ -13,4 +13,5 @@ SPEC = DomainSpec(
     measure=GraphMeasure,
     measured=("segmentation", "regression"),
     implementation="multiunet.domains.graph.nodes.domain:GraphDomain",
+    groups="nodes",
 )

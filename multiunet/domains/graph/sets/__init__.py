@@ -13,4 +13,5 @@ SPEC = DomainSpec(
     measure=GraphMeasure,
     measured=("segmentation", "regression"),
     implementation="multiunet.domains.graph.sets.domain:GraphsDomain",
+    groups="graphs",
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from multiunet.domains.config import Bytes, EvaluateOptions, PrecisionName, option
-from multiunet.domains.image.config.prediction import PREDICTION_MEMORY, VIEWS
+from multiunet.domains.image.config.prediction import FLIPS, PREDICTION_MEMORY, VIEWS, check_views
 
 
 class ImageEvaluate(EvaluateOptions):
@@ -22,6 +24,7 @@ class ImageEvaluate(EvaluateOptions):
         "their masks (or targets); without `images`, clean images of the split, for `task=denoise`",
         "Data",
     )
+    tta_flips: bool | None = option(None, FLIPS, "Evaluation")
     views_as_samples: bool = option(False, VIEWS, "Evaluation")
 
     memory: Bytes | None = option(None, PREDICTION_MEMORY, "Evaluation", text=True)
@@ -29,3 +32,8 @@ class ImageEvaluate(EvaluateOptions):
 
     def other_samples(self) -> tuple[str, ...]:
         return ("of each mirrored view",) if self.views_as_samples else ()
+
+    @model_validator(mode="after")
+    def _one_use_of_views(self) -> Self:
+        check_views(self.views_as_samples, self.tta_flips)
+        return self

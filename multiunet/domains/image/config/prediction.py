@@ -31,6 +31,8 @@ VIEWS = (
     "default: their outputs are averaged"
 )
 
+FLIPS = "average all mirrored views; default: as trained"
+
 PREDICTION_MEMORY = (
     "memory limit of the whole process (on a GPU: GPU memory), e.g. 8GB; default: 5GB, or half of what is free"
 )
@@ -46,7 +48,7 @@ class ImagePredict(PredictClasses):
         None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True
     )
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
-    tta_flips: bool | None = option(None, "average all mirrored views; default: as trained", "Prediction")
+    tta_flips: bool | None = option(None, FLIPS, "Prediction")
     views_as_samples: bool = option(False, VIEWS, "Prediction")
 
     tile_size: int | None = option(
@@ -78,11 +80,20 @@ class ImagePredict(PredictClasses):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        if self.views_as_samples and self.tta_flips is not None:
-            raise ValueError("`views_as_samples` and `tta_flips` say different things of mirrored views; give one")
+        check_views(self.views_as_samples, self.tta_flips)
         if self.export_what is not None and self.export is None:
             raise ValueError("`export_what` says what is written into `export=DIR`; give that, too")
         for kind, setting, asked in (("set", "sets", self.sets), ("interval", "interval", self.interval)):
             if kind in (self.export_what or ()) and asked is None:
                 raise ValueError(f"`export_what={kind}`: the prediction has none; give `{setting}=0.9`, too")
         return self
+
+
+def check_views(as_samples: bool, averaged: bool | None) -> None:
+    """Check that mirrored views are asked for in one way.
+
+    Raises:
+        ValueError: where they are to be samples, and averaged or left out, too.
+    """
+    if as_samples and averaged is not None:
+        raise ValueError("`views_as_samples` and `tta_flips` say different things of mirrored views; give one")

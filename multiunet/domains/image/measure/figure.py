@@ -87,7 +87,7 @@ class _Row:
         """Say how many objects are sized, and why others are not."""
         images = [phase for phase in self.phases if not phase.pooled]
         if images[0].objects is None:
-            return "objects of this class are not counted (`objects`)"
+            return "objects of this class are not counted"
         total, sized = sum(phase.objects or 0 for phase in images), counted(len(self.whole), "object")
         if total == len(self.whole):
             return sized if total else "no objects"

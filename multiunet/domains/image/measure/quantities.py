@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from multiunet.domains.image.measure.phases import ALL
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
-from multiunet.prediction.totals import LEVEL, open_sums, sum_sites
+from multiunet.prediction.totals import LEVEL, least_value, open_sums, sum_sites
 from multiunet.uncertainty.sums import ItemSums, SumCalibration, SumInterval, Totals, design_effect
 from multiunet.wording import listing
 
@@ -40,8 +41,8 @@ class QuantityRow:
         pixels: those that were predicted, which count.
         sum, mean: of the predicted quantity over these pixels, as it is.
         estimate: the sum, less the error common to all held-out images.
-        low, high: the true sum is between them with a probability of 90 %; ``mean_low`` and ``mean_high`` are those of
-            the mean.
+        low, high: the true sum is between them with a probability of 90 %; cut at 0 where it cannot be less, as of
+            dots. ``mean_low`` and ``mean_high`` are those of the mean.
         sd: half the width of the sum's interval of 68 %. All of these are None in predictions of a run that is not
             calibrated (``multiunet calibrate``), or that validated on fewer than two images.
     """
@@ -73,20 +74,22 @@ def measure_quantities(options: ImageMeasure) -> list[QuantityRow]:
     if not images:
         raise InputError(f"{options.prediction}: holds no image")
     sums = open_sums(options.prediction)
+    least = least_value(options.prediction)
     masks = None if options.regions is None else _find_masks(options.regions, images)
     rows: list[QuantityRow] = []
     whole: list[Totals] = []
     for name, data in images.items():
         names = [str(channel) for channel in data["channel"].values]
         whole.append(sum_sites(data))
-        rows += _state(_Place(name), names, whole[-1], _interval(sums, whole[-1]))
+        limits = (0.0, 1.0) if "class" in data else (least, math.inf)  # of a site
+        rows += _state(_Place(name), names, whole[-1], _interval(sums, whole[-1]), limits)
         if masks is not None:
             for region, totals in sum_regions(data, _read_regions(masks[name], data)).items():
                 interval = _interval(sums, totals, whole[-1].sites)
-                rows += _state(_Place(name, region), names, totals, interval)
+                rows += _state(_Place(name, region), names, totals, interval, limits)
     if len(images) > 1:
         joined = Totals.join(whole)
-        rows += _state(_Place(ALL, pooled=True), names, joined, _interval(sums, joined))
+        rows += _state(_Place(ALL, pooled=True), names, joined, _interval(sums, joined), limits)
     return rows
 
 
@@ -175,7 +178,14 @@ class _Place:
     pooled: bool = False
 
 
-def _state(place: _Place, names: list[str], totals: Totals, interval: SumInterval | None) -> Iterator[QuantityRow]:
+def _state(
+    place: _Place, names: list[str], totals: Totals, interval: SumInterval | None, limits: tuple[float, float]
+) -> Iterator[QuantityRow]:
+    """Yield a row for each quantity, its estimate and interval cut at what each site can be at least and at most."""
+    if interval is not None:
+        count = totals.sites.sum(axis=0)
+        least, most = ((limit * count if math.isfinite(limit) else limit) for limit in limits)
+        interval = interval.cut(least, most)
     for k, name in enumerate(names):
         sites, total = float(totals.sites[:, k].sum()), float(totals.mean[:, k].sum())
         estimate, low, high, sd = (None,) * 4 if interval is None else _finite(interval, k)

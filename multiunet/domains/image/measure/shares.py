@@ -44,7 +44,7 @@ def state_shares(sums: Mapping[str, SumCalibration], totals: Totals, weights: Se
 
 
 def state_count(sums: Mapping[str, SumCalibration], counts: Sequence[int]) -> tuple[float | None, float | None]:
-    """Return the ends of the interval of all objects together, cut at 0; None where it cannot be stated.
+    """Return the ends of the interval of all objects together, cut at 0; None where there is none.
 
     Args:
         sums: intervals of sums, of which those of ``objects`` count.
@@ -53,8 +53,9 @@ def state_count(sums: Mapping[str, SumCalibration], counts: Sequence[int]) -> tu
     if "objects" not in sums or not counts:
         return None, None
     found = sums["objects"].interval(count_totals(np.array(counts)), LEVEL)
-    low, high = max(0.0, float(found.low[0])), float(found.high[0])
-    return (low, high) if np.isfinite([low, high]).all() else (None, None)
+    ends = np.array([found.low[0], found.high[0]])
+    low, high = np.maximum(ends, 0.0).tolist()
+    return (low, high) if np.isfinite(ends).all() else (None, None)
 
 
 def _as_share(estimate: float, deviation: float, low: float, high: float) -> Share:

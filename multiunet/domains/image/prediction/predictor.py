@@ -38,9 +38,21 @@ def choose_views(config: ImageTrain, info: ImageInfo, options: ImagePredict | Im
                 "and what the views disagree about would not be its uncertainty; leave `views_as_samples` out"
             )
         return "samples"
-    given = options.tta_flips if isinstance(options, ImagePredict) else None
-    chosen = config.tta_flips if given is None else given
-    return "averaged" if (info.ndim == 2 if chosen is None else chosen) else "one"
+    return default_views(config, info) if options.tta_flips is None else "averaged" if options.tta_flips else "one"
+
+
+def default_views(config: ImageTrain, info: ImageInfo) -> Views:
+    """Return the views that a run predicts where nothing else is asked for."""
+    return "averaged" if (info.ndim == 2 if config.tta_flips is None else config.tta_flips) else "one"
+
+
+def name_views(config: ImageTrain, info: ImageInfo, options: ImagePredict | ImageEvaluate) -> tuple[str, ...]:
+    """Say which views are predicted, in words, where they are not those that the run predicts by default."""
+    if options.views_as_samples:
+        return options.other_samples()
+    chosen = choose_views(config, info, options)
+    words = {"one": "of the image as it is", "averaged": "averaged over mirrored views"}
+    return () if chosen == default_views(config, info) else (words[chosen],)
 
 
 def make_predictor(

@@ -87,7 +87,7 @@ def test_narrow_sizes_have_several_bars() -> None:
 def test_an_empty_panel_says_why(parts: list[ObjectRow], said: str) -> None:
     _, matrix, _, panel = panels_of(one_image(parts))
     assert [text.get_text() for text in panel.texts] == [said]
-    assert [text.get_text() for text in matrix.texts] == ["objects of this class are not counted (`objects`)"]
+    assert [text.get_text() for text in matrix.texts] == ["objects of this class are not counted"]
 
 
 def test_a_title_counts_what_is_sized_and_what_is_not() -> None:

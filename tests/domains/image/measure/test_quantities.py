@@ -130,3 +130,14 @@ def test_intervals_of_regions_cover_whatever_their_size() -> None:
             inside += bool(found.low[0] <= 0 <= found.high[0])
         assert inside / 400 > 0.85, edge
     assert 0.85 < inside / 400 < 0.96  # the whole image: as fitted
+
+
+@pytest.mark.parametrize("lowest", [None, 0.0])
+def test_a_sum_that_cannot_be_negative_has_no_interval_below_zero(tmp_path: Path, lowest: float | None) -> None:
+    """Held out, all sums came out far too high, so that the interval reaches below 0."""
+    fit = ItemSums((9,), (0.01,), (30.0,), (0.01,), (1.2,), (0.5,))
+    stored(tmp_path / "p.zarr", ["a"], lowest=lowest, calibration={"sums": {"sites": fit.as_dict()}})
+    [row] = measure_quantities(ImageMeasure(prediction=tmp_path / "p.zarr"))
+    assert row.sum > 0
+    ends = (row.estimate, row.low, row.high, row.mean_low)
+    assert all(end is not None and end < 0 for end in ends) if lowest is None else ends == (0, 0, 0, 0)

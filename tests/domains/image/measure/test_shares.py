@@ -119,3 +119,8 @@ def test_counts_of_objects_in_one_image_and_in_all() -> None:
     assert together == pytest.approx(40 - 2 * errors.mean() + spread * math.sqrt(2 + 4 / 4))
     assert state_count({}, [20]) == state_count(sums, []) == (None, None)
     assert state_count(sums, [0])[0] == 0
+    made_up = {"objects": fit_items(count_totals(counts), np.array([[1.0], [2], [0], [1]]))}  # nearly all are not there
+    low, high = state_count(made_up, [1])
+    assert low == 0
+    assert high is not None
+    assert high >= 0
