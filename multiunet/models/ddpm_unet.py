@@ -38,6 +38,7 @@ def ddpm_unet(
     normalization: Normalization = "group",
     groups: int | None = None,
     strides: Sequence[Sizes] | None = None,
+    down: Down = StridedConv(),  # noqa: B008 -- frozen, as all parts are
     dropout: float = 0.0,
     gradient_checkpointing: bool = False,
 ) -> UNet[Tensor]:
@@ -60,6 +61,7 @@ def ddpm_unet(
         effect: of the embedding: see ``PreActivation``.
         normalization, groups: ``group`` is the paper's, with 8 channels a group by default.
         strides: by way down to the next resolution, one number an axis; 2 by default.
+        down: the way to the next resolution.
         dropout: of all blocks; 0.1 in the paper for CIFAR10.
 
     Raises:
@@ -88,7 +90,7 @@ def ddpm_unet(
     bottom = InTurn(convs, attend[-1], convs)
     rows.append(_Row(channels[-1], channels[-1], bottom, bottom))
     grid = partial(Grid, ndim, normalization=normalization, groups=groups, activation="silu")
-    ways = [*(_ways(below.stride) for below in rows[1:]), (Keep(), Keep())]
+    ways = [*(_ways(below.stride, down) for below in rows[1:]), (Keep(), Keep())]
     layers = grid().layers
     return UNet(
         [grid(row.block, down=down, up=up) for row, (down, up) in zip(rows, ways)],
@@ -117,8 +119,8 @@ class _Row:
     stride: Sizes = 1
 
 
-def _ways(stride: Sizes) -> tuple[Down, Up]:
-    return (Keep(), Keep()) if stride == 1 else (StridedConv(), Resize(kernel=3))
+def _ways(stride: Sizes, down: Down) -> tuple[Down, Up]:
+    return (Keep(), Keep()) if stride == 1 else (down, Resize(kernel=3))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import ConditionEmbedding, Sinusoid, UNet
-from multiunet.geometries.grid.down import Strided
+from multiunet.geometries.grid.down import Strided, StridedConv
 from multiunet.geometries.grid.in_turn import BlocksInTurn
 from multiunet.geometries.grid.layers import GroupNorm
 from multiunet.geometries.grid.preactivation import PreActivationBlock, Shifted
@@ -23,7 +23,6 @@ KINDS = ("DownBlock2D", "AttnDownBlock2D", "CrossAttnDownBlock2D")
 NEEDED: dict[str, Any] = {
     "time_embedding_type": "positional",
     "act_fn": "silu",
-    "downsample_padding": 1,
     "downsample_type": "conv",
     "upsample_type": "conv",
     "mid_block_scale_factor": 1,
@@ -90,6 +89,7 @@ def from_diffusers(peer: nn.Module) -> UNet[Tensor]:
         embed=ConditionEmbedding(4 * widths[0], noise=noise, labels=labels),
         effect="shift" if config["resnet_time_scale_shift"] == "default" else "scale",
         groups=config["norm_num_groups"],
+        down=StridedConv(kernel=3, centred=config["downsample_padding"] == 1),
         dropout=config["dropout"],
     )
     _drop_missing_norm(net, peer)

@@ -43,6 +43,7 @@ GRIDS = [
     Grid(2, block=Conv(kernel=(3, 5), convs=1), activation="leaky_relu"),
     Grid(2, block=Conv(growth="last", separable="inner"), up=Resize(activated=True), activation="prelu"),
     Grid(1, Conv(separable="all"), StridedConv(kernel=2), Resize("linear", activated=True), activation="elu"),
+    Grid(1, Conv(convs=1), StridedConv(centred=False)),
     Grid(2, down=StridedConv(activated=True), up=PixelShuffle(activated=True)),
     Grid(1, Conv(condition_channels=2, dropout=0.3)),
     Grid(2, Conv(condition_channels=2, residual=True), normalization="instance"),

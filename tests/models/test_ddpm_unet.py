@@ -46,7 +46,7 @@ def make_peer(kind: str, **options: Any) -> Any:
         {},
         {"layers_per_block": 1, "attention_head_dim": None, "norm_eps": 1e-6},
         {"resnet_time_scale_shift": "scale_shift", "num_class_embeds": 5},
-        {"flip_sin_to_cos": False, "freq_shift": 1},
+        {"flip_sin_to_cos": False, "freq_shift": 1, "downsample_padding": 0},  # as in the models of Ho et al.
     ],
     ids=repr,
 )
@@ -87,7 +87,7 @@ def test_it_takes_sizes_that_the_peer_refuses() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "reason"),
     [
-        ("UNet2DModel", {**PLAIN, "downsample_padding": 0}, "downsample_padding=0: only networks with"),
+        ("UNet2DModel", {**PLAIN, "act_fn": "gelu"}, "act_fn='gelu': only networks with act_fn='silu'"),
         ("UNet2DModel", {**PLAIN, "mid_block_scale_factor": 2}, "mid_block_scale_factor=2: only networks with"),
         (
             "UNet2DModel",

@@ -36,10 +36,13 @@ class StridedConv(Down):
     Args:
         kernel: odd, or equal to the stride, by axis. None: 3, or the next odd number that spans the stride.
         activated: put a norm and an activation behind it.
+        centred: the kernel lies about the first site of its window; False: it begins there, as in the code of
+            Ho et al. 2020.
     """
 
     kernel: Sizes | None = None
     activated: bool = False
+    centred: bool = True
 
     def check(self, layers: Layers) -> None:
         if layers.padding == "valid":
@@ -48,10 +51,10 @@ class StridedConv(Down):
     def build(self, layers: Layers, in_channels: int, out_channels: int, stride: tuple[int, ...]) -> nn.Module:
         kernel = self._kernel(layers, stride)
         # odd, with half its width as padding: ceil(n / stride) sites, exactly n / stride where that is whole
-        padding = tuple(0 if k == s else k // 2 for k, s in zip(kernel, stride))
+        padding = tuple(0 if k == s or not self.centred else k // 2 for k, s in zip(kernel, stride))
         bias = not (self.activated and layers.normalizes)
         layer = layers.make_conv(in_channels, out_channels, kernel, bias, stride=stride, padding=padding)
-        return Strided(layers.activate(layer, out_channels) if self.activated else layer, stride, padding)
+        return Strided(layers.activate(layer, out_channels) if self.activated else layer, stride, kernel, padding)
 
     def _kernel(self, layers: Layers, stride: tuple[int, ...]) -> tuple[int, ...]:
         if self.kernel is None:
@@ -95,15 +98,19 @@ class Strided(nn.Module):
         reach: how far, in fine sites, a fine site's coarse parent looks.
     """
 
-    def __init__(self, layer: nn.Module, stride: tuple[int, ...], padding: tuple[int, ...]) -> None:
+    def __init__(
+        self, layer: nn.Module, stride: tuple[int, ...], kernel: tuple[int, ...], padding: tuple[int, ...]
+    ) -> None:
         super().__init__()
-        self.layer, self.stride = layer, stride
-        # a kernel that just spans its stride has no padding of its own for a last, partial window
-        self.fill = tuple(s if beyond == 0 else 1 for s, beyond in zip(stride, padding))
-        self.reach = tuple(s - 1 + beyond for s, beyond in zip(stride, padding))
+        self.layer, self.stride, self.kernel, self.padding = layer, stride, kernel, padding
+        self.reach = tuple(max(s - 1 + beyond, k - 1 - beyond) for s, k, beyond in zip(stride, kernel, padding))
 
     def forward(self, x: Tensor) -> Tensor:
-        missing = [-size % fill for size, fill in zip(x.shape[2:], self.fill)]
+        # without padding of its own a kernel may look beyond the end
+        missing = [
+            max(0, (-(-size // s) - 1) * s + k - size) if beyond == 0 else 0
+            for size, s, k, beyond in zip(x.shape[2:], self.stride, self.kernel, self.padding)
+        ]
         if any(missing):
             x = functional.pad(x, [end for rest in reversed(missing) for end in (0, rest)])
         coarse: Tensor = self.layer(x)
