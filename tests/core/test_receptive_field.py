@@ -26,6 +26,22 @@ class Normalized(Concat[Tensor]):
         return super().forward(x, *(self.norm(skip) for skip in skips))
 
 
+class Averaged(Concat[Tensor]):
+    """A skip that looks 20 sites far."""
+
+    reach = (20,)
+
+    def forward(self, x: Tensor, *skips: Tensor) -> LazyConcat[Tensor]:
+        return super().forward(x, *(nn.functional.avg_pool1d(skip, 41, 1, 20) for skip in skips))
+
+
+@pytest.mark.parametrize("kind", [UNet, NestedUNet])
+def test_a_skip_that_looks_farther_than_its_site_counts(kind: type) -> None:
+    """Two convolutions of 3, the skip, two convolutions; else two, the way down of 1, two at 2 sites' distance, two."""
+    seen = receptive_field(kind(Grid(1), 1, 2, [4, 4], skip=Averaged))
+    assert (seen.radius, receptive_field(kind(Grid(1), 1, 2, [4, 4])).radius) == ((2 + 20 + 2,), (2 + 1 + 4 + 2,))
+
+
 def test_a_norm_over_sites_anywhere_makes_tiles_inexact() -> None:
     assert receptive_field(UNet(Grid(1), 1, 2, [4, 4])).exact
     assert not receptive_field(UNet(Grid(1, normalization="group"), 1, 2, [4, 4])).exact

@@ -25,6 +25,7 @@ GRID = Grid(1)
     [
         ({"channels": [8]}, "one level or none; give at least two"),
         ({"channels": [8, 8, 8], "strides": [2]}, "strides has 1 entries for 2 levels"),
+        ({"channels": [8, 8, 8], "skip": [Add]}, "skip has 1 entries for 2 levels"),
         ({"channels": [8, 8, 8], "deep_supervision": 2}, "outside 0..1"),
         ({"channels": [LevelSpec(8, entering=4), 8]}, "the first level, which the network's input enters"),
         ({"channels": [8, LevelSpec(8, decoder_blocks=2)]}, "the last level, the bottleneck; it has no decoder"),
@@ -125,6 +126,12 @@ def test_recomputing_saves_memory() -> None:
 
 
 X, SKIP = torch.randn(2, 4, 9), torch.randn(2, 6, 9)
+
+
+def test_each_level_has_the_skip_that_a_list_gives_it() -> None:
+    net = UNet(GRID, 1, 2, [4, 6, 8], skip=[AttentionGate, Add])
+    assert [type(merge.join) for merge in net.merges] == [Add, AttentionGate]  # coarsest first
+    assert net(torch.zeros(1, 1, 9)).shape == (1, 2, 9)
 
 
 def test_concat_and_no_skip() -> None:
