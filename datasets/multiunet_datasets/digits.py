@@ -21,7 +21,7 @@ LIT = ("012345", "12", "01346", "01236", "1256", "02356", "023456", "012", "0123
 
 
 def draw_digit(digit: int, size: int = 16, seed: int = 0) -> NDArray[np.uint8]:
-    """Draw a digit, bright on dark, ``(size, size)``: its place, size, slant, width and brightness are random.
+    """Draw a digit, bright on dark, ``(size, size)``, of random place, size, slant and width.
 
     Raises:
         ValueError: unless the digit is 0 to 9.
@@ -47,7 +47,7 @@ def draw_digit(digit: int, size: int = 16, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def write_digits(folder: AnyPath, count: int = 600, size: int = 16, seed: int = 0) -> None:
-    """Write ``images/0000.png`` and so on, and ``labels.csv``: as many of each digit."""
+    """Write ``images/0000.png`` and so on, as many of each digit, and ``labels.csv``."""
     images = Path(folder) / "images"
     images.mkdir(parents=True)
     rows = [("image", "label")]

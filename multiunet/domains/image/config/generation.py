@@ -37,7 +37,10 @@ class ConditionSettings(SplitTrain):
         None, "CSV with the columns image, label: the class of each image, such as a digit", "Generation"
     )
     captions: Path | None = option(
-        None, "CSV with the columns image, caption: words that describe each image", "Generation"
+        None,
+        "CSV with the columns image, caption: words that describe each image; or a folder with a .npy for each image, "
+        "an embedding (channels,) or tokens (tokens, channels)",
+        "Generation",
     )
     given: Path | None = option(
         None,
@@ -70,9 +73,17 @@ ELSEWHERE = {
 
 
 def fill_defaults(given: Any) -> Any:
-    """Return settings with the defaults of their task, where they are given as a mapping."""
-    generates = isinstance(given, Mapping) and given.get("task") == "generate"
-    return {**DEFAULTS, **given} if generates else given
+    """Return settings with the defaults of their task, where they are given as a mapping.
+
+    Raises:
+        ValueError: naming a setting that generators have not.
+    """
+    if not isinstance(given, Mapping) or given.get("task") != "generate":
+        return given
+    for name, fix in ELSEWHERE.items():
+        if given.get(name) not in (None, False):
+            raise ValueError(f"`{name}` is not for `task=generate`: {fix}")
+    return {**DEFAULTS, **given}
 
 
 def check_generation(config: ImageTrain) -> None:
@@ -85,9 +96,6 @@ def check_generation(config: ImageTrain) -> None:
         if stray := next((name for name in CONDITIONS if getattr(config, name) is not None), None):
             raise ValueError(f"`{stray}` is what new images are made from; pass `task=generate`, too")
         return
-    for name, fix in ELSEWHERE.items():
-        if getattr(config, name) not in (None, False):
-            raise ValueError(f"`{name}` is not for `task=generate`: {fix}")
     if config.normalization == "batch":
         raise ValueError(
             "`normalization=batch`: batch normalisation mixes all levels of noise in training and meets one at a time "

@@ -18,7 +18,9 @@ class ImageSample(SampleOptions):
     label: StrList | None = option(
         None, "classes of the new images, of those in the training `labels`; each gets `count` samples", "Data"
     )
-    caption: str | None = option(None, "words that describe the new images; training `captions` must have them", "Data")
+    caption: str | None = option(
+        None, "description of the new images in words of the training `captions`, or a .npy", "Data"
+    )
     masks: Path | None = option(None, "folder of maps of classes to make images from", "Data")
     given: Path | None = option(None, "folder of images to make others of the same scenes from", "Data")
     inpaint: Path | None = option(None, "folder of images to fill in, as `holes` say", "Data")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.core import Condition
@@ -15,6 +17,8 @@ from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.generation.beside import read_beside
+from multiunet.domains.image.generation.embeddings import read_embedding
+from multiunet.domains.image.generation.info import Embeddings
 from multiunet.domains.image.info import ImageInfo
 from multiunet.training.data import Sample, TrainingData
 
@@ -66,24 +70,48 @@ class CleanPatches(TrainingData[Tensor]):
     def _condition(self, image: str) -> Condition | None:
         known = self.info.generated
         label = None if known.labels is None else known.labels.classes[image]
-        return make_condition(self.info, label, None if known.words is None else known.words.captions[image])
+        words = None if known.words is None else known.words.captions[image]
+        if (own := known.embeddings) is None:
+            return make_condition(self.info, label, words)
+        path = own.files[image]
+        embedding = self.cache.keep("embedding", path, lambda: read_embedding(Path(path)), lambda array: array.nbytes)
+        return make_condition(self.info, label, words, embedding)
 
 
 def make_condition(
-    info: ImageInfo, label: int | None = None, words: Sequence[int] | None = None, rows: int = 1
+    info: ImageInfo,
+    label: int | None = None,
+    words: Sequence[int] | None = None,
+    embedding: NDArray[np.float32] | None = None,
+    rows: int = 1,
 ) -> Condition | None:
     """Return the condition of a label and of words, of equal rows; None where the run knows neither.
 
     Args:
         label: number of the class; None: not said.
         words: their numbers; None: not said.
+        embedding: in place of words, a vector or tokens; None: not said.
     """
     known = info.generated
-    if known.labels is None and known.words is None:
+    if not known.told:
         return None
     labels = None if known.labels is None else torch.full((rows,), -1 if label is None else label)
     numbers = None
     if known.words is not None:  # all of one length, so that batches need no padding
         given = list(words or ())
         numbers = torch.tensor([given + [0] * (known.words.longest - len(given))] * rows, dtype=torch.int64)
-    return Condition(labels=labels, words=numbers)
+    told = Condition(labels=labels, words=numbers)
+    return told if known.embeddings is None else _with_embedding(told, known.embeddings, embedding, rows)
+
+
+def _with_embedding(
+    condition: Condition, known: Embeddings, embedding: NDArray[np.float32] | None, rows: int
+) -> Condition:
+    """Return the condition with an embedding of one's own, as ``leave_out`` has it where it is not said."""
+    blank = np.zeros((1, known.channels) if known.tokens else known.channels, np.float32)
+    values = torch.from_numpy(blank if embedding is None else embedding)
+    values = values.expand(rows, *values.shape)
+    if not known.tokens:
+        return replace(condition, embedding=values)
+    there = torch.full(values.shape[:2], embedding is not None)
+    return replace(condition, tokens=values, token_mask=there)

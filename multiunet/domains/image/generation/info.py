@@ -60,6 +60,20 @@ class Words(Record):
     captions: dict[str, tuple[PositiveInt, ...]]
 
 
+class Embeddings(Record):
+    """Embeddings of one's own in place of captions.
+
+    Attributes:
+        channels: numbers of a vector, or of a token.
+        tokens: whether each is a sequence of tokens.
+        files: by image, its embedding.
+    """
+
+    channels: PositiveInt
+    tokens: bool
+    files: dict[str, str]
+
+
 class Labels(Record):
     """Classes of whole images.
 
@@ -87,8 +101,14 @@ class Generation(Record):
     left_out: bool
     labels: Labels | None = None
     words: Words | None = None
+    embeddings: Embeddings | None = None
     layout: Layout | None = None
     given: Given | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether the network reads a label, a caption or an embedding."""
+        return self.labels is not None or self.words is not None or self.embeddings is not None
 
     @property
     def beside(self) -> int:

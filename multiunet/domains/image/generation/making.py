@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -21,6 +22,7 @@ from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.generation.beside import read_beside
 from multiunet.domains.image.generation.data import SIGMA_DATA, make_condition
+from multiunet.domains.image.generation.embeddings import load_embedding
 from multiunet.domains.image.generation.network import make_parameterization, make_process
 from multiunet.domains.image.generation.requests import Request, read_holes
 from multiunet.domains.image.generation.tiled import TiledDenoiser, draw_noise, plan_tiles
@@ -111,7 +113,11 @@ class Maker:
         )
 
     def _condition(self, batch: Batch) -> Condition | None:
-        return make_condition(self.info, batch.request.label, batch.request.words, len(batch.numbers))
+        request, own = batch.request, self.info.generated.embeddings
+        embedding = None
+        if own is not None and request.embedding is not None:
+            embedding = load_embedding(Path(request.embedding), own)
+        return make_condition(self.info, request.label, request.words, embedding, len(batch.numbers))
 
     def _beside(self, request: Request) -> Tensor | None:
         if not self.info.generated.beside:

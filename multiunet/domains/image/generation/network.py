@@ -73,7 +73,7 @@ def build_generator(config: ImageTrain, info: ImageInfo) -> UNet[Tensor]:
 def _behind(config: ImageTrain, embed: ConditionEmbedding, channels: Sequence[int]) -> list[Block]:
     """Return what is behind the convolutions of the coarsest levels: attention, and the reading of captions."""
     attending = make_attention(config, channels)
-    if not embed.words:
+    if embed.word_table is None and embed.token_project is None:
         return attending
     told = [CrossAttention(embed.token_channels, count_heads(width, HEAD)) for width in channels[-TOLD_LEVELS:]]
     rows = zip_longest(reversed(attending), reversed(told))
@@ -83,8 +83,11 @@ def _behind(config: ImageTrain, embed: ConditionEmbedding, channels: Sequence[in
 
 def make_embedding(known: Generation, channels: int) -> ConditionEmbedding:
     """Return what embeds the level of noise, a label and words."""
+    own = known.embeddings
     return ConditionEmbedding(
         channels,
+        embedding_channels=own.channels if own is not None and not own.tokens else 0,
+        tokens_in=own.channels if own is not None and own.tokens else 0,
         noise=Fourier(NOISE_CHANNELS),
         labels=0 if known.labels is None else len(known.labels.names),
         words=0 if known.words is None else len(known.words.vocabulary),

@@ -18,6 +18,7 @@ from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.files.pairing import pair_files
 from multiunet.domains.image.generation.beside import space_of
 from multiunet.domains.image.generation.columns import number_words
+from multiunet.domains.image.generation.embeddings import load_embedding
 from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.image.info import ImageInfo
 from multiunet.errors import InputError
@@ -33,6 +34,7 @@ class Request:
         space: pixels by axis.
         label: number of the class; None: not said.
         words: numbers of the caption's words; None: not said.
+        embedding: file of an embedding in place of words; None: not said.
         mask, given: files; None where the run reads none.
         image, holes: files of an image to fill in, and of where; None: there is none.
     """
@@ -41,6 +43,7 @@ class Request:
     space: tuple[int, ...]
     label: int | None = None
     words: tuple[int, ...] | None = None
+    embedding: str | None = None
     mask: str | None = None
     given: str | None = None
     image: str | None = None
@@ -56,9 +59,9 @@ def read_requests(options: ImageSample, info: ImageInfo, cache: FileCache) -> li
     known = info.generated
     _check_known(options, known)
     labels = _read_labels(options, known)
-    words = _read_caption(options, known)
+    words, embedding = _read_caption(options, known), _read_embedding(options, known)
     requests = [
-        Request(_join(stem, name), space, label, words, **files)
+        Request(_join(stem, name), space, label, words, embedding, **files)
         for (stem, space, files), (name, label) in product(_read_scenes(options, info, cache), labels)
     ]
     for request in requests:
@@ -72,7 +75,12 @@ def _check_known(options: ImageSample, known: Generation) -> None:
     Raises:
         InputError: naming the setting.
     """
-    rooms = {"label": known.labels, "caption": known.words, "masks": known.layout, "given": known.given}
+    rooms = {
+        "label": known.labels,
+        "caption": known.words or known.embeddings,
+        "masks": known.layout,
+        "given": known.given,
+    }
     for name, room in rooms.items():
         if getattr(options, name) is not None and room is None:
             plural = {"label": "labels", "caption": "captions"}.get(name, name)
@@ -97,7 +105,7 @@ def _check_known(options: ImageSample, known: Generation) -> None:
     if not said and not known.left_out:
         if known.labels is not None:
             raise InputError(f"this run was always told a label; give `label`: {listing(list(known.labels.names))}")
-        if known.words is not None:
+        if captions is not None:
             raise InputError("this run was always told a caption; give `caption`")
 
 
@@ -119,6 +127,18 @@ def _read_caption(options: ImageSample, known: Generation) -> tuple[int, ...] | 
             f"`caption`: has {len(words)} words, and the longest training caption {known.words.longest}; shorten it"
         )
     return words
+
+
+def _read_embedding(options: ImageSample, known: Generation) -> str | None:
+    if options.caption is None or known.embeddings is None:
+        return None
+    path = Path(options.caption).absolute()
+    if not path.is_file():
+        raise InputError(
+            f"`caption={options.caption}`: no such file; this run was trained with embeddings, so give one, a .npy"
+        )
+    load_embedding(path, known.embeddings)
+    return str(path)
 
 
 Scene = tuple[str, tuple[int, ...], dict[str, str]]

@@ -12,6 +12,7 @@ from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.pairing import Item, pair_files
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.generation.columns import match_column, name_labels, split_words
+from multiunet.domains.image.generation.embeddings import survey_embeddings
 from multiunet.domains.image.generation.info import Generation, Given, Labels, Layout, Words
 from multiunet.domains.image.survey.common import Annotations
 from multiunet.domains.image.survey.images import Images, survey_images
@@ -42,14 +43,20 @@ def survey_generation(splits: ItemSplits, images: Images, config: ImageTrain) ->
             "training images, so convert them to one type"
         )
     labels = None if config.labels is None else _read_labels(config.labels, splits)
-    words = None if config.captions is None else _read_captions(config.captions, splits)
+    words = embeddings = None
+    if config.captions is not None and config.captions.is_dir():
+        embeddings = survey_embeddings(config.captions, _paths(splits))
+    elif config.captions is not None:
+        words = _read_captions(config.captions, splits)
+    told = any(part is not None for part in (labels, words, embeddings))
     generation = Generation(
         numbers=kinds[0],
         lowest=images.lowest,
         highest=images.highest,
-        left_out=config.condition_drop > 0 and (labels is not None or words is not None),
+        left_out=config.condition_drop > 0 and told,
         labels=labels,
         words=words,
+        embeddings=embeddings,
         layout=_survey_layout(splits, images, config),
         given=_survey_given(splits, images, config),
     )

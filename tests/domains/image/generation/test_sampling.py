@@ -109,6 +109,23 @@ def test_captions_are_read_by_their_words(make_run: MakeRun, shapes: Path, tmp_p
         sampling.check_sample(run, {"caption": "a ring on a disc"}, tmp_path / "x.zarr")
 
 
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+def test_embeddings_of_ones_own_are_read(make_run: MakeRun, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        np.save(tmp_path / f"i{number}.npy", rng.normal(size=shape))
+    run = make_run(captions=tmp_path, steps_per_epoch=4)
+    for number in (0, 1):
+        options = {**QUICK, "count": 1, "caption": str(tmp_path / f"i{number}.npy"), "guidance": 5.0}
+        sampling.sample(run, options, tmp_path / f"{number}.zarr", progress=Progress())
+    one, other = (open_prediction(tmp_path / f"{name}.zarr")["caption"]["samples"].values for name in (0, 1))
+    assert not np.array_equal(one, other)
+    np.save(tmp_path / "wide.npy", np.zeros((*shape[:-1], 5)))
+    for caption, words in (("a disc", "no such file"), (str(tmp_path / "wide.npy"), "make it the same way")):
+        with pytest.raises(InputError, match=words):
+            sampling.check_sample(run, {"caption": caption}, tmp_path / "x.zarr")
+
+
 def test_images_from_maps_of_classes(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
     run = make_run(masks=shapes / "masks")
     options = {**QUICK, "count": 1, "masks": shapes / "masks" / "i1.png"}
