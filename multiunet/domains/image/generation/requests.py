@@ -75,12 +75,8 @@ def _check_known(options: ImageSample, known: Generation) -> None:
     Raises:
         InputError: naming the setting.
     """
-    rooms = {
-        "label": known.labels,
-        "caption": known.words or known.embeddings,
-        "masks": known.layout,
-        "given": known.given,
-    }
+    captions = known.words or known.embeddings
+    rooms = {"label": known.labels, "caption": captions, "masks": known.layout, "given": known.given}
     for name, room in rooms.items():
         if getattr(options, name) is not None and room is None:
             plural = {"label": "labels", "caption": "captions"}.get(name, name)
