@@ -107,7 +107,7 @@ class Generation(Record):
 
     @property
     def told(self) -> bool:
-        """Whether the network reads a label, a caption or an embedding."""
+        """True where the network reads a label, a caption or an embedding."""
         return self.labels is not None or self.words is not None or self.embeddings is not None
 
     @property
