@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from multiunet import Condition, receptive_field
+from multiunet import Condition, Grid, receptive_field
 from multiunet.core import ConditionEmbedding, Sinusoid
+from multiunet.diffusion import DDPM, Denoiser, Euler, PredictNoise, Sampler
 from multiunet.models import ddpm_unet, from_diffusers
 from multiunet.testing.conformance import check_recomputation
 from multiunet.testing.helpers import train_a_little
@@ -74,6 +75,24 @@ def test_it_is_diffusers_network_of_tokens_with_its_weights(options: dict[str, A
         expected = peer(x, STEPS, tokens, encoder_attention_mask=mask).sample
         found = net(x, Condition(noise=STEPS.double(), tokens=tokens, token_mask=mask))
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-6 * float(expected.abs().max()))
+
+
+@torch.no_grad()
+def test_its_samples_are_those_of_diffusers_scheduler() -> None:
+    """DDIM in 5 steps (Song et al. 2021), from the same noise: network, time steps, scalings and solver together."""
+    diffusers = pytest.importorskip("diffusers")
+    peer = make_peer("UNet2DModel", **PLAIN | {"out_channels": 1})
+    scheduler = diffusers.DDIMScheduler(1000, 1e-4, 0.02, clip_sample=False, timestep_spacing="trailing")
+    scheduler.set_timesteps(5)
+    start = torch.randn(2, 1, 12, 16, dtype=torch.float64)
+    process = DDPM("linear")
+    first = process.sigmas(5)[0]
+    x = start * first / (1 + first**2) ** 0.5
+    for step in scheduler.timesteps:
+        x = scheduler.step(peer(x, step).sample, step, x).prev_sample
+    denoiser = Denoiser(from_diffusers(peer).double().eval(), PredictNoise(times=process), Grid(2))
+    found = Sampler(process.sigmas(5), Euler()).run(denoiser.on(start), lambda draw: start)
+    torch.testing.assert_close(found, x, rtol=0, atol=1e-5 * float(x.abs().max()))
 
 
 def test_it_takes_sizes_that_the_peer_refuses() -> None:
