@@ -18,7 +18,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
-    *(f"docs/{page}.md" for page in ("image", "generate", "genome", "graph", "graphs", "uncertainty", "attention")),
+    *(f"docs/{page}.md" for page in ("image", "generate", "restore", "genome", "graph", "graphs", "uncertainty", "attention")),
 ]
 
 IMAGE = ("epochs=1", "steps_per_epoch=1", "patch_size=32", "widths=4,8", "memory_format=contiguous")
@@ -62,9 +62,13 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(f"{table}s.csv").write_text("\n".join([f"image,{table}", *rows]) + "\n")
     for folder in ("coarse", "broken", "holes"):
         Path(folder).mkdir()
-    for stem in stems:
+    shutil.copytree("micrographs", "clean")
+    Path("noisy").mkdir()
+    for place, stem in enumerate(stems):
         with Image.open(f"micrographs/{stem}.png") as picture:
             picture.resize((16, 16)).save(f"coarse/{stem}.png")
+            noise = np.random.default_rng(place).normal(0, 10, (64, 64))
+            Image.fromarray((np.asarray(picture) + noise).clip(0, 255).astype(np.uint8)).save(f"noisy/{stem}.png")
     shutil.copy(f"micrographs/{stems[0]}.png", "broken")
     hole = np.zeros((64, 64), np.uint8)
     hole[20:30, 20:30] = 255
