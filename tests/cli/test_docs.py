@@ -16,10 +16,8 @@ from multiunet_datasets import synthetic
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-PAGES = [
-    "README.md",
-    *(f"docs/{page}.md" for page in ("image", "generate", "restore", "genome", "graph", "graphs", "uncertainty", "attention")),
-]
+GUIDES = ("image", "generate", "restore", "genome", "graph", "graphs", "uncertainty", "attention")
+PAGES = ["README.md", *(f"docs/{guide}.md" for guide in GUIDES)]
 
 IMAGE = ("epochs=1", "steps_per_epoch=1", "patch_size=32", "widths=4,8", "memory_format=contiguous")
 SHORT = {
