@@ -233,7 +233,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         progress: Progress,
     ) -> None:
         requests = read_requests(options, info, self.cache)
-        sites = kept.agree("sites", lambda: count_sites(model, config, options))
+        sites = kept.agree("sites", lambda: count_sites(model, config, options, requests))
         make_all(Maker(model, config, info, options, self.cache, sites), requests, store, kept, progress)
 
     def export_samples(self, samples: Path, folder: Path, info: ImageInfo) -> list[Path]:

@@ -45,12 +45,16 @@ def make_thumbnail(image: np.ndarray, lowest: float, highest: float) -> NDArray[
     """Return a thumbnail ``(height, width, 3)``, in colours of 8 bits, of an image ``(C, *space)``."""
     flat = image[:, image.shape[1] // 2] if image.ndim == 4 else image
     shown = flat[:3] if len(flat) >= 3 else flat[:1].repeat(3, axis=0)
-    scaled = (shown.astype(np.float64) - lowest) / max(highest - lowest, np.finfo(np.float64).tiny)
-    bytes_ = np.rint(np.moveaxis(scaled.clip(0, 1), 0, -1) * 255).astype(np.uint8)
-    height, width = bytes_.shape[:2]
+    height, width = shown.shape[1:]
     times = THUMBNAIL / max(height, width)
-    if times >= 1:  # whole pixels stay whole
-        enlarged: NDArray[np.uint8] = bytes_.repeat(int(times), axis=0).repeat(int(times), axis=1)
-        return enlarged
-    size = max(1, round(width * times)), max(1, round(height * times))
-    return np.asarray(Image.fromarray(bytes_).resize(size, Image.Resampling.BOX))
+    if times < 1:
+        size = max(1, round(width * times)), max(1, round(height * times))
+        shown = np.stack([_shrink(channel, size) for channel in shown])
+    scaled = (shown.astype(np.float64) - lowest) / max(highest - lowest, np.finfo(np.float64).tiny)
+    thumbnail: NDArray[np.uint8] = np.rint(np.moveaxis(scaled.clip(0, 1), 0, -1) * 255).astype(np.uint8)
+    whole = max(1, int(times))  # pixels stay whole
+    return thumbnail.repeat(whole, axis=0).repeat(whole, axis=1)
+
+
+def _shrink(channel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(Image.fromarray(channel.astype(np.float32, copy=False)).resize(size, Image.Resampling.BOX))

@@ -28,12 +28,17 @@ from multiunet.domains.image.generation.requests import Request, read_holes
 from multiunet.domains.image.generation.tiled import TiledDenoiser, draw_noise, plan_tiles
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.unfinished import Unfinished
+from multiunet.errors import InputError
 from multiunet.geometries.grid.grid import Grid
+from multiunet.memory import amount
 from multiunet.prediction.tile_memory import compute_max_sites
 from multiunet.progress import Progress
 
 MOST_SAMPLES = 64
 """Samples made at once, at most."""
+
+HELD = 12
+"""Times that an image is in memory at the worst moment, as 32-bit numbers, beside what the network takes."""
 
 
 @dataclass(frozen=True)
@@ -144,15 +149,25 @@ class Maker:
         return x.float() / SIGMA_DATA * deviation + mean
 
 
-def count_sites(model: Model, config: ImageTrain, options: ImageSample) -> int:
+def count_sites(model: Model, config: ImageTrain, options: ImageSample, requests: Sequence[Request]) -> int:
     """Return the pixels that the network may compute at once, as the memory allows.
 
     Raises:
         InputError: for too little memory.
     """
+    memory: int | None = options.memory
+    if memory is not None:
+        largest = max(math.prod(request.space) for request in requests)
+        images = HELD * torch.float32.itemsize * len(model.task.names) * largest
+        if images >= memory:
+            raise InputError(
+                f"`memory={amount(memory)}`: the largest image takes {amount(images)} beside the network; give more, "
+                "or ask for a smaller one"
+            )
+        memory = memory - images
     device = pick_device(options.device)
     bf16 = computes_in_bf16(options.precision or config.precision, device)
     condition = Condition(noise=torch.zeros(1))
     channels = int(model.net.in_channels)  # type: ignore[arg-type]
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        return compute_max_sites(options.memory, model.net, model.task, model.geometry, channels, 1, device, condition)
+        return compute_max_sites(memory, model.net, model.task, model.geometry, channels, 1, device, condition)

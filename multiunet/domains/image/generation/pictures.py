@@ -53,7 +53,9 @@ def as_numbers(image: NDArray[np.float32], numbers: str) -> np.ndarray:
     if kind.kind not in "iu":
         return image.astype(kind)
     ends = np.iinfo(kind)
-    return np.rint(image.astype(np.float64)).clip(ends.min, ends.max).astype(kind)
+    exact = np.float32 if kind.itemsize <= 2 else np.float64
+    rounded: np.ndarray = np.rint(image.astype(exact, copy=False)).clip(ends.min, ends.max)
+    return rounded.astype(kind)
 
 
 def _images(dataset: xr.Dataset, most: int | None = None) -> Iterator[NDArray[np.float32]]:
