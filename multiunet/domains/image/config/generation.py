@@ -68,6 +68,7 @@ ELSEWHERE = {
     "folds": "nothing is tested, so leave `folds` out",
     "tta_flips": "samples have one view",
     "keep_last": "samples are made with the average of the weights",
+    "restoration": "give what the images are made from as `given`",
 }
 """Settings of predictions that a generator has not, and what to do instead."""
 
