@@ -301,7 +301,9 @@ class ImageInfo(DatasetInfo):
         # only the kind of the intensities: each run keeps the moments of its own training images
         encoding = None if self.instances is None else self.instances.encoding
         sigma = None if self.dots is None else self.dots.sigma
-        return super().shared() | {"intensities": self.intensities.kind, "instances": encoding, "dots": sigma}
+        degrade = None if self.restoration is None else self.restoration.degrade
+        own = {"intensities": self.intensities.kind, "instances": encoding, "dots": sigma, "degrade": degrade or None}
+        return super().shared() | own
 
     def seen(self) -> dict[str, str]:
         """Return digests and resolved paths of training and validation images, each with the image's path."""

@@ -103,6 +103,8 @@ class ImageTrain(PatchSettings, AttentionTrain):
         known = get_args(SegmentationLoss if self.task == "segmentation" else QuantityLoss)
         if self.loss is not None and self.loss not in known:
             raise ValueError(f"`loss={self.loss}` is not for `task={self.task}`; that takes {', '.join(known)}")
+        if self.loss == "poisson" and (self.makes_pairs or self.restoration):
+            raise ValueError("`loss=poisson` is of counts, which a difference of images is not; choose another `loss`")
         if self.task != "segmentation" and self.class_weights is not None:
             raise ValueError(f"`class_weights`: `task={self.task}` has no classes")
         return self

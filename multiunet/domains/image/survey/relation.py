@@ -138,7 +138,7 @@ def survey_relation(
     Raises:
         InputError: when restoration is asked for and cannot be.
     """
-    if config.restoration is False:
+    if config.restoration is False or config.loss == "poisson":  # which is of counts, not of differences
         return None
     problem = None
     if channels[0] != channels[1]:

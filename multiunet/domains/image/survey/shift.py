@@ -141,7 +141,9 @@ def describe_shift(picture: Picture, info: ImageInfo) -> str | None:
     if info.intensities.kind == "image":
         return None
     known = info.fingerprint
-    if picture.pixels.dtype.name not in known.numbers:
+    # a restored image may be one of floats: averaged, or enlarged, in the units of the training images
+    alike = info.restoration is not None and picture.pixels.dtype.kind == "f"
+    if not alike and picture.pixels.dtype.name not in known.numbers:
         return f"its numbers are {picture.pixels.dtype.name}, those trained on {' and '.join(known.numbers)}"
     for mean, channel in zip(picture.summary.mean.tolist(), known.intensities):
         if not channel.low <= mean <= channel.high:

@@ -99,6 +99,7 @@ def test_other_texts_are_refused(text: str, message: str) -> None:
         ({"task": "denoise", "class_weights": "1,2"}, "has no classes"),
         ({"task": "denoise", "loss": "dice"}, "is not for `task=denoise`"),
         ({"masks": "m", "restoration": True}, "pass `task=regression`"),
+        ({"degrade": "noise:9", "loss": "poisson"}, "is of counts"),
     ],
 )
 def test_settings_that_contradict_are_refused(settings: dict[str, object], message: str) -> None:
