@@ -46,7 +46,7 @@ from multiunet.domains.image.generation.task import Generating
 from multiunet.domains.image.generation.training import make_noised, make_validator
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.measure.run import run_measures
-from multiunet.domains.image.network import add_input, build_network
+from multiunet.domains.image.network import build_network, see_input
 from multiunet.domains.image.planning import plan as planning
 from multiunet.domains.image.prediction import writers
 from multiunet.domains.image.prediction.confidence import check_confidence, choose_encoding, write_confidence
@@ -58,6 +58,7 @@ from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.task import make_task
 from multiunet.domains.remarks import gather_remarks, remark
 from multiunet.domains.unfinished import Unfinished
+from multiunet.models.sees_input import show_pixels
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples
 from multiunet.prediction.run import READ_SITES
@@ -101,8 +102,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             return Model(generator, Generating(info.quantities.names), generator.geometry)
         task = make_task(config, info)
         net = build_network(config, info.ndim, info.channels, task.channels, info.strides)
-        restores = info.restoration is not None and info.restoration.learns_difference
-        return Model(add_input(net, info) if restores else net, task, net.geometry)
+        return Model(net if info.restoration is None else see_input(net, info), task, net.geometry)
 
     def training_data(
         self, config: ImageTrain, info: ImageInfo, model: Model, budget: Budget = DEFAULT_BUDGET
@@ -170,6 +170,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         progress: Progress,
     ) -> None:
         names = self.inputs(config, info, options)  # errors come before the first is predicted
+        model = _show(model, True)
         views, precision = choose_views(config, info, options), options.precision or config.precision
         predictor = make_predictor(model, views, pick_device(options.device), precision)
         predictor = limit_memory(predictor, options.memory, info.channels, options.samples)
@@ -206,6 +207,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         progress: Progress = SILENT,
     ) -> Iterator[Piece]:
         images = list(data.items.values())
+        model = _show(model, not any(image.hides for image in images))
         predictor = _make_scored_predictor(model, config, info, options)
         check_scorable(images, count_samples(predictor.net, options.samples))
         return predict_pieces(predictor, images, options.samples, options.seed, progress)
@@ -213,7 +215,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
     def predict_sites(
         self, model: Model, config: ImageTrain, info: ImageInfo, data: Labelled, options: EvaluateOptions
     ) -> Iterator[Piece]:
-        predictor = _make_scored_predictor(model, config, info, options)
+        predictor = _make_scored_predictor(_show(model, False), config, info, options)
         return predict_sites(predictor, data.items.values(), options.samples, options.seed)
 
     def fit_baselines(self, task: Task, config: ImageTrain, info: ImageInfo) -> Mapping[str, Baseline]:
@@ -273,6 +275,12 @@ class _Reading:
                 "`pixel_size` if they have another"
             )
         return loaded
+
+
+def _show(model: Model, shown: bool) -> Model:
+    """Return the model of inputs that show their pixels, or hide some; a calibration is of hidden ones alone."""
+    weighs = show_pixels(model.net, shown)
+    return replace(model, calibration=None) if weighs and shown else model
 
 
 def make_augmentation(config: ImageTrain) -> Augmentation:

@@ -85,6 +85,7 @@ class Restoration(Record):
         reason: why they are taken for such pairs.
         degrade: degradations that make pairs of clean images, in their order; empty where inputs are files.
         blind: pairs are made of noisy images, by hiding pixels from the network.
+        noise: deviation of their noise, where it is known.
     """
 
     difference: tuple[PositiveFloat, ...]
@@ -92,16 +93,12 @@ class Restoration(Record):
     reason: str
     degrade: tuple[str, ...] = ()
     blind: bool = False
+    noise: PositiveFloat | None = None
 
     @property
     def made(self) -> bool:
         """True where a pair is made of one image."""
         return self.blind or bool(self.degrade)
-
-    @property
-    def learns_difference(self) -> bool:
-        """True where the network learns what its input lacks; it must not see what it is to guess."""
-        return not self.blind
 
 
 class Spread(Record):

@@ -13,7 +13,7 @@ from multiunet.domains.attending import make_attention
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.info import ImageInfo
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
-from multiunet.models.residual_output import ResidualOutput
+from multiunet.models.sees_input import AddInput, SeesInput, WeighInput
 
 
 def build_network(
@@ -43,16 +43,29 @@ def build_network(
     return net
 
 
-def add_input(net: UNet[Tensor] | NestedUNet[Tensor], info: ImageInfo) -> ResidualOutput:
-    """Return the network that restores images: it gives the image plus a difference that it learns.
+def see_input(net: UNet[Tensor] | NestedUNet[Tensor], info: ImageInfo) -> nn.Module:
+    """Return the network that restores images, with a last layer that sees its input, if that may be.
+
+    It gives the image plus a difference that it learns; or, of noisy images alone with known noise, what neighbours say
+    of a pixel, which predictions correct by the pixel itself.
+    """
+    restored, (factor, offset) = info.restored, _map_input(info)
+    if not restored.blind:
+        for weights in (net.heads if isinstance(net, NestedUNet) else net.head).parameters():
+            nn.init.zeros_(weights)  # untrained it is the input, with the variance that the difference has
+        return SeesInput(net, AddInput(factor, offset, info.ndim))
+    if restored.noise is None:
+        return net
+    variance = [(restored.noise / scale) ** 2 for scale in restored.difference]
+    return SeesInput(net, WeighInput(factor, offset, variance, info.ndim))
+
+
+def _map_input(info: ImageInfo) -> tuple[list[float], list[float]]:
+    """Factor and offset, by channel, of the image from the network's scale to the task's.
 
     What the network reads is ``(p - m) / s``, and what the task learns is ``(t - c) / d``, so the image is
     ``x * s / d + (m - c) / d`` on the task's scale.
     """
-    for weights in (net.heads if isinstance(net, NestedUNet) else net.head).parameters():
-        nn.init.zeros_(weights)  # untrained it is the input, with the variance that the difference has
-    known, restored = info.intensities, info.restored
-    parts = list(zip(known.mean, known.deviation, info.quantities.centre, restored.difference))
-    factor = [s / d for _, s, _, d in parts]
-    offset = [(m - c) / d for m, _, c, d in parts]
-    return ResidualOutput(net, factor, offset, info.ndim)
+    known = info.intensities
+    parts = list(zip(known.mean, known.deviation, info.quantities.centre, info.restored.difference))
+    return [s / d for _, s, _, d in parts], [(m - c) / d for m, _, c, d in parts]

@@ -178,6 +178,13 @@ def test_noisy_images_alone_suffice(pairs: Path, tmp_path: Path) -> None:
     assert judged.baselines["input"]["mse"] == pytest.approx(np.mean((noisy - clean) ** 2), rel=1e-4)
     assert judged.baselines["gaussian"]["psnr"] > judged.baselines["input"]["psnr"]
     write(few := tmp_path / "few", "another", np.zeros((40, 48)))
+    known = tmp_path / "known"
+    config = ImageTrain(images=pairs / "noisy", task="denoise", noise_level=20, **SMALL)
+    training.train("image", config, known, progress=Progress())
+    weighed = inference.evaluate(known, {"samples": 1, "masks": str(pairs / "clean")})
+    # hardly trained, a pixel is told from itself above all
+    assert weighed.metrics["psnr"] > judged.baselines["input"]["psnr"] - 0.5
+    assert inference.evaluate(known, {"samples": 1}).metrics["mse"] == pytest.approx(blind.metrics["mse"], rel=1e-4)
     with pytest.raises(InputError, match="does not have an image"):
         inference.evaluate(out, {"masks": str(few)})
 

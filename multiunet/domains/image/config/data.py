@@ -47,6 +47,13 @@ class DataSettings(ConditionSettings):
         "this order",
         "Data",
     )
+    noise_level: float | None = option(
+        None,
+        "for `task=denoise`: deviation of the noise in grey levels, if you know it; each pixel then counts itself, "
+        "too, and variances are those of the clean image",
+        "Data",
+        gt=0,
+    )
     restoration: bool | None = option(
         None,
         "targets are the images as they should look, in the same units: what an image lacks is learnt, and brightness "
@@ -108,6 +115,8 @@ class DataSettings(ConditionSettings):
     def _pairs_are_made_of_images(self) -> Self:
         if self.degrade is not None and self.task != "regression":
             raise ValueError(f"`degrade` makes pairs for `task=regression`, not for `task={self.task}`")
+        if self.noise_level is not None and self.task != "denoise":
+            raise ValueError("`noise_level` is for `task=denoise`; of clean images say `degrade=noise:25`")
         what = "`degrade`" if self.degrade is not None else "`task=denoise`"
         if not self.makes_pairs:
             return self

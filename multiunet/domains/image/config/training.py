@@ -105,6 +105,8 @@ class ImageTrain(PatchSettings, AttentionTrain):
             raise ValueError(f"`loss={self.loss}` is not for `task={self.task}`; that takes {', '.join(known)}")
         if self.loss == "poisson" and (self.makes_pairs or self.restoration):
             raise ValueError("`loss=poisson` is of counts, which a difference of images is not; choose another `loss`")
+        if self.noise_level is not None and self.loss not in (None, "beta-nll", "gaussian-nll"):
+            raise ValueError(f"`noise_level` needs a loss that learns variances: beta-nll, not `loss={self.loss}`")
         if self.task != "segmentation" and self.class_weights is not None:
             raise ValueError(f"`class_weights`: `task={self.task}` has no classes")
         return self

@@ -74,6 +74,11 @@ class LabelledImage:
             how,
         )
 
+    @property
+    def hides(self) -> bool:
+        """True where pixels are hidden, and asked for."""
+        return _is_made(self.item, self.info) and self.info.restored.blind
+
     def labels(self) -> Pixels:
         """Return the class of each pixel, ``space`` int16; -1 where it does not count."""
         return load_labels(self.item.target, self.info, self.cache)

@@ -51,6 +51,7 @@ def survey_made(items: Sequence[Item], images: Images, config: ImageTrain) -> An
         reason=reason,
         degrade=degrade,
         blind=not degrade,
+        noise=config.noise_level,
     )
     return Annotations(quantities, None, restoration=restoration)
 

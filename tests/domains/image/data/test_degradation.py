@@ -100,6 +100,8 @@ def test_other_texts_are_refused(text: str, message: str) -> None:
         ({"task": "denoise", "loss": "dice"}, "is not for `task=denoise`"),
         ({"masks": "m", "restoration": True}, "pass `task=regression`"),
         ({"degrade": "noise:9", "loss": "poisson"}, "is of counts"),
+        ({"degrade": "noise:9", "noise_level": 9}, "is for `task=denoise`"),
+        ({"task": "denoise", "noise_level": 9, "loss": "mse"}, "learns variances"),
     ],
 )
 def test_settings_that_contradict_are_refused(settings: dict[str, object], message: str) -> None:

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
 from multiunet import Grid, UNet, receptive_field
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.fuse import fuse_layers
-from multiunet.models.residual_output import ResidualOutput
+from multiunet.models.sees_input import AddInput, SeesInput, WeighInput, show_pixels
 from multiunet.prediction.field import predict_field
 from multiunet.tasks import Regression
 
 
-def make(out: int = 4) -> ResidualOutput:
+def make(out: int = 4) -> SeesInput:
     torch.manual_seed(0)
     net = UNet(Grid(2), 2, out, [4, 8], decoder=Grid(2, block=Conv(dropout=0.3)))
-    return ResidualOutput(net, [2.0, 0.5], [1.0, -3.0], 2).eval()
+    return SeesInput(net, AddInput([2.0, 0.5], [1.0, -3.0], 2)).eval()
 
 
 def test_the_input_is_added_to_the_means_alone() -> None:
@@ -48,3 +51,18 @@ def test_half_precision_keeps_what_is_learnt_of_large_numbers() -> None:
 def test_outputs_need_room_for_the_input() -> None:
     with pytest.raises(ValueError, match="no room for 2 input channels"):
         make(1)
+
+
+def test_a_pixel_counts_as_much_as_its_noise_leaves() -> None:
+    """Two normal distributions of one pixel, joined as NumPy's precision-weighted mean has them."""
+    prior, noise, mean, pixel = 3.0, 0.5, 10.0, 14.0
+    output = torch.tensor([mean, math.log(prior + noise)]).reshape(1, 2, 1, 1)
+    layer, five = WeighInput([2.0], [4.0], [noise], 2), torch.full((1, 1, 1, 1), 5.0)
+    assert layer(output, five) is output  # hidden pixels say nothing
+    assert show_pixels(layer, True)
+    joined = layer(output, five).flatten()  # 5 * 2 + 4 = 14
+    expected = np.average([mean, pixel], weights=[1 / prior, 1 / noise])
+    assert float(joined[0]) == pytest.approx(expected)
+    assert float(joined[1].exp()) == pytest.approx(1 / (1 / prior + 1 / noise))
+    certain = torch.tensor([mean, math.log(noise / 2)]).reshape(1, 2, 1, 1)  # less than the noise: neighbours know it
+    assert float(layer(certain, five)[0, 0]) == pytest.approx(mean, abs=0.02)

@@ -1,0 +1,150 @@
+"""Network on a grid with a last layer that sees its input: to add to it, or to weigh it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from multiunet.core import Condition, Encoder, Trail
+from multiunet.core.receptive_field import ReceptiveField, receptive_field
+
+
+@dataclass(frozen=True)
+class SeenTrail(Trail[Tensor]):
+    """Trail of a network whose last layer sees the input.
+
+    Attributes:
+        seen: the input.
+    """
+
+    seen: Tensor
+
+
+class SeesInput(nn.Module):
+    """U-Net on a grid, ``(N, C, *space)`` to ``(N, K, *space)``, with a last layer that sees the input, too.
+
+    Args:
+        net: gives an output on the sites of its input.
+        last: makes of this output and of the input, at one site each, the output.
+
+    Raises:
+        ValueError: for a network with fewer output than input channels.
+    """
+
+    def __init__(self, net: Encoder[Tensor], last: nn.Module) -> None:
+        super().__init__()
+        if net.out_channels < net.in_channels:
+            raise ValueError(f"{net.out_channels} output channels have no room for {net.in_channels} input channels")
+        self.net, self.last = net, last
+        self.geometry, self.in_channels, self.out_channels = net.geometry, net.in_channels, net.out_channels
+
+    def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
+        output: Tensor = self.last(self.net(x, condition), x)
+        return output
+
+    def encode(self, x: Tensor, condition: Condition | None = None) -> SeenTrail:
+        """Return the network's trail, which keeps the input."""
+        trail = self.net.encode(x, condition)
+        return SeenTrail(trail.saved, trail.bottom, x)
+
+    def share(self, trail: SeenTrail) -> Trail[Any]:
+        """Return the trail for many decodings; see ``Encoder``."""
+        return self.net.share(trail)
+
+    def decode(self, trail: Trail[Tensor], condition: Condition | None = None) -> Tensor:
+        """Return the output of the last layer."""
+        output: Tensor = self.last(self.net.decode(trail, condition), cast(SeenTrail, trail).seen)
+        return output
+
+    def prefix(self) -> list[nn.Module]:
+        """Return the modules that ``encode`` runs."""
+        return self.net.prefix()
+
+    def receptive_field(self) -> ReceptiveField:
+        """Return the network's own receptive field: the last layer looks at one site at a time."""
+        return receptive_field(self.net)
+
+
+class AddInput(nn.Module):
+    """Layer that adds an affine map of the input to the first output channels; others stay.
+
+    The network so learns what the input lacks, the residual (Zhang et al. 2017, "Beyond a Gaussian denoiser", sec.
+    III), which is easier than the whole image.
+
+    Args:
+        factor, offset: the map ``x * factor + offset``, one number a channel of the input: from the scale of inputs to
+            that of outputs.
+        ndim: axes of space.
+    """
+
+    factor: Tensor
+    offset: Tensor
+
+    def __init__(self, factor: Sequence[float], offset: Sequence[float], ndim: int) -> None:
+        super().__init__()
+        _keep(self, ndim, factor=factor, offset=offset)
+
+    def forward(self, output: Tensor, x: Tensor) -> Tensor:
+        added = x * self.factor + self.offset  # float32: of values far from 0, half precision would lose the change
+        channels = x.shape[1]
+        learnt, others = _precise(output).split([channels, output.shape[1] - channels], dim=1)
+        return torch.cat([learnt + added, others], dim=1)
+
+
+class WeighInput(nn.Module):
+    """Layer that corrects what neighbours say of a pixel by the pixel itself, whose noise is known.
+
+    Output channels are means and log-variances of the noisy pixels, as their neighbours tell them. Of the variance that
+    of the noise is known, so the rest is what neighbours leave open of the clean pixel, and Bayes' rule for two normal
+    distributions gives its mean and variance (Laine et al. 2019, "High-Quality Self-Supervised Deep Image Denoising",
+    eq. 4). It does so once it is told that it sees the pixels themselves, see ``show_pixels``: hidden ones say nothing.
+
+    Args:
+        factor, offset: see ``AddInput``.
+        variance: of the noise, one number a channel of the input, on the scale of outputs.
+        ndim: axes of space.
+    """
+
+    factor: Tensor
+    offset: Tensor
+    variance: Tensor
+
+    LEAST = 1e-3
+    """Variance that neighbours leave open at least, as a share of the noise's."""
+
+    def __init__(self, factor: Sequence[float], offset: Sequence[float], variance: Sequence[float], ndim: int) -> None:
+        super().__init__()
+        _keep(self, ndim, factor=factor, offset=offset, variance=variance)
+        self.active = False
+
+    def forward(self, output: Tensor, x: Tensor) -> Tensor:
+        if not self.active:
+            return output
+        mean, log_variance = _precise(output).chunk(2, dim=1)
+        pixel, noise = x * self.factor + self.offset, self.variance
+        left = torch.maximum(log_variance.exp() - noise, self.LEAST * noise)
+        share = left / (left + noise)  # how much the pixel itself counts
+        return torch.cat([mean + share * (pixel - mean), (share * noise).log()], dim=1)
+
+
+def show_pixels(net: nn.Module, shown: bool) -> bool:
+    """Tell all ``WeighInput`` of a network whether its input shows the pixels; return whether there is one."""
+    layers = [module for module in net.modules() if isinstance(module, WeighInput)]
+    for layer in layers:
+        layer.active = shown
+    return bool(layers)
+
+
+def _keep(module: nn.Module, ndim: int, **values: Sequence[float]) -> None:
+    """Give a module buffers of a number a channel: of the data, no weights."""
+    for name, numbers in values.items():
+        as_channels = torch.tensor(numbers, dtype=torch.float32).reshape(-1, *(1,) * ndim)
+        module.register_buffer(name, as_channels, persistent=False)
+
+
+def _precise(output: Tensor) -> Tensor:
+    return output.to(torch.promote_types(output.dtype, torch.float32))
