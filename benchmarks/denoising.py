@@ -5,7 +5,7 @@ filter (its deviation chosen on the validation images) and BM3D (Dabov et al. 20
 the true deviation of the noise):
 
 - ``supervised``: ``multiunet train image --degrade noise:25``, which sees clean training images;
-- ``alone``: ``multiunet train image --task denoise``, which sees noisy images only, one of each;
+- ``alone``: ``multiunet train image --task denoise --noise-level 25``, which sees noisy images only, one of each;
 - ``down``: ``multiunet train image --degrade down:4``, beside bicubic interpolation.
 
 Scores are means over the test images, of a data range of 255: PSNR (decibels), SSIM (Wang et al. 2004), sharpness, and
@@ -146,10 +146,10 @@ def measure(name: str, seed: int, runs: Path, more: Words) -> dict[str, Any]:
     noisy = {stem: tifffile.imread(noisy_files[stem][0])[None] for stem in tested}
     test_table = write_table(runs / f"{name}-test.csv", {stem: noisy_files[stem] for stem in tested})
     places = {kind: runs / f"{name}-{kind}-{seed}" for kind in ("supervised", "alone", "down")}
-    common: Words = ["--seed", seed, *more]
+    common, known = ["--seed", seed, *more], ["--noise-level", f"{NOISE:g}"]
     seconds = {
         "supervised": train(places["supervised"], ["--images", clean_table, "--degrade", f"noise:{NOISE:g}", *common]),
-        "alone": train(places["alone"], ["--images", noisy_table, "--task", "denoise", *common]),
+        "alone": train(places["alone"], ["--images", noisy_table, "--task", "denoise", *known, *common]),
         "down": train(places["down"], ["--images", clean_table, "--degrade", f"down:{DOWN}", *common]),
     }
     report = json.loads(multiunet("evaluate", "image", "--run", places["supervised"], "--json"))
