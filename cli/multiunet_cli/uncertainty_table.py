@@ -20,6 +20,10 @@ GOALS = {
     "coverage_90": "0.9",
     "coverage_95": "0.95",
     "set_size_90": "low",
+    "coverage_90_aps": "0.9",
+    "set_size_90_aps": "low",
+    "coverage_90_daps": "0.9",
+    "set_size_90_daps": "low",
     "interval_width_90": "low",
     "ence": "0",
     "miscalibration_area": "0",
@@ -41,6 +45,12 @@ GOALS = {
 UNSHOWN = {
     *("classwise_calibration_error", "calibration_error_per_class", "error_auroc_by", "mean_total", "mean_error"),
     *(f"{name}_{level}" for name in ("set_size", "interval_width") for level in (50, 80, 95)),
+    *(
+        f"{name}_{level}_{method}"
+        for name in ("coverage", "set_size")
+        for level in (50, 80, 95)
+        for method in ("aps", "daps")
+    ),
 }
 """Further scores of uncertainty, which ``--json`` and ``--out`` have."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from multiunet.domains.calibration_file import FILE, Fit, read_fits, store_calibration, write_fits
 from multiunet.domains.collected import Collected, collect
@@ -33,6 +34,7 @@ from multiunet.prediction.ensemble import members
 from multiunet.tasks import Task
 from multiunet.training.run_folder import RunFolder
 from multiunet.uncertainty import Calibration, ClassCalibration, dropouts
+from multiunet.uncertainty.conformal import SetMethod, pick_true
 from multiunet.uncertainty.fitting import TEMPERATURES, add_sets
 from multiunet.uncertainty.held_out import HeldOut
 from multiunet.wording import counted, listing
@@ -99,16 +101,21 @@ def fit_run(run: Run, options: EvaluateOptions, seen: Mapping[str, Any] | None =
         held_out = collect(run, data, of_samples)
         _say_absent(run.task, held_out.sites, data.name)
         fit = _fit(run, held_out, samples, options, data.name)
-        found.append(_add_sets(run, data, of_samples, fit))
+        found.append(_add_sets(run, data, of_samples, fit) if held_out.set_methods else fit)
     return found
 
 
 def _add_sets(run: Run, data: Labelled, options: EvaluateOptions, fit: Fit) -> Fit:
-    """Add limits of those methods of sets that look beyond a site."""
+    """Add limits of those methods of sets that look beyond a site: of calibrated probabilities, so predicted anew."""
     calibration: Calibration = fit.calibration.load()
     model = replace(run.model, net=fuse_layers(run.net), calibration=calibration)
-    for method, scores in run.domain.score_sets(model, run.config, run.info, data, options).items():
-        calibration = add_sets(calibration, method, scores)
+    scores: dict[SetMethod, list[Tensor]] = {}
+    for piece in run.domain.predict_sites(model, run.config, run.info, data, options):
+        for method, of_classes in piece.set_scores.items():
+            true = pick_true(of_classes, piece.target)
+            scores.setdefault(method, []).extend(true if piece.item is None else [true])  # rows are groups each
+    for method, by_group in scores.items():
+        calibration = add_sets(calibration, method, by_group)
     return fit.model_copy(update={"calibration": store_calibration(calibration)})
 
 

@@ -17,6 +17,7 @@ from multiunet.errors import InputError
 from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.seeds import derive
 from multiunet.uncertainty import Calibration
+from multiunet.uncertainty.conformal import SetMethod
 from multiunet.uncertainty.held_out import HeldOut, SiteSample
 from multiunet.uncertainty.sums import SumCalibration
 
@@ -34,10 +35,12 @@ class Collected:
     Attributes:
         sites: a sample of each item's sites.
         sums: over all ``sites`` of each item, and of ``objects`` where these are counted.
+        set_methods: those methods of sets that look beyond a site, if the domain has any.
     """
 
     sites: HeldOut
     sums: Mapping[str, HeldOutSums]
+    set_methods: tuple[SetMethod, ...] = ()
 
     def without(self, names: Sequence[str]) -> Collected:
         """Return those of all items but the named ones."""
@@ -68,9 +71,11 @@ def collect(run: Run, data: Labelled, options: EvaluateOptions) -> Collected:
     alone: list[HeldOut] = []  # sites each of which is a group of its own
     of_sites: HeldOutSums = HeldOutRegions(run.task) if run.domain.predicts_regions else HeldOutItems(run.task)
     sums = {"sites": of_sites, "objects": HeldOutCounts()}
+    set_methods: dict[SetMethod, None] = {}
     for piece in run.domain.predict_sites(model, run.config, run.info, data, options):
         if piece.moments is None:
             continue
+        set_methods |= dict.fromkeys(piece.set_scores)
         for kind in sums.values():
             kind.add(piece)
         columns = run.task.known_sites(piece.moments, piece.target)
@@ -82,7 +87,7 @@ def collect(run: Run, data: Labelled, options: EvaluateOptions) -> Collected:
     parts = [_group(name, sample.columns()) for name, sample in samples.items()]
     if not any(map(len, [*parts, *alone])):
         raise InputError(f"{data.name}: no target is known, so there is nothing to calibrate on")
-    return Collected(HeldOut.join([part for part in (*parts, *alone) if len(part)]), sums)
+    return Collected(HeldOut.join([part for part in (*parts, *alone) if len(part)]), sums, tuple(set_methods))
 
 
 def _group(name: str, columns: tuple[Tensor, ...]) -> HeldOut:

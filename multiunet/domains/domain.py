@@ -97,6 +97,7 @@ class Piece:
         item: name of the item; None for data of one item, or whose items are too small for scores of their own.
         rows: without an item, the name of each row, which is exchangeable with others by itself: a graph of a set.
         counts: objects found in the whole item, and true ones; None where objects are not counted.
+        set_scores: by method of sets that looks beyond a site, the score of each class, of the shape of the moments.
     """
 
     predicted: Tensor
@@ -105,6 +106,7 @@ class Piece:
     item: str | None = None
     rows: tuple[str, ...] = ()
     counts: tuple[int, int] | None = None
+    set_scores: Mapping[SetMethod, Tensor] = field(default_factory=dict)
 
 
 Baseline = Callable[[Labelled], Iterator[Piece]]
@@ -240,16 +242,6 @@ class Domain(ABC, Generic[C, P, Info]):
         By default as ``predict_labelled``, which may score something else: objects, say.
         """
         return self.predict_labelled(model, config, info, data, options)
-
-    def score_sets(
-        self, model: Model, config: C, info: Info, data: Labelled, options: Any
-    ) -> Mapping[SetMethod, Sequence[Tensor]]:
-        """Return scores of true classes by group, of methods of sets that look beyond a site; by default none.
-
-        Args:
-            model: calibrated, but for these methods.
-        """
-        return {}
 
     @abstractmethod
     def fit_baselines(self, task: Task, config: C, info: Info) -> Mapping[str, Baseline]:

@@ -65,6 +65,8 @@ def score_pieces(
         item = task.score(calibration)
         for piece in own:
             item.add(piece.predicted, piece.target, piece.moments)
+            if piece.moments is not None and piece.set_scores:
+                item.add_sets(piece.moments, piece.target, piece.set_scores)
             if novelty is not None and piece.moments is not None:
                 novelty.add(piece.moments, name, other=False)
         if name is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import torch
@@ -13,6 +13,7 @@ from multiunet.tasks.class_uncertainty import ClassUncertainty
 from multiunet.tasks.curves import Curves
 from multiunet.tasks.score import Score, Scores, first_largest
 from multiunet.uncertainty import Calibration, Moments
+from multiunet.uncertainty.conformal import SetMethod
 
 
 class SegmentationScore(Score):
@@ -76,6 +77,9 @@ class ClassificationScore(Score):
         self._targets.append(target)
         if moments is not None:
             self._uncertainty.add(moments, target)
+
+    def add_sets(self, moments: Moments[Tensor], target: Tensor, scores: Mapping[SetMethod, Tensor]) -> None:
+        self._uncertainty.add_sets(moments, target, scores)
 
     def merge(self, other: Self) -> None:
         self._means += other._means

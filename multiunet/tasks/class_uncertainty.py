@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -24,10 +25,13 @@ from multiunet.metrics import (
 from multiunet.tasks.curves import Curves
 from multiunet.tasks.score import Scores, first_largest
 from multiunet.uncertainty import LEVELS, Calibration, ClassCalibration, Moments
-from multiunet.uncertainty.conformal import make_sets, score_lac
+from multiunet.uncertainty.conformal import SetMethod, make_sets, score_classes
 
-SETS = "lac"
-"""Method of the sets that are scored: those of the least expected size."""
+SETS: SetMethod = "lac"
+"""Method of the sets whose scores have no suffix: those of the least expected size."""
+
+WITHIN: tuple[SetMethod, ...] = ("lac", "aps")
+"""Methods of sets that look at nothing but the site."""
 
 UNCERTAINTIES = ("total", "epistemic", "aleatoric", "max_probability", "entropy")
 """What sites are ranked by: variances summed over classes, 1 - the largest probability, and the entropy (nats)."""
@@ -43,11 +47,11 @@ class ClassUncertainty:
 
     def __init__(self, ignore_index: int, calibration: Calibration | None = None) -> None:
         self.ignore_index = ignore_index
-        self._limits = _set_limits(calibration)
+        self._limits = {method: _set_limits(calibration, method) for method in get_args(SetMethod)}
         self._reliability = Reliability(ignore_index=None)
         self._rankings = {name: Ranking(kinds=2 if name == "total" else 1) for name in UNCERTAINTIES}
         self._brier = Ranking()
-        self._sets = SetCounts(LEVELS)
+        self._sets = {method: SetCounts(LEVELS) for method in self._limits}
         self._total = 0.0
         self._sites = self._wrong = 0
         self._stated = False
@@ -76,9 +80,23 @@ class ClassUncertainty:
         self._brier.add(brier, [brier])
         self._total += float(flat.total.sum(dtype=torch.float64))
         self._sites, self._wrong = self._sites + len(truth), self._wrong + int(wrong.sum())
-        for level, limit in self._limits.items():
-            members = make_sets(score_lac(p[None]), limit, p[None])[0]
-            self._sets.update({level: members.T}, truth)
+        for method in WITHIN:
+            if self._limits[method]:
+                self._count(method, score_classes(method, p[None])[0], p, truth)
+
+    def add_sets(self, moments: Moments[Tensor], target: Tensor, scores: Mapping[SetMethod, Tensor]) -> None:
+        """Add the sets of sites by methods that look beyond a site; see ``Score.add_sets``."""
+        truth = target.detach().cpu().reshape(-1).to(torch.int64)
+        known = truth != self.ignore_index
+        p = _flatten(moments.mean, known).clamp(0, 1)
+        for method, values in scores.items():
+            self._count(method, _flatten(values, known), p, truth[known])
+
+    def _count(self, method: SetMethod, scores: Tensor, p: Tensor, truth: Tensor) -> None:
+        """Count the sets of known sites, given the scores and probabilities of classes, ``(classes, sites)``."""
+        for level, limit in self._limits[method].items():
+            members = make_sets(scores[None], limit, p[None])[0]
+            self._sets[method].update({level: members.T}, truth)
 
     def merge(self, other: ClassUncertainty) -> None:
         """Add the sites of another."""
@@ -87,7 +105,8 @@ class ClassUncertainty:
         for name, ranking in self._rankings.items():
             ranking.merge(other._rankings[name])
         self._brier.merge(other._brier)
-        self._sets.add(other._sets)
+        for method, sets in self._sets.items():
+            sets.add(other._sets[method])
         self._total += other._total
         self._sites, self._wrong = self._sites + other._sites, self._wrong + other._wrong
 
@@ -96,7 +115,8 @@ class ClassUncertainty:
 
         ``error_auroc``: chance that ``total`` is higher at a wrong site than at a right one; ``error_auroc_by``: the
         same of the other uncertainties. ``aurc``, ``excess_aurc``: by ``total``, of the share of wrong sites. ``ause``:
-        by ``total``, of the Brier score (Gustafsson et al. 2020). ``mean_total``, ``mean_error``: over sites.
+        by ``total``, of the Brier score (Gustafsson et al. 2020). ``mean_total``, ``mean_error``: over sites. Names of
+        scores of sets end in their method (``set_size_90_aps``), but for ``lac``.
         """
         if not self._stated:
             return {}
@@ -105,7 +125,13 @@ class ClassUncertainty:
         by_total = ranked["total"]
         return {
             **self._reliability.scores(),
-            **self._sets.scores(),
+            **self._sets[SETS].scores(),
+            **{
+                f"{name}_{method}": value
+                for method, sets in self._sets.items()
+                for name, value in sets.scores().items()
+                if method != SETS
+            },
             "error_auroc": areas.pop("total"),
             "error_auroc_by": areas,
             "aurc": aurc(by_total),
@@ -162,9 +188,9 @@ def _rank_by(stated: Moments[Tensor], p: Tensor, chosen: Tensor) -> dict[str, Te
     }
 
 
-def _set_limits(calibration: Calibration | None) -> dict[float, float]:
+def _set_limits(calibration: Calibration | None, method: SetMethod) -> dict[float, float]:
     """Return the largest score of a class in a set, by level; of levels that are calibrated."""
-    if not isinstance(calibration, ClassCalibration) or SETS not in calibration.limits:
+    if not isinstance(calibration, ClassCalibration) or method not in calibration.limits:
         return {}
     # of independent labels, each of which has a limit of its own, there is not one set a site
-    return {level: limit[0] for level, limit in zip(LEVELS, calibration.limits[SETS]) if len(limit) == 1}
+    return {level: limit[0] for level, limit in zip(LEVELS, calibration.limits[method]) if len(limit) == 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from multiunet.tasks.curves import Curves
 from multiunet.uncertainty import Moments
+from multiunet.uncertainty.conformal import SetMethod
 
 Scores = dict[str, Any]
 """Scores by name, plain JSON: numbers, None where undefined, lists by class, one dictionary for each quantity."""
@@ -34,6 +35,15 @@ class Score(ABC):
             target: as the task's loss takes it.
             moments: of the same shape, of a method that states its uncertainty; of others uncertainty is not scored.
         """
+
+    def add_sets(self, moments: Moments[Tensor], target: Tensor, scores: Mapping[SetMethod, Tensor]) -> None:
+        """Add sets of classes by methods that look beyond a site, beside a piece; by default they are not judged.
+
+        Args:
+            moments, target: see ``add``.
+            scores: by method the score of each class, of the shape of the moments.
+        """
+        return
 
     @abstractmethod
     def merge(self, other: Self) -> None:

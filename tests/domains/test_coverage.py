@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from multiunet import InputError, open_prediction, predict, train
+from multiunet import InputError, evaluate, open_prediction, predict, train
 from multiunet.progress import Progress
 
 NODES, CLASSES = 1200, 3
@@ -86,6 +86,16 @@ def test_sets_hold_the_true_class_as_often_as_they_say(classes: Path, tmp_path: 
         assert float(data["set"].sum("channel").mean()) < CLASSES - 0.2, "sets say something"
 
 
+def test_scores_of_sets_are_those_of_the_stored_sets(classes: Path, tmp_path: Path) -> None:
+    """Each method of sets is scored; ``daps`` looks at neighbours that are not scored themselves."""
+    scores = evaluate(classes, {"samples": 4}).metrics
+    for method, suffix in (("lac", ""), ("aps", "_aps"), ("daps", "_daps")):
+        data = predicted(classes, tmp_path / "p.zarr", samples=4, sets=0.9, set_method=method)
+        truth = data["target"].values[None] == data["channel"].values[:, None]
+        assert scores[f"coverage_90{suffix}"] == pytest.approx((data["set"].values & truth).any(axis=0).mean())
+        assert scores[f"set_size_90{suffix}"] == pytest.approx(float(data["set"].sum("channel").mean()))
+
+
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
 def test_intervals_hold_the_truth_as_often_as_they_say(quantities: Path, tmp_path: Path, level: float) -> None:
     data = predicted(quantities, tmp_path / "p.zarr", interval=level)
@@ -140,7 +150,7 @@ def test_one_validation_graph_calibrates_no_sets_and_says_so(classes: Path, tmp_
         fit["calibration"] |= {"limits": {}, "guaranteed": []}
     path.write_text(json.dumps(content), encoding="utf-8")
     try:
-        with pytest.raises(InputError, match=r"no limits of sets, which need two or more images.* with folds"):
+        with pytest.raises(InputError, match=r"no limits of sets, which need two or more nodes: .* with more data"):
             predict(classes, {"sets": 0.9}, tmp_path / "p.zarr")
     finally:
         path.write_text(kept, encoding="utf-8")

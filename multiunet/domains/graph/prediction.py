@@ -18,6 +18,7 @@ from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 from multiunet.prediction import PredictionStore, predict_field
 from multiunet.uncertainty import Moments, dropouts
+from multiunet.uncertainty.conformal import SetMethod, score_classes
 from multiunet.uncertainty.statements import state
 
 
@@ -29,6 +30,16 @@ def predict_moments(model: Model, field: GraphField, device: torch.device, sampl
         net, model.task, model.geometry, field.to(device), samples, seed, calibration=model.calibration
     )
     return found.map(lambda part: part.cpu())
+
+
+def score_neighbourhoods(mean: Tensor, edge_index: Tensor) -> dict[SetMethod, Tensor]:
+    """Return the scores of the classes of nodes, ``(nodes, classes)``, by methods of sets that look at neighbours.
+
+    Args:
+        mean: probabilities, ``(nodes, classes)``.
+        edge_index: edges between them, ``(2, edges)``.
+    """
+    return {"daps": score_classes("daps", mean, edge_index)}
 
 
 def store_rows(

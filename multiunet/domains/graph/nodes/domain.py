@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,13 @@ from multiunet.domains.graph.nodes.survey import Survey, columns_of, places_of, 
 from multiunet.domains.graph.operators import make_attention, make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.graph.picture import plot
-from multiunet.domains.graph.prediction import known_of, predict_moments, splits_of, store_rows
+from multiunet.domains.graph.prediction import (
+    known_of,
+    predict_moments,
+    score_neighbourhoods,
+    splits_of,
+    store_rows,
+)
 from multiunet.domains.graph.task import make_task
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -55,7 +61,6 @@ from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
-from multiunet.uncertainty.conformal import SetMethod, pick_true, score_classes
 
 VIEWS = 2
 """Random views of the graph that training compares where few nodes are labelled."""
@@ -74,8 +79,12 @@ class LabelledNodes:
 
     def piece(self, mean: Tensor, moments: Moments[Tensor] | None = None) -> Piece:
         """Return the prediction of the scored nodes, given that of all, ``(nodes, names)``."""
-        stated = None if moments is None else moments.map(lambda part: part[self.scored])
-        return Piece(mean[self.scored], self.target[self.scored], stated)
+        if moments is None:
+            return Piece(mean[self.scored], self.target[self.scored])
+        stated = moments.map(lambda part: part[self.scored])
+        sets = {} if self.target.ndim > 1 else score_neighbourhoods(moments.mean, self.field.edge_index)
+        scored = {method: scores[self.scored] for method, scores in sets.items()}
+        return Piece(mean[self.scored], self.target[self.scored], stated, set_scores=scored)
 
 
 class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
@@ -208,16 +217,6 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
             progress.start_input(name, place, len(data.items))
             moments = predict_moments(model, nodes.field, pick_device(options.device), options.samples, options.seed)
             yield nodes.piece(moments.mean, moments)
-
-    def score_sets(
-        self, model: Model, config: GraphTrain, info: NodeInfo, data: Labelled, options: GraphEvaluate
-    ) -> Mapping[SetMethod, Sequence[Tensor]]:
-        if info.regression:
-            return {}
-        [nodes] = data.items.values()
-        moments = predict_moments(model, nodes.field, pick_device(options.device), options.samples, options.seed)
-        scores = pick_true(score_classes("daps", moments.mean, nodes.field.edge_index), nodes.target)
-        return {"daps": list(scores[nodes.scored])}  # nodes are exchangeable, each by itself
 
     def fit_baselines(self, task: Task, config: GraphTrain, info: NodeInfo) -> Mapping[str, Baseline]:
         methods = baselines.methods(self._same(config, info), make_task(config, info), config.seed)

@@ -24,7 +24,13 @@ from multiunet.domains.graph.labels import read_targets
 from multiunet.domains.graph.measure import measure_shares
 from multiunet.domains.graph.operators import make_attention, make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
-from multiunet.domains.graph.prediction import known_of, predict_moments, splits_of, store_rows
+from multiunet.domains.graph.prediction import (
+    known_of,
+    predict_moments,
+    score_neighbourhoods,
+    splits_of,
+    store_rows,
+)
 from multiunet.domains.graph.sets import baselines
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain, OtherGraphs
 from multiunet.domains.graph.sets.dataset import TrainingGraphs, batch_graphs, unite_batches
@@ -40,7 +46,6 @@ from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Moments
-from multiunet.uncertainty.conformal import SetMethod, pick_true, score_classes
 
 
 @dataclass(frozen=True)
@@ -190,19 +195,6 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
                 progress.update_tiles(done, len(graphs.scored))
                 yield _piece(config, graphs, graph, moments.mean, moments)
 
-    def score_sets(
-        self, model: Model, config: GraphsTrain, info: GraphSetInfo, data: Labelled, options: GraphsEvaluate
-    ) -> Mapping[SetMethod, Sequence[Tensor]]:
-        if info.regression or config.level == "graph":
-            return {}
-        return {
-            "daps": [
-                pick_true(score_classes("daps", moments.mean, graphs.fields[graph].edge_index), graphs.targets[graph])
-                for graphs in data.items.values()
-                for graph, moments in _predict(model, config, graphs.fields, graphs.scored, options)
-            ]
-        }
-
     def fit_baselines(self, task: Task, config: GraphsTrain, info: GraphSetInfo) -> Mapping[str, Baseline]:
         methods = baselines.methods(self._same(config, info), task, config.seed)
 
@@ -281,7 +273,10 @@ def _piece(
     """Return the prediction of one graph; nodes have scores by graph."""
     name = graphs.ids[graph]
     if config.level == "node":
-        return Piece(mean, graphs.targets[graph], moments, item=name)
+        target, sets = graphs.targets[graph], {}
+        if moments is not None and target.ndim == 1:  # classes
+            sets = score_neighbourhoods(moments.mean, graphs.fields[graph].edge_index)
+        return Piece(mean, target, moments, item=name, set_scores=sets)
     return Piece(mean, graphs.targets[graph], moments, rows=(name,))
 
 
