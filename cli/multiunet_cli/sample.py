@@ -17,7 +17,9 @@ from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
 RunPath = Annotated[Path, typer.Option("--run", help="folder of a trained generator", show_default=False)]
-Out = Annotated[Path, typer.Option("--out", help="the Zarr folder to write, NAME.zarr", show_default=False)]
+Out = Annotated[
+    Path, typer.Option("--out", help="what to write: the folder NAME.zarr; of DNA NAME.fa[.gz]", show_default=False)
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check the run and the settings; write nothing")]
 
 
@@ -52,7 +54,7 @@ def sample_command(spec: DomainSpec) -> Callable[..., None]:
             return
         typer.echo(f"samples: {out}")
         if files:
-            typer.echo(f"exported {counted(len(files), 'file')} to {options.export}")
+            typer.echo(f"exported {counted(len(files), 'file')} to {options.export_folder()}")
 
     return command(
         command_for(spec.sample, body, "Make new samples with a trained generator; go on if one was interrupted.")

@@ -83,7 +83,7 @@ def _show_result(out: Path, spec: DomainSpec, as_json: bool) -> None:
     typer.echo(in_words(run))
     _show_calibration(out, spec, folds=False)
     typer.echo(f"run folder: {out}")
-    typer.echo(f"next: {_next(spec, out, run.dataset())}")
+    typer.echo(f"next: {_next(spec, out, run.config(), run.dataset())}")
 
 
 def _show_calibration(out: Path, spec: DomainSpec, folds: bool) -> None:
@@ -111,10 +111,10 @@ def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool
     typer.echo(f"next: multiunet evaluate {spec.name} --run {out}")
 
 
-def _next(spec: DomainSpec, out: Path, dataset: dict[str, Any]) -> str:
+def _next(spec: DomainSpec, out: Path, config: dict[str, Any], dataset: dict[str, Any]) -> str:
     """The command for what comes next: to score the run, or, where nothing was kept to test on, to use it."""
-    if dataset.get("generation") is not None:
-        return f"multiunet sample {spec.name} --run {out} --out NAME.zarr --export DIR"
+    if spec.sample is not None and config.get("task") == "generate":
+        return f"multiunet sample {spec.name} --run {out} --out {spec.sample.written}"
     split = dataset.get("split")
     if not isinstance(split, dict) or split.get("test", True):
         return f"multiunet evaluate {spec.name} --run {out}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -148,6 +149,8 @@ class Domain(ABC, Generic[C, P, Info]):
     """Type of the dataset info of this domain's runs."""
     predicts_regions: ClassVar[bool] = False
     """Whether sums are over regions of an item, its sites in a row, rather than over all of its sites."""
+    scores_generators: ClassVar[bool] = False
+    """Whether ``score_generator`` scores its generators."""
 
     def reading_like(self, net: nn.Module, info: Info, first: Info) -> nn.Module:
         """Return the network of a run with this info, for input as the first run reads it; by default itself."""
@@ -257,14 +260,34 @@ class Domain(ABC, Generic[C, P, Info]):
         """
         raise NotImplementedError(f"domain {self.name!r} measures nothing")
 
+    def score_generator(self, model: Model, config: C, info: Info, options: Any, progress: Progress = SILENT) -> Report:
+        """Score a generator on a split of its run, beside trivial methods; only with ``scores_generators``.
+
+        Raises:
+            InputError: where there is nothing to score on.
+        """
+        raise NotImplementedError(f"domain {self.name!r} scores no generators")
+
+    def open_samples(self, out: Path, attrs: Mapping[str, Any], overwrite: bool) -> AbstractContextManager[Any]:
+        """Return what ``sample`` writes into, entered while it does; by default a Zarr store.
+
+        Args:
+            attrs: kept with the samples, where there is a place for it: the run, its weights, the seed.
+
+        Raises:
+            InputError: when ``out`` exists or cannot be written.
+        """
+        return PredictionStore(out, attrs, overwrite)
+
     def sample(
-        self, model: Model, config: C, info: Info, options: Any, store: PredictionStore, kept: Any, progress: Progress
+        self, model: Model, config: C, info: Info, options: Any, store: Any, kept: Any, progress: Progress
     ) -> None:
         """Make the samples that ``options`` ask for, into the store, with a generator's model.
 
         Only where the domain's spec has settings for it.
 
         Args:
+            store: of ``open_samples``.
             kept: an ``Unfinished``, with the samples that are done.
         """
         raise NotImplementedError(f"domain {self.name!r} generates nothing")

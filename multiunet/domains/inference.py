@@ -177,6 +177,8 @@ def evaluate(
     spec = spec_of(folders[0], name)
     options = absolute(checked(spec.evaluate, options or {}))
     runs = open_runs(folders, spec.name, options.device, options.checkpoints)
+    if runs[0].task.kind == "generation" and runs[0].domain.scores_generators:
+        return _score_generator(runs, options, ood, progress)
     check_predicts(runs)
     seen = {str(run.folder.path): run.info for run in runs} if options.elsewhere() else {}
     if len(paths) == 1 and folds_in(paths[0]) and not seen:
@@ -198,6 +200,21 @@ def evaluate(
             "score other data, or pass `raw`"
         )
     return report
+
+
+def _score_generator(
+    runs: Sequence[Run], options: EvaluateOptions, ood: AnyPath | None, progress: Progress | None
+) -> Report:
+    """Score a run that makes new samples, on a split of its own."""
+    run = runs[0]
+    if len(runs) > 1:
+        raise InputError(f"{run.folder.path}: makes new samples, and generators are scored one by one; name one run")
+    if options.elsewhere() or ood is not None:
+        raise InputError(
+            f"{run.folder.path}: makes new samples, and is scored on a split of its own; leave other data out"
+        )
+    with ConsoleProgress() if progress is None else progress as shown:
+        return run.domain.score_generator(run.model, run.config, run.info, options, shown)
 
 
 def _name_other(spec: DomainSpec, options: EvaluateOptions, data: AnyPath | None) -> PredictOptions | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from multiunet.domains.config import Device, Options, option
 
@@ -11,10 +11,36 @@ SamplerName = Literal["heun", "euler", "ancestral", "dpm++2m"]
 
 
 class SampleOptions(Options):
-    """Settings of ``multiunet sample``, to which each domain adds those of its conditions."""
+    """Settings of ``multiunet sample``, to which each domain adds those of its conditions.
+
+    Attributes:
+        written: name of what is written, for the command to run after a training.
+    """
+
+    written: ClassVar[str] = "NAME.zarr"
 
     count: int = option(16, "number of samples of each condition", "Sampling", ge=1)
     steps: int = option(18, "steps from noise to a sample; more are slower and somewhat better", "Sampling", ge=1)
+    seed: int = option(
+        0, "seed of the noise: sample k begins with the same noise under every condition", "Sampling", ge=0
+    )
+    device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Sampling")
+    overwrite: bool = option(False, "replace an existing result, or an unfinished one of other settings", "Sampling")
+
+    def describe_sampler(self) -> dict[str, Any]:
+        """Return what is kept with the samples, beside count, seed and steps; by default nothing."""
+        return {}
+
+    def export_folder(self) -> Path | None:
+        """Return the folder of other files that are written, too; by default none."""
+        return None
+
+
+class DiffusionOptions(SampleOptions):
+    """Settings of the samplers that remove noise, and make pictures."""
+
+    written: ClassVar[str] = "NAME.zarr --export DIR"
+
     sampler: SamplerName = option(
         "heun",
         "heun: two passes a step, few steps; dpm++2m: one pass a step, nearly as good; euler: one pass, plain (DDIM); "
@@ -28,11 +54,12 @@ class SampleOptions(Options):
         ge=0,
         le=100,
     )
-    seed: int = option(
-        0, "seed of the noise: sample k begins with the same noise under every condition", "Sampling", ge=0
-    )
-    device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Sampling")
     export: Path | None = option(
         None, "also write pictures and a contact sheet (contact_sheet.png) into this folder", "Sampling"
     )
-    overwrite: bool = option(False, "replace an existing result, or an unfinished one of other settings", "Sampling")
+
+    def describe_sampler(self) -> dict[str, Any]:
+        return {"sampler": self.sampler, "guidance": self.guidance}
+
+    def export_folder(self) -> Path | None:
+        return self.export

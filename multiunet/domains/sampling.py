@@ -16,7 +16,6 @@ from multiunet.domains.unfinished import Unfinished
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, check_folder
 from multiunet.lock import hold_lock
-from multiunet.prediction import PredictionStore
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.training.run_folder import RunFolder
 
@@ -31,7 +30,7 @@ def sample(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Make new samples with a trained generator, into a Zarr store; return the files exported beside it.
+    """Make new samples with a trained generator; return the files exported beside them.
 
     A process that was killed goes on where it was, when it is called again with the same settings, and makes the same
     bits.
@@ -39,7 +38,7 @@ def sample(
     Args:
         path: of the run.
         options: the domain's settings, or a mapping of those that are given.
-        out: the Zarr folder, NAME.zarr.
+        out: what is written: the Zarr folder NAME.zarr or, of DNA, the file NAME.fa or NAME.fa.gz.
         progress: shows how far it is; by default on stderr.
 
     Raises:
@@ -48,7 +47,7 @@ def sample(
     out = Path(out)
     run, chosen = _ready(path, options or {}, name)
     attrs = _describe(run, chosen)
-    store = PredictionStore(out, attrs, chosen.overwrite)
+    store = run.domain.open_samples(out, attrs, chosen.overwrite)
     _check_export(chosen, out)
     run.domain.sample_names(run.config, run.info, chosen)  # errors come before anything is written
     kept = Unfinished(out, attrs | {"options": _settings(chosen)}, chosen.overwrite)
@@ -61,7 +60,7 @@ def sample(
                 shown.note(f"{out}: going on with unfinished samples")
             run.domain.sample(run.model, run.config, run.info, chosen, store, kept, shown)
         kept.remove()
-    if (folder := chosen.export) is None:
+    if (folder := chosen.export_folder()) is None:
         return []
     return exported(folder, lambda: run.domain.export_samples(out, folder, run.info))
 
@@ -75,7 +74,7 @@ def check_sample(
         InputError: see ``sample``.
     """
     run, chosen = _ready(path, options, name)
-    PredictionStore(out, _describe(run, chosen), chosen.overwrite)
+    run.domain.open_samples(Path(out), _describe(run, chosen), chosen.overwrite)
     _check_export(chosen, Path(out))
     return run, run.domain.sample_names(run.config, run.info, chosen)
 
@@ -105,8 +104,7 @@ def _describe(run: Run, options: SampleOptions) -> dict[str, Any]:
         "samples": options.count,
         "seed": options.seed,
         "steps": options.steps,
-        "sampler": options.sampler,
-        "guidance": options.guidance,
+        **options.describe_sampler(),
     }
 
 
@@ -117,8 +115,8 @@ def _settings(options: SampleOptions) -> dict[str, Any]:
 
 
 def _check_export(options: SampleOptions, out: Path) -> None:
-    if options.export is None:
+    if (folder := options.export_folder()) is None:
         return
-    if out.absolute() in (options.export, *options.export.parents):
-        raise InputError(f"{options.export}: `export` is in the samples themselves, {out}; choose a folder beside it")
-    check_folder(options.export, options.overwrite)
+    if out.absolute() in (folder, *folder.parents):
+        raise InputError(f"{folder}: `export` is in the samples themselves, {out}; choose a folder beside it")
+    check_folder(folder, options.overwrite)

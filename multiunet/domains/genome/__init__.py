@@ -1,14 +1,15 @@
 """Genomes: DNA sequence (FASTA) to signals in bins along its chromosomes (bigWig, bedGraph)."""
 
-from multiunet.domains.genome.config import GenomeEvaluate, GenomeMeasure, GenomePredict, GenomeTrain
+from multiunet.domains.genome.config import GenomeEvaluate, GenomeMeasure, GenomePredict, GenomeSample, GenomeTrain
 from multiunet.domains.spec import DomainSpec
 
 SPEC = DomainSpec(
     name="genome",
-    summary="DNA sequence (FASTA) to signals along chromosomes (bigWig, bedGraph), bin by bin",
+    summary="DNA sequence (FASTA) to signals along chromosomes (bigWig, bedGraph), bin by bin; or to new DNA",
     train=GenomeTrain,
     predict=GenomePredict,
     evaluate=GenomeEvaluate,
+    sample=GenomeSample,
     measure=GenomeMeasure,
     measured=(),
     implementation="multiunet.domains.genome.domain:GenomeDomain",

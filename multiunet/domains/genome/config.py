@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorHandler, model_validator
 
 from multiunet.domains.attention import AttentionTrain
 from multiunet.domains.config import (
@@ -18,12 +18,13 @@ from multiunet.domains.config import (
     option,
     split_commas,
 )
+from multiunet.domains.genome.generation.settings import DEFAULTS, check_generation, fill_defaults
+from multiunet.domains.sample_options import SampleOptions
 from multiunet.domains.splits import FoldsTrain
 
 # made absolute at once: a run folder's config must hold from any directory
-PathList = Annotated[
-    list[Annotated[Path, AfterValidator(Path.absolute)]], BeforeValidator(split_commas), Field(min_length=1)
-]
+Paths = Annotated[list[Annotated[Path, AfterValidator(Path.absolute)]], BeforeValidator(split_commas)]
+PathList = Annotated[Paths, Field(min_length=1)]
 
 
 def odd(width: int) -> int:
@@ -49,7 +50,12 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
     """Settings of ``multiunet train genome``."""
 
     fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")
-    targets: PathList = option(..., "the signals, one file per track: bigWig, or bedGraph[.gz]", "Data")
+    targets: Paths = option(
+        [], "the signals, one file per track: bigWig, or bedGraph[.gz]; required for `task=signal`", "Data"
+    )
+    task: Literal["signal", "generate"] = option(
+        "signal", "signal: predict `targets` from sequence; generate: make new DNA like that of `fasta`", "Data"
+    )
     rename_chroms: Path | None = option(
         None,
         "text file with two columns: a chromosome's name in `fasta`, and in `targets`, options and output",
@@ -97,6 +103,20 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_defaults_of_the_task(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        filled = fill_defaults(given)
+        config = handler(filled)
+        if filled is not given:  # what the task decides was not given
+            config.model_fields_set.difference_update(DEFAULTS.keys() - given.keys())
+        return config
+
+    @model_validator(mode="after")
+    def _generates(self) -> Self:
+        check_generation(self)
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> GenomeTrain:
@@ -163,4 +183,35 @@ class GenomePredict(PredictOptions):
     def _exports_somewhere(self) -> GenomePredict:
         if self.export_as is not None and self.export is None:
             raise ValueError("`export_as` says what is written into `export=DIR`; give that, too")
+        return self
+
+
+class GenomeSample(SampleOptions):
+    """Settings of ``multiunet sample genome``."""
+
+    written: ClassVar[str] = "NAME.fa.gz"
+
+    count: int = option(16, "number of sequences; with `given`, of each of its sequences", "Sampling", ge=1)
+    length: int | None = option(None, "bases of a sequence; any number; default: a training window", "Data", ge=1)
+    given: Path | None = option(None, "FASTA whose unknown bases (N) are filled in; the others are kept", "Data")
+    regions: Path | None = option(None, "BED file of regions of `given` that are made anew, too", "Data")
+    steps: int = option(
+        64, "rounds in which bases are filled in; more are slower, and neighbours agree better", "Sampling", ge=1
+    )
+    temperature: float = option(
+        1.0, "below 1 likelier bases, less diverse than those of training; 1: as they were there", "Sampling", gt=0
+    )
+    tile_size: int | None = option(
+        None, "largest stretch computed at once, bases; default: what `memory` allows", "Sampling", ge=1
+    )
+    memory: Bytes | None = option(
+        None, "memory limit of the whole process (on a GPU: GPU memory), e.g. 8GB", "Sampling", text=True
+    )
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if self.length is not None and self.given is not None:
+            raise ValueError("`length`: sequences that are filled in are as long as those of `given`; leave it out")
+        if self.regions is not None and self.given is None:
+            raise ValueError("`regions` are places in `given`; give that FASTA, too")
         return self

@@ -19,14 +19,27 @@ from multiunet.domains.domain import DEFAULT_BUDGET, Baseline, Budget, Domain, L
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome import measure as measuring
 from multiunet.domains.genome.chromosomes import Chromosomes
-from multiunet.domains.genome.config import GenomeEvaluate, GenomeMeasure, GenomePredict, GenomeTrain
+from multiunet.domains.genome.config import (
+    GenomeEvaluate,
+    GenomeMeasure,
+    GenomePredict,
+    GenomeSample,
+    GenomeTrain,
+)
 from multiunet.domains.genome.dataset import Windowing, Windows
+from multiunet.domains.genome.generation.fasta_file import FastaFile
+from multiunet.domains.genome.generation.making import make_maker
+from multiunet.domains.genome.generation.requests import read_requests
+from multiunet.domains.genome.generation.storing import make_all
+from multiunet.domains.genome.generation.survey import describe_bases
+from multiunet.domains.genome.generation.training import make_masked, make_model, make_validator
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.readers import READ_BY, Data, open_genome, read_other, read_training
 from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.sequence import Codes, Genome
 from multiunet.domains.genome.survey import digest_data, survey
+from multiunet.domains.unfinished import Unfinished
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.grid.grid import Grid
@@ -56,9 +69,14 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def inspect(self, config: GenomeTrain) -> GenomeInfo:
         strides = [(step,) for step in bin_strides(len(config.widths))]
         check_attention(config, (config.bins_of_window(),), strides, "window")
-        return survey(config, self._read_training(config))
+        data = self._read_training(config)
+        if config.task == "generate":
+            return describe_bases(config, data, digest_data(data))
+        return survey(config, data)
 
     def build(self, config: GenomeTrain, info: GenomeInfo) -> Model:
+        if info.generates:
+            return make_model(config)
         tracks = info.quantities
         task = Regression(tracks.names, config.loss, tracks.centre, tracks.scale, monitor="pearson_r")
         count, pair = len(tracks.names), info.strand_pair
@@ -80,6 +98,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         self, config: GenomeTrain, info: GenomeInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> TrainingData[Tensor]:
         data, chroms = self._reread(config, info), info.split.train
+        if info.generates:
+            return make_masked(config, model, {chrom: data.codes[chrom] for chrom in chroms})
         bins = config.bins_of_window()
         windowing = Windowing(config.bin_size, bins, 3 * bins // 16, info.strand_pair, config.mutation_rate)
         return Windows(
@@ -89,7 +109,10 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def validator(
         self, config: GenomeTrain, info: GenomeInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> Validator:
-        items = _select(self._reread(config, info), info.split.val)
+        data = self._reread(config, info)
+        if info.generates:
+            return make_validator(config, model, {chrom: data.codes[chrom] for chrom in info.split.val})
+        items = _select(data, info.split.val)
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
             predictor = _predictor(Model(net, model.task, model.geometry), config, next(net.parameters()).device)
@@ -172,6 +195,25 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 
         return {name: as_baseline(method) for name, method in methods.items()}
 
+    def open_samples(self, out: Path, attrs: Mapping[str, Any], overwrite: bool) -> FastaFile:
+        return FastaFile(out, overwrite)
+
+    def sample_names(self, config: GenomeTrain, info: GenomeInfo, options: GenomeSample) -> list[str]:
+        return [request.name for request in read_requests(options, config, info)]
+
+    def sample(
+        self,
+        model: Model,
+        config: GenomeTrain,
+        info: GenomeInfo,
+        options: GenomeSample,
+        store: FastaFile,
+        kept: Unfinished,
+        progress: Progress,
+    ) -> None:
+        requests = read_requests(options, config, info)
+        make_all(make_maker(model, config, options, kept), requests, options, store, kept, progress)
+
     def measure(self, options: GenomeMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:
             check_folder(folder, options.overwrite)
@@ -181,7 +223,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 
     def example(self, model: Model, config: GenomeTrain, info: GenomeInfo) -> Tensor:
         bases = torch.arange(config.bins_of_window() * config.bin_size) % 4
-        return nn.functional.one_hot(bases, 4).T[None].float()
+        return nn.functional.one_hot(bases, 5 if info.generates else 4).T[None].float()
 
     def _read_training(self, config: GenomeTrain) -> Data:
         """Read the data of a training, once for all folds of a cross-validation."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from multiunet.domains.info import DatasetInfo, Quantities, Splits
+from multiunet.domains.info import ClassLabels, DatasetInfo, Quantities, Splits
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -15,7 +15,7 @@ class GenomeInfo(DatasetInfo):
     """Facts on the sequences and signals of a run.
 
     Attributes:
-        target: tracks, with mean and standard deviation over the training chromosomes.
+        target: tracks, with mean and standard deviation over the training chromosomes; of a generator the four bases.
         split: names of chromosomes.
         chroms: bases of each chromosome that the run uses, by name.
         strand_pair: for each track, the index of the track that holds the same signal on the other strand; its own
@@ -28,7 +28,7 @@ class GenomeInfo(DatasetInfo):
 
     shared_fields: ClassVar[tuple[str, ...]] = ("strand_pair", "bin_size", "window", "data")
 
-    target: Quantities
+    target: Annotated[ClassLabels | Quantities, Field(discriminator="kind")]
     split: Splits[str]
     chroms: dict[str, PositiveInt] = Field(min_length=1)
     strand_pair: tuple[NonNegativeInt, ...]
@@ -37,9 +37,14 @@ class GenomeInfo(DatasetInfo):
     missing: tuple[Share, ...]
     gc: Share
 
+    @property
+    def generates(self) -> bool:
+        """True for a run that makes DNA, without tracks."""
+        return isinstance(self.target, ClassLabels)
+
     @model_validator(mode="after")
     def _check_tracks(self) -> Self:
-        tracks, pair = len(self.target.names), self.strand_pair
+        tracks, pair = 0 if self.generates else len(self.target.names), self.strand_pair
         if not len(pair) == len(self.missing) == tracks:
             raise ValueError(f"{len(pair)} strand pairs and {len(self.missing)} shares missing for {tracks} tracks")
         if any(other >= tracks or pair[other] != track for track, other in enumerate(pair)):

@@ -15,13 +15,23 @@ from multiunet.domains.genome.config import GenomeTrain, Transform
 from multiunet.domains.genome.fasta import read_fasta
 from multiunet.domains.genome.names import matching, read_renames
 from multiunet.domains.genome.regions import read_regions, touched
-from multiunet.domains.genome.sequence import Codes, Genome, find_unknown_bins
+from multiunet.domains.genome.sequence import UNKNOWN, Codes, Genome, find_unknown_bins
 from multiunet.domains.genome.tracks import Bins, Track, read_tracks
 from multiunet.errors import InputError
 
 Values = NDArray[np.float32]
 
-READ_BY = ["fasta", "targets", "rename_chroms", "bin_size", "missing", "transform", "exclude_chroms", "exclude_regions"]
+READ_BY = [
+    "task",
+    "fasta",
+    "targets",
+    "rename_chroms",
+    "bin_size",
+    "missing",
+    "transform",
+    "exclude_chroms",
+    "exclude_regions",
+]
 """Settings of a training that say how its data are read."""
 
 TRANSFORMS: Mapping[Transform, Callable[[Any], Any]] = {"none": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt}
@@ -60,6 +70,8 @@ def read_training(config: GenomeTrain) -> Data:
     Raises:
         InputError: for files that are not what they should be, or do not fit each other.
     """
+    if config.task == "generate":
+        return _read_bases(config)
     genome, exclude = open_genome(config), config.exclude_chroms
     data, chroms = _read(config, genome, config.targets, exclude)
     # a pattern may name what the signals alone have; one that matches nothing at all is a mistake
@@ -68,6 +80,21 @@ def read_training(config: GenomeTrain) -> Data:
     for name, rows in data.targets.items():
         rows[:, touched(regions.get(name, []), len(data.codes[name]), config.bin_size)] = np.nan
     return data
+
+
+def _read_bases(config: GenomeTrain) -> Data:
+    """Read sequences alone; what is excluded counts as unknown."""
+    genome = open_genome(config)
+    dropped = matching(config.exclude_chroms, genome.lengths, "`exclude_chroms`", genome)
+    names = [name for name in genome.lengths if name not in dropped]
+    if not names:
+        raise InputError(f"{genome.path}: `exclude_chroms={','.join(config.exclude_chroms)}` leaves no chromosome")
+    codes = {name: genome.codes[name] for name in names}
+    regions = {} if config.exclude_regions is None else read_regions(config.exclude_regions, genome)
+    for name in regions.keys() & codes.keys():
+        hidden = touched(regions[name], len(codes[name]), 1)
+        codes[name] = np.where(hidden, np.uint8(UNKNOWN), codes[name])
+    return Data(genome, [], codes, {name: np.empty((0, len(found)), np.float32) for name, found in codes.items()})
 
 
 def read_other(config: GenomeTrain, genome: Genome, targets: Sequence[Path], chroms: Sequence[str]) -> Data:

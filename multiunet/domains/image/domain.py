@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from multiunet.core import Encoder
 from multiunet.device import pick_device
+from multiunet.diffusion.objective import Denoising
 from multiunet.domains.config import EvaluateOptions, PredictOptions
 from multiunet.domains.domain import (
     DEFAULT_BUDGET,
@@ -24,6 +25,7 @@ from multiunet.domains.domain import (
     Planned,
     Validator,
 )
+from multiunet.domains.generating import Generating
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.augment import Augmentation
@@ -42,7 +44,6 @@ from multiunet.domains.image.generation.network import build_generator
 from multiunet.domains.image.generation.pictures import export_samples
 from multiunet.domains.image.generation.requests import read_requests
 from multiunet.domains.image.generation.storing import make_all
-from multiunet.domains.image.generation.task import Generating
 from multiunet.domains.image.generation.training import make_noised, make_validator
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.measure.run import run_measures
@@ -99,7 +100,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
     def build(self, config: ImageTrain, info: ImageInfo) -> Model:
         if info.generation is not None:
             generator = build_generator(config, info)
-            return Model(generator, Generating(info.quantities.names), generator.geometry)
+            return Model(generator, Generating(info.quantities.names, Denoising()), generator.geometry)
         task = make_task(config, info)
         net = build_network(config, info.ndim, info.channels, task.channels, info.strides)
         return Model(net if info.restoration is None else see_input(net, info), task, net.geometry)

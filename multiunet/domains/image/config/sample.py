@@ -9,10 +9,10 @@ from pydantic import model_validator
 
 from multiunet.domains.config import Bytes, IntList, PrecisionName, StrList, option
 from multiunet.domains.image.config.prediction import PREDICTION_MEMORY
-from multiunet.domains.sample_options import SampleOptions
+from multiunet.domains.sample_options import DiffusionOptions
 
 
-class ImageSample(SampleOptions):
+class ImageSample(DiffusionOptions):
     """Settings of ``multiunet sample image``."""
 
     label: StrList | None = option(

@@ -1,4 +1,4 @@
-"""Meaning of a generator's output: what is missing to the expected data."""
+"""Meaning of a generator's output: what makes new samples, and predicts nothing."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
-from multiunet.diffusion.objective import Denoising
+from multiunet.diffusion.objective import Denoising, Unmasking
 from multiunet.tasks import Task
 
 
 class Generating(Task):
-    """Denoising of images, by which new ones are made.
+    """Training of a generator, by which new samples are made.
 
     It has a loss and nothing else of a task: such a network predicts nothing that could be scored or calibrated.
 
     Args:
-        names: of the images' channels.
+        names: of the channels, or of the classes of each site.
+        objective: the loss.
     """
 
     kind = "generation"
     monitor = None
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    def __init__(self, names: tuple[str, ...], objective: Denoising | Unmasking) -> None:
         self.names, self.channels = names, len(names)
-        self.objective = Denoising()
+        self.objective = objective
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         return self.objective.loss(output, target, weight)

@@ -1,0 +1,134 @@
+"""Making of new DNA, batch by batch, in rounds that reveal more and more bases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from multiunet.core.receptive_field import receptive_field
+from multiunet.device import computes_in_bf16, pick_device
+from multiunet.diffusion import MaskedModel, MaskedState, SiteNoise, State, Unmasker
+from multiunet.domains.domain import Model
+from multiunet.domains.genome.config import GenomeSample, GenomeTrain
+from multiunet.domains.genome.generation.data import as_classes
+from multiunet.domains.genome.generation.requests import Request
+from multiunet.domains.unfinished import Unfinished
+from multiunet.prediction.tile_memory import compute_max_sites
+from multiunet.prediction.tiles import Tile, core_sides, tiles
+from multiunet.progress import Progress
+
+MOST_SAMPLES = 64
+"""Samples made at once, at most."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one request that are made at once.
+
+    Attributes:
+        numbers: of the samples, from 0; the random numbers of each follow from the seed and its number.
+    """
+
+    request: Request
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Maker of new DNA with a trained generator, tile by tile, so that memory does not grow with the sequence.
+
+    Args:
+        steps, temperature: see ``Unmasker``.
+        sites: bases that the network computes at once, at most.
+        tile_size: largest tile without its halo; None: as ``sites`` allow.
+        bf16: compute the network in it.
+    """
+
+    model: Model
+    steps: int
+    temperature: float
+    seed: int
+    device: torch.device
+    sites: int
+    tile_size: int | None = None
+    bf16: bool = False
+
+    def batches(self, requests: Sequence[Request], count: int) -> Iterator[Batch]:
+        """Share ``count`` samples of each request out among batches."""
+        for request in requests:
+            most = max(1, min(MOST_SAMPLES, self.sites // request.length))
+            for first in range(0, count, most):
+                yield Batch(request, tuple(range(first, min(first + most, count))))
+
+    def make(
+        self, batch: Batch, place: int = 0, kept: Unfinished | None = None, progress: Progress | None = None
+    ) -> Tensor:
+        """Make the samples of a batch: classes of bases, ``(N, length)`` of int8.
+
+        Args:
+            place: of the batch among all.
+            kept: has the state that it was left in, if any.
+        """
+        request, rows = batch.request, len(batch.numbers)
+        known = -torch.ones(request.length) if request.known is None else as_classes(request.known)
+        labels, done = known.to(torch.int8).repeat(rows, 1), 0
+        if kept is not None and (state := kept.read_state(place)) is not None:
+            labels, done = state.x, state.done
+        plan = self._plan(request.length)
+        while done < self.steps:
+            labels = self._advance(labels, done, plan, batch.numbers)
+            done += 1
+            if kept is not None:
+                kept.save_when_due(place, State(labels, done))
+            if progress is not None:
+                progress.update_tiles(done, self.steps)
+        return labels
+
+    def _advance(self, labels: Tensor, done: int, plan: Sequence[Tile], numbers: Sequence[int]) -> Tensor:
+        """Return the bases one round later; each tile is read as all were before the round."""
+        geometry = self.model.geometry
+        unmasker = Unmasker(geometry, self.steps, temperature=self.temperature)
+        noise = SiteNoise(geometry, self.seed)
+        result = labels.clone()
+        for tile in plan:
+            out, keep = tile.out[0], tile.keep[0]
+            if not (labels[:, out] < 0).any():
+                continue
+            window = labels[:, tile.start[0] : tile.stop[0]].to(self.device, torch.int64)
+            field = torch.empty(len(labels), 0, window.shape[1], device=self.device)
+            guess = MaskedModel(self.model.net, 4, geometry).on(field)
+            uniform = noise.uniform_on(field, numbers, start=tile.start)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                found = unmasker.advance(field, guess, uniform, MaskedState(window, done)).labels
+            result[:, out] = found[:, keep].to(result)
+        return result
+
+    def _plan(self, length: int) -> list[Tile]:
+        seen = receptive_field(self.model.net)
+        sides = core_sides((length,), seen, (0,), self.sites) if self.tile_size is None else (self.tile_size,)
+        return tiles((length,), seen, (0,), sides)
+
+
+def make_maker(model: Model, config: GenomeTrain, options: GenomeSample, kept: Unfinished) -> Maker:
+    """Return the maker that the options describe.
+
+    Raises:
+        InputError: for too little memory.
+    """
+    device = pick_device(options.device)
+    bf16 = computes_in_bf16(config.precision, device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        sites = kept.agree("sites", lambda: count_sites(model, options.memory, device))
+    return Maker(model, options.steps, options.temperature, options.seed, device, sites, options.tile_size, bf16)
+
+
+def count_sites(model: Model, memory: int | None, device: torch.device) -> int:
+    """Return the bases that the network may compute at once, as the memory allows.
+
+    Raises:
+        InputError: for too little memory.
+    """
+    return max(1, compute_max_sites(memory, model.net, model.task, model.geometry, 5, 1, device))

@@ -1,0 +1,59 @@
+"""Settings of generators of DNA: their own defaults, and what they do without. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiunet.domains.genome.config import GenomeTrain
+
+DEFAULTS: Mapping[str, Any] = {
+    "batch_size": 8,
+    "bin_size": 1,
+    "calibrate": False,
+    "dropout": 0.0,
+    "ema": 0.999,
+    "epochs": 40,
+    "lr": 1e-3,
+    "steps_per_epoch": 100,
+    "widths": [64, 96, 128],
+    "window": 2048,
+}
+"""Defaults of ``task=generate``, where they are others than those of predictions."""
+
+ELSEWHERE = {
+    "targets": "it learns from the sequences alone",
+    "bin_size": "each base is a site of its own",
+    "strand_pairs": "it has no tracks",
+    "missing": "it has no tracks",
+    "transform": "it has no tracks",
+    "mutation_rate": "what changes bases would be in the samples, too",
+    "loss": "its loss is the surprise of masked bases",
+    "stem_channels": "bases are not reduced to bins",
+    "folds": "name the chromosomes to hold out by `val_chroms` and `test_chroms`",
+    "keep_last": "samples are made with the average of the weights",
+}
+"""Settings of predictions that a generator has not, and why."""
+
+
+def fill_defaults(given: Any) -> Any:
+    """Return settings with the defaults of their task, where they are given as a mapping."""
+    generates = isinstance(given, Mapping) and given.get("task") == "generate"
+    return {**DEFAULTS, **given} if generates else given
+
+
+def check_generation(config: GenomeTrain) -> None:
+    """Check that a generator is given what it learns from, and others what they predict.
+
+    Raises:
+        ValueError: naming the setting that does not belong to the task, or the one that is missing.
+    """
+    if config.task != "generate":
+        if not config.targets:
+            raise ValueError("`targets` is required; or pass `task=generate`, to learn from the sequences alone")
+        return
+    for name, why in ELSEWHERE.items():
+        default = DEFAULTS.get(name, type(config).model_fields[name].default)
+        if getattr(config, name) != default:
+            raise ValueError(f"`{name}` is not for `task=generate`: {why}; leave it out")
