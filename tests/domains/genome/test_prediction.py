@@ -7,7 +7,7 @@ import pybigtools
 import pytest
 import torch
 
-from multiunet.domains import inference, training
+from multiunet.domains import inference, sampling, training
 from multiunet.domains.config import validated
 from multiunet.domains.genome import domain, writers
 from multiunet.domains.genome.sequence import Genome
@@ -152,3 +152,8 @@ def test_one_chromosome_is_predicted_without_reading_the_others(run, tmp_path, w
     predict(run, tmp_path / "p.zarr", samples=1, fasta=fasta, chroms="x")
     with pytest.raises(InputError, match="'z', position 3: '!'"):
         predict(run, tmp_path / "q.zarr", samples=1, fasta=fasta)
+
+
+def test_sample_names_the_command_for_a_run_that_predicts(run, tmp_path):
+    with pytest.raises(InputError, match="predict with `multiunet predict genome`, or train a generator"):
+        sampling.sample(run, {}, tmp_path / "s.fa", progress=Progress())

@@ -50,7 +50,7 @@ class CleanBases(TrainingData[Tensor]):
 
 def as_classes(codes: Codes) -> Tensor:
     """Return bases ``(L,)`` as classes of int64, -1 where unknown."""
-    return torch.from_numpy(np.where(codes < UNKNOWN, codes, -1).astype(np.int64))
+    return torch.from_numpy(np.where(codes < UNKNOWN, codes.astype(np.int64), -1))
 
 
 def as_codes(classes: Tensor) -> Codes:
