@@ -1,1 +1,1 @@
-"""Generation of DNA by masked diffusion: its settings, the training of a generator, its sequences and their scores."""
+"""Generation of DNA by masked diffusion: settings, training, sampling and scores."""

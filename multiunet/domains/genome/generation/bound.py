@@ -89,7 +89,7 @@ def _mask(stretches: Tensor, draws: range, shares: np.ndarray, seed: int) -> tup
 
 
 def choose_stretches(stretches: Mapping[str, Tensor], most: int) -> Tensor:
-    """Return stretches of all chromosomes, ``(stretches, bases)``: of more than ``most``, some spread evenly."""
+    """Return stretches of all chromosomes, ``(stretches, bases)``; at most so many, spread evenly."""
     rows = torch.cat(list(stretches.values()))
     if len(rows) <= most:
         return rows

@@ -60,7 +60,7 @@ def as_codes(classes: Tensor) -> Codes:
 
 
 def cut_windows(codes: Mapping[str, Codes], window: int) -> dict[str, Tensor]:
-    """Return chromosomes as stretches that follow each other, ``(stretches, window)`` of classes by chromosome.
+    """Return the stretches of each chromosome, in a row, as classes ``(stretches, window)``.
 
     What is behind the end of a chromosome counts as unknown. Stretches without a known base are left out.
     """

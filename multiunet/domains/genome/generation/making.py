@@ -38,7 +38,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Maker:
-    """Maker of new DNA with a trained generator, tile by tile, so that memory does not grow with the sequence.
+    """Maker of new DNA with a trained generator, tile by tile, in bounded memory.
 
     Args:
         steps, temperature: see ``Unmasker``.

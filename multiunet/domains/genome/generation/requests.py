@@ -1,4 +1,4 @@
-"""Requests of new DNA: lengths and, of sequences to fill in, their known bases, checked against the run."""
+"""Requests of new DNA: lengths and, of sequences to fill in, their known bases."""
 
 from __future__ import annotations
 

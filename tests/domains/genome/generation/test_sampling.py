@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_a_trained_generator_makes_dna_like_that_of_its_genome(make_run: MakeRun
     sampling.sample(run, options, tmp_path / "s.fa", progress=Progress())
     found = read(tmp_path / "s.fa")
     assert list(found) == [f"sample_{number}" for number in range(4)]
-    pairs = [pair for one in found.values() for pair in zip(one, one[1:])]
+    pairs = [pair for one in found.values() for pair in pairwise(one)]
     assert len(pairs) == 4 * 59
     right = sum(first + second in "ACGTA" for first, second in pairs) / len(pairs)
     assert right > 0.8  # a quarter by chance
