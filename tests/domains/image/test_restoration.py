@@ -174,6 +174,7 @@ def test_noisy_images_alone_suffice(pairs: Path, tmp_path: Path) -> None:
     assert blind.metrics["mse"] is not None
     name = run.info.split.test[0].name
     judged = inference.evaluate(out, {"samples": 1, "masks": str(pairs / "clean")})
+    assert judged.scored.startswith("test split, beside ")
     noisy, clean = (np.asarray(Image.open(pairs / kind / f"{name}.png")).astype(float) for kind in ("noisy", "clean"))
     assert judged.baselines["input"]["mse"] == pytest.approx(np.mean((noisy - clean) ** 2), rel=1e-4)
     assert judged.baselines["gaussian"]["psnr"] > judged.baselines["input"]["psnr"]

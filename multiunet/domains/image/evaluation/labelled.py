@@ -135,7 +135,8 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
     for image in images.values():
         image.check_unchanged()
     if isinstance(options, ImageEvaluate) and options.masks is not None:
-        return _pair_with_truth(options.masks, items, info, cache)
+        with_truth = _pair_with_truth(options.masks, items, info, cache)
+        return replace(with_truth, name=f"{options.split} split, beside {options.masks}")
     return Labelled(f"{options.split} split", images)
 
 
@@ -148,7 +149,7 @@ def _pair_with_truth(folder: Path, items: Sequence[Item], info: ImageInfo, cache
     if found is None:
         raise InputError(f"{folder}: does not have an image for each of {listing([item.name for item in items])}")
     pairs = [replace(item, target=str(known[found[item.name]])) for item in items]
-    return replace(_read_other(folder, pairs, info, cache), keys={})
+    return replace(_read_other(folder, pairs, info, cache), keys={})  # of the run itself, which may be scored
 
 
 def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCache) -> Labelled:
