@@ -11,7 +11,7 @@ from torch import nn
 
 from multiunet import Grid, UNet, receptive_field
 from multiunet.geometries import BlockDown, Conv, InTurn, MaxPool, PatchMerging, Window
-from multiunet.models import swin_unetr
+from multiunet.models.swin_unetr import swin_unetr
 from multiunet.testing.tiles import check_tiles
 
 MONAIS_ORDER = {
