@@ -13,6 +13,7 @@ from multiunet.domains.image.data.augment import (
     Intensities,
     View,
     change_intensities,
+    change_tones,
     draw_view,
     mirror,
     sample,
@@ -241,3 +242,34 @@ def test_flips_and_turns_magnify_nothing() -> None:
         assert draw_view(flips, [9, 9], (20, 20), (1, 1), np.random.default_rng(seed)).magnification((20, 20)) == 1
     one_section = draw_view(ALWAYS, [0, 9, 9], (1, 20, 20), (1, 1, 1), np.random.default_rng(0))
     assert np.isfinite(one_section.magnification((1, 20, 20))).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_tones_of_an_image_and_its_target_follow_one_map(seed: int) -> None:
+    """Where image and target have one number they have one afterwards, and what is unknown stays so."""
+    rng = np.random.default_rng(seed)
+    image, target = rng.normal(size=(2, 1, 20, 20)).astype(np.float32)
+    target[:, :10] = image[:, :10]
+    target[:, 19] = np.nan
+    changed, wanted = change_tones([image, target], ALWAYS, np.random.default_rng(seed))
+    assert not np.allclose(changed, image, atol=1e-3)
+    np.testing.assert_allclose(changed[:, :10], wanted[:, :10], atol=1e-6)
+    assert np.array_equal(np.isnan(wanted), np.isnan(target))
+    order = np.argsort(np.concatenate([image.ravel(), target[:, :19].ravel()]))
+    joined = np.concatenate([changed.ravel(), wanted[:, :19].ravel()])[order]
+    assert (np.diff(joined) >= -1e-5).all()  # one map, and a rising one
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (6, 8, 8)])
+def test_without_resampling_every_pixel_is_one_of_the_image(shape: tuple[int, ...]) -> None:
+    pixels = np.arange(np.prod(shape), dtype=np.float32).reshape(1, *shape)
+    for seed in range(10):
+        view = draw_view(
+            replace(ALWAYS, resample=False),
+            [(n - 1) / 2 for n in shape],
+            shape,
+            (1.0,) * len(shape),
+            np.random.default_rng(seed),
+        )
+        taken = sample(pixels, mirror(view.coordinates(shape), shape))
+        assert sorted(taken.ravel()) == sorted(pixels.ravel())
