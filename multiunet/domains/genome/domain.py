@@ -15,7 +15,17 @@ from torch import Tensor, nn
 from multiunet.device import pick_device
 from multiunet.domains.attending import make_attention
 from multiunet.domains.attention import check_attention
-from multiunet.domains.domain import DEFAULT_BUDGET, Baseline, Budget, Domain, Labelled, Model, Piece, Validator
+from multiunet.domains.domain import (
+    DEFAULT_BUDGET,
+    Baseline,
+    Budget,
+    Domain,
+    Labelled,
+    Model,
+    Piece,
+    Report,
+    Validator,
+)
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome import measure as measuring
 from multiunet.domains.genome.chromosomes import Chromosomes
@@ -30,6 +40,7 @@ from multiunet.domains.genome.dataset import Windowing, Windows
 from multiunet.domains.genome.generation.fasta_file import FastaFile
 from multiunet.domains.genome.generation.making import make_maker
 from multiunet.domains.genome.generation.requests import read_requests
+from multiunet.domains.genome.generation.scoring import score
 from multiunet.domains.genome.generation.storing import make_all
 from multiunet.domains.genome.generation.survey import describe_bases
 from multiunet.domains.genome.generation.training import make_masked, make_model, make_validator
@@ -61,6 +72,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     name = "genome"
     info_type = GenomeInfo
     predicts_regions = True
+    scores_generators = True
 
     def __init__(self) -> None:
         self._known: tuple[list[Any], Data] | None = None  # the settings by which data were read, and these data
@@ -157,13 +169,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def read(self, config: GenomeTrain, info: GenomeInfo, options: GenomeEvaluate) -> Labelled:
         if options.elsewhere():
             return _read_elsewhere(config, info, options)
-        data, chroms = self._reread(config, info), info.split.of(options.split)
-        if not chroms:
-            raise InputError(
-                f"this run has no {options.split} chromosomes; train with `{options.split}_chroms`, or score others "
-                "(`split=val`)"
-            )
-        return Labelled(f"{options.split} split", _select(data, chroms))
+        chroms = _chroms_of(info, options)
+        return Labelled(f"{options.split} split", _select(self._reread(config, info), chroms))
 
     def predict_labelled(
         self,
@@ -194,6 +201,14 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             return predict
 
         return {name: as_baseline(method) for name, method in methods.items()}
+
+    def score_generator(
+        self, model: Model, config: GenomeTrain, info: GenomeInfo, options: GenomeEvaluate, progress: Progress = SILENT
+    ) -> Report:
+        chroms = _chroms_of(info, options)
+        codes = self._reread(config, info).codes
+        train, held_out = ({chrom: codes[chrom] for chrom in part} for part in (info.split.train, chroms))
+        return score(model, config, options, train, held_out, progress)
 
     def open_samples(self, out: Path, attrs: Mapping[str, Any], overwrite: bool) -> FastaFile:
         return FastaFile(out, overwrite)
@@ -252,6 +267,21 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 def _select(data: Data, chroms: tuple[str, ...]) -> dict[str, tuple[Codes, NDArray[np.float32]]]:
     """Return bases ``(bases,)`` and targets ``(tracks, bins)`` of some chromosomes."""
     return {chrom: (data.codes[chrom], data.targets[chrom]) for chrom in chroms}
+
+
+def _chroms_of(info: GenomeInfo, options: GenomeEvaluate) -> tuple[str, ...]:
+    """Return the chromosomes of the split that is scored.
+
+    Raises:
+        InputError: when it has none.
+    """
+    chroms = info.split.of(options.split)
+    if not chroms:
+        raise InputError(
+            f"this run has no {options.split} chromosomes; train with `{options.split}_chroms`, or score others "
+            "(`split=val`)"
+        )
+    return chroms
 
 
 def _choose(config: GenomeTrain, options: GenomePredict) -> tuple[Genome, Chosen]:
