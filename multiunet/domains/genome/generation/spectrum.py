@@ -38,7 +38,7 @@ def jensen_shannon(first: NDArray[np.int64], second: NDArray[np.int64]) -> float
 
 
 def compare_spectra(sequences: Sequence[Codes], reference: Sequence[NDArray[np.int64]]) -> dict[str, float]:
-    """Return the distance of sequences from a reference, for words of each length: ``kmer_1_distance``, and so on."""
+    """Return the distances of sequences from a reference, by length of words: ``kmer_1_distance``, ..."""
     found = count_spectra(sequences)
     return {
         f"kmer_{size}_distance": jensen_shannon(own, other)
