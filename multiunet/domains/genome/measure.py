@@ -62,7 +62,7 @@ def measure(options: GenomeMeasure) -> list[RegionRow]:
     if not known:
         raise InputError(f"{options.regions}: has {listed(found)}; {options.prediction} has {listed(chromosomes)}")
     if left_out := sum(len(rows.lines) for chrom, rows in found.items() if chrom not in known):
-        remark(f"{options.regions}: {counted(left_out, 'region')} on chromosomes that are not predicted are left out")
+        remark(f"{options.regions}: left out {counted(left_out, 'region')} on chromosomes that are not predicted")
     names, sums = read_names(options.regions), open_sums(options.prediction).get("sites")
     least = least_value(options.prediction)
     rows: dict[int, list[RegionRow]] = {}
