@@ -18,6 +18,7 @@ from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 from multiunet_cli.tables import print_settings
+from multiunet_cli.wording import as_options
 
 Out = Annotated[Path, typer.Option("--out", help="the run folder to create", show_default=False)]
 ResumeOption = Annotated[
@@ -114,7 +115,7 @@ def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool
 def _next(spec: DomainSpec, out: Path, config: dict[str, Any], dataset: dict[str, Any]) -> str:
     """The command for what comes next: to score the run, or, where nothing was kept to test on, to use it."""
     if spec.sample is not None and config.get("task") == "generate":
-        return f"multiunet sample {spec.name} --run {out} --out {spec.sample.written}"
+        return f"multiunet sample {spec.name} --run {out} --out {as_options(spec.sample.written)}"
     split = dataset.get("split")
     if not isinstance(split, dict) or split.get("test", True):
         return f"multiunet evaluate {spec.name} --run {out}"

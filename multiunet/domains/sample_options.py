@@ -39,7 +39,7 @@ class SampleOptions(Options):
 class DiffusionOptions(SampleOptions):
     """Settings of the samplers that remove noise, and make pictures."""
 
-    written: ClassVar[str] = "NAME.zarr --export DIR"
+    written: ClassVar[str] = "NAME.zarr `export=DIR`"
 
     sampler: SamplerName = option(
         "heun",

@@ -25,7 +25,7 @@ class SeenTrail(Trail[Tensor]):
 
 
 class SeesInput(nn.Module):
-    """U-Net on a grid, ``(N, C, *space)`` to ``(N, K, *space)``, with a last layer that sees the input, too.
+    """U-Net on a grid whose last layer sees the input, too: ``(N, C, *space)`` to ``(N, K, *space)``.
 
     Args:
         net: gives an output on the sites of its input.
@@ -132,7 +132,7 @@ class WeighInput(nn.Module):
 
 
 def show_pixels(net: nn.Module, shown: bool) -> bool:
-    """Tell all ``WeighInput`` of a network whether its input shows the pixels; return whether there is one."""
+    """Tell the ``WeighInput`` of a network whether it sees the pixels; return whether it has one."""
     layers = [module for module in net.modules() if isinstance(module, WeighInput)]
     for layer in layers:
         layer.active = shown

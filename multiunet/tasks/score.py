@@ -37,7 +37,7 @@ class Score(ABC):
         """
 
     def add_sets(self, moments: Moments[Tensor], target: Tensor, scores: Mapping[SetMethod, Tensor]) -> None:
-        """Add sets of classes by methods that look beyond a site, beside a piece; by default they are not judged.
+        """Add sets of classes by methods that look beyond a site; by default they are not judged.
 
         Args:
             moments, target: see ``add``.

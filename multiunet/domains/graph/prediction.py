@@ -33,7 +33,7 @@ def predict_moments(model: Model, field: GraphField, device: torch.device, sampl
 
 
 def score_neighbourhoods(mean: Tensor, edge_index: Tensor) -> dict[SetMethod, Tensor]:
-    """Return the scores of the classes of nodes, ``(nodes, classes)``, by methods of sets that look at neighbours.
+    """Return scores of classes, ``(nodes, classes)``, by methods of sets that look at neighbours.
 
     Args:
         mean: probabilities, ``(nodes, classes)``.
