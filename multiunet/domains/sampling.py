@@ -58,7 +58,11 @@ def sample(
         with store, ConsoleProgress() if progress is None else progress as shown:
             if kept.goes_on:
                 shown.note(f"{out}: going on with unfinished samples")
-            run.domain.sample(run.model, run.config, run.info, chosen, store, kept, shown)
+            try:
+                run.domain.sample(run.model, run.config, run.info, chosen, store, kept, shown)
+            except KeyboardInterrupt:
+                shown.note(f"{out}: what is done is kept; the same command goes on from there")
+                raise
         kept.remove()
     if (folder := chosen.export_folder()) is None:
         return []

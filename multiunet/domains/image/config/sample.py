@@ -16,7 +16,10 @@ class ImageSample(DiffusionOptions):
     """Settings of ``multiunet sample image``."""
 
     label: StrList | None = option(
-        None, "classes of the new images, of those in the training `labels`; each gets `count` samples", "Data"
+        None,
+        "classes of the new images, of those in the training `labels`; each gets `count` samples",
+        "Data",
+        min_length=1,
     )
     caption: str | None = option(
         None, "description of the new images in words of the training `captions`, or a .npy", "Data"

@@ -17,6 +17,7 @@ from multiunet.domains.image.generation.contact_sheet import make_sheet
 from multiunet.domains.image.info import ImageInfo
 from multiunet.files import write_atomically
 from multiunet.prediction import open_prediction
+from multiunet.prediction.group_names import group_name
 
 SHEET = "contact_sheet.png"
 
@@ -34,7 +35,7 @@ def export_samples(samples: Path, folder: Path, info: ImageInfo) -> list[Path]:
     for name, dataset in opened.items():
         width = max(3, len(str(dataset.sizes["sample"] - 1)))
         for number, image in enumerate(_images(dataset)):
-            stem = folder / f"{name}_{number:0{width}d}"
+            stem = folder / f"{group_name(name)}_{number:0{width}d}"
             written.append(_save(stem, as_numbers(image, info.generated.numbers), dataset, info))
     sheet = folder / SHEET
     known = info.generated

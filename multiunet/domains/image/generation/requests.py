@@ -117,6 +117,11 @@ def _read_labels(options: ImageSample, known: Generation) -> list[tuple[str, int
 def _read_caption(options: ImageSample, known: Generation) -> tuple[int, ...] | None:
     if options.caption is None or known.words is None:
         return None
+    if options.caption.endswith(".npy"):
+        raise InputError(
+            f"`caption={options.caption}`: this run was trained with words, and a .npy is for runs of embeddings; "
+            "describe the image in words"
+        )
     words = number_words(options.caption, known.words.vocabulary, "`caption`")
     if len(words) > known.words.longest:
         raise InputError(

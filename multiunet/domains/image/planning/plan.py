@@ -222,6 +222,12 @@ def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]
         _check_strides(strides, widths, info)
     chosen = config.model_copy(update={"widths": widths, "strides": strides})
     check_attention(chosen, patch, strides, "patch_size")
+    coarsest = tuple(math.prod(step) for step in zip(*strides))
+    if config.task == "generate" and any(side < least for side, least in zip(patch, coarsest)):
+        raise InputError(
+            f"`patch_size={','.join(map(str, patch))}`: a new image of this size would be smaller than a site of the "
+            f"network's coarsest level, {_times(coarsest)}; choose larger patches, or fewer `widths`"
+        )
     return chosen, info.model_copy(update={"patch_size": patch, "strides": tuple(map(tuple, strides))})
 
 

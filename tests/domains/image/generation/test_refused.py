@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 from pydantic import ValidationError
 
+from multiunet.domains import training
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
@@ -94,3 +95,9 @@ def test_a_label_that_is_held_out_alone_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("image,label\na,1\nb,1\nc,2\n")
     with pytest.raises(InputError, match="label 2 of c is in the val split alone"):
         read(tmp_path, labels=tmp_path / "labels.csv", val_images=tmp_path / "val")
+
+
+def test_patches_below_the_coarsest_level_are_refused(shapes: Path) -> None:
+    settings = {"task": "generate", "images": shapes / "images", "patch_size": [2], "widths": [8, 16, 16]}
+    with pytest.raises(InputError, match="`patch_size=2,2`: a new image of this size would be smaller"):
+        training.plan("image", settings)

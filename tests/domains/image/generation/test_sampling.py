@@ -94,6 +94,19 @@ def test_labels_make_a_group_each_with_the_same_noise(make_run: MakeRun, shapes:
         sampling.sample(run, {"label": "square"}, tmp_path / "x.zarr")
     with pytest.raises(InputError, match="neither is given"):
         sampling.sample(run, {"guidance": 2.0}, tmp_path / "x.zarr")
+    with pytest.raises(InputError, match="label"):
+        sampling.sample(run, {"label": ""}, tmp_path / "x.zarr")
+    assert not (tmp_path / "x.zarr").exists()
+
+
+def test_labels_that_are_no_names_of_files_are_written(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text((shapes / "labels.csv").read_text().replace("disc", "disc/round"))
+    run = make_run(labels=labels)
+    options = {**QUICK, "count": 1, "label": "disc/round", "export": tmp_path / "files"}
+    files = sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
+    assert [path.name for path in files] == ["label-disc%2Fround_000.png", "contact_sheet.png"]
+    assert all(path.is_file() for path in files)
 
 
 def test_captions_are_read_by_their_words(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
@@ -105,6 +118,8 @@ def test_captions_are_read_by_their_words(make_run: MakeRun, shapes: Path, tmp_p
     assert not np.array_equal(one, other)
     with pytest.raises(InputError, match="no training caption has the word square; it may use a, disc, grey, on, ring"):
         sampling.check_sample(run, {"caption": "a square"}, tmp_path / "x.zarr")
+    with pytest.raises(InputError, match=r"trained with words, and a \.npy is for runs of embeddings"):
+        sampling.check_sample(run, {"caption": "new.npy"}, tmp_path / "x.zarr")
     with pytest.raises(InputError, match="has 5 words, and the longest training caption 4"):
         sampling.check_sample(run, {"caption": "a ring on a disc"}, tmp_path / "x.zarr")
 
