@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from multiunet.core import Condition, Geometry
-from multiunet.diffusion.guidance import can_be_left_out, leave_out
+from multiunet.diffusion.guidance import can_be_left_out, leave_out_at_random
 from multiunet.diffusion.parameterization import Parameterization
 from multiunet.diffusion.process import Process
 from multiunet.training.data import Sample, TrainingData
@@ -29,7 +29,8 @@ class NoisedData(TrainingData[S], Generic[S]):
     Args:
         clean: the samples.
         geometry: of their fields.
-        drop: share of the draws of whose label and caption nothing is said, for guidance; 0.1 is usual.
+        drop: share of the draws of whose label and caption nothing is said, for guidance; 0.1 is usual. Of draws that
+            have both, as many again lack one of them.
 
     Raises:
         ValueError: when the share is not in [0, 1).
@@ -45,9 +46,8 @@ class NoisedData(TrainingData[S], Generic[S]):
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[S]:
         sample = self.clean.draw(item, rng)
-        if self.drop and can_be_left_out(sample.condition) and rng.random() < self.drop:
-            assert sample.condition is not None
-            sample = replace(sample, condition=leave_out(sample.condition))
+        if self.drop and sample.condition is not None and can_be_left_out(sample.condition):
+            sample = replace(sample, condition=leave_out_at_random(sample.condition, self.drop, rng.random()))
         return self.spoil(sample, rng.random(), rng)
 
     @abstractmethod

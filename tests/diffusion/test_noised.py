@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,7 @@ from multiunet.diffusion import (
     Sampler,
     SiteNoise,
 )
+from multiunet.diffusion.guidance import leave_out_at_random
 from multiunet.geometries import Conv
 
 from .conftest import make_field
@@ -88,6 +91,15 @@ def test_papers_weigh_all_levels_of_their_target_alike(parameterization, process
     data = DiffusionData(Clean(Grid(1)), Grid(1), parameterization, process)
     weights = [float(data.draw(0, np.random.default_rng(seed)).weight.mean()) for seed in range(5)]
     assert weights == pytest.approx([1.0] * 5)
+
+
+def test_of_several_parts_all_or_one_are_left_out() -> None:
+    condition = Condition(labels=torch.tensor([3]), words=torch.tensor([[5, 6]]))
+    said = [leave_out_at_random(condition, 0.1, u) for u in (np.arange(1000) + 0.5) / 1000]
+    found = Counter((int(one.labels) >= 0, bool(one.words.any())) for one in said)
+    assert found == {(False, False): 100, (False, True): 50, (True, False): 50, (True, True): 800}
+    alone = [leave_out_at_random(Condition(labels=torch.tensor([3])), 0.1, u) for u in (0.05, 0.15)]
+    assert [int(one.labels) for one in alone] == [-1, 3]
 
 
 def test_labels_are_left_out_as_often_as_asked() -> None:

@@ -50,7 +50,8 @@ class ConditionSettings(SplitTrain):
     )
     condition_drop: float = option(
         0.1,
-        "share of the samples whose label and caption are left out, so that samples can be guided; 0: none",
+        "share of the samples whose label and caption are left out, so that samples can be guided; as many again lack "
+        "one of both; 0: none",
         "Generation",
         ge=0,
         lt=1,
