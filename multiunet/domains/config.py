@@ -5,6 +5,7 @@ Imports nothing heavy, so that ``--help`` is fast.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -40,8 +41,15 @@ def split_commas(value: Any) -> Any:
 
 
 def split_names(value: Any) -> Any:
-    """Split at commas, and return numbers as text: YAML reads a chromosome called 3 as a number."""
-    parts = split_commas(value)
+    """Split at commas, and return numbers as text: YAML reads a chromosome called 3 as a number.
+
+    >>> split_names('steel, "cast, grey", 3')
+    ['steel', 'cast, grey', '3']
+    """
+    quoted = isinstance(value, str) and '"' in value
+    parts = (
+        [name for name in next(csv.reader([value], skipinitialspace=True)) if name] if quoted else split_commas(value)
+    )
     return list(map(as_text, parts)) if isinstance(parts, list) else parts
 
 

@@ -18,6 +18,8 @@ def read_column(path: Path, column: str) -> dict[str, str]:
     Raises:
         InputError: naming the line and what is wrong with it.
     """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a CSV with the columns image and {column}")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             lines = [[cell.strip() for cell in line] for line in csv.reader(file, skipinitialspace=True)]
