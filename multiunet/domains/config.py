@@ -46,10 +46,9 @@ def split_names(value: Any) -> Any:
     >>> split_names('steel, "cast, grey", 3')
     ['steel', 'cast, grey', '3']
     """
-    quoted = isinstance(value, str) and '"' in value
-    parts = (
-        [name for name in next(csv.reader([value], skipinitialspace=True)) if name] if quoted else split_commas(value)
-    )
+    if isinstance(value, str) and '"' in value:
+        return [name for name in next(csv.reader([value], skipinitialspace=True)) if name]
+    parts = split_commas(value)
     return list(map(as_text, parts)) if isinstance(parts, list) else parts
 
 

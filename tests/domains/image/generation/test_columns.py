@@ -35,6 +35,11 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, text: str, words: st
         read_column(write(tmp_path, text), "label")
 
 
+def test_a_table_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none.csv: no such file; give a CSV with the columns image and label"):
+        read_column(tmp_path / "none.csv", "label")
+
+
 def test_images_without_a_line_and_lines_without_an_image_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "image,label\na,1\nb,2\n")
     assert match_column(path, "label", {"/x/a.png": "a", "/x/b.png": "b"}) == {"/x/a.png": "1", "/x/b.png": "2"}
