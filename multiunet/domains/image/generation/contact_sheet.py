@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 THUMBNAIL = 192
 """Longest side of an image on the sheet, pixels; small images are enlarged by whole numbers."""
@@ -15,30 +16,48 @@ THUMBNAIL = 192
 GAP = 4
 """Pixels between two images."""
 
+TITLE = 18
+"""Pixels above a row for its title."""
+
 MOST_ROWS = 24
 """Conditions on a sheet, at most."""
 
 
-def make_sheet(rows: Sequence[Sequence[np.ndarray]], lowest: float, highest: float) -> NDArray[np.uint8]:
+def make_sheet(
+    rows: Sequence[Sequence[np.ndarray]], lowest: float, highest: float, titles: Sequence[str] = ()
+) -> NDArray[np.uint8]:
     """Return a sheet ``(height, width, 3)``: a row for each condition; of one condition a square.
 
     Args:
         rows: of images ``(C, *space)``; of volumes the middle slice is shown, and of channels the first three.
         lowest, highest: values that are black and white.
+        titles: of the rows of several conditions, written above them.
     """
     if len(rows) == 1:
         across = math.ceil(math.sqrt(len(rows[0])))
-        rows = [rows[0][first : first + across] for first in range(0, len(rows[0]), across)]
+        rows, titles = [rows[0][first : first + across] for first in range(0, len(rows[0]), across)], ()
     cells = [[make_thumbnail(image, lowest, highest) for image in row] for row in rows[:MOST_ROWS]]
-    height = max(cell.shape[0] for row in cells for cell in row) + GAP
+    above = TITLE if titles else 0
+    height = above + max(cell.shape[0] for row in cells for cell in row) + GAP
     width = max(cell.shape[1] for row in cells for cell in row) + GAP
     across = max(map(len, cells))
     sheet = np.full((len(cells) * height + GAP, across * width + GAP, 3), 255, np.uint8)
     for place, row in enumerate(cells):
         for column, cell in enumerate(row):
-            top, left = GAP + place * height, GAP + column * width
+            top, left = GAP + place * height + above, GAP + column * width
             sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
-    return sheet
+    return _write_titles(sheet, titles[:MOST_ROWS], height) if titles else sheet
+
+
+def _write_titles(sheet: NDArray[np.uint8], titles: Sequence[str], height: int) -> NDArray[np.uint8]:
+    """Write a title above each row, ``height`` pixels apart."""
+    import matplotlib  # slow to import; its font has the letters of many languages
+
+    image, letters = Image.fromarray(sheet), Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    pen, font = ImageDraw.Draw(image), ImageFont.truetype(letters, TITLE - 5)
+    for place, title in enumerate(titles):
+        pen.text((GAP, GAP + place * height), title, fill=(0, 0, 0), font=font)
+    return np.asarray(image)
 
 
 def make_thumbnail(image: np.ndarray, lowest: float, highest: float) -> NDArray[np.uint8]:

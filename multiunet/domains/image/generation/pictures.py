@@ -39,7 +39,8 @@ def export_samples(samples: Path, folder: Path, info: ImageInfo) -> list[Path]:
             written.append(_save(stem, as_numbers(image, info.generated.numbers), dataset, info))
     sheet = folder / SHEET
     known = info.generated
-    picture = make_sheet([list(_images(dataset, most=16)) for dataset in opened.values()], known.lowest, known.highest)
+    rows = [list(_images(dataset, most=16)) for dataset in opened.values()]
+    picture = make_sheet(rows, known.lowest, known.highest, titles=list(opened))
     write_atomically(sheet, lambda path: Image.fromarray(picture).save(path, format="PNG"))
     return [*written, sheet]
 

@@ -36,7 +36,7 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, text: str, words: st
 
 
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none.csv: no such file; give a CSV with the columns image and label"):
+    with pytest.raises(InputError, match=r"none\.csv: no such file; give a CSV with the columns image and label"):
         read_column(tmp_path / "none.csv", "label")
 
 

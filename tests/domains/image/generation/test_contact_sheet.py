@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from multiunet.domains.image.generation.contact_sheet import GAP, THUMBNAIL, make_sheet, make_thumbnail
+from multiunet.domains.image.generation.contact_sheet import GAP, THUMBNAIL, TITLE, make_sheet, make_thumbnail
 from multiunet.domains.image.generation.pictures import as_numbers
 
 
@@ -33,6 +33,18 @@ def test_conditions_are_rows_and_one_alone_is_a_square() -> None:
     side = THUMBNAIL + GAP
     assert make_sheet([[image] * 3, [image]], 0.0, 1.0).shape == (2 * side + GAP, 3 * side + GAP, 3)
     assert make_sheet([[image] * 4], 0.0, 1.0).shape == (2 * side + GAP, 2 * side + GAP, 3)
+
+
+def test_titles_stand_above_their_rows() -> None:
+    image = np.zeros((1, THUMBNAIL, THUMBNAIL), np.float32)
+    rows, side = [[image], [image]], THUMBNAIL + GAP
+    titled = make_sheet(rows, 0.0, 1.0, ["label-one", ""])
+    assert titled.shape == (2 * (side + TITLE) + GAP, side + GAP, 3)
+    first, second = titled[GAP : GAP + TITLE], titled[GAP + side + TITLE : GAP + side + 2 * TITLE]
+    assert first.min() < 100
+    assert second.min() == 255
+    assert np.array_equal(titled[GAP + TITLE : side + TITLE], make_sheet(rows, 0.0, 1.0)[GAP:side])
+    assert make_sheet([[image] * 4], 0.0, 1.0, ["sample"]).shape == (2 * side + GAP, 2 * side + GAP, 3)
 
 
 def test_numbers_are_those_of_the_training_images() -> None:
