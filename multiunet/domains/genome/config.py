@@ -18,9 +18,10 @@ from multiunet.domains.config import (
     option,
     split_commas,
 )
-from multiunet.domains.genome.generation.settings import DEFAULTS, check_generation, fill_defaults
+from multiunet.domains.genome.generation.settings import DEFAULTS, ELSEWHERE, fill_defaults
 from multiunet.domains.sample_options import SampleOptions
 from multiunet.domains.splits import FoldsTrain
+from multiunet.domains.task_defaults import validate_filled
 
 # made absolute at once: a run folder's config must hold from any directory
 Paths = Annotated[list[Annotated[Path, AfterValidator(Path.absolute)]], BeforeValidator(split_commas)]
@@ -107,15 +108,18 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
     @model_validator(mode="wrap")
     @classmethod
     def _with_defaults_of_the_task(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        filled = fill_defaults(given)
-        config = handler(filled)
-        if filled is not given:  # what the task decides was not given
-            config.model_fields_set.difference_update(DEFAULTS.keys() - given.keys())
-        return config
+        return validate_filled(given, fill_defaults(given), DEFAULTS, handler)
 
     @model_validator(mode="after")
-    def _generates(self) -> Self:
-        check_generation(self)
+    def _has_what_its_task_needs(self) -> Self:
+        if self.task != "generate":
+            if not self.targets:
+                raise ValueError("`targets` is required; or pass `task=generate`, to learn from the sequences alone")
+            return self
+        for name, why in ELSEWHERE.items():
+            default = DEFAULTS.get(name, type(self).model_fields[name].default)
+            if getattr(self, name) != default:
+                raise ValueError(f"`{name}` is not for `task=generate`: {why}; leave it out")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,6 @@ from functools import partial
 from itertools import pairwise
 from typing import Literal, get_args
 
-import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Dropout, LazyConcat, Modulation, reads_lazy_concat
@@ -17,7 +16,7 @@ from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.grid.chain import Chain, Modulated, call_on_parts
 from multiunet.geometries.grid.crop import crop_centre
 from multiunet.geometries.grid.layers import Layers, Sizes
-from multiunet.geometries.grid.parts import Block
+from multiunet.geometries.grid.parts import Block, example_embedding
 
 Growth = Literal["first", "last"]
 Separable = Literal["none", "inner", "all"]
@@ -63,10 +62,7 @@ class Conv(Block):
         layers.odd_sizes("kernel", self.kernel)
 
     def example_condition(self, seed: int) -> Condition | None:
-        if self.condition_channels == 0:
-            return None
-        generator = torch.Generator().manual_seed(seed)
-        return Condition(torch.randn(1, self.condition_channels, generator=generator))
+        return example_embedding(self.condition_channels, seed)
 
     def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         return ConvBlock(self, layers, in_channels, out_channels)

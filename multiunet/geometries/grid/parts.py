@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import nn
 
 from multiunet.core import Condition
 from multiunet.geometries.grid.layers import Layers
+
+
+def example_embedding(channels: int, seed: int) -> Condition | None:
+    """Make a condition of one sample with a random embedding; None for no channels."""
+    if channels == 0:
+        return None
+    return Condition(torch.randn(1, channels, generator=torch.Generator().manual_seed(seed)))
 
 
 class Part:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Dropout, Modulation
@@ -13,7 +12,7 @@ from multiunet.geometries.choices import check_choice, check_least
 from multiunet.geometries.grid.chain import Modulated, read_embedding
 from multiunet.geometries.grid.crop import crop_centre
 from multiunet.geometries.grid.layers import Layers, Sizes
-from multiunet.geometries.grid.parts import Block
+from multiunet.geometries.grid.parts import Block, example_embedding
 
 Effect = Literal["scale", "shift"]
 
@@ -48,10 +47,7 @@ class PreActivation(Block):
         layers.odd_sizes("kernel", self.kernel)
 
     def example_condition(self, seed: int) -> Condition | None:
-        if self.condition_channels == 0:
-            return None
-        generator = torch.Generator().manual_seed(seed)
-        return Condition(torch.randn(1, self.condition_channels, generator=generator))
+        return example_embedding(self.condition_channels, seed)
 
     def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
         return PreActivationBlock(self, layers, in_channels, out_channels)

@@ -109,7 +109,7 @@ class TransformerBlock(nn.Module):
         return y.movedim(-1, 1)
 
     def _read(self, y: Tensor, condition: Condition | None) -> list[tuple[Tensor | None, ...]]:
-        """Return shift, scale and gate of each branch, on the sites of ``y``; None where nothing is told."""
+        """Return shift, scale and gate of each branch, on the sites of ``y``; None without an embedding."""
         embedding = None if self.modulation is None else read_embedding(condition, len(y))
         if embedding is None or self.modulation is None:
             return [(None, None, None)] * 2

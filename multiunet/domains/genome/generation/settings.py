@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from multiunet.domains.genome.config import GenomeTrain
+from typing import Any
 
 DEFAULTS: Mapping[str, Any] = {
     "batch_size": 8,
@@ -41,19 +38,3 @@ def fill_defaults(given: Any) -> Any:
     """Return settings with the defaults of their task, where they are given as a mapping."""
     generates = isinstance(given, Mapping) and given.get("task") == "generate"
     return {**DEFAULTS, **given} if generates else given
-
-
-def check_generation(config: GenomeTrain) -> None:
-    """Check that a generator is given what it learns from, and others what they predict.
-
-    Raises:
-        ValueError: naming the setting that does not belong to the task, or the one that is missing.
-    """
-    if config.task != "generate":
-        if not config.targets:
-            raise ValueError("`targets` is required; or pass `task=generate`, to learn from the sequences alone")
-        return
-    for name, why in ELSEWHERE.items():
-        default = DEFAULTS.get(name, type(config).model_fields[name].default)
-        if getattr(config, name) != default:
-            raise ValueError(f"`{name}` is not for `task=generate`: {why}; leave it out")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from multiunet.domains.config import option
 from multiunet.domains.splits import SplitTrain
-
-if TYPE_CHECKING:
-    from multiunet.domains.image.config.training import ImageTrain
 
 DEFAULTS: Mapping[str, Any] = {
     "augment_prob": 0.0,
@@ -86,30 +83,3 @@ def fill_defaults(given: Any) -> Any:
         if given.get(name) not in (None, False):
             raise ValueError(f"`{name}` is not for `task=generate`: {fix}")
     return {**DEFAULTS, **given}
-
-
-def check_generation(config: ImageTrain) -> None:
-    """Check that settings of a generator and of its conditions go together.
-
-    Raises:
-        ValueError: naming what does not, and why.
-    """
-    if config.task != "generate":
-        if stray := next((name for name in CONDITIONS if getattr(config, name) is not None), None):
-            raise ValueError(f"`{stray}` is what new images are made from; pass `task=generate`, too")
-        return
-    if config.normalization == "batch":
-        raise ValueError(
-            "`normalization=batch`: batch normalisation mixes all levels of noise in training and meets one at a time "
-            "in sampling; choose layer (samples can be made tile by tile), instance, group or none"
-        )
-    if config.model != "image_unet":
-        raise ValueError(f"`model={config.model}` is not told how noisy its input is; `task=generate` has image_unet")
-    if config.intensities not in (None, "train"):
-        raise ValueError(
-            f"`intensities={config.intensities}`: new images get the numbers of the training images; leave it out"
-        )
-    if config.augment_prob > 0:
-        raise ValueError(
-            "`augment_prob`: what changes the images would be in the samples, too; `task=generate` has `flip` alone"
-        )

@@ -9,9 +9,10 @@ from pydantic import ModelWrapValidatorHandler, model_validator
 from multiunet.catalogue import CHANNELS, ModelName
 from multiunet.domains.attention import AttentionTrain
 from multiunet.domains.config import Bytes, FloatList, Widths, option
-from multiunet.domains.image.config.generation import DEFAULTS, check_generation, fill_defaults
+from multiunet.domains.image.config.generation import CONDITIONS, DEFAULTS, fill_defaults
 from multiunet.domains.image.config.patches import PatchSettings
 from multiunet.domains.image.config.types import Strides
+from multiunet.domains.task_defaults import validate_filled
 from multiunet.training.recipe import Layout, Recipe
 
 SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
@@ -78,15 +79,29 @@ class ImageTrain(PatchSettings, AttentionTrain):
     @model_validator(mode="wrap")
     @classmethod
     def _with_defaults_of_the_task(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        filled = fill_defaults(given)
-        config = handler(filled)
-        if filled is not given:  # what the task decides was not given
-            config.model_fields_set.difference_update(DEFAULTS.keys() - given.keys())
-        return config
+        return validate_filled(given, fill_defaults(given), DEFAULTS, handler)
 
     @model_validator(mode="after")
-    def _generates(self) -> Self:
-        check_generation(self)
+    def _has_what_its_task_needs(self) -> Self:
+        if self.task != "generate":
+            if stray := next((name for name in CONDITIONS if getattr(self, name) is not None), None):
+                raise ValueError(f"`{stray}` is what new images are made from; pass `task=generate`, too")
+            return self
+        if self.normalization == "batch":
+            raise ValueError(
+                "`normalization=batch`: batch normalisation mixes all levels of noise in training and meets one at "
+                "a time in sampling; choose layer (samples can be made tile by tile), instance, group or none"
+            )
+        if self.model != "image_unet":
+            raise ValueError(f"`model={self.model}` is not told how noisy its input is; `task=generate` has image_unet")
+        if self.intensities not in (None, "train"):
+            raise ValueError(
+                f"`intensities={self.intensities}`: new images get the numbers of the training images; leave it out"
+            )
+        if self.augment_prob > 0:
+            raise ValueError(
+                "`augment_prob`: what changes the images would be in the samples, too; `task=generate` has `flip` alone"
+            )
         return self
 
     @model_validator(mode="after")
