@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from multiunet.domains.genome.chromosomes import CHUNK
 from multiunet.domains.genome.config import GenomeMeasure
 from multiunet.domains.genome.intervals import Intervals, read_intervals, read_names
-from multiunet.domains.genome.names import listed
+from multiunet.domains.genome.names import listed, match_chromosomes
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -58,10 +58,11 @@ def measure(options: GenomeMeasure) -> list[RegionRow]:
     """
     chromosomes = {str(item.attrs["chrom"]): item for item in open_prediction(options.prediction).values()}
     found = read_intervals(options.regions, "BED")
-    known = {chrom: rows for chrom, rows in found.items() if chrom in chromosomes}
+    alike = match_chromosomes(options.regions, found, chromosomes, options.prediction)
+    known = {chrom: found[name] for name, chrom in alike.items()}
     if not known:
         raise InputError(f"{options.regions}: has {listed(found)}; {options.prediction} has {listed(chromosomes)}")
-    if left_out := sum(len(rows.lines) for chrom, rows in found.items() if chrom not in known):
+    if left_out := sum(len(rows.lines) for name, rows in found.items() if name not in alike):
         remark(f"{options.regions}: left out {counted(left_out, 'region')} on chromosomes that are not predicted")
     names, sums = read_names(options.regions), open_sums(options.prediction).get("sites")
     least = least_value(options.prediction)

@@ -9,50 +9,90 @@ from pathlib import Path
 from multiunet.domains.config import did_you_mean
 from multiunet.domains.genome.sequence import Genome
 from multiunet.domains.reading import reading
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 
 SHOWN = 12
-SHOWN_RENAMES = 40
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI")
 MITOCHONDRIAL = ("M", "MT", "MITO")
 
 
 def check_names(
     path: Path, found: Collection[str], genome: Genome, exclude: Sequence[str] = (), complete: bool = True
-) -> None:
-    """Check that a signal and a genome have the same chromosomes.
+) -> dict[str, str]:
+    """Check that a signal and a genome have the same chromosomes; return the signal's name of each.
+
+    Names that mean the same chromosome are matched (see ``match_chromosomes``).
 
     Args:
         found: chromosomes of the signal.
         exclude: patterns of chromosomes that either may have alone.
         complete: the signal must have all chromosomes of the genome; else it may lack some.
 
+    Returns:
+        Names in the signal by names in the genome, of the chromosomes that both have.
+
     Raises:
-        InputError: with both sides. Where other names explain the difference, with lines for ``rename_chroms``.
+        InputError: with both sides.
     """
+    known = match_chromosomes(path, [name for name in found if not matches(name, exclude)], genome, genome.path)
     expected = [name for name in genome.lengths if not matches(name, exclude)]
-    unknown = [name for name in found if name not in expected and not matches(name, exclude)]
-    missing = [name for name in expected if name not in found]
+    unknown = [name for name in found if name not in known and not matches(name, exclude)]
+    missing = [name for name in expected if name not in known.values()]
     if not unknown and not (missing and complete):
-        return
-    fasta = genome.path.name
-    sides = f"{path.name} has {listed(found)}; {fasta} has {listed(expected)}{_renamed(genome)}"
-    if renames := _match_by_number(unknown, missing):
-        rows = [f"{genome.renamed.get(new, new)} {old}" for old, new in renames.items()]
-        more = f", and so on, {len(rows)} in all" if len(rows) > SHOWN_RENAMES else ""
-        raise InputError(
-            f"{path}: chromosomes have other names than in {fasta}: {sides}. To rename those of the FASTA, save the "
-            f"lines {', '.join(map(repr, rows[:SHOWN_RENAMES]))}{more} as a text file and pass `rename_chroms=FILE`"
-        )
+        return {new: old for old, new in known.items()}
     problems = []
     if unknown:
-        problems.append(f"{listed(unknown)} not in {fasta}")
-    if missing:
+        problems.append(f"{listed(unknown)} not in {genome.path.name}")
+    if missing and complete:
         problems.append(f"no data for {listed(missing)}")
+    sides = f"{path.name} has {listed(found)}; {genome.path.name} has {listed(expected)}{_renamed(genome)}"
     raise InputError(
         f"{path}: {' and '.join(problems)}: another assembly? ({sides}); use the FASTA file that the signal was mapped "
-        f"to, or leave chromosomes out with `exclude_chroms`"
+        f"to, name its chromosomes by `rename_chroms`, or leave chromosomes out with `exclude_chroms`"
     )
+
+
+def match_chromosomes(
+    path: Path, found: Collection[str], names: Collection[str] | Genome, other: Path
+) -> dict[str, str]:
+    """Match a file's names of chromosomes with those of a genome, and say so where they differ.
+
+    Names match where they are equal; else where they mean the same: with and without ``chr``, in capitals or not, and
+    as Roman or Arabic numbers (``chrII``, ``II``, ``2``), of mitochondria ``M``, ``MT`` and ``Mito``.
+
+    Args:
+        path: the file, for messages.
+        found: its names.
+        names: those of the genome.
+        other: where these are from, for messages.
+
+    Returns:
+        Names in the genome by names in the file, without those that match none.
+
+    Raises:
+        InputError: where a name could mean two chromosomes, or two names the same.
+    """
+    names = list(names.lengths if isinstance(names, Genome) else names)
+    alike = _match_alike([name for name in found if name not in names], [name for name in names if name not in found])
+    for name, several in alike.items():
+        if len(several) > 1:
+            raise InputError(
+                f"{path}: chromosome {name!r} could be {listed(several)} of {other.name}; say which one by "
+                "`rename_chroms`"
+            )
+    renamed = {name: several[0] for name, several in alike.items()}
+    for name, new in renamed.items():
+        if twice := [one for one, its in renamed.items() if its == new and one != name]:
+            raise InputError(
+                f"{path}: chromosomes {name!r} and {twice[0]!r} could both be {new!r} of {other.name}; rename one"
+            )
+    if renamed:
+        remark(
+            f"{path}: its chromosomes are named otherwise than in {other.name}, and matched: "
+            f"{listed(f'{old} is {new}' for old, new in renamed.items())}"
+        )
+    return {name: renamed.get(name, name) for name in found if name in names or name in renamed}
 
 
 def check_within(path: Path, chrom: str, end: int, genome: Genome, exactly: bool) -> None:
@@ -132,12 +172,16 @@ def _renamed(genome: Genome) -> str:
     return " after `rename_chroms`" if genome.renamed else ""
 
 
-def _match_by_number(unknown: Sequence[str], missing: Sequence[str]) -> Mapping[str, str]:
-    """Match names that mean the same number: I, chrI and 1; chrM and MT. Missing names by unknown ones."""
-    by_core = {_core(name): name for name in missing}
-    by_number = {_number(core): name for core, name in by_core.items()}
-    found = {name: by_core.get(_core(name), by_number.get(_number(_core(name)))) for name in unknown}
-    return {name: other for name, other in found.items() if other is not None}
+def _match_alike(unknown: Sequence[str], missing: Sequence[str]) -> Mapping[str, list[str]]:
+    """Return the missing names that mean the same as each unknown one: I, chrI and 1; chrM and MT."""
+    found = {name: [other for other in missing if _core(other) == _core(name)] for name in unknown}
+    # X is a sex chromosome, unless numbers are Roman ones
+    if any(_core(name) == "II" for name in (*unknown, *missing)):
+        found = {
+            name: several or [other for other in missing if _number(_core(other)) == _number(_core(name))]
+            for name, several in found.items()
+        }
+    return {name: several for name, several in found.items() if several}
 
 
 def _core(name: str) -> str:

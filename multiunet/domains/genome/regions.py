@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.genome.intervals import read_intervals
-from multiunet.domains.genome.names import listed
+from multiunet.domains.genome.names import listed, match_chromosomes
 from multiunet.domains.genome.sequence import Genome
 from multiunet.errors import InputError
 
@@ -19,14 +19,14 @@ Regions = dict[str, list[tuple[int, int]]]
 def read_regions(path: Path, genome: Genome) -> Regions:
     """Read the regions of a BED file, plain, gzip or bgzip, by chromosome.
 
-    Chromosomes that the genome does not have are ignored.
+    Chromosomes that the genome does not have are ignored; those named otherwise there are matched.
 
     Raises:
         InputError: for a file that is not BED, a region beyond its chromosome, or no chromosome in common.
     """
     lengths, fasta = genome.lengths, genome.path
     found = read_intervals(path, "BED")
-    known = {chrom: rows for chrom, rows in found.items() if chrom in lengths}
+    known = {chrom: found[name] for name, chrom in match_chromosomes(path, found, genome, fasta).items()}
     if not known:
         raise InputError(f"{path}: has {listed(found)}; {fasta.name} has {listed(lengths)}")
     for chrom, rows in known.items():

@@ -127,14 +127,14 @@ def _means(sums: NDArray[np.float64], covered: NDArray[np.float64], length: int,
 def _read_bigwig(path: Path, onto: Bins) -> tuple[dict[str, Values], tuple[str, ...]]:
     file = BigWig(path)
     try:
-        check_names(path, file.lengths, onto.genome, onto.exclude, complete=not onto.zero)
+        names = check_names(path, file.lengths, onto.genome, onto.exclude, complete=not onto.zero)
         values = {}
         for chrom, length in onto.lengths().items():
-            if chrom not in file.lengths:
+            if chrom not in names:
                 values[chrom] = np.zeros(-(-length // onto.bin_size), dtype=np.float32)
                 continue
-            check_within(path, chrom, file.lengths[chrom], onto.genome, exactly=True)
-            values[chrom] = _means(*file.bin_sums(chrom, onto.bin_size, onto.zero), length, onto.bin_size)
+            check_within(path, chrom, file.lengths[names[chrom]], onto.genome, exactly=True)
+            values[chrom] = _means(*file.bin_sums(names[chrom], onto.bin_size, onto.zero), length, onto.bin_size)
         return values, tuple(file.lengths)
     finally:
         file.close()
@@ -142,10 +142,10 @@ def _read_bigwig(path: Path, onto: Bins) -> tuple[dict[str, Values], tuple[str, 
 
 def _read_bedgraph(path: Path, onto: Bins) -> tuple[dict[str, Values], tuple[str, ...]]:
     found = read_intervals(path, "bedGraph")
-    check_names(path, found, onto.genome, onto.exclude, complete=not onto.zero)
+    names = check_names(path, found, onto.genome, onto.exclude, complete=not onto.zero)
     values = {}
     for chrom, length in onto.lengths().items():
-        rows = _sort(path, chrom, found.get(chrom, NONE))
+        rows = _sort(path, chrom, found.get(names.get(chrom, ""), NONE))
         check_within(path, chrom, int(rows.ends.max(initial=0)), onto.genome, exactly=False)
         values[chrom] = binned(rows.starts, rows.ends, rows.values, length, onto.bin_size, onto.zero)
     return values, tuple(found)

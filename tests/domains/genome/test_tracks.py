@@ -118,8 +118,8 @@ def test_lines_may_come_in_any_order_with_comments_and_gaps(tmp_path):
         ("chr1 90 96 1\nchr2 0 9 1\n", ["chr1 reach base 96", "95 bases in genome.fa", "another assembly?"]),
         ("chr1 0 9 1\n", ["no data for chr2", "another assembly?", "`exclude_chroms`"]),
         ("chr1 0 9 1\nchr2 0 9 1\nchr3 0 9 1\n", ["chr3 not in genome.fa", "has chr1, chr2, chr3", "has chr1, chr2)"]),
-        ("1 0 9 1\n2 0 9 1\n", ["`rename_chroms=FILE`", "'chr1 1', 'chr2 2'"]),
-        ("I 0 9 1\nII 0 9 1\n", ["`rename_chroms=FILE`", "'chr1 I', 'chr2 II'"]),
+        ("NC_1 0 9 1\nchr2 0 9 1\n", ["NC_1 not in genome.fa", "no data for chr1", "`rename_chroms`"]),
+        ("1 0 9 1\nI 0 9 1\nII 0 9 1\n", ["'1' and 'I' could both be 'chr1'"]),
     ],
 )
 def test_bad_bedgraphs_are_named(tmp_path, text, words):
@@ -128,6 +128,25 @@ def test_bad_bedgraphs_are_named(tmp_path, text, words):
     with pytest.raises(InputError) as error:
         read(path)
     assert all(word in str(error.value) for word in ["a.bedGraph", *words]), error.value
+
+
+@pytest.mark.parametrize("names", [("1", "2"), ("I", "II"), ("CHR1", "Chr02"), ("chromosome_1", "2")])
+def test_names_that_mean_the_same_are_matched_and_said(tmp_path, names, caplog):
+    expected = read(bedgraph(tmp_path / "a.bedGraph", {"chr1": [(0, 9, 1.0)], "chr2": [(0, 40, 2.0)]}))
+    rows = {names[0]: [(0, 9, 1.0)], names[1]: [(0, 40, 2.0)]}
+    lengths = dict(zip(names, LENGTHS.values()))
+    for path in (bedgraph(tmp_path / "b.bedGraph", rows), bigwig(tmp_path / "b.bw", rows, lengths)):
+        found = read(path)
+        for chrom, values in expected.items():
+            assert np.array_equal(found[chrom], values, equal_nan=True)
+        assert f"{path}: its chromosomes are named otherwise than in genome.fa" in caplog.text
+    assert f"{names[1]} is chr2" in caplog.text
+
+
+def test_a_sex_chromosome_is_not_the_tenth(tmp_path):
+    path = bedgraph(tmp_path / "a.bedGraph", {"chr1": [(0, 9, 1.0)], "10": [(0, 9, 1.0)]})
+    with pytest.raises(InputError, match=r"10 not in genome\.fa"):
+        read(path, {"chr1": 95, "chrX": 40})
 
 
 def test_excluded_chromosomes_may_be_in_the_file(tmp_path):
@@ -248,6 +267,6 @@ def test_a_panic_of_the_bigwig_reader_names_the_file(tmp_path, monkeypatch):
 
 
 def test_other_names_are_errors_where_the_rest_is_zero_too(tmp_path):
-    path = bedgraph(tmp_path / "t.bedGraph", {"1": [(0, 8, 1.0)]})
-    with pytest.raises(InputError, match="'chr1 1'"):
+    path = bedgraph(tmp_path / "t.bedGraph", {"NC_1": [(0, 8, 1.0)]})
+    with pytest.raises(InputError, match="NC_1 not in"):
         read_tracks([path], Bins(genome_of(LENGTHS), 10, zero=True))
