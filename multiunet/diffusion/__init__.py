@@ -2,6 +2,7 @@
 
 from multiunet.diffusion.ddpm import DDPM
 from multiunet.diffusion.denoiser import Denoise, Denoiser, check_generator
+from multiunet.diffusion.guidance import Guidance
 from multiunet.diffusion.masked import MaskedData, Masking, encode_masked
 from multiunet.diffusion.noised import DiffusionData, NoisedData
 from multiunet.diffusion.objective import Denoising, Unmasking
@@ -35,6 +36,7 @@ __all__ = [
     "DiffusionData",
     "Euler",
     "FlowMatching",
+    "Guidance",
     "Heun",
     "Known",
     "MaskedData",

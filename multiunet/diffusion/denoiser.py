@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from multiunet.core import Condition, Geometry
-from multiunet.diffusion.guidance import can_be_left_out, leave_out
+from multiunet.diffusion.guidance import Guidance, can_be_left_out, leave_out
 from multiunet.diffusion.parameterization import Parameterization
 
 S = TypeVar("S")
@@ -53,7 +53,7 @@ class Denoiser(Generic[S]):
         field: S,
         sigma: Tensor | float,
         condition: Condition | None = None,
-        guidance: float = 1.0,
+        guidance: Guidance | float = 1.0,
         given: Tensor | None = None,
     ) -> Tensor:
         """Return the expected data, in the shape of the field's features.
@@ -62,7 +62,7 @@ class Denoiser(Generic[S]):
             field: noisy data on their sites.
             sigma: level of noise of each sample, ``(N,)``, or one of all.
             condition: what else the network is given, one row a sample.
-            guidance: how strongly label and caption count.
+            guidance: how strongly label and caption count; a number counts at all levels.
             given: further channels on the same sites, without noise, ``(N, C, *space)`` or ``(nodes, C)``: another
                 image of the scene, a map of classes.
 
@@ -70,16 +70,25 @@ class Denoiser(Generic[S]):
             ValueError: when a level is not positive, or guidance has nothing to guide towards, or the network knows no
                 null class.
         """
-        plain = self._denoise(field, sigma, condition, given)
-        if guidance == 1:
+        geometry = self.geometry
+        guidance = guidance if isinstance(guidance, Guidance) else Guidance(guidance)
+        # float64: c_noise and the difference 1 - c_skip need it at small levels
+        levels = torch.as_tensor(sigma, dtype=torch.float64).expand(geometry.batch_size(field))
+        plain = self._denoise(field, levels, condition, given)
+        strengths = guidance.at(levels)
+        if bool((strengths == 1).all()):
             return plain
-        check_guidance(condition, guidance, self.null_class)
+        check_guidance(condition, guidance.strength, self.null_class)
         assert condition is not None  # there is nothing to guide towards, else
-        untold = self._denoise(field, sigma, leave_out(condition), given)
-        return untold + guidance * (plain - untold)
+        untold = self._denoise(field, levels, leave_out(condition), given)
+        return untold + geometry.at_sites(field, strengths.to(plain)[:, None]) * (plain - untold)
 
     def on(
-        self, field: S, condition: Condition | None = None, guidance: float = 1.0, given: Tensor | None = None
+        self,
+        field: S,
+        condition: Condition | None = None,
+        guidance: Guidance | float = 1.0,
+        given: Tensor | None = None,
     ) -> Denoise:
         """Return the denoiser on the sites of one field, as a sampler takes it; arguments as above.
 
@@ -88,8 +97,9 @@ class Denoiser(Generic[S]):
         Raises:
             ValueError: see above.
         """
-        if guidance != 1:
-            check_guidance(condition, guidance, self.null_class)
+        strength = guidance.strength if isinstance(guidance, Guidance) else guidance
+        if strength != 1:
+            check_guidance(condition, strength, self.null_class)
 
         @torch.no_grad()
         def denoise(x: Tensor, sigma: float) -> Tensor:
@@ -97,11 +107,8 @@ class Denoiser(Generic[S]):
 
         return denoise
 
-    def _denoise(self, field: S, sigma: Tensor | float, condition: Condition | None, given: Tensor | None) -> Tensor:
+    def _denoise(self, field: S, levels: Tensor, condition: Condition | None, given: Tensor | None) -> Tensor:
         geometry, x = self.geometry, self.geometry.features(field)
-        samples = geometry.batch_size(field)
-        # float64: c_noise and the difference 1 - c_skip need it at small levels
-        levels = torch.as_tensor(sigma, dtype=torch.float64).expand(samples)
         scalings = self.parameterization.scalings(levels)
         skip, out, into = (geometry.at_sites(field, factor.to(x)[:, None]) for factor in scalings[:3])
         features = into * x if given is None else torch.cat([into * x, given.to(x)], dim=1)

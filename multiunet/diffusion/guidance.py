@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from multiunet.core import Condition
 
 GUIDES = ("labels", "words", "tokens", "embedding")
 """Parts of a condition that can be left out, and towards which a sample can be guided."""
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Strength of label and caption, and the levels of noise at which it counts.
+
+    At other levels the condition alone says what the data are, in one pass of the network in place of two. Guidance at
+    the highest levels costs diversity, at the lowest it changes little (Kynkaanniemi et al. 2024, "Applying guidance
+    in a limited interval improves sample and distribution quality in diffusion models", eq. 5).
+
+    Args:
+        strength: 1 is the condition alone; above it samples are more as asked.
+        low, high: it counts where ``low < sigma <= high``.
+
+    Raises:
+        ValueError: when the strength is negative, or no level lies between ``low`` and ``high``.
+    """
+
+    strength: float = 1.0
+    low: float = 0.0
+    high: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.strength < 0:
+            raise ValueError(f"guidance {self.strength:g} is negative")
+        if not 0 <= self.low < self.high:
+            raise ValueError(f"no level of noise is above {self.low:g} and at most {self.high:g}")
+
+    def at(self, levels: Tensor) -> Tensor:
+        """Return the strength at each level of noise."""
+        inside = (levels > self.low) & (levels <= self.high)
+        return torch.where(inside, self.strength, 1.0)
 
 
 def leave_out(condition: Condition, names: Collection[str] = GUIDES) -> Condition:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from multiunet.domains.config import Device, Options, option
 
@@ -54,12 +56,37 @@ class DiffusionOptions(SampleOptions):
         ge=0,
         le=100,
     )
+    guidance_above: float = option(
+        0.0,
+        "guidance counts only at levels of noise above this one; the deviation of the data is 0.5. A step at another "
+        "level takes half the time",
+        "Sampling",
+        ge=0,
+    )
+    guidance_below: float | None = option(
+        None,
+        "guidance counts only up to this level of noise, of 80 at the start. With 2, say, samples stay diverse",
+        "Sampling",
+        gt=0,
+    )
     export: Path | None = option(
         None, "also write pictures and a contact sheet (contact_sheet.png) into this folder", "Sampling"
     )
 
     def describe_sampler(self) -> dict[str, Any]:
-        return {"sampler": self.sampler, "guidance": self.guidance}
+        levels = {"guidance_above": self.guidance_above or None, "guidance_below": self.guidance_below}
+        return {"sampler": self.sampler, "guidance": self.guidance} | {k: v for k, v in levels.items() if v is not None}
+
+    @model_validator(mode="after")
+    def _check_levels_of_guidance(self) -> Self:
+        if self.guidance == 1 and (self.guidance_above or self.guidance_below is not None):
+            raise ValueError("guidance_above and guidance_below say where guidance counts; give guidance, too")
+        if self.guidance_below is not None and self.guidance_below <= self.guidance_above:
+            raise ValueError(
+                f"guidance_below={self.guidance_below:g} is not above guidance_above={self.guidance_above:g}: "
+                "guidance would count at no level"
+            )
+        return self
 
     def export_folder(self) -> Path | None:
         return self.export

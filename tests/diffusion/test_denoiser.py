@@ -23,7 +23,7 @@ from multiunet.diffusion import (
     PredictNoise,
     PredictV,
 )
-from multiunet.diffusion.guidance import leave_out
+from multiunet.diffusion.guidance import Guidance, leave_out
 from multiunet.geometries import Conv
 
 from .conftest import Formula, make_field
@@ -143,6 +143,26 @@ def test_guidance_goes_from_the_null_class_through_the_label(geometry: Geometry)
     torch.testing.assert_close(guided, null + 3 * (alone - null))
     torch.testing.assert_close(denoiser.on(field, label, 3.0, given)(x, 1.5), guided)
     torch.testing.assert_close(denoiser(field, 1.5, None, given=given), null)
+
+
+def test_guidance_counts_between_its_levels_alone() -> None:
+    grid = Grid(1, block=Conv(condition_channels=8), normalization="layer")
+    net = guided_network(grid)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    denoiser = Denoiser(net, Preconditioned(), grid, null_class=True)
+    field, given, label = torch.randn(3, 1, 8), torch.randn(3, 1, 8), Condition(labels=torch.tensor([2, 0, 1]))
+    levels = torch.tensor([0.2, 1.5, 2.5])
+    alone, everywhere = (denoiser(field, levels, label, strength, given) for strength in (1.0, 3.0))
+    between = denoiser(field, levels, label, Guidance(3.0, low=0.2, high=2.0), given)
+    torch.testing.assert_close(between, torch.stack([alone[0], everywhere[1], alone[2]]))
+    assert not torch.allclose(alone[1], everywhere[1])
+
+
+@pytest.mark.parametrize("low, high", [(2.0, 2.0), (-1.0, 2.0)])
+def test_guidance_at_no_level_is_refused(low: float, high: float) -> None:
+    with pytest.raises(ValueError, match="no level of noise is above"):
+        Guidance(2.0, low, high)
 
 
 def test_guidance_needs_a_label_and_a_null_class() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from multiunet.core import Condition
 from multiunet.device import computes_in_bf16, pick_device
-from multiunet.diffusion import SOLVERS, Denoiser, Known, Sampler, SiteNoise
+from multiunet.diffusion import SOLVERS, Denoiser, Guidance, Known, Sampler, SiteNoise
 from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.config.sample import ImageSample
@@ -111,7 +111,7 @@ class Maker:
             denoiser,
             plan_tiles(denoiser, request.space, self.sites, self.options.tile_size),
             self._condition(batch),
-            self.options.guidance,
+            Guidance(self.options.guidance, self.options.guidance_above, self.options.guidance_below or math.inf),
             self._beside(request),
             device,
             computes_in_bf16(self.options.precision or self.config.precision, device),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from multiunet.core import Condition
 from multiunet.core.receptive_field import receptive_field
-from multiunet.diffusion import Denoiser, Noise, SiteNoise
+from multiunet.diffusion import Denoiser, Guidance, Noise, SiteNoise
 from multiunet.domains.remarks import remark
 from multiunet.prediction.tiles import Tile, core_sides, tiles
 
@@ -58,7 +58,7 @@ class TiledDenoiser:
     denoiser: Denoiser[Tensor]
     plan: list[Tile]
     condition: Condition | None
-    guidance: float
+    guidance: Guidance
     beside: Tensor | None
     device: torch.device
     bf16: bool = False

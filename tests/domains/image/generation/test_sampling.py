@@ -87,7 +87,7 @@ def test_interrupted_samples_go_on_with_the_same_bits(
 
 def test_labels_make_a_group_each_with_the_same_noise(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
     run = make_run(labels=shapes / "labels.csv")
-    options = {**QUICK, "label": "disc,ring", "guidance": 2.0}
+    options = {**QUICK, "label": "disc,ring", "guidance": 2.0, "guidance_below": 5.0}
     sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
     assert list(open_prediction(tmp_path / "s.zarr")) == ["label-disc", "label-ring"]
     with pytest.raises(InputError, match="`label=square`: no training image has it; there are disc, ring"):
@@ -182,6 +182,8 @@ def test_holes_are_filled_and_all_else_is_kept(make_run: MakeRun, shapes: Path, 
     ("options", "words"),
     [
         ({"guidance": 2.0}, "this run has never seen one"),
+        ({"guidance_below": 2.0}, "say where guidance counts; give guidance, too"),
+        ({"guidance": 2.0, "guidance_above": 3.0, "guidance_below": 2.0}, "guidance would count at no level"),
         ({"label": "7"}, "trained without `labels`"),
         ({"caption": "a ring"}, "trained without `captions`"),
         ({"size": [1, 40]}, "smaller than a site of the network's coarsest level, 2 x 2"),
