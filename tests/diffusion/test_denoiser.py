@@ -152,14 +152,14 @@ def test_guidance_counts_between_its_levels_alone() -> None:
         torch.nn.init.normal_(parameter, std=0.2)
     denoiser = Denoiser(net, Preconditioned(), grid, null_class=True)
     field, given, label = torch.randn(3, 1, 8), torch.randn(3, 1, 8), Condition(labels=torch.tensor([2, 0, 1]))
-    levels = torch.tensor([0.2, 1.5, 2.5])
+    levels = torch.tensor([0.25, 1.5, 2.5])
     alone, everywhere = (denoiser(field, levels, label, strength, given) for strength in (1.0, 3.0))
-    between = denoiser(field, levels, label, Guidance(3.0, low=0.2, high=2.0), given)
+    between = denoiser(field, levels, label, Guidance(3.0, low=0.25, high=2.0), given)
     torch.testing.assert_close(between, torch.stack([alone[0], everywhere[1], alone[2]]))
     assert not torch.allclose(alone[1], everywhere[1])
 
 
-@pytest.mark.parametrize("low, high", [(2.0, 2.0), (-1.0, 2.0)])
+@pytest.mark.parametrize(("low", "high"), [(2.0, 2.0), (-1.0, 2.0)])
 def test_guidance_at_no_level_is_refused(low: float, high: float) -> None:
     with pytest.raises(ValueError, match="no level of noise is above"):
         Guidance(2.0, low, high)
