@@ -44,7 +44,7 @@ def _make_interval(model: Model, options: PredictOptions, level: float, run: str
     if isinstance(calibration, QuantityCalibration) and calibration.multipliers:
         place = _place(level, f"`interval={level:g}`: the calibration of {run}")
         _warn_of_estimate("interval", calibration.guaranteed, place, run, spec)
-        return Interval(level, calibration.multipliers[place], model.task.lowest)
+        return Interval(level, calibration.multipliers[place], model.task.lowest, model.task.highest)
     normal = NormalDist().inv_cdf((1 + level) / 2)
     why = f"was calibrated on fewer than two {spec.groups}, which do not say how much they differ"
     if calibration is None:
@@ -53,7 +53,7 @@ def _make_interval(model: Model, options: PredictOptions, level: float, run: str
         f"{run}: {why}, so the interval is that of a normal distribution, mean -+ {normal:.3g} standard deviations; "
         f"`multiunet calibrate {spec.name}` learns from several {spec.groups} how wide it must be"
     )
-    return Interval(level, [normal] * len(model.task.names), model.task.lowest)
+    return Interval(level, [normal] * len(model.task.names), model.task.lowest, model.task.highest)
 
 
 def _make_set(model: Model, level: float, options: PredictClasses, run: str, spec: DomainSpec) -> ClassSet | LabelSet:

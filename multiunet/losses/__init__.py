@@ -6,8 +6,9 @@ Outputs are ``(N, C, *space)`` on grids and ``(nodes, C)`` on graphs.
 from multiunet.losses.border import border_weights
 from multiunet.losses.classification import CrossEntropy, DiceCE, Focal
 from multiunet.losses.consistency import Consistent
+from multiunet.losses.counts import NegativeBinomial, Poisson, PoissonMultinomial
 from multiunet.losses.overlap import Dice, SoftJaccard, Tversky
-from multiunet.losses.regression import MAE, MSE, GaussianNLL, Huber, Poisson
+from multiunet.losses.regression import MAE, MSE, GaussianNLL, Huber
 from multiunet.losses.sites import Kind, Labelled, Labelling
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "Kind",
     "Labelled",
     "Labelling",
+    "NegativeBinomial",
     "Poisson",
+    "PoissonMultinomial",
     "SoftJaccard",
     "Tversky",
     "border_weights",

@@ -60,26 +60,6 @@ class Huber(nn.Module):
         return weighted_mean(error, known.weight)
 
 
-class Poisson(nn.Module):
-    """Poisson negative log-likelihood of counts, ``exp(output) - target * output``.
-
-    The output is the logarithm of the rate. The term of the target alone, log(target!), is left out, so the loss can be
-    negative.
-    """
-
-    def forward(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar in nats; shapes as in ``MSE``.
-
-        Raises:
-            ValueError: as ``MSE`` does, and when a count is negative.
-        """
-        known = measured(output, target, weight)
-        if (known.target < 0).any():
-            raise ValueError(f"Poisson targets are counts: found {known.target.min().item():g}, expected 0 or more")
-        surprise = functional.poisson_nll_loss(known.output, known.target, log_input=True, full=False, reduction="none")
-        return weighted_mean(surprise, known.weight)
-
-
 class GaussianNLL(nn.Module):
     """Negative log-likelihood of a Gaussian whose mean and variance are both learnt, for each value.
 

@@ -29,7 +29,7 @@ class Task(ABC):
             ``channels`` (a mean and a variance are two channels of the network and one of the prediction).
         kind: ``"segmentation"`` or ``"regression"``; ``"generation"`` where nothing is predicted.
         monitor: the score that chooses the best epoch; higher is better, ties go to the lower loss; None: the loss.
-        lowest: least value that a quantity can have, 0 of counts; None: any.
+        lowest, highest: least and greatest value that a quantity can have, 0 of counts; None: any.
     """
 
     channels: int
@@ -37,6 +37,7 @@ class Task(ABC):
     kind: str
     monitor: str | None
     lowest: float | None = None
+    highest: float | None = None
 
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -72,7 +72,7 @@ class Interval(Statement):
     Args:
         level: probability that it holds the truth.
         multipliers: half width of each quantity's interval in standard deviations.
-        lowest: smallest value that there can be (0 for counts), at which intervals end; None: any.
+        lowest, highest: smallest and largest value that there can be (0 for counts), at which intervals end; None: any.
     """
 
     variables = "lower", "upper"
@@ -81,10 +81,13 @@ class Interval(Statement):
     level: float
     multipliers: Sequence[float]
     lowest: float | None = None
+    highest: float | None = None
 
     def compute(self, moments: Moments[Tensor], edge_index: Tensor | None = None) -> dict[str, Tensor]:
         lower, upper = make_interval(moments.mean, moments.total, self.multipliers)
-        return {"lower": lower if self.lowest is None else lower.clamp(min=self.lowest), "upper": upper}
+        if self.lowest is not None:
+            lower = lower.clamp(min=self.lowest)
+        return {"lower": lower, "upper": upper if self.highest is None else upper.clamp(max=self.highest)}
 
     def attributes(self) -> dict[str, Any]:
         return {"interval": self.level, "interval_multipliers": list(self.multipliers)}

@@ -42,6 +42,21 @@ def odd(width: int) -> int:
 Transform = Literal["none", "log1p", "sqrt"]
 ExportFormat = Literal["bigwig", "bedgraph"]
 
+GenomeLoss = Literal[
+    "beta-nll",
+    "gaussian-nll",
+    "mse",
+    "mae",
+    "huber",
+    "poisson",
+    "poisson-multinomial",
+    "negative-binomial",
+    "bce",
+    "focal",
+]
+COUNT_LOSSES = ("poisson", "poisson-multinomial", "negative-binomial")
+PRESENCE_LOSSES = ("bce", "focal")
+
 FEWEST_FOLDS = 3
 FEWEST_BASES = 1 << 14
 """Bases of the shortest default window."""
@@ -86,8 +101,11 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
         0.05, "share of a window's bases that are replaced by random ones", "Windows", ge=0, le=1
     )
 
-    loss: Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"] = option(
-        "beta-nll", "beta-nll and gaussian-nll learn each bin's noise; poisson is for counts", "Training"
+    loss: GenomeLoss = option(
+        "beta-nll",
+        "beta-nll and gaussian-nll learn each bin's noise; for counts poisson, poisson-multinomial (Borzoi's) and "
+        "negative-binomial; for presence, values from 0 to 1, bce and focal",
+        "Training",
     )
     stem_channels: int = option(16, "channels of the layers that reduce bases to bins", "Model", ge=1)
     stem_kernel: Annotated[int, AfterValidator(odd)] = option(
@@ -128,8 +146,9 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
             raise ValueError("`folds` splits the chromosomes; leave `train_chroms`, `val_chroms` and `test_chroms` out")
         if self.folds is not None and self.folds < FEWEST_FOLDS:
             raise ValueError(f"`folds={self.folds}`: give 3 or more; one is tested, one validates, the others train")
-        if self.transform != "none" and self.loss == "poisson":
-            raise ValueError(f"`loss=poisson` is for counts, which `transform={self.transform}` makes none of")
+        if self.transform != "none" and self.loss in (*COUNT_LOSSES, *PRESENCE_LOSSES):
+            what = "counts" if self.loss in COUNT_LOSSES else "presence, 0 to 1"
+            raise ValueError(f"`loss={self.loss}` is for {what}, which `transform={self.transform}` makes none of")
         return self
 
     def bins_of_window(self) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.digest import digest_of
 from multiunet.domains.genome.chrom_splits import split_chromosomes
-from multiunet.domains.genome.config import GenomeTrain, Transform
+from multiunet.domains.genome.config import COUNT_LOSSES, PRESENCE_LOSSES, GenomeTrain, Transform
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.readers import Data
@@ -84,6 +85,18 @@ def digest_data(data: Data, digests: Mapping[str, str] | None = None) -> str:
     return digest_of([np.array(list(bases)), np.array(list(bases.values())), *data.targets.values()])
 
 
+def _check_loss(config: GenomeTrain, path: Path, known: NDArray[np.float32]) -> None:
+    """Refuse values that the loss is not for."""
+    if config.loss in COUNT_LOSSES and known.min() < 0:
+        raise InputError(f"{path}: a value is {known.min():g}, but `loss={config.loss}` is for counts; use beta-nll")
+    if config.loss in PRESENCE_LOSSES and (known.min() < 0 or known.max() > 1):
+        strange = known.min() if known.min() < 0 else known.max()
+        raise InputError(
+            f"{path}: a value is {strange:g}, but `loss={config.loss}` is for presence, from 0 (absent) to 1; use "
+            "beta-nll, or a loss for counts"
+        )
+
+
 def _check_window(config: GenomeTrain, longest: int, coarsest: int) -> None:
     if config.window is not None and config.window > max(2 * longest, 2 * coarsest):
         raise InputError(
@@ -120,5 +133,4 @@ def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: Sequence
                 f"{path}: all {len(known)} values of the {part} chromosomes ({listed(chroms)}) are {known[0]:g}; "
                 f"there is nothing to learn{_hint(config)}"
             )
-        if config.loss == "poisson" and known.min() < 0:
-            raise InputError(f"{path}: a value is {known.min():g}, but `loss=poisson` is for counts; use beta-nll")
+        _check_loss(config, path, known)

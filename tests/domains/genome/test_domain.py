@@ -52,7 +52,7 @@ def test_damaged_info_is_refused(data, change, words, config_of):
         GenomeInfo.model_validate_json(json.dumps({**info, **change}))
 
 
-@pytest.mark.parametrize("loss", ["gaussian-nll", "mse", "huber", "poisson"])
+@pytest.mark.parametrize("loss", ["gaussian-nll", "mse", "poisson-multinomial", "negative-binomial"])
 def test_other_losses_train_and_state_a_noise(data, tmp_path, loss, config_of, predict):
     targets = data["targets"].split(",")[0]
     training.train("genome", config_of({**data, "targets": targets, "loss": loss, "epochs": 1}), tmp_path / "run",
@@ -61,6 +61,23 @@ def test_other_losses_train_and_state_a_noise(data, tmp_path, loss, config_of, p
     item = open_prediction(tmp_path / "p.zarr")["chr3"]
     assert (item["aleatoric"].values > 0).all()
     assert np.isfinite(item["mean"].values).all()
+
+
+@pytest.mark.parametrize("loss", ["bce", "focal"])
+def test_presence_is_predicted_as_a_probability(data, tmp_path, loss, config_of, predict):
+    rows = [line.split("\t") for line in Path(data["targets"].split(",")[0]).read_text().splitlines()]
+    present = tmp_path / "present.bedGraph"
+    present.write_text("".join(f"{c}\t{a}\t{b}\t{int(float(v) > 5)}\n" for c, a, b, v in rows))
+    settings = {**data, "targets": str(present), "loss": loss, "epochs": 1, "calibrate": False}
+    training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
+    predict(tmp_path / "run", tmp_path / "p.zarr", samples=2, chroms="chr3", interval=0.9)
+    item = open_prediction(tmp_path / "p.zarr")["chr3"]
+    p, total = item["mean"].values, item["total"].values
+    assert ((p > 0) & (p < 1)).all()
+    # of draws of a probability, the variances between and within add up to that of their mean
+    np.testing.assert_allclose(total, p * (1 - p), rtol=1e-4)
+    assert item["lower"].values.min() >= 0
+    assert item["upper"].values.max() <= 1
 
 
 @pytest.mark.parametrize("attention", ["window", "full"])

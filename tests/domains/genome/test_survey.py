@@ -227,3 +227,12 @@ def test_options_take_the_new_names_of_chromosomes(data, tmp_path, option, confi
     names.write_text("".join(f"{name[3:]}\t{name}\n" for name in LENGTHS))
     with pytest.raises(InputError, match=r"has no sequence that `rename_chroms` renames .*; swap the columns"):
         training.plan("genome", config_of(settings))
+
+
+@pytest.mark.parametrize("loss", ["bce", "focal"])
+def test_presence_is_from_0_to_1(data, loss, config_of):
+    config = config_of({**data, "loss": loss})
+    with pytest.raises(InputError, match=rf"`loss={loss}` is for presence, from 0 \(absent\) to 1"):
+        GenomeDomain().inspect(config)
+    with pytest.raises(InputError, match="is for presence, 0 to 1, which `transform=sqrt` makes none of"):
+        config_of({**data, "loss": loss, "transform": "sqrt"})
