@@ -13,13 +13,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from multiunet.wording import figure
+from multiunet.wording import duration, figure
 
 SECONDS_BETWEEN_EPOCHS = 2.0
 """Shortest time between two lines of a training where there is no terminal: hundreds of quick epochs fill a log."""
 
-SECONDS_BETWEEN_TILES = 60.0
-"""Shortest time between two lines of a prediction where there is no terminal."""
+SECONDS_TO_A_LINE = 5.0
+"""Time to the first line of a prediction, or within an epoch, where there is no terminal; each next one takes twice as
+long, up to ``SECONDS_BETWEEN_LINES``."""
+
+SECONDS_BETWEEN_LINES = 60.0
 
 
 class Progress:
@@ -58,20 +61,39 @@ class Progress:
         """Show a remark or a warning."""
 
 
+class Pace:
+    """How fast a piece of work goes, from which follows when it will be done.
+
+    Args:
+        done: what is done of it already.
+    """
+
+    def __init__(self, done: float) -> None:
+        self._began, self._first = time.monotonic(), done
+
+    def in_words(self, done: float, total: float) -> str:
+        """Say how long it will take still, as the end of a line; nothing before any of it is done."""
+        gained = done - self._first
+        if gained <= 0 or done >= total:
+            return ""
+        return f", {duration((time.monotonic() - self._began) * (total - done) / gained)} left"
+
+
 SILENT = Progress()
 """Progress that nobody sees."""
 
 
 class ConsoleProgress(Progress):
-    """Progress on stderr: a bar in a terminal, else a line now and then (see ``SECONDS_BETWEEN_EPOCHS``)."""
+    """Progress on stderr: a bar in a terminal, else a line now and then, with the time left."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True)
         self._bar: Bar | None = None
         self._monitor: str | None = None
         self._best = self._name = self._verb = ""
-        self._index = self._count = 0
-        self._line, self._printed = "", -math.inf
+        self._index = self._count = self._steps = self._taken = 0
+        self._line, self._printed, self._wait = "", -math.inf, SECONDS_TO_A_LINE
+        self._pace = Pace(0)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._bar is not None:
@@ -81,11 +103,18 @@ class ConsoleProgress(Progress):
 
     def start_training(self, steps: int, done: int, monitor: str | None = None) -> None:
         self._monitor, self._best = monitor or "loss", ""
+        self._steps, self._taken, self._pace = steps, done, Pace(done)
+        self._printed = time.monotonic() - SECONDS_BETWEEN_EPOCHS
         self._start_bar("training", "loss {task.fields[loss]}  {task.fields[score]}", loss="-", score="")
         self._update(total=steps, completed=done)
 
     def add_step(self, loss: float) -> None:
         self._update(advance=1, loss=figure(loss))
+        self._taken += 1
+        if self._is_due():
+            left = self._pace.in_words(self._taken, self._steps)
+            self._line = f"step {self._taken} of {self._steps}  loss {figure(loss)}{left}"
+            self._print_line()
 
     def add_epoch(self, row: Mapping[str, Any], best: bool) -> None:
         score, words = row.get(f"val_{self._monitor}"), ""
@@ -96,23 +125,26 @@ class ConsoleProgress(Progress):
             words = f"  val {self._monitor} {figure(score)}{'  *' if best else ''}"
         if self.console.is_terminal:
             return
-        self._line = f"epoch {row['epoch']}  loss {figure(row['loss'])}{words}  ({row['seconds']:.1f} s)"
+        left = self._pace.in_words(self._taken, self._steps)
+        self._line = f"epoch {row['epoch']}  loss {figure(row['loss'])}{words}  ({row['seconds']:.1f} s{left})"
         if time.monotonic() - self._printed >= SECONDS_BETWEEN_EPOCHS:
             self._print_line()
 
     def start_input(self, name: str, index: int, count: int, verb: str = "predicting") -> None:
         if self._bar is None:
-            self._printed = time.monotonic()
+            self._printed, self._pace = time.monotonic(), Pace(index)
             self._start_bar(f"{verb} {{task.fields[input]}}", input="")
         self._verb = verb
         self._name, self._index, self._count = name, index, count
         self._update(completed=index, total=count, input=escape(name))
 
     def update_tiles(self, done: int, count: int) -> None:
-        self._update(completed=self._index + done / count)
-        if not self.console.is_terminal and time.monotonic() - self._printed >= SECONDS_BETWEEN_TILES:
+        reached = self._index + done / count
+        self._update(completed=reached)
+        if self._is_due():
             part = "tile" if self._verb == "predicting" else "step"
-            self._line = f"{self._verb} {self._name}, {self._index + 1} of {self._count}: {part} {done} of {count}"
+            what = f"{self._verb} {self._name}, {self._index + 1} of {self._count}: {part} {done} of {count}"
+            self._line = f"{what}{self._pace.in_words(reached, self._count)}"
             self._print_line()
 
     def note(self, text: str) -> None:
@@ -129,6 +161,13 @@ class ConsoleProgress(Progress):
     def _update(self, **changes: Any) -> None:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], **changes)
+
+    def _is_due(self) -> bool:
+        """Return whether it is time for a line, where there is no terminal; the next one takes longer."""
+        if self.console.is_terminal or time.monotonic() - self._printed < self._wait:
+            return False
+        self._wait = min(2 * self._wait, SECONDS_BETWEEN_LINES)
+        return True
 
     def _print_line(self) -> None:
         if self._line:

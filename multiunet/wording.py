@@ -17,6 +17,31 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def are(number: int, noun: str) -> str:
+    """Format a number with the noun that it counts and the verb behind it.
+
+    >>> are(1, "pixel"), are(2, "pixel")
+    ('1 pixel is', '2 pixels are')
+    """
+    return f"{counted(number, noun)} {'is' if number == 1 else 'are'}"
+
+
+def duration(seconds: float) -> str:
+    """Format a time roughly.
+
+    >>> duration(0.2), duration(42.4), duration(95), duration(600), duration(7500)
+    ('1 s', '42 s', '1 min 35 s', '10 min', '2 h 5 min')
+    """
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min{f' {rest} s' if rest else ''}"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours} h{f' {minutes} min' if minutes else ''}" if hours else f"{minutes} min"
+
+
 def figure(value: float) -> str:
     """Format a score with four decimals, or three significant digits below 0.01.
 

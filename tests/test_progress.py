@@ -9,7 +9,7 @@ from rich.progress import Progress as Bar
 from multiunet import progress
 from multiunet.domains import inference, training
 from multiunet.domains.image.config import ImagePredict, ImageTrain
-from multiunet.progress import ConsoleProgress, Progress
+from multiunet.progress import ConsoleProgress, Pace, Progress
 
 
 class Heard(Progress):
@@ -50,11 +50,35 @@ def test_a_log_has_a_line_of_what_takes_long(monkeypatch: pytest.MonkeyPatch, ca
         quick.start_input("a[b]", 0, 2)
         quick.update_tiles(1, 9)
     assert not capsys.readouterr().err
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_TILES", 0.0)
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     with ConsoleProgress() as slow:
         slow.start_input("a[b]", 1, 2)
+        now[0] += 6
         slow.update_tiles(3, 9)
-    assert capsys.readouterr().err == "predicting a[b], 2 of 2: tile 3 of 9\n"
+    assert capsys.readouterr().err == "predicting a[b], 2 of 2: tile 3 of 9, 12 s left\n"
+
+
+def test_a_log_has_lines_within_long_epochs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with ConsoleProgress() as shown:
+        shown.start_training(steps=1000, done=0)
+        for _ in range(100):
+            now[0] += 1
+            shown.add_step(0.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "step 3 of 1000  loss 0.5000, 17 min left"
+    assert [int(line.split()[1]) for line in lines] == [3, 13, 33, 73]  # twice as long between two of them
+
+
+@pytest.mark.parametrize(("done", "said"), [(2, ""), (5, ", 15 s left"), (10, "")])
+def test_time_left_follows_from_what_is_done(monkeypatch: pytest.MonkeyPatch, done: int, said: str) -> None:
+    now = [7.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    pace = Pace(2)  # after a restart: what was done before took none of this time
+    now[0] += 9
+    assert pace.in_words(done, 10) == said
 
 
 def test_quick_epochs_are_not_all_printed(capfd: pytest.CaptureFixture[str]) -> None:

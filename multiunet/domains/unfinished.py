@@ -6,7 +6,8 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,20 @@ class Unfinished:
 
     def save_when_due(self, batch: int, state: State) -> None:
         """Save the state of a batch if the last time is long enough ago."""
-        if time.monotonic() - self.saved < SAVE_SECONDS:
-            return
+        if time.monotonic() - self.saved >= SAVE_SECONDS:
+            self.save(batch, state)
+
+    @contextmanager
+    def saving_when_stopped(self, batch: int, state: Callable[[], State]) -> Iterator[None]:
+        """Save the state of a batch, as it is then, where it is interrupted, or the process is told to end."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            self.save(batch, state())
+            raise
+
+    def save(self, batch: int, state: State) -> None:
+        """Save the state of a batch."""
         tensors = {"x": state.x} | ({} if state.previous is None else {"previous": state.previous})
         sigma = None if math.isinf(state.previous_sigma) else state.previous_sigma
         checkpoint.save(

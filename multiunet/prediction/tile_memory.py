@@ -43,6 +43,7 @@ def compute_max_sites(
     samples: int,
     device: torch.device,
     condition: Condition | None = None,
+    beside: int = 0,
 ) -> int:
     """Return the number of sites that a tile with its halo may have.
 
@@ -51,25 +52,28 @@ def compute_max_sites(
             of what is free where that is less, but at least twice ``FIXED_MEMORY`` beyond what the process has.
         channels: of the input.
         condition: conditioning inputs of one input, as large as those of the prediction.
+        beside: bytes that else will be taken of ``memory``, where it is given: whole images, say.
 
     Raises:
         InputError: when the process takes more already.
     """
-    spare = compute_spare_memory(memory, device)
+    spare = compute_spare_memory(memory, device, beside)
     need = FRAGMENTATION * measure_bytes_per_site(net, task, geometry, channels, samples, device, condition)
     return int(spare / need)
 
 
-def compute_spare_memory(memory: int | None, device: torch.device) -> int:
+def compute_spare_memory(memory: int | None, device: torch.device, beside: int = 0) -> int:
     """Return the bytes that are left for tiles; for arguments and ``Raises`` see ``compute_max_sites``."""
     taken = 0 if device.type == "cuda" else process_memory()
     if memory is None:
+        beside = 0
         memory = max(taken + 2 * FIXED_MEMORY, min(DEFAULT_MEMORY, taken + free_memory(device) // 2))
-    spare = memory - taken - FIXED_MEMORY
+    spare = memory - taken - FIXED_MEMORY - beside
     if spare <= 0:
+        images = f", and images beside it {amount(beside)}" if beside else ""
         raise InputError(
-            f"`memory={amount(memory)}`: the program alone takes {amount(taken + FIXED_MEMORY)}; "
-            f"give at least {amount(taken + 2 * FIXED_MEMORY)}"
+            f"`memory={amount(memory)}`: the program alone takes {amount(taken + FIXED_MEMORY)}{images}; "
+            f"give at least {amount(taken + 2 * FIXED_MEMORY + beside)}"
         )
     return spare
 

@@ -61,7 +61,7 @@ CASES: list[tuple[str, Callable[[], object], list[str]]] = [
         lambda: replace_image("s2", np.zeros((7, 40, 48), np.uint8), photometric="minisblack"),
         ["s2.tif", "axes", "one at a time"],
     ),
-    ("a NaN", not_a_number, ["s2.tif", "1 pixels are NaN", "fill them"]),
+    ("a NaN", not_a_number, ["s2.tif", "1 pixel is NaN", "fill in"]),
     (
         "a mask as image",
         lambda: Image.open("masks/s2.png").save("images/s2.png"),

@@ -227,7 +227,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         progress: Progress,
     ) -> None:
         requests = read_requests(options, config, info)
-        make_all(make_maker(model, config, options, kept), requests, options, store, kept, progress)
+        make_all(make_maker(model, config, info, options, kept), requests, options, store, kept, progress)
 
     def measure(self, options: GenomeMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:

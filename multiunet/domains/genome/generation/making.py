@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from multiunet.core.receptive_field import receptive_field
 from multiunet.device import computes_in_bf16, pick_device
 from multiunet.diffusion import MaskedModel, MaskedState, SiteNoise, State, Unmasker
 from multiunet.domains.domain import Model
 from multiunet.domains.genome.config import GenomeSample, GenomeTrain
 from multiunet.domains.genome.generation.data import as_classes
 from multiunet.domains.genome.generation.requests import Request
+from multiunet.domains.genome.info import GenomeInfo
+from multiunet.domains.sample_tiles import Trained, plan_tiles
 from multiunet.domains.unfinished import Unfinished
 from multiunet.prediction.tile_memory import compute_max_sites
-from multiunet.prediction.tiles import Tile, core_sides, tiles
+from multiunet.prediction.tiles import Tile
 from multiunet.progress import Progress
 
 MOST_SAMPLES = 64
@@ -45,6 +47,7 @@ class Maker:
         sites: bases that the network computes at once, at most.
         tile_size: largest tile without its halo; None: as ``sites`` allow.
         bf16: compute the network in it.
+        window: bases of a training window; None: samples are not compared with it.
     """
 
     model: Model
@@ -55,6 +58,7 @@ class Maker:
     sites: int
     tile_size: int | None = None
     bf16: bool = False
+    window: int | None = None
 
     def batches(self, requests: Sequence[Request], count: int) -> Iterator[Batch]:
         """Share ``count`` samples of each request out among batches."""
@@ -74,18 +78,17 @@ class Maker:
         """
         request, rows = batch.request, len(batch.numbers)
         known = -torch.ones(request.length) if request.known is None else as_classes(request.known)
-        labels, done = known.to(torch.int8).repeat(rows, 1), 0
-        if kept is not None and (state := kept.read_state(place)) is not None:
-            labels, done = state.x, state.done
-        plan = self._plan(request.length)
-        while done < self.steps:
-            labels = self._advance(labels, done, plan, batch.numbers)
-            done += 1
-            if kept is not None:
-                kept.save_when_due(place, State(labels, done))
-            if progress is not None:
-                progress.update_tiles(done, self.steps)
-        return labels
+        before = None if kept is None else kept.read_state(place)
+        state = State(known.to(torch.int8).repeat(rows, 1)) if before is None else before
+        plan = self.plan(request.length)
+        with nullcontext() if kept is None else kept.saving_when_stopped(place, lambda: state):
+            while state.done < self.steps:
+                state = State(self._advance(state.x, state.done, plan, batch.numbers), state.done + 1)
+                if kept is not None:
+                    kept.save_when_due(place, state)
+                if progress is not None:
+                    progress.update_tiles(state.done, self.steps)
+        return state.x
 
     def _advance(self, labels: Tensor, done: int, plan: Sequence[Tile], numbers: Sequence[int]) -> Tensor:
         """Return the bases one round later; each tile is read as all were before the round."""
@@ -106,13 +109,13 @@ class Maker:
             result[:, out] = found[:, keep].to(result)
         return result
 
-    def _plan(self, length: int) -> list[Tile]:
-        seen = receptive_field(self.model.net)
-        sides = core_sides((length,), seen, (0,), self.sites) if self.tile_size is None else (self.tile_size,)
-        return tiles((length,), seen, (0,), sides)
+    def plan(self, length: int) -> list[Tile]:
+        """Return the tiles that a sample is made of."""
+        trained = None if self.window is None else Trained((self.window,), "window", "length")
+        return plan_tiles(self.model.net, (length,), self.sites, self.tile_size, trained)
 
 
-def make_maker(model: Model, config: GenomeTrain, options: GenomeSample, kept: Unfinished) -> Maker:
+def make_maker(model: Model, config: GenomeTrain, info: GenomeInfo, options: GenomeSample, kept: Unfinished) -> Maker:
     """Return the maker that the options describe.
 
     Raises:
@@ -122,7 +125,9 @@ def make_maker(model: Model, config: GenomeTrain, options: GenomeSample, kept: U
     bf16 = computes_in_bf16(config.precision, device)
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         sites = kept.agree("sites", lambda: count_sites(model, options.memory, device))
-    return Maker(model, options.steps, options.temperature, options.seed, device, sites, options.tile_size, bf16)
+    return Maker(
+        model, options.steps, options.temperature, options.seed, device, sites, options.tile_size, bf16, info.window
+    )
 
 
 def count_sites(model: Model, memory: int | None, device: torch.device) -> int:

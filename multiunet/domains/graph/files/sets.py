@@ -26,7 +26,7 @@ from multiunet.domains.graph.files.tables import Columns, numbers_of_labels
 from multiunet.domains.graph.files.tu import read_tu, tu_name
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
-from multiunet.wording import listing
+from multiunet.wording import counted, listing
 
 ARRAYS = (".npz", ".pt", ".pth")
 KINDS = (*ARRAYS, ".graphml")
@@ -170,8 +170,8 @@ def _with_labels(graphs: GraphSet, path: Path, columns: Columns) -> GraphSet:
     unlabelled = [name for name, row in zip(graphs.ids, rows) if row < 0]
     if unlabelled:
         raise InputError(
-            f"{path}: has no line for {len(unlabelled)} graphs of the folder: {listing(unlabelled)}; add them, with an "
-            "empty label where it is not known"
+            f"{path}: has no line for {counted(len(unlabelled), 'graph')} of the folder: {listing(unlabelled)}; add "
+            "them, with an empty label where it is not known"
         )
     return _labelled(graphs, table, names["label_column"], np.array(rows), columns)
 

@@ -11,7 +11,7 @@ from multiunet.domains.graph.sets.config import GraphsTrain
 from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
-from multiunet.wording import listing
+from multiunet.wording import counted, listing
 
 Members = dict[Split, NDArray[np.int64]]
 """Numbers of graphs, ascending; no graph is in two."""
@@ -61,7 +61,7 @@ def _listed(graphs: GraphSet, where: str) -> NDArray[np.str_]:
         names = [str(name) for name in lists.get(split, [])]
         absent = [name for name in names if name not in number]
         if absent:
-            raise InputError(f"{where}: {split} names {len(absent)} graphs that are not there: {listing(absent)}")
+            raise InputError(f"{where}: {split} names {counted(len(absent), 'graph')} not there: {listing(absent)}")
         for name in names:
             if words[number[name]]:
                 raise InputError(f"{where}: graph {name} is in {split}, and in {words[number[name]]} before")

@@ -18,6 +18,8 @@ from multiunet.errors import InputError
 from multiunet.prediction.source import GridSource
 from multiunet.wording import counted
 
+TRAINING = "the training images"
+
 AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 
 
@@ -54,11 +56,14 @@ class Input:
         return self.standardise(self.picture.pixels[(slice(None), *inside)])
 
 
-def load_input(path: str, info: ImageInfo, cache: FileCache, assumed: tuple[float, ...] | None = None) -> Input:
+def load_input(
+    path: str, info: ImageInfo, cache: FileCache, assumed: tuple[float, ...] | None = None, like: str = TRAINING
+) -> Input:
     """Load an image with the channels, bar and pixel size of training.
 
     Args:
         assumed: pixel size, micrometres by axis, of an image that states none where ``info`` has none either.
+        like: which images it must be like, for errors.
 
     Raises:
         InputError: when it cannot be read, or has other axes or channels than the training images.
@@ -66,7 +71,7 @@ def load_input(path: str, info: ImageInfo, cache: FileCache, assumed: tuple[floa
 
     def read() -> tuple[Picture, int]:
         cropped, bar = read_cropped(Path(path), info.crop_bar)
-        return override_spacing(match_channels(cropped, info, path), info.pixel_size), bar
+        return override_spacing(match_channels(cropped, info, path, like), info.pixel_size), bar
 
     # what the reading depends on; folds of a cross-validation may differ in it
     how = repr([info.crop_bar, info.pixel_size])
@@ -83,21 +88,22 @@ def load_input(path: str, info: ImageInfo, cache: FileCache, assumed: tuple[floa
     return Input(picture, np.asarray(known.mean, np.float32), np.asarray(known.deviation, np.float32), bar, guessed)
 
 
-def match_channels(picture: Picture, info: ImageInfo, path: str) -> Picture:
+def match_channels(picture: Picture, info: ImageInfo, path: str, like: str = TRAINING) -> Picture:
     """Return the picture with the channels of training: grey images saved in colours become grey.
+
+    Args:
+        like: which images it must be like, for errors.
 
     Raises:
         InputError: when it has other axes or channels.
     """
     if len(picture.space) != info.ndim:
-        raise InputError(f"{path}: {_describe_size(picture.space)}, but the training images have {info.ndim} axes")
+        raise InputError(f"{path}: {_describe_size(picture.space)}, but {like} have {info.ndim} axes")
     if info.channels == 1 and picture.colour == "rgb" and picture.summary.grey:
         picture = replace(picture, pixels=take_first(picture.pixels, 1))
     channels = picture.pixels.shape[0]
     if channels != info.channels:
-        raise InputError(
-            f"{path}: {counted(channels, 'channel')}, but the training images have {info.channels}; convert it"
-        )
+        raise InputError(f"{path}: {counted(channels, 'channel')}, but {like} have {info.channels}; convert it")
     return picture.redescribed(colour=info.colour)
 
 

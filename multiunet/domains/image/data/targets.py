@@ -27,6 +27,7 @@ from multiunet.domains.image.files.readers import read_target
 from multiunet.domains.image.info import ImageInfo
 from multiunet.errors import InputError
 from multiunet.losses import border_weights
+from multiunet.wording import counted
 
 IGNORED = -1
 
@@ -120,9 +121,10 @@ def read_objects(path: str, ignore_value: int | None, checked: bool = False) -> 
     labels: np.ndarray = pixels[...]
     negative = (labels < 0) & (labels != (0 if ignore_value is None else ignore_value))
     if negative.any():
+        value, count = labels[negative][0], int(np.count_nonzero(negative))
         raise InputError(
-            f"{path}: value {labels[negative][0]} in {np.count_nonzero(negative)} pixels; objects have positive "
-            f"numbers, and 0 is outside; of pixels that do not count, pass `ignore_value={labels[negative][0]}`"
+            f"{path}: value {value} in {counted(count, 'pixel')}; objects have positive numbers, and 0 is outside; "
+            f"of pixels that do not count, pass `ignore_value={value}`"
         )
     return renumber(labels, ignore_value)
 
@@ -172,10 +174,11 @@ def find_classes(labels: np.ndarray, info: ImageInfo, path: str) -> NDArray[np.i
     unknown = classes == UNKNOWN
     if unknown.any():
         value = labels[unknown][0]
+        count = int(np.count_nonzero(labels == value))
         shown = colour_name if info.segmented.coloured else str
         raise InputError(
-            f"{path}: value {shown(int(value))} in {np.count_nonzero(labels == value)} pixels is none of the training "
-            f"masks' {', '.join(map(shown, info.values))}"
+            f"{path}: value {shown(int(value))} in {counted(count, 'pixel')} is none of "
+            f"the training masks' {', '.join(map(shown, info.values))}; relabel it, or train with such masks, too"
         )
     return classes
 

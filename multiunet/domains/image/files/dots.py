@@ -17,6 +17,7 @@ from multiunet.domains.image.files.readers import read_file
 from multiunet.domains.image.files.table import is_table
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
+from multiunet.wording import are
 
 Places = NDArray[np.float64]
 """Coordinates of dots in pixels, ``(dots, ndim)``, in the order of the image's axes; 0 is the middle of the first."""
@@ -166,8 +167,8 @@ def _find_marked(path: Path, pixels: Pixels) -> NDArray[np.intp]:
     parts, touching = [], 0
     for region in iter_blocks(pixels, whole=1):
         block = pixels[region]
-        if block.dtype.kind == "f" and (unknown := np.count_nonzero(np.isnan(block))):
-            raise InputError(f"{path}: {unknown} pixels are NaN; a dot is a pixel that is not 0, all others are 0")
+        if block.dtype.kind == "f" and (unknown := int(np.count_nonzero(np.isnan(block)))):
+            raise InputError(f"{path}: {are(unknown, 'pixel')} NaN; a dot is a pixel that is not 0, all others are 0")
         marks = (block != 0).any(axis=0)
         if 2 * np.count_nonzero(marks) > marks.size:
             raise InputError(

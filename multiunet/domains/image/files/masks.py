@@ -11,6 +11,7 @@ from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks
 from multiunet.domains.image.files.readers import read_file
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
+from multiunet.wording import are
 
 MOST_CLASSES = 256
 
@@ -71,10 +72,10 @@ def _refuse_fractions(path: Path, pixels: Pixels) -> None:
         first = wrong[0] if len(wrong) and not count else first
         count += len(wrong)
     if count:
-        rounded = f"are beyond {largest:.0f}, where whole numbers are rounded"
-        why = rounded if first == np.round(first) else "are not whole numbers"
+        rounded = f"beyond {largest:.0f}, where whole numbers are rounded"
+        why = rounded if first == np.round(first) else "not whole numbers"
         raise InputError(
-            f"{path}: a mask of {pixels.dtype}, of which {count} pixels {why}, such as {first}; "
+            f"{path}: a mask of {pixels.dtype}, of which {are(count, 'pixel')} {why}, such as {first}; "
             "save labels as integers, or use `task=regression` with `targets`"
         )
 

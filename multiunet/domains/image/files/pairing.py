@@ -122,11 +122,15 @@ class Truth:
         noun: what one is called.
         list_files: lists those of a folder, by name.
         hint: what else to do about an image without one.
+        images: what they are files of, for errors.
+        tabled: whether a table of pairs may name them, too.
     """
 
     noun: str
     list_files: Callable[[Path], dict[str, Path]]
     hint: str = ""
+    images: str = "images"
+    tabled: bool = True
 
 
 MASKS = Truth("mask", list_images)
@@ -156,10 +160,11 @@ def pair_files(images: Path, targets: Path | None, truth: Truth = MASKS) -> list
     if found is not None:
         return [Item(name, str(pictures[name]), str(known[target])) for name, target in found.items()]
     stems = list_unmatched(pictures, known)
+    table = "; or pass as `images` a CSV with the columns image,mask" if truth.tabled else ""
     raise InputError(
-        f"{targets}: no {truth.noun} for {len(stems)} of the {len(pictures)} images in {images}: {listing(stems)}; a "
-        f"{truth.noun} has the name of its image, or all have one ending more, such as {stems[0]}_mask (docs/image.md "
-        f"lists the names that are known){truth.hint}; or pass as `images` a CSV with the columns image,mask"
+        f"{targets}: no {truth.noun} for {len(stems)} of the {len(pictures)} {truth.images} in {images}: "
+        f"{listing(stems)}; a {truth.noun} has the name of its image, or all have one ending more, such as "
+        f"{stems[0]}_mask (docs/image.md lists the names that are known){truth.hint}{table}"
     )
 
 

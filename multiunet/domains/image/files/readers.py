@@ -32,6 +32,7 @@ from multiunet.domains.image.files.units import MICROMETRE, pixel_sizes
 from multiunet.domains.reading import reading, shorten
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
+from multiunet.wording import are
 
 Colour = Literal["grey", "rgb", "channels"]
 
@@ -97,7 +98,7 @@ def read_image(path: Path) -> Picture:
         return picture
     _refuse_infinite(path, picture.summary, "scale or fill them")
     if picture.summary.nans:
-        raise InputError(f"{path}: {picture.summary.nans} pixels are NaN; fill them, say, with the median")
+        raise InputError(f"{path}: {are(picture.summary.nans, 'pixel')} NaN; fill in the median, say")
     if max(-picture.summary.low, picture.summary.high) > LARGEST:
         raise InputError(f"{path}: holds values beyond {LARGEST:g}, whose spread 32 bits cannot hold; scale them")
     return picture
@@ -128,7 +129,7 @@ def read_target(path: Path, ignore_value: int | None = None) -> Picture:
 
 def _refuse_infinite(path: Path, summary: Summary, fix: str) -> None:
     if summary.infinities:
-        raise InputError(f"{path}: {summary.infinities} pixels are infinite; {fix}")
+        raise InputError(f"{path}: {are(summary.infinities, 'pixel')} infinite; {fix}")
 
 
 @contextmanager

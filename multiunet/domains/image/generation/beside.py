@@ -61,7 +61,7 @@ def read_beside(
         values = np.arange(len(reading.classes.names)).reshape(-1, *(1,) * classes.ndim)
         parts.append((classes[None] == values).astype(np.float32))
     if given is not None:
-        loaded = load_input(given, given_info(info), cache)
+        loaded = _load_given(given, info, cache)
         factor = info.generated.given.factor if info.generated.given else ()
         places = mirror(shrink(coordinates, factor), loaded.picture.space)
         parts.append(loaded.standardise(sample(cache.in_memory("given", given, loaded.picture.pixels), places)))
@@ -81,5 +81,9 @@ def space_of(info: ImageInfo, cache: FileCache, mask: str | None, given: str | N
         return tuple(load_labels(mask, layout_info(info), cache, checked=False).shape)
     assert given is not None
     assert info.generated.given is not None
-    loaded: Input = load_input(given, given_info(info), cache)
+    loaded = _load_given(given, info, cache)
     return tuple(n * f for n, f in zip(loaded.picture.space, info.generated.given.factor))
+
+
+def _load_given(path: str, info: ImageInfo, cache: FileCache) -> Input:
+    return load_input(path, given_info(info), cache, like="the `given` images of the training")

@@ -25,13 +25,15 @@ from multiunet.domains.image.generation.data import SIGMA_DATA, make_condition
 from multiunet.domains.image.generation.embeddings import load_embedding
 from multiunet.domains.image.generation.network import make_parameterization, make_process
 from multiunet.domains.image.generation.requests import Request, read_holes
-from multiunet.domains.image.generation.tiled import TiledDenoiser, draw_noise, plan_tiles
+from multiunet.domains.image.generation.tiled import TiledDenoiser, draw_noise
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.sample_tiles import Trained, plan_tiles
 from multiunet.domains.unfinished import Unfinished
 from multiunet.errors import InputError
 from multiunet.geometries.grid.grid import Grid
 from multiunet.memory import amount
 from multiunet.prediction.tile_memory import compute_max_sites
+from multiunet.prediction.tiles import Tile
 from multiunet.progress import Progress
 
 MOST_SAMPLES = 64
@@ -79,6 +81,11 @@ class Maker:
             for first in range(0, self.options.count, most):
                 yield Batch(request, tuple(range(first, min(first + most, self.options.count))))
 
+    def tiles(self, request: Request) -> list[Tile]:
+        """Return the tiles that a request's samples are made of."""
+        trained = Trained(self.info.patch_size, "patch_size", "size")
+        return plan_tiles(self.model.net, request.space, self.sites, self.options.tile_size, trained)
+
     def make(self, batch: Batch, place: int, kept: Unfinished, progress: Progress) -> Tensor:
         """Make the samples of a batch, ``(N, C, *space)`` in the numbers of the training images.
 
@@ -93,10 +100,11 @@ class Maker:
         shape = (self.info.channels, *batch.request.space)
         noise = draw_noise(SiteNoise(geometry, self.options.seed), shape, batch.numbers)
         state = kept.read_state(place) or sampler.start(noise)
-        while state.done < len(sampler.moves):
-            state = sampler.advance(denoise, noise, state)
-            kept.save_when_due(place, state)
-            progress.update_tiles(state.done, len(sampler.moves))
+        with kept.saving_when_stopped(place, lambda: state):
+            while state.done < len(sampler.moves):
+                state = sampler.advance(denoise, noise, state)
+                kept.save_when_due(place, state)
+                progress.update_tiles(state.done, len(sampler.moves))
         pixels = self._as_pixels(state.x)
         if known is None:
             return pixels
@@ -109,7 +117,7 @@ class Maker:
         denoiser = Denoiser(self.model.net, make_parameterization(), self.model.geometry, self.info.generated.left_out)
         return TiledDenoiser(
             denoiser,
-            plan_tiles(denoiser, request.space, self.sites, self.options.tile_size),
+            self.tiles(request),
             self._condition(batch),
             Guidance(self.options.guidance, self.options.guidance_above, self.options.guidance_below or math.inf),
             self._beside(request),
@@ -155,7 +163,7 @@ def count_sites(model: Model, config: ImageTrain, options: ImageSample, requests
     Raises:
         InputError: for too little memory.
     """
-    memory: int | None = options.memory
+    memory, taken = options.memory, 0
     if memory is not None:
         largest = max(math.prod(request.space) for request in requests)
         images = HELD * torch.float32.itemsize * len(model.task.names) * largest
@@ -164,10 +172,10 @@ def count_sites(model: Model, config: ImageTrain, options: ImageSample, requests
                 f"`memory={amount(memory)}`: the largest image takes {amount(images)} beside the network; give more, "
                 "or ask for a smaller one"
             )
-        memory = memory - images
+        taken = images
     device = pick_device(options.device)
     bf16 = computes_in_bf16(options.precision or config.precision, device)
     condition = Condition(noise=torch.zeros(1))
     channels = int(model.net.in_channels)  # type: ignore[arg-type]
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        return compute_max_sites(memory, model.net, model.task, model.geometry, channels, 1, device, condition)
+        return compute_max_sites(memory, model.net, model.task, model.geometry, channels, 1, device, condition, taken)

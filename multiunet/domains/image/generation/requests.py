@@ -15,7 +15,7 @@ from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import AXES, load_input
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.masks import read_mask
-from multiunet.domains.image.files.pairing import pair_files
+from multiunet.domains.image.files.pairing import Truth, pair_files
 from multiunet.domains.image.generation.beside import space_of
 from multiunet.domains.image.generation.columns import number_words
 from multiunet.domains.image.generation.embeddings import load_embedding
@@ -145,6 +145,9 @@ def _read_embedding(options: ImageSample, known: Generation) -> str | None:
 Scene = tuple[str, tuple[int, ...], dict[str, str]]
 """Name of a new image, its pixels by axis, and its files by the names that a request has for them."""
 
+NOUNS = {"masks": "mask", "given": "image of `given`", "holes": "file of `holes`"}
+"""What a file of a folder is called."""
+
 
 def _read_scenes(options: ImageSample, info: ImageInfo, cache: FileCache) -> list[Scene]:
     folders = {name: getattr(options, name) for name in ("inpaint", "masks", "given")}
@@ -154,14 +157,16 @@ def _read_scenes(options: ImageSample, info: ImageInfo, cache: FileCache) -> lis
         return [(alone if options.label is None else "", _read_size(options, info), {})]
     first, *others = folders
     names = {stem: str(path) for stem, path in list_images(folders[first]).items()}
-    files = {first: names, **{name: _match(folders[first], folders[name], names) for name in others}}
-    if options.holes is not None:
-        files["holes"] = _match(folders[first], options.holes, names)
+    beside = {name: folders[name] for name in others} | ({} if options.holes is None else {"holes": options.holes})
+    files = {first: names}
+    for name, folder in beside.items():
+        kind = Truth(NOUNS[name], list_images, images=f"files of `{first}`", tabled=False)
+        files[name] = _match(folders[first], folder, names, kind)
     return [_read_scene(stem, {name: own[stem] for name, own in files.items()}, info, cache) for stem in names]
 
 
-def _match(images: Path, folder: Path, names: Mapping[str, str]) -> dict[str, str]:
-    return {item.name: item.target for item in pair_files(images, folder) if item.name in names}
+def _match(images: Path, folder: Path, names: Mapping[str, str], truth: Truth) -> dict[str, str]:
+    return {item.name: item.target for item in pair_files(images, folder, truth) if item.name in names}
 
 
 def _read_scene(stem: str, files: dict[str, str], info: ImageInfo, cache: FileCache) -> Scene:

@@ -9,7 +9,7 @@ from typing import Any
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.listing import list_images
-from multiunet.domains.image.files.pairing import Item, pair_files
+from multiunet.domains.image.files.pairing import MASKS, Item, Truth, pair_files
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.generation.columns import match_column, name_labels, split_words
 from multiunet.domains.image.generation.embeddings import survey_embeddings
@@ -24,6 +24,8 @@ from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
+GIVEN = Truth("image of `given`", list_images, tabled=False)
+
 CHANNELS = {"grey": ("intensity",), "rgb": ("red", "green", "blue")}
 
 
@@ -36,7 +38,7 @@ def survey_generation(splits: ItemSplits, images: Images, config: ImageTrain) ->
     _warn_of_few(splits)
     names = CHANNELS.get(images.colour) or tuple(f"channel{place}" for place in range(images.channels))
     known = images.intensities("train")
-    kinds = sorted(images.fingerprint.kinds)
+    kinds = sorted(images.kinds)
     if len(kinds) > 1:
         raise InputError(
             f"{config.images}: holds images of {' and '.join(kinds)}; new images are written in the numbers of the "
@@ -99,8 +101,8 @@ def _check_trained(path: Path, noun: str, found: Mapping[str, str], known: Seque
         if strange:
             image = next(item.image for item in splits[name] if item.name == strange[0])
             raise InputError(
-                f"{path}: {noun} {found[image]} of {listing(strange)} is in the {name} split alone, so it cannot be "
-                "learnt; give such an image to training (another `seed`, say), or pass `val_fraction=0`"
+                f"{path}: no training image has the {noun} {found[image]!r}, which {listing(strange)} of the {name} "
+                "split needs; add an image with it, move such an image to training (`splits`), or pass `val_fraction=0`"
             )
 
 
@@ -117,13 +119,16 @@ def _read_captions(path: Path, splits: ItemSplits) -> Words:
     return Words(vocabulary=tuple(vocabulary), longest=longest, captions=captions)
 
 
-def _pairs(splits: ItemSplits, folders: Sequence[tuple[Path | None, Path | None]]) -> dict[str, str]:
+def _pairs(
+    splits: ItemSplits, folders: Sequence[tuple[Path | None, Path | None]], kind: Truth = MASKS
+) -> dict[str, str]:
     """Return the file beside each image, by the image's path.
 
     Args:
         folders: of images, and of what lies beside them.
+        kind: what lies there.
     """
-    found = [pair_files(images, beside) for images, beside in folders if images is not None]
+    found = [pair_files(images, beside, kind) for images, beside in folders if images is not None]
     pairs = {item.image: item.target for items in found for item in items}
     return {image: pairs[image] for image in _paths(splits)}
 
@@ -151,7 +156,7 @@ def _survey_given(splits: ItemSplits, images: Images, config: ImageTrain) -> Giv
     if config.given is None:
         return None
     pairs = _pairs(
-        splits, [(folder, config.given) for folder in (config.images, config.val_images, config.test_images)]
+        splits, [(folder, config.given) for folder in (config.images, config.val_images, config.test_images)], GIVEN
     )
     others: dict[Split, list[Item]] = {
         name: [Item(item.name, pairs[item.image], "") for item in splits[name]] for name in SPLITS

@@ -10,32 +10,11 @@ import torch
 from torch import Tensor
 
 from multiunet.core import Condition
-from multiunet.core.receptive_field import receptive_field
 from multiunet.diffusion import Denoiser, Guidance, Noise, SiteNoise
-from multiunet.domains.remarks import remark
-from multiunet.prediction.tiles import Tile, core_sides, tiles
+from multiunet.prediction.tiles import Tile
 
 NOISE_SITES = 1 << 20
 """Sites whose noise is drawn at once, about."""
-
-
-def plan_tiles(denoiser: Denoiser[Tensor], space: Sequence[int], sites: int, side: int | None) -> list[Tile]:
-    """Return the tiles of an image.
-
-    Args:
-        sites: the most that a tile may have, its halo included.
-        side: the largest side of a tile without its halo; None: as ``sites`` allow.
-    """
-    shape, seen = tuple(space), receptive_field(denoiser.net)
-    none = (0,) * len(shape)
-    sides = core_sides(shape, seen, none, sites) if side is None else (side,) * len(shape)
-    planned = tiles(shape, seen, none, sides)
-    if len(planned) > 1 and not seen.exact:
-        remark(
-            "the network has norms or blocks that look at all sites of an image, so a sample made tile by tile has "
-            "seams; allow larger tiles (`tile_size`, `memory`), or train with `normalization=layer`"
-        )
-    return planned
 
 
 @dataclass(frozen=True)

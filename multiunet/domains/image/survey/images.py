@@ -44,6 +44,7 @@ class Images:
         contents: which images there are, whatever they are called.
         sums: of each training image its pixels, and mean and variance by channel.
         lowest, highest: extremes of all images.
+        kinds: types of the numbers of all images.
     """
 
     ndim: Literal[2, 3] = 2
@@ -61,6 +62,7 @@ class Images:
     sums: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
     lowest: float = math.inf
     highest: float = -math.inf
+    kinds: set[str] = field(default_factory=set)
     fingerprint: FingerprintCollector = field(default_factory=FingerprintCollector)
 
     def add(self, split: Split, path: str, picture: Picture) -> None:
@@ -72,6 +74,7 @@ class Images:
         if picture.summary.low == picture.summary.high:
             remark("%s: all pixels are %s: nothing can be learnt from it", path, picture.summary.low)
         self.lowest, self.highest = min(self.lowest, picture.summary.low), max(self.highest, picture.summary.high)
+        self.kinds.add(picture.pixels.dtype.name)
         content = hash_content(picture)
         self.digest.add_content(path, content)
         self.contents.add(split, path, content, picture)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from multiunet.domains.config import Split
@@ -10,7 +10,8 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.listing import list_images, stem_of
 from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, pair_files, pair_with_themselves, warn_of_unused
 from multiunet.domains.image.files.table import is_table, read_pairs
-from multiunet.domains.image.survey.stratify import MaskClasses, choose_images, spread_classes
+from multiunet.domains.image.generation.columns import read_column
+from multiunet.domains.image.survey.stratify import Classes, MaskClasses, choose_images, spread_classes
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.errors import InputError
@@ -18,6 +19,8 @@ from multiunet.seeds import permutation
 from multiunet.wording import counted, listing
 
 ItemSplits = dict[Split, list[Item]]
+
+FindClasses = Callable[[Sequence[Item]], list[Classes]]
 
 
 def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
@@ -33,9 +36,7 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
     """
     truth = MASKS if config.dots is None else DOTS
     items = _list_items(config, config.images, targets)
-    # quantities have no classes, and of objects all masks have those that are learnt
-    classified = config.task == "segmentation" and not config.instances
-    known = MaskClasses([item.target for item in items if classified], config.ignore_value)
+    known = _find_classes(items, config)
     words = [row.split for row in read_pairs(config.images)] if is_table(config.images) else []
     folders = {"val": (config.val_images, config.val_masks), "test": (config.test_images, config.test_masks)}
     given = any(images is not None for images, _ in folders.values())
@@ -72,6 +73,22 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
     return splits
 
 
+def _find_classes(items: Sequence[Item], config: ImageTrain) -> FindClasses:
+    """Return what tells the classes of images: those of their masks, or, of a generator, their labels."""
+    if config.task == "generate" and config.labels is not None:
+        try:
+            column = read_column(config.labels, "label")
+        except InputError:  # which the survey says
+            column = {}
+        numbers = {label: place for place, label in enumerate(sorted(set(column.values())))}
+        labels = {stem: frozenset({numbers[label]}) for stem, label in column.items()}
+        return lambda asked: [labels.get(item.name, frozenset()) for item in asked]
+    # quantities have no classes, and of objects all masks have those that are learnt
+    classified = config.task == "segmentation" and not config.instances
+    masks = MaskClasses([item.target for item in items if classified], config.ignore_value)
+    return lambda asked: masks.of([item.target for item in asked])
+
+
 def _list_items(config: ImageTrain, images: Path, targets: Path | None) -> list[Item]:
     """List images with their truth; those of a generator have none, and of others pairs are made."""
     if config.task == "generate":
@@ -89,7 +106,9 @@ def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:
         stems = [stem_of(str(stem)) for stem in lists.get(name, [])]
         absent = [stem for stem in stems if stem not in known]
         if absent:
-            raise InputError(f"{where}: {name} names {len(absent)} images that are not in {images}: {listing(absent)}")
+            raise InputError(
+                f"{where}: {name} names {counted(len(absent), 'image')} not in {images}: {listing(absent)}"
+            )
         twice = sorted({stem for stem in stems if stems.count(stem) > 1})
         if twice:
             raise InputError(f"{where}: {name} names images twice: {listing(twice)}")
@@ -104,13 +123,11 @@ def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:
     return splits
 
 
-def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskClasses) -> ItemSplits:
+def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: FindClasses) -> ItemSplits:
     """Every ``folds``-th image of a shuffled row is tested; another fold tests others."""
     if folds > len(items):
         raise InputError(f"`folds={folds}`: there are {len(items)} images; a fold tests one at least")
-    row = spread_classes(
-        permutation(len(items), "folds", seed).tolist(), folds, known.of([item.target for item in items])
-    )
+    row = spread_classes(permutation(len(items), "folds", seed).tolist(), folds, known(items))
     tested = set(row[fold::folds])
     return {
         "train": [item for i, item in enumerate(items) if i not in tested],
@@ -119,7 +136,7 @@ def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: MaskCl
     }
 
 
-def _hold_out(splits: ItemSplits, name: Split, fraction: float, seed: int, known: MaskClasses) -> None:
+def _hold_out(splits: ItemSplits, name: Split, fraction: float, seed: int, known: FindClasses) -> None:
     """Moves a share of the training items, one at least, into a split of their own."""
     items = splits["train"]
     if fraction == 0:
@@ -132,7 +149,7 @@ def _hold_out(splits: ItemSplits, name: Split, fraction: float, seed: int, known
             f"{name}{tested}; give more images, cut them into pieces, or pass `{name}_images` or `{name}_fraction=0`"
         )
     row = permutation(len(items), "split", seed, SPLITS.index(name)).tolist()
-    apart = set(choose_images(row, count, known.of([item.target for item in items])))
+    apart = set(choose_images(row, count, known(items)))
     splits[name] = [item for i, item in enumerate(items) if i in apart]
     splits["train"] = [item for i, item in enumerate(items) if i not in apart]
 

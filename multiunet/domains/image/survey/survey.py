@@ -39,7 +39,7 @@ def survey(config: ImageTrain) -> ImageInfo:
     images = survey_images(splits, config.crop_bar, config.pixel_size)
     counted = config.task == "segmentation" or config.dots is not None  # however bright an object is, it is one
     kind = config.intensities or ("image" if counted else "train")
-    if kind != "image":
+    if kind != "image" and config.task != "generate":  # which refuses them
         _warn_of_types(config, images, kind)
     found = _survey_annotations(splits, images, config)
     largest = tuple(int(n) for n in np.max(images.fingerprint.shapes, axis=0))
@@ -96,9 +96,9 @@ def _check_unvalidated(config: ImageTrain) -> None:
 
 
 def _warn_of_types(config: ImageTrain, images: Images, kind: str) -> None:
-    """Warn of training images of several types of numbers, which are taken as they are."""
-    if len(images.fingerprint.kinds) > 1:
-        kinds = " and ".join(sorted(images.fingerprint.kinds))
+    """Warn of images of several types of numbers, which are taken as they are."""
+    if len(images.kinds) > 1:
+        kinds = " and ".join(sorted(images.kinds))
         remark(
             f"{config.images}: holds images of {kinds}, and `intensities={kind}` takes their numbers as they are; "
             "convert them to one type, unless one number means the same in all"

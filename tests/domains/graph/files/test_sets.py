@@ -162,7 +162,7 @@ def test_graphs_of_a_folder_must_be_alike(tmp_path: Path, changes: dict[str, Any
 @pytest.mark.parametrize(
     ("labels", "columns", "reason"),
     [
-        ("id,label\none,a\ntwo,b\n", {}, "has no line for 1 graphs of the folder: three"),
+        ("id,label\none,a\ntwo,b\n", {}, "has no line for 1 graph of the folder: three"),
         ("id,label\none,a\ntwo,b\nthree,a\nfour,b\n", {}, "1 of its ids are no graphs of the folder: four"),
         ("id,label\none,a\none,b\ntwo,b\nthree,a\n", {}, "1 ids are there more than once: one"),
         ("id,kind\none,a\n", {}, "has no column 'label' but id, kind; pass `label_column`"),

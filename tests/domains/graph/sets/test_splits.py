@@ -68,7 +68,7 @@ def test_unlabelled_graphs_are_in_no_split(save_set: Callable[..., Path]) -> Non
 @pytest.mark.parametrize(
     ("lists", "reason"),
     [
-        ({"train": [0, 99]}, "train names 1 graphs that are not there: 99"),
+        ({"train": [0, 99]}, "train names 1 graph not there: 99"),
         ({"train": [0, 1], "val": [1]}, "graph 1 is in val, and in train before"),
         ({"train": [0, 0]}, "graph 0 is in train, and in train before"),
         ({"train": [0], "valid": [1]}, "'valid' is not read; call this split 'val'"),

@@ -152,7 +152,7 @@ def test_values_of_large_masks_are_looked_at_before_anything_is_predicted(
         tifffile.imwrite(tmp_path / "new/masks" / file, mask, tile=(16, 16), compression="zlib")
     for module in (lazy, tiff):
         monkeypatch.setattr(module, "WHOLE", 1000)
-    with pytest.raises(InputError, match=rf"{name}: value 7 in 1 pixels is none of the training masks' 4, 9"):
+    with pytest.raises(InputError, match=rf"{name}: value 7 in 1 pixel is none of the training masks' 4, 9"):
         elsewhere(info, tmp_path / "new/images", tmp_path / "new/masks")
 
 

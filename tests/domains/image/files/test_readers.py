@@ -197,7 +197,7 @@ def test_nan_in_an_image_is_refused_and_in_a_target_means_unknown(tmp_path: Path
     assert np.isnan(read_target(tmp_path / "a.tif").pixels).sum() == 3
     pixels[0, 0] = np.inf
     tifffile.imwrite(tmp_path / "a.tif", pixels)
-    with pytest.raises(InputError, match="1 pixels are infinite"):
+    with pytest.raises(InputError, match="1 pixel is infinite"):
         read_target(tmp_path / "a.tif")
 
 

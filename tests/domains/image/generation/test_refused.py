@@ -93,8 +93,30 @@ def test_a_label_that_is_held_out_alone_is_refused(tmp_path: Path) -> None:
         save(tmp_path / "images", name, random_image(seed))
     save(tmp_path / "val", "c", random_image(7))
     (tmp_path / "labels.csv").write_text("image,label\na,1\nb,1\nc,2\n")
-    with pytest.raises(InputError, match="label 2 of c is in the val split alone"):
+    with pytest.raises(InputError, match="no training image has the label '2', which c of the val split needs"):
         read(tmp_path, labels=tmp_path / "labels.csv", val_images=tmp_path / "val")
+
+
+def test_chance_leaves_each_label_to_training(tmp_path: Path) -> None:
+    lines = ["image,label"]
+    for seed, name in enumerate("abcdefgh"):
+        save(tmp_path / "images", name, random_image(seed))
+        lines.append(f"{name},{'odd' if name in 'ce' else 'even'}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    config = {"images": tmp_path / "images", "task": "generate", "labels": tmp_path / "labels.csv", "val_fraction": 0.7}
+    for seed in range(6):
+        found = survey(ImageTrain(**config, seed=seed))
+        assert {"c", "e"} & {item.name for item in found.split.train}
+
+
+def test_one_type_of_numbers_is_asked_of_held_out_images_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    save(tmp_path / "images", "a", random_image(0))
+    save(tmp_path / "val", "b", random_image(1, np.uint16))
+    with pytest.raises(InputError, match="uint16 and uint8; new images are written in the numbers"):
+        read(tmp_path, val_images=tmp_path / "val")
+    assert "takes their numbers" not in caplog.text  # one message is enough
+    read(tmp_path, val_images=tmp_path / "val", task="denoise", test_fraction=0)
+    assert "holds images of uint16 and uint8, and `intensities=train` takes their numbers as they are" in caplog.text
 
 
 def test_patches_below_the_coarsest_level_are_refused(shapes: Path) -> None:

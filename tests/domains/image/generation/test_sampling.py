@@ -8,9 +8,11 @@ import torch
 from PIL import Image
 
 from multiunet.domains import inference, sampling, unfinished
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
 from multiunet.progress import Progress
+from multiunet.training.checkpoint import load
 from tests.domains.image.generation.conftest import MakeRun
 
 QUICK = {"count": 2, "steps": 3, "device": "cpu"}
@@ -63,11 +65,11 @@ class Interrupted(Progress):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("sampler", ["dpm++2m", "ancestral"])
+@pytest.mark.parametrize(("sampler", "seconds"), [("dpm++2m", -1.0), ("ancestral", unfinished.SAVE_SECONDS)])
 def test_interrupted_samples_go_on_with_the_same_bits(
-    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, seconds: float
 ) -> None:
-    monkeypatch.setattr(unfinished, "SAVE_SECONDS", -1.0)
+    monkeypatch.setattr(unfinished, "SAVE_SECONDS", seconds)  # an interrupt saves at once
     monkeypatch.setattr("multiunet.domains.image.generation.making.MOST_SAMPLES", 1)
     options = {**QUICK, "steps": 4, "sampler": sampler}
     sampling.sample(make_run(), options, tmp_path / "whole.zarr", progress=Progress())
@@ -75,7 +77,7 @@ def test_interrupted_samples_go_on_with_the_same_bits(
     for steps in (2, 4):
         with pytest.raises(KeyboardInterrupt):
             sampling.sample(make_run(), options, out, progress=Interrupted(steps))
-        assert (tmp_path / ".s.zarr.unfinished" / "state.safetensors").exists()
+        assert load(tmp_path / ".s.zarr.unfinished" / "state.safetensors").state["done"] == 2
     assert not out.exists()
     with pytest.raises(InputError, match=r"unfinished samples of other settings"):
         sampling.sample(make_run(), {**options, "seed": 1}, out, progress=Progress())
@@ -176,6 +178,45 @@ def test_holes_are_filled_and_all_else_is_kept(make_run: MakeRun, shapes: Path, 
     for folder, words in (("none", "nothing to fill in"), ("all", "covers the whole image"), ("small", "is 5 x 24")):
         with pytest.raises(InputError, match=words):
             sampling.sample(make_run(), {**options, "holes": tmp_path / folder}, tmp_path / "x.zarr")
+
+
+def test_files_that_lack_their_partner_are_named_by_their_settings(
+    make_run: MakeRun, shapes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "holes").mkdir()
+    Image.fromarray(np.eye(20, 24, dtype=np.uint8)).save(tmp_path / "holes" / "i2.png")
+    options = {"inpaint": shapes / "images", "holes": tmp_path / "holes"}
+    with pytest.raises(InputError, match=r"no file of `holes` for 5 of the 6 files of `inpaint` in") as caught:
+        sampling.check_sample(make_run(), options, tmp_path / "x.zarr")
+    assert "CSV" not in str(caught.value)
+    assert "`images`" not in str(caught.value)
+    colours = np.random.default_rng(0).integers(0, 255, (10, 12, 3)).astype(np.uint8)
+    Image.fromarray(colours).save(tmp_path / "colours.png")
+    with pytest.raises(InputError, match=r"3 channels, but the `given` images of the training have 1"):
+        sampling.check_sample(
+            make_run(given=shapes / "small"), {"given": tmp_path / "colours.png"}, tmp_path / "x.zarr"
+        )
+
+
+def test_attention_to_more_than_in_training_is_warned_of(
+    make_run: MakeRun, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    remark.cache_clear()
+    run, options = make_run(attention="full"), {**QUICK, "count": 1, "steps": 1}
+    sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
+    assert not caplog.text
+    sampling.sample(run, {**options, "size": [40, 24]}, tmp_path / "l.zarr", progress=Progress())
+    assert "240 sites attend to each other at once, and in training these were 120" in caplog.text
+    assert "seams" not in caplog.text
+    # 2,500 sites would attend: a tile has about 1,024 at most, whatever the memory
+    sampling.sample(run, {**options, "size": [100]}, tmp_path / "t.zarr", progress=Progress())
+    assert "made of 4 tiles, each of which attends to its own sites" in caplog.text
+
+
+def test_too_little_memory_is_said_as_it_was_given(make_run: MakeRun, tmp_path: Path) -> None:
+    options = {"memory": 1_000_000, "size": [32], "device": "cpu"}
+    with pytest.raises(InputError, match=r"`memory=1 MB`: the program alone takes"):
+        sampling.sample(make_run(), options, tmp_path / "x.zarr", progress=Progress())
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_validation_is_carved_out_where_the_list_has_none(folder: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "key", "message"),
     [
-        ({"train": ["s0", "s9"]}, "", r"train names 1 images that are not in .*: s9"),
+        ({"train": ["s0", "s9"]}, "", r"train names 1 image not in .*: s9"),
         ({"train": ["s0", "s1"], "val": ["s1"]}, "", r"s1\.png: is both in train and in val"),
         ({"train": ["s0", "s0"]}, "", "train names images twice: s0"),
         ({"train": [], "val": ["s0"]}, "", "no training images"),
