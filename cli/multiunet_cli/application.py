@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from multiunet.domains.spec import DomainSpec, Unavailable, domains
+from multiunet_cli.ask import QUESTIONS, ask_command
 from multiunet_cli.calibrate import calibrate_command
 from multiunet_cli.demo import demo
 from multiunet_cli.doctor import doctor
@@ -57,6 +58,12 @@ def application() -> typer.Typer:
         if isinstance(spec, DomainSpec) and spec.sample is not None:
             sampling.command(spec.name)(sample_command(spec))
     app.add_typer(sampling, name="sample")
+    for question, help in QUESTIONS.items():
+        asking = typer.Typer(help=help, no_args_is_help=True)
+        for spec in available.values():
+            if isinstance(spec, DomainSpec) and question in spec.questions:
+                asking.command(spec.name)(ask_command(question)(spec))
+        app.add_typer(asking, name=question)
     planning = typer.Typer(
         help="Decide how to train, and say why (images only; elsewhere use train --dry-run).", no_args_is_help=True
     )

@@ -141,6 +141,24 @@ class Report:
         return {name: value for name, value in asdict(self).items() if name != "curves"}
 
 
+@dataclass(frozen=True)
+class Question:
+    """Question to a trained run.
+
+    Attributes:
+        name: of the command: ``variants``, say.
+        options: the domain's settings of it.
+        out: file or folder that is written.
+        about: the run and its weights, plain JSON.
+    """
+
+    name: str
+    options: Any
+    out: Path
+    about: Mapping[str, Any]
+    progress: Progress = SILENT
+
+
 class Domain(ABC, Generic[C, P, Info]):
     """A user's world. One instance serves one command; it may keep what it has read, and nothing else."""
 
@@ -259,6 +277,14 @@ class Domain(ABC, Generic[C, P, Info]):
             InputError: for what it cannot measure, or cannot write.
         """
         raise NotImplementedError(f"domain {self.name!r} measures nothing")
+
+    def answer(self, model: Model, config: C, info: Info, question: Question) -> Mapping[str, Any]:
+        """Answer a question of the domain's spec: write what it asks for, and return plain JSON.
+
+        Raises:
+            InputError: for what cannot be answered, or cannot be written.
+        """
+        raise NotImplementedError(f"domain {self.name!r} answers no questions")
 
     def score_generator(self, model: Model, config: C, info: Info, options: Any, progress: Progress = SILENT) -> Report:
         """Score a generator on a split of its run, beside trivial methods; only with ``scores_generators``.

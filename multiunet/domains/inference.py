@@ -14,6 +14,7 @@ from multiunet.domains.domain import Report
 from multiunet.domains.evaluation import Trained
 from multiunet.domains.evaluation import evaluate as evaluate_models
 from multiunet.domains.exports import exported
+from multiunet.domains.question_options import QuestionOptions
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import (
     Run,
@@ -41,7 +42,7 @@ from multiunet.uncertainty import dropouts
 from multiunet.uncertainty.statements import describe
 from multiunet.wording import counted
 
-Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions)
+Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions, QuestionOptions)
 
 
 def predict(
@@ -99,7 +100,7 @@ def _ready(
     runs = open_runs(folders, spec.name, chosen.device, chosen.checkpoints)
     check_predicts(runs)
     run = join_runs(runs)
-    chosen = _sampling(absolute(chosen), run)
+    chosen = settle_samples(absolute(chosen), run)
     named = ", ".join(map(str, as_paths(path)))
     run, fit = with_calibration(run, [*as_paths(path), *(folder.path for folder in folders)], chosen, named)
     stated = make_statements(run.model, chosen, named, spec)
@@ -125,7 +126,7 @@ def _ready(
     return run, store, chosen
 
 
-def _sampling(options: Sampled, run: Run) -> Sampled:
+def settle_samples(options: Sampled, run: Run) -> Sampled:
     """Return the settings with one sample where the network has no dropout: all would be the same.
 
     Raises:
@@ -186,7 +187,7 @@ def evaluate(
     run = join_runs(runs)
     if not seen:
         check_same_split(runs)
-    options = _sampling(options, run)
+    options = settle_samples(options, run)
     named = ", ".join(map(str, paths))
     run, fit = with_calibration(run, [*paths, *(folder.path for folder in folders)], options, named)
     model = replace(run.model, net=fuse_layers(run.model.net))  # as predict has it
@@ -234,7 +235,7 @@ def _evaluate_folds(
     """Score each fold on its own split, and all together."""
     for fold in runs[1:]:
         check_shared(runs[0], fold, ["classes", "quantities", "label values"])
-    options = _sampling(options, runs[0])
+    options = settle_samples(options, runs[0])
     runs = [with_calibration(run, [folder, run.folder.path], options)[0] for run in runs]
     folds = [
         Trained(run.folder.path.name, replace(run.model, net=fuse_layers(run.model.net)), run.config, run.info)

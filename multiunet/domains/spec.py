@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import create_model
 
 from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, Split, TrainConfig, did_you_mean, option
+from multiunet.domains.question_options import QuestionOptions
 from multiunet.domains.sample_options import SampleOptions
 from multiunet.errors import InputError
 
@@ -36,6 +38,7 @@ class DomainSpec:
         measure: settings of ``multiunet measure``, where the domain measures predictions.
         measured: the kinds of tasks whose predictions it measures, with nothing but the prediction given.
         groups: what is exchangeable, whose errors a calibration learns from, in the plural: "images", say.
+        questions: settings of the questions that can be put to its runs, by command: ``variants``, say.
         plans: whether its dataset info has a ``plan`` and a ``fingerprint``, which ``multiunet plan`` shows.
     """
 
@@ -50,6 +53,7 @@ class DomainSpec:
     measured: tuple[str, ...] = ("segmentation",)
     plans: bool = False
     groups: str = "groups"
+    questions: Mapping[str, type[QuestionOptions]] = field(default_factory=dict)
 
     @property
     def calibrate(self) -> type[EvaluateOptions]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ from multiunet.domains.domain import (
     Labelled,
     Model,
     Piece,
+    Question,
     Report,
     Validator,
 )
@@ -50,6 +51,7 @@ from multiunet.domains.genome.readers import READ_BY, Data, open_genome, read_ot
 from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.sequence import Codes, Genome
 from multiunet.domains.genome.survey import digest_data, survey
+from multiunet.domains.genome.variants.scoring import score_variants
 from multiunet.domains.unfinished import Unfinished
 from multiunet.errors import InputError
 from multiunet.files import check_folder
@@ -64,6 +66,10 @@ from multiunet.training.data import TrainingData
 
 Chosen = dict[str, NDArray[np.bool_] | None]
 """Bins to predict by chromosome, ``(bins,)``; None: all."""
+
+
+ANSWERS: Mapping[str, Callable[[Model, GenomeTrain, Question], Mapping[str, Any]]] = {"variants": score_variants}
+"""What answers each question to a run."""
 
 
 class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
@@ -235,6 +241,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         rows = measuring.measure(options)
         files = [] if folder is None else measuring.write_regions(rows, folder, options.overwrite)
         return {"rows": [asdict(row) for row in rows], "files": [str(file) for file in files]}
+
+    def answer(self, model: Model, config: GenomeTrain, info: GenomeInfo, question: Question) -> Mapping[str, Any]:
+        return ANSWERS[question.name](model, config, question)
 
     def example(self, model: Model, config: GenomeTrain, info: GenomeInfo) -> Tensor:
         bases = torch.arange(config.bins_of_window() * config.bin_size) % 4

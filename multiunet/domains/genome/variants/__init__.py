@@ -1,0 +1,1 @@
+"""Scores of genetic variants: what each allele of a VCF file changes in the prediction."""
