@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from multiunet.domains.calibration import calibrate
     from multiunet.domains.inference import evaluate, measure, predict
+    from multiunet.domains.questions import variants
     from multiunet.domains.runs import Run, load
     from multiunet.domains.sampling import sample
     from multiunet.domains.training import plan, train
@@ -106,6 +107,7 @@ __all__ = [
     "receptive_field",
     "sample",
     "train",
+    "variants",
 ]
 
 # names are imported on first use: the command line must answer --help without importing torch
@@ -141,6 +143,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "domains.calibration": ["calibrate"],
         "domains.inference": ["evaluate", "measure", "predict"],
+        "domains.questions": ["variants"],
         "domains.runs": ["Run", "load"],
         "domains.sampling": ["sample"],
         "domains.training": ["plan", "train"],

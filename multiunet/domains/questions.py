@@ -1,4 +1,4 @@
-"""Questions to trained runs: what a variant changes, which bases matter, and why; one way for all domains."""
+"""Questions to trained runs, one way for all domains: variants, mutagenesis, attribution."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def variants(
 def mutagenesis(
     path: Paths, options: Given, out: AnyPath, name: str | None = None, progress: Progress | None = None
 ) -> Mapping[str, Any]:
-    """Change each base of a region into the three others; write what it does to the prediction into a folder.
+    """Change each base of a region, and write into a folder what that does to the prediction.
 
     Args:
         path, options, name, progress: see ``variants``.
@@ -81,7 +81,11 @@ def ask(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Mapping[str, Any]:
-    """Put one question of a domain to a trained run; see ``variants``."""
+    """Put one question of a domain to a trained run; see ``variants``.
+
+    Raises:
+        InputError: see there; also where the domain has no such question.
+    """
     folders = [RunFolder.open(run) for run in all_runs(path)]
     spec = spec_of(folders[0], name)
     if question not in spec.questions:

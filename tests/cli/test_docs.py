@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import tifffile
 from multiunet_datasets import synthetic
+from multiunet_datasets.variants import write_variants
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("image", "generate", "restore", "genome", "graph", "graphs", "uncertainty", "attention")
+GUIDES = ("image", "generate", "restore", "genome", "variants", "graph", "graphs", "uncertainty", "attention")
 PAGES = ["README.md", *(f"docs/{guide}.md" for guide in GUIDES)]
 
 IMAGE = ("epochs=1", "steps_per_epoch=1", "patch_size=32", "widths=4,8", "memory_format=contiguous")
@@ -81,6 +82,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with gzip.open("genome.fa.gz", "wt") as file:
         file.write(Path("genome.fa").read_text())
+    write_variants("genome.fa", "calls.vcf")
     Path("gaps.fa").write_text(f">gap\n{'ACGT' * 9}{'N' * 20}{'GATC' * 9}\n")
     Path("genes.bed").write_text("chrI\t1000\t5000\tfirst\nchrIV\t0\t36000\twhole\n")
     synthetic.write_graph(tmp_path, nodes=80).rename("cora.npz")

@@ -159,7 +159,7 @@ def test_public_names_are_deliberate() -> None:
         *("Regression", "Run", "Sample", "Sampler", "Segmentation", "SiteNoise", "Skip", "TopK"),
         *("TrainingData", "UNet", "Unmasker", "Unmasking", "calibrate", "evaluate", "fit", "load"),
         *("measure", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "sample"),
-        "train",
+        *("train", "variants"),
     ]
     assert set(multiunet.__all__) <= set(dir(multiunet))
 

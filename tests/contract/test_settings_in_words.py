@@ -25,6 +25,7 @@ def known() -> set[str]:
     kinds = [
         kind for spec in specs for kind in (spec.train, spec.predict, spec.evaluate, spec.sample, spec.measure) if kind
     ]
+    kinds += [kind for spec in specs for kind in spec.questions.values()]
     return OF_COMMANDS | {name for kind in kinds for name in kind.model_fields}
 
 

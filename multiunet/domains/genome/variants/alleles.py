@@ -87,7 +87,7 @@ class Allele:
         return not np.array_equal(self.ref, self.alt)
 
     def describe(self) -> str:
-        """Return the left-aligned allele as ``POS:REF:ALT``, an indel with the base before it, as a VCF has it."""
+        """Return the left-aligned allele, ``POS:REF:ALT``, as a VCF has it: an indel with the base before."""
         first, (ref, alt) = self.first, self.moved
         if not len(ref) or not len(alt):
             anchor = self.reference.read(first - 1, first) if first else self.reference.read(len(ref), len(ref) + 1)
@@ -107,7 +107,7 @@ def as_letters(codes: Codes) -> str:
 
 
 def refuse(alt: str) -> Status | None:
-    """Return why an ALT of a VCF file is no sequence of bases; None where it is one."""
+    """Return why an ALT of a VCF file cannot be scored; None for a sequence of known bases."""
     if alt == ".":
         return "missing"
     if alt == "*":
@@ -122,7 +122,9 @@ def refuse(alt: str) -> Status | None:
 
 
 def make_allele(reference: Reference, start: int, ref: Codes, alt: Codes) -> Allele:
-    """Return an allele without the bases that both have, over all places at which it could as well be written.
+    """Return an allele as one change, whatever way of several it is written in.
+
+    Bases that REF and ALT both begin or end with are left out.
 
     A deletion or insertion in a repeat can be written at several places, all of which give the same sequence. The
     allele replaces the whole stretch in which they lie, so it is the same from either strand (Holmes et al. 2020,

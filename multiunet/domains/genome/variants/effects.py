@@ -1,4 +1,4 @@
-"""What an allele changes in the prediction, with the deviation of the change itself."""
+"""Effects of alleles: changes of the prediction, with the deviation of the change itself."""
 
 from __future__ import annotations
 
@@ -82,14 +82,12 @@ class Effects:
         """Return the effect of each allele; of one that changes nothing exactly 0."""
         frames = [make_frames(allele, self.window, self.shifts) if allele.is_change else [] for allele in alleles]
         windows = [codes for several in frames for frame in several for pair in frame.pairs for codes in pair]
-        tracks = iter(self._predict(windows))
-        return [
-            self._combine([(frame, [next(tracks) for _ in range(2 * len(frame.pairs))]) for frame in several])
-            for several in frames
-        ]
+        tracks = iter(self.predict(windows))
+        taken = [[[next(tracks) for _ in range(2 * len(frame.pairs))] for frame in several] for several in frames]
+        return [self._combine(several, parts) for several, parts in zip(frames, taken)]
 
-    def _predict(self, windows: Sequence[Codes]) -> list[Floats]:
-        """Return the mean of each sample in each window, ``(samples, tracks, bins)``, NaN where no base is known."""
+    def predict(self, windows: Sequence[Codes]) -> list[Floats]:
+        """Return each window's means by sample, ``(samples, tracks, bins)``; NaN in bins that do not count."""
         found: list[Floats] = []
         for first in range(0, len(windows), self.batch):
             batch = windows[first : first + self.batch]
@@ -113,26 +111,20 @@ class Effects:
         blank[self.window.bins - self.window.context :] = True
         return blank
 
-    def _combine(self, found: Sequence[tuple[Frame, list[Floats]]]) -> Effect:
+    def _combine(self, frames: Sequence[Frame], tracks: Sequence[Sequence[Floats]]) -> Effect:
         """Average the scores of the frames, sample by sample, and then over samples."""
-        names = len(self.model.task.names)
-        if not found:
-            none, alone = np.zeros(names), np.full(names, np.nan)
-            several = count_samples(self.model.net, self.samples) > 1
-            sd = none if several else alone
-            return Effect(none, sd, none, sd, none, sd, none)
-        sums, largest, ratios, l2 = 0.0, 0.0, 0.0, 0.0
-        for frame, tracks in found:
-            ref, alt = self._line_up(tracks)
+        shape = (count_samples(self.model.net, self.samples), len(self.model.task.names))
+        total, largest, ratio, l2 = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape[1])
+        for frame, parts in zip(frames, tracks):
+            ref, alt = self._line_up(parts)
             change = alt - ref
             mean = change.mean(axis=0)
             where = np.abs(mean).argmax(axis=1)
-            sums = sums + frame.weight * change.sum(axis=2)
-            largest = largest + frame.weight * change[:, np.arange(names), where]
-            ratios = ratios + frame.weight * _log_ratio(ref.sum(axis=2), alt.sum(axis=2))
-            l2 = l2 + frame.weight * np.sqrt((mean**2).sum(axis=1))
-        scores = [part for values in (sums, largest, ratios) for part in _mean_and_deviation(np.asarray(values))]
-        return Effect(*scores, np.asarray(l2))
+            total += frame.weight * change.sum(axis=2)
+            largest += frame.weight * change[:, np.arange(shape[1]), where]
+            ratio += frame.weight * _log_ratio(ref.sum(axis=2), alt.sum(axis=2))
+            l2 += frame.weight * np.sqrt((mean**2).sum(axis=1))
+        return Effect(*mean_and_deviation(total), *mean_and_deviation(largest), *mean_and_deviation(ratio), l2)
 
     def _line_up(self, tracks: Sequence[Floats]) -> tuple[Floats, Floats]:
         """Return both alleles' tracks, ``(samples, tracks, bins)``, 0 in both where one of them is not known."""
@@ -148,8 +140,8 @@ def _log_ratio(ref: Floats, alt: Floats) -> Floats:
     return np.where(positive, np.log2(np.where(positive, alt, 1.0) / np.where(positive, ref, 1.0)), np.nan)
 
 
-def _mean_and_deviation(samples: Floats) -> tuple[Floats, Floats]:
-    """Return mean and deviation over samples ``(samples, tracks)``; of one sample there is no deviation."""
+def mean_and_deviation(samples: Floats) -> tuple[Floats, Floats]:
+    """Return mean and deviation over samples ``(samples, ...)``; the deviation of one sample is NaN."""
     mean = samples.mean(axis=0)
     return mean, samples.std(axis=0) if len(samples) > 1 else np.full_like(mean, np.nan)
 

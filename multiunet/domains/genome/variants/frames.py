@@ -118,7 +118,7 @@ def phases(bin_size: int, shifts: int, odd: bool) -> list[tuple[int, float]]:
 
 
 def join(left: NDArray[np.float64], right: NDArray[np.float64], centre: int) -> NDArray[np.float64]:
-    """Join tracks ``(..., bins)``: the first left of the middle bin, the second right of it, in it their mean."""
+    """Join tracks ``(..., bins)``: the first left of the middle bin, the second right; in it the mean."""
     joined = np.concatenate([left[..., :centre], right[..., centre:]], axis=-1)
     joined[..., centre] = (left[..., centre] + right[..., centre]) / 2
     return joined

@@ -28,7 +28,7 @@ SHOWN = 20
 
 
 class KeptCodes(Mapping[str, Codes]):
-    """Bases of chromosomes by the names that a file has for them, the last ones kept: a VCF goes through them in turn."""
+    """Bases of chromosomes by the names that a file has for them; those that were read last are kept."""
 
     def __init__(self, genome: Genome, names: Mapping[str, str]) -> None:
         """``names``: those of the genome by those of the file."""
@@ -52,7 +52,7 @@ class KeptCodes(Mapping[str, Codes]):
 
 @dataclass
 class Census:
-    """What a VCF file holds, and how its REF agrees with the genome.
+    """Counts of a VCF file, and of how its REF agrees with the genome.
 
     Attributes:
         records, alleles: their numbers.
@@ -80,8 +80,8 @@ def open_chromosomes(path: Path, genome: Genome) -> KeptCodes:
     names = match_chromosomes(path, found, genome, genome.path)
     if found and not names:
         raise InputError(
-            f"{path}: its chromosomes are {listed(found)}, but {genome.path.name} has {listed(genome.lengths)}; another "
-            "assembly? Give the genome of the variants (`fasta`)"
+            f"{path}: its chromosomes are {listed(found)}, but {genome.path.name} has {listed(genome.lengths)}; "
+            "another assembly? Give the genome of the variants (`fasta`)"
         )
     return KeptCodes(genome, names)
 
@@ -131,11 +131,11 @@ def describe_cause(census: Census) -> str:
     """Say what may explain the differences, with counts, the likely cause first."""
     of = f"of {census.differ:,}"
     causes = {
-        "alt": ("ALT matches in {n} {of}", "the alleles seem to be swapped: exchange REF and ALT"),
+        "alt": ("ALT matches in {n} {of}", "alleles seem to be swapped: exchange REF and ALT"),
         "zero": ("REF matches one base further in {n} {of}", "positions seem to count from 0: add 1 to POS"),
         "strand": (
             "the complement of REF matches in {n} {of}",
-            "alleles seem to be of the other strand: complement them",
+            "alleles seem to be of the other strand",
         ),
         "beyond": ("{n} {of} lie beyond the end of their chromosome", "another assembly: give its FASTA by `fasta`"),
     }

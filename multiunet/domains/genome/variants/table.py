@@ -1,4 +1,4 @@
-"""Table of scores: tab-separated text that grows as variants are scored, and goes on where it was interrupted."""
+"""Table of scores: text with tabs that grows record by record, and goes on where it was interrupted."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class ScoreTable:
         goes_on = self.part.is_file() and self._plan_file.is_file() and self._plan_file.read_text("utf-8") == text
         if self.part.exists() and not goes_on and not overwrite:
             raise InputError(
-                f"{out}: {self.part} holds unfinished scores of other settings or files; finish them with the same, drop "
-                "them by `overwrite`, or choose another name"
+                f"{out}: {self.part} holds unfinished scores of other settings or files; finish them with the same, "
+                "drop them by `overwrite`, or choose another name"
             )
         self.done = _last_whole(self.part) if goes_on else 0
         if not self.done:

@@ -105,6 +105,6 @@ def _parse(path: Path, number: int, line: str) -> Record:
         raise InputError(f"{path}:{number}: POS {pos[:20]!r} is not a whole number; positions count from 1")
     if not BASES.fullmatch(ref):
         raise InputError(
-            f"{path}:{number}: REF {ref[:20]!r} is not bases (A, C, G, T, N); an indel is written with the base before it"
+            f"{path}:{number}: REF {ref[:20]!r} is not bases (A, C, G, T, N); write an indel with the base before it"
         )
     return Record(number, chrom, int(pos), name, ref, tuple(alt.split(",")))
