@@ -20,6 +20,9 @@ from multiunet.geometries.grid.in_turn import put_behind
 from multiunet.geometries.grid.parts import Block
 from multiunet.geometries.grid.up import Resize
 
+UNKNOWN = 4
+"""Code of an unknown base."""
+
 LARGEST_STEP = 8
 """Prime factors of a bin size are multiplied into strides up to this."""
 
@@ -84,11 +87,12 @@ class Tower(nn.Module):
 
 
 class GenomicUNet(nn.Module):
-    """U-Net from one-hot DNA ``(N, 4, L)`` to tracks ``(N, out_channels, L / bin_size)``.
+    """U-Net from DNA to tracks ``(N, out_channels, L / bin_size)``; L is any number of whole bins.
 
-    The rows are A, C, G, T; L is any number of whole bins.
+    DNA is one-hot, ``(N, 4, L)`` with rows A, C, G, T, or codes ``(N, 1, L)`` of uint8, 0 to 3 in this order, which
+    become one-hot here: on a device, a 16th of what is copied there.
 
-    A column of zeros is an unknown base, or none: what lies beyond the end of a chromosome.
+    A column of zeros, or a code of 4, is an unknown base, or none: what lies beyond the end of a chromosome.
 
     In evaluation mode the prediction is the mean of what the network says of the sequence and, turned back, of its
     reverse complement (post-hoc conjoined; Zhou et al. 2022, "Towards a better understanding of reverse-complement
@@ -133,19 +137,22 @@ class GenomicUNet(nn.Module):
         """The tower and the way down.
 
         Raises:
-            ValueError: when the length is no multiple of the bin size, or there are not four rows.
+            ValueError: when the length is no multiple of the bin size, or the input neither one-hot nor codes.
         """
-        if x.ndim != 3 or x.shape[1] != 4 or x.shape[2] % self.bin_size or not x.shape[2]:
+        rows = 1 if x.dtype == torch.uint8 else 4
+        if x.ndim != 3 or x.shape[1] != rows or x.shape[2] % self.bin_size or not x.shape[2]:
             raise ValueError(
-                f"the input {tuple(x.shape)} is not (N, 4, L) with L a multiple of the bin size {self.bin_size}"
+                f"the input {tuple(x.shape)} of {x.dtype} is neither (N, 4, L), one-hot, nor (N, 1, L), codes of "
+                f"uint8, with L a multiple of the bin size {self.bin_size}"
             )
         bins = x.shape[2] // self.bin_size
         strands = 1 if self.training else 2
         if strands == 2:
-            x, condition = torch.cat([x, x.flip(1, 2)]), _repeat_twice(condition)
+            x, condition = torch.cat([x, turn(x)]), _repeat_twice(condition)
         # behind the end of each strand: filled up before it is turned, the reverse complement would have its coarse
         # sites elsewhere than the same sequence has them when it is given
-        x = functional.pad(x, (0, -x.shape[2] % self._stride()))
+        x = functional.pad(x, (0, -x.shape[2] % self._stride()), value=UNKNOWN if rows == 1 else 0)
+        x = one_hot(x) if rows == 1 else x
         trail = self.unet.encode(self.tower(x, condition), condition)
         return GenomicTrail(trail.saved, trail.bottom, bins, strands)
 
@@ -177,6 +184,22 @@ class GenomicUNet(nn.Module):
     def _partner_of(self, channel: int) -> int:
         partner = self.strand_pair[channel]
         return partner if 0 <= partner < len(self.strand_pair) else -1
+
+
+def one_hot(codes: Tensor) -> Tensor:
+    """Return codes ``(N, 1, L)`` as float32 ``(N, 4, L)``, rows A, C, G, T; unknown bases are columns of zeros.
+
+    >>> one_hot(torch.tensor([[[0, 3, 4]]], dtype=torch.uint8))[0].tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+    return (codes == torch.arange(4, dtype=codes.dtype, device=codes.device)[:, None]).float()
+
+
+def turn(x: Tensor) -> Tensor:
+    """Return the reverse complement of one-hot DNA ``(N, 4, L)``, or of codes ``(N, 1, L)`` of uint8."""
+    if x.dtype != torch.uint8:
+        return x.flip(1, 2)
+    return (x.flip(2) ^ 3).clamp(max=UNKNOWN)  # 0 and 3, 1 and 2 change places; 4 becomes 7
 
 
 def genomic_unet(

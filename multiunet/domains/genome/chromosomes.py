@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.core.receptive_field import receptive_field
+from multiunet.domains.genome.bases import Bases, Codes, lazily
 from multiunet.domains.genome.regions import runs
-from multiunet.domains.genome.sequence import Codes, cut, find_unknown_bins, one_hot
+from multiunet.domains.genome.sequence import cut, find_unknown_bins
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore
 from multiunet.prediction.run import Tiles
 from multiunet.uncertainty import Moments
 from multiunet.uncertainty.statements import state
-
-Rows = NDArray[np.float32]
 
 CHUNK = 1 << 16
 """Bins of a chunk of the store."""
@@ -39,7 +38,7 @@ class Chromosomes:
     flank: int
 
     def whole(
-        self, name: str, codes: Codes, samples: int = 1, seed: int = 0, progress: Tiles | None = None
+        self, name: str, codes: Bases, samples: int = 1, seed: int = 0, progress: Tiles | None = None
     ) -> Moments[Tensor]:
         """Return the moments of all bins, ``(tracks, bins)``, in memory."""
         shape = (len(self.predictor.task.names), self._bins(codes))
@@ -53,7 +52,7 @@ class Chromosomes:
         self,
         store: PredictionStore,
         name: str,
-        codes: Codes,
+        codes: Bases,
         fasta: Path,
         samples: int,
         seed: int,
@@ -87,7 +86,7 @@ class Chromosomes:
             stated = {name: value[0] for name, value in state(self.predictor.statements, batch).items()}
             item.write((region,), piece, stated=stated)
 
-    def _span(self, codes: Codes, first: int, last: int) -> tuple[int, int]:
+    def _span(self, codes: Bases, first: int, last: int) -> tuple[int, int]:
         """Return which bins, counted from the first of the flank, are read to predict bins ``[first, last)``.
 
         They begin and end where coarse sites of the whole chromosome with its flanks begin: on the given strand these
@@ -98,25 +97,25 @@ class Chromosomes:
         low = max(0, first + self.flank - reach) // stride * stride
         return low, total - max(0, total - last - self.flank - reach) // stride * stride
 
-    def _bins(self, codes: Codes) -> int:
+    def _bins(self, codes: Bases) -> int:
         return -(-len(codes) // self.bin_size)
 
     def _pieces(
         self,
         name: str,
-        codes: Codes,
+        codes: Bases,
         samples: int,
         seed: int,
         progress: Tiles | None = None,
         chosen: NDArray[np.bool_] | None = None,
     ) -> Iterator[tuple[slice, Moments[Tensor]]]:
-        blank = torch.from_numpy(find_unknown_bins(codes, self.bin_size))
+        bases = lazily(codes)
         for stretch in [(0, self._bins(codes))] if chosen is None else runs(chosen):
             low, high = self._span(codes, *stretch)
             origin = low - self.flank  # the bin of the chromosome that the source begins with
 
-            def read(start: Sequence[int], stop: Sequence[int], first: int = origin * self.bin_size) -> Rows:
-                return one_hot(cut(codes, start[0] + first, stop[0] + first))
+            def read(start: Sequence[int], stop: Sequence[int], first: int = origin * self.bin_size) -> Codes:
+                return cut(bases, start[0] + first, stop[0] + first)[None]
 
             source = GridSource(name, ((high - low) * self.bin_size,), read, ("bin",))
             for (out,), piece in self.predictor.pieces(source, samples, seed, progress):
@@ -125,6 +124,7 @@ class Chromosomes:
                     continue
                 region = slice(first, last)
                 kept = slice(first - origin - out.start, last - origin - out.start)
-                nothing = blank[region].to(piece.mean.device)
+                here = bases[first * self.bin_size : last * self.bin_size]
+                nothing = torch.from_numpy(find_unknown_bins(here, self.bin_size)).to(piece.mean.device)
                 parts = (piece.mean[:, kept], piece.epistemic[:, kept], piece.aleatoric[:, kept])
                 yield region, Moments(*(part.masked_fill(nothing, float("nan")) for part in parts))

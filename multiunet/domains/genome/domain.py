@@ -29,6 +29,7 @@ from multiunet.domains.domain import (
 )
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome import measure as measuring
+from multiunet.domains.genome.bases import stretches
 from multiunet.domains.genome.chromosomes import Chromosomes
 from multiunet.domains.genome.config import (
     GenomeEvaluate,
@@ -145,7 +146,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def inputs(self, config: GenomeTrain, info: GenomeInfo, options: GenomePredict) -> list[str]:
         genome, chosen = _choose(config, options)
         for chrom in chosen:
-            _ = genome.codes[chrom]  # checks its letters
+            for _ in stretches(genome.open(chrom)):  # checks its letters
+                pass
         return list(chosen)
 
     def predict(
@@ -163,7 +165,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         predictor = _predictor(model, config, device, sites)
         for place, (chrom, bins) in enumerate(chosen.items()):
             progress.start_input(chrom, place, len(chosen))
-            codes, watch = genome.codes[chrom], progress.update_tiles
+            codes, watch = genome.open(chrom), progress.update_tiles
             predictor.into(store, chrom, codes, genome.path, options.samples, options.seed, watch, bins)
 
     def export(

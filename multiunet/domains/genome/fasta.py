@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from multiunet.domains.genome import fasta_cache
 from multiunet.domains.genome.fasta_cache import keep_codes, load_codes
 from multiunet.domains.genome.fasta_index import IndexedCodes, open_indexed
 from multiunet.domains.genome.names import listed
@@ -42,18 +44,37 @@ def read_fasta(path: Path, renames: Mapping[str, str] | None = None) -> Genome:
 
 
 def _read_whole(path: Path) -> dict[str, Codes]:
+    """Read all sequences; those of a large file are mapped from the cache, and pass through it where they can."""
     if path.is_file() and (kept := load_codes(path)) is not None:
         return kept
     codes: dict[str, Codes] = {}
-    with open_unpacked(path) as stream:
-        for name, letters in _iter_records(path, stream):
-            if name in codes:
-                raise InputError(f"{path}: two sequences are named {name!r}; names must differ")
-            codes[name] = encode(path, name, letters)
+    records = _iter_codes(path)
+    for name, sequence in records:
+        codes[name] = sequence
+        if sum(map(len, codes.values())) >= fasta_cache.FEWEST:
+            keep_codes(path, ((name, [one]) for name, one in chain(_taken(codes), records)))
+            return load_codes(path) or dict(_iter_codes(path))
     if not codes:
         raise InputError(f"{path}: holds no sequence; a FASTA file has a line '>NAME' before each")
-    keep_codes(path, codes)
     return codes
+
+
+def _iter_codes(path: Path) -> Iterator[tuple[str, Codes]]:
+    """Yield names and checked bases, in the order of the file."""
+    names: set[str] = set()
+    with open_unpacked(path) as stream:
+        for name, letters in _iter_records(path, stream):
+            if name in names:
+                raise InputError(f"{path}: two sequences are named {name!r}; names must differ")
+            names.add(name)
+            yield name, encode(path, name, letters)
+
+
+def _taken(codes: dict[str, Codes]) -> Iterator[tuple[str, Codes]]:
+    """Yield the items of a dictionary, and remove them."""
+    while codes:
+        name = next(iter(codes))
+        yield name, codes.pop(name)
 
 
 def _rename(path: Path, names: Collection[str], renames: Mapping[str, str]) -> dict[str, str]:

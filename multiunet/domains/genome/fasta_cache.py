@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,20 +39,23 @@ def keep_text(place: Path | None, text: str) -> None:
             write_text(place, text)
 
 
-def keep_codes(path: Path, codes: Mapping[str, Codes]) -> None:
-    """Keep the bases of a large file, one byte each, for ``load_codes``.
+def keep_codes(path: Path, sequences: Iterable[tuple[str, Iterable[Codes]]]) -> None:
+    """Keep the bases of a large file, one byte each, for ``load_codes``; without a cache nothing is kept.
 
     Args:
-        codes: all sequences of the file, checked.
+        sequences: all of the file by name, each in stretches, checked.
     """
-    place, lengths = cached_place(path, ".codes"), {name: len(sequence) for name, sequence in codes.items()}
-    if place is None or sum(lengths.values()) < FEWEST:
+    place, lengths = cached_place(path, ".codes"), dict[str, int]()
+    if place is None:
         return
 
     def write(part: Path) -> None:
         with part.open("wb") as file:
-            for sequence in codes.values():
-                sequence.tofile(file)
+            for name, stretches in sequences:
+                lengths[name] = 0
+                for stretch in stretches:
+                    stretch.tofile(file)
+                    lengths[name] += len(stretch)
 
     with suppress(OSError):
         _make_room(place)
@@ -67,13 +70,16 @@ def load_codes(path: Path) -> dict[str, Codes] | None:
         return None
     try:
         lengths: dict[str, int] = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
-        together = np.memmap(place, dtype=np.uint8, mode="r")
+        if place.stat().st_size != sum(lengths.values()):
+            return None
+        # each by itself, so that it knows its place in the file; see ``bases``
+        ends = np.cumsum(list(lengths.values())).tolist()
+        return {
+            name: np.memmap(place, dtype=np.uint8, mode="r", offset=end - length, shape=(length,))
+            for (name, length), end in zip(lengths.items(), ends)
+        }
     except (OSError, ValueError):
         return None
-    if len(together) != sum(lengths.values()):
-        return None
-    ends = np.cumsum(list(lengths.values())).tolist()
-    return {name: together[end - length : end] for (name, length), end in zip(lengths.items(), ends)}
 
 
 def _make_room(place: Path) -> None:

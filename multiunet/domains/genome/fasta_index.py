@@ -6,13 +6,16 @@ import mmap
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from pyfaidx import Faidx
 
-from multiunet.domains.genome.fasta_cache import cached_place, keep_text
-from multiunet.domains.genome.sequence import Codes, encode
+from multiunet.domains.genome import fasta_cache
+from multiunet.domains.genome.bases import Bases, ReadBases, stretches
+from multiunet.domains.genome.fasta_cache import cached_place, keep_codes, keep_text, load_codes
+from multiunet.domains.genome.sequence import Codes, OpenedCodes, encode
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 
@@ -32,16 +35,16 @@ class IndexedFasta:
     faidx: Faidx
     lengths: dict[str, int]
 
-    def read(self, name: str) -> Codes:
-        """Read one sequence, ``(bases,)``.
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> Codes:
+        """Read a stretch of a sequence, ``(bases,)``; by default all of it.
 
         Raises:
             InputError: when it holds letters that are not nucleotide codes.
         """
-        length = self.lengths[name]
-        codes = np.empty(length, dtype=np.uint8)
-        for first in range(0, length, PIECE):
-            last = min(first + PIECE, length)
+        stop = self.lengths[name] if stop is None else stop
+        codes = np.empty(stop - start, dtype=np.uint8)
+        for first in range(start, stop, PIECE):
+            last = min(first + PIECE, stop)
             with reading(self.path):
                 letters: str = self.faidx.fetch(name, first + 1, last)
             if len(letters) != last - first:  # pyfaidx drops carriage returns, but counts those within lines
@@ -49,11 +52,16 @@ class IndexedFasta:
                     f"{self.path}: sequence {name!r} mixes line ends: some lines end with a bare carriage return; "
                     "convert all to line feeds, for example with mac2unix"
                 )
-            codes[first:last] = encode(self.path, name, letters.encode("latin-1", "replace"), first)
+            found = encode(self.path, name, letters.encode("latin-1", "replace"), first)
+            codes[first - start : last - start] = found
         return codes
 
+    def open(self, name: str) -> Bases:
+        """Return a sequence that is read by stretches."""
+        return ReadBases(self.lengths[name], partial(self.read, name))
 
-class IndexedCodes(Mapping[str, Codes]):
+
+class IndexedCodes(OpenedCodes):
     """Codes by name, read at each look-up."""
 
     def __init__(self, fasta: IndexedFasta, names: Mapping[str, str]) -> None:
@@ -68,6 +76,19 @@ class IndexedCodes(Mapping[str, Codes]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def open(self, name: str) -> Bases:
+        return self._fasta.open(self._names[name])
+
+    def keep(self) -> Mapping[str, Codes]:
+        path, lengths = self._fasta.path, self._fasta.lengths
+        if sum(lengths.values()) < fasta_cache.FEWEST:
+            return self
+        kept = load_codes(path)
+        if kept is None:
+            keep_codes(path, ((name, stretches(self._fasta.open(name))) for name in lengths))
+            kept = load_codes(path)
+        return self if kept is None else {new: kept[old] for new, old in self._names.items()}
 
 
 def open_indexed(path: Path) -> IndexedFasta | None:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.digest import digest_of
+from multiunet.domains.digest import digest_of_parts
+from multiunet.domains.genome.bases import stretches
 from multiunet.domains.genome.config import GenomeTrain, Transform
 from multiunet.domains.genome.fasta import read_fasta
 from multiunet.domains.genome.names import matching, read_renames
@@ -56,7 +57,7 @@ class Data:
 
     def digests(self) -> dict[str, str]:
         """Return a digest of the bases of each chromosome, by its name."""
-        return {name: digest_of([codes]) for name, codes in self.codes.items()}
+        return {name: digest_of_parts(len(codes), stretches(codes)) for name, codes in self.codes.items()}
 
 
 def open_genome(config: GenomeTrain, fasta: Path | None = None) -> Genome:
@@ -89,7 +90,7 @@ def _read_bases(config: GenomeTrain) -> Data:
     names = [name for name in genome.lengths if name not in dropped]
     if not names:
         raise InputError(f"{genome.path}: `exclude_chroms={','.join(config.exclude_chroms)}` leaves no chromosome")
-    codes = {name: genome.codes[name] for name in names}
+    codes = genome.keep(names)
     regions = {} if config.exclude_regions is None else read_regions(config.exclude_regions, genome)
     for name in regions.keys() & codes.keys():
         hidden = touched(regions[name], len(codes[name]), 1)
@@ -121,7 +122,7 @@ def _read(
         )
     tracks = read_tracks(targets, bins)
     values = [_transform(track, config.transform) for track in tracks]
-    codes = {name: genome.codes[name] for name in bins.lengths()}
+    codes = genome.keep(bins.lengths())
     stacked = {name: np.stack([of_track[name] for of_track in values]) for name in codes}
     for name, rows in stacked.items():
         rows[:, find_unknown_bins(codes[name], config.bin_size)] = np.nan  # a run of N is neither learnt nor scored

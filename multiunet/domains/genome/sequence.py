@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from multiunet.domains.genome.bases import Bases, lazily, stretches
 from multiunet.errors import InputError
 
 Codes = NDArray[np.uint8]
@@ -33,6 +36,27 @@ class Genome:
     lengths: Mapping[str, int]
     renamed: Mapping[str, str] = field(default_factory=dict)
 
+    def open(self, name: str) -> Bases:
+        """Return a sequence that is read by stretches, each checked when it is asked for; no more is in memory."""
+        return self.codes.open(name) if isinstance(self.codes, OpenedCodes) else lazily(self.codes[name])
+
+    def keep(self, names: Iterable[str]) -> dict[str, Codes]:
+        """Return the codes of some sequences; those of a large file are mapped from the cache."""
+        codes = self.codes.keep() if isinstance(self.codes, OpenedCodes) else self.codes
+        return {name: codes[name] for name in names}
+
+
+class OpenedCodes(Mapping[str, Codes]):
+    """Codes by name that are read at each look-up, from an open file."""
+
+    @abstractmethod
+    def open(self, name: str) -> Bases:
+        """Return a sequence that is read by stretches."""
+
+    @abstractmethod
+    def keep(self) -> Mapping[str, Codes]:
+        """Return all codes; those of a large file are mapped from the cache."""
+
 
 def _code_table() -> bytes:
     table = bytearray(b"\xff" * 256)
@@ -43,7 +67,6 @@ def _code_table() -> bytes:
 
 
 CODE = _code_table()
-COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], dtype=np.uint8)
 
 
 def encode(path: Path, name: str, letters: bytes, first: int = 0) -> Codes:
@@ -83,10 +106,14 @@ def one_hot(codes: Codes) -> NDArray[np.float32]:
 
 def reverse_complement(codes: Codes) -> Codes:
     """Return the codes of the other strand, read in its own direction."""
-    return COMPLEMENT[codes[::-1]]
+    # by torch, which turns and limits bytes 64 at a time, and does not take arrays that cannot be written
+    given = torch.from_numpy(codes if codes.flags.writeable and codes.strides == (1,) else codes.copy())
+    # 0 and 3, 1 and 2 change places; 4 becomes 7
+    turned: Codes = given.flip(0).bitwise_xor_(3).clamp_(max=UNKNOWN).numpy()
+    return turned
 
 
-def cut(codes: Codes, start: int, stop: int) -> Codes:
+def cut(codes: Bases, start: int, stop: int) -> Codes:
     """Return bases ``[start, stop)``; unknown where they lie outside the sequence."""
     inside = codes[max(start, 0) : max(stop, 0)]
     if len(inside) == stop - start:
@@ -97,15 +124,30 @@ def cut(codes: Codes, start: int, stop: int) -> Codes:
     return window
 
 
-def gc_content(codes: Codes, bin_size: int) -> NDArray[np.float64]:
+def gc_content(codes: Bases, bin_size: int) -> NDArray[np.float64]:
     """Return the share of G and C among the known bases of each bin; NaN where none is known."""
-    starts = np.arange(0, len(codes), bin_size)
-    known = np.add.reduceat(codes < UNKNOWN, starts, dtype=np.int64)
-    strong = np.add.reduceat((codes == 1) | (codes == 2), starts, dtype=np.int64)
-    return np.where(known > 0, strong / np.maximum(known, 1), np.nan)
+
+    def of_stretch(part: Codes) -> NDArray[np.float64]:
+        starts = np.arange(0, len(part), bin_size)
+        known = np.add.reduceat(part < UNKNOWN, starts, dtype=np.int64)
+        strong = np.add.reduceat((part == 1) | (part == 2), starts, dtype=np.int64)
+        return np.where(known > 0, strong / np.maximum(known, 1), np.nan)
+
+    return np.concatenate([of_stretch(part) for part in stretches(codes, bin_size)])
 
 
-def find_unknown_bins(codes: Codes, bin_size: int) -> NDArray[np.bool_]:
+def count_known(codes: Bases) -> tuple[int, int]:
+    """Count the known bases of a sequence, and those of them that are G or C."""
+    counts = np.zeros(UNKNOWN + 1, dtype=np.int64)
+    for part in stretches(codes):
+        counts += np.bincount(part, minlength=UNKNOWN + 1)
+    return int(counts[:UNKNOWN].sum()), int(counts[1:3].sum())
+
+
+def find_unknown_bins(codes: Bases, bin_size: int) -> NDArray[np.bool_]:
     """Find bins without a known base (runs of N), which cannot be predicted: ``(bins,)``, True for these."""
-    starts = np.arange(0, len(codes), bin_size)
-    return ~np.logical_or.reduceat(codes < UNKNOWN, starts)
+
+    def of_stretch(part: Codes) -> NDArray[np.bool_]:
+        return ~np.logical_or.reduceat(part < UNKNOWN, np.arange(0, len(part), bin_size))
+
+    return np.concatenate([of_stretch(part) for part in stretches(codes, bin_size)])

@@ -15,7 +15,7 @@ from multiunet.domains.genome.config import COUNT_LOSSES, PRESENCE_LOSSES, Genom
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.readers import Data
-from multiunet.domains.genome.sequence import UNKNOWN
+from multiunet.domains.genome.sequence import count_known
 from multiunet.domains.genome.strands import check_signs, measure_scales, pair_strands
 from multiunet.domains.info import Quantities
 from multiunet.domains.remarks import remark
@@ -39,10 +39,9 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
             f"`window={config.bins_of_window()}`: {len(config.widths)} levels coarsen bins {coarsest} times; make it "
             f"at least {2 * coarsest}, or give fewer `widths`"
         )
-    known = sum(int(np.count_nonzero(codes < UNKNOWN)) for codes in data.codes.values())
+    known, strong = (sum(counts) for counts in zip(*map(count_known, data.codes.values())))
     if not known:
         raise InputError(f"{config.fasta}: all bases are unknown (N); there is nothing to learn from")
-    strong = sum(int(np.count_nonzero((codes == 1) | (codes == 2))) for codes in data.codes.values())
     split = split_chromosomes(config, data)
     partners = pair_strands(config.strand_pairs, data.names)
     _check_window(config, max(data.targets[chrom].shape[1] for chrom in split.train), coarsest)

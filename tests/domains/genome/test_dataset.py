@@ -40,8 +40,8 @@ def test_each_target_stands_over_its_own_bases_on_either_strand(strand_pair):
     data = windows(strand_pair)
     strands = set()
     for sample in draws(data):
-        field, target = sample.field[0].numpy(), sample.target[0].numpy()
-        assert field.shape == (4, BIN * BINS)
+        assert sample.field.shape == (1, 1, BIN * BINS)
+        field, target = one_hot(sample.field[0, 0].numpy()), sample.target[0].numpy()
         assert target.shape == (2, BINS)
         known = np.flatnonzero(~np.isnan(target[0]))
         reverse = len(known) > 1 and abs(target[0, known[1]]) < abs(target[0, known[0]])
@@ -108,9 +108,8 @@ def test_mutations_replace_a_share_of_the_known_bases():
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 4, size=100_000).astype(np.uint8)
     codes[:1000] = 4
-    before = codes.copy()
-    changed = mutate(codes, 0.2, rng)
-    assert np.array_equal(codes, before)
+    changed = codes.copy()
+    mutate(changed, 0.2, rng)
     assert (changed[:1000] == 4).all()
     # a fifth is hit (some twice), and a quarter of these draw the base that was there
     assert np.mean(changed[1000:] != codes[1000:]) == pytest.approx((1 - np.exp(-0.2)) * 0.75, abs=0.01)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from multiunet.domains.genome.chrom_splits import split_chromosomes
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.generation.network import BASES
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.readers import Data
-from multiunet.domains.genome.sequence import UNKNOWN
+from multiunet.domains.genome.sequence import count_known
 from multiunet.domains.info import ClassLabels
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -34,8 +32,7 @@ def describe_bases(config: GenomeTrain, data: Data, digest: str) -> GenomeInfo:
         if chroms := split.of(part):
             _check_known(config, data, part, chroms)
     _check_lengths(config, data, split.train)
-    known = sum(int(np.count_nonzero(codes < UNKNOWN)) for codes in data.codes.values())
-    strong = sum(int(np.count_nonzero((codes == 1) | (codes == 2))) for codes in data.codes.values())
+    known, strong = (sum(counts) for counts in zip(*map(count_known, data.codes.values())))
     digests = data.digests()
     return GenomeInfo(
         target=ClassLabels(names=BASES, values=BASES),
@@ -52,7 +49,7 @@ def describe_bases(config: GenomeTrain, data: Data, digest: str) -> GenomeInfo:
 
 
 def _check_known(config: GenomeTrain, data: Data, part: str, chroms: Sequence[str]) -> None:
-    if not any((data.codes[chrom] < UNKNOWN).any() for chrom in chroms):
+    if not any(count_known(data.codes[chrom])[0] for chrom in chroms):
         raise InputError(
             f"{config.fasta}: all bases of the {part} chromosomes ({listed(chroms)}) are unknown (N); there is nothing "
             "to learn from; choose others"
