@@ -16,7 +16,7 @@ from multiunet.geometries import (
     Window,
 )
 from multiunet.geometries.grid.grid import Grid
-from multiunet.models.genomic import GenomicUNet, Tower, genomic_unet, tower_strides
+from multiunet.models.genomic import GenomicUNet, Tower, genomic_unet, one_hot, tower_strides, turn
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.tasks import Regression
 from multiunet.uncertainty import dropouts
@@ -116,6 +116,18 @@ def test_prediction_is_the_mean_over_strands():
 def test_strand_pair_that_do_not_pair_are_refused(strand_pair):
     with pytest.raises(ValueError, match="must pair the 2 output channels"):
         small(out_channels=2, strand_pair=strand_pair)
+
+
+@pytest.mark.parametrize("bins", [5, 16])
+def test_codes_give_what_one_hot_gives_on_both_strands_and_with_unknown_bases(bins):
+    codes = torch.randint(0, 5, (2, 1, 6 * bins), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    hot = torch.nn.functional.one_hot(codes[:, 0].long(), 5)[..., :4].movedim(2, 1).float()
+    assert torch.equal(one_hot(codes), hot)
+    assert torch.equal(one_hot(turn(codes)), turn(hot))
+    net = with_history(small(bin_size=6, out_channels=2, strand_pair=[1, 0]))
+    assert torch.allclose(net(codes), net(hot), atol=1e-6)
+    net.train()
+    assert torch.allclose(net(codes), net(hot), atol=1e-6)
 
 
 def test_tower_and_unet_must_fit():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.genome.bases import Bases, lazily
+from multiunet.domains.genome.bases import Bases, portable
 from multiunet.domains.genome.sequence import UNKNOWN, Codes, cut, reverse_complement
 from multiunet.training.data import Sample, TrainingData
 
@@ -52,28 +54,29 @@ class Windows(TrainingData[Tensor]):
     """
 
     def __init__(self, codes: Mapping[str, Bases], targets: Mapping[str, Values], windowing: Windowing) -> None:
-        self.codes = {chrom: lazily(bases) for chrom, bases in codes.items()}
+        self.codes = {chrom: portable(bases) for chrom, bases in codes.items()}
         self.targets, self.windowing = dict(targets), windowing
         self.chroms = list(codes)
-        self.ends = np.cumsum([self.targets[chrom].shape[1] for chrom in self.chroms])
+        self.ends = list(accumulate(self.targets[chrom].shape[1] for chrom in self.chroms))
 
     def __len__(self) -> int:
-        return max(1, round(int(self.ends[-1]) / self.windowing.bins))
+        return max(1, round(self.ends[-1] / self.windowing.bins))
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[Tensor]:
         w = self.windowing
-        place = (item + rng.random()) / len(self) * int(self.ends[-1])
-        index = int(np.searchsorted(self.ends, place, side="right"))
+        place = (item + rng.random()) / len(self) * self.ends[-1]
+        index = bisect_right(self.ends, place)
         chrom = self.chroms[index]
         total = self.targets[chrom].shape[1]
-        centre = (place - (int(self.ends[index]) - total)) * w.bin_size
+        centre = (place - (self.ends[index] - total)) * w.bin_size
         start = int(centre) - w.bins * w.bin_size // 2
         codes, target = self.window(chrom, start)
-        if w.mutation_rate:
-            codes = codes if codes.flags.owndata else codes.copy()  # of bases in memory it is a view
-            mutate(codes, w.mutation_rate, rng)
         if rng.random() < 0.5:
             codes, target = reverse_complement(codes), swap_strands(target, w.strand_pair)
+        elif not codes.flags.owndata:
+            codes = codes.copy()  # a view of bases in memory
+        if w.mutation_rate:
+            mutate(codes, w.mutation_rate, rng)
         return Sample(torch.from_numpy(codes)[None, None], torch.from_numpy(np.ascontiguousarray(target))[None])
 
     def window(self, chrom: str, start: int) -> tuple[Codes, Values]:
@@ -131,4 +134,5 @@ def mutate(codes: Codes, rate: float, rng: np.random.Generator) -> None:
 
 def swap_strands(values: Values, strand_pair: Sequence[int]) -> Values:
     """Return values ``(tracks, bins)`` as on the other strand: reversed, with strand pairs swapped."""
-    return values[list(strand_pair), ::-1]
+    turned = values[:, ::-1]
+    return turned if tuple(strand_pair) == tuple(range(len(values))) else turned[list(strand_pair)]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from multiunet.domains.genome.bases import Bases, lazily, stretches
@@ -106,10 +105,13 @@ def one_hot(codes: Codes) -> NDArray[np.float32]:
 
 def reverse_complement(codes: Codes) -> Codes:
     """Return the codes of the other strand, read in its own direction."""
-    # by torch, which turns and limits bytes 64 at a time, and does not take arrays that cannot be written
-    given = torch.from_numpy(codes if codes.flags.writeable and codes.strides == (1,) else codes.copy())
-    # 0 and 3, 1 and 2 change places; 4 becomes 7
-    turned: Codes = given.flip(0).bitwise_xor_(3).clamp_(max=UNKNOWN).numpy()
+    if len(codes) % 8 or codes.strides != (1,):
+        turned = codes[::-1].copy()
+    else:  # eight bases a word: a third of the time
+        turned = codes.view(np.uint64)[::-1].byteswap().view(np.uint8)
+    turned ^= np.uint8(3)  # 0 and 3, 1 and 2 change places
+    if turned.max(initial=0) > UNKNOWN:
+        turned[turned > UNKNOWN] = UNKNOWN
     return turned
 
 

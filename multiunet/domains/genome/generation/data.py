@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from multiunet.domains.genome.bases import lazily
+from multiunet.domains.genome.bases import portable
 from multiunet.domains.genome.sequence import UNKNOWN, Codes, cut, reverse_complement
 from multiunet.training.data import Sample, TrainingData
 
@@ -28,7 +28,7 @@ class CleanBases(TrainingData[Tensor]):
     """
 
     def __init__(self, codes: Mapping[str, Codes], window: int) -> None:
-        self.codes, self.window = [lazily(one) for one in codes.values()], window
+        self.codes, self.window = [portable(one) for one in codes.values()], window
         self.ends = np.cumsum([len(one) for one in self.codes])
 
     def __len__(self) -> int:
