@@ -60,6 +60,9 @@ def load(data: Windows, count: int) -> None:
         pass
 
 
+WAYS = {"codes": draw_codes, "batches of codes": load, "one-hot, as before": draw_one_hot}
+
+
 def main() -> None:
     """Draw windows in several ways, and print how many a second."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -123,7 +123,7 @@ def _place(codes: Bases) -> tuple[Path, int, int] | None:
 
 
 def stretches(codes: Bases, step: int = 1) -> Iterator[Codes]:
-    """Yield the bases of a sequence, about ``STRETCH`` at a time; all but the last hold whole steps of ``step``."""
+    """Yield the bases of a sequence, about ``STRETCH`` at a time, all but the last a multiple of ``step``."""
     bases, size = lazily(codes), max(1, STRETCH // step) * step
     for first in range(0, len(bases), size):
         yield bases[first : first + size]

@@ -57,7 +57,7 @@ class Windows(TrainingData[Tensor]):
         self.codes = {chrom: portable(bases) for chrom, bases in codes.items()}
         self.targets, self.windowing = dict(targets), windowing
         self.chroms = list(codes)
-        self.ends = list(accumulate(self.targets[chrom].shape[1] for chrom in self.chroms))
+        self.ends: list[int] = list(accumulate(self.targets[chrom].shape[1] for chrom in self.chroms))
 
     def __len__(self) -> int:
         return max(1, round(self.ends[-1] / self.windowing.bins))

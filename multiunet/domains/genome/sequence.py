@@ -36,7 +36,7 @@ class Genome:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def open(self, name: str) -> Bases:
-        """Return a sequence that is read by stretches, each checked when it is asked for; no more is in memory."""
+        """Return a sequence that is read by stretches, each checked when it is asked for."""
         return self.codes.open(name) if isinstance(self.codes, OpenedCodes) else lazily(self.codes[name])
 
     def keep(self, names: Iterable[str]) -> dict[str, Codes]:
