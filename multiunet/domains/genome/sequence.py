@@ -66,6 +66,7 @@ def _code_table() -> bytes:
 
 
 CODE = _code_table()
+COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], dtype=np.uint8)
 
 
 def encode(path: Path, name: str, letters: bytes, first: int = 0) -> Codes:
