@@ -1,6 +1,7 @@
 """The dimension-agnostic core: it names no dimension and no domain, and imports torch alone."""
 
 from multiunet.core.attention import MultiheadAttention
+from multiunet.core.autoencoder import Autoencoder
 from multiunet.core.condition import Condition, Modulation
 from multiunet.core.dropout import Dropout
 from multiunet.core.embedding import ConditionEmbedding, Fourier, Sinusoid
@@ -19,6 +20,7 @@ __all__ = [
     "SKIPS",
     "Add",
     "AttentionGate",
+    "Autoencoder",
     "Concat",
     "Condition",
     "ConditionEmbedding",

@@ -3,6 +3,7 @@
 from multiunet.diffusion.ddpm import DDPM
 from multiunet.diffusion.denoiser import Denoise, Denoiser, check_generator
 from multiunet.diffusion.guidance import Guidance
+from multiunet.diffusion.latent import AutoencoderData, LatentData, learn_scale
 from multiunet.diffusion.masked import MaskedData, Masking, encode_masked
 from multiunet.diffusion.noised import DiffusionData, NoisedData
 from multiunet.diffusion.objective import Denoising, Unmasking
@@ -29,6 +30,7 @@ __all__ = [
     "PARAMETERIZATIONS",
     "SOLVERS",
     "Ancestral",
+    "AutoencoderData",
     "DPMSolver2M",
     "Denoise",
     "Denoiser",
@@ -39,6 +41,7 @@ __all__ = [
     "Guidance",
     "Heun",
     "Known",
+    "LatentData",
     "MaskedData",
     "MaskedModel",
     "MaskedState",
@@ -63,6 +66,7 @@ __all__ = [
     "Unmasking",
     "check_generator",
     "encode_masked",
+    "learn_scale",
     "plan_moves",
     "shorten",
 ]

@@ -5,6 +5,7 @@
 """
 
 from multiunet.models.attention_unet import attention_unet
+from multiunet.models.autoencoder import autoencoder
 from multiunet.models.ddpm_unet import ddpm_unet
 from multiunet.models.depthwise_unet import depthwise_unet
 from multiunet.models.diffusers_weights import from_diffusers
@@ -23,6 +24,7 @@ from multiunet.models.vnet import vnet
 
 __all__ = [
     "attention_unet",
+    "autoencoder",
     "ddpm_unet",
     "depthwise_unet",
     "from_diffusers",

@@ -11,9 +11,12 @@ from multiunet.training.recipe import Recipe
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Make the recipe's optimiser. It does not decay biases and norms: they have no scale to shrink."""
-    matrices = [p for p in net.parameters() if p.ndim > 1]
-    vectors = [p for p in net.parameters() if p.ndim <= 1]
+    """Make the recipe's optimiser. It does not decay biases and norms: they have no scale to shrink.
+
+    Parameters without gradients (``requires_grad_(False)``) stay as they are.
+    """
+    learnt = [p for p in net.parameters() if p.requires_grad]
+    matrices, vectors = [p for p in learnt if p.ndim > 1], [p for p in learnt if p.ndim <= 1]
     groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, recipe.lr, momentum=0.99, nesterov=True, weight_decay=recipe.weight_decay)
