@@ -93,7 +93,8 @@ def learn_scale(coder: Autoencoder[S], data: AutoencoderData[S], draws: int = DR
         ValueError: when a channel of the latent is the same everywhere.
     """
     geometry, turns = coder.geometry, -(-draws // len(data))
-    count, total, squares = 0, 0.0, 0.0
+    count = 0
+    total, squares = (torch.zeros_like(coder.centre, dtype=torch.float64, device="cpu") for _ in range(2))
     coder.standardise(torch.zeros_like(coder.centre), torch.ones_like(coder.scale))
     for turn in range(turns):
         for item in range(min(len(data), draws)):
@@ -101,5 +102,5 @@ def learn_scale(coder: Autoencoder[S], data: AutoencoderData[S], draws: int = DR
             latent = geometry.features(encode(coder, drawn.field)).double().movedim(1, -1).flatten(0, -2)
             count += len(latent)
             total, squares = total + latent.sum(0), squares + latent.square().sum(0)
-    centre = torch.as_tensor(total) / count
-    coder.standardise(centre, (torch.as_tensor(squares) / count - centre.square()).clamp(min=0).sqrt())
+    centre = total / count
+    coder.standardise(centre, (squares / count - centre.square()).clamp(min=0).sqrt())

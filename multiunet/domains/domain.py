@@ -208,6 +208,9 @@ class Domain(ABC, Generic[C, P, Info]):
     def build(self, config: C, info: Info) -> Model:
         """Build the untrained model; changes nothing. Needs no data: prediction rebuilds it from a run folder."""
 
+    def prepare(self, model: Model, config: C, info: Info, run: Path, budget: Budget, progress: Progress) -> None:
+        """Train what the model is built on before itself, in a folder of its run; by default nothing."""
+
     @abstractmethod
     def training_data(self, config: C, info: Info, model: Model, budget: Budget = DEFAULT_BUDGET) -> TrainingData[Any]:
         """Return what the loop draws samples from."""

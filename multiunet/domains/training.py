@@ -116,6 +116,7 @@ def _train(
         run.begin()
         (out / FILE).unlink(missing_ok=True)  # of weights that are about to change
         try:
+            domain.prepare(model, settings, info, out, planned.budget, shown)
             state = fit(
                 model.net,
                 model.task,

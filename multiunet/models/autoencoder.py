@@ -21,7 +21,7 @@ def autoencoder(
     noise: float = 0.05,
     gradient_checkpointing: bool = False,
 ) -> Autoencoder[Tensor]:
-    """Build an autoencoder of residual blocks whose norms are local, so that tiles of it are those of the whole.
+    """Build an autoencoder of residual blocks with local norms: its tiles are those of the whole.
 
     ``(N, channels, *space)`` of any size has a latent ``(N, latent_channels, *coarse)``, whose sites are the strides'
     product apart: 4 with three widths. As the first stage of latent diffusion (Rombach et al. 2022), but compared by

@@ -30,9 +30,12 @@ from multiunet.training.records import Records
 RUNNING, STOPPED, DIVERGED = "running", "stopped", "diverged"
 """First words of ``STATUS`` while a run is trained, after it was stopped, and after its numbers were not finite."""
 
+AUTOENCODER = "autoencoder"
+"""Folder in that of a run whose network works in latents: the run of the autoencoder, which is trained first."""
+
 PARTS = (
     *("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints"),
-    "calibration.json",
+    *("calibration.json", AUTOENCODER),
 )
 """Names in a run folder; one without the first is not a run."""
 
@@ -42,7 +45,8 @@ class RunFolder(Records):
 
     They are ``config.yaml``, ``dataset.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
     ``checkpoints/{last,previous,best}.safetensors``, ``checkpoints/epoch-*.safetensors`` of epochs that are kept,
-    ``checkpoints/average-*.safetensors`` of averages of any length, and ``STATUS`` (created, running, done; stopped or
+    ``checkpoints/average-*.safetensors`` of averages of any length, ``autoencoder/``, a folder like it, where the
+    network works in latents, and ``STATUS`` (created, running, done; stopped or
     diverged, and why).
     """
 
@@ -99,7 +103,8 @@ class RunFolder(Records):
 
     def started(self) -> bool:
         """Return whether there is anything to go on from, or to predict with."""
-        return any(path.exists() for path in (self.last, previous(self.last), self.best))
+        before = self.path / AUTOENCODER / "checkpoints" / self.last.name
+        return any(path.exists() for path in (self.last, previous(self.last), self.best, before))
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:

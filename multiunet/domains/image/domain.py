@@ -39,6 +39,7 @@ from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labe
 from multiunet.domains.image.evaluation.scoring import check_scorable, predict_pieces, predict_sites, validate
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
+from multiunet.domains.image.generation.coding import train_autoencoder
 from multiunet.domains.image.generation.making import Maker, count_sites
 from multiunet.domains.image.generation.network import build_generator
 from multiunet.domains.image.generation.pictures import export_samples
@@ -104,6 +105,12 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         task = make_task(config, info)
         net = build_network(config, info.ndim, info.channels, task.channels, info.strides)
         return Model(net if info.restoration is None else see_input(net, info), task, net.geometry)
+
+    def prepare(
+        self, model: Model, config: ImageTrain, info: ImageInfo, run: Path, budget: Budget, progress: Progress
+    ) -> None:
+        if config.latent is not None:
+            train_autoencoder(model, config, info, run, self._cache(budget), progress)
 
     def training_data(
         self, config: ImageTrain, info: ImageInfo, model: Model, budget: Budget = DEFAULT_BUDGET

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import model_validator
 
 from multiunet.domains.config import option
 from multiunet.domains.splits import SplitTrain
@@ -45,6 +47,25 @@ class ConditionSettings(SplitTrain):
         "smaller by a whole number: super-resolution, staining, another modality",
         "Generation",
     )
+    coordinates: bool = option(
+        False,
+        "tell the network where in its image each pixel is: for labels and captions that say left or above, and for "
+        "scenes with an up and a down; patches should be whole images",
+        "Generation",
+    )
+    latent: int | None = option(
+        None,
+        "make images in the latents of an autoencoder, which are coarser by this factor along each axis, 2, 4, 8 or "
+        "16; it is trained first; for large images",
+        "Generation",
+    )
+    latent_channels: int = option(4, "channels of the latents", "Generation", ge=1, le=64)
+    latent_epochs: int = option(
+        40,
+        "epochs of the autoencoder, each of `steps_per_epoch` steps; what it loses, no sample has",
+        "Generation",
+        ge=1,
+    )
     condition_drop: float = option(
         0.1,
         "share of the samples whose label and caption are left out, so that samples can be guided; as many again lack "
@@ -54,8 +75,29 @@ class ConditionSettings(SplitTrain):
         lt=1,
     )
 
+    @model_validator(mode="after")
+    def _latents_fit(self) -> Self:
+        if self.latent is None:
+            for name in ("latent_channels", "latent_epochs"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"`{name}` is of latents; give `latent=4`, say, too")
+            return self
+        if self.latent not in FACTORS:
+            raise ValueError(
+                f"`latent={self.latent}`: latents can be coarser by {', '.join(map(str, FACTORS))}; choose one of these"
+            )
+        if self.given is not None:
+            raise ValueError(
+                "`latent`: an autoencoder loses the fine detail of `given` images, which is what they are given for; "
+                "leave one of the two out"
+            )
+        return self
 
-CONDITIONS = ("labels", "captions", "given")
+
+FACTORS = (2, 4, 8, 16)
+"""Pixels along an axis that a site of the latents can stand for."""
+
+CONDITIONS = ("labels", "captions", "given", "latent", "coordinates")
 
 ELSEWHERE = {
     "targets": "give other images of the same scenes as `given`",

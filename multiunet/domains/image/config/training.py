@@ -84,8 +84,8 @@ class ImageTrain(PatchSettings, AttentionTrain):
     @model_validator(mode="after")
     def _has_what_its_task_needs(self) -> Self:
         if self.task != "generate":
-            if stray := next((name for name in CONDITIONS if getattr(self, name) is not None), None):
-                raise ValueError(f"`{stray}` is what new images are made from; pass `task=generate`, too")
+            if stray := next((name for name in CONDITIONS if getattr(self, name) not in (None, False)), None):
+                raise ValueError(f"`{stray}` is for making new images; pass `task=generate`, too")
             return self
         if self.normalization == "batch":
             raise ValueError(

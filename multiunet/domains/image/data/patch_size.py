@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.errors import InputError
@@ -14,36 +14,49 @@ SIDES: dict[int, tuple[int, ...]] = {2: (256, 208, 160, 128, 96, 64), 3: (64, 56
 GENERATED_SIDES: dict[int, tuple[int, ...]] = {2: (64, 48, 32), 3: (32, 24, 16)}
 """Sides of the patches of generators, which take many more steps, each of more samples."""
 
+LATENT_SIDES: dict[int, tuple[int, ...]] = {2: (128, 96, 64), 3: (64, 48, 32)}
+"""Sides of the patches of generators that work in latents, which have fewer sites than pixels."""
+
 LARGEST_PATCH = 64
 """A patch has at most so many times the pixels of the largest image; most of it would be mirrored."""
 
 
 def choose_patch_size(
-    given: Sequence[int] | None, largest: Sequence[int], spacing: Sequence[float], generates: bool = False
+    given: Sequence[int] | None,
+    largest: Sequence[int],
+    spacing: Sequence[float],
+    sides: Mapping[int, Sequence[int]] = SIDES,
 ) -> tuple[int, ...]:
     """Choose the sides of a patch, pixels.
 
     Args:
         given: by the user, one for each axis or one for all; None: ``fit_patch`` decides.
         largest: sides of the training images, the largest along each axis.
-        generates: for a generator.
+        sides: those of a square or cube by axes, the default first.
 
     Raises:
         InputError: for sides that do not fit the axes, or a patch far larger than the images.
     """
     ndim = len(largest)
     if given is None:
-        return fit_patch(largest, spacing, (GENERATED_SIDES if generates else SIDES)[ndim][0])
+        return fit_patch(largest, spacing, sides[ndim][0])
     if len(given) not in (1, ndim) or min(given) < 1:
         shown = ",".join(map(str, given))
         raise InputError(f"`patch_size={shown}`: give one number, or one for each axis {', '.join(AXES[ndim])}")
-    sides = tuple(given) if len(given) == ndim else tuple(given) * ndim
-    if math.prod(sides) > LARGEST_PATCH * math.prod(largest):
+    chosen = tuple(given) if len(given) == ndim else tuple(given) * ndim
+    if math.prod(chosen) > LARGEST_PATCH * math.prod(largest):
         raise InputError(
-            f"`patch_size={','.join(map(str, sides))}`: a patch of {math.prod(sides):,} pixels, but no training image "
+            f"`patch_size={','.join(map(str, sides))}`: a patch of {math.prod(chosen):,} pixels, but no training image "
             f"is larger than {' x '.join(map(str, largest))}; give less, or leave it out"
         )
-    return sides
+    return chosen
+
+
+def pick_sides(generates: bool, in_latents: bool) -> Mapping[int, tuple[int, ...]]:
+    """Return the sides of patches that a plan chooses among, by axes."""
+    if not generates:
+        return SIDES
+    return LATENT_SIDES if in_latents else GENERATED_SIDES
 
 
 def fit_patch(largest: Sequence[int], spacing: Sequence[float], side: int | None = None) -> tuple[int, ...]:

@@ -41,13 +41,22 @@ def given_info(info: ImageInfo) -> ImageInfo:
 
 
 def read_beside(
-    info: ImageInfo, cache: FileCache, mask: str | None, given: str | None, coordinates: Floats, checked: bool = True
+    info: ImageInfo,
+    cache: FileCache,
+    mask: str | None,
+    given: str | None,
+    coordinates: Floats,
+    space: Sequence[int],
+    checked: bool = True,
 ) -> NDArray[np.float32]:
-    """Return the channels beside an image, ``(C, *sites)``: one a class, then those of the given image.
+    """Return the channels beside an image, ``(C, *sites)``.
+
+    They are one for each class, those of the given image, then coordinates, from -1 to 1 between the borders of the image.
 
     Args:
         mask, given: files; None where the run has none.
         coordinates: places in the image, ``(ndim, *sites)``, inside it.
+        space: pixels of the image by axis.
         checked: the mask is one of the training data.
 
     Raises:
@@ -65,7 +74,10 @@ def read_beside(
         factor = info.generated.given.factor if info.generated.given else ()
         places = mirror(shrink(coordinates, factor), loaded.picture.space)
         parts.append(loaded.standardise(sample(cache.in_memory("given", given, loaded.picture.pixels), places)))
-    return np.concatenate(parts) if parts else np.zeros((0, *coordinates.shape[1:]), np.float32)
+    if info.generated.coordinates:
+        sides = np.asarray(space, np.float32).reshape(-1, *(1,) * (coordinates.ndim - 1))
+        parts.append((2 * coordinates + 1) / sides - 1)
+    return np.concatenate(parts, dtype=np.float32) if parts else np.zeros((0, *coordinates.shape[1:]), np.float32)
 
 
 def shrink(coordinates: Floats, factor: Sequence[int]) -> Floats:

@@ -63,7 +63,7 @@ class CleanPatches(TrainingData[Tensor]):
         known = self.info.generated
         mask = None if known.layout is None else known.layout.files[image]
         given = None if known.given is None else known.given.files[image]
-        beside = read_beside(self.info, self.cache, mask, given, coordinates)
+        beside = read_beside(self.info, self.cache, mask, given, coordinates, space)
         field, data = (torch.from_numpy(np.ascontiguousarray(part))[None] for part in (beside, target))
         return Sample(field, data, condition=self._condition(image))
 

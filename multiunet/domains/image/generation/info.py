@@ -86,12 +86,26 @@ class Labels(Record):
     classes: dict[str, NonNegativeInt]
 
 
+class Latent(Record):
+    """Latents that a generator works in.
+
+    Attributes:
+        factor: pixels along an axis that a site of the latents stands for, at most: a short axis may be less coarse.
+        channels: of the latents.
+    """
+
+    factor: PositiveInt
+    channels: PositiveInt
+
+
 class Generation(Record):
     """Images that a generator makes, and their conditions.
 
     Attributes:
         numbers: type of the training images' numbers, in which samples are written.
         lowest, highest: extremes of the training images.
+        coordinates: axes along which the network is told each pixel's place; 0: it is told none.
+        latent: None where the network works on pixels.
         left_out: whether training left labels and captions out at times, so that samples can be guided.
     """
 
@@ -104,6 +118,8 @@ class Generation(Record):
     embeddings: Embeddings | None = None
     layout: Layout | None = None
     given: Given | None = None
+    coordinates: NonNegativeInt = 0
+    latent: Latent | None = None
 
     @property
     def told(self) -> bool:
@@ -112,6 +128,6 @@ class Generation(Record):
 
     @property
     def beside(self) -> int:
-        """Channels beside the noisy image: one for each class of the layout, and those of given images."""
+        """Channels beside the noisy image: one a class of the layout, those of given images, one a coordinate."""
         layout = 0 if self.layout is None else len(self.layout.classes.names)
-        return layout + (0 if self.given is None else self.given.channels)
+        return layout + (0 if self.given is None else self.given.channels) + self.coordinates

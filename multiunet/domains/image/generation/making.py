@@ -23,6 +23,14 @@ from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.generation.beside import read_beside
 from multiunet.domains.image.generation.data import SIGMA_DATA, make_condition
 from multiunet.domains.image.generation.embeddings import load_embedding
+from multiunet.domains.image.generation.latent import (
+    LatentGenerator,
+    coarsen,
+    decode_tiled,
+    latent_factor,
+    latent_strides,
+    network_space,
+)
 from multiunet.domains.image.generation.network import make_parameterization, make_process
 from multiunet.domains.image.generation.requests import Request, read_holes
 from multiunet.domains.image.generation.tiled import TiledDenoiser, draw_noise
@@ -38,6 +46,9 @@ from multiunet.progress import Progress
 
 MOST_SAMPLES = 64
 """Samples made at once, at most."""
+
+DECODED = 1 << 18
+"""Pixels that are decoded from latents at once, about."""
 
 HELD = 12
 """Times that an image is in memory at the worst moment, as 32-bit numbers, beside what the network takes."""
@@ -77,14 +88,17 @@ class Maker:
     def _batches(self, requests: Sequence[Request]) -> Iterator[Batch]:
         for request in requests:
             # of samples that are made tile by tile one after the other
-            most = max(1, min(MOST_SAMPLES, self.sites // math.prod(request.space)))
+            space = network_space(self.info, request.space)
+            most = max(1, min(MOST_SAMPLES, self.sites // math.prod(space)))
             for first in range(0, self.options.count, most):
                 yield Batch(request, tuple(range(first, min(first + most, self.options.count))))
 
     def tiles(self, request: Request) -> list[Tile]:
         """Return the tiles that a request's samples are made of."""
-        trained = Trained(self.info.patch_size, "patch_size", "size")
-        return plan_tiles(self.model.net, request.space, self.sites, self.options.tile_size, trained)
+        trained = Trained(network_space(self.info, self.info.patch_size), "patch_size", "size")
+        side, space = self.options.tile_size, network_space(self.info, request.space)
+        in_sites = None if side is None else max(1, side // max(latent_factor(self.info)))
+        return plan_tiles(self.model.net, space, self.sites, in_sites, trained)
 
     def make(self, batch: Batch, place: int, kept: Unfinished, progress: Progress) -> Tensor:
         """Make the samples of a batch, ``(N, C, *space)`` in the numbers of the training images.
@@ -97,7 +111,9 @@ class Maker:
         sampler = Sampler(make_process().sigmas(self.options.steps), SOLVERS[self.options.sampler](), known)
         denoise = self._denoiser(batch)
         geometry = cast(Grid, self.model.geometry)
-        shape = (self.info.channels, *batch.request.space)
+        latent = self.info.generated.latent
+        channels = self.info.channels if latent is None else latent.channels
+        shape = (channels, *network_space(self.info, batch.request.space))
         noise = draw_noise(SiteNoise(geometry, self.options.seed), shape, batch.numbers)
         state = kept.read_state(place) or sampler.start(noise)
         with kept.saving_when_stopped(place, lambda: state):
@@ -105,7 +121,7 @@ class Maker:
                 state = sampler.advance(denoise, noise, state)
                 kept.save_when_due(place, state)
                 progress.update_tiles(state.done, len(sampler.moves))
-        pixels = self._as_pixels(state.x)
+        pixels = self._as_pixels(self._decoded(state.x, batch.request.space))
         if known is None:
             return pixels
         assert batch.request.image is not None
@@ -136,8 +152,16 @@ class Maker:
         if not self.info.generated.beside:
             return None
         coordinates = np.indices(request.space, dtype=np.float32)
-        beside = read_beside(self.info, self.cache, request.mask, request.given, coordinates, checked=False)
-        return torch.from_numpy(beside)[None]
+        files = request.mask, request.given
+        beside = read_beside(self.info, self.cache, *files, coordinates, request.space, checked=False)
+        return coarsen(torch.from_numpy(beside)[None], latent_strides(self.info))
+
+    def _decoded(self, x: Tensor, space: Sequence[int]) -> Tensor:
+        """Return the standardised images of what was sampled: of latents what their autoencoder makes of them."""
+        net = self.model.net
+        if not isinstance(net, LatentGenerator):
+            return x.float() / SIGMA_DATA
+        return decode_tiled(net.coder, x.float() / SIGMA_DATA, space, latent_factor(self.info), DECODED)
 
     def _known(self, batch: Batch) -> Known | None:
         request = batch.request
@@ -154,7 +178,7 @@ class Maker:
             torch.tensor(part, dtype=torch.float32).reshape(-1, *(1,) * self.info.ndim)
             for part in (known.mean, known.deviation)
         )
-        return x.float() / SIGMA_DATA * deviation + mean
+        return x * deviation + mean
 
 
 def count_sites(model: Model, config: ImageTrain, options: ImageSample, requests: Sequence[Request]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from multiunet.core import SKIPS, ConditionEmbedding, Fourier, UNet
 from multiunet.diffusion import EDM, Parameterization, Preconditioned, Process
@@ -14,6 +14,7 @@ from multiunet.domains.attending import HEAD, make_attention
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.generation.data import SIGMA_DATA
 from multiunet.domains.image.generation.info import Generation
+from multiunet.domains.image.generation.latent import LatentGenerator, build_coder
 from multiunet.domains.image.info import ImageInfo
 from multiunet.geometries.attention import CrossAttention
 from multiunet.geometries.grid.block import Conv
@@ -40,34 +41,44 @@ def make_parameterization() -> Parameterization:
     return Preconditioned(sigma_data=SIGMA_DATA)
 
 
-def build_generator(config: ImageTrain, info: ImageInfo) -> UNet[Tensor]:
+def build_generator(config: ImageTrain, info: ImageInfo) -> UNet[Tensor] | LatentGenerator:
     """Build the untrained network of a generator.
 
     A U-Net of residual blocks, with the level of noise, and a label, in each of its norms (Ho et al. 2020; Dhariwal &
     Nichol 2021). By default its norms are local, so that samples can be made tile by tile.
 
-    ``(N, channels + beside, *space)`` with a condition becomes ``(N, channels, *space)``.
+    ``(N, channels + beside, *space)`` with a condition becomes ``(N, channels, *space)``. In latents these are the
+    latents' channels and sites, and the autoencoder is part of it.
     """
     known, channels = info.generated, config.levels()
+    diffused = info.channels if known.latent is None else known.latent.channels
     embed = make_embedding(known, 4 * channels[0])
     block = Conv(residual=config.residual, dropout=config.dropout, condition_channels=embed.channels)
     grid = Grid(info.ndim, normalization=config.normalization, activation="silu")
     blocks = put_behind(block, _behind(config, embed, channels), len(channels))
     net = UNet(
         [replace(grid, block=block) for block in blocks],
-        info.channels + known.beside,
-        info.channels,
+        diffused + known.beside,
+        diffused,
         channels,
         strides=_strides(info.strides, len(channels) - 1),
         skip=SKIPS[config.skip],
         gradient_checkpointing=config.gradient_checkpointing,
         embed=embed,
     )
+    _order_memory(net, config, info)
+    if known.latent is None:
+        return net
+    coder = build_coder(config, info)
+    _order_memory(coder.net, config, info)
+    return LatentGenerator(net, coder)
+
+
+def _order_memory(net: nn.Module, config: ImageTrain, info: ImageInfo) -> None:
     if config.memory_format == "channels-last" or (
         config.memory_format is None and likes_channels_last(net, info.ndim)
     ):
         put_channels_last(net, info.ndim)
-    return net
 
 
 def _behind(config: ImageTrain, embed: ConditionEmbedding, channels: Sequence[int]) -> list[Block]:

@@ -15,7 +15,7 @@ def choose_flip(info: ImageInfo) -> bool:
     """
     known = info.generated
     pieces = all(2 * side <= n for side, n in zip(info.patch_size, info.fingerprint.size.median))
-    return pieces and not known.told
+    return pieces and not known.told and not known.coordinates
 
 
 def explain_generator(config: ImageTrain, info: ImageInfo, flip: bool) -> dict[str, tuple[Any, str]]:

@@ -20,6 +20,7 @@ from multiunet.domains.image.generation.beside import space_of
 from multiunet.domains.image.generation.columns import number_words
 from multiunet.domains.image.generation.embeddings import load_embedding
 from multiunet.domains.image.generation.info import Generation
+from multiunet.domains.image.generation.latent import latent_factor
 from multiunet.domains.image.info import ImageInfo
 from multiunet.errors import InputError
 from multiunet.wording import listing
@@ -87,6 +88,11 @@ def _check_known(options: ImageSample, known: Generation) -> None:
     for name in ("masks", "given"):
         if getattr(options, name) is None and rooms[name] is not None:
             raise InputError(f"this run makes images from `{name}`; give a folder of them")
+    if options.inpaint is not None and known.latent is not None:
+        raise InputError(
+            f"`inpaint`: this run makes images in latents, of which each site stands for {known.latent.factor} pixels "
+            "along an axis, known and unknown ones alike, so known pixels would change; train without `latent`"
+        )
     said = options.label is not None or options.caption is not None
     if options.guidance != 1 and not known.left_out:
         raise InputError(
@@ -217,7 +223,7 @@ def _check_size(request: Request, info: ImageInfo) -> None:
     Raises:
         InputError: when the image is smaller than that.
     """
-    coarsest = tuple(math.prod(step) for step in zip(*info.strides))
+    coarsest = tuple(math.prod(step) for step in zip(latent_factor(info), *info.strides))
     if any(n < least for n, least in zip(request.space, coarsest)):
         raise InputError(
             f"an image of {_times(request.space)} is smaller than a site of the network's coarsest level, "

@@ -13,7 +13,7 @@ from multiunet.domains.image.files.pairing import MASKS, Item, Truth, pair_files
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.generation.columns import match_column, name_labels, split_words
 from multiunet.domains.image.generation.embeddings import survey_embeddings
-from multiunet.domains.image.generation.info import Generation, Given, Labels, Layout, Words
+from multiunet.domains.image.generation.info import Generation, Given, Labels, Latent, Layout, Words
 from multiunet.domains.image.survey.common import Annotations
 from multiunet.domains.image.survey.images import Images, survey_images
 from multiunet.domains.image.survey.masks import survey_masks
@@ -61,6 +61,8 @@ def survey_generation(splits: ItemSplits, images: Images, config: ImageTrain) ->
         embeddings=embeddings,
         layout=_survey_layout(splits, images, config),
         given=_survey_given(splits, images, config),
+        coordinates=images.ndim if config.coordinates else 0,
+        latent=None if config.latent is None else Latent(factor=config.latent, channels=config.latent_channels),
     )
     target = Quantities(names=names, centre=known.mean, scale=known.deviation)
     return Annotations(target, None, generation=generation)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from multiunet.domains.domain import Budget, Planned
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.config.generation import DEFAULTS
 from multiunet.domains.image.data.inputs import AXES
-from multiunet.domains.image.data.patch_size import GENERATED_SIDES, SIDES, fit_patch
+from multiunet.domains.image.data.patch_size import fit_patch, pick_sides
+from multiunet.domains.image.generation.latent import latent_factor
 from multiunet.domains.image.generation.planning import choose_flip, explain_generator
 from multiunet.domains.image.info import Decision, ImageInfo, Memory, TrainingPlan
 from multiunet.domains.image.planning.profiling import Build, Profiler
@@ -213,22 +214,26 @@ def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]
     # the info has one number for each axis where the settings may have one for all
     given = tuple(config.patch_size or ())
     patch = given if len(given) == info.ndim else info.patch_size
-    widths = list(config.widths or _levels(CHANNELS[config.model], patch))
+    info = info.model_copy(update={"patch_size": patch})
+    factor = (1,) * info.ndim if info.generation is None else latent_factor(info)
+    space = tuple(-(-side // f) for side, f in zip(patch, factor))  # of what the network is given
+    widths = list(config.widths or _levels(CHANNELS[config.model], space))
     if config.strides is None:
-        strides = [list(step) for step in choose_strides(patch, info.spacing, len(widths) - 1)]
+        spacing = [apart * f for apart, f in zip(info.spacing, factor)]
+        strides = [list(step) for step in choose_strides(space, spacing, len(widths) - 1)]
     else:
         strides = config.strides
         widths = list(config.widths or CHANNELS[config.model][: len(strides) + 1])
         _check_strides(strides, widths, info)
     chosen = config.model_copy(update={"widths": widths, "strides": strides})
-    check_attention(chosen, patch, strides, "patch_size")
-    coarsest = tuple(math.prod(step) for step in zip(*strides))
+    check_attention(chosen, space, strides, "patch_size")
+    coarsest = tuple(math.prod(step) for step in zip(factor, *strides))
     if config.task == "generate" and any(side < least for side, least in zip(patch, coarsest)):
         raise InputError(
             f"`patch_size={','.join(map(str, patch))}`: a new image of this size would be smaller than a site of the "
             f"network's coarsest level, {_times(coarsest)}; choose larger patches, or fewer `widths`"
         )
-    return chosen, info.model_copy(update={"patch_size": patch, "strides": tuple(map(tuple, strides))})
+    return chosen, info.model_copy(update={"strides": tuple(map(tuple, strides))})
 
 
 def _levels(widths: Sequence[int], patch: Sequence[int]) -> Sequence[int]:
@@ -279,8 +284,9 @@ def _shape_reasons(chosen: ImageTrain, info: ImageInfo, room: Room) -> dict[str,
     }
 
 
-def _sides(info: ImageInfo) -> dict[int, tuple[int, ...]]:
-    return SIDES if info.generation is None else GENERATED_SIDES
+def _sides(info: ImageInfo) -> Mapping[int, tuple[int, ...]]:
+    made = info.generation
+    return pick_sides(made is not None, made is not None and made.latent is not None)
 
 
 def _most_samples(config: ImageTrain, info: ImageInfo) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from multiunet.device import computes_in_bf16
 from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.generation.training import make_batch
+from multiunet.domains.image.generation.latent import build_coder
+from multiunet.domains.image.generation.training import make_batch, make_coder_batch
 from multiunet.domains.image.info import ImageInfo
 from multiunet.geometries.grid.memory_format import likes_channels_last
 from multiunet.training.data import Sample
@@ -40,15 +41,21 @@ class Profiler:
 
     def estimate_step_memory(self, config: ImageTrain, info: ImageInfo) -> int:
         """Return the bytes of a training step and all that stays beside it."""
-        model = self._model(config, info)
-        return step_memory(
-            model.net,
-            model.task,
-            model.geometry,
-            _make_batch(config, info, torch.device("meta")),
-            bf16=computes_in_bf16(config.precision, self._device),
-            copies=OPTIMIZER_SLOTS[config.optimizer] + (config.ema > 0) + len(config.power_averages),
-            cpu=self._device.type == "cpu",
+        model, device = self._model(config, info), torch.device("meta")
+        steps: list[tuple[nn.Module, Sample[Tensor]]] = [(model.net, _make_batch(config, info, device))]
+        if info.generation is not None and info.generation.latent is not None:
+            steps.append((build_coder(config, info), make_coder_batch(config, info, device)))
+        return max(
+            step_memory(
+                net,
+                model.task,
+                model.geometry,
+                batch,
+                bf16=computes_in_bf16(config.precision, self._device),
+                copies=OPTIMIZER_SLOTS[config.optimizer] + (config.ema > 0) + len(config.power_averages),
+                cpu=self._device.type == "cpu",
+            )
+            for net, batch in steps
         )
 
     def choose_layout(self, config: ImageTrain, info: ImageInfo) -> Layout:

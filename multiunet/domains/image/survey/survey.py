@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.data.patch_size import choose_patch_size
+from multiunet.domains.image.data.patch_size import choose_patch_size, pick_sides
 from multiunet.domains.image.files.table import is_table
 from multiunet.domains.image.generation.survey import is_alone, survey_generation
 from multiunet.domains.image.info import ImageInfo, ImageSplits
@@ -43,6 +43,7 @@ def survey(config: ImageTrain) -> ImageInfo:
         _warn_of_types(config, images, kind)
     found = _survey_annotations(splits, images, config)
     largest = tuple(int(n) for n in np.max(images.fingerprint.shapes, axis=0))
+    sides = pick_sides(config.task == "generate", config.latent is not None)
     return ImageInfo(
         target=found.target,
         data=images.digest.text(),
@@ -66,7 +67,7 @@ def survey(config: ImageTrain) -> ImageInfo:
         generation=found.generation,
         restoration=found.restoration,
         fingerprint=images.fingerprint.summary(images.channels, splits, found.target, found.masks),
-        patch_size=choose_patch_size(config.patch_size, largest, images.spacing, config.task == "generate"),
+        patch_size=choose_patch_size(config.patch_size, largest, images.spacing, sides),
         strides=(),
         plan=None,
     )

@@ -36,7 +36,7 @@ def test_settings_of_other_tasks_are_refused(settings: dict[str, object], words:
 
 @pytest.mark.parametrize("name", ["labels", "captions", "given"])
 def test_conditions_are_for_generators_alone(name: str) -> None:
-    with pytest.raises(ValidationError, match=f"`{name}` is what new images are made from"):
+    with pytest.raises(ValidationError, match=f"`{name}` is for making new images"):
         ImageTrain(images=Path("x"), masks=Path("y"), **{name: Path("z")})  # type: ignore[arg-type]
 
 
