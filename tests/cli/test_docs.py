@@ -121,5 +121,6 @@ def test_commands_of_the_page_run(page: str, multiunet: Callable) -> None:
     assert len(lines) >= 3
     for line in lines:
         shorter = {"train": SHORT[line[1]], "plan": SHORT[line[1]], "sample": ["--set", "steps=1"]}
-        done = multiunet(*line, *shorter.get(line[0], []))
+        coded = ["--set", "latent_epochs=1"] if "--latent" in line else []
+        done = multiunet(*line, *shorter.get(line[0], []), *coded)
         assert done.code == 0, (line, done.err)
