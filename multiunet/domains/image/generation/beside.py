@@ -51,7 +51,7 @@ def read_beside(
 ) -> NDArray[np.float32]:
     """Return the channels beside an image, ``(C, *sites)``.
 
-    They are one for each class, those of the given image, then coordinates, from -1 to 1 between the borders of the image.
+    They are one for each class, those of the given image, then coordinates: from -1 to 1 between the image's borders.
 
     Args:
         mask, given: files; None where the run has none.
