@@ -158,7 +158,7 @@ def test_public_names_are_deliberate() -> None:
         *("MinCut", "Moments", "NestedUNet", "NoSkip", "NoisedValidator", "ReceptiveField", "Recipe"),
         *("Regression", "Run", "Sample", "Sampler", "Segmentation", "SiteNoise", "Skip", "TopK"),
         *("TrainingData", "UNet", "Unmasker", "Unmasking", "calibrate", "evaluate", "fit", "load"),
-        *("measure", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "sample"),
+        *("measure", "mutagenesis", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "sample"),
         *("train", "variants"),
     ]
     assert set(multiunet.__all__) <= set(dir(multiunet))

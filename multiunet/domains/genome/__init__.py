@@ -1,6 +1,7 @@
 """Genomes: DNA sequence (FASTA) to signals in bins along its chromosomes (bigWig, bedGraph)."""
 
 from multiunet.domains.genome.config import GenomeEvaluate, GenomeMeasure, GenomePredict, GenomeSample, GenomeTrain
+from multiunet.domains.genome.mutagenesis.settings import GenomeMutagenesis
 from multiunet.domains.genome.variants.settings import GenomeVariants
 from multiunet.domains.spec import DomainSpec
 
@@ -15,5 +16,5 @@ SPEC = DomainSpec(
     measured=(),
     implementation="multiunet.domains.genome.domain:GenomeDomain",
     groups="chromosomes",
-    questions={"variants": GenomeVariants},
+    questions={"variants": GenomeVariants, "mutagenesis": GenomeMutagenesis},
 )

@@ -47,6 +47,7 @@ from multiunet.domains.genome.generation.storing import make_all
 from multiunet.domains.genome.generation.survey import describe_bases
 from multiunet.domains.genome.generation.training import make_masked, make_model, make_validator
 from multiunet.domains.genome.info import GenomeInfo
+from multiunet.domains.genome.mutagenesis.making import mutate_region
 from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.readers import READ_BY, Data, open_genome, read_other, read_training
 from multiunet.domains.genome.regions import read_regions, touched
@@ -69,7 +70,10 @@ Chosen = dict[str, NDArray[np.bool_] | None]
 """Bins to predict by chromosome, ``(bins,)``; None: all."""
 
 
-ANSWERS: Mapping[str, Callable[[Model, GenomeTrain, Question], Mapping[str, Any]]] = {"variants": score_variants}
+ANSWERS: Mapping[str, Callable[[Model, GenomeTrain, Question], Mapping[str, Any]]] = {
+    "variants": score_variants,
+    "mutagenesis": mutate_region,
+}
 """What answers each question to a run."""
 
 

@@ -54,6 +54,22 @@ def _pieces(chromosomes: Mapping[str, xr.Dataset], variable: str, index: int) ->
             yield name, piece["start"].values[known], piece["end"].values[known], values[known]
 
 
+def write_bases(path: Path, lengths: dict[str, int], stretches: Sequence[tuple[str, int, NDArray[np.float64]]]) -> None:
+    """Write values base by base as bigWig; those that are NaN are left out.
+
+    Args:
+        lengths: bases of the chromosomes.
+        stretches: chromosome, first base and values; disjoint, sorted by chromosome and base.
+    """
+
+    def pieces() -> Pieces:
+        for chrom, start, values in stretches:
+            known = np.flatnonzero(np.isfinite(values))
+            yield chrom, start + known, start + known + 1, values[known].astype(np.float32)
+
+    write_atomically(path, lambda part: _write_bigwig(part, lengths, pieces()))
+
+
 def _write_bigwig(path: Path, lengths: dict[str, int], pieces: Pieces) -> None:
     def rows() -> Iterator[tuple[str, int, int, float]]:
         for name, starts, ends, values in pieces:

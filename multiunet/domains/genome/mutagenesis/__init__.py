@@ -1,0 +1,1 @@
+"""Saturation mutagenesis: each base of a region changed into the three others."""

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from multiunet.domains.genome.places import parse_place
+from multiunet.domains.genome.sequence import Genome
+from multiunet.errors import InputError
+
+GENOME = Genome(Path("g.fa"), {}, {"chrI": 900, "chrII": 500, "HLA:A-1": 300})
+
+
+@pytest.mark.parametrize(
+    ("text", "chrom", "start", "stop"),
+    [
+        ("chrI:1-900", "chrI", 0, 900),
+        ("chrII:10-10", "chrII", 9, 10),
+        ("II:1,0-2,00", "chrII", 9, 200),
+        ("HLA:A-1:5-8", "HLA:A-1", 4, 8),
+    ],
+)
+def test_first_and_last_base_count_from_one(text, chrom, start, stop):
+    place = parse_place(text, GENOME)
+    assert (place.chrom, place.start, place.stop, len(place)) == (chrom, start, stop, stop - start)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("chrI", "write CHROM:FIRST-LAST"),
+        ("chrI:5", "write CHROM:FIRST-LAST"),
+        ("chrI:a-b", "write CHROM:FIRST-LAST"),
+        ("chrX:1-5", "g.fa has no chrX; it has chrI, chrII"),
+        ("chrII:400-501", "chrII has bases 1 to 500"),
+        ("chrII:0-5", "chrII has bases 1 to 500"),
+        ("chrII:9-5", "FIRST is no larger than LAST"),
+    ],
+)
+def test_other_places_are_refused(text, words):
+    with pytest.raises(InputError) as error:
+        parse_place(text, GENOME)
+    assert words in str(error.value)
