@@ -19,7 +19,9 @@ Floats = NDArray[np.float64]
 
 
 def draw_logo(axes: Axes, codes: NDArray[np.uint8], heights: Floats, first: int) -> None:
-    """Draw the letter of each base, as tall as its height; below the axis, upside down, where that is negative.
+    """Draw the letter of each base, as tall as its height.
+
+    Where that is negative, the letter is upside down below the axis.
 
     Args:
         codes: bases ``(bases,)``; unknown ones have no letter.

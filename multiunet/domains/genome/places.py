@@ -36,7 +36,7 @@ class Place:
 
 
 def parse_place(text: str, genome: Genome) -> Place:
-    """Return the place that ``CHROM:FIRST-LAST`` means: first and last base, counted from 1, as genome browsers do.
+    """Return the place ``CHROM:FIRST-LAST``: first and last base counted from 1, as browsers do.
 
     Raises:
         InputError: for another text, a chromosome that the genome does not have, or a place beyond its end.

@@ -1,4 +1,4 @@
-"""Features of sequences in which single bases are changed, computed where they change and nowhere else."""
+"""Features of sequences with single bases changed, computed where they change and nowhere else."""
 
 from __future__ import annotations
 
