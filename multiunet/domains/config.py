@@ -217,7 +217,7 @@ class EvaluateOptions(Options):
     samples: int = option(
         16, "number of Monte-Carlo dropout samples, as in predict; 1 turns dropout off", "Evaluation", ge=1
     )
-    seed: int = option(0, "seed of the dropout masks, as in predict", "Evaluation", ge=0)
+    seed: int = option(0, "seed of the dropout masks, or of the noise of new samples", "Evaluation", ge=0)
     checkpoints: Checkpoints = option("best", CHECKPOINTS, "Evaluation")
     raw: bool = option(False, RAW, "Evaluation")
     device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Evaluation")

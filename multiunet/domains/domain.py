@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -126,6 +126,7 @@ class Report:
         baselines: the same scores of each trivial method, by its name.
         items: scores of each item by name; of several folds with the item's ``fold``.
         curves: of the uncertainty of the model, if it states one: of classes one, of quantities one each.
+        files: further files for whoever keeps the report, by name, each with what writes it to a path.
     """
 
     domain: str
@@ -135,10 +136,12 @@ class Report:
     items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prediction: str = ""
     curves: Sequence[Curves] = ()
+    files: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report, but for its curves, as plain JSON."""
-        return {name: value for name, value in asdict(self).items() if name != "curves"}
+        """Return the report, but for its curves and further files, as plain JSON."""
+        bare = asdict(replace(self, curves=(), files={}))
+        return {name: value for name, value in bare.items() if name not in ("curves", "files")}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 
     Scores by class are columns of their own, ``iou NAME``. What is not defined stays empty. A row of ``confusion.csv``
     is a true class, a column a predicted one; quantities have none. A report without items has one row. Of a stated
-    uncertainty there are ``reliability``, ``risk_coverage`` and ``sparsification``, CSV and PNG (see ``Curves``).
+    uncertainty there are ``reliability``, ``risk_coverage`` and ``sparsification``, CSV and PNG (see ``Curves``). Then
+    come the report's own further files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names: list[str] = list(report.metrics.get("classes", []))
@@ -30,7 +31,10 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     if (confusion := report.metrics.get("confusion")) is not None:
         paths.append(folder / "confusion.csv")
         write_text(paths[1], csv_text([["true", *names], *([name, *row] for name, row in zip(names, confusion))]))
-    return paths + (_write_curves(report.curves, folder) if report.curves else [])
+    for name, write in report.files.items():
+        write_atomically(folder / name, write)
+    own = [folder / name for name in report.files]
+    return paths + (_write_curves(report.curves, folder) if report.curves else []) + own
 
 
 def _write_curves(curves: Sequence[Curves], folder: Path) -> list[Path]:

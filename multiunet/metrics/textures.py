@@ -1,4 +1,4 @@
-"""How like each other two sets of images are, without pairing them: grey levels, correlation, spectrum, neighbours.
+"""Likeness of two sets of images that are not paired: grey levels, correlation, spectrum.
 
 A set is ``(N, C, *space)``; all of its images have one size. Channels count alike.
 """
@@ -34,7 +34,7 @@ def compare_grey_levels(images: Images, others: Images) -> float:
 
 
 def correlate(images: Images) -> Floats:
-    """Return the two-point correlation of a set of images at the distances 0, 1, ... pixels; 1 at distance 0.
+    """Return the two-point correlation of a set of images at distances of 0, 1, ... pixels.
 
     It is the mean product of the deviations from the set's mean at two sites so far apart, as a share of the variance,
     averaged over directions, to half of the shortest side. Pairs lie within an image, which is not repeated. Of flat
@@ -48,7 +48,7 @@ def correlate(images: Images) -> Floats:
     )
     products = scipy.fft.irfftn(np.asarray(power), shape)
     pairs = scipy.fft.irfftn(np.abs(scipy.fft.rfftn(np.ones(space), shape)) ** 2, shape)
-    distances = _distances([np.fft.fftfreq(n, 1 / n) for n in shape])
+    distances = _distances([np.asarray(np.fft.fftfreq(n, 1 / n), np.float64) for n in shape])
     steps = np.rint(distances).astype(np.int64)
     last = max(1, min(space) // 2)
     kept = (steps <= last) & (pairs > 0.5)
@@ -63,8 +63,8 @@ def correlate(images: Images) -> Floats:
 def compute_spectrum(images: Images) -> Floats:
     """Return the power spectrum of a set of images in decibels, averaged over directions.
 
-    Element ``k - 1`` is the power of waves of which ``k`` fit into the shortest side, up to half of its pixels. The mean
-    of each image is taken off, and its borders fade out (Hann's window).
+    Element ``k - 1`` is the power of waves of which ``k`` fit into the shortest side, up to half of its pixels. The
+    mean of each image is taken off, and its borders fade out (Hann's window).
     """
     space = images.shape[2:]
     axes = tuple(range(2, images.ndim))
@@ -73,7 +73,9 @@ def compute_spectrum(images: Images) -> Floats:
         window = np.multiply.outer(window, np.hanning(n + 2)[1:-1])
     centred = images.astype(np.float64) - images.mean(axis=axes, keepdims=True, dtype=np.float64)
     power = (np.abs(scipy.fft.fftn(centred * window, axes=axes)) ** 2).mean(axis=(0, 1)) / (window**2).sum()
-    waves = np.rint(_distances([np.fft.fftfreq(n) for n in space]) * min(space)).astype(np.int64)
+    waves = np.rint(_distances([np.asarray(np.fft.fftfreq(n), np.float64) for n in space]) * min(space)).astype(
+        np.int64
+    )
     last = max(1, min(space) // 2)
     kept = (waves >= 1) & (waves <= last)
     sums, counts = (np.bincount(waves[kept], part, minlength=last + 1)[1:] for part in (power[kept], None))
@@ -87,7 +89,9 @@ def compare_curves(one: Floats, other: Floats) -> float:
 
 
 def measure_neighbours(images: Images) -> Floats:
-    """Return how far each image of a set is from the nearest other one: the root mean square over pixels, in grey levels.
+    """Return how far each image of a set is from the nearest other one, in grey levels.
+
+    It is the root mean square of the difference over pixels.
 
     Raises:
         ValueError: for fewer than two images.

@@ -23,6 +23,7 @@ from multiunet.domains.domain import (
     Model,
     Piece,
     Planned,
+    Report,
     Validator,
 )
 from multiunet.domains.generating import Generating
@@ -44,6 +45,8 @@ from multiunet.domains.image.generation.making import Maker, count_sites
 from multiunet.domains.image.generation.network import build_generator
 from multiunet.domains.image.generation.pictures import export_samples
 from multiunet.domains.image.generation.requests import read_requests
+from multiunet.domains.image.generation.scoring.choices import check_predicting
+from multiunet.domains.image.generation.scoring.report import score as score_generator
 from multiunet.domains.image.generation.storing import make_all
 from multiunet.domains.image.generation.training import make_noised, make_validator
 from multiunet.domains.image.info import ImageInfo
@@ -77,6 +80,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     name = "image"
     info_type = ImageInfo
+    scores_generators = True
 
     def __init__(self) -> None:
         self.cache = FileCache()
@@ -203,6 +207,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         return writers.export(prediction, folder, info, None if options is None else options.export_what)
 
     def read(self, config: ImageTrain, info: ImageInfo, options: EvaluateOptions) -> Labelled:
+        check_predicting(options)
         return read_labelled(info, options, self.cache)
 
     def predict_labelled(
@@ -228,6 +233,11 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def fit_baselines(self, task: Task, config: ImageTrain, info: ImageInfo) -> Mapping[str, Baseline]:
         return baselines.fit_baselines(info.split.train, info, self.cache)
+
+    def score_generator(
+        self, model: Model, config: ImageTrain, info: ImageInfo, options: Any, progress: Progress = SILENT
+    ) -> Report:
+        return score_generator(model, config, info, options, self.cache, progress)
 
     def sample_names(self, config: ImageTrain, info: ImageInfo, options: ImageSample) -> list[str]:
         return [request.name for request in read_requests(options, info, self.cache)]

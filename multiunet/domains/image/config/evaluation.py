@@ -7,8 +7,11 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from multiunet.domains.config import Bytes, EvaluateOptions, PrecisionName, option
+from multiunet.domains.config import Bytes, EvaluateOptions, IntList, PrecisionName, option
 from multiunet.domains.image.config.prediction import FLIPS, PREDICTION_MEMORY, VIEWS, check_views
+
+GENERATORS = ("count", "steps", "guidance", "size")
+"""Settings of the evaluation of generators alone."""
 
 
 class ImageEvaluate(EvaluateOptions):
@@ -29,6 +32,17 @@ class ImageEvaluate(EvaluateOptions):
 
     memory: Bytes | None = option(None, PREDICTION_MEMORY, "Evaluation", text=True)
     precision: PrecisionName | None = option(None, "auto, 32 or bf16; default: as trained", "Evaluation")
+
+    count: int = option(16, "of a generator: new images to score", "Generators", ge=2)
+    steps: int = option(18, "of a generator: steps from noise to an image, as in sample", "Generators", ge=1)
+    guidance: float = option(
+        1.0, "of a generator: above 1 images are more as the label or caption asks, as in sample", "Generators", ge=0
+    )
+    size: IntList | None = option(
+        None,
+        "of a generator: pixels of the compared images by axis, or one number for all; default: a training patch",
+        "Generators",
+    )
 
     def other_samples(self) -> tuple[str, ...]:
         return ("of each mirrored view",) if self.views_as_samples else ()

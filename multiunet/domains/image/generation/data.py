@@ -39,11 +39,14 @@ class CleanPatches(TrainingData[Tensor]):
         info: of the training.
         flip: mirror patches, and turn them by quarters.
         cache: where files that were read are kept, by each process for itself.
+        size: pixels of a patch by axis; None: as in training.
     """
 
-    def __init__(self, items: Sequence[Item], info: ImageInfo, flip: bool, cache: FileCache) -> None:
+    def __init__(
+        self, items: Sequence[Item], info: ImageInfo, flip: bool, cache: FileCache, size: tuple[int, ...] | None = None
+    ) -> None:
         self.items, self.info, self.cache = list(items), info, cache
-        self.patch, self.spacing = info.patch_size, info.spacing
+        self.patch, self.spacing = info.patch_size if size is None else size, info.spacing
         self.augmentation = replace(Augmentation.none(), flip=flip)
 
     def __len__(self) -> int:
@@ -76,6 +79,15 @@ class CleanPatches(TrainingData[Tensor]):
         path = own.files[image]
         embedding = self.cache.keep("embedding", path, lambda: read_embedding(Path(path)), lambda array: array.nbytes)
         return make_condition(self.info, label, words, embedding)
+
+
+def as_pixels(x: Tensor, info: ImageInfo) -> Tensor:
+    """Return standardised images ``(N, C, *space)`` in the numbers of the training images, as 32-bit numbers."""
+    known = info.intensities
+    mean, deviation = (
+        torch.tensor(part, dtype=torch.float32).reshape(-1, *(1,) * info.ndim) for part in (known.mean, known.deviation)
+    )
+    return x.float() * deviation + mean
 
 
 def make_condition(

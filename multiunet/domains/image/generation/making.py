@@ -21,7 +21,7 @@ from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.generation.beside import read_beside
-from multiunet.domains.image.generation.data import SIGMA_DATA, make_condition
+from multiunet.domains.image.generation.data import SIGMA_DATA, as_pixels, make_condition
 from multiunet.domains.image.generation.embeddings import load_embedding
 from multiunet.domains.image.generation.latent import (
     LatentGenerator,
@@ -100,6 +100,11 @@ class Maker:
         in_sites = None if side is None else max(1, side // max(latent_factor(self.info)))
         return plan_tiles(self.model.net, space, self.sites, in_sites, trained)
 
+    def shape(self, space: Sequence[int]) -> tuple[int, ...]:
+        """Return ``(C, *sites)`` of what is sampled: of an image of so many pixels, or of its latents."""
+        latent = self.info.generated.latent
+        return (self.info.channels if latent is None else latent.channels, *network_space(self.info, space))
+
     def make(self, batch: Batch, place: int, kept: Unfinished, progress: Progress) -> Tensor:
         """Make the samples of a batch, ``(N, C, *space)`` in the numbers of the training images.
 
@@ -111,17 +116,14 @@ class Maker:
         sampler = Sampler(make_process().sigmas(self.options.steps), SOLVERS[self.options.sampler](), known)
         denoise = self._denoiser(batch)
         geometry = cast(Grid, self.model.geometry)
-        latent = self.info.generated.latent
-        channels = self.info.channels if latent is None else latent.channels
-        shape = (channels, *network_space(self.info, batch.request.space))
-        noise = draw_noise(SiteNoise(geometry, self.options.seed), shape, batch.numbers)
+        noise = draw_noise(SiteNoise(geometry, self.options.seed), self.shape(batch.request.space), batch.numbers)
         state = kept.read_state(place) or sampler.start(noise)
         with kept.saving_when_stopped(place, lambda: state):
             while state.done < len(sampler.moves):
                 state = sampler.advance(denoise, noise, state)
                 kept.save_when_due(place, state)
                 progress.update_tiles(state.done, len(sampler.moves))
-        pixels = self._as_pixels(self._decoded(state.x, batch.request.space))
+        pixels = as_pixels(self.decode(state.x, batch.request.space), self.info)
         if known is None:
             return pixels
         assert batch.request.image is not None
@@ -156,7 +158,7 @@ class Maker:
         beside = read_beside(self.info, self.cache, *files, coordinates, request.space, checked=False)
         return coarsen(torch.from_numpy(beside)[None], latent_strides(self.info))
 
-    def _decoded(self, x: Tensor, space: Sequence[int]) -> Tensor:
+    def decode(self, x: Tensor, space: Sequence[int]) -> Tensor:
         """Return the standardised images of what was sampled: of latents what their autoencoder makes of them."""
         net = self.model.net
         if not isinstance(net, LatentGenerator):
@@ -171,14 +173,6 @@ class Maker:
         values = torch.from_numpy(np.float32(SIGMA_DATA) * loaded.standardise(loaded.picture.pixels[...]))
         mask = torch.from_numpy(~read_holes(request.holes, request.image, request.space))
         return Known(values[None], mask[None, None], turns=self.options.turns)
-
-    def _as_pixels(self, x: Tensor) -> Tensor:
-        known = self.info.intensities
-        mean, deviation = (
-            torch.tensor(part, dtype=torch.float32).reshape(-1, *(1,) * self.info.ndim)
-            for part in (known.mean, known.deviation)
-        )
-        return x * deviation + mean
 
 
 def count_sites(model: Model, config: ImageTrain, options: ImageSample, requests: Sequence[Request]) -> int:

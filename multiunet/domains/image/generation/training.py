@@ -48,9 +48,15 @@ def make_noised(
     )
 
 
-def make_validator(config: ImageTrain, info: ImageInfo, model: Model, cache: FileCache) -> NoisedValidator:
-    """Return what gives a network's loss on the validation images, under noise that is always the same."""
-    items = info.split.val[:MOST_IMAGES]
+def make_validator(
+    config: ImageTrain, info: ImageInfo, model: Model, cache: FileCache, items: Sequence[Item] | None = None
+) -> NoisedValidator:
+    """Return what gives a network's loss on images, under noise that is always the same.
+
+    Args:
+        items: the images; None: those of validation.
+    """
+    items = (info.split.val if items is None else items)[:MOST_IMAGES]
     data = make_noised(config.model_copy(update={"flip": False}), info, model, items, cache)
     return NoisedValidator(data, Denoising(), turns=-(-DRAWS // len(items)), batch_size=config.batch_size)
 

@@ -1,0 +1,1 @@
+"""Scores of generators of images: new images beside held-out ones and beside those of training."""
