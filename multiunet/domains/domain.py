@@ -16,7 +16,7 @@ from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfi
 from multiunet.domains.info import DatasetInfo
 from multiunet.prediction import PredictionStore
 from multiunet.progress import SILENT, Progress
-from multiunet.tasks import Curves, Task
+from multiunet.tasks import Curves, Opponent, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.conformal import SetMethod
@@ -38,6 +38,7 @@ class Model:
     Attributes:
         calibration: correction of its predictions; None: they stay as they are.
         statements: what a stored prediction says of each site beside its moments.
+        opponent: second network that trains with it; predictions do without.
     """
 
     net: nn.Module
@@ -45,6 +46,7 @@ class Model:
     geometry: Geometry[Any]
     calibration: Calibration | None = None
     statements: tuple[Statement, ...] = ()
+    opponent: Opponent | None = None
 
 
 @dataclass(frozen=True)

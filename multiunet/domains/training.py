@@ -128,6 +128,7 @@ def _train(
                 recipe=settings.recipe(),
                 resume=checkpoint,
                 progress=shown,
+                opponent=model.opponent,
             )
         except BaseException as error:
             if going_on or run.started():

@@ -15,6 +15,7 @@ from multiunet.metrics.reliability import Reliability, ReliabilityScores
 from multiunet.metrics.risk_coverage import aurc, excess_aurc, part_right_from_wrong, risk_coverage_curve
 from multiunet.metrics.segmentation import Confusion, SegmentationScores
 from multiunet.metrics.sparsification import Sparsification, sparsify
+from multiunet.metrics.texture import autocorrelation, compare_texture
 from multiunet.metrics.values import mean_of_defined
 from multiunet.metrics.variances import calibration_curve, ence, gaussian_nll, miscalibration_area
 
@@ -34,9 +35,11 @@ __all__ = [
     "Sparsification",
     "TrackScores",
     "aurc",
+    "autocorrelation",
     "calibration_curve",
     "classification_scores",
     "compare_sharpness",
+    "compare_texture",
     "compute_psnr",
     "compute_ssim",
     "ence",

@@ -2,6 +2,7 @@
 
 from multiunet.tasks.class_scores import ClassificationScore, SegmentationScore
 from multiunet.tasks.curves import Curves
+from multiunet.tasks.opponent import Opponent
 from multiunet.tasks.quantity_scores import RegressionScore
 from multiunet.tasks.regression import Regression
 from multiunet.tasks.score import Score
@@ -12,6 +13,7 @@ __all__ = [
     "ClassificationScore",
     "Curves",
     "Objective",
+    "Opponent",
     "Regression",
     "RegressionScore",
     "Score",

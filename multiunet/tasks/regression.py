@@ -78,13 +78,17 @@ class Regression(Task):
         self.noise = torch.tensor([0.0] * count if noise is None else list(noise))
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        value: Tensor = self.family.criterion(output, self.on_scale(target), weight)
+        return value
+
+    def on_scale(self, target: Tensor) -> Tensor:
+        """Return targets as the loss compares them with outputs."""
         if self.clips is not None:
             target = self.clips.squash(target)
         if self.family.standardized:
             target = at_least_float32(target)  # else centre and scale would be cut to integers, or to half precision
             target = (target - on_axis_1(self.centre.to(target), target)) / on_axis_1(self.scale.to(target), target)
-        value: Tensor = self.family.criterion(output, target, weight)
-        return value
+        return target
 
     def distribution(self, output: Tensor) -> tuple[Tensor, Tensor]:
         mean, variance = self.family.moments(output.float())

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,22 +17,24 @@ from torch import Tensor, nn
 from multiunet.core import Geometry
 from multiunet.device import pick_device
 from multiunet.errors import Diverged
-from multiunet.finite import check_outputs, find_not_finite
+from multiunet.finite import find_not_finite
 from multiunet.progress import Progress
 from multiunet.seeds import derive
-from multiunet.tasks import Objective
+from multiunet.tasks import Objective, Opponent
 from multiunet.training.average import make_averages
-from multiunet.training.checkpoint import Checkpoint, flatten_optimizer, unflatten_optimizer
+from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.compute import Compute
 from multiunet.training.data import Sample, TrainingData
+from multiunet.training.duel import Duel
 from multiunet.training.loader import EpochSampler, make_loader, stop_workers
 from multiunet.training.optimizer import make_optimizer
+from multiunet.training.player import Player
 from multiunet.training.power_average import PowerAverage, is_snapshot_due, take_snapshot
 from multiunet.training.recipe import Recipe
 from multiunet.training.records import MemoryRecords, Records
 from multiunet.training.schedule import schedule
 from multiunet.training.signals import Stopped, StopRequest, hold_stop_signals, stop_requests
-from multiunet.training.supervision import supervised_loss, supervised_outputs
+from multiunet.training.supervision import supervised_loss, supervised_outputs, watch_outputs
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision at every start
 
@@ -77,6 +78,7 @@ def fit(
     resume: Checkpoint | None = None,
     progress: Progress | None = None,
     save_seconds: float = SAVE_SECONDS,
+    opponent: Opponent | None = None,
 ) -> State:
     """Train ``net`` in place.
 
@@ -95,6 +97,8 @@ def fit(
             ``torch.use_deterministic_algorithms``).
         save_seconds: time between two saved states: what a crash can cost. The state is also saved after the first
             step, at the end and on a signal.
+        opponent: a second network that learns to tell what ``net`` draws from what is true, and is saved with it; None:
+            ``net`` learns from the task's loss alone.
 
     Raises:
         ValueError: when there are no data.
@@ -104,7 +108,8 @@ def fit(
         RunError: when a process that loads data was killed.
     """
     records = MemoryRecords() if run is None else run
-    trainer = _Trainer(net, task, geometry, data, validate, monitor, records, recipe or Recipe(), resume, save_seconds)
+    recipe = recipe or Recipe()
+    trainer = _Trainer(net, task, geometry, data, validate, monitor, records, recipe, resume, save_seconds, opponent)
     with progress or Progress() as shown, stop_requests() as request, stop_workers(trainer.batches):
         state = trainer.run_all(shown, request)
     if isinstance(records, MemoryRecords) and records.best is not None:
@@ -125,6 +130,7 @@ class _Trainer:
         recipe: Recipe,
         resume: Checkpoint | None,
         save_seconds: float,
+        opponent: Opponent | None,
     ) -> None:
         if not len(data):
             raise ValueError("there is nothing to train on: the data have no items")
@@ -135,10 +141,11 @@ class _Trainer:
         self.compute = Compute.choose(recipe, device, self.before)
         self.fabric = _make_fabric(device, self.compute)
         self.raw = net.to(device)
-        self.optimizer = make_optimizer(net, recipe)
-        self.net, self.wrapped_optimizer = self.fabric.setup(net, self.optimizer)
+        self.player = Player("model", "optimizer", net, make_optimizer(net, recipe), self.fabric)
         if getattr(net, "deep_supervision", 0) > 0:
-            self.net.mark_forward_method("outputs")
+            self.player.net.mark_forward_method("outputs")
+        self.duel = None if opponent is None else Duel(opponent, self.fabric, device)
+        self.players = [self.player] if self.duel is None else [self.player, self.duel.player]
         self.steps = recipe.steps(len(data))
         self.rate = schedule(recipe.schedule, self.steps * recipe.epochs, recipe.warmup)
         self.averages = make_averages(net, recipe)
@@ -150,10 +157,12 @@ class _Trainer:
             self.restore(resume)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        self.raw.load_state_dict(checkpoint.part("model"))
+        for player in self.players:
+            player.restore(checkpoint)
+        if self.duel is not None:
+            self.duel.loss = checkpoint.state["opponent_loss"]
         for part, average in self.averages.items():
             average.net.load_state_dict(checkpoint.part(part))
-        self.optimizer.load_state_dict(unflatten_optimizer(checkpoint.part("optimizer"), checkpoint.state["optimizer"]))
         known = dict(checkpoint.state["progress"])
         known["best"] = None if known["best"] is None else tuple(known["best"])
         self.state = State(**known)
@@ -167,6 +176,8 @@ class _Trainer:
             self.train_epoch(progress, request)
             started = time.monotonic()
             row = {"epoch": state.epoch + 1, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
+            if self.duel is not None:
+                row["opponent_loss"], self.duel.loss = self.duel.loss / self.steps, 0.0
             last = state.epoch == recipe.epochs - 1
             due = last or (state.epoch + 1) % recipe.validate_every == 0
             best = due and self.score(row, last)
@@ -205,7 +216,8 @@ class _Trainer:
         state, recipe = self.state, self.recipe
         if state.step == self.steps:  # saved between its last step and its validation
             return
-        self.raw.train()
+        for player in self.players:
+            player.raw.train()
         self.sampler.epoch, self.sampler.first = state.epoch, state.step * recipe.accumulate
         with hold_stop_signals():  # workers that are being started would die of them
             batches = iter(self.batches)
@@ -232,22 +244,18 @@ class _Trainer:
         state, recipe = self.state, self.recipe
         # dropout and anything else that draws from torch's own generator is a function of seed, epoch and step
         torch.manual_seed(derive("step", recipe.seed, state.epoch, state.step))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._lr(state.step)
         total = 0.0
         for part in range(recipe.accumulate):
             batch = next(batches)
             if isinstance(batch, Exception):
                 raise batch
-            with self.fabric.no_backward_sync(self.net, enabled=part < recipe.accumulate - 1):
+            with self.fabric.no_backward_sync(self.player.net, enabled=part < recipe.accumulate - 1):
                 loss = self.loss(batch.to(self.fabric.device)) / recipe.accumulate
                 self.fabric.backward(loss)
             total += float(loss.detach())
-        if recipe.clip is not None:
-            self.fabric.clip_gradients(self.net, self.wrapped_optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
-        self.wrapped_optimizer.step()
-        self.wrapped_optimizer.zero_grad()
         before = state.epoch * self.steps + state.step
+        for player in self.players:
+            player.step(self.rate(before), recipe.clip)
         for average in self.averages.values():
             average.update(self.raw, before)
         if recipe.power_averages and is_snapshot_due(before + 1, self.steps * recipe.epochs):
@@ -256,7 +264,9 @@ class _Trainer:
 
     def loss(self, batch: Sample[Any]) -> Tensor:
         """Return the loss of one batch."""
-        return supervised_loss(self.raw, self.task, self.geometry, supervised_outputs(self.net, batch), batch)
+        outputs = supervised_outputs(self.player.net, batch)
+        loss = supervised_loss(self.raw, self.task, self.geometry, outputs, batch)
+        return loss if self.duel is None else loss + self.duel.oppose(outputs[0], batch, 1 / self.recipe.accumulate)
 
     def score(self, row: dict[str, Any], best: bool) -> bool:
         """Validate, add the scores to the row, and keep the weights if they are the best; return whether they are.
@@ -295,7 +305,7 @@ class _Trainer:
     def validated(self, net: nn.Module) -> dict[str, Any]:
         """Return the scores of a network whose outputs are found to be finite."""
         assert self.validate is not None
-        with torch.no_grad(), self.fabric.autocast(), _watching_outputs(net.eval(), self.geometry):
+        with torch.no_grad(), self.fabric.autocast(), watch_outputs(net.eval(), self.geometry):
             return dict(self.validate(net))
 
     def save_when_due(self) -> None:
@@ -305,13 +315,16 @@ class _Trainer:
 
     def save(self) -> None:
         """Save the whole state as the run's last checkpoint."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.raw.state_dict().items()}
+        tensors = {name: tensor for player in self.players for name, tensor in player.weights().items()}
         for part, average in self.averages.items():
             tensors |= {f"{part}.{name}": tensor for name, tensor in average.net.state_dict().items()}
         self._check(tensors)
-        slots, rest = flatten_optimizer(self.optimizer.state_dict())
-        tensors |= {f"optimizer.{name}": tensor for name, tensor in slots.items()}
-        about = {"progress": asdict(self.state), "optimizer": rest, "compute": asdict(self.compute)}
+        about: dict[str, Any] = {"progress": asdict(self.state), "compute": asdict(self.compute)}
+        if self.duel is not None:
+            about["opponent_loss"] = self.duel.loss
+        for player in self.players:
+            slots, about[player.slots] = player.moments()
+            tensors |= slots
         self.records.save_last(Checkpoint(tensors, about))
         self.saved = time.monotonic()
 
@@ -360,17 +373,3 @@ def _make_fabric(device: torch.device, compute: Compute) -> Fabric:
         # one process, whatever the batch system: in a SLURM job of several tasks Fabric would wait for as many
         plugins=[LightningEnvironment()],
     )
-
-
-@contextmanager
-def _watching_outputs(net: nn.Module, geometry: Geometry[Any]) -> Iterator[None]:
-    """Raise ``Diverged`` where the network's output is not finite: scores of classes or of nothing may hide it."""
-
-    def check(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        check_outputs([geometry.features(output)], geometry.features(inputs[0]))
-
-    handle = net.register_forward_hook(check)
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from multiunet.core import Condition, Geometry
 from multiunet.device import unfolded_by_torch
 from multiunet.memory import LiveTensors
-from multiunet.tasks import Task
+from multiunet.tasks import Opponent, Task
 from multiunet.training.data import Sample
 from multiunet.training.supervision import supervised_loss, supervised_outputs
 
@@ -30,7 +30,15 @@ OPTIMIZER_SLOTS = {"adamw": 2, "adam": 2, "sgd": 1}
 
 
 def step_memory(
-    net: nn.Module, task: Task, geometry: Geometry[Any], batch: Sample[Tensor], *, bf16: bool, copies: int, cpu: bool
+    net: nn.Module,
+    task: Task,
+    geometry: Geometry[Any],
+    batch: Sample[Tensor],
+    *,
+    bf16: bool,
+    copies: int,
+    cpu: bool,
+    opponent: Opponent | None = None,
 ) -> int:
     """Return the bytes that training takes beyond what the process has before.
 
@@ -44,19 +52,44 @@ def step_memory(
         bf16: whether the forward pass computes in it.
         copies: of the parameters that training keeps besides them: the optimiser's moments, a moving average.
         cpu: whether the CPU computes: oneDNN then copies what is not channels-last.
+        opponent: network that trains with it, by Adam; None: there is none.
     """
-    weights: int = sum(p.numel() * p.element_size() for p in net.parameters())
+    kept = copies * _count_bytes(net) + (
+        0 if opponent is None else OPTIMIZER_SLOTS["adam"] * _count_bytes(opponent.net)
+    )
+    nets = [net] if opponent is None else [net, opponent.net]
     mode = FakeTensorMode(allow_non_fake_inputs=True)  # what a loss holds, such as scales of targets
     step = _Step(cpu)
-    with _faked(net, mode), mode, step:
-        for parameter in net.parameters():
+    with ExitStack() as faked:
+        for one in nets:
+            faked.enter_context(_faked(one, mode))
+        faked.enter_context(mode)
+        faked.enter_context(step)
+        for parameter in (parameter for one in nets for parameter in one.parameters()):
             step.note(parameter)
         sample = _empty_like(batch)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             outputs = supervised_outputs(net, sample)
-        loss = supervised_loss(net, task, geometry, [output.float() for output in outputs], sample)
+        outputs = tuple(output.float() for output in outputs)
+        loss = supervised_loss(net, task, geometry, outputs, sample)
+        if opponent is not None:
+            loss = loss + _oppose(opponent, outputs[0], sample, bf16)
         loss.backward()
-    return LIBRARY_MEMORY + step.most + LOST_BLOCKS * step.largest + copies * weights
+    return LIBRARY_MEMORY + step.most + LOST_BLOCKS * step.largest + kept
+
+
+def _count_bytes(net: nn.Module) -> int:
+    return sum(p.numel() * p.element_size() for p in net.parameters())
+
+
+def _oppose(opponent: Opponent, output: Tensor, batch: Sample[Tensor], bf16: bool) -> Tensor:
+    """Return the term of an opponent, which has learnt from the batch."""
+    match = opponent.match(batch.field, output, batch.target, batch.weight)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        term = opponent.fool(opponent.net, match)
+        own = opponent.judge(opponent.net, match)
+    own.backward()
+    return term
 
 
 def _empty_like(batch: Sample[Tensor]) -> Sample[Tensor]:

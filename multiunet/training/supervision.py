@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Encoder, Geometry
+from multiunet.finite import check_outputs
 from multiunet.tasks import Objective
 from multiunet.training.data import Sample
 
@@ -50,3 +52,17 @@ def _mean_loss(
         total = total + 0.5**level * task.loss(geometry.features(output), at_target, at_weight)
         shares += 0.5**level
     return total / shares
+
+
+@contextmanager
+def watch_outputs(net: nn.Module, geometry: Geometry[Any]) -> Iterator[None]:
+    """Raise ``Diverged`` where the network's output is not finite: scores of classes or of nothing may hide it."""
+
+    def check(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        check_outputs([geometry.features(output)], geometry.features(inputs[0]))
+
+    handle = net.register_forward_hook(check)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from multiunet.geometries.grid.grid import Grid
 from multiunet.models.image_unet import image_unet
 from multiunet.models.nnunet_plain import nnunet_plain
-from multiunet.tasks import Regression, Segmentation
+from multiunet.models.patch_gan import patch_gan
+from multiunet.tasks import Opponent, Regression, Segmentation
 from multiunet.training import step_memory
 from multiunet.training.data import Sample
 
@@ -94,3 +95,16 @@ def test_tensors_of_the_task_and_weights_of_sites_are_no_hindrance() -> None:
     known = {"bf16": False, "copies": 0, "cpu": False}
     least = step_memory.step_memory(net, TASK, net.geometry, batch, **known)
     assert all(step_memory.step_memory(net, task, net.geometry, one, **known) > 0.9 * least for task, one in tasks)
+
+
+def test_an_opponent_is_counted_and_left_as_it_is() -> None:
+    net, task = image_unet(2, 1, 1, [4, 4]), Regression(["a"], "mae")
+    opponent = Opponent(patch_gan(2, 2, (8, 8)), task, Grid(2))
+    batch = Sample(torch.empty(2, 1, 64, 64, device="meta"), torch.empty(2, 1, 64, 64, device="meta"))
+    alone, opposed = (
+        step_memory.step_memory(net, task, Grid(2), batch, bf16=False, copies=2, cpu=False, opponent=one)
+        for one in (None, opponent)
+    )
+    weights = sum(4 * p.numel() for p in opponent.net.parameters())
+    assert opposed > alone + 3 * weights  # themselves, and Adam's two moments of each
+    assert all(p.device.type == "cpu" and p.grad is None for p in opponent.net.parameters())

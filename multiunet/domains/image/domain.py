@@ -60,7 +60,7 @@ from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
-from multiunet.domains.image.task import make_task
+from multiunet.domains.image.task import make_opponent, make_task
 from multiunet.domains.remarks import gather_remarks, remark
 from multiunet.domains.unfinished import Unfinished
 from multiunet.models.sees_input import show_pixels
@@ -108,7 +108,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             return Model(generator, Generating(info.quantities.names, Denoising()), generator.geometry)
         task = make_task(config, info)
         net = build_network(config, info.ndim, info.channels, task.channels, info.strides)
-        return Model(net if info.restoration is None else see_input(net, info), task, net.geometry)
+        opponent = make_opponent(config, info, task, net.geometry)  # behind the network, whose first weights stay
+        return Model(net if info.restoration is None else see_input(net, info), task, net.geometry, opponent=opponent)
 
     def prepare(
         self, model: Model, config: ImageTrain, info: ImageInfo, run: Path, budget: Budget, progress: Progress

@@ -217,6 +217,8 @@ class ImageInfo(DatasetInfo):
         dots: where targets are dots.
         generation: of a generator, whose target are the images' own channels.
         restoration: where images and targets are of one kind, and the network learns what images lack.
+        drawn_range: numbers that targets can have, from the least to the largest, where the network draws pictures of
+            another kind than its images; None: it does not.
         patch_size: sides of a training patch, pixels.
         strides: down-sampling factors of each level by axis; empty before the plan is made.
         plan: None before it is made.
@@ -242,6 +244,7 @@ class ImageInfo(DatasetInfo):
     dots: Dots | None = None
     generation: Generation | None = None
     restoration: Restoration | None = None
+    drawn_range: PositiveFloat | None = None
     fingerprint: Fingerprint
     patch_size: tuple[PositiveInt, ...]
     strides: tuple[tuple[PositiveInt, ...], ...]

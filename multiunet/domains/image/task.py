@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from torch import nn
 
+from multiunet.core import Geometry
 from multiunet.domains.image.config import ImageTrain, SegmentationLoss
 from multiunet.domains.image.data.targets import IGNORED
 from multiunet.domains.image.evaluation.scores import CountScore, InstanceScore, PictureScore
 from multiunet.domains.image.info import ImageInfo
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
-from multiunet.tasks import Regression, Segmentation, SegmentationScore, Task
+from multiunet.losses.adversarial import ADVERSARIAL
+from multiunet.models.patch_gan import patch_gan
+from multiunet.tasks import Opponent, Regression, Segmentation, SegmentationScore, Task
 
 CLASS_LOSSES: dict[SegmentationLoss, Callable[..., nn.Module]] = {
     "dice-ce": DiceCE,
@@ -23,6 +26,10 @@ CLASS_LOSSES: dict[SegmentationLoss, Callable[..., nn.Module]] = {
     "tversky": Tversky,
     "jaccard": SoftJaccard,
 }
+
+
+JUDGING = (32, 64, 128)
+"""Channels of an opponent by its ways down, of which it has no more than the network."""
 
 
 def make_task(config: ImageTrain, info: ImageInfo) -> Task:
@@ -36,9 +43,28 @@ def make_task(config: ImageTrain, info: ImageInfo) -> Task:
             pictures = partial(PictureScore, data_range=info.restoration.data_range)
             return Regression(known.names, loss_name, known.centre, scale, extend_score=pictures)
         if info.dots is None:
-            return Regression(known.names, loss_name, known.centre, known.scale)
+            drawn = None if info.drawn_range is None else partial(PictureScore, data_range=info.drawn_range)
+            return Regression(known.names, loss_name, known.centre, known.scale, extend_score=drawn)
         return Regression(known.names, loss_name, known.centre, known.scale, lowest=0.0, extend_score=CountScore)
     criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]
     loss = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
     score = SegmentationScore if info.instances is None else InstanceScore
     return Segmentation(info.classes.names, ignore_index=IGNORED, loss=loss, score=score)
+
+
+def make_opponent(config: ImageTrain, info: ImageInfo, task: Task, geometry: Geometry[Any]) -> Opponent | None:
+    """Return what tells the task's quantities from true ones, where the settings ask for it; untrained."""
+    if not config.adversarial:
+        return None
+    known, learnt = info.quantities, cast(Regression, task)
+    return Opponent(
+        patch_gan(
+            info.ndim, info.channels + len(known.names), JUDGING[: len(info.strides)], info.strides[: len(JUDGING)]
+        ),
+        learnt,
+        geometry,
+        ADVERSARIAL[config.adversarial_loss](),
+        config.adversarial_weight,
+        # images as they are, not in units of what they lack
+        spread=[whole / unit for whole, unit in zip(known.scale, learnt.scale.tolist())],
+    )

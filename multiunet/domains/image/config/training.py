@@ -9,8 +9,8 @@ from pydantic import ModelWrapValidatorHandler, model_validator
 from multiunet.catalogue import CHANNELS, ModelName
 from multiunet.domains.attention import AttentionTrain
 from multiunet.domains.config import Bytes, FloatList, Widths, option
+from multiunet.domains.image.config.adversarial import AdversarialSettings
 from multiunet.domains.image.config.generation import CONDITIONS, DEFAULTS, fill_defaults
-from multiunet.domains.image.config.patches import PatchSettings
 from multiunet.domains.image.config.types import Strides
 from multiunet.domains.task_defaults import validate_filled
 from multiunet.training.recipe import Layout, Recipe
@@ -19,11 +19,13 @@ SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard
 QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
 
 
-class ImageTrain(PatchSettings, AttentionTrain):
+class ImageTrain(AdversarialSettings, AttentionTrain):
     """Settings of ``multiunet train image``."""
 
     loss: SegmentationLoss | QuantityLoss | None = option(
-        None, "default: dice-ce for segmentation, beta-nll for regression, mse for dots", "Training"
+        None,
+        "default: dice-ce for segmentation, beta-nll for regression, mse for dots, mae with `adversarial`",
+        "Training",
     )
     class_weights: FloatList | None = option(
         None, "loss weights of the classes, in ascending order of their mask values", "Training"
@@ -40,7 +42,8 @@ class ImageTrain(PatchSettings, AttentionTrain):
     )
     tta_flips: bool | None = option(
         None,
-        "average all mirrored views (4 in 2-D, 8 in 3-D; that many times slower); default: on in 2-D, off in 3-D",
+        "average all mirrored views (4 in 2-D, 8 in 3-D; that many times slower); default: on in 2-D, off in 3-D and "
+        "with `adversarial`, whose sharpness it costs",
         "Model",
     )
 
@@ -118,6 +121,8 @@ class ImageTrain(PatchSettings, AttentionTrain):
         known = get_args(SegmentationLoss if self.task == "segmentation" else QuantityLoss)
         if self.loss is not None and self.loss not in known:
             raise ValueError(f"`loss={self.loss}` is not for `task={self.task}`; that takes {', '.join(known)}")
+        if self.loss == "poisson" and self.adversarial:
+            raise ValueError("`loss=poisson` is of counts, which `adversarial` does not draw; choose mae or beta-nll")
         if self.loss == "poisson" and (self.makes_pairs or self.restoration):
             raise ValueError("`loss=poisson` is of counts, which a difference of images is not; choose another `loss`")
         if self.noise_level is not None and self.loss not in (None, "beta-nll", "gaussian-nll"):
@@ -128,11 +133,17 @@ class ImageTrain(PatchSettings, AttentionTrain):
 
     @property
     def quantity_loss(self) -> QuantityLoss:
-        """Loss of quantities: the given one, else ``mse`` of dots, ``beta-nll`` of others.
+        """Loss of quantities: the given one, else ``mse`` of dots, ``mae`` with an opponent, or ``beta-nll``.
 
         Where a learnt noise is large, ``beta-nll`` cares less for the mean, and counts from dots came out too low.
         """
-        return cast(QuantityLoss, self.loss or ("beta-nll" if self.dots is None else "mse"))
+        own = "mae" if self.adversarial else "beta-nll" if self.dots is None else "mse"
+        return cast(QuantityLoss, self.loss or own)
+
+    @property
+    def averages_views(self) -> bool | None:
+        """True where mirrored views are averaged, False where not; None: as the number of axes says."""
+        return False if self.tta_flips is None and self.adversarial else self.tta_flips
 
     def levels(self) -> list[int]:
         """Return the channels by level: those given, or the model's own."""

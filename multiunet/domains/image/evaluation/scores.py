@@ -11,6 +11,7 @@ from torch import Tensor
 
 from multiunet.metrics import InstanceMatcher, mean_of_defined
 from multiunet.metrics.pictures import compare_sharpness, compute_psnr, compute_ssim
+from multiunet.metrics.texture import LAGS, autocorrelation, compare_texture
 from multiunet.metrics.values import quotient
 from multiunet.tasks import Curves, RegressionScore
 from multiunet.tasks.score import Score, Scores
@@ -94,6 +95,12 @@ class CountScore(Score):
 FEWEST_KNOWN = 0.5
 """Share of an image's target that is known at least where the image is judged as a picture."""
 
+PICTURE = ("psnr", "ssim", "sharpness", "texture_error")
+"""Scores of one image as a picture."""
+
+TEXTURES = ("autocorrelation_by", "true_autocorrelation_by")
+"""Scores of a picture that are tables, a number for each distance of two pixels."""
+
 
 @dataclass
 class PictureScore(Score):
@@ -111,6 +118,7 @@ class PictureScore(Score):
     pixels: RegressionScore
     data_range: float
     _items: list[dict[str, float | None]] = field(default_factory=list)
+    _textures: list[tuple[list[float | None], list[float | None]]] = field(default_factory=list)
 
     def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
         self.pixels.add(predicted, target, moments)
@@ -120,25 +128,32 @@ class PictureScore(Score):
     def _judge(self, found: np.ndarray, true: np.ndarray) -> dict[str, float | None]:
         known = ~np.isnan(true)
         if known.mean() < FEWEST_KNOWN:  # such as the hidden pixels of a noisy image
-            return dict.fromkeys(("psnr", "ssim", "sharpness"))
+            return dict.fromkeys(PICTURE)
+        self._textures.append((autocorrelation(np.where(known, found, np.nan)), autocorrelation(true)))
         error = float(np.square(found[known].astype(np.float64) - true[known]).mean())
         return {
             "psnr": compute_psnr(error, self.data_range),
             "ssim": compute_ssim(found, true, self.data_range),
             "sharpness": compare_sharpness(found, true),
+            "texture_error": compare_texture(found, true),
         }
 
     def merge(self, other: Self) -> None:
         self.pixels.merge(other.pixels)
         self._items += other._items
+        self._textures += other._textures
 
     def result(self) -> Scores:
         """Return the scores of the pixels and of the pictures.
 
-        ``psnr`` (decibels), ``ssim`` and ``sharpness`` are means over images, see ``multiunet.metrics.pictures``;
-        ``data_range`` is what the first two refer to.
+        ``psnr`` (decibels), ``ssim``, ``sharpness`` and ``texture_error`` are means over images, see
+        ``multiunet.metrics.pictures`` and ``texture``; ``data_range`` is what the first two refer to.
+        ``autocorrelation_by`` is that of the predictions and ``true_autocorrelation_by`` that of the targets, by the
+        pixels that lie between.
         """
-        means = {name: mean_of_defined(one[name] for one in self._items) for name in ("psnr", "ssim", "sharpness")}
+        means: Scores = {name: mean_of_defined(one[name] for one in self._items) for name in PICTURE}
+        for name, curves in zip(TEXTURES, zip(*self._textures)):
+            means[name] = {str(lag): mean_of_defined(values) for lag, values in zip(LAGS, zip(*curves))}
         return {**means, "data_range": self.data_range, **self.pixels.result()}
 
     def relative_error(self, scale: Sequence[float]) -> float:

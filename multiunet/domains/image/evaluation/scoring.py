@@ -15,7 +15,7 @@ from torch import Tensor
 from multiunet.domains.domain import Piece
 from multiunet.domains.image.data.inputs import make_source
 from multiunet.domains.image.evaluation.labelled import LabelledImage
-from multiunet.domains.image.evaluation.scores import CountScore, PictureScore
+from multiunet.domains.image.evaluation.scores import TEXTURES, CountScore, PictureScore
 from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
 from multiunet.domains.image.prediction.confidence import find_confidence, rank_objects
 from multiunet.domains.image.prediction.separate import check_separable, encode_parts, find_objects
@@ -120,7 +120,8 @@ def validate(predictor: GridPredictor, images: Sequence[LabelledImage]) -> Mappi
     else:
         mean_loss = float(np.mean(losses))
     # a table of numbers an epoch is for evaluate, not for a log
-    return {"loss": mean_loss, **{name: score for name, score in total.result().items() if name != "confusion"}}
+    tables = {"confusion", *TEXTURES}
+    return {"loss": mean_loss, **{name: score for name, score in total.result().items() if name not in tables}}
 
 
 def _with_loss(predictor: GridPredictor, image: LabelledImage) -> Iterator[tuple[Piece, float]]:

@@ -318,8 +318,11 @@ def _meaning(config: ImageTrain, info: ImageInfo) -> dict[str, tuple[Any, str]]:
         why = f"overlap counts classes alike however rare ({rarest[0]}: {rarest[1].share:.2%} of pixels), "
         found["loss"] = (config.loss or "dice-ce", why + "cross-entropy gives every pixel a gradient")
     else:
-        learnt = "learns the noise of every pixel along with the quantity"
-        reason = learnt if info.dots is None else "keeps sums of the density, the counts, right"
+        reason = "learns the noise of every pixel along with the quantity"
+        if info.dots is not None:
+            reason = "keeps sums of the density, the counts, right"
+        elif config.adversarial:
+            reason = "keeps what is drawn near the truth, without favouring blurred edges as squares do"
         found["loss"] = (config.quantity_loss, reason)
         if info.dots is None:
             found |= suit_quantities(config, info)

@@ -21,7 +21,7 @@ from multiunet.training.step_memory import OPTIMIZER_SLOTS, step_memory
 
 SHAPING = (
     *("model", "widths", "normalization", "residual", "skip", "dropout", "gradient_checkpointing", "memory_format"),
-    *("loss", "class_weights"),
+    *("loss", "class_weights", "adversarial"),
 )
 """Settings that a network and its loss are built from, beside the data."""
 
@@ -54,6 +54,7 @@ class Profiler:
                 bf16=computes_in_bf16(config.precision, self._device),
                 copies=OPTIMIZER_SLOTS[config.optimizer] + (config.ema > 0) + len(config.power_averages),
                 cpu=self._device.type == "cpu",
+                opponent=model.opponent,
             )
             for net, batch in steps
         )

@@ -43,7 +43,8 @@ def choose_views(config: ImageTrain, info: ImageInfo, options: ImagePredict | Im
 
 def default_views(config: ImageTrain, info: ImageInfo) -> Views:
     """Return the views that a run predicts where nothing else is asked for."""
-    return "averaged" if (info.ndim == 2 if config.tta_flips is None else config.tta_flips) else "one"
+    asked = config.averages_views
+    return "averaged" if (info.ndim == 2 if asked is None else asked) else "one"
 
 
 def name_views(config: ImageTrain, info: ImageInfo, options: ImagePredict | ImageEvaluate) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ class Annotations:
     dots: Dots | None = None
     generation: Generation | None = None
     restoration: Restoration | None = None
+    drawn_range: float | None = None
 
 
 def find_folder(splits: ItemSplits) -> Path:

@@ -66,6 +66,7 @@ def survey(config: ImageTrain) -> ImageInfo:
         dots=found.dots,
         generation=found.generation,
         restoration=found.restoration,
+        drawn_range=found.drawn_range,
         fingerprint=images.fingerprint.summary(images.channels, splits, found.target, found.masks),
         patch_size=choose_patch_size(config.patch_size, largest, images.spacing, sides),
         strides=(),

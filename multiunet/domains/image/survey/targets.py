@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
-from multiunet.domains.image.files.readers import read_target
+from multiunet.domains.image.files.readers import open_stack, read_target
 from multiunet.domains.image.survey.common import Annotations, check_counted, crop_like_image, find_folder
 from multiunet.domains.image.survey.images import Images
-from multiunet.domains.image.survey.relation import survey_relation
+from multiunet.domains.image.survey.relation import EIGHT_BITS, survey_relation
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.info import Quantities
 from multiunet.domains.remarks import remark
@@ -30,12 +30,15 @@ class TargetSums:
     """Sums of known values and of their squares, by channel, over the training targets.
 
     Attributes:
+        low, high: extremes of all channels.
         known: by split, values that are not NaN.
     """
 
     count: NDArray[np.int64]
     total: NDArray[np.float64]
     squares: NDArray[np.float64]
+    low: float = float("inf")
+    high: float = float("-inf")
     known: dict[Split, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
 
     @classmethod
@@ -54,6 +57,8 @@ class TargetSums:
             self.count += counts
             self.total += np.nansum(flat, axis=1)
             self.squares += np.nansum(flat**2, axis=1)
+            if counts.any():
+                self.low, self.high = min(self.low, float(np.nanmin(flat))), max(self.high, float(np.nanmax(flat)))
 
     def moments(self, folder: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return mean and deviation by channel.
@@ -105,7 +110,14 @@ def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> An
     names = ["target"] if len(centre) == 1 else [f"target{i}" for i in range(len(centre))]
     quantities = Quantities(names=tuple(names), centre=tuple(centre.tolist()), scale=tuple(scale.tolist()))
     restoration = survey_relation(splits["train"], config, (images.channels, len(names)), config.intensities or "train")
-    return Annotations(quantities, config.ignore_value, restoration=restoration)
+    drawn = _find_range(splits, sums) if config.adversarial and restoration is None else None
+    return Annotations(quantities, config.ignore_value, restoration=restoration, drawn_range=drawn)
+
+
+def _find_range(splits: ItemSplits, sums: TargetSums) -> float:
+    """Return what targets can have, from the least to the largest number: 255 of 8 bits, else those found."""
+    kinds = {open_stack(Path(item.target), "target").pixels.dtype.name for item in splits["train"]}
+    return EIGHT_BITS if kinds == {"uint8"} else sums.high - sums.low
 
 
 def _has(target: Path, value: int | None) -> bool:
