@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from multiunet.errors import InputError
-from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName
+from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName, check_averages
 
 
 def split_commas(value: Any) -> Any:
@@ -190,6 +190,19 @@ class TrainConfig(Options):
     )
     device: Device = option(Recipe.device, "where to compute: auto, cpu, cuda or mps", "Run")
     workers: int = option(Recipe.workers, "processes that load data; the result does not depend on it", "Run", ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_average(cls, given: Any) -> Any:
+        """``power_averages`` take the place of ``ema``, whatever its default."""
+        if isinstance(given, dict) and given.get("power_averages") and "ema" not in given:
+            return {**given, "ema": 0.0}
+        return given
+
+    @model_validator(mode="after")
+    def _check_averages(self) -> Self:
+        check_averages(self.ema, self.power_averages)
+        return self
 
     def parts(self) -> list[TrainConfig]:
         """Return the trainings that this one consists of, such as folds; by default itself alone."""

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
-from multiunet.domains.config import Device, Options, option
+from multiunet.domains.config import Device, FloatList, Options, option
+from multiunet.training.recipe import LONGEST_AVERAGE
 
 SamplerName = Literal["heun", "euler", "ancestral", "dpm++2m"]
+
+
+MOST_GUIDANCE = 100.0
+
+
+def check_guidances(values: list[float]) -> list[float]:
+    """Check guidances, and return each once.
+
+    Raises:
+        ValueError: for none, or one out of range.
+    """
+    if not values or not all(0 <= value <= MOST_GUIDANCE for value in values):
+        raise ValueError(f"give one number or more, by commas, from 0 to {MOST_GUIDANCE:g}")
+    return list(dict.fromkeys(values))
+
+
+Guidances = Annotated[FloatList, AfterValidator(check_guidances)]
 
 
 class SampleOptions(Options):
@@ -23,6 +41,14 @@ class SampleOptions(Options):
 
     count: int = option(16, "number of samples of each condition", "Sampling", ge=1)
     steps: int = option(18, "steps from noise to a sample; more are slower and somewhat better", "Sampling", ge=1)
+    average: float | None = option(
+        None,
+        "make samples with the average of the weights over this share of the training, such as 0.05, of a run that was "
+        "trained with `power_averages`; default: the average that training kept",
+        "Sampling",
+        gt=0,
+        le=LONGEST_AVERAGE,
+    )
     seed: int = option(
         0, "seed of the noise: sample k begins with the same noise under every condition", "Sampling", ge=0
     )
@@ -49,12 +75,12 @@ class DiffusionOptions(SampleOptions):
         "ancestral: one pass, with fresh noise (DDPM), many steps",
         "Sampling",
     )
-    guidance: float = option(
-        1.0,
-        "above 1 samples are more as the label or caption asks, and less diverse; 1: as they were in training",
+    guidance: Guidances = option(
+        [1.0],
+        "above 1 samples are more as the label or caption asks, and less diverse; 1: as they were in training; each of "
+        "several, by commas, makes its own",
         "Sampling",
-        ge=0,
-        le=100,
+        text=True,
     )
     guidance_above: float = option(
         0.0,
@@ -75,11 +101,12 @@ class DiffusionOptions(SampleOptions):
 
     def describe_sampler(self) -> dict[str, Any]:
         levels = {"guidance_above": self.guidance_above or None, "guidance_below": self.guidance_below}
-        return {"sampler": self.sampler, "guidance": self.guidance} | {k: v for k, v in levels.items() if v is not None}
+        guidance = self.guidance[0] if len(self.guidance) == 1 else self.guidance
+        return {"sampler": self.sampler, "guidance": guidance} | {k: v for k, v in levels.items() if v is not None}
 
     @model_validator(mode="after")
     def _check_levels_of_guidance(self) -> Self:
-        if self.guidance == 1 and (self.guidance_above or self.guidance_below is not None):
+        if self.guidance == [1] and (self.guidance_above or self.guidance_below is not None):
             raise ValueError("guidance_above and guidance_below say where guidance counts; give guidance, too")
         if self.guidance_below is not None and self.guidance_below <= self.guidance_above:
             raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from multiunet.domains.config import absolute, checked
 from multiunet.domains.exports import exported
-from multiunet.domains.runs import Run, hash_weights, join_runs, open_runs, spec_of
+from multiunet.domains.runs import Run, hash_weights, open_runs, spec_of
 from multiunet.domains.sample_options import SampleOptions
 from multiunet.domains.spec import DomainSpec, domains
 from multiunet.domains.unfinished import Unfinished
@@ -90,12 +90,14 @@ def _ready(path: AnyPath, options: SampleOptions | Mapping[str, Any], name: str 
         able = [known.name for known in domains().values() if isinstance(known, DomainSpec) and known.sample]
         raise InputError(f"{folder.path}: domain {spec.name!r} has no generators; those of {', '.join(able)} have")
     chosen = absolute(checked(spec.sample, options))
-    run = join_runs(open_runs([folder], spec.name, chosen.device))
+    run = open_runs([folder], spec.name, chosen.device)[0]
     if run.task.kind != "generation":
         raise InputError(
             f"{folder.path}: was trained to predict, not to make new samples; predict with `multiunet predict "
             f"{spec.name}`, or train a generator: `multiunet train {spec.name}` with `task=generate`"
         )
+    if chosen.average is not None:
+        run.net.load_state_dict(folder.averages.reconstruct(chosen.average))
     return run, chosen
 
 
@@ -108,6 +110,7 @@ def _describe(run: Run, options: SampleOptions) -> dict[str, Any]:
         "samples": options.count,
         "seed": options.seed,
         "steps": options.steps,
+        **({} if options.average is None else {"average": options.average}),
         **options.describe_sampler(),
     }
 

@@ -10,6 +10,14 @@ from multiunet.domains.config import TrainConfig
 C = TypeVar("C", bound=TrainConfig)
 
 
+def fill(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with defaults of their task; ``power_averages`` take the place of the default ``ema``."""
+    filled = {**defaults, **given}
+    if given.get("power_averages") and "ema" not in given:
+        filled["ema"] = 0.0
+    return filled
+
+
 def validate_filled(given: Any, filled: Any, defaults: Mapping[str, Any], validate: Callable[[Any], C]) -> C:
     """Validate settings that were filled with the defaults of their task, which count as not given.
 

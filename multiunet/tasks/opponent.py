@@ -52,7 +52,7 @@ class Opponent:
     task: Regression
     geometry: Geometry[Any]
     loss: AdversarialLoss = NonSaturating()  # noqa: RUF009 -- it has no state
-    weight: float = 0.01
+    weight: float = 0.1
     lr: float = 2e-4
     spread: Sequence[float] | None = None
 

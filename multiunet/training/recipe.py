@@ -94,20 +94,25 @@ class Recipe:
             raise ValueError(f"lr {self.lr} and clip {self.clip} must be more than 0")
         if not 0 <= self.ema < 1 or not 0 <= self.warmup <= 1:
             raise ValueError(f"ema {self.ema} must be in [0, 1), and warmup {self.warmup} in [0, 1]")
-        self._check_averages()
-
-    def _check_averages(self) -> None:
-        lengths = self.power_averages
-        if not lengths:
-            return
-        if self.ema:
-            raise ValueError("ema and power_averages both average the weights; give one of them")
-        if len(set(lengths)) < 2 or not all(0 < length <= LONGEST_AVERAGE for length in lengths):
-            raise ValueError(
-                f"power_averages {list(lengths)} must be two or more different shares of the training, each in "
-                f"(0, {LONGEST_AVERAGE}], such as 0.05,0.1"
-            )
+        check_averages(self.ema, self.power_averages)
 
     def steps(self, items: int) -> int:
         """Return the optimiser steps of an epoch over data of this many items."""
         return self.steps_per_epoch or max(1, math.ceil(items / (self.batch_size * self.accumulate)))
+
+
+def check_averages(ema: float, lengths: Sequence[float]) -> None:
+    """Check the averages of the weights that a recipe asks for.
+
+    Raises:
+        ValueError: for both kinds, or lengths of which others cannot be made.
+    """
+    if not lengths:
+        return
+    if ema:
+        raise ValueError("`ema` and `power_averages` both average the weights; give one of them")
+    if len(set(lengths)) < 2 or not all(0 < length <= LONGEST_AVERAGE for length in lengths):
+        raise ValueError(
+            f"`power_averages={','.join(f'{length:g}' for length in lengths)}`: give two or more different shares of "
+            f"the training, each in (0, {LONGEST_AVERAGE}], such as 0.05,0.1"
+        )

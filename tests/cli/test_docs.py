@@ -17,7 +17,18 @@ from multiunet_datasets.variants import write_variants
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("image", "generate", "restore", "genome", "variants", "graph", "graphs", "uncertainty", "attention")
+GUIDES = (
+    "image",
+    "generate",
+    "restore",
+    "translate",
+    "genome",
+    "variants",
+    "graph",
+    "graphs",
+    "uncertainty",
+    "attention",
+)
 PAGES = ["README.md", *(f"docs/{guide}.md" for guide in GUIDES)]
 
 IMAGE = ("epochs=1", "steps_per_epoch=1", "patch_size=32", "widths=4,8", "memory_format=contiguous")

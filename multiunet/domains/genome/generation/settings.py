@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from multiunet.domains.task_defaults import fill
+
 DEFAULTS: Mapping[str, Any] = {
     "batch_size": 8,
     "bin_size": 1,
@@ -37,4 +39,4 @@ ELSEWHERE = {
 def fill_defaults(given: Any) -> Any:
     """Return settings with the defaults of their task, where they are given as a mapping."""
     generates = isinstance(given, Mapping) and given.get("task") == "generate"
-    return {**DEFAULTS, **given} if generates else given
+    return fill(DEFAULTS, given) if generates else given

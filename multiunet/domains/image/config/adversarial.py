@@ -27,7 +27,7 @@ class AdversarialSettings(PatchSettings):
         "Adversarial",
     )
     adversarial_weight: float = option(
-        0.01, "weight of that term beside the loss; larger: sharper, and farther from the truth", "Adversarial", gt=0
+        0.1, "weight of that term beside the loss; larger: sharper, and farther from the truth", "Adversarial", gt=0
     )
     adversarial_loss: Literal["cross-entropy", "least-squares"] = option(
         "cross-entropy", "loss of both networks in the second one's scores", "Adversarial"

@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from multiunet.domains.config import option
 from multiunet.domains.splits import SplitTrain
+from multiunet.domains.task_defaults import fill
 
 DEFAULTS: Mapping[str, Any] = {
     "augment_prob": 0.0,
@@ -124,4 +125,4 @@ def fill_defaults(given: Any) -> Any:
     for name, fix in ELSEWHERE.items():
         if given.get(name) not in (None, False):
             raise ValueError(f"`{name}` is not for `task=generate`: {fix}")
-    return {**DEFAULTS, **given}
+    return fill(DEFAULTS, given)

@@ -11,6 +11,11 @@ from multiunet.domains.config import Bytes, IntList, PrecisionName, StrList, opt
 from multiunet.domains.image.config.prediction import PREDICTION_MEMORY
 from multiunet.domains.sample_options import DiffusionOptions
 
+SIZED = ("inpaint", "start", "masks", "given")
+"""Settings that name images whose size samples have."""
+
+DEFAULT_STRENGTH = 0.5
+
 
 class ImageSample(DiffusionOptions):
     """Settings of ``multiunet sample image``."""
@@ -28,8 +33,19 @@ class ImageSample(DiffusionOptions):
     given: Path | None = option(None, "folder of images to make others of the same scenes from", "Data")
     inpaint: Path | None = option(None, "folder of images to fill in, as `holes` say", "Data")
     holes: Path | None = option(None, "masks named like the `inpaint` images: not 0 where they are filled in", "Data")
+    start: Path | None = option(
+        None, "folder of images that samples begin as, under the noise that `strength` says, in place of noise", "Data"
+    )
     size: IntList | None = option(
         None, "pixels of a new image by axis, or one number for all; any size; default: a training patch", "Data"
+    )
+    strength: float | None = option(
+        None,
+        "of `start`: share of the steps that are taken; 1: nearly all of the image is lost, 0.2: little of it changes; "
+        f"default: {DEFAULT_STRENGTH:g}",
+        "Sampling",
+        gt=0,
+        le=1,
     )
     turns: int = option(
         5,
@@ -47,7 +63,11 @@ class ImageSample(DiffusionOptions):
     def _go_together(self) -> Self:
         if (self.inpaint is None) != (self.holes is None):
             raise ValueError("`inpaint` are images, and `holes` say where to fill them in; give both, or neither")
-        sized = next((name for name in ("inpaint", "masks", "given") if getattr(self, name) is not None), None)
+        if self.start is not None and self.inpaint is not None:
+            raise ValueError("`start` and `inpaint` both are images that samples begin as; give one of them")
+        if self.strength is not None and self.start is None:
+            raise ValueError("`strength` says how much of `start` changes; give a folder of images there, too")
+        sized = next((name for name in SIZED if getattr(self, name) is not None), None)
         if self.size is not None and sized is not None:
             raise ValueError(f"`size`: new images are as large as those of `{sized}`; leave it out")
         if self.size is not None and min(self.size) < 1:

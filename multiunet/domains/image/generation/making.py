@@ -14,10 +14,11 @@ from torch import Tensor
 
 from multiunet.core import Condition
 from multiunet.device import computes_in_bf16, pick_device
-from multiunet.diffusion import SOLVERS, Denoiser, Guidance, Known, Sampler, SiteNoise
+from multiunet.diffusion import SOLVERS, Denoiser, Guidance, Known, Sampler, SiteNoise, shorten
+from multiunet.diffusion.process import Sigmas
 from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.config.sample import ImageSample
+from multiunet.domains.image.config.sample import DEFAULT_STRENGTH, ImageSample
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.generation.beside import read_beside
@@ -113,11 +114,11 @@ class Maker:
             kept: has the state that it was left in, if any.
         """
         known = self._known(batch)
-        sampler = Sampler(make_process().sigmas(self.options.steps), SOLVERS[self.options.sampler](), known)
+        sampler = Sampler(self._sigmas(batch), SOLVERS[self.options.sampler](), known)
         denoise = self._denoiser(batch)
         geometry = cast(Grid, self.model.geometry)
         noise = draw_noise(SiteNoise(geometry, self.options.seed), self.shape(batch.request.space), batch.numbers)
-        state = kept.read_state(place) or sampler.start(noise)
+        state = kept.read_state(place) or sampler.start(noise, self._start(batch))
         with kept.saving_when_stopped(place, lambda: state):
             while state.done < len(sampler.moves):
                 state = sampler.advance(denoise, noise, state)
@@ -137,7 +138,7 @@ class Maker:
             denoiser,
             self.tiles(request),
             self._condition(batch),
-            Guidance(self.options.guidance, self.options.guidance_above, self.options.guidance_below or math.inf),
+            Guidance(request.guidance, self.options.guidance_above, self.options.guidance_below or math.inf),
             self._beside(request),
             device,
             computes_in_bf16(self.options.precision or self.config.precision, device),
@@ -169,10 +170,30 @@ class Maker:
         request = batch.request
         if request.image is None or request.holes is None:
             return None
-        loaded = load_input(request.image, self.info, self.cache)
-        values = torch.from_numpy(np.float32(SIGMA_DATA) * loaded.standardise(loaded.picture.pixels[...]))
         mask = torch.from_numpy(~read_holes(request.holes, request.image, request.space))
-        return Known(values[None], mask[None, None], turns=self.options.turns)
+        return Known(self._as_data(request.image), mask[None, None], turns=self.options.turns)
+
+    def _sigmas(self, batch: Batch) -> Sigmas:
+        """Return the levels of noise that samples go through; from an image on, the last of them."""
+        sigmas = make_process().sigmas(self.options.steps)
+        if batch.request.start is None:
+            return sigmas
+        return shorten(sigmas, self.options.strength or DEFAULT_STRENGTH)
+
+    @torch.no_grad()
+    def _start(self, batch: Batch) -> Tensor | None:
+        """Return what samples begin as, before noise is added (Meng et al. 2022, "SDEdit"); None: noise alone."""
+        if batch.request.start is None:
+            return None
+        data, net = self._as_data(batch.request.start), self.model.net
+        if not isinstance(net, LatentGenerator):
+            return data
+        return SIGMA_DATA * net.coder.encode(data.to(net.coder.centre.device) / SIGMA_DATA).float().cpu()
+
+    def _as_data(self, image: str) -> Tensor:
+        """Return an image as the network of pixels has it, ``(1, C, *space)``."""
+        loaded = load_input(image, self.info, self.cache)
+        return torch.from_numpy(np.float32(SIGMA_DATA) * loaded.standardise(loaded.picture.pixels[...]))[None]
 
 
 def count_sites(model: Model, config: ImageTrain, options: ImageSample, requests: Sequence[Request]) -> int:

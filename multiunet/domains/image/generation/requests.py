@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from multiunet.domains.image.config.sample import ImageSample
+from multiunet.domains.image.config.sample import SIZED, ImageSample
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import AXES, load_input
 from multiunet.domains.image.files.listing import list_images
@@ -38,6 +38,8 @@ class Request:
         embedding: file of an embedding in place of words; None: not said.
         mask, given: files; None where the run reads none.
         image, holes: files of an image to fill in, and of where; None: there is none.
+        start: file of an image to begin as; None: noise alone.
+        guidance: see ``Denoiser``.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Request:
     given: str | None = None
     image: str | None = None
     holes: str | None = None
+    start: str | None = None
+    guidance: float = 1.0
 
 
 def read_requests(options: ImageSample, info: ImageInfo, cache: FileCache) -> list[Request]:
@@ -61,9 +65,12 @@ def read_requests(options: ImageSample, info: ImageInfo, cache: FileCache) -> li
     _check_known(options, known)
     labels = _read_labels(options, known)
     words, embedding = _read_caption(options, known), _read_embedding(options, known)
+    several = len(options.guidance) > 1
+    guidances = [(f"guidance-{guidance:g}" if several else "", guidance) for guidance in options.guidance]
+    scenes = _read_scenes(options, info, cache)
     requests = [
-        Request(_join(stem, name), space, label, words, embedding, **files)
-        for (stem, space, files), (name, label) in product(_read_scenes(options, info, cache), labels)
+        Request(_join(stem, name, how), space, label, words, embedding, guidance=guidance, **files)
+        for (stem, space, files), (name, label), (how, guidance) in product(scenes, labels, guidances)
     ]
     for request in requests:
         _check_size(request, info)
@@ -94,14 +101,15 @@ def _check_known(options: ImageSample, known: Generation) -> None:
             "along an axis, known and unknown ones alike, so known pixels would change; train without `latent`"
         )
     said = options.label is not None or options.caption is not None
-    if options.guidance != 1 and not known.left_out:
+    strong = next((guidance for guidance in options.guidance if guidance != 1), None)
+    if strong is not None and not known.left_out:
         raise InputError(
-            f"`guidance={options.guidance:g}` compares with samples of which nothing is said, and this run has never "
+            f"`guidance={strong:g}` compares with samples of which nothing is said, and this run has never "
             "seen one: train with `labels` or `captions` and `condition_drop=0.1`, or leave `guidance` out"
         )
-    if options.guidance != 1 and not said:
+    if strong is not None and not said:
         raise InputError(
-            f"`guidance={options.guidance:g}` strengthens a label or a caption, and neither is given; give `label` or "
+            f"`guidance={strong:g}` strengthens a label or a caption, and neither is given; give `label` or "
             "`caption`, or leave `guidance` out"
         )
     if not said and not known.left_out:
@@ -156,7 +164,7 @@ NOUNS = {"masks": "mask", "given": "image of `given`", "holes": "file of `holes`
 
 
 def _read_scenes(options: ImageSample, info: ImageInfo, cache: FileCache) -> list[Scene]:
-    folders = {name: getattr(options, name) for name in ("inpaint", "masks", "given")}
+    folders = {name: getattr(options, name) for name in SIZED}
     folders = {name: folder for name, folder in folders.items() if folder is not None}
     if not folders:
         alone = "sample" if options.caption is None else "caption"
@@ -176,17 +184,16 @@ def _match(images: Path, folder: Path, names: Mapping[str, str], truth: Truth) -
 
 
 def _read_scene(stem: str, files: dict[str, str], info: ImageInfo, cache: FileCache) -> Scene:
-    image, mask, given = (files.get(name) for name in ("inpaint", "masks", "given"))
-    spaces = {}
-    if image is not None:
-        spaces[image] = load_input(image, info, cache).picture.space
+    image, start, mask, given = (files.get(name) for name in SIZED)
+    read = [path for path in (image, start) if path is not None]
+    spaces = {path: load_input(path, info, cache).picture.space for path in read}
     spaces |= {path: space_of(info, cache, path, None) for path in (mask,) if path is not None}
     spaces |= {path: space_of(info, cache, None, path) for path in (given,) if path is not None}
     (first, space), *others = spaces.items()
     for path, other in others:
         if other != space:
             raise InputError(f"{path}: asks for an image of {_times(other)}, but {first} for {_times(space)}")
-    own = {"image": image, "mask": mask, "given": given, "holes": files.get("holes")}
+    own = {"image": image, "start": start, "mask": mask, "given": given, "holes": files.get("holes")}
     if own["image"] is not None and own["holes"] is not None:
         read_holes(own["holes"], own["image"], space)
     return stem, space, {name: path for name, path in own.items() if path is not None}
@@ -231,8 +238,8 @@ def _check_size(request: Request, info: ImageInfo) -> None:
         )
 
 
-def _join(stem: str, label: str) -> str:
-    return "_".join(part for part in (stem, label) if part)
+def _join(*parts: str) -> str:
+    return "_".join(part for part in parts if part)
 
 
 def _times(numbers: Sequence[int]) -> str:

@@ -54,6 +54,7 @@ class SampleWriter:
         stated = self.info.fingerprint.spacing is not None
         coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, request.space, spacing)}
         names = {"mask": request.mask, "given": request.given, "image": request.image, "holes": request.holes}
+        names |= {"start": request.start}
         attrs = {name: path for name, path in names.items() if path is not None}
         edge = EDGES[len(dims)]
         item = self.store.item(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from multiunet.domains import sampling, training
 from multiunet.domains.image.config import ImageTrain
@@ -35,6 +36,19 @@ def test_samples_in_latents_are_images_of_any_size(make_run: MakeRun, tmp_path: 
         sampling.check_sample(run, {"size": [3, 40]}, tmp_path / "x.zarr")
     with pytest.raises(InputError, match="known pixels would change; train without `latent`"):
         sampling.check_sample(run, {"inpaint": tmp_path, "holes": tmp_path}, tmp_path / "x.zarr")
+
+
+def test_images_to_start_from_are_encoded(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
+    run = make_run(**CODED)
+    options = {**QUICK, "steps": 10, "start": shapes / "images" / "i1.png", "strength": 0.1}
+    sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
+    found = open_prediction(tmp_path / "s.zarr")["i1"]["samples"].values[0, 0]
+    opened = load(run, "cpu")
+    pixels = torch.from_numpy(np.asarray(Image.open(shapes / "images" / "i1.png"), np.float32))[None, None]
+    mean, deviation = opened.info.intensities.mean[0], opened.info.intensities.deviation[0]
+    with torch.no_grad():
+        coded = opened.net.coder.eval()((pixels - mean) / deviation)  # what the autoencoder keeps of it
+    np.testing.assert_allclose(found, coded[0, 0] * deviation + mean, atol=2)
 
 
 def test_labels_masks_and_coordinates_reach_latents(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:

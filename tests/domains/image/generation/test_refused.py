@@ -123,3 +123,14 @@ def test_patches_below_the_coarsest_level_are_refused(shapes: Path) -> None:
     settings = {"task": "generate", "images": shapes / "images", "patch_size": [2], "widths": [8, 16, 16]}
     with pytest.raises(InputError, match="`patch_size=2,2`: a new image of this size would be smaller"):
         training.plan("image", settings)
+
+
+def test_power_averages_take_the_place_of_the_default_average() -> None:
+    config = ImageTrain(images=Path("x"), task="generate", power_averages="0.05,0.1")
+    assert (config.ema, config.recipe().power_averages) == (0, [0.05, 0.1])
+    for more, words in (
+        ({"ema": 0.9}, "give one of them"),
+        ({"power_averages": "0.1"}, "two or more different shares"),
+    ):
+        with pytest.raises(ValidationError, match=words):
+            ImageTrain(**{"images": Path("x"), "task": "generate", "power_averages": "0.05,0.1", **more})

@@ -251,3 +251,65 @@ def test_samples_do_not_depend_on_how_many_are_made_at_once(
     sampling.sample(make_run(), {**QUICK, "count": 1}, tmp_path / "one.zarr", progress=Progress())
     many, one = (open_prediction(tmp_path / f"{name}.zarr")["sample"]["samples"][0] for name in ("many", "one"))
     torch.testing.assert_close(torch.tensor(many.values), torch.tensor(one.values), rtol=1e-4, atol=1e-2)
+
+
+def test_images_to_start_from_stay_the_more_the_less_the_strength(
+    make_run: MakeRun, shapes: Path, tmp_path: Path
+) -> None:
+    original = np.asarray(Image.open(shapes / "images" / "i1.png"), np.float32)
+    apart = []
+    for strength in (0.1, 1.0):
+        options = {**QUICK, "steps": 10, "start": shapes / "images" / "i1.png", "strength": strength}
+        sampling.sample(make_run(), options, tmp_path / f"{strength}.zarr", progress=Progress())
+        data = open_prediction(tmp_path / f"{strength}.zarr")["i1"]
+        assert data["samples"].shape == (2, 1, *original.shape)
+        assert data.attrs["start"] == str(shapes / "images" / "i1.png")
+        apart.append(float(np.abs(data["samples"].values - original).mean()))
+    assert apart[0] < 1 < apart[1]  # grey levels; the last of ten steps begins at a noise of 0.002
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"strength": 0.5}, "`strength` says how much of `start` changes"),
+        ({"start": "images", "inpaint": "images", "holes": "masks"}, "give one of them"),
+        ({"start": "images", "size": [8]}, "as large as those of `start`"),
+        ({"start": "images", "strength": 0}, "greater than 0"),
+        ({"guidance": "1,-2"}, "from 0 to 100"),
+        ({"average": 0.5}, "less than or equal to 0.28"),
+        ({"average": 0.1}, "no snapshots of averages .* train with `power_averages=0.05,0.1`"),
+    ],
+)
+def test_starts_lengths_and_guidances_that_cannot_be_are_refused(
+    make_run: MakeRun, shapes: Path, tmp_path: Path, options: dict, words: str
+) -> None:
+    named = {key: shapes / value if key in ("start", "inpaint", "holes") else value for key, value in options.items()}
+    with pytest.raises(InputError, match=words):
+        sampling.check_sample(make_run(), named, tmp_path / "x.zarr")
+
+
+def test_guidances_make_groups_each_with_the_same_noise(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
+    run = make_run(labels=shapes / "labels.csv")
+    options = {**QUICK, "count": 1, "label": "disc", "guidance": "1,3"}
+    sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
+    both = open_prediction(tmp_path / "s.zarr")
+    assert list(both) == ["label-disc_guidance-1", "label-disc_guidance-3"]
+    sampling.sample(run, {**options, "guidance": 3}, tmp_path / "one.zarr", progress=Progress())
+    alone = open_prediction(tmp_path / "one.zarr")
+    np.testing.assert_array_equal(alone["label-disc"]["samples"], both["label-disc_guidance-3"]["samples"])
+
+
+def test_the_length_of_the_average_is_chosen_afterwards(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(power_averages="0.05,0.1", steps_per_epoch=4)
+    found = {}
+    for average in (None, 0.05, 0.2):
+        options = {**QUICK, "average": average}
+        opened, _ = sampling.check_sample(run, options, tmp_path / "x.zarr")
+        found[average] = opened.net.state_dict()
+    expected = opened.folder.averages.reconstruct(0.2)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[0.2][name], value, rtol=0, atol=0)
+        torch.testing.assert_close(found[0.05][name], found[None][name], rtol=1e-4, atol=1e-5)  # which training kept
+    assert any(not torch.equal(found[0.2][name], found[None][name]) for name in expected)
+    sampling.sample(run, {**QUICK, "average": 0.2}, tmp_path / "s.zarr", progress=Progress())
+    assert open_prediction(tmp_path / "s.zarr")["sample"].attrs["average"] == 0.2
