@@ -33,7 +33,7 @@ ALLOWED = {
     "metrics": LEAVES,
     "uncertainty": {"core", "seeds"},
     "models": {"core", "geometries", "catalogue"},
-    "tasks": {"losses", "metrics", "uncertainty"},
+    "tasks": {"core", "losses", "metrics", "uncertainty"},
     "training": {"core", "tasks", *LEAVES},
     "prediction": {"core", "geometries", "tasks", "uncertainty", *LEAVES},
     "testing": {"core", "uncertainty"},
