@@ -4,6 +4,7 @@ Arrays of several quantities have these on their first axis, ``(C, ...)``, unlik
 ``(nodes, C)`` is to be transposed, or its nodes would be taken for quantities. Arrays of classes are of any shape.
 """
 
+from multiunet.metrics.autocorrelation import autocorrelation, compare_texture
 from multiunet.metrics.classification import ClassificationScores, classification_scores
 from multiunet.metrics.correlation import pearson, spearman
 from multiunet.metrics.instances import InstanceMatcher, InstanceScores
@@ -15,7 +16,6 @@ from multiunet.metrics.reliability import Reliability, ReliabilityScores
 from multiunet.metrics.risk_coverage import aurc, excess_aurc, part_right_from_wrong, risk_coverage_curve
 from multiunet.metrics.segmentation import Confusion, SegmentationScores
 from multiunet.metrics.sparsification import Sparsification, sparsify
-from multiunet.metrics.texture import autocorrelation, compare_texture
 from multiunet.metrics.values import mean_of_defined
 from multiunet.metrics.variances import calibration_curve, ence, gaussian_nll, miscalibration_area
 

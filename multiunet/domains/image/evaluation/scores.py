@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from multiunet.metrics import InstanceMatcher, mean_of_defined
+from multiunet.metrics.autocorrelation import LAGS, autocorrelation, compare_texture
 from multiunet.metrics.pictures import compare_sharpness, compute_psnr, compute_ssim
-from multiunet.metrics.texture import LAGS, autocorrelation, compare_texture
 from multiunet.metrics.values import quotient
 from multiunet.tasks import Curves, RegressionScore
 from multiunet.tasks.score import Score, Scores
@@ -147,7 +147,7 @@ class PictureScore(Score):
         """Return the scores of the pixels and of the pictures.
 
         ``psnr`` (decibels), ``ssim``, ``sharpness`` and ``texture_error`` are means over images, see
-        ``multiunet.metrics.pictures`` and ``texture``; ``data_range`` is what the first two refer to.
+        ``multiunet.metrics.pictures`` and ``autocorrelation``; ``data_range`` is what the first two refer to.
         ``autocorrelation_by`` is that of the predictions and ``true_autocorrelation_by`` that of the targets, by the
         pixels that lie between.
         """

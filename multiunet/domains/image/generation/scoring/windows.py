@@ -88,7 +88,7 @@ def make_images(
     maker = Maker(model, config, info, options, cache, count_sites(model, config, options, [request]))
     denoiser = Denoiser(model.net.to(device).eval(), make_parameterization(), geometry, info.generated.left_out)
     sampler = Sampler(make_process().sigmas(options.steps), SOLVERS[options.sampler]())
-    guidance, plan = Guidance(options.guidance), maker.tiles(request)
+    guidance, plan = Guidance(options.guidance[0]), maker.tiles(request)
     bf16 = computes_in_bf16(options.precision or config.precision, device)
     shape = maker.shape(space)
     at_once = max(1, min(MOST_SAMPLES, maker.sites // math.prod(shape[1:])))
