@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from multiunet.domains.calibration import calibrate
     from multiunet.domains.inference import evaluate, measure, predict
-    from multiunet.domains.questions import mutagenesis, variants
+    from multiunet.domains.questions import attribute, mutagenesis, variants
     from multiunet.domains.runs import Run, load
     from multiunet.domains.sampling import sample
     from multiunet.domains.training import plan, train
@@ -95,6 +95,7 @@ __all__ = [
     "UNet",
     "Unmasker",
     "Unmasking",
+    "attribute",
     "calibrate",
     "evaluate",
     "fit",
@@ -144,7 +145,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "domains.calibration": ["calibrate"],
         "domains.inference": ["evaluate", "measure", "predict"],
-        "domains.questions": ["mutagenesis", "variants"],
+        "domains.questions": ["attribute", "mutagenesis", "variants"],
         "domains.runs": ["Run", "load"],
         "domains.sampling": ["sample"],
         "domains.training": ["plan", "train"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -125,6 +126,20 @@ class GenomicUNet(nn.Module):
             raise ValueError(f"strand_pair {self.strand_pair} must pair the {unet.out_channels} output channels")
         self.tower, self.unet = tower, unet
         self.out_channels, self.bin_size = unet.out_channels, tower.bin_size
+        self.reads_both_strands = True
+
+    def one_strand(self) -> GenomicUNet:
+        """Return a copy in evaluation mode that reads the given strand alone, and changes no field in place.
+
+        Tools that put hooks on activations need it, such as those of DeepLIFT: they compare the activations of two
+        sequences, one in each half of a batch, where this network has the two strands.
+        """
+        net = copy.deepcopy(self).eval()
+        net.reads_both_strands = False
+        for module in net.modules():
+            if getattr(module, "inplace", False):
+                module.inplace = False  # type: ignore[assignment]
+        return net
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         return self.decode(self.encode(x, condition), condition)
@@ -146,7 +161,7 @@ class GenomicUNet(nn.Module):
                 f"uint8, with L a multiple of the bin size {self.bin_size}"
             )
         bins = x.shape[2] // self.bin_size
-        strands = 1 if self.training else 2
+        strands = 2 if self.reads_both_strands and not self.training else 1
         if strands == 2:
             x, condition = torch.cat([x, turn(x)]), _repeat_twice(condition)
         # behind the end of each strand: filled up before it is turned, the reverse complement would have its coarse
@@ -174,9 +189,7 @@ class GenomicUNet(nn.Module):
         halo = self.tower.halo + self.bin_size * bins.radius[0]
         exact = bins.exact and norms_are_local(self.tower)
         everywhere = None if bins.everywhere is None else (self.bin_size * bins.everywhere[0],)
-        return ReceptiveField(
-            (halo,), (self._stride(),), (self.bin_size,), exact, both_ends=True, everywhere=everywhere
-        )
+        return ReceptiveField((halo,), (self._stride(),), (self.bin_size,), exact, self.reads_both_strands, everywhere)
 
     def _stride(self) -> int:
         return self.bin_size * receptive_field(self.unet).tile_stride[0]

@@ -1,5 +1,6 @@
 """Genomes: DNA sequence (FASTA) to signals in bins along its chromosomes (bigWig, bedGraph)."""
 
+from multiunet.domains.genome.attribution.settings import GenomeAttribute
 from multiunet.domains.genome.config import GenomeEvaluate, GenomeMeasure, GenomePredict, GenomeSample, GenomeTrain
 from multiunet.domains.genome.mutagenesis.settings import GenomeMutagenesis
 from multiunet.domains.genome.variants.settings import GenomeVariants
@@ -16,5 +17,5 @@ SPEC = DomainSpec(
     measured=(),
     implementation="multiunet.domains.genome.domain:GenomeDomain",
     groups="chromosomes",
-    questions={"variants": GenomeVariants, "mutagenesis": GenomeMutagenesis},
+    questions={"variants": GenomeVariants, "mutagenesis": GenomeMutagenesis, "attribute": GenomeAttribute},
 )

@@ -29,6 +29,7 @@ from multiunet.domains.domain import (
 )
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome import measure as measuring
+from multiunet.domains.genome.attribution.making import attribute_regions
 from multiunet.domains.genome.bases import stretches
 from multiunet.domains.genome.chromosomes import Chromosomes
 from multiunet.domains.genome.config import (
@@ -73,6 +74,7 @@ Chosen = dict[str, NDArray[np.bool_] | None]
 ANSWERS: Mapping[str, Callable[[Model, GenomeTrain, Question], Mapping[str, Any]]] = {
     "variants": score_variants,
     "mutagenesis": mutate_region,
+    "attribute": attribute_regions,
 }
 """What answers each question to a run."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from multiunet.domains.genome.names import match_chromosomes
+from multiunet.domains.genome.intervals import read_intervals, read_names
+from multiunet.domains.genome.names import listed, match_chromosomes
 from multiunet.domains.genome.sequence import Genome
 from multiunet.errors import InputError
 
@@ -49,10 +51,37 @@ def parse_place(text: str, genome: Genome) -> Place:
     chrom, first, last = found["chrom"], *(int(found[name].replace(",", "")) for name in ("first", "last"))
     matched = match_chromosomes(genome.path, [chrom], genome, genome.path)
     if chrom not in matched:
-        names = ", ".join(list(genome.lengths)[:12])
-        raise InputError(f"`region={text}`: {genome.path.name} has no {chrom}; it has {names}")
+        raise InputError(f"`region={text}`: {genome.path.name} has no {chrom}; it has {listed(genome.lengths)}")
     chrom = matched[chrom]
     length = genome.lengths[chrom]
     if not 1 <= first <= last <= length:
         raise InputError(f"`region={text}`: {chrom} has bases 1 to {length:,}, and FIRST is no larger than LAST")
     return Place(chrom, first - 1, last, f"{chrom}_{first}-{last}")
+
+
+def read_places(path: Path, genome: Genome) -> list[Place]:
+    """Read the regions of a BED file in its order, each with its name, the fourth column.
+
+    One without a name is called by its place.
+
+    Raises:
+        InputError: for a file that is not BED, a region on a chromosome that is not there, or beyond its end.
+    """
+    found = read_intervals(path, "BED")
+    matched = match_chromosomes(path, found, genome, genome.path)
+    names, places = read_names(path), {}
+    for chrom, rows in found.items():
+        if chrom not in matched:
+            raise InputError(
+                f"{path}:{rows.lines[0]}: {genome.path.name} has no {chrom}; it has {listed(genome.lengths)}"
+            )
+        length = genome.lengths[matched[chrom]]
+        for start, stop, line in zip(rows.starts.tolist(), rows.ends.tolist(), rows.lines.tolist()):
+            if stop > length:
+                raise InputError(
+                    f"{path}:{line}: ends at {stop:,}, but {chrom} has {length:,} bases; another assembly?"
+                )
+            name = names.get(line, "")
+            where = f"{matched[chrom]}_{start + 1}-{stop}"
+            places[line] = Place(matched[chrom], start, stop, f"{name}_{where}" if name not in ("", ".") else where)
+    return [places[line] for line in sorted(places)]

@@ -1,0 +1,1 @@
+"""Attribution: the share of each base in a prediction, by gradients."""
