@@ -200,7 +200,7 @@ class GenomicUNet(nn.Module):
 
 
 def one_hot(codes: Tensor) -> Tensor:
-    """Return codes ``(N, 1, L)`` as float32 ``(N, 4, L)``, rows A, C, G, T; unknown bases are columns of zeros.
+    """Return codes ``(N, 1, L)`` as float32 ``(N, 4, L)``, rows A, C, G, T; unknown bases are zeros.
 
     >>> one_hot(torch.tensor([[[0, 3, 4]]], dtype=torch.uint8))[0].tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
