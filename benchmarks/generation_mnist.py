@@ -11,9 +11,10 @@ convolutional classifier with random shifts, and 1 000 are held out. Scores are 
 al. 2017, eq. 6), beside the same of the held-out digits.
 
     python benchmarks/generation_mnist.py [--minutes 15] [--networks ours diffusers] [--seeds 0] [--sheets DIR]
+        [--keep DIR]
 
-diffusers is optional. Reads MULTIUNET_DATA (default ../shared/data beside the checkout); adds to
-benchmarks/results/generation_mnist.json.
+Weights in the folder ``--keep`` are not trained again. diffusers is optional. Reads MULTIUNET_DATA (default
+../shared/data beside the checkout); adds to benchmarks/results/generation_mnist.json.
 """
 
 from __future__ import annotations
@@ -28,18 +29,27 @@ import torch
 from digits import WIDTHS, build_ours, score, share_digits, train, train_judge
 from multiunet_cli.heap import keep_large_blocks
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from multiunet.core import Condition
 from multiunet.device import computes_bf16
-from multiunet.diffusion import EDM, Denoiser, DPMSolver2M, Preconditioned, Sampler, SiteNoise
+from multiunet.diffusion import EDM, Denoiser, DPMSolver2M, Guidance, Preconditioned, Sampler, SiteNoise
 from multiunet.domains.image.generation.contact_sheet import make_sheet
 from multiunet.geometries import Grid
 from multiunet.training.run_folder import environment
 
 RESULTS = Path(__file__).parent / "results" / "generation_mnist.json"
 STEPS = 18
-GUIDANCE = (1.0, 1.5, 2.0)
+GUIDANCE = {
+    "guidance 1": Guidance(1.0),
+    "guidance 1.25": Guidance(1.25),
+    "guidance 1.5": Guidance(1.5),
+    "guidance 2": Guidance(2.0),
+    "guidance 2 at levels up to 2": Guidance(2.0, high=2.0),
+    "guidance 3 at levels from 0.2 to 1": Guidance(3.0, low=0.2, high=1.0),
+}
 GRID = Grid(2)
 
 
@@ -74,7 +84,7 @@ class Peer(nn.Module):
 NETWORKS: dict[str, Callable[[], nn.Module]] = {"ours": build_ours, "diffusers": Peer}
 
 
-def sample(net: nn.Module, guidance: float, seed: int, count: int) -> tuple[Tensor, Tensor]:
+def sample(net: nn.Module, guidance: Guidance, seed: int, count: int) -> tuple[Tensor, Tensor]:
     """Return so many samples of each digit, not yet scaled, and their labels."""
     labels = torch.arange(10).repeat_interleave(count)
     denoiser = Denoiser(net, Preconditioned(), GRID, null_class=True)
@@ -89,7 +99,9 @@ def sample(net: nn.Module, guidance: float, seed: int, count: int) -> tuple[Tens
     return torch.cat(made).float(), labels
 
 
-def run(name: str, seed: int, minutes: float, lr: float, count: int, sheets: Path | None) -> dict[str, Any]:
+def run(
+    name: str, seed: int, minutes: float, lr: float, count: int, sheets: Path | None, keep: Path | None
+) -> dict[str, Any]:
     """Train and score one network."""
     own, judged, held_out = share_digits()
     judge = train_judge(judged.digits, judged.labels)
@@ -100,16 +112,27 @@ def run(name: str, seed: int, minutes: float, lr: float, count: int, sheets: Pat
     torch.manual_seed(seed)
     net = NETWORKS[name]()
     seconds, clean = 60 * minutes * torch.get_num_threads(), 0.5 * (own.digits - mean) / deviation
-    averaged, steps = train(net, clean, own.labels, seconds, lr, seed)
+    weights = None if keep is None else keep / f"{name}-{seed}-{minutes:g}.safetensors"
+    if weights is not None and weights.exists():
+        load_model(net, weights)
+        with safe_open(weights, "pt") as file:
+            averaged, steps = net, int(file.metadata()["steps"])
+    else:
+        averaged, steps = train(net, clean, own.labels, seconds, lr, seed)
+        if weights is not None:
+            weights.parent.mkdir(parents=True, exist_ok=True)
+            save_model(averaged, weights, {"steps": str(steps)})
     found: dict[str, Any] = {}
-    for guidance in GUIDANCE:
+    for words, guidance in GUIDANCE.items():
         made, told = sample(averaged.eval(), guidance, seed, count)
         pixels = (made / 0.5 * deviation + mean).clamp(0, 1)
-        found[f"guidance {guidance:g}"] = score(judge, pixels, told, reference)
+        found[words] = score(judge, pixels, told, reference)
         if sheets is not None:
             sheets.mkdir(parents=True, exist_ok=True)
             rows = [[digit.numpy() for digit in pixels[count * n :][: min(count, 10)]] for n in range(10)]
-            Image.fromarray(make_sheet(rows, 0.0, 1.0)).save(sheets / f"mnist-{name}-{seed}-{guidance:g}.png")
+            Image.fromarray(make_sheet(rows, 0.0, 1.0)).save(
+                sheets / f"mnist-{name}-{seed}-{words.replace(' ', '-')}.png"
+            )
     return {
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "minutes": minutes,
@@ -131,12 +154,13 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--per-digit", type=int, default=100, help="samples of each digit")
     parser.add_argument("--sheets", type=Path, default=None, help="folder for pictures of samples")
+    parser.add_argument("--keep", type=Path, default=None, help="folder of trained weights")
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
     keep_large_blocks()
     for name in given.networks:
         for seed in given.seeds:
-            row = run(name, seed, given.minutes, given.lr, given.per_digit, given.sheets)
+            row = run(name, seed, given.minutes, given.lr, given.per_digit, given.sheets, given.keep)
             print(name, seed, json.dumps(row, indent=1), flush=True)
             known = json.loads(given.results.read_text()) if given.results.exists() else {}
             known.setdefault(f"{given.minutes:g} minutes", {}).setdefault(name, {})[str(seed)] = row
