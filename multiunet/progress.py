@@ -62,7 +62,7 @@ class Progress:
 
 
 class Pace:
-    """How fast a piece of work goes, from which follows when it will be done.
+    """Speed of a piece of work, from which follows when it will be done.
 
     Args:
         done: what is done of it already.

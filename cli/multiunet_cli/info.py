@@ -1,4 +1,4 @@
-"""Command ``multiunet info RUN``."""
+"""Command ``multiunet info --run RUN``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,8 @@ from multiunet_cli.best import numbers, validated
 from multiunet_cli.calibrate import in_words
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command
-from multiunet_cli.tables import cell, print_settings, print_whole
+from multiunet_cli.run_description import describe_run
+from multiunet_cli.tables import cell, print_lines, print_settings, print_whole
 from multiunet_cli.wording import as_options
 
 if TYPE_CHECKING:
@@ -24,13 +25,19 @@ if TYPE_CHECKING:
 
 @command
 def info(
-    run: Annotated[Path, typer.Argument(help="a run's folder, or one of folds", show_default=False)],
+    place: Annotated[Path | None, typer.Argument(metavar="RUN", help="the same as --run", show_default=False)] = None,
+    run: Annotated[Path | None, typer.Option("--run", help="folder of a run, or of folds", show_default=False)] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="all settings and facts on the data, too")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run: status, best scores, network, receptive field, memory, data and settings.
+    """Show a run: status, best scores, data, network and training.
 
     Of the folds of a cross-validation, show the status and best scores of each.
     """
+    if (run is None) == (place is None):
+        raise typer.BadParameter("name one run, such as --run runs/a", param_hint="--run")
+    run = place if run is None else run
+    assert run is not None
     from multiunet.domains.runs import folds_in
     from multiunet.training.run_folder import RunFolder
 
@@ -38,17 +45,18 @@ def info(
         _show_folds(run, [RunFolder.open(fold) for fold in folds], as_json)
         return
     folder = RunFolder.open(run)
-    content = _trained(run) if folder.started() else _begun(folder)
+    described = describe_run(folder)
     if as_json:
-        typer.echo(json.dumps(content))
+        typer.echo(json.dumps(described.content))
         return
-    for section, values in content.items():
-        if isinstance(values, dict):
-            print_settings(section, values)
-        elif section == "calibration":
-            _print_calibration(values)
-        else:
-            typer.echo(f"{section}: {as_options(str(values))}")
+    print_lines({about: as_options(text) for about, text in described.lines.items()})
+    _print_calibration(described.content.get("calibration", []))
+    if verbose:
+        for section in ("network", "best", "dataset", "config"):
+            if values := described.content.get(section):
+                print_settings(section, values)
+        return
+    typer.echo("\n--verbose shows all settings and facts")
 
 
 def _print_calibration(lines: Sequence[str]) -> None:
@@ -86,33 +94,3 @@ def _show_folds(run: Path, folds: Sequence[RunFolder], as_json: bool) -> None:
         table.add_row(folder.path.name, escape(status), *cells)
     print_whole(table)
     _print_calibration(calibration)
-
-
-def _trained(run: Path) -> dict[str, Any]:
-    from multiunet.domains.calibration_file import read_fits
-    from multiunet.domains.describe import describe
-    from multiunet.domains.info import to_json
-    from multiunet.domains.runs import load as load_run
-
-    opened = load_run(run, device="cpu")
-    return {
-        "domain": opened.spec.name,
-        "status": opened.folder.read_status(),
-        "network": describe(opened.model, opened.domain.example(opened.model, opened.config, opened.info)),
-        "best": opened.best,
-        "kept_epochs": list(opened.folder.kept.paths()),
-        "calibration": in_words(read_fits(run), opened.spec.groups),
-        "dataset": to_json(opened.info),
-        "config": json.loads(opened.config.model_dump_json()),
-    }
-
-
-def _begun(folder: RunFolder) -> dict[str, Any]:
-    """Describe a run that has no weights yet, from what its folder says."""
-    config = folder.config()
-    return {
-        "domain": config.pop("domain", None),
-        "status": f"{folder.read_status()}; no checkpoint yet",
-        "dataset": folder.dataset(),
-        "config": config,
-    }

@@ -41,6 +41,13 @@ def print_settings(title: str, values: Mapping[str, Any]) -> None:
         typer.echo(f"  {key}: {text if len(text) <= LONGEST else text[: LONGEST - 3] + '...'}")
 
 
+def print_lines(lines: Mapping[str, str]) -> None:
+    """Print lines below each other, with what each is about in front."""
+    width = max(map(len, lines)) + 2
+    for about, text in lines.items():
+        typer.echo(f"{about.ljust(width)}{text}")
+
+
 def _splits(split: Mapping[str, Any]) -> str:
     """Describe how many items each split has, and the first of them by name."""
     found = []

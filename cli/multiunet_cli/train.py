@@ -17,7 +17,7 @@ from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
-from multiunet_cli.tables import print_settings
+from multiunet_cli.summary import Verbose, show_plans
 from multiunet_cli.wording import as_options
 
 Out = Annotated[Path, typer.Option("--out", help="the run folder to create", show_default=False)]
@@ -38,6 +38,7 @@ def train_command(spec: DomainSpec) -> Callable[..., None]:
         config: ConfigFile = None,
         set_: SetValues = None,
         dry_run: DryRun = False,
+        verbose: Verbose = False,
         as_json: AsJson = False,
     ) -> None:
         settings = resolve(spec.train, config, set_, given)
@@ -45,7 +46,7 @@ def train_command(spec: DomainSpec) -> Callable[..., None]:
         from multiunet.domains import training
 
         if dry_run:
-            _show_plan(training.plan_all(spec.name, settings, out, resume)[0], as_json)
+            show_plans(training.plan_all(spec.name, settings, out, resume), out, as_json, verbose)
             return
         runs = training.train_all(spec.name, settings, out, resume)
         if runs == [out]:
@@ -54,24 +55,6 @@ def train_command(spec: DomainSpec) -> Callable[..., None]:
             _show_folds(out, runs, spec, as_json)
 
     return command(command_for(spec.train, body, f"Train: {spec.summary}."))
-
-
-def _show_plan(plan: Any, as_json: bool) -> None:
-    from multiunet.domains.info import to_json
-
-    settings = json.loads(plan.config.model_dump_json())
-    if as_json:
-        content = {
-            "domain": plan.domain,
-            "config": settings,
-            "dataset": to_json(plan.info),
-            "parameters": plan.parameters,
-        }
-        typer.echo(json.dumps(content))
-        return
-    typer.echo(f"The data passed all checks. {plan.parameters:,} parameters.")
-    for title, values in (("settings", settings), ("dataset", to_json(plan.info))):
-        print_settings(title, values)
 
 
 def _show_result(out: Path, spec: DomainSpec, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from multiunet.core import Geometry
 from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
 from multiunet.domains.info import DatasetInfo
+from multiunet.domains.summary import summarise_split, summarise_target
 from multiunet.prediction import PredictionStore
 from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Curves, Opponent, Task
@@ -208,6 +209,10 @@ class Domain(ABC, Generic[C, P, Info]):
     def tune(self, planned: Planned[C, Info]) -> Planned[C, Info]:
         """Decide what only trials on this machine tell, before a new run begins; by default nothing."""
         return planned
+
+    def summarise(self, config: C, info: Info) -> dict[str, str]:
+        """Return what the data are, and what is learnt from them, in a line each by what it is about."""
+        return {"data": summarise_split(info, "item"), "learns": summarise_target(info)}
 
     @abstractmethod
     def build(self, config: C, info: Info) -> Model:

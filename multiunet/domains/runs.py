@@ -93,13 +93,38 @@ def open_run(
     Raises:
         InputError: when its files are damaged, or it has no readable weights.
     """
+    return with_weights(open_untrained(folder, spec, domain), device, checkpoints)
+
+
+def open_untrained(
+    folder: RunFolder, spec: DomainSpec | None = None, domain: Domain[Any, Any, Any] | None = None
+) -> Run:
+    """Open a run with new weights: all of it but what it has learnt.
+
+    Raises:
+        InputError: when its settings or the facts on its data are damaged.
+    """
+    spec = spec or spec_of(folder)
+    domain = domain or spec.load()
     settings = folder.config()
     del settings["domain"]
     config = validated(spec.train, settings, f"{folder.path / 'config.yaml'}: damaged or edited")
     info = read_info(domain, folder)
+    model = domain.build(config, info)
+    model.net.eval()
+    return Run(folder, spec, domain, config, info, model, {})
+
+
+def with_weights(run: Run, device: str = "cpu", checkpoints: Checkpoints = "best") -> Run:
+    """Return a run with its best weights, or the last ones as an ensemble, in evaluation mode.
+
+    Raises:
+        InputError: when it has no readable weights, or others than its settings say.
+    """
+    folder = run.folder
 
     def restore(weights: Mapping[str, Tensor], scores: Mapping[str, Any]) -> Model:
-        model = domain.build(config, info)
+        model = run.domain.build(run.config, run.info)
         try:
             model.net.load_state_dict(weights)
         except RuntimeError as error:
@@ -109,13 +134,13 @@ def open_run(
         return model
 
     if checkpoints == "last":
-        kept = [restore(one.part("model"), one.state["scores"]) for one in _kept(folder, config.keep_last)]
+        kept = [restore(one.part("model"), one.state["scores"]) for one in _kept(folder, run.config.keep_last)]
         net = Ensemble([model.net for model in kept], [model.task for model in kept]).eval()
-        return Run(folder, spec, domain, config, info, replace(kept[-1], net=net), {})
+        return replace(run, model=replace(kept[-1], net=net), best={})
     weights, best, warning = folder.weights()
     if warning:
         remark(warning)
-    return Run(folder, spec, domain, config, info, restore(weights, best.get("scores", {})), best)
+    return replace(run, model=restore(weights, best.get("scores", {})), best=best)
 
 
 def _kept(folder: RunFolder, most: int | None) -> list[Checkpoint]:

@@ -15,7 +15,7 @@ from multiunet.prediction.tiles import Tile, bound_sites, core_sides, tiles
 
 @dataclass(frozen=True)
 class Trained:
-    """What a generator learnt from at once.
+    """Sites that a generator learnt from at once.
 
     Attributes:
         space: sites by axis.
@@ -31,7 +31,7 @@ class Trained:
 def plan_tiles(
     net: nn.Module, space: Sequence[int], sites: int, side: int | None, trained: Trained | None = None
 ) -> list[Tile]:
-    """Return the tiles of a sample; warn where they do not fit together, or attend to more than in training.
+    """Return the tiles of a sample; warn of seams, and of attention to more than in training.
 
     Args:
         sites: the most that a tile may have, its halo included.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,17 +16,20 @@ from multiunet.domains.calibration import calibrate
 from multiunet.domains.calibration_file import FILE
 from multiunet.domains.config import TrainConfig, absolute, checked, validated
 from multiunet.domains.describe import count_parameters
-from multiunet.domains.domain import Domain, Planned
+from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Planned
 from multiunet.domains.info import to_json
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import all_runs, folds_in, read_info
 from multiunet.domains.spec import domain_spec
+from multiunet.domains.summary import summarise, summarise_training
 from multiunet.errors import Diverged, InputError, RunError
 from multiunet.files import AnyPath
 from multiunet.lock import lock_run
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.seeds import derive
 from multiunet.training.run_folder import DIVERGED, STOPPED, RunFolder
+from multiunet.training.step_time import measure_step
+from multiunet.wording import duration
 
 if TYPE_CHECKING:
     from multiunet.training.loop import State
@@ -44,12 +47,29 @@ class Plan:
     Attributes:
         info: what inspection learnt from the data.
         parameters: of the network.
+        loaded: domain that has read the data.
     """
 
     domain: str
     config: TrainConfig
     info: Any
     parameters: int
+    loaded: Domain[Any, Any, Any] = field(repr=False, compare=False)
+    budget: Budget = DEFAULT_BUDGET
+
+    def summarise(self) -> dict[str, str]:
+        """Return what is planned, in a line each by what it is about; a step is tried to tell the time."""
+        model = self.loaded.build(self.config, self.info)
+        data = self.loaded.training_data(self.config, self.info, model, self.budget)
+        recipe = self.config.recipe()
+        steps = recipe.steps(len(data))
+        seconds = measure_step(model.net, model.task, model.geometry, data, recipe)
+        whole = seconds * steps * recipe.epochs
+        return {
+            **summarise(self.loaded, self.config, self.info, model),
+            "training": summarise_training(self.config, steps),
+            "time": f"about {duration(whole)} without validation ({seconds:.2g} s a step, tried once)",
+        }
 
 
 def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resume = "never") -> Plan:
@@ -62,7 +82,8 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
     domain = domain_spec(name).load()
     planned, _ = _prepared(name, domain, settings, None if out is None else Path(out), resume)
     net = domain.build(planned.config, planned.info).net
-    return Plan(name, planned.config, planned.info, count_parameters(net))
+    parameters = count_parameters(net)
+    return Plan(name, planned.config, planned.info, parameters, domain, planned.budget)
 
 
 def train(

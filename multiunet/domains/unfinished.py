@@ -111,7 +111,7 @@ class Unfinished:
 
     @contextmanager
     def saving_when_stopped(self, batch: int, state: Callable[[], State]) -> Iterator[None]:
-        """Save the state of a batch, as it is then, where it is interrupted, or the process is told to end."""
+        """Save the state of a batch, as it is then, where it is interrupted or the process ends."""
         try:
             yield
         except (KeyboardInterrupt, SystemExit):

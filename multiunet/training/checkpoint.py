@@ -96,11 +96,12 @@ def load(path: Path) -> Checkpoint:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         about = json.loads(header.get("__metadata__", {}).get(METADATA, "{}"))
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: the checkpoint cannot be read ({error}); it is truncated or corrupt") from error
+        reason = str(error).removeprefix("Error while deserializing: ")
+        raise InputError(f"{path}: the checkpoint is damaged: cut off, or overwritten ({reason})") from error
     if about.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of this program (its format is {about.get('format')!r})")
     if about.get("sha256") != _digest(tensors, about.get("state")):
-        raise InputError(f"{path}: the checkpoint's contents do not match its digest; it is corrupt")
+        raise InputError(f"{path}: the checkpoint is damaged: its contents do not match its digest")
     return Checkpoint(tensors, about["state"])
 
 

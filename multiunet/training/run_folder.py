@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from multiunet.training.checkpoint import Checkpoint, load, previous, save, save
 from multiunet.training.kept import KeptCheckpoints
 from multiunet.training.power_average import PowerSnapshots
 from multiunet.training.records import Records
+from multiunet.wording import listing
 
 RUNNING, STOPPED, DIVERGED = "running", "stopped", "diverged"
 """First words of ``STATUS`` while a run is trained, after it was stopped, and after its numbers were not finite."""
@@ -38,6 +39,10 @@ PARTS = (
     *("calibration.json", AUTOENCODER),
 )
 """Names in a run folder; one without the first is not a run."""
+
+
+Problem = tuple[Path, str]
+"""A checkpoint that cannot be read, and why."""
 
 
 class RunFolder(Records):
@@ -141,7 +146,8 @@ class RunFolder(Records):
 
     def begin(self) -> None:
         """Write into ``STATUS`` that this process trains the run, and remove what killed ones left."""
-        for folder in (self.path, self.path / "checkpoints"):
+        for folder in (self.path, self.last.parent):
+            folder.mkdir(exist_ok=True)  # somebody may have removed all checkpoints
             remove_temporaries(folder)
         self.status(f"{RUNNING}: {this_process()}")
 
@@ -257,15 +263,15 @@ class RunFolder(Records):
         if found is not None:
             path, checkpoint = found
             self._last_is_sound = path == self.last
-            return checkpoint, f"{problems[0]}; going on from {path.name}" if problems else None
+            return checkpoint, f"{_join(problems[:1])}; going on from {path.name}" if problems else None
         if problems:
-            raise InputError("; ".join(problems) + "; no other checkpoint to fall back on; train anew")
+            raise InputError(self._lost(problems))
         if self.best.exists():
             raise InputError(
                 f"{self.last}: is missing, and {self.best.name} alone does not say how to go on; train anew, with "
                 "another folder"
             )
-        return None, None
+        return None, f"{self.path}: its checkpoints are gone, so training begins anew" if self.history() else None
 
     def weights(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], str | None]:
         """Return the weights to predict with: the best on validation, else the last.
@@ -285,20 +291,43 @@ class RunFolder(Records):
                     f"{path}: the weights are not finite, because the training diverged; train anew with a lower "
                     "learning rate (`lr`)"
                 )
-            warning = f"{problems[0]}; using {path.name}" if problems else None
+            warning = f"{_join(problems[:1])}; using {path.name}" if problems else None
             return tensors, dict(checkpoint.state) if path == self.best else {}, warning
-        raise InputError("; ".join(problems) or f"{self.path}: no checkpoint yet; the training has not got that far")
+        if problems:
+            raise InputError(self._lost(problems))
+        if self.history() or self.read_status() == "done":
+            raise InputError(
+                f"{self.path}: was trained, but its weights are gone from {self.last.parent}; restore them from a "
+                "copy, or train anew, into another folder"
+            )
+        raise InputError(f"{self.path}: no checkpoint yet; the training has not got that far")
+
+    def _lost(self, problems: Sequence[Problem]) -> str:
+        """Say that no checkpoint can be read, and what to do."""
+        return (
+            f"{_join(problems)}; no other checkpoint is left, so the run's weights are lost: restore the files from a "
+            "copy, or train anew, into another folder"
+        )
 
 
-def _first_readable(*paths: Path) -> tuple[tuple[Path, Checkpoint] | None, list[str]]:
+def _join(problems: Sequence[Problem]) -> str:
+    """Return all problems in one sentence; of several files with the same reason it is given once."""
+    folder, reasons = problems[0][0].parent, list(dict.fromkeys(reason for _, reason in problems))
+    if len(problems) == 1:
+        return f"{problems[0][0]}: {reasons[0]}"
+    parts = [f"{listing([path.name for path, own in problems if own == reason])}: {reason}" for reason in reasons]
+    return f"{folder}: {'; '.join(parts)}"
+
+
+def _first_readable(*paths: Path) -> tuple[tuple[Path, Checkpoint] | None, list[Problem]]:
     """Return the first checkpoint that can be read, if any, and what is wrong with those before it."""
-    problems: list[str] = []
+    problems: list[Problem] = []
     for path in paths:
         if path.exists():
             try:
                 return (path, load(path)), problems
             except InputError as error:
-                problems.append(str(error))
+                problems.append((path, str(error).removeprefix(f"{path}: ")))
     return None, problems
 
 

@@ -223,5 +223,30 @@ def test_info_speaks_of_a_run_without_weights(run: Path, multiunet: Callable) ->
     done = multiunet("info", "run", "--json")
     assert done.code == 0, done.err
     shown = json.loads(done.out)
-    assert shown["status"] == "created; no checkpoint yet"
+    assert shown["status"] == "created"
+    assert "was trained, but its weights are gone from run/checkpoints; restore them" in shown["weights"]
     assert (shown["domain"], shown["config"]["epochs"]) == ("graph", 2)
+    Path("run/metrics.jsonl").unlink()
+    assert "no checkpoint yet" in multiunet("info", "run").out
+    again = multiunet(*TRAIN, "--out", "run", "--resume", "auto")
+    assert again.code == 0, again.err
+
+
+def test_damaged_checkpoints_are_named_once_with_what_to_do(run: Path, multiunet: Callable) -> None:
+    for file in (run / "checkpoints").glob("*.safetensors"):
+        file.write_bytes(b"damaged")
+    said = "checkpoints: best.safetensors, last.safetensors"
+    refused(multiunet, [*PREDICT, "--out", "p.zarr"], said, "restore the files from a copy, or train anew")
+    again = multiunet(*TRAIN, "--out", "run", "--resume", "auto")
+    assert (again.code, "is damaged" in again.err, "train anew" in again.err) == (3, True, True), again.err
+    assert multiunet("evaluate", "graph", "--run", "run").err.count("damaged") == 1
+    shown = multiunet("info", "--run", "run")  # the rest of the run is there
+    assert shown.code == 0, shown.err
+    assert said in shown.out
+    assert all(part in shown.out for part in ("status", "2 of 2 epochs", "nodes to train", "parameters"))
+
+
+def test_a_run_whose_checkpoints_are_gone_begins_anew_with_a_word(run: Path, multiunet: Callable) -> None:
+    shutil.rmtree(run / "checkpoints")
+    done = multiunet(*TRAIN, "--out", "run", "--resume", "auto")
+    assert (done.code, "its checkpoints are gone, so training begins anew" in done.err) == (0, True), done.err

@@ -58,7 +58,7 @@ def test_damaged_checkpoint_is_an_input_error(saved: tuple[Path, Checkpoint], da
     else:
         content = bytearray(b"" if damage == "empty" else b"not a checkpoint at all")
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"c\.safetensors: .*corrupt"):
+    with pytest.raises(InputError, match=r"c\.safetensors: .*damaged"):
         checkpoints.load(path)
 
 

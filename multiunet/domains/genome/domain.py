@@ -53,6 +53,7 @@ from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.readers import READ_BY, Data, open_genome, read_other, read_training
 from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.sequence import Codes, Genome
+from multiunet.domains.genome.summary import summarise_genome
 from multiunet.domains.genome.survey import digest_data, survey
 from multiunet.domains.genome.variants.scoring import score_variants
 from multiunet.domains.unfinished import Unfinished
@@ -98,6 +99,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         if config.task == "generate":
             return describe_bases(config, data, digest_data(data))
         return survey(config, data)
+
+    def summarise(self, config: GenomeTrain, info: GenomeInfo) -> dict[str, str]:
+        return summarise_genome(config, info)
 
     def build(self, config: GenomeTrain, info: GenomeInfo) -> Model:
         if info.generates:

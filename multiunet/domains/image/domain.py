@@ -58,6 +58,7 @@ from multiunet.domains.image.prediction.confidence import check_confidence, choo
 from multiunet.domains.image.prediction.predictor import choose_views, limit_memory, make_predictor, name_views
 from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
+from multiunet.domains.image.summary import summarise_images
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.task import make_opponent, make_task
@@ -101,6 +102,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def tune(self, planned: Planned[ImageTrain, ImageInfo]) -> Planned[ImageTrain, ImageInfo]:
         return planning.tune(planned, self.build)
+
+    def summarise(self, config: ImageTrain, info: ImageInfo) -> dict[str, str]:
+        return summarise_images(config, info)
 
     def build(self, config: ImageTrain, info: ImageInfo) -> Model:
         if info.generation is not None:

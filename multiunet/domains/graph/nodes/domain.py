@@ -49,6 +49,7 @@ from multiunet.domains.graph.prediction import (
     splits_of,
     store_rows,
 )
+from multiunet.domains.graph.summary import summarise_nodes
 from multiunet.domains.graph.task import make_task
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -112,6 +113,9 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
                 config = config.model_copy(update={"batch_nodes": parts})
                 info = info.model_copy(update={"batch_nodes": parts})
         return Planned(config, info)
+
+    def summarise(self, config: GraphTrain, info: NodeInfo) -> dict[str, str]:
+        return summarise_nodes(config.graph, info)
 
     def build(self, config: GraphTrain, info: NodeInfo) -> Model:
         agreement = _consistency(config, info)

@@ -35,6 +35,7 @@ from multiunet.domains.graph.sets import baselines
 from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, GraphsTrain, OtherGraphs
 from multiunet.domains.graph.sets.dataset import TrainingGraphs, batch_graphs, unite_batches
 from multiunet.domains.graph.sets.survey import Survey, source_of, survey
+from multiunet.domains.graph.summary import summarise_graphs
 from multiunet.domains.graph.task import make_task
 from multiunet.domains.graph.writers import export
 from multiunet.errors import InputError
@@ -74,6 +75,9 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
 
     def inspect(self, config: GraphsTrain) -> GraphSetInfo:
         return self._survey(config).info
+
+    def summarise(self, config: GraphsTrain, info: GraphSetInfo) -> dict[str, str]:
+        return summarise_graphs(config.graphs, info)
 
     def build(self, config: GraphsTrain, info: GraphSetInfo) -> Model:
         task, attributes = make_task(config, info), info.inputs.attributes.count

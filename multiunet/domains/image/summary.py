@@ -1,0 +1,72 @@
+"""Data and task of a training on images, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from multiunet.domains.image.config import ImageTrain
+from multiunet.domains.image.generation.info import Generation
+from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.summary import SHOWN_NAMES, summarise_split, summarise_target
+from multiunet.memory import amount
+from multiunet.wording import counted, listing
+
+
+def summarise_images(config: ImageTrain, info: ImageInfo) -> dict[str, str]:
+    """Return what the data are, what is learnt from them, and in which pieces."""
+    seen, noun = info.fingerprint, "image" if info.ndim == 2 else "volume"
+    sizes = (
+        f"all {_times(seen.size.median)}"
+        if seen.size.smallest == seen.size.largest
+        else f"{_times(seen.size.smallest)} to {_times(seen.size.largest)}"
+    )
+    kind = {"grey": "grey", "rgb": "in colours"}.get(info.colour, counted(info.channels, "channel"))
+    spacing = "" if seen.spacing is None else f", {_times([f'{step:.4g}' for step in info.spacing])} µm apart"
+    flips = ", mirrored and turned" if config.flip else ""
+    found = {
+        "data": f"{config.images}: {summarise_split(info, noun)}",
+        "pixels": f"{sizes} pixels{spacing}, {kind}, {' and '.join(seen.numbers)}",
+        "learns": _learns(info),
+        "patches": f"{_times(info.patch_size)} pixels, {config.batch_size} a step{flips}",
+    }
+    if info.plan is not None:
+        memory = info.plan.memory
+        found["memory"] = f"about {amount(memory.needed)} of {amount(memory.budget)}"
+    return found
+
+
+def _learns(info: ImageInfo) -> str:
+    if info.generation is not None:
+        return f"to make new images like these{_told(info.generation)}"
+    if info.restoration is not None:
+        return f"to restore images: {info.restoration.reason}"
+    if info.instances is not None:
+        return f"to find objects: {info.instances.counts['train']:,} in the training masks"
+    if info.dots is not None:
+        return f"to count objects: {info.dots.counts['train']:,} dots in training"
+    if info.fingerprint.classes:
+        shares = [f"{name} ({own.share:.1%} of pixels)" for name, own in info.fingerprint.classes.items()]
+        return f"{counted(len(shares), 'class', 'classes')}: {listing(shares, SHOWN_NAMES)}"
+    return summarise_target(info)
+
+
+def _told(known: Generation) -> str:
+    """Say what new images are made from."""
+    parts = []
+    if known.labels is not None:
+        names = known.labels.names
+        parts.append(f"a label ({counted(len(names), 'class', 'classes')}: {listing(list(names), SHOWN_NAMES)})")
+    if known.words is not None:
+        parts.append(f"a caption of {counted(len(known.words.vocabulary), 'known word')}")
+    if known.embeddings is not None:
+        parts.append(f"an embedding of {counted(known.embeddings.channels, 'channel')}")
+    if known.layout is not None:
+        parts.append(f"a map of classes ({listing(list(known.layout.classes.names), SHOWN_NAMES)})")
+    if known.given is not None:
+        smaller = [f for f in known.given.factor if f > 1]
+        parts.append(f"another image{f', {_times(known.given.factor)} times smaller' if smaller else ''}")
+    return f", from {' and '.join(parts)}" if parts else ""
+
+
+def _times(numbers: Sequence[object]) -> str:
+    return " x ".join(map(str, numbers))
