@@ -232,6 +232,16 @@ class Domain(ABC, Generic[C, P, Info]):
         ``loss`` and the task's monitor are among the scores.
         """
 
+    def watcher(
+        self, config: C, info: Info, model: Model, run: Path, budget: Budget = DEFAULT_BUDGET
+    ) -> Callable[[nn.Module, int], object] | None:
+        """Return what looks at the network after validated epochs, see ``fit``; by default nothing does.
+
+        Args:
+            run: its folder, into which that may write.
+        """
+        return None
+
     @abstractmethod
     def inputs(self, config: C, info: Info, options: P) -> list[str]:
         """Return the names of what ``predict`` would predict; read and check it all, write nothing.

@@ -128,6 +128,7 @@ def _train(
     shown = ConsoleProgress() if progress is None else progress
     data = domain.training_data(settings, info, model, planned.budget)
     validate = domain.validator(settings, info, model, planned.budget)
+    watch = domain.watcher(settings, info, model, out, planned.budget)
     with lock_run(out):
         run = RunFolder.open(out) if going_on else RunFolder.create(out, _stored(name, settings), to_json(info))
         checkpoint, warning = run.resumable() if going_on else (None, None)
@@ -150,6 +151,7 @@ def _train(
                 resume=checkpoint,
                 progress=shown,
                 opponent=model.opponent,
+                watch=watch,
             )
         except BaseException as error:
             if going_on or run.started():
@@ -263,7 +265,7 @@ def _check_same(
     run: RunFolder, name: str, config: TrainConfig, info: Mapping[str, Any], known: Mapping[str, Any]
 ) -> None:
     """Check that a run goes on as what it was; how it is computed may change."""
-    free = {"workers", "device", "gradient_checkpointing", "calibrate"}
+    free = {"workers", "device", "gradient_checkpointing", "calibrate", "sample_every"}
     stored = {key: value for key, value in run.config().items() if key != "domain"}
     # what an older run does not mention came later, and its default is what that run did
     then = validated(type(config), stored, str(run.path / "config.yaml"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -10,8 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
@@ -26,6 +23,7 @@ from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.compute import Compute
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.duel import Duel
+from multiunet.training.fabric import make_fabric
 from multiunet.training.loader import EpochSampler, make_loader, stop_workers
 from multiunet.training.optimizer import make_optimizer
 from multiunet.training.player import Player
@@ -36,13 +34,14 @@ from multiunet.training.schedule import schedule
 from multiunet.training.signals import Stopped, StopRequest, hold_stop_signals, stop_requests
 from multiunet.training.supervision import supervised_loss, supervised_outputs, watch_outputs
 
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision at every start
-
 SAVE_SECONDS = 60.0
 """Seconds between two saved states, at whatever step. When a state is saved does not change the results."""
 
 Validate = Callable[[nn.Module], Mapping[str, Any]]
 """Scores a network; returns ``loss`` and other scores, None where one is undefined."""
+
+Watch = Callable[[nn.Module, int], object]
+"""Looks at a network, after so many epochs."""
 
 
 @dataclass
@@ -79,6 +78,7 @@ def fit(
     progress: Progress | None = None,
     save_seconds: float = SAVE_SECONDS,
     opponent: Opponent | None = None,
+    watch: Watch | None = None,
 ) -> State:
     """Train ``net`` in place.
 
@@ -99,6 +99,8 @@ def fit(
             step, at the end and on a signal.
         opponent: a second network that learns to tell what ``net`` draws from what is true, and is saved with it; None:
             ``net`` learns from the task's loss alone.
+        watch: is called after the epochs that are validated (also where nothing is), with the network that validation
+            scores (evaluation mode, no gradients) and the number of epochs; it must not change the network.
 
     Raises:
         ValueError: when there are no data.
@@ -110,6 +112,7 @@ def fit(
     records = MemoryRecords() if run is None else run
     recipe = recipe or Recipe()
     trainer = _Trainer(net, task, geometry, data, validate, monitor, records, recipe, resume, save_seconds, opponent)
+    trainer.watch = watch
     with progress or Progress() as shown, stop_requests() as request, stop_workers(trainer.batches):
         state = trainer.run_all(shown, request)
     if isinstance(records, MemoryRecords) and records.best is not None:
@@ -139,7 +142,7 @@ class _Trainer:
         device = pick_device(recipe.device)
         self.before = None if resume is None else resume.state.get("compute")
         self.compute = Compute.choose(recipe, device, self.before)
-        self.fabric = _make_fabric(device, self.compute)
+        self.fabric = make_fabric(device, self.compute)
         self.raw = net.to(device)
         self.player = Player("model", "optimizer", net, make_optimizer(net, recipe), self.fabric)
         if getattr(net, "deep_supervision", 0) > 0:
@@ -152,6 +155,7 @@ class _Trainer:
         self.sampler = EpochSampler(len(data), recipe.batch_size, self.steps * recipe.accumulate, recipe.seed)
         self.batches = make_loader(data, geometry, self.sampler, recipe.seed, recipe.workers)
         self.state, self.still_improving = State(), False
+        self.watch: Watch | None = None
         self.save_seconds, self.saved = save_seconds, -math.inf
         if resume is not None:
             self.restore(resume)
@@ -181,6 +185,9 @@ class _Trainer:
             last = state.epoch == recipe.epochs - 1
             due = last or (state.epoch + 1) % recipe.validate_every == 0
             best = due and self.score(row, last)
+            if due and self.watch is not None:
+                with torch.no_grad():
+                    self.watch(self.scored().eval(), state.epoch + 1)
             row["seconds"] = round(state.seconds + time.monotonic() - started, 3)
             self.records.log(row)
             progress.add_epoch(row, best)
@@ -274,7 +281,7 @@ class _Trainer:
         Args:
             best: whether they are where nothing is validated.
         """
-        net = self.averages["average"].net if self.averages else self.raw
+        net = self.scored()
         scores: dict[str, Any] = {}
         if self.validate is not None:
             scores = self.validated(net)
@@ -292,6 +299,10 @@ class _Trainer:
         if best:
             self.records.save_best(checkpoint)
         return best
+
+    def scored(self) -> nn.Module:
+        """Return the network that validation scores: the average of the weights, where there is one."""
+        return self.averages["average"].net if self.averages else self.raw
 
     def improve(self, scores: Mapping[str, Any]) -> bool:
         """Note the scores of this epoch if they are the best so far; return whether they are."""
@@ -362,14 +373,3 @@ class _Trainer:
 
     def _lr(self, step: int) -> float:
         return self.recipe.lr * self.rate(self.state.epoch * self.steps + step)
-
-
-def _make_fabric(device: torch.device, compute: Compute) -> Fabric:
-    return Fabric(
-        accelerator=device.type,
-        # by number where one is named: one of a kind would be the first
-        devices=1 if device.index is None else [device.index],
-        precision="bf16-mixed" if compute.precision == "bf16" else "32-true",
-        # one process, whatever the batch system: in a SLURM job of several tasks Fabric would wait for as many
-        plugins=[LightningEnvironment()],
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -45,6 +45,7 @@ from multiunet.domains.image.generation.making import Maker, count_sites
 from multiunet.domains.image.generation.network import build_generator
 from multiunet.domains.image.generation.pictures import export_samples
 from multiunet.domains.image.generation.requests import read_requests
+from multiunet.domains.image.generation.sample_pictures import SamplePictures
 from multiunet.domains.image.generation.scoring.choices import check_predicting
 from multiunet.domains.image.generation.scoring.report import score as score_generator
 from multiunet.domains.image.generation.storing import make_all
@@ -154,6 +155,13 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
         return score
 
+    def watcher(
+        self, config: ImageTrain, info: ImageInfo, model: Model, run: Path, budget: Budget = DEFAULT_BUDGET
+    ) -> Callable[[nn.Module, int], object] | None:
+        if info.generation is None or not config.sample_every:
+            return None
+        return SamplePictures(config, info, model, run, self._cache(budget))
+
     def _cache(self, budget: Budget) -> FileCache:
         """Return the cache of training and validation, which the first caller's budget bounds."""
         if budget.cache is not None:
@@ -262,7 +270,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         make_all(Maker(model, config, info, options, self.cache, sites), requests, store, kept, progress)
 
     def export_samples(self, samples: Path, folder: Path, info: ImageInfo) -> list[Path]:
-        return export_samples(samples, folder, info)
+        return export_samples(samples, folder, info, self.cache)
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
         return run_measures(options, folder)

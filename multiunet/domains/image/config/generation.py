@@ -75,6 +75,13 @@ class ConditionSettings(SplitTrain):
         ge=0,
         lt=1,
     )
+    sample_every: int = option(
+        10,
+        "of `task=generate`: after every so many validated epochs, write a sheet of a few new images into the run "
+        "folder (samples/), made in few steps from the same noise; 0: never",
+        "Generation",
+        ge=0,
+    )
 
     @model_validator(mode="after")
     def _latents_fit(self) -> Self:

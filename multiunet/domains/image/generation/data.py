@@ -82,7 +82,7 @@ class CleanPatches(TrainingData[Tensor]):
 
 
 def as_pixels(x: Tensor, info: ImageInfo) -> Tensor:
-    """Return standardised images ``(N, C, *space)`` in the numbers of the training images, as 32-bit numbers."""
+    """Return standardised images ``(N, C, *space)`` in the numbers of the training images."""
     known = info.intensities
     mean, deviation = (
         torch.tensor(part, dtype=torch.float32).reshape(-1, *(1,) * info.ndim) for part in (known.mean, known.deviation)

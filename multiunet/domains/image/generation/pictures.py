@@ -12,8 +12,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from PIL import Image
 
+from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.domains.image.generation.contact_sheet import make_sheet
+from multiunet.domains.image.generation.shown_inputs import show_inputs
 from multiunet.domains.image.info import ImageInfo
 from multiunet.files import write_atomically
 from multiunet.prediction import open_prediction
@@ -25,9 +27,10 @@ LARGEST_PNG = 1 << 24
 """Pixels of the largest PNG; larger images are TIFFs."""
 
 
-def export_samples(samples: Path, folder: Path, info: ImageInfo) -> list[Path]:
+def export_samples(samples: Path, folder: Path, info: ImageInfo, cache: FileCache) -> list[Path]:
     """Write each sample, ``NAME_000.png`` or ``.tif``, and the contact sheet; return the files.
 
+    What samples are made from (a map of classes, another image, an image with holes) is left of them on the sheet.
     Values are rounded, and cut off at the ends of the training images' type of numbers.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +43,8 @@ def export_samples(samples: Path, folder: Path, info: ImageInfo) -> list[Path]:
     sheet = folder / SHEET
     known = info.generated
     rows = [list(_images(dataset, most=16)) for dataset in opened.values()]
-    picture = make_sheet(rows, known.lowest, known.highest, titles=list(opened))
+    inputs = [show_inputs(dataset.attrs, info, cache) for dataset in opened.values()]
+    picture = make_sheet(rows, known.lowest, known.highest, list(opened), inputs if any(inputs) else ())
     write_atomically(sheet, lambda path: Image.fromarray(picture).save(path, format="PNG"))
     return [*written, sheet]
 

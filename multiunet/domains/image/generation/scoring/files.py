@@ -14,7 +14,7 @@ from multiunet.domains.image.generation.contact_sheet import make_sheet
 from multiunet.domains.image.generation.scoring.nearest import Nearest
 from multiunet.domains.image.info import ImageInfo
 from multiunet.files import csv_text
-from multiunet.metrics.textures import Floats, Images
+from multiunet.metrics.image_sets import Floats, Images
 
 ABREAST = 8
 """New images in a row of the sheet, their nearest training images below them."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from multiunet.metrics.textures import Floats, Images
+from multiunet.metrics.image_sets import Floats, Images
 
 LEVELS = 64
 """Grey levels that classes are told apart by, equally frequent."""

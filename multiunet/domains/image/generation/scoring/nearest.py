@@ -15,7 +15,7 @@ from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.remarks import remark
-from multiunet.metrics.textures import Floats, Images, find_in
+from multiunet.metrics.image_sets import Floats, Images, find_in
 from multiunet.progress import Progress
 
 SEARCHED = 1 << 29

@@ -24,7 +24,7 @@ from multiunet.domains.image.generation.scoring.windows import Windows, draw_win
 from multiunet.domains.image.generation.training import make_validator
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.remarks import gather_remarks
-from multiunet.metrics.textures import (
+from multiunet.metrics.image_sets import (
     Floats,
     Images,
     compare_curves,

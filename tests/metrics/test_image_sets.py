@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
-from multiunet.metrics.textures import (
+from multiunet.metrics.image_sets import (
     compare_curves,
     compare_grey_levels,
     compute_spectrum,

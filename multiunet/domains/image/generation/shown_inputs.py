@@ -1,0 +1,66 @@
+"""Pictures of what new images are made from: maps of classes, other images, images with holes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.data.inputs import load_input
+from multiunet.domains.image.data.targets import load_labels
+from multiunet.domains.image.generation.beside import given_info, layout_info
+from multiunet.domains.image.generation.contact_sheet import Thumbnail, make_thumbnail
+from multiunet.domains.image.generation.requests import read_holes
+from multiunet.domains.image.info import ImageInfo
+
+COLOURS = np.array(
+    [
+        *((68, 84, 106), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)),
+        *((0, 114, 178), (213, 94, 0), (204, 121, 167), (160, 160, 160)),
+    ],
+    np.float32,
+)
+"""Colours of classes in turn, told apart by the colour-blind, too (Okabe and Ito 2008)."""
+
+TINY = float(np.finfo(np.float32).tiny)
+
+HOLE = np.array([86, 180, 233], np.float32)
+"""Colour of what is filled in."""
+
+
+def show_inputs(files: Mapping[str, Any], info: ImageInfo, cache: FileCache) -> list[Thumbnail]:
+    """Return thumbnails of the files that samples were made from.
+
+    Args:
+        files: ``mask``, ``given``, ``image`` and ``holes``, those that there are, as a store of samples has them.
+    """
+    shown = []
+    if (mask := files.get("mask")) is not None:
+        shown.append(show_layout(load_labels(mask, layout_info(info), cache, checked=False)[...]))
+    if (given := files.get("given")) is not None:
+        pixels = load_input(given, given_info(info), cache).picture.pixels[...].astype(np.float32)
+        for axis, times in enumerate(info.generated.given.factor if info.generated.given else (), start=1):
+            pixels = pixels.repeat(times, axis=axis)
+        shown.append(make_thumbnail(pixels, float(pixels.min()), float(pixels.max())))
+    if (image := files.get("image")) is not None:
+        pixels = load_input(image, info, cache).picture.pixels[...].astype(np.float32)
+        shown.append(show_holes(pixels, read_holes(files["holes"], image, pixels.shape[1:]), info))
+    return shown
+
+
+def show_layout(labels: NDArray[np.generic]) -> Thumbnail:
+    """Return a thumbnail of classes ``space`` in colours; white where nothing is known, below 0."""
+    colours = COLOURS[labels.astype(np.int64) % len(COLOURS)]
+    colours[labels.astype(np.int64) < 0] = 255
+    return make_thumbnail(np.moveaxis(colours, -1, 0), 0, 255)
+
+
+def show_holes(pixels: NDArray[np.float32], holes: NDArray[np.bool_], info: ImageInfo) -> Thumbnail:
+    """Return a thumbnail of an image ``(C, *space)`` whose holes have a colour of their own."""
+    lowest, highest = info.generated.lowest, info.generated.highest
+    colours = pixels[:3] if len(pixels) >= 3 else pixels[:1].repeat(3, axis=0)
+    scaled = 255 * (colours - lowest) / max(highest - lowest, TINY)
+    return make_thumbnail(np.where(holes, HOLE.reshape(-1, *(1,) * holes.ndim), scaled), 0, 255)
