@@ -94,7 +94,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with gzip.open("genome.fa.gz", "wt") as file:
         file.write(Path("genome.fa").read_text())
-    write_variants("genome.fa", "calls.vcf")
+    write_variants("genome.fa", "calls.vcf", count=2)
     Path("gaps.fa").write_text(f">gap\n{'ACGT' * 9}{'N' * 20}{'GATC' * 9}\n")
     Path("genes.bed").write_text("chrI\t1000\t5000\tfirst\nchrIV\t0\t36000\twhole\n")
     synthetic.write_graph(tmp_path, nodes=80).rename("cora.npz")

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 COLOURS = ("#109648", "#255C99", "#F7B32B", "#D62839")
 """Of A, C, G and T."""
 
+PALE = 0.35
+"""Opacity of letters that are not sure."""
+
 Floats = NDArray[np.float64]
 
 
-def draw_logo(axes: Axes, codes: NDArray[np.uint8], heights: Floats, first: int) -> None:
+def draw_logo(
+    axes: Axes, codes: NDArray[np.uint8], heights: Floats, first: int, deviations: Floats | None = None
+) -> None:
     """Draw the letter of each base, as tall as its height.
 
     Where that is negative, the letter is upside down below the axis.
@@ -26,6 +31,7 @@ def draw_logo(axes: Axes, codes: NDArray[np.uint8], heights: Floats, first: int)
     Args:
         codes: bases ``(bases,)``; unknown ones have no letter.
         heights: ``(bases,)``; NaN draws nothing.
+        deviations: of the heights; letters that are no taller than theirs are pale.
         first: place of the first base, at which the letters' left edge is ``first - 0.5``.
     """
     from matplotlib.collections import PathCollection
@@ -37,7 +43,8 @@ def draw_logo(axes: Axes, codes: NDArray[np.uint8], heights: Floats, first: int)
         code, height = int(codes[place]), float(heights[place])
         move = Affine2D().scale(0.92, height).translate(first + place - 0.46, 0.0)
         outlines.append(move.transform_path(_letter("ACGT"[code])))
-        colours.append(COLOURS[code])
+        sure = deviations is None or not abs(height) <= deviations[place]
+        colours.append((COLOURS[code], 1.0 if sure else PALE))
     axes.add_collection(PathCollection(outlines, facecolors=colours, edgecolors="none"), autolim=False)
     axes.axhline(0, color="0.4", linewidth=0.6)
     axes.set_xlim(first - 0.5, first + len(codes) - 0.5)

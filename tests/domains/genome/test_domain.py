@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
@@ -13,6 +14,7 @@ from multiunet.domains.genome import domain
 from multiunet.domains.genome.domain import GenomeDomain
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.readers import read_training
+from multiunet.domains.questions import variants
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
 from multiunet.progress import Progress
@@ -107,6 +109,7 @@ def test_a_run_resumes_from_any_folder(data, tmp_path, monkeypatch, config_of):
 def test_planted_motifs_are_found(tmp_path, config_of):
     """A signal that GC content does not explain; see ``multiunet_datasets.synthetic.genome_with_motifs``."""
     from multiunet_datasets.synthetic import write_genome
+    from multiunet_datasets.variants import write_variants
 
     fasta, signal = write_genome(tmp_path / "data", seed=0)
     settings = {"fasta": fasta, "targets": str(signal), "val_chroms": "chr4", "test_chroms": "chr5", "bin_size": 100,
@@ -115,6 +118,16 @@ def test_planted_motifs_are_found(tmp_path, config_of):
     report = inference.evaluate(tmp_path / "run")
     assert report.metrics["pearson_r"] > 0.6
     assert all((scores["pearson_r"] or 0) < 0.3 for scores in report.baselines.values())
+    lines = write_variants(fasta, tmp_path / "all.vcf", count=400).read_text().splitlines(keepends=True)
+    held_out = [line for line in lines if line.startswith(("#", "chr4", "chr5"))]
+    (tmp_path / "v.vcf").write_text("".join(held_out))
+    variants(tmp_path / "run", {"vcf": tmp_path / "v.vcf", "samples": 4}, tmp_path / "s.tsv", progress=Progress())
+    table = pd.read_csv(tmp_path / "s.tsv", sep="\t")
+    broken = table["id"].str.startswith("broken")
+    assert min(broken.sum(), (~broken).sum()) > 20
+    assert table["sum"][broken].median() < 0  # less of what the signal is the density of
+    above = table["sum"][broken].abs().to_numpy()[:, None] > table["sum"][~broken].abs().to_numpy()
+    assert above.mean() > 0.9  # the area under the ROC curve
     shutil.rmtree(tmp_path / "run")
 
 

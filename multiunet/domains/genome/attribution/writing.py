@@ -79,7 +79,7 @@ def draw_region(region: Region, index: int, track: str) -> Figure:
     heights = region.contribution[index]
     for panel, part in zip(panels, lines):
         first = region.place.start + part.start + 1
-        draw_logo(panel, region.codes[part], heights[part], first)
+        draw_logo(panel, region.codes[part], heights[part], first, region.contribution_sd[index, part])
         panel.set_xlim(first - 0.5, first + width - 0.5)
         begin = math.ceil(first / 10) * 10
         panel.set_xticks(range(begin, first + part.stop - part.start, 10))
@@ -89,7 +89,8 @@ def draw_region(region: Region, index: int, track: str) -> Figure:
     low, high = min(heights.min(), 0.0), max(heights.max(), 0.0)
     room = 0.05 * (high - low) or 1.0
     panels[0].set_ylim(low - room, high + room)
-    figure.suptitle(f"{track}, {region.place.words}: contributions of its bases", fontsize="medium")
+    pale = "" if np.isnan(region.contribution_sd).all() else ", pale within their deviations"
+    figure.suptitle(f"{track}, {region.place.words}: contributions of its bases{pale}", fontsize="medium")
     return figure
 
 

@@ -35,7 +35,7 @@ def draw_mutagenesis(found: Mutagenesis, track: int, page: slice) -> Figure:
     for place, part in enumerate(lines):
         logo, heat = panels[2 * place], panels[2 * place + 1]
         first = found.place.start + part.start + 1
-        draw_logo(logo, found.codes[part], heights[part], first)
+        draw_logo(logo, found.codes[part], heights[part], first, found.contribution_sd[track, part])
         known = heights[page][np.isfinite(heights[page])]
         low, high = min(known.min(initial=0), 0), max(known.max(initial=0), 0)
         logo.set_ylim(low - 0.05 * (high - low or 1), high + 0.05 * (high - low or 1))
@@ -61,6 +61,7 @@ def draw_mutagenesis(found: Mutagenesis, track: int, page: slice) -> Figure:
         heat.ticklabel_format(axis="x", style="plain", useOffset=False)
         heat.tick_params(axis="x", labelsize="small")
     figure.colorbar(shown, ax=list(panels), shrink=min(1.0, 2 / len(lines)), label="change of the sum over bins")
-    title = f"{found.tracks[track]}, {found.place.words}\nletters: contribution of the base that is there; "
+    pale = "" if np.isnan(found.contribution_sd).all() else ", pale within its deviation"
+    title = f"{found.tracks[track]}, {found.place.words}\nletters: contribution of the base that is there{pale}; "
     figure.suptitle(title + "colours: change by the base in its place", fontsize="medium")
     return figure

@@ -37,9 +37,6 @@ from multiunet.wording import counted
 RANKED = 10
 """Rows of the answer, those that change most."""
 
-TOGETHER = 64
-"""Records that are scored at once, at least."""
-
 
 @dataclass(frozen=True)
 class Line:
@@ -151,7 +148,7 @@ def _score_all(
     progress: Progress,
 ) -> None:
     number = 0
-    for batch in _in_batches(iter_records(options.vcf), max(TOGETHER, effects.batch)):
+    for batch in _in_batches(iter_records(options.vcf), effects.batch):
         if fresh := [record for record in batch if record.line > table.done]:
             lines = [line for record in fresh for line in read_alleles(record, codes, options, effects.window.longest)]
             _write(table, lines, effects)

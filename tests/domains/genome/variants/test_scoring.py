@@ -175,7 +175,6 @@ def test_ref_that_differs_is_skipped_or_taken(run, genome, write, tmp_path):
 
 def test_a_table_that_was_cut_off_is_finished_with_the_same_bytes(run, genome, write, tmp_path, monkeypatch):
     vcf = write(*substitutions(genome, 9))
-    monkeypatch.setattr(scoring, "TOGETHER", 1)
     monkeypatch.setattr(scoring.Effects, "batch", 2)
     score(run, vcf, tmp_path / "whole.tsv")
     seen = []
