@@ -1,17 +1,19 @@
 """How much faster mutagenesis is than predicting each changed window whole, at the same result.
 
-    python benchmarks/mutagenesis.py [--changes 48] [--naive 2] [--samples 1] [--out mutagenesis.csv]
+    python benchmarks/mutagenesis.py [--changes 48] [--naive 2] [--rounds 3]
 
 Networks are those that `train genome` makes by default, untrained (weights change nothing in the cost), in windows as
-long as those of training: 256 bins. Both ways run in turn, three times; the ratio is of their shortest times a change.
+long as those of training: 256 bins. Both ways run in turn, on one thread; ratios are of the shortest processor times a
+change. Writes benchmarks/results/mutagenesis.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,31 +25,32 @@ from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.models.genomic import genomic_unet
 from multiunet.prediction.field import predict_field
 from multiunet.tasks import Regression
+from multiunet.training.run_folder import environment
 
+RESULTS = Path(__file__).parent / "results" / "mutagenesis.json"
 BINS = 256
-ROUNDS = 3
+CASES = ((128, 1), (128, 16), (1000, 1), (1000, 16))
+"""Bases a bin, and Monte-Carlo samples."""
 
 
 def main() -> None:
+    """Measure all cases."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--changes", type=int, default=48, help="bases that the fast way changes, each into three")
     parser.add_argument("--naive", type=int, default=2, help="bases that the naive way changes")
-    parser.add_argument("--bin-sizes", type=int, nargs="+", default=[128, 1000])
-    parser.add_argument("--samples", type=int, default=1)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    rows = [compare(size, given.changes, given.naive, given.samples) for size in given.bin_sizes]
-    for row in rows:
-        print(", ".join(f"{name} {value}" for name, value in row.items()))
-    if given.out is not None:
-        with given.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+    torch.set_num_threads(1)
+    results: dict[str, Any] = {"machine": environment(), "rounds": given.rounds}
+    for size, samples in CASES:
+        name = f"bins of {size}, {samples} samples"
+        results[name] = compare(size, given.changes, given.naive, samples, given.rounds)
+        print(name, results[name], flush=True)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def compare(bin_size: int, changes: int, naive: int, samples: int) -> dict[str, str]:
-    """Time both ways on one window; return milliseconds a change, the ratio, and the largest difference."""
+def compare(bin_size: int, changes: int, naive: int, samples: int, rounds: int) -> dict[str, float]:
+    """Time both ways on one window; return milliseconds a change, their ratio, and the largest difference."""
     torch.manual_seed(0)
     task = Regression(["signal"], "beta-nll")
     net = genomic_unet(task.channels, bin_size)
@@ -59,23 +62,21 @@ def compare(bin_size: int, changes: int, naive: int, samples: int) -> dict[str, 
     places = list(range(middle, middle + changes))
     fast = Saturation(model, torch.device("cpu"), counted, samples)
     times: dict[str, list[float]] = {"fast": [], "naive": []}
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
+    for _ in range(rounds):
+        began = time.process_time()
         found = fast.changes(codes, places)
-        times["fast"].append((time.perf_counter() - began) / (3 * changes))
-        began = time.perf_counter()
+        times["fast"].append((time.process_time() - began) / (3 * changes))
+        began = time.process_time()
         expected = predict_each(model, codes, places[:naive], counted, samples)
-        times["naive"].append((time.perf_counter() - began) / (3 * naive))
+        times["naive"].append((time.process_time() - began) / (3 * naive))
     shortest = {name: min(values) for name, values in times.items()}
     difference = float(np.abs(found[..., :naive] - expected).max())
     return {
-        "bin_size": str(bin_size),
-        "samples": str(samples),
-        "naive_ms": f"{1e3 * shortest['naive']:.2f}",
-        "fast_ms": f"{1e3 * shortest['fast']:.3f}",
-        "ratio": f"{shortest['naive'] / shortest['fast']:.1f}",
-        "largest_difference": f"{difference:.1e}",
-        "largest_change": f"{float(np.abs(expected).max()):.1e}",
+        "naive_milliseconds": round(1e3 * shortest["naive"], 2),
+        "fast_milliseconds": round(1e3 * shortest["fast"], 3),
+        "ratio": round(shortest["naive"] / shortest["fast"], 1),
+        "largest_difference": difference,
+        "largest_change": float(np.abs(expected).max()),
     }
 
 
