@@ -114,7 +114,15 @@ def test_core_names_no_dimension_and_no_domain(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "train image --help", "predict genome --help", "evaluate graph --help", "train graphs --help"]
+    "command",
+    [
+        "--help",
+        "train image --help",
+        "predict genome --help",
+        "evaluate graph --help",
+        "train graphs --help",
+        "variants genome --help",
+    ],
 )
 def test_help_imports_nothing_heavy(command: str) -> None:
     program = (

@@ -153,8 +153,8 @@ def _score_all(
             lines = [line for record in fresh for line in read_alleles(record, codes, options, effects.window.longest)]
             _write(table, lines, effects)
         number += len(batch)
-        progress.start_input(f"{batch[-1].chrom}:{batch[-1].pos}", number, census.records, "scoring")
-        progress.update_tiles(0, 1)
+        progress.start_input(f"{batch[-1].chrom}:{batch[-1].pos}", number - 1, census.records, "scoring")
+        progress.update_tiles(1, 1)
 
 
 def _write(table: ScoreTable, lines: Sequence[Line], effects: Effects) -> None:
