@@ -103,30 +103,31 @@ class HeldOutRegions(HeldOutSums):
     """
 
     task: Task
-    chromosomes: dict[str, SiteErrors] = field(default_factory=dict)
+    chromosomes: dict[str, Moments[Tensor]] = field(default_factory=dict)
+    targets: dict[str, Tensor] = field(default_factory=dict)
 
     def add(self, piece: Piece) -> None:
         if piece.moments is None:
             return
-        error, variance = (
-            part[0].double().numpy() for part in (piece.moments.mean - piece.target, piece.moments.total)
-        )
-        self.chromosomes[str(piece.item)] = SiteErrors(error, variance)
+        nothing = torch.zeros_like(piece.moments.mean)
+        self.chromosomes[str(piece.item)] = Moments(piece.moments.mean, nothing, piece.moments.total)
+        self.targets[str(piece.item)] = piece.target
 
     def fit(self, calibration: Calibration, sampled: HeldOut) -> SumCalibration | None:
         found = []
-        for chromosome in self.chromosomes.values():
-            error, variance = (torch.from_numpy(part)[None] for part in (chromosome.error, chromosome.variance))
-            stated = calibration.apply(Moments(error, torch.zeros_like(variance), variance)).total
-            found.append(SiteErrors(chromosome.error, stated[0].numpy()))
+        for name, moments in self.chromosomes.items():
+            stated = calibration.apply(moments)
+            error = (stated.mean.double() - self.targets[name].double())[0]
+            found.append(SiteErrors(error.numpy(), stated.total[0].double().numpy()))
         return fit_regions(found)
 
     def without(self, names: Sequence[str]) -> HeldOutRegions:
-        kept = {name: errors for name, errors in self.chromosomes.items() if name not in set(names)}
-        return replace(self, chromosomes=kept)
+        kept = [name for name in self.chromosomes if name not in set(names)]
+        moments = {name: self.chromosomes[name] for name in kept}
+        return HeldOutRegions(self.task, moments, {name: self.targets[name] for name in kept})
 
     def join(self, other: HeldOutRegions) -> HeldOutRegions:
-        return replace(self, chromosomes=self.chromosomes | other.chromosomes)
+        return HeldOutRegions(self.task, self.chromosomes | other.chromosomes, self.targets | other.targets)
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,27 @@ class ClassLabels(Record):
         return self
 
 
+class Labels(Record):
+    """Labels to predict that do not exclude each other: each site has each of them, or not.
+
+    Attributes:
+        names: one for each label.
+        shares: of the known sites of the training split that have it.
+    """
+
+    kind: Literal["labels"] = "labels"
+    names: tuple[str, ...] = Field(min_length=1)
+    shares: tuple[Annotated[float, Field(ge=0, le=1)], ...]
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        if len(self.names) != len(self.shares):
+            raise ValueError(f"{len(self.names)} names for {len(self.shares)} shares")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("two labels share a name")
+        return self
+
+
 class Quantities(Record):
     """Real quantities to predict.
 
@@ -108,7 +129,7 @@ class DatasetInfo(Record):
 
     Attributes:
         shared_fields: fields that all members of an ensemble must share; the names of classes or quantities always are.
-        target: classes or quantities to predict.
+        target: classes, independent labels or quantities to predict.
         data: digest of inputs and labels of all splits; another one means that the files have changed.
         split: items of each split.
         content: digest of each training and validation input to its name: inputs that other data must not hold.
@@ -116,23 +137,30 @@ class DatasetInfo(Record):
 
     shared_fields: ClassVar[tuple[str, ...]] = ()
 
-    target: Annotated[ClassLabels | Quantities, Field(discriminator="kind")]
+    target: Annotated[ClassLabels | Labels | Quantities, Field(discriminator="kind")]
     data: Digest
     split: Splits[Any]
     content: dict[Digest, str] = Field(default_factory=dict)
 
     @property
     def classes(self) -> ClassLabels:
-        """Classes of the run. Raises TypeError for a run of quantities."""
+        """Classes of the run. Raises TypeError for a run of others."""
         if not isinstance(self.target, ClassLabels):
-            raise TypeError("this run predicts quantities, not classes")
+            raise TypeError(f"this run predicts {self.target.kind}, not classes")
+        return self.target
+
+    @property
+    def labels(self) -> Labels:
+        """Independent labels of the run. Raises TypeError for a run of others."""
+        if not isinstance(self.target, Labels):
+            raise TypeError(f"this run predicts {self.target.kind}, not labels")
         return self.target
 
     @property
     def quantities(self) -> Quantities:
-        """Quantities of the run. Raises TypeError for a run of classes."""
+        """Quantities of the run. Raises TypeError for a run of others."""
         if not isinstance(self.target, Quantities):
-            raise TypeError("this run predicts classes, not quantities")
+            raise TypeError(f"this run predicts {self.target.kind}, not quantities")
         return self.target
 
     @property

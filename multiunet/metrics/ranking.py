@@ -71,6 +71,16 @@ class Ranked:
         below = np.cumsum(zeros) - zeros / 2
         return quotient(float(ones @ below), float(ones.sum() * zeros.sum()))
 
+    def average_precision(self, kind: int = 0) -> float | None:
+        """Return the area under the curve of precision over recall, in steps, of a loss of 0 or 1 by the values.
+
+        It is the mean over the ones of the precision among all sites of their value or a higher one; None without ones.
+        """
+        ones, sites = (np.cumsum(part[::-1]) for part in (self.losses[kind], self.sites))
+        if not len(ones):
+            return None
+        return quotient(float((self.losses[kind][::-1] * ones / sites).sum()), float(ones[-1]))
+
     def tied_pairs(self, kind: int = 0) -> float | None:
         """Return the share of the pairs of a site of loss 1 and one of loss 0 that have the same value."""
         ones = self.losses[kind]

@@ -20,6 +20,7 @@ from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.in_turn import put_behind
 from multiunet.geometries.grid.parts import Block
 from multiunet.geometries.grid.up import Resize
+from multiunet.models.reading_frames import CHANNELS, ReadingFrames
 
 UNKNOWN = 4
 """Code of an unknown base."""
@@ -51,25 +52,35 @@ class Tower(nn.Module):
         rest: makes the other blocks and all coarsenings.
         channels: channels of the blocks, one for each stride (at least one).
         strides: of the coarsenings; their product is the bin size.
+        frames: makes further channels of the bases; None: the first block reads the four alone.
 
     Attributes:
         channels: that come out.
         bin_size: bases a bin.
     """
 
-    def __init__(self, first: Grid, rest: Grid, channels: Sequence[int], strides: Sequence[int]) -> None:
+    def __init__(
+        self,
+        first: Grid,
+        rest: Grid,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        frames: ReadingFrames | None = None,
+    ) -> None:
         super().__init__()
         if len(channels) != max(1, len(strides)):
             raise ValueError(
                 f"{len(channels)} numbers of channels for {len(strides)} strides; give one a stride, at least one"
             )
-        sources = (4, *channels)
+        self.frames = frames
+        sources = (4 if frames is None else 4 + CHANNELS, *channels)
         grids = (first, *(rest for _ in channels[1:]))
         self.blocks = nn.ModuleList(grid.make_block(*io) for grid, io in zip(grids, zip(sources, channels)))
         self.downs = nn.ModuleList(rest.make_down(width, width, stride) for width, stride in zip(channels, strides))
         self.channels = channels[-1]
         self.bin_size = 1
-        self.halo = 0  # in bases: how far the first base of a bin and the last look beyond themselves
+        # in bases: how far the first base of a bin and the last look beyond themselves
+        self.halo = 0 if frames is None else frames.reach
         operators: list[tuple[Any, Any]] = list(zip_longest(self.blocks, self.downs))
         for block, down in operators:
             self.halo += block.reach[0] * self.bin_size
@@ -80,6 +91,8 @@ class Tower(nn.Module):
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
         """``(N, 4, L)`` to ``(N, channels, L / bin_size)``; L is a multiple of the bin size."""
+        if self.frames is not None:
+            x = torch.cat([x, self.frames(x)], dim=1)
         for block, down in zip_longest(self.blocks, self.downs):
             x = block(x, condition)
             if down is not None:
@@ -226,6 +239,7 @@ def genomic_unet(
     skip: Literal["concat", "add", "attention", "none"] = "concat",
     attention: Sequence[Block] = (),
     strand_pair: Sequence[int] | None = None,
+    reading_frames: bool = False,
 ) -> GenomicUNet:
     """A network from bases to binned tracks, small enough for the genome of a yeast.
 
@@ -242,13 +256,15 @@ def genomic_unet(
         attention: blocks behind the convolutions of the coarsest levels of the way down, the last the bottleneck's;
             ``[Transformer(positions=Rotary())]`` is the plan of AlphaGenome (Avsec et al. 2025), with ``Relative()``
             that of Borzoi.
+        reading_frames: the tower also sees how long open reading frames are (see ``ReadingFrames``), for genes.
 
     >>> genomic_unet(2, bin_size=10, channels=[8, 16])(torch.zeros(1, 4, 70)).shape
     torch.Size([1, 2, 7])
     """
     grid = Grid(1, block=Conv(kernel=5, convs=1), down=AveragePool())
     strides = tower_strides(bin_size)
-    tower = Tower(replace(grid, block=Conv(kernel=motif, convs=1)), grid, [stem] * max(1, len(strides)), strides)
+    first, frames = replace(grid, block=Conv(kernel=motif, convs=1)), ReadingFrames() if reading_frames else None
+    tower = Tower(first, grid, [stem] * max(1, len(strides)), strides, frames)
     bins, plain, levels = replace(grid, up=Resize("linear")), Conv(convs=1), len(channels)
     encoder = [replace(bins, block=block) for block in put_behind(plain, attention, levels)]
     dropping = put_behind(replace(plain, dropout=dropout), attention[-1:], levels)

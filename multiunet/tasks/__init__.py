@@ -2,6 +2,7 @@
 
 from multiunet.tasks.class_scores import ClassificationScore, SegmentationScore
 from multiunet.tasks.curves import Curves
+from multiunet.tasks.label_scores import LabelScore
 from multiunet.tasks.opponent import Opponent
 from multiunet.tasks.quantity_scores import RegressionScore
 from multiunet.tasks.regression import Regression
@@ -12,6 +13,7 @@ from multiunet.tasks.task import Objective, Task
 __all__ = [
     "ClassificationScore",
     "Curves",
+    "LabelScore",
     "Objective",
     "Opponent",
     "Regression",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from multiunet.losses import DiceCE, Kind
 from multiunet.tasks.class_scores import SegmentationScore
+from multiunet.tasks.label_scores import LabelScore
 from multiunet.tasks.score import Score, first_largest
 from multiunet.tasks.task import Task, rows_of
 from multiunet.uncertainty import Calibration, Moments
@@ -34,7 +35,7 @@ class Segmentation(Task):
         ignore_index: target value of sites that count neither in the loss nor in the scores.
         loss: of such labels; Dice + cross-entropy by default.
         score: kind of score, which also names the score that chooses the best epoch; called with the names,
-            ``ignore_index`` and the calibration.
+            ``ignore_index`` and the calibration. By default that of class maps, of independent labels ``LabelScore``.
 
     The prediction's mean is the probability of each name; its aleatoric variance is that of a Bernoulli draw, p (1 - p)
     (Kwon et al. 2020, eq. 4, diagonal), so that epistemic + aleatoric = mean (1 - mean) exactly.
@@ -51,7 +52,7 @@ class Segmentation(Task):
         labels: Kind = "multiclass",
         ignore_index: int = -1,
         loss: nn.Module | None = None,
-        score: ScoreOfClasses = SegmentationScore,
+        score: ScoreOfClasses | None = None,
     ) -> None:
         fewest = 1 if labels == "multilabel" else 2
         if len(classes) < fewest:
@@ -63,8 +64,8 @@ class Segmentation(Task):
         self.channels = 1 if labels == "binary" else len(classes)
         self.ignore_index = ignore_index
         self.criterion = DiceCE(kind=labels, ignore_index=ignore_index) if loss is None else loss
-        self.monitor = score.monitor
-        self._score = score
+        self._score = score or (LabelScore if labels == "multilabel" else SegmentationScore)
+        self.monitor = self._score.monitor
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         value: Tensor = self.criterion(output, target, weight)
@@ -87,7 +88,7 @@ class Segmentation(Task):
     def known_sites(self, moments: Moments[Tensor], target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if self.labels == "multilabel":
             truth = rows_of(target)
-            known = (truth != self.ignore_index).all(dim=1)
+            known = ((truth != self.ignore_index) & ~truth.isnan()).all(dim=1)
         else:
             truth = target.reshape(-1).long()
             known = truth != self.ignore_index

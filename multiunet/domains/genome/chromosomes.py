@@ -64,7 +64,7 @@ class Chromosomes:
         Args:
             chosen: bins that are predicted, ``(bins,)``; the others are NaN. None: all.
         """
-        bins = self._bins(codes)
+        bins, decides = self._bins(codes), self.predictor.task.kind == "segmentation"
         starts = np.arange(bins, dtype=np.int64) * self.bin_size
         item = store.item(
             name,
@@ -73,6 +73,8 @@ class Chromosomes:
             shape=(bins,),
             coords={"start": ("bin", starts), "end": ("bin", np.minimum(starts + self.bin_size, len(codes)))},
             chunks=(CHUNK,),
+            decided=decides,
+            per_name=decides,
             statements=self.predictor.statements,
             attrs={"chrom": name, "length": len(codes), "bin_size": self.bin_size, "fasta": str(fasta)},
         )
@@ -84,7 +86,8 @@ class Chromosomes:
         for region, piece in self._pieces(name, codes, samples, seed, progress, chosen):
             batch = piece.map(lambda part: part[None])
             stated = {name: value[0] for name, value in state(self.predictor.statements, batch).items()}
-            item.write((region,), piece, stated=stated)
+            decision = self.predictor.task.decide(batch.mean)
+            item.write((region,), piece, None if decision is None else decision[0], stated)
 
     def _span(self, codes: Bases, first: int, last: int) -> tuple[int, int]:
         """Return which bins, counted from the first of the flank, are read to predict bins ``[first, last)``.

@@ -18,7 +18,8 @@ from multiunet.domains.config import (
     option,
     split_commas,
 )
-from multiunet.domains.genome.generation.settings import DEFAULTS, ELSEWHERE, fill_defaults
+from multiunet.domains.genome.annotation import settings as annotation
+from multiunet.domains.genome.generation import settings as generation
 from multiunet.domains.sample_options import SampleOptions
 from multiunet.domains.splits import FoldsTrain
 from multiunet.domains.task_defaults import validate_filled
@@ -40,7 +41,7 @@ def odd(width: int) -> int:
 
 
 Transform = Literal["none", "log1p", "sqrt"]
-ExportFormat = Literal["bigwig", "bedgraph"]
+ExportFormat = Literal["bigwig", "bedgraph", "bed", "gff3"]
 
 GenomeLoss = Literal[
     "beta-nll",
@@ -69,8 +70,19 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
     targets: Paths = option(
         [], "the signals, one file per track: bigWig, or bedGraph[.gz]; required for `task=signal`", "Data"
     )
-    task: Literal["signal", "generate"] = option(
-        "signal", "signal: predict `targets` from sequence; generate: make new DNA like that of `fasta`", "Data"
+    annotation: Paths = option(
+        [], "features to learn as classes: GFF3, GTF, BED, narrowPeak or SGD's table, plain or .gz", "Data"
+    )
+    types: StrList = option([], "types of features of `annotation` to learn, e.g. CDS,tRNA; of BED names", "Data")
+    exclude_features: StrList = option(
+        [], "leave out features that have one of these words as an attribute, or parts of such, e.g. pseudogene", "Data"
+    )
+    stranded: bool = option(True, "a type on each strand is a class of `annotation`; no: types alone are", "Data")
+    task: Literal["signal", "classes", "generate"] = option(
+        "signal",
+        "signal: predict `targets` from sequence; classes: predict `annotation`; generate: make new DNA like that of "
+        "`fasta`",
+        "Data",
     )
     rename_chroms: Path | None = option(
         None,
@@ -104,7 +116,7 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
     loss: GenomeLoss = option(
         "beta-nll",
         "beta-nll and gaussian-nll learn each bin's noise; for counts poisson, poisson-multinomial (Borzoi's) and "
-        "negative-binomial; for presence, values from 0 to 1, bce and focal",
+        "negative-binomial; for presence, values from 0 to 1, bce and focal; of `annotation` bce",
         "Training",
     )
     stem_channels: int = option(16, "channels of the layers that reduce bases to bins", "Model", ge=1)
@@ -112,6 +124,9 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
         15, "width of the first convolution, bases; odd", "Model", ge=1
     )
 
+    reading_frames: bool = option(
+        False, "also show the network how long open reading frames are; default with `annotation`", "Model"
+    )
     widths: Widths = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
     dropout: float = option(
         0.2, "dropout rate of the bottleneck and the decoder; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
@@ -126,18 +141,36 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
     @model_validator(mode="wrap")
     @classmethod
     def _with_defaults_of_the_task(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return validate_filled(given, fill_defaults(given), DEFAULTS, handler)
+        if (filled := annotation.fill_defaults(given)) is not given:
+            return validate_filled(given, filled, annotation.DEFAULTS, handler)
+        return validate_filled(given, generation.fill_defaults(given), generation.DEFAULTS, handler)
 
     @model_validator(mode="after")
     def _has_what_its_task_needs(self) -> Self:
-        if self.task != "generate":
+        if self.task == "signal":
             if not self.targets:
-                raise ValueError("`targets` is required; or pass `task=generate`, to learn from the sequences alone")
+                raise ValueError(
+                    "`targets` is required; or `annotation`, to learn classes; or pass `task=generate`, to learn from "
+                    "the sequences alone"
+                )
+            if self.annotation:
+                raise ValueError("`annotation` is learnt by `task=classes`; leave `task` out")
             return self
-        for name, why in ELSEWHERE.items():
-            default = DEFAULTS.get(name, type(self).model_fields[name].default)
+        if self.task == "classes" and not self.annotation:
+            raise ValueError("`task=classes` learns from `annotation`; give that")
+        own = annotation if self.task == "classes" else generation
+        for name, why in own.ELSEWHERE.items():
+            default = own.DEFAULTS.get(name, type(self).model_fields[name].default)
             if getattr(self, name) != default:
-                raise ValueError(f"`{name}` is not for `task=generate`: {why}; leave it out")
+                raise ValueError(f"`{name}` is not for `task={self.task}`: {why}; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_loss_of_its_task(self) -> Self:
+        if self.task == "classes" and self.loss != "bce":
+            raise ValueError(f"`loss={self.loss}` is not for `annotation`, whose classes are yes or no; give bce")
+        if self.task != "classes" and (self.types or self.exclude_features):
+            raise ValueError("`types` and `exclude_features` choose features of `annotation`; give that")
         return self
 
     @model_validator(mode="after")
@@ -199,7 +232,11 @@ class GenomePredict(PredictOptions):
         text=True,
     )
     export_as: Annotated[list[ExportFormat], BeforeValidator(split_commas)] | None = option(
-        None, "what `export` writes: bigwig, bedgraph or both; default: bigwig", "Prediction", min_length=1
+        None,
+        "what `export` writes: bigwig or bedgraph; of classes also bed or gff3, regions likelier than not; several "
+        "with commas; default: bigwig",
+        "Prediction",
+        min_length=1,
     )
 
     @model_validator(mode="after")

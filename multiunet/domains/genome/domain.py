@@ -29,6 +29,7 @@ from multiunet.domains.domain import (
 )
 from multiunet.domains.genome import baselines, writers
 from multiunet.domains.genome import measure as measuring
+from multiunet.domains.genome.annotation import baselines as class_baselines
 from multiunet.domains.genome.attribution.making import attribute_regions
 from multiunet.domains.genome.bases import stretches
 from multiunet.domains.genome.chromosomes import Chromosomes
@@ -60,12 +61,13 @@ from multiunet.domains.unfinished import Unfinished
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.grid.grid import Grid
+from multiunet.losses import CrossEntropy
 from multiunet.models.genomic import bin_strides, genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.run import READ_SITES
 from multiunet.prediction.tile_memory import compute_max_sites
 from multiunet.progress import SILENT, Progress
-from multiunet.tasks import Regression, Task
+from multiunet.tasks import Regression, Segmentation, Task
 from multiunet.training.data import TrainingData
 
 Chosen = dict[str, NDArray[np.bool_] | None]
@@ -106,9 +108,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def build(self, config: GenomeTrain, info: GenomeInfo) -> Model:
         if info.generates:
             return make_model(config)
-        tracks = info.quantities
-        task = Regression(tracks.names, config.loss, tracks.centre, tracks.scale, monitor="pearson_r")
-        count, pair = len(tracks.names), info.strand_pair
+        task = _make_task(config, info)
+        count, pair = len(task.names), info.strand_pair
         net = genomic_unet(
             task.channels,
             config.bin_size,
@@ -120,6 +121,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             attention=make_attention(config, config.widths),
             # a mean and, behind the means, its log-variance are swapped together
             strand_pair=[other + count * part for part in range(task.channels // count) for other in pair],
+            reading_frames=config.reading_frames,
         )
         return Model(net, task, net.unet.geometry)
 
@@ -149,7 +151,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             for chrom, (codes, target) in items.items():
                 score.add(predictor.whole(chrom, codes).mean[None], torch.from_numpy(target)[None])
             scores = score.result()
-            return {"loss": _relative_error(scores, info.quantities.scale), **scores}
+            loss = scores["nll"] if info.annotates else _relative_error(scores, info.quantities.scale)
+            return {"loss": loss, **scores}
 
         return validate
 
@@ -182,7 +185,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         self, prediction: Path, folder: Path, info: GenomeInfo, options: GenomePredict | None = None
     ) -> list[Path]:
         formats = None if options is None else options.export_as
-        return writers.export(prediction, folder, formats or ["bigwig"])
+        return writers.export(prediction, folder, formats or ["bigwig"], classes=info.annotates)
 
     def read(self, config: GenomeTrain, info: GenomeInfo, options: GenomeEvaluate) -> Labelled:
         if options.elsewhere():
@@ -208,7 +211,11 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 
     def fit_baselines(self, task: Task, config: GenomeTrain, info: GenomeInfo) -> Mapping[str, Baseline]:
         known = self._reread(config, info)
-        methods = baselines.fit({chrom: known.codes[chrom] for chrom in info.split.train}, known.targets, info.bin_size)
+        train = {chrom: known.codes[chrom] for chrom in info.split.train}
+        if info.annotates:
+            methods = class_baselines.fit(train, known.targets, info.bin_size, known.names)
+        else:
+            methods = baselines.fit(train, known.targets, info.bin_size)
 
         def as_baseline(method: baselines.Predictor) -> Baseline:
             def predict(data: Labelled) -> Iterator[Piece]:
@@ -285,6 +292,14 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         return data
 
 
+def _make_task(config: GenomeTrain, info: GenomeInfo) -> Regression | Segmentation:
+    if info.annotates:
+        return Segmentation(info.labels.names, "multilabel", loss=CrossEntropy(kind="multilabel"))
+    assert config.loss != "bce"  # the settings see to it
+    tracks = info.quantities
+    return Regression(tracks.names, config.loss, tracks.centre, tracks.scale, monitor="pearson_r")
+
+
 def _select(data: Data, chroms: tuple[str, ...]) -> dict[str, tuple[Codes, NDArray[np.float32]]]:
     """Return bases ``(bases,)`` and targets ``(tracks, bins)`` of some chromosomes."""
     return {chrom: (data.codes[chrom], data.targets[chrom]) for chrom in chroms}
@@ -324,7 +339,7 @@ def _read_elsewhere(config: GenomeTrain, info: GenomeInfo, options: GenomeEvalua
     """Read other data than the run was trained on."""
     assert options.fasta is not None  # the settings see to it
     assert options.targets is not None
-    tracks = info.quantities.names
+    tracks = info.target.names
     if len(options.targets) != len(tracks):
         raise InputError(
             f"`targets` names {len(options.targets)} files, but the run predicts {listed(tracks)}; give one for each, "

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from multiunet.domains.info import ClassLabels, DatasetInfo, Quantities, Splits
+from multiunet.domains.info import ClassLabels, DatasetInfo, Labels, Quantities, Splits
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -15,7 +15,8 @@ class GenomeInfo(DatasetInfo):
     """Facts on the sequences and signals of a run.
 
     Attributes:
-        target: tracks, with mean and standard deviation over the training chromosomes; of a generator the four bases.
+        target: tracks, with mean and standard deviation over the training chromosomes; of annotation its classes, as
+            independent labels; of a generator the four bases.
         split: names of chromosomes.
         chroms: bases of each chromosome that the run uses, by name.
         strand_pair: for each track, the index of the track that holds the same signal on the other strand; its own
@@ -28,7 +29,7 @@ class GenomeInfo(DatasetInfo):
 
     shared_fields: ClassVar[tuple[str, ...]] = ("strand_pair", "bin_size", "window", "data")
 
-    target: Annotated[ClassLabels | Quantities, Field(discriminator="kind")]
+    target: Annotated[ClassLabels | Labels | Quantities, Field(discriminator="kind")]
     split: Splits[str]
     chroms: dict[str, PositiveInt] = Field(min_length=1)
     strand_pair: tuple[NonNegativeInt, ...]
@@ -41,6 +42,11 @@ class GenomeInfo(DatasetInfo):
     def generates(self) -> bool:
         """True for a run that makes DNA, without tracks."""
         return isinstance(self.target, ClassLabels)
+
+    @property
+    def annotates(self) -> bool:
+        """True for a run that predicts the classes of an annotation."""
+        return isinstance(self.target, Labels)
 
     @model_validator(mode="after")
     def _check_tracks(self) -> Self:

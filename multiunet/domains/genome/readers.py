@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.digest import digest_of_parts
+from multiunet.domains.genome.annotation.classes import read_classes
 from multiunet.domains.genome.bases import stretches
 from multiunet.domains.genome.config import GenomeTrain, Transform
 from multiunet.domains.genome.fasta import read_fasta
@@ -26,6 +27,10 @@ READ_BY = [
     "task",
     "fasta",
     "targets",
+    "annotation",
+    "types",
+    "exclude_features",
+    "stranded",
     "rename_chroms",
     "bin_size",
     "missing",
@@ -44,16 +49,18 @@ class Data:
 
     Attributes:
         genome: all sequences of the FASTA file.
-        names: of the tracks.
+        names: of the tracks, or of the classes of an annotation.
         codes: bases by chromosome, in the order of the FASTA file.
         targets: ``(tracks, bins)`` by chromosome, transformed; NaN where not measured, where no base is known, or in
-            excluded regions.
+            excluded regions. Of classes 1 and 0.
+        partners: for each class the index of the same on the other strand; None for tracks, which settings pair.
     """
 
     genome: Genome
     names: list[str]
     codes: dict[str, Codes]
     targets: dict[str, Values]
+    partners: list[int] | None = None
 
     def digests(self) -> dict[str, str]:
         """Return a digest of the bases of each chromosome, by its name."""
@@ -74,7 +81,7 @@ def read_training(config: GenomeTrain) -> Data:
     if config.task == "generate":
         return _read_bases(config)
     genome, exclude = open_genome(config), config.exclude_chroms
-    data, chroms = _read(config, genome, config.targets, exclude)
+    data, chroms = _read(config, genome, config.annotation or config.targets, exclude)
     # a pattern may name what the signals alone have; one that matches nothing at all is a mistake
     matching(exclude, dict.fromkeys([*genome.lengths, *chroms]), "`exclude_chroms`", genome)
     regions = {} if config.exclude_regions is None else read_regions(config.exclude_regions, genome)
@@ -101,6 +108,9 @@ def _read_bases(config: GenomeTrain) -> Data:
 def read_other(config: GenomeTrain, genome: Genome, targets: Sequence[Path], chroms: Sequence[str]) -> Data:
     """Read some chromosomes of other data than a run was trained on, as those of the training are read.
 
+    Args:
+        targets: signals, or for a run on annotation other annotation.
+
     Raises:
         InputError: for files that are not what they should be, or do not fit each other.
     """
@@ -120,14 +130,30 @@ def _read(
             f"`bin_size={config.bin_size}`: no chromosome of {genome.path} is as long, the longest has {longest} "
             "bases; give smaller bins"
         )
+    codes = genome.keep(bins.lengths())
+    read = _read_classes if config.task == "classes" else _read_signals
+    data, found = read(config, codes, targets, bins)
+    for name, rows in data.targets.items():
+        rows[:, find_unknown_bins(codes[name], config.bin_size)] = np.nan  # a run of N is neither learnt nor scored
+    return data, found
+
+
+def _read_signals(
+    config: GenomeTrain, codes: dict[str, Codes], targets: Sequence[Path], bins: Bins
+) -> tuple[Data, list[str]]:
     tracks = read_tracks(targets, bins)
     values = [_transform(track, config.transform) for track in tracks]
-    codes = genome.keep(bins.lengths())
     stacked = {name: np.stack([of_track[name] for of_track in values]) for name in codes}
-    for name, rows in stacked.items():
-        rows[:, find_unknown_bins(codes[name], config.bin_size)] = np.nan  # a run of N is neither learnt nor scored
     found = [name for track in tracks for name in track.chroms]
-    return Data(genome, [track.name for track in tracks], codes, stacked), found
+    return Data(bins.genome, [track.name for track in tracks], codes, stacked), found
+
+
+def _read_classes(
+    config: GenomeTrain, codes: dict[str, Codes], targets: Sequence[Path], bins: Bins
+) -> tuple[Data, list[str]]:
+    classes = read_classes(targets, config.types, bins, config.exclude_features, config.stranded)
+    values = {name: classes.on_bins(name, len(found), config.bin_size) for name, found in codes.items()}
+    return Data(bins.genome, classes.names, codes, values, classes.partners), classes.found
 
 
 def _transform(track: Track, transform: Transform) -> dict[str, Values]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.digest import digest_of
+from multiunet.domains.genome.annotation.survey import describe_classes
 from multiunet.domains.genome.chrom_splits import split_chromosomes
 from multiunet.domains.genome.config import COUNT_LOSSES, PRESENCE_LOSSES, GenomeTrain, Transform
 from multiunet.domains.genome.info import GenomeInfo
@@ -17,7 +18,7 @@ from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.readers import Data
 from multiunet.domains.genome.sequence import count_known
 from multiunet.domains.genome.strands import check_signs, measure_scales, pair_strands
-from multiunet.domains.info import Quantities
+from multiunet.domains.info import Quantities, Splits
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
@@ -43,20 +44,17 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     if not known:
         raise InputError(f"{config.fasta}: all bases are unknown (N); there is nothing to learn from")
     split = split_chromosomes(config, data)
-    partners = pair_strands(config.strand_pairs, data.names)
+    partners = data.partners or pair_strands(config.strand_pairs, data.names)
     _check_window(config, max(data.targets[chrom].shape[1] for chrom in split.train), coarsest)
-    for part in SPLITS:
-        if chroms := split.of(part):
-            _check_measured(config, data, part, chroms)
-    trained = np.concatenate([data.targets[chrom] for chrom in split.train], axis=1).astype(np.float64)
-    check_signs(config.targets, trained, partners)
+    annotates = config.task == "classes"
+    target = describe_classes(config, data, split) if annotates else _describe_signals(config, data, split, partners)
+    trained = np.concatenate([data.targets[chrom] for chrom in split.train], axis=1)
     missing = np.isnan(trained).mean(axis=1)
-    _report_missing(config, missing)
-    centre, scale = measure_scales(trained, partners)
-    names = tuple(add_transform(name, config.transform) for name in data.names)
+    if not annotates:
+        _report_missing(config, missing)
     digests = data.digests()
     return GenomeInfo(
-        target=Quantities(names=names, centre=tuple(centre), scale=tuple(scale)),
+        target=target,
         data=digest_data(data, digests),
         split=split,
         content={digests[chrom]: chrom for chrom in (*split.train, *split.val)},
@@ -67,6 +65,22 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
         missing=tuple(missing.tolist()),
         gc=strong / known,
     )
+
+
+def _describe_signals(config: GenomeTrain, data: Data, split: Splits[str], partners: Sequence[int]) -> Quantities:
+    """Return the tracks with their scales over the training chromosomes.
+
+    Raises:
+        InputError: for a track without a value, or with one value only, in a split.
+    """
+    for part in SPLITS:
+        if chroms := split.of(part):
+            _check_measured(config, data, part, chroms)
+    trained = np.concatenate([data.targets[chrom] for chrom in split.train], axis=1).astype(np.float64)
+    check_signs(config.targets, trained, partners)
+    centre, scale = measure_scales(trained, partners)
+    names = tuple(add_transform(name, config.transform) for name in data.names)
+    return Quantities(names=names, centre=tuple(centre), scale=tuple(scale))
 
 
 def add_transform(track: str, transform: Transform) -> str:

@@ -10,24 +10,43 @@ import pybigtools
 import xarray as xr
 from numpy.typing import NDArray
 
+from multiunet.domains.genome.annotation.regions import RegionFormat, write_regions
 from multiunet.domains.genome.chromosomes import CHUNK
 from multiunet.domains.genome.config import ExportFormat
+from multiunet.errors import InputError
 from multiunet.files import write_atomically
 from multiunet.prediction import open_prediction
 from multiunet.prediction.group_names import group_name
 
 VARIABLES = ("mean", "lower", "upper", "epistemic", "aleatoric", "total")
 
+BAND = {"lower": -1, "upper": 1}
+"""Ends of the band of a probability, and on which side of the mean they are."""
+
+NORMAL_95 = 1.96
+
+REGIONS: tuple[RegionFormat, ...] = ("bed", "gff3")
+
 Pieces = Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]
 """Chromosome with starts, ends and values of some of its bins; in the order of names and of bases."""
 
 
-def export(prediction: Path, folder: Path, formats: Sequence[ExportFormat] = ("bigwig",)) -> list[Path]:
+def export(
+    prediction: Path, folder: Path, formats: Sequence[ExportFormat] = ("bigwig",), classes: bool = False
+) -> list[Path]:
     """Write ``TRACK.VARIABLE.bw`` or ``.bedGraph`` for each track and each stored one of ``VARIABLES``.
+
+    Of classes ``lower`` and ``upper`` are ``mean -+ 1.96 sqrt(epistemic)`` within 0 and 1, how sure the probability is;
+    and there are regions, ``CLASS.bed`` and ``CLASS.gff3``.
 
     Every file covers all predicted chromosomes; bins keep their size, the last of a chromosome ends with it. A bedGraph
     is plain text without a ``track`` line, sorted as ``bedGraphToBigWig`` wants it.
+
+    Raises:
+        InputError: for regions of signals.
     """
+    if not classes and (unfit := [name for name in formats if name not in FORMATS]):
+        raise InputError(f"`export_as={unfit[0]}`: regions are of classes; of signals there are {', '.join(FORMATS)}")
     chromosomes = {str(item.attrs["chrom"]): item for item in open_prediction(prediction).values()}
     lengths = {name: int(item.attrs["length"]) for name, item in sorted(chromosomes.items())}
     first = next(iter(chromosomes.values()))
@@ -35,8 +54,12 @@ def export(prediction: Path, folder: Path, formats: Sequence[ExportFormat] = ("b
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for index, track in enumerate(tracks):
-        for variable in [name for name in VARIABLES if name in first]:
-            for name in dict.fromkeys(formats):
+        for form in [form for form in REGIONS if form in formats]:
+            path = folder / f"{group_name(track)}.{form}"
+            write_atomically(path, lambda part: write_regions(part, form, chromosomes, index))  # noqa: B023
+            written.append(path)
+        for variable in [name for name in VARIABLES if name in first or (classes and name in BAND)]:
+            for name in [name for name in dict.fromkeys(formats) if name in FORMATS]:
                 ending, write = FORMATS[name]
                 path = folder / f"{group_name(track)}.{variable}{ending}"
                 write_atomically(path, lambda part: write(part, lengths, _pieces(chromosomes, variable, index)))  # noqa: B023
@@ -49,7 +72,7 @@ def _pieces(chromosomes: Mapping[str, xr.Dataset], variable: str, index: int) ->
     for name, item in sorted(chromosomes.items()):
         for first in range(0, item.sizes["bin"], CHUNK):
             piece = item.isel(channel=index, bin=slice(first, first + CHUNK))
-            values = piece[variable].values
+            values = piece[variable].values if variable in piece else _end_of_band(piece, variable)
             known = np.isfinite(piece["mean"].values)  # no epistemic variance is 0 even where nothing is said
             yield name, piece["start"].values[known], piece["end"].values[known], values[known]
 
@@ -68,6 +91,13 @@ def write_bases(path: Path, lengths: dict[str, int], stretches: Sequence[tuple[s
             yield chrom, start + known, start + known + 1, values[known].astype(np.float32)
 
     write_atomically(path, lambda part: _write_bigwig(part, lengths, pieces()))
+
+
+def _end_of_band(piece: xr.Dataset, variable: str) -> NDArray[np.float32]:
+    """Return an end of the 95 % band of probabilities, within 0 and 1."""
+    width = NORMAL_95 * np.sqrt(piece["epistemic"].values)
+    ends: NDArray[np.float32] = np.clip(piece["mean"].values + BAND[variable] * width, 0, 1)
+    return ends
 
 
 def _write_bigwig(path: Path, lengths: dict[str, int], pieces: Pieces) -> None:

@@ -23,6 +23,8 @@ DEFAULTS: Mapping[str, Any] = {
 
 ELSEWHERE = {
     "targets": "it learns from the sequences alone",
+    "annotation": "it learns from the sequences alone",
+    "reading_frames": "it reads bases that are masked",
     "bin_size": "each base is a site of its own",
     "strand_pairs": "it has no tracks",
     "missing": "it has no tracks",

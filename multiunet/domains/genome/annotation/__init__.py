@@ -1,0 +1,1 @@
+"""Annotation of genomes (genes, repeats, peaks) as classes of their bins."""
