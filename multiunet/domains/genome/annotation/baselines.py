@@ -15,7 +15,10 @@ GC_BASES = 200
 """Least bases that GC content is measured over: one base says nothing."""
 
 QUANTILES = 20
-"""Groups of bins of like GC content, or of frames of like length."""
+"""Groups of bins of like GC content."""
+
+LENGTHS = np.arange(90.0, 1000.0, 15.0)
+"""Edges of groups of frames of like length, bases."""
 
 CODING = ("cds", "orf", "gene", "coding", "protein", "mrna", "transcript", "exon")
 """Words in the names of types that a scan for open reading frames is a trivial method for."""
@@ -44,10 +47,12 @@ def fit(
         return np.tile(_smooth_gc(sequence, size), (count, 1))
 
     features: dict[str, Feature] = {"frequency": everywhere, "gc_content": gc}
+    edges: dict[str, NDArray[np.float64]] = {}
     if any(is_coding(name) for name in names):
         strands = [1 if name.endswith("-") else 0 if name.endswith("+") else None for name in names]
         features["longest_orf"] = lambda sequence, size: _frames(sequence, size, strands)
-    return {name: _by_groups(feature, codes, target, bin_size) for name, feature in features.items()}
+        edges["longest_orf"] = LENGTHS
+    return {name: _by_groups(how, codes, target, bin_size, edges.get(name)) for name, how in features.items()}
 
 
 def is_coding(name: str) -> bool:
@@ -73,10 +78,20 @@ def _frames(codes: Codes, bin_size: int, strands: Sequence[int | None]) -> NDArr
     return np.stack([by_strand.max(axis=0) if strand is None else by_strand[strand] for strand in strands])
 
 
-def _by_groups(feature: Feature, codes: Mapping[str, Codes], target: NDArray[np.float32], bin_size: int) -> Predictor:
-    """Return the method that says how frequent each class is among bins with a like value of a feature."""
+def _by_groups(
+    feature: Feature,
+    codes: Mapping[str, Codes],
+    target: NDArray[np.float32],
+    bin_size: int,
+    edges: NDArray[np.float64] | None = None,
+) -> Predictor:
+    """Return the method that says how frequent each class is among bins with a like value of a feature.
+
+    Args:
+        edges: of the groups of like values; None: they are of like size.
+    """
     values = np.concatenate([feature(sequence, bin_size) for sequence in codes.values()], axis=1)
-    tables = [_frequencies(of_class, truth) for of_class, truth in zip(values, target)]
+    tables = [_frequencies(of_class, truth, edges) for of_class, truth in zip(values, target)]
 
     def predict(sequence: Codes, size: int) -> NDArray[np.float64]:
         found = feature(sequence, size)
@@ -86,17 +101,13 @@ def _by_groups(feature: Feature, codes: Mapping[str, Codes], target: NDArray[np.
 
 
 def _frequencies(
-    values: NDArray[np.float64], truth: NDArray[np.float32]
+    values: NDArray[np.float64], truth: NDArray[np.float32], edges: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return edges of groups of like values, and the share of the class in each group.
-
-    Half of the values or more may be 0 (no frame), so that the quantiles are of all others.
-    """
+    """Return edges of groups of like values, and the share of the class in each group."""
     known = ~np.isnan(truth)
     values, truth = values[known], truth[known]
-    others = values[values > 0]
-    inner = np.quantile(others, np.linspace(0, 1, QUANTILES + 1)[1:-1]) if len(others) else np.empty(0)
-    edges = np.unique(np.concatenate([[0.0], inner]))
+    if edges is None:
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, QUANTILES + 1)[1:-1])) if len(values) else np.zeros(1)
     place = np.searchsorted(edges, values)
     sites = np.bincount(place, minlength=len(edges) + 1)
     having = np.bincount(place, weights=truth, minlength=len(edges) + 1)
