@@ -295,7 +295,6 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 def _make_task(config: GenomeTrain, info: GenomeInfo) -> Regression | Segmentation:
     if info.annotates:
         return Segmentation(info.labels.names, "multilabel", loss=CrossEntropy(kind="multilabel"))
-    assert config.loss != "bce"  # the settings see to it
     tracks = info.quantities
     return Regression(tracks.names, config.loss, tracks.centre, tracks.scale, monitor="pearson_r")
 
