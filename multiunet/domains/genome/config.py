@@ -198,13 +198,23 @@ class GenomeEvaluate(EvaluateOptions):
     targets: PathList | None = option(
         None, "signals of other data, in the order of training; all their bins are scored instead of a split", "Data"
     )
-    chroms: StrList = option([], "with `targets`: chromosomes to score (patterns too); default: all", "Data")
+    annotation: PathList | None = option(
+        None, "with `fasta`: annotation of other data, for a run on annotation; its types are those of training", "Data"
+    )
+    chroms: StrList = option([], "of other data: chromosomes to score (patterns too); default: all", "Data")
+
+    def elsewhere(self) -> bool:
+        return self.targets is not None or self.annotation is not None
 
     @model_validator(mode="after")
     def _of_other_data(self) -> GenomeEvaluate:
-        if (self.fasta is None) != (self.targets is None):
-            raise ValueError("`fasta` and `targets` belong together: sequences, and what was measured on them")
-        if self.chroms and self.targets is None:
+        if self.targets is not None and self.annotation is not None:
+            raise ValueError("`targets` and `annotation` are of different runs; give one of them")
+        if (self.fasta is None) == self.elsewhere():
+            raise ValueError(
+                "`fasta` and `targets` (or `annotation`) belong together: sequences, and what was measured on them"
+            )
+        if self.chroms and not self.elsewhere():
             raise ValueError("`chroms` chooses among other data; give `fasta` and `targets`, or `split`")
         return self
 

@@ -337,16 +337,21 @@ def _choose(config: GenomeTrain, options: GenomePredict) -> tuple[Genome, Chosen
 def _read_elsewhere(config: GenomeTrain, info: GenomeInfo, options: GenomeEvaluate) -> Labelled:
     """Read other data than the run was trained on."""
     assert options.fasta is not None  # the settings see to it
-    assert options.targets is not None
+    given = (options.annotation if info.annotates else options.targets) or []
     tracks = info.target.names
-    if len(options.targets) != len(tracks):
+    if not given:
+        kind, setting = ("classes of an annotation", "annotation") if info.annotates else ("signals", "targets")
+        raise InputError(f"the run predicts {kind}; give other data of that kind by `{setting}`")
+    if not info.annotates and len(given) != len(tracks):
         raise InputError(
-            f"`targets` names {len(options.targets)} files, but the run predicts {listed(tracks)}; give one for each, "
+            f"`targets` names {len(given)} files, but the run predicts {listed(tracks)}; give one for each, "
             "in this order"
         )
     genome = open_genome(config, options.fasta)
     chroms = matching(options.chroms or ["*"], genome.lengths, "`chroms`", genome)
-    data = read_other(config, genome, options.targets, chroms)
+    data = read_other(config, genome, given, chroms)
+    if tuple(data.names) != tracks and info.annotates:
+        raise InputError(f"{given[0]}: has classes {listed(data.names)}, but the run predicts {listed(tracks)}")
     keys = {chrom: [digest] for chrom, digest in data.digests().items()}
     return Labelled(str(options.fasta), _select(data, tuple(chroms)), keys, "choose other chromosomes by `chroms`")
 

@@ -111,5 +111,6 @@ def _frequencies(
     place = np.searchsorted(edges, values)
     sites = np.bincount(place, minlength=len(edges) + 1)
     having = np.bincount(place, weights=truth, minlength=len(edges) + 1)
+    filled = np.maximum.accumulate(np.where(sites > 0, np.arange(len(sites)), -1))  # else as of the group below
     share = float(truth.mean()) if len(truth) else 0.0
-    return edges, np.where(sites > 0, having / np.maximum(sites, 1), share)
+    return edges, np.where(filled >= 0, (having / np.maximum(sites, 1))[filled], share)
