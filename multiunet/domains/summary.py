@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from multiunet.core.receptive_field import receptive_field
 from multiunet.device import pick_device
 from multiunet.domains.config import TrainConfig
-from multiunet.domains.info import ClassLabels, DatasetInfo
+from multiunet.domains.info import ClassLabels, DatasetInfo, Labels
 from multiunet.geometries.grid.grid import Grid
 from multiunet.wording import counted, listing
 
@@ -24,10 +24,13 @@ def summarise(domain: Domain[Any, Any, Any], config: TrainConfig, info: Any, mod
 
 
 def summarise_target(info: DatasetInfo) -> str:
-    """Name classes, or quantities with their mean and deviation."""
+    """Name classes, labels with their shares, or quantities with their mean and deviation."""
     target, count = info.target, len(info.target.names)
     if isinstance(target, ClassLabels):
         return f"{counted(count, 'class', 'classes')}: {listing(target.names, SHOWN_NAMES)}"
+    if isinstance(target, Labels):
+        shares = [f"{name} ({share:.3g} of the sites)" for name, share in zip(target.names, target.shares)]
+        return f"{counted(count, 'class', 'classes')}, each there or not: {listing(shares, SHOWN_NAMES)}"
     several = [f"{n} (mean {c:.4g}, deviation {s:.4g})" for n, c, s in zip(target.names, target.centre, target.scale)]
     return f"{counted(count, 'quantity', 'quantities')}: {listing(several, SHOWN_NAMES)}"
 

@@ -42,6 +42,8 @@ class PatchedTower:
         self.tower = tower
         self._layers: list[Any] = []
         self._inputs: list[Tensor] = []
+        if tower.frames is not None:
+            x = torch.cat([x, tower.frames(x)], dim=1)
         for block, down in zip_longest(tower.blocks, tower.downs):
             for layer in (block, down):
                 if layer is not None:

@@ -91,7 +91,7 @@ class _Member:
         self.counted = torch.from_numpy(saturation.counted).to(saturation.device)
         bins = CPU_BINS if saturation.device.type == "cpu" else GPU_BINS
         self.batch = max(1, bins // (2 * self.bins))
-        self.local = norms_are_local(net.tower)
+        self.local = norms_are_local(net.tower) and net.tower.frames is None  # a stop changes its whole frame
         with torch.no_grad():
             self.towers = [PatchedTower(net.tower, self._field(strand)) for strand in self.strands]
             self.reference = self._sample_sums(torch.cat([tower.features for tower in self.towers]))
