@@ -79,8 +79,9 @@ def _show_ranked(rows: Sequence[Mapping[str, str]]) -> None:
 
     if not rows:
         return
-    by = "sum_z" if rows[0]["sum_z"] else "sum"
-    table = Table(title=f"largest by {by}", title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
+    table = Table(
+        title="largest changes, by sum", title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True
+    )
     for name in SHOWN:
         table.add_column(name, justify="left" if name in ("chrom", "ref", "alt", "track") else "right")
     for row in rows:

@@ -108,9 +108,9 @@ def iter_rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def summarize(path: Path, count: int) -> tuple[dict[str, int], list[dict[str, str]]]:
-    """Return the number of alleles by status, and the rows that change most.
+    """Return the number of alleles by status, and the rows with the largest ``sum``, without its sign.
 
-    These are in the order of ``sum_z`` where there are deviations, else of ``sum``, each without its sign.
+    Not those of the largest ``sum_z``: a change of nothing has a small deviation, too.
     """
     found: Counter[str] = Counter()
     first: str | None = None
@@ -125,7 +125,7 @@ def summarize(path: Path, count: int) -> tuple[dict[str, int], list[dict[str, st
             if row["status"] == "scored":
                 yield row
 
-    ranked = heapq.nlargest(count, scored(), key=lambda row: (abs(float(row["sum_z"] or 0)), abs(float(row["sum"]))))
+    ranked = heapq.nlargest(count, scored(), key=lambda row: abs(float(row["sum"])))
     return dict(found), ranked
 
 

@@ -228,7 +228,7 @@ def test_the_command_prints_what_changes_most(run, genome, write, tmp_path, mult
     vcf = write(*substitutions(genome, 4))
     done = multiunet("variants", "genome", "--run", run, "--vcf", vcf, "--samples", 2, "--out", tmp_path / "s.tsv")
     assert done.code == 0, done.err
-    assert "largest by sum_z" in done.out
+    assert "largest changes, by sum" in done.out
     assert "4 records; alleles: 4 scored" in done.out
     bad = write(*wrong(genome, "swapped"), name="bad.vcf")
     done = multiunet("variants", "genome", "--run", run, "--vcf", bad, "--out", tmp_path / "t.tsv")
