@@ -72,19 +72,22 @@ def evaluate_command(spec: DomainSpec) -> Callable[..., None]:
 
 
 def show(report: Report) -> None:
-    """Print a table of scores, the model's first, and one of its uncertainty, if it states one."""
+    """Print a table of scores, the model's first, one of its uncertainty, if it states one, and a verdict."""
     from rich.markup import escape
     from rich.table import Table
 
     columns = {"model": without_uncertainty(report.metrics), **report.baselines}
-    table = Table("score", title=escape(f"{report.domain}, {report.scored}; {report.prediction}"), title_justify="left")
+    typer.echo(f"{report.domain}, {report.scored}; {report.prediction}")
+    table = Table("score")
     for name in columns:
         table.add_column(name, justify="right")
     for name, entries in _rows(list(columns.values())):
         table.add_row(escape(name), *(escape(cell(entry)) for entry in entries))
     print_whole(table)
-    if (stated := make_table(report.metrics)) is not None:
+    if (stated := make_table(report.metrics, len(report.items))) is not None:
         print_whole(stated)
+    for sentence in report.verdict:
+        typer.echo(sentence)
 
 
 def _rows(columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,7 +63,7 @@ def command_for(
     names.sort(key=lambda name: name not in settings.__annotations__)
     place = {panel: number for number, panel in enumerate(PANELS)}
     names.sort(key=lambda name: place.get(panel_of(settings.model_fields[name]), len(PANELS)))
-    fields = [_parameter(name, settings.model_fields[name]) for name in names]
+    fields = [_parameter(name, settings.model_fields[name], settings.by_task) for name in names]
 
     def command(**values: Any) -> None:
         given = {name: values.pop(name) for name in settings.model_fields if name in values}
@@ -88,13 +88,14 @@ def _extra(info: FieldInfo) -> dict[str, Any]:
     return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
 
 
-def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
+def _parameter(name: str, info: FieldInfo, by_task: Mapping[str, Mapping[str, Any]]) -> inspect.Parameter:
     kind = str if _extra(info).get("text") else _plain(info.annotation)
     several = kind is str and _holds_several(info.annotation)
     flag = "--" + name.replace("_", "-")
+    own_defaults = {task: own[name] for task, own in by_task.items() if name in own}
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-        help=f"{as_options(info.description or '')}{_shown(info)}",
+        help=f"{as_options(info.description or '')}{_shown(info, own_defaults)}",
         rich_help_panel=panel_of(info),
         show_default=False,
         metavar="A,B,..." if several else None,
@@ -107,13 +108,18 @@ def _parameter(name: str, info: FieldInfo) -> inspect.Parameter:
     )
 
 
-def _shown(info: FieldInfo) -> str:
+def _shown(info: FieldInfo, by_task: Mapping[str, Any]) -> str:
+    """Return what is said of a setting's default, and of those that tasks have in its place."""
     if info.is_required():
         return f" {BRACKET}required]"
     default = info.get_default(call_default_factory=True)
-    if default is None or default == []:
-        return ""
-    return f" {BRACKET}default: {','.join(map(str, default)) if isinstance(default, (list, tuple)) else default}]"
+    parts = [] if default is None or default == [] else [f"default: {_as_text(default)}"]
+    parts += [f"with --task {task}: {_as_text(value)}" for task, value in by_task.items()]
+    return f" {BRACKET}{'; '.join(parts)}]" if parts else ""
+
+
+def _as_text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _plain(annotation: Any) -> Any:

@@ -69,8 +69,12 @@ def without_uncertainty(scores: Scores) -> dict[str, Any]:
     return kept
 
 
-def make_table(scores: Scores) -> Table | None:
-    """Make the table of scores of uncertainty; None where none is stated."""
+def make_table(scores: Scores, items: int = 0) -> Table | None:
+    """Make the table of scores of uncertainty; None where none is stated.
+
+    Args:
+        items: how many the scores are of, which is said where they are ranked; 0: not said.
+    """
     from rich.markup import escape
     from rich.table import Table
 
@@ -83,8 +87,16 @@ def make_table(scores: Scores) -> Table | None:
         table.add_column(escape(title), justify="right")
     table.add_column("at best")
     for name in names:
-        table.add_row(name, *(cell(column[name]) if name in column else "" for column in columns.values()), GOALS[name])
+        told = [_told(name, column[name], items) if name in column else "" for column in columns.values()]
+        table.add_row(name, *told, GOALS[name])
     return table
+
+
+def _told(name: str, value: Any, items: int) -> str:
+    """Return a score as one reads it; of a rank correlation of items no more digits than few items give."""
+    if name != "item_spearman" or not items or not isinstance(value, float):
+        return cell(value)
+    return f"{value:.2f} ({items} items)"
 
 
 def _columns(scores: Scores) -> dict[str, Scores]:

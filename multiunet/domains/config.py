@@ -131,7 +131,13 @@ AnyOptions = TypeVar("AnyOptions", bound="Options")
 
 
 class Options(BaseModel):
-    """A frozen set of settings; unknown keys are errors."""
+    """Frozen set of settings; unknown keys are errors.
+
+    Attributes:
+        by_task: defaults of a task by its name, where they are others than those of the fields.
+    """
+
+    by_task: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 

@@ -15,6 +15,7 @@ from multiunet.core import Geometry
 from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
 from multiunet.domains.info import DatasetInfo
 from multiunet.domains.summary import summarise_split, summarise_target
+from multiunet.domains.verdict import judge
 from multiunet.prediction import PredictionStore
 from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Curves, Opponent, Task
@@ -141,10 +142,16 @@ class Report:
     curves: Sequence[Curves] = ()
     files: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
 
+    @property
+    def verdict(self) -> list[str]:
+        """Sentences on where trivial methods are better than the model."""
+        return judge(self.metrics, self.baselines)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the report, but for its curves and further files, as plain JSON."""
         bare = asdict(replace(self, curves=(), files={}))
-        return {name: value for name, value in bare.items() if name not in ("curves", "files")}
+        kept = {name: value for name, value in bare.items() if name not in ("curves", "files")}
+        return kept | {"verdict": self.verdict}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,21 @@ def test_lists_take_separators_and_repetition(
     found = settings.__pydantic_validator__.validate_assignment(settings.model_construct(**others), name, given)
     value = found[0][name] if isinstance(found, tuple) else getattr(found, name)
     assert [item.name for item in value] == expected if name == "targets" else value == expected
+
+
+@pytest.mark.parametrize(
+    ("domain", "option", "said"),
+    [
+        ("image", "ema", "[default: 0.99; with --task generate: 0.999]"),
+        ("image", "normalization", "[default: batch; with --task generate: layer]"),
+        ("genome", "window", "[with --task generate: 2048]"),
+        ("image", "seed", "[default: 0]"),
+    ],
+)
+def test_help_says_the_defaults_of_each_task(domain: str, option: str, said: str) -> None:
+    signature = inspect.signature(command_for(train(domain), lambda given: None, "help"))
+    [found] = typing.get_args(signature.parameters[option].annotation)[1:]
+    assert found.help.replace("\\[", "[").endswith(said)
 
 
 def test_every_option_of_several_values_may_be_repeated() -> None:

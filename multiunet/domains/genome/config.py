@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -137,6 +138,8 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
+
+    by_task: ClassVar[Mapping[str, Mapping[str, Any]]] = {"generate": DEFAULTS}
 
     @model_validator(mode="wrap")
     @classmethod

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, cast, get_args
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 from pydantic import ModelWrapValidatorHandler, model_validator
 
@@ -31,7 +32,7 @@ class ImageTrain(AdversarialSettings, AttentionTrain):
         None, "loss weights of the classes, in ascending order of their mask values", "Training"
     )
     normalization: Literal["batch", "instance", "group", "layer", "none"] = option(
-        "batch", "normalisation in convolution blocks (image_unet); of `task=generate` layer by default", "Model"
+        "batch", "normalisation in convolution blocks (image_unet)", "Model"
     )
     residual: bool = option(False, "blocks add their input to their output (image_unet)", "Model")
     gradient_checkpointing: bool = option(
@@ -78,6 +79,8 @@ class ImageTrain(AdversarialSettings, AttentionTrain):
         "Run",
         text=True,
     )
+
+    by_task: ClassVar[Mapping[str, Mapping[str, Any]]] = {"generate": DEFAULTS}
 
     @model_validator(mode="wrap")
     @classmethod
