@@ -92,7 +92,7 @@ def _parameter(name: str, info: FieldInfo, by_task: Mapping[str, Mapping[str, An
     kind = str if _extra(info).get("text") else _plain(info.annotation)
     several = kind is str and _holds_several(info.annotation)
     flag = "--" + name.replace("_", "-")
-    own_defaults = {task: own[name] for task, own in by_task.items() if name in own}
+    own_defaults = {task: own[name] for task, own in by_task.items() if name in own and name != "task"}
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
         help=f"{as_options(info.description or '')}{_shown(info, own_defaults)}",

@@ -64,6 +64,9 @@ FEWEST_BASES = 1 << 14
 """Bases of the shortest default window."""
 
 
+BY_TASK = {"classes": annotation.DEFAULTS, "generate": generation.DEFAULTS}
+
+
 class GenomeTrain(FoldsTrain, AttentionTrain):
     """Settings of ``multiunet train genome``."""
 
@@ -139,7 +142,7 @@ class GenomeTrain(FoldsTrain, AttentionTrain):
     weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
 
-    by_task: ClassVar[Mapping[str, Mapping[str, Any]]] = {"generate": DEFAULTS}
+    by_task: ClassVar[Mapping[str, Mapping[str, Any]]] = BY_TASK
 
     @model_validator(mode="wrap")
     @classmethod
