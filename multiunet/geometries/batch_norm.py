@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from multiunet.geometries.channels_last import in_plane, lies_last
+
 
 class _AnySites(_BatchNorm):
     """In training, fewer than two sites, which have no variance, are normalised by the running statistics."""
@@ -19,7 +21,14 @@ class _AnySites(_BatchNorm):
 
 
 class BatchNorm1d(_AnySites, nn.BatchNorm1d):
-    """Batch normalisation of ``(N, C, sites)`` or ``(nodes, C)``."""
+    """Batch normalisation of ``(N, C, sites)`` or ``(nodes, C)``; channels may lie last."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return in_plane(super().forward, x) if lies_last(x) else super().forward(x)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim != 4 or input.shape[2] != 1:  # not the plane that ``forward`` makes
+            super()._check_input_dim(input)
 
 
 class BatchNorm2d(_AnySites, nn.BatchNorm2d):

@@ -93,4 +93,4 @@ def _unfolds(x: LazyConcat[Tensor]) -> bool:
 def splits(layer: nn.Module) -> bool:
     """Return True for a plain convolution, whose product is the sum of those of its input's parts."""
     # its very type: subclasses and parametrized layers do what only a call of them does
-    return type(layer) in CONV.values() and cast("nn.Conv1d", layer).groups == 1 and not is_hooked(layer)
+    return type(layer) in (*CONV.values(), nn.Conv1d) and cast("nn.Conv1d", layer).groups == 1 and not is_hooked(layer)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.geometries.batch_norm import BATCH_NORM
+from multiunet.geometries.channels_last import AvgPool1d, Conv1d, MaxPool1d
 from multiunet.geometries.choices import check_choice
 
 Sizes = int | tuple[int, ...]
@@ -21,14 +22,14 @@ Normalization = Literal["none", "batch", "instance", "group", "layer"]
 Activation = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu"]
 Padding = Literal["same", "valid"]
 
-CONV: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+CONV: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {1: Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, Callable[..., nn.Module]] = {
     1: nn.ConvTranspose1d,
     2: nn.ConvTranspose2d,
     3: nn.ConvTranspose3d,
 }
-MAX_POOL: dict[int, Callable[..., nn.Module]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
-AVERAGE_POOL: dict[int, Callable[..., nn.Module]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+MAX_POOL: dict[int, Callable[..., nn.Module]] = {1: MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+AVERAGE_POOL: dict[int, Callable[..., nn.Module]] = {1: AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 ACTIVATION: dict[str, Callable[[int], nn.Module]] = {
     "relu": lambda channels: nn.ReLU(inplace=True),

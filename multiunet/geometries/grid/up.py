@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from multiunet.core import reads_sites_alone
+from multiunet.geometries.channels_last import interpolate
 from multiunet.geometries.choices import check_choice
 from multiunet.geometries.grid.crop import crop_start
 from multiunet.geometries.grid.layers import LINEAR, TRANSPOSED, Layers, Sizes
@@ -138,7 +138,7 @@ class ResizeUp(nn.Module):
     def resize(self, x: Tensor, skip: Tensor) -> Tensor:
         """Return the coarse field on the sites of the skip."""
         # by the factor, not to the size: coarse sites must stay on the fine sites they came from
-        fine = functional.interpolate(x, scale_factor=self.factor, mode=self.mode)
+        fine = interpolate(x, self.factor, self.mode)
         return crop_start(fine, skip.shape[2:]) if self.crop else fine
 
 

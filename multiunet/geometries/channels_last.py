@@ -1,0 +1,108 @@
+"""Fields of one axis with channels last, which are computed as planes of height one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules.utils import _single
+
+PLANE_MODES = {"linear": "bilinear", "nearest": "nearest"}
+"""Ways to interpolate a plane, by those of a line."""
+
+
+def lies_last(x: Tensor) -> bool:
+    """Return whether a tensor ``(N, C, L)`` has its channels next to each other in memory, and not its sites."""
+    return x.ndim == 3 and x.stride(1) == 1 and not x.is_contiguous()
+
+
+def put_last(x: Tensor) -> Tensor:
+    """Return ``(N, C, L)`` with the same values, laid out with channels last."""
+    return x.unsqueeze(2).contiguous(memory_format=torch.channels_last).squeeze(2)
+
+
+def as_plane(x: Tensor) -> Tensor:
+    """Return ``(N, C, L)`` as a plane of height one, ``(N, C, 1, L)``, a view."""
+    if len(x) != 1 or not lies_last(x):
+        return x.unsqueeze(2)
+    # the stride of a batch of one says nothing, but torch tells the layout of a plane by it, too
+    return x.squeeze(0).t()[None, None].permute(0, 3, 1, 2)
+
+
+class _Line(torch.autograd.Function):
+    """A plane of height one as a line, ``(N, C, 1, L)`` to ``(N, C, L)``, and its gradient as a plane again.
+
+    It is no view: what changes a view in place, as activations do, makes torch copy the gradient of all of it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, plane: Tensor) -> Tensor:
+        line: Tensor = torch.ops.aten._unsafe_view(plane, [*plane.shape[:2], plane.shape[3]])
+        return line
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return as_plane(grads[0])
+
+
+def in_plane(compute: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return what is computed of ``(N, C, L)`` as a plane of height one, ``(N, C, 1, L)``."""
+    line: Tensor = _Line.apply(compute(as_plane(x)))
+    return line
+
+
+def interpolate(x: Tensor, factor: tuple[float, ...], mode: str) -> Tensor:
+    """Return a field that is resized by a factor an axis, laid out as it was."""
+    if not lies_last(x):
+        return functional.interpolate(x, scale_factor=factor, mode=mode)
+    plane, mode = (1.0, *factor), PLANE_MODES[mode]
+    return in_plane(lambda y: functional.interpolate(y, scale_factor=plane, mode=mode), x)
+
+
+class Conv1d(nn.Conv1d):
+    """Convolution of one axis; as one of a plane of height one where its input or weights lie channels last.
+
+    torch has faster ways for planes, above all in bf16: of a line it copies each field into another layout and back.
+    The weights are those of ``nn.Conv1d``, and the result is equal to rounding.
+    """
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        plain = input.ndim == 3 and self.padding_mode == "zeros" and not isinstance(self.padding, str)
+        if not plain or not (lies_last(input) or lies_last(weight)):
+            return super()._conv_forward(input, weight, bias)
+        stride, padding, dilation = (
+            (first, *rest) for first, rest in ((1, self.stride), (0, self.padding), (1, self.dilation))
+        )
+        flat = weight.unsqueeze(2)
+
+        def convolve(x: Tensor) -> Tensor:
+            return functional.conv2d(x, flat, bias, stride, padding, dilation, self.groups)
+
+        return in_plane(convolve, input)
+
+
+class AvgPool1d(nn.AvgPool1d):
+    """Mean over windows of a line, laid out as it was."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not lies_last(input):
+            return super().forward(input)
+        kernel, stride, padding = ((1, *self.kernel_size), (1, *self.stride), (0, *self.padding))
+        options = (self.ceil_mode, self.count_include_pad)
+        return in_plane(lambda x: functional.avg_pool2d(x, kernel, stride, padding, *options), input)
+
+
+class MaxPool1d(nn.MaxPool1d):
+    """Largest value of windows of a line, laid out as it was."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not lies_last(input):
+            return super().forward(input)
+        kernel, stride, padding, dilation = (
+            (first, *_single(size))
+            for first, size in ((1, self.kernel_size), (1, self.stride), (0, self.padding), (1, self.dilation))
+        )
+        return in_plane(lambda x: functional.max_pool2d(x, kernel, stride, padding, dilation, self.ceil_mode), input)
