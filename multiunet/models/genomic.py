@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from multiunet.core import SKIPS, Condition, Trail, UNet
+from multiunet.core.checkpointing import checkpoint_block, checkpoint_down
 from multiunet.core.receptive_field import ReceptiveField, norms_are_local, receptive_field
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.down import AveragePool
@@ -53,6 +54,7 @@ class Tower(nn.Module):
         channels: channels of the blocks, one for each stride (at least one).
         strides: of the coarsenings; their product is the bin size.
         frames: makes further channels of the bases; None: the first block reads the four alone.
+        gradient_checkpointing: see ``UNet``.
 
     Attributes:
         channels: that come out.
@@ -66,6 +68,7 @@ class Tower(nn.Module):
         channels: Sequence[int],
         strides: Sequence[int],
         frames: ReadingFrames | None = None,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         if len(channels) != max(1, len(strides)):
@@ -77,7 +80,7 @@ class Tower(nn.Module):
         grids = (first, *(rest for _ in channels[1:]))
         self.blocks = nn.ModuleList(grid.make_block(*io) for grid, io in zip(grids, zip(sources, channels)))
         self.downs = nn.ModuleList(rest.make_down(width, width, stride) for width, stride in zip(channels, strides))
-        self.channels = channels[-1]
+        self.channels, self.gradient_checkpointing = channels[-1], gradient_checkpointing
         self.bin_size = 1
         # in bases: how far the first base of a bin and the last look beyond themselves
         self.halo = 0 if frames is None else frames.reach
@@ -94,9 +97,9 @@ class Tower(nn.Module):
         if self.frames is not None:
             x = torch.cat([x, self.frames(x)], dim=1)
         for block, down in zip_longest(self.blocks, self.downs):
-            x = block(x, condition)
+            x = checkpoint_block(block, x, condition) if self.gradient_checkpointing else block(x, condition)
             if down is not None:
-                x = down(x)
+                x = checkpoint_down(down, x) if self.gradient_checkpointing else down(x)
         return x
 
 
@@ -240,6 +243,7 @@ def genomic_unet(
     attention: Sequence[Block] = (),
     strand_pair: Sequence[int] | None = None,
     reading_frames: bool = False,
+    gradient_checkpointing: bool = False,
 ) -> GenomicUNet:
     """A network from bases to binned tracks, small enough for the genome of a yeast.
 
@@ -257,6 +261,7 @@ def genomic_unet(
             ``[Transformer(positions=Rotary())]`` is the plan of AlphaGenome (Avsec et al. 2025), with ``Relative()``
             that of Borzoi.
         reading_frames: the tower also sees how long open reading frames are (see ``ReadingFrames``), for genes.
+        gradient_checkpointing: see ``UNet``.
 
     >>> genomic_unet(2, bin_size=10, channels=[8, 16])(torch.zeros(1, 4, 70)).shape
     torch.Size([1, 2, 7])
@@ -264,13 +269,20 @@ def genomic_unet(
     grid = Grid(1, block=Conv(kernel=5, convs=1), down=AveragePool())
     strides = tower_strides(bin_size)
     first, frames = replace(grid, block=Conv(kernel=motif, convs=1)), ReadingFrames() if reading_frames else None
-    tower = Tower(first, grid, [stem] * max(1, len(strides)), strides, frames)
+    stems = [stem] * max(1, len(strides))
+    tower = Tower(first, grid, stems, strides, frames, gradient_checkpointing)
     bins, plain, levels = replace(grid, up=Resize("linear")), Conv(convs=1), len(channels)
     encoder = [replace(bins, block=block) for block in put_behind(plain, attention, levels)]
     dropping = put_behind(replace(plain, dropout=dropout), attention[-1:], levels)
     decoder = [replace(bins, block=block) for block in dropping]
     steps = bin_strides(len(channels))
-    unet = UNet(encoder, stem, out_channels, channels, strides=steps, skip=SKIPS[skip], decoder=decoder)
+    unet = UNet(
+        *(encoder, stem, out_channels, channels),
+        strides=steps,
+        skip=SKIPS[skip],
+        decoder=decoder,
+        gradient_checkpointing=gradient_checkpointing,
+    )
     return GenomicUNet(tower, unet, strand_pair)
 
 
@@ -298,7 +310,7 @@ def tower_strides(bin_size: int) -> list[int]:
     if bin_size < 1:
         raise ValueError(f"bin size {bin_size} must be at least 1")
     strides: list[int] = []
-    for prime in _primes(bin_size):
+    for prime in prime_factors(bin_size):
         fitting = [i for i, step in enumerate(strides) if step * prime <= LARGEST_STEP]
         if fitting:
             strides[fitting[0]] *= prime
@@ -307,8 +319,12 @@ def tower_strides(bin_size: int) -> list[int]:
     return sorted(strides, reverse=True)
 
 
-def _primes(number: int) -> list[int]:
-    """Prime factors, largest first."""
+def prime_factors(number: int) -> list[int]:
+    """Return the prime factors of a number, largest first.
+
+    >>> prime_factors(1000)
+    [5, 5, 5, 2, 2, 2]
+    """
     factors, divisor = [], 2
     while divisor * divisor <= number:
         while number % divisor == 0:
