@@ -38,7 +38,11 @@ class AttentionTrain(TrainConfig):
 
 
 def check_attention(
-    config: AttentionTrain, space: Sequence[int], strides: Sequence[Sequence[int]], setting: str
+    config: AttentionTrain,
+    space: Sequence[int],
+    strides: Sequence[Sequence[int]],
+    setting: str,
+    most: int = MOST_ATTENDED,
 ) -> None:
     """Check that a network with these strides can attend as the settings say.
 
@@ -46,6 +50,7 @@ def check_attention(
         space: sites of a training sample, by axis.
         strides: by way down, one number an axis.
         setting: what chooses the size of a sample, for the error.
+        most: sites over which attention to all of them may run.
 
     Raises:
         InputError: for more levels than there are, or too many sites that look everywhere.
@@ -58,9 +63,9 @@ def check_attention(
     sites = list(space)
     for step in strides[: levels - config.attention_levels]:
         sites = [-(-size // by) for size, by in zip(sites, step)]
-    if config.attention == "full" and math.prod(sites) > MOST_ATTENDED:
+    if config.attention == "full" and math.prod(sites) > most:
         raise InputError(
             f"`attention=full`: of {' x '.join(map(str, space))} sites a sample, {math.prod(sites):,} are left on the "
-            f"finest level that attends, more than {MOST_ATTENDED:,}, and the work grows with their square; pass "
+            f"finest level that attends, more than {most:,}, and the work grows with their square; pass "
             f"`attention=window`, or a smaller `{setting}`, or more `widths`"
         )

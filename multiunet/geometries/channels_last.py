@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,6 +33,9 @@ def as_plane(x: Tensor) -> Tensor:
     return x.squeeze(0).t()[None, None].permute(0, 3, 1, 2)
 
 
+Sizes = tuple[int, ...]
+
+
 class _Line(torch.autograd.Function):
     """A plane of height one as a line, ``(N, C, 1, L)`` to ``(N, C, L)``, and its gradient as a plane again.
 
@@ -50,7 +54,7 @@ class _Line(torch.autograd.Function):
 
 def in_plane(compute: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return what is computed of ``(N, C, L)`` as a plane of height one, ``(N, C, 1, L)``."""
-    line: Tensor = _Line.apply(compute(as_plane(x)))
+    line: Tensor = _Line.apply(compute(as_plane(x)))  # type: ignore[no-untyped-call]
     return line
 
 
@@ -72,16 +76,11 @@ class Conv1d(nn.Conv1d):
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         plain = input.ndim == 3 and self.padding_mode == "zeros" and not isinstance(self.padding, str)
         if not plain or not (lies_last(input) or lies_last(weight)):
-            return super()._conv_forward(input, weight, bias)
-        stride, padding, dilation = (
-            (first, *rest) for first, rest in ((1, self.stride), (0, self.padding), (1, self.dilation))
-        )
-        flat = weight.unsqueeze(2)
-
-        def convolve(x: Tensor) -> Tensor:
-            return functional.conv2d(x, flat, bias, stride, padding, dilation, self.groups)
-
-        return in_plane(convolve, input)
+            line: Tensor = super()._conv_forward(input, weight, bias)
+            return line
+        flat, dilation = weight.unsqueeze(2), (1, *_single(self.dilation))
+        _, stride, padding = _in_plane_sizes(self.kernel_size, self.stride, self.padding)
+        return in_plane(lambda x: functional.conv2d(x, flat, bias, stride, padding, dilation, self.groups), input)
 
 
 class AvgPool1d(nn.AvgPool1d):
@@ -90,9 +89,9 @@ class AvgPool1d(nn.AvgPool1d):
     def forward(self, input: Tensor) -> Tensor:
         if not lies_last(input):
             return super().forward(input)
-        kernel, stride, padding = ((1, *self.kernel_size), (1, *self.stride), (0, *self.padding))
-        options = (self.ceil_mode, self.count_include_pad)
-        return in_plane(lambda x: functional.avg_pool2d(x, kernel, stride, padding, *options), input)
+        sizes = _in_plane_sizes(self.kernel_size, self.stride, self.padding)
+        pool = partial(functional.avg_pool2d, ceil_mode=self.ceil_mode, count_include_pad=self.count_include_pad)
+        return in_plane(lambda x: pool(x, *sizes), input)
 
 
 class MaxPool1d(nn.MaxPool1d):
@@ -100,9 +99,13 @@ class MaxPool1d(nn.MaxPool1d):
 
     def forward(self, input: Tensor) -> Tensor:
         if not lies_last(input):
-            return super().forward(input)
-        kernel, stride, padding, dilation = (
-            (first, *_single(size))
-            for first, size in ((1, self.kernel_size), (1, self.stride), (0, self.padding), (1, self.dilation))
-        )
-        return in_plane(lambda x: functional.max_pool2d(x, kernel, stride, padding, dilation, self.ceil_mode), input)
+            line: Tensor = super().forward(input)
+            return line
+        sizes = _in_plane_sizes(self.kernel_size, self.stride, self.padding)
+        dilation: Sizes = (1, *_single(self.dilation))
+        return in_plane(lambda x: functional.max_pool2d(x, *sizes, dilation, self.ceil_mode), input)
+
+
+def _in_plane_sizes(kernel: Any, stride: Any, padding: Any) -> tuple[Sizes, Sizes, Sizes]:
+    """Return kernel, stride and padding of a window of a line as those of a plane of height one."""
+    return (1, *_single(kernel)), (1, *_single(stride)), (0, *_single(padding))

@@ -13,6 +13,7 @@ from multiunet.geometries.grid.positions import Rotary
 from multiunet.geometries.grid.transformer import Transformer, count_heads
 from multiunet.models.borzoi import grow_channels
 from multiunet.models.genomic import GenomicUNet, Tower, prime_factors
+from multiunet.models.reading_frames import ReadingFrames
 
 HEAD = 128
 """Channels of a head, where the trunk's allow it."""
@@ -29,6 +30,7 @@ def alphagenome(
     dropout: float = 0.2,
     strand_pair: Sequence[int] | None = None,
     organisms: int = 0,
+    reading_frames: bool = False,
     gradient_checkpointing: bool = False,
 ) -> GenomicUNet:
     """A network like AlphaGenome (Avsec et al. 2025, figure 1), its size by default.
@@ -43,7 +45,7 @@ def alphagenome(
         channels: by level, finest first; each level is half as fine, and the last is the transformer's.
         stem: channels of the first convolution.
         motif: its width, in bases.
-        transformers, dropout, organisms, gradient_checkpointing: see ``borzoi``.
+        transformers, dropout, organisms, reading_frames, gradient_checkpointing: see ``borzoi``.
 
     >>> import torch
     >>> net = alphagenome(3, channels=[4, 6, 8], stem=4, transformers=1)
@@ -70,4 +72,6 @@ def alphagenome(
         gradient_checkpointing=gradient_checkpointing,
     )
     first = replace(grid, block=Conv(kernel=motif, convs=1))
-    return GenomicUNet(Tower(first, grid, widths, steps, gradient_checkpointing=gradient_checkpointing), unet, strand_pair)
+    frames = ReadingFrames() if reading_frames else None
+    tower = Tower(first, grid, widths, steps, frames, gradient_checkpointing)
+    return GenomicUNet(tower, unet, strand_pair)

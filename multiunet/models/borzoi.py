@@ -12,6 +12,7 @@ from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.positions import Relative
 from multiunet.geometries.grid.transformer import Transformer, count_heads
 from multiunet.models.genomic import GenomicUNet, Tower, prime_factors
+from multiunet.models.reading_frames import ReadingFrames
 
 HEAD = 64
 """Channels of a head, where the trunk's allow it."""
@@ -28,6 +29,7 @@ def borzoi(
     dropout: float = 0.2,
     strand_pair: Sequence[int] | None = None,
     organisms: int = 0,
+    reading_frames: bool = False,
     gradient_checkpointing: bool = False,
 ) -> GenomicUNet:
     """A network like Borzoi (Linder et al. 2025, figure 1), its size by default.
@@ -46,6 +48,7 @@ def borzoi(
         dropout: of the transformer and the decoder.
         organisms: number of labels, each with an embedding that modulates the transformer (``Condition.labels``: an
             organism, a cell type); 0: none.
+        reading_frames: see ``genomic_unet``.
         gradient_checkpointing: see ``UNet``.
 
     >>> import torch
@@ -73,7 +76,9 @@ def borzoi(
         embed=embed,
         gradient_checkpointing=gradient_checkpointing,
     )
-    return GenomicUNet(Tower(first, grid, widths, steps, gradient_checkpointing=gradient_checkpointing), unet, strand_pair)
+    frames = ReadingFrames() if reading_frames else None
+    tower = Tower(first, grid, widths, steps, frames, gradient_checkpointing)
+    return GenomicUNet(tower, unet, strand_pair)
 
 
 def grow_channels(first: int, end: int, count: int) -> list[int]:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorHandler, model_validator
 
-from multiunet.domains.attention import AttentionTrain
 from multiunet.domains.config import (
     Bytes,
     EvaluateOptions,
@@ -21,6 +20,7 @@ from multiunet.domains.config import (
 )
 from multiunet.domains.genome.annotation import settings as annotation
 from multiunet.domains.genome.generation import settings as generation
+from multiunet.domains.genome.network_settings import NetworkTrain
 from multiunet.domains.sample_options import SampleOptions
 from multiunet.domains.splits import FoldsTrain
 from multiunet.domains.task_defaults import validate_filled
@@ -67,7 +67,7 @@ FEWEST_BASES = 1 << 14
 BY_TASK = {"classes": annotation.DEFAULTS, "generate": generation.DEFAULTS}
 
 
-class GenomeTrain(FoldsTrain, AttentionTrain):
+class GenomeTrain(FoldsTrain, NetworkTrain):
     """Settings of ``multiunet train genome``."""
 
     fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
-from multiunet.domains.attending import make_attention
-from multiunet.domains.attention import check_attention
 from multiunet.domains.domain import (
     DEFAULT_BUDGET,
     Baseline,
@@ -23,6 +21,7 @@ from multiunet.domains.domain import (
     Labelled,
     Model,
     Piece,
+    Planned,
     Question,
     Report,
     Validator,
@@ -49,8 +48,10 @@ from multiunet.domains.genome.generation.storing import make_all
 from multiunet.domains.genome.generation.survey import describe_bases
 from multiunet.domains.genome.generation.training import make_masked, make_model, make_validator
 from multiunet.domains.genome.info import GenomeInfo
+from multiunet.domains.genome.layout import restore_layout, tune_layout
 from multiunet.domains.genome.mutagenesis.making import mutate_region
 from multiunet.domains.genome.names import listed, matching
+from multiunet.domains.genome.network import build_network, check_sites
 from multiunet.domains.genome.readers import READ_BY, Data, open_genome, read_other, read_training
 from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.sequence import Codes, Genome
@@ -62,7 +63,6 @@ from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.grid.grid import Grid
 from multiunet.losses import CrossEntropy
-from multiunet.models.genomic import bin_strides, genomic_unet
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.run import READ_SITES
 from multiunet.prediction.tile_memory import compute_max_sites
@@ -95,8 +95,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         self._digest: str | None = None
 
     def inspect(self, config: GenomeTrain) -> GenomeInfo:
-        strides = [(step,) for step in bin_strides(len(config.widths))]
-        check_attention(config, (config.bins_of_window(),), strides, "window")
+        check_sites(config)
         data = self._read_training(config)
         if config.task == "generate":
             return describe_bases(config, data, digest_data(data))
@@ -105,24 +104,22 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def summarise(self, config: GenomeTrain, info: GenomeInfo) -> dict[str, str]:
         return summarise_genome(config, info)
 
+    def plan(
+        self, config: GenomeTrain, info: GenomeInfo, before: GenomeInfo | None
+    ) -> Planned[GenomeTrain, GenomeInfo]:
+        return restore_layout(Planned(config, info), before)
+
+    def tune(self, planned: Planned[GenomeTrain, GenomeInfo]) -> Planned[GenomeTrain, GenomeInfo]:
+        return tune_layout(planned, self.build)
+
     def build(self, config: GenomeTrain, info: GenomeInfo) -> Model:
         if info.generates:
             return make_model(config)
         task = _make_task(config, info)
         count, pair = len(task.names), info.strand_pair
-        net = genomic_unet(
-            task.channels,
-            config.bin_size,
-            config.widths,
-            stem=config.stem_channels,
-            motif=config.stem_kernel,
-            dropout=config.dropout,
-            skip=config.skip,
-            attention=make_attention(config, config.widths),
-            # a mean and, behind the means, its log-variance are swapped together
-            strand_pair=[other + count * part for part in range(task.channels // count) for other in pair],
-            reading_frames=config.reading_frames,
-        )
+        # a mean and, behind the means, its log-variance are swapped together
+        pairs = [other + count * part for part in range(task.channels // count) for other in pair]
+        net = build_network(config, task.channels, pairs)
         return Model(net, task, net.unet.geometry)
 
     def training_data(

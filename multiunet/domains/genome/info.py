@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from multiunet.domains.info import ClassLabels, DatasetInfo, Labels, Quantities, Splits
+from multiunet.training.recipe import Layout
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -25,6 +26,7 @@ class GenomeInfo(DatasetInfo):
         window: bins of a training window.
         missing: share of the training bins without a value, by track.
         gc: share of G and C among the known bases.
+        memory_format: order of axes in memory that was found the faster when the run began; None: none was timed.
     """
 
     shared_fields: ClassVar[tuple[str, ...]] = ("strand_pair", "bin_size", "window", "data")
@@ -37,6 +39,7 @@ class GenomeInfo(DatasetInfo):
     window: PositiveInt
     missing: tuple[Share, ...]
     gc: Share
+    memory_format: Layout | None = None
 
     @property
     def generates(self) -> bool:

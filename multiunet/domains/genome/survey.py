@@ -15,6 +15,7 @@ from multiunet.domains.genome.chrom_splits import split_chromosomes
 from multiunet.domains.genome.config import COUNT_LOSSES, PRESENCE_LOSSES, GenomeTrain, Transform
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed
+from multiunet.domains.genome.network import level_strides
 from multiunet.domains.genome.readers import Data
 from multiunet.domains.genome.sequence import count_known
 from multiunet.domains.genome.strands import check_signs, measure_scales, pair_strands
@@ -22,7 +23,6 @@ from multiunet.domains.info import Quantities, Splits
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
-from multiunet.models.genomic import bin_strides
 
 MOSTLY = 0.5
 """Share of missing bins above which it is likely that the file leaves out zeros."""
@@ -34,7 +34,7 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     Raises:
         InputError: where there is nothing to learn from, or to validate on.
     """
-    coarsest = math.prod(bin_strides(len(config.widths)))
+    coarsest = math.prod(level_strides(config))
     if config.bins_of_window() < 2 * coarsest:
         raise InputError(
             f"`window={config.bins_of_window()}`: {len(config.widths)} levels coarsen bins {coarsest} times; make it "

@@ -13,6 +13,7 @@ from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.down import AveragePool
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.in_turn import put_behind
+from multiunet.geometries.grid.memory_format import put_channels_last
 from multiunet.models.genomic import bin_strides
 
 BASES = ("A", "C", "G", "T")
@@ -28,11 +29,15 @@ def build_generator(config: GenomeTrain) -> UNet[Tensor]:
     grid = Grid(1, normalization="layer", activation="silu", down=AveragePool())
     levels = len(config.widths)
     blocks = put_behind(block, make_attention(config, config.widths), levels)
-    return UNet(
+    net: UNet[Tensor] = UNet(
         [replace(grid, block=block) for block in blocks],
         len(BASES) + 1,
         len(BASES),
         config.widths,
         strides=bin_strides(levels),
         skip=SKIPS[config.skip],
+        gradient_checkpointing=config.gradient_checkpointing,
     )
+    if config.memory_format == "channels-last":
+        put_channels_last(net, 1)
+    return net

@@ -22,6 +22,7 @@ DEFAULTS: Mapping[str, Any] = {
 """Defaults of ``task=generate``, where they are others than those of predictions."""
 
 ELSEWHERE = {
+    "network": "its network is a U-Net on bases",
     "targets": "it learns from the sequences alone",
     "annotation": "it learns from the sequences alone",
     "reading_frames": "it reads bases that are masked",
