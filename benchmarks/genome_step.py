@@ -1,4 +1,4 @@
-"""Time of a training step on a window of 131 kb: lines as torch convolves them, and as planes with channels last.
+"""Time of a training step at 131 kb: lines as torch convolves them, and as planes.
 
     python benchmarks/genome_step.py [--steps 3] [--bin-size 32] [--stem 256] [--widths 512 512 512 768] [--windows 1]
 

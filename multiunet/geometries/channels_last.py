@@ -16,7 +16,7 @@ PLANE_MODES = {"linear": "bilinear", "nearest": "nearest"}
 
 
 def lies_last(x: Tensor) -> bool:
-    """Return whether a tensor ``(N, C, L)`` has its channels next to each other in memory, and not its sites."""
+    """Return whether the channels of ``(N, C, L)`` lie next to each other in memory, not its sites."""
     return x.ndim == 3 and x.stride(1) == 1 and not x.is_contiguous()
 
 
@@ -67,9 +67,9 @@ def interpolate(x: Tensor, factor: tuple[float, ...], mode: str) -> Tensor:
 
 
 class Conv1d(nn.Conv1d):
-    """Convolution of one axis; as one of a plane of height one where its input or weights lie channels last.
+    """Convolution of one axis, or of a plane of height one.
 
-    torch has faster ways for planes, above all in bf16: of a line it copies each field into another layout and back.
+    The latter where its input or its weights lie channels last. torch has faster ways for planes, above all in bf16: of a line it copies each field into another layout and back.
     The weights are those of ``nn.Conv1d``, and the result is equal to rounding.
     """
 

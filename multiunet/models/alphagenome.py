@@ -1,4 +1,4 @@
-"""Network like AlphaGenome: poolings by two with each level saved, a transformer, and up to single bases."""
+"""Network like AlphaGenome: poolings by two, a transformer, and up again to single bases."""
 
 from __future__ import annotations
 

@@ -82,9 +82,9 @@ def borzoi(
 
 
 def grow_channels(first: int, end: int, count: int) -> list[int]:
-    """Return ``count`` numbers of channels from ``first``, by equal factors, of which the next would be ``end``.
+    """Return ``count`` numbers of channels that grow from ``first`` by equal factors.
 
-    They are multiples of a 16th of the first, as Borzoi's are of 32.
+    The next would be ``end``. They are multiples of a 16th of the first, as Borzoi's are of 32.
 
     >>> grow_channels(512, 1280, 5)
     [512, 608, 736, 896, 1056]

@@ -19,7 +19,7 @@ Build = Callable[[GenomeTrain, GenomeInfo], Model]
 def restore_layout(
     planned: Planned[GenomeTrain, GenomeInfo], before: GenomeInfo | None
 ) -> Planned[GenomeTrain, GenomeInfo]:
-    """Return a plan with the layout of the run that goes on, so that it has the bits of one never interrupted."""
+    """Return a plan with the layout of the run that goes on, whose bits it must have."""
     if before is None or before.memory_format is None:
         return planned
     layout = planned.config.memory_format or before.memory_format
@@ -28,7 +28,7 @@ def restore_layout(
 
 
 def tune_layout(planned: Planned[GenomeTrain, GenomeInfo], build: Build) -> Planned[GenomeTrain, GenomeInfo]:
-    """Choose the layout that the settings leave open: channels-last where it is clearly faster on this machine."""
+    """Choose the layout that the settings leave open: channels-last where it is clearly faster."""
     config, info = planned.config, planned.info
     if config.memory_format is not None or info.generates:
         return planned
