@@ -69,8 +69,9 @@ def interpolate(x: Tensor, factor: tuple[float, ...], mode: str) -> Tensor:
 class Conv1d(nn.Conv1d):
     """Convolution of one axis, or of a plane of height one.
 
-    The latter where its input or its weights lie channels last. torch has faster ways for planes, above all in bf16: of a line it copies each field into another layout and back.
-    The weights are those of ``nn.Conv1d``, and the result is equal to rounding.
+    The latter where its input or its weights lie channels last. torch has faster ways for planes, above all in bf16: of
+    a line it copies each field into another layout and back. The weights are those of ``nn.Conv1d``, and the result is
+    equal to rounding.
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
