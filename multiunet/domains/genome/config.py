@@ -194,6 +194,10 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
         """Bins of a training window."""
         return self.window or max(256, FEWEST_BASES // self.bin_size)
 
+    def bins_of_context(self) -> int:
+        """Bins at each end of a training window whose targets do not count."""
+        return 3 * self.bins_of_window() // 16
+
 
 class GenomeEvaluate(EvaluateOptions):
     """Settings of ``multiunet evaluate genome``."""

@@ -129,7 +129,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         if info.generates:
             return make_masked(config, model, {chrom: data.codes[chrom] for chrom in chroms})
         bins = config.bins_of_window()
-        windowing = Windowing(config.bin_size, bins, 3 * bins // 16, info.strand_pair, config.mutation_rate)
+        windowing = Windowing(config.bin_size, bins, config.bins_of_context(), info.strand_pair, config.mutation_rate)
         return Windows(
             {chrom: data.codes[chrom] for chrom in chroms}, {chrom: data.targets[chrom] for chrom in chroms}, windowing
         )

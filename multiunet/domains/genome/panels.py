@@ -51,6 +51,6 @@ def make_panel(codes: Codes, first: int, start: int, stop: int, config: GenomeTr
     size, bins = config.bin_size, config.bins_of_window()
     window = cut(codes, first, first + bins * size)
     counted: NDArray[np.bool_] = (window.reshape(bins, size) != UNKNOWN).any(axis=1)
-    context = 3 * bins // 16
+    context = config.bins_of_context()
     counted[:context] = counted[bins - context :] = False
     return Panel(first, window, counted, np.arange(start, stop) - first)

@@ -128,8 +128,7 @@ def _resize(place: Place, width: int | None, genome: Genome) -> Place:
 
 
 def _check_lengths(places: Sequence[Place], config: GenomeTrain) -> None:
-    bins = config.bins_of_window()
-    most = (bins - 2 * (3 * bins // 16) - 2) * config.bin_size
+    most = (config.bins_of_window() - 2 * config.bins_of_context() - 2) * config.bin_size
     for place in places:
         if len(place) > most:
             raise InputError(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.models.genomic import Tower
+from multiunet.models.reading_frames import ReadingFrames
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,11 @@ class PatchedTower:
         self.tower = tower
         self._layers: list[Any] = []
         self._inputs: list[Tensor] = []
-        if tower.frames is not None:
-            x = torch.cat([x, tower.frames(x)], dim=1)
-        for block, down in zip_longest(tower.blocks, tower.downs):
-            for layer in (block, down):
-                if layer is not None:
-                    self._layers.append(layer)
-                    self._inputs.append(x)
-                    x = layer(x)
+        operators = [layer for pair in zip_longest(tower.blocks, tower.downs) for layer in pair if layer is not None]
+        for layer in operators if tower.frames is None else [_Beside(tower.frames), *operators]:
+            self._layers.append(layer)
+            self._inputs.append(x)
+            x = layer(x)
         self.features = x
 
     def mutate(self, places: Tensor, letters: Tensor) -> Tensor:
@@ -66,6 +64,16 @@ class PatchedTower:
         return _put(self.features, patch)
 
 
+class _Beside:
+    """Reading frames as a layer: bases, and their frames beside them."""
+
+    def __init__(self, frames: ReadingFrames) -> None:
+        self.frames, self.reach = frames, (frames.reach,)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.frames(x)], dim=1)
+
+
 def _pass(layer: Any, x: Tensor, patch: Patch) -> Patch:
     """Return what a layer makes of the stretches, and of what lies near enough to see them.
 
@@ -77,21 +85,18 @@ def _pass(layer: Any, x: Tensor, patch: Patch) -> Patch:
     size = patch.values.shape[2]
     first = torch.div(patch.starts - reach, step, rounding_mode="floor")  # of the outputs that change
     count = (size + 2 * reach + step - 2) // step + 1
+    length = -(-x.shape[2] // step)
+    inside = first.clamp(0, max(0, length - count))
+    if count > length or not torch.equal(inside, first):
+        return _pass_near_end(layer, x, patch, inside, count)
     # what these outputs look at, from the begin of a window of the layer
     before = -(-reach // step) * step
     start = first * step - before
-    seen = _cut(x, start, count * step + 2 * before)
-    seen = _replace(seen, patch, start)
-    made = layer(seen)
-    values = made[:, :, before // step : before // step + count]
-    length = -(-x.shape[2] // step)
-    inside = first.clamp(0, max(0, length - count))
-    if not torch.equal(inside, first):  # near an end: shift the stretch inside, with the field's own border
-        return _pass_near_end(layer, x, patch, inside, count, step, before)
-    return Patch(first, values)
+    seen = _replace(_cut(x, start, count * step + 2 * before), patch, start)
+    return Patch(first, layer(seen)[:, :, before // step : before // step + count])
 
 
-def _pass_near_end(layer: Any, x: Tensor, patch: Patch, first: Tensor, count: int, step: int, before: int) -> Patch:
+def _pass_near_end(layer: Any, x: Tensor, patch: Patch, first: Tensor, count: int) -> Patch:
     """Compute whole fields, where stretches reach beyond an end: zeros there would be those of another layer."""
     made = layer(_put(x, patch))
     index = (first[:, None] + torch.arange(count, device=x.device)).clamp(max=made.shape[2] - 1)

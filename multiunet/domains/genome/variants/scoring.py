@@ -92,7 +92,7 @@ def score_variants(model: Model, config: GenomeTrain, question: Question) -> Map
 def make_window(config: GenomeTrain) -> Window:
     """Return the window of a variant: that of training, with an odd number of bins."""
     bins = config.bins_of_window() - 1 + config.bins_of_window() % 2
-    return Window(config.bin_size, bins, 3 * bins // 16)
+    return Window(config.bin_size, bins, config.bins_of_context())
 
 
 def read_alleles(record: Record, codes: Mapping[str, Codes], options: GenomeVariants, longest: int) -> list[Line]:

@@ -95,6 +95,24 @@ def test_a_patched_tower_reads_what_a_whole_one_reads(down, bin_size):
             assert torch.allclose(patched, tower(changed[part]), atol=1e-5)
 
 
+@pytest.mark.parametrize("bases", [600, 9000])  # shorter than what a frame reaches, and longer
+def test_reading_frames_are_read_again_as_far_as_they_reach(bases):
+    torch.manual_seed(0)
+    tower = genomic_unet(2, 10, channels=[6, 8], stem=6, motif=7, reading_frames=True).tower.eval()
+    codes = window(bases)
+    codes[codes == 3] = 1  # few stops, so that frames are long
+    codes[bases // 2 + 1 : bases // 2 + 3] = 0
+    x = torch.from_numpy(one_hot(codes))[None]
+    places, letters = torch.tensor([bases // 2, bases // 2 + 4]), torch.tensor([3, 0])  # the first makes a stop
+    changed = x.repeat(2, 1, 1)
+    changed[torch.arange(2), :, places] = torch.nn.functional.one_hot(letters, 4).float()
+    with torch.no_grad():
+        patched, expected = PatchedTower(tower, x).mutate(places, letters), tower(changed)
+    assert torch.allclose(patched, expected, atol=1e-5)
+    reached = (expected[0] - tower(x)[0]).abs().amax(dim=0) > 1e-4
+    assert reached.sum() > 20
+
+
 def test_norms_over_all_sites_are_computed_whole():
     torch.manual_seed(0)
     group = Grid(1, block=Conv(kernel=5, convs=1), down=AveragePool(), normalization="group")
