@@ -124,6 +124,7 @@ def draw(blocks: Mapping[str, NDArray[np.int64]]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Train, predict and score."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)

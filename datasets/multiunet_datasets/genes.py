@@ -22,6 +22,9 @@ def write_genes(
 
     Args:
         genes: of each chromosome.
+
+    Raises:
+        ValueError: for less than 1,000 bases a gene.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

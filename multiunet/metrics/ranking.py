@@ -72,9 +72,9 @@ class Ranked:
         return quotient(float(ones @ below), float(ones.sum() * zeros.sum()))
 
     def average_precision(self, kind: int = 0) -> float | None:
-        """Return the area under the curve of precision over recall, in steps, of a loss of 0 or 1 by the values.
+        """Return the average precision of a loss of 0 or 1 by the values.
 
-        It is the mean over the ones of the precision among all sites of their value or a higher one; None without ones.
+        It is the area under the curve of precision over recall, in steps: the mean over the ones of the precision among all sites of their value or a higher one; None without ones.
         """
         ones, sites = (np.cumsum(part[::-1]) for part in (self.losses[kind], self.sites))
         if not len(ones):

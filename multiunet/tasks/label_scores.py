@@ -24,9 +24,9 @@ MEANS = ("mcc", "f1", "auprc", "auroc")
 
 
 class LabelScore(Score):
-    """Scores of labels that do not exclude each other, each by itself, and what their uncertainty is worth.
+    """Scores of labels that do not exclude each other, and what their uncertainty is worth.
 
-    A label is said to be there where its probability is above 1/2. Targets are 1 (there) and 0; a target of NaN, or of
+    Each label has its own. A label is said to be there where its probability is above 1/2. Targets are 1 (there) and 0; a target of NaN, or of
     ``ignore_index``, is not known.
 
     Args:
@@ -71,7 +71,7 @@ class LabelScore(Score):
             mine.merge(its)
 
     def result(self) -> Scores:
-        """Return the mean over labels of each score, and the scores of each label, in the order of ``classes``.
+        """Return means over labels, and the scores of each label in the order of ``classes``.
 
         ``mcc``: Matthews' correlation, ``f1``, ``precision`` and ``recall`` of what is said to be there; ``auprc``
         (average precision) and ``auroc`` of the probabilities; ``share`` of the sites that truly have the label, which

@@ -24,6 +24,7 @@ GUIDES = (
     "restore",
     "translate",
     "genome",
+    "annotation",
     "variants",
     "graph",
     "graphs",
@@ -97,6 +98,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_variants("genome.fa", "calls.vcf", count=2)
     Path("gaps.fa").write_text(f">gap\n{'ACGT' * 9}{'N' * 20}{'GATC' * 9}\n")
     Path("genes.bed").write_text("chrI\t1000\t5000\tfirst\nchrIV\t0\t36000\twhole\n")
+    kinds = [(place, kind, "+-"[place % 2]) for place in range(12) for kind in ("CDS", "tRNA")]
+    rows = [f"{n}\tx\t{k}\t{3000 * p + 1}\t{3000 * p + 600}\t.\t{s}\t.\t." for n in names.values() for p, k, s in kinds]
+    Path("genes.gff3").write_text("\n".join(rows) + "\n")
     synthetic.write_graph(tmp_path, nodes=80).rename("cora.npz")
     graph = np.load("cora.npz", allow_pickle=False)
     Path("network").mkdir()

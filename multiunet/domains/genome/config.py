@@ -72,7 +72,10 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
 
     fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")
     targets: Paths = option(
-        [], "the signals, one file per track: bigWig, or bedGraph[.gz]; required for `task=signal`", "Data"
+        [],
+        "the signals, one file per track: bigWig, or bedGraph[.gz]; or a table of them (.tsv, see the guide); required "
+        "for `task=signal`",
+        "Data",
     )
     annotation: Paths = option(
         [], "features to learn as classes: GFF3, GTF, BED, narrowPeak or SGD's table, plain or .gz", "Data"

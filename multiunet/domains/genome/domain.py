@@ -57,6 +57,7 @@ from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.sequence import Codes, Genome
 from multiunet.domains.genome.summary import summarise_genome
 from multiunet.domains.genome.survey import digest_data, survey
+from multiunet.domains.genome.targets_table import open_targets
 from multiunet.domains.genome.variants.scoring import score_variants
 from multiunet.domains.unfinished import Unfinished
 from multiunet.errors import InputError
@@ -339,10 +340,10 @@ def _read_elsewhere(config: GenomeTrain, info: GenomeInfo, options: GenomeEvalua
     if not given:
         kind, setting = ("classes of an annotation", "annotation") if info.annotates else ("signals", "targets")
         raise InputError(f"the run predicts {kind}; give other data of that kind by `{setting}`")
-    if not info.annotates and len(given) != len(tracks):
+    count = len(given) if info.annotates else len(open_targets(given).signals)
+    if not info.annotates and count != len(tracks):
         raise InputError(
-            f"`targets` names {len(given)} files, but the run predicts {listed(tracks)}; give one for each, "
-            "in this order"
+            f"`targets` names {count} files, but the run predicts {listed(tracks)}; give one for each, in this order"
         )
     genome = open_genome(config, options.fasta)
     chroms = matching(options.chroms or ["*"], genome.lengths, "`chroms`", genome)

@@ -18,6 +18,7 @@ from multiunet.domains.genome.fasta import read_fasta
 from multiunet.domains.genome.names import matching, read_renames
 from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.sequence import UNKNOWN, Codes, Genome, find_unknown_bins
+from multiunet.domains.genome.targets_table import Target, open_targets
 from multiunet.domains.genome.tracks import Bins, Track, read_tracks
 from multiunet.errors import InputError
 
@@ -53,7 +54,9 @@ class Data:
         codes: bases by chromosome, in the order of the FASTA file.
         targets: ``(tracks, bins)`` by chromosome, transformed; NaN where not measured, where no base is known, or in
             excluded regions. Of classes 1 and 0.
-        partners: for each class the index of the same on the other strand; None for tracks, which settings pair.
+        partners: for each class the index of the same on the other strand, and for each track of a table that pairs
+            them; None for other tracks, which settings pair.
+        paths: files of the tracks.
     """
 
     genome: Genome
@@ -61,6 +64,7 @@ class Data:
     codes: dict[str, Codes]
     targets: dict[str, Values]
     partners: list[int] | None = None
+    paths: Sequence[Path] = ()
 
     def digests(self) -> dict[str, str]:
         """Return a digest of the bases of each chromosome, by its name."""
@@ -141,11 +145,13 @@ def _read(
 def _read_signals(
     config: GenomeTrain, codes: dict[str, Codes], targets: Sequence[Path], bins: Bins
 ) -> tuple[Data, list[str]]:
-    tracks = read_tracks(targets, bins)
-    values = [_transform(track, config.transform) for track in tracks]
+    opened = open_targets(targets)
+    paths = [target.path for target in opened.signals]
+    tracks = read_tracks(paths, bins, [target.name for target in opened.signals])
+    values = [_transform(track, config, target) for track, target in zip(tracks, opened.signals)]
     stacked = {name: np.stack([of_track[name] for of_track in values]) for name in codes}
     found = [name for track in tracks for name in track.chroms]
-    return Data(bins.genome, [track.name for track in tracks], codes, stacked), found
+    return Data(bins.genome, [track.name for track in tracks], codes, stacked, opened.partners, paths), found
 
 
 def _read_classes(
@@ -156,9 +162,11 @@ def _read_classes(
     return Data(bins.genome, classes.names, codes, values, classes.partners), classes.found
 
 
-def _transform(track: Track, transform: Transform) -> dict[str, Values]:
+def _transform(track: Track, config: GenomeTrain, target: Target) -> dict[str, Values]:
+    values = {chrom: target.apply(own, config.bin_size) for chrom, own in track.values.items()}
+    transform = config.transform
     if transform != "none":
-        lowest = min((float(np.nanmin(v)) for v in track.values.values() if not np.isnan(v).all()), default=0.0)
+        lowest = min((float(np.nanmin(v)) for v in values.values() if not np.isnan(v).all()), default=0.0)
         if lowest < 0:
             raise InputError(f"{track.path}: a value is {lowest:g}; `transform={transform}` is for values of 0 or more")
-    return {chrom: TRANSFORMS[transform](values) for chrom, values in track.values.items()}
+    return {chrom: TRANSFORMS[transform](own) for chrom, own in values.items()}

@@ -44,6 +44,8 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     if not known:
         raise InputError(f"{config.fasta}: all bases are unknown (N); there is nothing to learn from")
     split = split_chromosomes(config, data)
+    if data.partners is not None and config.strand_pairs:
+        raise InputError("`strand_pairs` and the column strand_pair of the table both pair tracks; give one of them")
     partners = data.partners or pair_strands(config.strand_pairs, data.names)
     _check_window(config, max(data.targets[chrom].shape[1] for chrom in split.train), coarsest)
     annotates = config.task == "classes"
@@ -51,7 +53,7 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     trained = np.concatenate([data.targets[chrom] for chrom in split.train], axis=1)
     missing = np.isnan(trained).mean(axis=1)
     if not annotates:
-        _report_missing(config, missing)
+        _report_missing(config, data.paths, missing)
     digests = data.digests()
     return GenomeInfo(
         target=target,
@@ -77,7 +79,7 @@ def _describe_signals(config: GenomeTrain, data: Data, split: Splits[str], partn
         if chroms := split.of(part):
             _check_measured(config, data, part, chroms)
     trained = np.concatenate([data.targets[chrom] for chrom in split.train], axis=1).astype(np.float64)
-    check_signs(config.targets, trained, partners)
+    check_signs(data.paths, trained, partners)
     centre, scale = measure_scales(trained, partners)
     names = tuple(add_transform(name, config.transform) for name in data.names)
     return Quantities(names=names, centre=tuple(centre), scale=tuple(scale))
@@ -121,14 +123,14 @@ def _hint(config: GenomeTrain) -> str:
     return "; if the file leaves out what is 0, pass `missing=zero`" if config.missing == "nan" else ""
 
 
-def _report_missing(config: GenomeTrain, missing: NDArray[np.float64]) -> None:
-    for path, share in zip(config.targets, missing):
+def _report_missing(config: GenomeTrain, paths: Sequence[Path], missing: NDArray[np.float64]) -> None:
+    for path, share in zip(paths, missing):
         if share > MOSTLY:
             remark(f"{path}: {share:.0%} of the training bins have no value and are left out{_hint(config)}")
 
 
 def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: Sequence[str]) -> None:
-    for index, path in enumerate(config.targets):
+    for index, path in enumerate(data.paths):
         values: NDArray[np.float32] = np.concatenate([data.targets[chrom][index] for chrom in chroms])
         known = values[~np.isnan(values)]
         if not np.isfinite(known).all():

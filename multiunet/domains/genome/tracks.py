@@ -55,8 +55,11 @@ class Track:
     chroms: tuple[str, ...]
 
 
-def read_tracks(paths: Sequence[Path], onto: Bins) -> list[Track]:
+def read_tracks(paths: Sequence[Path], onto: Bins, names: Sequence[str] = ()) -> list[Track]:
     """Read signals onto bins.
+
+    Args:
+        names: of the tracks; an empty one, or none: that of the file, without its endings.
 
     A bin's value is the mean over its measured bases; it is NaN where fewer than half of its bases are measured. A base
     is measured where the file has a value other than NaN, or, with ``onto.zero``, where it does not mention the base.
@@ -64,7 +67,7 @@ def read_tracks(paths: Sequence[Path], onto: Bins) -> list[Track]:
     Raises:
         InputError: for files that cannot be read, or that do not fit the chromosomes by name or by length.
     """
-    names = [_name(path) for path in paths]
+    names = [given or _name(path) for path, given in zip(paths, names or [""] * len(paths))]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two targets are named {name!r}; a track is named after its file: rename one")

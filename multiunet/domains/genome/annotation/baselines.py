@@ -1,4 +1,4 @@
-"""Trivial methods for classes: how frequent a class is, GC content, and for coding sequence open reading frames."""
+"""Trivial methods for classes: their frequency, GC content, and open reading frames."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Feature = Callable[[Codes, int], NDArray[np.float64]]
 def fit(
     codes: Mapping[str, Codes], targets: Mapping[str, NDArray[np.float32]], bin_size: int, names: Sequence[str]
 ) -> dict[str, Predictor]:
-    """Fit to some chromosomes the frequency of each class: over all, by GC content, and by open reading frame.
+    """Fit the frequency of each class over all bins, by GC content, and by open reading frame.
 
     Args:
         codes: bases by chromosome.

@@ -46,7 +46,10 @@ class Classes:
     found: list[str] = field(default_factory=list)
 
     def on_bins(self, chrom: str, length: int, bin_size: int) -> NDArray[np.float32]:
-        """Return ``(classes, bins)``: 1 where half of a bin's bases or more have the class, else 0; NaN: unknown."""
+        """Return the classes of bins, ``(classes, bins)``.
+
+        They are 1 where half of a bin's bases or more have the class, NaN where nothing is known, else 0.
+        """
         rows = np.zeros((len(self.names), -(-length // bin_size)), dtype=np.float32)
         if chrom not in self.chroms:
             rows[:] = np.nan

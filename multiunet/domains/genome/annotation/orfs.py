@@ -23,9 +23,9 @@ Frame = tuple[int, int, int]
 
 
 def scan(codes: Codes) -> NDArray[np.int32]:
-    """Return for each strand and base the length of the open reading frame that it lies in, ``(2, bases)``; 0: none.
+    """Return the length of the open reading frame that each base lies in, ``(2, bases)``; 0: none.
 
-    A frame goes from the first ATG behind a stop to the next stop in frame. Where frames overlap, on either strand, the
+    The rows are the strands, + and -. A frame goes from the first ATG behind a stop to the next stop in frame. Where frames overlap, on either strand, the
     longest wins: one is dropped when longer ones have half of its bases or more.
     """
     length = len(codes)

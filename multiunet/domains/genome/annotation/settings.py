@@ -1,4 +1,7 @@
-"""Settings of runs that learn annotation: their own defaults, and what they do without. Imports nothing heavy."""
+"""Settings of runs that learn annotation: their own defaults, and what they do without.
+
+It imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ ELSEWHERE = {
 
 
 def fill_defaults(given: Any) -> Any:
-    """Return settings with the defaults of annotation, where it is given in a mapping without another task."""
+    """Return settings with the defaults of annotation, where a mapping gives it without another task."""
     if not isinstance(given, Mapping) or not given.get("annotation"):
         return given
     return {**DEFAULTS, **given} if given.get("task", "classes") == "classes" else given

@@ -16,8 +16,9 @@ MITOCHONDRION = "17"
 
 
 def read(path: Path, lines: Iterator[tuple[int, str]]) -> FeatureFile:
-    """Read features; positions count from 1, ends are inclusive, and on the Crick strand starts are above ends.
+    """Read features; positions in the file count from 1, and ends are inclusive.
 
+    On the Crick strand starts are above ends.
     Columns: identifier, type, qualifier (Verified, Dubious), name, ..., parent (7), ..., chromosome (9), start, stop,
     strand. Chromosome 17 is the mitochondrial one. Features that are not mapped, without positions, are left out.
 
