@@ -74,7 +74,8 @@ class Ranked:
     def average_precision(self, kind: int = 0) -> float | None:
         """Return the average precision of a loss of 0 or 1 by the values.
 
-        It is the area under the curve of precision over recall, in steps: the mean over the ones of the precision among all sites of their value or a higher one; None without ones.
+        It is the area under the curve of precision over recall, in steps: the mean over the ones of the precision among
+        all sites of their value or a higher one; None without ones.
         """
         ones, sites = (np.cumsum(part[::-1]) for part in (self.losses[kind], self.sites))
         if not len(ones):

@@ -25,8 +25,8 @@ Frame = tuple[int, int, int]
 def scan(codes: Codes) -> NDArray[np.int32]:
     """Return the length of the open reading frame that each base lies in, ``(2, bases)``; 0: none.
 
-    The rows are the strands, + and -. A frame goes from the first ATG behind a stop to the next stop in frame. Where frames overlap, on either strand, the
-    longest wins: one is dropped when longer ones have half of its bases or more.
+    The rows are the strands, + and -. A frame goes from the first ATG behind a stop to the next stop in frame. Where
+    frames overlap, on either strand, the longest wins: one is dropped when longer ones have half of its bases or more.
     """
     length = len(codes)
     found = [(start, end, 0) for start, end in _frames(codes)]
