@@ -26,8 +26,8 @@ MEANS = ("mcc", "f1", "auprc", "auroc")
 class LabelScore(Score):
     """Scores of labels that do not exclude each other, and what their uncertainty is worth.
 
-    Each label has its own. A label is said to be there where its probability is above 1/2. Targets are 1 (there) and 0; a target of NaN, or of
-    ``ignore_index``, is not known.
+    Each has its own. A label is said to be there where its probability is above 1/2. Targets are 1 (there) and 0; a
+    target of NaN, or of ``ignore_index``, is not known.
 
     Args:
         names: of the labels.
