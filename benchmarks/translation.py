@@ -1,4 +1,4 @@
-"""What does an opponent change in what a network draws?
+"""Comparison of what a network draws with and without an opponent.
 
 Micrographs of super_alloy (Super1: 10 train, 4 validate, 4 test) with 4 times fewer pixels along each axis are brought
 back to their size: by bicubic interpolation, by a network with the L1 loss, and by the same network, with the same

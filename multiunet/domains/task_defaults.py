@@ -11,7 +11,10 @@ C = TypeVar("C", bound=TrainConfig)
 
 
 def fill(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with defaults of their task; ``power_averages`` take the place of the default ``ema``."""
+    """Return settings with the defaults of their task.
+
+    ``power_averages`` take the place of the default ``ema``.
+    """
     filled = {**defaults, **given}
     if given.get("power_averages") and "ema" not in given:
         filled["ema"] = 0.0

@@ -1,4 +1,4 @@
-"""Losses of two networks against each other: one draws, the other tells what is drawn from what is true."""
+"""Losses of two networks: one draws, the other tells what is drawn from what is true."""
 
 from __future__ import annotations
 

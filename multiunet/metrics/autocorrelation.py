@@ -21,10 +21,11 @@ LARGEST_SHARE = 0.25
 
 
 def autocorrelation(image: ArrayLike, lags: Sequence[int] = LAGS) -> list[float | None]:
-    """Return the correlation of pixels that are so many pixels apart along an axis, in [-1, 1], for each lag.
+    """Return the correlation of pixels that lie a lag apart, in [-1, 1], for each lag.
 
-    It is the mean over axes and channels of the covariance of both ends over the variance of the channel (Torquato
-    2002, "Random Heterogeneous Materials", sec. 2.2). None where no axis is four times as long, or all is constant.
+    It is the mean over axes and channels of the covariance of pixels a lag apart along the axis, over the variance of
+    the channel (Torquato 2002, "Random Heterogeneous Materials", sec. 2.2). None where no axis is four times as long,
+    or all is constant.
 
     >>> stripes = np.tile([0.0, 1.0], (1, 8, 4))
     >>> autocorrelation(stripes, [1, 2])
@@ -37,7 +38,9 @@ def autocorrelation(image: ArrayLike, lags: Sequence[int] = LAGS) -> list[float 
 
 
 def compare_texture(predicted: ArrayLike, target: ArrayLike) -> float | None:
-    """Return the mean difference of the two-point correlations of an image and of the true one; 0: as the truth.
+    """Return the mean difference of the two-point correlations of an image and the true one.
+
+    0: as the truth.
 
     Unknown pixels of the truth count in neither. None where no correlation is defined.
 

@@ -18,7 +18,7 @@ S = TypeVar("S")
 
 
 class PatchDiscriminator(nn.Module, Generic[S]):
-    """Ways down and a block, which give each coarse site one score: how true what it sees of the field looks.
+    """Ways down and a block, which give each coarse site a score of what it sees of the field.
 
     Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks", sec. 3.2.2 ("PatchGAN"), on
     any geometry.

@@ -63,7 +63,7 @@ class Opponent:
             raise ValueError(f"weight {self.weight} and lr {self.lr} of an opponent must be positive")
 
     def match(self, field: Any, output: Any, target: Tensor, weight: Tensor | None = None) -> Match:
-        """Return what is to be told apart. Quantities that are not known are 0 in both.
+        """Return the two fields that the opponent compares; unknown quantities are 0 in both.
 
         Args:
             field, output: input and output of the first network.

@@ -56,7 +56,7 @@ def _mean_loss(
 
 @contextmanager
 def watch_outputs(net: nn.Module, geometry: Geometry[Any]) -> Iterator[None]:
-    """Raise ``Diverged`` where the network's output is not finite: scores of classes or of nothing may hide it."""
+    """Raise ``Diverged`` where the network's output is not finite, which scores may hide."""
 
     def check(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         check_outputs([geometry.features(output)], geometry.features(inputs[0]))
