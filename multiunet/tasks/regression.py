@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,7 +35,8 @@ class Regression(Task):
         noise: variance of the residuals of each target (target's units squared), the aleatoric part where the loss
             learns none.
         clips: what makes extreme targets smaller before they are learnt, and predictions large again; None: nothing.
-        monitor: the score that chooses the best epoch. R2 also judges shift and scale, which a correlation forgives.
+        monitor: the score that chooses the best epoch, one of those of ``RegressionScore``, or of ``extend_score``. R2
+            also judges shift and scale, which a correlation forgives.
         lowest: least value that a quantity can have, at which intervals end; None: any, but 0 of counts.
         extend_score: makes a score that adds others to those of the sites.
 
@@ -53,7 +54,7 @@ class Regression(Task):
         scale: Sequence[float] | None = None,
         noise: Sequence[float] | None = None,
         clips: SoftClips | None = None,
-        monitor: Literal["r2", "pearson_r", "spearman_r"] = "r2",
+        monitor: str = "r2",
         lowest: float | None = None,
         extend_score: Callable[[RegressionScore], Score] | None = None,
     ) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from multiunet.core import Geometry
 from multiunet.domains.image.config import ImageTrain, SegmentationLoss
 from multiunet.domains.image.data.targets import IGNORED
-from multiunet.domains.image.evaluation.scores import CountScore, InstanceScore, PictureScore
+from multiunet.domains.image.evaluation.scores import TEXTURE_MATCH, CountScore, InstanceScore, PictureScore
 from multiunet.domains.image.info import ImageInfo
 from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
 from multiunet.losses.adversarial import ADVERSARIAL
@@ -37,15 +37,16 @@ def make_task(config: ImageTrain, info: ImageInfo) -> Task:
     if info.regression:
         known = info.quantities
         loss_name = config.quantity_loss
-        if info.restoration is not None:
-            # what is learnt is the difference: on its scale both it and its variance are of order one
-            scale = info.restoration.difference
-            pictures = partial(PictureScore, data_range=info.restoration.data_range)
-            return Regression(known.names, loss_name, known.centre, scale, extend_score=pictures)
-        if info.dots is None:
-            drawn = None if info.drawn_range is None else partial(PictureScore, data_range=info.drawn_range)
-            return Regression(known.names, loss_name, known.centre, known.scale, extend_score=drawn)
-        return Regression(known.names, loss_name, known.centre, known.scale, lowest=0.0, extend_score=CountScore)
+        if info.dots is not None:
+            return Regression(known.names, loss_name, known.centre, known.scale, lowest=0.0, extend_score=CountScore)
+        restored = info.restoration
+        # what is learnt is the difference: on its scale both it and its variance are of order one
+        scale = known.scale if restored is None else restored.difference
+        data_range = info.drawn_range if restored is None else restored.data_range
+        pictures = None if data_range is None else partial(PictureScore, data_range=data_range)
+        # the least error would choose the epoch that draws least
+        monitor = TEXTURE_MATCH if config.adversarial else "r2"
+        return Regression(known.names, loss_name, known.centre, scale, monitor=monitor, extend_score=pictures)
     criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]
     loss = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
     score = SegmentationScore if info.instances is None else InstanceScore

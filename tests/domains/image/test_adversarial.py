@@ -72,8 +72,9 @@ def test_one_is_built_for_the_plan(pairs: Path) -> None:
     assert model.opponent is not None
     assert len(model.opponent.net.downs) == 3
     assert model.opponent.spread == [pytest.approx(1)]
+    assert model.task.monitor == "texture_match"  # r2 would choose the epoch that draws least
     alone = ImageDomain().build(config.model_copy(update={"adversarial": False}), info)
-    assert alone.opponent is None
+    assert (alone.opponent, alone.task.monitor) == (None, "r2")
 
 
 def test_the_network_begins_with_the_same_weights(pairs: Path) -> None:
@@ -93,12 +94,12 @@ def test_from_files_to_scores(pairs: Path, tmp_path: Path) -> None:
     assert all(row["opponent_loss"] > 0 for row in run.history())
     report = inference.evaluate(tmp_path / "run", ImageEvaluate(device="cpu", samples=2), progress=Progress())
     assert report.metrics["data_range"] == 255
-    assert {"psnr", "ssim", "sharpness", "texture_error"} <= report.metrics.keys()
+    assert {"psnr", "ssim", "sharpness", "texture_match"} <= report.metrics.keys()
     drawn, true = (report.metrics[f"{kind}autocorrelation_by"] for kind in ("", "true_"))
     assert list(drawn) == list(true) == ["1", "2", "4", "8", "16", "32"]
     assert 0.8 < true["1"] < 1
     assert true["16"] is None  # of 48 pixels, 12 are the most
-    assert report.baselines["mean"]["texture_error"] is None  # flat: it has no correlation
+    assert report.baselines["mean"]["texture_match"] is None  # flat: it has no correlation
     assert report.baselines["mean"]["sharpness"] == 0
 
 

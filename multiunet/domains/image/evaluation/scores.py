@@ -92,10 +92,13 @@ class CountScore(Score):
         return self.density.curves()
 
 
+TEXTURE_MATCH = "texture_match"
+"""Score of the two-point correlation, which chooses the best epoch of networks that draw plausible pictures."""
+
 FEWEST_KNOWN = 0.5
 """Share of an image's target that is known at least where the image is judged as a picture."""
 
-PICTURE = ("psnr", "ssim", "sharpness", "texture_error")
+PICTURE = ("psnr", "ssim", "sharpness", TEXTURE_MATCH)
 """Scores of one image as a picture."""
 
 TEXTURES = ("autocorrelation_by", "true_autocorrelation_by")
@@ -135,7 +138,7 @@ class PictureScore(Score):
             "psnr": compute_psnr(error, self.data_range),
             "ssim": compute_ssim(found, true, self.data_range),
             "sharpness": compare_sharpness(found, true),
-            "texture_error": compare_texture(found, true),
+            TEXTURE_MATCH: compare_texture(found, true),
         }
 
     def merge(self, other: Self) -> None:
@@ -146,7 +149,7 @@ class PictureScore(Score):
     def result(self) -> Scores:
         """Return the scores of the pixels and of the pictures.
 
-        ``psnr`` (decibels), ``ssim``, ``sharpness`` and ``texture_error`` are means over images, see
+        ``psnr`` (decibels), ``ssim``, ``sharpness`` and ``texture_match`` are means over images, see
         ``multiunet.metrics.pictures`` and ``autocorrelation``; ``data_range`` is what the first two refer to.
         ``autocorrelation_by`` is that of the predictions and ``true_autocorrelation_by`` that of the targets, by the
         pixels that lie between.
