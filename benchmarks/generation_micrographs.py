@@ -8,16 +8,17 @@ Two parts, both from the command line of ``multiunet``, on Ni-superalloy microgr
   a Gaussian filter of 1 pixel. Compared are the fraction of the precipitates and their two-point correlation S2(r), the
   probability that two pixels r apart both lie in precipitates, as a share of the phase's own variance, averaged over
   directions, for r to 40 pixels. A sample's distance from the mean of the real images is held against the distance of
-  each real image from the mean of the others.
+  each real image (18, held-out ones too) from the mean of the others.
 - ``pairs``: the one training image of Super3 and its mask train a generator of images from masks (``--masks``). New
-  masks are warped from that one mask by smooth random displacements, the generator makes their images, and a segmentation is
-  trained on the real pair and the new ones, beside one trained for as long on the real pair alone. Both are tested on
-  Super3's test images.
+  masks are warped from that one by smooth random displacements, and the generator makes their images. A segmentation is
+  trained on the real pair and the new ones, beside one that is trained for as long on the real pair alone. Both are
+  tested on Super3's test images.
 
     python benchmarks/generation_micrographs.py textures pairs --runs DIR [--epochs 36] [--pair-epochs 20]
         [--segment-epochs 28] [--patch 128]
 
-What is in ``--runs`` is not made again. Reads MULTIUNET_DATA (default ../shared/data beside the checkout); adds to
+What is in ``--runs`` is not made again; with ``--as-they-are`` runs there are not trained further, finished or not.
+Reads MULTIUNET_DATA (default ../shared/data beside the checkout); adds to
 benchmarks/results/generation_micrographs.json.
 """
 
@@ -81,7 +82,7 @@ def describe(images: list[Grey]) -> tuple[Grey, Grey]:
     """Return the fraction of the dark phase of each image, ``(N,)``, and its correlation, ``(N, RADII + 1)``."""
     phases = [threshold(image).astype(np.float32) for image in images]
     curves = [correlate(phase[None, None])[: RADII + 1] for phase in phases]
-    return np.array([phase.mean() for phase in phases]), np.array(curves)
+    return np.array([float(phase.mean()) for phase in phases]), np.array(curves)
 
 
 def compare(real: list[Grey], new: list[Grey]) -> dict[str, Any]:
@@ -100,7 +101,11 @@ def compare(real: list[Grey], new: list[Grey]) -> dict[str, Any]:
     return {
         "real_fraction": {"mean": shares.mean(), "lowest": shares.min(), "highest": shares.max()},
         "new_fraction": {"mean": made_shares.mean(), "lowest": made_shares.min(), "highest": made_shares.max()},
-        "fraction_apart": {"real_largest": spread[:, 0].max(), "new": found[:, 0].tolist()},
+        "fraction_apart": {
+            "real_median": float(np.median(spread[:, 0])),
+            "real_largest": spread[:, 0].max(),
+            "new": found[:, 0].tolist(),
+        },
         "s2_apart": {
             "real_median": float(np.median(spread[:, 1])),
             "real_largest": spread[:, 1].max(),
@@ -114,19 +119,24 @@ def compare(real: list[Grey], new: list[Grey]) -> dict[str, Any]:
 def run_textures(runs: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Train on real textures, make new ones, and compare."""
     images, run = make_small(runs / "small"), runs / "textures"
+    as_they_are = given.as_they_are and run.is_dir()
     splits = f"{SOURCE}/splits.json:Super1"
     words = ["--batch-size", 12, "--lr", "2e-3", "--epochs", given.epochs, "--seed", given.seed]
-    multiunet(
-        *("train", "image", "--task", "generate", "--images", images, "--splits", splits),
-        *(*words, "--out", run, "--resume", "auto"),
-    )
+    if not as_they_are:
+        multiunet(
+            *("train", "image", "--task", "generate", "--images", images, "--splits", splits),
+            *(*words, "--out", run, "--resume", "auto"),
+        )
     out, size = runs / f"textures-{given.steps}", read(next(images.glob("*.png"))).shape[0]
     if not out.exists():
         words = ["--count", given.count, "--size", size, "--steps", given.steps, "--seed", given.seed]
         multiunet(
             "sample", "image", "--run", run, *words, "--out", runs / f"textures-{given.steps}.zarr", "--export", out
         )
-    report = json.loads(multiunet("evaluate", "image", "--run", run, "--json"))
+    scored = runs / "textures-scores.json"
+    if not scored.exists():
+        scored.write_text(multiunet("evaluate", "image", "--run", run, "--json"))
+    report = json.loads(scored.read_text())
     real, new = (
         [read(path) for path in sorted(folder.glob(kind))] for folder, kind in ((images, "spot*"), (out, "s*_*.png"))
     )
@@ -134,7 +144,8 @@ def run_textures(runs: Path, given: argparse.Namespace) -> dict[str, Any]:
     rows = [[image[None].astype(np.float32) for image in part[:8]] for part in (real, new)]
     Image.fromarray(make_sheet(rows, 0.0, 255.0, ["real", "new"])).save(runs / "textures.png")
     scores = {"model": report["metrics"], **report["baselines"]}
-    return compare(real, new) | {"samples": len(new), "steps": given.steps, "evaluate": scores}
+    epochs = len((run / "metrics.jsonl").read_text().splitlines())
+    return compare(real, new) | {"samples": len(new), "steps": given.steps, "epochs": epochs, "evaluate": scores}
 
 
 def warp(mask: Grey, number: int) -> Grey:
@@ -203,16 +214,18 @@ def main() -> None:
     parser.add_argument("--pair-epochs", type=int, default=20, help="of the generator of pairs")
     parser.add_argument("--segment-epochs", type=int, default=28)
     parser.add_argument("--patch", type=int, default=128, help="side of the segmentations' patches, pixels")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--as-they-are", action="store_true", help="take trained runs as they are")
     given = parser.parse_args()
     given.runs = given.runs.absolute()
     for part in given.parts:
         given.runs.mkdir(parents=True, exist_ok=True)
         row = (run_textures if part == "textures" else run_pairs)(given.runs, given)
         print(part, json.dumps(row, indent=1), flush=True)
-        known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        known = json.loads(given.results.read_text()) if given.results.exists() else {}
         known[f"{part}, seed {given.seed}"] = row
         known["environment"] = environment()
-        RESULTS.write_text(json.dumps(known, indent=1) + "\n")
+        given.results.write_text(json.dumps(known, indent=1) + "\n")
 
 
 if __name__ == "__main__":
