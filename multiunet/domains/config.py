@@ -186,6 +186,9 @@ class TrainConfig(Options):
         "Training",
         ge=2,
     )
+    init_from: Path | None = option(
+        None, "begin with the weights of this run: outputs of the same names keep theirs, others begin anew", "Training"
+    )
     calibrate: bool = option(
         True, "calibrate the uncertainty on the validation split, after the last epoch", "Training"
     )

@@ -16,8 +16,9 @@ from multiunet.domains.calibration import calibrate
 from multiunet.domains.calibration_file import FILE
 from multiunet.domains.config import TrainConfig, absolute, checked, validated
 from multiunet.domains.describe import count_parameters
-from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Planned
+from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Model, Planned
 from multiunet.domains.info import to_json
+from multiunet.domains.initial import Initial, begin_with
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import all_runs, folds_in, read_info
 from multiunet.domains.spec import domain_spec
@@ -81,8 +82,9 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
     settings = checked(domain_spec(name).train, config)
     domain = domain_spec(name).load()
     planned, _ = _prepared(name, domain, settings, None if out is None else Path(out), resume)
-    net = domain.build(planned.config, planned.info).net
-    parameters = count_parameters(net)
+    model = domain.build(planned.config, planned.info)
+    _begin(name, model, planned.config)  # says what does not fit
+    parameters = count_parameters(model.net)
     return Plan(name, planned.config, planned.info, parameters, domain, planned.budget)
 
 
@@ -125,6 +127,7 @@ def _train(
     settings, info = planned.config, planned.info
     torch.manual_seed(derive("weights", settings.seed))
     model = domain.build(settings, info)
+    initial = None if going_on else _begin(name, model, settings)
     shown = ConsoleProgress() if progress is None else progress
     data = domain.training_data(settings, info, model, planned.budget)
     validate = domain.validator(settings, info, model, planned.budget)
@@ -137,6 +140,8 @@ def _train(
         run.rewind(0 if checkpoint is None else checkpoint.state["progress"]["epoch"])
         run.begin()
         (out / FILE).unlink(missing_ok=True)  # of weights that are about to change
+        if initial is not None:
+            shown.note(initial.describe([str(one) for part in ("val", "test") for one in info.split.of(part)]))
         try:
             domain.prepare(model, settings, info, out, planned.budget, shown)
             state = fit(
@@ -164,6 +169,11 @@ def _train(
             raise
         run.status("done")
     return state
+
+
+def _begin(name: str, model: Model, settings: TrainConfig) -> Initial | None:
+    """Give a new network the weights that the settings name."""
+    return None if settings.init_from is None else begin_with(settings.init_from, model, settings, name)
 
 
 def _calibrate(name: str, domain: Domain[Any, Any, Any], settings: TrainConfig, out: Path) -> None:
