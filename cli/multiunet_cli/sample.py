@@ -15,6 +15,7 @@ from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
+from multiunet_cli.tables import print_lines
 
 RunPath = Annotated[Path, typer.Option("--run", help="folder of a trained generator", show_default=False)]
 Out = Annotated[
@@ -42,11 +43,18 @@ def sample_command(spec: DomainSpec) -> Callable[..., None]:
         from multiunet.domains import sampling
 
         if dry_run:
-            _, names = sampling.check_sample(run, options, out, spec.name)
+            _, names, forecast = sampling.check_sample(run, options, out, spec.name)
             if as_json:
                 typer.echo(json.dumps({"run": str(run), "count": options.count, "conditions": names}))
-            else:
-                typer.echo(f"{run}: ready to make {counted(options.count, 'sample')} of each of {listing(names)}")
+                return
+            several = len(names) > 1
+            of = (
+                f"{options.count} of each of {len(names)} conditions: {listing(names)}"
+                if several
+                else str(options.count)
+            )
+            print_lines({"run": f"{run} is ready", "samples": of, **forecast, "into": str(out)})
+            typer.echo("nothing was written")
             return
         files = sampling.sample(run, options, out, spec.name)
         if as_json:

@@ -356,6 +356,14 @@ class Domain(ABC, Generic[C, P, Info]):
         """
         raise NotImplementedError(f"domain {self.name!r} generates nothing")
 
+    def forecast(self, model: Model, config: C, info: Info, options: Any) -> dict[str, str]:
+        """Return how large samples will be and what they take, in a line each by what it is about; by default nothing.
+
+        Raises:
+            InputError: for too little memory.
+        """
+        return {}
+
     def export_samples(self, samples: Path, folder: Path, info: Info) -> list[Path]:
         """Write finished samples in the domain's own formats; return the files."""
         raise NotImplementedError(f"domain {self.name!r} generates nothing")

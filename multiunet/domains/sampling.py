@@ -71,8 +71,11 @@ def sample(
 
 def check_sample(
     path: AnyPath, options: SampleOptions | Mapping[str, Any], out: AnyPath, name: str | None = None
-) -> tuple[Run, list[str]]:
-    """Read and check all that ``sample`` would; return the run and its conditions' names; write nothing.
+) -> tuple[Run, list[str], dict[str, str]]:
+    """Read and check all that ``sample`` would; write nothing.
+
+    Returns:
+        The run, its conditions' names, and a forecast: what samples take, in a line each by what it is about.
 
     Raises:
         InputError: see ``sample``.
@@ -80,7 +83,8 @@ def check_sample(
     run, chosen = _ready(path, options, name)
     run.domain.open_samples(Path(out), _describe(run, chosen), chosen.overwrite)
     _check_export(chosen, Path(out))
-    return run, run.domain.sample_names(run.config, run.info, chosen)
+    names = run.domain.sample_names(run.config, run.info, chosen)
+    return run, names, run.domain.forecast(run.model, run.config, run.info, chosen)
 
 
 def _ready(path: AnyPath, options: SampleOptions | Mapping[str, Any], name: str | None) -> tuple[Run, SampleOptions]:

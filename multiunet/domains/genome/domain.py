@@ -41,6 +41,7 @@ from multiunet.domains.genome.config import (
 )
 from multiunet.domains.genome.dataset import Windowing, Windows
 from multiunet.domains.genome.generation.fasta_file import FastaFile
+from multiunet.domains.genome.generation.forecast import forecast_bases
 from multiunet.domains.genome.generation.making import make_maker
 from multiunet.domains.genome.generation.requests import read_requests
 from multiunet.domains.genome.generation.scoring import score
@@ -251,6 +252,10 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     ) -> None:
         requests = read_requests(options, config, info)
         make_all(make_maker(model, config, info, options, kept), requests, options, store, kept, progress)
+
+    def forecast(self, model: Model, config: GenomeTrain, info: GenomeInfo, options: GenomeSample) -> dict[str, str]:
+        maker = make_maker(model, config, info, options, None)
+        return forecast_bases(maker, read_requests(options, config, info), options.count)
 
     def measure(self, options: GenomeMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:

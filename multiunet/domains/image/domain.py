@@ -41,6 +41,7 @@ from multiunet.domains.image.evaluation.scoring import check_scorable, predict_p
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.generation.coding import train_autoencoder
+from multiunet.domains.image.generation.forecast import forecast_images
 from multiunet.domains.image.generation.making import Maker, count_sites
 from multiunet.domains.image.generation.network import build_generator
 from multiunet.domains.image.generation.pictures import export_samples
@@ -268,6 +269,11 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         requests = read_requests(options, info, self.cache)
         sites = kept.agree("sites", lambda: count_sites(model, config, options, requests))
         make_all(Maker(model, config, info, options, self.cache, sites), requests, store, kept, progress)
+
+    def forecast(self, model: Model, config: ImageTrain, info: ImageInfo, options: ImageSample) -> dict[str, str]:
+        requests = read_requests(options, info, self.cache)
+        sites = count_sites(model, config, options, requests)
+        return forecast_images(Maker(model, config, info, options, self.cache, sites), requests)
 
     def export_samples(self, samples: Path, folder: Path, info: ImageInfo) -> list[Path]:
         return export_samples(samples, folder, info, self.cache)

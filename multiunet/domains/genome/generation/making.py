@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -83,14 +84,14 @@ class Maker:
         plan = self.plan(request.length)
         with nullcontext() if kept is None else kept.saving_when_stopped(place, lambda: state):
             while state.done < self.steps:
-                state = State(self._advance(state.x, state.done, plan, batch.numbers), state.done + 1)
+                state = State(self.advance(state.x, state.done, plan, batch.numbers), state.done + 1)
                 if kept is not None:
                     kept.save_when_due(place, state)
                 if progress is not None:
                     progress.update_tiles(state.done, self.steps)
         return state.x
 
-    def _advance(self, labels: Tensor, done: int, plan: Sequence[Tile], numbers: Sequence[int]) -> Tensor:
+    def advance(self, labels: Tensor, done: int, plan: Sequence[Tile], numbers: Sequence[int]) -> Tensor:
         """Return the bases one round later; each tile is read as all were before the round."""
         geometry = self.model.geometry
         unmasker = Unmasker(geometry, self.steps, temperature=self.temperature)
@@ -115,8 +116,13 @@ class Maker:
         return plan_tiles(self.model.net, (length,), self.sites, self.tile_size, trained)
 
 
-def make_maker(model: Model, config: GenomeTrain, info: GenomeInfo, options: GenomeSample, kept: Unfinished) -> Maker:
+def make_maker(
+    model: Model, config: GenomeTrain, info: GenomeInfo, options: GenomeSample, kept: Unfinished | None
+) -> Maker:
     """Return the maker that the options describe.
+
+    Args:
+        kept: what an interrupted sampling decided; None: nothing is decided by it.
 
     Raises:
         InputError: for too little memory.
@@ -124,7 +130,8 @@ def make_maker(model: Model, config: GenomeTrain, info: GenomeInfo, options: Gen
     device = pick_device(options.device)
     bf16 = computes_in_bf16(config.precision, device)
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        sites = kept.agree("sites", lambda: count_sites(model, options.memory, device))
+        found = partial(count_sites, model, options.memory, device)
+        sites = found() if kept is None else kept.agree("sites", found)
     return Maker(
         model, options.steps, options.temperature, options.seed, device, sites, options.tile_size, bf16, info.window
     )

@@ -113,9 +113,9 @@ class Maker:
             place: of the batch among all.
             kept: has the state that it was left in, if any.
         """
-        known = self._known(batch)
-        sampler = Sampler(self._sigmas(batch), SOLVERS[self.options.sampler](), known)
-        denoise = self._denoiser(batch)
+        known = self.known(batch)
+        sampler = Sampler(self.sigmas(batch), SOLVERS[self.options.sampler](), known)
+        denoise = self.denoiser(batch)
         geometry = cast(Grid, self.model.geometry)
         noise = draw_noise(SiteNoise(geometry, self.options.seed), self.shape(batch.request.space), batch.numbers)
         state = kept.read_state(place) or sampler.start(noise, self._start(batch))
@@ -131,7 +131,8 @@ class Maker:
         original = load_input(batch.request.image, self.info, self.cache).picture.pixels[...]
         return torch.where(known.mask, torch.from_numpy(original.astype(np.float32))[None], pixels)
 
-    def _denoiser(self, batch: Batch) -> TiledDenoiser:
+    def denoiser(self, batch: Batch) -> TiledDenoiser:
+        """Return what denoises the samples of a batch."""
         request, device = batch.request, pick_device(self.options.device)
         denoiser = Denoiser(self.model.net, make_parameterization(), self.model.geometry, self.info.generated.left_out)
         return TiledDenoiser(
@@ -166,14 +167,15 @@ class Maker:
             return x.float() / SIGMA_DATA
         return decode_tiled(net.coder, x.float() / SIGMA_DATA, space, latent_factor(self.info), DECODED)
 
-    def _known(self, batch: Batch) -> Known | None:
+    def known(self, batch: Batch) -> Known | None:
+        """Return the pixels that samples keep; None: all are made."""
         request = batch.request
         if request.image is None or request.holes is None:
             return None
         mask = torch.from_numpy(~read_holes(request.holes, request.image, request.space))
         return Known(self._as_data(request.image), mask[None, None], turns=self.options.turns)
 
-    def _sigmas(self, batch: Batch) -> Sigmas:
+    def sigmas(self, batch: Batch) -> Sigmas:
         """Return the levels of noise that samples go through; from an image on, the last of them."""
         sigmas = make_process().sigmas(self.options.steps)
         if batch.request.start is None:

@@ -19,6 +19,15 @@ def read(path: Path) -> dict[str, str]:
     return {name: "".join("ACGTN"[code] for code in codes) for name, codes in read_fasta(path).codes.items()}
 
 
+def test_a_forecast_says_length_rounds_and_time(make_run: MakeRun, tmp_path: Path) -> None:
+    _, names, said = sampling.check_sample(make_run(), {**QUICK, "length": 300, "tile_size": 128}, tmp_path / "s.fa")
+    assert names == ["sample"]
+    assert said["length"] == "300 bases"
+    assert said["tiles"] == "the longest in 3 tiles"
+    assert said["time"].startswith("about ")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_trained_generator_makes_dna_like_that_of_its_genome(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(epochs=4, steps_per_epoch=25, lr=0.01, widths=[16, 24], window=32, batch_size=8)
     options = {**QUICK, "count": 4, "length": 60, "steps": 60}

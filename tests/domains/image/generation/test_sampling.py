@@ -305,7 +305,7 @@ def test_the_length_of_the_average_is_chosen_afterwards(make_run: MakeRun, tmp_p
     found = {}
     for average in (None, 0.05, 0.2):
         options = {**QUICK, "average": average}
-        opened, _ = sampling.check_sample(run, options, tmp_path / "x.zarr")
+        opened, _, _ = sampling.check_sample(run, options, tmp_path / "x.zarr")
         found[average] = opened.net.state_dict()
     expected = opened.folder.averages.reconstruct(0.2)
     for name, value in expected.items():
