@@ -45,6 +45,9 @@ class Progress:
             monitor: the validation score that chooses the best weights, if any.
         """
 
+    def extend_training(self, steps: int, why: str) -> None:
+        """Announce that the training goes on to so many steps, and why."""
+
     def add_step(self, loss: float) -> None:
         """Count one more step with this training loss."""
 
@@ -107,6 +110,10 @@ class ConsoleProgress(Progress):
         self._printed = time.monotonic() - SECONDS_BETWEEN_EPOCHS
         self._start_bar("training", "loss {task.fields[loss]}  {task.fields[score]}", loss="-", score="")
         self._update(total=steps, completed=done)
+
+    def extend_training(self, steps: int, why: str) -> None:
+        self._update(total=steps)
+        self.note(why)
 
     def add_step(self, loss: float) -> None:
         self._update(advance=1, loss=figure(loss))

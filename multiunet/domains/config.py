@@ -153,6 +153,12 @@ class TrainConfig(Options):
     )
 
     epochs: int = option(Recipe.epochs, "number of epochs, each of `steps_per_epoch` steps", "Training", ge=1)
+    most_epochs: int | None = option(
+        Recipe.most_epochs,
+        "where validation still improves after `epochs`, go on in further cycles of the schedule, up to so many",
+        "Training",
+        ge=1,
+    )
     steps_per_epoch: int | None = option(
         Recipe.steps_per_epoch, "optimiser steps per epoch; default: once through the data", "Training", ge=1
     )
@@ -211,6 +217,16 @@ class TrainConfig(Options):
     @model_validator(mode="after")
     def _check_averages(self) -> Self:
         check_averages(self.ema, self.power_averages)
+        return self
+
+    @model_validator(mode="after")
+    def _goes_on_at_its_end(self) -> Self:
+        if self.most_epochs is not None and self.most_epochs < self.epochs:
+            raise ValueError(
+                f"`most_epochs={self.most_epochs}` is less than `epochs={self.epochs}`; give as many, or more"
+            )
+        if self.power_averages and self.most_epochs not in (None, self.epochs):
+            raise ValueError("`power_averages` are shares of a training whose length is known; leave `most_epochs` out")
         return self
 
     def parts(self) -> list[TrainConfig]:

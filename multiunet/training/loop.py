@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from multiunet.tasks import Objective, Opponent
 from multiunet.training.average import make_averages
 from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.compute import Compute
+from multiunet.training.cycles import Cycles
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.duel import Duel
 from multiunet.training.fabric import make_fabric
@@ -30,8 +31,8 @@ from multiunet.training.player import Player
 from multiunet.training.power_average import PowerAverage, is_snapshot_due, take_snapshot
 from multiunet.training.recipe import Recipe
 from multiunet.training.records import MemoryRecords, Records
-from multiunet.training.schedule import schedule
 from multiunet.training.signals import Stopped, StopRequest, hold_stop_signals, stop_requests
+from multiunet.training.state import State
 from multiunet.training.supervision import supervised_loss, supervised_outputs, watch_outputs
 
 SAVE_SECONDS = 60.0
@@ -42,26 +43,6 @@ Validate = Callable[[nn.Module], Mapping[str, Any]]
 
 Watch = Callable[[nn.Module, int], object]
 """Looks at a network, after so many epochs."""
-
-
-@dataclass
-class State:
-    """Progress of a training; all else that matters is a function of it and of the seed.
-
-    Attributes:
-        epoch, step: complete epochs, and complete steps of the one under way.
-        loss: sum of the losses of those steps.
-        seconds: time spent on the steps of the epoch under way.
-        best: the best validation score and minus its loss, so that tuples compare; None before the first.
-        best_epoch: the epoch of the best score, from 0; -1 before the first.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    loss: float = 0.0
-    seconds: float = 0.0
-    best: tuple[float, float] | None = None
-    best_epoch: int = -1
 
 
 def fit(
@@ -150,11 +131,12 @@ class _Trainer:
         self.duel = None if opponent is None else Duel(opponent, self.fabric, device)
         self.players = [self.player] if self.duel is None else [self.player, self.duel.player]
         self.steps = recipe.steps(len(data))
-        self.rate = schedule(recipe.schedule, self.steps * recipe.epochs, recipe.warmup)
+        self.cycles = Cycles.of(recipe, monitor)
+        self.rate = self.cycles.rate(recipe, self.steps)
         self.averages = make_averages(net, recipe)
         self.sampler = EpochSampler(len(data), recipe.batch_size, self.steps * recipe.accumulate, recipe.seed)
         self.batches = make_loader(data, geometry, self.sampler, recipe.seed, recipe.workers)
-        self.state, self.still_improving = State(), False
+        self.state, self.still_improving = State(goal=recipe.epochs), False
         self.watch: Watch | None = None
         self.save_seconds, self.saved = save_seconds, -math.inf
         if resume is not None:
@@ -167,22 +149,20 @@ class _Trainer:
             self.duel.loss = checkpoint.state["opponent_loss"]
         for part, average in self.averages.items():
             average.net.load_state_dict(checkpoint.part(part))
-        known = dict(checkpoint.state["progress"])
-        known["best"] = None if known["best"] is None else tuple(known["best"])
-        self.state = State(**known)
+        self.state = State.read({"goal": self.recipe.epochs, **checkpoint.state["progress"]})
 
     def run_all(self, progress: Progress, request: StopRequest) -> State:
         state, recipe = self.state, self.recipe
-        progress.start_training(self.steps * recipe.epochs, self.steps * state.epoch + state.step, self.monitor)
+        progress.start_training(self.steps * state.goal, self.steps * state.epoch + state.step, self.monitor)
         if (warning := self.compute.describe_change(self.before)) is not None:
             progress.note(warning)
-        while state.epoch < recipe.epochs and not self.out_of_patience():
+        while state.epoch < state.goal and not self.out_of_patience():
             self.train_epoch(progress, request)
             started = time.monotonic()
             row = {"epoch": state.epoch + 1, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
             if self.duel is not None:
                 row["opponent_loss"], self.duel.loss = self.duel.loss / self.steps, 0.0
-            last = state.epoch == recipe.epochs - 1
+            last = state.epoch == state.goal - 1
             due = last or (state.epoch + 1) % recipe.validate_every == 0
             best = due and self.score(row, last)
             if due and self.watch is not None:
@@ -192,13 +172,15 @@ class _Trainer:
             self.records.log(row)
             progress.add_epoch(row, best)
             state.epoch, state.step, state.loss, state.seconds = state.epoch + 1, 0, 0.0, 0.0
+            if (words := self.cycles.look_at(state)) is not None:
+                progress.extend_training(self.steps * state.goal, words)
             if request.signum is not None:
                 break
             self.save_when_due()
         self.save()
         if self.out_of_patience():
             progress.note(f"stopped early: {self._monitored()} has not improved for {recipe.patience} epochs")
-        elif state.epoch < recipe.epochs and request.signum is not None:
+        elif state.epoch < state.goal and request.signum is not None:
             raise Stopped(request.signum)
         elif self.validate is not None:
             self.note_end(progress)
@@ -206,8 +188,8 @@ class _Trainer:
 
     def note_end(self, progress: Progress) -> None:
         """Say what the validation scores of a complete training leave in doubt."""
-        if self.still_improving:
-            progress.note(f"validation {self._monitored()} was still improving at the last epoch; more may help")
+        if self.still_improving or self.cycles.is_improving(self.state):
+            progress.note(self.cycles.warn(self.state, self._monitored()))
         elif self.state.best is not None and self.state.best[0] == -math.inf:
             progress.note(f"validation {self.monitor} was undefined in every epoch; the lowest loss chose the weights")
 

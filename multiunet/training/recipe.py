@@ -29,6 +29,8 @@ class Recipe:
 
     Attributes:
         epochs: number of epochs.
+        most_epochs: where validation still improves after ``epochs``, it goes on in further cycles, up to so many (see
+            ``Cycles``); None: it does not.
         steps_per_epoch: optimiser steps an epoch; None: as many as draw each item once.
         batch_size: samples a batch.
         optimizer: ``adamw`` (Loshchilov & Hutter 2019), ``adam`` (Kingma & Ba 2015), or ``sgd`` with nnU-Net's Nesterov
@@ -57,6 +59,7 @@ class Recipe:
     """
 
     epochs: int = 40
+    most_epochs: int | None = None
     steps_per_epoch: int | None = None
     batch_size: int = 4
     optimizer: OptimizerName = "adamw"
@@ -80,10 +83,20 @@ class Recipe:
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(known)}")
-        for name in ("epochs", "steps_per_epoch", "batch_size", "accumulate", "patience", "validate_every"):
+        for name in (
+            "epochs",
+            "most_epochs",
+            "steps_per_epoch",
+            "batch_size",
+            "accumulate",
+            "patience",
+            "validate_every",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} {value} must be at least 1")
+        if self.most_epochs is not None and self.most_epochs < self.epochs:
+            raise ValueError(f"most_epochs {self.most_epochs} must be at least as many as epochs, {self.epochs}")
         if self.keep_last is not None and self.keep_last < 2:
             raise ValueError(f"keep_last {self.keep_last} must be at least 2: one is no ensemble")
         for name in ("lr", "weight_decay", "clip", "workers"):
@@ -95,6 +108,8 @@ class Recipe:
         if not 0 <= self.ema < 1 or not 0 <= self.warmup <= 1:
             raise ValueError(f"ema {self.ema} must be in [0, 1), and warmup {self.warmup} in [0, 1]")
         check_averages(self.ema, self.power_averages)
+        if self.power_averages and self.most_epochs not in (None, self.epochs):
+            raise ValueError("power_averages are shares of a training whose length is known; leave most_epochs out")
 
     def steps(self, items: int) -> int:
         """Return the optimiser steps of an epoch over data of this many items."""

@@ -115,7 +115,9 @@ def test_a_score_that_still_improves_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture, scores: list[float], said: bool
 ) -> None:
     fitted(tmp_path, scores, Recipe(epochs=len(scores)), progress=ConsoleProgress())
-    assert ("validation score was still improving at the last epoch; more may help" in capsys.readouterr().err) == said
+    words = capsys.readouterr().err
+    assert ("validation score was still improving at the last epoch" in words) == said
+    assert ("train longer, 4 epochs, say" in words) == said
 
 
 def test_without_validation_the_last_weights_are_kept(tmp_path: Path) -> None:
