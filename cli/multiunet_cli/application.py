@@ -65,7 +65,8 @@ def application() -> typer.Typer:
                 asking.command(spec.name)(ask_command(question)(spec))
         app.add_typer(asking, name=question)
     planning = typer.Typer(
-        help="Decide how to train, and say why (images only; elsewhere use train --dry-run).", no_args_is_help=True
+        help="Decide how to train, and say why (images, genomes; elsewhere use train --dry-run).",
+        no_args_is_help=True,
     )
     for spec in available.values():
         if isinstance(spec, DomainSpec) and spec.plans:

@@ -84,6 +84,11 @@ def show(report: Report) -> None:
     for name, entries in _rows(list(columns.values())):
         table.add_row(escape(name), *(escape(cell(entry)) for entry in entries))
     print_whole(table)
+    if "per_track" in report.metrics:
+        typer.echo(
+            "Scores without a track's name are means over the tracks, each counting alike. Errors such as mse have the "
+            "units of their track, and no mean."
+        )
     if (stated := make_table(report.metrics, len(report.items))) is not None:
         print_whole(stated)
     for sentence in report.verdict:

@@ -50,10 +50,11 @@ def plan_command(spec: DomainSpec) -> Callable[..., None]:
         if as_json:
             content = {"domain": plan.domain, "settings": json.loads(plan.config.model_dump_json())}
             dataset = to_json(plan.info)
-            content |= {"plan": dataset["plan"], "fingerprint": dataset["fingerprint"]}
+            content |= {"plan": dataset["plan"], "fingerprint": dict(plan.info.facts())}
             typer.echo(json.dumps(content | {"parameters": plan.parameters}))
             return
         show(plan)
+        typer.echo(f"Time: {plan.summarise()['time']}")
         if out is not None:
             typer.echo(f"wrote {out}")
             typer.echo(f"next: multiunet train {spec.name} --config {out} --out RUN")
@@ -76,16 +77,16 @@ def show(plan: Any) -> None:
     dataset = to_json(plan.info)
     memory = dataset["plan"]["memory"]
     data, decided = Table("the data", "", box=SIMPLE), Table("setting", "value", "why", box=SIMPLE)
-    for name, value in dataset["fingerprint"].items():
+    for name, value in plan.info.facts().items():
         data.add_row(name, escape(_text(value)))
     for name, choice in dataset["plan"]["settings"].items():
         decided.add_row(name, escape(_text(choice["value"])), escape(as_options(choice["reason"])))
     console = Console()
     console.print(data, decided)
+    kept = f" and {amount(memory['images'])} images that stay in memory" if memory["images"] else ""
     typer.echo(
         f"{plan.parameters:,} parameters. Training takes about {amount(memory['needed'])} of "
-        f"{amount(memory['budget'])}, of which {amount(memory['program'])} are the program itself and "
-        f"{amount(memory['images'])} images that stay in memory."
+        f"{amount(memory['budget'])}, of which {amount(memory['program'])} are the program itself{kept}."
     )
 
 

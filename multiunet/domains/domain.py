@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
@@ -23,6 +23,9 @@ from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.conformal import SetMethod
 from multiunet.uncertainty.statements import Statement
+
+if TYPE_CHECKING:
+    from multiunet.domains.side_score import SideScore
 
 C = TypeVar("C", bound=TrainConfig)
 P = TypeVar("P", bound=PredictOptions)
@@ -293,6 +296,10 @@ class Domain(ABC, Generic[C, P, Info]):
         By default as ``predict_labelled``, which may score something else: objects, say.
         """
         return self.predict_labelled(model, config, info, data, options)
+
+    def side_score(self, config: C, info: Info, data: Labelled) -> SideScore | None:
+        """Return an empty score of the domain's own for these data; None where there is none."""
+        return None
 
     @abstractmethod
     def fit_baselines(self, task: Task, config: C, info: Info) -> Mapping[str, Baseline]:

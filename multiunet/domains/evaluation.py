@@ -14,6 +14,7 @@ from multiunet.domains.domain import Domain, Labelled, Model, Piece, Report
 from multiunet.domains.folds import each_fold, spread
 from multiunet.domains.info import DatasetInfo
 from multiunet.domains.novelty import Novelty, join_novelty, predict_other
+from multiunet.domains.side_score import SideScore
 from multiunet.errors import InputError
 from multiunet.metrics import mean_of_defined, spearman
 from multiunet.progress import SILENT, Progress
@@ -45,20 +46,26 @@ class Trained:
 
 @dataclass(frozen=True)
 class Scored:
-    """Score over all items of some data, and the scores of each item by name."""
+    """Score over all items of some data, the scores of each item by name, and the domain's own score."""
 
     total: Score
     items: dict[str, dict[str, Any]]
+    side: SideScore | None = None
 
 
 def score_pieces(
-    task: Task, pieces: Iterable[Piece], calibration: Calibration | None = None, novelty: Novelty | None = None
+    task: Task,
+    pieces: Iterable[Piece],
+    calibration: Calibration | None = None,
+    novelty: Novelty | None = None,
+    side: SideScore | None = None,
 ) -> Scored:
     """Score predictions piece by piece, item by item.
 
     Args:
         calibration: of the predictions, whose intervals or sets are scored.
         novelty: to which their moments are added, too.
+        side: the domain's own score, to which they are added, too.
     """
     total, items = task.score(calibration), {}
     for name, own in groupby(pieces, key=lambda piece: piece.item):
@@ -69,10 +76,12 @@ def score_pieces(
                 item.add_sets(piece.moments, piece.target, piece.set_scores)
             if novelty is not None and piece.moments is not None:
                 novelty.add(piece.moments, name, other=False)
+            if side is not None:
+                side.add(piece)
         if name is not None:
             items[name] = item.result()
         total.merge(item)
-    return Scored(total, items)
+    return Scored(total, items, side)
 
 
 def evaluate(
@@ -107,16 +116,22 @@ def evaluate(
         check_unseen(data, runs)
         pieces = domain.predict_labelled(one.model, one.config, one.info, data, options, progress)
         novelty = None if other is None else Novelty(one.model.task)
-        found.append(score_pieces(one.model.task, pieces, one.model.calibration, novelty))
+        side = domain.side_score(one.config, one.info, data)
+        found.append(score_pieces(one.model.task, pieces, one.model.calibration, novelty, side))
         if novelty is not None:
             for name, moments in predict_other(domain, one.model, one.config, one.info, other, progress):
                 novelty.add(moments, name, other=True)
             told.append(novelty)
         methods = domain.fit_baselines(one.model.task, one.config, one.info)
-        trivial.append({name: score_pieces(one.model.task, method(data)) for name, method in methods.items()})
+        trivial.append(
+            {
+                name: score_pieces(one.model.task, method(data), side=domain.side_score(one.config, one.info, data))
+                for name, method in methods.items()
+            }
+        )
     task = models[0].model.task
     floor = {
-        name: score_folds(task, [own[name].total for own in trivial])
+        name: score_folds(task, [own[name].total for own in trivial]) | join_sides([own[name] for own in trivial])
         for name in trivial[0]
         if all(name in own for own in trivial)
     }
@@ -124,7 +139,7 @@ def evaluate(
         scores.pop("each_fold", None)
     items = _items([one.name for one in models], found)
     totals = [part.total for part in found]
-    metrics = score_folds(task, totals) | rank_items(items.values()) | join_novelty(told)
+    metrics = score_folds(task, totals) | join_sides(found) | rank_items(items.values()) | join_novelty(told)
     return Report(domain.name, data.name, metrics, floor, items, prediction, pool(task, totals).curves())
 
 
@@ -145,6 +160,14 @@ def score_folds(task: Task, folds: Sequence[Score]) -> dict[str, Any]:
         return whole
     each = [fold.result() for fold in folds]
     return whole | spread(each) | {"each_fold": each_fold(each)}
+
+
+def join_sides(found: Sequence[Scored]) -> dict[str, Any]:
+    """Return the domain's own scores over all folds; nothing where it has none."""
+    sides = [part.side for part in found if part.side is not None]
+    for side in sides[1:]:
+        sides[0].merge(side)
+    return dict(sides[0].result()) if sides else {}
 
 
 def rank_items(items: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:

@@ -175,6 +175,10 @@ class DatasetInfo(Record):
             found["label values"] = self.target.values
         return found | {name: getattr(self, name) for name in self.shared_fields}
 
+    def facts(self) -> Mapping[str, Any]:
+        """Return facts on the data that a plan shows, plain JSON; by default none."""
+        return {}
+
     def seen(self) -> Mapping[str, str]:
         """Return the keys of training and validation inputs (digests, or paths), each with the input's name."""
         return self.content

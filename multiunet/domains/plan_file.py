@@ -31,7 +31,7 @@ def as_yaml(config: TrainConfig, given: set[str], info: DatasetInfo, hint: str) 
     lines = [
         f"# {hint}",
         "#",
-        *_comment({"the data": dataset["fingerprint"], "memory": memory}),
+        *_comment({"the data": dict(info.facts()), "memory": memory}),
         "",
         "# given",
         *(_setting(name, value) for name, value in known.items()),

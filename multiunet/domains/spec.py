@@ -39,7 +39,7 @@ class DomainSpec:
         measured: the kinds of tasks whose predictions it measures, with nothing but the prediction given.
         groups: what is exchangeable, whose errors a calibration learns from, in the plural: "images", say.
         questions: settings of the questions that can be put to its runs, by command: ``variants``, say.
-        plans: whether its dataset info has a ``plan`` and a ``fingerprint``, which ``multiunet plan`` shows.
+        plans: whether its dataset info has a ``plan``, which ``multiunet plan`` shows.
     """
 
     name: str

@@ -33,7 +33,7 @@ from multiunet.training.step_time import measure_step
 from multiunet.wording import duration
 
 if TYPE_CHECKING:
-    from multiunet.training.loop import State
+    from multiunet.training.state import State
 
 Resume = Literal["never", "auto"]
 
@@ -66,10 +66,12 @@ class Plan:
         steps = recipe.steps(len(data))
         seconds = measure_step(model.net, model.task, model.geometry, data, recipe)
         whole = seconds * steps * recipe.epochs
+        most = duration(seconds * steps * (recipe.most_epochs or 0))
+        longer = f", up to {most} while validation improves," if recipe.most_epochs else ""
         return {
             **summarise(self.loaded, self.config, self.info, model),
             "training": summarise_training(self.config, steps),
-            "time": f"about {duration(whole)} without validation ({seconds:.2g} s a step, tried once)",
+            "time": f"about {duration(whole)}{longer} without validation ({seconds:.2g} s a step, tried once)",
         }
 
 

@@ -29,6 +29,9 @@ class TwoFolds:
         for name, target in data.items.items():
             yield Piece(RIGHT if name == "x" or config == "second" else WRONG, target, item=name)
 
+    def side_score(self, config: Any, info: Any, data: Labelled) -> None:
+        return None
+
     def fit_baselines(self, task: Any, config: Any, info: Any) -> Any:
         def wrong(data: Labelled) -> Any:
             return (Piece(WRONG, target, item=name) for name, target in data.items.items())

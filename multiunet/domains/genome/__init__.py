@@ -17,5 +17,6 @@ SPEC = DomainSpec(
     measured=(),
     implementation="multiunet.domains.genome.domain:GenomeDomain",
     groups="chromosomes",
+    plans=True,
     questions={"variants": GenomeVariants, "mutagenesis": GenomeMutagenesis, "attribute": GenomeAttribute},
 )

@@ -1,4 +1,4 @@
-"""Trivial methods, which predict a signal without reading motifs."""
+"""Trivial methods, which predict a signal from composition and place, without finding motifs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.domains.genome.ridge import fit_ridge
 from multiunet.domains.genome.sequence import Codes, gc_content
 
 Feature = Callable[[Codes, int], NDArray[np.float64]]
@@ -34,11 +35,14 @@ def log_distance_to_end(codes: Codes, bin_size: int) -> NDArray[np.float64]:
 FEATURES: Mapping[str, Feature] = {"gc_content": fill_gc, "distance_to_end": log_distance_to_end}
 
 
-def fit(codes: Mapping[str, Codes], targets: Mapping[str, NDArray[np.float32]], bin_size: int) -> dict[str, Predictor]:
-    """Fit to some chromosomes the mean of each track, and a least-squares line on each feature.
+def fit(
+    codes: Mapping[str, Codes], val: Mapping[str, Codes], targets: Mapping[str, NDArray[np.float32]], bin_size: int
+) -> dict[str, Predictor]:
+    """Fit to some chromosomes the mean of each track, a least-squares line on each feature, and a ridge on words.
 
     Args:
         codes: bases by chromosome.
+        val: those that choose the ridge's penalty.
         targets: ``(tracks, bins)`` by chromosome; NaN is left out.
     """
     target = np.concatenate([targets[chrom] for chrom in codes], axis=1).astype(np.float64)
@@ -46,7 +50,8 @@ def fit(codes: Mapping[str, Codes], targets: Mapping[str, NDArray[np.float32]], 
     for name, feature in FEATURES.items():
         x = np.concatenate([feature(sequence, bin_size) for sequence in codes.values()])
         baselines[name] = _line(feature, x, target)
-    return baselines
+    ridge = fit_ridge(codes, val, targets, bin_size)
+    return baselines if ridge is None else baselines | {"ridge_on_words": ridge.predict}
 
 
 def _line(feature: Feature, x: NDArray[np.float64], target: NDArray[np.float64]) -> Predictor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -59,6 +60,26 @@ GenomeLoss = Literal[
 COUNT_LOSSES = ("poisson", "poisson-multinomial", "negative-binomial")
 PRESENCE_LOSSES = ("bce", "focal")
 
+
+def read_soft_clip(value: Any) -> Any:
+    """Return ``auto``, ``none`` or a number.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if value in ("auto", "none"):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError("give auto, none, or the value above which square roots are learnt")
+    return number
+
+
+SoftClip = Annotated[Literal["auto", "none"] | float, BeforeValidator(read_soft_clip)]
+
 FEWEST_FOLDS = 3
 FEWEST_BASES = 1 << 14
 """Bases of the shortest default window."""
@@ -104,6 +125,13 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
     transform: Transform = option(
         "none", "learn log(1 + value) or the square root of each bin; predictions and scores are in these units", "Data"
     )
+    soft_clip: SoftClip = option(
+        "auto",
+        "learn values above this by their square root; auto: above the 99th percentile of a track where a small region "
+        "holds much of its variance, else none",
+        "Data",
+        text=True,
+    )
     exclude_regions: Path | None = option(
         None, "BED file of regions that are neither learnt nor scored, a blacklist, say", "Data"
     )
@@ -116,6 +144,16 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
     exclude_chroms: StrList = option([], "chromosomes to leave out altogether", "Split")
 
     window: int | None = option(None, "bins of a training window; default: 256, or what 16 kb take", "Windows", ge=8)
+    peaks: Path | None = option(
+        None,
+        "BED or narrowPeak file: train on windows around peaks, and around GC-matched places without one; evaluate "
+        "scores peaks, too",
+        "Windows",
+    )
+    negatives: float = option(1.0, "places without a peak for each of `peaks`, of like GC content", "Windows", ge=0)
+    jitter: int | None = option(
+        None, "most bases between a peak and its window's middle; default: an eighth of a window", "Windows", ge=0
+    )
     mutation_rate: float = option(
         0.05, "share of a window's bases that are replaced by random ones", "Windows", ge=0, le=1
     )
@@ -135,12 +173,28 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
         False, "also show the network how long open reading frames are; default with `annotation`", "Model"
     )
     widths: Widths = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
+    gradient_checkpointing: bool = option(
+        False,
+        "recompute activations in the backward pass: less memory, about a third more time, same result; on by itself "
+        "if memory is short",
+        "Model",
+    )
     dropout: float = option(
         0.2, "dropout rate of the bottleneck and the decoder; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
     )
     batch_size: int = option(4, "windows per batch", "Training", ge=1)
-    epochs: int = option(30, "number of epochs, each of `steps_per_epoch` steps", "Training", ge=1)
-    steps_per_epoch: int | None = option(25, "optimiser steps per epoch", "Training", ge=1)
+    memory: Bytes | None = option(
+        None, "for training: 8GB, 500MB, 8GiB or bytes; default: what is free", "Run", text=True
+    )
+    epochs: int = option(
+        30,
+        "number of epochs, each of `steps_per_epoch` steps; by default it goes on while validation improves, up to 120",
+        "Training",
+        ge=1,
+    )
+    steps_per_epoch: int | None = option(
+        25, "optimiser steps per epoch; by default as many as windows cover the genome several times", "Training", ge=1
+    )
     lr: float = option(2e-3, "peak learning rate", "Training", gt=0)
     weight_decay: float = option(1e-2, "weight decay: decoupled for adamw, L2 for the others", "Training", ge=0)
     ema: float = option(0.99, "decay of the weights' moving average; 0: none", "Training", ge=0, lt=1)
@@ -191,6 +245,9 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
         if self.transform != "none" and self.loss in (*COUNT_LOSSES, *PRESENCE_LOSSES):
             what = "counts" if self.loss in COUNT_LOSSES else "presence, 0 to 1"
             raise ValueError(f"`loss={self.loss}` is for {what}, which `transform={self.transform}` makes none of")
+        for name in ("negatives", "jitter"):
+            if self.peaks is None and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}` says how to train on `peaks`; give that, too")
         return self
 
     def bins_of_window(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,36 +41,75 @@ class Windowing:
     mutation_rate: float = 0.0
 
 
-class Windows(TrainingData[Tensor]):
-    """Training windows, spread evenly: fields ``(1, 1, bases)`` of codes, targets ``(1, tracks, bins)``.
+class Centres(ABC):
+    """Places that training windows are centred on."""
 
-    Item i is the i-th stretch of the chromosomes laid end to end; a draw centres a window on a random base of it, half
-    the time the reverse complement. Its bins begin anywhere: their targets are the means of the chromosome's bins that
-    they overlap, weighted by the overlap. Up to half a window hangs over the end of its chromosome: the network reads
-    unknown bases there, as in prediction (see ``chromosomes``), and so learns to tell an end from the edge of a window.
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of items."""
+
+    @abstractmethod
+    def draw(self, item: int, rng: np.random.Generator) -> tuple[str, int]:
+        """Return chromosome and base of a window's middle."""
+
+
+class EvenCentres(Centres):
+    """Places that are spread evenly: item i is the i-th stretch of the chromosomes laid end to end.
+
+    Args:
+        sizes: bins by chromosome.
+        bins: of a window, and so of a stretch.
+        bin_size: bases a bin.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], bins: int, bin_size: int) -> None:
+        self.sizes, self.bins, self.bin_size = dict(sizes), bins, bin_size
+        self.chroms = list(sizes)
+        self.ends: list[int] = list(accumulate(sizes.values()))
+
+    def __len__(self) -> int:
+        return max(1, round(self.ends[-1] / self.bins))
+
+    def draw(self, item: int, rng: np.random.Generator) -> tuple[str, int]:
+        place = (item + rng.random()) / len(self) * self.ends[-1]
+        index = bisect_right(self.ends, place)
+        chrom = self.chroms[index]
+        return chrom, int((place - (self.ends[index] - self.sizes[chrom])) * self.bin_size)
+
+
+class Windows(TrainingData[Tensor]):
+    """Training windows: fields ``(1, 1, bases)`` of codes, targets ``(1, tracks, bins)``.
+
+    A draw centres a window on a place of its item, half the time the reverse complement. Its bins begin anywhere: their
+    targets are the means of the chromosome's bins that they overlap, weighted by the overlap. Up to half a window hangs
+    over the end of its chromosome: the network reads unknown bases there, as in prediction (see ``chromosomes``), and
+    so learns to tell an end from the edge of a window.
 
     Args:
         codes: bases by chromosome.
         targets: ``(tracks, bins)`` by chromosome.
+        centres: where they lie; None: spread evenly over the chromosomes.
     """
 
-    def __init__(self, codes: Mapping[str, Bases], targets: Mapping[str, Values], windowing: Windowing) -> None:
+    def __init__(
+        self,
+        codes: Mapping[str, Bases],
+        targets: Mapping[str, Values],
+        windowing: Windowing,
+        centres: Centres | None = None,
+    ) -> None:
         self.codes = {chrom: portable(bases) for chrom, bases in codes.items()}
         self.targets, self.windowing = dict(targets), windowing
-        self.chroms = list(codes)
-        self.ends: list[int] = list(accumulate(self.targets[chrom].shape[1] for chrom in self.chroms))
+        sizes = {chrom: self.targets[chrom].shape[1] for chrom in codes}
+        self.centres = centres or EvenCentres(sizes, windowing.bins, windowing.bin_size)
 
     def __len__(self) -> int:
-        return max(1, round(self.ends[-1] / self.windowing.bins))
+        return len(self.centres)
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[Tensor]:
         w = self.windowing
-        place = (item + rng.random()) / len(self) * self.ends[-1]
-        index = bisect_right(self.ends, place)
-        chrom = self.chroms[index]
-        total = self.targets[chrom].shape[1]
-        centre = (place - (self.ends[index] - total)) * w.bin_size
-        start = int(centre) - w.bins * w.bin_size // 2
+        chrom, centre = self.centres.draw(item, rng)
+        start = centre - w.bins * w.bin_size // 2
         codes, target = self.window(chrom, start)
         if rng.random() < 0.5:
             codes, target = reverse_complement(codes), swap_strands(target, w.strand_pair)

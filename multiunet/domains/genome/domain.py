@@ -40,6 +40,7 @@ from multiunet.domains.genome.config import (
     GenomeTrain,
 )
 from multiunet.domains.genome.dataset import Windowing, Windows
+from multiunet.domains.genome.extremes import drop_extremes
 from multiunet.domains.genome.generation.fasta_file import FastaFile
 from multiunet.domains.genome.generation.forecast import forecast_bases
 from multiunet.domains.genome.generation.making import make_maker
@@ -53,13 +54,17 @@ from multiunet.domains.genome.layout import restore_layout, tune_layout
 from multiunet.domains.genome.mutagenesis.making import mutate_region
 from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.network import build_network, check_sites
+from multiunet.domains.genome.peaks.windows import make_centres
+from multiunet.domains.genome.planning.plan import decide
 from multiunet.domains.genome.readers import READ_BY, Data, open_genome, read_other, read_training
 from multiunet.domains.genome.regions import read_regions, touched
+from multiunet.domains.genome.scaling import make_clips
 from multiunet.domains.genome.sequence import Codes, Genome
-from multiunet.domains.genome.summary import summarise_genome
+from multiunet.domains.genome.side_scores import make_side_score
 from multiunet.domains.genome.survey import digest_data, survey
 from multiunet.domains.genome.targets_table import open_targets
 from multiunet.domains.genome.variants.scoring import score_variants
+from multiunet.domains.side_score import SideScore
 from multiunet.domains.unfinished import Unfinished
 from multiunet.errors import InputError
 from multiunet.files import check_folder
@@ -101,10 +106,15 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         data = self._read_training(config)
         if config.task == "generate":
             return describe_bases(config, data, digest_data(data))
-        return survey(config, data)
+        info = survey(config, data)
+        if config.peaks is not None:
+            place_peaks(config, data, info.split.train)
+        return info
 
-    def summarise(self, config: GenomeTrain, info: GenomeInfo) -> dict[str, str]:
-        return summarise_genome(config, info)
+    def plan(
+        self, config: GenomeTrain, info: GenomeInfo, before: GenomeInfo | None
+    ) -> Planned[GenomeTrain, GenomeInfo]:
+        return decide(config, info, before, self.build)
 
     def plan(
         self, config: GenomeTrain, info: GenomeInfo, before: GenomeInfo | None
@@ -132,9 +142,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             return make_masked(config, model, {chrom: data.codes[chrom] for chrom in chroms})
         bins = config.bins_of_window()
         windowing = Windowing(config.bin_size, bins, config.bins_of_context(), info.strand_pair, config.mutation_rate)
-        return Windows(
-            {chrom: data.codes[chrom] for chrom in chroms}, {chrom: data.targets[chrom] for chrom in chroms}, windowing
-        )
+        codes, targets = {name: data.codes[name] for name in chroms}, {name: data.targets[name] for name in chroms}
+        return Windows(codes, targets, windowing, None if config.peaks is None else make_centres(config, data, chroms))
 
     def validator(
         self, config: GenomeTrain, info: GenomeInfo, model: Model, budget: Budget = DEFAULT_BUDGET
@@ -148,7 +157,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             predictor = _predictor(Model(net, model.task, model.geometry), config, next(net.parameters()).device)
             score = model.task.score()
             for chrom, (codes, target) in items.items():
-                score.add(predictor.whole(chrom, codes).mean[None], torch.from_numpy(target)[None])
+                usual = drop_extremes(info.extremes, chrom, target, config.bin_size)
+                score.add(predictor.whole(chrom, codes).mean[None], torch.from_numpy(usual)[None])
             scores = score.result()
             loss = scores["nll"] if info.annotates else _relative_error(scores, info.quantities.scale)
             return {"loss": loss, **scores}
@@ -208,13 +218,16 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             moments = found.map(lambda part: part[None])
             yield Piece(moments.mean, torch.from_numpy(target)[None], moments, chrom)
 
+    def side_score(self, config: GenomeTrain, info: GenomeInfo, data: Labelled) -> SideScore | None:
+        return None if info.generates else make_side_score(config, info, data, self._read_training)
+
     def fit_baselines(self, task: Task, config: GenomeTrain, info: GenomeInfo) -> Mapping[str, Baseline]:
         known = self._reread(config, info)
-        train = {chrom: known.codes[chrom] for chrom in info.split.train}
+        train, val = ({chrom: known.codes[chrom] for chrom in part} for part in (info.split.train, info.split.val))
         if info.annotates:
             methods = class_baselines.fit(train, known.targets, info.bin_size, known.names)
         else:
-            methods = baselines.fit(train, known.targets, info.bin_size)
+            methods = baselines.fit(train, val, known.targets, info.bin_size)
 
         def as_baseline(method: baselines.Predictor) -> Baseline:
             def predict(data: Labelled) -> Iterator[Piece]:
@@ -298,8 +311,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 def _make_task(config: GenomeTrain, info: GenomeInfo) -> Regression | Segmentation:
     if info.annotates:
         return Segmentation(info.labels.names, "multilabel", loss=CrossEntropy(kind="multilabel"))
-    tracks = info.quantities
-    return Regression(tracks.names, config.loss, tracks.centre, tracks.scale, monitor="pearson_r")
+    tracks, clips = info.quantities, make_clips(info.clips) if info.clips else None
+    return Regression(tracks.names, config.loss, tracks.centre, tracks.scale, clips=clips, monitor="pearson_r")
 
 
 def _select(data: Data, chroms: tuple[str, ...]) -> dict[str, tuple[Codes, NDArray[np.float32]]]:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from multiunet.domains.info import ClassLabels, DatasetInfo, Labels, Quantities, Splits
+from multiunet.domains.config import Split
+from multiunet.domains.genome.extremes import Extreme
+from multiunet.domains.info import ClassLabels, DatasetInfo, Labels, Quantities, Record, Splits
+from multiunet.domains.planned import TrainingPlan
+from multiunet.domains.splits import SPLITS
 from multiunet.training.recipe import Layout
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Clip(Record):
+    """Soft limit of a track: values above the threshold are learnt by their square root, in these units."""
+
+    threshold: float
+    unit: PositiveFloat
 
 
 class GenomeInfo(DatasetInfo):
@@ -27,6 +38,9 @@ class GenomeInfo(DatasetInfo):
         missing: share of the training bins without a value, by track.
         gc: share of G and C among the known bases.
         memory_format: order of axes in memory that was found the faster when the run began; None: none was timed.
+        clips: soft limit of each track; empty or None where values are learnt as they are.
+        extremes: regions that hold much of a track's variance.
+        plan: None before it is made.
     """
 
     shared_fields: ClassVar[tuple[str, ...]] = ("strand_pair", "bin_size", "window", "data")
@@ -40,6 +54,30 @@ class GenomeInfo(DatasetInfo):
     missing: tuple[Share, ...]
     gc: Share
     memory_format: Layout | None = None
+    clips: tuple[Clip | None, ...] = ()
+    extremes: tuple[Extreme, ...] = ()
+    plan: TrainingPlan | None = None
+
+    def bases(self, split: Split) -> int:
+        """Return the bases of the chromosomes of a split."""
+        return sum(self.chroms[name] for name in self.split.of(split))
+
+    @property
+    def longest(self) -> int:
+        """Bins of the longest chromosome to train on."""
+        return max(-(-self.chroms[name] // self.bin_size) for name in self.split.train)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a plan shows of the sequences and signals."""
+        return {
+            "chromosomes": {part: len(self.split.of(part)) for part in SPLITS},
+            "bases": {part: self.bases(part) for part in SPLITS},
+            "bins of": f"{self.bin_size} bases",
+            "gc": round(self.gc, 4),
+            "tracks": list(self.target.names),
+            "extreme regions": [extreme.describe() for extreme in self.extremes] or "none",
+            "missing": [round(share, 4) for share in self.missing],
+        }
 
     @property
     def generates(self) -> bool:

@@ -20,7 +20,9 @@ from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.sequence import UNKNOWN, Codes, Genome, find_unknown_bins
 from multiunet.domains.genome.targets_table import Target, open_targets
 from multiunet.domains.genome.tracks import Bins, Track, read_tracks
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
+from multiunet.wording import listing
 
 Values = NDArray[np.float32]
 
@@ -148,6 +150,9 @@ def _read_signals(
     opened = open_targets(targets)
     paths = [target.path for target in opened.signals]
     tracks = read_tracks(paths, bins, [target.name for target in opened.signals])
+    if bins.zero:
+        for track in tracks:
+            report_false_zeros(track)
     values = [_transform(track, config, target) for track, target in zip(tracks, opened.signals)]
     stacked = {name: np.stack([of_track[name] for of_track in values]) for name in codes}
     found = [name for track in tracks for name in track.chroms]
@@ -160,6 +165,19 @@ def _read_classes(
     classes = read_classes(targets, config.types, bins, config.exclude_features, config.stranded)
     values = {name: classes.on_bins(name, len(found), config.bin_size) for name, found in codes.items()}
     return Data(bins.genome, classes.names, codes, values, classes.partners), classes.found
+
+
+def report_false_zeros(track: Track) -> None:
+    """Warn of whole chromosomes that a track calls 0 because its file does not mention them."""
+    sums = {name: float(np.nansum(np.abs(rows))) for name, rows in track.values.items()}
+    empty = [name for name, total in sums.items() if not total]
+    if not empty or len(empty) == len(sums):
+        return
+    count, every = (sum(len(track.values[name]) for name in names) for names in (empty, sums))
+    remark(
+        f"{track.path}: has nothing on {listing(empty)}, of which `missing=zero` makes {count:,} bins of 0, "
+        f"{count / every:.0%} of all; if these chromosomes were not measured, leave them out with `exclude_chroms`"
+    )
 
 
 def _transform(track: Track, config: GenomeTrain, target: Target) -> dict[str, Values]:

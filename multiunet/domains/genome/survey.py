@@ -17,8 +17,9 @@ from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.network import level_strides
 from multiunet.domains.genome.readers import Data
+from multiunet.domains.genome.scaling import UNSCALED, Scaling, decide_scaling
 from multiunet.domains.genome.sequence import count_known
-from multiunet.domains.genome.strands import check_signs, measure_scales, pair_strands
+from multiunet.domains.genome.strands import check_signs, pair_strands
 from multiunet.domains.info import Quantities, Splits
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
@@ -49,7 +50,11 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     partners = data.partners or pair_strands(config.strand_pairs, data.names)
     _check_window(config, max(data.targets[chrom].shape[1] for chrom in split.train), coarsest)
     annotates = config.task == "classes"
-    target = describe_classes(config, data, split) if annotates else _describe_signals(config, data, split, partners)
+    target, scaling = (
+        (describe_classes(config, data, split), UNSCALED)
+        if annotates
+        else _describe_signals(config, data, split, partners)
+    )
     trained = np.concatenate([data.targets[chrom] for chrom in split.train], axis=1)
     missing = np.isnan(trained).mean(axis=1)
     if not annotates:
@@ -66,10 +71,14 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
         window=config.bins_of_window(),
         missing=tuple(missing.tolist()),
         gc=strong / known,
+        clips=scaling.clips if any(scaling.clips) else (),
+        extremes=scaling.extremes,
     )
 
 
-def _describe_signals(config: GenomeTrain, data: Data, split: Splits[str], partners: Sequence[int]) -> Quantities:
+def _describe_signals(
+    config: GenomeTrain, data: Data, split: Splits[str], partners: Sequence[int]
+) -> tuple[Quantities, Scaling]:
     """Return the tracks with their scales over the training chromosomes.
 
     Raises:
@@ -80,9 +89,10 @@ def _describe_signals(config: GenomeTrain, data: Data, split: Splits[str], partn
             _check_measured(config, data, part, chroms)
     trained = np.concatenate([data.targets[chrom] for chrom in split.train], axis=1).astype(np.float64)
     check_signs(data.paths, trained, partners)
-    centre, scale = measure_scales(trained, partners)
+    lengths = {chrom: len(codes) for chrom, codes in data.codes.items()}
+    scaling = decide_scaling(config, data.targets, data.paths, lengths, split.train, partners)
     names = tuple(add_transform(name, config.transform) for name in data.names)
-    return Quantities(names=names, centre=tuple(centre), scale=tuple(scale))
+    return Quantities(names=names, centre=tuple(scaling.centre), scale=tuple(scaling.scale)), scaling
 
 
 def add_transform(track: str, transform: Transform) -> str:

@@ -12,6 +12,7 @@ from multiunet.domains.image.data.instances import Touching
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.info import DatasetInfo, Digest, Record, Splits
+from multiunet.domains.planned import TrainingPlan
 
 IntensityKind = Literal["image", "train", "none"]
 
@@ -176,29 +177,6 @@ class Fingerprint(Record):
     objects: SeparableObjects | None = None
 
 
-class Decision(Record):
-    """Setting that the plan decided, and why."""
-
-    value: Any
-    reason: str
-
-
-class Memory(Record):
-    """Memory of a training, bytes: the budget, the need, and of it that of program and kept images."""
-
-    budget: int
-    needed: int
-    program: int
-    images: int
-
-
-class TrainingPlan(Record):
-    """Decisions of a plan, and the memory they were made for."""
-
-    settings: dict[str, Decision]
-    memory: Memory
-
-
 class ImageInfo(DatasetInfo):
     """Dataset info of a run on images or volumes.
 
@@ -296,6 +274,10 @@ class ImageInfo(DatasetInfo):
         if self.plan is None:
             raise TypeError("no plan has been made")
         return self.plan
+
+    def facts(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.fingerprint.model_dump(mode="json")
+        return found
 
     def shared(self) -> dict[str, Any]:
         # only the kind of the intensities: each run keeps the moments of its own training images

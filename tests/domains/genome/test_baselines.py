@@ -30,7 +30,7 @@ def test_each_baseline_finds_the_signal_that_it_can_explain():
         for name, c in codes.items()
     }  # fmt: skip
     signals["a"][:, 7] = np.nan
-    methods = baselines.fit(codes, signals, BIN)
+    methods = baselines.fit(codes, codes, signals, BIN)
     scored = {
         name: regression_scores(
             np.concatenate([method(codes[c], BIN) for c in codes], axis=1),
@@ -50,7 +50,7 @@ def test_line_is_least_squares():
     signals = {name: rng.normal(size=(1, -(-len(c) // BIN))).astype(np.float32) for name, c in codes.items()}
     x = np.concatenate([baselines.fill_gc(c, BIN) for c in codes.values()])
     slope, intercept = np.polyfit(x, np.concatenate([s[0] for s in signals.values()]), 1)
-    predicted = baselines.fit(codes, signals, BIN)["gc_content"](codes["a"], BIN)
+    predicted = baselines.fit(codes, codes, signals, BIN)["gc_content"](codes["a"], BIN)
     assert np.allclose(predicted[0], slope * baselines.fill_gc(codes["a"], BIN) + intercept)
 
 

@@ -32,7 +32,7 @@ def test_evaluation_scores_each_track_beside_baselines(run, tmp_path):
     assert float(row["mse rev"]) == pytest.approx(shown["metrics"]["per_track"][1]["mse"])
     assert "mse" not in row
     assert [track["track"] for track in shown["metrics"]["per_track"]] == ["fwd", "rev"]
-    assert list(shown["baselines"]) == ["mean", "gc_content", "distance_to_end"]
+    assert list(shown["baselines"]) == ["mean", "gc_content", "distance_to_end", "ridge_on_words"]
     assert list(shown["items"]) == ["chr3"]
     assert 0.8 < shown["metrics"]["coverage_95"] <= 1  # noise that was learnt to be noise
 
@@ -101,7 +101,7 @@ def test_other_data_are_scored(run, data, tmp_path, write_fasta, write_signal):
     report = inference.evaluate(run, validated(kind, {"fasta": fasta, "targets": targets}, "test"))
     assert report.scored == str(fasta)
     assert list(report.items) == ["x", "y"]
-    assert list(report.baselines) == ["mean", "gc_content", "distance_to_end"]
+    assert list(report.baselines) == ["mean", "gc_content", "distance_to_end", "ridge_on_words"]
     for path in targets.split(","):
         rows = Path(path).read_text().splitlines(keepends=True)
         Path(path).write_text("".join(row for row in rows if row.startswith("y")))

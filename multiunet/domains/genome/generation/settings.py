@@ -30,6 +30,8 @@ ELSEWHERE = {
     "strand_pairs": "it has no tracks",
     "missing": "it has no tracks",
     "transform": "it has no tracks",
+    "soft_clip": "it has no tracks",
+    "peaks": "it learns from all sequences",
     "mutation_rate": "what changes bases would be in the samples, too",
     "loss": "its loss is the surprise of masked bases",
     "stem_channels": "bases are not reduced to bins",

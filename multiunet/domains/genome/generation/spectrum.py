@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ def count_spectra(sequences: Sequence[Codes]) -> list[NDArray[np.int64]]:
     ]
 
 
-def jensen_shannon(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+def jensen_shannon(first: NDArray[Any], second: NDArray[Any]) -> float:
     """Return the Jensen-Shannon distance of two spectra ``(words,)``: 0 for equal ones, at most 1.
 
     The square root of the divergence in bits (Endres & Schindelin 2003).

@@ -6,7 +6,6 @@ accumulated to as many samples a step, costs batch statistics of fewer samples; 
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +23,13 @@ from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.data.patch_size import fit_patch, pick_sides
 from multiunet.domains.image.generation.latent import latent_factor
 from multiunet.domains.image.generation.planning import choose_flip, explain_generator
-from multiunet.domains.image.info import Decision, ImageInfo, Memory, TrainingPlan
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.planning.profiling import Build, Profiler
 from multiunet.domains.image.planning.suiting import suit_quantities
+from multiunet.domains.planned import Decision, Memory, TrainingPlan, is_open, measure_memory_once
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
-from multiunet.memory import amount, free_memory, process_memory
+from multiunet.memory import amount
 from multiunet.models.image_unet import choose_strides
 from multiunet.prediction.run import READ_SITES
 from multiunet.training.step_memory import LIBRARY_MEMORY
@@ -71,17 +71,6 @@ class Room:
     held: int
     images: int
     asked: bool
-
-
-@functools.cache
-def measure_memory_once(device: torch.device) -> tuple[int, int]:
-    """Return the bytes that this process could have on the device, held ones included, and those it holds.
-
-    As when first asked, so that all folds of a cross-validation are planned for the same memory.
-    """
-    # images wait in the computer's memory, the network is on the device
-    held = process_memory() if device.type == "cpu" else 0
-    return free_memory(device) + held, held
 
 
 def find_room(config: ImageTrain, info: ImageInfo, device: torch.device) -> Room:
@@ -176,11 +165,6 @@ def restore_plan(config: ImageTrain, info: ImageInfo, before: ImageInfo) -> tupl
     decided = {name: choice.value for name, choice in before.planned.settings.items() if is_open(config, name)}
     kept = {name: getattr(before, name) for name in ("patch_size", "strides", "plan")}
     return config.model_copy(update=decided), info.model_copy(update=kept)
-
-
-def is_open(config: ImageTrain, name: str) -> bool:
-    """Return True for a setting that the user left open; an explicit null does."""
-    return name not in config.model_fields_set or getattr(config, name) is None
 
 
 def _offers(config: ImageTrain, info: ImageInfo) -> list[ImageTrain]:

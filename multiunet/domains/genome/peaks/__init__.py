@@ -1,0 +1,1 @@
+"""Peaks: windows around them, places without any of the same GC content, and their scores."""

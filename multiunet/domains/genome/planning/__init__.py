@@ -1,0 +1,1 @@
+"""Training plans of genomes: length, size of the network, batch, memory."""
