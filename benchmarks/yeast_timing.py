@@ -9,8 +9,8 @@ held-out chromosomes:
 
     python benchmarks/yeast_timing.py [folds fixed] [--seeds 0,1,2] [--runs FOLDER] [--set key=value ...]
 
-Reads MULTIUNET_DATA (default ../shared/data beside the checkout); writes benchmarks/results/yeast_timing.json after each
-run. Runs that are in the folder already are not trained again, so it goes on where it was stopped.
+Reads MULTIUNET_DATA (default ../shared/data beside the checkout); writes benchmarks/results/yeast_timing.json after
+each run. Runs that are in the folder already are not trained again, so it goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def train(out: Path, seed: int, split: list[object], settings: list[str]) -> flo
 
 
 def score(*runs: Path) -> dict[str, float]:
-    """Return r of a run, or of the ensemble of several, on its test chromosomes, beside the methods without a network."""
+    """Return r of a run, or of an ensemble, on its test chromosomes, and of the methods without a network."""
     report = json.loads(multiunet("evaluate", "genome", *(word for run in runs for word in ("--run", run)), "--json"))
     others = {name: scores["pearson_r"] for name, scores in report["baselines"].items()}
     return {"network": report["metrics"]["pearson_r"], **others}

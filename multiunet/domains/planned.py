@@ -1,4 +1,4 @@
-"""Plan of a training, as its dataset info keeps it: decisions with reasons, and the memory they were made for."""
+"""Plan of a training: decisions with reasons, and the memory that they were made for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Decision(Record):
 
 
 class Memory(Record):
-    """Memory of a training, bytes: the budget, the need, and of it that of the program and of images that are kept."""
+    """Memory of a training, bytes: the budget, the need, and in it the program and kept images."""
 
     budget: int
     needed: int

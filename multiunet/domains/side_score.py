@@ -10,7 +10,7 @@ from multiunet.domains.domain import Piece
 
 
 class SideScore(ABC):
-    """Score of a domain's own, of places that its predictions lie at, beside the task's score of all sites."""
+    """Score that a domain adds to the task's score of all sites, such as that of chosen places."""
 
     @abstractmethod
     def add(self, piece: Piece) -> None:

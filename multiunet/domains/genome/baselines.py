@@ -38,7 +38,7 @@ FEATURES: Mapping[str, Feature] = {"gc_content": fill_gc, "distance_to_end": log
 def fit(
     codes: Mapping[str, Codes], val: Mapping[str, Codes], targets: Mapping[str, NDArray[np.float32]], bin_size: int
 ) -> dict[str, Predictor]:
-    """Fit to some chromosomes the mean of each track, a least-squares line on each feature, and a ridge on words.
+    """Fit the mean of each track, a least-squares line on each feature, and a ridge on words.
 
     Args:
         codes: bases by chromosome.

@@ -64,7 +64,7 @@ class Extreme(Record):
 def find_extremes(
     targets: Mapping[str, NDArray[np.float32]], lengths: Mapping[str, int], bin_size: int
 ) -> tuple[Extreme, ...]:
-    """Find regions that hold far more of a track's variance than their size, the heaviest of a track first.
+    """Find regions that hold far more of a track's variance than their size, the heaviest first.
 
     Args:
         targets: ``(tracks, bins)`` by chromosome; NaN is not known.

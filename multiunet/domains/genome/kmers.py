@@ -63,7 +63,7 @@ def count_words(codes: Codes, bin_size: int, bins: int) -> NDArray[np.int64]:
 
 @cache
 def classify_words(length: int) -> NDArray[np.int64]:
-    """Return the number of the class of each word, ``(4^length,)``: a word and its reverse complement share theirs."""
+    """Return the class of each word, ``(4^length,)``, which its reverse complement shares."""
     words = np.arange(4**length)
     reverse, rest = np.zeros_like(words), words.copy()
     for _ in range(length):

@@ -37,7 +37,7 @@ class Places:
 
 
 def match_negatives(codes: Mapping[str, Bases], peaks: Regions, seed: int, ratio: float = 1.0) -> Places:
-    """Draw places without a peak, on the same chromosomes and with the histogram of GC content of the peaks.
+    """Draw places without a peak, on the chromosomes of the peaks and with their GC contents.
 
     The genome is cut into places as wide as the median peak. Those that touch a peak, or have many unknown bases, are
     left out. Each peak has, in turn, ``ratio`` others drawn of its own bin of GC content, each once; where there are

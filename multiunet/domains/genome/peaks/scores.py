@@ -1,4 +1,4 @@
-"""Scores of peaks: told from places without one, their profiles, and how high they are."""
+"""Scores of peaks: are they higher than places without one, and have they their profiles and sums?"""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def place_peaks(config: GenomeTrain, data: Data, chroms: tuple[str, ...]) -> Pla
 
 
 def make_centres(config: GenomeTrain, data: Data, chroms: tuple[str, ...]) -> PeakCentres:
-    """Return where training windows lie, and say how many negatives there are and what their GC content is."""
+    """Return where training windows lie, and say how many negatives could not be matched."""
     places = place_peaks(config, data, chroms)
     middles = [
         (chrom, (start + end) // 2)

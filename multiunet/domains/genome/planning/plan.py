@@ -1,4 +1,4 @@
-"""Plan of a training on a genome: decisions from its size and the memory there is, each with its reason."""
+"""Plan of a training on a genome: decisions from its size and the memory, each with its reason."""
 
 from __future__ import annotations
 
