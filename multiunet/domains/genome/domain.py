@@ -106,10 +106,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         data = self._read_training(config)
         if config.task == "generate":
             return describe_bases(config, data, digest_data(data))
-        info = survey(config, data)
-        if config.peaks is not None:
-            place_peaks(config, data, info.split.train)
-        return info
+        return survey(config, data)
 
     def plan(
         self, config: GenomeTrain, info: GenomeInfo, before: GenomeInfo | None

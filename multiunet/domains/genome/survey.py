@@ -16,6 +16,7 @@ from multiunet.domains.genome.config import COUNT_LOSSES, PRESENCE_LOSSES, Genom
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.network import level_strides
+from multiunet.domains.genome.peaks.windows import place_peaks
 from multiunet.domains.genome.readers import Data
 from multiunet.domains.genome.scaling import UNSCALED, Scaling, decide_scaling
 from multiunet.domains.genome.sequence import count_known
@@ -49,6 +50,8 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
         raise InputError("`strand_pairs` and the column strand_pair of the table both pair tracks; give one of them")
     partners = data.partners or pair_strands(config.strand_pairs, data.names)
     _check_window(config, max(data.targets[chrom].shape[1] for chrom in split.train), coarsest)
+    if config.peaks is not None:
+        place_peaks(config, data, split.train)
     annotates = config.task == "classes"
     target, scaling = (
         (describe_classes(config, data, split), UNSCALED)

@@ -28,6 +28,8 @@ ELSEWHERE = {
     "strand_pairs": "the strands of a type are paired by themselves",
     "transform": "a bin has a class or not",
     "missing": "what an annotation does not mention has no class",
+    "soft_clip": "a bin has a class or not",
+    "peaks": "classes are learnt from whole chromosomes",
 }
 """Settings of signals that a run on annotation has not, and why."""
 

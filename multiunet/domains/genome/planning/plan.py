@@ -53,7 +53,9 @@ def decide(
     budget = config.memory or free
     found: Decided = {} if config.task != "signal" else decide_size(config, info.bases("train"), info.longest)
     sized = _with(config, found)
-    fitting, needed, by_memory = _fit_memory(sized, info, budget - held, build, device)
+    nothing: Decided = {}
+    room = budget - held
+    fitting, needed, by_memory = (True, 0, nothing) if info.generates else _fit_memory(sized, info, room, build, device)
     found |= by_memory
     chosen = _with(sized, by_memory)
     if config.task == "signal":
