@@ -173,12 +173,6 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
         False, "also show the network how long open reading frames are; default with `annotation`", "Model"
     )
     widths: Widths = option([32, 32, 64, 64], "channels by level, finest (bins) first", "Model")
-    gradient_checkpointing: bool = option(
-        False,
-        "recompute activations in the backward pass: less memory, about a third more time, same result; on by itself "
-        "if memory is short",
-        "Model",
-    )
     dropout: float = option(
         0.2, "dropout rate of the bottleneck and the decoder; 0 disables Monte-Carlo uncertainty", "Model", ge=0, lt=1
     )

@@ -111,12 +111,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def plan(
         self, config: GenomeTrain, info: GenomeInfo, before: GenomeInfo | None
     ) -> Planned[GenomeTrain, GenomeInfo]:
-        return decide(config, info, before, self.build)
-
-    def plan(
-        self, config: GenomeTrain, info: GenomeInfo, before: GenomeInfo | None
-    ) -> Planned[GenomeTrain, GenomeInfo]:
-        return restore_layout(Planned(config, info), before)
+        return restore_layout(decide(config, info, before, self.build), before)
 
     def tune(self, planned: Planned[GenomeTrain, GenomeInfo]) -> Planned[GenomeTrain, GenomeInfo]:
         return tune_layout(planned, self.build)

@@ -51,7 +51,8 @@ def decide(
     device = pick_device(config.device)
     free, held = measure_memory_once(device)
     budget = config.memory or free
-    found: Decided = {} if config.task != "signal" else decide_size(config, info.bases("train"), info.longest)
+    own = config.task == "signal" and config.network == "unet"  # published networks have sizes of their own
+    found: Decided = decide_size(config, info.bases("train"), info.longest) if own else {}
     sized = _with(config, found)
     nothing: Decided = {}
     room = budget - held
