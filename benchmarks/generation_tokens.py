@@ -25,6 +25,7 @@ benchmarks/results/generation_tokens.json.
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
 import math
@@ -224,24 +225,51 @@ def sample(
     return torch.cat(made)
 
 
+def enlarge(digits: Tensor) -> Tensor:
+    """Return digits of 28 x 28 pixels, smaller ones doubled."""
+    return digits if digits.shape[2] == 28 else functional.interpolate(digits, scale_factor=2)
+
+
 @torch.no_grad()
 def score(judge: Judge, images: Tensor, pairs: Sequence[Pair]) -> dict[str, float]:
     """Return the shares of samples whose digits are as asked: both, the left and the right one."""
-    full = images if images.shape[2] == 28 else functional.interpolate(images, scale_factor=2)
-    right = [judge(half).argmax(1) == asked for half, asked in zip(full.chunk(2, dim=3), torch.tensor(pairs).T)]
+    right = [judge(enlarge(h)).argmax(1) == asked for h, asked in zip(images.chunk(2, dim=3), torch.tensor(pairs).T)]
     both = {"both": right[0] & right[1], "left": right[0], "right": right[1]}
     return {name: round(float(hits.double().mean()), 3) for name, hits in both.items()}
 
 
+@dataclass(frozen=True)
+class Digits:
+    """Digits of one size, as they are shared out, with their judge, which sees smaller ones doubled."""
+
+    pixels: Tensor
+    labels: Tensor
+    own: Tensor
+    held_out: Tensor
+    judge: Judge
+
+    def judged_rightly(self) -> float:
+        """Return the judge's accuracy on held-out digits."""
+        right = self.judge(enlarge(self.pixels[self.held_out])).argmax(1) == self.labels[self.held_out]
+        return round(float(right.double().mean()), 3)
+
+
+@functools.cache
+def share_out(full: bool) -> Digits:
+    """Read the digits, at full or half their size, and train their judge."""
+    pixels, labels = read_digits()
+    pixels = pixels if full else functional.avg_pool2d(pixels, 2)
+    order = torch.from_numpy(permutation(len(pixels), "mnist", 0))
+    judged = order[6500:9000]
+    judge = train_judge(enlarge(pixels[judged]), labels[judged], epochs=12)
+    return Digits(pixels, labels, order[:6500], order[9000:], judge)
+
+
 def run(name: str, seconds: float, coder_seconds: float, sheets: Path | None) -> dict[str, Any]:
     """Train and score one way."""
-    way, (digits, labels) = WAYS[name], read_digits()
-    order = torch.from_numpy(permutation(len(digits), "mnist", 0))
-    own, judged, held_out = order[:6500], order[6500:9000], order[9000:]
-    if not way.in_latents:  # at half their size; the judge sees pixels doubled
-        digits = functional.avg_pool2d(digits, 2)
-    seen_by_judge = digits if way.in_latents else functional.interpolate(digits, scale_factor=2)
-    judge = train_judge(seen_by_judge[judged], labels[judged], epochs=12)
+    way = WAYS[name]
+    known = share_out(way.in_latents)
+    digits, labels, own, held_out = known.pixels, known.labels, known.own, known.held_out
     mean, deviation = digits[own].mean(), digits[own].std()
     data = (digits - mean) / deviation
     seen, unseen = share_out_pairs()
@@ -255,13 +283,12 @@ def run(name: str, seconds: float, coder_seconds: float, sheets: Path | None) ->
         row["coder_psnr"] = round(-10 * math.log10(float(error)), 2)
     net, row["steps"] = train(way, Pairs(data[own], labels[own], seen), coder, seconds)
     row["parameters"] = sum(parameter.numel() for parameter in net.parameters())
-    hits = (judge(seen_by_judge[held_out]).argmax(1) == labels[held_out]).double().mean()
-    row["judge_on_held_out_digits"] = round(float(hits), 3)
+    row["judge_on_held_out_digits"] = known.judged_rightly()
     kinds = {"unseen": unseen * 10, "seen": seen * 2}
     for guidance, kind in itertools.product(GUIDANCE if way.words else (1.0,), kinds):
         pairs = kinds[kind]
         images = (sample(way, net, coder, pairs, guidance) * deviation + mean).clamp(0, 1)
-        row.setdefault(f"guidance {guidance:g}", {})[kind] = score(judge, images, pairs)
+        row.setdefault(f"guidance {guidance:g}", {})[kind] = score(known.judge, images, pairs)
         if sheets is not None:
             sheets.mkdir(parents=True, exist_ok=True)
             rows = [[image.numpy() for image in images[10 * n : 10 * n + 10]] for n in range(4)]

@@ -40,6 +40,17 @@ def test_what_lies_beside_the_image_is_turned_with_it(shapes: Path) -> None:
         assert ((sample.target[0, 0] > 0) == (shape > 0)).all()  # shapes are bright
 
 
+def test_coordinates_say_where_each_pixel_of_a_patch_lies_in_its_image(shapes: Path) -> None:
+    data = patches(shapes, coordinates=True, patch_size=[12])
+    pixels = np.asarray(Image.open(shapes / "images" / "i1.png"), np.float64)
+    for seed in range(4):
+        sample = data.draw(1, np.random.default_rng(seed))
+        y, x = ((sample.field[0].numpy() + 1) / 2 * np.array([20, 24]).reshape(2, 1, 1) - 0.5).round(3)
+        found = (sample.target[0, 0].numpy() / SIGMA_DATA) * data.info.intensities.deviation[0]
+        expected = pixels[y.astype(int), x.astype(int)]
+        np.testing.assert_allclose(found + data.info.intensities.mean[0], expected, atol=1e-3)
+
+
 def test_a_smaller_image_is_stretched_to_the_same_places(shapes: Path) -> None:
     """A pixel of the smaller image is the first of each 2 x 2 pixels; at its own centre it is read as it is."""
     data = patches(shapes, given=shapes / "small")
