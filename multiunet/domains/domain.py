@@ -364,7 +364,7 @@ class Domain(ABC, Generic[C, P, Info]):
         raise NotImplementedError(f"domain {self.name!r} generates nothing")
 
     def forecast(self, model: Model, config: C, info: Info, options: Any) -> dict[str, str]:
-        """Return how large samples will be and what they take, in a line each by what it is about; by default nothing.
+        """Return the size of samples and what they take, a line each by its subject; by default nothing.
 
         Raises:
             InputError: for too little memory.

@@ -289,7 +289,10 @@ class _Trainer:
     def improve(self, scores: Mapping[str, Any]) -> bool:
         """Note the scores of this epoch if they are the best so far; return whether they are."""
         best, rank = self.state.best, self._rank(scores)
+        # of equal scores the lower loss is kept, but the score itself no longer improves
         self.still_improving = best is not None and best < rank and rank[0] > -math.inf
+        if self.monitor is not None and best is not None and rank[0] == best[0]:
+            self.still_improving = False
         if best is not None and rank <= best:
             return False
         self.state.best, self.state.best_epoch = rank, self.state.epoch

@@ -108,6 +108,11 @@ def test_where_nothing_could_be_scored_that_is_said(tmp_path: Path, capsys: pyte
     assert "validation score was undefined in every epoch" in capsys.readouterr().err
 
 
+def test_equal_scores_of_lower_losses_do_not_improve(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    fitted(tmp_path, [0.2, 0.2], Recipe(epochs=2), losses=[0.5, 0.4], progress=ConsoleProgress())
+    assert "still improving" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("scores", "said"), [([0.1, 0.2], True), ([0.2, 0.1], False), ([0.2, 0.2], False), ([1], False)]
 )

@@ -13,7 +13,7 @@ from multiunet.wording import counted, duration
 
 
 def forecast_bases(maker: Maker, requests: Sequence[Request], count: int) -> dict[str, str]:
-    """Return lines on what will be made and what it takes, by what each is about; one tile is computed to tell."""
+    """Return what will be made and what it takes, a line each by its subject; a tile is tried."""
     batches = list(maker.batches(requests, count))
     longest = max(requests, key=lambda request: request.length)
     first = next(batch for batch in batches if batch.request is longest)

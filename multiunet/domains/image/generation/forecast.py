@@ -1,4 +1,4 @@
-"""Forecast of a sampling of images: how large, how many passes of the network, how much memory and time."""
+"""Forecast of a sampling of images: their size, passes of the network, memory and time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from multiunet.wording import counted, duration
 
 
 def forecast_images(maker: Maker, requests: Sequence[Request]) -> dict[str, str]:
-    """Return lines on what will be made and what it takes, by what each is about; one tile is computed to tell."""
+    """Return what will be made and what it takes, a line each by its subject; a tile is tried."""
     options, batches = maker.options, maker.batches(requests)
     largest = max(requests, key=lambda request: math.prod(request.space))
     first = next(batch for batch in batches if batch.request is largest)
