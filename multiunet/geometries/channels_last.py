@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.modules.utils import _single
 
 PLANE_MODES = {"linear": "bilinear", "nearest": "nearest"}
 """Ways to interpolate a plane, by those of a line."""
@@ -79,7 +78,7 @@ class Conv1d(nn.Conv1d):
         if not plain or not (lies_last(input) or lies_last(weight)):
             line: Tensor = super()._conv_forward(input, weight, bias)
             return line
-        flat, dilation = weight.unsqueeze(2), (1, *_single(self.dilation))
+        flat, dilation = weight.unsqueeze(2), (1, *_by_axis(self.dilation))
         _, stride, padding = _in_plane_sizes(self.kernel_size, self.stride, self.padding)
         return in_plane(lambda x: functional.conv2d(x, flat, bias, stride, padding, dilation, self.groups), input)
 
@@ -103,10 +102,14 @@ class MaxPool1d(nn.MaxPool1d):
             line: Tensor = super().forward(input)
             return line
         sizes = _in_plane_sizes(self.kernel_size, self.stride, self.padding)
-        dilation: Sizes = (1, *_single(self.dilation))
+        dilation: Sizes = (1, *_by_axis(self.dilation))
         return in_plane(lambda x: functional.max_pool2d(x, *sizes, dilation, self.ceil_mode), input)
 
 
 def _in_plane_sizes(kernel: Any, stride: Any, padding: Any) -> tuple[Sizes, Sizes, Sizes]:
     """Return kernel, stride and padding of a window of a line as those of a plane of height one."""
-    return (1, *_single(kernel)), (1, *_single(stride)), (0, *_single(padding))
+    return (1, *_by_axis(kernel)), (1, *_by_axis(stride)), (0, *_by_axis(padding))
+
+
+def _by_axis(size: Any) -> Sizes:
+    return size if isinstance(size, tuple) else (size,)
