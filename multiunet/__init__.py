@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from multiunet.domains.questions import attribute, mutagenesis, variants
     from multiunet.domains.runs import Run, load
     from multiunet.domains.sampling import sample
-    from multiunet.domains.training import plan, train
+    from multiunet.domains.training import check, plan, train
     from multiunet.errors import InputError
     from multiunet.geometries import Graph, GraphField, Grid
     from multiunet.geometries.graph.merge import Contraction, HeavyEdgeMatching
@@ -97,6 +97,7 @@ __all__ = [
     "Unmasking",
     "attribute",
     "calibrate",
+    "check",
     "evaluate",
     "fit",
     "load",
@@ -148,7 +149,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "domains.questions": ["attribute", "mutagenesis", "variants"],
         "domains.runs": ["Run", "load"],
         "domains.sampling": ["sample"],
-        "domains.training": ["plan", "train"],
+        "domains.training": ["check", "plan", "train"],
         "errors": ["InputError"],
         "geometries": ["Graph", "GraphField", "Grid"],
         "geometries.graph.merge": ["Contraction", "HeavyEdgeMatching"],

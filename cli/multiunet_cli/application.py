@@ -12,6 +12,7 @@ from rich.markup import escape
 from multiunet.domains.spec import DomainSpec, Unavailable, domains
 from multiunet_cli.ask import QUESTIONS, ask_command
 from multiunet_cli.calibrate import calibrate_command
+from multiunet_cli.check import check_command
 from multiunet_cli.demo import demo
 from multiunet_cli.doctor import doctor
 from multiunet_cli.evaluate import evaluate_command
@@ -72,6 +73,13 @@ def application() -> typer.Typer:
         if isinstance(spec, DomainSpec) and spec.plans:
             planning.command(spec.name)(plan_command(spec))
     app.add_typer(planning, name="plan")
+    checking = typer.Typer(
+        help="Look at all data of a training, without training (genomes only).", no_args_is_help=True
+    )
+    for spec in available.values():
+        if isinstance(spec, DomainSpec) and spec.checks:
+            checking.command(spec.name)(check_command(spec))
+    app.add_typer(checking, name="check")
     app.command("demo", help=DEMO)(demo)
     app.command("info")(info)
     app.command("domains")(list_domains)

@@ -205,6 +205,13 @@ class Domain(ABC, Generic[C, P, Info]):
             InputError: for anything that would make training fail or its result meaningless.
         """
 
+    def check(self, config: C) -> Mapping[str, Any]:
+        """Look at all data of a training, without training; return facts and warnings, plain JSON.
+
+        Only where the domain's spec says that it checks. ``usable`` is false where training would be refused.
+        """
+        raise NotImplementedError
+
     def plan(self, config: C, info: Info, before: Info | None) -> Planned[C, Info]:
         """Decide what the settings leave open, from the data and the memory there is; change nothing.
 

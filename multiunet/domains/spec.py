@@ -39,6 +39,7 @@ class DomainSpec:
         measured: the kinds of tasks whose predictions it measures, with nothing but the prediction given.
         groups: what is exchangeable, whose errors a calibration learns from, in the plural: "images", say.
         questions: settings of the questions that can be put to its runs, by command: ``variants``, say.
+        checks: whether ``multiunet check`` looks at its data.
         plans: whether its dataset info has a ``plan``, which ``multiunet plan`` shows.
     """
 
@@ -52,6 +53,7 @@ class DomainSpec:
     measure: type[Options] | None = None
     measured: tuple[str, ...] = ("segmentation",)
     plans: bool = False
+    checks: bool = False
     groups: str = "groups"
     questions: Mapping[str, type[QuestionOptions]] = field(default_factory=dict)
 

@@ -90,6 +90,23 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
     return Plan(name, planned.config, planned.info, parameters, domain, planned.budget)
 
 
+def check(name: str, config: AnyConfig) -> Mapping[str, Any]:
+    """Look at all data of a training, without training; return facts and warnings, plain JSON.
+
+    Args:
+        name: of the domain; ``genome`` alone as yet.
+        config: the domain's settings, or a mapping of those that are given.
+
+    Raises:
+        InputError: for a domain without such a look, or inputs that cannot be read at all.
+    """
+    spec = domain_spec(name)
+    if not spec.checks:
+        raise InputError(f"domain {name!r} has no check; `multiunet train {name}` with `dry_run` looks at all files")
+    found: Mapping[str, Any] = spec.load().check(checked(spec.train, config))
+    return found
+
+
 def train(
     name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", progress: Progress | None = None
 ) -> State:

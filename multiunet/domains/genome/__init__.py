@@ -18,5 +18,6 @@ SPEC = DomainSpec(
     implementation="multiunet.domains.genome.domain:GenomeDomain",
     groups="chromosomes",
     plans=True,
+    checks=True,
     questions={"variants": GenomeVariants, "mutagenesis": GenomeMutagenesis, "attribute": GenomeAttribute},
 )

@@ -26,7 +26,7 @@ from multiunet.domains.domain import (
     Report,
     Validator,
 )
-from multiunet.domains.genome import baselines, writers
+from multiunet.domains.genome import baselines, checking, writers
 from multiunet.domains.genome import measure as measuring
 from multiunet.domains.genome.annotation import baselines as class_baselines
 from multiunet.domains.genome.attribution.making import attribute_regions
@@ -115,6 +115,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 
     def tune(self, planned: Planned[GenomeTrain, GenomeInfo]) -> Planned[GenomeTrain, GenomeInfo]:
         return tune_layout(planned, self.build)
+
+    def check(self, config: GenomeTrain) -> Mapping[str, Any]:
+        return checking.check(config)
 
     def build(self, config: GenomeTrain, info: GenomeInfo) -> Model:
         if info.generates:
