@@ -35,11 +35,12 @@ SETTINGS = ["--widths", "16,32,64,128", "--patch-size", "128", "--loss", "mae", 
 SCORES = ("psnr", "ssim", "sharpness", "texture_match", "autocorrelation_by", "true_autocorrelation_by")
 
 
-def train(out: Path, words: Words) -> float:
-    """Train a run unless it is there; return the seconds of the processor."""
+def train(out: Path, words: Words) -> float | None:
+    """Train a run; return the seconds of the processor, None where it was there already."""
+    if (out / "STATUS").exists():
+        return None
     started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    if not (out / "STATUS").exists():
-        multiunet("train", "image", *words, "--out", out)
+    multiunet("train", "image", *words, "--out", out)
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - started
 
 
