@@ -1,4 +1,4 @@
-"""Families of distributions that the losses of quantities learn, as generalised linear models have them."""
+"""Families of distributions that losses of quantities learn, as in generalised linear models."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RegressionLoss = Literal[
 
 
 class Family(ABC):
-    """What a loss makes of a network's output: the predictive mean and variance of each quantity.
+    """Family of distributions of a loss: mean and variance of each quantity from a network's output.
 
     Attributes:
         criterion: the loss.

@@ -47,7 +47,7 @@ def fit_ridge(train: Mapping[str, Bases], val: Mapping[str, Bases], targets: Tar
     """Fit a ridge regression to the training chromosomes, its penalties to those of validation.
 
     It is fitted to bins where every track is known; None where either part has no such. Each track has the penalty of
-    the least squared error on the validation chromosomes.
+    the highest correlation on the validation chromosomes.
 
     Args:
         train, val: bases by chromosome.
@@ -66,14 +66,10 @@ def fit_ridge(train: Mapping[str, Bases], val: Mapping[str, Bases], targets: Tar
     deviation = np.sqrt(np.maximum(np.diag(covariance) / count, 0))
     spread = np.where(deviation > 1e-9, deviation, np.inf)  # a feature that never changes says nothing
     weights = _solve(covariance / np.outer(spread, spread), (with_target - np.outer(centre, target)) / spread[:, None])
-    errors, held_out = np.zeros(weights.shape[::2]), 0
-    for x, y in _iter_known(val, targets, bin_size):
-        held_out += len(y)
-        predicted = np.einsum("bf,pft->pbt", (x - centre) / spread, weights, optimize=True) + level
-        errors += ((predicted - y) ** 2).sum(axis=1)
-    if not held_out:
+    correlations = _correlate(weights, centre, spread, val, targets, bin_size)
+    if correlations is None:
         return None
-    best = errors.argmin(axis=0)
+    best = correlations.argmax(axis=0)
     chosen = np.stack([weights[place, :, track] for track, place in enumerate(best)], axis=1)
     return Ridge(centre, spread, chosen, level, tuple(PENALTIES[place] for place in best))
 
@@ -83,6 +79,24 @@ def _solve(products: Floats, with_target: Floats) -> Floats:
     values, vectors = np.linalg.eigh(products)
     turned, values = vectors.T @ with_target, np.maximum(values, 0)
     return np.stack([vectors @ (turned / (values + penalty)[:, None]) for penalty in PENALTIES])
+
+
+def _correlate(
+    weights: Floats, centre: Floats, spread: Floats, val: Mapping[str, Bases], targets: Targets, bin_size: int
+) -> Floats | None:
+    """Return the correlation with each track, ``(penalties, tracks)``, over all of validation; None without a bin."""
+    count, sums = 0, np.zeros((5, *weights.shape[::2]))
+    for x, y in _iter_known(val, targets, bin_size):
+        predicted = np.einsum("bf,pft->bpt", (x - centre) / spread, weights, optimize=True)
+        truth = np.broadcast_to(y[:, None], predicted.shape)
+        count += len(y)
+        sums += np.stack([part.sum(axis=0) for part in (predicted, truth, predicted**2, truth**2, predicted * truth)])
+    if not count:
+        return None
+    p, t, pp, tt, pt = sums / count
+    deviations = np.sqrt(np.maximum(pp - p**2, 0) * np.maximum(tt - t**2, 0))
+    found: Floats = np.divide(pt - p * t, deviations, out=np.full(p.shape, -1.0), where=deviations > 0)
+    return found
 
 
 def _iter_known(chroms: Mapping[str, Bases], targets: Targets, bin_size: int) -> Iterator[tuple[Floats, Floats]]:
