@@ -81,7 +81,7 @@ def test_the_bound_of_a_network_that_sees_nothing_is_the_cross_entropy() -> None
         ({"targets": ["a.bw"]}, "`targets` is not for `task=generate`: it learns from the sequences alone"),
         ({"bin_size": 10}, "`bin_size` is not for"),
         ({"folds": 3, "val_chroms": [], "test_chroms": []}, "`folds` is not for"),
-        ({"task": "signal"}, "`targets` is required; or pass `task=generate`"),
+        ({"task": "signal"}, "`targets` is required; or `annotation`, to learn classes; or pass `task=generate`"),
         ({"widths": [4] * 7}, r"`window=64`: 7 levels coarsen bases 256 times"),
         ({"window": 9000}, "has 2003 bases; take at most twice that"),
         ({"widths": [4] * 12}, "has 2003 bases, fewer than a site of the network's coarsest level, 8192"),
