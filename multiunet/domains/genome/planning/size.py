@@ -58,14 +58,11 @@ def decide_size(config: GenomeTrain, bases: int, longest: int) -> Decided:
     if is_open(config, "stem_channels"):
         found["stem_channels"] = (size.stem, "half as many as the finest level; nearly all work is done at the bases")
     levels = len(found["widths"][0]) if "widths" in found else len(config.widths)
-    if is_open(config, "window"):
-        bins = config.bins_of_window()
+    if is_open(config, "window") and size.window is not None:
         coarsest = math.prod(bin_strides(levels))
-        if size.window is not None:
-            wanted = max(bins, -(-size.window // config.bin_size))
-            bins = max(min(wanted, 2 * longest) // coarsest, 2) * coarsest
-        why = f"{bins * config.bin_size:,} bases, to see {'enhancers' if size.window else 'neighbouring genes'}"
-        found["window"] = (bins, why)
+        wanted = max(config.bins_of_window(), -(-size.window // config.bin_size))
+        bins = max(min(wanted, 2 * longest) // coarsest, 2) * coarsest
+        found["window"] = (bins, f"{bins * config.bin_size:,} bases, to see enhancers")
     if is_open(config, "attention"):
         why = {
             "none": "few windows teach few distances: convolutions alone",
