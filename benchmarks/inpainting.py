@@ -86,12 +86,12 @@ def fill(net: nn.Module, wanted: Share, given: argparse.Namespace, scale: tuple[
     return torch.stack(made) / 0.5 * deviation + mean
 
 
-def cover(samples: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def cover(samples: np.ndarray, truth: np.ndarray) -> dict[str, float | None]:
     """Return how often the band of samples ``(SAMPLES, pixels)`` holds the true value of a pixel, all as grey levels.
 
     ``coverage``: of open pixels, ties ranked at random; ``coverage_closed``: of open pixels, ends included;
     ``coverage_all_closed``: of all hidden pixels, ends included; ``open``: share of the pixels that are open;
-    ``settled_right``: of settled pixels, the share that have the value that all samples have.
+    ``settled_right``: of settled pixels, the share that have the value that all samples have; None without such.
     """
     ordered = np.sort(samples, axis=0)
     low, high = ordered[OUTSIDE], ordered[-1 - OUTSIDE]
@@ -106,7 +106,7 @@ def cover(samples: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         "coverage_all_closed": float(held.mean()),
         "coverage_all": float(inside.mean()),
         "open": float(is_open.mean()),
-        "settled_right": float(held[~is_open].mean()),
+        "settled_right": None if is_open.all() else float(held[~is_open].mean()),
         "mean_width": float((high - low)[is_open].mean()),
     }
 
