@@ -99,7 +99,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("gaps.fa").write_text(f">gap\n{'ACGT' * 9}{'N' * 20}{'GATC' * 9}\n")
     Path("genes.bed").write_text("chrI\t1000\t5000\tfirst\nchrIV\t0\t36000\twhole\n")
     kinds = [(place, kind, "+-"[place % 2]) for place in range(12) for kind in ("CDS", "tRNA")]
-    rows = [f"{n}\tx\t{k}\t{3000 * p + 1}\t{3000 * p + 600}\t.\t{s}\t.\t." for n in names.values() for p, k, s in kinds]
+    rows = [f"{n}\tx\t{k}\t{2500 * p + 1}\t{2500 * p + 600}\t.\t{s}\t.\t." for n in names.values() for p, k, s in kinds]
     Path("genes.gff3").write_text("\n".join(rows) + "\n")
     synthetic.write_graph(tmp_path, nodes=80).rename("cora.npz")
     graph = np.load("cora.npz", allow_pickle=False)
