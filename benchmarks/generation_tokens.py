@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from generation_mnist import Judge, read_digits, train_judge
+from digits import Judge, read_digits, train_judge
 from multiunet_cli.heap import keep_large_blocks
 from PIL import Image
 from torch import Tensor, nn
