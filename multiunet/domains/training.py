@@ -102,7 +102,7 @@ def check(name: str, config: AnyConfig) -> Mapping[str, Any]:
     """
     spec = domain_spec(name)
     if not spec.checks:
-        raise InputError(f"domain {name!r} has no check; `multiunet train {name}` with `dry_run` looks at all files")
+        raise InputError(f"domain {name!r} has no check; a dry run of `multiunet train {name}` looks at all files")
     found: Mapping[str, Any] = spec.load().check(checked(spec.train, config))
     return found
 

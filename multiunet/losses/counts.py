@@ -132,6 +132,11 @@ _FAR = 1e4
 def read_counts(name: str, output: Tensor, target: Tensor, weight: Tensor | None, parameters: int = 1) -> Measured:
     """Return the known values of a loss of counts.
 
+    Args:
+        output: ``(N, parameters * C, *space)`` or ``(nodes, parameters * C)``.
+        target: ``(N, C, *space)`` or ``(nodes, C)``.
+        weight: ``(N, *space)`` or ``(nodes,)``.
+
     Raises:
         ValueError: when the shapes do not fit each other, or a count is negative.
     """

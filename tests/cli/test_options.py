@@ -62,7 +62,7 @@ def test_lists_take_separators_and_repetition(
     [
         ("image", "ema", "[default: 0.99; with --task generate: 0.999]"),
         ("image", "normalization", "[default: batch; with --task generate: layer]"),
-        ("genome", "window", "[with --task generate: 2048]"),
+        ("genome", "window", "[with --task classes: 8192; with --task generate: 2048]"),
         ("image", "seed", "[default: 0]"),
     ],
 )

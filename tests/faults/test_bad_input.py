@@ -133,9 +133,9 @@ CASES: list[tuple[str, Callable[[], object], list[str], list[str]]] = [
     ),
     (
         "other names",
-        lambda: rewrite_text("signal.bedGraph", lambda text: text.replace("chr", "")),
+        lambda: rewrite_text("signal.bedGraph", lambda text: text.replace("chr", "scaffold_")),
         ["genome", *GENOME],
-        ["signal.bedGraph", "chr1", "1"],
+        ["signal.bedGraph", "chr1", "scaffold_1"],
     ),
     (
         "beyond the end",

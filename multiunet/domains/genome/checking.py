@@ -29,7 +29,7 @@ FEWEST = 0.5
 
 @dataclass(frozen=True)
 class TrackFacts:
-    """What a track, or a class of an annotation, is like.
+    """Facts of a track, or of a class of an annotation.
 
     Attributes:
         coverage: share of the bins that have a value.

@@ -62,7 +62,7 @@ class Target:
         """
         scaled = values * np.float32(self.scale)
         if self.statistic in POWERS and (scaled < 0).any():
-            raise InputError(f"{self.path}: has values below 0, of which `sum_stat` {self.statistic} takes a root")
+            raise InputError(f"{self.path}: has values below 0, of which sum_stat {self.statistic} takes a root")
         found = STATISTICS[self.statistic](scaled, bin_size)
         if self.clip_soft is not None:
             above = np.maximum(found - self.clip_soft, 0)

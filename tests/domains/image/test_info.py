@@ -77,7 +77,7 @@ def test_damage_is_refused_with_the_file_named(info: ImageInfo, tmp_path: Path) 
     content = json.loads(info.model_dump_json())
     count = 0
     for key, damaged in mutants(content):
-        with pytest.raises(InputError, match=r"dataset\.json: does not describe the data of this run"):
+        with pytest.raises(InputError, match=r"dataset\.json: (does not describe the data of this run|lacks entries)"):
             pytest.fail(f"accepted: {key}, {read(tmp_path, damaged)}")
         count += 1
     assert count > 40

@@ -46,8 +46,8 @@ def choose_patch_size(
     chosen = tuple(given) if len(given) == ndim else tuple(given) * ndim
     if math.prod(chosen) > LARGEST_PATCH * math.prod(largest):
         raise InputError(
-            f"`patch_size={','.join(map(str, sides))}`: a patch of {math.prod(chosen):,} pixels, but no training image "
-            f"is larger than {' x '.join(map(str, largest))}; give less, or leave it out"
+            f"`patch_size={','.join(map(str, chosen))}`: a patch of {math.prod(chosen):,} pixels, but no training "
+            f"image is larger than {' x '.join(map(str, largest))}; give less, or leave it out"
         )
     return chosen
 

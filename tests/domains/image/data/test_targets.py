@@ -14,7 +14,7 @@ def test_values_that_training_did_not_know(make_info: Any) -> None:
     labels = np.array([[4, 9, 255]])
     assert find_classes(labels, info, "m.png").tolist() == [[0, 1, -1]]
     for value in (0, 7, 12):
-        with pytest.raises(InputError, match=rf"m\.png: value {value} in 1 pixels is none of .* 4, 9"):
+        with pytest.raises(InputError, match=rf"m\.png: value {value} in 1 pixel is none of .* 4, 9"):
             find_classes(np.array([[4, value, 9]]), info, "m.png")
 
 
