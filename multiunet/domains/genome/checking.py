@@ -48,7 +48,7 @@ class TrackFacts:
 
 
 def check(config: GenomeTrain) -> dict[str, Any]:
-    """Return facts on sequences and tracks, and warnings, as plain JSON: ``chroms``, ``letters``, ``tracks``, ...
+    """Return facts on sequences and tracks, and warnings, as plain JSON.
 
     What makes training impossible is the last warning, and ``usable`` is then false.
     """
