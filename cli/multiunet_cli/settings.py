@@ -9,7 +9,8 @@ import typer
 import yaml
 from pydantic import ValidationError
 
-from multiunet.domains.config import Options, explain
+from multiunet.domains.config import Options
+from multiunet.domains.setting_errors import explain
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing
 from multiunet_cli.wording import as_options

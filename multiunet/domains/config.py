@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -27,6 +26,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from multiunet.domains.setting_errors import explain
 from multiunet.errors import InputError
 from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName, check_averages
 
@@ -369,44 +369,3 @@ def validated(kind: type[AnyOptions], settings: dict[str, Any], origin: str) -> 
         return kind(**settings)
     except ValidationError as error:
         raise InputError(f"{origin}: " + explain(error, kind)) from error
-
-
-def explain(error: ValidationError, kind: type[Options]) -> str:
-    """The problems of a configuration in words, one after the other."""
-    problems: dict[str, list[str]] = {}  # what was given, by what is wrong with it
-    for problem in error.errors():
-        # behind the setting's name come list places and pydantic's own words for the branches of a union
-        key = str(problem["loc"][0]) if problem["loc"] else "settings"
-        flag = f"`{key}`"
-        if problem["type"] == "extra_forbidden":
-            problems[f"unknown setting {key!r}{did_you_mean(key, list(kind.model_fields))}"] = []
-        elif problem["type"] == "missing":
-            problems[f"{flag} is required"] = []
-        elif problem["loc"]:
-            problems.setdefault(f"{flag}: {_plain(problem)}", []).append(_shown(problem["input"]))
-        else:  # of settings that contradict each other, the words name them
-            problems[_plain(problem)] = []
-    return "; ".join(f"{words} (got {_once(given)})" if given else words for words, given in problems.items())
-
-
-def _plain(problem: Mapping[str, object]) -> str:
-    """Return what is wrong in plain words, where pydantic's name classes of Python."""
-    if problem["type"] == "path_type":
-        return "names a file or folder, as text or a Path; data in memory are saved first"
-    return str(problem["msg"]).removeprefix("Value error, ")
-
-
-def _shown(value: Any) -> str:
-    """Return a value as it was given; of an object, which may be large, its kind alone."""
-    plain = value is None or isinstance(value, (str, int, float, Path, list, tuple, dict))
-    return repr(value) if plain else f"a {type(value).__name__}"
-
-
-def _once(given: Sequence[str]) -> str:
-    return ", ".join(dict.fromkeys(given))
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """`` (did you mean 'x'?)`` where a known name is close, else nothing."""
-    close = get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -5,8 +5,7 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from multiunet.domains.config import EvaluateOptions, StrList, TrainConfig, Widths, checked, explain, option
-from multiunet.domains.graph.nodes.config import GraphTrain
+from multiunet.domains.config import EvaluateOptions, StrList, TrainConfig, checked, option
 from multiunet.errors import InputError
 
 
@@ -19,10 +18,6 @@ def test_numbers_that_are_names_are_names(chroms: object) -> None:
     """YAML takes them for numbers."""
     assert Settings(chroms=chroms).chroms[0] == "3"
     assert Settings(precision=32).precision == "32"
-
-
-class Widened(TrainConfig):
-    widths: Widths = option([4, 8], "channels by level", "Model")
 
 
 class Scoring(EvaluateOptions):
@@ -51,20 +46,3 @@ def test_what_is_no_name_is_none() -> None:
     for chroms in ([1.5], [True], [None]):
         with pytest.raises(ValidationError):
             Settings(chroms=chroms)
-
-
-def test_what_is_wrong_with_several_values_is_said_once() -> None:
-    with pytest.raises(ValidationError) as raised:
-        Widened(widths="a,b,a", epochs=0)
-    said = explain(raised.value, Widened)
-    assert said.count("`widths`: ") == 1
-    assert said.count("(got 'a', 'b')") == 1
-    assert "; `epochs`: " in said or said.startswith("`epochs`: ")
-
-
-def test_data_in_memory_where_a_file_is_named_are_refused_in_words() -> None:
-    class Data:
-        """Stands for a graph of torch-geometric."""
-
-    with pytest.raises(InputError, match=r"`graph`: names a file or folder, as text or a Path; .* \(got a Data\)"):
-        checked(GraphTrain, {"graph": Data()})

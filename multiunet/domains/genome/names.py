@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from multiunet.domains.config import did_you_mean
 from multiunet.domains.genome.sequence import Genome
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
+from multiunet.wording import did_you_mean
 
 SHOWN = 12
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.config import did_you_mean
 from multiunet.domains.genome.names import listed
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
+from multiunet.wording import did_you_mean
 
 
 def pair_strands(pairs: Sequence[str], tracks: Sequence[str]) -> list[int]:

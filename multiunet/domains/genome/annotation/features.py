@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from multiunet.domains.config import did_you_mean
 from multiunet.errors import InputError
+from multiunet.wording import did_you_mean
 
 Strand = Literal["+", "-", "."]
 

@@ -1,0 +1,50 @@
+"""Words for settings that are unknown, wrong or missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from multiunet.wording import did_you_mean
+
+
+def explain(error: ValidationError, kind: type[BaseModel]) -> str:
+    """Return the problems of settings in words, one after the other.
+
+    Args:
+        kind: of the settings, whose names a mistyped one may mean.
+    """
+    problems: dict[str, list[str]] = {}  # what was given, by what is wrong with it
+    for problem in error.errors():
+        # behind the setting's name come list places and pydantic's own words for the branches of a union
+        key = str(problem["loc"][0]) if problem["loc"] else "settings"
+        flag = f"`{key}`"
+        if problem["type"] == "extra_forbidden":
+            problems[f"unknown setting {key!r}{did_you_mean(key, list(kind.model_fields))}"] = []
+        elif problem["type"] == "missing":
+            problems[f"{flag} is required"] = []
+        elif problem["loc"]:
+            problems.setdefault(f"{flag}: {_plain(problem)}", []).append(_shown(problem["input"]))
+        else:  # of settings that contradict each other, the words name them
+            problems[_plain(problem)] = []
+    return "; ".join(f"{words} (got {_once(given)})" if given else words for words, given in problems.items())
+
+
+def _plain(problem: Mapping[str, object]) -> str:
+    """Return what is wrong in plain words, where pydantic's name classes of Python."""
+    if problem["type"] == "path_type":
+        return "names a file or folder, as text or a Path; data in memory are saved first"
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it was given; of an object, which may be large, its kind alone."""
+    plain = value is None or isinstance(value, (str, int, float, Path, list, tuple, dict))
+    return repr(value) if plain else f"a {type(value).__name__}"
+
+
+def _once(given: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(given))
