@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 
 GZIP = b"\x1f\x8b"
@@ -43,3 +46,19 @@ def is_packed(path: Path) -> bool:
     """Return whether a file begins like gzip or bgzip."""
     with path.open("rb") as file:
         return file.read(2) == GZIP
+
+
+def iter_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number, from 1, and the text of each line, without its end.
+
+    Raises:
+        InputError: as ``open_unpacked`` does, and when a line cannot be unpacked, or is not UTF-8.
+    """
+    with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig") as file:
+        lines = iter(enumerate(file, start=1))
+        while True:
+            with reading(path):
+                number, line = next(lines, (0, ""))
+            if not number:
+                return
+            yield number, line.rstrip("\n")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from multiunet.domains.genome.annotation import bed, gff, sgd
 from multiunet.domains.genome.annotation.features import FeatureFile, list_types
-from multiunet.domains.genome.unpack import open_unpacked
-from multiunet.domains.reading import reading
+from multiunet.domains.genome.unpack import iter_lines
 from multiunet.errors import InputError
 
 FORMATS = "GFF3 or GTF (.gff3, .gff, .gtf), BED or narrowPeak (.bed, .narrowPeak), or SGD's table of features (.tab)"
@@ -26,7 +24,7 @@ def read_features(path: Path, types: Sequence[str] = ()) -> FeatureFile:
         InputError: for a file that is none of these, a line that is wrong, or a file without features.
     """
     name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
-    lines = _iter_lines(path)
+    lines = ((number, line) for number, line in iter_lines(path) if line)
     if name.endswith((".gff3", ".gff", ".gtf", ".gff2")):
         found = gff.read(path, lines)
     elif name.endswith((".bed", ".narrowpeak", ".broadpeak", ".gappedpeak")):
@@ -52,16 +50,3 @@ def check_types(files: Sequence[FeatureFile], types: Sequence[str]) -> list[str]
     if len(counts) > len(files):
         raise InputError(f"{files[0].path}: say by `types` which features to learn; there are {list_types(counts)}")
     return list(counts)
-
-
-def _iter_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the number and text of each line that is not empty."""
-    with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig") as file:
-        lines = iter(enumerate(file, start=1))
-        while True:
-            with reading(path):
-                number, line = next(lines, (0, ""))
-            if not number:
-                return
-            if text := line.rstrip("\r\n"):
-                yield number, text

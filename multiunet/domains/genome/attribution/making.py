@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from multiunet.device import pick_device
 from multiunet.domains.domain import Model, Question
 from multiunet.domains.genome.attribution.gradients import Gradients, import_captum
+from multiunet.domains.genome.attribution.region import Region
 from multiunet.domains.genome.attribution.settings import GenomeAttribute
 from multiunet.domains.genome.attribution.writing import write
 from multiunet.domains.genome.config import GenomeTrain
@@ -23,28 +23,6 @@ from multiunet.errors import InputError
 from multiunet.files import check_folder
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Region:
-    """Place with the contributions of its bases to the predicted sum of each track.
-
-    Attributes:
-        codes: of its bases.
-        hypothetical: ``(tracks, A C G T, bases)``; the mean over samples and runs.
-        contribution: of the bases that are there, ``(tracks, bases)``; 0 where unknown.
-        contribution_sd: deviation over samples and runs; NaN where there is only one.
-        prediction: sum that is shared out, ``(tracks,)``.
-        blank: the same sum where all bases of the region are alike likely.
-    """
-
-    place: Place
-    codes: Codes
-    hypothetical: Floats
-    contribution: Floats
-    contribution_sd: Floats
-    prediction: Floats
-    blank: Floats
 
 
 def attribute_regions(model: Model, config: GenomeTrain, question: Question) -> Mapping[str, Any]:

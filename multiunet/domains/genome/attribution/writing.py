@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.domains.genome.attribution.region import Region
 from multiunet.domains.genome.logo import draw_logo
 from multiunet.domains.genome.sequence import one_hot
 from multiunet.domains.genome.writers import write_bases
@@ -20,8 +21,6 @@ from multiunet.prediction.group_names import group_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from multiunet.domains.genome.attribution.making import Region
 
 Floats = NDArray[np.float64]
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from multiunet.domains.genome.logo import draw_logo
+from multiunet.domains.genome.mutagenesis.effects import Mutagenesis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from multiunet.domains.genome.mutagenesis.making import Mutagenesis
 
 LINE = 100
 """Bases of a line of a figure."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from multiunet.device import pick_device
 from multiunet.domains.domain import Model, Question
 from multiunet.domains.genome.config import GenomeTrain
+from multiunet.domains.genome.mutagenesis.effects import Mutagenesis
 from multiunet.domains.genome.mutagenesis.figure import draw_mutagenesis
 from multiunet.domains.genome.mutagenesis.saturation import Saturation
 from multiunet.domains.genome.mutagenesis.settings import GenomeMutagenesis
@@ -33,28 +33,6 @@ COLUMNS = ("chrom", "pos", "ref", "alt", "track", "sum", "sum_sd", "sum_z")
 
 PAGE = 600
 """Most bases of a figure; a longer region has several."""
-
-
-@dataclass(frozen=True)
-class Mutagenesis:
-    """Effects of all single-base changes of a place.
-
-    Attributes:
-        codes: bases that are there, ``(bases,)``.
-        effect: change of the sum over the bins, ``(tracks, A C G T, bases)``; 0 for the base that is there, NaN where
-            that is unknown.
-        effect_sd: deviation of each change over samples and runs; NaN where there is only one.
-        contribution: of the base that is there, ``(tracks, bases)``: minus the mean of the three changes.
-        contribution_sd: deviation of it.
-    """
-
-    place: Place
-    tracks: tuple[str, ...]
-    codes: Codes
-    effect: Floats
-    effect_sd: Floats
-    contribution: Floats
-    contribution_sd: Floats
 
 
 def mutate_region(model: Model, config: GenomeTrain, question: Question) -> Mapping[str, Any]:

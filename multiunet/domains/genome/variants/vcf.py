@@ -5,13 +5,12 @@ The format: "The Variant Call Format Specification, VCFv4.5", sections 1.4 and 1
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from multiunet.domains.genome.unpack import open_unpacked
+from multiunet.domains.genome.unpack import iter_lines, open_unpacked
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -53,7 +52,7 @@ def iter_records(path: Path) -> Iterator[Record]:
     """
     _check_text(path)
     headed = False
-    for number, line in _iter_lines(path):
+    for number, line in iter_lines(path):
         if line.startswith("##"):
             if number == 1 and not line.lower().startswith("##fileformat=vcfv4"):
                 remark(f"{path}: begins with {line[:40]!r}, not with ##fileformat=VCFv4.x; read as VCF 4")
@@ -75,17 +74,6 @@ def _check_text(path: Path) -> None:
         head = file.read(len(BCF))
     if head == BCF:
         raise InputError(f"{path}: is BCF; convert it to text: bcftools view -O z -o NAME.vcf.gz {path.name}")
-
-
-def _iter_lines(path: Path) -> Iterator[tuple[int, str]]:
-    with io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig") as file:
-        lines = iter(enumerate(file, start=1))
-        while True:
-            with reading(path):
-                number, line = next(lines, (0, ""))
-            if not number:
-                return
-            yield number, line.rstrip("\n")
 
 
 def _check_header(path: Path, number: int, line: str) -> None:
