@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -25,6 +24,7 @@ from multiunet.uncertainty.conformal import SetMethod
 from multiunet.uncertainty.statements import Statement
 
 if TYPE_CHECKING:
+    from multiunet.domains.generators import Generators
     from multiunet.domains.side_score import SideScore
 
 C = TypeVar("C", bound=TrainConfig)
@@ -183,8 +183,11 @@ class Domain(ABC, Generic[C, P, Info]):
     """Type of the dataset info of this domain's runs."""
     predicts_regions: ClassVar[bool] = False
     """Whether sums are over regions of an item, its sites in a row, rather than over all of its sites."""
-    scores_generators: ClassVar[bool] = False
-    """Whether ``score_generator`` scores its generators."""
+
+    @property
+    def generators(self) -> Generators[C, Info] | None:
+        """Sampling and scores of its generators; None where it has none."""
+        return None
 
     def reading_like(self, net: nn.Module, info: Info, first: Info) -> nn.Module:
         """Return the network of a run with this info, for input as the first run reads it; by default itself."""
@@ -329,58 +332,6 @@ class Domain(ABC, Generic[C, P, Info]):
             InputError: for what cannot be answered, or cannot be written.
         """
         raise NotImplementedError(f"domain {self.name!r} answers no questions")
-
-    def score_generator(self, model: Model, config: C, info: Info, options: Any, progress: Progress = SILENT) -> Report:
-        """Score a generator on a split of its run, beside trivial methods; only with ``scores_generators``.
-
-        Raises:
-            InputError: where there is nothing to score on.
-        """
-        raise NotImplementedError(f"domain {self.name!r} scores no generators")
-
-    def open_samples(self, out: Path, attrs: Mapping[str, Any], overwrite: bool) -> AbstractContextManager[Any]:
-        """Return what ``sample`` writes into, entered while it does; by default a Zarr store.
-
-        Args:
-            attrs: kept with the samples, where there is a place for it: the run, its weights, the seed.
-
-        Raises:
-            InputError: when ``out`` exists or cannot be written.
-        """
-        return PredictionStore(out, attrs, overwrite)
-
-    def sample(
-        self, model: Model, config: C, info: Info, options: Any, store: Any, kept: Any, progress: Progress
-    ) -> None:
-        """Make the samples that ``options`` ask for, into the store, with a generator's model.
-
-        Only where the domain's spec has settings for it.
-
-        Args:
-            store: of ``open_samples``.
-            kept: an ``Unfinished``, with the samples that are done.
-        """
-        raise NotImplementedError(f"domain {self.name!r} generates nothing")
-
-    def sample_names(self, config: C, info: Info, options: Any) -> list[str]:
-        """Return the names of the conditions that ``sample`` would make samples of; read and check it all.
-
-        Raises:
-            InputError: for a condition that the run does not know.
-        """
-        raise NotImplementedError(f"domain {self.name!r} generates nothing")
-
-    def forecast(self, model: Model, config: C, info: Info, options: Any) -> dict[str, str]:
-        """Return the size of samples and what they take, a line each by its subject; by default nothing.
-
-        Raises:
-            InputError: for too little memory.
-        """
-        return {}
-
-    def export_samples(self, samples: Path, folder: Path, info: Info) -> list[Path]:
-        """Write finished samples in the domain's own formats; return the files."""
-        raise NotImplementedError(f"domain {self.name!r} generates nothing")
 
     def example(self, model: Model, config: C, info: Info) -> Any:
         """Return a field as training feeds it to the network, a batch of one; by default the geometry's."""

@@ -14,6 +14,7 @@ from multiunet.domains.domain import Report
 from multiunet.domains.evaluation import Trained
 from multiunet.domains.evaluation import evaluate as evaluate_models
 from multiunet.domains.exports import exported
+from multiunet.domains.generators import Generators
 from multiunet.domains.question_options import QuestionOptions
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import (
@@ -178,8 +179,8 @@ def evaluate(
     spec = spec_of(folders[0], name)
     options = absolute(checked(spec.evaluate, options or {}))
     runs = open_runs(folders, spec.name, options.device, options.checkpoints)
-    if runs[0].task.kind == "generation" and runs[0].domain.scores_generators:
-        return _score_generator(runs, options, ood, progress)
+    if runs[0].task.kind == "generation" and runs[0].domain.generators is not None:
+        return _score_generator(runs, runs[0].domain.generators, options, ood, progress)
     check_predicts(runs)
     seen = {str(run.folder.path): run.info for run in runs} if options.elsewhere() else {}
     if len(paths) == 1 and folds_in(paths[0]) and not seen:
@@ -204,7 +205,11 @@ def evaluate(
 
 
 def _score_generator(
-    runs: Sequence[Run], options: EvaluateOptions, ood: AnyPath | None, progress: Progress | None
+    runs: Sequence[Run],
+    generators: Generators[Any, Any],
+    options: EvaluateOptions,
+    ood: AnyPath | None,
+    progress: Progress | None,
 ) -> Report:
     """Score a run that makes new samples, on a split of its own."""
     run = runs[0]
@@ -215,7 +220,7 @@ def _score_generator(
             f"{run.folder.path}: makes new samples, and is scored on a split of its own; leave other data out"
         )
     with ConsoleProgress() if progress is None else progress as shown:
-        return run.domain.score_generator(run.model, run.config, run.info, options, shown)
+        return generators.score(run.model, run.config, run.info, options, shown)
 
 
 def _name_other(spec: DomainSpec, options: EvaluateOptions, data: AnyPath | None) -> PredictOptions | None:

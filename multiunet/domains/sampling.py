@@ -9,6 +9,7 @@ from typing import Any
 
 from multiunet.domains.config import absolute, checked
 from multiunet.domains.exports import exported
+from multiunet.domains.generators import Generators
 from multiunet.domains.runs import Run, hash_weights, open_runs, spec_of
 from multiunet.domains.sample_options import SampleOptions
 from multiunet.domains.spec import DomainSpec, domains
@@ -47,9 +48,10 @@ def sample(
     out = Path(out)
     run, chosen = _ready(path, options or {}, name)
     attrs = _describe(run, chosen)
-    store = run.domain.open_samples(out, attrs, chosen.overwrite)
+    generators = _generators(run)
+    store = generators.open_samples(out, attrs, chosen.overwrite)
     _check_export(chosen, out)
-    run.domain.sample_names(run.config, run.info, chosen)  # errors come before anything is written
+    generators.names(run.config, run.info, chosen)  # errors come before anything is written
     kept = Unfinished(out, attrs | {"options": _settings(chosen)}, chosen.overwrite)
     busy = f"{out}: another process is writing it; wait for that, or choose another name"
     kept.path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,14 +61,14 @@ def sample(
             if kept.goes_on:
                 shown.note(f"{out}: going on with unfinished samples")
             try:
-                run.domain.sample(run.model, run.config, run.info, chosen, store, kept, shown)
+                generators.sample(run.model, run.config, run.info, chosen, store, kept, shown)
             except KeyboardInterrupt:
                 shown.note(f"{out}: what is done is kept; the same command goes on from there")
                 raise
         kept.remove()
     if (folder := chosen.export_folder()) is None:
         return []
-    return exported(folder, lambda: run.domain.export_samples(out, folder, run.info))
+    return exported(folder, lambda: generators.export(out, folder, run.info))
 
 
 def check_sample(
@@ -81,10 +83,11 @@ def check_sample(
         InputError: see ``sample``.
     """
     run, chosen = _ready(path, options, name)
-    run.domain.open_samples(Path(out), _describe(run, chosen), chosen.overwrite)
+    generators = _generators(run)
+    generators.open_samples(Path(out), _describe(run, chosen), chosen.overwrite)
     _check_export(chosen, Path(out))
-    names = run.domain.sample_names(run.config, run.info, chosen)
-    return run, names, run.domain.forecast(run.model, run.config, run.info, chosen)
+    names = generators.names(run.config, run.info, chosen)
+    return run, names, generators.forecast(run.model, run.config, run.info, chosen)
 
 
 def _ready(path: AnyPath, options: SampleOptions | Mapping[str, Any], name: str | None) -> tuple[Run, SampleOptions]:
@@ -103,6 +106,13 @@ def _ready(path: AnyPath, options: SampleOptions | Mapping[str, Any], name: str 
     if chosen.average is not None:
         run.net.load_state_dict(folder.averages.reconstruct(chosen.average))
     return run, chosen
+
+
+def _generators(run: Run) -> Generators[Any, Any]:
+    found: Generators[Any, Any] | None = run.domain.generators
+    if found is None:
+        raise InputError(f"domain {run.spec.name!r} has settings of samples, but no generators")
+    return found
 
 
 def _describe(run: Run, options: SampleOptions) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from multiunet.domains.domain import (
     Piece,
     Planned,
     Question,
-    Report,
     Validator,
 )
 from multiunet.domains.genome import baselines, checking, writers
@@ -36,17 +35,11 @@ from multiunet.domains.genome.config import (
     GenomeEvaluate,
     GenomeMeasure,
     GenomePredict,
-    GenomeSample,
     GenomeTrain,
 )
 from multiunet.domains.genome.dataset import Windowing, Windows
 from multiunet.domains.genome.extremes import drop_extremes
-from multiunet.domains.genome.generation.fasta_file import FastaFile
-from multiunet.domains.genome.generation.forecast import forecast_bases
-from multiunet.domains.genome.generation.making import make_maker
-from multiunet.domains.genome.generation.requests import read_requests
-from multiunet.domains.genome.generation.scoring import score
-from multiunet.domains.genome.generation.storing import make_all
+from multiunet.domains.genome.generation.generators import GenomeGenerators
 from multiunet.domains.genome.generation.survey import describe_bases
 from multiunet.domains.genome.generation.training import make_masked, make_model, make_validator
 from multiunet.domains.genome.info import GenomeInfo
@@ -56,8 +49,9 @@ from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.network import build_network, check_sites
 from multiunet.domains.genome.peaks.windows import make_centres
 from multiunet.domains.genome.planning.plan import decide
-from multiunet.domains.genome.readers import READ_BY, Data, open_genome, read_other, read_training
+from multiunet.domains.genome.readers import Data, open_genome, read_other
 from multiunet.domains.genome.regions import read_regions, touched
+from multiunet.domains.genome.reread import TrainingFiles
 from multiunet.domains.genome.scaling import make_clips
 from multiunet.domains.genome.sequence import Codes, Genome
 from multiunet.domains.genome.side_scores import make_side_score
@@ -65,7 +59,6 @@ from multiunet.domains.genome.survey import digest_data, survey
 from multiunet.domains.genome.targets_table import open_targets
 from multiunet.domains.genome.variants.scoring import score_variants
 from multiunet.domains.side_score import SideScore
-from multiunet.domains.unfinished import Unfinished
 from multiunet.errors import InputError
 from multiunet.files import check_folder
 from multiunet.geometries.grid.grid import Grid
@@ -95,15 +88,17 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     name = "genome"
     info_type = GenomeInfo
     predicts_regions = True
-    scores_generators = True
 
     def __init__(self) -> None:
-        self._known: tuple[list[Any], Data] | None = None  # the settings by which data were read, and these data
-        self._digest: str | None = None
+        self._files = TrainingFiles()
+
+    @property
+    def generators(self) -> GenomeGenerators:
+        return GenomeGenerators(self._files)
 
     def inspect(self, config: GenomeTrain) -> GenomeInfo:
         check_sites(config)
-        data = self._read_training(config)
+        data = self._files.read(config)
         if config.task == "generate":
             return describe_bases(config, data, digest_data(data))
         return survey(config, data)
@@ -132,7 +127,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def training_data(
         self, config: GenomeTrain, info: GenomeInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> TrainingData[Tensor]:
-        data, chroms = self._reread(config, info), info.split.train
+        data, chroms = self._files.reread(config, info), info.split.train
         if info.generates:
             return make_masked(config, model, {chrom: data.codes[chrom] for chrom in chroms})
         bins = config.bins_of_window()
@@ -143,7 +138,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def validator(
         self, config: GenomeTrain, info: GenomeInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> Validator:
-        data = self._reread(config, info)
+        data = self._files.reread(config, info)
         if info.generates:
             return make_validator(config, model, {chrom: data.codes[chrom] for chrom in info.split.val})
         items = _select(data, info.split.val)
@@ -194,8 +189,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def read(self, config: GenomeTrain, info: GenomeInfo, options: GenomeEvaluate) -> Labelled:
         if options.elsewhere():
             return _read_elsewhere(config, info, options)
-        chroms = _chroms_of(info, options)
-        return Labelled(f"{options.split} split", _select(self._reread(config, info), chroms))
+        chroms = info.scored_chroms(options.split)
+        return Labelled(f"{options.split} split", _select(self._files.reread(config, info), chroms))
 
     def predict_labelled(
         self,
@@ -214,10 +209,10 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             yield Piece(moments.mean, torch.from_numpy(target)[None], moments, chrom)
 
     def side_score(self, config: GenomeTrain, info: GenomeInfo, data: Labelled) -> SideScore | None:
-        return None if info.generates else make_side_score(config, info, data, self._read_training)
+        return None if info.generates else make_side_score(config, info, data, self._files.read)
 
     def fit_baselines(self, task: Task, config: GenomeTrain, info: GenomeInfo) -> Mapping[str, Baseline]:
-        known = self._reread(config, info)
+        known = self._files.reread(config, info)
         train, val = ({chrom: known.codes[chrom] for chrom in part} for part in (info.split.train, info.split.val))
         if info.annotates:
             methods = class_baselines.fit(train, known.targets, info.bin_size, known.names)
@@ -234,37 +229,6 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 
         return {name: as_baseline(method) for name, method in methods.items()}
 
-    def score_generator(
-        self, model: Model, config: GenomeTrain, info: GenomeInfo, options: GenomeEvaluate, progress: Progress = SILENT
-    ) -> Report:
-        chroms = _chroms_of(info, options)
-        codes = self._reread(config, info).codes
-        train, held_out = ({chrom: codes[chrom] for chrom in part} for part in (info.split.train, chroms))
-        return score(model, config, options, train, held_out, progress)
-
-    def open_samples(self, out: Path, attrs: Mapping[str, Any], overwrite: bool) -> FastaFile:
-        return FastaFile(out, overwrite)
-
-    def sample_names(self, config: GenomeTrain, info: GenomeInfo, options: GenomeSample) -> list[str]:
-        return [request.name for request in read_requests(options, config, info)]
-
-    def sample(
-        self,
-        model: Model,
-        config: GenomeTrain,
-        info: GenomeInfo,
-        options: GenomeSample,
-        store: FastaFile,
-        kept: Unfinished,
-        progress: Progress,
-    ) -> None:
-        requests = read_requests(options, config, info)
-        make_all(make_maker(model, config, info, options, kept), requests, options, store, kept, progress)
-
-    def forecast(self, model: Model, config: GenomeTrain, info: GenomeInfo, options: GenomeSample) -> dict[str, str]:
-        maker = make_maker(model, config, info, options, None)
-        return forecast_bases(maker, read_requests(options, config, info), options.count)
-
     def measure(self, options: GenomeMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:
             check_folder(folder, options.overwrite)
@@ -279,29 +243,6 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         bases = torch.arange(config.bins_of_window() * config.bin_size) % 4
         return nn.functional.one_hot(bases, 5 if info.generates else 4).T[None].float()
 
-    def _read_training(self, config: GenomeTrain) -> Data:
-        """Read the data of a training, once for all folds of a cross-validation."""
-        how = [getattr(config, name) for name in READ_BY]
-        if self._known is None or self._known[0] != how:
-            self._known, self._digest = (how, read_training(config)), None
-        return self._known[1]
-
-    def _reread(self, config: GenomeTrain, info: GenomeInfo) -> Data:
-        """Return the data of a training.
-
-        Raises:
-            InputError: when they have changed since.
-        """
-        data = self._read_training(config)
-        if self._digest is None:
-            self._digest = digest_data(data)
-        if self._digest != info.data:
-            raise InputError(
-                f"{config.fasta}: the sequences, or the targets, have changed since the run was trained on them; "
-                "restore them, or train anew"
-            )
-        return data
-
 
 def _make_task(config: GenomeTrain, info: GenomeInfo) -> Regression | Segmentation:
     if info.annotates:
@@ -313,21 +254,6 @@ def _make_task(config: GenomeTrain, info: GenomeInfo) -> Regression | Segmentati
 def _select(data: Data, chroms: tuple[str, ...]) -> dict[str, tuple[Codes, NDArray[np.float32]]]:
     """Return bases ``(bases,)`` and targets ``(tracks, bins)`` of some chromosomes."""
     return {chrom: (data.codes[chrom], data.targets[chrom]) for chrom in chroms}
-
-
-def _chroms_of(info: GenomeInfo, options: GenomeEvaluate) -> tuple[str, ...]:
-    """Return the chromosomes of the split that is scored.
-
-    Raises:
-        InputError: when it has none.
-    """
-    chroms = info.split.of(options.split)
-    if not chroms:
-        raise InputError(
-            f"this run has no {options.split} chromosomes; train with `{options.split}_chroms`, or score others "
-            "(`split=val`)"
-        )
-    return chroms
 
 
 def _choose(config: GenomeTrain, options: GenomePredict) -> tuple[Genome, Chosen]:

@@ -11,6 +11,7 @@ from multiunet.domains.genome.extremes import Extreme
 from multiunet.domains.info import ClassLabels, DatasetInfo, Labels, Quantities, Record, Splits
 from multiunet.domains.planned import TrainingPlan
 from multiunet.domains.splits import SPLITS
+from multiunet.errors import InputError
 from multiunet.training.recipe import Layout
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -61,6 +62,18 @@ class GenomeInfo(DatasetInfo):
     def bases(self, split: Split) -> int:
         """Return the bases of the chromosomes of a split."""
         return sum(self.chroms[name] for name in self.split.of(split))
+
+    def scored_chroms(self, split: Split) -> tuple[str, ...]:
+        """Return the chromosomes of the split that is scored.
+
+        Raises:
+            InputError: when it has none.
+        """
+        if not (chroms := self.split.of(split)):
+            raise InputError(
+                f"this run has no {split} chromosomes; train with `{split}_chroms`, or score others (`split=val`)"
+            )
+        return chroms
 
     @property
     def longest(self) -> int:

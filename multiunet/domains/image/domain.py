@@ -23,12 +23,10 @@ from multiunet.domains.domain import (
     Model,
     Piece,
     Planned,
-    Report,
     Validator,
 )
 from multiunet.domains.generating import Generating
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
-from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.augment import Augmentation
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input, make_source
@@ -41,15 +39,10 @@ from multiunet.domains.image.evaluation.scoring import check_scorable, predict_p
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.generation.coding import train_autoencoder
-from multiunet.domains.image.generation.forecast import forecast_images
-from multiunet.domains.image.generation.making import Maker, count_sites
+from multiunet.domains.image.generation.generators import ImageGenerators
 from multiunet.domains.image.generation.network import build_generator
-from multiunet.domains.image.generation.pictures import export_samples
-from multiunet.domains.image.generation.requests import read_requests
 from multiunet.domains.image.generation.sample_pictures import SamplePictures
 from multiunet.domains.image.generation.scoring.choices import check_predicting
-from multiunet.domains.image.generation.scoring.report import score as score_generator
-from multiunet.domains.image.generation.storing import make_all
 from multiunet.domains.image.generation.training import make_noised, make_validator
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.measure.run import run_measures
@@ -65,7 +58,6 @@ from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.task import make_opponent, make_task
 from multiunet.domains.remarks import gather_remarks, remark
-from multiunet.domains.unfinished import Unfinished
 from multiunet.models.sees_input import show_pixels
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples
@@ -83,11 +75,14 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     name = "image"
     info_type = ImageInfo
-    scores_generators = True
 
     def __init__(self) -> None:
         self.cache = FileCache()
         self.checked = FileCache(CHECKED_CACHE)
+
+    @property
+    def generators(self) -> ImageGenerators:
+        return ImageGenerators(self.cache)
 
     def reading_like(self, net: nn.Module, info: ImageInfo, first: ImageInfo) -> nn.Module:
         return rescale_network(cast(Encoder[Tensor], net), info, first)
@@ -247,36 +242,6 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def fit_baselines(self, task: Task, config: ImageTrain, info: ImageInfo) -> Mapping[str, Baseline]:
         return baselines.fit_baselines(info.split.train, info, self.cache)
-
-    def score_generator(
-        self, model: Model, config: ImageTrain, info: ImageInfo, options: Any, progress: Progress = SILENT
-    ) -> Report:
-        return score_generator(model, config, info, options, self.cache, progress)
-
-    def sample_names(self, config: ImageTrain, info: ImageInfo, options: ImageSample) -> list[str]:
-        return [request.name for request in read_requests(options, info, self.cache)]
-
-    def sample(
-        self,
-        model: Model,
-        config: ImageTrain,
-        info: ImageInfo,
-        options: ImageSample,
-        store: PredictionStore,
-        kept: Unfinished,
-        progress: Progress,
-    ) -> None:
-        requests = read_requests(options, info, self.cache)
-        sites = kept.agree("sites", lambda: count_sites(model, config, options, requests))
-        make_all(Maker(model, config, info, options, self.cache, sites), requests, store, kept, progress)
-
-    def forecast(self, model: Model, config: ImageTrain, info: ImageInfo, options: ImageSample) -> dict[str, str]:
-        requests = read_requests(options, info, self.cache)
-        sites = count_sites(model, config, options, requests)
-        return forecast_images(Maker(model, config, info, options, self.cache, sites), requests)
-
-    def export_samples(self, samples: Path, folder: Path, info: ImageInfo) -> list[Path]:
-        return export_samples(samples, folder, info, self.cache)
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
         return run_measures(options, folder)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from multiunet.domains import inference, training
-from multiunet.domains.genome import domain
+from multiunet.domains.genome import reread
 from multiunet.domains.genome.domain import GenomeDomain
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.readers import read_training
@@ -155,7 +155,7 @@ def test_yeast_is_accepted(data_folder, config_of):
 
 def test_the_data_are_read_once(data, tmp_path, monkeypatch, config_of):
     calls = []
-    monkeypatch.setattr(domain, "read_training", lambda config: calls.append(1) or read_training(config))
+    monkeypatch.setattr(reread, "read_training", lambda config: calls.append(1) or read_training(config))
     training.train("genome", config_of({**data, "epochs": 1}), tmp_path / "run", progress=Progress())
     inference.evaluate(tmp_path / "run")
     assert len(calls) == 2  # a training with its calibration, and an evaluation
