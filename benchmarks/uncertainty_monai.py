@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import same_clock
 import torch
+from safetensors.torch import load_file, save_file
 from stated import Table
 from torch import nn
 
 STEPS, BATCH, SIDE, DROPOUT = 600, 4, 128, 0.05
 
 
+@torch.inference_mode(False)  # whoever predicts calls it
 def train(path: Path, seed: int = 0) -> nn.Module:
     """Train the network, or read its weights where they are; return it in evaluation mode."""
     from monai.losses import DiceCELoss
@@ -26,7 +28,7 @@ def train(path: Path, seed: int = 0) -> nn.Module:
     net = BasicUNet(2, 1, 3, features=(32, 32, 64, 128, 256, 32), norm="batch", dropout=DROPOUT)
     net = net.to(memory_format=torch.channels_last)
     if path.exists():
-        net.load_state_dict(torch.load(path, weights_only=True))
+        net.load_state_dict(load_file(path))
         return net.eval()
     same_clock.SIDE = SIDE
     rng, images = np.random.default_rng(seed), same_clock.images_of("train")
@@ -44,7 +46,7 @@ def train(path: Path, seed: int = 0) -> nn.Module:
         optimizer.step()
         rate.step()
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(net.state_dict(), path)
+    save_file({name: value.contiguous() for name, value in net.state_dict().items()}, path)
     return net.eval()
 
 

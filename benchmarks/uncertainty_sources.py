@@ -75,8 +75,8 @@ def sources_of(name: str) -> dict[str, Source]:
     return {
         "one pass": Source(("alloy/Super1",)),
         "dropout, 16 samples": Source(("alloy/Super1",), 16),
-        "MONAI, one pass": Source(("monai.pt",), monai=True),
-        "MONAI and dropout, 16 samples": Source(("monai.pt",), 16, monai=True),
+        "MONAI, one pass": Source(("monai.safetensors",), monai=True),
+        "MONAI and dropout, 16 samples": Source(("monai.safetensors",), 16, monai=True),
         "views": Source(("alloy/Super1",), 1, VIEWS),
         "dropout and views, 4 samples": Source(("alloy/Super1",), 4, VIEWS),
         "ensemble of 3": Source(thirds),
