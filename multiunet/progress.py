@@ -45,6 +45,9 @@ class Progress:
             monitor: the validation score that chooses the best weights, if any.
         """
 
+    def start_by_clock(self, seconds: float, spent: float, monitor: str | None = None) -> None:
+        """Announce a training that takes so many seconds, of which ``spent`` were before a restart."""
+
     def extend_training(self, steps: int, why: str) -> None:
         """Announce that the training goes on to so many steps, and why."""
 
@@ -97,6 +100,7 @@ class ConsoleProgress(Progress):
         self._index = self._count = self._steps = self._taken = 0
         self._line, self._printed, self._wait = "", -math.inf, SECONDS_TO_A_LINE
         self._pace = Pace(0)
+        self._deadline: float | None = None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._bar is not None:
@@ -106,21 +110,29 @@ class ConsoleProgress(Progress):
 
     def start_training(self, steps: int, done: int, monitor: str | None = None) -> None:
         self._monitor, self._best = monitor or "loss", ""
-        self._steps, self._taken, self._pace = steps, done, Pace(done)
+        self._steps, self._taken, self._pace, self._deadline = steps, done, Pace(done), None
         self._printed = time.monotonic() - SECONDS_BETWEEN_EPOCHS
         self._start_bar("training", "loss {task.fields[loss]}  {task.fields[score]}", loss="-", score="")
         self._update(total=steps, completed=done)
 
+    def start_by_clock(self, seconds: float, spent: float, monitor: str | None = None) -> None:
+        self.start_training(math.ceil(seconds), round(spent), monitor)
+        self._taken, self._deadline = 0, time.monotonic() + seconds - spent
+
     def extend_training(self, steps: int, why: str) -> None:
+        self._steps = steps
         self._update(total=steps)
         self.note(why)
 
     def add_step(self, loss: float) -> None:
-        self._update(advance=1, loss=figure(loss))
         self._taken += 1
+        if self._deadline is None:
+            self._update(completed=self._taken, loss=figure(loss))
+        else:
+            self._update(completed=min(self._steps, self._steps + time.monotonic() - self._deadline), loss=figure(loss))
         if self._is_due():
-            left = self._pace.in_words(self._taken, self._steps)
-            self._line = f"step {self._taken} of {self._steps}  loss {figure(loss)}{left}"
+            of = f" of {self._steps}" if self._deadline is None else ""
+            self._line = f"step {self._taken}{of}  loss {figure(loss)}{self._left()}"
             self._print_line()
 
     def add_epoch(self, row: Mapping[str, Any], best: bool) -> None:
@@ -132,8 +144,7 @@ class ConsoleProgress(Progress):
             words = f"  val {self._monitor} {figure(score)}{'  *' if best else ''}"
         if self.console.is_terminal:
             return
-        left = self._pace.in_words(self._taken, self._steps)
-        self._line = f"epoch {row['epoch']}  loss {figure(row['loss'])}{words}  ({row['seconds']:.1f} s{left})"
+        self._line = f"epoch {row['epoch']}  loss {figure(row['loss'])}{words}  ({row['seconds']:.1f} s{self._left()})"
         if time.monotonic() - self._printed >= SECONDS_BETWEEN_EPOCHS:
             self._print_line()
 
@@ -157,6 +168,13 @@ class ConsoleProgress(Progress):
     def note(self, text: str) -> None:
         self._print_line()  # a remark follows what it is about
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _left(self) -> str:
+        """Say how long the training will take still, as the end of a line."""
+        if self._deadline is None:
+            return self._pace.in_words(self._taken, self._steps)
+        left = self._deadline - time.monotonic()
+        return f", {duration(left)} left" if left > 0 else ""
 
     def _start_bar(self, title: str, scores: str = "", **fields: Any) -> None:
         columns = [TextColumn(title), BarColumn(), MofNCompleteColumn(), *([TextColumn(scores)] if scores else [])]

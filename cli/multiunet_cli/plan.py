@@ -43,7 +43,8 @@ def plan_command(spec: DomainSpec) -> Callable[..., None]:
         from multiunet.domains.info import to_json
         from multiunet.domains.plan_file import as_yaml
 
-        plan = training.plan(spec.name, settings.parts()[0])
+        parts = settings.parts()
+        plan = training.plan(spec.name, parts[0])
         if out is not None:
             hint = f"Edit what you like, then: multiunet train {spec.name} --config {out} --out RUN"
             write_text(out, as_yaml(plan.config, settings.model_fields_set, plan.info, hint))
@@ -51,10 +52,12 @@ def plan_command(spec: DomainSpec) -> Callable[..., None]:
             content = {"domain": plan.domain, "settings": json.loads(plan.config.model_dump_json())}
             dataset = to_json(plan.info)
             content |= {"plan": dataset["plan"], "fingerprint": dict(plan.info.facts())}
-            typer.echo(json.dumps(content | {"parameters": plan.parameters}))
+            typer.echo(json.dumps(content | {"parameters": plan.parameters, "time": plan.describe_time()}))
             return
         show(plan)
-        typer.echo(f"Time: {plan.summarise()['time']}")
+        typer.echo(f"Time: {plan.describe_time()}")
+        if len(parts) > 1:
+            typer.echo(f"{len(parts)} such trainings, one after the other; shown is the first")
         if out is not None:
             typer.echo(f"wrote {out}")
             typer.echo(f"next: multiunet train {spec.name} --config {out} --out RUN")

@@ -65,9 +65,8 @@ def describe_run(folder: RunFolder) -> RunDescription:
 def _trained(folder: RunFolder) -> str:
     rows = folder.history()
     seconds = sum(float(row.get("seconds") or 0) for row in rows)
-    done = rows[-1]["epoch"] if rows else 0
     took = f", {duration(seconds)}" if rows else ""
-    return f"{done} of {folder.config().get('epochs')} epochs{took}"
+    return f"{folder.describe_progress()}{took}"
 
 
 def _best(best: dict[str, Any]) -> str:

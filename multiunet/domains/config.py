@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from multiunet.domains.lengths import check_length
 from multiunet.domains.setting_errors import explain
 from multiunet.errors import InputError
 from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName, check_averages
@@ -159,6 +160,12 @@ class TrainConfig(Options):
         "Training",
         ge=1,
     )
+    minutes: float | None = option(
+        Recipe.minutes,
+        "train by the clock instead of `epochs`: for so many minutes of steps and validations, each fold",
+        "Training",
+        gt=0,
+    )
     steps_per_epoch: int | None = option(
         Recipe.steps_per_epoch, "optimiser steps per epoch; default: once through the data", "Training", ge=1
     )
@@ -220,13 +227,8 @@ class TrainConfig(Options):
         return self
 
     @model_validator(mode="after")
-    def _goes_on_at_its_end(self) -> Self:
-        if self.most_epochs is not None and self.most_epochs < self.epochs:
-            raise ValueError(
-                f"`most_epochs={self.most_epochs}` is less than `epochs={self.epochs}`; give as many, or more"
-            )
-        if self.power_averages and self.most_epochs not in (None, self.epochs):
-            raise ValueError("`power_averages` are shares of a training whose length is known; leave `most_epochs` out")
+    def _check_length(self) -> Self:
+        check_length(self)
         return self
 
     def parts(self) -> list[TrainConfig]:

@@ -25,7 +25,9 @@ from multiunet.uncertainty.statements import Statement
 
 if TYPE_CHECKING:
     from multiunet.domains.generators import Generators
+    from multiunet.domains.question import Question
     from multiunet.domains.side_score import SideScore
+    from multiunet.domains.timing import Preparation
 
 C = TypeVar("C", bound=TrainConfig)
 P = TypeVar("P", bound=PredictOptions)
@@ -157,24 +159,6 @@ class Report:
         return kept | {"verdict": self.verdict}
 
 
-@dataclass(frozen=True)
-class Question:
-    """Question to a trained run.
-
-    Attributes:
-        name: of the command: ``variants``, say.
-        options: the domain's settings of it.
-        out: file or folder that is written.
-        about: the run and its weights, plain JSON.
-    """
-
-    name: str
-    options: Any
-    out: Path
-    about: Mapping[str, Any]
-    progress: Progress = SILENT
-
-
 class Domain(ABC, Generic[C, P, Info]):
     """A user's world. One instance serves one command; it may keep what it has read, and nothing else."""
 
@@ -240,6 +224,10 @@ class Domain(ABC, Generic[C, P, Info]):
 
     def prepare(self, model: Model, config: C, info: Info, run: Path, budget: Budget, progress: Progress) -> None:
         """Train what the model is built on before itself, in a folder of its run; by default nothing."""
+
+    def preparations(self, model: Model, config: C, info: Info, budget: Budget) -> Sequence[Preparation]:
+        """Return what ``prepare`` trains, so that its time can be told; by default nothing."""
+        return ()
 
     @abstractmethod
     def training_data(self, config: C, info: Info, model: Model, budget: Budget = DEFAULT_BUDGET) -> TrainingData[Any]:

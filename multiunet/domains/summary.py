@@ -70,7 +70,8 @@ def summarise_training(config: TrainConfig, steps: int) -> str:
     """
     recipe = config.recipe()
     stops = "" if recipe.patience is None else f", fewer where {recipe.patience} epochs bring nothing"
-    return (
-        f"{counted(recipe.epochs, 'epoch')} of {counted(steps, 'step')}, {recipe.epochs * steps:,} in all{stops}; "
-        f"{recipe.optimizer}, lr {recipe.lr:g}, seed {recipe.seed}; on {pick_device(recipe.device)}"
-    )
+    if recipe.minutes is None:
+        length = f"{counted(recipe.epochs, 'epoch')} of {counted(steps, 'step')}, {recipe.epochs * steps:,} in all"
+    else:
+        length = f"{recipe.minutes:g} minutes, in epochs of {counted(steps, 'step')}"
+    return f"{length}{stops}; {recipe.optimizer}, lr {recipe.lr:g}, seed {recipe.seed}; on {pick_device(recipe.device)}"

@@ -23,14 +23,13 @@ from multiunet.domains.remarks import remark
 from multiunet.domains.runs import all_runs, folds_in, read_info
 from multiunet.domains.spec import domain_spec
 from multiunet.domains.summary import summarise, summarise_training
+from multiunet.domains.timing import describe_time
 from multiunet.errors import Diverged, InputError, RunError
 from multiunet.files import AnyPath
 from multiunet.lock import lock_run
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.seeds import derive
 from multiunet.training.run_folder import DIVERGED, STOPPED, RunFolder
-from multiunet.training.step_time import measure_step
-from multiunet.wording import duration
 
 if TYPE_CHECKING:
     from multiunet.training.state import State
@@ -62,17 +61,17 @@ class Plan:
         """Return what is planned, in a line each by what it is about; a step is tried to tell the time."""
         model = self.loaded.build(self.config, self.info)
         data = self.loaded.training_data(self.config, self.info, model, self.budget)
-        recipe = self.config.recipe()
-        steps = recipe.steps(len(data))
-        seconds = measure_step(model.net, model.task, model.geometry, data, recipe)
-        whole = seconds * steps * recipe.epochs
-        most = duration(seconds * steps * (recipe.most_epochs or 0))
-        longer = f", up to {most} while validation improves," if recipe.most_epochs else ""
+        steps = self.config.recipe().steps(len(data))
         return {
             **summarise(self.loaded, self.config, self.info, model),
             "training": summarise_training(self.config, steps),
-            "time": f"about {duration(whole)}{longer} without validation ({seconds:.2g} s a step, tried once)",
+            "time": self.describe_time(),
         }
+
+    def describe_time(self) -> str:
+        """Say how long the training will take on this machine, from a few steps that are tried."""
+        model = self.loaded.build(self.config, self.info)
+        return describe_time(self.loaded, model, self.config, self.info, self.budget)
 
 
 def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resume = "never") -> Plan:

@@ -20,20 +20,24 @@ from multiunet.seeds import derive
 from multiunet.tasks import Objective, Opponent
 from multiunet.training.average import make_averages
 from multiunet.training.checkpoint import Checkpoint
+from multiunet.training.clock import Clock
 from multiunet.training.compute import Compute
 from multiunet.training.cycles import Cycles
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.duel import Duel
 from multiunet.training.fabric import make_fabric
+from multiunet.training.length import Length
 from multiunet.training.loader import EpochSampler, make_loader, stop_workers
 from multiunet.training.optimizer import make_optimizer
 from multiunet.training.player import Player
 from multiunet.training.power_average import PowerAverage, is_snapshot_due, take_snapshot
+from multiunet.training.ranking import rank_scores
 from multiunet.training.recipe import Recipe
 from multiunet.training.records import MemoryRecords, Records
 from multiunet.training.signals import Stopped, StopRequest, hold_stop_signals, stop_requests
 from multiunet.training.state import State
 from multiunet.training.supervision import supervised_loss, supervised_outputs, watch_outputs
+from multiunet.wording import counted, duration
 
 SAVE_SECONDS = 60.0
 """Seconds between two saved states, at whatever step. When a state is saved does not change the results."""
@@ -131,8 +135,9 @@ class _Trainer:
         self.duel = None if opponent is None else Duel(opponent, self.fabric, device)
         self.players = [self.player] if self.duel is None else [self.player, self.duel.player]
         self.steps = recipe.steps(len(data))
-        self.cycles = Cycles.of(recipe, monitor)
-        self.rate = self.cycles.rate(recipe, self.steps)
+        self.length: Length = Cycles.of(recipe, monitor, self.steps)
+        if recipe.minutes is not None:
+            self.length = Clock(recipe, monitor is None)
         self.averages = make_averages(net, recipe)
         self.sampler = EpochSampler(len(data), recipe.batch_size, self.steps * recipe.accumulate, recipe.seed)
         self.batches = make_loader(data, geometry, self.sampler, recipe.seed, recipe.workers)
@@ -153,26 +158,34 @@ class _Trainer:
 
     def run_all(self, progress: Progress, request: StopRequest) -> State:
         state, recipe = self.state, self.recipe
-        progress.start_training(self.steps * state.goal, self.steps * state.epoch + state.step, self.monitor)
+        if recipe.minutes is None:
+            progress.start_training(self.steps * state.goal, self.steps * state.epoch + state.step, self.monitor)
+        else:
+            progress.start_by_clock(60 * recipe.minutes, state.clock, self.monitor)
+        self.began = time.monotonic() - state.clock
         if (warning := self.compute.describe_change(self.before)) is not None:
             progress.note(warning)
-        while state.epoch < state.goal and not self.out_of_patience():
+        # steps without a validation of an epoch that the clock cut short are still to be scored
+        while state.step or not (self.length.is_over(state, state.epoch) or self.out_of_patience()):
             self.train_epoch(progress, request)
             started = time.monotonic()
-            row = {"epoch": state.epoch + 1, "loss": state.loss / self.steps, "lr": self._lr(self.steps - 1)}
+            row = {"epoch": state.epoch + 1, "loss": state.loss / state.step, "lr": self._lr(state.step - 1)}
             if self.duel is not None:
-                row["opponent_loss"], self.duel.loss = self.duel.loss / self.steps, 0.0
-            last = state.epoch == state.goal - 1
+                row["opponent_loss"], self.duel.loss = self.duel.loss / state.step, 0.0
+            last = self.length.is_over(state, state.epoch + 1)
             due = last or (state.epoch + 1) % recipe.validate_every == 0
             best = due and self.score(row, last)
             if due and self.watch is not None:
                 with torch.no_grad():
                     self.watch(self.scored().eval(), state.epoch + 1)
-            row["seconds"] = round(state.seconds + time.monotonic() - started, 3)
+            scoring = time.monotonic() - started
+            row["seconds"] = round(state.seconds + scoring, 3)
+            if due:
+                self.look_at_clock(scoring)
             self.records.log(row)
             progress.add_epoch(row, best)
             state.epoch, state.step, state.loss, state.seconds = state.epoch + 1, 0, 0.0, 0.0
-            if (words := self.cycles.look_at(state)) is not None:
+            if (words := self.length.look_at(state)) is not None:
                 progress.extend_training(self.steps * state.goal, words)
             if request.signum is not None:
                 break
@@ -180,16 +193,19 @@ class _Trainer:
         self.save()
         if self.out_of_patience():
             progress.note(f"stopped early: {self._monitored()} has not improved for {recipe.patience} epochs")
-        elif state.epoch < state.goal and request.signum is not None:
+        elif request.signum is not None and not self.length.is_over(state, state.epoch):
             raise Stopped(request.signum)
         elif self.validate is not None:
             self.note_end(progress)
+        if recipe.minutes is not None and self.length.is_over(state, state.epoch):
+            made = f"{counted(state.epoch, 'epoch')} of up to {counted(self.steps, 'step')}"
+            progress.note(f"{made} in {duration(state.clock)}")
         return state
 
     def note_end(self, progress: Progress) -> None:
         """Say what the validation scores of a complete training leave in doubt."""
-        if self.still_improving or self.cycles.is_improving(self.state):
-            progress.note(self.cycles.warn(self.state, self._monitored()))
+        if self.still_improving or self.length.is_improving(self.state):
+            progress.note(self.length.warn(self.state, self._monitored()))
         elif self.state.best is not None and self.state.best[0] == -math.inf:
             progress.note(f"validation {self.monitor} was undefined in every epoch; the lowest loss chose the weights")
 
@@ -201,9 +217,9 @@ class _Trainer:
         return state.epoch - 1 - state.best_epoch >= patience
 
     def train_epoch(self, progress: Progress, request: StopRequest) -> None:
-        """Train from the state's step to the end of its epoch."""
+        """Train from the state's step to the end of its epoch, or of the time."""
         state, recipe = self.state, self.recipe
-        if state.step == self.steps:  # saved between its last step and its validation
+        if self.ends_epoch():  # saved between its last step and its validation
             return
         for player in self.players:
             player.raw.train()
@@ -211,7 +227,7 @@ class _Trainer:
         with hold_stop_signals():  # workers that are being started would die of them
             batches = iter(self.batches)
         started, before = time.monotonic(), state.seconds
-        while state.step < self.steps:
+        while not self.ends_epoch():
             loss = self.train_step(batches)
             if not math.isfinite(loss):
                 raise Diverged(
@@ -221,12 +237,25 @@ class _Trainer:
             state.loss += loss
             state.step += 1
             state.seconds = before + time.monotonic() - started
+            self.look_at_clock()
             progress.add_step(loss)
             if request.signum is not None:
                 self.save()
                 raise Stopped(request.signum)
-            if state.step < self.steps:
+            if not self.ends_epoch():
                 self.save_when_due()
+
+    def ends_epoch(self) -> bool:
+        """Return whether no further step of the epoch under way follows."""
+        return self.state.step == self.steps or (
+            self.state.step > 0 and self.length.is_over(self.state, self.state.epoch)
+        )
+
+    def look_at_clock(self, scoring: float | None = None) -> None:
+        """Note the time so far, and that of a validation, if the clock ends this training."""
+        if self.recipe.minutes is not None:
+            self.state.clock = time.monotonic() - self.began
+            self.state.scoring = self.state.scoring if scoring is None else scoring
 
     def train_step(self, batches: Any) -> float:
         """Take one optimiser step; return its mean loss."""
@@ -244,7 +273,7 @@ class _Trainer:
             total += float(loss.detach())
         before = state.epoch * self.steps + state.step
         for player in self.players:
-            player.step(self.rate(before), recipe.clip)
+            player.step(self.length.factor(state, state.step), recipe.clip)
         for average in self.averages.values():
             average.update(self.raw, before)
         if recipe.power_averages and is_snapshot_due(before + 1, self.steps * recipe.epochs):
@@ -288,7 +317,7 @@ class _Trainer:
 
     def improve(self, scores: Mapping[str, Any]) -> bool:
         """Note the scores of this epoch if they are the best so far; return whether they are."""
-        best, rank = self.state.best, self._rank(scores)
+        best, rank = self.state.best, rank_scores(scores, self.monitor, self.state.epoch)
         # of equal scores the lower loss is kept, but the score itself no longer improves
         self.still_improving = best is not None and best < rank and rank[0] > -math.inf
         if self.monitor is not None and best is not None and rank[0] == best[0]:
@@ -339,22 +368,8 @@ class _Trainer:
                 "lower the learning rate (`lr`), or look at the inputs for extreme values"
             )
 
-    def _rank(self, scores: Mapping[str, Any]) -> tuple[float, float]:
-        """Return the score and minus the loss, which compare as networks do; what is undefined is the worst."""
-        score = 0.0 if self.monitor is None else scores[self.monitor]
-        loss = scores["loss"]
-        if score is None and loss is not None and math.isnan(loss):
-            loss = None  # the mean over nothing
-        for name, value in ((self.monitor, score), ("loss", loss)):
-            if value is not None and not math.isfinite(value):
-                raise Diverged(
-                    f"validation {name} is {value} in epoch {self.state.epoch + 1}; lower the learning rate (`lr`), or "
-                    "look at the validation data for extreme values"
-                )
-        return -math.inf if score is None else float(score), -math.inf if loss is None else -float(loss)
-
     def _monitored(self) -> str:
         return self.monitor or "loss"
 
     def _lr(self, step: int) -> float:
-        return self.recipe.lr * self.rate(self.state.epoch * self.steps + step)
+        return self.recipe.lr * self.length.factor(self.state, step)

@@ -31,6 +31,8 @@ class Recipe:
         epochs: number of epochs.
         most_epochs: where validation still improves after ``epochs``, it goes on in further cycles, up to so many (see
             ``Cycles``); None: it does not.
+        minutes: time of steps and validations after which it ends, wherever that is, instead of ``epochs`` (see
+            ``Clock``); None: epochs count.
         steps_per_epoch: optimiser steps an epoch; None: as many as draw each item once.
         batch_size: samples a batch.
         optimizer: ``adamw`` (Loshchilov & Hutter 2019), ``adam`` (Kingma & Ba 2015), or ``sgd`` with nnU-Net's Nesterov
@@ -60,6 +62,7 @@ class Recipe:
 
     epochs: int = 40
     most_epochs: int | None = None
+    minutes: float | None = None
     steps_per_epoch: int | None = None
     batch_size: int = 4
     optimizer: OptimizerName = "adamw"
@@ -103,13 +106,17 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
                 raise ValueError(f"{name} {value} must be a number that is not negative")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise ValueError(f"minutes {self.minutes} must be a positive number")
         if self.lr == 0 or self.clip == 0:
             raise ValueError(f"lr {self.lr} and clip {self.clip} must be more than 0")
         if not 0 <= self.ema < 1 or not 0 <= self.warmup <= 1:
             raise ValueError(f"ema {self.ema} must be in [0, 1), and warmup {self.warmup} in [0, 1]")
         check_averages(self.ema, self.power_averages)
-        if self.power_averages and self.most_epochs not in (None, self.epochs):
-            raise ValueError("power_averages are shares of a training whose length is known; leave most_epochs out")
+        if self.power_averages and (self.most_epochs not in (None, self.epochs) or self.minutes is not None):
+            raise ValueError(
+                "power_averages are shares of a training whose length is known; leave most_epochs and minutes out"
+            )
 
     def steps(self, items: int) -> int:
         """Return the optimiser steps of an epoch over data of this many items."""

@@ -26,7 +26,7 @@ from multiunet.training.checkpoint import Checkpoint, load, previous, save, save
 from multiunet.training.kept import KeptCheckpoints
 from multiunet.training.power_average import PowerSnapshots
 from multiunet.training.records import Records
-from multiunet.wording import listing
+from multiunet.wording import counted, listing
 
 RUNNING, STOPPED, DIVERGED = "running", "stopped", "diverged"
 """First words of ``STATUS`` while a run is trained, after it was stopped, and after its numbers were not finite."""
@@ -165,8 +165,8 @@ class RunFolder(Records):
 
     def unfinished(self) -> str | None:
         """Return how far a run is whose training has not ended, in words; None where it has."""
-        status, rows = self.read_status(), self.history()
-        done = f"{rows[-1]['epoch'] if rows else 0} of {self.config().get('epochs')} epochs"
+        status = self.read_status()
+        done = self.describe_progress()
         if status.startswith(RUNNING):
             return f"{self.path}: is still being trained, {done} so far"
         if status.startswith(STOPPED):
@@ -174,6 +174,14 @@ class RunFolder(Records):
         if status.startswith(DIVERGED):  # resumed, it would diverge again
             return f"{self.path}: training diverged after {done}; train anew with a lower learning rate (`lr`)"
         return None
+
+    def describe_progress(self) -> str:
+        """Say how many epochs are done, and of how many, or in how many minutes."""
+        rows, config = self.history(), self.config()
+        done = rows[-1]["epoch"] if rows else 0
+        if (minutes := config.get("minutes")) is not None:
+            return f"{counted(done, 'epoch')} of a training of {minutes:g} minutes"
+        return f"{done} of {config.get('epochs')} epochs"
 
     def check_idle(self) -> None:
         """Check that no other process trains this run.

@@ -21,7 +21,9 @@ class State:
         best: the best validation score and minus its loss; None before the first.
         best_epoch: the epoch of the best score, from 0; -1 before the first.
         goal: epochs after which it ends, unless it goes on in another cycle; 0: as many as the recipe has.
-        before: the best before the last quarter of the cycle under way (see ``Cycles``); None: none yet.
+        before: the best before the last quarter of the cycle or the time under way; None: none yet.
+        clock: seconds of steps and validations so far, of a training by the clock.
+        scoring: seconds of its last validation.
     """
 
     epoch: int = 0
@@ -32,6 +34,8 @@ class State:
     best_epoch: int = -1
     goal: int = 0
     before: Rank | None = None
+    clock: float = 0.0
+    scoring: float = 0.0
 
     @classmethod
     def read(cls, known: Mapping[str, Any]) -> Self:

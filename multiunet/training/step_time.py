@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from typing import Any
 
@@ -16,14 +17,17 @@ from multiunet.training.loader import EpochSampler, make_loader
 from multiunet.training.recipe import Recipe
 from multiunet.training.supervision import supervised_loss, supervised_outputs
 
-LONG_SECONDS = 10.0
-"""Seconds of a first step beyond which no second one is tried, though the first makes what later ones find."""
+TRIED_STEPS = 4
+"""Number of steps that are tried; the first makes what later ones find, and counts only if it is the only one."""
+
+LONG_SECONDS = 6.0
+"""Seconds after which no further step is tried."""
 
 
 def measure_step(
     net: nn.Module, task: Objective, geometry: Geometry[Any], data: TrainingData[Any], recipe: Recipe
 ) -> float:
-    """Return the seconds of a step of ``fit``, tried twice, without the few of its optimiser.
+    """Return the seconds of a step of ``fit``, the median of a few, without the little of its optimiser.
 
     Raises:
         InputError: when a sample cannot be drawn.
@@ -31,9 +35,11 @@ def measure_step(
     device = pick_device(recipe.device)
     bf16 = computes_in_bf16(recipe.precision, device)
     net.to(device).train()
-    batches = iter(make_loader(data, geometry, EpochSampler(len(data), recipe.batch_size, 2, recipe.seed), 0, 0))
-    seconds = 0.0
-    for _ in range(2):
+    batches = iter(
+        make_loader(data, geometry, EpochSampler(len(data), recipe.batch_size, TRIED_STEPS, recipe.seed), 0, 0)
+    )
+    seconds: list[float] = []
+    while len(seconds) < TRIED_STEPS and sum(seconds) < LONG_SECONDS:
         started = time.perf_counter()
         batch = next(batches)
         if isinstance(batch, Exception):
@@ -45,8 +51,6 @@ def measure_step(
         loss.backward()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        seconds = time.perf_counter() - started
-        if seconds > LONG_SECONDS:
-            break
+        seconds.append(time.perf_counter() - started)
     net.zero_grad()
-    return seconds * recipe.accumulate
+    return statistics.median(seconds[1:] or seconds) * recipe.accumulate

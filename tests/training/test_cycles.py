@@ -82,14 +82,14 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(tmp_path: Path, sto
 
 def test_the_rate_begins_anew_with_each_cycle() -> None:
     recipe = Recipe(epochs=2, most_epochs=8, warmup=0.1)
-    rate = Cycles.of(recipe, "score").rate(recipe, 10)
+    rate = Cycles.of(recipe, "score", 10).rate
     for start, length in ((0, 20), (20, 20), (40, 40)):
         own = schedule("cosine", length, 0.1)
         assert [rate(start + step) for step in range(length)] == [own(step) for step in range(length)]
 
 
 def test_a_loss_must_fall_by_a_share_of_itself() -> None:
-    cycles = Cycles.of(Recipe(epochs=4, most_epochs=8), None)
+    cycles = Cycles.of(Recipe(epochs=4, most_epochs=8), None, 1)
     for best, goal in ((-99.9, 4), (-99.0, 8)):
         state = State(epoch=4, best=(0.0, best), best_epoch=3, before=(0.0, -100.0), goal=4)
         assert (cycles.look_at(state) is not None) == (goal == 8)
@@ -99,5 +99,5 @@ def test_a_loss_must_fall_by_a_share_of_itself() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match="most_epochs 3 must be at least as many as epochs, 4"):
         Recipe(epochs=4, most_epochs=3)
-    with pytest.raises(ValueError, match="leave most_epochs out"):
+    with pytest.raises(ValueError, match="leave most_epochs and minutes out"):
         Recipe(epochs=4, most_epochs=8, power_averages=(0.05, 0.1))

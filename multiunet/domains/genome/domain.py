@@ -22,7 +22,6 @@ from multiunet.domains.domain import (
     Model,
     Piece,
     Planned,
-    Question,
     Validator,
 )
 from multiunet.domains.genome import baselines, checking, writers
@@ -58,6 +57,7 @@ from multiunet.domains.genome.side_scores import make_side_score
 from multiunet.domains.genome.survey import digest_data, survey
 from multiunet.domains.genome.targets_table import open_targets
 from multiunet.domains.genome.variants.scoring import score_variants
+from multiunet.domains.question import Question
 from multiunet.domains.side_score import SideScore
 from multiunet.errors import InputError
 from multiunet.files import check_folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -38,7 +38,7 @@ from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labe
 from multiunet.domains.image.evaluation.scoring import check_scorable, predict_pieces, predict_sites, validate
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
 from multiunet.domains.image.files.listing import list_images
-from multiunet.domains.image.generation.coding import train_autoencoder
+from multiunet.domains.image.generation.coding import plan_autoencoder, train_autoencoder
 from multiunet.domains.image.generation.generators import ImageGenerators
 from multiunet.domains.image.generation.network import build_generator
 from multiunet.domains.image.generation.sample_pictures import SamplePictures
@@ -58,6 +58,7 @@ from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.task import make_opponent, make_task
 from multiunet.domains.remarks import gather_remarks, remark
+from multiunet.domains.timing import Preparation
 from multiunet.models.sees_input import show_pixels
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples
@@ -117,6 +118,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
     ) -> None:
         if config.latent is not None:
             train_autoencoder(model, config, info, run, self._cache(budget), progress)
+
+    def preparations(self, model: Model, config: ImageTrain, info: ImageInfo, budget: Budget) -> Sequence[Preparation]:
+        return [] if config.latent is None else [plan_autoencoder(model, config, info, self._cache(budget))]
 
     def training_data(
         self, config: ImageTrain, info: ImageInfo, model: Model, budget: Budget = DEFAULT_BUDGET

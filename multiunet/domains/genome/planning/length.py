@@ -30,7 +30,7 @@ Decided = dict[str, tuple[Any, str]]
 def decide_length(config: GenomeTrain, bases: int, held_out: int) -> Decided:
     """Decide epochs and steps, for so many bases to train on and to validate on; given settings stay.
 
-    An explicit number of epochs is obeyed: then nothing goes on after it.
+    An explicit number of epochs, or of minutes, is obeyed: then nothing goes on after it.
     """
     window = config.bins_of_window() * config.bin_size
     covering = math.ceil(bases / window)
@@ -43,7 +43,7 @@ def decide_length(config: GenomeTrain, bases: int, held_out: int) -> Decided:
         why = f"{windows:,} windows in {usual} epochs; {covering:,} cover the {bases:,} bases to train on"
         found["steps_per_epoch"] = (steps, why + _limit(wanted))
     steps = found.get("steps_per_epoch", (config.steps_per_epoch or covering, ""))[0]
-    if not is_open(config, "epochs"):
+    if not is_open(config, "epochs") or config.minutes is not None:
         return found | _decide_validation(config, config.epochs, steps, held_out)
     found["epochs"] = (usual, "then validation says whether it goes on, up to `most_epochs`")
     if is_open(config, "most_epochs") and not config.power_averages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 from pydantic import ModelWrapValidatorHandler, model_validator
@@ -18,6 +19,9 @@ from multiunet.training.recipe import Layout, Recipe
 
 SegmentationLoss = Literal["dice-ce", "dice", "ce", "focal", "tversky", "jaccard"]
 QuantityLoss = Literal["beta-nll", "gaussian-nll", "mse", "mae", "huber", "poisson"]
+
+CODER_SHARE = 0.25
+"""Share of the ``minutes`` of a generator in latents that its autoencoder has."""
 
 
 class ImageTrain(AdversarialSettings, AttentionTrain):
@@ -147,6 +151,19 @@ class ImageTrain(AdversarialSettings, AttentionTrain):
     def averages_views(self) -> bool | None:
         """True where mirrored views are averaged, False where not; None: as the number of axes says."""
         return False if self.tta_flips is None and self.adversarial else self.tta_flips
+
+    def recipe(self) -> Recipe:
+        """Return the settings of the loop; of ``minutes``, an autoencoder that comes before has its share."""
+        whole = super().recipe()
+        if self.latent is None or whole.minutes is None:
+            return whole
+        return replace(whole, minutes=(1 - CODER_SHARE) * whole.minutes)
+
+    def coder_recipe(self) -> Recipe:
+        """Return the settings of the loop that trains the autoencoder of ``latent``, before the generator."""
+        minutes = None if self.minutes is None else CODER_SHARE * self.minutes
+        whole = replace(super().recipe(), power_averages=(), patience=None)
+        return replace(whole, epochs=self.latent_epochs, minutes=minutes, ema=self.ema)
 
     def levels(self) -> list[int]:
         """Return the channels by level: those given, or the model's own."""

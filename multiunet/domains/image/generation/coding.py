@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.generation.data import SIGMA_DATA, CleanPatches
 from multiunet.domains.image.generation.latent import LatentGenerator
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.timing import Preparation
 from multiunet.metrics.pictures import compute_psnr
 from multiunet.progress import Progress
 from multiunet.seeds import generator
@@ -45,9 +46,9 @@ def train_autoencoder(
     net = model.net
     assert isinstance(net, LatentGenerator)
     coder, folder = net.coder.requires_grad_(True), run / AUTOENCODER
-    recipe = replace(config.recipe(), epochs=config.latent_epochs, power_averages=(), ema=config.ema, patience=None)
-    data = _make_data(config, info, model, info.split.train, cache)
-    validate = CodedValidator(_make_data(config, info, model, info.split.val[:MOST_IMAGES], cache), info)
+    recipe = config.coder_recipe()
+    data = make_coded(config, info, model, info.split.train, cache)
+    validate = CodedValidator(make_coded(config, info, model, info.split.val[:MOST_IMAGES], cache), info)
     settings = {"domain": AUTOENCODER, **asdict(recipe), "power_averages": []}
     own = RunFolder(folder) if (folder / "config.yaml").is_file() else RunFolder.create(folder, settings, {})
     checkpoint, _ = own.resumable()
@@ -74,7 +75,14 @@ def train_autoencoder(
     progress.note(f"the autoencoder gives {which} patches back {found}; detail that it loses, no sample has")
 
 
-def _make_data(
+def plan_autoencoder(model: Model, config: ImageTrain, info: ImageInfo, cache: FileCache) -> Preparation:
+    """Return the training of a generator's autoencoder, for its time to be told."""
+    assert isinstance(model.net, LatentGenerator)
+    data, coder = make_coded(config, info, model, info.split.train, cache), model.net.coder.requires_grad_(True)
+    return Preparation("the autoencoder", coder, Denoising(), model.geometry, data, config.coder_recipe())
+
+
+def make_coded(
     config: ImageTrain, info: ImageInfo, model: Model, items: Sequence[Item], cache: FileCache
 ) -> AutoencoderData[Tensor]:
     """Return patches of deviation 1."""

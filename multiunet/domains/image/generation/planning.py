@@ -27,7 +27,9 @@ def explain_generator(config: ImageTrain, info: ImageInfo, flip: bool) -> dict[s
         else ("a mirrored image may be none that there could be; pass `flip` where it is")
     )
     norms = "samples can be made tile by tile, and levels of noise are not mixed"
-    return {
+    words = f"{steps} steps; more are better for as long as the validation loss falls"
+    epochs = {"epochs": (config.epochs, words)} if config.minutes is None else {}
+    return epochs | {
         "intensities": ("train", "new images get the numbers of the training images"),
         "flip": (flip, mirrored),
         "normalization": (config.normalization, norms),
@@ -36,6 +38,5 @@ def explain_generator(config: ImageTrain, info: ImageInfo, flip: bool) -> dict[s
         "augment_prob": (config.augment_prob, "what changes images would be in the samples, too"),
         "ema": (config.ema, "the average of the weights makes the samples"),
         "lr": (config.lr, "usual for denoisers"),
-        "epochs": (config.epochs, f"{steps} steps; more are better for as long as the validation loss falls"),
         "steps_per_epoch": (config.steps_per_epoch, "a validation of a few draws of each image follows"),
     }

@@ -313,7 +313,8 @@ def _meaning(config: ImageTrain, info: ImageInfo) -> dict[str, tuple[Any, str]]:
     if config.model == "image_unet":
         found["normalization"] = (config.normalization, "tiles of a large image are predicted as the whole would be")
     steps = config.recipe().steps(info.fingerprint.images["train"])
-    found["epochs"] = (config.epochs, f"{config.epochs * steps} steps; more may be better")
+    if config.minutes is None:
+        found["epochs"] = (config.epochs, f"{config.epochs * steps} steps; more may be better")
     if not info.fingerprint.images["val"]:
         found["steps_per_epoch"] = (config.steps_per_epoch, "nothing is validated: the last weights are kept")
         return found
