@@ -124,7 +124,7 @@ MakeSkip = Callable[[Geometry[S], int, int], Skip[S]]
 """Class of a skip, or a function that makes one of ``(geometry, x_channels, skip_channels)``."""
 
 SKIPS: dict[str, type[Skip[Any]]] = {"concat": Concat, "add": Add, "attention": AttentionGate, "none": NoSkip}
-"""By name."""
+"""Classes of skips by name."""
 
 
 class Merge(nn.Module, Generic[S]):

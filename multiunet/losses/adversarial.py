@@ -53,4 +53,4 @@ ADVERSARIAL: Mapping[str, Callable[[], AdversarialLoss]] = {
     "cross-entropy": NonSaturating,
     "least-squares": LeastSquares,
 }
-"""By name."""
+"""Losses of an opponent by name."""

@@ -6,8 +6,10 @@ import ast
 import tomllib
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for top in ("multiunet", "cli", "datasets") for path in sorted((ROOT / top).rglob("*.py"))]
@@ -35,3 +37,18 @@ def test_no_pickle_is_loaded_and_no_address_is_opened(path: Path) -> None:
                 assert path.name == "conformance.py"
         if isinstance(node, ast.Import):
             assert not {"requests", "urllib", "http", "socket"} & {alias.name for alias in node.names}
+
+
+def test_every_page_has_a_place_in_the_site() -> None:
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    placed: list[str] = []
+
+    def gather(part: Any) -> None:
+        if isinstance(part, str):
+            placed.append(part)
+        for inner in part if isinstance(part, list) else part.values() if isinstance(part, dict) else ():
+            gather(inner)
+
+    gather(nav)
+    assert len(placed) == len(set(placed))
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} <= set(placed)
