@@ -200,7 +200,9 @@ class TrainConfig(Options):
         ge=2,
     )
     init_from: Path | None = option(
-        None, "begin with the weights of this run: outputs of the same names keep theirs, others begin anew", "Training"
+        None,
+        "begin with the weights of this run: its layers of equal shape, inputs and outputs by their names",
+        "Training",
     )
     calibrate: bool = option(
         True, "calibrate the uncertainty on the validation split, after the last epoch", "Training"

@@ -168,6 +168,11 @@ class DatasetInfo(Record):
         """True for a run of quantities."""
         return isinstance(self.target, Quantities)
 
+    @property
+    def input_names(self) -> tuple[str, ...] | None:
+        """Names of the channels that the network reads; None where they have none."""
+        return None
+
     def shared(self) -> dict[str, Any]:
         """Return the fields that all members of an ensemble must share, by name."""
         found: dict[str, Any] = {self.target.kind: self.target.names}

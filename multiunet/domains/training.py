@@ -84,7 +84,7 @@ def plan(name: str, config: AnyConfig, out: AnyPath | None = None, resume: Resum
     domain = domain_spec(name).load()
     planned, _ = _prepared(name, domain, settings, None if out is None else Path(out), resume)
     model = domain.build(planned.config, planned.info)
-    _begin(name, model, planned.config)  # says what does not fit
+    _begin(name, model, planned)  # says what does not fit
     parameters = count_parameters(model.net)
     return Plan(name, planned.config, planned.info, parameters, domain, planned.budget)
 
@@ -145,7 +145,7 @@ def _train(
     settings, info = planned.config, planned.info
     torch.manual_seed(derive("weights", settings.seed))
     model = domain.build(settings, info)
-    initial = None if going_on else _begin(name, model, settings)
+    initial = None if going_on else _begin(name, model, planned)
     shown = ConsoleProgress() if progress is None else progress
     data = domain.training_data(settings, info, model, planned.budget)
     validate = domain.validator(settings, info, model, planned.budget)
@@ -189,9 +189,10 @@ def _train(
     return state
 
 
-def _begin(name: str, model: Model, settings: TrainConfig) -> Initial | None:
+def _begin(name: str, model: Model, planned: Planned[Any, Any]) -> Initial | None:
     """Give a new network the weights that the settings name."""
-    return None if settings.init_from is None else begin_with(settings.init_from, model, settings, name)
+    path = planned.config.init_from
+    return None if path is None else begin_with(path, model, planned.config, name, planned.info)
 
 
 def _calibrate(name: str, domain: Domain[Any, Any, Any], settings: TrainConfig, out: Path) -> None:

@@ -72,6 +72,15 @@ class Inputs(Record):
     tags: tuple[int, ...] | tuple[str, ...] | None = None
     degrees: NonNegativeInt | None = None
 
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Return a name for each channel; None where features have none."""
+        if self.features.count and self.features.names is None:
+            return None
+        tags = (f"node_tag {tag}" for tag in self.tags or ())
+        degrees = () if self.degrees is None else (f"degree {number}" for number in range(self.degrees + 1))
+        return (*(self.features.names or ()), *tags, *degrees)
+
     @model_validator(mode="after")
     def _check_sum(self) -> Self:
         degrees = 0 if self.degrees is None else self.degrees + 1
@@ -107,6 +116,10 @@ class GraphInfo(DatasetInfo):
     edges: EdgeChanges
     inputs: Inputs
     coarse_edges: CoarseEdges
+
+    @property
+    def input_names(self) -> tuple[str, ...] | None:
+        return self.inputs.names
 
     def shared(self) -> dict[str, Any]:
         features, attributes = self.inputs.features, self.inputs.attributes

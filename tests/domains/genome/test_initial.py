@@ -34,9 +34,10 @@ def other(data, write_signal, tmp_path_factory):
 def test_outputs_of_the_same_name_keep_their_weights(run, other, config_of):
     domain, config = GenomeDomain(), config_of({**other, "init_from": str(run)})
     torch.manual_seed(7)
-    model = domain.build(config, domain.inspect(config))
+    info = domain.inspect(config)
+    model = domain.build(config, info)
     before = model.net.unet.head.weight.detach().clone()
-    initial = begin_with(run, model, config, "genome")
+    initial = begin_with(run, model, config, "genome", info)
     assert (initial.kept, initial.fresh) == (("rev",), ("new",))
     known = load(run, "cpu").net
     assert torch.equal(model.net.tower.blocks[0].layers[0].weight, known.tower.blocks[0].layers[0].weight)
@@ -59,9 +60,13 @@ def test_a_training_says_what_it_begins_with_and_what_it_has_learnt_from(run, ot
     assert read_info(GenomeDomain(), RunFolder.open(tmp_path / "run")).target.names == ("rev", "new")
 
 
-def test_a_network_of_another_plan_is_refused_with_the_settings_that_differ(run, other, config_of, tmp_path):
+def test_layers_of_another_shape_begin_anew_with_the_settings_that_differ(run, other, config_of, tmp_path):
     config = config_of({**other, "widths": [8, 16], "init_from": str(run)})
-    with pytest.raises(InputError, match=r"another plan .*`widths` \[8, 12\] there, \[8, 16\] here"):
-        training.plan("genome", config)
+    domain = GenomeDomain()
+    info = domain.inspect(config)
+    model = domain.build(config, info)
+    said = begin_with(run, model, config, "genome", info).describe([])
+    assert "(`widths` [8, 12] there, [8, 16] here)" in said
+    assert "layers of other shapes begin anew: unet.bottleneck" in said
     with pytest.raises(InputError, match="nothing"):
         training.plan("genome", config_of({**other, "init_from": str(tmp_path / "nothing")}))
