@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.measure import label
-from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 from torch import Tensor
 
 from multiunet.domains.image.files.lazy import check_fits
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.prediction.tops import find_tops
 
 SMOOTHING = 1.0
 """Deviation of the Gaussian that smooths distances, in pixels (of the finest axis)."""
@@ -105,7 +105,7 @@ def _seeds(
     parts, regions = label(inside, connectivity=1), label(whole, connectivity=1)
     distance = gaussian_filter(distance_transform_edt(inside, sampling=steps), SMOOTHING / steps)
     # differences of logarithms are ratios; half a pixel more keeps those of the ends finite
-    tops = h_maxima(np.log(distance + 0.5), -np.log(1 - NECK)).astype(bool) & inside
+    tops = find_tops(np.log(distance + 0.5), -math.log(1 - NECK), inside)
     flat = inside & ~_marked(parts, tops)  # too thin to have a top: a seed as it is
     bare = whole & ~_marked(regions, inside)  # nothing but ends: a small or narrow object
     return distance, label(tops | flat | bare, connectivity=1)
