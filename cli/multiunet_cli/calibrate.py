@@ -51,7 +51,9 @@ def in_words(fits: Sequence[Fit], groups: str) -> list[str]:
 
 def _line(fit: Fit, groups: str) -> str:
     limits = fit.limits_in_words(groups)
-    words = f"{_way(fit)}: {_numbers(fit)}; {fit.source}, {counted(fit.groups, groups.removesuffix('s'))}"
+    words = (
+        f"{_way(fit)}: {_numbers(fit)}; {fit.source}, {counted(fit.groups, fit.name_groups(groups).removesuffix('s'))}"
+    )
     return f"{words} ({limits})" if limits else words
 
 

@@ -109,13 +109,18 @@ def _add_sets(run: Run, data: Labelled, options: EvaluateOptions, fit: Fit) -> F
     """Add limits of those methods of sets that look beyond a site: of calibrated probabilities, so predicted anew."""
     calibration: Calibration = fit.calibration.load()
     model = replace(run.model, net=fuse_layers(run.net), calibration=calibration)
-    scores: dict[SetMethod, list[Tensor]] = {}
+    scores: dict[SetMethod, dict[str, list[Tensor]]] = {}
+    larger = run.info.groups()
     for piece in run.domain.predict_sites(model, run.config, run.info, data, options):
         for method, of_classes in piece.set_scores.items():
-            true = pick_true(of_classes, piece.target)
-            scores.setdefault(method, []).extend(true if piece.item is None else [true])  # rows are groups each
+            true, by_group = pick_true(of_classes, piece.target), scores.setdefault(method, {})
+            if piece.item is None:  # rows are groups each
+                by_group |= {f"row {len(by_group) + place}": [one] for place, one in enumerate(true)}
+            else:
+                by_group.setdefault(larger.get(piece.item, piece.item), []).append(true)
     for method, by_group in scores.items():
-        calibration = add_sets(calibration, method, by_group)
+        joined = [torch.cat([part.flatten() for part in own]) for own in by_group.values()]
+        calibration = add_sets(calibration, method, joined)
     return fit.model_copy(update={"calibration": store_calibration(calibration)})
 
 
@@ -177,7 +182,8 @@ def _say_absent(task: Task, sites: HeldOut, source: str) -> None:
 
 
 def _fit(run: Run, held_out: Collected, samples: int, options: EvaluateOptions, source: str) -> Fit:
-    sites = held_out.sites
+    larger = run.info.groups()
+    sites = held_out.sites.regroup(larger)
     calibration = run.task.fit_calibration(sites)
     if isinstance(calibration, ClassCalibration) and calibration.temperature > MOST_CAUTIOUS:
         remark(f"{source}: probabilities are no better than chance there, so calibrated ones are all nearly equal")
@@ -188,9 +194,10 @@ def _fit(run: Run, held_out: Collected, samples: int, options: EvaluateOptions, 
         way=_way(run, options),
         source=source,
         groups=len(sites.groups),
+        grouped=any(name in larger for name in held_out.sites.groups),
         sites=len(sites),
         calibration=store_calibration(calibration),
-        sums={name: sums.as_dict() for name, sums in held_out.fit_sums(calibration).items()},
+        sums={name: sums.as_dict() for name, sums in held_out.fit_sums(calibration, larger).items()},
     )
 
 

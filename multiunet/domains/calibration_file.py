@@ -96,7 +96,9 @@ class Fit(Record):
         samples: Monte-Carlo samples of each network that the calibration was fitted with; 1: without dropout.
         way: what else of the prediction is not the default, in words: see ``PredictOptions.other_samples``.
         source: data that it was fitted to, in words.
-        groups: number of images, chromosomes or graphs, or of nodes of one graph.
+        groups: number of images, chromosomes or graphs, or of nodes of one graph; where the training names groups of
+            these, of such.
+        grouped: whether it does.
         sites: number of sites looked at.
         sums: intervals of sums, by what is summed (see ``read_sums``); empty where there were too few groups.
     """
@@ -107,6 +109,7 @@ class Fit(Record):
     way: str = ""
     source: str
     groups: PositiveInt
+    grouped: bool = False
     sites: PositiveInt
     calibration: Annotated[ClassFit | QuantityFit, Field(discriminator="kind")]
     sums: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -117,13 +120,17 @@ class Fit(Record):
             read_sums(stored)
         return self
 
+    def name_groups(self, usual: str) -> str:
+        """Return what was exchangeable, in the plural: ``usual`` ("images", say), or groups of these."""
+        return "groups" if self.grouped else usual
+
     def limits_in_words(self, groups: str = "groups") -> str:
         """Say what the limits of sets or intervals are worth; empty where all are promises.
 
         Args:
             groups: what is exchangeable, in the plural: "images", say.
         """
-        what = "sets" if self.calibration.kind == "classes" else "intervals"
+        what, groups = "sets" if self.calibration.kind == "classes" else "intervals", self.name_groups(groups)
         levels = [f"{level:.0%}" for level, sure in zip(LEVELS, self.calibration.guaranteed) if not sure]
         if not self.calibration.guaranteed:
             return f"no {what}: they need two {groups}, and nine for a promise at 90%"

@@ -46,9 +46,13 @@ class Collected:
         """Return those of all items but the named ones."""
         return Collected(self.sites.without(names), {name: sums.without(names) for name, sums in self.sums.items()})
 
-    def fit_sums(self, calibration: Calibration) -> dict[str, SumCalibration]:
-        """Fit intervals of sums of calibrated predictions, by what is summed; without those of too few items."""
-        fits = {name: sums.fit(calibration, self.sites) for name, sums in self.sums.items()}
+    def fit_sums(self, calibration: Calibration, groups: Mapping[str, str]) -> dict[str, SumCalibration]:
+        """Fit intervals of sums of calibrated predictions, by what is summed; without those of too few items.
+
+        Args:
+            groups: group of each item that belongs together with others, by its name.
+        """
+        fits = {name: sums.fit(calibration, self.sites, groups) for name, sums in self.sums.items()}
         return {name: fit for name, fit in fits.items() if fit is not None}
 
     @staticmethod

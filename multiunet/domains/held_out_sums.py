@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -18,6 +19,12 @@ from multiunet.uncertainty.held_out import HeldOut
 from multiunet.uncertainty.region_sums import SiteErrors, fit_regions
 from multiunet.uncertainty.sums import SumCalibration, Totals, count_totals, fit_items
 
+Groups = Mapping[str, str]
+"""Group of each item that belongs together with others (of a specimen, say), by its name."""
+
+ALONE: Groups = MappingProxyType({})
+"""Groups of items each of which is one by itself."""
+
 
 class HeldOutSums(ABC):
     """Errors of held-out items, collected piece by piece from predictions without calibration."""
@@ -27,11 +34,12 @@ class HeldOutSums(ABC):
         """Add a piece; one that states no moments says nothing on sums."""
 
     @abstractmethod
-    def fit(self, calibration: Calibration, sampled: HeldOut) -> SumCalibration | None:
+    def fit(self, calibration: Calibration, sampled: HeldOut, groups: Groups = ALONE) -> SumCalibration | None:
         """Fit intervals of sums of calibrated predictions; None where there are too few items.
 
         Args:
             sampled: sites of each item as they were predicted, under the item's name.
+            groups: of the items, which err alike within each.
         """
 
     @abstractmethod
@@ -79,13 +87,14 @@ class HeldOutItems(HeldOutSums):
             sums = sums + self.items.pop().sums
         self.items.append(_Item(piece.item, sums))
 
-    def fit(self, calibration: Calibration, sampled: HeldOut) -> SumCalibration | None:
+    def fit(self, calibration: Calibration, sampled: HeldOut, groups: Groups = ALONE) -> SumCalibration | None:
         rows = dict(zip(sampled.groups, sampled.by_group(torch.arange(len(sampled)))))
         tables = [_calibrate(item, calibration, sampled, rows) for item in self.items]
         if len(tables) < 2:
             return None
         sites, mean, variance, true = torch.stack(tables, dim=1).numpy()
-        return fit_items(Totals(sites, mean, variance), true)
+        names = [groups.get(item.name, f"item {place}") for place, item in enumerate(self.items)]
+        return fit_items(Totals(sites, mean, variance), true, names)
 
     def without(self, names: Sequence[str]) -> HeldOutItems:
         return replace(self, items=[item for item in self.items if item.name not in set(names)])
@@ -113,7 +122,7 @@ class HeldOutRegions(HeldOutSums):
         self.chromosomes[str(piece.item)] = Moments(piece.moments.mean, nothing, piece.moments.total)
         self.targets[str(piece.item)] = piece.target
 
-    def fit(self, calibration: Calibration, sampled: HeldOut) -> SumCalibration | None:
+    def fit(self, calibration: Calibration, sampled: HeldOut, groups: Groups = ALONE) -> SumCalibration | None:
         found = []
         for name, moments in self.chromosomes.items():
             stated = calibration.apply(moments)
@@ -144,11 +153,12 @@ class HeldOutCounts(HeldOutSums):
         if piece.counts is not None:
             self.counts.append((str(piece.item), *piece.counts))
 
-    def fit(self, calibration: Calibration, sampled: HeldOut) -> SumCalibration | None:
+    def fit(self, calibration: Calibration, sampled: HeldOut, groups: Groups = ALONE) -> SumCalibration | None:
         if len(self.counts) < 2:
             return None
         found, true = np.array([counts for _, *counts in self.counts], dtype=float).T
-        return fit_items(count_totals(found), true[:, None])
+        names = [groups.get(name, f"item {place}") for place, (name, *_) in enumerate(self.counts)]
+        return fit_items(count_totals(found), true[:, None], names)
 
     def without(self, names: Sequence[str]) -> HeldOutCounts:
         return HeldOutCounts([row for row in self.counts if row[0] not in set(names)])

@@ -184,6 +184,10 @@ class DatasetInfo(Record):
         """Return facts on the data that a plan shows, plain JSON; by default none."""
         return {}
 
+    def groups(self) -> Mapping[str, str]:
+        """Return the group of each item that stays together with others (of a specimen, say), by the item's name."""
+        return {}
+
     def seen(self) -> Mapping[str, str]:
         """Return the keys of training and validation inputs (digests, or paths), each with the input's name."""
         return self.content

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import AfterValidator, field_validator, model_validator
 
 from multiunet.domains.config import Split, TrainConfig, option
+from multiunet.domains.groups import check_pattern
 from multiunet.errors import InputError
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -48,6 +49,14 @@ class SplitTrain(FoldsTrain):
 
     splits: str | None = option(
         None, "FILE.json or FILE.json:KEY with lists of names under train, val and test", "Split"
+    )
+
+    groups: Annotated[str | None, AfterValidator(check_pattern)] = option(
+        None,
+        "what stays together in one split: a regular expression whose first (group), or whole match, in a name is that "
+        "of its specimen, patient or series, e.g. 'Emb[0-9]+'; or a column named group of the table",
+        "Split",
+        text=True,
     )
 
     @field_validator("splits")

@@ -40,8 +40,10 @@ def summarise_split(info: DatasetInfo, noun: str) -> str:
     counts = info.split.counts()
     parts = [f"{counted(counts['train'], noun)} to train", f"{counts['val'] or 'none'} to validate"]
     unlabelled = info.split.unlabelled
+    groups = set(info.groups().values())
     return f"{', '.join(parts)}, {counts['test'] or 'none'} to test" + (
-        f"; {unlabelled} have no label" if unlabelled else ""
+        (f"; of {counted(len(groups), 'group')}, each in one split" if groups else "")
+        + (f"; {unlabelled} have no label" if unlabelled else "")
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -48,6 +48,17 @@ class HeldOut:
             place[group],
             tuple(self.groups[int(index)] for index in present),
         )
+
+    def regroup(self, groups: Mapping[str, str]) -> HeldOut:
+        """Return the same sites in larger groups.
+
+        Args:
+            groups: by name of a group the one that takes it in; others stay as they are.
+        """
+        larger = [groups.get(name, name) for name in self.groups]
+        number = {name: place for place, name in enumerate(dict.fromkeys(larger))}
+        place = torch.tensor([number[name] for name in larger], dtype=torch.long)
+        return replace(self, group=place[self.group], groups=tuple(number))
 
     def by_group(self, values: Tensor) -> list[Tensor]:
         """Return values of the sites, ``(sites, ...)``, one tensor a group."""

@@ -101,7 +101,7 @@ class ItemSums(SumCalibration):
     ``u^2`` the sum of the squares.
 
     Attributes:
-        items: K of each name.
+        items: K of each name; of items in groups, the number of these.
         correlation: r of each name, in [0, 1].
         bias, bias_error: of each name, in units of b.
         deviation: s of each name, in units of u; NaN where fewer than two items were known.
@@ -137,7 +137,7 @@ class ItemSums(SumCalibration):
         return {"of": "items", **{name: as_json(values) for name, values in asdict(self).items()}}
 
 
-def fit_items(totals: Totals, true: Floats) -> ItemSums:
+def fit_items(totals: Totals, true: Floats, groups: Sequence[str] | None = None) -> ItemSums:
     """Fit intervals of sums to held-out items.
 
     The bias is the mean of the errors in units of b. The correlation r is the one at which what is left has the stated
@@ -146,15 +146,18 @@ def fit_items(totals: Totals, true: Floats) -> ItemSums:
     Args:
         totals: of the K items; an item of no known sites does not count.
         true: their true sums, ``(items, names)``.
+        groups: group of each item (its specimen, say); items of one count as one, as though they all erred alike. None:
+            each is a group of its own.
     """
-    found = [_fit_name(totals[:, [k]], true[:, [k]]) for k in range(true.shape[1])]
+    groups = [str(place) for place in range(len(true))] if groups is None else groups
+    found = [_fit_name(totals[:, [k]], true[:, [k]], np.array(groups)) for k in range(true.shape[1])]
     return ItemSums(*zip(*found))
 
 
-def _fit_name(totals: Totals, true: Floats) -> tuple[int, float, float, float, float, float]:
+def _fit_name(totals: Totals, true: Floats, groups: NDArray[np.str_]) -> tuple[int, float, float, float, float, float]:
     known = (totals.sites > 0).all(axis=1)
     totals, errors = totals[known], (totals.mean - true)[known][:, 0]
-    count, unknown = len(errors), float("nan")
+    count, unknown = len(np.unique(groups[known])), float("nan")
     if count < 2:
         return count, 0.0, unknown, unknown, unknown, unknown
     variance = (totals.variance / totals.sites).mean(axis=0)

@@ -158,6 +158,7 @@ class GraphSetInfo(GraphInfo):
         graphs: number of graphs.
         largest: nodes of the largest graph.
         empty: number of graphs without a node.
+        together: group of each labelled graph that stays in one split with others, by its id.
     """
 
     shared_fields: ClassVar[tuple[str, ...]] = ("level", "smiles")
@@ -167,6 +168,10 @@ class GraphSetInfo(GraphInfo):
     graphs: PositiveInt
     largest: PositiveInt
     empty: NonNegativeInt
+    together: dict[str, str] = Field(default_factory=dict)
+
+    def groups(self) -> dict[str, str]:
+        return self.together
 
     @model_validator(mode="after")
     def _check_graphs(self) -> Self:

@@ -13,6 +13,7 @@ from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.info import DatasetInfo, Digest, Record, Splits
 from multiunet.domains.planned import TrainingPlan
+from multiunet.domains.splits import SPLITS
 
 IntensityKind = Literal["image", "train", "none"]
 
@@ -286,6 +287,10 @@ class ImageInfo(DatasetInfo):
         degrade = None if self.restoration is None else self.restoration.degrade
         own = {"intensities": self.intensities.kind, "instances": encoding, "dots": sigma, "degrade": degrade or None}
         return super().shared() | own
+
+    def groups(self) -> dict[str, str]:
+        items = (item for split in SPLITS for item in self.split.of(split))
+        return {item.name: item.group for item in items if item.group is not None}
 
     def seen(self) -> dict[str, str]:
         """Return digests and resolved paths of training and validation images, each with the image's path."""

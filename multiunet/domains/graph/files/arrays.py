@@ -30,6 +30,7 @@ KEYS: Keys = {
     "tags": ("node_tag", "node_tags"),
     "y": ("y", "graph_labels", "labels"),
     "ids": ("ids", "graph_ids", "names"),
+    "groups": ("group", "groups"),
 }
 """Names of the parts of many graphs: those of PyTorch Geometric, and of the TU collection."""
 
@@ -65,6 +66,7 @@ def from_arrays(path: Path, arrays: Arrays, alone: bool) -> GraphSet:
         attributes=None if attributes is None else Attributes(attributes.values[order]),
         y=None if found["y"] is None else plain_labels(found["y"]),
         splits=_splits(path, arrays, graphs, alone),
+        groups=None if alone or found["groups"] is None else _words(path, "group", found["groups"], graphs),
     )
 
 
@@ -137,13 +139,18 @@ def _tags(path: Path, tags: NDArray[Any] | None, nodes: int) -> NDArray[Any] | N
 def _ids(path: Path, ids: NDArray[Any] | None, graphs: int) -> tuple[str, ...]:
     if ids is None:
         return tuple(map(str, range(graphs)))
-    if ids.shape != (graphs,) or ids.dtype.kind not in "iuUS":
-        raise InputError(
-            f"{path}: ids {ids.shape} {ids.dtype} must be an integer or a word for each of {graphs} graphs"
-        )
-    words = tuple(map(str, decoded(ids)))
+    words = _words(path, "ids", ids, graphs)
     check_distinct(path, words)
     return words
+
+
+def _words(path: Path, name: str, given: NDArray[Any], graphs: int) -> tuple[str, ...]:
+    """Return an integer or a word for each graph as words."""
+    if given.shape != (graphs,) or given.dtype.kind not in "iuUS":
+        raise InputError(
+            f"{path}: {name} {given.shape} {given.dtype} must be an integer or a word for each of {graphs} graphs"
+        )
+    return tuple(map(str, decoded(given)))
 
 
 def _splits(path: Path, arrays: Arrays, graphs: int, alone: bool) -> NDArray[np.str_] | None:

@@ -25,12 +25,14 @@ class GraphSet(Given):
         ids: of the graphs, distinct.
         starts: where the nodes of each graph start, and the number of all, ``(graphs + 1,)``; a graph may have none.
         splits: ``train``, ``val``, ``test`` or the empty text for each graph; None: not given.
+        groups: of each graph, all in one split; the empty text: of none. None: not given.
         nodes: ids of the nodes, text, ``(nodes,)``; None: they are numbered from 0 in each graph.
     """
 
     ids: tuple[str, ...]
     starts: NDArray[np.int64]
     splits: NDArray[np.str_] | None = None
+    groups: tuple[str, ...] | None = None
     nodes: NDArray[Any] | None = None
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ ATOM_FEATURES = (
 The kinds are those of Gilmer et al. 2017, table 1, without donors and acceptors of hydrogen bonds, which follow from
 the others; neighbours, charge and rings are added. Nothing takes coordinates.
 """
+
+ACYCLIC = "no ring"
+"""Scaffold of molecules without rings."""
 
 BOND_FEATURES = (*BONDS, "conjugated", "in a ring")
 
@@ -109,6 +112,18 @@ def molecule_graphs(path: Path, found: Mapping[str, Any]) -> GraphSet:
         attributes=Attributes(np.array(bonds, dtype=np.float32).reshape(-1, len(BOND_FEATURES)), BOND_FEATURES),
         features=ATOM_FEATURES,
     )
+
+
+def find_scaffolds(molecules: Iterable[Any]) -> tuple[str, ...]:
+    """Return the scaffold of each molecule of rdkit as SMILES: its rings and what links them.
+
+    Bemis & Murcko 1996, "The Properties of Known Drugs. 1. Molecular Frameworks". Molecules without rings are of one
+    group, ``ACYCLIC``.
+    """
+    from rdkit.Chem.Scaffolds import MurckoScaffold  # slow to import
+
+    smiles: Callable[..., str] = MurckoScaffold.MurckoScaffoldSmiles
+    return tuple(smiles(mol=molecule) or ACYCLIC for molecule in molecules)
 
 
 def _rdkit() -> tuple[Any, Callable[[], AbstractContextManager[io.StringIO]]]:

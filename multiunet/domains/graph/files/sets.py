@@ -17,7 +17,7 @@ from multiunet.domains.graph.files.collection import GraphSet, check_distinct, f
 from multiunet.domains.graph.files.folder import read_folder
 from multiunet.domains.graph.files.foreign import refuse_foreign
 from multiunet.domains.graph.files.graphml import read_graphml
-from multiunet.domains.graph.files.molecules import molecule_graphs, parse_smiles
+from multiunet.domains.graph.files.molecules import find_scaffolds, molecule_graphs, parse_smiles
 from multiunet.domains.graph.files.readers import check_no_columns
 from multiunet.domains.graph.files.sheet import Sheet, Table
 from multiunet.domains.graph.files.split_columns import read_split_columns
@@ -31,6 +31,9 @@ from multiunet.wording import counted, listing
 ARRAYS = (".npz", ".pt", ".pth")
 KINDS = (*ARRAYS, ".graphml")
 LABELS = "labels.csv"
+GROUP = "group"
+"""Usual name of the column that says what a graph belongs to; it need not be there."""
+
 TAGS = "node_tag"
 """The column of nodes.csv, or attribute of GraphML, that says of what kind a node is."""
 
@@ -46,6 +49,7 @@ class Source:
         quantities: whether quantities are learnt, not classes.
         numbered: rows of a CSV without the column of ids are numbered, whatever that column is called.
         skip: leave out molecules that cannot be read.
+        scaffold: molecules of one scaffold are a group.
     """
 
     columns: Columns
@@ -54,6 +58,7 @@ class Source:
     quantities: bool = False
     numbered: bool = False
     skip: bool = False
+    scaffold: bool = False
 
 
 def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
@@ -86,7 +91,7 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
             "a CSV with `smiles`"
         )
     if not labelled:
-        return replace(found, y=None, splits=None)
+        return replace(found, y=None, splits=None, groups=None)
     rows = len(found) if source.level == "graph" else int(found.starts[-1])
     if found.y is None:
         raise InputError(f"{path}: has no labels; {_wanted(path, source)}")
@@ -135,7 +140,7 @@ def _read_one(entry: Path, source: Source) -> GraphSet:
     if entry.suffix.lower() in ARRAYS:
         return from_arrays(entry, read_arrays(entry, KEYS), alone=True)
     label = source.columns.label if source.level == "node" else TAGS
-    columns = replace(source.columns, label=label, split=None)  # graphs are split, not nodes
+    columns = replace(source.columns, label=label, split=None, group=None)  # graphs are split, not nodes
     tables = read_folder(entry, columns) if entry.is_dir() else read_graphml(entry, columns, single=True)
     return from_tables(entry, entry.name if entry.is_dir() else entry.stem, tables, source.level, label)
 
@@ -199,14 +204,27 @@ def _labelled(graphs: GraphSet, table: Table, label: str, rows: NDArray[np.int64
     masks = read_split_columns(table, columns.split, [label])[1]
     splits = words_of_masks(table.path, {split: mask[rows] for split, mask in masks.items()}, len(graphs), "graph")
     labels = table.words(label).cells()[rows].astype(np.str_)
+    group = _group_column(table, label, columns)
+    groups = None if group is None else tuple(table.words(group).cells()[rows].tolist())
     within = "" if table.path == graphs.path else f"{table.path.name}, "
     return replace(
         graphs,
         y=numbers_of_labels(labels),
         splits=splits,
+        groups=groups,
         quantities=(columns.label,),
         place=lambda graph: f"{within}{table.place(int(rows[graph]))}",
     )
+
+
+def _group_column(table: Table, label: str, columns: Columns) -> str | None:
+    """Return the name of the column of groups; None: there is none."""
+    found = None if columns.group is None else table.named(columns.group)
+    if found is None and columns.group not in (None, GROUP):
+        raise InputError(
+            f"{table.path}: has no column {columns.group!r} but {', '.join(table.columns)}; pass `group_column`"
+        )
+    return None if found == label else found
 
 
 def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> GraphSet:
@@ -229,4 +247,9 @@ def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> Gra
     found = molecule_graphs(path, {ids[row]: molecule for row, molecule in readable.items()})
     if not labelled:
         return found
-    return _labelled(found, table, names["label_column"], np.array(list(readable), dtype=np.int64), columns)
+    labelled_ones = _labelled(found, table, names["label_column"], np.array(list(readable), dtype=np.int64), columns)
+    if not source.scaffold:
+        return labelled_ones
+    if labelled_ones.groups is not None:
+        raise InputError(f"{path} has a column {columns.group!r}, but `scaffold` is given, too; use one")
+    return replace(labelled_ones, groups=find_scaffolds(readable.values()))

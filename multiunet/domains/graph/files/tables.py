@@ -33,6 +33,7 @@ class Columns:
         features: which of the others are features; None: all.
         needed: whether there must be features.
         edges: which columns of edges.csv are attributes of edges; None: all but the ends, the weight and an id.
+        group: of many graphs, what they belong to.
     """
 
     id: str = "id"
@@ -41,10 +42,11 @@ class Columns:
     edges: tuple[str, ...] | None = ()
     features: tuple[str, ...] | None = None
     needed: bool = True
+    group: str | None = None
 
     def texts_among(self, names: Sequence[str]) -> list[str]:
-        """Return the columns whose cells are text, even if all are numbers: ids, labels and splits."""
-        wanted = {name.casefold() for name in (self.id, self.label, self.split) if name is not None}
+        """Return the columns whose cells are text, even if all are numbers: ids, labels, splits, groups."""
+        wanted = {name.casefold() for name in (self.id, self.label, self.split, self.group) if name is not None}
         return [name for name in names if name.casefold() in wanted or resembles_split(name)]
 
     def choose_features(self, path: Path, names: Sequence[str], others: Sequence[str | None]) -> tuple[str, ...]:

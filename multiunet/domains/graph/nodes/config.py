@@ -14,10 +14,11 @@ from multiunet.domains.config import (
     option,
 )
 from multiunet.domains.graph.options import NetworkTrain, PredictRows
+from multiunet.domains.splits import FoldsTrain
 from multiunet.training.recipe import OptimizerName, ScheduleName
 
 
-class GraphTrain(NetworkTrain):
+class GraphTrain(NetworkTrain, FoldsTrain):
     """Settings of ``multiunet train graph``."""
 
     graph: Path = option(

@@ -72,11 +72,17 @@ FEW = 0.1
 
 @dataclass(frozen=True)
 class LabelledNodes:
-    """A graph with the targets of all its nodes, and which of them are scored, ``(nodes,)``, bool."""
+    """Graph with the targets of all its nodes, and which of them are scored.
+
+    Attributes:
+        scored: ``(nodes,)``, bool.
+        ids: of the scored nodes; empty where nobody asks for them.
+    """
 
     field: GraphField
     target: Tensor
     scored: Tensor
+    ids: tuple[str, ...] = ()
 
     def piece(self, mean: Tensor, moments: Moments[Tensor] | None = None) -> Piece:
         """Return the prediction of the scored nodes, given that of all, ``(nodes, names)``."""
@@ -85,7 +91,7 @@ class LabelledNodes:
         stated = moments.map(lambda part: part[self.scored])
         sets = {} if self.target.ndim > 1 else score_neighbourhoods(moments.mean, self.field.edge_index)
         scored = {method: scores[self.scored] for method, scores in sets.items()}
-        return Piece(mean[self.scored], self.target[self.scored], stated, set_scores=scored)
+        return Piece(mean[self.scored], self.target[self.scored], stated, rows=self.ids, set_scores=scored)
 
 
 class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
@@ -257,7 +263,7 @@ def _split(known: Survey, split: Split) -> LabelledNodes:
             f"{known.graph.path}: this run has no labelled {split} nodes; train with a {split} mask, or score another "
             "graph by `graph`"
         )
-    return LabelledNodes(known.field, known.target, nodes)
+    return LabelledNodes(known.field, known.target, nodes, known.info.split.of(split))
 
 
 def _parts(config: GraphTrain, info: NodeInfo) -> int | None:

@@ -18,6 +18,9 @@ from multiunet.seeds import permutation
 
 Masks = dict[Split, NDArray[np.bool_]]
 
+TEST_FRACTION = GraphTrain.model_fields["test_fraction"].default
+"""Share of labelled nodes to test on, unless the settings give another."""
+
 
 def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.int64], config: GraphTrain) -> Masks:
     """Disjoint masks of labelled nodes, by split: those of the file, or seeded fractions.
@@ -42,11 +45,17 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
             f"{graph.path}: has {' and '.join(given)} masks but none of train; add it, or remove all masks"
         )
     _check_disjoint(graph, given)
+    if config.folds is not None and (given or config.test_fraction != TEST_FRACTION):
+        other = "the masks of the graph" if given else "`test_fraction`"
+        raise InputError(f"{graph.path}: `folds` and {other} both say how to split; use one")
     nothing = np.zeros(len(known), dtype=bool)
     masks: Masks = {split: given.get(split, nothing) & known for split in SPLITS}
     if not given:
         masks["train"] = known.copy()
-        _carve(masks, "test", config.test_fraction, strata, config.seed)
+        if config.folds is not None and config.fold is not None:
+            _test_fold(masks, config.folds, config.fold, strata, config.seed)
+        else:
+            _carve(masks, "test", config.test_fraction, strata, config.seed)
     if "val" not in given:
         _carve(masks, "val", config.val_fraction, strata, config.seed)
     for split in SPLITS[:2]:
@@ -93,6 +102,17 @@ def _check_disjoint(graph: GraphFile, masks: Mapping[Split, NDArray[np.bool_]]) 
                     f"{graph.path}: {int(both.sum())} nodes are both {one} and {other}, such as node {node}; scores "
                     "would be of nodes that were trained on; make the masks disjoint"
                 )
+
+
+def _test_fold(masks: Masks, folds: int, fold: int, strata: NDArray[np.int64], seed: int) -> None:
+    """Test every ``folds``-th node of a shuffled row in which those of a stratum follow each other."""
+    training = masks["train"]
+    if folds > training.sum():
+        raise InputError(f"`folds={folds}`: there are {int(training.sum())} labelled nodes; a fold tests one at least")
+    members = [np.flatnonzero(training & (strata == stratum)) for stratum in np.unique(strata[training])]
+    row = np.concatenate([part[permutation(len(part), "folds", seed, place)] for place, part in enumerate(members)])
+    masks["test"] = masks["test"].copy()
+    masks["test"][row[fold::folds]], masks["train"][row[fold::folds]] = True, False
 
 
 def _carve(masks: Masks, split: Split, fraction: float, strata: NDArray[np.int64], seed: int) -> None:

@@ -44,6 +44,14 @@ class GraphsTrain(NetworkTrain, SplitTrain):
         "Data",
     )
     split_column: str = option("split", "split column of the same file: train, val, test or empty; optional", "Data")
+    group_column: str = option(
+        "group", "column of the same file: graphs of one group stay in one split; optional", "Split"
+    )
+    scaffold: bool = option(
+        False,
+        "with `smiles`: molecules of one Bemis-Murcko scaffold stay in one split (molecules without rings, too)",
+        "Split",
+    )
     degrees: bool = option(
         False, "also use each node's degree as a feature; graphs without features get it in any case", "Data"
     )
@@ -84,6 +92,10 @@ class GraphsTrain(NetworkTrain, SplitTrain):
     def _fits(self) -> GraphsTrain:
         if self.smiles is not None and self.level == "node":
             raise ValueError("`smiles` has labels of molecules, not of their atoms; leave `level=node` out")
+        if self.scaffold and self.smiles is None:
+            raise ValueError("`scaffold` is of molecules; name the column that holds them by `smiles`")
+        if self.scaffold and self.groups is not None:
+            raise ValueError("`scaffold` and `groups` both say what stays together; give one of them")
         return self
 
 

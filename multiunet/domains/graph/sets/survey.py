@@ -23,7 +23,7 @@ from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.graph.info import GraphSetInfo
 from multiunet.domains.graph.options import READ_BY
 from multiunet.domains.graph.sets.config import GraphsTrain
-from multiunet.domains.graph.sets.splits import Members, split_graphs
+from multiunet.domains.graph.sets.splits import Members, find_groups, split_graphs
 from multiunet.domains.graph.targets import Targets, targets_of
 from multiunet.domains.info import Splits
 from multiunet.domains.remarks import remark
@@ -55,8 +55,9 @@ def source_of(config: GraphsTrain) -> Source:
     """Return how the files of a training, and of its predictions, are read."""
     wanted = None if config.edge_columns is None else tuple(config.edge_columns)
     edges = wanted if config.conv in (None, *READ_BY) else ()
-    columns = Columns(config.id_column, config.label_column, config.split_column, edges)
-    return Source(columns, config.smiles, config.level, config.task == "regression", skip=config.skip_invalid)
+    columns = Columns(config.id_column, config.label_column, config.split_column, edges, group=config.group_column)
+    quantities = config.task == "regression"
+    return Source(columns, config.smiles, config.level, quantities, skip=config.skip_invalid, scaffold=config.scaffold)
 
 
 def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
@@ -71,7 +72,8 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
     rows = graphs.starts if config.level == "node" else np.arange(len(graphs) + 1)
     labelled = np.array([bool(targets.known[a:b].any()) for a, b in pairwise(rows)], dtype=bool)
     strata = targets.strata if config.level == "graph" else np.zeros(len(graphs), dtype=np.int64)
-    members = split_graphs(graphs, labelled, strata, config)
+    groups = find_groups(graphs, config)
+    members = split_graphs(graphs, labelled, strata, groups, config)
     edges = edges_of(graphs, config.undirected)
     _report(graphs, edges, config.undirected, labelled)
     normalization = fit_standardisation(graphs.x, config.normalize_features)
@@ -100,6 +102,7 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
         graphs=len(graphs),
         largest=int(np.diff(graphs.starts).max()),
         empty=int((np.diff(graphs.starts) == 0).sum()),
+        together={graphs.ids[i]: group for i, group in enumerate(groups or []) if group is not None and labelled[i]},
     )
     wide = torch.from_numpy(targets.values)
     return Survey(graphs, fields, [wide[a:b] for a, b in pairwise(rows.tolist())], members, info)

@@ -20,7 +20,9 @@ class DataSettings(ConditionSettings):
     """Settings of the data of a training of images."""
 
     images: Path = option(
-        ..., "folder, file, pattern, or a CSV with the columns image, mask (or target) and maybe split", "Data"
+        ...,
+        "folder, file, pattern, or a CSV with the columns image, mask (or target) and maybe split, group",
+        "Data",
     )
     masks: Path | None = option(
         None,

@@ -107,11 +107,16 @@ def _mask_of(name: str, image: Form, mask: Form) -> str | None:
 
 @dataclass(frozen=True)
 class Item:
-    """Image with its mask or target, by stem."""
+    """Image with its mask or target, by stem.
+
+    Attributes:
+        group: specimen, patient or series that the image is of, with others that stay in its split; None: of its own.
+    """
 
     name: str
     image: str
     target: str
+    group: str | None = None
 
 
 @dataclass(frozen=True)

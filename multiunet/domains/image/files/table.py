@@ -17,11 +17,17 @@ SPLIT_WORDS = {"train": "train", "val": "val", "valid": "val", "validation": "va
 
 @dataclass(frozen=True)
 class Row:
-    """Line of a table: files as absolute paths; ``split`` is train, val, test or empty."""
+    """Line of a table: files as absolute paths.
+
+    Attributes:
+        split: train, val, test or empty.
+        group: what the image belongs to with others; None: it stands alone.
+    """
 
     image: Path
     target: Path | None
     split: str
+    group: str | None = None
 
 
 def is_table(path: Path) -> bool:
@@ -30,9 +36,10 @@ def is_table(path: Path) -> bool:
 
 
 def read_pairs(path: Path) -> list[Row]:
-    """Read the lines of a CSV with the columns ``image``, maybe ``mask`` or ``target``, maybe ``split``.
+    """Read the lines of a CSV of images.
 
-    Paths are relative to the folder of the CSV.
+    Its columns are ``image``, maybe ``mask`` or ``target``, maybe ``split`` and ``group``. Paths are relative to the
+    folder of the CSV.
 
     Raises:
         InputError: naming the line and what is wrong with it.
@@ -51,8 +58,9 @@ def read_pairs(path: Path) -> list[Row]:
     target = next((name for name in TARGETS if name in header), None)
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise InputError(f"{path}: has the column {twice[0]!r} twice; name each column once")
-    if unused := [name for name in header if name not in ("image", target, "split")]:
-        remark_file(path, f"columns that are not used: {', '.join(unused)}; known are image, mask or target, and split")
+    if unused := [name for name in header if name not in ("image", target, "split", "group")]:
+        known = "known are image, mask or target, split, and group"
+        remark_file(path, f"columns that are not used: {', '.join(unused)}; {known}")
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         if not any(line):
@@ -69,7 +77,8 @@ def read_pairs(path: Path) -> list[Row]:
             raise InputError(f"{path}, line {number}: split is {word!r}; it must be train, val, test or empty")
         image = files["image"]
         assert image is not None  # refused above
-        rows.append(Row(image, files[target] if target else None, SPLIT_WORDS[word]))
+        group = cells.get("group") or None
+        rows.append(Row(image, files[target] if target else None, SPLIT_WORDS[word], group))
     if not rows:
         raise InputError(f"{path}: names no image below its header")
     return rows

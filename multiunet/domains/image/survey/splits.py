@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from multiunet.domains.config import Split
+from multiunet.domains.groups import check_together, group_names, warn_of_parted
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.listing import list_images, stem_of
 from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, pair_files, pair_with_themselves, warn_of_unused
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.generation.columns import read_column
-from multiunet.domains.image.survey.stratify import Classes, MaskClasses, choose_images, spread_classes
+from multiunet.domains.image.survey.mask_classes import MaskClasses
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS, read_splits
+from multiunet.domains.units import Classes, choose_units, deal_units, gather_units, spread_classes
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
 from multiunet.wording import counted, listing
@@ -24,7 +27,7 @@ FindClasses = Callable[[Sequence[Item]], list[Classes]]
 
 
 def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
-    """Return all items of a training, by split; no item is in two.
+    """Return all items of a training, by split; no item and no group is in two.
 
     ItemSplits that chance draws leave every class to training, where they can.
 
@@ -32,7 +35,8 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
         targets: the folder of masks or targets; None: the table that ``config.images`` is names them.
 
     Raises:
-        InputError: for images without truth, stems that are not there, overlapping or empty splits.
+        InputError: for images without truth, stems that are not there, overlapping or empty splits, or splits that part
+            a group.
     """
     truth = MASKS if config.dots is None else DOTS
     items = _list_items(config, config.images, targets)
@@ -70,6 +74,9 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
     if not splits["val"]:
         _hold_out(splits, "val", config.val_fraction, config.seed, known)
     _check(splits)
+    check_together(str(config.images), {name: [(item.name, item.group) for item in splits[name]] for name in SPLITS})
+    if config.splits is None and not any(words) and not given and not any(item.group for item in items):
+        warn_of_parted(config.images, "image", {name: [item.name for item in splits[name]] for name in SPLITS})
     return splits
 
 
@@ -90,6 +97,18 @@ def _find_classes(items: Sequence[Item], config: ImageTrain) -> FindClasses:
 
 
 def _list_items(config: ImageTrain, images: Path, targets: Path | None) -> list[Item]:
+    """List images with their truth and their groups."""
+    items = _list_pairs(config, images, targets)
+    known = {str(row.image): row.group for row in read_pairs(images)} if is_table(images) else {}
+    if config.groups is None:
+        return [replace(item, group=known.get(item.image)) for item in items] if any(known.values()) else items
+    if any(known.values()):
+        raise InputError(f"{images} has a column 'group', but `groups` is given, too; use one")
+    named = group_names([item.name for item in items], config.groups)
+    return [replace(item, group=group) for item, group in zip(items, named)]
+
+
+def _list_pairs(config: ImageTrain, images: Path, targets: Path | None) -> list[Item]:
     """List images with their truth; those of a generator have none, and of others pairs are made."""
     if config.task == "generate":
         return [Item(name, str(path), "") for name, path in list_images(images).items()]
@@ -124,11 +143,16 @@ def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:
 
 
 def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: FindClasses) -> ItemSplits:
-    """Every ``folds``-th image of a shuffled row is tested; another fold tests others."""
-    if folds > len(items):
-        raise InputError(f"`folds={folds}`: there are {len(items)} images; a fold tests one at least")
-    row = spread_classes(permutation(len(items), "folds", seed).tolist(), folds, known(items))
-    tested = set(row[fold::folds])
+    """Test every ``folds``-th unit of a shuffled row, or, of groups, as many images; another fold tests others."""
+    units = gather_units([item.group for item in items])
+    if folds > len(units):
+        raise InputError(
+            f"`folds={folds}`: there are {_count_units(items, units)}; a fold tests one {_noun(items, units)} at least"
+        )
+    order = permutation(len(units), "folds", seed).tolist()
+    row, dealt = deal_units(order, folds, [len(unit) for unit in units])
+    row = spread_classes(row, dealt, _classes_of(units, known(items)))
+    tested = {place for unit, own in zip(row, dealt) if own == fold for place in units[unit]}
     return {
         "train": [item for i, item in enumerate(items) if i not in tested],
         "val": [],
@@ -137,21 +161,38 @@ def _fold(items: Sequence[Item], folds: int, fold: int, seed: int, known: FindCl
 
 
 def _hold_out(splits: ItemSplits, name: Split, fraction: float, seed: int, known: FindClasses) -> None:
-    """Moves a share of the training items, one at least, into a split of their own."""
+    """Moves a share of the training items, one unit at least, into a split of their own."""
     items = splits["train"]
     if fraction == 0:
         return
-    count = max(1, round(fraction * len(items)))
-    if count >= len(items):
+    count, units = max(1, round(fraction * len(items))), gather_units([item.group for item in items])
+    if count >= len(items) or len(units) < 2:
         tested = f", beside {len(splits['test'])} that test" if splits["test"] else ""
+        what = f"{len(items)} training images" if len(units) == len(items) else _count_units(items, units)
         raise InputError(
-            f"`{name}_fraction={fraction:g}`: {len(items)} training images are too few to set {count} of them apart as "
+            f"`{name}_fraction={fraction:g}`: {what} are too few to set {count} of them apart as "
             f"{name}{tested}; give more images, cut them into pieces, or pass `{name}_images` or `{name}_fraction=0`"
         )
-    row = permutation(len(items), "split", seed, SPLITS.index(name)).tolist()
-    apart = set(choose_images(row, count, known(items)))
+    row = permutation(len(units), "split", seed, SPLITS.index(name)).tolist()
+    chosen = choose_units(row, count, _classes_of(units, known(items)), [len(unit) for unit in units])
+    apart = {place for unit in chosen for place in units[unit]}
     splits[name] = [item for i, item in enumerate(items) if i in apart]
     splits["train"] = [item for i, item in enumerate(items) if i not in apart]
+
+
+def _classes_of(units: Sequence[Sequence[int]], classes: Sequence[Classes]) -> list[Classes]:
+    """Return the classes that the images of each unit show."""
+    return [frozenset().union(*(classes[place] for place in unit)) for unit in units]
+
+
+def _noun(items: Sequence[Item], units: Sequence[Sequence[int]]) -> str:
+    return "image" if len(items) == len(units) else "group"
+
+
+def _count_units(items: Sequence[Item], units: Sequence[Sequence[int]]) -> str:
+    """Count images, and the groups that stay together."""
+    images = counted(len(items), "image")
+    return images if len(items) == len(units) else f"{images} of {counted(len(units), 'group')}"
 
 
 def _check(splits: ItemSplits) -> None:

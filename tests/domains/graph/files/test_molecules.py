@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from multiunet.domains import inference, training
+from multiunet.domains.config import validated
 from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.features.inputs import edges_of, fields_of
 from multiunet.domains.graph.files.collection import GraphSet
@@ -18,6 +19,7 @@ from multiunet.domains.graph.info import FeatureInfo, Inputs
 from multiunet.domains.graph.labels import read_quantities
 from multiunet.domains.graph.sets.config import GraphsPredict, GraphsTrain
 from multiunet.domains.graph.sets.survey import source_of, survey
+from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
 from multiunet.progress import Progress
@@ -166,3 +168,26 @@ def test_censored_values_are_named_with_their_line(table: Any) -> None:
     graphs = read_graphs(path, Source(Columns(label="y"), "smiles", "graph", skip=True))
     with pytest.raises(InputError, match=rf"^{path}, line 4: the label is '>7', not a number"):
         read_quantities(graphs.path, graphs.y, "graph", graphs.place)
+
+
+def test_molecules_of_one_scaffold_stay_together(table: Any) -> None:
+    """Benzenes by their side chain, biphenyls, pyridines, and chains without rings."""
+    kinds = [f"c1ccccc1{'C' * n}" for n in range(6)], [f"c1ccc(cc1)-c1ccccc1{'C' * n}" for n in range(4)]
+    others = [f"c1ccncc1{'C' * n}" for n in range(4)], [f"CC{'C' * n}" for n in range(6)]
+    smiles = [one for kind in (*kinds, *others) for one in kind]
+    path = table(*(f"{one},{place}" for place, one in enumerate(smiles)))
+    settings: dict[str, Any] = {"smiles": "smiles", "label_column": "y", "task": "regression", "scaffold": True}
+    config = GraphsTrain(graphs=path, test_fraction=0.2, val_fraction=0.2, **settings)
+    found = survey(read_graphs(path, source_of(config)), config)
+    groups = found.info.groups()
+    assert {groups["1"], groups["7"], groups["11"], groups["15"]} == {
+        "c1ccccc1",
+        "c1ccc(-c2ccccc2)cc1",
+        "c1ccncc1",
+        "no ring",
+    }
+    held = [{groups[name] for name in found.info.split.of(split)} for split in SPLITS]
+    assert sum(map(len, held)) == len(set().union(*held)) == 4
+    assert all(held)
+    with pytest.raises(InputError, match="`scaffold` is of molecules; name the column that holds them by `smiles`"):
+        validated(GraphsTrain, {"graphs": path, "scaffold": True}, "settings")

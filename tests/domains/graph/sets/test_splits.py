@@ -97,3 +97,32 @@ def test_lists_nested_without_end_are_refused(save_set: Callable[..., Path], tmp
     (tmp_path / "s.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match=r"s\.json: nested too deeply for lists of splits"):
         members(save_set(), splits=str(tmp_path / "s.json"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_graphs_of_a_group_stay_together(save_set: Callable[..., Path], seed: int) -> None:
+    group = np.arange(40) // 4
+    path = save_set(group=group)
+    config = GraphsTrain(graphs=path, seed=seed)
+    found = survey(read_graphs(path, source_of(config)), config)
+    held = [set(group[found.members[split]].tolist()) for split in SPLITS]
+    assert [len(own) for own in held] == [8, 1, 1]
+    assert set().union(*held) == set(range(10))
+    assert found.info.groups() == {str(graph): str(own) for graph, own in enumerate(group.tolist())}
+    tested = [members(path, folds=3, fold=fold, seed=seed)["test"] for fold in range(3)]
+    assert sorted(np.concatenate(tested).tolist()) == list(range(40))
+    assert all(not set(group[own]) & set(group[other]) for own in tested for other in tested if own is not other)
+
+
+def test_groups_by_ids(save_set: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    ids = np.array([f"protein{graph // 2}_frame{graph % 2}" for graph in range(40)])
+    path = save_set(ids=ids)
+    members(path)
+    assert "graphs are of 20 groups" in caplog.text
+    assert "`groups=^(.+?)_frame[0-9]+`" in caplog.text
+    found = members(path, groups="protein[0-9]+")
+    assert all(len(own) % 2 == 0 for own in found.values())
+    with pytest.raises(InputError, match=r"`groups=p\[0-9\]` matches nothing in 40 names of 40"):
+        members(path, groups="p[0-9]")
+    with pytest.raises(InputError, match="has a column of groups, but `groups` is given, too"):
+        members(save_set(group=np.arange(40) // 2), groups="[0-9]+")

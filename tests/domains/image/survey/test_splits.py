@@ -294,3 +294,63 @@ def test_images_that_no_list_names_are_said(folder: Any, caplog: pytest.LogCaptu
     split(root, splits=f"{root}/a.json")
     assert "names 4 of the 6 images in" in caplog.text
     assert "2 images in no list are left out: s3, s4" in caplog.text
+
+
+def series(root: Path) -> Path:
+    """Names the six images after three embryos of two times each."""
+    for kind in ("images", "masks"):
+        for index in range(6):
+            (root / kind / f"s{index}.png").rename(root / kind / f"Emb{index // 2}_t{index % 2}.png")
+    return root
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_stay_together_by_chance_and_in_folds(folder: Any, seed: int) -> None:
+    root = series(folder(6))
+    found = split(root, groups="Emb[0-9]+", seed=seed)
+    assert [len(found[name]) for name in SPLITS] == [2, 2, 2]
+    tested: list[str] = []
+    for fold in range(3):
+        found = split(root, groups="Emb[0-9]+", folds=3, fold=fold, seed=seed)
+        held = [{item.group for item in found[name]} for name in SPLITS]
+        assert sum(map(len, held)) == len(set().union(*held)) == 3
+        tested += [item.name for item in found["test"]]
+    assert sorted(tested) == sorted(f"Emb{index // 2}_t{index % 2}" for index in range(6))
+
+
+def test_series_that_chance_parts_are_told(folder: Any, caplog: pytest.LogCaptureFixture) -> None:
+    root = series(folder(6))
+    split(root)
+    [message] = caplog.messages
+    assert "by their names, images are of 3 groups" in message
+    assert "keep each together by `groups=^(.+?)_t[0-9]+`" in message
+    caplog.clear()
+    split(root, groups="^(.+?)_t[0-9]+")
+    split(root, groups=".+")
+    assert not caplog.messages
+
+
+def test_groups_that_cannot_be_kept_together_are_refused(folder: Any, tmp_path: Path) -> None:
+    root = series(folder(6))
+    with pytest.raises(InputError, match=r"6 images of 1 group are too few to set 1 of them apart as test"):
+        split(root, groups="Emb")
+    with pytest.raises(InputError, match=r"`folds=4`: there are 6 images of 3 groups; a fold tests one group at least"):
+        split(root, groups="Emb[0-9]", folds=4, fold=0)
+    lists = {"train": ["Emb0_t0", "Emb1_t0"], "val": ["Emb0_t1"], "test": ["Emb2_t0"]}
+    (tmp_path / "s.json").write_text(json.dumps(lists))
+    with pytest.raises(InputError, match=r"1 group in more than one split \(Emb0; of Emb0 Emb0_t0 in train, Emb0_t1"):
+        split(root, groups="Emb[0-9]", splits=f"{tmp_path}/s.json")
+
+
+def test_a_table_names_groups(folder: Any) -> None:
+    root = folder(6)
+    rows = [f"images/s{index}.png,masks/s{index}.png,{'abb cc'[index].strip()}" for index in range(6)]
+    pairs = table(root, "image,mask,group", *rows)
+    found = split_items(ImageTrain(images=pairs, test_fraction=0.4), None)
+    assert {item.name: item.group for own in found.values() for item in own} == dict(
+        zip((f"s{index}" for index in range(6)), ("a", "b", "b", None, "c", "c"))
+    )
+    for own in ("b", "c"):
+        assert sum(own in {item.group for item in found[name]} for name in SPLITS) == 1
+    with pytest.raises(InputError, match="has a column 'group', but `groups` is given, too; use one"):
+        split_items(ImageTrain(images=pairs, groups="s[0-9]"), None)

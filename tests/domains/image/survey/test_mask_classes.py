@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,48 +11,7 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.splits import SPLITS, split_items
-from multiunet.domains.image.survey.stratify import choose_images, spread_classes
 from multiunet.errors import InputError
-
-
-def random_classes(rng: np.random.Generator, images: int) -> list[frozenset[int]]:
-    return [frozenset({0, *(value for value in range(1, 6) if rng.random() < 0.25)}) for _ in range(images)]
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_no_fold_tests_all_images_of_a_class_that_another_could(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    images, folds = int(rng.integers(6, 20)), int(rng.integers(2, 6))
-    classes = random_classes(rng, images)
-    order = rng.permutation(images).tolist()
-    row = spread_classes(order, folds, classes)
-    assert sorted(row) == list(range(images))
-    counts = Counter(value for own in classes for value in own)
-    for fold in range(folds):
-        tested = Counter(value for image in row[fold::folds] for value in classes[image])
-        assert all(tested[value] < count for value, count in counts.items() if count > 1)
-    if row == order:
-        return
-    # changed only where it had to be
-    together = [{value for image in order[fold::folds] for value in classes[image]} for fold in range(folds)]
-    assert any(counts[value] > 1 and sum(value in own for own in together) == 1 for value in counts)
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_what_is_set_apart_leaves_every_class(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    classes = random_classes(rng, 12)
-    order = rng.permutation(12).tolist()
-    apart = choose_images(order, 3, classes)
-    assert len(set(apart)) == 3
-    left = {value for image in set(range(12)) - set(apart) for value in classes[image]}
-    assert left == {value for own in classes for value in own}  # there are images enough that show nothing of their own
-    plain = [frozenset({0})] * 12
-    assert choose_images(order, 3, plain) == order[:3]
-
-
-def test_there_is_a_choice_even_when_every_image_is_the_last_of_a_class() -> None:
-    assert choose_images([2, 0, 1], 2, [frozenset({image}) for image in range(3)]) == [2, 0]
 
 
 def show(root: Path, value: int, *stems: int) -> None:
