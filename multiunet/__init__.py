@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Unmasking,
     )
     from multiunet.domains.calibration import calibrate
+    from multiunet.domains.comparing import compare
     from multiunet.domains.inference import evaluate, measure, predict
     from multiunet.domains.questions import attribute, mutagenesis, variants
     from multiunet.domains.runs import Run, load
@@ -98,6 +99,7 @@ __all__ = [
     "attribute",
     "calibrate",
     "check",
+    "compare",
     "evaluate",
     "fit",
     "load",
@@ -145,6 +147,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "Unmasking",
         ],
         "domains.calibration": ["calibrate"],
+        "domains.comparing": ["compare"],
         "domains.inference": ["evaluate", "measure", "predict"],
         "domains.questions": ["attribute", "mutagenesis", "variants"],
         "domains.runs": ["Run", "load"],

@@ -13,6 +13,7 @@ from multiunet.domains.spec import DomainSpec, Unavailable, domains
 from multiunet_cli.ask import QUESTIONS, ask_command
 from multiunet_cli.calibrate import calibrate_command
 from multiunet_cli.check import check_command
+from multiunet_cli.compare import compare_command
 from multiunet_cli.demo import demo
 from multiunet_cli.doctor import doctor
 from multiunet_cli.evaluate import evaluate_command
@@ -34,7 +35,7 @@ HELP = "U-Nets for images, volumes, genomes and graphs, with uncertainty."
 
 
 def application() -> typer.Typer:
-    """The command tree: the verbs, and under train, predict, calibrate and evaluate one command a domain."""
+    """The command tree: the verbs, and under most of them one command a domain."""
     app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(_root)
     available = domains()
@@ -43,6 +44,7 @@ def application() -> typer.Typer:
         ("predict", "Predict with a trained run.", predict_command),
         ("calibrate", "Calibrate the uncertainty of a trained run on held-out data.", calibrate_command),
         ("evaluate", "Score a trained run beside trivial baselines.", evaluate_command),
+        ("compare", "Compare runs on their validation data, and choose one or an ensemble.", compare_command),
     ]
     for verb, help, make in verbs:
         group = typer.Typer(help=help, no_args_is_help=True)

@@ -114,7 +114,7 @@ def _ready(
         "checkpoints": chosen.checkpoints,
         "samples": chosen.samples,
         "seed": chosen.seed,
-        "prediction": _in_words(chosen, run),
+        "prediction": describe_prediction(chosen, run),
         "lowest": run.model.task.lowest,
         "calibration": None if fit is None else fit.model_dump(mode="json"),
         **describe(stated),
@@ -193,7 +193,7 @@ def evaluate(
     run, fit = with_calibration(run, [*paths, *(folder.path for folder in folders)], options, named)
     model = replace(run.model, net=fuse_layers(run.model.net))  # as predict has it
     trained = Trained(str(run.folder.path), model, run.config, run.info)
-    other, words = _name_other(spec, options, ood), _in_words(options, run)
+    other, words = _name_other(spec, options, ood), describe_prediction(options, run)
     with ConsoleProgress() if progress is None else progress as shown:
         report = evaluate_models(run.domain, [trained], options, seen, words, other, shown)
     if fit is not None and fit.source == report.scored:
@@ -246,7 +246,7 @@ def _evaluate_folds(
         Trained(run.folder.path.name, replace(run.model, net=fuse_layers(run.model.net)), run.config, run.info)
         for run in runs
     ]
-    other, words = _name_other(runs[0].spec, options, ood), _in_words(options, runs[0])
+    other, words = _name_other(runs[0].spec, options, ood), describe_prediction(options, runs[0])
     with ConsoleProgress() if progress is None else progress as shown:
         report = evaluate_models(runs[0].domain, folds, options, {}, words, other, shown)
     planned = getattr(runs[0].config, "folds", None) or len(runs)
@@ -254,7 +254,7 @@ def _evaluate_folds(
     return replace(report, scored=f"{report.scored}, {of}{counted(planned, 'fold')} pooled")
 
 
-def _in_words(options: PredictOptions | EvaluateOptions, run: Run) -> str:
+def describe_prediction(options: PredictOptions | EvaluateOptions, run: Run) -> str:
     """Say what a prediction is the mean of."""
     several = f"{options.samples} Monte-Carlo samples, seed {options.seed}"
     words = ["one pass without dropout" if options.samples == 1 else several]

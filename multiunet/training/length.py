@@ -20,7 +20,7 @@ class Length(ABC):
 
     @abstractmethod
     def is_over(self, state: State, epochs: int) -> bool:
-        """Return whether the training ends with so many complete epochs; by the clock, within the next one, too."""
+        """Return whether the training ends with so many complete epochs, or, by the clock, within the next."""
 
     @abstractmethod
     def look_at(self, state: State) -> str | None:

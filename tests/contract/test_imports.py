@@ -165,8 +165,8 @@ def test_public_names_are_deliberate() -> None:
         *("GridPredictor", "GridSource", "HeavyEdgeMatching", "InputError", "MaskedData", "MaskedModel"),
         *("MinCut", "Moments", "NestedUNet", "NoSkip", "NoisedValidator", "ReceptiveField", "Recipe"),
         *("Regression", "Run", "Sample", "Sampler", "Segmentation", "SiteNoise", "Skip", "TopK"),
-        *("TrainingData", "UNet", "Unmasker", "Unmasking", "attribute", "calibrate", "check", "evaluate", "fit"),
-        "load",
+        *("TrainingData", "UNet", "Unmasker", "Unmasking", "attribute", "calibrate", "check", "compare", "evaluate"),
+        *("fit", "load"),
         *("measure", "mutagenesis", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "sample"),
         *("train", "variants"),
     ]
