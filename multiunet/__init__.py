@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from multiunet.domains.comparing import compare
     from multiunet.domains.inference import evaluate, measure, predict
     from multiunet.domains.questions import attribute, mutagenesis, variants
+    from multiunet.domains.report.making import write_page
     from multiunet.domains.runs import Run, load
     from multiunet.domains.sampling import sample
     from multiunet.domains.training import check, plan, train
@@ -113,6 +114,7 @@ __all__ = [
     "sample",
     "train",
     "variants",
+    "write_page",
 ]
 
 # names are imported on first use: the command line must answer --help without importing torch
@@ -150,6 +152,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "domains.comparing": ["compare"],
         "domains.inference": ["evaluate", "measure", "predict"],
         "domains.questions": ["attribute", "mutagenesis", "variants"],
+        "domains.report.making": ["write_page"],
         "domains.runs": ["Run", "load"],
         "domains.sampling": ["sample"],
         "domains.training": ["check", "plan", "train"],

@@ -19,7 +19,7 @@ from multiunet_cli.tables import cell, print_whole
 from multiunet_cli.uncertainty_table import make_table, without_uncertainty
 
 if TYPE_CHECKING:
-    from multiunet.domains.domain import Report
+    from multiunet.domains.result import Report
 
 Out = Annotated[
     Path | None,
@@ -38,6 +38,9 @@ Ood = Annotated[
         show_default=False,
     ),
 ]
+Page = Annotated[
+    bool, typer.Option("--report/--no-report", help="write report.html, a page of the scores, into the run folder")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files in --out")]
 
 
@@ -50,6 +53,7 @@ def evaluate_command(spec: DomainSpec) -> Callable[..., None]:
         ood: Ood = None,
         out: Out = None,
         overwrite: Overwrite = False,
+        page: Page = True,
         as_json: AsJson = False,
     ) -> None:
         options = resolve(spec.evaluate, None, None, given)
@@ -57,10 +61,13 @@ def evaluate_command(spec: DomainSpec) -> Callable[..., None]:
             check_folder(out, overwrite)
         load(spec)
         from multiunet.domains import inference
+        from multiunet.domains.report.making import try_page
         from multiunet.domains.report_files import write_report
 
         report = inference.evaluate(run, options, spec.name, ood)
         files = [] if out is None else write_report(report, out)
+        if page and len(run) == 1:
+            files += try_page(run[0], report)
         if as_json:
             typer.echo(json.dumps(report.as_dict()))
             return

@@ -25,6 +25,10 @@ ResumeOption = Annotated[
     Literal["never", "auto"],
     typer.Option("--resume", help="auto: continue the run in --out, or start one if there is none"),
 ]
+Page = Annotated[
+    bool,
+    typer.Option("--report/--no-report", help="score the validation split, and write report.html into the run folder"),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check the data and show the plan; write nothing")]
 
 
@@ -38,6 +42,7 @@ def train_command(spec: DomainSpec) -> Callable[..., None]:
         config: ConfigFile = None,
         set_: SetValues = None,
         dry_run: DryRun = False,
+        page: Page = True,
         verbose: Verbose = False,
         as_json: AsJson = False,
     ) -> None:
@@ -49,15 +54,22 @@ def train_command(spec: DomainSpec) -> Callable[..., None]:
             show_plans(training.plan_all(spec.name, settings, out, resume), out, as_json, verbose)
             return
         runs = training.train_all(spec.name, settings, out, resume)
+        pages = _write_page(out) if page else []
         if runs == [out]:
-            _show_result(out, spec, as_json)
+            _show_result(out, spec, as_json, pages)
         else:
-            _show_folds(out, runs, spec, as_json)
+            _show_folds(out, runs, spec, as_json, pages)
 
     return command(command_for(spec.train, body, f"Train: {spec.summary}."))
 
 
-def _show_result(out: Path, spec: DomainSpec, as_json: bool) -> None:
+def _write_page(out: Path) -> list[Path]:
+    from multiunet.domains.report.making import report_training
+
+    return report_training(out)
+
+
+def _show_result(out: Path, spec: DomainSpec, as_json: bool, pages: Sequence[Path]) -> None:
     from multiunet.training.run_folder import RunFolder
 
     run = RunFolder.open(out)
@@ -67,7 +79,13 @@ def _show_result(out: Path, spec: DomainSpec, as_json: bool) -> None:
     typer.echo(in_words(run))
     _show_calibration(out, spec, folds=False)
     typer.echo(f"run folder: {out}")
+    _show_pages(pages)
     typer.echo(f"next: {_next(spec, out, run.config(), run.dataset())}")
+
+
+def _show_pages(pages: Sequence[Path]) -> None:
+    for page in pages:
+        typer.echo(f"report: {page}")
 
 
 def _show_calibration(out: Path, spec: DomainSpec, folds: bool) -> None:
@@ -80,7 +98,7 @@ def _show_calibration(out: Path, spec: DomainSpec, folds: bool) -> None:
         typer.echo(f"calibration, {line}")
 
 
-def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool) -> None:
+def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool, pages: Sequence[Path]) -> None:
     from multiunet.training.run_folder import RunFolder
 
     folds = [RunFolder.open(run) for run in runs]
@@ -92,6 +110,7 @@ def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool
         typer.echo(f"{fold.path.name}: {in_words(fold)}")
     _show_calibration(out, spec, folds=True)
     typer.echo(f"{counted(len(runs), 'run')}: {runs[0]} to {runs[-1].name}")
+    _show_pages(pages)
     typer.echo(f"next: multiunet evaluate {spec.name} --run {out}")
 
 

@@ -5,54 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from multiunet.domains.score_words import GOALS, UNSHOWN
 from multiunet_cli.tables import cell
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 Scores = Mapping[str, Any]
-
-GOALS = {
-    "calibration_error": "0",
-    "worst_calibration_error": "0",
-    "coverage_50": "0.5",
-    "coverage_80": "0.8",
-    "coverage_90": "0.9",
-    "coverage_95": "0.95",
-    "set_size_90": "low",
-    "coverage_90_aps": "0.9",
-    "set_size_90_aps": "low",
-    "coverage_90_daps": "0.9",
-    "set_size_90_daps": "low",
-    "interval_width_90": "low",
-    "ence": "0",
-    "miscalibration_area": "0",
-    "nll": "low",
-    "brier": "0",
-    "error_auroc": "1, by chance 0.5",
-    "error_spearman": "1, by chance 0",
-    "item_spearman": "1, by chance 0",
-    "aurc": "low",
-    "excess_aurc": "0",
-    "ause": "0",
-    "ood_item_auroc": "1, by chance 0.5",
-    "ood_item_auroc_epistemic": "1, by chance 0.5",
-    "ood_site_auroc": "1, by chance 0.5",
-    "ood_site_auroc_epistemic": "1, by chance 0.5",
-}
-"""Scores that are shown, and what each is at best."""
-
-UNSHOWN = {
-    *("classwise_calibration_error", "calibration_error_per_class", "error_auroc_by", "mean_total", "mean_error"),
-    *(f"{name}_{level}" for name in ("set_size", "interval_width") for level in (50, 80, 95)),
-    *(
-        f"{name}_{level}_{method}"
-        for name in ("coverage", "set_size")
-        for level in (50, 80, 95)
-        for method in ("aps", "daps")
-    ),
-}
-"""Further scores of uncertainty, which ``--json`` and ``--out`` have."""
 
 TRACKS = 6
 """Most quantities that have a column each."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
+from multiunet.domains.cases import Album
 from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
 from multiunet.domains.info import DatasetInfo
 from multiunet.domains.summary import summarise_split, summarise_target
-from multiunet.domains.verdict import judge
 from multiunet.prediction import PredictionStore
 from multiunet.progress import SILENT, Progress
-from multiunet.tasks import Curves, Opponent, Task
+from multiunet.tasks import Opponent, Task
 from multiunet.training.data import TrainingData
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.conformal import SetMethod
@@ -107,6 +107,7 @@ class Piece:
         item: name of the item; None for data of one item, or whose items are too small for scores of their own.
         rows: without an item, the name of each row, which is exchangeable with others by itself: a graph of a set.
         counts: objects found in the whole item, and true ones; None where objects are not counted.
+        region: slices of its sites in the item; None: it is the whole item.
         set_scores: by method of sets that looks beyond a site, the score of each class, of the shape of the moments.
     """
 
@@ -116,47 +117,12 @@ class Piece:
     item: str | None = None
     rows: tuple[str, ...] = ()
     counts: tuple[int, int] | None = None
+    region: tuple[slice, ...] | None = None
     set_scores: Mapping[SetMethod, Tensor] = field(default_factory=dict)
 
 
 Baseline = Callable[[Labelled], Iterator[Piece]]
 """Trivial method, fitted to the training split; predicts labelled data as ``Domain.predict_labelled`` does."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Scores of a model, beside those of trivial methods on the same data.
-
-    Attributes:
-        scored: on what: ``test split``, say, or a folder.
-        prediction: what was scored: "16 Monte-Carlo samples, seed 0", say.
-        metrics: over all items. Of several folds also ``mean_of_folds`` and ``sd_of_folds`` of each score, and
-            ``each_fold``.
-        baselines: the same scores of each trivial method, by its name.
-        items: scores of each item by name; of several folds with the item's ``fold``.
-        curves: of the uncertainty of the model, if it states one: of classes one, of quantities one each.
-        files: further files for whoever keeps the report, by name, each with what writes it to a path.
-    """
-
-    domain: str
-    scored: str
-    metrics: Mapping[str, Any]
-    baselines: Mapping[str, Mapping[str, Any]]
-    items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    prediction: str = ""
-    curves: Sequence[Curves] = ()
-    files: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
-
-    @property
-    def verdict(self) -> list[str]:
-        """Sentences on where trivial methods are better than the model."""
-        return judge(self.metrics, self.baselines)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report, but for its curves and further files, as plain JSON."""
-        bare = asdict(replace(self, curves=(), files={}))
-        kept = {name: value for name, value in bare.items() if name not in ("curves", "files")}
-        return kept | {"verdict": self.verdict}
 
 
 class Domain(ABC, Generic[C, P, Info]):
@@ -294,6 +260,10 @@ class Domain(ABC, Generic[C, P, Info]):
         By default as ``predict_labelled``, which may score something else: objects, say.
         """
         return self.predict_labelled(model, config, info, data, options)
+
+    def album(self, model: Model, info: Info, data: Labelled) -> Album | None:
+        """Return an empty collector of pictures of these data while they are scored; by default none."""
+        return None
 
     def side_score(self, config: C, info: Info, data: Labelled) -> SideScore | None:
         """Return an empty score of the domain's own for these data; None where there is none."""

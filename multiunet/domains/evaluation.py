@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
+from multiunet.domains.cases import Album, Case, choose_items
 from multiunet.domains.config import PredictOptions
-from multiunet.domains.domain import Domain, Labelled, Model, Piece, Report
+from multiunet.domains.domain import Domain, Labelled, Model, Piece
 from multiunet.domains.folds import each_fold, spread
 from multiunet.domains.info import DatasetInfo
 from multiunet.domains.novelty import Novelty, join_novelty, predict_other
+from multiunet.domains.result import Report
+from multiunet.domains.score_words import name_score
 from multiunet.domains.side_score import SideScore
 from multiunet.errors import InputError
 from multiunet.metrics import mean_of_defined, spearman
 from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Score, Task
 from multiunet.uncertainty import Calibration
-from multiunet.wording import listing
+from multiunet.wording import figure, listing
 
 FEWEST_ITEMS = 3
 """Items from which their order says something."""
@@ -46,11 +50,17 @@ class Trained:
 
 @dataclass(frozen=True)
 class Scored:
-    """Score over all items of some data, the scores of each item by name, and the domain's own score."""
+    """Score over all items of some data, those of each item by name, the domain's own, and pictures."""
 
     total: Score
     items: dict[str, dict[str, Any]]
     side: SideScore | None = None
+    album: Album | None = None
+
+
+def main_score(task: Task, score: Score) -> str:
+    """Return the name of the score that says most: the one that chose the best epoch."""
+    return task.monitor or score.monitor
 
 
 def score_pieces(
@@ -59,6 +69,7 @@ def score_pieces(
     calibration: Calibration | None = None,
     novelty: Novelty | None = None,
     side: SideScore | None = None,
+    album: Album | None = None,
 ) -> Scored:
     """Score predictions piece by piece, item by item.
 
@@ -66,6 +77,7 @@ def score_pieces(
         calibration: of the predictions, whose intervals or sets are scored.
         novelty: to which their moments are added, too.
         side: the domain's own score, to which they are added, too.
+        album: which keeps what is shown of the best and the worst items.
     """
     total, items = task.score(calibration), {}
     for name, own in groupby(pieces, key=lambda piece: piece.item):
@@ -78,10 +90,14 @@ def score_pieces(
                 novelty.add(piece.moments, name, other=False)
             if side is not None:
                 side.add(piece)
+            if album is not None:
+                album.add(piece)
         if name is not None:
             items[name] = item.result()
+            if album is not None:
+                album.close(name, items[name].get(main_score(task, item)))
         total.merge(item)
-    return Scored(total, items, side)
+    return Scored(total, items, side, album)
 
 
 def evaluate(
@@ -117,7 +133,8 @@ def evaluate(
         pieces = domain.predict_labelled(one.model, one.config, one.info, data, options, progress)
         novelty = None if other is None else Novelty(one.model.task)
         side = domain.side_score(one.config, one.info, data)
-        found.append(score_pieces(one.model.task, pieces, one.model.calibration, novelty, side))
+        album = domain.album(one.model, one.info, data)
+        found.append(score_pieces(one.model.task, pieces, one.model.calibration, novelty, side, album))
         if novelty is not None:
             for name, moments in predict_other(domain, one.model, one.config, one.info, other, progress):
                 novelty.add(moments, name, other=True)
@@ -140,7 +157,10 @@ def evaluate(
     items = _items([one.name for one in models], found)
     totals = [part.total for part in found]
     metrics = score_folds(task, totals) | join_sides(found) | rank_items(items.values()) | join_novelty(told)
-    return Report(domain.name, data.name, metrics, floor, items, prediction, pool(task, totals).curves())
+    whole = pool(task, totals)
+    main, names = main_score(task, whole), [one.name for one in models]
+    draw = partial(draw_items, found, _find_items(names, found), main)
+    return Report(domain.name, data.name, metrics, floor, items, prediction, whole.curves(), main=main, draw=draw)
 
 
 def pool(task: Task, folds: Sequence[Score]) -> Score:
@@ -192,11 +212,37 @@ def _items(names: Sequence[str], found: Sequence[Scored]) -> dict[str, dict[str,
     """Scores of each item; of several folds with its fold, which tells apart what several folds validate on."""
     if len(found) == 1:
         return found[0].items
-    items: dict[str, dict[str, Any]] = {}
-    for fold, part in zip(names, found):
-        for name, scores in part.items.items():
-            items[name if name not in items else f"{name}, {fold}"] = {"fold": fold, **scores}
-    return items
+    places = _find_items(names, found).items()
+    return {name: {"fold": names[place], **found[place].items[own]} for name, (place, own) in places}
+
+
+def _find_items(names: Sequence[str], found: Sequence[Scored]) -> dict[str, tuple[int, str]]:
+    """Return, by the names that items have in a report, the index of their fold and their names in it."""
+    places: dict[str, tuple[int, str]] = {}
+    for place, (fold, part) in enumerate(zip(names, found)):
+        for name in part.items:
+            places[name if name not in places else f"{name}, {fold}"] = place, name
+    return places
+
+
+def draw_items(found: Sequence[Scored], places: Mapping[str, tuple[int, str]], main: str) -> list[Case]:
+    """Draw the worst and the best items; without scores of their own, what the album chooses.
+
+    Args:
+        places: see ``_find_items``.
+        main: name of the score that orders items.
+    """
+    if not places:
+        return [case for part in found[:1] if part.album is not None for case in part.album.draw(())]
+    scores = {name: found[place].items[own].get(main) for name, (place, own) in places.items()}
+    known = {name: float(value) for name, value in scores.items() if value is not None}
+    cases: list[Case] = []
+    for name, rank in choose_items(known).items():
+        place, own = places[name]
+        words = f"{name_score(main)} {figure(known[name])}"
+        if (album := found[place].album) is not None:
+            cases += [replace(case, name=name, rank=rank, score=words) for case in album.draw([own])]
+    return cases
 
 
 def check_unseen(data: Labelled, runs: Mapping[str, DatasetInfo], why: str = NOT_NEW) -> None:

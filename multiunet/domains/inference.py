@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from multiunet.device import pick_device
 from multiunet.domains.calibration import with_calibration
 from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, absolute, checked, panel_of
-from multiunet.domains.domain import Report
 from multiunet.domains.evaluation import Trained
 from multiunet.domains.evaluation import evaluate as evaluate_models
 from multiunet.domains.exports import exported
 from multiunet.domains.generators import Generators
 from multiunet.domains.question_options import QuestionOptions
 from multiunet.domains.remarks import remark
+from multiunet.domains.result import Report
 from multiunet.domains.runs import (
     Run,
     all_runs,
@@ -174,6 +174,24 @@ def evaluate(
     Raises:
         InputError: for a bad run, a split that has no data, or runs of different splits.
     """
+    report = score(path, options, name, ood, progress)
+    for note in report.notes:
+        remark(f"{note}; score other data, or pass `raw`")
+    return report
+
+
+def score(
+    path: AnyPath | Sequence[AnyPath],
+    options: EvaluateOptions | Mapping[str, Any] | None = None,
+    name: str | None = None,
+    ood: AnyPath | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Score a trained run as ``evaluate`` does; what its scores do not say is in the report's ``notes``.
+
+    Raises:
+        InputError: see ``evaluate``.
+    """
     paths = as_paths(path)
     folders = [RunFolder.open(run) for run in all_runs(path)]
     spec = spec_of(folders[0], name)
@@ -197,10 +215,8 @@ def evaluate(
     with ConsoleProgress() if progress is None else progress as shown:
         report = evaluate_models(run.domain, [trained], options, seen, words, other, shown)
     if fit is not None and fit.source == report.scored:
-        remark(
-            f"{report.scored}: also calibrated the run, so its calibration error and coverage say little of new data; "
-            "score other data, or pass `raw`"
-        )
+        note = f"{report.scored}: also calibrated the run, so its calibration error and coverage say little of new data"
+        report = replace(report, notes=[note])
     return report
 
 

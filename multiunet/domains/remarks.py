@@ -20,6 +20,18 @@ MOST_FILES = 3
 _gathered: ContextVar[dict[str, list[tuple[str, str]]] | None] = ContextVar("gathered", default=None)
 """By remark the files that it is about, each with what is its own; None: remarks are said at once."""
 
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def no_remarks() -> Iterator[None]:
+    """Say nothing in this block, of what was said just before, for example."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
 
 @cache
 def remark(text: str, *values: object) -> None:
@@ -28,7 +40,8 @@ def remark(text: str, *values: object) -> None:
     Args:
         values: for the places (``%s``, ``%d``) of the text.
     """
-    logger.warning("%s", text % values if values else text)
+    if not _silent.get():
+        logger.warning("%s", text % values if values else text)
 
 
 def remark_file(path: str | PathLike[str], text: str, own: str = "") -> None:
@@ -67,6 +80,8 @@ def gather_remarks() -> Iterator[None]:
 
 
 def _say(text: str, files: Sequence[tuple[str, str]]) -> None:
+    if _silent.get():
+        return
     (path, own), *others = files
     more = f" (so it is with {listing([Path(other).name for other, _ in others], MOST_FILES - 1)})" if others else ""
     logger.warning("%s: %s%s%s", path, f"{own}; " if own else "", text, more)

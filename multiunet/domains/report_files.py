@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from multiunet.domains.domain import Report
+from multiunet.domains.result import Report
 from multiunet.domains.uncertainty_figures import draw_reliability, draw_risk_coverage, draw_sparsification
 from multiunet.files import csv_text, write_atomically, write_text
 from multiunet.tasks import Curves

@@ -34,9 +34,12 @@ RUNNING, STOPPED, DIVERGED = "running", "stopped", "diverged"
 AUTOENCODER = "autoencoder"
 """Folder in that of a run whose network works in latents: the run of the autoencoder, which is trained first."""
 
+REPORT = "report.html"
+"""File in a run folder, or in that of folds: a page of what was trained, and of its last evaluation."""
+
 PARTS = (
     *("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints"),
-    *("calibration.json", AUTOENCODER),
+    *("calibration.json", REPORT, AUTOENCODER),
 )
 """Names in a run folder; one without the first is not a run."""
 

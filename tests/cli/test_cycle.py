@@ -14,7 +14,7 @@ from multiunet_cli.evaluate import show
 from multiunet_cli.measure import show as show_phases
 
 from multiunet import open_prediction
-from multiunet.domains.domain import Report
+from multiunet.domains.result import Report
 from multiunet.training.checkpoint import load
 
 DOMAINS = ["image", "genome", "graph", "graphs"]

@@ -30,8 +30,12 @@ GUIDES = (
     "graphs",
     "uncertainty",
     "attention",
+    "report",
 )
 PAGES = ["README.md", *(f"docs/{guide}.md" for guide in GUIDES)]
+
+PAGELESS = "--no-report"
+"""Its page has tests of its own."""
 
 IMAGE = ("epochs=1", "steps_per_epoch=1", "patch_size=32", "widths=4,8", "memory_format=contiguous")
 SHORT = {
@@ -138,7 +142,7 @@ def test_commands_of_the_page_run(page: str, multiunet: Callable) -> None:
     if find_spec("captum") is None:
         lines = [line for line in lines if line[0] != "attribute"]
     for line in lines:
-        shorter = {"train": SHORT[line[1]], "plan": SHORT[line[1]], "sample": ["--set", "steps=1"]}
+        shorter = {"train": [*SHORT[line[1]], PAGELESS], "plan": SHORT[line[1]], "sample": ["--set", "steps=1"]}
         coded = ["--set", "latent_epochs=1"] if "--latent" in line else []
         done = multiunet(*line, *shorter.get(line[0], []), *coded)
         assert done.code == 0, (line, done.err)

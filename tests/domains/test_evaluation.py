@@ -32,6 +32,9 @@ class TwoFolds:
     def side_score(self, config: Any, info: Any, data: Labelled) -> None:
         return None
 
+    def album(self, model: Any, info: Any, data: Labelled) -> None:
+        return None
+
     def fit_baselines(self, task: Any, config: Any, info: Any) -> Any:
         def wrong(data: Labelled) -> Any:
             return (Piece(WRONG, target, item=name) for name, target in data.items.items())

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from multiunet.domains.domain import Report
 from multiunet.domains.report_files import write_report
+from multiunet.domains.result import Report
 from multiunet.tasks import ClassificationScore, RegressionScore, Score
 from multiunet.uncertainty import Moments
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from multiunet.domains.domain import Report
+from multiunet.domains.result import Report
 from multiunet.domains.verdict import judge
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from multiunet.core import Encoder
 from multiunet.device import pick_device
 from multiunet.diffusion.objective import Denoising
+from multiunet.domains.cases import Album
 from multiunet.domains.config import EvaluateOptions, PredictOptions
 from multiunet.domains.domain import (
     DEFAULT_BUDGET,
@@ -34,6 +35,7 @@ from multiunet.domains.image.data.made import MadePatches, enlarge_input, find_m
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.data.targets import Border
 from multiunet.domains.image.evaluation import baselines
+from multiunet.domains.image.evaluation.album import ImageAlbum
 from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labelled
 from multiunet.domains.image.evaluation.scoring import check_scorable, predict_pieces, predict_sites, validate
 from multiunet.domains.image.files.info_bar import find_bar, warn_of_bars
@@ -243,6 +245,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
     ) -> Iterator[Piece]:
         predictor = _make_scored_predictor(_show(model, False), config, info, options)
         return predict_sites(predictor, data.items.values(), options.samples, options.seed)
+
+    def album(self, model: Model, info: ImageInfo, data: Labelled) -> Album:
+        return ImageAlbum(data.items, info, model.task.names)
 
     def fit_baselines(self, task: Task, config: ImageTrain, info: ImageInfo) -> Mapping[str, Baseline]:
         return baselines.fit_baselines(info.split.train, info, self.cache)

@@ -13,12 +13,13 @@ import torch
 from PIL import Image
 
 from multiunet.catalogue import ModelName
-from multiunet.domains.domain import Model, Report
+from multiunet.domains.domain import Model
 from multiunet.domains.evaluation import Trained, evaluate
 from multiunet.domains.image import SPEC
 from multiunet.domains.image.config import ImageEvaluate, ImagePredict, ImageTrain
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.result import Report
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore, open_prediction
 from multiunet.progress import Progress

@@ -96,7 +96,7 @@ def predict_sites(
             labels = image.labels()
             for region, found in predictor.pieces(_source(image), samples, seed, watch):
                 target = _as_tensor(labels, region)
-                yield _piece(found, target, image)
+                yield replace(_piece(found, target, image), region=region)
 
 
 def validate(predictor: GridPredictor, images: Sequence[LabelledImage]) -> Mapping[str, Any]:

@@ -1,0 +1,149 @@
+"""Pictures of scored images: image, truth, prediction, error and uncertainty side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.cases import Album, Case, Panel, Scale
+from multiunet.domains.domain import Piece
+from multiunet.domains.image.evaluation.labelled import LabelledImage
+from multiunet.domains.image.evaluation.shown import Sketch
+from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.prediction.writers import pick_colours
+from multiunet.domains.report.rasters import MISSED, WRONG, encode, encode_labels, encode_scaled, paint, stretch
+from multiunet.metrics.instances import overlaps
+
+FOUND = 0.5
+"""IoU above which an object counts as found."""
+
+Picture = NDArray[np.uint8]
+
+
+class ImageAlbum(Album):
+    """Collector of truth and prediction of images, thinned to what a page shows.
+
+    Args:
+        images: that are scored, by name.
+        names: of the classes or quantities.
+    """
+
+    def __init__(self, images: Mapping[str, LabelledImage], info: ImageInfo, names: Sequence[str]) -> None:
+        super().__init__()
+        self.images, self.info, self.names = images, info, names
+        self._sketches: dict[str, Sketch] = {}
+
+    def add(self, piece: Piece) -> None:
+        assert piece.item is not None  # images have names
+        if piece.item not in self._sketches:
+            space = self.images[piece.item].load().picture.space
+            self._sketches[piece.item] = Sketch(space, not self.info.regression and self.info.instances is None)
+        self._sketches[piece.item].add(piece)
+
+    def drop(self, name: str) -> None:
+        del self._sketches[name]
+
+    def draw(self, names: Sequence[str]) -> list[Case]:
+        return [self._draw(name, self._sketches[name]) for name in names]
+
+    def _draw(self, name: str, sketch: Sketch) -> Case:
+        picture = stretch(self._pixels(name, sketch))
+        legend: dict[str, str] = {}
+        if self.info.instances is not None:
+            drawn, legend = draw_objects(sketch, picture), {"false": css(WRONG), "missed": css(MISSED)}
+        elif self.info.regression:
+            drawn = draw_quantity(sketch, "" if len(self.names) == 1 else self.names[0])
+        else:
+            drawn, legend = draw_classes(sketch, picture, len(self.names)), color_classes(self.names)
+        panels = [Panel("image", encode(picture)), *drawn]
+        return Case(name, panels, sketch.window.describe(), legend)
+
+    def _pixels(self, name: str, sketch: Sketch) -> NDArray[np.generic]:
+        """Return the pixels that are shown, ``(C, height, width)``."""
+        pixels = self.images[name].load().picture.pixels
+        taken = sketch.window.take(pixels[...], None)
+        assert taken is not None  # of the whole image there is always a part
+        return taken[0]
+
+
+def draw_classes(sketch: Sketch, picture: Picture, count: int) -> Iterator[Panel]:
+    """Draw the truth, the prediction, wrong pixels and the uncertainty of classes."""
+    colours = pick_colours(count)
+    truth, predicted = (np.nan_to_num(part, nan=-1).astype(np.int64) for part in (sketch.truth, sketch.predicted))
+    known = truth >= 0
+    wrong = known & (predicted != truth)
+    share = f"{wrong.sum() / max(1, known.sum()):.1%} of these pixels are wrong"
+    yield Panel("truth", encode_labels(truth, colours))
+    yield Panel("prediction", encode_labels(predicted, colours))
+    yield Panel("error", encode(paint(picture, [(wrong, WRONG)])), share)
+    yield from draw_spread(sketch.spread, count)
+
+
+def draw_objects(sketch: Sketch, picture: Picture) -> Iterator[Panel]:
+    """Draw true and predicted objects, those that are false or missed, and the uncertainty of the pixels."""
+    truth, found = sketch.truth.astype(np.int64), sketch.predicted.astype(np.int64)
+    pairs = overlaps(np.where(truth < 0, 0, found), np.maximum(truth, 0))
+    hits = pairs.iou > FOUND
+    false = (found > 0) & (truth >= 0) & ~np.isin(found, pairs.predicted[hits])
+    missed = (truth > 0) & ~np.isin(truth, pairs.true[hits])
+    counts = [len(np.unique(numbers[numbers > 0])) for numbers in (truth, found)]
+    yield Panel("truth", encode(color_numbers(truth)), f"{counts[0]} objects")
+    yield Panel("prediction", encode(color_numbers(found)), f"{counts[1]} objects")
+    yield Panel("error", encode(paint(picture, [(missed, MISSED), (false, WRONG)])), f"found: overlap above {FOUND}")
+    yield from draw_spread(sketch.spread, None)
+
+
+def draw_quantity(sketch: Sketch, name: str) -> Iterator[Panel]:
+    """Draw the truth, the prediction, their difference and the standard deviation of a quantity.
+
+    Args:
+        name: of the first of several quantities, which is shown; empty: there is one.
+    """
+    truth, mean = sketch.truth.astype(np.float64), sketch.predicted.astype(np.float64)
+    known = truth[np.isfinite(truth)]
+    low, high = np.percentile(known if known.size else mean, (0.5, 99.5))
+    scale, of = Scale("grey", f"{low:.4g}", f"{high:.4g}"), f" of {name}" if name else ""
+    most = float(np.nanpercentile(np.abs(mean - truth), 99.5)) if known.size else 1.0
+    ends = Scale("difference", f"-{most:.3g}", f"+{most:.3g}")
+    yield Panel(f"truth{of}", encode_scaled(truth, low, high, "grey"), scale=scale)
+    yield Panel(f"prediction{of}", encode_scaled(mean, low, high, "grey"), scale=scale)
+    yield Panel("error", encode_scaled(mean - truth, -most, most, "difference"), "prediction - truth", ends)
+    if np.isfinite(sketch.spread).any():
+        deviation = np.sqrt(sketch.spread.clip(0))
+        widest = float(np.nanpercentile(deviation, 99.5))
+        shown = Scale("uncertainty", "0", f"{widest:.3g}")
+        yield Panel("uncertainty", encode_scaled(deviation, 0, widest, "uncertainty"), "standard deviation", shown)
+
+
+def draw_spread(total: NDArray[np.float32], classes: int | None) -> Iterator[Panel]:
+    """Draw the total variance of classes.
+
+    Args:
+        classes: number of them, which says how large it can be; None: the scale ends at the largest there is.
+    """
+    if np.isfinite(total).any():
+        most = 1 - 1 / classes if classes else float(np.nanmax(total))
+        scale = Scale("uncertainty", "0", f"{most:.3g}")
+        yield Panel("uncertainty", encode_scaled(total, 0, most, "uncertainty"), "variance, all classes", scale)
+
+
+def color_classes(names: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each class, CSS."""
+    return {name: css(tuple(map(int, colour))) for name, colour in zip(names, pick_colours(len(names)))}
+
+
+def color_numbers(numbers: NDArray[np.int64]) -> Picture:
+    """Return objects ``(height, width)`` in seven colours in turn; what lies outside is black."""
+    picked: Picture = pick_colours(8)[np.where(numbers > 0, numbers % 7 + 1, 0)]
+    return picked
+
+
+def css(colour: Sequence[int]) -> str:
+    """Return a colour as CSS has it.
+
+    >>> css((213, 94, 0))
+    '#d55e00'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -1,0 +1,96 @@
+"""Image and prediction as a page shows them: one section, thinned, put together piece by piece."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multiunet.domains.domain import Piece
+from multiunet.domains.image.files.lazy import Region
+
+SIDE = 360
+"""Longest side of a picture, pixels; of larger images every second pixel is shown, or every third."""
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Part of an image that is shown: of a volume one section, and every ``step``-th pixel.
+
+    Attributes:
+        section: index on the first axis of a volume; None: an image.
+        sections: how many the volume has.
+    """
+
+    step: int
+    section: int | None = None
+    sections: int = 0
+
+    @classmethod
+    def of(cls, space: tuple[int, ...]) -> Window:
+        """Return the window of an image or volume of this shape: of a volume the middle section."""
+        step = max(1, -(-max(space[-2:]) // SIDE))
+        return cls(step) if len(space) == 2 else cls(step, space[0] // 2, space[0])
+
+    def region(self) -> Region:
+        """Return the pixels that are shown, as slices of an image or volume."""
+        thinned = (slice(None, None, self.step),) * 2
+        return thinned if self.section is None else (slice(self.section, self.section + 1), *thinned)
+
+    def take(self, part: Array, region: Region | None) -> tuple[Array, Region] | None:
+        """Return what is shown of a region's array ``(..., *region)``, and where; None: nothing of it.
+
+        Args:
+            region: slices of the image; None: all of it.
+        """
+        whole = tuple(slice(0, side) for side in part.shape[-(2 if self.section is None else 3) :])
+        given = whole if region is None else region
+        if self.section is not None:
+            if not given[0].start <= self.section < given[0].stop:
+                return None
+            part = part[..., self.section - given[0].start, :, :]
+        axes = given[-2:]
+        firsts = [-(-axis.start // self.step) * self.step for axis in axes]
+        inner = tuple(slice(first - axis.start, None, self.step) for first, axis in zip(firsts, axes))
+        outer = tuple(slice(f // self.step, (a.stop - 1) // self.step + 1) for f, a in zip(firsts, axes))
+        rows, columns = inner
+        return part[..., rows, columns], outer
+
+    def describe(self) -> str:
+        """Say what is shown, in words; nothing of a whole image."""
+        words = [] if self.section is None else [f"section {self.section + 1} of {self.sections}"]
+        ordinal = {2: "second", 3: "third"}.get(self.step, f"{self.step}th")
+        return ", ".join([*words, *([f"every {ordinal} pixel"] if self.step > 1 else [])])
+
+
+class Sketch:
+    """Truth and prediction of one image, as they are shown, ``(height, width)`` each.
+
+    Attributes:
+        truth, predicted: classes, numbered objects, or the first quantity; NaN where nothing is known.
+        spread: total variance, of classes the sum over them.
+    """
+
+    def __init__(self, space: tuple[int, ...], decides: bool) -> None:
+        self.window, self.decides = Window.of(space), decides
+        shape = tuple(-(-side // self.window.step) for side in space[-2:])
+        self.truth, self.predicted, self.spread = (np.full(shape, np.nan, np.float32) for _ in range(3))
+
+    def add(self, piece: Piece) -> None:
+        """Take what is shown of a piece: classes, objects, or quantities."""
+        predicted, target = piece.predicted[0].cpu().numpy(), piece.target[0].cpu().numpy()
+        self._put(self.predicted, predicted.argmax(axis=0) if self.decides else predicted[0], piece.region)
+        # of quantities the first one
+        self._put(self.truth, target[0] if target.ndim == predicted.ndim else target, piece.region)
+        if piece.moments is not None:
+            total = (piece.moments.epistemic + piece.moments.aleatoric)[0].cpu().numpy()
+            classes = self.decides or len(total) != len(predicted) or target.ndim != predicted.ndim
+            self._put(self.spread, total.sum(axis=0) if classes else total[0], piece.region)
+
+    def _put(self, whole: Array, part: Array, region: Region | None) -> None:
+        if (taken := self.window.take(part, region)) is not None:
+            whole[taken[1]] = taken[0]

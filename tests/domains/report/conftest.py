@@ -1,0 +1,50 @@
+"""Reading of a page as a browser does: elements with their attributes, and the text of table rows."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+
+class Reader(HTMLParser):
+    """Collects elements, visible text, and the cells of each row whose first cell names a score."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.rows: dict[str, list[str]] = {}
+        self._row: str | None = None
+        self._cell = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.elements.append((tag, found))
+        if tag == "tr":
+            self._row = None
+        if tag == "th" and "title" in found:
+            self._row = found["title"]
+            self.rows.setdefault(self._row, [])
+        self._cell = tag == "td" and self._row is not None
+        if self._cell:
+            self.rows[self._row or ""].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "td":
+            self._cell = False
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+        if self._cell and self._row is not None:
+            self.rows[self._row][-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="session")
+def reader() -> type[Reader]:
+    """Reads a page that it is given."""
+    return Reader
