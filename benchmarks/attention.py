@@ -4,14 +4,16 @@
   the hardware computes in it), with attention at its coarsest level over that without.
 - ``super_alloy`` (Super1), ``uhcs`` (fold 5), ``yeast`` (replication timing, bins of 1 kb), ``cora`` (public split):
   the defaults of ``multiunet train`` (convolutions), the same with ``--attention window`` and ``--attention full``
-  (hybrids; graphs have ``full``), and for images ``--model swin_unetr``. Convolutions train for their default epochs;
-  each other one for as many as take the same seconds, from what its epochs took in a short run before. Seconds are
-  those of epochs, validation included; start and calibration are left out.
+  (hybrids; graphs have ``full``), and for images ``--model swin_unetr``. Convolutions train for their default epochs,
+  or a ``--share`` of them; each other one for as many as take the same seconds, from what its epochs took in a short
+  run before. Seconds are those of epochs, validation included; start is left out, and nothing is calibrated. Scores
+  are those of a single pass, of images of its four mirrored views.
 
-    python benchmarks/attention.py [step super_alloy uhcs yeast cora] [--seeds 0 1 2]
+    python benchmarks/attention.py [step super_alloy uhcs yeast cora] [--seeds 0 1 2] [--share 0.25] [--runs FOLDER]
 
-Reads MULTIUNET_DATA (default ../shared/data beside the checkout); adds to benchmarks/results/attention.json, and prints
-one line a run. Run it on an idle machine.
+With ``--runs`` runs are kept there, and what is done is not trained again. Reads MULTIUNET_DATA (default
+../shared/data beside the checkout); adds to benchmarks/results/attention.json, and prints one line a run. Run it on an
+idle machine.
 """
 
 from __future__ import annotations
@@ -66,14 +68,15 @@ def words_of(name: str, folder: Path) -> tuple[str, Words]:
 
 
 def train(domain: str, words: Words, epochs: int, seed: int, run: Path) -> list[float]:
-    """Trains for so many epochs; the seconds that each took."""
-    multiunet("train", domain, *words, "--epochs", epochs, "--seed", seed, "--out", run)
+    """Trains for so many epochs, unless that is done; the seconds that each took."""
+    own = ["--epochs", epochs, "--seed", seed, "--no-calibrate", "--out", run, "--resume", "auto"]
+    multiunet("train", domain, *words, *own)
     return [json.loads(line)["seconds"] for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
-def count_epochs(domain: str, words: Words, limit: float, folder: Path) -> int:
-    """How many epochs take ``limit`` seconds."""
-    first, *rest = train(domain, words, 3 + EPOCHS[domain] // 20, 0, folder / "short")
+def count_epochs(domain: str, words: Words, limit: float, epochs: int, folder: Path) -> int:
+    """How many epochs take ``limit`` seconds, in which convolutions train for ``epochs``."""
+    first, *rest = train(domain, words, 3 + epochs // 20, 0, folder / "short")
     return max(1, 1 + round((limit - first) / statistics.mean(rest)))
 
 
@@ -81,19 +84,21 @@ def score(domain: str, run: Path) -> dict[str, Any]:
     """What ``evaluate`` says of validation and test."""
     found = {}
     for split in ("val", "test"):
-        report = json.loads(multiunet("evaluate", domain, "--run", run, "--split", split, "--json"))
+        report = json.loads(multiunet("evaluate", domain, "--run", run, "--split", split, "--samples", 1, "--json"))
         found[split] = {key: report["metrics"][key] for key in SCORES[domain]}
     return found
 
 
-def compare(name: str, seeds: list[int], folder: Path) -> dict[str, Any]:
+def compare(name: str, seeds: list[int], share: float, folder: Path) -> dict[str, Any]:
     """All variants on one data set: epochs, seconds and scores by seed, and means over the seeds."""
+    folder.mkdir(parents=True, exist_ok=True)
     domain, words = words_of(name, folder)
     rows: dict[str, Any] = {}
-    limit, epochs = 0.0, EPOCHS[domain]
+    limit, alone = 0.0, max(1, round(share * EPOCHS[domain]))
+    epochs = alone
     for variant, more in VARIANTS[domain].items():
         if variant != "convolutions":
-            epochs = count_epochs(domain, [*words, *more], limit, folder / variant)
+            epochs = count_epochs(domain, [*words, *more], limit, alone, folder / variant)
         runs: dict[str, Any] = {}
         for seed in seeds:
             run = folder / variant / f"seed-{seed}"
@@ -139,16 +144,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["step", "super_alloy", "uhcs", "yeast", "cora"])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--share", type=float, default=1.0, help="of the default epochs, for shorter trainings")
+    parser.add_argument("--runs", type=Path)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     for name in options.names:
         if name == "step":
             found = measure_steps()
         else:
             with tempfile.TemporaryDirectory() as place:
-                found = compare(name, options.seeds, Path(place))
-        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+                found = compare(name, options.seeds, options.share, (options.runs or Path(place)).absolute() / name)
+        results = json.loads(options.results.read_text()) if options.results.exists() else {}
         results[name] = {"variants": found, "machine": environment()}
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        options.results.write_text(json.dumps(results, indent=1) + "\n")
         print(name, json.dumps(found, indent=1), flush=True)
 
 

@@ -67,21 +67,23 @@ def command_for(
 
     def command(**values: Any) -> None:
         given = {name: values.pop(name) for name in settings.model_fields if name in values}
-        separators = {name: _separator(info.annotation) for name, info in settings.model_fields.items()}
-        body(
-            **values,
-            given={
-                name: separators[name].join(value) if isinstance(value, list) else value
-                for name, value in given.items()
-                if value is not None
-            },
-        )
+        fields = settings.model_fields
+        body(**values, given={name: _gather(fields[name], value) for name, value in given.items() if value is not None})
 
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *fields]]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     command.__doc__ = help
     return command
+
+
+def _gather(info: FieldInfo, value: Any) -> Any:
+    """Return what was given, the values of a repeated option as one text, unless each is a text of its own."""
+    return _separator(info.annotation).join(value) if isinstance(value, list) and not _is_repeated(info) else value
+
+
+def _is_repeated(info: FieldInfo) -> bool:
+    return bool(_extra(info).get("repeated"))
 
 
 def _extra(info: FieldInfo) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def _parameter(name: str, info: FieldInfo, by_task: Mapping[str, Mapping[str, An
         help=f"{as_options(info.description or '')}{_shown(info, own_defaults)}",
         rich_help_panel=panel_of(info),
         show_default=False,
-        metavar="A,B,..." if several else None,
+        metavar="A,B,..." if several and not _is_repeated(info) else None,
     )
     if several:  # "A,B", or the option again for each: a repeated option adds, it never replaces
         kind = list[str]

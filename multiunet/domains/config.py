@@ -109,17 +109,22 @@ Checkpoints = Literal["best", "last"]
 """Weights that predict: the best on validation, or those of the last epochs that ``keep_last`` kept, as an ensemble."""
 
 StrList = Annotated[list[str], BeforeValidator(split_names)]
+TextList = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 PrecisionName = Annotated[Precision, BeforeValidator(as_text)]
 
 
-def option(default: Any, help: str, panel: str, *, text: bool = False, **constraints: Any) -> Any:
+def option(
+    default: Any, help: str, panel: str, *, text: bool = False, repeated: bool = False, **constraints: Any
+) -> Any:
     """Declare a setting with its help text and the panel of ``--help`` that shows it.
 
     Args:
         default: ``...`` for a required setting.
         text: the command line takes any text, which a validator of the setting reads.
+        repeated: on the command line each value of a list needs the option again, since values may hold commas.
     """
-    return Field(default, description=help, json_schema_extra={"panel": panel, "text": text}, **constraints)
+    extra: dict[str, Any] = {"panel": panel, "text": text, "repeated": repeated}
+    return Field(default, description=help, json_schema_extra=extra, **constraints)
 
 
 def panel_of(field: FieldInfo) -> str:

@@ -28,7 +28,9 @@ from multiunet.domains.runs import (
     join_runs,
     open_runs,
     spec_of,
+    take_average,
 )
+from multiunet.domains.sample_options import GeneratorEvaluate
 from multiunet.domains.spec import DomainSpec, domain_spec, domains
 from multiunet.domains.statements import make_statements
 from multiunet.errors import InputError
@@ -200,6 +202,7 @@ def score(
     if runs[0].task.kind == "generation" and runs[0].domain.generators is not None:
         return _score_generator(runs, runs[0].domain.generators, options, ood, progress)
     check_predicts(runs)
+    _check_settings(options)
     seen = {str(run.folder.path): run.info for run in runs} if options.elsewhere() else {}
     if len(paths) == 1 and folds_in(paths[0]) and not seen:
         return _evaluate_folds(paths[0], runs, options, ood, progress)
@@ -235,8 +238,18 @@ def _score_generator(
         raise InputError(
             f"{run.folder.path}: makes new samples, and is scored on a split of its own; leave other data out"
         )
+    average = options.average if isinstance(options, GeneratorEvaluate) else None
+    take_average(run, average)
     with ConsoleProgress() if progress is None else progress as shown:
-        return generators.score(run.model, run.config, run.info, options, shown)
+        report = generators.score(run.model, run.config, run.info, options, shown)
+    return report if average is None else replace(report, prediction=f"{report.prediction}, average {average:g}")
+
+
+def _check_settings(options: EvaluateOptions) -> None:
+    """Check that a run that predicts is not given settings of generators."""
+    names = options.generators if isinstance(options, GeneratorEvaluate) else ()
+    if given := [f"`{name}`" for name in names if name in options.model_fields_set]:
+        raise InputError(f"{', '.join(given)}: for runs of `task=generate`, and this one predicts; leave it out")
 
 
 def _name_other(spec: DomainSpec, options: EvaluateOptions, data: AnyPath | None) -> PredictOptions | None:

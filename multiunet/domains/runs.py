@@ -216,6 +216,16 @@ def check_predicts(runs: Sequence[Run]) -> None:
             )
 
 
+def take_average(run: Run, average: float | None) -> None:
+    """Give a run the average of the weights over a share of the training; None: it keeps what it has.
+
+    Raises:
+        InputError: where the training kept no snapshots to choose a length from.
+    """
+    if average is not None:
+        run.net.load_state_dict(run.folder.averages.reconstruct(average))
+
+
 def join_runs(runs: Sequence[Run]) -> Run:
     """Join several runs into one whose network is an ``Ensemble``, its config and info those of the first.
 

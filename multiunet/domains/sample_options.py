@@ -1,4 +1,4 @@
-"""Settings of sampling that every domain with generators has. Imports nothing heavy."""
+"""Settings of samples of generators, and of their scores, in every domain. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
-from multiunet.domains.config import Device, FloatList, Options, option
+from multiunet.domains.config import Device, EvaluateOptions, FloatList, Options, option
 from multiunet.training.recipe import LONGEST_AVERAGE
 
 SamplerName = Literal["heun", "euler", "ancestral", "dpm++2m"]
@@ -29,6 +29,23 @@ def check_guidances(values: list[float]) -> list[float]:
 
 Guidances = Annotated[FloatList, AfterValidator(check_guidances)]
 
+AVERAGE = (
+    "make samples with the average of the weights over this share of the training, such as 0.05, of a run that was "
+    "trained with `power_averages`; default: the average that training kept"
+)
+
+
+class GeneratorEvaluate(EvaluateOptions):
+    """Settings of ``multiunet evaluate`` in a domain that has generators.
+
+    Attributes:
+        generators: names of the settings that are for generators alone.
+    """
+
+    generators: ClassVar[tuple[str, ...]] = ("average",)
+
+    average: float | None = option(None, f"of a generator: {AVERAGE}", "Generators", gt=0, le=LONGEST_AVERAGE)
+
 
 class SampleOptions(Options):
     """Settings of ``multiunet sample``, to which each domain adds those of its conditions.
@@ -41,14 +58,7 @@ class SampleOptions(Options):
 
     count: int = option(16, "number of samples of each condition", "Sampling", ge=1)
     steps: int = option(18, "steps from noise to a sample; more are slower and somewhat better", "Sampling", ge=1)
-    average: float | None = option(
-        None,
-        "make samples with the average of the weights over this share of the training, such as 0.05, of a run that was "
-        "trained with `power_averages`; default: the average that training kept",
-        "Sampling",
-        gt=0,
-        le=LONGEST_AVERAGE,
-    )
+    average: float | None = option(None, AVERAGE, "Sampling", gt=0, le=LONGEST_AVERAGE)
     seed: int = option(
         0, "seed of the noise: sample k begins with the same noise under every condition", "Sampling", ge=0
     )
@@ -107,10 +117,10 @@ class DiffusionOptions(SampleOptions):
     @model_validator(mode="after")
     def _check_levels_of_guidance(self) -> Self:
         if self.guidance == [1] and (self.guidance_above or self.guidance_below is not None):
-            raise ValueError("guidance_above and guidance_below say where guidance counts; give guidance, too")
+            raise ValueError("`guidance_above` and `guidance_below` say where guidance counts; give `guidance`, too")
         if self.guidance_below is not None and self.guidance_below <= self.guidance_above:
             raise ValueError(
-                f"guidance_below={self.guidance_below:g} is not above guidance_above={self.guidance_above:g}: "
+                f"`guidance_below={self.guidance_below:g}` is not above `guidance_above={self.guidance_above:g}`: "
                 "guidance would count at no level"
             )
         return self

@@ -10,7 +10,7 @@ from typing import Any
 from multiunet.domains.config import absolute, checked
 from multiunet.domains.exports import exported
 from multiunet.domains.generators import Generators
-from multiunet.domains.runs import Run, hash_weights, open_runs, spec_of
+from multiunet.domains.runs import Run, hash_weights, open_runs, spec_of, take_average
 from multiunet.domains.sample_options import SampleOptions
 from multiunet.domains.spec import DomainSpec, domains
 from multiunet.domains.unfinished import Unfinished
@@ -103,8 +103,7 @@ def _ready(path: AnyPath, options: SampleOptions | Mapping[str, Any], name: str 
             f"{folder.path}: was trained to predict, not to make new samples; predict with `multiunet predict "
             f"{spec.name}`, or train a generator: `multiunet train {spec.name}` with `task=generate`"
         )
-    if chosen.average is not None:
-        run.net.load_state_dict(folder.averages.reconstruct(chosen.average))
+    take_average(run, chosen.average)
     return run, chosen
 
 

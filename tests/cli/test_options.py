@@ -75,7 +75,7 @@ def test_help_says_the_defaults_of_each_task(domain: str, option: str, said: str
 def test_every_option_of_several_values_may_be_repeated() -> None:
     """A repeated option that kept its last value only would move test data into training."""
     for spec in domains().values():
-        for settings in (spec.train, spec.predict, spec.evaluate, spec.measure):  # type: ignore[union-attr]
+        for settings in (spec.train, spec.predict, spec.evaluate, spec.measure, spec.sample):  # type: ignore[union-attr]
             if settings is None:
                 continue
             for name, info in settings.model_fields.items():
@@ -83,4 +83,11 @@ def test_every_option_of_several_values_may_be_repeated() -> None:
                 if "list[" not in text and "dict[" not in text:
                     continue
                 words = [f"--{name.replace('_', '-')}=a", f"--{name.replace('_', '-')}=b"]
-                assert parsed(settings, words)[name] in ("a,b", "a;b"), f"{spec.name} --{name}"
+                assert parsed(settings, words)[name] in ("a,b", "a;b", ["a", "b"]), f"{spec.name} --{name}"
+
+
+def test_texts_with_commas_are_values_of_their_own() -> None:
+    sample: type[Options] = domains()["image"].sample  # type: ignore[union-attr, assignment]
+    words = ["--caption=coarse, twinned", "--caption=fine", "--label=a,b"]
+    assert parsed(sample, words) == {"caption": ["coarse, twinned", "fine"], "label": "a,b"}
+    assert sample(caption="coarse, twinned").model_dump()["caption"] == ["coarse, twinned"]

@@ -78,7 +78,17 @@ def test_all_parameterizations_are_one_denoiser(name: str, geometry: Geometry) -
     sigma = torch.tensor([0.03, 7.0])
     found = Denoiser(Formula(formula), parameterization, geometry)(field, sigma)
     at_sites = geometry.at_sites(field, sigma[:, None].double())
-    torch.testing.assert_close(found, exact(geometry.features(field), at_sites), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(found, exact(geometry.features(field), at_sites), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", PARAMETERIZATIONS)
+def test_rounding_to_32_bits_costs_accuracy_where_the_noise_is_predicted_alone(name: str) -> None:
+    parameterization, formula = NETWORKS[name]
+    for sigma, noise_alone in ((0.03, 1e-6), (1.0, 2e-6), (80.0, 1e-4)):
+        x = sigma * torch.randn(2, 1, 64)
+        found = Denoiser(Formula(formula), parameterization, Grid(1))(x, sigma)
+        bound = noise_alone if name == "eps" else 1e-6  # x - sigma noise: a difference of numbers as large as sigma
+        torch.testing.assert_close(found, exact(x, torch.tensor(sigma)), rtol=1e-6, atol=bound)
 
 
 @pytest.mark.parametrize("sigma", [0.002, 1.0, 80.0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multiunet.domains import sampling, training
+from multiunet.domains import inference, sampling, training
 from multiunet.domains.spec import domain_spec
 from multiunet.errors import InputError
 from multiunet.progress import Progress
@@ -42,3 +42,8 @@ def test_a_domain_without_generators_says_so(
     monkeypatch.setattr(sampling, "spec_of", lambda folder, name: without)
     with pytest.raises(InputError, match="domain 'image' has no generators; those of image"):
         sampling.sample(segmentation, {}, tmp_path / "s.zarr")
+
+
+def test_a_run_that_predicts_is_not_scored_as_a_generator(segmentation: Path) -> None:
+    with pytest.raises(InputError, match=r"`average`, `count`: for runs of `task=generate`, and this one predicts"):
+        inference.evaluate(segmentation, {"split": "val", "average": 0.1, "count": 4}, progress=Progress())

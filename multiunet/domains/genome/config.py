@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorH
 
 from multiunet.domains.config import (
     Bytes,
-    EvaluateOptions,
     Options,
     PredictOptions,
     StrList,
@@ -22,7 +21,7 @@ from multiunet.domains.config import (
 from multiunet.domains.genome.annotation import settings as annotation
 from multiunet.domains.genome.generation import settings as generation
 from multiunet.domains.genome.network_settings import NetworkTrain
-from multiunet.domains.sample_options import SampleOptions
+from multiunet.domains.sample_options import GeneratorEvaluate, SampleOptions
 from multiunet.domains.splits import FoldsTrain
 from multiunet.domains.task_defaults import validate_filled
 
@@ -253,7 +252,7 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
         return 3 * self.bins_of_window() // 16
 
 
-class GenomeEvaluate(EvaluateOptions):
+class GenomeEvaluate(GeneratorEvaluate):
     """Settings of ``multiunet evaluate genome``."""
 
     other: ClassVar[str | None] = "targets"

@@ -44,7 +44,6 @@ from multiunet.domains.image.generation.coding import plan_autoencoder, train_au
 from multiunet.domains.image.generation.generators import ImageGenerators
 from multiunet.domains.image.generation.network import build_generator
 from multiunet.domains.image.generation.sample_pictures import SamplePictures
-from multiunet.domains.image.generation.scoring.choices import check_predicting
 from multiunet.domains.image.generation.training import make_noised, make_validator
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.measure.run import run_measures
@@ -222,7 +221,6 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         return writers.export(prediction, folder, info, None if options is None else options.export_what)
 
     def read(self, config: ImageTrain, info: ImageInfo, options: EvaluateOptions) -> Labelled:
-        check_predicting(options)
         return read_labelled(info, options, self.cache)
 
     def predict_labelled(

@@ -7,17 +7,16 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from multiunet.domains.config import Bytes, EvaluateOptions, IntList, PrecisionName, option
+from multiunet.domains.config import Bytes, IntList, PrecisionName, option
 from multiunet.domains.image.config.prediction import FLIPS, PREDICTION_MEMORY, VIEWS, check_views
-
-GENERATORS = ("count", "steps", "guidance", "size")
-"""Settings of the evaluation of generators alone."""
+from multiunet.domains.sample_options import GeneratorEvaluate
 
 
-class ImageEvaluate(EvaluateOptions):
+class ImageEvaluate(GeneratorEvaluate):
     """Settings of ``multiunet evaluate image``."""
 
     other: ClassVar[str | None] = "images"
+    generators: ClassVar[tuple[str, ...]] = ("average", "count", "steps", "guidance", "size")
 
     images: Path | None = option(
         None, "other images than the run's own: folder, file, pattern or CSV; scored instead of a split", "Data"

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from multiunet.domains.config import Bytes, IntList, PrecisionName, StrList, option
+from multiunet.domains.config import Bytes, IntList, PrecisionName, StrList, TextList, option
 from multiunet.domains.image.config.prediction import PREDICTION_MEMORY
 from multiunet.domains.sample_options import DiffusionOptions
 
@@ -26,8 +26,13 @@ class ImageSample(DiffusionOptions):
         "Data",
         min_length=1,
     )
-    caption: str | None = option(
-        None, "description of the new images in words of the training `captions`, or a .npy", "Data"
+    caption: TextList | None = option(
+        None,
+        "description of the new images in words of the training `captions`, or a .npy; repeat for several, of which "
+        "each gets `count` samples",
+        "Data",
+        repeated=True,
+        min_length=1,
     )
     masks: Path | None = option(None, "folder of maps of classes to make images from", "Data")
     given: Path | None = option(None, "folder of images to make others of the same scenes from", "Data")

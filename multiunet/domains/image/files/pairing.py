@@ -168,7 +168,7 @@ def pair_files(images: Path, targets: Path | None, truth: Truth = MASKS) -> list
     table = "; or pass as `images` a CSV with the columns image,mask" if truth.tabled else ""
     raise InputError(
         f"{targets}: no {truth.noun} for {len(stems)} of the {len(pictures)} {truth.images} in {images}: "
-        f"{listing(stems)}; a {truth.noun} has the name of its image, or all have one ending more, such as "
+        f"{listing(stems)}; they have the names of their images, or all have one ending more, such as "
         f"{stems[0]}_mask (docs/image.md lists the names that are known){truth.hint}{table}"
     )
 

@@ -34,7 +34,7 @@ def forecast_images(maker: Maker, requests: Sequence[Request]) -> dict[str, str]
         "size": f"{' x '.join(map(str, largest.space))} pixels{'' if alike else ', the largest'}",
         "steps": f"{options.steps} of {options.sampler}: {counted(passes, 'pass', 'passes')} of the network{twice}",
         "tiles": "each image whole" if len(tiles) == 1 else f"the largest image in {len(tiles)} tiles",
-        "memory": f"about {amount(process_memory() + FIXED_MEMORY + images)} and the network's, which tiles bound",
+        "memory": f"about {amount(process_memory() + FIXED_MEMORY + images)} and what the network takes for a tile",
         "time": f"about {duration(seconds)}, by one pass that was tried",
     }
 
@@ -52,7 +52,7 @@ def _count_sites(tiles: Sequence[Tile]) -> int:
 
 def _measure_pass(maker: Maker, batch: Batch, tile: Tile) -> float:
     """Return the seconds that the network takes for a site of a sample."""
-    denoise = replace(maker.denoiser(batch), plan=[tile])
+    denoise = replace(maker.batch_denoiser(batch), plan=[tile])
     x = torch.zeros(len(batch.numbers), *maker.shape(batch.request.space))
     for _ in range(2):  # what is made once is not counted
         started = time.perf_counter()

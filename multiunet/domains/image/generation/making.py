@@ -115,7 +115,7 @@ class Maker:
         """
         known = self.known(batch)
         sampler = Sampler(self.sigmas(batch), SOLVERS[self.options.sampler](), known)
-        denoise = self.denoiser(batch)
+        denoise = self.batch_denoiser(batch)
         geometry = cast(Grid, self.model.geometry)
         noise = draw_noise(SiteNoise(geometry, self.options.seed), self.shape(batch.request.space), batch.numbers)
         state = kept.read_state(place) or sampler.start(noise, self._start(batch))
@@ -131,18 +131,26 @@ class Maker:
         original = load_input(batch.request.image, self.info, self.cache).picture.pixels[...]
         return torch.where(known.mask, torch.from_numpy(original.astype(np.float32))[None], pixels)
 
-    def denoiser(self, batch: Batch) -> TiledDenoiser:
+    def batch_denoiser(self, batch: Batch) -> TiledDenoiser:
         """Return what denoises the samples of a batch."""
-        request, device = batch.request, pick_device(self.options.device)
-        denoiser = Denoiser(self.model.net, make_parameterization(), self.model.geometry, self.info.generated.left_out)
+        return self.denoiser(batch.request, self._condition(batch), self._beside(batch.request))
+
+    def denoiser(self, request: Request, condition: Condition | None, beside: Tensor | None) -> TiledDenoiser:
+        """Return what denoises samples of a request.
+
+        Args:
+            condition: one row a sample.
+            beside: channels beside the noisy image, ``(N or 1, G, *sites)``; None: none.
+        """
+        options, device = self.options, pick_device(self.options.device)
         return TiledDenoiser(
-            denoiser,
+            Denoiser(self.model.net, make_parameterization(), self.model.geometry, self.info.generated.left_out),
             self.tiles(request),
-            self._condition(batch),
-            Guidance(request.guidance, self.options.guidance_above, self.options.guidance_below or math.inf),
-            self._beside(request),
+            condition,
+            Guidance(request.guidance, options.guidance_above, options.guidance_below or math.inf),
+            beside,
             device,
-            computes_in_bf16(self.options.precision or self.config.precision, device),
+            computes_in_bf16(options.precision or self.config.precision, device),
         )
 
     def _condition(self, batch: Batch) -> Condition | None:

@@ -30,11 +30,13 @@ LARGEST_PNG = 1 << 24
 def export_samples(samples: Path, folder: Path, info: ImageInfo, cache: FileCache) -> list[Path]:
     """Write each sample, ``NAME_000.png`` or ``.tif``, and the contact sheet; return the files.
 
-    What samples are made from (a map of classes, another image, an image with holes) is left of them on the sheet.
-    Values are rounded, and cut off at the ends of the training images' type of numbers.
+    What samples are made from (a map of classes, or an image) is left of them on the sheet.
+    Conditions are in the order in which they were asked for. Values are rounded, and cut off at the ends of the
+    training images' type of numbers.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written, opened = [], open_prediction(samples)
+    written, groups = [], open_prediction(samples)
+    opened = {name: groups[name] for name in sorted(groups, key=lambda name: groups[name].attrs["place"])}
     for name, dataset in opened.items():
         width = max(3, len(str(dataset.sizes["sample"] - 1)))
         for number, image in enumerate(_images(dataset)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, count, product
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,19 @@ from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.files.pairing import Truth, pair_files
 from multiunet.domains.image.generation.beside import space_of
-from multiunet.domains.image.generation.columns import number_words
+from multiunet.domains.image.generation.columns import number_words, split_words
 from multiunet.domains.image.generation.embeddings import load_embedding
 from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.image.generation.latent import latent_factor
 from multiunet.domains.image.info import ImageInfo
 from multiunet.errors import InputError
 from multiunet.wording import listing
+
+ALONE = "sample"
+"""Name of the only request, where nothing is asked for."""
+
+LONGEST_NAME = 60
+"""Characters of a caption's name."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,9 @@ class Request:
         name: of the group that holds them.
         space: pixels by axis.
         label: number of the class; None: not said.
-        words: numbers of the caption's words; None: not said.
-        embedding: file of an embedding in place of words; None: not said.
+        caption: as it was asked for; None: not said.
+        words: numbers of its words.
+        embedding: file of an embedding in place of words.
         mask, given: files; None where the run reads none.
         image, holes: files of an image to fill in, and of where; None: there is none.
         start: file of an image to begin as; None: noise alone.
@@ -45,6 +52,7 @@ class Request:
     name: str
     space: tuple[int, ...]
     label: int | None = None
+    caption: str | None = None
     words: tuple[int, ...] | None = None
     embedding: str | None = None
     mask: str | None = None
@@ -63,14 +71,15 @@ def read_requests(options: ImageSample, info: ImageInfo, cache: FileCache) -> li
     """
     known = info.generated
     _check_known(options, known)
-    labels = _read_labels(options, known)
-    words, embedding = _read_caption(options, known), _read_embedding(options, known)
+    labels, captions = _read_labels(options, known), _read_captions(options, known)
     several = len(options.guidance) > 1
     guidances = [(f"guidance-{guidance:g}" if several else "", guidance) for guidance in options.guidance]
     scenes = _read_scenes(options, info, cache)
     requests = [
-        Request(_join(stem, name, how), space, label, words, embedding, guidance=guidance, **files)
-        for (stem, space, files), (name, label), (how, guidance) in product(scenes, labels, guidances)
+        Request(_join(stem, name, said, how) or ALONE, space, label, *caption, guidance=guidance, **files)
+        for (stem, space, files), (name, label), (said, caption), (how, guidance) in product(
+            scenes, labels, captions, guidances
+        )
     ]
     for request in requests:
         _check_size(request, info)
@@ -128,32 +137,54 @@ def _read_labels(options: ImageSample, known: Generation) -> list[tuple[str, int
     return [(f"label-{label}", names.index(label)) for label in dict.fromkeys(options.label)]
 
 
-def _read_caption(options: ImageSample, known: Generation) -> tuple[int, ...] | None:
-    if options.caption is None or known.words is None:
-        return None
-    if options.caption.endswith(".npy"):
+Caption = tuple[str | None, tuple[int, ...] | None, str | None]
+"""Caption as it was asked for, the numbers of its words, and the file of an embedding in place of words."""
+
+
+def _read_captions(options: ImageSample, known: Generation) -> list[tuple[str, Caption]]:
+    if options.caption is None or not (known.words or known.embeddings):
+        return [("", (None, None, None))]
+    asked = list(dict.fromkeys(options.caption))
+    return list(zip(name_captions(asked), [_read_caption(caption, known) for caption in asked]))
+
+
+def _read_caption(caption: str, known: Generation) -> Caption:
+    if known.embeddings is not None:
+        path = Path(caption).absolute()
+        if not path.is_file():
+            raise InputError(
+                f"`caption={caption}`: no such file; this run was trained with embeddings, so give one, a .npy"
+            )
+        load_embedding(path, known.embeddings)
+        return caption, None, str(path)
+    assert known.words is not None
+    if caption.endswith(".npy"):
         raise InputError(
-            f"`caption={options.caption}`: this run was trained with words, and a .npy is for runs of embeddings; "
+            f"`caption={caption}`: this run was trained with words, and a .npy is for runs of embeddings; "
             "describe the image in words"
         )
-    words = number_words(options.caption, known.words.vocabulary, "`caption`")
+    words = number_words(caption, known.words.vocabulary, "`caption`")
     if len(words) > known.words.longest:
         raise InputError(
-            f"`caption`: has {len(words)} words, and the longest training caption {known.words.longest}; shorten it"
+            f"`caption={caption}`: has {len(words)} words, and the longest training caption {known.words.longest}; "
+            "shorten it"
         )
-    return words
+    return caption, words, None
 
 
-def _read_embedding(options: ImageSample, known: Generation) -> str | None:
-    if options.caption is None or known.embeddings is None:
-        return None
-    path = Path(options.caption).absolute()
-    if not path.is_file():
-        raise InputError(
-            f"`caption={options.caption}`: no such file; this run was trained with embeddings, so give one, a .npy"
-        )
-    load_embedding(path, known.embeddings)
-    return str(path)
+def name_captions(captions: Sequence[str]) -> list[str]:
+    """Return a name for each caption, of its words or of an embedding's file; alike ones are numbered.
+
+    >>> name_captions(["Fine grains, twinned", "fine grains twinned", "doses/3.npy"])
+    ['caption-fine-grains-twinned', 'caption-fine-grains-twinned-2', 'caption-3']
+    """
+    names: list[str] = []
+    for caption in captions:
+        words = [Path(caption).stem] if caption.endswith(".npy") else split_words(caption)
+        name = "-".join(["caption", *words])[:LONGEST_NAME]
+        numbered = (f"{name}-{number}" for number in count(2))
+        names.append(next(own for own in chain([name], numbered) if own not in names))
+    return names
 
 
 Scene = tuple[str, tuple[int, ...], dict[str, str]]
@@ -167,8 +198,7 @@ def _read_scenes(options: ImageSample, info: ImageInfo, cache: FileCache) -> lis
     folders = {name: getattr(options, name) for name in SIZED}
     folders = {name: folder for name, folder in folders.items() if folder is not None}
     if not folders:
-        alone = "sample" if options.caption is None else "caption"
-        return [(alone if options.label is None else "", _read_size(options, info), {})]
+        return [("", _read_size(options, info), {})]
     first, *others = folders
     names = {stem: str(path) for stem, path in list_images(folders[first]).items()}
     beside = {name: folders[name] for name in others} | ({} if options.holes is None else {"holes": options.holes})

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from torch import nn
 
@@ -17,7 +16,7 @@ from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.generation.contact_sheet import make_sheet
 from multiunet.domains.image.generation.scoring.windows import Windows, draw_windows, make_images
-from multiunet.domains.image.generation.shown_inputs import show_layout
+from multiunet.domains.image.generation.shown_inputs import show_beside
 from multiunet.domains.image.info import ImageInfo
 from multiunet.files import write_atomically
 from multiunet.progress import SILENT
@@ -68,7 +67,8 @@ class SamplePictures:
         if known.told or known.beside:
             rows = [[new, real] for new, real in zip(made, self.windows.pixels, strict=True)]
             titles = ["new, real", *[""] * (len(rows) - 1)]
-        sheet = make_sheet(rows, known.lowest, known.highest, titles, self._layouts())
+        inputs = [show_beside(channels, self.info) for channels in self.windows.beside.numpy()]
+        sheet = make_sheet(rows, known.lowest, known.highest, titles, inputs if any(inputs) else ())
         write_atomically(path, lambda temporary: Image.fromarray(sheet).save(temporary, format="PNG"))
 
     @cached_property
@@ -78,10 +78,3 @@ class SamplePictures:
         count = max(1, min(MOST, SITES // math.prod(info.patch_size)))
         items = info.split.val or info.split.train
         return draw_windows(items, info, self.cache, count, info.patch_size, "shown", self.config.seed)
-
-    def _layouts(self) -> list[list[np.ndarray]]:
-        layout = self.info.generated.layout
-        if layout is None:
-            return []
-        maps = self.windows.beside[:, : len(layout.classes.names)]
-        return [[show_layout(np.where(one.sum(0) > 0, one.argmax(0), -1))] for one in maps.numpy()]

@@ -1,4 +1,4 @@
-"""Pictures of what new images are made from: maps of classes, other images, images with holes."""
+"""Pictures of what new images are made from: maps of classes, and other images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def show_inputs(files: Mapping[str, Any], info: ImageInfo, cache: FileCache) -> 
     """Return thumbnails of the files that samples were made from.
 
     Args:
-        files: ``mask``, ``given``, ``image`` and ``holes``, those that there are, as a store of samples has them.
+        files: ``mask``, ``given``, ``image`` and ``holes``, ``start``: those that there are, as a store of samples has
+            them.
     """
     shown = []
     if (mask := files.get("mask")) is not None:
@@ -44,11 +45,31 @@ def show_inputs(files: Mapping[str, Any], info: ImageInfo, cache: FileCache) -> 
         pixels = load_input(given, given_info(info), cache).picture.pixels[...].astype(np.float32)
         for axis, times in enumerate(info.generated.given.factor if info.generated.given else (), start=1):
             pixels = pixels.repeat(times, axis=axis)
-        shown.append(make_thumbnail(pixels, float(pixels.min()), float(pixels.max())))
+        shown.append(show_given(pixels))
     if (image := files.get("image")) is not None:
         pixels = load_input(image, info, cache).picture.pixels[...].astype(np.float32)
         shown.append(show_holes(pixels, read_holes(files["holes"], image, pixels.shape[1:]), info))
+    if (start := files.get("start")) is not None:
+        pixels = load_input(start, info, cache).picture.pixels[...].astype(np.float32)
+        shown.append(make_thumbnail(pixels, info.generated.lowest, info.generated.highest))
     return shown
+
+
+def show_beside(channels: NDArray[np.float32], info: ImageInfo) -> list[Thumbnail]:
+    """Return thumbnails of the channels beside a noisy image, ``(G, *space)``: of a map, of a given image."""
+    known, shown = info.generated, []
+    classes = 0 if known.layout is None else len(known.layout.classes.names)
+    if classes:
+        maps = channels[:classes]
+        shown.append(show_layout(np.where(maps.sum(0) > 0, maps.argmax(0), -1)))
+    if known.given is not None:
+        shown.append(show_given(channels[classes : classes + known.given.channels]))
+    return shown
+
+
+def show_given(pixels: NDArray[np.float32]) -> Thumbnail:
+    """Return a thumbnail of a given image ``(C, *space)``, from its darkest to its brightest pixel."""
+    return make_thumbnail(pixels, float(pixels.min()), float(pixels.max()))
 
 
 def show_layout(labels: NDArray[np.generic]) -> Thumbnail:

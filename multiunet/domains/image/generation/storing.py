@@ -54,7 +54,7 @@ class SampleWriter:
         stated = self.info.fingerprint.spacing is not None
         coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, request.space, spacing)}
         names = {"mask": request.mask, "given": request.given, "image": request.image, "holes": request.holes}
-        names |= {"start": request.start}
+        names |= {"start": request.start, "caption": request.caption}
         attrs = {name: path for name, path in names.items() if path is not None}
         edge = EDGES[len(dims)]
         item = self.store.item(
@@ -64,7 +64,12 @@ class SampleWriter:
             shape=request.space,
             coords=coords,
             chunks=tuple(min(n, edge) for n in request.space),
-            attrs={**attrs, "unit": MICROMETRE if stated else "pixel", "spacing": list(spacing)},
+            attrs={
+                **attrs,
+                "place": len(self.items),
+                "unit": MICROMETRE if stated else "pixel",
+                "spacing": list(spacing),
+            },
         )
         item.open_images(self.count)
         return item

@@ -29,7 +29,7 @@ class TiledDenoiser:
         plan: the tiles; one alone is the whole.
         condition: one row a sample.
         guidance: see ``Denoiser``.
-        beside: channels beside the noisy image, ``(1, G, *space)``; None: none.
+        beside: channels beside the noisy image, ``(N or 1, G, *space)``; None: none.
         device: where the network is; images are in the computer's memory.
         bf16: compute the network in it.
     """

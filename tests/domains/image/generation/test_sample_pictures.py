@@ -81,12 +81,14 @@ def test_holes_have_a_colour_of_their_own(info: ImageInfo, shapes: Path) -> None
     np.testing.assert_array_equal(filled, holes)
 
 
-@pytest.mark.parametrize(("setting", "folder"), [("masks", "masks"), ("given", "small")])
+@pytest.mark.parametrize(("setting", "folder"), [("masks", "masks"), ("given", "small"), ("start", "images")])
 def test_the_contact_sheet_shows_what_samples_are_made_from(
     make_run: MakeRun, shapes: Path, tmp_path: Path, setting: str, folder: str
 ) -> None:
-    run = make_run(**{setting: shapes / folder})
+    run = make_run() if setting == "start" else make_run(**{setting: shapes / folder})
     options = {setting: shapes / folder, "count": 2, "steps": 2, "device": "cpu", "export": tmp_path / "files"}
     sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
     width, _ = Image.open(tmp_path / "files/contact_sheet.png").size
     assert width == 3 * (THUMBNAIL // 24 * 24 + GAP) + GAP
+    if setting != "start":  # the sheets of the training: what is given, the new image and the real one
+        assert Image.open(run / "samples/epoch-0001.png").size[0] == width

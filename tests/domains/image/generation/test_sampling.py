@@ -114,11 +114,14 @@ def test_labels_that_are_no_names_of_files_are_written(make_run: MakeRun, shapes
 
 def test_captions_are_read_by_their_words(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
     run = make_run(captions=shapes / "captions.csv", attention="window", steps_per_epoch=4)
-    for caption in ("a ring on grey", "grey disc"):
-        options = {**QUICK, "count": 1, "caption": caption, "guidance": 3.0}
-        sampling.sample(run, options, tmp_path / f"{caption[0]}.zarr", progress=Progress())
-    one, other = (open_prediction(tmp_path / f"{name}.zarr")["caption"]["samples"].values for name in "ag")
+    options = {**QUICK, "count": 1, "guidance": 3.0, "export": tmp_path / "files"}
+    files = sampling.sample(run, {**options, "caption": ["Grey disc", "a ring, on grey"]}, tmp_path / "s.zarr")
+    stored = open_prediction(tmp_path / "s.zarr")
+    one, other = (stored[name]["samples"].values for name in ("caption-grey-disc", "caption-a-ring-on-grey"))
     assert not np.array_equal(one, other)
+    assert stored["caption-a-ring-on-grey"].attrs["caption"] == "a ring, on grey"
+    # in the order in which they were asked for, not by name
+    assert [path.stem for path in files] == ["caption-grey-disc_000", "caption-a-ring-on-grey_000", "contact_sheet"]
     with pytest.raises(InputError, match="no training caption has the word square; it may use a, disc, grey, on, ring"):
         sampling.check_sample(run, {"caption": "a square"}, tmp_path / "x.zarr")
     with pytest.raises(InputError, match=r"trained with words, and a \.npy is for runs of embeddings"):
@@ -133,10 +136,10 @@ def test_embeddings_of_ones_own_are_read(make_run: MakeRun, tmp_path: Path, shap
     for number in range(6):
         np.save(tmp_path / f"i{number}.npy", rng.normal(size=shape))
     run = make_run(captions=tmp_path, steps_per_epoch=4)
-    for number in (0, 1):
-        options = {**QUICK, "count": 1, "caption": str(tmp_path / f"i{number}.npy"), "guidance": 5.0}
-        sampling.sample(run, options, tmp_path / f"{number}.zarr", progress=Progress())
-    one, other = (open_prediction(tmp_path / f"{name}.zarr")["caption"]["samples"].values for name in (0, 1))
+    options = {**QUICK, "count": 1, "caption": [str(tmp_path / f"i{number}.npy") for number in (0, 1)], "guidance": 5.0}
+    sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
+    stored = open_prediction(tmp_path / "s.zarr")
+    one, other = (stored[f"caption-i{number}"]["samples"].values for number in (0, 1))
     assert not np.array_equal(one, other)
     np.save(tmp_path / "wide.npy", np.zeros((*shape[:-1], 5)))
     for caption, words in (("a disc", "no such file"), (str(tmp_path / "wide.npy"), "make it the same way")):
@@ -224,7 +227,7 @@ def test_too_little_memory_is_said_as_it_was_given(make_run: MakeRun, tmp_path: 
     ("options", "words"),
     [
         ({"guidance": 2.0}, "this run has never seen one"),
-        ({"guidance_below": 2.0}, "say where guidance counts; give guidance, too"),
+        ({"guidance_below": 2.0}, "say where guidance counts; give `guidance`, too"),
         ({"guidance": 2.0, "guidance_above": 3.0, "guidance_below": 2.0}, "guidance would count at no level"),
         ({"label": "7"}, "trained without `labels`"),
         ({"caption": "a ring"}, "trained without `captions`"),

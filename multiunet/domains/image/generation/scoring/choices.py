@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from multiunet.domains.image.config import ImageEvaluate
-from multiunet.domains.image.config.evaluation import GENERATORS
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import AXES, load_input
 from multiunet.domains.image.files.pairing import Item
@@ -38,17 +37,6 @@ def check_settings(info: ImageInfo, options: ImageEvaluate) -> None:
             f"`guidance={options.guidance:g}` strengthens a label or a caption, and this run was not trained with such "
             "that were left out at times; leave it out, or train with `labels` and `condition_drop=0.1`"
         )
-
-
-def check_predicting(options: object) -> None:
-    """Check that a run that predicts is not given settings of generators.
-
-    Raises:
-        InputError: naming the setting.
-    """
-    given = options.model_fields_set if isinstance(options, ImageEvaluate) else set()
-    if names := [f"`{name}`" for name in GENERATORS if name in given]:
-        raise InputError(f"{', '.join(names)}: for runs of `task=generate`, and this one predicts; leave it out")
 
 
 def choose_images(info: ImageInfo, options: ImageEvaluate, cache: FileCache) -> tuple[str, list[Item]]:

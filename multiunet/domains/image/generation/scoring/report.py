@@ -16,6 +16,7 @@ from multiunet.domains.image.config import ImageEvaluate, ImageTrain
 from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.files.pairing import Item
+from multiunet.domains.image.generation.pictures import as_numbers
 from multiunet.domains.image.generation.scoring.choices import check_settings, choose_images, choose_size
 from multiunet.domains.image.generation.scoring.files import TextureCurves, write_curves, write_figure, write_sheet
 from multiunet.domains.image.generation.scoring.layouts import BrightnessClasses
@@ -97,7 +98,8 @@ def score(
     count, seed, train = options.count, options.seed, list(info.split.train)
     windows = draw_windows(held_out or train, info, cache, count, size, "scored", seed)
     progress.start_input("new images", 0, STEPS, "making")
-    made = make_images(model, config, info, _as_sampling(options), windows, cache, progress)
+    floats = make_images(model, config, info, _as_sampling(options), windows, cache, progress)
+    made = as_numbers(floats, info.generated.numbers).astype(np.float32)  # as files hold them
     reference = _compare(draw_windows(train, info, cache, REFERENCE * count, size, "reference", seed), info)
     training = TrainingImages(train, info, cache, bool(config.flip)).limit(2 * count, size)
     progress.start_input("new images", 1, STEPS, "comparing")

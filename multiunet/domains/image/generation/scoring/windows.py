@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.device import computes_in_bf16, pick_device
-from multiunet.diffusion import SOLVERS, Denoiser, Guidance, Sampler, SiteNoise
+from multiunet.device import pick_device
+from multiunet.diffusion import SOLVERS, Sampler, SiteNoise
 from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.config.sample import ImageSample
@@ -22,9 +22,9 @@ from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.generation.data import SIGMA_DATA, CleanPatches, as_pixels
 from multiunet.domains.image.generation.latent import coarsen, latent_strides
 from multiunet.domains.image.generation.making import MOST_SAMPLES, Maker, count_sites
-from multiunet.domains.image.generation.network import make_parameterization, make_process
+from multiunet.domains.image.generation.network import make_process
 from multiunet.domains.image.generation.requests import Request
-from multiunet.domains.image.generation.tiled import TiledDenoiser, draw_noise
+from multiunet.domains.image.generation.tiled import draw_noise
 from multiunet.domains.image.info import ImageInfo
 from multiunet.geometries.grid.grid import Grid
 from multiunet.progress import Progress
@@ -83,13 +83,12 @@ def make_images(
     progress: Progress,
 ) -> Images:
     """Make a new image, ``(N, C, *space)`` in all, from what each window is made from."""
+    net, geometry = model.net.to(pick_device(options.device)).eval(), cast(Grid, model.geometry)
+    model = replace(model, net=net)
     space = windows.pixels.shape[2:]
-    device, geometry, request = pick_device(options.device), cast(Grid, model.geometry), Request("windows", space)
+    request = Request("windows", space, guidance=options.guidance[0])
     maker = Maker(model, config, info, options, cache, count_sites(model, config, options, [request]))
-    denoiser = Denoiser(model.net.to(device).eval(), make_parameterization(), geometry, info.generated.left_out)
     sampler = Sampler(make_process().sigmas(options.steps), SOLVERS[options.sampler]())
-    guidance, plan = Guidance(options.guidance[0]), maker.tiles(request)
-    bf16 = computes_in_bf16(options.precision or config.precision, device)
     shape = maker.shape(space)
     at_once = max(1, min(MOST_SAMPLES, maker.sites // math.prod(shape[1:])))
     parts, moves = range(0, len(windows), at_once), len(sampler.moves)
@@ -99,11 +98,10 @@ def make_images(
         batch = Collate(geometry)([windows.drawn[n] for n in numbers])
         assert isinstance(batch, Sample)
         beside = coarsen(batch.field, latent_strides(info)) if info.generated.beside else None
-        denoise = TiledDenoiser(denoiser, plan, batch.condition, guidance, beside, device, bf16)
-        noise = draw_noise(SiteNoise(geometry, options.seed), shape, numbers)
-        state = sampler.start(noise)
-        while state.done < moves:
-            state = sampler.advance(denoise, noise, state)
-            progress.update_tiles(place * moves + state.done, len(parts) * moves)
-        made.append(as_pixels(maker.decode(state.x, space), info))
+        x = sampler.run(
+            maker.denoiser(request, batch.condition, beside),
+            draw_noise(SiteNoise(geometry, options.seed), shape, numbers),
+            watch=lambda state, done=place * moves: progress.update_tiles(done + state.done, len(parts) * moves),
+        )
+        made.append(as_pixels(maker.decode(x, space), info))
     return torch.cat(made).numpy()

@@ -27,6 +27,7 @@ def test_new_images_stand_beside_held_out_ones_and_halves_of_training(make_run: 
         assert report.metrics["spectrum_db"] > own["spectrum_db"]
     assert report.metrics["nearest_training"] >= report.metrics["nearest_training_least"] > 0
     assert report.metrics["denoising_loss"] > 0
+    assert max(report.metrics["nearest_training"], report.metrics["diversity"]) <= 255  # cut off, as in files
     assert {item["nearest_image"] for item in report.items.values()} <= {f"i{n}" for n in range(6)}
     again = inference.evaluate(run, QUICK, progress=Progress())
     assert again.as_dict() == report.as_dict()
@@ -60,6 +61,15 @@ def test_without_held_out_images_training_images_are_all_there_is(make_run: Make
     assert list(report.baselines) == ["half of training"]
     assert "denoising_loss" not in report.metrics
     assert report.metrics["denoising_loss_train"] > 0
+
+
+def test_any_length_of_the_average_is_scored(make_run: MakeRun) -> None:
+    run = make_run(power_averages="0.05,0.1", steps_per_epoch=4)
+    kept, longer = (inference.evaluate(run, QUICK | more, progress=Progress()) for more in ({}, {"average": 0.2}))
+    assert longer.prediction == f"{kept.prediction}, average 0.2"
+    assert longer.metrics["denoising_loss_train"] != kept.metrics["denoising_loss_train"]
+    with pytest.raises(InputError, match="there are no snapshots of averages"):
+        inference.evaluate(make_run(), {**QUICK, "average": 0.2}, progress=Progress())
 
 
 @pytest.mark.parametrize(
