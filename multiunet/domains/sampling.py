@@ -31,14 +31,14 @@ def sample(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Make new samples with a trained generator; return the files exported beside them.
+    """Make new samples with a trained generator; return the files exported beside them, if any.
 
     A process that was killed goes on where it was, when it is called again with the same settings, and makes the same
     bits.
 
     Args:
         path: of the run.
-        options: the domain's settings, or a mapping of those that are given.
+        options: the domain's settings, or a mapping of those that are given; without ``export`` nothing is exported.
         out: what is written: the Zarr folder NAME.zarr or, of DNA, the file NAME.fa or NAME.fa.gz.
         progress: shows how far it is; by default on stderr.
 

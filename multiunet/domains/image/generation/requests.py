@@ -76,8 +76,8 @@ def read_requests(options: ImageSample, info: ImageInfo, cache: FileCache) -> li
     guidances = [(f"guidance-{guidance:g}" if several else "", guidance) for guidance in options.guidance]
     scenes = _read_scenes(options, info, cache)
     requests = [
-        Request(_join(stem, name, said, how) or ALONE, space, label, *caption, guidance=guidance, **files)
-        for (stem, space, files), (name, label), (said, caption), (how, guidance) in product(
+        Request(_join(stem, name, said, how) or ALONE, space, label, text, words, own, guidance=guidance, **files)
+        for (stem, space, files), (name, label), (said, (text, words, own)), (how, guidance) in product(
             scenes, labels, captions, guidances
         )
     ]

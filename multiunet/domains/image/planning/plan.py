@@ -216,6 +216,7 @@ def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]
         raise InputError(
             f"`patch_size={','.join(map(str, patch))}`: a new image of this size would be smaller than a site of the "
             f"network's coarsest level, {_times(coarsest)}; choose larger patches, or fewer `widths`"
+            + ("" if config.latent is None else ", or a smaller `latent`")
         )
     return chosen, info.model_copy(update={"strides": tuple(map(tuple, strides))})
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.device import pick_device
-from multiunet.diffusion import SOLVERS, Sampler, SiteNoise
+from multiunet.diffusion import SOLVERS, Sampler, SiteNoise, State
 from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.config.sample import ImageSample
@@ -98,10 +98,12 @@ def make_images(
         batch = Collate(geometry)([windows.drawn[n] for n in numbers])
         assert isinstance(batch, Sample)
         beside = coarsen(batch.field, latent_strides(info)) if info.generated.beside else None
-        x = sampler.run(
-            maker.denoiser(request, batch.condition, beside),
-            draw_noise(SiteNoise(geometry, options.seed), shape, numbers),
-            watch=lambda state, done=place * moves: progress.update_tiles(done + state.done, len(parts) * moves),
-        )
+        denoise = maker.denoiser(request, batch.condition, beside)
+        noise = draw_noise(SiteNoise(geometry, options.seed), shape, numbers)
+
+        def show(state: State, before: int = place * moves) -> None:
+            progress.update_tiles(before + state.done, len(parts) * moves)
+
+        x = sampler.run(denoise, noise, watch=show)
         made.append(as_pixels(maker.decode(x, space), info))
     return torch.cat(made).numpy()
