@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from multiunet.core.receptive_field import receptive_field
 from multiunet.domains.genome.config import GenomeTrain
+from multiunet.domains.genome.extremes import find_extremes
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.network import build_network
 from multiunet.domains.genome.readers import Data, open_genome, read_training
@@ -68,7 +69,9 @@ def check(config: GenomeTrain) -> dict[str, Any]:
         return found | {"warnings": [*found["warnings"], str(error)], "usable": False}
     facts = [describe(name, _values(data, place), config.bin_size) for place, name in enumerate(data.names)]
     found["tracks"] = [asdict(one) for one in facts]
-    found["warnings"] += [*_look_at_tracks(config, facts, found["receptive_field"]), *_look_at_pairs(config, data)]
+    found["warnings"] += _look_at_tracks(config, facts, found["receptive_field"])
+    if config.task == "signal":
+        found["warnings"] += [*_look_at_extremes(config, data), *_look_at_pairs(config, data)]
     return found
 
 
@@ -162,10 +165,18 @@ def _look_at_tracks(config: GenomeTrain, facts: Sequence[TrackFacts], seen: int)
             yield f"{one.name}: {one.negative:.1%} of the values are below 0, but `loss={config.loss}` is for counts"
 
 
+def _look_at_extremes(config: GenomeTrain, data: Data) -> Iterator[str]:
+    """Yield the regions that hold much of a track's variance."""
+    lengths = {name: len(codes) for name, codes in data.codes.items()}
+    for extreme in find_extremes(data.targets, lengths, config.bin_size):
+        yield (
+            f"{data.names[extreme.track]}: {extreme.describe()}; `soft_clip` says how such values are learnt, "
+            "`exclude_regions` leaves regions out"
+        )
+
+
 def _look_at_pairs(config: GenomeTrain, data: Data) -> Iterator[str]:
     """Yield what is strange in strand pairs: other units or signs, and pairs that seem swapped against each other."""
-    if config.task != "signal":
-        return
     partners = data.partners or pair_strands(config.strand_pairs, data.names)
     pairs = [(one, other) for one, other in enumerate(partners) if one < other]
     for pair in pairs:

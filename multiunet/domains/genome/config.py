@@ -141,6 +141,12 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
     test_chroms: StrList = option([], "chromosomes to test on", "Split")
     train_chroms: StrList = option([], "chromosomes to train on; default: all others", "Split")
     exclude_chroms: StrList = option([], "chromosomes to leave out altogether", "Split")
+    split_by: Literal["chromosome", "homology"] = option(
+        "chromosome",
+        "homology: what looks like a region of a held-out chromosome is not learnt, and `folds` keep look-alike "
+        "chromosomes together",
+        "Split",
+    )
 
     window: int | None = option(None, "bins of a training window; default: 256, or what 16 kb take", "Windows", ge=8)
     peaks: Path | None = option(

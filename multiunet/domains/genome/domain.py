@@ -133,7 +133,12 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         bins = config.bins_of_window()
         windowing = Windowing(config.bin_size, bins, config.bins_of_context(), info.strand_pair, config.mutation_rate)
         codes, targets = {name: data.codes[name] for name in chroms}, {name: data.targets[name] for name in chroms}
-        return Windows(codes, targets, windowing, None if config.peaks is None else make_centres(config, data, chroms))
+        return Windows(
+            codes,
+            targets,
+            windowing,
+            None if config.peaks is None else make_centres(config, data, chroms, info.withheld),
+        )
 
     def validator(
         self, config: GenomeTrain, info: GenomeInfo, model: Model, budget: Budget = DEFAULT_BUDGET

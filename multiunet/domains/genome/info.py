@@ -41,6 +41,8 @@ class GenomeInfo(DatasetInfo):
         memory_format: order of axes in memory that was found the faster when the run began; None: none was timed.
         clips: soft limit of each track; empty or None where values are learnt as they are.
         extremes: regions that hold much of a track's variance.
+        withheld: regions of chromosomes to train or validate on, start and end by chromosome, that are neither learnt
+            nor scored, because they look like others that are held out.
         plan: None before it is made.
     """
 
@@ -57,6 +59,7 @@ class GenomeInfo(DatasetInfo):
     memory_format: Layout | None = None
     clips: tuple[Clip | None, ...] = ()
     extremes: tuple[Extreme, ...] = ()
+    withheld: dict[str, tuple[tuple[NonNegativeInt, PositiveInt], ...]] = Field(default_factory=dict)
     plan: TrainingPlan | None = None
 
     def bases(self, split: Split) -> int:
@@ -86,6 +89,7 @@ class GenomeInfo(DatasetInfo):
             "chromosomes": {part: len(self.split.of(part)) for part in SPLITS},
             "bases": {part: self.bases(part) for part in SPLITS},
             "bins of": f"{self.bin_size} bases",
+            "withheld bases": sum(end - start for rows in self.withheld.values() for start, end in rows),
             "gc": round(self.gc, 4),
             "tracks": list(self.target.names),
             "extreme regions": [extreme.describe() for extreme in self.extremes] or "none",

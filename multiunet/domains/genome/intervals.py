@@ -64,7 +64,12 @@ def read_intervals(path: Path, kind: Format) -> dict[str, Intervals]:
 
 def read_names(path: Path) -> dict[int, str]:
     """Return the name of each region of a BED file, its fourth column, by the number of its line."""
-    return {number: fields[3] for number, fields in _iter_lines(path) if len(fields) > 3}
+    return read_column(path, 3)
+
+
+def read_column(path: Path, column: int) -> dict[int, str]:
+    """Return a column, from 0, of the lines of a BED file that have it, by the number of the line."""
+    return {number: fields[column] for number, fields in _iter_lines(path) if len(fields) > column}
 
 
 def _read_by_columns(path: Path, kind: Format) -> dict[str, Intervals] | None:

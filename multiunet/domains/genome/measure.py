@@ -61,7 +61,10 @@ def measure(options: GenomeMeasure) -> list[RegionRow]:
     alike = match_chromosomes(options.regions, found, chromosomes, options.prediction)
     known = {chrom: found[name] for name, chrom in alike.items()}
     if not known:
-        raise InputError(f"{options.regions}: has {listed(found)}; {options.prediction} has {listed(chromosomes)}")
+        raise InputError(
+            f"{options.regions}: none of its chromosomes is predicted ({options.regions.name} has {listed(found)}; "
+            f"{options.prediction} has {listed(chromosomes)})"
+        )
     if left_out := sum(len(rows.lines) for name, rows in found.items() if name not in alike):
         remark(f"{options.regions}: left out {counted(left_out, 'region')} on chromosomes that are not predicted")
     names, sums = read_names(options.regions), open_sums(options.prediction).get("sites")

@@ -48,8 +48,8 @@ def check_names(
         problems.append(f"no data for {listed(missing)}")
     sides = f"{path.name} has {listed(found)}; {genome.path.name} has {listed(expected)}{_renamed(genome)}"
     raise InputError(
-        f"{path}: {' and '.join(problems)}: another assembly? ({sides}); use the FASTA file that the signal was mapped "
-        f"to, name its chromosomes by `rename_chroms`, or leave chromosomes out with `exclude_chroms`"
+        f"{path}: {' and '.join(problems)}: another assembly? ({sides}); use the FASTA file of the same "
+        f"assembly, name its chromosomes by `rename_chroms`, or leave chromosomes out with `exclude_chroms`"
     )
 
 
@@ -110,7 +110,7 @@ def check_within(path: Path, chrom: str, end: int, genome: Genome, exactly: bool
     says = f"{chrom} has {end:,} bases" if exactly else f"data on {chrom} reach base {end:,}"
     raise InputError(
         f"{path}: {says}, but {chrom} has {length:,} bases in {genome.path.name}; another assembly? Use the FASTA file "
-        f"that the signal was mapped to"
+        f"of the same assembly"
     )
 
 
@@ -176,7 +176,7 @@ def _match_alike(unknown: Sequence[str], missing: Sequence[str]) -> Mapping[str,
     """Return the missing names that mean the same as each unknown one: I, chrI and 1; chrM and MT."""
     found = {name: [other for other in missing if _core(other) == _core(name)] for name in unknown}
     # X is a sex chromosome, unless numbers are Roman ones
-    if any(_core(name) == "II" for name in (*unknown, *missing)):
+    if any(_core(name) in ROMAN and len(_core(name)) > 1 for name in (*unknown, *missing)):
         found = {
             name: several or [other for other in missing if _number(_core(other)) == _number(_core(name))]
             for name, several in found.items()

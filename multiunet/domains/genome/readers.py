@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.digest import digest_of_parts
 from multiunet.domains.genome.annotation.classes import read_classes
+from multiunet.domains.genome.annotation.open_frames import check_open
 from multiunet.domains.genome.bases import stretches
 from multiunet.domains.genome.config import GenomeTrain, Transform
 from multiunet.domains.genome.fasta import read_fasta
@@ -163,6 +164,7 @@ def _read_classes(
     config: GenomeTrain, codes: dict[str, Codes], targets: Sequence[Path], bins: Bins
 ) -> tuple[Data, list[str]]:
     classes = read_classes(targets, config.types, bins, config.exclude_features, config.stranded)
+    check_open(targets[0], bins.genome.path, classes, codes)
     values = {name: classes.on_bins(name, len(found), config.bin_size) for name, found in codes.items()}
     return Data(bins.genome, classes.names, codes, values, classes.partners), classes.found
 

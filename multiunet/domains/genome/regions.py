@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from multiunet.domains.genome.intervals import read_intervals
 from multiunet.domains.genome.names import listed, match_chromosomes
 from multiunet.domains.genome.sequence import Genome
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
+from multiunet.wording import counted
 
 Regions = dict[str, list[tuple[int, int]]]
 """Starts and ends by chromosome, 0-based and half-open."""
@@ -19,16 +22,24 @@ Regions = dict[str, list[tuple[int, int]]]
 def read_regions(path: Path, genome: Genome) -> Regions:
     """Read the regions of a BED file, plain, gzip or bgzip, by chromosome.
 
-    Chromosomes that the genome does not have are ignored; those named otherwise there are matched.
+    Regions of chromosomes that the genome does not have are left out, which is said; chromosomes that are named
+    otherwise there are matched.
 
     Raises:
         InputError: for a file that is not BED, a region beyond its chromosome, or no chromosome in common.
     """
     lengths, fasta = genome.lengths, genome.path
     found = read_intervals(path, "BED")
-    known = {chrom: found[name] for name, chrom in match_chromosomes(path, found, genome, fasta).items()}
+    names = match_chromosomes(path, found, genome, fasta)
+    known = {chrom: found[name] for name, chrom in names.items()}
     if not known:
-        raise InputError(f"{path}: has {listed(found)}; {fasta.name} has {listed(lengths)}")
+        raise InputError(
+            f"{path}: none of its chromosomes is in {fasta.name}: another assembly? ({path.name} has {listed(found)}; "
+            f"{fasta.name} has {listed(lengths)})"
+        )
+    if absent := [name for name in found if name not in names]:
+        lost, total = sum(len(found[name].starts) for name in absent), sum(len(rows.starts) for rows in found.values())
+        remark(f"{path}: {lost:,} of {counted(total, 'region')} are left out: {fasta.name} has no {listed(absent)}")
     for chrom, rows in known.items():
         if len(beyond := np.flatnonzero(rows.ends > lengths[chrom])):
             line, end = rows.lines[beyond[0]], rows.ends[beyond[0]]
@@ -39,7 +50,7 @@ def read_regions(path: Path, genome: Genome) -> Regions:
     return {chrom: list(zip(rows.starts.tolist(), rows.ends.tolist())) for chrom, rows in known.items()}
 
 
-def touched(rows: list[tuple[int, int]], length: int, bin_size: int) -> NDArray[np.bool_]:
+def touched(rows: Sequence[tuple[int, int]], length: int, bin_size: int) -> NDArray[np.bool_]:
     """Return ``(bins,)``, True for the bins of a chromosome that have a base in one of the intervals."""
     bins = np.zeros(-(-length // bin_size), dtype=bool)
     for start, end in rows:

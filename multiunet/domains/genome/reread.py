@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from multiunet.domains.genome.chrom_splits import hide
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.readers import READ_BY, Data, read_training
@@ -27,7 +28,7 @@ class TrainingFiles:
         return self._data
 
     def reread(self, config: GenomeTrain, info: GenomeInfo) -> Data:
-        """Return the data of a run.
+        """Return the data of a run, without what it withholds.
 
         Raises:
             InputError: when they have changed since it was trained on them.
@@ -40,4 +41,4 @@ class TrainingFiles:
                 f"{config.fasta}: the sequences, or the targets, have changed since the run was trained on them; "
                 "restore them, or train anew"
             )
-        return data
+        return hide(data, info.withheld, info.bin_size)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.digest import digest_of
 from multiunet.domains.genome.annotation.survey import describe_classes
-from multiunet.domains.genome.chrom_splits import split_chromosomes
+from multiunet.domains.genome.chrom_splits import find_withheld, hide, split_chromosomes
 from multiunet.domains.genome.config import COUNT_LOSSES, PRESENCE_LOSSES, GenomeTrain, Transform
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed
@@ -46,12 +46,15 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     if not known:
         raise InputError(f"{config.fasta}: all bases are unknown (N); there is nothing to learn from")
     split = split_chromosomes(config, data)
+    digests = data.digests()
+    digest, withheld = digest_data(data, digests), find_withheld(config, data, split)
+    data = hide(data, withheld, config.bin_size)
     if data.partners is not None and config.strand_pairs:
         raise InputError("`strand_pairs` and the column strand_pair of the table both pair tracks; give one of them")
     partners = data.partners or pair_strands(config.strand_pairs, data.names)
     _check_window(config, max(data.targets[chrom].shape[1] for chrom in split.train), coarsest)
     if config.peaks is not None:
-        place_peaks(config, data, split.train)
+        place_peaks(config, data, split.train, withheld)
     annotates = config.task == "classes"
     target, scaling = (
         (describe_classes(config, data, split), UNSCALED)
@@ -62,10 +65,9 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     missing = np.isnan(trained).mean(axis=1)
     if not annotates:
         _report_missing(config, data.paths, missing)
-    digests = data.digests()
     return GenomeInfo(
         target=target,
-        data=digest_data(data, digests),
+        data=digest,
         split=split,
         content={digests[chrom]: chrom for chrom in (*split.train, *split.val)},
         chroms={chrom: len(codes) for chrom, codes in data.codes.items()},
@@ -76,6 +78,7 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
         gc=strong / known,
         clips=scaling.clips if any(scaling.clips) else (),
         extremes=scaling.extremes,
+        withheld=withheld,
     )
 
 

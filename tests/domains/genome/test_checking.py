@@ -79,3 +79,10 @@ def test_correlation_length_is_that_of_a_moving_mean():
     assert correlation_length(noise.astype(np.float32)) == 1
     smooth = np.convolve(noise, np.ones(32) / 32, mode="valid").astype(np.float32)
     assert correlation_length(smooth) == 32
+
+
+def test_regions_that_hold_the_variance_are_named(tmp_path):
+    values = np.random.default_rng(3).random(BINS)
+    values[40:42] = 500
+    warnings = multiunet.check("genome", write(tmp_path, a=values))["warnings"]
+    assert any("a: chr1:800-840" in warning and "of the variance" in warning for warning in warnings)

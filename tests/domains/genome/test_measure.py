@@ -93,7 +93,10 @@ def test_without_calibration_and_without_a_predicted_bin(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("chrZ 0 9", "has chrZ; .* has chrA, chrB"), ("chrA 0 118", r"r\.bed:2: ends at 118, but chrA has 117 bases")],
+    [
+        ("chrZ 0 9", "none of its chromosomes is predicted .*has chrZ; .* has chrA, chrB"),
+        ("chrA 0 118", r"r\.bed:2: ends at 118, but chrA has 117 bases"),
+    ],
 )
 def test_regions_of_another_assembly_are_named(tmp_path: Path, line: str, words: str) -> None:
     with pytest.raises(InputError, match=words):

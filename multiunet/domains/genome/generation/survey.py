@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from multiunet.domains.genome.chrom_splits import split_chromosomes
+from multiunet.domains.genome.chrom_splits import find_withheld, hide, split_chromosomes
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.generation.network import BASES
 from multiunet.domains.genome.info import GenomeInfo
@@ -27,13 +27,14 @@ def describe_bases(config: GenomeTrain, data: Data, digest: str) -> GenomeInfo:
     Raises:
         InputError: where there is nothing to learn from or to validate on, or sequences are too short.
     """
-    split = split_chromosomes(config, data)
+    split, digests = split_chromosomes(config, data), data.digests()
+    withheld = find_withheld(config, data, split)
+    data = hide(data, withheld, 1)
     for part in SPLITS:
         if chroms := split.of(part):
             _check_known(config, data, part, chroms)
     _check_lengths(config, data, split.train)
     known, strong = (sum(counts) for counts in zip(*map(count_known, data.codes.values())))
-    digests = data.digests()
     return GenomeInfo(
         target=ClassLabels(names=BASES, values=BASES),
         data=digest,
@@ -45,6 +46,7 @@ def describe_bases(config: GenomeTrain, data: Data, digest: str) -> GenomeInfo:
         window=config.bins_of_window(),
         missing=(),
         gc=strong / known,
+        withheld=withheld,
     )
 
 
