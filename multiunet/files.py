@@ -67,8 +67,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         with suppress(OSError):  # a file system without modes
             os.chmod(temporary, mode)  # a library that makes the file anew may keep it from everybody else
-        with open(temporary, "rb+") as file:  # Windows flushes only what may be written
-            os.fsync(file.fileno())
+        sync_file(temporary)
         os.replace(temporary, path)
     except OSError as error:
         # a write to a full disk does not say where
@@ -82,9 +81,14 @@ def sync_tree(folder: Path) -> None:
     """Flush all files in a folder, and the folders themselves, to disk."""
     for place, _, names in os.walk(folder):
         for name in names:
-            with open(Path(place, name), "rb+") as file:
-                os.fsync(file.fileno())
+            sync_file(Path(place, name))
         _sync_folder(Path(place))
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file to disk."""
+    with open(path, "rb+") as file:  # Windows flushes only what may be written
+        os.fsync(file.fileno())
 
 
 def _sync_folder(path: Path) -> None:

@@ -19,18 +19,19 @@ WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 
 
 @contextmanager
-def hold_lock(path: Path, busy: str) -> Iterator[None]:
+def hold_lock(path: Path, busy: str, wait: float = 0) -> Iterator[None]:
     """Hold the lock file ``path`` until the end of the context, where it is removed.
 
     The operating system drops the lock however the process ends. On a file system without locks nobody is kept out.
 
     Args:
         busy: words for the error.
+        wait: seconds to wait for another process.
 
     Raises:
         InputError: when another process holds it.
     """
-    lock = FileLock(path, timeout=0)
+    lock = FileLock(path, timeout=wait)
     try:
         while True:
             before = _inode(path)

@@ -52,7 +52,13 @@ def predict_command(spec: DomainSpec) -> Callable[..., None]:
             return
         files = inference.predict(run, options, out, spec.name)
         if as_json:
-            typer.echo(json.dumps({"prediction": str(out), "exported": [str(file) for file in files]}))
+            typer.echo(
+                json.dumps(
+                    {"prediction": str(out), "complete": out.exists(), "exported": [str(file) for file in files]}
+                )
+            )
+            return
+        if not out.exists():  # parts of it are missing
             return
         typer.echo(f"prediction: {out}")
         if files:

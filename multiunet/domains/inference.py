@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 
 from multiunet.device import pick_device
 from multiunet.domains.calibration import with_calibration
-from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, absolute, checked, panel_of
+from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, PredictTiles, absolute, checked, panel_of
 from multiunet.domains.evaluation import Trained
 from multiunet.domains.evaluation import evaluate as evaluate_models
 from multiunet.domains.exports import exported
@@ -38,12 +39,16 @@ from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.prediction import PredictionStore
 from multiunet.prediction.ensemble import members
+from multiunet.prediction.ledger import Ledger, Part
 from multiunet.prediction.tile_memory import compute_spare_memory
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.training.run_folder import RunFolder
 from multiunet.uncertainty import dropouts
 from multiunet.uncertainty.statements import describe
 from multiunet.wording import counted
+
+APART = {"device", "export", "export_as", "export_what", "overwrite", "memory", "tile_batch", "resume", "part"}
+"""Settings that a prediction does not depend on, or only by what its ledger keeps."""
 
 Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions, QuestionOptions)
 
@@ -57,6 +62,8 @@ def predict(
 ) -> list[Path]:
     """Predict with a trained run into a Zarr store; return the files exported beside it, if any.
 
+    With ``part`` of the settings several processes share one prediction out; the last of them completes and exports it.
+
     Args:
         path: of the run; several, or the folds of a cross-validation, are an ensemble.
         options: the domain's settings, or a mapping of those that are given.
@@ -68,12 +75,34 @@ def predict(
     """
     out = Path(out)
     run, store, chosen = _ready(path, options, out, name)
-    with store, ConsoleProgress() if progress is None else progress as shown:
-        model = replace(run.model, net=fuse_layers(run.model.net))
-        run.domain.predict(model, run.config, run.info, chosen, store, shown)
+    with ConsoleProgress() if progress is None else progress as shown:
+        if not _predict_into(store, run, chosen, shown):
+            return []
     if (folder := chosen.export) is None:
         return []
     return exported(folder, lambda: run.domain.export(out, folder, run.info, chosen))
+
+
+def _predict_into(store: PredictionStore, run: Run, options: PredictOptions, progress: Progress) -> bool:
+    """Predict into the store, or its part; return whether the store is complete."""
+    model = replace(run.model, net=fuse_layers(run.model.net))
+    ledger = store.ledger
+    try:
+        with store:
+            run.domain.predict(model, run.config, run.info, options, store, progress)
+            if ledger is None or not ledger.in_parts:
+                return True
+            if not store.close_part():
+                left = ", ".join(map(str, ledger.missing_parts())) or "none, another part completes it"
+                progress.note(f"{store.path}: part {ledger.part} is done; still missing: {left}")
+                return False
+            run.domain.predict(model, run.config, run.info, options, store, progress)
+            return True
+    except KeyboardInterrupt:
+        if ledger is not None and not ledger.is_empty():
+            how = "the same command" if ledger.in_parts else "the same command with `resume`"
+            progress.note(f"{store.path}: what is done is kept; {how} goes on from there")
+        raise
 
 
 def check_predict(
@@ -121,12 +150,22 @@ def _ready(
         "calibration": None if fit is None else fit.model_dump(mode="json"),
         **describe(stated),
     }
-    store = PredictionStore(out, attrs, chosen.overwrite)
+    store = PredictionStore(out, attrs, chosen.overwrite, _make_ledger(out, attrs, chosen))
     if chosen.export is not None:
         if Path(out).absolute() in (chosen.export, *chosen.export.parents):
             raise InputError(f"{chosen.export}: `export` is in the prediction itself, {out}; choose a folder beside it")
         check_folder(chosen.export, chosen.overwrite)
     return run, store, chosen
+
+
+def _make_ledger(out: AnyPath, attrs: Mapping[str, Any], options: PredictOptions) -> Ledger | None:
+    """Return the record of a prediction that is made tile by tile; None of others."""
+    if not isinstance(options, PredictTiles):
+        return None
+    part = None if options.part is None else Part(*map(int, options.part.split("/")))
+    settings = json.loads(options.model_dump_json(exclude=APART))
+    plan = {**attrs, **settings, "parts": 1 if part is None else part.count}
+    return Ledger(Path(out), plan, part, options.resume)
 
 
 def settle_samples(options: Sampled, run: Run) -> Sampled:

@@ -17,7 +17,7 @@ from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction.field import count_samples, predict_field
 from multiunet.prediction.source import GridSource
-from multiunet.prediction.store import ItemWriter, PredictionStore
+from multiunet.prediction.store import ItemWriter, PredictionStore, Region, starts_of
 from multiunet.prediction.tiles import Tile, batches, bound_sites, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import Calibration, Moments
@@ -28,7 +28,6 @@ logger = logging.getLogger("multiunet.prediction")
 READ_SITES = 1 << 22
 """Sites of a tile with its halo, unless told otherwise: about 5 GB for a network 32 channels wide; see ``memory``."""
 
-Region = tuple[slice, ...]
 Kept = tuple[int | slice, ...]
 Tiles = Callable[[int, int], None]
 """Function that is called with the number of tiles that are done, and of all."""
@@ -36,6 +35,9 @@ Tiles = Callable[[int, int], None]
 WatchRegion = Callable[[int, Region, Tensor], None]
 """Function that is called with the number of a Monte-Carlo sample, a region of the output, and the sample's mean there,
 ``(names, *region)``."""
+
+IsLeft = Callable[[Region, int], bool]
+"""Function that says whether a region is to be predicted, given its place among all."""
 
 Encode = Callable[[Tensor], Tensor]
 """Function that makes what is kept of a sample, integers ``region`` below 256, of its mean ``(names, *region)``."""
@@ -90,15 +92,18 @@ class GridPredictor:
         seed: int = 0,
         progress: Tiles | None = None,
         watch: WatchRegion | None = None,
+        is_left: IsLeft | None = None,
     ) -> Iterator[tuple[Region, Moments[Tensor]]]:
         """Output regions that partition the output, each with its moments ``(len(task.names), *region)``.
 
         Args:
             watch: sees each sample of each region.
+            is_left: says which regions are to be predicted; None: all.
         """
-        plan = self.plan(source.shape)
+        whole = self.plan(source.shape)
+        plan = [tile for place, tile in enumerate(whole) if is_left is None or is_left(tile.out, place)]
         given = None if source.condition is None else source.condition.to(self.device)
-        done = 0
+        done = len(whole) - len(plan)
         for batch in batches(plan, self._batch(plan)):
             field = torch.cat([self._field(source, tile) for tile in batch])
             kept: list[Kept] = [(place, slice(None), *tile.keep) for place, tile in enumerate(batch)]
@@ -113,7 +118,7 @@ class GridPredictor:
                 yield tile.out, moments.map(lambda part: part[one])  # noqa: B023  called at once
                 done += 1
                 if progress is not None:
-                    progress(done, len(plan))
+                    progress(done, len(whole))
 
     def autocast(self) -> torch.autocast:
         """Return the context in which the network computes."""
@@ -126,7 +131,7 @@ class GridPredictor:
     def _batch(self, plan: list[Tile]) -> int:
         if self.batch is not None:
             return self.batch
-        largest = max(math.prod(b - a for a, b in zip(tile.start, tile.stop)) for tile in plan)
+        largest = max((math.prod(b - a for a, b in zip(tile.start, tile.stop)) for tile in plan), default=1)
         return 1 if self.device.type == "cpu" else max(1, self.sites // largest)
 
     def whole(
@@ -157,13 +162,19 @@ class GridPredictor:
         seed: int = 0,
         progress: Tiles | None = None,
         encode: Encode | None = None,
+        place: int = 0,
     ) -> ItemWriter:
         """Write the prediction of one input into the store, piece by piece; return its place there.
 
+        What the store's ledger says is written already is not computed again. Of a store that is written in parts, only
+        the pieces of this part are.
+
         Args:
-            encode: what to keep of each sample until ``ItemWriter.drop_samples``; None: nothing.
+            encode: what to keep of each sample until ``ItemWriter.finish``; None: nothing.
+            place: of the input among all.
         """
         decides = self.task.kind == "segmentation"
+        count = count_samples(self.net, samples)
         item = store.item(
             source.name,
             names=self.task.names,
@@ -174,33 +185,41 @@ class GridPredictor:
             decided=decides,
             per_name=decides and getattr(self.task, "labels", None) == "multilabel",
             statements=self.statements,
+            sample_maps=0 if encode is None else count,
             attrs=source.attrs,
         )
-        counts = torch.zeros(count_samples(self.net, samples), len(self.task.names), dtype=torch.int64)
-        if encode is not None:
-            item.open_samples(len(counts))
+        counts: dict[tuple[int, ...], Tensor] = {}
 
         def watch(t: int, region: Region, mean: Tensor) -> None:
             if decides:
-                counts[t] += self._decided(mean).cpu()
+                of_region = counts.setdefault(starts_of(region), torch.zeros(count, len(self.task.names)).long())
+                of_region[t] = self._decided(mean).cpu()
             if encode is not None:
                 item.write_sample(t, region, encode(mean))
+
+        def write(region: Region, moments: Moments[Tensor], decision: Tensor | None, stated: dict[str, Tensor]) -> None:
+            item.write(region, moments, decision, stated)
+            item.note(region, counts.pop(starts_of(region)).tolist() if decides else None)
+
+        def is_left(region: Region, tile: int) -> bool:
+            return item.is_left(region, place + tile)
 
         with ThreadPoolExecutor(1) as writer:
             written = None
             watched = watch if decides or encode is not None else None
-            for region, moments in self.pieces(source, samples, seed, progress, watched):
+            for region, moments in self.pieces(source, samples, seed, progress, watched, is_left):
                 batch = moments.map(lambda part: part[None])
                 decision = self.task.decide(batch.mean)
                 stated = {name: value[0] for name, value in state(self.statements, batch).items()}
                 if written is not None:
                     written.result()
                 # while the next piece is computed, which leaves cores and disk idle at times
-                written = writer.submit(item.write, region, moments, None if decision is None else decision[0], stated)
+                written = writer.submit(write, region, moments, None if decision is None else decision[0], stated)
             if written is not None:
                 written.result()
-        if decides:
-            item.write_fractions(counts.double() / math.prod(self.output_shape(source.shape)))
+        if decides and item.is_due:
+            total = torch.tensor(list(item.noted())).sum(dim=0)
+            item.write_fractions(total.double() / math.prod(self.output_shape(source.shape)))
         return item
 
     def _decided(self, mean: Tensor) -> Tensor:

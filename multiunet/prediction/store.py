@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import itertools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,8 +20,9 @@ from torch import Tensor
 from zarr.codecs import BloscCodec
 
 from multiunet.errors import InputError
-from multiunet.files import AnyPath
+from multiunet.files import AnyPath, sync_file, sync_tree
 from multiunet.prediction.group_names import group_name, shorten_name
+from multiunet.prediction.ledger import Ledger
 from multiunet.prediction.reading import BYTES, CHUNKS, MARK, NAME, VARIANCES, count_chunks, is_prediction
 from multiunet.prediction.replaced_folder import ReplacedFolder, full_disk_in_words
 from multiunet.uncertainty import Moments
@@ -33,6 +35,9 @@ FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 SAMPLES = "sample_maps"
 """Array of an unfinished prediction: a map of each Monte-Carlo sample."""
 
+Region = tuple[slice, ...]
+"""Sites of a window, by axis."""
+
 
 class PredictionStore:
     """Store that appears under its name only when it is complete.
@@ -40,35 +45,39 @@ class PredictionStore:
     Use it as a context manager: groups are written into a hidden folder beside it, which is renamed at the end and
     removed after an error. One process at a time predicts into a store.
 
+    With a ledger the hidden folder stays where a process is interrupted, and the next goes on; or several processes
+    write a part each, and ``close_part`` says which of them completes the store.
+
     Raises:
         InputError: when ``path`` exists and is not to be overwritten, is something else than a prediction, or cannot be
             written; at the begin of the context also when another process predicts into it.
         RunError: in the context, when the disk is full; at its end, when another program wrote ``path`` in between.
     """
 
-    def __init__(self, path: AnyPath, attrs: Mapping[str, Any] | None = None, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: AnyPath,
+        attrs: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
+        ledger: Ledger | None = None,
+    ) -> None:
         path = Path(path)
         if path.suffix != ".zarr":
             raise InputError(f"{path}: a prediction is a Zarr folder; give it a name that ends in .zarr")
         if path.exists() and overwrite and not is_prediction(path):
             raise InputError(f"{path}: not a prediction of multiunet, so it is not overwritten; choose another name")
-        self._folder = ReplacedFolder(path, overwrite)
+        self.ledger, self._folder = ledger, ReplacedFolder(path, overwrite, self._make, ledger)
         self.path, self._partial = path, self._folder.partial
         self._groups: set[str] = set()
         self._attrs = {MARK: importlib.metadata.version("multiunet"), **(attrs or {})}
 
     def __enter__(self) -> PredictionStore:
         self._folder.__enter__()
-        try:
-            with full_disk_in_words(self.path):
-                zarr.open_group(self._partial, mode="w", zarr_format=3, attributes=self._attrs)
-        except BaseException:
-            self._folder.__exit__(*sys.exc_info())
-            raise
+        self._groups.clear()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if error is None:
+        if error is None and (self.ledger is None or self.ledger.joins):
             try:
                 with full_disk_in_words(self.path):
                     self._count_chunks()
@@ -77,9 +86,23 @@ class PredictionStore:
                 raise
         self._folder.__exit__(kind, error, _)
 
+    def _make(self, folder: Path) -> None:
+        zarr.open_group(folder, mode="w", zarr_format=3, attributes=self._attrs)
+
+    def close_part(self) -> bool:
+        """End this part; return whether it is the last, so that it completes the inputs: predict them once more."""
+        self._groups.clear()
+        return self._folder.close_part()
+
+    def agree(self, name: str, decide: Callable[[], int]) -> int:
+        """Return a number that the prediction depends on, as the process decided it that began."""
+        return decide() if self.ledger is None else self.ledger.agree(name, decide)
+
     def _count_chunks(self) -> None:
         """Record how many chunks each array has, and their bytes, so that a reader knows that all are there, whole."""
         for _, group in zarr.open_group(self._partial, mode="r+").groups():
+            if SAMPLES in group:
+                del group[SAMPLES]
             for _, array in group.arrays():
                 array.attrs[CHUNKS], array.attrs[BYTES] = count_chunks(self._partial / array.path)
 
@@ -95,9 +118,10 @@ class PredictionStore:
         decided: bool = False,
         per_name: bool = False,
         statements: Sequence[Statement] = (),
+        sample_maps: int = 0,
         attrs: Mapping[str, Any] | None = None,
     ) -> ItemWriter:
-        """Make a new group for one input.
+        """Make a new group for one input, or open that of a prediction that goes on.
 
         Args:
             names: of the channels (classes, tracks).
@@ -107,42 +131,34 @@ class PredictionStore:
             decided: also keep ``class``, the index of the chosen channel (CF ``flag_meanings``, names without blanks);
                 with ``per_name`` one yes or no for each channel.
             statements: that are kept beside the moments, too.
+            sample_maps: of so many Monte-Carlo samples a map is kept until the input is finished.
+
+        Raises:
+            InputError: when the shape is not that of the prediction that goes on.
         """
         place = self._free_group(name)
-        located = {key: value if isinstance(value, tuple) else (key, value) for key, value in (coords or {}).items()}
+        with self._folder.changing():
+            made = self.ledger is not None and self.ledger.is_made(place, shape)
+            if not made:
+                self._make_group(place, name, names, coords or {}, attrs or {})
+                group = zarr.open_group(self._partial, path=place, mode="r+")
+                sites = tuple(max(1, min(c, n)) for c, n in zip(chunks or shape, shape))
+                make_moments(group, len(names), dims, shape, sites, statements)
+                if decided:
+                    make_classes(group, names, dims, shape, sites, per_name)
+                if sample_maps:
+                    make_sample_maps(group, sample_maps, shape, sites)
+                if self.ledger is not None:
+                    self.ledger.note_made(place, shape)
+        return ItemWriter(self._partial, place, self.ledger)
+
+    def _make_group(
+        self, place: str, name: str, names: Sequence[str], coords: Mapping[str, Any], attrs: Mapping[str, Any]
+    ) -> None:
+        located = {key: value if isinstance(value, tuple) else (key, value) for key, value in coords.items()}
         labels = xr.Dataset(coords={"channel": np.array(list(names), dtype=object), **located})
-        labels.attrs = {**(attrs or {}), NAME: name}
+        labels.attrs = {**attrs, NAME: name}
         labels.to_zarr(self._partial, group=place, mode="w", zarr_format=3, consolidated=False)
-        group = zarr.open_group(self._partial, path=place, mode="r+")
-        sites = tuple(chunks or shape)
-        kept = dict.fromkeys(("mean", *VARIANCES), "float32")
-        kept |= {variable: statement.dtype for statement in statements for variable in statement.variables}
-        for variable, dtype in kept.items():
-            group.create_array(
-                variable,
-                shape=(len(names), *shape),
-                chunks=(len(names), *(max(1, min(c, n)) for c, n in zip(sites, shape))),
-                dtype=dtype,
-                compressors=FLOATS if dtype == "float32" else "auto",
-                # of one sample the epistemic variance is 0 everywhere: then nothing is written
-                fill_value=False if dtype == "bool" else 0.0 if variable == "epistemic" else float("nan"),
-                dimension_names=("channel", *dims),
-            )
-        if decided:
-            group.create_array(
-                "class",
-                shape=(len(names), *shape) if per_name else tuple(shape),
-                chunks=(*((len(names),) if per_name else ()), *(max(1, min(c, n)) for c, n in zip(sites, shape))),
-                dtype="uint8" if len(names) <= 256 else "uint16",
-                fill_value=0,
-                dimension_names=("channel", *dims) if per_name else tuple(dims),
-                # blanks part the names
-                attributes={
-                    "flag_values": list(range(len(names))),
-                    "flag_meanings": " ".join("_".join(name.split()) for name in names),
-                },
-            )
-        return ItemWriter(group)
 
     def _free_group(self, name: str) -> str:
         """Return the name of a group that no other has, not even where capitals are the same as small letters."""
@@ -153,11 +169,128 @@ class PredictionStore:
         return group
 
 
-class ItemWriter:
-    """Writer of the pieces of one input's result."""
+def make_moments(
+    group: zarr.Group,
+    names: int,
+    dims: Sequence[str],
+    shape: Sequence[int],
+    chunks: Sequence[int],
+    statements: Sequence[Statement],
+) -> None:
+    """Make the arrays of mean, variances and statements, ``(names, *shape)``."""
+    kept = dict.fromkeys(("mean", *VARIANCES), "float32")
+    kept |= {variable: statement.dtype for statement in statements for variable in statement.variables}
+    for variable, dtype in kept.items():
+        group.create_array(
+            variable,
+            shape=(names, *shape),
+            chunks=(names, *chunks),
+            dtype=dtype,
+            compressors=FLOATS if dtype == "float32" else "auto",
+            # of one sample the epistemic variance is 0 everywhere: then nothing is written
+            fill_value=False if dtype == "bool" else 0.0 if variable == "epistemic" else float("nan"),
+            dimension_names=("channel", *dims),
+        )
 
-    def __init__(self, group: zarr.Group) -> None:
-        self._group = group
+
+def make_classes(
+    group: zarr.Group,
+    names: Sequence[str],
+    dims: Sequence[str],
+    shape: Sequence[int],
+    chunks: Sequence[int],
+    per_name: bool,
+) -> None:
+    """Make the array of decided classes, ``shape``; with ``per_name`` of yes and no, ``(names, *shape)``."""
+    group.create_array(
+        "class",
+        shape=(len(names), *shape) if per_name else tuple(shape),
+        chunks=(len(names), *chunks) if per_name else tuple(chunks),
+        dtype="uint8" if len(names) <= 256 else "uint16",
+        fill_value=0,
+        dimension_names=("channel", *dims) if per_name else tuple(dims),
+        # blanks part the names
+        attributes={
+            "flag_values": list(range(len(names))),
+            "flag_meanings": " ".join("_".join(name.split()) for name in names),
+        },
+    )
+
+
+def make_sample_maps(group: zarr.Group, count: int, shape: Sequence[int], chunks: Sequence[int]) -> None:
+    """Make room for maps of Monte-Carlo samples, ``(count, *shape)``."""
+    group.create_array(
+        SAMPLES, shape=(count, *shape), chunks=(1, *chunks), dtype="uint8", compressors=FLOATS, fill_value=0
+    )
+
+
+class ItemWriter:
+    """Writer of the pieces of one input's result.
+
+    Args:
+        root: folder of the store.
+        place: name of the group in it.
+        ledger: says which pieces are written already; None: none is.
+    """
+
+    def __init__(self, root: Path, place: str, ledger: Ledger | None) -> None:
+        self._folder, self._place, self._ledger = root / place, place, ledger
+        self._noted: list[Any] = []
+        self._group = zarr.open_group(root, path=place, mode="r+")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether all regions are written, and what is made of the whole input is not yet."""
+        return self._ledger is None or (self._ledger.joins and not self._ledger.is_finished(self._place))
+
+    def is_claimed(self, place: int) -> bool:
+        """Return whether something is for this process to write, and the input not finished.
+
+        Args:
+            place: of it among all of the store, by which parts share these out.
+        """
+        ledger = self._ledger
+        return ledger is None or ((ledger.joins or ledger.part.claims(place)) and not ledger.is_finished(self._place))
+
+    def is_left(self, region: Region, place: int) -> bool:
+        """Return whether a region is for this process to write, and not yet written; see ``is_claimed``."""
+        written = self._ledger is not None and self._ledger.has(self._place, starts_of(region))
+        return self.is_claimed(place) and not written
+
+    def note(self, region: Region, counts: Any = None) -> None:
+        """Record that a region is written.
+
+        Args:
+            counts: what else is to be known of it at the end, plain JSON.
+        """
+        if self._ledger is None:
+            self._noted.append(counts)
+        else:
+            self._ledger.note(self._place, starts_of(region), counts, partial(self._sync, region))
+
+    def noted(self) -> Iterator[Any]:
+        """Return what is known of each region that was recorded."""
+        return iter(self._noted) if self._ledger is None else self._ledger.counts(self._place)
+
+    def finish(self) -> None:
+        """Record that nothing is left to do of the input."""
+        if self._ledger is not None:
+            self._ledger.finish(self._place, partial(sync_tree, self._folder))
+            self._ledger.save()
+        if SAMPLES in self._group:
+            del self._group[SAMPLES]
+
+    def _sync(self, region: Region) -> None:
+        """Flush the chunks of a region to disk."""
+        for name, array in self._group.arrays():
+            before = array.ndim - len(region)
+            if before < 0 or array.shape[before:] != self._array("mean").shape[1:]:
+                continue  # no array of the sites
+            whole = tuple(slice(0, size) for size in array.shape[:before])
+            for chunk in chunks_in((*whole, *region), array.chunks):
+                file = self._folder.joinpath(name, "c", *map(str, chunk))
+                if file.exists():  # one that holds its fill value alone is not written
+                    sync_file(file)
 
     def write(
         self,
@@ -194,7 +327,7 @@ class ItemWriter:
         """
         values = fractions.double().cpu().numpy()
         array = self._group.create_array(
-            "fraction", shape=values.shape, dtype="float64", dimension_names=("sample", "channel")
+            "fraction", shape=values.shape, dtype="float64", dimension_names=("sample", "channel"), overwrite=True
         )
         array[...] = values
 
@@ -215,6 +348,7 @@ class ItemWriter:
             dtype=values.dtype.name,
             fill_value=fill_value,
             dimension_names=mean.metadata.dimension_names[1:],  # type: ignore[union-attr, index]
+            overwrite=True,  # a process that was killed may have made it
         )
         array[...] = values
 
@@ -249,18 +383,6 @@ class ItemWriter:
                 for first, edge, size in zip(start, mean.chunks[1:], mean.shape[1:])
             )
 
-    def open_samples(self, count: int) -> None:
-        """Make room for maps of so many Monte-Carlo samples, which are kept until ``drop_samples``."""
-        mean = self._array("mean")
-        self._group.create_array(
-            SAMPLES,
-            shape=(count, *mean.shape[1:]),
-            chunks=(1, *mean.chunks[1:]),
-            dtype="uint8",
-            compressors=FLOATS,
-            fill_value=0,
-        )
-
     def write_sample(self, sample: int, region: tuple[slice, ...], codes: Tensor) -> None:
         """Write a region of the map of a sample: integers ``region`` below 256."""
         window: tuple[slice, ...] = (slice(sample, sample + 1), *region)
@@ -271,10 +393,6 @@ class ItemWriter:
         array = self._array(SAMPLES)
         for sample in range(array.shape[0]):
             yield np.asarray(array[sample], dtype=np.uint8)
-
-    def drop_samples(self) -> None:
-        """Remove the maps of samples, which are no part of a finished prediction."""
-        del self._group[SAMPLES]
 
     def classes(self) -> NDArray[np.unsignedinteger[Any]]:
         """Return the written class of each site, ``space``, in memory."""
@@ -288,3 +406,17 @@ class ItemWriter:
         array = self._group[name]
         assert isinstance(array, zarr.Array)
         return array
+
+
+def starts_of(region: Region) -> tuple[int, ...]:
+    """Return where a region begins, by axis."""
+    return tuple(int(part.start) for part in region)
+
+
+def chunks_in(region: Region, chunks: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Return the numbers of the chunks that a region touches, by axis.
+
+    >>> list(chunks_in((slice(0, 5), slice(4, 12)), (5, 8)))
+    [(0, 0), (0, 1)]
+    """
+    return itertools.product(*(range(part.start // side, -(-part.stop // side)) for part, side in zip(region, chunks)))

@@ -31,6 +31,7 @@ GUIDES = (
     "uncertainty",
     "attention",
     "report",
+    "scaling",
 )
 PAGES = ["README.md", *(f"docs/{guide}.md" for guide in GUIDES)]
 

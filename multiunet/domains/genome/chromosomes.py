@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +58,15 @@ class Chromosomes:
         seed: int,
         progress: Tiles | None = None,
         chosen: NDArray[np.bool_] | None = None,
+        place: int = 0,
     ) -> None:
         """Predict one chromosome into a store: dimension ``bin``, coordinates ``start`` and ``end`` (bases).
 
+        Of a store that is written in parts each chromosome is of one part, for the pieces share chunks.
+
         Args:
             chosen: bins that are predicted, ``(bins,)``; the others are NaN. None: all.
+            place: of the chromosome among all.
         """
         bins, decides = self._bins(codes), self.predictor.task.kind == "segmentation"
         starts = np.arange(bins, dtype=np.int64) * self.bin_size
@@ -78,16 +82,24 @@ class Chromosomes:
             statements=self.predictor.statements,
             attrs={"chrom": name, "length": len(codes), "bin_size": self.bin_size, "fasta": str(fasta)},
         )
+        if not item.is_claimed(place):
+            return
         for first, end in [] if chosen is None else runs(~chosen):
             for start in range(first, end, CHUNK):
                 stop = min(start + CHUNK, end)
                 nothing = torch.full((len(self.predictor.task.names), stop - start), float("nan"))
                 item.write((slice(start, stop),), Moments(nothing, nothing, nothing))
-        for region, piece in self._pieces(name, codes, samples, seed, progress, chosen):
+
+        def is_left(region: slice) -> bool:
+            return item.is_left((region,), place)
+
+        for region, piece in self._pieces(name, codes, samples, seed, progress, chosen, is_left):
             batch = piece.map(lambda part: part[None])
             stated = {name: value[0] for name, value in state(self.predictor.statements, batch).items()}
             decision = self.predictor.task.decide(batch.mean)
             item.write((region,), piece, None if decision is None else decision[0], stated)
+            item.note((region,))
+        item.finish()
 
     def _span(self, codes: Bases, first: int, last: int) -> tuple[int, int]:
         """Return which bins, counted from the first of the flank, are read to predict bins ``[first, last)``.
@@ -111,6 +123,7 @@ class Chromosomes:
         seed: int,
         progress: Tiles | None = None,
         chosen: NDArray[np.bool_] | None = None,
+        is_left: Callable[[slice], bool] = lambda region: True,
     ) -> Iterator[tuple[slice, Moments[Tensor]]]:
         bases = lazily(codes)
         for stretch in [(0, self._bins(codes))] if chosen is None else runs(chosen):
@@ -121,11 +134,18 @@ class Chromosomes:
                 return cut(bases, start[0] + first, stop[0] + first)[None]
 
             source = GridSource(name, ((high - low) * self.bin_size,), read, ("bin",))
-            for (out,), piece in self.predictor.pieces(source, samples, seed, progress):
-                first, last = max(out.start + origin, stretch[0]), min(out.stop + origin, stretch[1])
-                if first >= last:
-                    continue
-                region = slice(first, last)
+
+            def clip(out: slice, origin: int = origin, stretch: tuple[int, int] = stretch) -> slice:
+                """Return the bins of the chromosome that an output of the source is kept for."""
+                return slice(max(out.start + origin, stretch[0]), min(out.stop + origin, stretch[1]))
+
+            def is_kept(out: tuple[slice, ...], _: int, clip: Callable[[slice], slice] = clip) -> bool:
+                region = clip(out[0])
+                return region.start < region.stop and is_left(region)
+
+            for (out,), piece in self.predictor.pieces(source, samples, seed, progress, is_left=is_kept):
+                region = clip(out)
+                first, last = region.start, region.stop
                 kept = slice(first - origin - out.start, last - origin - out.start)
                 here = bases[first * self.bin_size : last * self.bin_size]
                 nothing = torch.from_numpy(find_unknown_bins(here, self.bin_size)).to(piece.mean.device)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorH
 from multiunet.domains.config import (
     Bytes,
     Options,
-    PredictOptions,
+    PredictTiles,
     StrList,
     Widths,
     option,
@@ -296,7 +296,7 @@ class GenomeMeasure(Options):
     overwrite: bool = option(False, "replace files in `out`", "Output")
 
 
-class GenomePredict(PredictOptions):
+class GenomePredict(PredictTiles):
     """Settings of ``multiunet predict genome``."""
 
     data: ClassVar[str | None] = "fasta"

@@ -178,12 +178,13 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     ) -> None:
         genome, chosen = _choose(config, options)
         device = pick_device(options.device)
-        sites = compute_max_sites(options.memory, model.net, model.task, model.geometry, 4, options.samples, device)
+        parts = model.net, model.task, model.geometry, 4, options.samples, device
+        sites = store.agree("sites", lambda: compute_max_sites(options.memory, *parts))
         predictor = _predictor(model, config, device, sites)
         for place, (chrom, bins) in enumerate(chosen.items()):
             progress.start_input(chrom, place, len(chosen))
             codes, watch = genome.open(chrom), progress.update_tiles
-            predictor.into(store, chrom, codes, genome.path, options.samples, options.seed, watch, bins)
+            predictor.into(store, chrom, codes, genome.path, options.samples, options.seed, watch, bins, place)
 
     def export(
         self, prediction: Path, folder: Path, info: GenomeInfo, options: GenomePredict | None = None

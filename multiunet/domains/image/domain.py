@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -199,8 +200,13 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         model = _show(model, True)
         views, precision = choose_views(config, info, options), options.precision or config.precision
         predictor = make_predictor(model, views, pick_device(options.device), precision)
-        predictor = limit_memory(predictor, options.memory, info.channels, options.samples)
-        predictor = replace(predictor, tile=options.tile_size, batch=options.tile_batch)
+        limited = partial(limit_memory, predictor, options.memory, info.channels, options.samples)
+        predictor = replace(
+            predictor,
+            sites=store.agree("sites", lambda: limited().sites),
+            tile=options.tile_size,
+            batch=options.tile_batch,
+        )
         several = count_samples(predictor.net, options.samples) > 1
         encode = choose_encoding(info, model.task) if several and options.confidence else None
         check_confidence(options, encode)
@@ -208,12 +214,15 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.start_input(name, place, len(names))
             source = make_source(name, str(path), reading.load(path))
-            item = predictor.into(store, source, options.samples, options.seed, progress.update_tiles, encode)
+            item = predictor.into(store, source, options.samples, options.seed, progress.update_tiles, encode, place)
+            if not item.is_due:
+                continue
             objects = None if info.instances is None else find_objects(item.mean(), info)
             if objects is not None:
                 item.write_instances(objects)
             if encode is not None:
                 write_confidence(path, item, info, objects)
+            item.finish()
 
     def export(
         self, prediction: Path, folder: Path, info: ImageInfo, options: ImagePredict | None = None

@@ -157,3 +157,14 @@ def test_one_chromosome_is_predicted_without_reading_the_others(run, tmp_path, w
 def test_sample_names_the_command_for_a_run_that_predicts(run, tmp_path):
     with pytest.raises(InputError, match="predict with `multiunet predict genome`, or train a generator"):
         sampling.sample(run, {}, tmp_path / "s.fa", progress=Progress())
+
+
+def test_parts_have_the_bytes_of_the_whole(run, tmp_path, predict):
+    predict(run, tmp_path / "whole.zarr", samples=2)
+    for number in (2, 1):
+        predict(run, tmp_path / "parts.zarr", samples=2, part=f"{number}/2")
+    whole, parts = open_prediction(tmp_path / "whole.zarr"), open_prediction(tmp_path / "parts.zarr")
+    assert list(whole) == list(parts)
+    for chrom, item in whole.items():
+        assert item.identical(parts[chrom])
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

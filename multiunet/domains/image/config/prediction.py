@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from multiunet.domains.config import Bytes, PrecisionName, PredictClasses, option, split_commas
+from multiunet.domains.config import Bytes, PrecisionName, PredictClasses, PredictTiles, option, split_commas
 from multiunet.domains.image.config.data import PIXEL_SIZE
 from multiunet.domains.image.config.types import CropBar, PixelSize
 
@@ -38,7 +38,7 @@ PREDICTION_MEMORY = (
 )
 
 
-class ImagePredict(PredictClasses):
+class ImagePredict(PredictClasses, PredictTiles):
     """Settings of ``multiunet predict image``."""
 
     data: ClassVar[str | None] = "images"

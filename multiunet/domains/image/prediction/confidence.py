@@ -115,7 +115,6 @@ def write_confidence(path: Path, item: ItemWriter, info: ImageInfo, objects: NDA
             remark_file(path, f"{format_shape(classes.shape)} pixels are too large to find the confidence of its parts")
         else:
             item.write_confidence(find_share_of_parts(classes, item.samples()))
-    item.drop_samples()
 
 
 def find_share_of_parts(

@@ -92,7 +92,7 @@ def test_samples_of_tiles_are_those_of_the_whole_and_leave_no_trace(tmp_path: Pa
         predictor = GridPredictor(net, task, Grid(2), CPU, tile=tile)
         item = predictor.into(store, source, 3, encode=lambda mean: mean.argmax(dim=0))
         found = list(item.samples())
-        item.drop_samples()
+        item.finish()
     assert len(found) == 3
     data = open_prediction(tmp_path / "p.zarr")["s"]
     for sample, fraction in zip(found, data["fraction"].values):
