@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from multiunet.domains.report.charts import Chart
+
 if TYPE_CHECKING:
     from multiunet.domains.domain import Piece
 
@@ -34,13 +36,13 @@ class Panel:
 
     Attributes:
         title: of what it is: ``truth``, say.
-        content: bytes of a PNG or JPEG file, or the text of an ``<svg>`` element whose names are escaped.
+        content: bytes of a PNG or JPEG file, or a chart.
         words: what more is to be said of it.
         wide: takes the width of the page, as a chromosome does.
     """
 
     title: str
-    content: bytes | str
+    content: bytes | Chart
     words: str = ""
     scale: Scale | None = None
     wide: bool = False

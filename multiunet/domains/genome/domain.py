@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
+from multiunet.domains.cases import Album
 from multiunet.domains.domain import (
     DEFAULT_BUDGET,
     Baseline,
@@ -26,6 +27,7 @@ from multiunet.domains.domain import (
 )
 from multiunet.domains.genome import baselines, checking, writers
 from multiunet.domains.genome import measure as measuring
+from multiunet.domains.genome.album import GenomeAlbum
 from multiunet.domains.genome.annotation import baselines as class_baselines
 from multiunet.domains.genome.attribution.making import attribute_regions
 from multiunet.domains.genome.bases import stretches
@@ -216,6 +218,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 
     def side_score(self, config: GenomeTrain, info: GenomeInfo, data: Labelled) -> SideScore | None:
         return None if info.generates else make_side_score(config, info, data, self._files.read)
+
+    def album(self, model: Model, info: GenomeInfo, data: Labelled) -> Album:
+        return GenomeAlbum(info, model.task.names)
 
     def fit_baselines(self, task: Task, config: GenomeTrain, info: GenomeInfo) -> Mapping[str, Baseline]:
         known = self._files.reread(config, info)

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 380, 236
 """Of a chart, in units of its own; about a pixel of a phone each."""
 
+WIDE = 1000
+"""Width of a chart along a whole chromosome."""
+
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 40
 """Margins for ticks and titles of axes."""
 
-MOST_POINTS = 400
+MOST_POINTS = 1000
 """Of a line; more are not seen."""
 
 LOG_FROM = 30.0
@@ -27,14 +30,16 @@ class Line:
 
     Attributes:
         points: x and y; a None leaves a gap.
-        style: 0, 1, ...: colour and dashes; -1: thin and grey, for comparison.
+        style: 0, 1, ...: colour and dashes; 5: thin and dark, what is measured; -1: thin and grey, for comparison.
         dots: a mark at each point.
+        spread: half the height of a band around each point; empty: there is no band.
     """
 
     name: str
     points: Sequence[tuple[float | None, float | None]]
     style: int = 0
     dots: bool = False
+    spread: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,13 @@ class Tick:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Line in the chart's units: the text of an SVG path, and the places of its dots."""
+    """Line in the chart's units: the text of an SVG path, that of its band, and the places of its dots."""
 
     name: str
     style: int
     path: str
     dots: Sequence[Point]
+    band: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,19 +117,29 @@ def make_chart(
     y: Axis,
     bars: Sequence[float] = (),
     mark: tuple[float, str] | None = None,
+    wide: bool = False,
 ) -> Chart | None:
     """Compute the places of a chart; None where no line has a point.
 
     Args:
         bars: heights of bars of equal width along the whole x axis, shares of the chart's height.
         mark: x of a vertical line, and its name.
+        wide: as wide as a page.
     """
     known = [(a, b) for line in lines for a, b in line.points if is_known(a) and is_known(b)]
+    known += [
+        (a, b + s * w)
+        for line in lines
+        for (a, b), w in zip(line.points, line.spread)
+        if b is not None
+        for s in (-1, 1)
+    ]
     if not known:
         return None
-    across = _Scale(x, [a for a, _ in known if a is not None], LEFT, WIDTH - RIGHT)
+    width = WIDE if wide else WIDTH
+    across = _Scale(x, [a for a, _ in known if a is not None], LEFT, width - RIGHT)
     up = _Scale(y, [b for _, b in known if b is not None], HEIGHT - BOTTOM, TOP)
-    each = (WIDTH - RIGHT - LEFT) / max(1, len(bars))
+    each = (width - RIGHT - LEFT) / max(1, len(bars))
     tall = HEIGHT - BOTTOM - TOP
     return Chart(
         title,
@@ -134,6 +150,8 @@ def make_chart(
         [_draw(line, across, up) for line in lines],
         [Bar(LEFT + n * each, TOP + tall * (1 - h), each, tall * h) for n, h in enumerate(bars)],
         None if mark is None else Tick(across.place(mark[0]), mark[1]),
+        width=width,
+        right=width - RIGHT,
     )
 
 
@@ -204,4 +222,12 @@ def _draw(line: Line, across: _Scale, up: _Scale) -> Drawn:
         pen = "L"
         if line.dots:
             dots.append(point)
-    return Drawn(line.name, line.style, "".join(parts), dots)
+    return Drawn(line.name, line.style, "".join(parts), dots, _draw_band(line, across, up))
+
+
+def _draw_band(line: Line, across: _Scale, up: _Scale) -> str:
+    """Return the path of a line's band: there along its upper edge, back along its lower one; gaps are bridged."""
+    edges = [(a, b, w) for (a, b), w in zip(line.points, line.spread) if a is not None and b is not None]
+    there = [f"{across.place(a):g} {up.place(b + w):g}" for a, b, w in edges]
+    back = [f"{across.place(a):g} {up.place(b - w):g}" for a, b, w in reversed(edges)]
+    return f"M{'L'.join([*there, *back])}Z" if edges else ""

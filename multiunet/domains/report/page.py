@@ -11,8 +11,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from multiunet.domains.cases import Panel
-
 TEMPLATES = Path(__file__).parent / "templates"
 
 MOST_BYTES = 3_000_000
@@ -30,7 +28,6 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters["address"] = to_address
-    found.filters["svg"] = to_svg
     return found
 
 
@@ -63,9 +60,3 @@ def to_address(picture: bytes) -> str:
     """Return a PNG or JPEG file as an address that holds it."""
     kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
-
-
-def to_svg(panel: Panel) -> Markup:
-    """Return the drawing of a panel, whose names were escaped when it was drawn."""
-    assert isinstance(panel.content, str)
-    return Markup(panel.content)

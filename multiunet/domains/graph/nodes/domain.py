@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
+from multiunet.domains.cases import Album
 from multiunet.domains.config import Split
 from multiunet.domains.digest import check_unchanged
 from multiunet.domains.domain import (
@@ -42,6 +43,7 @@ from multiunet.domains.graph.nodes.survey import Survey, columns_of, places_of, 
 from multiunet.domains.graph.operators import make_attention, make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
 from multiunet.domains.graph.picture import plot
+from multiunet.domains.graph.picture.album import NodeAlbum
 from multiunet.domains.graph.prediction import (
     known_of,
     predict_moments,
@@ -227,6 +229,10 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
             progress.start_input(name, place, len(data.items))
             moments = predict_moments(model, nodes.field, pick_device(options.device), options.samples, options.seed)
             yield nodes.piece(moments.mean, moments)
+
+    def album(self, model: Model, info: NodeInfo, data: Labelled) -> Album:
+        fields = {name: (nodes.field, nodes.scored) for name, nodes in data.items.items()}
+        return NodeAlbum(fields, model.task.names)
 
     def fit_baselines(self, task: Task, config: GraphTrain, info: NodeInfo) -> Mapping[str, Baseline]:
         methods = baselines.methods(self._same(config, info), make_task(config, info), config.seed)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.device import pick_device
+from multiunet.domains.cases import Album
 from multiunet.domains.digest import check_unchanged
 from multiunet.domains.domain import DEFAULT_BUDGET, Baseline, Budget, Domain, Labelled, Model, Piece, Validator
 from multiunet.domains.evaluation import score_pieces
@@ -24,6 +25,7 @@ from multiunet.domains.graph.labels import read_targets
 from multiunet.domains.graph.measure import measure_shares
 from multiunet.domains.graph.operators import make_attention, make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
+from multiunet.domains.graph.picture.album import GraphAlbum, NodeAlbum
 from multiunet.domains.graph.prediction import (
     known_of,
     predict_moments,
@@ -198,6 +200,12 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
             for done, (graph, moments) in enumerate(found, start=1):
                 progress.update_tiles(done, len(graphs.scored))
                 yield _piece(config, graphs, graph, moments.mean, moments)
+
+    def album(self, model: Model, info: GraphSetInfo, data: Labelled) -> Album:
+        fields = {graphs.ids[one]: graphs.fields[one] for graphs in data.items.values() for one in graphs.scored}
+        if info.level == "graph":
+            return GraphAlbum(fields, model.task.names)
+        return NodeAlbum({name: (field, None) for name, field in fields.items()}, model.task.names)
 
     def fit_baselines(self, task: Task, config: GraphsTrain, info: GraphSetInfo) -> Mapping[str, Baseline]:
         methods = baselines.methods(self._same(config, info), task, config.seed)

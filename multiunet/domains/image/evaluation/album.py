@@ -12,7 +12,7 @@ from multiunet.domains.domain import Piece
 from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.shown import Sketch
 from multiunet.domains.image.info import ImageInfo
-from multiunet.domains.image.prediction.writers import pick_colours
+from multiunet.domains.report.colours import color_classes, css, pick_colours
 from multiunet.domains.report.rasters import MISSED, WRONG, encode, encode_labels, encode_scaled, paint, stretch
 from multiunet.metrics.instances import overlaps
 
@@ -129,21 +129,7 @@ def draw_spread(total: NDArray[np.float32], classes: int | None) -> Iterator[Pan
         yield Panel("uncertainty", encode_scaled(total, 0, most, "uncertainty"), "variance, all classes", scale)
 
 
-def color_classes(names: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each class, CSS."""
-    return {name: css(tuple(map(int, colour))) for name, colour in zip(names, pick_colours(len(names)))}
-
-
 def color_numbers(numbers: NDArray[np.int64]) -> Picture:
     """Return objects ``(height, width)`` in seven colours in turn; what lies outside is black."""
     picked: Picture = pick_colours(8)[np.where(numbers > 0, numbers % 7 + 1, 0)]
     return picked
-
-
-def css(colour: Sequence[int]) -> str:
-    """Return a colour as CSS has it.
-
-    >>> css((213, 94, 0))
-    '#d55e00'
-    """
-    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from multiunet.domains.image.files.masks import colour_name, pack_colours, unpac
 from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.reading import reading
+from multiunet.domains.report.colours import pick_colours
 from multiunet.errors import InputError
 from multiunet.files import csv_text, write_atomically, write_text
 from multiunet.prediction import open_prediction
@@ -29,19 +29,6 @@ PNG_TYPES = (np.uint8, np.uint16)
 
 CLASSIC = (1 << 32) - (1 << 25)
 """Bytes that fit into a TIFF file whose places are 32-bit numbers."""
-
-COLOURS = (
-    (0, 0, 0),
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-    (204, 121, 167),
-)
-"""Of the classes, in their order."""
-
 
 VARIANCES = {"uncertainty": "total", "epistemic": "epistemic", "aleatoric": "aleatoric"}
 """Kinds of files, and which variance of a stored prediction is in them."""
@@ -155,13 +142,6 @@ def format_legend(info: ImageInfo, counts: NDArray[np.int64]) -> str:
     shown = (colour_name(int(pack_colours(colour[:, None])[0])) for colour in colours)
     shares = (f"{share:.6f}" for share in counts / counts.sum())
     return csv_text([("value", "name", "colour", "share"), *zip(values, info.classes.names, shown, shares)])
-
-
-def pick_colours(count: int) -> NDArray[np.uint8]:
-    """Return colours ``(count, 3)`` for all eyes (Okabe and Ito 2008), black first; then any others."""
-    more = [colorsys.hsv_to_rgb(0.61803 * place % 1, 0.6, 0.9) for place in range(max(0, count - len(COLOURS)))]
-    extended = [*COLOURS, *((np.array(more) * 255).astype(int).tolist() if more else [])]
-    return np.array(extended[:count], dtype=np.uint8)
 
 
 def _stored(dataset: xr.Dataset, name: str) -> Lazy:

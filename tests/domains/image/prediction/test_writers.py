@@ -16,7 +16,8 @@ from PIL import Image
 
 from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.files.readers import read_image, read_target
-from multiunet.domains.image.prediction.writers import KINDS, check_kinds, export, pick_colours
+from multiunet.domains.image.prediction.writers import KINDS, check_kinds, export
+from multiunet.domains.report.colours import pick_colours
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore, open_prediction
 from multiunet.uncertainty import Moments
