@@ -35,7 +35,7 @@ def compare(
     ensembles: bool = True,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Score trained runs, and ensembles of them, on the validation split that they share, and choose the best.
+    """Score trained runs, and ensembles of them, on the validation split they share, and choose the best.
 
     The test split is not read. Validation also chose the epochs, so its scores flatter all alike; what the chosen one
     is worth is for ``evaluate`` on the test split to say.

@@ -135,7 +135,7 @@ def pair(first: Candidate, other: Candidate) -> Difference:
 
 
 class RowScores:
-    """Scores of rows without an item, such as nodes: 1 or 0 of a class, minus the mean error of quantities."""
+    """Scores of rows without an item, such as nodes: 1 or 0 of a class, minus the error of quantities."""
 
     def __init__(self, ignore_index: int) -> None:
         self.ignore_index = ignore_index
