@@ -30,6 +30,7 @@ from pydantic.fields import FieldInfo
 from multiunet.domains.lengths import check_length
 from multiunet.domains.setting_errors import explain
 from multiunet.errors import InputError
+from multiunet.training.logger_names import LoggerName
 from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName, check_averages
 
 
@@ -219,6 +220,9 @@ class TrainConfig(Options):
         Recipe.precision, "numerical precision; auto: bf16 where the hardware computes in it", "Run"
     )
     device: Device = option(Recipe.device, "where to compute: auto, cpu, cuda or mps", "Run")
+    logger: Annotated[list[LoggerName], BeforeValidator(split_commas)] = option(
+        [], "also log to tensorboard (in the run folder), mlflow (where its settings say) or both", "Run", text=True
+    )
     workers: int = option(Recipe.workers, "processes that load data; the result does not depend on it", "Run", ge=0)
 
     @model_validator(mode="before")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,7 @@ from multiunet.device import pick_device
 from multiunet.domains.calibration import calibrate
 from multiunet.domains.calibration_file import FILE
 from multiunet.domains.config import TrainConfig, absolute, checked, validated
+from multiunet.domains.curves_figure import draw_curves
 from multiunet.domains.describe import count_parameters
 from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Model, Planned
 from multiunet.domains.info import to_json
@@ -25,11 +27,12 @@ from multiunet.domains.spec import domain_spec
 from multiunet.domains.summary import summarise, summarise_training
 from multiunet.domains.timing import describe_time
 from multiunet.errors import Diverged, InputError, RunError
-from multiunet.files import AnyPath
+from multiunet.files import AnyPath, write_atomically
 from multiunet.lock import lock_run
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.seeds import derive
-from multiunet.training.run_folder import DIVERGED, STOPPED, RunFolder
+from multiunet.training.loggers import LoggedRecords, check_loggers, open_loggers
+from multiunet.training.run_folder import CURVES, DIVERGED, STOPPED, RunFolder
 
 if TYPE_CHECKING:
     from multiunet.training.state import State
@@ -162,6 +165,8 @@ def _train(
             shown.note(initial.describe([str(one) for part in ("val", "test") for one in info.split.of(part)]))
         try:
             domain.prepare(model, settings, info, out, planned.budget, shown)
+            done = 0 if checkpoint is None else checkpoint.state["progress"]["epoch"]
+            records = LoggedRecords(run, open_loggers(settings.logger, out, _stored(name, settings), done))
             state = fit(
                 model.net,
                 model.task,
@@ -169,7 +174,7 @@ def _train(
                 data,
                 validate,
                 monitor=model.task.monitor,
-                run=run,
+                run=records,
                 recipe=settings.recipe(),
                 resume=checkpoint,
                 progress=shown,
@@ -186,7 +191,16 @@ def _train(
                 run.discard()
             raise
         run.status("done")
+        records.finish()
+        _draw_curves(run, model.task.monitor)
     return state
+
+
+def _draw_curves(run: RunFolder, monitor: str | None) -> None:
+    """Draw losses and scores by epoch into the run folder, if that can be written."""
+    figure = draw_curves(run.history(), monitor, run.best_scores().get("epoch"))
+    with suppress(OSError):
+        write_atomically(run.path / CURVES, partial(figure.savefig, format="png", dpi=120))
 
 
 def _begin(name: str, model: Model, planned: Planned[Any, Any]) -> Initial | None:
@@ -268,6 +282,7 @@ def _prepared(
     if out is not None and not _going_on(out, resume):
         RunFolder.check_free(out)
     pick_device(config.device)
+    check_loggers(config.logger)
     run = RunFolder.open(out) if out is not None and _going_on(out, resume) else None
     if run is not None:
         if (trained := run.config().get("domain")) != name:
@@ -294,7 +309,7 @@ def _check_same(
     run: RunFolder, name: str, config: TrainConfig, info: Mapping[str, Any], known: Mapping[str, Any]
 ) -> None:
     """Check that a run goes on as what it was; how it is computed may change."""
-    free = {"workers", "device", "gradient_checkpointing", "calibrate", "sample_every"}
+    free = {"workers", "device", "gradient_checkpointing", "calibrate", "sample_every", "logger"}
     stored = {key: value for key, value in run.config().items() if key != "domain"}
     # what an older run does not mention came later, and its default is what that run did
     then = validated(type(config), stored, str(run.path / "config.yaml"))

@@ -37,6 +37,9 @@ AUTOENCODER = "autoencoder"
 REPORT = "report.html"
 """File in a run folder, or in that of folds: a page of what was trained, and of its last evaluation."""
 
+CURVES = "curves.png"
+"""Picture of losses and scores by epoch, drawn when a training ends."""
+
 PARTS = (
     *("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints"),
     *("calibration.json", REPORT, AUTOENCODER),
@@ -54,8 +57,8 @@ class RunFolder(Records):
     They are ``config.yaml``, ``dataset.json``, ``env.json``, ``metrics.jsonl``, ``metrics.csv``,
     ``checkpoints/{last,previous,best}.safetensors``, ``checkpoints/epoch-*.safetensors`` of epochs that are kept,
     ``checkpoints/average-*.safetensors`` of averages of any length, ``autoencoder/``, a folder like it, where the
-    network works in latents, and ``STATUS`` (created, running, done; stopped or
-    diverged, and why).
+    network works in latents, ``curves.png``, ``tensorboard/``, where asked for, and ``STATUS`` (created, running, done;
+    stopped or diverged, and why).
     """
 
     def __init__(self, path: Path) -> None:
