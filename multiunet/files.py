@@ -18,6 +18,9 @@ from multiunet.errors import InputError
 AnyPath = str | os.PathLike[str]
 """Type of a path that a Python caller gives."""
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Characters with which spreadsheets begin a formula; the last four are the same in full width."""
+
 
 def as_paths(given: AnyPath | Sequence[AnyPath]) -> list[Path]:
     """Return one path, or several, as a list."""
@@ -62,7 +65,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
-        with open(temporary, "wb") as file:
+        temporary.unlink(missing_ok=True)
+        with open(temporary, "xb") as file:  # anew: a link of that name would lead elsewhere
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)  # what the umask leaves of it
         write(temporary)
         with suppress(OSError):  # a file system without modes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +25,10 @@ def process_memory() -> int:
 
 
 def free_memory(device: torch.device = CPU) -> int:
-    """Return the bytes that this process may still take on the device, control groups included."""
+    """Return the bytes that this process may still take there, limits of groups and its own included."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return min([int(psutil.virtual_memory().available), *_left_by_groups()])
+    return min([int(psutil.virtual_memory().available), *_left_by_groups(), *_left_by_limits()])
 
 
 def amount(size: int) -> str:
@@ -101,6 +102,19 @@ def _left_by_groups() -> Iterator[int]:
             numbers = [line for name in (limit, used) for line in _lines(folder / name)]
             if len(numbers) == 2 and all(number.isdigit() for number in numbers) and int(numbers[0]) < 1 << 60:
                 yield max(0, int(numbers[0]) - int(numbers[1]) + _reclaimable(folder))
+
+
+def _left_by_limits() -> Iterator[int]:
+    """Limit minus use of the address space and of data, where this process has such limits (``ulimit -v``)."""
+    if sys.platform == "win32":
+        return
+    import resource  # POSIX alone has it
+
+    sizes = dict(line.split(":", 1) for line in _lines(Path("/proc/self/status")) if line.startswith("Vm"))
+    for kind, name in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
+        limit, _ = resource.getrlimit(kind)
+        if limit != resource.RLIM_INFINITY and name in sizes:
+            yield max(0, limit - 1024 * int(sizes[name].split()[0]))
 
 
 def _reclaimable(folder: Path) -> int:

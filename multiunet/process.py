@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -12,15 +13,19 @@ import psutil
 
 def this_process() -> str:
     """Return this process, its machine and the time, in words that ``is_alive`` understands."""
-    return (
-        f"process {os.getpid()} on {platform.node()} since {datetime.now().astimezone().isoformat(timespec='seconds')}"
-    )
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    return f"process {os.getpid()} on machine {_machine()} since {now}"
+
+
+def _machine() -> str:
+    """Return a digest of this machine's name: the name itself is nobody's business who is given a run folder."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def is_alive(words: str) -> bool | None:
     """Return whether the process that ``this_process`` named still runs; None: not known here."""
-    found = re.search(r"process (\d+) on (\S*) since (\S+)", words)
-    if found is None or found[2] != platform.node():
+    found = re.search(r"process (\d+) on machine (\S*) since (\S+)", words)
+    if found is None or found[2] != _machine():
         return None
     try:
         process = psutil.Process(int(found[1]))

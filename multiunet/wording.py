@@ -61,6 +61,15 @@ def listing(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def printable(text: str) -> str:
+    """Return a text whose control characters are escaped: those in names could drive the terminal.
+
+    >>> print(printable("a\x1b[2Jb"))
+    a\\x1b[2Jb
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return `` (did you mean 'x'?)`` where a known name is close, else nothing."""
     close = get_close_matches(name, known, n=1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -26,7 +27,8 @@ def test_a_process_is_alive_until_it_ends() -> None:
     assert is_alive(f"running: {this_process()}") is True
     assert is_alive(of_a_child()) is False
     assert is_alive("running") is None
-    assert is_alive("process 1 on another.machine since 2026-01-01T00:00:00+00:00") is None
+    assert is_alive("process 1 on machine 01234567 since 2026-01-01T00:00:00+00:00") is None
+    assert platform.node() not in this_process()
 
 
 def test_another_process_of_the_same_number_is_not_it() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from multiunet.errors import InputError, RunError
+from multiunet.wording import printable
 from multiunet_cli.wording import as_options
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 3, 130
@@ -66,7 +67,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def fail(message: str, code: int) -> None:
     """Print the error on stderr and end the command with this exit code."""
-    typer.secho(f"error: {as_options(message)}", err=True, fg="red")
+    typer.secho(f"error: {printable(as_options(message))}", err=True, fg="red")
     raise typer.Exit(code)
 
 

@@ -13,6 +13,7 @@ from multiunet.domains.config import Options
 from multiunet.domains.setting_errors import explain
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing
+from multiunet.yaml_text import parse_yaml
 from multiunet_cli.wording import as_options
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
@@ -44,7 +45,7 @@ def _from_file(file: Path | None, kind: type[Options]) -> dict[str, Any]:
     if not file.exists():
         raise InputError(f"{file}: no such file; --config takes a YAML file of settings")
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = parse_yaml(file.read_text(encoding="utf-8"))
     except UNREADABLE as error:
         raise InputError(f"{file}: cannot be read as YAML settings ({_reason(error)})") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
@@ -67,7 +68,7 @@ def _from_pairs(pairs: list[str]) -> dict[str, Any]:
         if not equals:
             raise typer.BadParameter(f"--set {pair}: write KEY=VALUE")
         try:
-            settings[key.strip().replace("-", "_")] = yaml.safe_load(value)
+            settings[key.strip().replace("-", "_")] = parse_yaml(value)
         except UNREADABLE as error:
             raise typer.BadParameter(f"--set {key}: the value cannot be read ({_reason(error)})") from error
     return settings

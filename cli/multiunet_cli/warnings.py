@@ -6,6 +6,7 @@ import logging
 
 import typer
 
+from multiunet.wording import printable
 from multiunet_cli.wording import as_options
 
 
@@ -13,7 +14,7 @@ class OnStderr(logging.Handler):
     """Handler that prints log records as ``warning: ...``."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        typer.echo(f"{record.levelname.lower()}: {as_options(record.getMessage())}", err=True)
+        typer.echo(f"{record.levelname.lower()}: {printable(as_options(record.getMessage()))}", err=True)
 
 
 def show_warnings() -> None:

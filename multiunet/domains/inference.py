@@ -27,7 +27,9 @@ from multiunet.domains.runs import (
     folds_in,
     hash_weights,
     join_runs,
+    name_run,
     open_runs,
+    precision_of,
     spec_of,
     take_average,
 )
@@ -140,11 +142,12 @@ def _ready(
     attrs = {
         "domain": run.spec.name,
         "task": run.model.task.kind,
-        "run": ", ".join(str(folder.path) for folder in folders),
+        "run": ", ".join(name_run(folder.path) for folder in folders),
         "weights": hash_weights(run.model.net),
         "checkpoints": chosen.checkpoints,
         "samples": chosen.samples,
         "seed": chosen.seed,
+        "precision": precision_of(run, chosen.device, getattr(chosen, "precision", None)),
         "prediction": describe_prediction(chosen, run),
         "lowest": run.model.task.lowest,
         "calibration": None if fit is None else fit.model_dump(mode="json"),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
-from multiunet.device import pick_device
+from multiunet.device import computes_in_bf16, pick_device
 from multiunet.domains.config import Checkpoints, validated
 from multiunet.domains.domain import Domain, Model
 from multiunet.domains.info import FILE, read_json
@@ -20,10 +20,12 @@ from multiunet.domains.remarks import remark
 from multiunet.domains.spec import DomainSpec, domain_spec, domains
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths
+from multiunet.geometries import Grid
 from multiunet.prediction import Ensemble
 from multiunet.prediction.ensemble import members, tasks_of
 from multiunet.tasks import Task
 from multiunet.training.checkpoint import Checkpoint
+from multiunet.training.recipe import Precision
 from multiunet.training.run_folder import RunFolder
 from multiunet.wording import counted
 
@@ -299,6 +301,26 @@ def hash_weights(net: nn.Module) -> str:
     for tensor in net.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def name_run(folder: Path) -> str:
+    """Return the name of a run's folder, of a fold with that above it: stores tell no more of its path.
+
+    >>> name_run(Path("/home/me/runs/nuclei")), name_run(Path("/home/me/runs/nuclei/fold-1"))
+    ('nuclei', 'nuclei/fold-1')
+    """
+    above = folder.absolute().parent.name
+    return f"{above}/{folder.name}" if folder.name.startswith("fold-") else folder.absolute().name
+
+
+def precision_of(run: Run, device: str, asked: Precision | None = None) -> str:
+    """Return the precision in which a run's network predicts: ``32``, or on grids also ``bf16``.
+
+    Args:
+        asked: in place of that of the training.
+    """
+    bf16 = isinstance(run.geometry, Grid) and computes_in_bf16(asked or run.config.precision, pick_device(device))
+    return "bf16" if bf16 else "32"
 
 
 def check_same_split(runs: Sequence[Run]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from multiunet.domains.config import absolute, checked
 from multiunet.domains.exports import exported
 from multiunet.domains.generators import Generators
-from multiunet.domains.runs import Run, hash_weights, open_runs, spec_of, take_average
+from multiunet.domains.runs import Run, hash_weights, name_run, open_runs, precision_of, spec_of, take_average
 from multiunet.domains.sample_options import SampleOptions
 from multiunet.domains.spec import DomainSpec, domains
 from multiunet.domains.unfinished import Unfinished
@@ -118,10 +118,11 @@ def _describe(run: Run, options: SampleOptions) -> dict[str, Any]:
     return {
         "domain": run.spec.name,
         "task": run.task.kind,
-        "run": str(run.folder.path),
+        "run": name_run(run.folder.path),
         "weights": hash_weights(run.net),
         "samples": options.count,
         "seed": options.seed,
+        "precision": precision_of(run, options.device, getattr(options, "precision", None)),
         "steps": options.steps,
         **({} if options.average is None else {"average": options.average}),
         **options.describe_sampler(),

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from reprlib import Repr
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from multiunet.wording import did_you_mean
+
+SHORT = Repr()
+"""Writer of values that shortens those that a file made large."""
+SHORT.maxlevel, SHORT.maxlist, SHORT.maxtuple, SHORT.maxdict = 3, 20, 20, 10
+SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 200
 
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> str:
@@ -43,7 +49,7 @@ def _plain(problem: Mapping[str, object]) -> str:
 def _shown(value: Any) -> str:
     """Return a value as it was given; of an object, which may be large, its kind alone."""
     plain = value is None or isinstance(value, (str, int, float, Path, list, tuple, dict))
-    return repr(value) if plain else f"a {type(value).__name__}"
+    return SHORT.repr(value) if plain else f"a {type(value).__name__}"
 
 
 def _once(given: Sequence[str]) -> str:

@@ -27,6 +27,7 @@ from multiunet.training.kept import KeptCheckpoints
 from multiunet.training.power_average import PowerSnapshots
 from multiunet.training.records import Records
 from multiunet.wording import counted, listing
+from multiunet.yaml_text import parse_yaml
 
 RUNNING, STOPPED, DIVERGED = "running", "stopped", "diverged"
 """First words of ``STATUS`` while a run is trained, after it was stopped, and after its numbers were not finite."""
@@ -134,7 +135,7 @@ class RunFolder(Records):
     def config(self) -> dict[str, Any]:
         """Return the resolved settings of the run."""
         if self._config is None:
-            self._config = self._mapping("config.yaml", yaml.safe_load)
+            self._config = self._mapping("config.yaml", parse_yaml)
         return dict(self._config)
 
     def dataset(self) -> dict[str, Any]:
@@ -144,7 +145,7 @@ class RunFolder(Records):
     def _mapping(self, name: str, parse: Any) -> dict[str, Any]:
         try:
             content = parse((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise InputError(f"{self.path / name}: cannot be read ({error}); the run folder is damaged") from error
         if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
             raise InputError(f"{self.path / name}: holds no settings; the run folder is damaged")

@@ -80,7 +80,7 @@ class Chromosomes:
             decided=decides,
             per_name=decides,
             statements=self.predictor.statements,
-            attrs={"chrom": name, "length": len(codes), "bin_size": self.bin_size, "fasta": str(fasta)},
+            attrs={"chrom": name, "length": len(codes), "bin_size": self.bin_size, "fasta": Path(fasta).name},
         )
         if not item.is_claimed(place):
             return

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from multiunet.domains.expansion import check_room
 from multiunet.domains.genome import fasta_cache
 from multiunet.domains.genome.fasta_cache import keep_codes, load_codes
 from multiunet.domains.genome.fasta_index import IndexedCodes, open_indexed
@@ -18,6 +19,8 @@ from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 
 CHUNK = 1 << 24
+
+TOO_LONG = "unpack it (gunzip): a plain FASTA file of lines of equal length is read by parts"
 
 
 def read_fasta(path: Path, renames: Mapping[str, str] | None = None) -> Genome:
@@ -110,6 +113,8 @@ def _iter_records(path: Path, stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
             shown = first.strip()[:20].decode("ascii", "replace")
             raise InputError(f"{path}: begins with {shown!r}; a FASTA file begins with '>NAME'")
         parts.append(first.translate(None, b" \t\n"))
+        if len(parts) > 1:  # of a long sequence: its letters are joined, and then encoded
+            check_room(path, 2 * sum(map(len, parts)), f"sequence {name!r}", TOO_LONG)
         for other in others:
             if name is not None:
                 yield name, b"".join(parts)

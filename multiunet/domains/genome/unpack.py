@@ -6,10 +6,14 @@ import gzip
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
+from multiunet.domains.expansion import DEFLATE_MOST, LARGE, MOST_TIMES, check_expansion
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
+
+PIECE = 1 << 18
+"""Bytes that are unpacked at once."""
 
 GZIP = b"\x1f\x8b"
 BGZIP_FIELD = b"BC\x02\x00"
@@ -39,7 +43,41 @@ def open_unpacked(path: Path) -> BinaryIO:
             file.close()
             raise InputError(f"{path}: cut short: the end-of-file block of bgzip is missing; copy or compress it again")
     file.close()
-    return cast(BinaryIO, gzip.open(path, "rb"))
+    _check_stated(path)
+    return cast(BinaryIO, io.BufferedReader(_Unpacked(path), PIECE))
+
+
+def _check_stated(path: Path) -> None:
+    """Check the size that the end of a gzip file states, of one of a single member, modulo 4 GB."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 4))
+        stated = int.from_bytes(file.read(4), "little")
+    if stated <= DEFLATE_MOST * size:  # else it is cut short
+        check_expansion(path, size, stated, "as its end says, it", MOST_TIMES)
+
+
+class _Unpacked(io.RawIOBase):
+    """Bytes of a gzip file, which stops where they are far more than real data become."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._packed = path, path.open("rb")
+        self._stream, self._size = gzip.GzipFile(fileobj=self._packed), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._stream.readinto(buffer)
+        self._size += count
+        if self._size > LARGE and self._size > MOST_TIMES * self._packed.tell():
+            check_expansion(self._path, self._packed.tell(), self._size, "unpacked, it", MOST_TIMES)
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        self._packed.close()
+        super().close()
 
 
 def is_packed(path: Path) -> bool:

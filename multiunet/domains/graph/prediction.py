@@ -71,7 +71,7 @@ def store_rows(
         coords={site: ids, **known},
         decided=decision is not None,
         statements=model.statements,
-        attrs={source[0]: str(source[1])},
+        attrs={source[0]: Path(source[1]).name},
     )
     sites_last = moments.map(lambda part: part.T)
     stated = {name: value.T for name, value in state(model.statements, moments, edge_index).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from multiunet.domains.expansion import MOST_TIMES_OF_ARRAYS, check_expansion, check_promise
 from multiunet.domains.graph.files.foreign import refuse_processed
 from multiunet.domains.graph.files.splits import resembles_split
 from multiunet.domains.reading import reading
@@ -87,7 +89,10 @@ def _read_npz(path: Path, wanted: Callable[[str], bool]) -> Arrays:
 
 
 def _read_npy(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> NDArray[Any]:
+    check_promise(path, f"{name}, as its entry says,", entry.compress_size, entry.file_size)
+    check_expansion(path, entry.compress_size, entry.file_size, f"{name}, unpacked,", MOST_TIMES_OF_ARRAYS)
     with archive.open(entry) as stream:
+        _check_header(archive, entry, name)
         try:
             array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
         except ValueError as error:
@@ -101,6 +106,25 @@ def _read_npy(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name
         if stream.read(1):
             raise ValueError(f"{name} is longer than its shape says")
     return array
+
+
+def _check_header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:
+    """Check that an array has as many bytes as its header says, before room is made for them."""
+    with archive.open(entry) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in HEADERS:
+            raise ValueError(f"{name} is of an unknown version {version} of the format")
+        shape, _, dtype = HEADERS[version](stream)
+        size = math.prod(shape) * dtype.itemsize
+        if not dtype.hasobject and stream.tell() + size > entry.file_size:
+            raise ValueError(f"{name}: its header says {size:,} bytes, but {entry.file_size - stream.tell():,} follow")
+
+
+HEADERS: Mapping[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+"""Readers of the headers of NumPy's format by its version; a third, of names beyond Latin, is of records alone."""
 
 
 def _read_pt(path: Path, wanted: Callable[[str], bool]) -> Arrays:
@@ -123,7 +147,7 @@ def _read_pt(path: Path, wanted: Callable[[str], bool]) -> Arrays:
     others = []
     with reading(path):
         for name, value in _flat(content):
-            array = _as_array(value) if wanted(name) else None
+            array = _as_array(path, name, value) if wanted(name) else None
             if array is not None:
                 found[name] = array
             elif value is not None:
@@ -135,6 +159,11 @@ def _check_sums(path: Path) -> None:
     """Compare the checksums of a .pt, which ``torch.load`` does not."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                check_promise(path, f"{entry.filename}, as its entry says,", entry.compress_size, entry.file_size)
+            packed = sum(entry.compress_size for entry in archive.infolist())
+            size = sum(entry.file_size for entry in archive.infolist())
+            check_expansion(path, packed, size, "unpacked, it", MOST_TIMES_OF_ARRAYS)
             damaged = archive.testzip()
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} is wrong")
@@ -149,9 +178,17 @@ def _flat(content: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, A
             yield f"{before}{key}", value
 
 
-def _as_array(value: Any) -> NDArray[Any] | None:
+def _as_array(path: Path, name: str, value: Any) -> NDArray[Any] | None:
     """Return a tensor, a number, or a list of numbers or words as an array; None for anything else."""
     if isinstance(value, torch.Tensor):
+        # a sparse tensor, or one that repeats its numbers, stores far fewer
+        check_expansion(
+            path,
+            path.stat().st_size,
+            value.numel() * value.element_size(),
+            f"{name}, written out,",
+            MOST_TIMES_OF_ARRAYS,
+        )
         plain = value.detach().to_dense()
         # NumPy has no bfloat16
         array: NDArray[Any] = (plain.float() if plain.is_floating_point() else plain).numpy()

@@ -113,7 +113,12 @@ def make_source(name: str, path: str, loaded: Input) -> GridSource:
     dims = AXES[len(picture.space)]
     spacing = picture.spacing or (1.0,) * len(dims)
     coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, picture.space, spacing)}
-    attrs = {"file": path, "unit": picture.unit or "pixel", "spacing": list(spacing), "crop_bar": loaded.bar_rows}
+    attrs = {
+        "file": Path(path).name,
+        "unit": picture.unit or "pixel",
+        "spacing": list(spacing),
+        "crop_bar": loaded.bar_rows,
+    }
     return GridSource(name, picture.space, loaded.window, dims, coords, attrs)
 
 

@@ -13,6 +13,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from multiunet.domains.expansion import check_promise
 from multiunet.domains.image.files.lazy import Lazy, check_fits, format_shape
 from multiunet.domains.image.files.orientation import ORIENTATION, turn_upright
 from multiunet.domains.image.files.stack import Stack, Wanted
@@ -25,6 +26,12 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 OBEYED = (b"tRNS", b"eXIf")
 """Chunks of PNG that are read, beside the critical ones, whose names begin with a capital."""
+
+HEADER = ((16, 4), (20, 4), (24, 1), (25, 1))
+"""Places and bytes of width, height, bits of a sample and kind of colour in a PNG, whose first chunk is IHDR."""
+
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Of a pixel, by the kind of colour of a PNG."""
 
 LOSSY = "JPEG changes values near edges, so labels are lost; save masks as PNG or TIFF"
 
@@ -88,7 +95,7 @@ def _check_png(path: Path, data: bytes) -> None:
     Raises:
         InputError: when it is damaged or cut short.
     """
-    place, name = len(PNG), b""
+    place, name, stored = len(PNG), b"", 0
     while name != b"IEND":
         length, name = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
         end = place + 12 + length
@@ -97,7 +104,12 @@ def _check_png(path: Path, data: bytes) -> None:
         checked = zlib.crc32(memoryview(data)[place + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
         if not checked and (name[:1].isupper() or name in OBEYED):
             raise InputError(f"{path}: damaged: its checksum is wrong at byte {place:,}; copy or export it again")
+        stored += length if name == b"IDAT" else 0
         place = end
+    width, height, bits, colour = (int.from_bytes(data[at : at + size], "big") for at, size in HEADER)
+    check_promise(
+        path, f"an image of {height:,} x {width:,}", stored, height * (1 + width * bits * SAMPLES.get(colour, 1) // 8)
+    )
 
 
 @contextmanager

@@ -7,10 +7,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
+from multiunet.domains.expansion import check_promise
 from multiunet.domains.image.files.lazy import MOST, Lazy, Region, check_fits
 from multiunet.domains.image.files.stack import Stack, Wanted, stack_named
 from multiunet.domains.remarks import remark_file
@@ -20,6 +21,9 @@ ENDINGS = (".nii", ".nii.gz")
 
 PIECE = 1 << 20
 """Bytes that are read at once behind the voxels."""
+
+MOST_PADDING = 1 << 22
+"""Most zeros that may follow the voxels."""
 
 
 def read_nifti(path: Path, wanted: Wanted) -> Stack:
@@ -40,6 +44,7 @@ def read_nifti(path: Path, wanted: Wanted) -> Stack:
     end = int(proxy.offset) + voxels * proxy.dtype.itemsize
     dtype = np.asarray(proxy[(slice(0, 1),) * len(shape)]).dtype  # of the scaled values
     if path.name.lower().endswith(".gz"):
+        check_promise(path, "the volume", path.stat().st_size, end)
         if voxels <= MOST:
             check_fits(path, "a compressed volume", 2 * voxels * proxy.dtype.itemsize)
 
@@ -67,9 +72,7 @@ def _decompress(path: Path, end: int) -> bytes:
     """
     with gzip.open(path) as file:
         content = file.read(end)
-        while rest := file.read(PIECE):
-            if any(rest):
-                raise InputError(f"{path}: holds more bytes than its header describes; copy or export it again")
+        _check_padding(path, file)
     return content
 
 
@@ -81,9 +84,16 @@ def _check_length(path: Path, end: int) -> None:
     if found > end:
         with open(path, "rb") as file:
             file.seek(end)
-            while rest := file.read(PIECE):
-                if any(rest):
-                    raise InputError(f"{path}: holds more bytes than its header describes; copy or export it again")
+            _check_padding(path, file)
+
+
+def _check_padding(path: Path, file: IO[bytes] | gzip.GzipFile) -> None:
+    """Check that nothing follows the voxels but a few zeros, and read these to the end."""
+    length = 0
+    while rest := file.read(PIECE):
+        length += len(rest)
+        if length > MOST_PADDING or rest.count(0) < len(rest):
+            raise InputError(f"{path}: holds more bytes than its header describes; copy or export it again")
 
 
 def _axes(shape: tuple[int, ...]) -> list[str]:

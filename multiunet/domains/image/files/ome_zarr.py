@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,15 +12,17 @@ from typing import Any
 import numpy as np
 
 from multiunet.domains.image.files.arrays import choose_array, stack_array
-from multiunet.domains.image.files.hdf5 import warn_of_missing
 from multiunet.domains.image.files.lazy import Lazy
 from multiunet.domains.image.files.places import join_place, split_place
 from multiunet.domains.image.files.stack import Stack, Wanted, stack_named
+from multiunet.domains.image.files.stored_parts import check_stored, warn_of_missing
 from multiunet.domains.image.files.units import micrometres
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
 ADVICE = 'in Python, with zarr: array.attrs["_ARRAY_DIMENSIONS"] = ["c", "y", "x"]'
+
+META = "zarr.json"
 
 MOST_COUNTED = 100_000
 """Chunks of an array whose files are counted, at most: listing more takes seconds."""
@@ -34,8 +39,10 @@ def read_zarr(path: Path, wanted: Wanted) -> Stack:
     """
     import zarr
 
+    from multiunet.domains.image.files.zarr_store import GuardedStore
+
     where, inside = split_place(path)
-    root: Any = zarr.open(where / inside, mode="r")
+    root: Any = zarr.open(GuardedStore(where / inside, path), mode="r")
     if isinstance(root, zarr.Array):
         return _stack_zarr(path, root, wanted)
     attributes: dict[str, Any] = dict(root.attrs)
@@ -67,10 +74,22 @@ def _stack_zarr(path: Path, array: Any, wanted: Wanted) -> Stack:
 
 def _lazy(path: Path, array: Any, wanted: Wanted) -> Lazy:
     """Return an array that is read by windows; warn of chunks of an image that are not stored."""
-    if wanted == "image" and array.nchunks <= MOST_COUNTED:
-        stored, needed = (int(count) for count in (array.nchunks_initialized, array.nchunks))
-        warn_of_missing(path, needed - stored, needed, array.fill_value)
+    array.store.limit(array)
+    if wanted == "image":
+        needed = int(array.nchunks)
+        if needed <= MOST_COUNTED:
+            stored = int(array.nchunks_initialized)
+            warn_of_missing(path, needed - stored, needed, array.fill_value)
+        else:
+            stored = count_files(array.store.root / array.path, MOST_COUNTED)
+        check_stored(path, stored, needed, math.prod(array.shape))
     return Lazy(array.shape, array.dtype, lambda region: np.asarray(array[region]), array.chunks)
+
+
+def count_files(folder: Path, most: int) -> int:
+    """Count the files below a folder of an array that hold its chunks, up to a number."""
+    files = (name for _, _, names in os.walk(folder) for name in names if not name.startswith(".") and name != META)
+    return sum(1 for _ in itertools.islice(files, most))
 
 
 def _read_ome(path: Path, root: Any, images: list[Mapping[str, Any]], wanted: Wanted) -> Stack:

@@ -14,6 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from multiunet.domains.expansion import DEFLATE_MOST, check_promise
 from multiunet.errors import InputError
 
 FIX = "copy or export it again"
@@ -25,7 +26,10 @@ INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 
 WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, ROWS, PLANAR = 256, 257, 258, 259, 277, 278, 284
 OFFSETS, COUNTS = {273: "strip", 324: "tile"}, {279: "strip", 325: "tile"}
-ORIENTATION = 274
+ORIENTATION, TILE_WIDTH, TILE_HEIGHT, DEPTH = 274, 322, 323, 32997
+
+MOST_TIMES = {5: 4096, 8: DEFLATE_MOST, 32946: DEFLATE_MOST, 32773: 64}
+"""Times its bytes that a strip can become, by the number of its compression: LZW, deflate (two), PackBits."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,10 @@ def _tags(path: Path, file: BinaryIO, form: Form, entries: list[bytes], size: in
             yield tag, np.frombuffer(value[:length], form.order + INTEGERS[kind]).astype(np.uint64)
 
 
-READ = {WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, ROWS, PLANAR, ORIENTATION, *OFFSETS, *COUNTS}
+READ = {
+    *(WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, ROWS, PLANAR, ORIENTATION, TILE_WIDTH, TILE_HEIGHT, DEPTH),
+    *(*OFFSETS, *COUNTS),
+}
 
 
 def _unpack(path: Path, form: str, data: bytes) -> int:
@@ -120,6 +127,7 @@ def _check_page(path: Path, number: int, tags: Tags, size: int) -> int:
         offsets, counts = tags.get(where), tags.get(where + (6 if what == "strip" else 1))
         if offsets is None or counts is None or len(offsets) != len(counts):
             continue
+        _check_promised(path, number, tags, what, len(offsets), counts)
         counts = counts.copy()
         if what == "strip":
             counts[-1] = min(int(counts[-1]), _bytes_of_last_strip(tags))
@@ -130,6 +138,29 @@ def _check_page(path: Path, number: int, tags: Tags, size: int) -> int:
                 f"{size:,} bytes; {FIX}"
             )
     return _first(tags, ORIENTATION, 1)
+
+
+def _check_promised(path: Path, number: int, tags: Tags, what: str, found: int, counts: NDArray[np.uint64]) -> None:
+    """Check that a page has as many strips or tiles as its size needs, and that their bytes can become its pixels."""
+    height, width = _first(tags, HEIGHT, 0), _first(tags, WIDTH, 0)
+    rows = min(height, _first(tags, ROWS, height)) if what == "strip" else _first(tags, TILE_HEIGHT, height)
+    columns = width if what == "strip" else _first(tags, TILE_WIDTH, width)
+    depth = _first(tags, DEPTH, 1)
+    samples = _first(tags, SAMPLES, 1)
+    planes = samples if _first(tags, PLANAR, 1) == 2 else 1
+    if not rows or not columns or depth > 1:  # volumes of tiles are rare, and tifffile's own check is enough
+        return
+    needed = math.ceil(height / rows) * math.ceil(width / columns) * planes
+    if found < needed:
+        raise InputError(
+            f"{path}: damaged: page {number + 1} has {height:,} x {width:,} pixels, which are {needed:,} {what}s, but "
+            f"it names {found:,}; {FIX}"
+        )
+    most = MOST_TIMES.get(_first(tags, COMPRESSION, 1))
+    if most is not None and (counts > 0).any():
+        bits = int(tags[BITS].max()) if BITS in tags else 1
+        piece = rows * columns * samples // planes * bits // 8
+        check_promise(path, f"a {what} of page {number + 1}", int(counts.max()), piece, most)
 
 
 def _bytes_of_last_strip(tags: Tags) -> int:

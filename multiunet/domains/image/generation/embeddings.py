@@ -21,8 +21,8 @@ def read_embedding(path: Path) -> NDArray[np.float32]:
         InputError: when the file holds something else, or numbers that are not finite.
     """
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a header that lies makes no room for it
+    except Exception as error:  # of many kinds, where the header is damaged
         raise InputError(f"{path}: cannot be read as .npy ({error}); save it with numpy.save") from error
     if (
         not isinstance(array, np.ndarray)

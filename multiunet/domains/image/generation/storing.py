@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -54,8 +55,9 @@ class SampleWriter:
         stated = self.info.fingerprint.spacing is not None
         coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, request.space, spacing)}
         names = {"mask": request.mask, "given": request.given, "image": request.image, "holes": request.holes}
-        names |= {"start": request.start, "caption": request.caption}
-        attrs = {name: path for name, path in names.items() if path is not None}
+        names |= {"start": request.start}
+        attrs = {name: Path(path).name for name, path in names.items() if path is not None}
+        attrs |= {} if request.caption is None else {"caption": request.caption}
         edge = EDGES[len(dims)]
         item = self.store.item(
             request.name,
