@@ -18,6 +18,9 @@ from multiunet_cli.tables import print_whole
 SHOWN = 20
 """Most rows that are printed of a table that may have thousands."""
 
+SHAPE = {"feret_max_mean": "Feret diameter, {}", "length_mean": "length, {}", "elongation_mean": "elongation"}
+"""Means of shapes, and their words in the table."""
+
 UNSTATED = (
     "no intervals: predicted raw, or with a run that is not calibrated (multiunet calibrate), or on one item alone"
 )
@@ -42,6 +45,8 @@ def measure_command(spec: DomainSpec) -> Callable[..., None]:
             return
         if "phases" in found:
             show(found["phases"])
+        if "thickness" in found:
+            show_thickness(found["thickness"])
         if "rows" in found:
             show_rows(found["rows"])
         for file in found["files"]:
@@ -68,11 +73,18 @@ def show(phases: list[dict[str, Any]]) -> None:
     table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
     for column in ("image", "class"):
         table.add_column(column)
-    of_objects = ("objects", "off the border", f"mean diameter, {escape(unit)}")
+    shapes = [name for name in SHAPE if any(phase.get(name) is not None for phase in phases)]
+    of_objects = (
+        "objects",
+        "off the border",
+        f"mean diameter, {escape(unit)}",
+        *(SHAPE[name].format(escape(unit)) for name in shapes),
+    )
     for column in ("fraction, %", *(("90% interval",) if stated else ()), *of_objects):
         table.add_column(column, justify="right")
     for phase in phases:
         interval = _text(100, "{:.2f}", phase["fraction_low"], phase["fraction_high"])
+        shape = [_text(1, "{:.3g}", phase[name]) for name in shapes]
         table.add_row(
             escape(phase["image"]),
             escape(phase["phase"]),
@@ -81,7 +93,27 @@ def show(phases: list[dict[str, Any]]) -> None:
             _text(1, "{}", phase["objects"]) + _between(phase.get("objects_low"), phase.get("objects_high")),
             _text(1, "{}", phase["whole"]),
             _text(1, "{:.3g}", phase["diameter_mean"]),
+            *shape,
         )
+    print_whole(table)
+
+
+def show_thickness(rows: list[dict[str, Any]]) -> None:
+    """Print a table of the thickness of classes."""
+    from rich.box import SIMPLE
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="thickness", title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
+    for column in ("image", "class", "measured"):
+        table.add_column(column)
+    for column in (f"mean, {rows[0]['length_unit']}" if rows else "mean", "sd", "median", "90% of places between"):
+        table.add_column(column, justify="right")
+    for row in rows[:SHOWN]:
+        kind = "largest ball" if row["kind"] == "local" else f"along {row['kind']}"
+        numbers = [_text(1, "{:.3g}", row[name]) for name in ("mean", "sd", "median")]
+        between = _text(1, "{:.3g}", row["low"], row["high"])
+        table.add_row(escape(row["image"]), escape(row["phase"]), kind, *numbers, between)
     print_whole(table)
 
 

@@ -25,5 +25,14 @@ class ImageMeasure(Options):
         "Data",
     )
     min_size: int = option(1, "pixels; smaller objects are left out", "Data", ge=1)
+    shapes: bool = option(
+        True, "describe each object's shape: Feret diameters, length of its skeleton, elongation, orientation", "Data"
+    )
+    intensity: bool = option(True, "mean intensity under each object, of the image files that were predicted", "Data")
+    thickness: StrList | None = option(
+        None,
+        "thickness of the classes in `objects`: local (the largest ball that fits in), or x, y or z: along that axis",
+        "Data",
+    )
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
     overwrite: bool = option(False, "replace files in `out`", "Output")

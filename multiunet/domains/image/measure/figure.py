@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMED = 12
+NAMED = 20
 """Most images that have their names at the bars; more have numbers."""
 
-LETTERS = 18
-"""Of a name at a bar; a longer one lacks its middle."""
+WRAP = 32
+"""Letters of a name in one line; a longer one goes on below."""
 
-LINE = 45
+LINE = 30
 """Letters that fit below a panel side by side; longer names are slanted."""
 
 GAP = 0.5
@@ -40,7 +40,7 @@ ROUND_TICKS = 4.0
 
 
 def draw_figure(measures: Measures) -> Figure:
-    """Draw fractions, with error bars, and the sizes of objects that do not touch the border.
+    """Draw fractions, sizes of objects that do not touch the border, and numbers of objects, with error bars.
 
     Bars are named after their images, or numbered in the order of ``phases.csv`` where there are more than ``NAMED``
     of them. Sizes are on a logarithmic axis, as shares of the class's sized objects.
@@ -48,16 +48,35 @@ def draw_figure(measures: Measures) -> Figure:
     from matplotlib.figure import Figure  # slow to import
 
     rows = _rows(measures)
-    figure = Figure(figsize=(11, 1.3 + max(1.6, 2.6 - 0.2 * len(rows)) * len(rows)), layout="constrained")
-    panels = figure.subplots(len(rows), 2, sharex="col", squeeze=False)
-    for row, (left, right) in zip(rows, panels):
+    counting = any(phase.objects is not None for row in rows for phase in row.phases)
+    height = 1.3 + max(1.6, 2.6 - 0.2 * len(rows)) * len(rows) + _height_of_names(rows[0].phases)
+    figure = Figure(figsize=(15 if counting else 11, height), layout="constrained")
+    lefts, rights, counts = _make_panels(figure, len(rows), counting)
+    for row, left, right in zip(rows, lefts, rights):
         _draw_fractions(left, row.phases)
         _draw_sizes(right, row)
-    _name_bars(panels[-1, 0], rows[0].phases)
-    _scale_sizes([right for _, right in panels], [size for row in rows for size in row.sizes])
-    panels[-1, 1].set_xlabel(f"equivalent diameter, {rows[0].phases[0].length_unit}")
+    for row, panel in zip(rows, counts):
+        _draw_counts(panel, row.phases)
+    for column in (lefts, counts):
+        if column:
+            _name_bars(column[-1], rows[0].phases)
+    _scale_sizes(rights, [size for row in rows for size in row.sizes])
+    rights[-1].set_xlabel(f"equivalent diameter, {rows[0].phases[0].length_unit}")
     figure.suptitle(_title(measures, rows))
     return figure
+
+
+def _make_panels(figure: Figure, rows: int, counting: bool) -> tuple[list[Axes], list[Axes], list[Axes]]:
+    """Panels of fractions, of sizes, and of numbers if any are counted; those of a column share their x axis."""
+    places = figure.add_gridspec(rows, 3 if counting else 2)
+    columns: tuple[list[Axes], list[Axes], list[Axes]] = [], [], []
+    order = [(row, column) for row in range(rows) for column in (0, 1)]
+    for row, column in order + [(row, 2) for row in range(rows) if counting]:
+        own = columns[column]
+        panel = figure.add_subplot(places[row, column], sharex=own[0] if own else None)
+        panel.tick_params(labelbottom=row == rows - 1)
+        own.append(panel)
+    return columns
 
 
 @dataclass(frozen=True)
@@ -139,14 +158,36 @@ def _draw_fractions(panel: Axes, phases: Sequence[PhaseRow]) -> None:
     panel.set_ylabel(_label(phases[0].phase))
 
 
+def _draw_counts(panel: Axes, phases: Sequence[PhaseRow]) -> None:
+    """Bars of images; of all together a number, since a bar of the sum would dwarf them."""
+    images = [phase for phase in phases if not phase.pooled]
+    if images[0].objects is None:
+        panel.set_yticks([])
+        panel.text(0.5, 0.5, "not counted", transform=panel.transAxes, ha="center", va="center")
+        return
+    for place, phase in enumerate(images):
+        count = phase.objects or 0
+        panel.bar(place, count, 0.8, color="C0")
+        if phase.objects_low is not None and phase.objects_high is not None:
+            centre = 0.5 * (phase.objects_low + phase.objects_high)
+            panel.errorbar(place, centre, phase.objects_high - centre, fmt="none", ecolor="black", capsize=2)
+    last = phases[-1]
+    between = ""
+    if last.objects_low is not None and last.objects_high is not None:
+        between = f" ({last.objects_low:.0f} to {last.objects_high:.0f})"
+    panel.set_title(f"{counted(last.objects or 0, 'object')}{between}", fontsize="medium")
+    panel.set_ylim(bottom=0)
+    panel.set_ylabel("objects, each image")
+
+
 def _label(phase: str) -> str:
     """Axis label of a class's fractions; a class without a name is called by its mask value.
 
-    >>> _label("ferrite"), _label("255")
-    ('ferrite, %', 'value 255, %')
+    >>> _label("ferrite"), _label("255"), _label("#ff0000")
+    ('ferrite, %', 'mask value 255, %', 'mask colour #ff0000, %')
     """
-    unnamed = phase.lstrip("-").isdecimal() or phase.startswith("#")
-    return f"{'value ' if unnamed else ''}{_short(phase)}, %"
+    what = "mask value " if phase.lstrip("-").isdecimal() else "mask colour " if phase.startswith("#") else ""
+    return f"{_wrapped(what + phase)}, %"
 
 
 def _places(phases: Sequence[PhaseRow]) -> Iterator[float]:
@@ -156,25 +197,38 @@ def _places(phases: Sequence[PhaseRow]) -> Iterator[float]:
 def _name_bars(panel: Axes, phases: Sequence[PhaseRow]) -> None:
     """Below the lowest panel, for all of them."""
     places = list(_places(phases))
-    names = [_short(phase.image) for phase in phases if not phase.pooled]
-    if len(names) > NAMED or len(set(names)) < len(names):
+    names = [_wrapped(phase.image) for phase in phases if not phase.pooled]
+    if len(names) > NAMED:
         step = -(-len(names) // NAMED)
         kept = [*range(0, len(names), step), *range(len(names), len(phases))]
         places, names = [places[index] for index in kept], [str(index + 1) for index in kept if index < len(names)]
         panel.set_xlabel("image, in the order of phases.csv")
     names += ["all" for phase in phases if phase.pooled]
-    long = max(map(len, names)) * len(names) > LINE
-    panel.set_xticks(places, names, rotation=45 if long else 0, ha="right" if long else "center")
+    long = _are_slanted(names)
+    panel.set_xticks(
+        places, names, fontsize="small" if long else None, rotation=45 if long else 0, ha="right" if long else "center"
+    )
     margin = max(0.6, 2 - len(phases) / 2)  # a few bars need not fill the panel
     panel.set_xlim(-margin, places[-1] + margin)
 
 
-def _short(name: str) -> str:
+def _wrapped(name: str) -> str:
+    """Return a name in full, in as many lines as it needs.
+
+    >>> _wrapped("micrograph 07"), _wrapped("0280fa8f60f6bcae0f97d93c28f60be194f9309f")
+    ('micrograph 07', '0280fa8f60f6bcae0f97d93c28f60be1\\n94f9309f')
     """
-    >>> _short("micrograph 07"), _short("0280fa8f60f6bcae0f97d93c28f60be194f9309f")
-    ('micrograph 07', '0280fa8f…194f9309f')
-    """
-    return name if len(name) <= LETTERS else f"{name[: LETTERS // 2 - 1]}…{name[-LETTERS // 2 :]}"
+    return "\n".join(name[first : first + WRAP] for first in range(0, len(name), WRAP))
+
+
+def _height_of_names(phases: Sequence[PhaseRow]) -> float:
+    """Inches that slanted names take below the panels."""
+    longest = max(min(len(phase.image), WRAP) for phase in phases)
+    return 0.05 * longest if _are_slanted([phase.image for phase in phases]) else 0.0
+
+
+def _are_slanted(names: Sequence[str]) -> bool:
+    return max(map(len, names)) * len(names) > LINE
 
 
 def _draw_sizes(panel: Axes, row: _Row) -> None:

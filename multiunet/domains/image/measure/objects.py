@@ -11,6 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from skimage.measure import regionprops
 
+from multiunet.domains.image.files.lazy import Pixels
+from multiunet.domains.image.measure.intensity import mean_intensities
+from multiunet.domains.image.measure.shape import Shape, describe_shape
 from multiunet.domains.reading import reading
 
 BLOCK = 1 << 22
@@ -30,6 +33,8 @@ class ObjectRow:
         confidence: share of the Monte-Carlo samples in which it is found: an object there (of the same class) overlaps
             it by an IoU above 0.5. None of a single sample, or of a prediction without confidence.
         probability: mean probability of its class (of separated objects, of lying in one) over its pixels.
+        shape: axes, Feret diameters and lengths; None where they were not asked for.
+        intensity: mean of each channel of the image under it; empty where the image is not read.
     """
 
     image: str
@@ -44,6 +49,8 @@ class ObjectRow:
     touches_border: bool
     confidence: float | None
     probability: float
+    shape: Shape | None = None
+    intensity: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,13 +109,23 @@ def read_sureness(data: xr.Dataset, numbered: NDArray[np.integer], channel: int 
 
 
 def find_rows(
-    image: str, phase: str, numbered: NDArray[np.integer], scale: Scale, sureness: Sureness, min_size: int
+    image: str,
+    phase: str,
+    numbered: NDArray[np.integer],
+    scale: Scale,
+    sureness: Sureness,
+    min_size: int,
+    shapes: bool = False,
+    pixels_of: Pixels | None = None,
 ) -> Iterator[ObjectRow]:
     """Yield the objects of at least ``min_size`` pixels, numbered in their order.
 
     Args:
         numbered: the objects, ``space``, 0 outside.
+        shapes: whether to describe their shapes.
+        pixels_of: the image's, ``(C, *space)``, for their intensities.
     """
+    intensities = None if pixels_of is None else mean_intensities(pixels_of, numbered)
     ndim, number = numbered.ndim, 0
     # of a unit ball: the diameter of a circle of area a is 2 sqrt(a / pi), of a ball of volume v 2 (3 v / 4 pi)^(1/3)
     unit_ball = math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1)
@@ -132,4 +149,6 @@ def find_rows(
             touches_border=min(starts) == 0 or any(end == side for end, side in zip(ends, numbered.shape)),
             confidence=None if sureness.confidence is None else float(sureness.confidence[region.label]),
             probability=float(sureness.probability[region.label]),
+            shape=describe_shape(region.image, scale.spacing) if shapes else None,
+            intensity=() if intensities is None else tuple(intensities[:, region.label].tolist()),
         )

@@ -16,6 +16,7 @@ from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.files.lazy import check_fits, format_shape
 from multiunet.domains.image.files.units import pixel_sizes
+from multiunet.domains.image.measure.intensity import open_pixels
 from multiunet.domains.image.measure.objects import ObjectRow, Scale, find_rows, read_sureness
 from multiunet.domains.image.measure.shares import state_count, state_shares
 from multiunet.domains.reading import reading
@@ -65,6 +66,9 @@ class PhaseRow:
         whole: of them, those that do not touch the border: only their sizes count below.
         diameter_mean, diameter_median, diameter_sd: of the circle (ball) of the object's area (volume), in
             ``length_unit``; the deviation has ddof 1, and is None of a single object.
+        feret_max_mean, feret_min_mean, length_mean, elongation_mean: means of their shapes (see ``Shape``); None
+            without `shapes`.
+        intensity_mean: by channel, of all objects of at least ``min_size`` pixels alike, whatever their size.
     """
 
     image: str
@@ -89,6 +93,11 @@ class PhaseRow:
     diameter_mean: float | None
     diameter_median: float | None
     diameter_sd: float | None
+    feret_max_mean: float | None = None
+    feret_min_mean: float | None = None
+    length_mean: float | None = None
+    elongation_mean: float | None = None
+    intensity_mean: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,7 @@ def measure(options: ImageMeasure) -> Measures:
     surveyed = [_sized(_survey(name, data), options.pixel_size) for name, data in images.items()]
     sums = open_sums(options.prediction)
     chosen = _counted(options, surveyed)
-    parts = {item.image: list(_parts(item, images[item.image], chosen, options.min_size)) for item in surveyed}
+    parts = {item.image: list(_parts(item, images[item.image], chosen, options)) for item in surveyed}
     if options.min_size > 1:  # what was learnt is how many objects of any size are missed
         sums = {name: fit for name, fit in sums.items() if name != "objects"}
     phases = [phase for item in surveyed for phase in _phases(item, chosen, [parts[item.image]], sums)]
@@ -177,11 +186,11 @@ class _Survey:
 
 def _survey(image: str, data: xr.Dataset) -> _Survey:
     names = [str(name) for name in data["channel"].values]
-    samples, separated = _read(data, "fraction"), "instance" in data
+    samples, separated = read_variable(data, "fraction"), "instance" in data
     if separated:  # inside and boundary are both of an object
         names = [names[0], OBJECT]
         samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
-    classes = _class_map(data)
+    classes = read_class_map(data)
     counts = np.array([np.count_nonzero(classes == index) for index in range(len(names))])
     spacing = tuple(float(step) for step in data.attrs["spacing"])
     return _Survey(
@@ -199,14 +208,14 @@ def _survey(image: str, data: xr.Dataset) -> _Survey:
     )
 
 
-def _class_map(data: xr.Dataset) -> NDArray[np.integer[Any]]:
-    """The class of each pixel, ``space``, in as few bytes as it is stored; of objects, 1 in each of them."""
+def read_class_map(data: xr.Dataset) -> NDArray[np.integer[Any]]:
+    """Return the class of each pixel, ``space``, in as few bytes as stored; of objects, 1 in each of them."""
     if "instance" in data:
-        return (_read(data, "instance") > 0).view(np.uint8)
-    return _read(data, "class")
+        return (read_variable(data, "instance") > 0).view(np.uint8)
+    return read_variable(data, "class")
 
 
-def _read(data: xr.Dataset, variable: str) -> NDArray[Any]:
+def read_variable(data: xr.Dataset, variable: str) -> NDArray[Any]:
     """Read a whole variable of an image.
 
     Raises:
@@ -279,7 +288,8 @@ def _phases(
         own = [part for of_image in parts for part in of_image if part.phase == name]
         told_apart = item.separated and name == OBJECT and name in counted
         low, high = state_count(sums, [len(of_image) for of_image in parts] if told_apart else [])
-        sizes = [part.diameter for part in own if not part.touches_border]
+        whole = [part for part in own if not part.touches_border]
+        sizes, shapes = [part.diameter for part in whole], [part.shape for part in whole if part.shape is not None]
         fraction = float(item.fractions[index])
         yield PhaseRow(
             image=item.image,
@@ -304,7 +314,17 @@ def _phases(
             diameter_mean=float(np.mean(sizes)) if sizes else None,
             diameter_median=float(np.median(sizes)) if sizes else None,
             diameter_sd=float(np.std(sizes, ddof=1)) if len(sizes) > 1 else None,
+            feret_max_mean=_mean([shape.feret_max for shape in shapes]),
+            feret_min_mean=_mean([shape.feret_min for shape in shapes]),
+            length_mean=_mean([shape.length for shape in shapes]),
+            elongation_mean=_mean([shape.elongation for shape in shapes]),
+            intensity_mean=tuple(np.mean([part.intensity for part in own], axis=0).tolist()) if own else (),
         )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _deviations(item: _Survey) -> list[float | None]:
@@ -321,14 +341,15 @@ def _deviations(item: _Survey) -> list[float | None]:
     return [float(deviation) for deviation in deviations]
 
 
-def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], min_size: int) -> Iterator[ObjectRow]:
+def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], options: ImageMeasure) -> Iterator[ObjectRow]:
     """The numbered objects; else, pixels that touch, at a corner too, are one part."""
-    classes = _class_map(data)
+    classes = read_class_map(data)
+    pixels = open_pixels(item.image, data) if options.intensity else None
     for name in counted:
         if item.separated and name == OBJECT:
-            numbered, channel = _read(data, "instance"), None
+            numbered, channel = read_variable(data, "instance"), None
         else:
             channel = item.names.index(name)
             numbered = label(classes == channel, connectivity=classes.ndim)
         sureness = read_sureness(data, numbered, channel)
-        yield from find_rows(item.image, name, numbered, item.scale, sureness, min_size)
+        yield from find_rows(item.image, name, numbered, item.scale, sureness, options.min_size, options.shapes, pixels)

@@ -85,7 +85,7 @@ def test_narrow_sizes_have_several_bars() -> None:
     ],
 )
 def test_an_empty_panel_says_why(parts: list[ObjectRow], said: str) -> None:
-    _, matrix, _, panel = panels_of(one_image(parts))
+    _, matrix, _, panel = panels_of(one_image(parts))[:4]
     assert [text.get_text() for text in panel.texts] == [said]
     assert [text.get_text() for text in matrix.texts] == ["objects of this class are not counted"]
 
@@ -110,8 +110,22 @@ def test_many_images_have_numbers() -> None:
     assert len(panel.patches) == 25
 
 
-def test_names_that_would_be_equal_when_short_are_numbers() -> None:
-    assert names_at(panels_of(images(["a" * 15 + middle + "b" * 15 for middle in "xy"]))[2]) == ["1", "2", "all"]
+def test_long_names_stand_in_full() -> None:
+    long = ["a" * 30 + middle + "b" * 30 for middle in "xy"]
+    names = names_at(panels_of(images(long))[2])
+    assert [name.replace("\n", "") for name in names] == [*long, "all"]
+
+
+def test_counts_have_bars_and_intervals() -> None:
+    measures = one_image([part_of(30), part_of(40)])
+    phases = [replace(phase, objects_low=1.0, objects_high=4.0) for phase in measures.phases]
+    figure = draw_figure(replace(measures, phases=phases))
+    not_counted, counts = figure.axes[4:]
+    assert [text.get_text() for text in not_counted.texts] == ["not counted"]
+    assert [bar.get_height() for bar in counts.patches] == [2]
+    [bars] = counts.containers[1:]
+    [[low, high]] = [segment[:, 1] for segment in bars[2][0].get_segments()]
+    assert (low, high, counts.get_title()) == (1.0, 4.0, "2 objects (1 to 4)")
 
 
 def test_one_image_is_not_pooled() -> None:
@@ -133,5 +147,5 @@ def test_error_bars_reach_from_low_to_high() -> None:
 def test_of_many_classes_the_largest_are_drawn() -> None:
     phases = [phase_of("a", str(index), 0.01 * (index + 1), None) for index in range(30)]
     panels = panels_of(Measures(phases, [], ("y", "x")))
-    assert [panel.get_ylabel() for panel in panels[::2]] == [f"value {index}, %" for index in range(30 - ROWS, 30)]
+    assert [panel.get_ylabel() for panel in panels[::2]] == [f"mask value {index}, %" for index in range(30 - ROWS, 30)]
     assert "the 24 largest of 30 classes" in panels[0].figure.get_suptitle()
