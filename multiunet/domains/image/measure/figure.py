@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NAMED = 20
 """Most images that have their names at the bars; more have numbers."""
 
-WRAP = 32
+WRAP = 44
 """Letters of a name in one line; a longer one goes on below."""
 
 LINE = 30
@@ -57,9 +57,9 @@ def draw_figure(measures: Measures) -> Figure:
         _draw_sizes(right, row)
     for row, panel in zip(rows, counts):
         _draw_counts(panel, row.phases)
-    for column in (lefts, counts):
-        if column:
-            _name_bars(column[-1], rows[0].phases)
+    _name_bars(lefts[-1], rows[0].phases)
+    if counts:
+        _name_bars(counts[-1], [phase for phase in rows[0].phases if not phase.pooled])
     _scale_sizes(rights, [size for row in rows for size in row.sizes])
     rights[-1].set_xlabel(f"equivalent diameter, {rows[0].phases[0].length_unit}")
     figure.suptitle(_title(measures, rows))
@@ -160,6 +160,8 @@ def _draw_fractions(panel: Axes, phases: Sequence[PhaseRow]) -> None:
 
 def _draw_counts(panel: Axes, phases: Sequence[PhaseRow]) -> None:
     """Bars of images; of all together a number, since a bar of the sum would dwarf them."""
+    from matplotlib.ticker import MaxNLocator
+
     images = [phase for phase in phases if not phase.pooled]
     if images[0].objects is None:
         panel.set_yticks([])
@@ -176,7 +178,8 @@ def _draw_counts(panel: Axes, phases: Sequence[PhaseRow]) -> None:
     if last.objects_low is not None and last.objects_high is not None:
         between = f" ({last.objects_low:.0f} to {last.objects_high:.0f})"
     panel.set_title(f"{counted(last.objects or 0, 'object')}{between}", fontsize="medium")
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(bottom=0, top=None if any(phase.objects or phase.objects_high for phase in images) else 1)
+    panel.yaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set_ylabel("objects, each image")
 
 
@@ -216,7 +219,7 @@ def _wrapped(name: str) -> str:
     """Return a name in full, in as many lines as it needs.
 
     >>> _wrapped("micrograph 07"), _wrapped("0280fa8f60f6bcae0f97d93c28f60be194f9309f")
-    ('micrograph 07', '0280fa8f60f6bcae0f97d93c28f60be1\\n94f9309f')
+    ('micrograph 07', '0280fa8f60f6bcae0f97d93c28f60be194f9309f')
     """
     return "\n".join(name[first : first + WRAP] for first in range(0, len(name), WRAP))
 
