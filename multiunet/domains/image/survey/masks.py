@@ -22,6 +22,7 @@ from multiunet.domains.image.survey.common import (
     crop_like_image,
     find_folder,
 )
+from multiunet.domains.image.survey.dotted import DotCheck
 from multiunet.domains.image.survey.fingerprint import ObjectSizes
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import ItemSplits
@@ -43,6 +44,7 @@ class _Masks:
         first: by value, the first mask that has it.
         ignored: pixels of ``ignore_value``.
         objects: of the training masks.
+        dotted: whether the training masks look like dots.
     """
 
     coloured: bool
@@ -52,6 +54,7 @@ class _Masks:
     ignored: int = 0
     palettes: Palettes = field(default_factory=Palettes)
     objects: ObjectSizes = field(default_factory=ObjectSizes)
+    dotted: DotCheck = field(default_factory=DotCheck)
 
     def add(self, split: Split, mask: str, labels: Pixels, ignore_value: int | None) -> None:
         """Count a mask ``space``.
@@ -70,6 +73,7 @@ class _Masks:
             self.first.setdefault(value, mask)
         if split == "train":
             self.objects.labelled(labels, sorted(counts))
+            self.dotted.add(labels)
 
     def name_of(self, value: int) -> str:
         """Return the name of a value."""
@@ -92,6 +96,8 @@ def survey_masks(splits: ItemSplits, images: Images, config: ImageTrain) -> Anno
     _check_classes(folder, masks)
     _check_seen(masks, config)
     _warn_of_numbers(folder, masks)
+    if not masks.coloured:
+        masks.dotted.warn(folder, "masks", "them as `targets`, with `task=regression` and `dots=3`, say")
     ignored = None if config.ignore_value is None else masks.name_of(config.ignore_value)
     classes = name_classes([masks.name_of(value) for value in values], config.class_names or {}, ignored)
     check_weights(config, classes)

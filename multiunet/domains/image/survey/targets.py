@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.files.lazy import Pixels, iter_blocks
+from multiunet.domains.image.files.lazy import Pixels, iter_blocks, reduce_channels
 from multiunet.domains.image.files.readers import open_stack, read_target
 from multiunet.domains.image.survey.common import Annotations, check_counted, crop_like_image, find_folder
+from multiunet.domains.image.survey.dotted import DotCheck
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.relation import EIGHT_BITS, survey_relation
 from multiunet.domains.image.survey.splits import ItemSplits
@@ -87,7 +88,7 @@ def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> An
     Raises:
         InputError: for targets that cannot be read or are not alike, or that nothing can be learnt from.
     """
-    sums, first, ignored = None, "", False
+    sums, first, ignored, dotted = None, "", False, DotCheck()
     for name in SPLITS:
         for item in splits[name]:
             path = Path(item.target)
@@ -101,10 +102,13 @@ def survey_targets(splits: ItemSplits, images: Images, config: ImageTrain) -> An
                 )
             images.digest.add(item.target, target)
             sums.add(name, target)
+            if name == "train" and target.shape[0] == 1:
+                dotted.add(reduce_channels(target, lambda channels: channels[0], target.dtype))
     assert sums is not None  # there is a training target
     folder = find_folder(splits)
     if config.ignore_value is not None and not ignored:
         remark(f"`ignore_value={config.ignore_value}`: no target in {folder} has it")
+    dotted.warn(folder, "targets", "`dots=3`, say, and each becomes a Gaussian of that deviation in pixels")
     centre, scale = sums.moments(folder)
     check_counted(splits, sums.known, "target")
     names = ["target"] if len(centre) == 1 else [f"target{i}" for i in range(len(centre))]
