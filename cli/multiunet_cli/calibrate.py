@@ -66,5 +66,7 @@ def _way(fit: Fit) -> str:
 def _numbers(fit: Fit) -> str:
     found: Mapping[str, Any] = fit.calibration.model_dump()
     if fit.calibration.kind == "classes":
-        return f"temperature {found['temperature']:.3g}"
+        thresholds = found["thresholds"].items()
+        rare = [f"{name} from {least:.2g} times the likeliest other class on" for name, least in thresholds]
+        return "; ".join([f"temperature {found['temperature']:.3g}", *rare])
     return f"variances times {', '.join(f'{factor:.3g}' for factor in found['factors'])}"

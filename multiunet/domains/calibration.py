@@ -33,7 +33,7 @@ from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.prediction.ensemble import members
 from multiunet.tasks import Task
 from multiunet.training.run_folder import RunFolder
-from multiunet.uncertainty import Calibration, ClassCalibration, dropouts
+from multiunet.uncertainty import Calibration, ClassCalibration, Moments, dropouts
 from multiunet.uncertainty.conformal import SetMethod, pick_true
 from multiunet.uncertainty.fitting import TEMPERATURES, add_sets
 from multiunet.uncertainty.held_out import HeldOut
@@ -181,10 +181,27 @@ def _say_absent(task: Task, sites: HeldOut, source: str) -> None:
         )
 
 
+def _say_missed(task: Task, sites: HeldOut, calibration: Calibration, source: str) -> None:
+    """Say which classes the data have and no prediction gives: a map of classes would not show them."""
+    if task.kind != "segmentation" or sites.target.ndim > 1 or not len(sites):
+        return
+    stated = calibration.apply(Moments(sites.mean, torch.zeros_like(sites.variance), sites.variance)).mean
+    decided = task.decide(stated, calibration)
+    assert decided is not None  # it has classes
+    true, found = (torch.bincount(part, minlength=len(task.names)).tolist() for part in (sites.target, decided))
+    missed = [f"{name} ({count:,} sites)" for name, count, hits in zip(task.names, true, found) if count and not hits]
+    if missed:
+        remark(
+            f"{source}: of the {len(sites):,} sites looked at, none is predicted as {listing(missed)}, which the data "
+            "have: this network does not find it; train longer, or give more examples"
+        )
+
+
 def _fit(run: Run, held_out: Collected, samples: int, options: EvaluateOptions, source: str) -> Fit:
     larger = run.info.groups()
     sites = held_out.sites.regroup(larger)
     calibration = run.task.fit_calibration(sites)
+    _say_missed(run.task, sites, calibration, source)
     if isinstance(calibration, ClassCalibration) and calibration.temperature > MOST_CAUTIOUS:
         remark(f"{source}: probabilities are no better than chance there, so calibrated ones are all nearly equal")
     return Fit(

@@ -35,10 +35,11 @@ class ClassFit(Record):
     labels: Labels
     limits: dict[str, ByLevel]
     guaranteed: tuple[bool, ...]
+    thresholds: dict[str, PositiveFloat] = Field(default_factory=dict)
 
     def load(self) -> ClassCalibration:
         """Return the calibration."""
-        return ClassCalibration(self.temperature, self.labels, self.limits, self.guaranteed)
+        return ClassCalibration(self.temperature, self.labels, self.limits, self.guaranteed, self.thresholds)
 
     def find_misfit(self, task: Task) -> str | None:
         """Return why it cannot be that of a task, in words; None: it can."""
@@ -49,6 +50,8 @@ class ClassFit(Record):
         columns = len(task.names) if self.labels == "multilabel" else 1
         if any(len(level) != columns for limits in self.limits.values() for level in limits):
             return f"its limits are not of the {len(task.names)} classes of the run"
+        if strange := [name for name in self.thresholds if name not in task.names]:
+            return f"its threshold of {strange[0]!r} is of no class of the run"
         return None
 
     @model_validator(mode="after")
@@ -161,6 +164,7 @@ def store_calibration(calibration: Calibration) -> ClassFit | QuantityFit:
             labels=calibration.labels,
             limits=limits,
             guaranteed=tuple(calibration.guaranteed),
+            thresholds=dict(calibration.thresholds),
         )
     if isinstance(calibration, QuantityCalibration):
         return QuantityFit(

@@ -15,7 +15,9 @@ from multiunet.domains.config import PredictOptions
 from multiunet.domains.domain import Domain, Labelled, Model, Piece
 from multiunet.domains.folds import each_fold, spread
 from multiunet.domains.info import DatasetInfo
+from multiunet.domains.missed import find_missed
 from multiunet.domains.novelty import Novelty, join_novelty, predict_other
+from multiunet.domains.remarks import remark
 from multiunet.domains.result import Report
 from multiunet.domains.score_words import name_score
 from multiunet.domains.side_score import SideScore
@@ -160,7 +162,14 @@ def evaluate(
     whole = pool(task, totals)
     main, names = main_score(task, whole), [one.name for one in models]
     draw = partial(draw_items, found, _find_items(names, found), main)
+    _say_missed(data.name, metrics)
     return Report(domain.name, data.name, metrics, floor, items, prediction, whole.curves(), main=main, draw=draw)
+
+
+def _say_missed(scored: str, metrics: Mapping[str, Any]) -> None:
+    """Say which classes the truth has and no prediction gives."""
+    if missed := find_missed(metrics):
+        remark(f"{scored}: nothing is predicted as {listing(missed)}, which the truth has: this run does not find it")
 
 
 def pool(task: Task, folds: Sequence[Score]) -> Score:

@@ -44,7 +44,7 @@ class Generating(Task):
     def fit_calibration(self, held_out: object) -> NoReturn:
         raise TypeError(NOTHING)
 
-    def decide(self, mean: Tensor) -> None:
+    def decide(self, mean: Tensor, calibration: object = None) -> None:
         return None
 
 

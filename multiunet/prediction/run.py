@@ -209,7 +209,7 @@ class GridPredictor:
             watched = watch if decides or encode is not None else None
             for region, moments in self.pieces(source, samples, seed, progress, watched, is_left):
                 batch = moments.map(lambda part: part[None])
-                decision = self.task.decide(batch.mean)
+                decision = self.task.decide(batch.mean, self.calibration)
                 stated = {name: value[0] for name, value in state(self.statements, batch).items()}
                 if written is not None:
                     written.result()
@@ -224,7 +224,7 @@ class GridPredictor:
 
     def _decided(self, mean: Tensor) -> Tensor:
         """Count the sites of ``(len(task.names), *space)`` are decided for each name."""
-        decision = self.task.decide(mean[None])
+        decision = self.task.decide(mean[None], self.calibration)
         assert decision is not None
         if decision.ndim == mean.ndim + 1:
             return decision[0].flatten(1).sum(dim=1)

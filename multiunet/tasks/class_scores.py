@@ -11,7 +11,7 @@ from torch import Tensor
 from multiunet.metrics import Confusion, classification_scores, roc_auc
 from multiunet.tasks.class_uncertainty import ClassUncertainty
 from multiunet.tasks.curves import Curves
-from multiunet.tasks.score import Score, Scores, first_largest
+from multiunet.tasks.score import Score, Scores, decide_classes, first_largest
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.conformal import SetMethod
 
@@ -28,13 +28,13 @@ class SegmentationScore(Score):
     monitor = "mean_iou"
 
     def __init__(self, names: Sequence[str], ignore_index: int, calibration: Calibration | None = None) -> None:
-        self.names, self.ignore_index = list(names), ignore_index
+        self.names, self.ignore_index, self.calibration = list(names), ignore_index, calibration
         self._one = Confusion(len(self.names), ignore_index)  # the pieces of this item
         self._items: list[Confusion] = []  # items of merged scores: some scores are means over items
         self._uncertainty = ClassUncertainty(ignore_index, calibration)
 
     def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
-        self._one.update(first_largest(predicted), target)
+        self._one.update(decide_classes(predicted, self.names, self.calibration), target)
         if moments is not None:
             self._uncertainty.add(moments, target)
 

@@ -124,5 +124,5 @@ class Regression(Task):
     def fit_calibration(self, held_out: HeldOut) -> Calibration:
         return fit_quantities(held_out)
 
-    def decide(self, mean: Tensor) -> None:
+    def decide(self, mean: Tensor, calibration: Calibration | None = None) -> None:
         return None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from multiunet.tasks.curves import Curves
-from multiunet.uncertainty import Moments
+from multiunet.uncertainty import Calibration, ClassCalibration, Moments
 from multiunet.uncertainty.conformal import SetMethod
 
 Scores = dict[str, Any]
@@ -56,6 +56,20 @@ class Score(ABC):
     def curves(self) -> Sequence[Curves]:
         """Return curves of the uncertainty of all pieces and items added so far; none where none is stated."""
         return ()
+
+
+def decide_classes(mean: Tensor, names: Sequence[str], calibration: Calibration | None = None) -> Tensor:
+    """Return the class of each site, ``(N, *space)``: the likeliest, or one that passes its threshold.
+
+    Args:
+        mean: probabilities, ``(N, names, *space)``.
+        names: of the classes.
+        calibration: may have thresholds of rare classes; None: it has none.
+    """
+    if not isinstance(calibration, ClassCalibration) or not calibration.thresholds:
+        return first_largest(mean)
+    thresholds = mean.new_tensor([calibration.thresholds.get(name, 1.0) for name in names])
+    return first_largest(mean / thresholds.reshape(1, -1, *[1] * (mean.ndim - 2)))
 
 
 def first_largest(mean: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -11,11 +12,13 @@ from torch import Tensor, nn
 from multiunet.losses import DiceCE, Kind
 from multiunet.tasks.class_scores import SegmentationScore
 from multiunet.tasks.label_scores import LabelScore
-from multiunet.tasks.score import Score, first_largest
+from multiunet.tasks.score import Score, decide_classes
 from multiunet.tasks.task import Task, rows_of
 from multiunet.uncertainty import Calibration, Moments
+from multiunet.uncertainty.calibration import tempered
 from multiunet.uncertainty.fitting import fit_classes
 from multiunet.uncertainty.held_out import HeldOut
+from multiunet.uncertainty.thresholds import fit_thresholds
 
 
 class ScoreOfClasses(Protocol):
@@ -34,6 +37,7 @@ class Segmentation(Task):
         labels: ``multiclass`` (softmax), ``binary`` (one logit) or ``multilabel`` (independent logits).
         ignore_index: target value of sites that count neither in the loss nor in the scores.
         loss: of such labels; Dice + cross-entropy by default.
+        rare: names of classes so rare that they may never be the likeliest; a calibration fits their thresholds.
         score: kind of score, which also names the score that chooses the best epoch; called with the names,
             ``ignore_index`` and the calibration. By default that of class maps, of independent labels ``LabelScore``.
 
@@ -53,13 +57,14 @@ class Segmentation(Task):
         ignore_index: int = -1,
         loss: nn.Module | None = None,
         score: ScoreOfClasses | None = None,
+        rare: Sequence[str] = (),
     ) -> None:
         fewest = 1 if labels == "multilabel" else 2
         if len(classes) < fewest:
             raise ValueError(f"classes {list(classes)}: {labels} segmentation needs at least {fewest}")
         if labels == "binary" and len(classes) > 2:
             raise ValueError(f"classes {list(classes)}: binary segmentation has two, outside and inside")
-        self.names = tuple(classes)
+        self.names, self.rare = tuple(classes), tuple(rare)
         self.labels = labels
         self.channels = 1 if labels == "binary" else len(classes)
         self.ignore_index = ignore_index
@@ -95,7 +100,14 @@ class Segmentation(Task):
         return rows_of(moments.mean)[known], rows_of(moments.total)[known], truth[known]
 
     def fit_calibration(self, held_out: HeldOut) -> Calibration:
-        return fit_classes(held_out, self.labels)
+        fitted = fit_classes(held_out, self.labels)
+        if not self.rare or self.labels == "multilabel":
+            return fitted
+        stated = tempered(held_out.mean, fitted.temperature, self.labels)
+        found = fit_thresholds(stated, held_out.target, [self.names.index(name) for name in self.rare])
+        return replace(fitted, thresholds={self.names[index]: threshold for index, threshold in found.items()})
 
-    def decide(self, mean: Tensor) -> Tensor:
-        return (mean > 0.5).to(torch.int64) if self.labels == "multilabel" else first_largest(mean)
+    def decide(self, mean: Tensor, calibration: Calibration | None = None) -> Tensor:
+        if self.labels == "multilabel":
+            return (mean > 0.5).to(torch.int64)
+        return decide_classes(mean, self.names, calibration)

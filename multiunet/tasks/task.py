@@ -80,8 +80,13 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def decide(self, mean: Tensor) -> Tensor | None:
-        """Return the class of each site, ``(N, *space)`` or ``(nodes,)``; None for regression."""
+    def decide(self, mean: Tensor, calibration: Calibration | None = None) -> Tensor | None:
+        """Return the class of each site, ``(N, *space)`` or ``(nodes,)``; None for regression.
+
+        Args:
+            mean: predictive mean, ``(N, names, *space)`` or ``(nodes, names)``.
+            calibration: of the prediction, which may hold thresholds of rare classes.
+        """
 
 
 def rows_of(values: Tensor) -> Tensor:

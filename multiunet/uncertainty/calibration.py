@@ -43,12 +43,15 @@ class ClassCalibration(Calibration):
             ``LEVELS`` one number, of independent labels one a label. Empty where the data do not tell.
         guaranteed: for each of ``LEVELS``, whether the limits hold however scores are distributed; False where there
             were too few groups, and they are estimates.
+        thresholds: by name of a class, the share of the likeliest other class's probability from which on a site is
+            decided for it; 1 of those that are not named. See ``fit_thresholds``.
     """
 
     temperature: float
     labels: Labels = "multiclass"
     limits: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
     guaranteed: Sequence[bool] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def apply(self, moments: Moments[Tensor]) -> Moments[Tensor]:
         if self.temperature == 1.0:

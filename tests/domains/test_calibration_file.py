@@ -23,7 +23,9 @@ def fit(calibration: ClassCalibration | QuantityCalibration = CLASSES, **changes
     return Fit(**values | changes, calibration=store_calibration(calibration))
 
 
-@pytest.mark.parametrize("calibration", [CLASSES, QUANTITIES, ClassCalibration(0.5), QuantityCalibration((3.0,))])
+@pytest.mark.parametrize(
+    "calibration", [CLASSES, QUANTITIES, ClassCalibration(0.5, thresholds={"crack": 0.2}), QuantityCalibration((3.0,))]
+)
 def test_what_is_written_is_read(calibration: ClassCalibration | QuantityCalibration, tmp_path: Path) -> None:
     write_fits(tmp_path, [fit(calibration)])
     [found] = read_fits(tmp_path)

@@ -54,6 +54,21 @@ def test_one_model_has_scores_of_each_item() -> None:
     assert set(report.baselines) == {"wrong", "first alone"}
 
 
+def test_a_class_that_is_never_predicted_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Blind(TwoFolds):
+        def predict_labelled(self, *args: Any) -> Any:
+            yield Piece(torch.tensor([[[0.9, 0.8]] * 2]).reshape(1, 2, 2) * torch.tensor([1, 0.1]).reshape(1, 2, 1),
+                        torch.tensor([[0, 1]]), item="x")  # fmt: skip
+
+        def fit_baselines(self, task: Any, config: Any, info: Any) -> Any:
+            return {}
+
+    maps = Trained("run", SimpleNamespace(task=Segmentation(["matrix", "crack"]), calibration=None), "one", None)
+    evaluate(Blind(), [maps], None, {}, "")
+    [message] = caplog.messages
+    assert message == "test split: nothing is predicted as crack, which the truth has: this run does not find it"
+
+
 def test_folds_are_pooled_with_mean_and_deviation() -> None:
     report = evaluate(TwoFolds(), [trained("first"), trained("second")], None, {}, "")
     assert report.metrics["accuracy"] == 0.75

@@ -14,10 +14,11 @@ from torch import nn
 
 from multiunet import Grid, GridPredictor, GridSource, Regression, Segmentation, UNet, predict_field, receptive_field
 from multiunet.geometries import AveragePool, Conv, Down, MaxPool, PixelShuffle, Resize, StridedConv, Transposed, Up
+from multiunet.prediction import PredictionStore, open_prediction
 from multiunet.prediction.run import warn_of_inexact_tiles
 from multiunet.prediction.tiles import batches, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
-from multiunet.uncertainty import dropouts
+from multiunet.uncertainty import ClassCalibration, dropouts
 
 SHAPES = {1: (301,), 2: (93, 70), 3: (40, 37, 33)}
 CPU = torch.device("cpu")
@@ -206,3 +207,18 @@ def test_tiles_that_only_approximate_the_whole_are_warned_of(caplog: pytest.LogC
         assert len(predictor.plan((200,))) > 1
         assert words in caplog.text
         assert bool(caplog.text) == bool(words)
+
+
+def test_class_maps_and_samples_are_decided_by_thresholds(tmp_path) -> None:
+    net, task = network(2, 2), Segmentation(["a", "b"])
+    image = np.random.default_rng(0).normal(size=(1, 40, 37)).astype(np.float32)
+    fractions = []
+    for threshold in (1.0, 0.25):
+        calibration = ClassCalibration(1.0, thresholds={"b": threshold})
+        with PredictionStore(tmp_path / f"{threshold}.zarr") as store:
+            GridPredictor(net, task, Grid(2), CPU, tile=16, calibration=calibration).into(store, source(image), 2)
+        data = open_prediction(tmp_path / f"{threshold}.zarr")["x"]
+        a, b = data["mean"].values
+        np.testing.assert_array_equal(data["class"].values, (b / threshold > a).astype(int))
+        fractions.append(data["fraction"].values[:, 1])
+    assert (fractions[1] > fractions[0]).all()

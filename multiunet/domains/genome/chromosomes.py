@@ -96,7 +96,7 @@ class Chromosomes:
         for region, piece in self._pieces(name, codes, samples, seed, progress, chosen, is_left):
             batch = piece.map(lambda part: part[None])
             stated = {name: value[0] for name, value in state(self.predictor.statements, batch).items()}
-            decision = self.predictor.task.decide(batch.mean)
+            decision = self.predictor.task.decide(batch.mean, self.predictor.calibration)
             item.write((region,), piece, None if decision is None else decision[0], stated)
             item.note((region,))
         item.finish()

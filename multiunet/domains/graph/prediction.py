@@ -62,7 +62,7 @@ def store_rows(
         known: coordinates beside the ids: see ``known_of``.
         edge_index: edges between the rows, ``(2, edges)``, where these are nodes.
     """
-    decision = model.task.decide(moments.mean)
+    decision = model.task.decide(moments.mean, model.calibration)
     writer = store.item(
         name,
         names=model.task.names,

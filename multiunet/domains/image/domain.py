@@ -59,6 +59,7 @@ from multiunet.domains.image.summary import summarise_images
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.task import make_opponent, make_task
+from multiunet.domains.missed import MissedInValidation
 from multiunet.domains.remarks import gather_remarks, remark
 from multiunet.domains.timing import Preparation
 from multiunet.models.sees_input import show_pixels
@@ -145,7 +146,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         cache = self._cache(budget)
         if info.generation is not None:
             return make_validator(config, info, model, cache)
-        images = [LabelledImage(item, info, cache) for item in info.split.val]
+        images, missed = [LabelledImage(item, info, cache) for item in info.split.val], MissedInValidation()
 
         def score(net: nn.Module) -> Mapping[str, Any]:
             device = next(net.parameters()).device
@@ -153,7 +154,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             predictor = make_predictor(
                 replace(model, net=net), "one", device, config.precision, budget.sites or READ_SITES
             )
-            return validate(predictor, images)
+            scores = validate(predictor, images)
+            missed.look(scores)
+            return scores
 
         return score
 
@@ -208,7 +211,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             batch=options.tile_batch,
         )
         several = count_samples(predictor.net, options.samples) > 1
-        encode = choose_encoding(info, model.task) if several and options.confidence else None
+        encode = choose_encoding(info, model.task, model.calibration) if several and options.confidence else None
         check_confidence(options, encode)
         reading = _Reading(info, options, self.checked)
         for place, (name, path) in enumerate(list_images(options.images).items()):

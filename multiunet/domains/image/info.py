@@ -20,6 +20,10 @@ IntensityKind = Literal["image", "train", "none"]
 Colour = Literal["grey", "rgb", "channels"]
 
 
+RARE = 0.01
+"""Share of the training pixels below which a class is rare: it may never be the likeliest."""
+
+
 class ImageSplits(Splits[Item]):
     """Images with their masks or targets, by split."""
 
@@ -233,6 +237,13 @@ class ImageInfo(DatasetInfo):
     def values(self) -> tuple[int, ...]:
         """Mask value of each class, ascending; of instances the class indices."""
         return tuple(int(value) for value in self.classes.values)
+
+    @property
+    def rare(self) -> tuple[str, ...]:
+        """Names of the rare classes; none of objects and of quantities."""
+        if self.masks is None or self.instances is not None:
+            return ()
+        return tuple(name for name, own in self.fingerprint.classes.items() if own.share < RARE)
 
     @property
     def segmented(self) -> Masks:

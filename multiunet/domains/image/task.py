@@ -50,7 +50,7 @@ def make_task(config: ImageTrain, info: ImageInfo) -> Task:
     criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]
     loss = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
     score = SegmentationScore if info.instances is None else InstanceScore
-    return Segmentation(info.classes.names, ignore_index=IGNORED, loss=loss, score=score)
+    return Segmentation(info.classes.names, ignore_index=IGNORED, loss=loss, score=score, rare=info.rare)
 
 
 def make_opponent(config: ImageTrain, info: ImageInfo, task: Task, geometry: Geometry[Any]) -> Opponent | None:

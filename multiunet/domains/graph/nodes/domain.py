@@ -188,7 +188,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         source, name = ("graph", graph.path), graph.path.stem
         store_rows(store, source, name, "node", graph.ids, model, moments, known, field.edge_index)
         if options.plot is not None:
-            decision = model.task.decide(moments.mean)
+            decision = model.task.decide(moments.mean, model.calibration)
             total = moments.epistemic + moments.aleatoric
             classes = None if decision is None else decision.numpy()
             predicted = plot.Predicted(

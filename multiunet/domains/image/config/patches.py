@@ -29,7 +29,8 @@ class PatchSettings(DataSettings):
     patch_size: IntList | None = option(None, "pixels of a training patch by axis; default: from the images", "Patches")
     oversample_classes: float = option(
         0.5,
-        "share of patches centred near a pixel of a class; each class of the image is equally likely",
+        "share of patches centred near a pixel of a class: of a rare one (below 1 % of the pixels), if there is any, "
+        "else each class of the image is equally likely",
         "Patches",
         ge=0,
         le=1,

@@ -33,6 +33,9 @@ from multiunet.training.data import Sample, TrainingData
 REMEMBERED = 1000
 """Pixels of each class and image that patches may lie about."""
 
+TRIES = 20
+"""Images, drawn by chance, that are looked at for a rare class."""
+
 
 class Patches(TrainingData[Tensor]):
     """Draw random patches of images.
@@ -48,8 +51,9 @@ class Patches(TrainingData[Tensor]):
         items: the training images.
         info: of the training.
         augmentation: of the patches.
-        oversample_classes: share of patches that lie about a pixel of a class drawn evenly from those of the image; the
-            others lie anywhere. Quantities have no classes.
+        oversample_classes: share of patches that lie about a pixel of a class drawn evenly from those of the image, or,
+            where some classes are rare, from these, in an image that shows it; the others lie anywhere. Quantities have
+            no classes.
         cache: where files that were read are kept, by each process for itself.
         border: weight of pixels between objects; None where masks are classes, or for quantities.
     """
@@ -69,6 +73,7 @@ class Patches(TrainingData[Tensor]):
         self.patch = info.patch_size
         self.spacing = info.spacing
         self.oversample_classes = 0.0 if info.regression else oversample_classes
+        self.rare = [info.classes.names.index(name) for name in info.rare]
         self.cache = cache
         self.border = border
         self.intensities = read_intensities(info)
@@ -77,9 +82,9 @@ class Patches(TrainingData[Tensor]):
         return len(self.items)
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[Tensor]:
-        entry = self.items[item]
+        entry, rare = self._choose(item, rng)
         loaded = load_input(entry.image, self.info, self.cache)
-        start = self._start(entry, loaded.picture.space, rng)
+        start = self._start(entry, loaded.picture.space, rare, rng)
         centre = [first + (side - 1) / 2 for first, side in zip(start, self.patch)]
         view = draw_view(self.augmentation, centre, self.patch, self.spacing, rng)
         coordinates = mirror(view.coordinates(self.patch), loaded.picture.space)
@@ -118,13 +123,26 @@ class Patches(TrainingData[Tensor]):
         labels = sample_labels(self._labels(entry), coordinates)
         return torch.from_numpy(labels.astype(np.int64))[None]
 
-    def _start(self, entry: Item, space: Sequence[int], rng: np.random.Generator) -> list[int]:
+    def _choose(self, item: int, rng: np.random.Generator) -> tuple[Item, int | None]:
+        """Return the image of a patch, and the rare class that it lies about; None: about none."""
+        if not self.rare or rng.random() >= self.oversample_classes:
+            return self.items[item], None
+        rare = self.rare[int(rng.integers(len(self.rare)))]
+        for one in (item, *rng.integers(len(self.items), size=TRIES).tolist()):
+            if len(self._positions(self.items[one])[rare]):
+                return self.items[one], rare
+        return self.items[item], None
+
+    def _start(self, entry: Item, space: Sequence[int], rare: int | None, rng: np.random.Generator) -> list[int]:
         """The patch's first pixel by axis; negative where the image is smaller than the patch."""
         room = [n - side for n, side in zip(space, self.patch)]
         anywhere = choose_start(space, self.patch, rng)
-        if rng.random() >= self.oversample_classes:
+        if rare is not None:
+            pixels = [self._positions(entry)[rare]]
+        elif self.rare or rng.random() >= self.oversample_classes:
             return anywhere
-        pixels = [positions for positions in self._positions(entry) if len(positions)]
+        else:
+            pixels = [positions for positions in self._positions(entry) if len(positions)]
         if not pixels:  # no pixel of this image counts
             return anywhere
         chosen = pixels[int(rng.integers(len(pixels)))]

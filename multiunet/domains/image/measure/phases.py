@@ -25,13 +25,16 @@ from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
 from multiunet.prediction.totals import open_sums, sum_sites
 from multiunet.uncertainty.sums import SumCalibration, Totals
-from multiunet.wording import counted
+from multiunet.wording import counted, listing
 
 ALL = "all"
 """Stands for all images together, unless an image has this name: ``PhaseRow.pooled`` tells."""
 
 SPECK = 5
 """Pixels: objects that are smaller are mostly noise."""
+
+SEEN = 30
+"""Expected pixels of a class from which it is said that no class map shows it."""
 
 OBJECT = "object"
 """The class of objects of numbered masks."""
@@ -134,6 +137,7 @@ def measure(options: ImageMeasure) -> Measures:
         check_fits(options.prediction, what, 18 * size, "predict and measure it in parts")
     # maps are read image by image, once for fractions and once for parts: only those of one are in memory
     surveyed = [_sized(_survey(name, data), options.pixel_size) for name, data in images.items()]
+    _warn_of_missed(surveyed)
     sums = open_sums(options.prediction)
     chosen = _counted(options, surveyed)
     parts = {item.image: list(_parts(item, images[item.image], chosen, options)) for item in surveyed}
@@ -145,6 +149,21 @@ def measure(options: ImageMeasure) -> Measures:
         phases += _phases(_pooled(surveyed), chosen, list(parts.values()), sums)
     _warn_of_specks(everything)
     return Measures(phases, everything, AXES[len(surveyed[0].spacing)])
+
+
+def _warn_of_missed(items: Sequence[_Survey]) -> None:
+    """Say which classes are likely somewhere and decided nowhere: their fraction of 0 says little."""
+    if items[0].separated:
+        return
+    decided = np.sum([item.fractions for item in items], axis=0)
+    likely = Totals.join([item.totals for item in items]).mean.sum(axis=0)
+    classes = zip(items[0].names, decided, likely)
+    missed = [f"{name} ({pixels:,.0f})" for name, share, pixels in classes if not share and pixels >= SEEN]
+    if missed:
+        remark(
+            f"no pixel of any class map is of a class whose probabilities add up to so many pixels: {listing(missed)}; "
+            "its fraction and objects are 0, and the column fraction_estimate tells more"
+        )
 
 
 def _warn_of_specks(parts: Sequence[ObjectRow]) -> None:

@@ -23,7 +23,7 @@ from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.data.patch_size import fit_patch, pick_sides
 from multiunet.domains.image.generation.latent import latent_factor
 from multiunet.domains.image.generation.planning import choose_flip, explain_generator
-from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.info import RARE, ImageInfo
 from multiunet.domains.image.planning.profiling import Build, Profiler
 from multiunet.domains.image.planning.suiting import suit_quantities
 from multiunet.domains.planned import Decision, Memory, TrainingPlan, is_open, measure_memory_once
@@ -33,6 +33,7 @@ from multiunet.memory import amount
 from multiunet.models.image_unet import choose_strides
 from multiunet.prediction.run import READ_SITES
 from multiunet.training.step_memory import LIBRARY_MEMORY
+from multiunet.wording import listing
 
 SAMPLES = 4
 """Samples a step, or half as many where memory is short.
@@ -299,9 +300,9 @@ def _meaning(config: ImageTrain, info: ImageInfo) -> dict[str, tuple[Any, str]]:
         }[kind]
     }
     if not info.regression:
-        rarest = min(info.fingerprint.classes.items(), key=lambda item: item[1].share)
-        why = f"overlap counts classes alike however rare ({rarest[0]}: {rarest[1].share:.2%} of pixels), "
-        found["loss"] = (config.loss or "dice-ce", why + "cross-entropy gives every pixel a gradient")
+        found["loss"] = (config.loss or "dice-ce", "overlap counts classes alike, cross-entropy every pixel")
+        if info.rare:
+            found["oversample_classes"] = (config.oversample_classes, _tell_of_rare(info))
     else:
         reason = "learns the noise of every pixel along with the quantity"
         if info.dots is not None:
@@ -323,6 +324,15 @@ def _meaning(config: ImageTrain, info: ImageInfo) -> dict[str, tuple[Any, str]]:
     if is_open(config, "validate_every"):
         found["validate_every"] = _validation(config, info, steps)
     return found
+
+
+def _tell_of_rare(info: ImageInfo) -> str:
+    """Say which classes are rare, and what is done about it."""
+    shares = [f"{name} ({info.fingerprint.classes[name].share:.2%})" for name in info.rare]
+    return (
+        f"rare, below {RARE:.0%} of the pixels: {listing(shares)}. So many patches have it near their middle, and the "
+        "calibration chooses on validation from which probability on a pixel is of it"
+    )
 
 
 def _validation(config: ImageTrain, info: ImageInfo, steps: int) -> tuple[int, str]:

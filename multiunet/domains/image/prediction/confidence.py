@@ -26,6 +26,7 @@ from multiunet.metrics.instances import overlaps
 from multiunet.prediction.run import Encode
 from multiunet.prediction.store import ItemWriter
 from multiunet.tasks import Task
+from multiunet.uncertainty import Calibration
 
 FOUND = 0.5
 """IoU above which an object of a sample is the same object: at most one can be."""
@@ -57,11 +58,15 @@ def find_share(objects: NDArray[np.integer], samples: Iterable[NDArray[np.intege
     return result
 
 
-def choose_encoding(info: ImageInfo, task: Task) -> Encode | None:
-    """Return what is to be kept of each sample to find its objects; None for quantities, which have none."""
+def choose_encoding(info: ImageInfo, task: Task, calibration: Calibration | None = None) -> Encode | None:
+    """Return what is to be kept of each sample to find its objects; None for quantities, which have none.
+
+    Args:
+        calibration: of the prediction, by whose thresholds samples are decided, too.
+    """
     if info.regression:
         return None
-    return encode_parts if info.instances is not None else lambda mean: _decide(task, mean)
+    return encode_parts if info.instances is not None else lambda mean: _decide(task, mean, calibration)
 
 
 def check_confidence(options: ImagePredict, encode: Encode | None) -> None:
@@ -80,8 +85,8 @@ def check_confidence(options: ImagePredict, encode: Encode | None) -> None:
         )
 
 
-def _decide(task: Task, mean: torch.Tensor) -> torch.Tensor:
-    classes = task.decide(mean[None])
+def _decide(task: Task, mean: torch.Tensor, calibration: Calibration | None) -> torch.Tensor:
+    classes = task.decide(mean[None], calibration)
     assert classes is not None  # it has classes
     return classes[0]
 

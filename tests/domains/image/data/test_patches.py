@@ -89,7 +89,38 @@ def test_rare_classes_are_found(folder: Any) -> None:
         return float(np.mean([data.draw(0, generator(i)).target.any() for i in range(200)]))
 
     assert share(0.0) < 0.1
-    assert share(1.0) == pytest.approx(0.5, abs=0.12)  # one of the two classes, drawn evenly
+    assert share(1.0) == 1.0
+    assert share(0.5) == pytest.approx(0.5, abs=0.12)
+
+
+def test_patches_lie_about_rare_classes_in_images_that_show_them(folder: Any) -> None:
+    root = folder(5, shape=(200, 200))
+    for path in (root / "masks").iterdir():
+        mask = np.full((200, 200), 4, np.uint8)
+        mask[:, 100:] = 9
+        if path.stem in ("s0", "s4"):  # one of them trains, whatever chance holds out
+            mask[90:93, 40:43] = 17
+        Image.fromarray(mask).save(path)
+    data = patches(root, Augmentation.none(), 1.0, patch_size=[64])
+    assert data.info.rare == ("17",)
+    for item in range(len(data)):
+        for seed in range(20):
+            target = data.draw(item, generator(seed)).target[0]
+            where = (target == 2).nonzero()
+            assert len(where)
+            assert (where - 31.5).abs().max() <= 16 + 3  # near the middle
+
+
+def test_classes_that_are_not_rare_are_drawn_evenly(folder: Any) -> None:
+    root = folder(5, shape=(200, 200))
+    for path in (root / "masks").iterdir():
+        mask = np.full((200, 200), 4, np.uint8)
+        mask[90:112, 40:62] = 9  # 1.2 % of the pixels
+        Image.fromarray(mask).save(path)
+    data = patches(root, Augmentation.none(), 1.0, patch_size=[32])
+    assert data.info.rare == ()
+    share = np.mean([data.draw(0, generator(i)).target.any() for i in range(200)])
+    assert 0.5 < share < 0.7  # half of them about it, and a few by chance
 
 
 def test_images_smaller_than_the_patch_are_mirrored_with_their_labels(folder: Any) -> None:

@@ -66,6 +66,21 @@ def test_fractions_areas_and_their_deviations(tmp_path: Path) -> None:
     assert seven.diameter_mean == seven.diameter_median == pytest.approx(2 * math.sqrt(7 * 0.25 / math.pi))
 
 
+def test_a_class_that_is_likely_somewhere_and_decided_nowhere_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for likely in (0.1, 0.2):
+        with PredictionStore(tmp_path / f"{likely}.zarr") as store:
+            item = store.item("a", names=NAMES, dims=("y", "x"), shape=(10, 20), decided=True,
+                              attrs={"spacing": [1.0, 1.0], "unit": "pixel"})  # fmt: skip
+            p = torch.stack([torch.full((10, 20), 1 - likely), torch.full((10, 20), likely)])
+            item.write((slice(0, 10), slice(0, 20)), Moments(p, p * 0, p * (1 - p)), torch.zeros(10, 20).long())
+            item.write_fractions(torch.tensor([[1.0, 0.0]]))
+        measure(ImageMeasure(prediction=tmp_path / f"{likely}.zarr"))
+    [message] = caplog.messages  # 20 expected pixels may be nothing
+    assert "of a class whose probabilities add up to so many pixels: 7 (40); its fraction" in message
+
+
 def test_parts_are_placed_and_numbered(tmp_path: Path) -> None:
     path = stored(tmp_path / "p.zarr", {"a": squares()}, {"a": [0.1]}, spacing=2.0)
     first, second = measure(ImageMeasure(prediction=path)).parts

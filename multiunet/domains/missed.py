@@ -1,0 +1,39 @@
+"""Classes that the truth has and no prediction gives: said in words, as a score of 0 is easily overlooked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from multiunet.domains.remarks import remark
+from multiunet.wording import listing
+
+IN_A_ROW = 3
+"""Validations after which a class that none of them predicted is named."""
+
+
+def find_missed(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the names of classes that are there and never predicted; none where scores tell of no classes."""
+    if "classes" not in metrics:
+        return []
+    rows = zip(*(metrics[name] for name in ("classes", "recall", "precision")))
+    return [name for name, recall, precision in rows if recall is not None and precision is None]
+
+
+class MissedInValidation:
+    """Watch over the validations of a training, which names classes that stay unpredicted."""
+
+    def __init__(self) -> None:
+        self._times: Counter[str] = Counter()
+
+    def look(self, scores: Mapping[str, Any]) -> None:
+        """See the scores of one more validation."""
+        missed = find_missed(scores)
+        self._times = Counter({name: self._times[name] + 1 for name in missed})
+        named = [name for name, times in self._times.items() if times == IN_A_ROW]
+        if named:
+            remark(
+                f"validation: {IN_A_ROW} times in a row nothing was predicted as {listing(named)}, which the "
+                "validation split has; such a class may come late, or never: see the last validations"
+            )
