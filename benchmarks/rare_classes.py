@@ -7,7 +7,7 @@ seed trains twice, as though no class were rare (patches about any class of the 
 
     python benchmarks/rare_classes.py --data ../shared/data/super_alloy [--kept 0.1] [--seeds 0,1] [--epochs 12]
 
-Writes benchmarks/results/rare_classes.json.
+Writes benchmarks/results/rare_classes.json; what it has of other shares stays.
 """
 
 from __future__ import annotations
@@ -97,7 +97,13 @@ def main() -> None:
             found = train_and_score(given.data, masks, planned, seed, given.epochs, given.runs / name)
             rows.append({"seed": seed, "patches": "about the rare class" if planned else "as before", **found})
             print(json.dumps(rows[-1]), flush=True)
-    content = {"share": share, "kept": given.kept, "epochs": given.epochs, "rows": rows, "environment": environment()}
+    content = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    content[f"kept {given.kept:g}"] = {
+        "share": share,
+        "epochs": given.epochs,
+        "rows": rows,
+        "environment": environment(),
+    }
     RESULTS.write_text(json.dumps(content, indent=1) + "\n")
 
 

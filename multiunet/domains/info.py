@@ -185,7 +185,7 @@ class DatasetInfo(Record):
         return {}
 
     def groups(self) -> Mapping[str, str]:
-        """Return the group of each item that stays together with others (of a specimen, say), by the item's name."""
+        """Return the group of each item that stays together with others, by the item's name."""
         return {}
 
     def seen(self) -> Mapping[str, str]:

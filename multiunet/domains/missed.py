@@ -1,4 +1,4 @@
-"""Classes that the truth has and no prediction gives: said in words, as a score of 0 is easily overlooked."""
+"""Classes that the truth has and no prediction gives; a score of 0 is easily overlooked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IN_A_ROW = 3
 
 
 def find_missed(metrics: Mapping[str, Any]) -> list[str]:
-    """Return the names of classes that are there and never predicted; none where scores tell of no classes."""
+    """Return the names of classes that are there and never predicted; none of scores without classes."""
     if "classes" not in metrics:
         return []
     rows = zip(*(metrics[name] for name in ("classes", "recall", "precision")))

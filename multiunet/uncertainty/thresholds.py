@@ -1,4 +1,4 @@
-"""Thresholds of rare classes: how likely a site must be of one to be decided for it, learnt on held-out sites."""
+"""Thresholds of rare classes, from which probability on a site is of one; learnt on held-out sites."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ LEAST = 0.01
 
 
 def fit_thresholds(probabilities: Tensor, target: Tensor, rare: Sequence[int]) -> dict[int, float]:
-    """Return the threshold of each rare class at which its IoU is largest; without those that do not raise it.
+    """Return the threshold of each rare class at which its IoU is largest.
+
+    Classes whose threshold would not raise it have none.
 
     A site is decided for a class whose probability is the threshold times that of the likeliest other one or more. At
     the threshold 1 this is the likeliest class, which a rare one may never be: its IoU, like its Dice score, is
@@ -44,7 +46,7 @@ def fit_thresholds(probabilities: Tensor, target: Tensor, rare: Sequence[int]) -
 
 
 def _best_cut(ratio: Tensor, true: Tensor) -> tuple[float, float]:
-    """Return the threshold of the ratio, ``LEAST`` to its inverse, at which the IoU is largest, and this IoU."""
+    """Return the threshold of the ratio at which the IoU is largest, and this IoU."""
     row = ratio.argsort(descending=True)
     ordered, hits = ratio[row].clamp(LEAST / 2, 2 / LEAST), true[row].double().cumsum(0)
     count = torch.arange(1, len(row) + 1, dtype=torch.float64)
