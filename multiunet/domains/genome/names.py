@@ -54,7 +54,7 @@ def check_names(
 
 
 def match_chromosomes(
-    path: Path, found: Collection[str], names: Collection[str] | Genome, other: Path
+    path: Path | str, found: Collection[str], names: Collection[str] | Genome, other: Path
 ) -> dict[str, str]:
     """Match a file's names of chromosomes with those of a genome, and say so where they differ.
 
@@ -62,7 +62,7 @@ def match_chromosomes(
     as Roman or Arabic numbers (``chrII``, ``II``, ``2``), of mitochondria ``M``, ``MT`` and ``Mito``.
 
     Args:
-        path: the file, for messages.
+        path: the file, or the setting, for messages.
         found: its names.
         names: those of the genome.
         other: where these are from, for messages.

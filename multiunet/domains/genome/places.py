@@ -49,7 +49,7 @@ def parse_place(text: str, genome: Genome) -> Place:
             f"`region={text}`: write CHROM:FIRST-LAST, first and last base counted from 1: chrIV:1000-1500"
         )
     chrom, first, last = found["chrom"], *(int(found[name].replace(",", "")) for name in ("first", "last"))
-    matched = match_chromosomes(genome.path, [chrom], genome, genome.path)
+    matched = match_chromosomes(f"`region={text}`", [chrom], genome, genome.path)
     if chrom not in matched:
         raise InputError(f"`region={text}`: {genome.path.name} has no {chrom}; it has {listed(genome.lengths)}")
     chrom = matched[chrom]

@@ -29,6 +29,15 @@ from multiunet.errors import InputError
 MOSTLY = 0.5
 """Share of missing bins above which it is likely that the file leaves out zeros."""
 
+FEW = 30
+"""Bins below which a correlation says next to nothing."""
+
+CHANCE = {
+    "train": "there is next to nothing to learn from",
+    "val": "the best epoch is chosen by chance",
+    "test": "scores are chance",
+}
+
 
 def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     """Check the data of a training, and describe them.
@@ -163,5 +172,10 @@ def _check_measured(config: GenomeTrain, data: Data, part: str, chroms: Sequence
             raise InputError(
                 f"{path}: all {len(known)} values of the {part} chromosomes ({listed(chroms)}) are {known[0]:g}; "
                 f"there is nothing to learn{_hint(config)}"
+            )
+        if len(known) < FEW:
+            remark(
+                f"{path}: only {len(known)} bins of the {part} chromosomes ({listed(chroms)}) have a value, so "
+                f"{CHANCE[part]}; choose longer chromosomes, or smaller bins"
             )
         _check_loss(config, path, known)

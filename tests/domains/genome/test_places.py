@@ -23,9 +23,10 @@ def test_first_and_last_base_count_from_one(text, chrom, start, stop):
     assert (place.chrom, place.start, place.stop, len(place)) == (chrom, start, stop, stop - start)
 
 
-def test_roman_numbers_are_read_where_one_has_two_letters():
+def test_roman_numbers_are_read_where_one_has_two_letters(caplog):
     genome = Genome(Path("g.fa"), {}, {"chrI": 900, "chrIX": 500})
     assert parse_place("9:1-5", genome).chrom == "chrIX"
+    assert "`region=9:1-5`: its chromosomes are named otherwise than in g.fa, and matched: 9 is chrIX" in caplog.text
     with pytest.raises(InputError, match="has no 9"):
         parse_place("9:1-5", Genome(Path("g.fa"), {}, {"chr1": 900, "chrX": 500}))
 

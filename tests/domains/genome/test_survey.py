@@ -238,3 +238,12 @@ def test_presence_is_from_0_to_1(data, loss, config_of):
         GenomeDomain().inspect(config)
     with pytest.raises(InputError, match="is for presence, 0 to 1, which `transform=sqrt` makes none of"):
         config_of({**data, "loss": loss, "transform": "sqrt"})
+
+
+def test_a_split_of_few_values_is_said(data, tmp_path, write_fasta, write_signal, config_of, caplog):
+    lengths = {"chr1": 4003, "chr2": 400}
+    fasta, signal = write_fasta(tmp_path / "g.fa", lengths), write_signal(tmp_path / "s.bedGraph", lengths)
+    changed = {"fasta": str(fasta), "targets": str(signal), "val_chroms": "chr2", "test_chroms": []}
+    GenomeDomain().inspect(config_of({**data, **changed}))
+    assert "bins of the val chromosomes (chr2) have a value, so the best epoch is chosen by chance" in caplog.text
+    assert "of the train chromosomes" not in caplog.text
