@@ -192,7 +192,7 @@ class Domain(ABC, Generic[C, P, Info]):
         """Train what the model is built on before itself, in a folder of its run; by default nothing."""
 
     def preparations(self, model: Model, config: C, info: Info, budget: Budget) -> Sequence[Preparation]:
-        """Return what ``prepare`` trains, so that its time can be told; by default nothing."""
+        """Return what ``prepare`` trains, so that its time can be estimated; by default nothing."""
         return ()
 
     @abstractmethod

@@ -65,7 +65,13 @@ def _told(known: Generation) -> str:
     if known.given is not None:
         smaller = [f for f in known.given.factor if f > 1]
         parts.append(f"another image{f', {_times(known.given.factor)} times smaller' if smaller else ''}")
-    return f", from {' and '.join(parts)}" if parts else ""
+    told = f", from {' and '.join(parts)}" if parts else ""
+    places = ", knowing where in the image each pixel is" if known.coordinates else ""
+    latent = known.latent
+    coded = (
+        "" if latent is None else f", in latents of {counted(latent.channels, 'channel')}, coarser by {latent.factor}"
+    )
+    return f"{told}{places}{coded}"
 
 
 def _times(numbers: Sequence[object]) -> str:

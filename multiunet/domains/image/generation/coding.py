@@ -76,7 +76,7 @@ def train_autoencoder(
 
 
 def plan_autoencoder(model: Model, config: ImageTrain, info: ImageInfo, cache: FileCache) -> Preparation:
-    """Return the training of a generator's autoencoder, for its time to be told."""
+    """Return the training of a generator's autoencoder, so that its time can be estimated."""
     assert isinstance(model.net, LatentGenerator)
     data, coder = make_coded(config, info, model, info.split.train, cache), model.net.coder.requires_grad_(True)
     return Preparation("the autoencoder", coder, Denoising(), model.geometry, data, config.coder_recipe())

@@ -12,6 +12,7 @@ from PIL import Image
 from multiunet.domains import sampling, training
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.generation.latent import coarsen, decode_tiled
+from multiunet.domains.image.summary import summarise_images
 from multiunet.domains.runs import load
 from multiunet.errors import InputError
 from multiunet.models import autoencoder
@@ -121,3 +122,11 @@ def test_settings_of_latents_that_do_not_fit_are_refused(settings: dict, words: 
 def test_latents_are_for_generators() -> None:
     with pytest.raises(ValueError, match="`latent` is for making new images; pass `task=generate`, too"):
         ImageTrain(images=Path("x"), masks=Path("y"), latent=4)
+
+
+def test_a_summary_says_how_images_are_made(make_run: MakeRun) -> None:
+    run = load(make_run(**CODED), "cpu")
+    told = run.info.generation.model_copy(update={"coordinates": 2})
+    learns = summarise_images(run.config, run.info.model_copy(update={"generation": told}))["learns"]
+    places = "knowing where in the image each pixel is"
+    assert learns == f"to make new images like these, {places}, in latents of 3 channels, coarser by 2"
