@@ -181,7 +181,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for name in chosen.names:
             for seed in chosen.seeds:
-                found = measure(name, seed, chosen.runs or Path(temporary), list(more))
+                found = measure(name, seed, (chosen.runs or Path(temporary)).absolute(), list(more))
                 known = json.loads(chosen.results.read_text()) if chosen.results.exists() else {}
                 known.setdefault(name, {})[str(seed)] = {**found, "words": list(more), "environment": environment()}
                 chosen.results.parent.mkdir(parents=True, exist_ok=True)
