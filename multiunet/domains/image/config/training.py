@@ -83,6 +83,12 @@ class ImageTrain(AdversarialSettings, AttentionTrain):
         "Run",
         text=True,
     )
+    budget: Bytes | None = option(
+        None,
+        "of memory, e.g. 24GB: choose a large network, patch and batch that fill it, as nnU-Net's presets do",
+        "Model",
+        text=True,
+    )
 
     by_task: ClassVar[Mapping[str, Mapping[str, Any]]] = {"generate": DEFAULTS}
 
@@ -112,6 +118,14 @@ class ImageTrain(AdversarialSettings, AttentionTrain):
             raise ValueError(
                 "`augment_prob`: what changes the images would be in the samples, too; `task=generate` has `flip` alone"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _budget_is_of_predictions(self) -> Self:
+        if self.budget is not None and self.memory is not None:
+            raise ValueError("`budget` and `memory` both say how much memory there is; give one")
+        if self.budget is not None and self.task == "generate":
+            raise ValueError("`budget` chooses networks that predict; for `task=generate` give `widths`")
         return self
 
     @model_validator(mode="after")

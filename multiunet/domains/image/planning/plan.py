@@ -24,6 +24,7 @@ from multiunet.domains.image.data.patch_size import fit_patch, pick_sides
 from multiunet.domains.image.generation.latent import latent_factor
 from multiunet.domains.image.generation.planning import choose_flip, explain_generator
 from multiunet.domains.image.info import RARE, ImageInfo
+from multiunet.domains.image.planning.enlarging import enlarge
 from multiunet.domains.image.planning.profiling import Build, Profiler
 from multiunet.domains.image.planning.suiting import suit_quantities
 from multiunet.domains.planned import Decision, Memory, TrainingPlan, is_open, measure_memory_once
@@ -77,11 +78,11 @@ class Room:
 def find_room(config: ImageTrain, info: ImageInfo, device: torch.device) -> Room:
     """Return the memory that a training may take: as much as the settings say, or what is free."""
     free, held = measure_memory_once(device)
-    budget = config.memory or free
+    budget = config.budget or config.memory or free
     processes = 1 + config.workers
     # a quarter at most: reading an image again costs less than a smaller patch
     images = min(LARGEST_CACHE, info.fingerprint.bytes * processes, budget // 4)
-    return Room(budget, held * processes, images, config.memory is not None)
+    return Room(budget, held * processes, images, budget != free)
 
 
 def plan(config: ImageTrain, info: ImageInfo, room: Room, need: Need) -> tuple[ImageTrain, ImageInfo]:
@@ -90,11 +91,18 @@ def plan(config: ImageTrain, info: ImageInfo, room: Room, need: Need) -> tuple[I
     Raises:
         InputError: for a budget that the smallest plan exceeds, or given settings that do not fit the data.
     """
+
+    def count(settings: ImageTrain) -> tuple[ImageTrain, ImageInfo, int]:
+        chosen, shaped = _shaped(settings, info)
+        # a tenth for what is not counted: augmentation, validation by tiles, an allocator's bad day
+        return chosen, shaped, (room.held + room.images + need(chosen, shaped)) * 10 // 9
+
+    larger: dict[str, Decision] = {}
+    if config.budget is not None:
+        config, larger = enlarge(config, info, lambda tried: count(tried)[2] <= room.budget, _levels)
     offers = _offers(config, info)
     for offer in offers:
-        chosen, shaped = _shaped(offer, info)
-        # a tenth for what is not counted: augmentation, validation by tiles, an allocator's bad day
-        takes = (room.held + room.images + need(chosen, shaped)) * 10 // 9
+        chosen, shaped, takes = count(offer)
         if takes <= room.budget:
             break
     else:
@@ -105,7 +113,8 @@ def plan(config: ImageTrain, info: ImageInfo, room: Room, need: Need) -> tuple[I
             f"program itself, {amount(room.images)} for images); "
         )
         if room.asked:
-            raise InputError(f"`memory`: {message}give it as much, or choose fewer `widths` or a smaller `patch_size`")
+            named = "memory" if config.budget is None else "budget"
+            raise InputError(f"`{named}`: {message}give it as much, or choose fewer `widths` or a smaller `patch_size`")
         remark("%strying anyway", message)
     meaning = _meaning(chosen, shaped)
     reasons = _shape_reasons(chosen, shaped, room) | {name: reason for name, (_, reason) in meaning.items()}
@@ -114,7 +123,7 @@ def plan(config: ImageTrain, info: ImageInfo, room: Room, need: Need) -> tuple[I
         name: Decision(value=getattr(chosen, name), reason=reason)
         for name, reason in reasons.items()
         if is_open(config, name)
-    }
+    } | larger
     memory = Memory(budget=room.budget, needed=takes, program=room.held, images=room.images)
     return chosen, shaped.model_copy(update={"plan": TrainingPlan(settings=settings, memory=memory)})
 
@@ -222,9 +231,9 @@ def _shaped(config: ImageTrain, info: ImageInfo) -> tuple[ImageTrain, ImageInfo]
     return chosen, info.model_copy(update={"strides": tuple(map(tuple, strides))})
 
 
-def _levels(widths: Sequence[int], patch: Sequence[int]) -> Sequence[int]:
+def _levels(widths: Sequence[int], patch: Sequence[int]) -> list[int]:
     """Return as many of the widths as have ``FEWEST`` sites along the longest axis, two at least."""
-    return widths[: max(2, 1 + int(math.log2(max(patch) / FEWEST)))]
+    return list(widths)[: max(2, 1 + int(math.log2(max(patch) / FEWEST)))]
 
 
 def _check_strides(strides: list[list[int]], widths: list[int], info: ImageInfo) -> None:
