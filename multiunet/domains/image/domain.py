@@ -52,6 +52,12 @@ from multiunet.domains.image.network import build_network, see_input
 from multiunet.domains.image.planning import plan as planning
 from multiunet.domains.image.prediction import writers
 from multiunet.domains.image.prediction.confidence import check_confidence, choose_encoding, write_confidence
+from multiunet.domains.image.prediction.matched import (
+    check_matching,
+    find_matched_space,
+    match_info,
+    predict_matched,
+)
 from multiunet.domains.image.prediction.predictor import choose_views, limit_memory, make_predictor, name_views
 from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
@@ -177,8 +183,10 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
     def inputs(self, config: ImageTrain, info: ImageInfo, options: ImagePredict) -> list[str]:
         writers.check_kinds(options.export_what, info)
         choose_views(config, info, options)
+        if options.match_pixel_size:
+            check_matching(info)
         images, reading = list_images(options.images), _Reading(info, options, self.checked)
-        bars, shift = {}, ShiftCheck(info)
+        bars, shift = {}, ShiftCheck(info, scales=not options.match_pixel_size)
         for path in images.values():
             loaded = reading.load(path)
             uncut = info.ndim == 2 and loaded.bar_rows == 0
@@ -216,15 +224,21 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         reading = _Reading(info, options, self.checked)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.start_input(name, place, len(names))
-            source = make_source(name, str(path), reading.load(path))
-            item = predictor.into(store, source, options.samples, options.seed, progress.update_tiles, encode, place)
+            loaded = reading.load(path)
+            matched = find_matched_space(path, loaded, info) if options.match_pixel_size else None
+            how = options.samples, options.seed, progress.update_tiles, encode, place
+            if matched is None:
+                item, own = predictor.into(store, make_source(name, str(path), loaded), *how), info
+            else:
+                item = predict_matched(predictor, store, name, path, loaded, matched, info, *how)
+                own = match_info(info, loaded, matched)
             if not item.is_due:
                 continue
-            objects = None if info.instances is None else find_objects(item.mean(), info)
+            objects = None if info.instances is None else find_objects(item.mean(), own)
             if objects is not None:
                 item.write_instances(objects)
             if encode is not None:
-                write_confidence(path, item, info, objects)
+                write_confidence(path, item, own, objects)
             item.finish()
 
     def export(

@@ -48,6 +48,11 @@ class ImagePredict(PredictClasses, PredictTiles):
         None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True
     )
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
+    match_pixel_size: bool = option(
+        False,
+        "rescale images of another magnification to the training's pixel size; results are on the images' own grid",
+        "Prediction",
+    )
     tta_flips: bool | None = option(None, FLIPS, "Prediction")
     views_as_samples: bool = option(False, VIEWS, "Prediction")
 

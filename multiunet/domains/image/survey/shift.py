@@ -20,9 +20,11 @@ class ShiftCheck:
 
     Args:
         info: of the training.
+        scales: whether to compare pixel sizes: not of images that are rescaled.
     """
 
     info: ImageInfo
+    scales: bool = True
     spacings: dict[str, Sequence[float] | None] = field(default_factory=dict)
     orientations: dict[str, str | None] = field(default_factory=dict)
     intensities: dict[str, str | None] = field(default_factory=dict)
@@ -34,7 +36,8 @@ class ShiftCheck:
 
     def warn(self) -> None:
         """Warn of all images at once, once for each kind of difference."""
-        warn_of_scales(self.spacings, self.info)
+        if self.scales:
+            warn_of_scales(self.spacings, self.info)
         warn_of_orientations(self.orientations, self.info.orientation)
         warn_of_intensities(self.intensities, self.info.intensities.kind)
 
@@ -52,7 +55,8 @@ def warn_of_scales(spacings: Mapping[str, Sequence[float] | None], info: ImageIn
         path, spacing = next(iter(others.items()))
         remark(
             "%s: pixels are %s µm apart, those trained on %s, as in %d of the %d images; structures of another "
-            "size in pixels may be missed: rescale the images, or train on such images",
+            "size in pixels may be missed: predict with `match_pixel_size`, which rescales them, or train on "
+            "such images",
             *(path, _text(spacing), _text(trained), len(others), len(spacings)),
         )
 
@@ -119,10 +123,11 @@ def _find_other_scales(
 ) -> dict[str, Sequence[float]]:
     """Those that are further from ``reference`` than augmentation scales."""
     known = ((path, spacing) for path, spacing in spacings.items() if spacing is not None)
-    return {path: spacing for path, spacing in known if not _alike(spacing, reference)}
+    return {path: spacing for path, spacing in known if not are_alike(spacing, reference)}
 
 
-def _alike(spacing: Sequence[float], trained: Sequence[float]) -> bool:
+def are_alike(spacing: Sequence[float], trained: Sequence[float]) -> bool:
+    """Return whether pixels are as far apart as those trained on, by axis, within what augmentation scales."""
     return all(1 / ALIKE <= step / own <= ALIKE for step, own in zip(spacing, trained))
 
 
