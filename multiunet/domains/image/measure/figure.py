@@ -40,7 +40,7 @@ ROUND_TICKS = 4.0
 
 
 def draw_figure(measures: Measures) -> Figure:
-    """Draw fractions, sizes of objects that do not touch the border, and numbers of objects, with error bars.
+    """Draw fractions, sizes of objects off the border, and numbers of objects, with error bars.
 
     Bars are named after their images, or numbered in the order of ``phases.csv`` where there are more than ``NAMED``
     of them. Sizes are on a logarithmic axis, as shares of the class's sized objects.

@@ -15,7 +15,7 @@ from multiunet.errors import InputError
 
 
 def open_pixels(name: str, data: xr.Dataset) -> Pixels | None:
-    """Return the pixels ``(C, *space)`` of the image that was predicted; None, with a remark, where they are gone."""
+    """Return the pixels ``(C, *space)`` of the predicted image; None, with a remark, if they are gone."""
     space = data["mean"].shape[1:]
     if "file" not in data.attrs:
         return None

@@ -63,7 +63,7 @@ def local_thickness(mask: NDArray[np.bool_], spacing: Sequence[float]) -> NDArra
 
 
 def thickness_along(mask: NDArray[np.bool_], axis: int, step: float) -> NDArray[np.float64]:
-    """Return the thickness along an axis: of each line that meets the mask, the length in it; ``(lines,)``."""
+    """Return thickness along an axis: of each line that meets the mask, its length in it; ``(lines,)``."""
     counts = np.asarray(np.count_nonzero(mask, axis=axis), dtype=np.float64)
     return counts[counts > 0] * step
 

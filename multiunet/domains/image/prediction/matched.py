@@ -46,7 +46,7 @@ def check_matching(info: ImageInfo) -> None:
 
 
 def find_matched_space(path: Path, loaded: Input, info: ImageInfo) -> tuple[int, ...] | None:
-    """Return how many pixels an image has at the training's pixel size; None where its own is alike, or unknown."""
+    """Return an image's pixels at the training's pixel size; None where its own is alike, or unknown."""
     spacing = loaded.picture.spacing
     if spacing is None:
         remark(f"{path}: states no pixel size, so it is not rescaled; pass `pixel_size`")
@@ -98,7 +98,7 @@ def predict_matched(
     encode: Encode | None = None,
     place: int = 0,
 ) -> ItemWriter:
-    """Predict an image at the training's pixel size and write the result on its own grid; return its place.
+    """Predict an image at the training's pixel size, write it on its own grid; return its place.
 
     As ``GridPredictor.into``, but the whole image is in memory. Moments are interpolated, so a variance is that of a
     pixel of the training's size, not of the image's. A density counts objects in its own pixels.

@@ -127,7 +127,7 @@ def _find_other_scales(
 
 
 def are_alike(spacing: Sequence[float], trained: Sequence[float]) -> bool:
-    """Return whether pixels are as far apart as those trained on, by axis, within what augmentation scales."""
+    """Return whether pixels are as far apart as those trained on, within what augmentation scales."""
     return all(1 / ALIKE <= step / own <= ALIKE for step, own in zip(spacing, trained))
 
 
