@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from multiunet.domains.calibration import calibrate
     from multiunet.domains.comparing import compare
+    from multiunet.domains.explaining import explain
     from multiunet.domains.inference import evaluate, measure, predict
     from multiunet.domains.questions import attribute, mutagenesis, variants
     from multiunet.domains.report.making import write_page
@@ -102,6 +103,7 @@ __all__ = [
     "check",
     "compare",
     "evaluate",
+    "explain",
     "fit",
     "load",
     "measure",
@@ -150,6 +152,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         ],
         "domains.calibration": ["calibrate"],
         "domains.comparing": ["compare"],
+        "domains.explaining": ["explain"],
         "domains.inference": ["evaluate", "measure", "predict"],
         "domains.questions": ["attribute", "mutagenesis", "variants"],
         "domains.report.making": ["write_page"],

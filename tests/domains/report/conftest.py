@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
+from multiunet_datasets import synthetic
+
+from multiunet.domains import training
 
 
 class Reader(HTMLParser):
@@ -48,3 +54,24 @@ class Reader(HTMLParser):
 def reader() -> type[Reader]:
     """Reads a page that it is given."""
     return Reader
+
+
+HOSTILE = "a&amp;<script>alert(1)<b>"
+"""A file name that would be markup, and an entity, if it were not escaped."""
+
+CLASS = '"><img src=x onerror=alert(2)>'
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    synthetic.write_polycrystal(folder, images=6, size=64, grains=9)
+    for kind in ("images", "masks"):
+        for place, path in enumerate(sorted((folder / kind).iterdir())):
+            path.rename(path.with_name(f"{HOSTILE}{place}{path.suffix}"))
+    settings: Mapping[str, Any] = {
+        **{"images": folder / "images", "masks": folder / "masks", "epochs": 2, "steps_per_epoch": 2},
+        **{"widths": "4,8", "patch_size": "32", "dropout": 0.3, "class_names": {0: CLASS}, "seed": 1},
+    }
+    training.train("image", settings, folder / "run")
+    return folder / "run"
