@@ -142,6 +142,9 @@ class ReplacedFolder:
 
     def _finish_what_was_killed(self, goes_on: bool) -> None:
         """Finish what a process did that was killed with the lock held; remove what it left, unless it goes on."""
+        for left in (self._replaced, self.partial):
+            if left.is_symlink():  # put there by others: what is written would go where it leads
+                left.unlink()
         if self._replaced.exists() and not self.path.exists():
             complete = self.partial if self.partial.exists() else self._replaced
             os.rename(complete, self.path)

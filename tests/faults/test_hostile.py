@@ -26,6 +26,7 @@ from multiunet.domains.graph.files.archives import read_arrays
 from multiunet.domains.image.files import flat, nifti
 from multiunet.domains.image.files.readers import read_image
 from multiunet.errors import InputError
+from multiunet.prediction import PredictionStore
 
 MOST_SECONDS, MOST_BYTES = 1.0, 200 << 20
 
@@ -228,3 +229,12 @@ def test_yaml_whose_aliases_multiply(tmp_path: Path, multiunet: Callable) -> Non
 def test_names_cannot_drive_the_terminal(tmp_path: Path, multiunet: Callable) -> None:
     done = multiunet("train", "graph", "--graph", tmp_path / "a\x1b[2J.npz", "--out", tmp_path / "run")
     assert (done.code, "\x1b[2J" in done.err, "\\x1b[2J" in done.err) == (3, False, True), done.err
+
+
+def test_a_link_in_place_of_an_unfinished_store_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / ".p.zarr.partial").symlink_to(tmp_path / "mine")
+    with PredictionStore(tmp_path / "p.zarr"):
+        pass
+    assert not any((tmp_path / "mine").iterdir())
+    assert (tmp_path / "p.zarr/zarr.json").is_file()
