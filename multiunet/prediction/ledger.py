@@ -1,4 +1,4 @@
-"""Record on disk of the tiles of a prediction that are written, so that it goes on, in one process or in several."""
+"""Record on disk of what of a prediction is written, so that one process or several go on with it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Part:
 
 
 class Ledger:
-    """Record beside a prediction: what it depends on, the tiles that are written, the inputs that are finished.
+    """Record beside a prediction: what it depends on, tiles that are written, inputs that are finished.
 
     Each part writes a file of its own. It is removed once the prediction is complete.
 
@@ -89,7 +89,10 @@ class Ledger:
         return before is not None
 
     def open(self) -> None:
-        """Make the record, empty where nothing goes on; read what is done. No other process may do so meanwhile."""
+        """Make the record, empty where nothing goes on, and read what is done.
+
+        No other process may do so meanwhile.
+        """
         if not self.goes_on():
             shutil.rmtree(self.path, ignore_errors=True)
             self.path.mkdir(parents=True)

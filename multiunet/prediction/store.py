@@ -90,7 +90,7 @@ class PredictionStore:
         zarr.open_group(folder, mode="w", zarr_format=3, attributes=self._attrs)
 
     def close_part(self) -> bool:
-        """End this part; return whether it is the last, so that it completes the inputs: predict them once more."""
+        """End this part; return whether it is the last, which completes the inputs: predict them once more."""
         self._groups.clear()
         return self._folder.close_part()
 
@@ -240,7 +240,7 @@ class ItemWriter:
 
     @property
     def is_due(self) -> bool:
-        """Whether all regions are written, and what is made of the whole input is not yet."""
+        """True once all regions are written, until what is made of the whole input is, too."""
         return self._ledger is None or (self._ledger.joins and not self._ledger.is_finished(self._place))
 
     def is_claimed(self, place: int) -> bool:

@@ -1,4 +1,4 @@
-"""Look-alike regions of a genome: what of one split has the sequence of another one, told by sketches of its words."""
+"""Look-alike regions of a genome: what of one split has the sequence of another, by sketches of words."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STRETCH = 1 << 20
 
 
 def choose_word(bases: int) -> int:
-    """Return the length of words of which a genome of so many bases holds each by chance once in ``CHANCE``.
+    """Return the length of words each of which a genome holds by chance once in ``CHANCE`` only.
 
     >>> choose_word(12_000_000), choose_word(3_100_000_000)
     (16, 20)
@@ -111,7 +111,7 @@ def group_alike(codes: Mapping[str, Bases]) -> list[list[str]]:
 
 
 def hash_words(codes: Codes, word: int) -> tuple[Hashes, NDArray[np.bool_]]:
-    """Return a hash of each word of a sequence, ``(bases - word + 1,)``, and whether all its bases are known.
+    """Return a hash of each word of a sequence, and whether its bases are known; ``(bases - word + 1,)``.
 
     A word and its reverse complement have the same hash.
     """

@@ -29,7 +29,10 @@ OPEN = 0.5
 
 
 def check_open(path: Path, fasta: Path, classes: Classes, codes: Mapping[str, Codes]) -> None:
-    """Warn where most coding sequences have a stop in each frame: positions or strands are not those of the genome."""
+    """Warn where most coding sequences have a stop in each frame.
+
+    Then positions or strands are not those of the genome.
+    """
     places = [
         (name[-1], chrom, start, end)
         for name, of_class in zip(classes.names, classes.places)
