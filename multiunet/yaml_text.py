@@ -33,6 +33,10 @@ def parse_yaml(text: str) -> Any:
         if _count_nodes(node, {}, set()) > MOST_NODES:
             raise ValueError("its aliases (*name) stand for too many values; write out what they stand for")
         return loader.construct_document(node)
+    except yaml.YAMLError as error:
+        if "nesting depth" in str(error):  # libyaml's own limit
+            raise ValueError("nested too deeply") from error
+        raise
     finally:
         loader.dispose()
 
