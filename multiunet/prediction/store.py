@@ -23,6 +23,7 @@ from multiunet.errors import InputError
 from multiunet.files import AnyPath, sync_file, sync_tree
 from multiunet.prediction.group_names import group_name, shorten_name
 from multiunet.prediction.ledger import Ledger
+from multiunet.prediction.places import keep_place
 from multiunet.prediction.reading import BYTES, CHUNKS, MARK, NAME, VARIANCES, count_chunks, is_prediction
 from multiunet.prediction.replaced_folder import ReplacedFolder, full_disk_in_words
 from multiunet.uncertainty import Moments
@@ -157,7 +158,7 @@ class PredictionStore:
     ) -> None:
         located = {key: value if isinstance(value, tuple) else (key, value) for key, value in coords.items()}
         labels = xr.Dataset(coords={"channel": np.array(list(names), dtype=object), **located})
-        labels.attrs = {**attrs, NAME: name}
+        labels.attrs = {**keep_place(attrs, self.path), NAME: name}
         labels.to_zarr(self._partial, group=place, mode="w", zarr_format=3, consolidated=False)
 
     def _free_group(self, name: str) -> str:

@@ -114,7 +114,7 @@ def make_source(name: str, path: str, loaded: Input) -> GridSource:
     spacing = picture.spacing or (1.0,) * len(dims)
     coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, picture.space, spacing)}
     attrs = {
-        "file": Path(path).name,
+        "file": str(Path(path).absolute()),
         "unit": picture.unit or "pixel",
         "spacing": list(spacing),
         "crop_bar": loaded.bar_rows,

@@ -12,15 +12,16 @@ from multiunet.domains.image.files.lazy import Pixels
 from multiunet.domains.image.files.readers import read_image
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
+from multiunet.prediction.places import find_place
 
 
-def open_pixels(name: str, data: xr.Dataset) -> Pixels | None:
-    """Return the pixels ``(C, *space)`` of the predicted image; None, with a remark, if they are gone."""
+def open_pixels(name: str, data: xr.Dataset, store: Path) -> Pixels | None:
+    """Return the pixels ``(C, *space)`` of a predicted image; None, with a remark, if they are gone."""
     space = data["mean"].shape[1:]
-    if "file" not in data.attrs:
+    if (file := find_place(data.attrs, store)) is None:
         return None
     try:
-        pixels = read_image(Path(str(data.attrs["file"]))).pixels
+        pixels = read_image(file).pixels
     except InputError as error:
         remark("%s: no intensities of its objects: %s; `intensity=False` leaves them out", name, error)
         return None

@@ -363,7 +363,7 @@ def _deviations(item: _Survey) -> list[float | None]:
 def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], options: ImageMeasure) -> Iterator[ObjectRow]:
     """The numbered objects; else, pixels that touch, at a corner too, are one part."""
     classes = read_class_map(data)
-    pixels = open_pixels(item.image, data) if options.intensity else None
+    pixels = open_pixels(item.image, data, options.prediction) if options.intensity else None
     for name in counted:
         if item.separated and name == OBJECT:
             numbered, channel = read_variable(data, "instance"), None

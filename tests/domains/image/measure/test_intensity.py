@@ -24,7 +24,7 @@ def test_each_channel_is_averaged_under_each_object() -> None:
 
 def test_an_image_that_is_gone_has_no_intensities(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = xr.Dataset({"mean": (("channel", "y", "x"), np.zeros((2, 4, 5)))}, attrs={"file": str(tmp_path / "a.png")})
-    assert open_pixels("a", data) is None
+    assert open_pixels("a", data, tmp_path / "p.zarr") is None
     assert "a: no intensities of its objects" in caplog.text
 
 
