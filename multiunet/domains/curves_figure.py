@@ -30,7 +30,8 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], monitor: str | None, best: in
     _draw(axes[0], _points(rows, "loss"), "training", TRAINED)
     _draw(axes[0], _points(rows, "val_loss"), "validation", VALIDATED)
     axes[0].set_ylabel("loss")
-    axes[0].legend()
+    if axes[0].lines:
+        axes[0].legend()
     if scored:
         _draw(axes[1], scored, "validation", VALIDATED)
         axes[1].set_ylabel(str(monitor))

@@ -61,8 +61,12 @@ class Generators(ABC, Generic[C, Info]):
             kept: the samples that are done, and the state of those under way.
         """
 
-    def export(self, samples: Path, folder: Path, info: Info) -> list[Path]:
-        """Write finished samples in the domain's own formats; return the files. By default there are none."""
+    def export(self, samples: Path, folder: Path, config: C, info: Info, options: Any) -> list[Path]:
+        """Write finished samples in the domain's own formats; return the files. By default there are none.
+
+        Args:
+            options: of the samples.
+        """
         return []
 
     @abstractmethod

@@ -14,10 +14,10 @@ IN_A_ROW = 3
 
 
 def find_missed(metrics: Mapping[str, Any]) -> list[str]:
-    """Return the names of classes that are there and never predicted; none of scores without classes."""
-    if "classes" not in metrics:
+    """Return the names of classes that are there and never predicted; none of scores without recalls."""
+    if not {"classes", "recall", "precision"} <= set(metrics):
         return []
-    rows = zip(*(metrics[name] for name in ("classes", "recall", "precision")))
+    rows = zip(metrics["classes"], metrics["recall"], metrics["precision"])
     return [name for name, recall, precision in rows if recall is not None and precision is None]
 
 

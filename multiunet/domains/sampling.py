@@ -68,7 +68,7 @@ def sample(
         kept.remove()
     if (folder := chosen.export_folder()) is None:
         return []
-    return exported(folder, lambda: generators.export(out, folder, run.info))
+    return exported(folder, lambda: generators.export(out, folder, run.config, run.info, chosen))
 
 
 def check_sample(

@@ -37,6 +37,7 @@ CONTENT: dict[str, Any] = {
     "graphs": 5,
     "largest": 9,
     "empty": 0,
+    "together": {},
 }
 
 WRONG: dict[type, tuple[Any, ...]] = {

@@ -31,7 +31,7 @@ FEWEST_WORDS = 16
 """Words that a block must have to be judged: one of unknown bases, or of one short repeat, is not."""
 
 ALIKE = 0.2
-"""Share of a block's words from which it looks like what has them: with words of 16 bases, nine in ten bases agree."""
+"""Share of a block's words from which it looks like what has them: with words of 17 bases, nine in ten bases agree."""
 
 MOSTLY = 0.5
 """Share of the words of the smaller one of two sequences from which they belong together."""
@@ -47,7 +47,7 @@ def choose_word(bases: int) -> int:
     """Return the length of words each of which a genome holds by chance once in ``CHANCE`` only.
 
     >>> choose_word(12_000_000), choose_word(3_100_000_000)
-    (16, 20)
+    (17, 21)
     """
     length = 2
     while 4**length < 2 * CHANCE * bases and length < LONGEST_WORD:  # a word and its reverse complement are one

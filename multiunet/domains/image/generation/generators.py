@@ -54,8 +54,10 @@ class ImageGenerators(Generators[ImageTrain, ImageInfo]):
         sites = kept.agree("sites", lambda: count_sites(model, config, options, requests))
         make_all(Maker(model, config, info, options, self.cache, sites), requests, store, kept, progress)
 
-    def export(self, samples: Path, folder: Path, info: ImageInfo) -> list[Path]:
-        return export_samples(samples, folder, info, self.cache)
+    def export(
+        self, samples: Path, folder: Path, config: ImageTrain, info: ImageInfo, options: ImageSample
+    ) -> list[Path]:
+        return export_samples(samples, folder, read_requests(options, info, self.cache), info, self.cache)
 
     def score(
         self, model: Model, config: ImageTrain, info: ImageInfo, options: ImageEvaluate, progress: Progress = SILENT

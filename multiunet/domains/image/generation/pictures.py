@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from PIL import Image
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.domains.image.generation.contact_sheet import make_sheet
+from multiunet.domains.image.generation.requests import Request
 from multiunet.domains.image.generation.shown_inputs import show_inputs
 from multiunet.domains.image.info import ImageInfo
 from multiunet.files import write_atomically
@@ -27,12 +28,17 @@ LARGEST_PNG = 1 << 24
 """Pixels of the largest PNG; larger images are TIFFs."""
 
 
-def export_samples(samples: Path, folder: Path, info: ImageInfo, cache: FileCache) -> list[Path]:
+def export_samples(
+    samples: Path, folder: Path, requests: Sequence[Request], info: ImageInfo, cache: FileCache
+) -> list[Path]:
     """Write each sample, ``NAME_000.png`` or ``.tif``, and the contact sheet; return the files.
 
     What samples are made from (a map of classes, or an image) is left of them on the sheet.
     Conditions are in the order in which they were asked for. Values are rounded, and cut off at the ends of the
     training images' type of numbers.
+
+    Args:
+        requests: that the samples answer.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written, groups = [], open_prediction(samples)
@@ -45,7 +51,8 @@ def export_samples(samples: Path, folder: Path, info: ImageInfo, cache: FileCach
     sheet = folder / SHEET
     known = info.generated
     rows = [list(_images(dataset, most=16)) for dataset in opened.values()]
-    inputs = [show_inputs(dataset.attrs, info, cache) for dataset in opened.values()]
+    asked = {request.name: request for request in requests}
+    inputs = [show_inputs(asked[name], info, cache) for name in opened]
     picture = make_sheet(rows, known.lowest, known.highest, list(opened), inputs if any(inputs) else ())
     write_atomically(sheet, lambda path: Image.fromarray(picture).save(path, format="PNG"))
     return [*written, sheet]

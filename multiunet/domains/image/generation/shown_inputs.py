@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +10,7 @@ from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.data.targets import load_labels
 from multiunet.domains.image.generation.beside import given_info, layout_info
 from multiunet.domains.image.generation.contact_sheet import Thumbnail, make_thumbnail
-from multiunet.domains.image.generation.requests import read_holes
+from multiunet.domains.image.generation.requests import Request, read_holes
 from multiunet.domains.image.info import ImageInfo
 
 COLOURS = np.array(
@@ -31,26 +28,21 @@ HOLE = np.array([86, 180, 233], np.float32)
 """Colour of what is filled in."""
 
 
-def show_inputs(files: Mapping[str, Any], info: ImageInfo, cache: FileCache) -> list[Thumbnail]:
-    """Return thumbnails of the files that samples were made from.
-
-    Args:
-        files: ``mask``, ``given``, ``image`` and ``holes``, ``start``: those that there are, as a store of samples has
-            them.
-    """
+def show_inputs(request: Request, info: ImageInfo, cache: FileCache) -> list[Thumbnail]:
+    """Return thumbnails of the files that samples were made from."""
     shown = []
-    if (mask := files.get("mask")) is not None:
-        shown.append(show_layout(load_labels(mask, layout_info(info), cache, checked=False)[...]))
-    if (given := files.get("given")) is not None:
-        pixels = load_input(given, given_info(info), cache).picture.pixels[...].astype(np.float32)
+    if request.mask is not None:
+        shown.append(show_layout(load_labels(request.mask, layout_info(info), cache, checked=False)[...]))
+    if request.given is not None:
+        pixels = load_input(request.given, given_info(info), cache).picture.pixels[...].astype(np.float32)
         for axis, times in enumerate(info.generated.given.factor if info.generated.given else (), start=1):
             pixels = pixels.repeat(times, axis=axis)
         shown.append(show_given(pixels))
-    if (image := files.get("image")) is not None:
-        pixels = load_input(image, info, cache).picture.pixels[...].astype(np.float32)
-        shown.append(show_holes(pixels, read_holes(files["holes"], image, pixels.shape[1:]), info))
-    if (start := files.get("start")) is not None:
-        pixels = load_input(start, info, cache).picture.pixels[...].astype(np.float32)
+    if request.image is not None and request.holes is not None:
+        pixels = load_input(request.image, info, cache).picture.pixels[...].astype(np.float32)
+        shown.append(show_holes(pixels, read_holes(request.holes, request.image, pixels.shape[1:]), info))
+    if request.start is not None:
+        pixels = load_input(request.start, info, cache).picture.pixels[...].astype(np.float32)
         shown.append(make_thumbnail(pixels, info.generated.lowest, info.generated.highest))
     return shown
 

@@ -79,7 +79,7 @@ def test_columns_that_are_not_known_are_said(tmp_path: Path, caplog: pytest.LogC
     touch(tmp_path, "a.png", "m.png")
     (tmp_path / "pairs.csv").write_text("image,mask,set\na.png,m.png,test\n")
     read_pairs(tmp_path / "pairs.csv")
-    assert "pairs.csv: columns that are not used: set; known are image, mask or target, and split" in caplog.text
+    assert "pairs.csv: columns that are not used: set; known are image, mask or target, split, and group" in caplog.text
     (tmp_path / "pairs.csv").write_text("image,mask,image\na.png,m.png,a.png\n")
     with pytest.raises(InputError, match="has the column 'image' twice"):
         read_pairs(tmp_path / "pairs.csv")

@@ -13,6 +13,7 @@ from multiunet.domains import sampling, training
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.generation.contact_sheet import GAP, THUMBNAIL, make_sheet
+from multiunet.domains.image.generation.requests import Request
 from multiunet.domains.image.generation.shown_inputs import HOLE, show_inputs, show_layout
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.runs import read_info
@@ -74,7 +75,7 @@ def info(make_run: MakeRun) -> ImageInfo:
 
 def test_holes_have_a_colour_of_their_own(info: ImageInfo, shapes: Path) -> None:
     files = {"image": str(shapes / "images/i1.png"), "holes": str(shapes / "masks/i1.png")}
-    (shown,) = show_inputs(files, info, FileCache())
+    (shown,) = show_inputs(Request("i1", (0, 0), **files), info, FileCache())
     holes = np.asarray(Image.open(files["holes"])) != 0
     times = shown.shape[0] // holes.shape[0]
     filled = (shown[::times, ::times] == HOLE.astype(np.uint8)).all(axis=-1)
