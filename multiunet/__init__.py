@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from multiunet.domains.comparing import compare
     from multiunet.domains.explaining import explain
     from multiunet.domains.inference import evaluate, measure, predict
+    from multiunet.domains.portable.making import export
     from multiunet.domains.questions import attribute, mutagenesis, variants
     from multiunet.domains.report.making import write_page
     from multiunet.domains.runs import Run, load
@@ -104,6 +105,7 @@ __all__ = [
     "compare",
     "evaluate",
     "explain",
+    "export",
     "fit",
     "load",
     "measure",
@@ -154,6 +156,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "domains.comparing": ["compare"],
         "domains.explaining": ["explain"],
         "domains.inference": ["evaluate", "measure", "predict"],
+        "domains.portable.making": ["export"],
         "domains.questions": ["attribute", "mutagenesis", "variants"],
         "domains.report.making": ["write_page"],
         "domains.runs": ["Run", "load"],

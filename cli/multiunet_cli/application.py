@@ -18,6 +18,7 @@ from multiunet_cli.demo import demo
 from multiunet_cli.doctor import doctor
 from multiunet_cli.evaluate import evaluate_command
 from multiunet_cli.explain import explain
+from multiunet_cli.export import export_command
 from multiunet_cli.info import info
 from multiunet_cli.list_domains import list_domains
 from multiunet_cli.measure import measure_command
@@ -85,6 +86,7 @@ def application() -> typer.Typer:
     app.add_typer(checking, name="check")
     app.command("demo", help=DEMO)(demo)
     app.command("explain")(explain)
+    app.command("export")(export_command())
     app.command("info")(info)
     app.command("domains")(list_domains)
     app.command("doctor")(doctor)

@@ -15,7 +15,9 @@ from multiunet.domains.cases import Album
 from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
 from multiunet.domains.info import DatasetInfo
 from multiunet.domains.summary import summarise_split, summarise_target
+from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore
+from multiunet.prediction.portable import PortableModel
 from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Opponent, Task
 from multiunet.training.data import TrainingData
@@ -290,6 +292,20 @@ class Domain(ABC, Generic[C, P, Info]):
             InputError: for what cannot be answered, or cannot be written.
         """
         raise NotImplementedError(f"domain {self.name!r} answers no questions")
+
+    def portable(self, model: Model, config: C, info: Info, options: Any) -> PortableModel:
+        """Return the model as one network from raw inputs to moments, which can be exported.
+
+        Args:
+            options: of an evaluation: which views are averaged, say.
+
+        Raises:
+            InputError: for a model that no exported file can hold.
+        """
+        raise InputError(
+            f"runs of domain {self.name!r} cannot be exported: what `torch.export` and ONNX hold are networks on "
+            "grids, and a graph's sites and edges differ from one input to the next; predict with the run itself"
+        )
 
     def example(self, model: Model, config: C, info: Info) -> Any:
         """Return a field as training feeds it to the network, a batch of one; by default the geometry's."""

@@ -10,13 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from multiunet.core.exporting import is_exporting
+
 PLANE_MODES = {"linear": "bilinear", "nearest": "nearest"}
 """Ways to interpolate a plane, by those of a line."""
 
 
 def lies_last(x: Tensor) -> bool:
-    """Return whether the channels of ``(N, C, L)`` lie next to each other in memory, not its sites."""
-    return x.ndim == 3 and x.stride(1) == 1 and not x.is_contiguous()
+    """Return whether the channels of ``(N, C, L)`` lie next to each other in memory, not its sites.
+
+    Never while a network is exported: what runs the file has a layout of its own.
+    """
+    return not is_exporting() and x.ndim == 3 and x.stride(1) == 1 and not x.is_contiguous()
 
 
 def put_last(x: Tensor) -> Tensor:
@@ -53,6 +58,8 @@ class _Line(torch.autograd.Function):
 
 def in_plane(compute: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return what is computed of ``(N, C, L)`` as a plane of height one, ``(N, C, 1, L)``."""
+    if is_exporting():
+        return compute(x.unsqueeze(2)).squeeze(2)
     line: Tensor = _Line.apply(compute(as_plane(x)))  # type: ignore[no-untyped-call]
     return line
 
@@ -84,10 +91,10 @@ class Conv1d(nn.Conv1d):
 
 
 class AvgPool1d(nn.AvgPool1d):
-    """Mean over windows of a line, laid out as it was."""
+    """Mean over windows of a line, laid out as it was; exported as that of a plane, for any size."""
 
     def forward(self, input: Tensor) -> Tensor:
-        if not lies_last(input):
+        if not lies_last(input) and not is_exporting():
             return super().forward(input)
         sizes = _in_plane_sizes(self.kernel_size, self.stride, self.padding)
         pool = partial(functional.avg_pool2d, ceil_mode=self.ceil_mode, count_include_pad=self.count_include_pad)
@@ -95,10 +102,10 @@ class AvgPool1d(nn.AvgPool1d):
 
 
 class MaxPool1d(nn.MaxPool1d):
-    """Largest value of windows of a line, laid out as it was."""
+    """Largest value of windows of a line, laid out as it was; exported as ``AvgPool1d`` is."""
 
     def forward(self, input: Tensor) -> Tensor:
-        if not lies_last(input):
+        if not lies_last(input) and not is_exporting():
             line: Tensor = super().forward(input)
             return line
         sizes = _in_plane_sizes(self.kernel_size, self.stride, self.padding)

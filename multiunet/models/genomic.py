@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from multiunet.core import SKIPS, Condition, Trail, UNet
 from multiunet.core.checkpointing import checkpoint_block, checkpoint_down
+from multiunet.core.exporting import count_windows, is_exporting
 from multiunet.core.receptive_field import ReceptiveField, norms_are_local, receptive_field
 from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.down import AveragePool
@@ -171,7 +172,7 @@ class GenomicUNet(nn.Module):
             ValueError: when the length is no multiple of the bin size, or the input neither one-hot nor codes.
         """
         rows = 1 if x.dtype == torch.uint8 else 4
-        if x.ndim != 3 or x.shape[1] != rows or x.shape[2] % self.bin_size or not x.shape[2]:
+        if x.ndim != 3 or x.shape[1] != rows or not (is_exporting() or _is_whole(x.shape[2], self.bin_size)):
             raise ValueError(
                 f"the input {tuple(x.shape)} of {x.dtype} is neither (N, 4, L), one-hot, nor (N, 1, L), codes of "
                 f"uint8, with L a multiple of the bin size {self.bin_size}"
@@ -182,7 +183,8 @@ class GenomicUNet(nn.Module):
             x, condition = torch.cat([x, turn(x)]), _repeat_twice(condition)
         # behind the end of each strand: filled up before it is turned, the reverse complement would have its coarse
         # sites elsewhere than the same sequence has them when it is given
-        x = functional.pad(x, (0, -x.shape[2] % self._stride()), value=UNKNOWN if rows == 1 else 0)
+        rest = count_windows(x.shape[2], self._stride()) * self._stride() - x.shape[2]
+        x = functional.pad(x, (0, rest), value=UNKNOWN if rows == 1 else 0)
         x = one_hot(x) if rows == 1 else x
         trail = self.unet.encode(self.tower(x, condition), condition)
         return GenomicTrail(trail.saved, trail.bottom, bins, strands)
@@ -332,6 +334,10 @@ def prime_factors(number: int) -> list[int]:
             number //= divisor
         divisor += 1
     return sorted([*factors, *([number] if number > 1 else [])], reverse=True)
+
+
+def _is_whole(bases: int, bin_size: int) -> bool:
+    return bases > 0 and bases % bin_size == 0
 
 
 def _repeat_twice(condition: Condition | None) -> Condition | None:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from multiunet.core.exporting import is_exporting
+
 CAP = 1023
 """Bases to either side up to which a stop is looked for; a multiple of 3."""
 
@@ -63,12 +65,30 @@ def _measure(stop: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     count, cap = stop.shape[2], CAP // 3
     place = torch.arange(count, device=stop.device).expand(stop.shape)
     far = count + cap
-    before = functional.pad(torch.where(stop, place, -far).cummax(dim=2).values[..., :-1], (1, 0), value=-far)
-    after = torch.where(stop, place, far).flip(2).cummin(dim=2).values.flip(2)
+    before = functional.pad(_largest_so_far(torch.where(stop, place, -far))[..., :-1], (1, 0), value=-far)
+    after = _least_from_here(torch.where(stop, place, far))
     before, after = before.maximum(place - cap), after.minimum(place + cap)
-    next_start = functional.pad(torch.where(start, place, far).flip(2).cummin(dim=2).values.flip(2), (0, 1), value=far)
+    next_start = functional.pad(_least_from_here(torch.where(start, place, far)), (0, 1), value=far)
     begin = next_start.gather(2, (before + 1).clamp(0, count))
     longest = math.log(2 * cap)
     stretch = (after - before).clamp_min(1).log() / longest
     inside = begin <= place
     return stretch, torch.where(inside, (after - begin + 1).clamp_min(1).log() / longest, 0.0)
+
+
+def _least_from_here(places: Tensor) -> Tensor:
+    """Return of each codon the least of its own place and of those behind it, ``(N, 3, codons)``."""
+    return -_largest_so_far(-places.flip(2)).flip(2)
+
+
+def _largest_so_far(places: Tensor) -> Tensor:
+    """Return of each codon the largest of its own place and of those before it, ``(N, 3, codons)``.
+
+    ONNX has no running maximum. While a network is exported it is that of the last 512 codons alone, in nine steps that
+    each double them; what lies farther back than ``CAP`` bases counts as at that distance anyhow.
+    """
+    if not is_exporting():
+        return places.cummax(dim=2).values
+    for step in (1 << power for power in range(9)):
+        places = places.maximum(functional.pad(places, (step, 0), value=-(1 << 40))[..., : places.shape[2]])
+    return places

@@ -168,7 +168,7 @@ def test_public_names_are_deliberate() -> None:
         *("MinCut", "Moments", "NestedUNet", "NoSkip", "NoisedValidator", "ReceptiveField", "Recipe"),
         *("Regression", "Run", "Sample", "Sampler", "Segmentation", "SiteNoise", "Skip", "TopK"),
         *("TrainingData", "UNet", "Unmasker", "Unmasking", "attribute", "calibrate", "check", "compare", "evaluate"),
-        *("explain", "fit", "load"),
+        *("explain", "export", "fit", "load"),
         *("measure", "mutagenesis", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "sample"),
         *("train", "variants", "write_page"),
     ]

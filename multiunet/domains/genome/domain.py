@@ -50,6 +50,7 @@ from multiunet.domains.genome.names import listed, matching
 from multiunet.domains.genome.network import build_network, check_sites
 from multiunet.domains.genome.peaks.windows import make_centres
 from multiunet.domains.genome.planning.plan import decide
+from multiunet.domains.genome.portable import make_portable
 from multiunet.domains.genome.readers import Data, open_genome, read_other
 from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.reread import TrainingFiles
@@ -66,6 +67,7 @@ from multiunet.files import check_folder
 from multiunet.geometries.grid.grid import Grid
 from multiunet.losses import CrossEntropy
 from multiunet.prediction import GridPredictor, PredictionStore
+from multiunet.prediction.portable import PortableModel
 from multiunet.prediction.run import READ_SITES
 from multiunet.prediction.tile_memory import compute_max_sites
 from multiunet.progress import SILENT, Progress
@@ -239,6 +241,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             return predict
 
         return {name: as_baseline(method) for name, method in methods.items()}
+
+    def portable(self, model: Model, config: GenomeTrain, info: GenomeInfo, options: GenomeEvaluate) -> PortableModel:
+        return make_portable(model, config)
 
     def measure(self, options: GenomeMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:

@@ -58,6 +58,7 @@ from multiunet.domains.image.prediction.matched import (
     match_info,
     predict_matched,
 )
+from multiunet.domains.image.prediction.portable import make_portable
 from multiunet.domains.image.prediction.predictor import choose_views, limit_memory, make_predictor, name_views
 from multiunet.domains.image.prediction.rescaled import rescale_network
 from multiunet.domains.image.prediction.separate import check_separable, find_objects
@@ -71,6 +72,7 @@ from multiunet.domains.timing import Preparation
 from multiunet.models.sees_input import show_pixels
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples
+from multiunet.prediction.portable import PortableModel
 from multiunet.prediction.run import READ_SITES
 from multiunet.progress import SILENT, Progress
 from multiunet.tasks import Task
@@ -275,6 +277,9 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
     def fit_baselines(self, task: Task, config: ImageTrain, info: ImageInfo) -> Mapping[str, Baseline]:
         return baselines.fit_baselines(info.split.train, info, self.cache)
+
+    def portable(self, model: Model, config: ImageTrain, info: ImageInfo, options: ImageEvaluate) -> PortableModel:
+        return make_portable(_show(model, True), config, info, options)
 
     def measure(self, options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
         return run_measures(options, folder)

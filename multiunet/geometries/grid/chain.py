@@ -7,6 +7,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from multiunet.core import Condition, LazyConcat, reads_lazy_concat
+from multiunet.core.exporting import is_exporting
 from multiunet.core.lazy import concatenated
 from multiunet.core.shared import Shared, is_hooked
 from multiunet.device import unfolded_by_torch
@@ -64,7 +65,7 @@ def call_on_parts(layer: nn.Module, x: Tensor | LazyConcat[Tensor]) -> Tensor:
 
     The product of a shared part is computed once, and added in the same order and precision.
     """
-    if not isinstance(x, LazyConcat) or not x.fresh or not splits(layer) or _unfolds(x):
+    if not isinstance(x, LazyConcat) or is_exporting() or not x.fresh or not splits(layer) or _unfolds(x):
         y: Tensor = layer(concatenated(x))
         return y
     conv = cast("nn.Conv1d", layer)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from multiunet.core.exporting import is_equal
+
 
 def crop_centre(x: Tensor, space: Sequence[int]) -> Tensor:
     """Return the middle ``space`` sites of every axis of ``(N, C, *space)``."""
@@ -18,6 +20,6 @@ def crop_centre(x: Tensor, space: Sequence[int]) -> Tensor:
 def crop_start(x: Tensor, space: Sequence[int]) -> Tensor:
     """Return the first ``space`` sites of every axis of ``(N, C, *space)``."""
     for axis, size in enumerate(space, start=2):
-        if x.shape[axis] != size:
+        if not is_equal(x.shape[axis], size):
             x = x.narrow(axis, 0, size)
     return x

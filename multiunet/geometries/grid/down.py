@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
+from multiunet.core.exporting import is_exporting, is_multiple
 from multiunet.geometries.grid.layers import AVERAGE_POOL, MAX_POOL, Layers, Sizes
 from multiunet.geometries.grid.parts import Down
 
@@ -108,13 +109,19 @@ class Strided(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # without padding of its own a kernel may look beyond the end
         missing = [
-            max(0, (-(-size // s) - 1) * s + k - size) if beyond == 0 else 0
+            self._missing(size, s, k) if beyond == 0 else 0
             for size, s, k, beyond in zip(x.shape[2:], self.stride, self.kernel, self.padding)
         ]
         if any(missing):
             x = functional.pad(x, [end for rest in reversed(missing) for end in (0, rest)])
         coarse: Tensor = self.layer(x)
         return coarse
+
+    @staticmethod
+    def _missing(size: int, stride: int, kernel: int) -> int:
+        if is_exporting():  # enough for any size; of what no kernel reads nothing is made
+            return 0 if kernel == stride and is_multiple(size, stride) else kernel - 1
+        return max(0, (-(-size // stride) - 1) * stride + kernel - size)
 
 
 def _widen(pool: nn.Module, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from multiunet.core import Add, Concat, Level, Merge, UNet, reads_sites_alone
+from multiunet.core.exporting import is_multiple
 from multiunet.core.shared import is_hooked
 from multiunet.geometries.grid.block import ConvBlock
 from multiunet.geometries.grid.chain import Chain, splits
@@ -86,7 +87,7 @@ class RepeatedConv(nn.Module):
     @reads_sites_alone
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = self.up.conv(x)
-        if any(size % step for size, step in zip(skip.shape[2:], self.stride)):
+        if not all(is_multiple(size, step) for size, step in zip(skip.shape[2:], self.stride)):
             y: Tensor = self.conv(self.up.resize(x, skip))
             return y
         check_levels(x, skip, self.stride)

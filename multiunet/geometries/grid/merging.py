@@ -9,6 +9,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 from torch.nn import functional
 
+from multiunet.core.exporting import count_windows
 from multiunet.core.receptive_field import read_locality
 from multiunet.geometries.grid.layers import Layers
 from multiunet.geometries.grid.parts import Block, Down
@@ -46,10 +47,12 @@ class Merged(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         space = x.shape[2:]
-        fill = [end for size, step in zip(reversed(space), reversed(self.stride)) for end in (0, -size % step)]
+        counts = [count_windows(size, step) for size, step in zip(space, self.stride)]
+        rests = [count * step - size for count, step, size in zip(counts, self.stride, space)]
+        fill = [end for rest in reversed(rests) for end in (0, rest)]
         sites = split(functional.pad(x, fill).movedim(1, -1), self.stride).flatten(2)
         coarse: Tensor = self.reduce(self.norm(sites)).transpose(1, 2)
-        return coarse.reshape(*coarse.shape[:2], *(-(-size // step) for size, step in zip(space, self.stride)))
+        return coarse.reshape(*coarse.shape[:2], *counts)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from multiunet.core import Condition
+from multiunet.core.exporting import count_windows, is_exporting
 from multiunet.geometries.grid.layers import Layers, Sizes
 from multiunet.geometries.grid.parts import Block
 from multiunet.geometries.grid.transformer import TransformerBlock, check_sizes, make_example, make_feed
@@ -82,14 +83,13 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         space = x.shape[1:-1]
-        fill = [-size % w for size, w in zip(space, self.window)]
+        fill = [count_windows(size, w) * w - size for size, w in zip(space, self.window)]
         # an axis that one window holds stays whole
-        shifts = [w // 2 if self.shifted and size > w else 0 for size, w in zip(space, self.window)]
-        axes = tuple(range(1, x.ndim - 1))
+        shifts = [shift_of(size, w) if self.shifted else 0 for size, w in zip(space, self.window)]
         padded = functional.pad(x, [0, 0, *(end for rest in reversed(fill) for end in (0, rest))])
-        rows = split(padded.roll([-s for s in shifts], axes), self.window)
+        rows = split(roll(padded, [-s for s in shifts]), self.window)
         rows = self._attend(rows, self._mask(space, fill, shifts))
-        y = join(rows, padded.shape, self.window).roll(shifts, axes)
+        y = roll(join(rows, padded.shape, self.window), shifts)
         return y[(slice(None), *(slice(size) for size in space))]
 
     def _attend(self, rows: Tensor, mask: Tensor | None) -> Tensor:
@@ -109,15 +109,31 @@ class WindowAttention(nn.Module):
 
         Sites that a shift brings together from both ends of an axis do not, nor sites and what fills the field up.
         """
-        if not any(shifts) and (self.reads_fill or not any(fill)):
+        if not is_exporting() and not any(shifts) and (self.reads_fill or not any(fill)):
             return None
         region = torch.zeros(1, *[1] * len(space), 1, dtype=torch.int64, device=self.index.device)
         for axis, (size, rest, shift) in enumerate(zip(space, fill, shifts), start=1):
-            place = torch.arange(size + rest, device=region.device).roll(-shift)
+            place = roll(torch.arange(size + rest, device=region.device)[None], [-shift])[0]
             part = (place < shift) + 2 * (place >= (size + rest if self.reads_fill else size))
             region = 3 * region + part.reshape(-1, *[1] * (len(space) + 1 - axis))
         rows = split(region, self.window)[0, :, :, 0]
         return (rows[:, :, None] == rows[:, None, :])[:, None]
+
+
+def shift_of(size: int, window: int) -> int:
+    """Return by how many sites windows begin later on an axis: half a window, 0 where one window holds all sites."""
+    # without a branch, so that a size may be a symbol
+    return window // 2 * torch.sym_min(1, (size - 1) // window)  # type: ignore[no-any-return]
+
+
+def roll(x: Tensor, shifts: Sequence[int]) -> Tensor:
+    """Return ``(N, *space, ...)`` with its sites moved along each axis, those beyond the end to its begin."""
+    if not is_exporting():
+        return x.roll(tuple(shifts), tuple(range(1, 1 + len(shifts))))
+    for axis, shift in enumerate(shifts, start=1):
+        size = x.shape[axis]
+        x = x.index_select(axis, (torch.arange(size, device=x.device) + size - shift) % size)
+    return x
 
 
 def split(x: Tensor, window: Sequence[int]) -> Tensor:

@@ -1,0 +1,106 @@
+"""Export of trained runs to one file that runs without this program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from multiunet.core.receptive_field import receptive_field
+from multiunet.domains.calibration import with_calibration
+from multiunet.domains.config import checked
+from multiunet.domains.portable.files import WRITERS, check_installed
+from multiunet.domains.portable.options import ExportOptions
+from multiunet.domains.portable.tracing import trace
+from multiunet.domains.runs import Run, all_runs, join_runs, open_runs, spec_of
+from multiunet.errors import InputError
+from multiunet.files import AnyPath, as_paths, check_creatable
+from multiunet.prediction.ensemble import members
+from multiunet.prediction.portable import PortableModel
+from multiunet.training.run_folder import RunFolder
+
+
+def export(
+    path: AnyPath | Sequence[AnyPath], options: ExportOptions | Mapping[str, Any], out: AnyPath
+) -> Mapping[str, Any]:
+    """Export a trained run to one file that takes raw inputs of any size; return what the file says of itself.
+
+    The file holds all that ``predict`` with ``samples=1`` does to a tile: standardisation, network, mirrored views,
+    probabilities or quantities in the target's units with their variances, and the calibration.
+
+    Args:
+        path: of the run; several, or the folds of a cross-validation, are an ensemble.
+        out: the file to write, NAME.onnx or NAME.pt2.
+
+    Raises:
+        InputError: for a bad run, one that cannot be exported, or an ``out`` that cannot be written.
+    """
+    chosen, out = checked(ExportOptions, options), Path(out)
+    _check_out(out, chosen)
+    check_installed(chosen.to)
+    run = _open(path, chosen)
+    settings = {"samples": 1, "checkpoints": chosen.checkpoints, "raw": chosen.raw, "device": "cpu"}
+    if chosen.tta_flips is not None:
+        if "tta_flips" not in run.spec.evaluate.model_fields:
+            raise InputError(f"`tta_flips`: {run.spec.name} runs have no mirrored views; leave it out")
+        settings["tta_flips"] = chosen.tta_flips
+    ways = checked(run.spec.evaluate, settings)
+    named = ", ".join(map(str, as_paths(path)))
+    run, fit = with_calibration(run, [*as_paths(path), *all_runs(path)], ways, named)
+    model = run.domain.portable(run.model, run.config, run.info, ways)
+    facts = describe(run, model, calibrated=fit is not None)
+    WRITERS[chosen.to](trace(model), model, facts, out)
+    return facts
+
+
+def describe(run: Run, model: PortableModel, calibrated: bool) -> dict[str, Any]:
+    """Return what a file says of itself, plain JSON: how to feed it, how to tile it, what comes out."""
+    seen = receptive_field(model.module.net)
+    return {
+        "version": version("multiunet"),
+        "domain": run.spec.name,
+        "task": run.task.kind,
+        "names": list(run.task.names),
+        "inputs": {given.name: list(given.axes) for given in model.inputs},
+        "outputs": {
+            name: [axis for axis in model.output_axes if name != "class" or axis in _axes_of_class(model)]
+            for name in model.outputs
+        },
+        "halo": list(seen.radius),
+        "tile_stride": list(seen.tile_stride),
+        "output_stride": list(seen.output_stride),
+        "both_ends": seen.both_ends,
+        "exact_tiles": seen.exact,
+        "calibrated": calibrated,
+        "members": len(members(model.module.net)),
+        **model.facts,
+    }
+
+
+def _axes_of_class(model: PortableModel) -> tuple[str, ...]:
+    """Return the axes of ``class``: independent labels have an answer each, classes one for all."""
+    several = getattr(model.module.task, "labels", None) == "multilabel"
+    return model.output_axes if several else (model.output_axes[0], *model.output_axes[2:])
+
+
+def _open(path: AnyPath | Sequence[AnyPath], chosen: ExportOptions) -> Run:
+    folders = [RunFolder.open(run) for run in all_runs(path)]
+    runs = open_runs(folders, spec_of(folders[0]).name, "cpu", chosen.checkpoints)
+    for run in runs:
+        if run.task.kind == "generation":
+            raise InputError(
+                f"{run.folder.path}: makes new samples (`task=generate`), in many steps that no single file holds; "
+                "only runs that predict can be exported"
+            )
+    return join_runs(runs)
+
+
+def _check_out(out: Path, chosen: ExportOptions) -> None:
+    if out.suffix != f".{chosen.to}":
+        raise InputError(f"{out}: `to={chosen.to}` writes a file NAME.{chosen.to}; name it so")
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file")
+    if out.exists() and not chosen.overwrite:
+        raise InputError(f"{out}: exists; choose another name, or pass `overwrite`")
+    check_creatable(out)
