@@ -57,7 +57,9 @@ class PortableModel:
 
 
 class Portable(nn.Module):
-    """Network, or ensemble, from raw inputs to moments: what ``predict_field`` gives of one sample of each member.
+    """Network, or ensemble, from raw inputs to moments.
+
+    They are those that ``predict_field`` gives of one sample of each member.
 
     Args:
         read: makes the network's input ``(1, channels, *space)`` of raw inputs.

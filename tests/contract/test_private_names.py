@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2] / "multiunet"
 
 IMPORTED = {
     "torch._subclasses.fake_tensor.FakeTensorMode": "shapes without data, to find the memory of a step",
+    "torch.fx.experimental._config": "exports that hold for any size; torch's own export to ONNX sets it, too",
     "torch.utils._python_dispatch.TorchDispatchMode": "sees every tensor that is made; documented under this name",
     "torch.utils._pytree.tree_leaves": "the tensors in what an operator returns",
     "torch.nn.modules.batchnorm._BatchNorm": "all batch norms, of whatever dimension",

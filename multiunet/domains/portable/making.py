@@ -24,7 +24,7 @@ from multiunet.training.run_folder import RunFolder
 def export(
     path: AnyPath | Sequence[AnyPath], options: ExportOptions | Mapping[str, Any], out: AnyPath
 ) -> Mapping[str, Any]:
-    """Export a trained run to one file that takes raw inputs of any size; return what the file says of itself.
+    """Export a trained run to one file for raw inputs of any size; return what it says of itself.
 
     The file holds all that ``predict`` with ``samples=1`` does to a tile: standardisation, network, mirrored views,
     probabilities or quantities in the target's units with their variances, and the calibration.

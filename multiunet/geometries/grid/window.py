@@ -121,7 +121,7 @@ class WindowAttention(nn.Module):
 
 
 def shift_of(size: int, window: int) -> int:
-    """Return by how many sites windows begin later on an axis: half a window, 0 where one window holds all sites."""
+    """Return how many sites later windows begin: half a window, 0 where one holds all sites."""
     # without a branch, so that a size may be a symbol
     return window // 2 * torch.sym_min(1, (size - 1) // window)  # type: ignore[no-any-return]
 
