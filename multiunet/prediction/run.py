@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction.field import count_samples, predict_field
+from multiunet.prediction.item_writer import ItemWriter, Region, starts_of
 from multiunet.prediction.source import GridSource
-from multiunet.prediction.store import ItemWriter, PredictionStore, Region, starts_of
+from multiunet.prediction.store import PredictionStore
 from multiunet.prediction.tiles import Tile, batches, bound_sites, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import Calibration, Moments

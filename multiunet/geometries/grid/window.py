@@ -132,7 +132,9 @@ def roll(x: Tensor, shifts: Sequence[int]) -> Tensor:
         return x.roll(tuple(shifts), tuple(range(1, 1 + len(shifts))))
     for axis, shift in enumerate(shifts, start=1):
         size = x.shape[axis]
-        x = x.index_select(axis, (torch.arange(size, device=x.device) + size - shift) % size)
+        place = torch.arange(size, device=x.device)
+        # a remainder of two tensors: ONNX has none of a tensor and a symbol
+        x = x.index_select(axis, torch.remainder(place + (size - shift), torch.full_like(place, size)))
     return x
 
 

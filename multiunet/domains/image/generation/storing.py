@@ -16,7 +16,7 @@ from multiunet.domains.image.generation.requests import Request
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.unfinished import Unfinished
 from multiunet.prediction import PredictionStore
-from multiunet.prediction.store import ItemWriter
+from multiunet.prediction.item_writer import ItemWriter
 from multiunet.prediction.tiles import EDGES
 from multiunet.progress import Progress
 from multiunet.uncertainty import Moments

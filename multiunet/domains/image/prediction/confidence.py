@@ -23,8 +23,8 @@ from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 from multiunet.memory import free_memory
 from multiunet.metrics.instances import overlaps
+from multiunet.prediction.item_writer import ItemWriter
 from multiunet.prediction.run import Encode
-from multiunet.prediction.store import ItemWriter
 from multiunet.tasks import Task
 from multiunet.uncertainty import Calibration
 

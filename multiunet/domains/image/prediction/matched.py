@@ -20,9 +20,9 @@ from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples
+from multiunet.prediction.item_writer import ItemWriter, Region
 from multiunet.prediction.run import Encode
 from multiunet.prediction.source import GridSource
-from multiunet.prediction.store import ItemWriter, Region
 from multiunet.prediction.tiles import chunks_of
 from multiunet.uncertainty import Moments
 from multiunet.uncertainty.statements import state

@@ -1,0 +1,227 @@
+"""Pieces of one input's prediction, written into its group of a store."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import zarr
+from numpy.typing import NDArray
+from torch import Tensor
+from zarr.codecs import BloscCodec
+
+from multiunet.files import sync_file, sync_tree
+from multiunet.prediction.ledger import Ledger
+from multiunet.uncertainty import Moments
+
+FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
+"""Of simulated noisy probabilities it makes slightly less than Zarr's default (Zstandard), some four times as fast."""
+
+SAMPLES = "sample_maps"
+"""Array of an unfinished prediction: a map of each Monte-Carlo sample."""
+
+Region = tuple[slice, ...]
+"""Sites of a window, by axis."""
+
+
+class ItemWriter:
+    """Writer of the pieces of one input's result.
+
+    Args:
+        root: folder of the store.
+        place: name of the group in it.
+        ledger: says which pieces are written already; None: none is.
+    """
+
+    def __init__(self, root: Path, place: str, ledger: Ledger | None) -> None:
+        self._folder, self._place, self._ledger = root / place, place, ledger
+        self._noted: list[Any] = []
+        self._group = zarr.open_group(root, path=place, mode="r+")
+
+    @property
+    def is_due(self) -> bool:
+        """True once all regions are written, until what is made of the whole input is, too."""
+        return self._ledger is None or (self._ledger.joins and not self._ledger.is_finished(self._place))
+
+    def is_claimed(self, place: int) -> bool:
+        """Return whether something is for this process to write, and the input not finished.
+
+        Args:
+            place: of it among all of the store, by which parts share these out.
+        """
+        ledger = self._ledger
+        return ledger is None or ((ledger.joins or ledger.part.claims(place)) and not ledger.is_finished(self._place))
+
+    def is_left(self, region: Region, place: int) -> bool:
+        """Return whether a region is for this process to write, and not yet written; see ``is_claimed``."""
+        written = self._ledger is not None and self._ledger.has(self._place, starts_of(region))
+        return self.is_claimed(place) and not written
+
+    def note(self, region: Region, counts: Any = None) -> None:
+        """Record that a region is written.
+
+        Args:
+            counts: what else is to be known of it at the end, plain JSON.
+        """
+        if self._ledger is None:
+            self._noted.append(counts)
+        else:
+            self._ledger.note(self._place, starts_of(region), counts, partial(self._sync, region))
+
+    def noted(self) -> Iterator[Any]:
+        """Return what is known of each region that was recorded."""
+        return iter(self._noted) if self._ledger is None else self._ledger.counts(self._place)
+
+    def finish(self) -> None:
+        """Record that nothing is left to do of the input."""
+        if self._ledger is not None:
+            self._ledger.finish(self._place, partial(sync_tree, self._folder))
+            self._ledger.save()
+        if SAMPLES in self._group:
+            del self._group[SAMPLES]
+
+    def _sync(self, region: Region) -> None:
+        """Flush the chunks of a region to disk."""
+        for name, array in self._group.arrays():
+            before = array.ndim - len(region)
+            if before < 0 or array.shape[before:] != self._array("mean").shape[1:]:
+                continue  # no array of the sites
+            whole = tuple(slice(0, size) for size in array.shape[:before])
+            for chunk in chunks_in((*whole, *region), array.chunks):
+                file = self._folder.joinpath(name, "c", *map(str, chunk))
+                if file.exists():  # one that holds its fill value alone is not written
+                    sync_file(file)
+
+    def write(
+        self,
+        region: tuple[slice, ...],
+        moments: Moments[Tensor],
+        decision: Tensor | None = None,
+        stated: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Write one region.
+
+        Args:
+            moments: ``(names, *region)``.
+            decision: ``region`` or ``(names, *region)``.
+            stated: variables of statements by name, ``(names, *region)``.
+        """
+        mean, epistemic, aleatoric = (
+            part.float().cpu() for part in (moments.mean, moments.epistemic, moments.aleatoric)
+        )
+        # the sum of what is stored, so that the identity holds to the last bit on disk
+        values = {"mean": mean, "aleatoric": aleatoric, "total": aleatoric}
+        if epistemic.any():
+            values |= {"epistemic": epistemic, "total": epistemic + aleatoric}
+        for variable, value in {**values, **(stated or {})}.items():
+            self._array(variable)[(slice(None), *region)] = value.cpu().numpy()
+        if decision is not None:
+            array = self._array("class")
+            window = region if array.ndim == len(region) else (slice(None), *region)
+            array[window] = decision.cpu().numpy().astype(array.dtype)
+
+    def write_fractions(self, fractions: Tensor) -> None:
+        """Write the share of sites that each Monte-Carlo sample decides for each name, ``(samples, names)``.
+
+        Where samples share their masks, those of several inputs belong together sample by sample.
+        """
+        values = fractions.double().cpu().numpy()
+        array = self._group.create_array(
+            "fraction", shape=values.shape, dtype="float64", dimension_names=("sample", "channel"), overwrite=True
+        )
+        array[...] = values
+
+    def write_instances(self, instances: NDArray[np.int32]) -> None:
+        """Write the number of each site's object, ``space``, 0 outside."""
+        self._write_map("instance", instances, fill_value=0)
+
+    def write_confidence(self, confidence: NDArray[np.float32]) -> None:
+        """Write the share of samples in which each site's object is found, ``space``, NaN outside."""
+        self._write_map("confidence", confidence, fill_value=float("nan"))
+
+    def _write_map(self, name: str, values: NDArray[Any], fill_value: float) -> None:
+        mean = self._array("mean")
+        array = self._group.create_array(
+            name,
+            shape=values.shape,
+            chunks=mean.chunks[1:],
+            dtype=values.dtype.name,
+            fill_value=fill_value,
+            dimension_names=mean.metadata.dimension_names[1:],  # type: ignore[union-attr, index]
+            overwrite=True,  # a process that was killed may have made it
+        )
+        array[...] = values
+
+    def open_images(self, count: int) -> None:
+        """Make room for so many samples of a generator, which are part of the result."""
+        mean = self._array("mean")
+        self._group.create_array(
+            "samples",
+            shape=(count, *mean.shape),
+            chunks=(1, *mean.chunks),
+            dtype="float32",
+            compressors=FLOATS,
+            fill_value=float("nan"),
+            dimension_names=("sample", *mean.metadata.dimension_names),  # type: ignore[union-attr, misc]
+        )
+
+    def write_image(self, number: int, image: Tensor) -> None:
+        """Write a sample of a generator, ``(names, *space)``."""
+        self._array("samples")[number] = image.float().cpu().numpy()
+
+    def read_images(self, region: tuple[slice, ...]) -> Tensor:
+        """Read a region of all samples of a generator, ``(samples, names, *region)``."""
+        return torch.from_numpy(np.asarray(self._array("samples")[(slice(None), slice(None), *region)]))
+
+    def regions(self) -> Iterator[tuple[slice, ...]]:
+        """Return the chunks of the sites, which partition them."""
+        mean = self._array("mean")
+        edges = [range(0, size, edge) for size, edge in zip(mean.shape[1:], mean.chunks[1:])]
+        for start in itertools.product(*edges):
+            yield tuple(
+                slice(first, min(first + edge, size))
+                for first, edge, size in zip(start, mean.chunks[1:], mean.shape[1:])
+            )
+
+    def write_sample(self, sample: int, region: tuple[slice, ...], codes: Tensor) -> None:
+        """Write a region of the map of a sample: integers ``region`` below 256."""
+        window: tuple[slice, ...] = (slice(sample, sample + 1), *region)
+        self._array(SAMPLES)[window] = codes.to(torch.uint8).cpu().numpy()[None]
+
+    def samples(self) -> Iterator[NDArray[np.uint8]]:
+        """Read the map of each sample, ``space``, one after the other."""
+        array = self._array(SAMPLES)
+        for sample in range(array.shape[0]):
+            yield np.asarray(array[sample], dtype=np.uint8)
+
+    def classes(self) -> NDArray[np.unsignedinteger[Any]]:
+        """Return the written class of each site, ``space``, in memory."""
+        return np.asarray(self._array("class")[...])
+
+    def mean(self) -> NDArray[np.float32]:
+        """Return the written means, ``(names, *space)``, in memory."""
+        return np.asarray(self._array("mean")[...], dtype=np.float32)
+
+    def _array(self, name: str) -> zarr.Array[Any]:
+        array = self._group[name]
+        assert isinstance(array, zarr.Array)
+        return array
+
+
+def starts_of(region: Region) -> tuple[int, ...]:
+    """Return where a region begins, by axis."""
+    return tuple(int(part.start) for part in region)
+
+
+def chunks_in(region: Region, chunks: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Return the numbers of the chunks that a region touches, by axis.
+
+    >>> list(chunks_in((slice(0, 5), slice(4, 12)), (5, 8)))
+    [(0, 0), (0, 1)]
+    """
+    return itertools.product(*(range(part.start // side, -(-part.stop // side)) for part, side in zip(region, chunks)))
