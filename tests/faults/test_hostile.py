@@ -15,6 +15,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pybigtools
 import pytest
 import tifffile
 import torch
@@ -207,6 +208,20 @@ def test_a_bigwig_asks_for_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.bw"
     path.write_bytes(b"\x26\xfc\x8f\x88" + bytes(48) + struct.pack("<I", 3_000_000_000) + bytes(99))
     refused(BigWig, path, "a block of it takes 3.0 GB")
+    rows = (("chr1", start, start + 5, 1.0) for start in range(0, 900, 9))
+    pybigtools.open(str(path), "w").write({"chr1": 1000}, rows)
+    whole = path.read_bytes()
+    names, _, blocks = struct.unpack_from("<QQQ", whole, 8)
+    lies = [
+        (blocks + 48 + 4 + 24, "<Q", 1 << 47, "some of its blocks lie beyond"),  # the reader would end the process
+        (names + 16, "<Q", 1 << 58, "the names of its chromosomes lie beyond"),
+        (blocks + 48, "<BBHIIIIQ", (0, 0, 1, 0, 0, 0, 999, blocks + 48), "leads in a circle"),
+    ]
+    for place, form, value, said in lies:
+        spoilt = bytearray(whole)
+        struct.pack_into(form, spoilt, place, *(value if isinstance(value, tuple) else (value,)))
+        path.write_bytes(spoilt)
+        refused(BigWig, path, said)
 
 
 def test_yaml_whose_aliases_multiply(tmp_path: Path, multiunet: Callable) -> None:

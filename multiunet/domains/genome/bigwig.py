@@ -8,13 +8,9 @@ import numpy as np
 import pybigtools
 from numpy.typing import NDArray
 
+from multiunet.domains.genome.bigwig_structure import MAGIC, check_indexes
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
-from multiunet.memory import amount
-
-MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
-LARGEST_BLOCK = 1 << 26
-"""Bytes of an unpacked block, at most; programs write blocks of some thousand intervals."""
 
 SLICE = 1 << 22
 """Bases that are in memory at once."""
@@ -37,18 +33,6 @@ def is_bigwig(path: Path) -> bool:
     return magic in MAGIC
 
 
-def _check_buffer(path: Path) -> None:
-    """Check that the memory for an unpacked block, which readers make at once, is what a block may need."""
-    with path.open("rb") as file:
-        head = file.read(56)
-    size = int.from_bytes(head[52:56], "little" if head[:4] == MAGIC[0] else "big")
-    if size > LARGEST_BLOCK:
-        raise InputError(
-            f"{path}: damaged, or made to do harm: a block of it takes {amount(size)}, it says, where "
-            f"{amount(LARGEST_BLOCK)} are more than any program writes; copy or export it again"
-        )
-
-
 class BigWig:
     """An open bigWig file.
 
@@ -58,7 +42,7 @@ class BigWig:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        _check_buffer(path)
+        check_indexes(path)
         with reading(path):
             self._file = pybigtools.open(str(path))
             self.lengths: dict[str, int] = dict(self._file.chroms())
