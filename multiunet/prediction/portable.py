@@ -79,7 +79,7 @@ class Portable(nn.Module):
         moments = stream.moments()
         if self.calibration is not None:
             moments = self.calibration.apply(moments)
-        decision = self.task.decide(moments.mean)
+        decision = self.task.decide(moments.mean, self.calibration)
         found = (moments.mean, moments.aleatoric, moments.total)
         return found if decision is None else (*found, decision)
 

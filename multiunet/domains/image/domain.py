@@ -273,7 +273,8 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
         return predict_sites(predictor, data.items.values(), options.samples, options.seed)
 
     def album(self, model: Model, info: ImageInfo, data: Labelled) -> Album:
-        return ImageAlbum(data.items, info, model.task.names)
+        decide = partial(model.task.decide, calibration=model.calibration)
+        return ImageAlbum(data.items, info, model.task.names, decide)
 
     def fit_baselines(self, task: Task, config: ImageTrain, info: ImageInfo) -> Mapping[str, Baseline]:
         return baselines.fit_baselines(info.split.train, info, self.cache)

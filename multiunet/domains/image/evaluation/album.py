@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from multiunet.domains.cases import Album, Case, Panel, Scale
 from multiunet.domains.domain import Piece
 from multiunet.domains.image.evaluation.labelled import LabelledImage
-from multiunet.domains.image.evaluation.shown import Sketch
+from multiunet.domains.image.evaluation.shown import Decide, Sketch
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.report.colours import color_classes, css, pick_colours
 from multiunet.domains.report.rasters import MISSED, WRONG, encode, encode_labels, encode_scaled, paint, stretch
@@ -28,18 +28,22 @@ class ImageAlbum(Album):
     Args:
         images: that are scored, by name.
         names: of the classes or quantities.
+        decide: returns the classes of probabilities, as predictions do.
     """
 
-    def __init__(self, images: Mapping[str, LabelledImage], info: ImageInfo, names: Sequence[str]) -> None:
+    def __init__(
+        self, images: Mapping[str, LabelledImage], info: ImageInfo, names: Sequence[str], decide: Decide
+    ) -> None:
         super().__init__()
         self.images, self.info, self.names = images, info, names
+        self._decide = None if info.regression or info.instances is not None else decide
         self._sketches: dict[str, Sketch] = {}
 
     def add(self, piece: Piece) -> None:
         assert piece.item is not None  # images have names
         if piece.item not in self._sketches:
             space = self.images[piece.item].load().picture.space
-            self._sketches[piece.item] = Sketch(space, not self.info.regression and self.info.instances is None)
+            self._sketches[piece.item] = Sketch(space, self._decide)
         self._sketches[piece.item].add(piece)
 
     def drop(self, name: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from multiunet.domains.domain import Piece
 from multiunet.domains.image.files.lazy import Region
@@ -15,6 +17,9 @@ SIDE = 360
 """Longest side of a picture, pixels; of larger images every second pixel is shown, or every third."""
 
 Array = NDArray[Any]
+
+Decide = Callable[[Tensor], Tensor | None]
+"""Function that returns the classes of probabilities ``(N, names, *space)``."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +75,29 @@ class Window:
 class Sketch:
     """Truth and prediction of one image, as they are shown, ``(height, width)`` each.
 
+    Args:
+        decide: returns the classes of probabilities; None: of objects and quantities.
+
     Attributes:
         truth, predicted: classes, numbered objects, or the first quantity; NaN where nothing is known.
         spread: total variance, of classes the sum over them.
     """
 
-    def __init__(self, space: tuple[int, ...], decides: bool) -> None:
-        self.window, self.decides = Window.of(space), decides
+    def __init__(self, space: tuple[int, ...], decide: Decide | None) -> None:
+        self.window, self.decide = Window.of(space), decide
         shape = tuple(-(-side // self.window.step) for side in space[-2:])
         self.truth, self.predicted, self.spread = (np.full(shape, np.nan, np.float32) for _ in range(3))
 
     def add(self, piece: Piece) -> None:
         """Take what is shown of a piece: classes, objects, or quantities."""
         predicted, target = piece.predicted[0].cpu().numpy(), piece.target[0].cpu().numpy()
-        self._put(self.predicted, predicted.argmax(axis=0) if self.decides else predicted[0], piece.region)
+        chosen = None if self.decide is None else self.decide(piece.predicted)
+        self._put(self.predicted, predicted[0] if chosen is None else chosen[0].cpu().numpy(), piece.region)
         # of quantities the first one
         self._put(self.truth, target[0] if target.ndim == predicted.ndim else target, piece.region)
         if piece.moments is not None:
             total = (piece.moments.epistemic + piece.moments.aleatoric)[0].cpu().numpy()
-            classes = self.decides or len(total) != len(predicted) or target.ndim != predicted.ndim
+            classes = self.decide is not None or len(total) != len(predicted) or target.ndim != predicted.ndim
             self._put(self.spread, total.sum(axis=0) if classes else total[0], piece.region)
 
     def _put(self, whole: Array, part: Array, region: Region | None) -> None:

@@ -138,7 +138,7 @@ def predict_matched(
 
     def watch(t: int, region: Region, mean: Tensor) -> None:
         if decides:
-            chosen = task.decide(mean[None])
+            chosen = task.decide(mean[None], predictor.calibration)
             assert chosen is not None
             decided[t] += torch.bincount(chosen.flatten(), minlength=names).cpu()
         if encode is not None and maps is not None:
@@ -153,7 +153,7 @@ def predict_matched(
         resize(found.aleatoric, space) * finer**2,
     )
     batch = moments.map(lambda part: part[None])
-    decision = task.decide(batch.mean)
+    decision = task.decide(batch.mean, predictor.calibration)
     stated = {variable: value[0] for variable, value in state(predictor.statements, batch).items()}
     item.write(whole, moments, None if decision is None else decision[0], stated)
     for t, codes in enumerate(() if maps is None else maps):
