@@ -49,12 +49,14 @@ class Axis:
     Attributes:
         low, high: ends; None: those of the data.
         logarithmic: may be so, where the data span far.
+        whole: ticks are whole numbers.
     """
 
     title: str
     low: float | None = None
     high: float | None = None
     logarithmic: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ class _Scale:
         if self.low == self.high:
             self.low, self.high = self.low - 0.5, self.high + 0.5
         self.start, self.end = start, end
+        self.smallest = 1.0 if axis.whole else 0.0
 
     def place(self, value: float) -> float:
         """Return the place of a number, within the axis."""
@@ -189,7 +192,7 @@ class _Scale:
             places = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             values: Iterable[float] = (10.0**n * m for n in places for m in (1, 2, 5))
         else:
-            step = find_step(self.low, self.high)
+            step = max(find_step(self.low, self.high), self.smallest)
             first = math.ceil(self.low / step - 1e-9)
             values = (n * step for n in range(first, math.floor(self.high / step + 1e-9) + 1))
         return [

@@ -44,7 +44,7 @@ def draw_training(runs: Mapping[str, Rows], best: Mapping[str, int], monitor: st
         scores.append(Line(name if several else "validation", points, style if several else 1, dots=len(points) < 30))
     first = next(iter(best.values()), None) if len(best) == 1 and not several else None
     mark = None if first is None else (float(first), f"best: {first}")
-    epochs = Axis("epoch")
+    epochs = Axis("epoch", whole=True)
     charts = [
         make_chart("Loss", [line for line in losses if line.points], epochs, Axis("", logarithmic=True), mark=mark)
     ]

@@ -48,3 +48,9 @@ def test_one_number_alone_has_a_place() -> None:
     [(x, y)] = points(chart.lines[0].path)
     assert LEFT <= x <= WIDTH - RIGHT
     assert TOP <= y <= HEIGHT - BOTTOM
+
+
+def test_epochs_are_whole_numbers() -> None:
+    chart = make_chart("Loss", [Line("training", [(1, 0.5), (2, 0.4), (3, 0.3)])], Axis("epoch", whole=True), Axis(""))
+    assert chart is not None
+    assert [tick.text for tick in chart.x_ticks] == ["1", "2", "3"]
