@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from multiunet.domains.genome.unpack import open_unpacked
-from multiunet.domains.reading import reading
+from multiunet.domains.genome.unpack import iter_lines, open_unpacked
 from multiunet.errors import InputError
 
 Format = Literal["bedGraph", "BED"]
@@ -140,16 +139,10 @@ def _group(chroms: NDArray[np.object_], found: Intervals) -> dict[str, Intervals
 
 def _iter_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield number and fields of each data line."""
-    with _open_text(path) as file:
-        lines = iter(enumerate(file, start=1))
-        while True:
-            with reading(path):
-                number, line = next(lines, (0, ""))
-            if not number:
-                return
-            fields = line.split()
-            if fields and fields[0] not in ("track", "browser") and not fields[0].startswith("#"):
-                yield number, fields
+    for number, line in iter_lines(path):
+        fields = line.split()
+        if fields and fields[0] not in ("track", "browser") and not fields[0].startswith("#"):
+            yield number, fields
 
 
 def _open_text(path: Path) -> io.TextIOWrapper:

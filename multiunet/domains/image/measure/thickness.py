@@ -80,7 +80,7 @@ def summarise_thickness(
 
 
 def _levels(radii: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the radii that are told apart, ascending: all, or as many at equal ratios, each of them one of the own."""
+    """Return the radii that balls are drawn of, ascending: all, or ``LEVELS`` of them at about equal ratios."""
     own = np.unique(radii)
     if len(own) <= LEVELS:
         return own
