@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from multiunet.device import pick_device
 from multiunet.domains.calibration import with_calibration
-from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, PredictTiles, absolute, checked, panel_of
+from multiunet.domains.config import EvaluateOptions, Options, PredictOptions, absolute, checked, panel_of
 from multiunet.domains.evaluation import Trained
 from multiunet.domains.evaluation import evaluate as evaluate_models
 from multiunet.domains.exports import exported
@@ -36,6 +36,7 @@ from multiunet.domains.runs import (
 from multiunet.domains.sample_options import GeneratorEvaluate
 from multiunet.domains.spec import DomainSpec, domain_spec, domains
 from multiunet.domains.statements import make_statements
+from multiunet.domains.tiled_options import PredictTiles
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_folder
 from multiunet.geometries.grid.fuse import fuse_layers

@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, ModelWrapValidatorH
 from multiunet.domains.config import (
     Bytes,
     Options,
-    PredictTiles,
     StrList,
     Widths,
     option,
@@ -24,6 +23,7 @@ from multiunet.domains.genome.network_settings import NetworkTrain
 from multiunet.domains.sample_options import GeneratorEvaluate, SampleOptions
 from multiunet.domains.splits import FoldsTrain
 from multiunet.domains.task_defaults import validate_filled
+from multiunet.domains.tiled_options import PredictTiles
 
 # made absolute at once: a run folder's config must hold from any directory
 Paths = Annotated[list[Annotated[Path, AfterValidator(Path.absolute)]], BeforeValidator(split_commas)]
