@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,8 +37,8 @@ class Splits(Record, Generic[Item]):
     """
 
     train: tuple[Item, ...] = Field(min_length=1)
-    val: tuple[Item, ...] = ()
-    test: tuple[Item, ...] = ()
+    val: tuple[Item, ...]
+    test: tuple[Item, ...]
     unlabelled: NonNegativeInt = 0
 
     def of(self, split: Split) -> tuple[Item, ...]:
@@ -203,17 +202,13 @@ def to_json(info: DatasetInfo) -> dict[str, Any]:
 
 
 def read_json(kind: type[AnyInfo], path: Path) -> AnyInfo:
-    """Read and check ``dataset.json``.
+    """Read and check ``dataset.json``; what an earlier version did not write has its default.
 
     Raises:
         InputError: naming the file and each field that is missing, unknown or out of range.
     """
     try:
-        text = path.read_bytes()
-        info = kind.model_validate_json(text)
-        if to_json(info) != json.loads(text):
-            raise InputError(f"{path}: lacks entries that this version writes; {REMEDY}")
-        return info
+        return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); the run folder is damaged") from error
     except ValidationError as error:

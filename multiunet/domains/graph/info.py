@@ -12,9 +12,13 @@ from multiunet.domains.info import DatasetInfo, Digest, Record, Splits
 class Normalization(Record):
     """Normalisation of features: each row to the sum 1, or each column by its mean and deviation."""
 
-    kind: Literal["none", "row", "column"] = "none"
+    kind: Literal["none", "row", "column"]
     mean: tuple[float, ...] = ()
     deviation: tuple[PositiveFloat, ...] = ()
+
+
+NOT_NORMALIZED = Normalization(kind="none")
+"""Features as they are."""
 
 
 class FeatureInfo(Record):
@@ -26,8 +30,8 @@ class FeatureInfo(Record):
     """
 
     count: NonNegativeInt
-    names: tuple[str, ...] | None = None
-    normalization: Normalization = Normalization()
+    names: tuple[str, ...] | None
+    normalization: Normalization
 
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:

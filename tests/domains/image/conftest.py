@@ -72,7 +72,7 @@ def make_info() -> Callable[..., ImageInfo]:
         known: dict[str, Any] = {
             "target": target or ClassLabels(names=tuple(map(str, values)), values=values),
             "data": "0" * 16,
-            "split": ImageSplits(train=(Item("a", "a.png", "m.png"),)),
+            "split": ImageSplits(train=(Item("a", "a.png", "m.png"),), val=(), test=()),
             "ndim": ndim,
             "channels": channels,
             "colour": "grey",

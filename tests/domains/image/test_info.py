@@ -38,7 +38,7 @@ def test_what_is_written_is_read_again(info: ImageInfo, tmp_path: Path) -> None:
 def mutants(content: Any) -> Iterator[tuple[str, Any]]:
     """The content with one field that is missing, of another type or out of range, and the field's name."""
     for key in content:
-        if key not in ("content", "dots", "generation", "restoration"):  # what some runs have none of
+        if key not in ("content", "dots", "generation", "restoration", "drawn_range"):  # some runs have none of them
             yield key, {name: value for name, value in content.items() if name != key}
         yield key, {**content, key: "damaged"}
     for place, value in (
@@ -77,7 +77,7 @@ def test_damage_is_refused_with_the_file_named(info: ImageInfo, tmp_path: Path) 
     content = json.loads(info.model_dump_json())
     count = 0
     for key, damaged in mutants(content):
-        with pytest.raises(InputError, match=r"dataset\.json: (does not describe the data of this run|lacks entries)"):
+        with pytest.raises(InputError, match=r"dataset\.json: does not describe the data of this run"):
             pytest.fail(f"accepted: {key}, {read(tmp_path, damaged)}")
         count += 1
     assert count > 40

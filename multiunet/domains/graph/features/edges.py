@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.graph.features.normalization import fit_standardisation, normalize
 from multiunet.domains.graph.files.attributes import Attributes, align_columns
-from multiunet.domains.graph.info import EdgeChanges, FeatureInfo
+from multiunet.domains.graph.info import NOT_NORMALIZED, EdgeChanges, FeatureInfo
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.geometries.graph.attributes import pool_edge_attr
@@ -92,7 +92,7 @@ def describe_attributes(edges: Edges, wanted: str) -> FeatureInfo:
     """Return the number of attributes of edges, their names if any, and their normalisation."""
     given = edges.attributes
     if given is None:
-        return FeatureInfo(count=0)
+        return FeatureInfo(count=0, names=None, normalization=NOT_NORMALIZED)
     names = None if given.names is None else tuple(given.names)
     return FeatureInfo(
         count=given.values.shape[1], names=names, normalization=fit_standardisation(given.values, wanted)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.graph.info import Normalization
+from multiunet.domains.graph.info import NOT_NORMALIZED, Normalization
 
 logger = logging.getLogger("multiunet.graph")
 
@@ -54,7 +54,7 @@ def _is_bag_of_words(x: NDArray[np.float32]) -> bool:
 def fit_standardisation(values: NDArray[np.float32] | None, wanted: str) -> Normalization:
     """Return the normalisation of columns; ``auto`` leaves 0 and 1 as they are, and standardises all else."""
     if values is None or not len(values) or wanted == "none":
-        return Normalization()
+        return NOT_NORMALIZED
     if wanted != "column" and np.isin(values, (0, 1)).all():
-        return Normalization()
+        return NOT_NORMALIZED
     return fit_normalization(values, "column")

@@ -15,7 +15,7 @@ from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.molecules import ATOM_FEATURES, BOND_FEATURES
 from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.files.tables import Columns
-from multiunet.domains.graph.info import FeatureInfo, Inputs
+from multiunet.domains.graph.info import NOT_NORMALIZED, FeatureInfo, Inputs
 from multiunet.domains.graph.labels import read_quantities
 from multiunet.domains.graph.sets.config import GraphsPredict, GraphsTrain
 from multiunet.domains.graph.sets.survey import source_of, survey
@@ -124,7 +124,10 @@ def test_however_a_molecule_is_written_its_graph_is_the_same(table: Any, text: s
 
     molecule = Chem.MolFromSmiles(text)
     written = {Chem.MolToSmiles(molecule, doRandom=True) for _ in range(20)}
-    atoms, bonds = FeatureInfo(count=len(ATOM_FEATURES)), FeatureInfo(count=len(BOND_FEATURES))
+    atoms, bonds = (
+        FeatureInfo(count=len(features), names=None, normalization=NOT_NORMALIZED)
+        for features in (ATOM_FEATURES, BOND_FEATURES)
+    )
     inputs = Inputs(channels=atoms.count, features=atoms, attributes=bonds)
     graphs = read(table(*(f"{smiles},1" for smiles in sorted(written))))
     fields = fields_of(graphs, inputs, edges_of(graphs, undirected=True))

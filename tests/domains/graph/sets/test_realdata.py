@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from multiunet.domains.graph.files.sets import read_graphs
-from multiunet.domains.graph.info import Normalization
+from multiunet.domains.graph.info import NOT_NORMALIZED
 from multiunet.domains.graph.sets.config import GraphsTrain
 from multiunet.domains.graph.sets.survey import Survey, source_of, survey
 
@@ -37,5 +37,5 @@ def test_solubility_is_read_whole(data_folder: Path) -> None:
     assert len(known.graphs) == 1128
     assert known.info.quantities.names == (label,)
     assert {field.edge_attr.shape[1] for field in known.fields} == {known.info.inputs.attributes.count}
-    assert known.info.inputs.features.normalization == Normalization()
+    assert known.info.inputs.features.normalization == NOT_NORMALIZED
     assert np.mean([float(target) for target in known.targets]) == pytest.approx(-3.05, abs=0.01)
