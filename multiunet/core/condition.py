@@ -157,6 +157,26 @@ class Modulation(nn.Module):
         return scale, shift
 
 
+class Settled(nn.Module):
+    """Scale and shift that a condition made once, in place of the ``Modulation`` that made them.
+
+    Args:
+        scale, shift: ``(1, channels)``, for all samples.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """Return scale and shift."""
+        return self.scale, self.shift
+
+
 def check_condition(net: nn.Module, condition: Condition | None) -> None:
     """Check that some module of the network reads each part of the condition that is given.
 

@@ -31,6 +31,7 @@ def alphagenome(
     strand_pair: Sequence[int] | None = None,
     organisms: int = 0,
     reading_frames: bool = False,
+    condition_channels: int = 0,
     gradient_checkpointing: bool = False,
 ) -> GenomicUNet:
     """A network like AlphaGenome (Avsec et al. 2025, figure 1), its size by default.
@@ -45,7 +46,7 @@ def alphagenome(
         channels: by level, finest first; each level is half as fine, and the last is the transformer's.
         stem: channels of the first convolution.
         motif: its width, in bases.
-        transformers, dropout, organisms, reading_frames, gradient_checkpointing: see ``borzoi``.
+        transformers, dropout, organisms, reading_frames, condition_channels, gradient_checkpointing: see ``borzoi``.
 
     >>> import torch
     >>> net = alphagenome(3, channels=[4, 6, 8], stem=4, transformers=1)
@@ -56,9 +57,10 @@ def alphagenome(
     steps = prime_factors(bin_size)
     widths = grow_channels(stem, channels[0], max(1, len(steps)))
     width = channels[-1]
-    embed = ConditionEmbedding(width, labels=organisms) if organisms else None
+    told = organisms > 0 or condition_channels > 0
+    embed = ConditionEmbedding(width, labels=organisms, embedding_channels=condition_channels) if told else None
     trunk = Transformer(
-        count_heads(width, HEAD), Rotary(), expansion=2, dropout=dropout, condition_channels=width if organisms else 0
+        count_heads(width, HEAD), Rotary(), expansion=2, dropout=dropout, condition_channels=width if told else 0
     )
     up = replace(grid, block=Conv(kernel=5, residual=True, dropout=dropout))
     levels = len(channels) - 1

@@ -30,6 +30,7 @@ def borzoi(
     strand_pair: Sequence[int] | None = None,
     organisms: int = 0,
     reading_frames: bool = False,
+    condition_channels: int = 0,
     gradient_checkpointing: bool = False,
 ) -> GenomicUNet:
     """A network like Borzoi (Linder et al. 2025, figure 1), its size by default.
@@ -49,6 +50,7 @@ def borzoi(
         organisms: number of labels, each with an embedding that modulates the transformer (``Condition.labels``: an
             organism, a cell type); 0: none.
         reading_frames: see ``genomic_unet``.
+        condition_channels: channels of ``Condition.embedding`` (a dose), which modulates the transformer, too; 0: none.
         gradient_checkpointing: see ``UNet``.
 
     >>> import torch
@@ -61,10 +63,9 @@ def borzoi(
     widths = grow_channels(stem, channels[0], max(1, len(steps)))
     first = replace(grid, block=Conv(kernel=motif, convs=1))
     width = channels[-1]
-    embed = ConditionEmbedding(width, labels=organisms) if organisms else None
-    trunk = Transformer(
-        count_heads(width, HEAD), Relative(), dropout=dropout, condition_channels=width if organisms else 0
-    )
+    told = organisms > 0 or condition_channels > 0
+    embed = ConditionEmbedding(width, labels=organisms, embedding_channels=condition_channels) if told else None
+    trunk = Transformer(count_heads(width, HEAD), Relative(), dropout=dropout, condition_channels=width if told else 0)
     up = replace(grid, block=Conv(kernel=3, convs=1, separable="all", dropout=dropout))
     levels = len(channels) - 1
     unet = UNet(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from multiunet.core import SKIPS, Condition, Trail, UNet
+from multiunet.core import SKIPS, Condition, ConditionEmbedding, Trail, UNet
 from multiunet.core.checkpointing import checkpoint_block, checkpoint_down
 from multiunet.core.exporting import count_windows, is_exporting
 from multiunet.core.receptive_field import ReceptiveField, norms_are_local, receptive_field
@@ -26,6 +26,9 @@ from multiunet.models.reading_frames import CHANNELS, ReadingFrames
 
 UNKNOWN = 4
 """Code of an unknown base."""
+
+TOLD = 64
+"""Channels of the embedding of a condition."""
 
 LARGEST_STEP = 8
 """Prime factors of a bin size are multiplied into strides up to this."""
@@ -245,6 +248,7 @@ def genomic_unet(
     attention: Sequence[Block] = (),
     strand_pair: Sequence[int] | None = None,
     reading_frames: bool = False,
+    condition_channels: int = 0,
     gradient_checkpointing: bool = False,
 ) -> GenomicUNet:
     """A network from bases to binned tracks, small enough for the genome of a yeast.
@@ -263,6 +267,8 @@ def genomic_unet(
             ``[Transformer(positions=Rotary())]`` is the plan of AlphaGenome (Avsec et al. 2025), with ``Relative()``
             that of Borzoi.
         reading_frames: the tower also sees how long open reading frames are (see ``ReadingFrames``), for genes.
+        condition_channels: channels of ``Condition.embedding`` (an organism, a dose), which modulates the norms of all
+            bins, not of the tower; 0: none.
         gradient_checkpointing: see ``UNet``.
 
     >>> genomic_unet(2, bin_size=10, channels=[8, 16])(torch.zeros(1, 4, 70)).shape
@@ -273,7 +279,9 @@ def genomic_unet(
     first, frames = replace(grid, block=Conv(kernel=motif, convs=1)), ReadingFrames() if reading_frames else None
     stems = [stem] * max(1, len(strides))
     tower = Tower(first, grid, stems, strides, frames, gradient_checkpointing)
-    bins, plain, levels = replace(grid, up=Resize("linear")), Conv(convs=1), len(channels)
+    embed = ConditionEmbedding(TOLD, embedding_channels=condition_channels) if condition_channels else None
+    plain = Conv(convs=1, condition_channels=TOLD if condition_channels else 0)
+    bins, levels = replace(grid, up=Resize("linear")), len(channels)
     encoder = [replace(bins, block=block) for block in put_behind(plain, attention, levels)]
     dropping = put_behind(replace(plain, dropout=dropout), attention[-1:], levels)
     decoder = [replace(bins, block=block) for block in dropping]
@@ -283,6 +291,7 @@ def genomic_unet(
         strides=steps,
         skip=SKIPS[skip],
         decoder=decoder,
+        embed=embed,
         gradient_checkpointing=gradient_checkpointing,
     )
     return GenomicUNet(tower, unet, strand_pair)

@@ -24,6 +24,7 @@ GUIDES = (
     "restore",
     "translate",
     "genome",
+    "several-genomes",
     "annotation",
     "variants",
     "graph",
@@ -101,6 +102,12 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with gzip.open("genome.fa.gz", "wt") as file:
         file.write(Path("genome.fa").read_text())
+    synthetic.write_genome(tmp_path / "candida", chromosomes=3, length=40_000, bin_size=1000, seed=1)
+    Path("genomes.tsv").write_text(
+        "name\tfasta\ttargets\tval_chroms\ttest_chroms\torganism\tdose\n"
+        "sc\tgenome.fa\ttiming=signal.bedGraph\tchrII\tchrIV\tyeast\t1\n"
+        "ca\tcandida/genome.fa\ttiming=candida/signal.bedGraph\tchr2\tchr3\tcandida\t3\n"
+    )
     write_variants("genome.fa", "calls.vcf", count=2)
     Path("gaps.fa").write_text(f">gap\n{'ACGT' * 9}{'N' * 20}{'GATC' * 9}\n")
     Path("genes.bed").write_text("chrI\t1000\t5000\tfirst\nchrIV\t0\t36000\twhole\n")

@@ -17,6 +17,7 @@ from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.network import build_network
 from multiunet.domains.genome.readers import Data, open_genome, read_training
 from multiunet.domains.genome.sequence import Genome
+from multiunet.domains.genome.several.joining import join_name, read_rows
 from multiunet.domains.genome.strands import pair_strands
 from multiunet.domains.genome.unpack import BGZIP_FIELD, is_packed, open_unpacked
 from multiunet.errors import InputError
@@ -51,8 +52,31 @@ class TrackFacts:
 def check(config: GenomeTrain) -> dict[str, Any]:
     """Return facts on sequences and tracks, and warnings, as plain JSON.
 
-    What makes training impossible is the last warning, and ``usable`` is then false.
+    What makes training impossible is the last warning, and ``usable`` is then false. Of several genomes, names of
+    chromosomes, tracks and warnings begin with that of the genome.
     """
+    if not config.has_several:
+        return _check_one(config)
+    rows = read_rows(config)
+    found = {row.name: _check_one(row.config(config)) for row in rows}
+    first = found[rows[0].name]
+    lengths = {join_name(name, chrom): size for name, one in found.items() for chrom, size in one["chroms"].items()}
+    return {
+        "fasta": str(config.fasta),
+        "chroms": {
+            join_name(name, chrom): size for name, one in found.items() for chrom, size in one["chroms"].items()
+        },
+        "letters": {kind: sum(one["letters"][kind] for one in found.values()) for kind in first["letters"]},
+        "tracks": [
+            track | {"name": join_name(name, track["name"])} for name, one in found.items() for track in one["tracks"]
+        ],
+        "receptive_field": first["receptive_field"],
+        "warnings": [f"{name}: {words}" for name, one in found.items() for words in one["warnings"]],
+        "usable": all(one["usable"] for one in found.values()),
+    }
+
+
+def _check_one(config: GenomeTrain) -> dict[str, Any]:
     genome = open_genome(config)
     found: dict[str, Any] = {
         "fasta": str(genome.path),

@@ -20,6 +20,7 @@ from multiunet.domains.config import (
 from multiunet.domains.genome.annotation import settings as annotation
 from multiunet.domains.genome.generation import settings as generation
 from multiunet.domains.genome.network_settings import NetworkTrain
+from multiunet.domains.genome.several.settings import GenomeChoice, SeveralTrain
 from multiunet.domains.sample_options import GeneratorEvaluate, SampleOptions
 from multiunet.domains.splits import FoldsTrain
 from multiunet.domains.task_defaults import validate_filled
@@ -87,10 +88,12 @@ FEWEST_BASES = 1 << 14
 BY_TASK = {"classes": annotation.DEFAULTS, "generate": generation.DEFAULTS}
 
 
-class GenomeTrain(FoldsTrain, NetworkTrain):
+class GenomeTrain(FoldsTrain, NetworkTrain, SeveralTrain):
     """Settings of ``multiunet train genome``."""
 
-    fasta: Path = option(..., "the sequences: FASTA, plain, gzip or bgzip", "Data")
+    fasta: Path = option(
+        ..., "the sequences: FASTA, plain, gzip or bgzip; or a table of several genomes (.tsv, see the guide)", "Data"
+    )
     targets: Paths = option(
         [],
         "the signals, one file per track: bigWig, or bedGraph[.gz]; or a table of them (.tsv, see the guide); required "
@@ -210,7 +213,7 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
     @model_validator(mode="after")
     def _has_what_its_task_needs(self) -> Self:
         if self.task == "signal":
-            if not self.targets:
+            if not self.targets and not self.has_several:
                 raise ValueError(
                     "`targets` is required; or `annotation`, to learn classes; or pass `task=generate`, to learn from "
                     "the sequences alone"
@@ -258,7 +261,7 @@ class GenomeTrain(FoldsTrain, NetworkTrain):
         return 3 * self.bins_of_window() // 16
 
 
-class GenomeEvaluate(GeneratorEvaluate):
+class GenomeEvaluate(GeneratorEvaluate, GenomeChoice):
     """Settings of ``multiunet evaluate genome``."""
 
     other: ClassVar[str | None] = "targets"
@@ -296,7 +299,7 @@ class GenomeMeasure(Options):
     overwrite: bool = option(False, "replace files in `out`", "Output")
 
 
-class GenomePredict(PredictTiles):
+class GenomePredict(PredictTiles, GenomeChoice):
     """Settings of ``multiunet predict genome``."""
 
     data: ClassVar[str | None] = "fasta"

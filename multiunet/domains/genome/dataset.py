@@ -15,6 +15,7 @@ from torch import Tensor
 
 from multiunet.domains.genome.bases import Bases, portable
 from multiunet.domains.genome.sequence import UNKNOWN, Codes, cut, reverse_complement
+from multiunet.domains.genome.several.conditions import Telling
 from multiunet.training.data import Sample, TrainingData
 
 Values = NDArray[np.float32]
@@ -89,6 +90,7 @@ class Windows(TrainingData[Tensor]):
         codes: bases by chromosome.
         targets: ``(tracks, bins)`` by chromosome.
         centres: where they lie; None: spread evenly over the chromosomes.
+        telling: what the network is told of each chromosome beside its bases; None: nothing.
     """
 
     def __init__(
@@ -97,10 +99,12 @@ class Windows(TrainingData[Tensor]):
         targets: Mapping[str, Values],
         windowing: Windowing,
         centres: Centres | None = None,
+        telling: Telling | None = None,
     ) -> None:
         self.codes = {chrom: portable(bases) for chrom, bases in codes.items()}
         self.targets, self.windowing = dict(targets), windowing
         sizes = {chrom: self.targets[chrom].shape[1] for chrom in codes}
+        self.telling = telling
         self.centres = centres or EvenCentres(sizes, windowing.bins, windowing.bin_size)
 
     def __len__(self) -> int:
@@ -117,7 +121,9 @@ class Windows(TrainingData[Tensor]):
             codes = codes.copy()  # a view of bases in memory
         if w.mutation_rate:
             mutate(codes, w.mutation_rate, rng)
-        return Sample(torch.from_numpy(codes)[None, None], torch.from_numpy(np.ascontiguousarray(target))[None])
+        told = None if self.telling is None else self.telling.draw(chrom, rng)
+        field, values = torch.from_numpy(codes)[None, None], torch.from_numpy(np.ascontiguousarray(target))[None]
+        return Sample(field, values, condition=told)
 
     def window(self, chrom: str, start: int) -> tuple[Codes, Values]:
         """Return codes ``(bases,)`` and targets ``(tracks, bins)`` from base ``start``, which may be negative."""

@@ -56,6 +56,18 @@ from multiunet.domains.genome.regions import read_regions, touched
 from multiunet.domains.genome.reread import TrainingFiles
 from multiunet.domains.genome.scaling import make_clips
 from multiunet.domains.genome.sequence import Codes, Genome
+from multiunet.domains.genome.several.scores import average_scores
+from multiunet.domains.genome.several.telling import (
+    check_told,
+    choose,
+    choose_chroms,
+    choose_genome,
+    make_telling,
+    read_choice,
+    tell,
+    tell_items,
+    tell_labelled,
+)
 from multiunet.domains.genome.side_scores import make_side_score
 from multiunet.domains.genome.survey import digest_data, survey
 from multiunet.domains.genome.targets_table import open_targets
@@ -71,7 +83,7 @@ from multiunet.prediction.portable import PortableModel
 from multiunet.prediction.run import READ_SITES
 from multiunet.prediction.tile_memory import compute_max_sites
 from multiunet.progress import SILENT, Progress
-from multiunet.tasks import Regression, Segmentation, Task
+from multiunet.tasks import Regression, Score, Segmentation, Task
 from multiunet.training.data import TrainingData
 
 Chosen = dict[str, NDArray[np.bool_] | None]
@@ -125,7 +137,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         count, pair = len(task.names), info.strand_pair
         # a mean and, behind the means, its log-variance are swapped together
         pairs = [other + count * part for part in range(task.channels // count) for other in pair]
-        net = build_network(config, task.channels, pairs)
+        net = build_network(config, task.channels, pairs, info.condition_channels)
         return Model(net, task, net.unet.geometry)
 
     def training_data(
@@ -142,6 +154,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
             targets,
             windowing,
             None if config.peaks is None else make_centres(config, data, chroms, info.withheld),
+            make_telling(config, info, chroms),
         )
 
     def validator(
@@ -153,19 +166,21 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         items = _select(data, info.split.val)
 
         def validate(net: nn.Module) -> Mapping[str, Any]:
-            predictor = _predictor(Model(net, model.task, model.geometry), config, next(net.parameters()).device)
-            score = model.task.score()
-            for chrom, (codes, target) in items.items():
-                usual = drop_extremes(info.extremes, chrom, target, config.bin_size)
-                score.add(predictor.whole(chrom, codes).mean[None], torch.from_numpy(usual)[None])
-            scores = score.result()
+            device = next(net.parameters()).device
+            found: dict[str, Score] = {}
+            for genome, told, own in tell_items(Model(net, model.task, model.geometry), info, items):
+                predictor, score = _predictor(told, config, device), found.setdefault(genome, model.task.score())
+                for chrom, (codes, target) in own.items():
+                    usual = drop_extremes(info.extremes, chrom, target, config.bin_size)
+                    score.add(predictor.whole(chrom, codes).mean[None], torch.from_numpy(usual)[None])
+            scores = average_scores([score.result() for score in found.values()])
             loss = scores["nll"] if info.annotates else _relative_error(scores, info.quantities.scale)
             return {"loss": loss, **scores}
 
         return validate
 
     def inputs(self, config: GenomeTrain, info: GenomeInfo, options: GenomePredict) -> list[str]:
-        genome, chosen = _choose(config, options)
+        genome, chosen = _choose(choose_genome(config, info, options), options)
         for chrom in chosen:
             for _ in stretches(genome.open(chrom)):  # checks its letters
                 pass
@@ -180,6 +195,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         store: PredictionStore,
         progress: Progress,
     ) -> None:
+        model, config = choose(model, config, info, options)
         genome, chosen = _choose(config, options)
         device = pick_device(options.device)
         parts = model.net, model.task, model.geometry, 4, options.samples, device
@@ -199,7 +215,7 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     def read(self, config: GenomeTrain, info: GenomeInfo, options: GenomeEvaluate) -> Labelled:
         if options.elsewhere():
             return _read_elsewhere(config, info, options)
-        chroms = info.scored_chroms(options.split)
+        chroms = choose_chroms(info, info.scored_chroms(options.split), options)
         return Labelled(f"{options.split} split", _select(self._files.reread(config, info), chroms))
 
     def predict_labelled(
@@ -211,12 +227,14 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         options: GenomeEvaluate,
         progress: Progress = SILENT,
     ) -> Iterator[Piece]:
-        predictor = _predictor(model, config, pick_device(options.device))
-        for place, (chrom, (codes, target)) in enumerate(data.items.items()):
-            progress.start_input(chrom, place, len(data.items))
-            found = predictor.whole(chrom, codes, options.samples, options.seed, progress.update_tiles)
-            moments = found.map(lambda part: part[None])
-            yield Piece(moments.mean, torch.from_numpy(target)[None], moments, chrom)
+        place, device = 0, pick_device(options.device)
+        for _, told, items in tell_labelled(model, config, info, data, options):
+            predictor = _predictor(told, config, device)
+            for chrom, (codes, target) in items.items():
+                progress.start_input(chrom, place, len(data.items))
+                found = predictor.whole(chrom, codes, options.samples, options.seed, progress.update_tiles)
+                moments, place = found.map(lambda part: part[None]), place + 1
+                yield Piece(moments.mean, torch.from_numpy(target)[None], moments, chrom)
 
     def side_score(self, config: GenomeTrain, info: GenomeInfo, data: Labelled) -> SideScore | None:
         return None if info.generates else make_side_score(config, info, data, self._files.read)
@@ -243,7 +261,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         return {name: as_baseline(method) for name, method in methods.items()}
 
     def portable(self, model: Model, config: GenomeTrain, info: GenomeInfo, options: GenomeEvaluate) -> PortableModel:
-        return make_portable(model, config)
+        told = read_choice(info, options)
+        check_told(config, info, told)
+        return make_portable(tell(model, info, told), config)
 
     def measure(self, options: GenomeMeasure, folder: Path | None) -> Mapping[str, Any]:
         if folder is not None:
@@ -253,7 +273,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
         return {"rows": [asdict(row) for row in rows], "files": [str(file) for file in files]}
 
     def answer(self, model: Model, config: GenomeTrain, info: GenomeInfo, question: Question) -> Mapping[str, Any]:
-        return ANSWERS[question.name](model, config, question)
+        told, chosen = choose(model, config, info, question.options)
+        return ANSWERS[question.name](told, chosen, question)
 
     def example(self, model: Model, config: GenomeTrain, info: GenomeInfo) -> Tensor:
         bases = torch.arange(config.bins_of_window() * config.bin_size) % 4

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 
 from multiunet.domains.config import Split
 from multiunet.domains.genome.extremes import Extreme
+from multiunet.domains.genome.several.conditions import AnyCondition
 from multiunet.domains.info import ClassLabels, DatasetInfo, Labels, Quantities, Record, Splits
 from multiunet.domains.planned import TrainingPlan
 from multiunet.domains.splits import SPLITS
@@ -44,6 +45,8 @@ class GenomeInfo(DatasetInfo):
         withheld: regions of chromosomes to train or validate on, start and end by chromosome, that are neither learnt
             nor scored, because they look like others that are held out.
         plan: None before it is made.
+        genomes: of a run on several genomes, what the network is told of each: values by condition, by genome.
+        conditions: what the network is told beside the sequence.
     """
 
     shared_fields: ClassVar[tuple[str, ...]] = ("strand_pair", "bin_size", "window", "data")
@@ -61,6 +64,8 @@ class GenomeInfo(DatasetInfo):
     extremes: tuple[Extreme, ...] = ()
     withheld: dict[str, tuple[tuple[NonNegativeInt, PositiveInt], ...]] = Field(default_factory=dict)
     plan: TrainingPlan | None = None
+    genomes: dict[str, dict[str, str]] = Field(default_factory=dict)
+    conditions: tuple[AnyCondition, ...] = ()
 
     def bases(self, split: Split) -> int:
         """Return the bases of the chromosomes of a split."""
@@ -93,8 +98,18 @@ class GenomeInfo(DatasetInfo):
             "gc": round(self.gc, 4),
             "tracks": list(self.target.names),
             "extreme regions": [extreme.describe() for extreme in self.extremes] or "none",
+            **(
+                {"genomes": list(self.genomes), "conditions": [one.name for one in self.conditions]}
+                if self.genomes
+                else {}
+            ),
             "missing": [round(share, 4) for share in self.missing],
         }
+
+    @property
+    def condition_channels(self) -> int:
+        """Features of all conditions."""
+        return sum(one.channels for one in self.conditions)
 
     @property
     def generates(self) -> bool:

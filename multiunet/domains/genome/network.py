@@ -19,11 +19,14 @@ MOST_ATTENDED_LONG = 4096
 """Sites over which their attention may run: 524 kb, at 128 bases a site."""
 
 
-def build_network(config: GenomeTrain, out_channels: int, strand_pair: Sequence[int]) -> GenomicUNet:
+def build_network(
+    config: GenomeTrain, out_channels: int, strand_pair: Sequence[int], condition_channels: int = 0
+) -> GenomicUNet:
     """Build the untrained network.
 
     Args:
         strand_pair: for each output channel, the one that holds the same signal on the other strand.
+        condition_channels: features of what the network is told beside the sequence; 0: nothing.
     """
     if config.network == "unet":
         net = genomic_unet(
@@ -35,6 +38,7 @@ def build_network(config: GenomeTrain, out_channels: int, strand_pair: Sequence[
             attention=make_attention(config, config.widths),
             strand_pair=strand_pair,
             reading_frames=config.reading_frames,
+            condition_channels=condition_channels,
             gradient_checkpointing=config.gradient_checkpointing,
         )
     else:
@@ -46,6 +50,7 @@ def build_network(config: GenomeTrain, out_channels: int, strand_pair: Sequence[
             dropout=config.dropout,
             strand_pair=strand_pair,
             reading_frames=config.reading_frames,
+            condition_channels=condition_channels,
             gradient_checkpointing=config.gradient_checkpointing,
         )
     if config.memory_format == "channels-last":

@@ -30,6 +30,7 @@ Values = NDArray[np.float32]
 READ_BY = [
     "task",
     "fasta",
+    "conditions",
     "targets",
     "annotation",
     "types",

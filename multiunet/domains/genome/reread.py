@@ -7,7 +7,8 @@ from typing import Any
 from multiunet.domains.genome.chrom_splits import hide
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.info import GenomeInfo
-from multiunet.domains.genome.readers import READ_BY, Data, read_training
+from multiunet.domains.genome.readers import READ_BY, Data
+from multiunet.domains.genome.several.joining import read_data
 from multiunet.domains.genome.survey import digest_data
 from multiunet.errors import InputError
 
@@ -24,7 +25,7 @@ class TrainingFiles:
         """Read the data, once for all folds of a cross-validation."""
         how = [getattr(config, name) for name in READ_BY]
         if self._data is None or self._how != how:
-            self._how, self._data, self._digest = how, read_training(config), None
+            self._how, self._data, self._digest = how, read_data(config), None
         return self._data
 
     def reread(self, config: GenomeTrain, info: GenomeInfo) -> Data:

@@ -14,6 +14,7 @@ from multiunet.domains.genome.peaks.negatives import match_negatives
 from multiunet.domains.genome.peaks.scores import PeakScore
 from multiunet.domains.genome.readers import Data
 from multiunet.domains.genome.regions import read_regions
+from multiunet.domains.genome.several.scores import ByGenome
 from multiunet.domains.side_score import SideScore
 
 
@@ -48,7 +49,7 @@ def make_side_score(
     """
     if not info.regression:
         return None
-    parts: list[SideScore] = []
+    parts: list[SideScore] = [] if data.keys or not info.genomes else [ByGenome(info.quantities.names)]
     extremes = info.extremes
     if data.keys:  # other data
         targets = {chrom: target for chrom, (_, target) in data.items.items()}

@@ -20,6 +20,8 @@ from multiunet.domains.genome.peaks.windows import place_peaks
 from multiunet.domains.genome.readers import Data
 from multiunet.domains.genome.scaling import UNSCALED, Scaling, decide_scaling
 from multiunet.domains.genome.sequence import count_known
+from multiunet.domains.genome.several.conditions import describe_conditions
+from multiunet.domains.genome.several.splitting import read_told_of, split_several
 from multiunet.domains.genome.strands import check_signs, pair_strands
 from multiunet.domains.info import Quantities, Splits
 from multiunet.domains.remarks import remark
@@ -54,8 +56,8 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     known, strong = (sum(counts) for counts in zip(*map(count_known, data.codes.values())))
     if not known:
         raise InputError(f"{config.fasta}: all bases are unknown (N); there is nothing to learn from")
-    split = split_chromosomes(config, data)
     digests = data.digests()
+    split = split_several(config, data, digests) if config.has_several else split_chromosomes(config, data)
     digest, withheld = digest_data(data, digests), find_withheld(config, data, split)
     data = hide(data, withheld, config.bin_size)
     if data.partners is not None and config.strand_pairs:
@@ -72,9 +74,12 @@ def survey(config: GenomeTrain, data: Data) -> GenomeInfo:
     )
     trained = np.concatenate([data.targets[chrom] for chrom in split.train], axis=1)
     missing = np.isnan(trained).mean(axis=1)
-    if not annotates:
+    if not annotates and not config.has_several:
         _report_missing(config, data.paths, missing)
+    told = read_told_of(config) if config.has_several else {}
     return GenomeInfo(
+        genomes=told,
+        conditions=describe_conditions(config.conditions, told),
         target=target,
         data=digest,
         split=split,

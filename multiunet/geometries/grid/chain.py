@@ -7,6 +7,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from multiunet.core import Condition, LazyConcat, reads_lazy_concat
+from multiunet.core.condition import Settled
 from multiunet.core.exporting import is_exporting
 from multiunet.core.lazy import concatenated
 from multiunet.core.shared import Shared, is_hooked
@@ -26,10 +27,10 @@ class Modulated(nn.Module):
         self.modulation = modulation
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
-        embedding = read_embedding(condition, len(x))
-        if embedding is None:
+        made = modulate(self.modulation, condition, len(x))
+        if made is None:
             return x
-        scale, shift = (each.reshape(*each.shape, *[1] * (x.ndim - 2)) for each in self.modulation(embedding))
+        scale, shift = (each.reshape(*each.shape, *[1] * (x.ndim - 2)) for each in made)
         return x * (1 + scale) + shift  # type: ignore[no-any-return]
 
 
@@ -43,6 +44,20 @@ class Chain(nn.Sequential):
         for layer in rest:
             y = layer(y, condition) if isinstance(layer, Modulated) else layer(y)
         return y
+
+
+def modulate(modulation: nn.Module, condition: Condition | None, samples: int) -> tuple[Tensor, Tensor] | None:
+    """Return scale and shift, ``(samples, channels)`` each, or ``(1, channels)`` where the condition is settled.
+
+    None without an embedding.
+
+    Raises:
+        ValueError: see ``read_embedding``.
+    """
+    if isinstance(modulation, Settled):
+        return modulation()
+    embedding = read_embedding(condition, samples)
+    return None if embedding is None else modulation(embedding)
 
 
 def read_embedding(condition: Condition | None, samples: int) -> Tensor | None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from multiunet.core import Condition, Dropout, LazyConcat, Modulation, MultiheadAttention, reads_lazy_concat
 from multiunet.geometries.choices import check_least
-from multiunet.geometries.grid.chain import call_on_parts, read_embedding
+from multiunet.geometries.grid.chain import call_on_parts, modulate
 from multiunet.geometries.grid.layers import Layers
 from multiunet.geometries.grid.parts import Block
 from multiunet.geometries.grid.positions import Positions
@@ -110,12 +110,12 @@ class TransformerBlock(nn.Module):
 
     def _read(self, y: Tensor, condition: Condition | None) -> list[tuple[Tensor | None, ...]]:
         """Return shift, scale and gate of each branch, on the sites of ``y``; None without an embedding."""
-        embedding = None if self.modulation is None else read_embedding(condition, len(y))
-        if embedding is None or self.modulation is None:
+        made = None if self.modulation is None else modulate(self.modulation, condition, len(y))
+        if made is None:
             return [(None, None, None)] * 2
         return [
-            tuple(vector.reshape(len(y), *[1] * (y.ndim - 2), -1) for vector in branch.chunk(3, dim=1))
-            for branch in self.modulation(embedding)
+            tuple(vector.reshape(len(vector), *[1] * (y.ndim - 2), -1) for vector in branch.chunk(3, dim=1))
+            for branch in made
         ]
 
 

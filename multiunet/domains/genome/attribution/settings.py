@@ -8,12 +8,13 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from multiunet.domains.config import option
+from multiunet.domains.genome.several.settings import GenomeChoice
 from multiunet.domains.question_options import QuestionOptions
 
 Method = Literal["input-x-gradient", "integrated-gradients"]
 
 
-class GenomeAttribute(QuestionOptions):
+class GenomeAttribute(QuestionOptions, GenomeChoice):
     """Settings of ``multiunet attribute genome``."""
 
     region: str | None = option(

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from multiunet.domains.config import option
+from multiunet.domains.genome.several.settings import GenomeChoice
 from multiunet.domains.question_options import QuestionOptions
 
 RefMismatch = Literal["refuse", "skip", "use-vcf"]
 
 
-class GenomeVariants(QuestionOptions):
+class GenomeVariants(QuestionOptions, GenomeChoice):
     """Settings of ``multiunet variants genome``."""
 
     vcf: Path = option(..., "the variants: VCF 4, plain, gzip or bgzip", "Data")
