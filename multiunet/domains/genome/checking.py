@@ -63,9 +63,7 @@ def check(config: GenomeTrain) -> dict[str, Any]:
     lengths = {join_name(name, chrom): size for name, one in found.items() for chrom, size in one["chroms"].items()}
     return {
         "fasta": str(config.fasta),
-        "chroms": {
-            join_name(name, chrom): size for name, one in found.items() for chrom, size in one["chroms"].items()
-        },
+        "chroms": lengths,
         "letters": {kind: sum(one["letters"][kind] for one in found.values()) for kind in first["letters"]},
         "tracks": [
             track | {"name": join_name(name, track["name"])} for name, one in found.items() for track in one["tracks"]

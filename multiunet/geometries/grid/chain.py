@@ -47,9 +47,9 @@ class Chain(nn.Sequential):
 
 
 def modulate(modulation: nn.Module, condition: Condition | None, samples: int) -> tuple[Tensor, Tensor] | None:
-    """Return scale and shift, ``(samples, channels)`` each, or ``(1, channels)`` where the condition is settled.
+    """Return scale and shift, ``(samples, channels)`` each; None without an embedding.
 
-    None without an embedding.
+    Where the condition is settled they are ``(1, channels)``.
 
     Raises:
         ValueError: see ``read_embedding``.

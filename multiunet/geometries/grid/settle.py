@@ -1,4 +1,4 @@
-"""Networks whose condition is settled: told once, and then needed no more."""
+"""Networks whose condition is settled: given once, and then needed no more."""
 
 from __future__ import annotations
 

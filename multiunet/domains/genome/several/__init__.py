@@ -1,1 +1,1 @@
-"""Several genomes in one training, and what the network is told of each: an organism, a cell type, a dose."""
+"""Several genomes in one training, and their conditions: an organism, a cell type, a dose."""

@@ -1,4 +1,4 @@
-"""Conditions of genomes: what the network is told beside the sequence, as classes and numbers."""
+"""Conditions of genomes, which the network reads beside the sequence: classes and numbers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ClassCondition(Record):
 
 
 class NumberCondition(Record):
-    """Condition that is a number, of which a learnt function is told: a dose, a time.
+    """Condition that is a number, which a learnt function reads: a dose, a time.
 
     Attributes:
         centre, scale: mean and deviation over the genomes.
@@ -66,7 +66,7 @@ class NumberCondition(Record):
 
     @property
     def channels(self) -> int:
-        """Features of a value: that it is told, and how large it is."""
+        """Features of a value: that it is given, and how large it is."""
         return 2
 
     def encode(self, text: str) -> list[float]:
@@ -133,7 +133,7 @@ def describe_conditions(
 
 
 def encode(conditions: Sequence[ClassCondition | NumberCondition], told: Mapping[str, str]) -> Tensor:
-    """Return what is told as features, ``(1, channels)``; those of a condition that is not told are 0.
+    """Return conditions as features, ``(1, channels)``; those of one that is not given are 0.
 
     Raises:
         InputError: for a value that was not trained on.
@@ -168,7 +168,7 @@ def read_told(conditions: Sequence[ClassCondition | NumberCondition], given: Seq
 
 @dataclass(frozen=True)
 class Telling:
-    """What training windows of each chromosome are told, at times without some of it.
+    """Conditions of training windows by chromosome, some of which are left out at times.
 
     Attributes:
         features: by chromosome, ``(1, channels)``.

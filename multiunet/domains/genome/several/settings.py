@@ -54,7 +54,7 @@ class SeveralTrain(TrainConfig):
 
 
 class GenomeChoice(Options):
-    """Settings that choose one genome of a run on several, and what the network is told."""
+    """Settings that choose one genome of a run on several, and its conditions."""
 
     genome: str | None = option(
         None, "of a run on several genomes: the one of its table, with its sequences and conditions", "Data"

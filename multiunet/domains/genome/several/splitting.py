@@ -36,7 +36,7 @@ def split_several(config: GenomeTrain, data: Data, digests: Mapping[str, str]) -
 
 
 def read_told_of(config: GenomeTrain) -> dict[str, dict[str, str]]:
-    """Return what the table says of each genome, by condition."""
+    """Return the values of the conditions by genome, as the table says them."""
     names = [text.removesuffix(NUMBER) for text in config.conditions]
     return {row.name: {name: row.words.get(name, "") for name in names} for row in read_rows(config)}
 

@@ -1,4 +1,4 @@
-"""Tables of genomes: one a line, with its files, its split, and what the network is told of it."""
+"""Tables of genomes: one a line, with its files, its split, and its conditions."""
 
 from __future__ import annotations
 

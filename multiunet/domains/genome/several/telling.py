@@ -1,4 +1,4 @@
-"""What a network of several genomes is told when it predicts: a condition that is settled once."""
+"""Conditions of a prediction by a network of several genomes, settled once."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Told = Mapping[str, str]
 
 
 def tell(model: Model, info: GenomeInfo, told: Told) -> Model:
-    """Return the model with a network that is told this for good, and needs no condition."""
+    """Return the model with a network under these conditions for good, which needs none."""
     if not info.conditions:
         return model
     return replace(model, net=settle_condition(model.net, Condition(encode(info.conditions, told))))
 
 
 def read_choice(info: GenomeInfo, options: GenomeChoice) -> Told:
-    """Return what the settings say that is told: that of a chosen genome, and what is given beside.
+    """Return the conditions of the settings: those of a chosen genome, and those given beside.
 
     Raises:
         InputError: for a genome, a condition or a value that the run does not know.
@@ -45,7 +45,7 @@ def read_choice(info: GenomeInfo, options: GenomeChoice) -> Told:
 
 
 def choose(model: Model, config: GenomeTrain, info: GenomeInfo, options: Any) -> tuple[Model, GenomeTrain]:
-    """Return the model as it is told, and settings of the genome that the options choose.
+    """Return the model under its conditions, and settings of the genome that the options choose.
 
     Args:
         options: a ``GenomeChoice`` with the setting ``fasta``.
@@ -60,7 +60,11 @@ def choose(model: Model, config: GenomeTrain, info: GenomeInfo, options: Any) ->
 
 
 def choose_genome(config: GenomeTrain, info: GenomeInfo, options: Any) -> GenomeTrain:
-    """Return the settings of the genome that the options choose; see ``choose``."""
+    """Return the settings of the genome that the options choose.
+
+    Raises:
+        InputError: where none is chosen, or one that the run or its table does not have.
+    """
     read_choice(info, options)
     if not info.genomes or options.fasta is not None:
         return config
@@ -93,7 +97,7 @@ def choose_chroms(info: GenomeInfo, chroms: tuple[str, ...], options: Any) -> tu
 
 
 def make_telling(config: GenomeTrain, info: GenomeInfo, chroms: Sequence[str]) -> Telling | None:
-    """Return what training windows are told; None for nothing."""
+    """Return the conditions of training windows; None for none."""
     if not info.conditions:
         return None
     features = {chrom: encode(info.conditions, info.genomes[genome_of(chrom)]) for chrom in chroms}
@@ -103,7 +107,7 @@ def make_telling(config: GenomeTrain, info: GenomeInfo, chroms: Sequence[str]) -
 def tell_items(
     model: Model, info: GenomeInfo, items: Mapping[str, Any], given: Told | None = None
 ) -> Iterator[tuple[str, Model, dict[str, Any]]]:
-    """Yield each genome with the model as it is told of it, and the items that are of it.
+    """Yield each genome with the model under its conditions, and the items that are of it.
 
     Of a run on one genome all items are of that, without a name.
 
@@ -122,7 +126,7 @@ def tell_items(
 def tell_labelled(
     model: Model, config: GenomeTrain, info: GenomeInfo, data: Labelled, options: Any
 ) -> Iterator[tuple[str, Model, dict[str, Any]]]:
-    """Yield what is to be predicted of labelled data, as ``tell_items`` does; other data are of no genome of the table.
+    """Yield labelled data as ``tell_items`` does; other data are of no genome of the table.
 
     Args:
         options: of an evaluation.
@@ -139,10 +143,10 @@ def tell_labelled(
 
 
 def check_told(config: GenomeTrain, info: GenomeInfo, told: Told) -> None:
-    """Check that all that must be told is, and say what is not.
+    """Check that all conditions are given that must be, and say which are not.
 
     Raises:
-        InputError: where a condition is missing without which the network was never trained.
+        InputError: where a condition is missing, without which the network was never trained.
     """
     unsaid = [one for one in info.conditions if one.name not in told]
     if not unsaid:
