@@ -31,7 +31,7 @@ class Modulated(nn.Module):
         if made is None:
             return x
         scale, shift = (each.reshape(*each.shape, *[1] * (x.ndim - 2)) for each in made)
-        return x * (1 + scale) + shift  # type: ignore[no-any-return]
+        return x * (1 + scale) + shift
 
 
 class Chain(nn.Sequential):
@@ -55,7 +55,7 @@ def modulate(modulation: nn.Module, condition: Condition | None, samples: int) -
         ValueError: see ``read_embedding``.
     """
     if isinstance(modulation, Settled):
-        return modulation()
+        return modulation()  # type: ignore[no-any-return]
     embedding = read_embedding(condition, samples)
     return None if embedding is None else modulation(embedding)
 
