@@ -138,24 +138,33 @@ class ItemWriter:
 
     def write_instances(self, instances: NDArray[np.int32]) -> None:
         """Write the number of each site's object, ``space``, 0 outside."""
-        self._write_map("instance", instances, fill_value=0)
+        self.make_instances()
+        self.write_values("instance", (slice(None),) * instances.ndim, instances)
 
     def write_confidence(self, confidence: NDArray[np.float32]) -> None:
         """Write the share of samples in which each site's object is found, ``space``, NaN outside."""
-        self._write_map("confidence", confidence, fill_value=float("nan"))
+        self.make_confidence()
+        self.write_values("confidence", (slice(None),) * confidence.ndim, confidence)
 
-    def _write_map(self, name: str, values: NDArray[Any], fill_value: float) -> None:
+    def make_instances(self) -> None:
+        """Make the array ``instance``, int32 ``space``, of 0."""
+        self._make_map("instance", "int32", fill_value=0)
+
+    def make_confidence(self) -> None:
+        """Make the array ``confidence``, float32 ``space``, of NaN."""
+        self._make_map("confidence", "float32", fill_value=float("nan"))
+
+    def _make_map(self, name: str, dtype: str, fill_value: float) -> None:
         mean = self._array("mean")
-        array = self._group.create_array(
+        self._group.create_array(
             name,
-            shape=values.shape,
+            shape=mean.shape[1:],
             chunks=mean.chunks[1:],
-            dtype=values.dtype.name,
+            dtype=dtype,
             fill_value=fill_value,
             dimension_names=mean.metadata.dimension_names[1:],  # type: ignore[union-attr, index]
             overwrite=True,  # a process that was killed may have made it
         )
-        array[...] = values
 
     def open_images(self, count: int) -> None:
         """Make room for so many samples of a generator, which are part of the result."""
@@ -198,6 +207,29 @@ class ItemWriter:
         array = self._array(SAMPLES)
         for sample in range(array.shape[0]):
             yield np.asarray(array[sample], dtype=np.uint8)
+
+    def read_sample(self, sample: int, region: Region) -> NDArray[np.uint8]:
+        """Read a region of the map of a sample."""
+        window: tuple[slice, ...] = (slice(sample, sample + 1), *region)
+        return np.asarray(self._array(SAMPLES)[window], dtype=np.uint8)[0]
+
+    @property
+    def sample_count(self) -> int:
+        """Maps of samples that are kept."""
+        return int(self._array(SAMPLES).shape[0])
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Sites by axis."""
+        return self._array("mean").shape[1:]
+
+    def read_values(self, name: str, region: Region) -> NDArray[Any]:
+        """Read a region of an array of the result."""
+        return np.asarray(self._array(name)[region])
+
+    def write_values(self, name: str, region: Region, values: NDArray[Any]) -> None:
+        """Write a region of an array of the result."""
+        self._array(name)[region] = values
 
     def classes(self) -> NDArray[np.unsignedinteger[Any]]:
         """Return the written class of each site, ``space``, in memory."""

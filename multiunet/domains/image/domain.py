@@ -61,7 +61,7 @@ from multiunet.domains.image.prediction.matched import (
 from multiunet.domains.image.prediction.portable import make_portable
 from multiunet.domains.image.prediction.predictor import choose_views, limit_memory, make_predictor, name_views
 from multiunet.domains.image.prediction.rescaled import rescale_network
-from multiunet.domains.image.prediction.separate import check_separable, find_objects
+from multiunet.domains.image.prediction.stored_objects import check_separable_by_block, write_objects
 from multiunet.domains.image.summary import summarise_images
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
@@ -193,7 +193,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             loaded = reading.load(path)
             uncut = info.ndim == 2 and loaded.bar_rows == 0
             if info.instances is not None:
-                check_separable(path, loaded.picture.space)
+                check_separable_by_block(path, loaded.picture.space)
             bars[str(path)] = find_bar(loaded.picture.pixels) if uncut else loaded.bar_rows
             shift.add(str(path), loaded.picture)
         warn_of_bars(bars, reading.info.crop_bar)
@@ -236,11 +236,10 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
                 own = match_info(info, loaded, matched)
             if not item.is_due:
                 continue
-            objects = None if info.instances is None else find_objects(item.mean(), own)
-            if objects is not None:
-                item.write_instances(objects)
-            if encode is not None:
-                write_confidence(path, item, own, objects)
+            if info.instances is not None:
+                write_objects(path, item, own, encode is not None)
+            elif encode is not None:
+                write_confidence(path, item, own, None)
             item.finish()
 
     def export(

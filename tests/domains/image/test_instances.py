@@ -20,6 +20,7 @@ from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.patches import Patches
 from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.prediction import object_blocks, stored_objects
 from multiunet.domains.image.survey import survey
 from multiunet.losses import border_weights
 from multiunet.metrics import InstanceMatcher
@@ -75,7 +76,9 @@ def test_patches_have_the_weights_of_their_pixels(cells: Path, weight: float) ->
 
 
 @pytest.mark.parametrize("touching", ["gap", "boundary"])
-def test_from_training_to_counts(cells: Path, multiunet: Callable, tmp_path: Path, touching: str) -> None:
+def test_from_training_to_counts(
+    cells: Path, multiunet: Callable, tmp_path: Path, touching: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, out, files = tmp_path / "run", tmp_path / "p.zarr", tmp_path / "files"
     data = ["--images", cells / "images", "--masks", cells / "masks", "--instances", "--instance-encoding", touching]
     strong = ["--widths", "8,16", "--patch-size", 48, "--epochs", 6, "--steps-per-epoch", 10, "--lr", 0.02]
@@ -98,6 +101,14 @@ def test_from_training_to_counts(cells: Path, multiunet: Callable, tmp_path: Pat
         counts[name] = int(one["instance"].max())
         exported = np.asarray(Image.open(files / f"{name}_instance.png"))
         np.testing.assert_array_equal(exported, one["instance"])
+
+    monkeypatch.setattr(stored_objects, "AT_ONCE", 0)
+    monkeypatch.setitem(object_blocks.SIDES, 2, 24)
+    parts = [*words[:5], tmp_path / "parts.zarr", *words[6:8], "--part"]
+    assert [multiunet("predict", "image", *parts, part).code for part in ("2/2", "1/2")] == [0, 0]
+    for name, one in open_prediction(tmp_path / "parts.zarr").items():
+        np.testing.assert_array_equal(one["instance"], predicted[name]["instance"])
+        np.testing.assert_array_equal(one["confidence"], predicted[name]["confidence"])
 
     tables = tmp_path / "tables"
     measured = multiunet("measure", "image", "--prediction", out, "--out", tables, "--json")

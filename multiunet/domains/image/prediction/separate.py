@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,20 @@ All but ``COARSE`` were chosen on the validation images of dsb2018_fluo, whose n
 
 
 SEPARATING = 120
-"""Bytes a pixel that ``separate_objects`` takes, which needs the whole image."""
+"""Bytes a pixel that ``separate_objects`` takes."""
+
+
+@dataclass(frozen=True)
+class Separated:
+    """Objects of a map, and where each began to grow.
+
+    Attributes:
+        objects: numbered from 1, 0 outside; ``space``.
+        seeds: place of the first pixel of each object's seed in the raveled map, ascending; ``(objects,)``.
+    """
+
+    objects: NDArray[np.int32]
+    seeds: NDArray[np.int64]
 
 
 def separate_objects(
@@ -79,6 +93,11 @@ def separate_parts(codes: NDArray[np.uint8], spacing: Sequence[float], smallest:
         spacing: distance of neighbouring pixels by axis, in any unit.
         smallest: pixels of an object, its ends included; smaller ones are noise.
     """
+    return separate_from_seeds(codes, spacing, smallest).objects
+
+
+def separate_from_seeds(codes: NDArray[np.uint8], spacing: Sequence[float], smallest: int = SMALLEST) -> Separated:
+    """Return the objects of ``separate_parts`` with the places of their seeds, by which they are in order."""
     inside, whole = codes == 2, codes > 0
     distance, seeds = _seeds(inside, whole, np.asarray(spacing) / min(spacing))
     found = watershed(-distance, seeds, mask=whole)
@@ -86,7 +105,9 @@ def separate_parts(codes: NDArray[np.uint8], spacing: Sequence[float], smallest:
     enough[0] = False
     if not enough[1:].all():  # the others are noise in an object, or outside
         found = watershed(-distance, np.where(enough[seeds], seeds, 0), mask=whole)
-    return remove_small(found, smallest)
+    kept = np.bincount(found.reshape(-1)) >= smallest
+    kept[0] = False
+    return Separated(_number_anew(found, kept), _first_places(seeds)[np.flatnonzero(kept)])
 
 
 def find_objects(probabilities: NDArray[np.floating], info: ImageInfo) -> NDArray[np.int32]:
@@ -103,7 +124,8 @@ def _seeds(
         steps: distance of neighbouring pixels by axis, in units of the finest.
     """
     parts, regions = label(inside, connectivity=1), label(whole, connectivity=1)
-    distance = gaussian_filter(distance_transform_edt(inside, sampling=steps), SMOOTHING / steps)
+    depth = np.ones(inside.shape) if inside.all() else distance_transform_edt(inside, sampling=steps)
+    distance = gaussian_filter(depth, SMOOTHING / steps)
     # differences of logarithms are ratios; half a pixel more keeps those of the ends finite
     tops = find_tops(np.log(distance + 0.5), -math.log(1 - NECK), inside)
     flat = inside & ~_marked(parts, tops)  # too thin to have a top: a seed as it is
@@ -136,5 +158,19 @@ def remove_small(objects: NDArray[np.integer], smallest: int) -> NDArray[np.int3
     """Remove objects of fewer pixels than ``smallest``; number the others anew in their order."""
     kept = np.bincount(objects.reshape(-1)) >= smallest
     kept[0] = False
+    return _number_anew(objects, kept)
+
+
+def _number_anew(objects: NDArray[np.integer], kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Number the objects that are kept from 1, in their order."""
     result: NDArray[np.int32] = np.where(kept, np.cumsum(kept), 0).astype(np.int32)[objects]
     return result
+
+
+def _first_places(numbers: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return where each number is first in the raveled map, ``(numbers + 1,)``."""
+    flat = numbers.reshape(-1)
+    places = np.flatnonzero(flat)[::-1]
+    first = np.zeros(int(flat.max()) + 1, dtype=np.int64)
+    first[flat[places]] = places  # of several the last that is written: the first of the map
+    return first
