@@ -13,11 +13,15 @@ from multiunet.metrics import IntervalCounts, mean_of_defined, regression_scores
 from multiunet.tasks.curves import Curves
 from multiunet.tasks.quantity_uncertainty import WITHOUT_UNIT, draw_quantity, half_widths, judge_quantity
 from multiunet.tasks.score import Score, Scores
+from multiunet.tasks.site_sample import SiteSample
 from multiunet.uncertainty import LEVELS, Calibration, Moments
 
 
 class RegressionScore(Score):
     """Correlation and errors of quantities over all known sites, and what their uncertainty is worth.
+
+    Memory is bounded: of more than ``MOST`` values errors, ``pearson_r``, ``r2`` and the coverage of intervals are of
+    all sites; what needs them in order (``spearman_r``, scores of variances, curves) is of a random sample of as many.
 
     Args:
         names: of the quantities.
@@ -30,21 +34,22 @@ class RegressionScore(Score):
         self.names = list(names)
         self._multipliers = [half_widths(calibration, place) for place in range(len(self.names))]
         self._intervals = [IntervalCounts(LEVELS) for _ in self.names]
-        self._parts: list[tuple[NDArray[np.float32], ...]] = []
+        self._sites = SiteSample(len(self.names))
 
     def add(self, predicted: Tensor, target: Tensor, moments: Moments[Tensor] | None = None) -> None:
         given = (predicted, target) if moments is None else (predicted, target, moments.total)
         flat = [values.movedim(1, 0).reshape(len(self.names), -1).cpu().numpy() for values in given]
         known = ~np.isnan(flat[1]).all(axis=0)
-        self._parts.append(tuple(values[:, known] for values in flat))
+        part = tuple(values[:, known] for values in flat)
+        self._sites.add(part)
         if moments is None:
             return
-        for counts, multipliers, mean, truth, total in zip(self._intervals, self._multipliers, *self._parts[-1]):
+        for counts, multipliers, mean, truth, total in zip(self._intervals, self._multipliers, *part):
             measured = ~np.isnan(truth)
             counts.update(mean[measured] - truth[measured], np.sqrt(total[measured]), multipliers)
 
     def merge(self, other: Self) -> None:
-        self._parts += other._parts
+        self._sites.merge(other._sites)
         for own, more in zip(self._intervals, other._intervals):
             own.add(more)
 
@@ -54,8 +59,8 @@ class RegressionScore(Score):
         Of several, ``per_track`` has the scores of each with its name as ``track``; beside it stand means over the
         quantities of those scores alone that have no unit.
         """
-        joined = self._joined()
-        scores: Scores = dict(regression_scores(joined[0], joined[1]))
+        joined = self._sites.joined()
+        scores = self._compare(joined)
         stated = self._judge(joined) if len(joined) > 2 else []
         tracks = scores.pop("per_track", None)
         if tracks is None:
@@ -67,7 +72,7 @@ class RegressionScore(Score):
         return scores
 
     def curves(self) -> Sequence[Curves]:
-        joined = self._joined()
+        joined = self._sites.joined()
         return [draw_quantity(name, *track) for name, *track in zip(self.names, *joined)] if len(joined) > 2 else ()
 
     def relative_error(self, scale: Sequence[float]) -> float:
@@ -77,12 +82,22 @@ class RegressionScore(Score):
         known = [error / deviation**2 for error, deviation in zip(errors, scale) if error is not None]
         return float(np.mean(known)) if known else float("nan")
 
-    def _joined(self) -> list[NDArray[np.float32]]:
-        """Return mean, target and, where all pieces state it, total variance, ``(names, sites)`` each."""
-        return [np.concatenate(values, axis=1) for values in zip(*self._parts)]
+    def _compare(self, joined: Sequence[NDArray[np.float32]]) -> Scores:
+        """Return ``regression_scores``, of a sample of the sites with sums over all of them in their places."""
+        scores: Scores = dict(regression_scores(joined[0], joined[1]))
+        if self._sites.is_whole:
+            return scores
+        of_all = [sums.scores() for sums in self._sites.sums]
+        if "per_track" not in scores:
+            return scores | of_all[0]
+        scores["per_track"] = [track | own for track, own in zip(scores["per_track"], of_all)]
+        return scores | {name: mean_of_defined(own[name] for own in of_all) for name in ("pearson_r", "r2")}
 
     def _judge(self, joined: Sequence[NDArray[np.float32]]) -> list[Scores]:
-        return [
+        stated = [
             {**counts.scores(), **judge_quantity(mean, target, total)}
             for counts, mean, target, total in zip(self._intervals, *joined)
         ]
+        if self._sites.is_whole:
+            return stated
+        return [one | {"mean_error": sums.scores()["mae"]} for one, sums in zip(stated, self._sites.sums)]

@@ -19,6 +19,7 @@ from multiunet.domains.image.evaluation.scores import TEXTURES, CountScore, Pict
 from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
 from multiunet.domains.image.prediction.confidence import find_confidence, rank_objects
 from multiunet.domains.image.prediction.separate import check_separable, encode_parts, find_objects
+from multiunet.domains.image.prediction.stored_objects import AT_ONCE
 from multiunet.errors import InputError
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.prediction.field import count_samples
@@ -28,11 +29,11 @@ from multiunet.tasks import RegressionScore, Task
 from multiunet.uncertainty import Moments
 
 RANKED = 170
-"""Bytes that the scores of one quantity of one pixel and of its variance take: ranks need all pixels at once."""
+"""Bytes that the scores of a restored picture take for one quantity of one pixel."""
 
 
 def check_scorable(images: Sequence[LabelledImage], samples: int = 1) -> None:
-    """Check that memory suffices to score images; objects and quantities need them whole, classes do not.
+    """Check that memory suffices to score images; objects and restored pictures need them whole.
 
     Args:
         samples: whose maps are kept to find objects again.
@@ -44,13 +45,13 @@ def check_scorable(images: Sequence[LabelledImage], samples: int = 1) -> None:
     if info.instances is not None:
         for image in images:
             check_separable(Path(image.item.image), image.load().picture.space, samples)
-    if info.regression:
+    if info.restoration is not None:  # pictures are judged whole
         sizes = {image.item.image: image.load().picture.space for image in images}
-        needed = RANKED * len(info.quantities.names) * sum(map(math.prod, sizes.values()))
+        needed = RANKED * len(info.quantities.names) * max(map(math.prod, sizes.values()))
         largest = max(sizes, key=lambda path: math.prod(sizes[path]))
         shown = format_shape(sizes[largest])
-        what = f"scoring the quantities of {len(sizes)} images, of which this is the largest, {shown},"
-        check_fits(Path(largest), what, needed, "score fewer or smaller images, with `images`")
+        what = f"scoring {len(sizes)} restored images, of which this is the largest, {shown},"
+        check_fits(Path(largest), what, needed, "score smaller images, with `images`")
 
 
 def predict_pieces(
@@ -89,13 +90,14 @@ def predict_sites(
     for image in images:
         if image.info.instances is not None and _is_separable(image):
             yield _count_objects(image, predictor.whole(_source(image), samples, seed, watch))
-        elif image.info.regression:
+        elif image.info.regression and (image.info.restoration is not None or _is_small(image)):
             found, target = predictor.whole(_source(image), samples, seed, watch), torch.from_numpy(image.target()[...])
             yield _piece(found, target, image)
         else:
-            labels = image.labels()
+            labels = image.target() if image.info.regression else image.labels()
+            channels = (slice(None),) * image.info.regression
             for region, found in predictor.pieces(_source(image), samples, seed, watch):
-                target = _as_tensor(labels, region)
+                target = _as_tensor(labels, (*channels, *region))
                 yield replace(_piece(found, target, image), region=region)
 
 
@@ -171,6 +173,10 @@ def _predict_objects(predictor: GridPredictor, image: LabelledImage, samples: in
     predicted = torch.from_numpy(np.stack([found.astype(np.float64), ranks]))
     target = torch.from_numpy(image.target()[...])
     return Piece(predicted[None], target[None], moments.map(lambda part: part[None]), image.item.name)
+
+
+def _is_small(image: LabelledImage) -> bool:
+    return math.prod(image.load().picture.space) <= AT_ONCE
 
 
 def _is_separable(image: LabelledImage) -> bool:
