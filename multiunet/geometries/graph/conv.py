@@ -138,18 +138,25 @@ class GCNLayer(GraphConvolution):
 
     @reads_sites_alone
     def mix(self, field: GraphField, sent: Tensor, weight: Tensor) -> Tensor:
-        links = field.links()
-        own = weight.new_full((len(sent),), self.loop_weight)
-        if len(links.loops):  # a loop that is there already stands for the one to be added
-            own = own.index_put((field.edge_index[0, links.loops],), weight[links.loops])
-            weight = weight.index_fill(0, links.loops, 0.0)
-        degree = own.index_add(0, field.edge_index[1], weight)
-        scale = degree.where(degree > 0, torch.inf).rsqrt()[:, None]
+        links, (weight, own, scale) = field.links(), self.normalise(field, weight, len(sent))
         x = sent
         for _ in range(self.hops):
             arrived = scale * spmm(scale * x, weight, links) + scale.square() * own[:, None] * x
             x = (1 - self.teleport) * arrived + self.teleport * sent if self.teleport else arrived
         return x.to(sent.dtype)
+
+    def normalise(self, field: GraphField, weight: Tensor, nodes: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the weights of edges without loops, those of loops, and the scale of each node.
+
+        They are ``(edges,)``, ``(nodes,)`` and ``(nodes, 1)``.
+        """
+        loops = field.links().loops
+        own = weight.new_full((nodes,), self.loop_weight)
+        if len(loops):  # a loop that is there already stands for the one to be added
+            own = own.index_put((field.edge_index[0, loops],), weight[loops])
+            weight = weight.index_fill(0, loops, 0.0)
+        degree = own.index_add(0, field.edge_index[1], weight)
+        return weight, own, degree.where(degree > 0, torch.inf).rsqrt()[:, None]
 
 
 class SAGELayer(GraphConvolution):

@@ -45,7 +45,7 @@ class PyGConv(Convolution):
         check_least("edge_features", self.edge_features, 0)
 
     def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
-        return PyGLayer(self.make(in_channels, out_channels), out_channels, layers, self.edge_features)
+        return PyGLayer(self.make(in_channels, out_channels), out_channels, layers, self.edge_features, self.reach)
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,17 @@ class GATv2(Convolution):
 
         settings = {"heads": self.heads, "concat": False, "edge_dim": 1 + self.edge_features, "bias": layers.needs_bias}
         conv = GATv2Conv(in_channels, out_channels, **settings)
-        return GATv2Layer(conv, out_channels, layers, self.edge_features)
+        return GATv2Layer(conv, out_channels, layers, self.edge_features, reach=1)
 
 
 class PyGLayer(nn.Module):
     """A layer of torch-geometric with dropout of nodes and edges, ``field -> field``; see ``PyGConv``."""
 
-    def __init__(self, layer: nn.Module, out_channels: int, layers: Layers, edge_features: int) -> None:
+    def __init__(
+        self, layer: nn.Module, out_channels: int, layers: Layers, edge_features: int, reach: int | None = None
+    ) -> None:
         super().__init__()
-        self.out_channels = out_channels
+        self.out_channels, self.reach = out_channels, reach
         self.node_dropout = layers.make_node_dropout()
         self.edge_dropout = layers.make_edge_dropout()
         self.layer = layer

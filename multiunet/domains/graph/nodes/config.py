@@ -102,11 +102,18 @@ SAMPLES = 64
 """Monte-Carlo samples of a graph's nodes by default: each node drops half of its features, so few samples scatter."""
 
 
+PART_NODES = (
+    "predict layer by layer, so many nodes at a time, with features on disk: the same numbers in less memory; default: "
+    "all nodes at once, or 100,000 where these do not fit"
+)
+
+
 class GraphEvaluate(EvaluateOptions):
     """Settings of ``multiunet evaluate graph``."""
 
     other: ClassVar[str | None] = "graph"
 
+    part_nodes: int | None = option(None, PART_NODES, "Prediction", ge=1)
     samples: int = option(
         SAMPLES, "number of Monte-Carlo dropout samples, as in predict; 1 turns dropout off", "Evaluation", ge=1
     )
@@ -121,6 +128,7 @@ class GraphPredict(PredictRows):
 
     data: ClassVar[str | None] = "graph"
 
+    part_nodes: int | None = option(None, PART_NODES, "Prediction", ge=1)
     samples: int = option(
         SAMPLES, "number of Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1
     )

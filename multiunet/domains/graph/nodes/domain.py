@@ -37,6 +37,7 @@ from multiunet.domains.graph.measure import measure_shares
 from multiunet.domains.graph.nodes import baselines
 from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, GraphTrain
 from multiunet.domains.graph.nodes.dataset import WholeGraph
+from multiunet.domains.graph.nodes.layers import predict_nodes
 from multiunet.domains.graph.nodes.memory import check_attended, part_nodes
 from multiunet.domains.graph.nodes.parts import GraphParts
 from multiunet.domains.graph.nodes.survey import Survey, columns_of, places_of, survey
@@ -46,7 +47,6 @@ from multiunet.domains.graph.picture import plot
 from multiunet.domains.graph.picture.album import NodeAlbum
 from multiunet.domains.graph.prediction import (
     known_of,
-    predict_moments,
     score_neighbourhoods,
     splits_of,
     store_rows,
@@ -182,7 +182,8 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         _check_plot(options)
         graph, field = self._unlabelled(config, info, options)
         progress.start_input(graph.path.stem, 0, 1)
-        moments = predict_moments(model, field, pick_device(options.device), options.samples, options.seed)
+        how = pick_device(options.device), options.samples, options.seed, options.part_nodes
+        moments = predict_nodes(model, field, *how, beside=store.path)
         splits = splits_of(info, graph.ids) if options.graph is None else None
         known = known_of("node", info, splits, graph.y)
         source, name = ("graph", graph.path), graph.path.stem
@@ -227,7 +228,8 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
     ) -> Iterator[Piece]:
         for place, (name, nodes) in enumerate(data.items.items()):
             progress.start_input(name, place, len(data.items))
-            moments = predict_moments(model, nodes.field, pick_device(options.device), options.samples, options.seed)
+            how = pick_device(options.device), options.samples, options.seed, options.part_nodes
+            moments = predict_nodes(model, nodes.field, *how)
             yield nodes.piece(moments.mean, moments)
 
     def album(self, model: Model, info: NodeInfo, data: Labelled) -> Album:
