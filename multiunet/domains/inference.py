@@ -50,7 +50,7 @@ from multiunet.uncertainty import dropouts
 from multiunet.uncertainty.statements import describe
 from multiunet.wording import counted
 
-APART = {"device", "export", "export_as", "export_what", "overwrite", "memory", "tile_batch", "resume", "part"}
+APART = {"device", "export", "export_as", "export_what", "overwrite", "memory", "tile_batch", "resume", "part", "dask"}
 """Settings that a prediction does not depend on, or only by what its ledger keeps."""
 
 Sampled = TypeVar("Sampled", PredictOptions, EvaluateOptions, QuestionOptions)
@@ -79,6 +79,11 @@ def predict(
     out = Path(out)
     run, store, chosen = _ready(path, options, out, name)
     with ConsoleProgress() if progress is None else progress as shown:
+        if isinstance(chosen, PredictTiles) and chosen.dask is not None:
+            from multiunet.domains.workers import predict_with_workers  # whose workers predict as this function does
+
+            run.domain.inputs(run.config, run.info, chosen)
+            return predict_with_workers(as_paths(path), chosen, out, run.spec.name, shown)
         if not _predict_into(store, run, chosen, shown):
             return []
     if (folder := chosen.export) is None:

@@ -67,7 +67,7 @@ class Ledger:
     """
 
     def __init__(self, out: Path, plan: Mapping[str, Any], part: Part | None = None, resume: bool = False) -> None:
-        self.out, self.path = out, out.with_name(f".{out.name}.ledger")
+        self.out, self.path = out, record_of(out)
         self.part, self.plan = part or Part(), json.loads(json.dumps(plan))
         self.in_parts, self.joins = part is not None, part is None
         self._resumes = resume or self.in_parts
@@ -220,6 +220,17 @@ class Ledger:
                 f"{self.out}: the prediction was begun with other settings ({was}); go on with the same, or remove "
                 f"{self.path} to begin anew"
             )
+
+
+def planned_parts(out: Path) -> int | None:
+    """Return the number of parts of a prediction that was begun; None where none was."""
+    plan = _read_plan(record_of(out) / PLAN)
+    return None if plan is None else plan.get("parts")
+
+
+def record_of(out: Path) -> Path:
+    """Return the folder of the record of a prediction."""
+    return out.with_name(f".{out.name}.ledger")
 
 
 def _read_plan(path: Path) -> dict[str, Any] | None:

@@ -1,0 +1,136 @@
+"""Predictions in parts that workers of dask make: on this machine, or wherever a scheduler has them."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from multiunet.domains.tiled_options import PredictTiles
+from multiunet.errors import InputError, RunError
+from multiunet.prediction.ledger import planned_parts
+from multiunet.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+PARTS_A_WORKER = 4
+"""Parts of a prediction for each worker that is there at the begin: so much is lost with a worker."""
+
+ANSWER_SECONDS = 10
+"""Seconds until a scheduler must have answered, and have a worker."""
+
+_one_at_a_time = threading.Lock()
+
+
+def predict_with_workers(
+    paths: Sequence[Path], options: PredictTiles, out: Path, name: str, progress: Progress
+) -> list[Path]:
+    """Predict into a Zarr store, part by part on workers; return the files exported beside it.
+
+    What a worker that is lost had begun goes to another, which continues where its record ends. Workers see the same
+    files under the same names.
+
+    Args:
+        paths: of the run, or of several.
+        options: complete and checked; ``dask`` says where workers are.
+        name: of the domain.
+
+    Raises:
+        InputError: without dask, when nothing answers, or as ``predict``.
+        RunError: when parts are missing at the end.
+    """
+    assert options.dask is not None
+    settings = options.model_dump(mode="json", exclude_unset=True, exclude={"dask"})
+    runs = [str(path.absolute()) for path in paths]
+    with _connect(options.dask) as client:
+        from distributed import as_completed
+
+        count = planned_parts(out) or PARTS_A_WORKER * len(client.scheduler_info()["workers"])
+        before = _identify(out)
+        tasks = [
+            client.submit(_make_part, runs, settings, str(out.absolute()), name, f"{at}/{count}", before, pure=False)
+            for at in range(1, count + 1)
+        ]
+        files: list[str] = []
+        try:
+            for done, task in enumerate(as_completed(tasks), start=1):
+                files += _result_of(task, out)
+                progress.update_tiles(done, count)
+        except BaseException:
+            client.cancel(tasks)
+            raise
+    if _identify(out) == before:
+        raise RunError(f"{out}: not complete, though all parts were made; give the same command again")
+    return [Path(file) for file in files]
+
+
+def _make_part(
+    runs: Sequence[str], settings: Mapping[str, Any], out: str, name: str, part: str, before: int | None
+) -> list[str]:
+    """Make a part, on a worker; return the files that were exported, by the part that completes the prediction.
+
+    Args:
+        before: what was at the place of the prediction at the begin, see ``_identify``.
+    """
+    from multiunet.domains.inference import predict
+
+    if _identify(Path(out)) != before:  # complete: the worker that made this part was lost before it could say so
+        return []
+    with _one_at_a_time:  # a worker may have several threads
+        return [str(file) for file in predict(runs, {**settings, "part": part}, out, name, SILENT)]
+
+
+def _identify(path: Path) -> int | None:
+    """Return a number by which a folder differs from the one that takes its place; None where there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _result_of(task: Future[list[str]], out: Path) -> list[str]:
+    from distributed import KilledWorker
+
+    try:
+        return task.result()
+    except KilledWorker as error:
+        raise RunError(
+            f"{out}: several workers were lost while they made the same part ({error.task}); do they have enough "
+            "memory? What is done is kept; the same command goes on from there"
+        ) from error
+
+
+@contextlib.contextmanager
+def _connect(where: str) -> Iterator[Client]:
+    """Connect with a scheduler, or with workers that are started on this machine and end with the context."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise InputError("`dask` needs dask; install multiunet[dask], or give a `part` to each process") from error
+    found = re.fullmatch(r"local:(\d+)", where)
+    with contextlib.ExitStack() as opened:
+        try:
+            cluster = where
+            if found is not None:
+                cluster = opened.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=int(found[1]), threads_per_worker=1, processes=True, dashboard_address=None
+                    )
+                )
+            client = opened.enter_context(distributed.Client(cluster, timeout=ANSWER_SECONDS, set_as_default=False))
+        except (OSError, ValueError, TimeoutError) as error:
+            raise InputError(
+                f"`dask={where}`: no scheduler of dask answers there ({error}); start one by `dask scheduler`, or give "
+                "local:2, say, for two processes on this machine"
+            ) from error
+        try:
+            client.wait_for_workers(1, timeout=ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise InputError(
+                f"`dask={where}`: the scheduler has no workers; start some, for example by `dask worker {where}`"
+            ) from error
+        yield client
