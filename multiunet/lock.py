@@ -54,6 +54,15 @@ def hold_lock(path: Path, busy: str, wait: float = 0) -> Iterator[None]:
             lock.release()
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a process holds the lock file ``path``."""
+    try:
+        with hold_lock(path, str(path)):
+            return False
+    except InputError:
+        return True
+
+
 @contextmanager
 def lock_run(folder: Path) -> Iterator[None]:
     """Keep other processes from training into ``folder`` until the end of the context.

@@ -171,7 +171,7 @@ def _make_ledger(out: AnyPath, attrs: Mapping[str, Any], options: PredictOptions
     """Return the record of a prediction that is made tile by tile; None of others."""
     if not isinstance(options, PredictTiles):
         return None
-    part = None if options.part is None else Part(*map(int, options.part.split("/")))
+    part = None if options.part is None else Part.of(options.part)
     settings = json.loads(options.model_dump_json(exclude=APART))
     plan = {**attrs, **settings, "parts": 1 if part is None else part.count}
     return Ledger(Path(out), plan, part, options.resume)

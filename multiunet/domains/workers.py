@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from multiunet.domains.tiled_options import PredictTiles
 from multiunet.errors import InputError, RunError
-from multiunet.prediction.ledger import planned_parts
+from multiunet.lock import is_held
+from multiunet.prediction.ledger import Part, is_done, planned_parts
+from multiunet.prediction.replaced_folder import lock_of
 from multiunet.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -57,9 +60,10 @@ def predict_with_workers(
         ]
         files: list[str] = []
         try:
+            progress.start_input(f"parts of {out.name}", 0, count)
             for done, task in enumerate(as_completed(tasks), start=1):
                 files += _result_of(task, out)
-                progress.update_tiles(done, count)
+                progress.start_input(f"parts of {out.name}", done, count)
         except BaseException:
             client.cancel(tasks)
             raise
@@ -78,7 +82,10 @@ def _make_part(
     """
     from multiunet.domains.inference import predict
 
-    if _identify(Path(out)) != before:  # complete: the worker that made this part was lost before it could say so
+    # of a part that was made before, whose worker was lost before it could say so
+    while is_done(Path(out), Part.of(part)) and is_held(lock_of(Path(out))):  # another part joins all
+        time.sleep(1)
+    if _identify(Path(out)) != before:  # the prediction is complete
         return []
     with _one_at_a_time:  # a worker may have several threads
         return [str(file) for file in predict(runs, {**settings, "part": part}, out, name, SILENT)]

@@ -40,6 +40,11 @@ class Part:
         if not 1 <= self.number <= self.count:
             raise ValueError(f"part {self.number} of {self.count}: parts are numbered from 1 to their count")
 
+    @classmethod
+    def of(cls, text: str) -> Part:
+        """Return the part that ``I/N`` names."""
+        return cls(*map(int, text.split("/")))
+
     def claims(self, place: int) -> bool:
         """Return whether the tile, or the input, at this place of all is of this part."""
         return place % self.count == self.number - 1
@@ -226,6 +231,11 @@ def planned_parts(out: Path) -> int | None:
     """Return the number of parts of a prediction that was begun; None where none was."""
     plan = _read_plan(record_of(out) / PLAN)
     return None if plan is None else plan.get("parts")
+
+
+def is_done(out: Path, part: Part) -> bool:
+    """Return whether a part of a prediction that was begun, and is not complete, is."""
+    return (record_of(out) / f"part-{part.number}.done").exists()
 
 
 def record_of(out: Path) -> Path:

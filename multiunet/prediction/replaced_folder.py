@@ -126,7 +126,7 @@ class ReplacedFolder:
 
     def _lock(self, wait: float = 0) -> AbstractContextManager[None]:
         busy = f"{self.path}: another process is writing it; wait for that, or choose another name"
-        return hold_lock(self.path.with_name(f".{self.path.name}.lock"), busy, wait)
+        return hold_lock(lock_of(self.path), busy, wait)
 
     def _part_lock(self, number: int | str) -> Path:
         return self.path.with_name(f".{self.path.name}.part-{number}.lock")
@@ -164,6 +164,11 @@ class ReplacedFolder:
                 os.rename(self._replaced, self.path)
             raise
         shutil.rmtree(self._replaced, ignore_errors=True)
+
+
+def lock_of(path: Path) -> Path:
+    """Return the lock of a folder that is written, which the process holds that completes it."""
+    return path.with_name(f".{path.name}.lock")
 
 
 @contextmanager

@@ -46,8 +46,9 @@ class SiteSample:
         for sums, mean, truth in zip(self.sums, *part[:2]):
             sums.add(PairSums.of(mean, truth))
         seed = zlib.crc32(np.ascontiguousarray(part[1]).tobytes(), zlib.crc32(np.ascontiguousarray(part[0]).tobytes()))
-        keys = np.random.default_rng(seed).integers(0, 1 << 64, part[0].shape[1], dtype=np.uint64)
-        self._take([part], [keys], len(keys))
+        sites = int(part[0].shape[1])
+        keys = np.asarray(np.random.default_rng(seed).integers(0, 1 << 64, (sites,), dtype=np.uint64))
+        self._take([part], [keys], sites)
 
     def merge(self, other: SiteSample) -> None:
         """Add the sites of another."""

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import zarr
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
+from multiunet import Grid, GridPredictor, Regression, UNet
 from multiunet.domains.domain import Labelled
 from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
-from multiunet.domains.image.evaluation import baselines
+from multiunet.domains.image.evaluation import baselines, scoring
 from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.scoring import check_scorable
 from multiunet.domains.image.files import lazy
@@ -26,6 +28,7 @@ from multiunet.errors import InputError
 from multiunet.tasks import Segmentation
 from multiunet.tasks.score import Scores
 
+CPU = torch.device("cpu")
 SHAPE = (150, 130)
 COUNTS = {"train": 3, "val": 0, "test": 0}
 
@@ -124,9 +127,25 @@ def test_scores_that_need_the_whole_image_say_when_it_does_not_fit(
     item: Item, make_info: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lazy, "free_memory", lambda: 1 << 20)
-    quantities = make_info(names=("height",))
-    with pytest.raises(InputError, match=r"quantities of 1 images.* takes 3 MB"):
-        check_scorable([LabelledImage(item, quantities, FileCache())])
+    check_scorable([LabelledImage(item, make_info(names=("height",)), FileCache())])  # in pieces
     objects = make_info(instances=Instances(encoding="gap", smallest=1, counts=COUNTS))
     with pytest.raises(InputError, match="separating its objects"):
         check_scorable([LabelledImage(item, objects, FileCache())])
+
+
+def test_quantities_in_pieces_have_the_scores_of_the_whole_image(
+    item: Item, make_info: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    image = LabelledImage(item, make_info(names=("height",)), FileCache())
+    predictor = GridPredictor(UNet(Grid(2), 1, 2, [4, 6]).eval(), Regression(["height"]), Grid(2), CPU, tile=64)
+    found = []
+    for at_once in (1 << 20, 0):
+        monkeypatch.setattr(scoring, "AT_ONCE", at_once)
+        score, pieces = predictor.task.score(), list(scoring.predict_sites(predictor, [image]))
+        for piece in pieces:
+            score.add(piece.predicted, piece.target, piece.moments)
+        found.append((len(pieces), score.result()))
+    assert [count for count, _ in found] == [1, 9]
+    for name, value in found[0][1].items():
+        assert found[1][1][name] == pytest.approx(value, rel=1e-5), name
