@@ -103,12 +103,13 @@ def _result_of(task: Future[list[str]], out: Path) -> list[str]:
     from distributed import KilledWorker
 
     try:
-        return task.result()
+        files: list[str] = task.result()
     except KilledWorker as error:
         raise RunError(
             f"{out}: several workers were lost while they made the same part ({error.task}); do they have enough "
             "memory? What is done is kept; the same command goes on from there"
         ) from error
+    return files
 
 
 @contextlib.contextmanager

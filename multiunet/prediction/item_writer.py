@@ -211,7 +211,8 @@ class ItemWriter:
     def read_sample(self, sample: int, region: Region) -> NDArray[np.uint8]:
         """Read a region of the map of a sample."""
         window: tuple[slice, ...] = (slice(sample, sample + 1), *region)
-        return np.asarray(self._array(SAMPLES)[window], dtype=np.uint8)[0]
+        codes: NDArray[np.uint8] = np.asarray(self._array(SAMPLES)[window], dtype=np.uint8)[0]
+        return codes
 
     @property
     def sample_count(self) -> int:

@@ -78,7 +78,7 @@ def descend(down: nn.Module, sites: Sites, made: Stored, way: Way) -> Pooled:
 
 
 def _keep(x: Tensor, way: Way) -> Stored:
-    stored = Stored(*x.shape, way.folder)
+    stored = Stored(x.shape[0], x.shape[1], way.folder)
     stored.x[:] = x
     return stored
 

@@ -87,8 +87,8 @@ def fits_at_once(model: Model, field: GraphField, device: torch.device) -> bool:
 def _folder_of_features(beside: Path | None) -> Iterator[Path]:
     """Return a folder that is removed at the end; one that a killed process left is emptied."""
     if beside is None:
-        with tempfile.TemporaryDirectory(prefix="multiunet-") as folder:
-            yield Path(folder)
+        with tempfile.TemporaryDirectory(prefix="multiunet-") as temporary:
+            yield Path(temporary)
         return
     folder = beside.with_name(f".{beside.name}.layers")
     shutil.rmtree(folder, ignore_errors=True)
