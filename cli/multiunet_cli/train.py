@@ -54,6 +54,8 @@ def train_command(spec: DomainSpec) -> Callable[..., None]:
             show_plans(training.plan_all(spec.name, settings, out, resume), out, as_json, verbose)
             return
         runs = training.train_all(spec.name, settings, out, resume)
+        if not runs:  # of several processes, the first shows what was trained
+            return
         pages = _write_page(out) if page else []
         if runs == [out]:
             _show_result(out, spec, as_json, pages)

@@ -6,7 +6,6 @@ Imports nothing heavy, so that ``--help`` is fast.
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -26,6 +25,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from multiunet.domains.device_names import Device, Devices
 from multiunet.domains.lengths import check_length
 from multiunet.domains.setting_errors import explain
 from multiunet.errors import InputError
@@ -89,23 +89,11 @@ def check_widths(widths: list[int]) -> list[int]:
     return widths
 
 
-def check_device(name: str) -> str:
-    """Check the name of a device, with a number where there are several, and return it.
-
-    Raises:
-        ValueError: for any other name.
-    """
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
-        raise ValueError("unknown device; choose auto, cpu, cuda[:N] or mps")
-    return name
-
-
 Split = Literal["train", "val", "test"]
 
 IntList = Annotated[list[int], BeforeValidator(split_commas)]
 FloatList = Annotated[list[float], BeforeValidator(split_commas)]
 Widths = Annotated[IntList, AfterValidator(check_widths)]
-Device = Annotated[str, AfterValidator(check_device)]
 Checkpoints = Literal["best", "last"]
 """Weights that predict: the best on validation, or those of the last epochs that ``keep_last`` kept, as an ensemble."""
 
@@ -219,6 +207,14 @@ class TrainConfig(Options):
         Recipe.precision, "numerical precision; auto: bf16 where the hardware computes in it", "Run"
     )
     device: Device = option(Recipe.device, "where to compute: auto, cpu, cuda or mps", "Run")
+    devices: Devices | None = option(
+        None,
+        "train on several devices, a process each, which share out the `accumulate` batches of a step (default: one "
+        "each): their number, GPUs (0,1), or auto for all",
+        "Run",
+        text=True,
+    )
+    nodes: int = option(1, "train on so many machines of `devices` each, started by srun or torchrun", "Run", ge=1)
     logger: Annotated[list[LoggerName], BeforeValidator(split_commas)] = option(
         [], "also log to tensorboard (in the run folder), mlflow (where its settings say) or both", "Run", text=True
     )

@@ -178,6 +178,13 @@ class Domain(ABC, Generic[C, P, Info]):
         """
         return Planned(config, info)
 
+    def check_shared(self, config: C, info: Info) -> None:
+        """Check that several processes can share out the batches of a step; by default they can.
+
+        Raises:
+            InputError: where they cannot, with what to do instead.
+        """
+
     def tune(self, planned: Planned[C, Info]) -> Planned[C, Info]:
         """Decide what only trials on this machine tell, before a new run begins; by default nothing."""
         return planned

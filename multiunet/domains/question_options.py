@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from multiunet.domains.config import CHECKPOINTS, Checkpoints, Device, Options, option
+from multiunet.domains.config import CHECKPOINTS, Checkpoints, Options, option
+from multiunet.domains.device_names import Device
 
 
 class QuestionOptions(Options):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +23,14 @@ from multiunet.domains.info import to_json
 from multiunet.domains.initial import Initial, begin_with
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import all_runs, folds_in, read_info
+from multiunet.domains.sharing import (
+    PROGRAM,
+    check_shared,
+    describe_job,
+    help_train,
+    settle_accumulate,
+    wanted_by,
+)
 from multiunet.domains.spec import domain_spec
 from multiunet.domains.summary import summarise, summarise_training
 from multiunet.domains.timing import describe_time
@@ -32,6 +40,8 @@ from multiunet.lock import lock_run
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.seeds import derive
 from multiunet.training.loggers import LoggedRecords, check_loggers, open_loggers
+from multiunet.training.processes.group import Group
+from multiunet.training.processes.launching import open_group
 from multiunet.training.run_folder import CURVES, DIVERGED, STOPPED, RunFolder
 
 if TYPE_CHECKING:
@@ -111,8 +121,11 @@ def check(name: str, config: AnyConfig) -> Mapping[str, Any]:
 
 def train(
     name: str, config: AnyConfig, out: AnyPath, resume: Resume = "never", progress: Progress | None = None
-) -> State:
+) -> State | None:
     """Train a domain's model into a new run folder, or go on with one; then calibrate it.
+
+    Where ``srun`` or ``torchrun`` has started several processes and the settings ask for them (``devices``, ``nodes``),
+    the first does this and returns the state; the others help and return None.
 
     Args:
         name: of the domain, ``image`` for example.
@@ -125,8 +138,12 @@ def train(
         InputError: for bad settings or data, or an ``out`` that holds something else.
     """
     settings = checked(domain_spec(name).train, config)
-    domain = domain_spec(name).load()  # one for all that follows, since it keeps what it has read
-    state = _train(name, domain, settings, Path(out), resume, progress)
+    with open_group(wanted_by(settings), PROGRAM) as group:
+        if not group.leads:
+            help_train(group)
+            return None
+        domain = domain_spec(name).load()  # one for all that follows, since it keeps what it has read
+        state = _train(name, domain, settings, Path(out), resume, progress, group)
     _calibrate(name, domain, settings, Path(out))
     return state
 
@@ -138,8 +155,9 @@ def _train(
     out: Path,
     resume: Resume,
     progress: Progress | None,
+    group: Group,
 ) -> State:
-    """Train one run, without its calibration."""
+    """Train one run, without its calibration; of a group, in its first process."""
     from multiunet.training.loop import fit  # Fabric takes seconds to import, and a plan does without
 
     planned, going_on = _prepared(name, domain, config, out, resume)
@@ -167,6 +185,8 @@ def _train(
             domain.prepare(model, settings, info, out, planned.budget, shown)
             done = 0 if checkpoint is None else checkpoint.state["progress"]["epoch"]
             records = LoggedRecords(run, open_loggers(settings.logger, out, _stored(name, settings), done))
+            group.send_job(describe_job(name, planned))
+            recipe = settings.recipe()
             state = fit(
                 model.net,
                 model.task,
@@ -175,11 +195,12 @@ def _train(
                 validate,
                 monitor=model.task.monitor,
                 run=records,
-                recipe=settings.recipe(),
+                recipe=recipe if group.device is None else replace(recipe, device=group.device),
                 resume=checkpoint,
                 progress=shown,
                 opponent=model.opponent,
                 watch=watch,
+                group=group,
             )
         except BaseException as error:
             if going_on or run.started():
@@ -230,7 +251,7 @@ def train_all(
     """Train and calibrate one run, ``out``, or, of folds, ``out/fold-0`` and so on.
 
     Returns:
-        The run folders.
+        The run folders; none in a process that only helps (see ``train``).
 
     Raises:
         InputError: see ``train``.
@@ -239,16 +260,20 @@ def train_all(
     settings = checked(domain_spec(name).train, config)
     parts = settings.parts()
     if len(parts) == 1:
-        train(name, parts[0], out, resume, progress)
-        return [out]
-    _check_folds(out, resume)
-    domain = domain_spec(name).load()
-    for fold, part in enumerate(parts):  # what is wrong with the last is said before the first begins
-        _prepared(name, domain, part, out / f"fold-{fold}", resume)
-    shown = ConsoleProgress() if progress is None else progress
-    for fold, part in enumerate(parts):
-        shown.note(f"fold-{fold}, {fold + 1} of {len(parts)}")
-        _train(name, domain, part, out / f"fold-{fold}", resume, progress)
+        state = train(name, parts[0], out, resume, progress)
+        return [] if state is None else [out]
+    with open_group(wanted_by(settings), PROGRAM) as group:
+        if not group.leads:
+            help_train(group)
+            return []
+        _check_folds(out, resume)
+        domain = domain_spec(name).load()
+        for fold, part in enumerate(parts):  # what is wrong with the last is said before the first begins
+            _prepared(name, domain, part, out / f"fold-{fold}", resume)
+        shown = ConsoleProgress() if progress is None else progress
+        for fold, part in enumerate(parts):
+            shown.note(f"fold-{fold}, {fold + 1} of {len(parts)}")
+            _train(name, domain, part, out / f"fold-{fold}", resume, progress, group)
     _calibrate(name, domain, settings, out)
     return folds_in(out)
 
@@ -288,9 +313,10 @@ def _prepared(
         if (trained := run.config().get("domain")) != name:
             raise InputError(f"{out}: a run of domain {trained!r}, not {name!r}; choose another `out`")
         run.check_idle()
-    config = absolute(config)
+    config = settle_accumulate(absolute(config), None if run is None else run.config())
     before: Any = None if run is None else read_info(domain, run)
     planned = domain.plan(config, domain.inspect(config), before)
+    check_shared(domain, planned.config, planned.info)
     if run is not None:
         _check_same(run, name, planned.config, to_json(planned.info), to_json(before))
     return planned, run is not None
@@ -309,7 +335,7 @@ def _check_same(
     run: RunFolder, name: str, config: TrainConfig, info: Mapping[str, Any], known: Mapping[str, Any]
 ) -> None:
     """Check that a run goes on as what it was; how it is computed may change."""
-    free = {"workers", "device", "gradient_checkpointing", "calibrate", "sample_every", "logger"}
+    free = {"workers", "device", "gradient_checkpointing", "calibrate", "sample_every", "logger", "devices", "nodes"}
     stored = {key: value for key, value in run.config().items() if key != "domain"}
     # what an older run does not mention came later, and its default is what that run did
     then = validated(type(config), stored, str(run.path / "config.yaml"))

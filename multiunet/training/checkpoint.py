@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes
+from safetensors.torch import save as to_bytes
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -44,10 +45,7 @@ class Checkpoint:
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
-    about = {"format": FORMAT, "state": checkpoint.state, "sha256": _digest(tensors, checkpoint.state)}
-    # one entry, because safetensors keeps several in no fixed order: equal checkpoints are equal files
-    metadata = {METADATA: json.dumps(about)}
+    tensors, metadata = _plain(checkpoint)
 
     def write(temporary: Path) -> None:
         try:
@@ -76,6 +74,21 @@ def save_last(path: Path, checkpoint: Checkpoint) -> None:
     save(path, checkpoint)
 
 
+def pack(checkpoint: Checkpoint) -> bytes:
+    """Return what ``save`` writes."""
+    tensors, metadata = _plain(checkpoint)
+    content: bytes = to_bytes(tensors, metadata)
+    return content
+
+
+def _plain(checkpoint: Checkpoint) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return a checkpoint's tensors and metadata as safetensors takes them."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
+    about = {"format": FORMAT, "state": checkpoint.state, "sha256": _digest(tensors, checkpoint.state)}
+    # one entry, because safetensors keeps several in no fixed order: equal checkpoints are equal files
+    return tensors, {METADATA: json.dumps(about)}
+
+
 def previous(path: Path) -> Path:
     """Return the path at which ``save_last`` keeps the checkpoint before this one."""
     return path.with_name("previous" + path.suffix)
@@ -92,10 +105,25 @@ def load(path: Path) -> Checkpoint:
     try:
         # at once: a training that goes on replaces the file at any moment
         content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: the checkpoint cannot be read ({error})") from error
+    return unpack(content, path)
+
+
+def unpack(content: bytes, path: Path | str) -> Checkpoint:
+    """Return the checkpoint that ``pack`` made bytes of, and check its digest.
+
+    Args:
+        path: where the bytes are from, for the errors.
+
+    Raises:
+        InputError: when they are truncated, altered or something else.
+    """
+    try:
         tensors = from_bytes(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         about = json.loads(header.get("__metadata__", {}).get(METADATA, "{}"))
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+    except (SafetensorError, json.JSONDecodeError) as error:
         reason = str(error).removeprefix("Error while deserializing: ")
         raise InputError(f"{path}: the checkpoint is damaged: cut off, or overwritten ({reason})") from error
     if about.get("format") != FORMAT:

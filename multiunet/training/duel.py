@@ -21,6 +21,7 @@ class Duel:
     Attributes:
         player: the opponent, with Adam of the moments 0.5 and 0.999 (Isola et al. 2017, sec. 3.3).
         loss: sum of the opponent's losses in the steps of this epoch.
+        judged: its loss of the last batch.
     """
 
     def __init__(self, opponent: Opponent, fabric: Fabric, device: torch.device) -> None:
@@ -28,7 +29,7 @@ class Duel:
         net = opponent.net.to(device)
         optimizer = torch.optim.Adam(net.parameters(), opponent.lr, betas=(0.5, 0.999))
         self.player = Player("opponent", "opponent_optimizer", net, optimizer, fabric)
-        self.loss = 0.0
+        self.loss = self.judged = 0.0
 
     def oppose(self, output: Any, batch: Sample[Any], share: float) -> Tensor:
         """Return the term that the network's loss gains, a scalar; the opponent learns from the batch.
@@ -41,7 +42,7 @@ class Duel:
             term = self.opponent.fool(self.player.net, match)
         own = self.opponent.judge(self.player.net, match) * share
         self._fabric.backward(own)
-        self.loss += float(own.detach())
+        self.judged = float(own.detach())
         return term
 
 

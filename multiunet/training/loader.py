@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,24 +41,34 @@ class EpochSampler(Sampler[list[Key]]):
 
     Items come in permutations, one after the other, each seeded by seed, epoch and round, until the epoch is full.
 
+    Args:
+        is_own: whether a batch of the epoch, by its number, is wanted here; None: all are.
+
     Attributes:
         epoch, first: set both before iterating.
     """
 
-    def __init__(self, items: int, batch_size: int, batches: int, seed: int) -> None:
+    def __init__(
+        self, items: int, batch_size: int, batches: int, seed: int, is_own: Callable[[int], bool] | None = None
+    ) -> None:
         self.items, self.batch_size, self.batches, self.seed = items, batch_size, batches, seed
+        self.is_own = is_own
         self.epoch = self.first = 0
 
     def __iter__(self) -> Iterator[list[Key]]:
         count = self.batches * self.batch_size
         rounds = [permutation(self.items, "order", self.seed, self.epoch, r) for r in range(-(-count // self.items))]
         order = np.concatenate(rounds)
-        for batch in range(self.first, self.batches):
+        for batch in self._own():
             positions = range(batch * self.batch_size, (batch + 1) * self.batch_size)
             yield [(self.epoch, position, int(order[position])) for position in positions]
 
     def __len__(self) -> int:
-        return self.batches - self.first
+        return len(self._own())
+
+    def _own(self) -> list[int]:
+        batches = range(self.first, self.batches)
+        return [batch for batch in batches if self.is_own is None or self.is_own(batch)]
 
 
 class Collate:

@@ -12,31 +12,25 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core import Geometry
-from multiunet.device import pick_device
 from multiunet.errors import Diverged
 from multiunet.finite import find_not_finite
 from multiunet.progress import Progress
-from multiunet.seeds import derive
 from multiunet.tasks import Objective, Opponent
 from multiunet.training.average import make_averages
 from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.clock import Clock
-from multiunet.training.compute import Compute
 from multiunet.training.cycles import Cycles
-from multiunet.training.data import Sample, TrainingData
-from multiunet.training.duel import Duel
-from multiunet.training.fabric import make_fabric
+from multiunet.training.data import TrainingData
 from multiunet.training.length import Length
-from multiunet.training.loader import EpochSampler, make_loader, stop_workers
-from multiunet.training.optimizer import make_optimizer
-from multiunet.training.player import Player
 from multiunet.training.power_average import PowerAverage, is_snapshot_due, take_snapshot
+from multiunet.training.processes.group import Alone, Group, Order
 from multiunet.training.ranking import rank_scores
 from multiunet.training.recipe import Recipe
 from multiunet.training.records import MemoryRecords, Records
-from multiunet.training.signals import Stopped, StopRequest, hold_stop_signals, stop_requests
+from multiunet.training.signals import Stopped, StopRequest, stop_requests
 from multiunet.training.state import State
-from multiunet.training.supervision import supervised_loss, supervised_outputs, watch_outputs
+from multiunet.training.stepper import Stepper
+from multiunet.training.supervision import watch_outputs
 from multiunet.wording import counted, duration
 
 SAVE_SECONDS = 60.0
@@ -64,6 +58,7 @@ def fit(
     save_seconds: float = SAVE_SECONDS,
     opponent: Opponent | None = None,
     watch: Watch | None = None,
+    group: Group | None = None,
 ) -> State:
     """Train ``net`` in place.
 
@@ -86,19 +81,23 @@ def fit(
             ``net`` learns from the task's loss alone.
         watch: is called after the epochs that are validated (also where nothing is), with the network that validation
             scores (evaluation mode, no gradients) and the number of epochs; it must not change the network.
+        group: the processes that share out the parts of each step, of which this one leads; the others ``assist``.
+            None: this process alone.
 
     Raises:
         ValueError: when there are no data.
         Stopped: after SIGTERM, SIGINT or SIGHUP, with everything saved.
         Diverged: when the loss, a weight, or an output or score in validation is not finite.
         InputError: when a run is resumed with another precision.
-        RunError: when a process that loads data was killed.
+        RunError: when a process that loads data, or one of the group, was killed.
     """
     records = MemoryRecords() if run is None else run
     recipe = recipe or Recipe()
-    trainer = _Trainer(net, task, geometry, data, validate, monitor, records, recipe, resume, save_seconds, opponent)
+    before = None if resume is None else resume.state.get("compute")
+    stepper = Stepper(net, task, geometry, data, recipe, opponent, group or Alone(), before)
+    trainer = _Trainer(stepper, validate, monitor, records, resume, save_seconds)
     trainer.watch = watch
-    with progress or Progress() as shown, stop_requests() as request, stop_workers(trainer.batches):
+    with progress or Progress() as shown, stop_requests() as request, stepper.stopping_workers():
         state = trainer.run_all(shown, request)
     if isinstance(records, MemoryRecords) and records.best is not None:
         net.load_state_dict(records.best)
@@ -108,39 +107,21 @@ def fit(
 class _Trainer:
     def __init__(
         self,
-        net: nn.Module,
-        task: Objective,
-        geometry: Geometry[Any],
-        data: TrainingData[Any],
+        stepper: Stepper,
         validate: Validate | None,
         monitor: str | None,
         records: Records,
-        recipe: Recipe,
         resume: Checkpoint | None,
         save_seconds: float,
-        opponent: Opponent | None,
     ) -> None:
-        if not len(data):
-            raise ValueError("there is nothing to train on: the data have no items")
-        self.task, self.geometry, self.recipe = task, geometry, recipe
+        self.stepper, self.recipe, self.geometry = stepper, stepper.recipe, stepper.geometry
         self.validate, self.monitor, self.records = validate, monitor, records
-        device = pick_device(recipe.device)
-        self.before = None if resume is None else resume.state.get("compute")
-        self.compute = Compute.choose(recipe, device, self.before)
-        self.fabric = make_fabric(device, self.compute)
-        self.raw = net.to(device)
-        self.player = Player("model", "optimizer", net, make_optimizer(net, recipe), self.fabric)
-        if getattr(net, "deep_supervision", 0) > 0:
-            self.player.net.mark_forward_method("outputs")
-        self.duel = None if opponent is None else Duel(opponent, self.fabric, device)
-        self.players = [self.player] if self.duel is None else [self.player, self.duel.player]
-        self.steps = recipe.steps(len(data))
+        self.steps, recipe = stepper.steps, stepper.recipe
         self.length: Length = Cycles.of(recipe, monitor, self.steps)
         if recipe.minutes is not None:
             self.length = Clock(recipe, monitor is None)
-        self.averages = make_averages(net, recipe)
-        self.sampler = EpochSampler(len(data), recipe.batch_size, self.steps * recipe.accumulate, recipe.seed)
-        self.batches = make_loader(data, geometry, self.sampler, recipe.seed, recipe.workers)
+        self.averages = make_averages(stepper.raw, recipe)
+        self.before = None if resume is None else resume.state.get("compute")
         self.state, self.still_improving = State(goal=recipe.epochs), False
         self.watch: Watch | None = None
         self.save_seconds, self.saved = save_seconds, -math.inf
@@ -148,10 +129,7 @@ class _Trainer:
             self.restore(resume)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        for player in self.players:
-            player.restore(checkpoint)
-        if self.duel is not None:
-            self.duel.loss = checkpoint.state["opponent_loss"]
+        self.stepper.restore(checkpoint)
         for part, average in self.averages.items():
             average.net.load_state_dict(checkpoint.part(part))
         self.state = State.read({"goal": self.recipe.epochs, **checkpoint.state["progress"]})
@@ -163,15 +141,16 @@ class _Trainer:
         else:
             progress.start_by_clock(60 * recipe.minutes, state.clock, self.monitor)
         self.began = time.monotonic() - state.clock
-        if (warning := self.compute.describe_change(self.before)) is not None:
+        if (warning := self.stepper.compute.describe_change(self.before)) is not None:
             progress.note(warning)
+        self.stepper.group.start(self.stepper.checkpoint())
         # steps without a validation of an epoch that the clock cut short are still to be scored
         while state.step or not (self.length.is_over(state, state.epoch) or self.out_of_patience()):
             self.train_epoch(progress, request)
             started = time.monotonic()
             row = {"epoch": state.epoch + 1, "loss": state.loss / state.step, "lr": self._lr(state.step - 1)}
-            if self.duel is not None:
-                row["opponent_loss"], self.duel.loss = self.duel.loss / state.step, 0.0
+            if (duel := self.stepper.duel) is not None:
+                row["opponent_loss"], duel.loss = duel.loss / state.step, 0.0
             last = self.length.is_over(state, state.epoch + 1)
             due = last or (state.epoch + 1) % recipe.validate_every == 0
             best = due and self.score(row, last)
@@ -191,6 +170,7 @@ class _Trainer:
                 break
             self.save_when_due()
         self.save()
+        self.stepper.group.order(Order(state.epoch, 0, 0.0, "end"))
         if self.out_of_patience():
             progress.note(f"stopped early: {self._monitored()} has not improved for {recipe.patience} epochs")
         elif request.signum is not None and not self.length.is_over(state, state.epoch):
@@ -218,17 +198,13 @@ class _Trainer:
 
     def train_epoch(self, progress: Progress, request: StopRequest) -> None:
         """Train from the state's step to the end of its epoch, or of the time."""
-        state, recipe = self.state, self.recipe
+        state = self.state
         if self.ends_epoch():  # saved between its last step and its validation
             return
-        for player in self.players:
-            player.raw.train()
-        self.sampler.epoch, self.sampler.first = state.epoch, state.step * recipe.accumulate
-        with hold_stop_signals():  # workers that are being started would die of them
-            batches = iter(self.batches)
+        self.stepper.begin(state.epoch, state.step)
         started, before = time.monotonic(), state.seconds
         while not self.ends_epoch():
-            loss = self.train_step(batches)
+            loss = self.train_step(request)
             if not math.isfinite(loss):
                 raise Diverged(
                     f"the loss is {loss} in epoch {state.epoch + 1}, step {state.step + 1}; lower the learning rate "
@@ -257,34 +233,19 @@ class _Trainer:
             self.state.clock = time.monotonic() - self.began
             self.state.scoring = self.state.scoring if scoring is None else scoring
 
-    def train_step(self, batches: Any) -> float:
+    def train_step(self, request: StopRequest) -> float:
         """Take one optimiser step; return its mean loss."""
         state, recipe = self.state, self.recipe
-        # dropout and anything else that draws from torch's own generator is a function of seed, epoch and step
-        torch.manual_seed(derive("step", recipe.seed, state.epoch, state.step))
-        total = 0.0
-        for part in range(recipe.accumulate):
-            batch = next(batches)
-            if isinstance(batch, Exception):
-                raise batch
-            with self.fabric.no_backward_sync(self.player.net, enabled=part < recipe.accumulate - 1):
-                loss = self.loss(batch.to(self.fabric.device)) / recipe.accumulate
-                self.fabric.backward(loss)
-            total += float(loss.detach())
+        order = Order(state.epoch, state.step, self.length.factor(state, state.step))
+        self.stepper.group.order(order)
+        totals = self.stepper.take(order, request.signum)
+        request.signum = request.signum or totals.signum
         before = state.epoch * self.steps + state.step
-        for player in self.players:
-            player.step(self.length.factor(state, state.step), recipe.clip)
         for average in self.averages.values():
-            average.update(self.raw, before)
+            average.update(self.stepper.raw, before)
         if recipe.power_averages and is_snapshot_due(before + 1, self.steps * recipe.epochs):
             self.save_snapshot(before + 1)
-        return total
-
-    def loss(self, batch: Sample[Any]) -> Tensor:
-        """Return the loss of one batch."""
-        outputs = supervised_outputs(self.player.net, batch)
-        loss = supervised_loss(self.raw, self.task, self.geometry, outputs, batch)
-        return loss if self.duel is None else loss + self.duel.oppose(outputs[0], batch, 1 / self.recipe.accumulate)
+        return totals.loss
 
     def score(self, row: dict[str, Any], best: bool) -> bool:
         """Validate, add the scores to the row, and keep the weights if they are the best; return whether they are.
@@ -313,7 +274,7 @@ class _Trainer:
 
     def scored(self) -> nn.Module:
         """Return the network that validation scores: the average of the weights, where there is one."""
-        return self.averages["average"].net if self.averages else self.raw
+        return self.averages["average"].net if self.averages else self.stepper.raw
 
     def improve(self, scores: Mapping[str, Any]) -> bool:
         """Note the scores of this epoch if they are the best so far; return whether they are."""
@@ -330,7 +291,7 @@ class _Trainer:
     def validated(self, net: nn.Module) -> dict[str, Any]:
         """Return the scores of a network whose outputs are found to be finite."""
         assert self.validate is not None
-        with torch.no_grad(), self.fabric.autocast(), watch_outputs(net.eval(), self.geometry):
+        with torch.no_grad(), self.stepper.fabric.autocast(), watch_outputs(net.eval(), self.geometry):
             return dict(self.validate(net))
 
     def save_when_due(self) -> None:
@@ -340,17 +301,15 @@ class _Trainer:
 
     def save(self) -> None:
         """Save the whole state as the run's last checkpoint."""
-        tensors = {name: tensor for player in self.players for name, tensor in player.weights().items()}
-        for part, average in self.averages.items():
-            tensors |= {f"{part}.{name}": tensor for name, tensor in average.net.state_dict().items()}
-        self._check(tensors)
-        about: dict[str, Any] = {"progress": asdict(self.state), "compute": asdict(self.compute)}
-        if self.duel is not None:
-            about["opponent_loss"] = self.duel.loss
-        for player in self.players:
-            slots, about[player.slots] = player.moments()
-            tensors |= slots
-        self.records.save_last(Checkpoint(tensors, about))
+        averages = {
+            f"{part}.{name}": tensor
+            for part, average in self.averages.items()
+            for name, tensor in average.net.state_dict().items()
+        }
+        self._check(self.stepper.named_weights() | averages)
+        stepped = self.stepper.checkpoint()
+        about = {"progress": asdict(self.state), **stepped.state}
+        self.records.save_last(Checkpoint({**stepped.tensors, **averages}, about))
         self.saved = time.monotonic()
 
     def save_snapshot(self, step: int) -> None:

@@ -15,7 +15,7 @@ from multiunet import Grid, Recipe, Segmentation, UNet, fit
 from multiunet.errors import Diverged
 from multiunet.progress import ConsoleProgress, Progress
 from multiunet.training import checkpoint as checkpoints
-from multiunet.training import fabric, loop
+from multiunet.training import fabric, stepper
 from multiunet.training.data import Sample, TrainingData
 from multiunet.training.run_folder import RunFolder
 
@@ -84,7 +84,7 @@ def test_the_device_that_is_named_is_trained_on(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(fabric, "Fabric", asked_for)
     for name, expected in (("cuda:1", ("cuda", [1])), ("cuda", ("cuda", 1)), ("cpu", ("cpu", 1))):
-        monkeypatch.setattr(loop, "pick_device", torch.device)
+        monkeypatch.setattr(stepper, "pick_device", torch.device)
         with pytest.raises(Asked) as asked:
             fitted(tmp_path / name, [], Recipe(device=name, precision="32"))
         assert asked.value.args == expected

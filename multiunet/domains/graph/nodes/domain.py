@@ -142,6 +142,13 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         )
         return Model(net, task, geometry)
 
+    def check_shared(self, config: GraphTrain, info: NodeInfo) -> None:
+        if config.batch_nodes is None or config.batch_nodes >= info.nodes:
+            raise InputError(
+                "`devices`: a step is one graph, whole, which several processes cannot share out; give `batch_nodes`, "
+                "so that a step is made of parts of it, or train in one process"
+            )
+
     def training_data(
         self, config: GraphTrain, info: NodeInfo, model: Model, budget: Budget = DEFAULT_BUDGET
     ) -> TrainingData[GraphField]:

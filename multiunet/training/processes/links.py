@@ -1,0 +1,145 @@
+"""Connections between the first process of a group and each other one.
+
+They carry what gradients do not: settings, orders and errors. And they tell that a process is gone, since the system
+closes the connections of one that was killed; of a machine that went down, the network's own probes tell.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Final
+
+from multiunet.wording import printable
+
+LEAVE = b"L"
+"""First byte of a process's last message."""
+
+GRACE_SECONDS = 15.0
+"""After a process was lost, seconds until this one ends, whatever it is doing: it may wait for a GPU for ever."""
+
+PROBES = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 4}
+"""The network's probes of a connection: first and next after so many seconds, and how many without an answer."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """End of a process without a word.
+
+    Attributes:
+        rank: its number.
+    """
+
+    rank: int
+
+
+class Links:
+    """Connections of this process, each read by a thread of its own.
+
+    Messages are bytes; nothing is unpickled.
+
+    Attributes:
+        loss: the first process that was lost; None: none was.
+    """
+
+    def __init__(self, connections: Mapping[int, Connection], size: int) -> None:
+        """Begin to read.
+
+        Args:
+            connections: by the number of the process at the other end.
+            size: number of processes, for the words about a lost one.
+        """
+        self.loss: Loss | None = None
+        self.size: Final = size
+        self._connections = dict(connections)
+        self._messages: queue.Queue[bytes | Loss] = queue.Queue()
+        self._closing = False
+        self._timer: threading.Timer | None = None
+        self._readers = [
+            threading.Thread(target=self._read, args=(rank, connection), daemon=True)
+            for rank, connection in self._connections.items()
+        ]
+        for connection, reader in zip(self._connections.values(), self._readers):
+            _probe(connection)
+            reader.start()
+
+    def send(self, message: bytes) -> None:
+        """Send a message to all others that are there; of one that is gone, ``receive`` tells."""
+        for connection in self._connections.values():
+            try:
+                connection.send_bytes(message)
+            except OSError:
+                continue
+
+    def receive(self, seconds: float | None = None) -> bytes | Loss | None:
+        """Return the next message, or the loss of a process; None: nothing came in so many seconds."""
+        try:
+            return self._messages.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Close all connections; from now on no process is missed."""
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection, reader in zip(self._connections.values(), self._readers):
+            with suppress(OSError), _socket_of(connection) as own:
+                own.shutdown(socket.SHUT_RDWR)  # wakes the reader; closed, its number could be another file's
+            reader.join()
+            connection.close()
+
+    def _read(self, rank: int, connection: Connection) -> None:
+        try:
+            while True:
+                message = connection.recv_bytes()
+                self._messages.put(message)
+                if message[:1] == LEAVE:
+                    self.end_soon(None)
+                    return
+        except (EOFError, OSError):
+            if self._closing:
+                return
+        self.loss = self.loss or Loss(rank)
+        self._messages.put(self.loss)
+        self.end_soon(self.describe(self.loss))
+
+    def end_soon(self, words: str | None) -> None:
+        """End this process after the grace, unless it closes its links before; say these words then."""
+
+        def end() -> None:
+            if words is not None:
+                print(f"error: {printable(words)}", file=sys.stderr, flush=True)
+            os._exit(1)
+
+        if self._timer is None:
+            self._timer = threading.Timer(GRACE_SECONDS, end)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def describe(self, loss: Loss) -> str:
+        """Say which process was lost, and what to do."""
+        return (
+            f"process {loss.rank + 1} of {self.size} of this training has ended without a word: killed, out of memory, "
+            "or its machine went down. All others end, too; go on from the last saved state by `resume=auto`"
+        )
+
+
+def _probe(connection: Connection) -> None:
+    """Have the system probe a connection, so that a machine that went down is noticed."""
+    with _socket_of(connection) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in PROBES.items():
+            if hasattr(socket, name):  # Linux
+                own.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _socket_of(connection: Connection) -> socket.socket:
+    return socket.socket(fileno=os.dup(connection.fileno()))
