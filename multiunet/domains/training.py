@@ -19,11 +19,7 @@ from multiunet.domains.config import TrainConfig, absolute, checked, validated
 from multiunet.domains.curves_figure import draw_curves
 from multiunet.domains.describe import count_parameters
 from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Model, Planned
-from multiunet.domains.info import to_json
-from multiunet.domains.initial import Initial, begin_with
-from multiunet.domains.remarks import remark
-from multiunet.domains.runs import all_runs, folds_in, read_info
-from multiunet.domains.sharing import (
+from multiunet.domains.helping import (
     PROGRAM,
     check_shared,
     describe_job,
@@ -31,6 +27,10 @@ from multiunet.domains.sharing import (
     settle_accumulate,
     wanted_by,
 )
+from multiunet.domains.info import to_json
+from multiunet.domains.initial import Initial, begin_with
+from multiunet.domains.remarks import remark
+from multiunet.domains.runs import all_runs, folds_in, read_info
 from multiunet.domains.spec import domain_spec
 from multiunet.domains.summary import summarise, summarise_training
 from multiunet.domains.timing import describe_time

@@ -20,7 +20,7 @@ from multiunet.training.processes.place import Wanted, find_place, find_wanted
 from multiunet.training.processes.together import Lost, Together
 from multiunet.training.signals import STOP_SIGNALS, Stopped, stop_requests
 
-PROGRAM = "from multiunet.domains.sharing import main; main()"
+PROGRAM = "from multiunet.domains.helping import main; main()"
 """What a process runs that another one has started."""
 
 
