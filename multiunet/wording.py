@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -50,6 +51,18 @@ def figure(value: float) -> str:
     ('0.7654', '12.5000', '0.000123', '0.0000', 'nan')
     """
     return f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.4f}"
+
+
+def percent(share: float) -> str:
+    """Format a share with one decimal, or one significant digit where that would show none.
+
+    >>> percent(0.4567), percent(0.000027), percent(4e-10), percent(0.0)
+    ('45.7%', '0.003%', '0.00000004%', '0.0%')
+    """
+    if share == 0 or share >= 0.0005:
+        return f"{share:.1%}"
+    decimals = -math.floor(math.log10(100 * share))  # of the first digit that is not 0
+    return f"{100 * share:.{decimals}f}%"
 
 
 def listing(names: Sequence[str], most: int = 5) -> str:

@@ -22,6 +22,7 @@ from multiunet_cli.export import export_command
 from multiunet_cli.info import info
 from multiunet_cli.list_domains import list_domains
 from multiunet_cli.measure import measure_command
+from multiunet_cli.plain import PlainGroup
 from multiunet_cli.plan import plan_command
 from multiunet_cli.predict import predict_command
 from multiunet_cli.sample import sample_command
@@ -38,7 +39,7 @@ HELP = "U-Nets for images, volumes, genomes and graphs, with uncertainty."
 
 def application() -> typer.Typer:
     """The command tree: the verbs, and under most of them one command a domain."""
-    app = typer.Typer(help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=PlainGroup, help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(_root)
     available = domains()
     verbs: list[tuple[str, str, Callable[[DomainSpec], Callable[..., None]]]] = [

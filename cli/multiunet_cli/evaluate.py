@@ -88,9 +88,15 @@ def show(report: Report) -> None:
     table = Table("score")
     for name in columns:
         table.add_column(name, justify="right")
+    undefined = []
     for name, entries in _rows(list(columns.values())):
-        table.add_row(escape(name), *(escape(cell(entry)) for entry in entries))
+        if name in report.metrics and all(entry is None for entry in entries):
+            undefined.append(name)  # those of a class keep their rows: that nothing is of it says something
+        else:
+            table.add_row(escape(name), *(escape(cell(entry)) for entry in entries))
     print_whole(table)
+    if undefined:
+        typer.echo(f"Not defined on what was scored: {', '.join(undefined)}.")
     if "per_track" in report.metrics:
         typer.echo(
             "Scores without a track's name are means over the tracks, each counting alike. Errors such as mse have the "

@@ -104,7 +104,8 @@ def show_thickness(rows: list[dict[str, Any]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title="thickness", title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
+    title = "thickness" + (f"; the first {SHOWN} of {len(rows):,} rows" if len(rows) > SHOWN else "")
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False, collapse_padding=True)
     for column in ("image", "class", "measured"):
         table.add_column(column)
     for column in (f"mean, {rows[0]['length_unit']}" if rows else "mean", "sd", "median", "90% of places between"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from multiunet.domains.score_words import GOALS, UNSHOWN
+from multiunet.domains.score_words import GOALS, RANKINGS, UNSHOWN, show_ranking
 from multiunet_cli.tables import cell
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def make_table(scores: Scores, items: int = 0) -> Table | None:
 
 def _told(name: str, value: Any, items: int) -> str:
     """Return a score as one reads it; of a rank correlation of items no more digits than few items give."""
-    if name != "item_spearman" or not items or not isinstance(value, float):
+    if name not in RANKINGS or not items or not isinstance(value, float):
         return cell(value)
-    return f"{value:.2f} ({items} items)"
+    return show_ranking(value, items)
 
 
 def _columns(scores: Scores) -> dict[str, Scores]:

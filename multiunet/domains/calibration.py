@@ -15,7 +15,7 @@ from multiunet.domains.collected import Collected, collect
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
 from multiunet.domains.domain import Domain, Labelled
 from multiunet.domains.evaluation import check_unseen
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import no_remarks, remark, remark_file
 from multiunet.domains.runs import (
     Run,
     all_runs,
@@ -138,11 +138,12 @@ def calibrate_folds(folder: Path, folds: Sequence[Run], options: EvaluateOptions
         pooled, source = Collected.join(held_out), f"{data[0].name} of {counted(len(folds), 'fold')}"
         _say_absent(folds[0].task, pooled.sites, source)
         found.append(_fit(together, pooled, samples, options, source))
-        for fold, own, one in zip(folds, held_out, data):
-            write_fits(fold.folder.path, [_fit(fold, own, samples, options, one.name)])
-            tested = [str(getattr(item, "name", item)) for item in fold.info.split.test]
-            rest = pooled.without(tested)
-            cross_validated.append(_fit(fold, rest, samples, options, f"{source}, its test split left out"))
+        with no_remarks():  # what is wrong with a fold has been said of all together
+            for fold, own, one in zip(folds, held_out, data):
+                write_fits(fold.folder.path, [_fit(fold, own, samples, options, one.name)])
+                tested = [str(getattr(item, "name", item)) for item in fold.info.split.test]
+                rest = pooled.without(tested)
+                cross_validated.append(_fit(fold, rest, samples, options, f"{source}, its test split left out"))
     write_fits(folder, [*cross_validated, *found])
     return found
 
@@ -260,10 +261,11 @@ def with_calibration(
 
 def _say_samples(fitted: int, predicted: int, named: str, domain: str) -> None:
     if fitted != predicted:
-        remark(
-            f"{named}: calibrated with {fitted} Monte-Carlo samples; with {predicted}, as predicted now, "
+        remark_file(
+            named,
+            f"calibrated with {fitted} Monte-Carlo samples; with {predicted}, as predicted now, "
             "probabilities, variances, intervals and sets are less well calibrated; "
-            f"`multiunet calibrate {domain}` takes `samples={predicted}`, too"
+            f"`multiunet calibrate {domain}` takes `samples={predicted}`, too",
         )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from multiunet.domains.info import Record
+from multiunet.domains.value_words import say_what_is_wrong
 from multiunet.errors import InputError
 from multiunet.files import write_text
 from multiunet.tasks import Task
@@ -221,7 +222,7 @@ def read_fits(folder: Path, damaged_is_empty: bool = False) -> tuple[Fit, ...]:
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return f"{'.'.join(map(str, first['loc']))}: {say_what_is_wrong(first)}"
     return str(error)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from multiunet.domains.score_words import name_score
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -22,6 +24,7 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], monitor: str | None, best: in
         best: number of that epoch, which a line marks; None: unknown.
     """
     from matplotlib.figure import Figure  # slow to import
+    from matplotlib.ticker import MaxNLocator
 
     scored = [] if monitor is None else _points(rows, f"val_{monitor}")
     panels = 2 if scored else 1
@@ -34,9 +37,10 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], monitor: str | None, best: in
         axes[0].legend()
     if scored:
         _draw(axes[1], scored, "validation", VALIDATED)
-        axes[1].set_ylabel(str(monitor))
+        axes[1].set_ylabel(name_score(str(monitor)))
     for panel in axes:
         panel.set_xlabel("epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
         if best is not None:
             panel.axvline(best, color="0.5", linewidth=1, linestyle=":")
@@ -52,4 +56,5 @@ def _points(rows: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, flo
 def _draw(panel: Axes, points: Sequence[tuple[int, float]], label: str, colour: str) -> None:
     if points:
         epochs, values = zip(*points)
-        panel.plot(epochs, values, label=label, color=colour, marker="." if len(points) < 60 else None)
+        dashes = "--" if colour == VALIDATED else "-"
+        panel.plot(epochs, values, dashes, label=label, color=colour, marker="." if len(points) < 60 else None)

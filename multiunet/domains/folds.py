@@ -20,7 +20,7 @@ def each_fold(rows: Sequence[Scores]) -> dict[str, list[float | None]]:
     """Every score that is a number in some fold, fold by fold; None where it is not defined."""
     return {
         name: [row.get(name) for row in rows]
-        for name in rows[0]
+        for name in dict.fromkeys(name for row in rows for name in row)
         if any(isinstance(row.get(name), float) for row in rows)
     }
 
@@ -29,5 +29,5 @@ def _over(rows: Sequence[Scores], how: Callable[[list[float]], float]) -> dict[s
     return {
         name: how([row[name] for row in rows])
         for name, value in rows[0].items()
-        if isinstance(value, float) and all(isinstance(row[name], float) for row in rows)
+        if isinstance(value, float) and all(isinstance(row.get(name), float) for row in rows)
     }

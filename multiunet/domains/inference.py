@@ -16,7 +16,7 @@ from multiunet.domains.evaluation import evaluate as evaluate_models
 from multiunet.domains.exports import exported
 from multiunet.domains.generators import Generators
 from multiunet.domains.question_options import QuestionOptions
-from multiunet.domains.remarks import remark
+from multiunet.domains.remarks import gather_remarks, remark
 from multiunet.domains.result import Report
 from multiunet.domains.runs import (
     Run,
@@ -318,7 +318,8 @@ def _evaluate_folds(
     for fold in runs[1:]:
         check_shared(runs[0], fold, ["classes", "quantities", "label values"])
     options = settle_samples(options, runs[0])
-    runs = [with_calibration(run, [folder, run.folder.path], options)[0] for run in runs]
+    with gather_remarks():
+        runs = [with_calibration(run, [folder, run.folder.path], options)[0] for run in runs]
     folds = [
         Trained(run.folder.path.name, replace(run.model, net=fuse_layers(run.model.net)), run.config, run.info)
         for run in runs

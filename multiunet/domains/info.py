@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, ValidationError, model_validator
 
 from multiunet.domains.config import Split
+from multiunet.domains.value_words import say_what_is_wrong
 from multiunet.errors import InputError
 
 FILE = "dataset.json"
@@ -212,7 +213,8 @@ def read_json(kind: type[AnyInfo], path: Path) -> AnyInfo:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); the run folder is damaged") from error
     except ValidationError as error:
-        problems = "; ".join(f"{_place(one['loc'])}{one['msg']}" for one in error.errors(include_url=False)[:3])
+        first = error.errors(include_url=False)[:3]
+        problems = "; ".join(f"{_place(one['loc'])}{say_what_is_wrong(one)}" for one in first)
         raise InputError(f"{path}: does not describe the data of this run ({problems}); {REMEDY}") from error
 
 

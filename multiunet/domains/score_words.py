@@ -34,6 +34,9 @@ GOALS = {
 }
 """Scores that are shown, and what each is at best."""
 
+RANKINGS = ("item_spearman",)
+"""Scores that rank items, which few items do not give many digits."""
+
 UNSHOWN = {
     *("classwise_calibration_error", "calibration_error_per_class", "error_auroc_by", "mean_total", "mean_error"),
     *(f"{name}_{level}" for name in ("set_size", "interval_width") for level in (50, 80, 95)),
@@ -120,3 +123,12 @@ def name_score(score: str) -> str:
 def explain_score(score: str) -> str:
     """Return what a score is, in a few words; nothing where its title says it."""
     return WORDS.get(score, ("", ""))[1]
+
+
+def show_ranking(value: float, items: int) -> str:
+    """Return a score that ranks items, with no more digits than few items give.
+
+    >>> show_ranking(0.4, 4)
+    '0.40 (4 items)'
+    """
+    return f"{value:.2f} ({items} items)"

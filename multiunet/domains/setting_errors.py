@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from multiunet.domains.value_words import say_what_is_wrong
 from multiunet.wording import did_you_mean
 
 SHORT = Repr()
@@ -33,17 +34,17 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
         elif problem["type"] == "missing":
             problems[f"{flag} is required"] = []
         elif problem["loc"]:
-            problems.setdefault(f"{flag}: {_plain(problem)}", []).append(_shown(problem["input"]))
+            problems.setdefault(_named(flag, say_what_is_wrong(problem)), []).append(_shown(problem["input"]))
         else:  # of settings that contradict each other, the words name them
-            problems[_plain(problem)] = []
+            problems[say_what_is_wrong(problem)] = []
     return "; ".join(f"{words} (got {_once(given)})" if given else words for words, given in problems.items())
 
 
-def _plain(problem: Mapping[str, object]) -> str:
-    """Return what is wrong in plain words, where pydantic's name classes of Python."""
-    if problem["type"] == "path_type":
-        return "names a file or folder, as text or a Path; data in memory are saved first"
-    return str(problem["msg"]).removeprefix("Value error, ")
+def _named(flag: str, words: str) -> str:
+    """Return words that begin with a setting's name, which those of a check may do by themselves."""
+    if words.startswith(flag):
+        return words
+    return f"{flag} {words}" if words.startswith("must ") else f"{flag}: {words}"
 
 
 def _shown(value: Any) -> str:

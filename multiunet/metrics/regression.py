@@ -12,6 +12,9 @@ from multiunet.metrics.values import ArrayLike, as_array, mean_of_defined, quoti
 
 Values = NDArray[np.float64]
 
+ROUNDING = 1e-12
+"""Shares of a sum of 64 bits that rounding makes."""
+
 
 class TrackScores(TypedDict):
     """Scores of one track; None where one is not defined.
@@ -100,8 +103,13 @@ def _track_scores(predicted: Values, target: Values) -> TrackScores:
     return TrackScores(
         pearson_r=pearson(p, t),
         spearman_r=spearman(p, t),
-        r2=None if unexplained is None else 1 - unexplained,
+        r2=None if unexplained is None else _explained(unexplained),
         mse=mse,
         rmse=None if mse is None else mse**0.5,
         mae=quotient(np.abs(error).sum(), t.size),
     )
+
+
+def _explained(unexplained: float) -> float:
+    """Return the share that is explained; what rounding alone tells from none, as of the mean, is 0."""
+    return 0.0 if abs(1 - unexplained) < ROUNDING else 1 - unexplained

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from multiunet_cli.measure import show, show_rows
+from multiunet_cli.measure import SHOWN, show, show_rows, show_thickness
 
 ROW: dict[str, Any] = {
     "image": "a" * 30,
@@ -51,3 +51,12 @@ def test_a_fraction_outside_its_interval_is_explained(
     shown = " ".join(capsys.readouterr().out.split())
     assert ("Its middle is the sum of probabilities" in shown) == explained
     assert "4 (0 to 7)" in shown
+
+
+def test_rows_of_thickness_that_are_left_out_are_told(capsys: pytest.CaptureFixture) -> None:
+    numbers = dict.fromkeys(("mean", "sd", "median", "low", "high"), 2.0)
+    row = {"image": "a", "phase": "coating", "kind": "y", "length_unit": "µm", **numbers}
+    show_thickness([row] * SHOWN)
+    assert "the first" not in capsys.readouterr().out
+    show_thickness([row] * (SHOWN + 1))
+    assert f"the first {SHOWN} of {SHOWN + 1} rows" in capsys.readouterr().out

@@ -39,7 +39,7 @@ def test_a_plan_as_json(data: list[object], multiunet: Callable) -> None:
     ("words", "code", "message"),
     [
         (["--memory", "lots"], 3, "memory: not an amount of memory; write 8GB"),
-        (["--memory", "0"], 3, "--memory: Input should be greater than 0"),
+        (["--memory", "0"], 3, "--memory must be more than 0"),
         (["--memory", "10MB"], 3, "of memory is too little: the smallest planned training step needs about"),
         (["--strides", "2,2,2"], 3, "the data have 2 axes; give y, x"),
         (["--out", "nowhere/plan.yaml"], 3, "there is no folder nowhere"),

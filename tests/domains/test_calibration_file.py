@@ -94,7 +94,7 @@ def test_damaged_files_are_refused(calibration: ClassCalibration | QuantityCalib
         (b'{"version": 2, "fits": []}', "has version 2, where 1 is read"),
         (b'{"version": "1", "fits": []}', "has version '1', where 1 is read"),
         (b'{"version": true, "fits": []}', "has version True, where 1 is read"),
-        (b'{"version": 1}', r"is damaged \(fits: Field required\)"),
+        (b'{"version": 1}', r"is damaged \(fits: is missing\)"),
         (b'{"version": 1, "fits": [], "more": 1}', r"is damaged \(more: "),
         (b'{"fits": [NaN]}', "is damaged"),
     ],

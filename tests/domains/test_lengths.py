@@ -23,7 +23,7 @@ def settings(**given) -> ImageTrain:
         ({"epochs": 10, "masks": "m"}, "`minutes=12` and `epochs=10` both say how long; give one"),
         ({"most_epochs": 100, "masks": "m"}, "`most_epochs` is of a training whose `epochs` are known"),
         ({"power_averages": "0.05,0.1", "masks": "m"}, "`power_averages` is of a training whose `epochs` are known"),
-        ({"minutes": 0, "masks": "m"}, "`minutes`: Input should be greater than 0"),
+        ({"minutes": 0, "masks": "m"}, "`minutes` must be more than 0"),
     ],
 )
 def test_what_contradicts_the_clock_is_refused(given: dict, message: str) -> None:

@@ -131,11 +131,11 @@ def test_what_cannot_be_stated_is_refused(
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
-        (PredictOptions, {"interval": 90}, "`interval`: Input should be less than 1"),
-        (PredictClasses, {"sets": 0}, "`sets`: Input should be greater than 0"),
+        (PredictOptions, {"interval": 90}, "`interval` must be less than 1"),
+        (PredictClasses, {"sets": 0}, "`sets` must be more than 0"),
         (PredictOptions, {"sets": 0.9}, "unknown setting 'sets'"),
         (PredictClasses, {"set_method": "aps"}, "`set_method` says how `sets` are made; give `sets=0.9`, too"),
-        (PredictClasses, {"sets": 0.9, "set_method": "daps"}, "`set_method`: Input should be 'lac' or 'aps'"),
+        (PredictClasses, {"sets": 0.9, "set_method": "daps"}, "`set_method` must be 'lac' or 'aps'"),
         (
             ImagePredict,
             {"images": "i", "export": "o", "export_what": "set"},

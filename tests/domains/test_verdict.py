@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from multiunet.domains.result import Report
+from multiunet.domains.score_words import name_score
 from multiunet.domains.verdict import judge
 
 
@@ -43,3 +44,13 @@ def test_what_rounding_tells_apart_and_what_nothing_scores_is_not_judged() -> No
     ]
     assert judge({"r2": 0.5}, {}) == []
     assert judge({"kmers": 0.5}, {"held-out": {"kmers": 0.1}}) == []
+
+
+def test_a_page_calls_scores_as_its_tables_do() -> None:
+    metrics = {"mean_iou": 0.5, "r2": 0.5, "per_track": [{"track": "a_b", "r2": 0.1}]}
+    other = {"mean_iou": 0.6, "r2": 0.4, "per_track": [{"track": "a_b", "r2": 0.2}]}
+    [said] = judge(metrics, {"multi_otsu": other}, name_score, lambda name: name.replace("_", " "))
+    assert said == (
+        "The network is worse than the baseline multi otsu in mean IoU (0.5000, multi otsu 0.6000), "
+        "R² of a_b (0.1000, multi otsu 0.2000)."
+    )

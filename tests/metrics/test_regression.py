@@ -55,6 +55,12 @@ def test_the_mean_predicts_with_r2_zero_and_no_correlation() -> None:
     assert [scores[name] for name in NAMES] == [None, None, 0.0, 14 / 3, (14 / 3) ** 0.5, 2.0]
 
 
+def test_what_rounding_leaves_of_the_mean_is_no_r2() -> None:
+    t = np.random.default_rng(0).normal(size=100_000)
+    assert regression_scores(np.full(t.size, t.mean() + 1e-9), t)["r2"] == 0.0
+    assert regression_scores(np.full(t.size, t.mean() + 1e-3), t)["r2"] == pytest.approx(-1e-6, rel=0.02)
+
+
 @pytest.mark.parametrize("constant", [0.1, 1e8 / 3])  # whose mean of many is not itself
 def test_a_constant_target_has_no_r(constant: float) -> None:
     scores = regression_scores(np.arange(1000.0), np.full(1000, constant))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from multiunet.domains.report.rasters import WRONG, encode, encode_labels, encod
 from multiunet.metrics import Confusion
 from multiunet.prediction import predict_field
 from multiunet.tasks import Task
-from multiunet.uncertainty import dropouts
+from multiunet.uncertainty import Calibration, Moments, dropouts
 
 MOST_SKIPS = 5
 """Finest levels whose skips are turned off and on: 32 combinations."""
@@ -80,14 +81,23 @@ class Rates:
     alarms: Sequence[float]
 
 
+Decide = Callable[[Tensor], Tensor]
+"""Gives the class of each site, ``(N, *space)``, of probabilities ``(N, classes, *space)``."""
+
+
 def explain_image(model: Model, image: LabelledImage) -> dict[str, Any]:
-    """Return what the page shows of an image: pictures, scores, and the network level by level."""
+    """Return what the page shows of an image: pictures, scores, and the network level by level.
+
+    Args:
+        model: its calibration, if any, is that of one pass without dropout; by its thresholds classes are decided.
+    """
     loaded, names = image.load(), model.task.names
     pixels, window = loaded.picture.pixels[...], Window.of(loaded.picture.space)
     truth = np.asarray(image.labels()[...]).astype(np.int64)
     field = torch.from_numpy(loaded.standardise(pixels))[None]
     picture = stretch(take_shown(window, pixels))
-    combinations = combine_skips(model.net, model.task, field, picture, truth, window)
+    decide = make_decision(model.task, model.calibration)
+    combinations = combine_skips(model.net, model.task, decide, field, picture, truth, window)
     mean = predict_field(model.net, model.task, model.geometry, field).mean[0].numpy()
     rates = find_rates(mean, truth, names)
     return {
@@ -98,16 +108,38 @@ def explain_image(model: Model, image: LabelledImage) -> dict[str, Any]:
         "network": describe(model, field),
         "combinations": combinations,
         "skips": list(range(1, len(combinations[0].on) + 1)),
-        "samples": draw_samples(model.net, model.task, model.geometry, field, window, DRAWN, seed=0),
+        "thresholds": dict(getattr(model.calibration, "thresholds", {})),
+        "samples": draw_samples(model.net, model.task, model.geometry, decide, field, window, DRAWN, seed=0),
         "rates": rates,
+        "start": {"share": math.log10(min(0.5, max(1e-3, rates.share))), "threshold": find_threshold(rates)},
         "numbers": json.dumps(dict(as_numbers(rates))),
         "shrinking": draw_shrinking(rates),
     }
 
 
+def make_decision(task: Task, calibration: Calibration | None) -> Decide:
+    """Make what decides classes as a prediction does, by the thresholds of rare classes where there are some."""
+
+    def decide(mean: Tensor) -> Tensor:
+        if calibration is not None:
+            nothing = torch.zeros_like(mean)
+            mean = calibration.apply(Moments(mean, nothing, nothing)).mean
+        decided = task.decide(mean, calibration)
+        assert decided is not None  # it has classes
+        return decided
+
+    return decide
+
+
 @torch.no_grad()
 def combine_skips(
-    net: Any, task: Task, field: Tensor, picture: NDArray[np.uint8], truth: NDArray[np.int64], window: Window
+    net: Any,
+    task: Task,
+    decide: Decide,
+    field: Tensor,
+    picture: NDArray[np.uint8],
+    truth: NDArray[np.int64],
+    window: Window,
 ) -> list[Combination]:
     """Predict a field with every combination of skips; one that is off carries zeros.
 
@@ -123,7 +155,7 @@ def combine_skips(
         kept = [*on, *(True,) * (len(trail.saved) - count)]
         saved = tuple(skip if keep else torch.zeros_like(skip) for skip, keep in zip(trail.saved, kept))
         mean, _ = task.distribution(net.decode(Trail(saved, trail.bottom)))
-        found.append(_judge(on, mean[0].argmax(dim=0).cpu().numpy(), picture, truth, window, len(task.names)))
+        found.append(_judge(on, decide(mean)[0].cpu().numpy(), picture, truth, window, len(task.names)))
     return found
 
 
@@ -149,7 +181,7 @@ def _judge(
 
 @torch.no_grad()
 def draw_samples(
-    net: Any, task: Task, geometry: Any, field: Tensor, window: Window, samples: int, seed: int
+    net: Any, task: Task, geometry: Any, decide: Decide, field: Tensor, window: Window, samples: int, seed: int
 ) -> dict[str, bytes]:
     """Return pictures of a few Monte-Carlo samples, of their mean, and of both variances, by their titles."""
     pictures: dict[str, bytes] = {}
@@ -157,17 +189,18 @@ def draw_samples(
 
     def watch(t: int, mean: Tensor) -> None:
         if t < SAMPLES:
-            classes = take_shown(window, mean[0].argmax(dim=0).cpu().numpy())
+            classes = take_shown(window, decide(mean)[0].cpu().numpy())
             pictures[f"sample {t + 1}"] = encode_labels(classes, colours)
 
     count = samples if dropouts(net) else 1
     moments = predict_field(net, task, geometry, field, count, seed, watch)
-    mean, epistemic, aleatoric = (
-        part[0].cpu().numpy() for part in (moments.mean, moments.epistemic, moments.aleatoric)
-    )
-    pictures[f"mean of {count}"] = encode_labels(take_shown(window, mean.argmax(axis=0)), colours)
+    epistemic, aleatoric = (part[0].cpu().numpy() for part in (moments.epistemic, moments.aleatoric))
+    classes = decide(moments.mean)[0].cpu().numpy()
+    pictures[f"mean of {count}"] = encode_labels(take_shown(window, classes), colours)
     most = 1 - 1 / len(task.names)
-    pictures["aleatoric variance"] = encode_scaled(take_shown(window, aleatoric.sum(axis=0)), 0, most, "uncertainty")
+    pictures[f"aleatoric variance, up to {most:.2g}"] = encode_scaled(
+        take_shown(window, aleatoric.sum(axis=0)), 0, most, "uncertainty"
+    )
     widest = max(float(epistemic.sum(axis=0).max()), 1e-9)
     title = f"epistemic variance, up to {widest:.2g}"
     pictures[title] = encode_scaled(take_shown(window, epistemic.sum(axis=0)), 0, widest, "uncertainty")
@@ -204,16 +237,24 @@ def compute_scores(share: float, hits: float, alarms: float) -> tuple[float, flo
     return true + (1 - share) * (1 - alarms), 2 * true / max(true + false + share, 1e-12)
 
 
-def draw_shrinking(rates: Rates, threshold: float = 0.5) -> Chart | None:
-    """Draw accuracy and Dice of a class by its share of the sites, at this threshold."""
-    place = round(threshold * THRESHOLDS) - 1
+def find_threshold(rates: Rates) -> int:
+    """Return the threshold to begin with, in steps: a half, or the best for Dice where a half finds nothing."""
+    half = THRESHOLDS // 2
+    dice = [compute_scores(rates.share, hits, alarms)[1] for hits, alarms in zip(rates.hits, rates.alarms)]
+    return half if dice[half - 1] > 0 else 1 + int(np.argmax(dice))
+
+
+def draw_shrinking(rates: Rates) -> Chart | None:
+    """Draw accuracy and Dice of a class by its share of the sites, at the threshold to begin with."""
+    place = find_threshold(rates) - 1
     found = [compute_scores(share, rates.hits[place], rates.alarms[place]) for share in SHARES]
     lines = [
         Line("accuracy", [(share, accuracy) for share, (accuracy, _) in zip(SHARES, found)], 0),
         Line("Dice", [(share, dice) for share, (_, dice) in zip(SHARES, found)], 1),
     ]
     axis = Axis("share of the sites that are of the class", logarithmic=True)
-    return make_chart(f"Accuracy and Dice of {rates.name}", lines, axis, Axis("", 0, 1))
+    title = f"Accuracy and Dice of {rates.name} at a threshold of {(place + 1) / THRESHOLDS:.2f}"
+    return make_chart(title, lines, axis, Axis("", 0, 1))
 
 
 def as_numbers(rates: Rates) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.summary import SHOWN_NAMES, summarise_split, summarise_target
 from multiunet.memory import amount
-from multiunet.wording import counted, listing
+from multiunet.wording import counted, listing, percent
 
 
 def summarise_images(config: ImageTrain, info: ImageInfo) -> dict[str, str]:
@@ -45,7 +45,7 @@ def _learns(info: ImageInfo) -> str:
     if info.dots is not None:
         return f"to count objects: {info.dots.counts['train']:,} dots in training"
     if info.fingerprint.classes:
-        shares = [f"{name} ({own.share:.1%} of pixels)" for name, own in info.fingerprint.classes.items()]
+        shares = [f"{name} ({percent(own.share)} of pixels)" for name, own in info.fingerprint.classes.items()]
         return f"{counted(len(shares), 'class', 'classes')}: {listing(shares, SHOWN_NAMES)}"
     return summarise_target(info)
 

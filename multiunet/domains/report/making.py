@@ -29,6 +29,7 @@ from multiunet.domains.result import Report
 from multiunet.domains.runs import Run, all_runs, open_untrained
 from multiunet.domains.score_words import name_score
 from multiunet.domains.summary import summarise
+from multiunet.domains.verdict import judge
 from multiunet.errors import InputError, RunError
 from multiunet.files import AnyPath, write_text
 from multiunet.training.run_folder import REPORT, RunFolder
@@ -113,14 +114,14 @@ def _about(path: Path, run: Run, folders: Sequence[RunFolder]) -> dict[str, Any]
     seconds = sum(float(row.get("seconds") or 0) for own in rows.values() for row in own)
     epochs = sum(len(own) for own in rows.values())
     folds = f", {counted(len(folders), 'fold')}" if len(folders) > 1 else ""
-    status = run.folder.read_status()
-    unfinished = run.folder.unfinished()
+    statuses = list(dict.fromkeys(folder.read_status() for folder in folders))
+    unfinished = [words for folder in folders if (words := folder.unfinished())]
     return {
         "title": name,
         "lead": f"Trained by multiunet train {run.spec.name}{folds}: {counted(epochs, 'epoch')} in "
         f"{duration(seconds)}, {count_parameters(run.model.net):,} parameters.",
-        "facts": {**summarise(run.domain, run.config, run.info, run.model), "status": status},
-        "notes": [unfinished] if unfinished else [],
+        "facts": {**summarise(run.domain, run.config, run.info, run.model), "status": ", ".join(statuses)},
+        "notes": unfinished,
         "training": draw_training(rows, best, monitor),
         "sheet": _find_sheet(run.folder),
         "program": describe_program(),
@@ -143,7 +144,7 @@ def _scores(report: Report | None, run: Run) -> dict[str, Any]:
     items = tabulate_items(report)
     return {
         "key": _keys(report),
-        "verdict": report.verdict,
+        "verdict": judge(report.metrics, report.baselines, name_score, _as_words),
         "scored": f"{report.scored[:1].upper()}{report.scored[1:]}; {report.prediction}",
         "scores": tabulate_scores(report),
         "by_part": tabulate_parts(report),
@@ -177,10 +178,14 @@ def _keys(report: Report) -> list[Key]:
     }
     if others:
         name = max(others, key=lambda one: others[one])
-        found.append(Key(f"the same of the best baseline, {name.replace('_', ' ')}", show(others[name])))
+        found.append(Key(f"the same of the best baseline, {_as_words(name)}", show(others[name])))
     stated = [one for one in ("calibration_error", "coverage_90", "error_auroc") if one in report.metrics]
     found += [Key(name_score(one), show(report.metrics[one])) for one in stated]
     return found[:4]
+
+
+def _as_words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _find_sheet(folder: RunFolder) -> bytes | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from multiunet.domains.result import Report
-from multiunet.domains.score_words import GOALS, UNSHOWN, explain_score, name_score
+from multiunet.domains.score_words import GOALS, RANKINGS, UNSHOWN, explain_score, name_score, show_ranking
 from multiunet.domains.verdict import HIGHER, LOWER
 from multiunet.wording import figure
 
@@ -106,11 +106,15 @@ NOT_SCORES = ("classes", "confusion")
 def tabulate_uncertainty(report: Report) -> Table | None:
     """Return the scores of the stated uncertainty, and what each is at best; None where none is stated."""
     rows = [
-        Row(name, name_score(name), explain_score(name), [show(report.metrics[name])], goal=goal)
+        Row(name, name_score(name), explain_score(name), [_show_stated(name, report)], goal=goal)
         for name, goal in GOALS.items()
         if _is_single(report.metrics.get(name))
     ]
     return Table(["network"], rows) if rows else None
+
+
+def _show_stated(name: str, report: Report) -> str:
+    return show_ranking(report.metrics[name], len(report.items)) if name in RANKINGS else show(report.metrics[name])
 
 
 def tabulate_items(report: Report) -> Table | None:

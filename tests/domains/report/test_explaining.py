@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from multiunet.domains import inference
 from multiunet.domains.explaining import explain
-from multiunet.domains.image.explaining import THRESHOLDS, compute_scores, find_rates
+from multiunet.domains.image.explaining import THRESHOLDS, compute_scores, find_rates, find_threshold, make_decision
 from multiunet.domains.report.page import MOST_BYTES
 from multiunet.errors import InputError
+from multiunet.tasks import Segmentation
+from multiunet.uncertainty import ClassCalibration
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,25 @@ def test_rates_are_shares_of_the_class_and_of_the_others() -> None:
     assert dice == pytest.approx(2 * (taken & (truth == 1)).sum() / (taken.sum() + (truth == 1).sum()))
 
 
+def test_a_page_begins_at_a_threshold_that_finds_something() -> None:
+    truth = np.repeat([0, 1], [90, 10])
+    p = np.where(truth == 1, 0.3, 0.05)
+    found = find_rates(np.stack([1 - p, p]), truth, ["outside", "crack"])
+    assert 5 < find_threshold(found) <= 30  # at a half nothing is found, so Dice would be 0 whatever the share
+    surer = find_rates(np.stack([1 - 2 * p, 2 * p]), truth, ["outside", "crack"])
+    assert find_threshold(surer) == 50
+
+
+def test_thresholds_of_rare_classes_decide_as_in_predictions() -> None:
+    mean = torch.tensor([[[0.7, 0.9]], [[0.3, 0.1]]])[None]
+    task = Segmentation(["outside", "crack"])
+    assert make_decision(task, None)(mean).tolist() == [[[0, 0]]]
+    calibration = ClassCalibration(1.0, thresholds={"crack": 0.4})
+    assert make_decision(task, calibration)(mean).tolist() == task.decide(mean, calibration).tolist() == [[[1, 0]]]
+    sharper = ClassCalibration(0.5, thresholds={"crack": 0.4})  # 0.3 becomes 0.16
+    assert make_decision(task, sharper)(mean).tolist() == [[[0, 0]]]
+
+
 def test_what_cannot_be_explained_is_refused(run: Path, page: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
         explain(run, page)
@@ -82,6 +104,11 @@ def test_its_script_runs_in_chromium(page: Path, tmp_path: Path) -> None:
     assert "CONSOLE" not in done.stderr
     [rates] = re.findall(r'id="rates">(.*?)</script>', done.stdout)
     known = json.loads(rates)
-    accuracy, dice = compute_scores(0.1, known["hits"][49], known["alarms"][49])
+    share, threshold = (
+        re.findall(rf'id="{name}"[^>]* value="([^"]*)"', done.stdout)[0] for name in ("share", "threshold")
+    )
+    assert 10 ** float(share) == pytest.approx(known["share"], rel=0.02)
+    place = int(threshold) - 1
+    accuracy, dice = compute_scores(10 ** float(share), known["hits"][place], known["alarms"][place])
     shown = [re.findall(rf'id="{name}-now">([^<]*)<', done.stdout)[0] for name in ("accuracy", "dice")]
     assert [float(one) for one in shown] == pytest.approx([accuracy, dice], abs=1e-4)

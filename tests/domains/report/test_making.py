@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,13 @@ def test_numbers_are_those_of_evaluate(page: Any, report: Report) -> None:
     shown = "".join(page.text)
     for row in scores["metrics"]["confusion"]:
         assert all(f"{count:,}" in shown for count in row)
+
+
+def test_words_of_scores_are_those_of_the_tables(run: Path, report: Report) -> None:
+    worse = replace(report, metrics={**report.metrics, "mean_iou": 0.0}, baselines={"multi_otsu": {"mean_iou": 0.5}})
+    text = make_page(run, replace(worse, metrics={**worse.metrics, "item_spearman": 0.41234}))
+    assert "worse than the baseline multi otsu in mean IoU (0.0000, multi otsu 0.5000)" in text
+    assert f"<td>0.41 ({len(report.items)} items)</td>" in text
 
 
 def test_cases_have_pictures_of_truth_prediction_error_and_uncertainty(page: Any, report: Report) -> None:

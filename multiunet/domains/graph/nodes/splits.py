@@ -46,8 +46,12 @@ def split_masks(graph: GraphFile, known: NDArray[np.bool_], strata: NDArray[np.i
         )
     _check_disjoint(graph, given)
     if config.folds is not None and (given or config.test_fraction != TEST_FRACTION):
-        other = "the masks of the graph" if given else "`test_fraction`"
-        raise InputError(f"{graph.path}: `folds` and {other} both say how to split; use one")
+        other, fix = (
+            ("the masks of the graph", "leave `folds` out, or write the graph without its masks")
+            if given
+            else ("`test_fraction`", "use one")
+        )
+        raise InputError(f"{graph.path}: `folds` and {other} both say how to split; {fix}")
     nothing = np.zeros(len(known), dtype=bool)
     masks: Masks = {split: given.get(split, nothing) & known for split in SPLITS}
     if not given:

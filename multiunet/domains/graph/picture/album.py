@@ -16,6 +16,7 @@ from multiunet.domains.graph.picture.map import NodeMap, make_map
 from multiunet.domains.graph.picture.plot import COLOURS, OTHERS
 from multiunet.domains.report.rasters import WRONG
 from multiunet.geometries.graph.field import GraphField
+from multiunet.wording import percent
 
 GREY = (170, 170, 170)
 """Colour of nodes that are right, or that are not scored."""
@@ -94,7 +95,7 @@ def _class_panels(one: Judged, drawn: NodeMap, colours: Sequence[str]) -> Iterat
     last = len(colours) - 1
     yield Panel("truth", drawn.paint(_all(one, table[np.clip(target, 0, last)])))
     yield Panel("prediction", drawn.paint(_all(one, table[np.minimum(predicted, last)])))
-    share = f"{wrong.mean():.1%} of the scored nodes are wrong" if len(wrong) else ""
+    share = f"{percent(float(wrong.mean()))} of the scored nodes are wrong" if len(wrong) else ""
     yield Panel("error", drawn.paint(_all(one, marks), above=_all(one, wrong[:, None].astype(float))[:, 0]), share)
     if one.total is not None:
         most = 1 - 1 / one.mean.shape[1]

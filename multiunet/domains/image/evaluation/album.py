@@ -15,6 +15,7 @@ from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.report.colours import color_classes, css, pick_colours
 from multiunet.domains.report.rasters import MISSED, WRONG, encode, encode_labels, encode_scaled, paint, stretch
 from multiunet.metrics.instances import overlaps
+from multiunet.wording import percent
 
 FOUND = 0.5
 """IoU above which an object counts as found."""
@@ -78,7 +79,7 @@ def draw_classes(sketch: Sketch, picture: Picture, count: int) -> Iterator[Panel
     truth, predicted = (np.nan_to_num(part, nan=-1).astype(np.int64) for part in (sketch.truth, sketch.predicted))
     known = truth >= 0
     wrong = known & (predicted != truth)
-    share = f"{wrong.sum() / max(1, known.sum()):.1%} of these pixels are wrong"
+    share = f"{percent(float(wrong.sum() / max(1, known.sum())))} of these pixels are wrong"
     yield Panel("truth", encode_labels(truth, colours))
     yield Panel("prediction", encode_labels(predicted, colours))
     yield Panel("error", encode(paint(picture, [(wrong, WRONG)])), share)

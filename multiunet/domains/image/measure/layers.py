@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -30,17 +30,26 @@ BYTES = 40
 """A pixel, of a local thickness."""
 
 
+def check_kinds(kinds: Iterable[str], axes: Iterable[Hashable]) -> None:
+    """Check that images with these axes have these kinds of thickness.
+
+    Raises:
+        InputError: naming the first that they do not have.
+    """
+    known = (LOCAL, *map(str, axes))
+    for kind in kinds:
+        if kind not in known:
+            raise InputError(f"`thickness={kind}`: give {', '.join(known[:-1])} or {known[-1]}")
+
+
 def measure_layers(options: ImageMeasure, measures: Measures) -> list[ThicknessRow]:
     """Return the thickness of each class whose objects are counted, in each image, of each kind asked for.
 
     Raises:
         InputError: for a kind that the images do not have, or too little memory.
     """
-    known = (LOCAL, *measures.axes)
     kinds = list(dict.fromkeys(options.thickness or []))
-    for kind in kinds:
-        if kind not in known:
-            raise InputError(f"`thickness={kind}`: give {', '.join(known[:-1])} or {known[-1]}")
+    check_kinds(kinds, measures.axes)
     counted = list(dict.fromkeys(phase.phase for phase in measures.phases if phase.objects is not None))
     rows: list[ThicknessRow] = []
     for name, data in open_prediction(options.prediction).items():

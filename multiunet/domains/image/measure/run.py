@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from multiunet.domains.image.config import ImageMeasure
-from multiunet.domains.image.measure.layers import measure_layers
+from multiunet.domains.image.measure.layers import check_kinds, measure_layers
 from multiunet.domains.image.measure.phases import measure
 from multiunet.domains.image.measure.quantities import measure_quantities
 from multiunet.domains.image.measure.tables import write_quantities, write_tables, write_thickness
@@ -28,25 +28,26 @@ def run_measures(options: ImageMeasure, folder: Path | None) -> Mapping[str, Any
     """
     if folder is not None:
         check_folder(folder, options.overwrite)
-    classified = all("class" in data for data in open_prediction(options.prediction).values())
+    predicted = open_prediction(options.prediction)
+    classified = all("class" in data for data in predicted.values())
     if not classified and options.objects is not None:
         raise InputError(f"{options.prediction}: holds quantities, not classes, so `objects` counts none; leave it out")
     if not classified and options.thickness is not None:
         raise InputError(
             f"{options.prediction}: holds quantities, not classes, so none has a `thickness`; leave it out"
         )
-    found: dict[str, Any] = {}
-    files: list[Path] = []
+    measures, layers, rows = None, None, None
     if classified:
+        check_kinds(options.thickness or (), next(iter(predicted.values()))["class"].dims)
         measures = measure(options)
-        found["phases"] = [asdict(phase) for phase in measures.phases]
-        files += [] if folder is None else write_tables(measures, folder, options.overwrite)
-        if options.thickness is not None:
-            layers = measure_layers(options, measures)
-            found["thickness"] = [asdict(row) for row in layers]
-            files += [] if folder is None else [write_thickness(layers, folder)]
+        layers = None if options.thickness is None else measure_layers(options, measures)
     if not classified or options.regions is not None:
         rows = measure_quantities(options)
-        found["rows"] = [asdict(row) for row in rows]
-        files += [] if folder is None else [write_quantities(rows, folder)]
+    files: list[Path] = []
+    if folder is not None:  # all is measured by now: what fails leaves no half of the tables
+        files += [] if measures is None else write_tables(measures, folder, options.overwrite)
+        files += [] if layers is None else [write_thickness(layers, folder)]
+        files += [] if rows is None else [write_quantities(rows, folder)]
+    tables = {"phases": None if measures is None else measures.phases, "thickness": layers, "rows": rows}
+    found = {name: [asdict(row) for row in table] for name, table in tables.items() if table is not None}
     return {**found, "files": [str(file) for file in files]}

@@ -19,7 +19,7 @@ from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.domains.units import Classes, choose_units, deal_units, gather_units, spread_classes
 from multiunet.errors import InputError
 from multiunet.seeds import permutation
-from multiunet.wording import counted, listing
+from multiunet.wording import are, counted, listing
 
 ItemSplits = dict[Split, list[Item]]
 
@@ -168,9 +168,17 @@ def _hold_out(splits: ItemSplits, name: Split, fraction: float, seed: int, known
     count, units = max(1, round(fraction * len(items))), gather_units([item.group for item in items])
     if count >= len(items) or len(units) < 2:
         tested = f", beside {len(splits['test'])} that test" if splits["test"] else ""
-        what = f"{len(items)} training images" if len(units) == len(items) else _count_units(items, units)
+        alone = len(units) == len(items)
+        what = are(len(items), "training image") if alone else f"{_count_units(items, units)} are"
+        if len(units) == 1 < len(items):
+            raise InputError(
+                f"`{name}_fraction={fraction:g}`: all {len(items)} images left to train are of one group, "
+                f"{items[0].group!r}, and a group stays together, so none can be set apart as {name}{tested}; tell "
+                "more groups apart (a column 'group', or `groups`, whose first (group) or whole match names one), "
+                f"give more of them, or pass `{name}_fraction=0`"
+            )
         raise InputError(
-            f"`{name}_fraction={fraction:g}`: {what} are too few to set {count} of them apart as "
+            f"`{name}_fraction={fraction:g}`: {what} too few to set {count} of them apart as "
             f"{name}{tested}; give more images, cut them into pieces, or pass `{name}_images` or `{name}_fraction=0`"
         )
     row = permutation(len(units), "split", seed, SPLITS.index(name)).tolist()

@@ -29,7 +29,7 @@ def test_folds_test_every_node_once_and_every_class_alike(save: Callable[..., Pa
 
 
 def test_folds_beside_another_split_are_refused(save: Callable[..., Path]) -> None:
-    with pytest.raises(InputError, match=r"`folds` and the masks of the graph both say how to split; use one"):
+    with pytest.raises(InputError, match=r"masks of the graph both say how to split; leave `folds` out"):
         survey(GraphTrain(graph=save(), folds=3, fold=0))
     graph = save(**NO_MASKS)
     with pytest.raises(InputError, match=r"`folds` and `test_fraction` both say how to split; use one"):

@@ -52,4 +52,5 @@ def test_the_thickness_of_a_coating_is_stated(tmp_path: Path) -> None:
     assert local["mean"] == pytest.approx(2.5, abs=0.3)
     assert (tmp_path / "out" / "thickness.csv").read_text().startswith("image,phase,kind,places,mean")
     with pytest.raises(InputError, match="`thickness=z`: give local, y or x"):
-        run_measures(ImageMeasure(prediction=path, thickness=["z"]), None)
+        run_measures(ImageMeasure(prediction=path, thickness=["z"]), tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()

@@ -121,7 +121,7 @@ def test_a_share_of_nothing_leaves_all_to_training(folder: Any) -> None:
 
 
 def test_too_large_a_share_of_tests_is_named(folder: Any) -> None:
-    with pytest.raises(InputError, match=r"`val_fraction=0\.2`: 1 training images are too few .* beside 5 that test"):
+    with pytest.raises(InputError, match=r"`val_fraction=0\.2`: 1 training image is too few .* beside 5 that test"):
         split(folder(6), test_fraction=0.8)
 
 
@@ -332,7 +332,7 @@ def test_series_that_chance_parts_are_told(folder: Any, caplog: pytest.LogCaptur
 
 def test_groups_that_cannot_be_kept_together_are_refused(folder: Any, tmp_path: Path) -> None:
     root = series(folder(6))
-    with pytest.raises(InputError, match=r"6 images of 1 group are too few to set 1 of them apart as test"):
+    with pytest.raises(InputError, match=r"all 6 images left .* of one group, 'Emb', .* apart as test; tell more"):
         split(root, groups="Emb")
     with pytest.raises(InputError, match=r"`folds=4`: there are 6 images of 3 groups; a fold tests one group at least"):
         split(root, groups="Emb[0-9]", folds=4, fold=0)
