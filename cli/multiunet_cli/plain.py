@@ -15,7 +15,7 @@ class PlainGroup(TyperGroup):
     """Group whose commands refuse a value in our own words, where Typer has those of pydantic."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command of the group; a refused value is told in plain words."""
+        """Run a command of the group, and say in plain words what is wrong with a refused value."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
