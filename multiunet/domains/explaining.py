@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from multiunet.domains.calibration import with_calibration
-from multiunet.domains.config import Split
+from multiunet.domains.config import Split, checked
 from multiunet.domains.remarks import no_remarks
 from multiunet.domains.report.page import MOST_BYTES, TEMPLATES, render
 from multiunet.domains.runs import all_runs, check_predicts, open_runs
@@ -50,7 +50,8 @@ def explain(
     from multiunet.domains.image.explaining import explain_image  # of this domain alone
 
     with no_remarks():  # where there is no calibration of such predictions, evaluate has none either
-        run, _ = with_calibration(run, [folders[0]], run.spec.evaluate(split=used, samples=1, tta_flips=False))
+        single = checked(run.spec.evaluate, {"split": used, "samples": 1, "tta_flips": False})
+        run, _ = with_calibration(run, [folders[0]], single)
     content = explain_image(run.model, known[name])
     script = (TEMPLATES / "explain.js").read_text(encoding="utf-8")
     page = render(
