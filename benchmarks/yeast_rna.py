@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 import multiunet
 from multiunet.domains.genome.annotation.sgd import read
 from multiunet.domains.genome.config import GenomeEvaluate
-from multiunet.domains.genome.unpack import iter_lines
 from multiunet.domains.runs import load
+from multiunet.domains.unpack import iter_lines
 from multiunet.metrics.correlation import pearson
 from multiunet.training.run_folder import environment
 

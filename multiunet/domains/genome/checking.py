@@ -19,7 +19,7 @@ from multiunet.domains.genome.readers import Data, open_genome, read_training
 from multiunet.domains.genome.sequence import Genome
 from multiunet.domains.genome.several.joining import join_name, read_rows
 from multiunet.domains.genome.strands import pair_strands
-from multiunet.domains.genome.unpack import BGZIP_FIELD, is_packed, open_unpacked
+from multiunet.domains.unpack import BGZIP_FIELD, is_packed, open_unpacked
 from multiunet.errors import InputError
 
 OTHER_UNITS = 3.0

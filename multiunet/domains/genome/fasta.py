@@ -14,8 +14,8 @@ from multiunet.domains.genome.fasta_cache import keep_codes, load_codes
 from multiunet.domains.genome.fasta_index import IndexedCodes, open_indexed
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.sequence import Codes, Genome, encode
-from multiunet.domains.genome.unpack import is_packed, open_unpacked
 from multiunet.domains.reading import reading
+from multiunet.domains.unpack import is_packed, open_unpacked
 from multiunet.errors import InputError
 
 CHUNK = 1 << 24

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from multiunet.domains.genome.unpack import iter_lines, open_unpacked
+from multiunet.domains.unpack import iter_lines, open_unpacked
 from multiunet.errors import InputError
 
 Format = Literal["bedGraph", "BED"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from multiunet.domains.genome.annotation import bed, gff, sgd
 from multiunet.domains.genome.annotation.features import FeatureFile, list_types
-from multiunet.domains.genome.unpack import iter_lines
+from multiunet.domains.unpack import iter_lines
 from multiunet.errors import InputError
 
 FORMATS = "GFF3 or GTF (.gff3, .gff, .gtf), BED or narrowPeak (.bed, .narrowPeak), or SGD's table of features (.tab)"

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from multiunet.domains.genome.unpack import iter_lines, open_unpacked
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
+from multiunet.domains.unpack import iter_lines, open_unpacked
 from multiunet.errors import InputError
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT")

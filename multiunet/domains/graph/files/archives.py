@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from multiunet.domains.expansion import MOST_TIMES_OF_ARRAYS, check_expansion, check_promise
-from multiunet.domains.graph.files.foreign import refuse_processed
 from multiunet.domains.graph.files.splits import resembles_split
+from multiunet.domains.graph.files.torch_files import read_torch
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
@@ -24,11 +23,6 @@ from multiunet.wording import listing
 
 Keys = Mapping[str, tuple[str, ...]]
 """Names under which each part of a graph may be found, the usual one first."""
-
-ADVICE = (
-    "save a dict of tensors: torch.save(data.to_dict(), path), of many graphs torch.save(Batch.from_data_list(graphs)."
-    "to_dict(), path)"
-)
 
 
 @dataclass(frozen=True)
@@ -128,21 +122,7 @@ HEADERS: Mapping[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, n
 
 
 def _read_pt(path: Path, wanted: Callable[[str], bool]) -> Arrays:
-    try:
-        with reading(path):
-            _check_sums(path)
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except InputError as error:
-        if isinstance(error.__cause__, pickle.UnpicklingError):
-            raise InputError(
-                f"{path}: needs unpickling of Python objects, which is refused because that can run any code; {ADVICE}"
-            ) from error
-        raise
-    refuse_processed(path, content)
-    if not isinstance(content, dict):
-        raise InputError(
-            f"{path}: holds a {type(content).__name__}, not a dict of tensors with x, edge_index, y; {ADVICE}"
-        )
+    content = read_torch(path)
     found: dict[str, NDArray[Any]] = {}
     others = []
     with reading(path):
@@ -153,20 +133,6 @@ def _read_pt(path: Path, wanted: Callable[[str], bool]) -> Arrays:
             elif value is not None:
                 others.append(name)
     return Arrays(found, tuple(others))
-
-
-def _check_sums(path: Path) -> None:
-    """Compare the checksums of a .pt, which ``torch.load`` does not."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                check_promise(path, f"{entry.filename}, as its entry says,", entry.compress_size, entry.file_size)
-            packed = sum(entry.compress_size for entry in archive.infolist())
-            size = sum(entry.file_size for entry in archive.infolist())
-            check_expansion(path, packed, size, "unpacked, it", MOST_TIMES_OF_ARRAYS)
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise ValueError(f"the checksum of {damaged} is wrong")
 
 
 def _flat(content: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,8 +10,8 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.domains.graph.files.blocks import parse_csv, read_lines
 from multiunet.domains.graph.files.cells import MISSING, finite
-from multiunet.domains.graph.files.sheet import parse_csv, read_lines
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 

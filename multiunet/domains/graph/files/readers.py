@@ -1,4 +1,4 @@
-"""A graph in a file: NPZ, PT (weights-only), GraphML, or a folder with edges.csv and nodes.csv."""
+"""A graph in a file: NPZ, PT (weights-only), GraphML, a folder of tables, or one of torch-geometric or OGB."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from multiunet.domains.graph.files.checks import (
     plain_labels,
 )
 from multiunet.domains.graph.files.folder import read_folder
-from multiunet.domains.graph.files.foreign import refuse_foreign
+from multiunet.domains.graph.files.foreign import find_processed
 from multiunet.domains.graph.files.given import Given
 from multiunet.domains.graph.files.graphml import read_graphml
+from multiunet.domains.graph.files.ogb import is_ogb, read_ogb
 from multiunet.domains.graph.files.splits import read_split_arrays
 from multiunet.domains.graph.files.tables import Columns, Tables, numbers_of_labels
 from multiunet.errors import InputError
@@ -31,7 +32,7 @@ from multiunet.errors import InputError
 KEYS: Keys = {**NODES_AND_EDGES, "y": ("y", "node_labels", "labels")}
 """Names of the parts of a graph: those of PyTorch Geometric, and of the heterophilous-graphs collection."""
 
-KINDS = ".npz, .pt, .graphml, or a folder with edges.csv and nodes.csv"
+KINDS = ".npz, .pt, .graphml, or a folder: edges.csv and nodes.csv, or a dataset of torch-geometric or OGB"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +68,11 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; give a {KINDS}")
     kind = path.suffix.lower()
-    if path.is_dir():
-        refuse_foreign(path)
+    if path.is_dir() and (processed := find_processed(path)) is not None:
+        graph = _from_arrays(path, read_arrays(processed, KEYS), columns)
+    elif path.is_dir() and is_ogb(path):
+        graph = _from_arrays(path, read_ogb(path, columns.split, "node"), columns)
+    elif path.is_dir():
         graph = _from_tables(path, path / "nodes.csv", read_folder(path, columns), columns)
     elif kind == ".graphml":
         graph = _from_tables(path, path, read_graphml(path, columns), columns)
@@ -78,7 +82,9 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
         raise InputError(f"{path}: unknown kind {path.suffix or 'without ending'!r}; graphs are {KINDS}")
     if labelled and graph.y is None:
         wanted = f"y (or {KEYS['y'][1]})"
-        if path.is_dir():
+        if path.is_dir() and is_ogb(path):
+            wanted = "raw/node-label.csv.gz"
+        elif path.is_dir():
             wanted = f"column {columns.label!r} in nodes.csv; another is named by `label_column`"
         elif kind == ".graphml":
             wanted = f"the attribute {columns.label!r} of nodes; another is named by `label_column`"

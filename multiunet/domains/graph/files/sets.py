@@ -15,9 +15,10 @@ from multiunet.domains.graph.files.archives import read_arrays
 from multiunet.domains.graph.files.arrays import KEYS, from_arrays
 from multiunet.domains.graph.files.collection import GraphSet, check_distinct, from_tables, join_graphs
 from multiunet.domains.graph.files.folder import read_folder
-from multiunet.domains.graph.files.foreign import refuse_foreign
+from multiunet.domains.graph.files.foreign import find_processed
 from multiunet.domains.graph.files.graphml import read_graphml
 from multiunet.domains.graph.files.molecules import find_scaffolds, molecule_graphs, parse_smiles
+from multiunet.domains.graph.files.ogb import is_ogb, read_ogb
 from multiunet.domains.graph.files.readers import check_no_columns
 from multiunet.domains.graph.files.sheet import Sheet, Table
 from multiunet.domains.graph.files.split_columns import read_split_columns
@@ -79,6 +80,12 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
     elif path.is_dir() and (name := tu_name(path)) is not None:
         check_no_columns(path, source.columns)
         found = from_arrays(path, read_tu(path, name, source.quantities), alone=False)
+    elif path.is_dir() and (processed := find_processed(path)) is not None:
+        check_no_columns(path, source.columns)
+        found = from_arrays(path, read_arrays(processed, KEYS), alone=False)
+    elif path.is_dir() and is_ogb(path):
+        check_no_columns(path, source.columns)
+        found = from_arrays(path, read_ogb(path, source.columns.split, "graph"), alone=False)
     elif path.is_dir():
         found = _read_folder(path, source, labelled)
     elif path.suffix.lower() in ARRAYS:
@@ -112,7 +119,6 @@ def _wanted(path: Path, source: Source) -> str:
 
 
 def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
-    refuse_foreign(folder)
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX")))
     graphs = [entry for entry in entries if entry.is_dir() or entry.suffix.lower() in KINDS]
     others = [entry.name for entry in entries if entry not in graphs and entry.name != LABELS]

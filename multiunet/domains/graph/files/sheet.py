@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
-import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.graph.files.cells import LARGEST, Column, Words
+from multiunet.domains.graph.files.blocks import has_even_lines, parse_columns, read_lines
+from multiunet.domains.graph.files.cells import Column, Words
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
@@ -127,7 +127,7 @@ class Sheet:
                 columns, rows = [column.take(~blank) for column in words], int((~blank).sum())
         last = columns[-1]
         # pandas fills up short lines with empty cells
-        if isinstance(last, Words) and last.mark([""]).any():
+        if isinstance(last, Words) and last.mark([""]).any() and not self._even:
             self._check_lengths()
         return Table(self.path, dict(zip(self.header, columns)), rows, self.place)
 
@@ -159,70 +159,14 @@ class Sheet:
                 )
 
     def _columns(self, texts: Collection[int]) -> list[Column]:
-        frame = self._parse(texts, range(len(self.header)))
-        # read again as they are written: words that pandas takes for truth values, numbers that 32 bits cannot hold
-        odd = [place for place in frame if place not in texts and not _is_plain(frame[place])]
-        again = self._parse(odd, odd) if odd else {}
-        return [_column(again[place] if place in odd else frame[place]) for place in frame]
-
-    def _parse(self, texts: Collection[int], wanted: Sequence[int]) -> Any:
-        names = range(len(self.header))
         try:
-            return parse_csv(
-                self.data,
-                header=0,
-                names=names,
-                index_col=False,
-                usecols=None if len(wanted) == len(names) else list(wanted),
-                dtype=dict.fromkeys(texts, object),
-            )
+            return parse_columns(self.data, len(self.header), texts, self._even)
         except ValueError as error:
             self._check_lengths()
             with reading(self.path):
                 raise error
 
-
-def read_lines(path: Path) -> bytes:
-    """Return the bytes of a text file without a byte order mark; lines end in line feeds alone."""
-    data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    # pandas loses a letter after a blank line that ends in a carriage return
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
-
-
-def parse_csv(data: bytes, **options: Any) -> Any:
-    """Parse a CSV in UTF-8 into a data frame; no cell counts as missing, numbers have all their digits.
-
-    Args:
-        options: of ``pandas.read_csv``.
-
-    Raises:
-        ValueError: for lines of more cells than others, and quotes that are never closed.
-    """
-    import pandas  # costs a third of a second to import
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # float_precision goes with pandas 4
-        warnings.simplefilter("error", pandas.errors.ParserWarning)
-        try:
-            return pandas.read_csv(
-                io.BytesIO(data), na_filter=False, low_memory=False, float_precision="round_trip", **options
-            )
-        except pandas.errors.ParserWarning as warning:
-            raise ValueError(str(warning)) from warning
-
-
-def _is_plain(series: Any) -> bool:
-    """Return whether a column is text, or numbers that are all finite in 32 bits."""
-    kind = series.dtype.kind
-    return kind in "OU" or (kind in "iuf" and bool((np.abs(series.to_numpy(np.float64)) <= LARGEST).all()))
-
-
-def _column(series: Any) -> Column:
-    if series.dtype.kind in "iuf":
-        numbers: Column = series.to_numpy(np.float64)
-        return numbers
-    codes, words = series.factorize()
-    # cells that differ in the blanks around them are the same word
-    place: dict[str, int] = {}
-    same = np.array([place.setdefault(str(word).strip(), len(place)) for word in words] or [0], dtype=np.int64)
-    return Words(tuple(place), same[codes])
+    @cached_property
+    def _even(self) -> bool:
+        """Whether each line is known to have as many cells as the header."""
+        return has_even_lines(self.data, len(self.header))

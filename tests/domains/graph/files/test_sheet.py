@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from multiunet.domains.graph.files import blocks
 from multiunet.domains.graph.files.cells import MISSING, Words, finite
 from multiunet.domains.graph.files.readers import read_graph
 from multiunet.domains.graph.files.sheet import Sheet, find_name
@@ -193,3 +194,53 @@ def test_names_that_look_alike_are_one(tables: Callable[..., Path]) -> None:
     assert graph.edges.tolist() == [[0], [1]]
     assert graph.y is not None
     assert set(graph.y.tolist()) == {composed}
+
+
+def test_blocks_give_what_the_whole_gives(sheet: Callable[..., Sheet], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns that are numbers in one block and words in another, truth values, and numbers of both kinds."""
+    rows = [
+        f"{i % 7},{i if i < 20 else i / 4},{'x' if i == 30 else i},{i % 2 == 0},{'' if i % 3 else 'b '}"
+        for i in range(41)
+    ]
+    text = "few,some,late,truth,last\n" + "\n".join(rows) + "\n"
+    whole = sheet(text).table(["few"])
+    monkeypatch.setattr(blocks, "LARGE", 0)
+    monkeypatch.setattr(blocks, "ROWS", 8)
+    monkeypatch.setattr(blocks, "PIECE", 5)
+    parts = sheet(text).table(["few"])
+    for name, column in whole.columns.items():
+        other = parts.columns[name]
+        assert type(other) is type(column)
+        if isinstance(column, Words) and isinstance(other, Words):
+            assert other.cells().tolist() == column.cells().tolist()
+        else:
+            assert np.array_equal(column, other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("line", [*range(2, 12), 40])
+def test_a_line_of_other_length_is_named_wherever_blocks_begin(
+    sheet: Callable[..., Sheet], monkeypatch: pytest.MonkeyPatch, line: int
+) -> None:
+    monkeypatch.setattr(blocks, "LARGE", 0)
+    monkeypatch.setattr(blocks, "ROWS", 4)
+    for wrong in ("1,2,3", "1"):
+        lines = ["a,b", *["1,2"] * 40]
+        lines[line - 1] = wrong
+        with pytest.raises(InputError, match=f"line {line}: has {wrong.count(',') + 1} cells"):
+            sheet("\n".join(lines)).table(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("text", "even"),
+    [
+        ("a,b\n1,2\n", True),
+        ("a,b\n1,2", True),
+        ("a,b\n1\n2,3,4\n", False),
+        ("a,b\n\n1,2\n", False),
+        ('a,b\n"1,2",3\n', False),
+    ],
+)
+def test_even_lines_are_known_by_their_commas(text: str, even: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for piece in (1, 3, 1 << 20):
+        monkeypatch.setattr(blocks, "PIECE", piece)
+        assert blocks.has_even_lines(text.encode(), 2) is even
