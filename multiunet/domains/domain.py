@@ -123,8 +123,9 @@ class Piece:
     set_scores: Mapping[SetMethod, Tensor] = field(default_factory=dict)
 
 
-Baseline = Callable[[Labelled], Iterator[Piece]]
-"""Trivial method, fitted to the training split; predicts labelled data as ``Domain.predict_labelled`` does."""
+Baseline = Callable[[Labelled], Iterator[Piece] | None]
+"""Trivial method, fitted to the training split; predicts labelled data as ``Domain.predict_labelled`` does. None: it
+cannot predict these data."""
 
 
 class Domain(ABC, Generic[C, P, Info]):

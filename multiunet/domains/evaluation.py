@@ -144,8 +144,9 @@ def evaluate(
         methods = domain.fit_baselines(one.model.task, one.config, one.info)
         trivial.append(
             {
-                name: score_pieces(one.model.task, method(data), side=domain.side_score(one.config, one.info, data))
+                name: score_pieces(one.model.task, guess, side=domain.side_score(one.config, one.info, data))
                 for name, method in methods.items()
+                if (guess := method(data)) is not None
             }
         )
     task = models[0].model.task

@@ -59,8 +59,20 @@ class EdgeChanges(Record):
         return self
 
 
+class Positions(Record):
+    """Positional encodings of nodes.
+
+    Attributes:
+        kind: eigenvectors of the Laplacian, or probabilities that a random walk is back.
+        count: of eigenvectors, or of steps.
+    """
+
+    kind: Literal["laplacian", "random-walk"]
+    count: PositiveInt
+
+
 class Inputs(Record):
-    """Channels that a network reads of a node: features, one-hot tags and one-hot degrees, side by side.
+    """Channels that a network reads of a node: features, tags, degrees and positions, side by side.
 
     Attributes:
         channels: number of all.
@@ -68,6 +80,7 @@ class Inputs(Record):
         attributes: of edges.
         tags: kinds of nodes, a channel each; None: nodes have none.
         degrees: largest degree with a channel of its own; None: degrees are no inputs.
+        positions: of nodes in their graph, the last channels; None: they are no inputs.
     """
 
     channels: PositiveInt
@@ -75,6 +88,14 @@ class Inputs(Record):
     attributes: FeatureInfo
     tags: tuple[int, ...] | tuple[str, ...] | None = None
     degrees: NonNegativeInt | None = None
+    positions: Positions | None = None
+
+    @property
+    def flipped(self) -> slice | None:
+        """Return the channels whose signs mean nothing, eigenvectors; None without such."""
+        if self.positions is None or self.positions.kind != "laplacian":
+            return None
+        return slice(self.channels - self.positions.count, self.channels)
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -83,13 +104,20 @@ class Inputs(Record):
             return None
         tags = (f"node_tag {tag}" for tag in self.tags or ())
         degrees = () if self.degrees is None else (f"degree {number}" for number in range(self.degrees + 1))
-        return (*(self.features.names or ()), *tags, *degrees)
+        positions = () if self.positions is None else self._name_positions(self.positions)
+        return (*(self.features.names or ()), *tags, *degrees, *positions)
+
+    @staticmethod
+    def _name_positions(positions: Positions) -> tuple[str, ...]:
+        what = "eigenvector" if positions.kind == "laplacian" else "return after"
+        return tuple(f"{what} {number}" for number in range(1, positions.count + 1))
 
     @model_validator(mode="after")
     def _check_sum(self) -> Self:
         degrees = 0 if self.degrees is None else self.degrees + 1
-        if self.channels != self.features.count + len(self.tags or ()) + degrees:
-            raise ValueError(f"{self.channels} channels, which features, tags and degrees do not add up to")
+        positions = 0 if self.positions is None else self.positions.count
+        if self.channels != self.features.count + len(self.tags or ()) + degrees + positions:
+            raise ValueError(f"{self.channels} channels, which features, tags, degrees and positions do not add up to")
         return self
 
 
@@ -134,6 +162,7 @@ class GraphInfo(DatasetInfo):
             "edge normalization": attributes.normalization,
             "node tags": self.inputs.tags,
             "degrees": self.inputs.degrees,
+            "positional encoding": self.inputs.positions,
         }
 
 

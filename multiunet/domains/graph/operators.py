@@ -66,6 +66,7 @@ def make_geometry(config: NetworkTrain, info: GraphInfo, conv: Convolution, whol
         residual=config.residual,
         edge_dropout=config.edge_dropout,
         pool=make_pool(config, info.coarse_edges.kind),
+        virtual_node=config.virtual_node,
     )
 
 

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from multiunet.domains.config import (
     Options,
@@ -17,6 +17,9 @@ from multiunet.domains.config import (
     TrainConfig,
     option,
 )
+
+MOST_POSITIONS = 64
+"""Positional encodings of a node, at most."""
 
 READ_BY = ("gine", "gatv2")
 """Convolutions that see attributes of edges."""
@@ -59,6 +62,19 @@ class EdgesTrain(TrainConfig):
         "Data",
     )
     edge_dropout: float = option(0.0, "share of the edges that each convolution leaves out", "Model", ge=0, lt=1)
+    positional_encoding: str | None = option(
+        None,
+        "where a node is in its graph, as more features: laplacian:8 (eigenvectors, signs drawn anew in training) or "
+        "random-walk:16 (how often a walk is back after 1 to 16 steps); default: none",
+        "Model",
+    )
+
+    @field_validator("positional_encoding")
+    @classmethod
+    def _names_positions(cls, given: str | None) -> str | None:
+        if given is not None:
+            read_positions(given)
+        return given
 
 
 class PredictRows(PredictClasses):
@@ -77,6 +93,9 @@ class NetworkTrain(PoolTrain, EdgesTrain):
 
     conv: Literal["gcn", "sage", "gin", "gine", "gatv2"] | None = option(None, "graph convolution", "Model")
     normalization: Literal["none", "batch", "layer"] = option("none", "normalisation in convolution blocks", "Model")
+    virtual_node: bool = option(
+        False, "each block also tells every node the mean of its graph, as a node linked to all would", "Model"
+    )
     skip: Literal["concat", "add", "attention", "none"] = option(
         "add", "how skip connections join encoder and decoder features", "Model"
     )
@@ -96,6 +115,26 @@ class NetworkTrain(PoolTrain, EdgesTrain):
         check_ratio(self.pool, self.pool_ratio)
         check_columns(self.edge_columns, self.conv)
         return self
+
+
+def read_positions(given: str) -> tuple[Literal["laplacian", "random-walk"], int]:
+    """Return the kind and the number of positional encodings that a setting names.
+
+    Raises:
+        ValueError: when it is not understood, or the number is not in 1..``MOST_POSITIONS``.
+
+    >>> read_positions("laplacian:4"), read_positions("random-walk")
+    (('laplacian', 4), ('random-walk', 16))
+    """
+    kind, colon, count = given.partition(":")
+    usual = {"laplacian": 8, "random-walk": 16}
+    if kind not in usual or (colon and not count.isdecimal()) or not 1 <= int(count or 1) <= MOST_POSITIONS:
+        raise ValueError(
+            f"`positional_encoding={given}` is not understood; give laplacian:K or random-walk:K, K in 1.."
+            f"{MOST_POSITIONS}, such as laplacian:8"
+        )
+    number = int(count) if colon else usual[kind]
+    return ("laplacian" if kind == "laplacian" else "random-walk"), number
 
 
 def check_columns(columns: list[str] | None, conv: str | None) -> None:

@@ -38,5 +38,7 @@ def _inputs(info: GraphInfo) -> str:
         parts.append(counted(len(own.tags), "kind"))
     if own.degrees is not None:
         parts.append("its degree")
+    if own.positions is not None:
+        parts.append(f"{own.positions.count} positional encodings")
     edges = f"; of each edge {counted(own.attributes.count, 'attribute')}" if own.attributes.count else ""
     return f"of each node {' and '.join(parts)}{edges}"

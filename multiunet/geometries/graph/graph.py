@@ -17,6 +17,7 @@ from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.layers import Activation, Layers, Normalization, OnNodes
 from multiunet.geometries.graph.pooling import Pooling
 from multiunet.geometries.graph.select import TopK
+from multiunet.geometries.graph.virtual_node import VirtualNode
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Graph(Geometry[GraphField]):
         attention: behind the convolutions of a block, attention of each node to all nodes of its graph, as the GPS
             layer adds it to message passing (Rampášek et al. 2022). Its cost grows with the square of the number of
             nodes, so it is for the coarsest graph: give the network a list of geometries.
+        virtual_node: behind the convolutions of a block, what a node that is linked to all others tells them: see
+            ``VirtualNode``.
         cross_attention: behind these, attention of each node to the tokens of the condition.
 
     Raises:
@@ -62,6 +65,7 @@ class Graph(Geometry[GraphField]):
     condition_channels: int = 0
     attention: Attention | None = None
     cross_attention: CrossAttention | None = None
+    virtual_node: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.conv, Convolution):
@@ -101,7 +105,8 @@ class Graph(Geometry[GraphField]):
 
     def _make_attention(self, channels: int) -> list[nn.Module]:
         parts = [part for part in (self.attention, self.cross_attention) if part is not None]
-        return [part.attend(self, channels, channels, OnNodes(nn.LayerNorm(channels))) for part in parts]
+        told: list[nn.Module] = [VirtualNode(channels)] if self.virtual_node else []
+        return [*told, *(part.attend(self, channels, channels, OnNodes(nn.LayerNorm(channels))) for part in parts)]
 
     def make_down(self, in_channels: int, out_channels: int, stride: float | None = None) -> nn.Module:
         down = self.pool.build_down(in_channels, 2.0 if stride is None else stride)

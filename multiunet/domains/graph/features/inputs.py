@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from multiunet.domains.graph.features.degrees import largest, one_hot
 from multiunet.domains.graph.features.edges import Edges, describe_attributes, normalize_attributes, simplified
 from multiunet.domains.graph.features.normalization import normalize
+from multiunet.domains.graph.features.positions import encode_positions
 from multiunet.domains.graph.files.attributes import Attributes, align_columns
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.given import Given
-from multiunet.domains.graph.info import FeatureInfo, Inputs, Normalization
+from multiunet.domains.graph.info import FeatureInfo, Inputs, Normalization, Positions
 from multiunet.domains.graph.labels import UNKNOWN
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
@@ -30,7 +31,14 @@ def edges_of(given: Given, undirected: bool) -> Edges:
     return simplified(given.edges, given.weight, given.attributes, given.count, undirected)
 
 
-def describe_inputs(given: Given, edges: Edges, degrees: bool, normalization: Normalization, wanted: str) -> Inputs:
+def describe_inputs(
+    given: Given,
+    edges: Edges,
+    degrees: bool,
+    normalization: Normalization,
+    wanted: str,
+    positions: Positions | None = None,
+) -> Inputs:
     """Return the channels that a network reads of each node.
 
     They are those of all graphs, so that the folds of a cross-validation take the same inputs.
@@ -39,6 +47,7 @@ def describe_inputs(given: Given, edges: Edges, degrees: bool, normalization: No
         degrees: use degrees beside other features; without others they are used in any case.
         normalization: of features.
         wanted: normalisation of attributes of edges.
+        positions: of nodes in their graph that are used beside them; None: none.
 
     Raises:
         InputError: where there is no node.
@@ -51,11 +60,12 @@ def describe_inputs(given: Given, edges: Edges, degrees: bool, normalization: No
     features = 0 if given.x is None else given.x.shape[1]
     names = None if given.features is None else tuple(given.features)
     return Inputs(
-        channels=features + len(tags or ()) + (0 if most is None else most + 1),
+        channels=features + len(tags or ()) + (0 if most is None else most + 1) + (positions.count if positions else 0),
         features=FeatureInfo(count=features, names=names, normalization=normalization),
         attributes=describe_attributes(edges, wanted),
         tags=tags,
         degrees=most,
+        positions=positions,
     )
 
 
@@ -95,7 +105,7 @@ def fields_of(graphs: GraphSet, inputs: Inputs, edges: Edges) -> list[GraphField
 
 
 def _features(given: Given, inputs: Inputs, edges: Edges) -> NDArray[np.float32]:
-    """Return features, one-hot tags and degrees of all nodes side by side, ``(nodes, channels)``."""
+    """Return features, one-hot tags, degrees and positions of all nodes side by side, ``(nodes, channels)``."""
     columns: list[NDArray[Any]] = []
     x = _aligned(given, inputs.features)
     if x is not None:
@@ -109,6 +119,9 @@ def _features(given: Given, inputs: Inputs, edges: Edges) -> NDArray[np.float32]
         columns.append(_one_hot_tags(given, inputs.tags, given.tags))
     if inputs.degrees is not None:
         columns.append(one_hot(edges.index, given.count, inputs.degrees))
+    if inputs.positions is not None:
+        starts = given.starts if isinstance(given, GraphSet) else np.array([0, given.count])
+        columns.append(encode_positions(given.path, inputs.positions, edges.index, edges.weight, starts))
     return np.concatenate([np.asarray(column, dtype=np.float32) for column in columns], axis=1)
 
 

@@ -23,7 +23,8 @@ class GraphTrain(NetworkTrain, FoldsTrain):
 
     graph: Path = option(
         ...,
-        "FILE.npz or FILE.pt with x, edge_index, y, masks; FILE.graphml; or a folder with edges.csv and nodes.csv",
+        "FILE.npz or FILE.pt with x, edge_index, y, masks; FILE.graphml; or a folder: edges.csv and nodes.csv, or a "
+        "dataset of torch-geometric or OGB",
         "Data",
     )
     task: Literal["classification", "regression"] = option("classification", "classes or quantities of nodes", "Data")
@@ -36,7 +37,9 @@ class GraphTrain(NetworkTrain, FoldsTrain):
     label_column: str = option(
         "label", "label column of nodes.csv, or attribute in GraphML; empty or -1: an unlabelled node", "Data"
     )
-    split_column: str = option("split", "split column of nodes.csv: train, val, test or empty; optional", "Data")
+    split_column: str = option(
+        "split", "split column of nodes.csv: train, val, test or empty; of OGB the folder in split/; optional", "Data"
+    )
     degrees: bool = option(False, "also use each node's degree as a feature; then a graph needs no others", "Data")
     normalize_features: Literal["auto", "row", "column", "none"] = option(
         "auto",
@@ -85,6 +88,12 @@ class GraphTrain(NetworkTrain, FoldsTrain):
         "Training",
         ge=1,
     )
+    partition: Literal["voronoi", "metis"] = option(
+        "voronoi",
+        "how the graph is cut for training in parts: voronoi grows patches from random nodes; metis cuts few edges "
+        "(extra `metis`)",
+        "Training",
+    )
     batch_size: int = option(1, "always 1: there is one graph", "Training", ge=1, le=1)
     optimizer: OptimizerName = option("adam", "optimiser; sgd uses Nesterov momentum 0.99", "Training")
     lr: float = option(1e-2, "peak learning rate", "Training", gt=0)
@@ -106,6 +115,7 @@ PART_NODES = (
     "predict layer by layer, so many nodes at a time, with features on disk: the same numbers in less memory; default: "
     "all nodes at once, or 100,000 where these do not fit"
 )
+SMOOTH = "classes: correct predictions by the known classes of training nodes, where that is better on validation"
 
 
 class GraphEvaluate(EvaluateOptions):
@@ -121,6 +131,7 @@ class GraphEvaluate(EvaluateOptions):
     graph: Path | None = option(
         None, "another graph with the same features; all its labelled nodes are scored instead of a split", "Data"
     )
+    correct_and_smooth: bool = option(False, SMOOTH, "Evaluation")
 
 
 class GraphPredict(PredictRows):
@@ -133,6 +144,7 @@ class GraphPredict(PredictRows):
         SAMPLES, "number of Monte-Carlo dropout samples; 1 turns dropout off (epistemic = 0)", "Prediction", ge=1
     )
     graph: Path | None = option(None, "a graph of the same features; default: the one trained on", "Data")
+    correct_and_smooth: bool = option(False, SMOOTH, "Prediction")
     plot: Path | None = option(
         None, "also draw classes or quantities, their uncertainty, and the coarser graphs: FILE.png", "Prediction"
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from multiunet.domains.graph.features.signs import flip_signs
 from multiunet.domains.graph.labels import UNKNOWN
 from multiunet.domains.graph.nodes.survey import Survey
 from multiunet.geometries.graph.field import GraphField
@@ -12,20 +15,22 @@ from multiunet.training.data import Sample, TrainingData
 
 
 class WholeGraph(TrainingData[GraphField]):
-    """One item, always the same: the graph, with the targets of all nodes but the training ones hidden.
+    """One item: the graph, with the targets of all nodes but the training ones hidden; only signs may change.
 
     Args:
         views: how often it is in the batch, for a loss that compares what dropout makes of it.
     """
 
     def __init__(self, known: Survey, views: int = 1) -> None:
-        self.sample = repeated(training_sample(known), views)
+        self.sample, self.flipped = repeated(training_sample(known), views), known.info.inputs.flipped
 
     def __len__(self) -> int:
         return 1
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[GraphField]:
-        return self.sample
+        if self.flipped is None:
+            return self.sample
+        return replace(self.sample, field=flip_signs(self.sample.field, self.flipped, rng))
 
 
 def training_sample(known: Survey) -> Sample[GraphField]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from multiunet.device import pick_device
 from multiunet.domains.cases import Album
-from multiunet.domains.config import Split
+from multiunet.domains.config import EvaluateOptions, PredictOptions, Split
 from multiunet.domains.digest import check_unchanged
 from multiunet.domains.domain import (
     DEFAULT_BUDGET,
@@ -27,7 +27,6 @@ from multiunet.domains.domain import (
 )
 from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.graph import writers
-from multiunet.domains.graph.baselines import Method
 from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.features.inputs import edges_of, field_of
 from multiunet.domains.graph.files.readers import GraphFile, read_graph
@@ -39,7 +38,9 @@ from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, Gr
 from multiunet.domains.graph.nodes.dataset import WholeGraph
 from multiunet.domains.graph.nodes.layers import predict_nodes
 from multiunet.domains.graph.nodes.memory import check_attended, part_nodes
-from multiunet.domains.graph.nodes.parts import GraphParts
+from multiunet.domains.graph.nodes.metis import check_metis, cut_by_metis
+from multiunet.domains.graph.nodes.parts import GraphParts, cut_patches
+from multiunet.domains.graph.nodes.smoothing import smooth_where_better
 from multiunet.domains.graph.nodes.survey import Survey, columns_of, places_of, survey
 from multiunet.domains.graph.operators import make_attention, make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
@@ -105,9 +106,15 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
     def __init__(self) -> None:
         self._known: tuple[str, Survey] | None = None
 
+    def ways(self, config: GraphTrain, info: NodeInfo, options: PredictOptions | EvaluateOptions) -> tuple[str, ...]:
+        smoothed = getattr(options, "correct_and_smooth", False)
+        return (*super().ways(config, info, options), *(("corrected and smoothed",) if smoothed else ()))
+
     def inspect(self, config: GraphTrain) -> NodeInfo:
         info = self._survey(config).info
         check_attended(config, info.nodes)
+        if config.partition == "metis":
+            check_metis()
         return info
 
     def plan(self, config: GraphTrain, info: NodeInfo, before: NodeInfo | None) -> Planned[GraphTrain, NodeInfo]:
@@ -155,7 +162,8 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         known, views = self._same(config, info), VIEWS if _consistency(config, info) else 1
         if config.batch_nodes is None or config.batch_nodes >= len(known.target):
             return WholeGraph(known, views)
-        return GraphParts(known, config.batch_nodes, config.seed, views)
+        cut = cut_by_metis if config.partition == "metis" else cut_patches
+        return GraphParts(known, config.batch_nodes, config.seed, views, cut)
 
     def validator(self, config: GraphTrain, info: NodeInfo, model: Model, budget: Budget = DEFAULT_BUDGET) -> Validator:
         nodes, task = _split(self._same(config, info), "val"), make_task(config, info)
@@ -170,6 +178,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
 
     def inputs(self, config: GraphTrain, info: NodeInfo, options: GraphPredict) -> list[str]:
         _check_plot(options)
+        _check_smoothed(info, options)
         return [self._unlabelled(config, info, options)[0].path.stem]
 
     def _unlabelled(self, config: GraphTrain, info: NodeInfo, options: GraphPredict) -> tuple[GraphFile, GraphField]:
@@ -187,10 +196,13 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         progress: Progress,
     ) -> None:
         _check_plot(options)
+        _check_smoothed(info, options)
         graph, field = self._unlabelled(config, info, options)
         progress.start_input(graph.path.stem, 0, 1)
         how = pick_device(options.device), options.samples, options.seed, options.part_nodes
         moments = predict_nodes(model, field, *how, beside=store.path)
+        if options.correct_and_smooth:
+            moments = smooth_where_better(self._same(config, info), moments)
         splits = splits_of(info, graph.ids) if options.graph is None else None
         known = known_of("node", info, splits, graph.y)
         source, name = ("graph", graph.path), graph.path.stem
@@ -208,6 +220,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         return writers.export(prediction, folder, info)
 
     def read(self, config: GraphTrain, info: NodeInfo, options: GraphEvaluate) -> Labelled:
+        _check_smoothed(info, options)
         if options.graph is None:
             nodes = _split(self._same(config, info), options.split)
             return Labelled(f"{options.split} split", {config.graph.stem: nodes})
@@ -237,6 +250,8 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
             progress.start_input(name, place, len(data.items))
             how = pick_device(options.device), options.samples, options.seed, options.part_nodes
             moments = predict_nodes(model, nodes.field, *how)
+            if options.correct_and_smooth:
+                moments = smooth_where_better(self._same(config, info), moments)
             yield nodes.piece(moments.mean, moments)
 
     def album(self, model: Model, info: NodeInfo, data: Labelled) -> Album:
@@ -246,8 +261,13 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
     def fit_baselines(self, task: Task, config: GraphTrain, info: NodeInfo) -> Mapping[str, Baseline]:
         methods = baselines.methods(self._same(config, info), make_task(config, info), config.seed)
 
-        def baseline(method: Method) -> Baseline:
-            return lambda data: (nodes.piece(method(nodes.field.x.to_dense())) for nodes in data.items.values())
+        def baseline(method: baselines.NodeMethod) -> Baseline:
+            def predict(data: Labelled) -> Iterator[Piece] | None:
+                means = [method(nodes.field) for nodes in data.items.values()]
+                pieces = [nodes.piece(mean) for nodes, mean in zip(data.items.values(), means) if mean is not None]
+                return iter(pieces) if len(pieces) == len(means) else None
+
+            return predict
 
         return {name: baseline(method) for name, method in methods.items()}
 
@@ -296,6 +316,17 @@ def _consistency(config: GraphTrain, info: NodeInfo) -> float:
     if config.consistency is not None:
         return config.consistency
     return 1.0 if len(info.split.train) < FEW * info.nodes else 0.0
+
+
+def _check_smoothed(info: NodeInfo, options: GraphPredict | GraphEvaluate) -> None:
+    """Check that classes of the graph trained on are predicted, where known ones are to correct them."""
+    if options.correct_and_smooth and info.regression:
+        raise InputError("`correct_and_smooth` is of classes, and this run predicts quantities; leave it out")
+    if options.correct_and_smooth and options.graph is not None:
+        raise InputError(
+            f"{options.graph}: `correct_and_smooth` needs the training nodes, which are in the graph trained on; leave "
+            "it, or `graph`, out"
+        )
 
 
 def _check_plot(options: GraphPredict) -> None:

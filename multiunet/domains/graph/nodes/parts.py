@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse
 import torch
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from multiunet.domains.graph.features.signs import flip_signs
 from multiunet.domains.graph.nodes.dataset import repeated, training_sample
 from multiunet.domains.graph.nodes.survey import Survey
 from multiunet.geometries.graph.field import GraphField
@@ -17,6 +21,10 @@ from multiunet.training.data import Sample, TrainingData
 
 PATCHES = 16
 """Of which a part consists, at least."""
+
+
+Cut = Callable[[NDArray[np.int64], int, int, int], NDArray[np.int64]]
+"""Edges ``(2, edges)``, number of nodes, nodes of a patch at most, seed; to the number of each node's patch."""
 
 
 class GraphParts(TrainingData[GraphField]):
@@ -30,13 +38,15 @@ class GraphParts(TrainingData[GraphField]):
         nodes: of a part, at most; fewer than the graph has.
         seed: of the patches.
         views: how often the part is in the batch, as in ``WholeGraph``.
+        cut: makes the patches.
     """
 
-    def __init__(self, known: Survey, nodes: int, seed: int, views: int = 1) -> None:
+    def __init__(self, known: Survey, nodes: int, seed: int, views: int = 1, cut: Cut | None = None) -> None:
         self.sample, self.nodes, self.views = training_sample(known), nodes, views
+        self.flipped = known.info.inputs.flipped
         count = known.field.x.shape[0]
         self.parts = -(-count // nodes)
-        self.patch = cut_patches(known.field.edge_index.numpy(), count, max(1, nodes // PATCHES), seed)
+        self.patch = (cut or cut_patches)(known.field.edge_index.numpy(), count, max(1, nodes // PATCHES), seed)
         self.sizes = np.bincount(self.patch)
         self.labelled = np.unique(self.patch[known.masks["train"]])
 
@@ -49,7 +59,8 @@ class GraphParts(TrainingData[GraphField]):
         order = np.concatenate([[first], order[order != first]])
         taken = np.zeros(len(self.sizes), dtype=bool)
         taken[order[self.sizes[order].cumsum() <= self.nodes]] = True
-        return repeated(part(self.sample, torch.from_numpy(np.flatnonzero(taken[self.patch]))), self.views)
+        found = repeated(part(self.sample, torch.from_numpy(np.flatnonzero(taken[self.patch]))), self.views)
+        return found if self.flipped is None else replace(found, field=flip_signs(found.field, self.flipped, rng))
 
 
 def part(sample: Sample[GraphField], kept: Tensor) -> Sample[GraphField]:

@@ -15,6 +15,7 @@ from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.features.edges import Edges
 from multiunet.domains.graph.features.inputs import describe_inputs, edges_of, field_of
 from multiunet.domains.graph.features.normalization import fit_normalization
+from multiunet.domains.graph.features.positions import wanted_positions
 from multiunet.domains.graph.files.readers import GraphFile, read_graph
 from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.graph.info import NodeInfo
@@ -58,7 +59,8 @@ def survey(config: GraphTrain) -> Survey:
     edges = edges_of(graph, config.undirected)
     _report(graph, edges, config)
     normalization = fit_normalization(graph.x, config.normalize_features)
-    inputs = describe_inputs(graph, edges, config.degrees, normalization, config.normalize_features)
+    positions = wanted_positions(config)
+    inputs = describe_inputs(graph, edges, config.degrees, normalization, config.normalize_features, positions)
     field = field_of(graph, inputs, edges)
     coarse_edges = choose_coarse_edges(config, edges.index, graph.count)
     if (fewer := describe_choice(config, coarse_edges)) is not None:
@@ -89,7 +91,7 @@ def _report(graph: GraphFile, edges: Edges, config: GraphTrain) -> None:
             f"{graph.path}: edges have {listing(graph.unread)}, too, which `conv={config.conv}` does not read; "
             f"{' and '.join(f'`conv={name}`' for name in READ_BY)} do"
         )
-    alone = len(graph.x) - len(np.unique(edges.index))
+    alone = int(np.count_nonzero(np.bincount(edges.index.reshape(-1), minlength=len(graph.x)) == 0))
     if not edges.changes.used:
         remark(f"{graph.path}: no edge links two nodes, so a graph network has nothing to go by but features")
     elif alone:

@@ -25,8 +25,8 @@ class GraphsTrain(NetworkTrain, SplitTrain):
 
     graphs: Path = option(
         ...,
-        "FILE.npz with graph_ptr, edge_index, x or node_tag, y; a folder of graphs, with labels.csv or a y in each; or "
-        "a CSV with `smiles`",
+        "FILE.npz with graph_ptr, edge_index, x or node_tag, y; FILE.pt of a list of Data; a folder of graphs, with "
+        "labels.csv or a y in each, or of a dataset of torch-geometric or OGB; or a CSV with `smiles`",
         "Data",
     )
     task: Literal["classification", "regression"] = option("classification", "classes or quantities", "Data")
@@ -43,7 +43,11 @@ class GraphsTrain(NetworkTrain, SplitTrain):
         "label column of labels.csv or the CSV of SMILES (with `level=node`: nodes.csv); empty: not labelled",
         "Data",
     )
-    split_column: str = option("split", "split column of the same file: train, val, test or empty; optional", "Data")
+    split_column: str = option(
+        "split",
+        "split column of the same file: train, val, test or empty; of OGB the folder in split/; optional",
+        "Data",
+    )
     group_column: str = option(
         "group", "column of the same file: graphs of one group stay in one split; optional", "Split"
     )

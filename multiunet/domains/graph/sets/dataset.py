@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from multiunet.domains.graph.features.signs import flip_signs
 from multiunet.domains.graph.sets.survey import Survey
 from multiunet.geometries.graph.field import GraphField
 from multiunet.training.data import Sample, TrainingData
@@ -15,17 +17,18 @@ NODES = 1 << 14
 
 
 class TrainingGraphs(TrainingData[GraphField]):
-    """The training graphs with their targets, as they are."""
+    """The training graphs with their targets, as they are; of eigenvectors signs are drawn."""
 
     def __init__(self, known: Survey) -> None:
-        train = known.members["train"]
+        train, self.flipped = known.members["train"], known.info.inputs.flipped
         self.samples = [Sample(known.fields[graph], known.targets[graph]) for graph in train]
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def draw(self, item: int, rng: np.random.Generator) -> Sample[GraphField]:
-        return self.samples[item]
+        sample = self.samples[item]
+        return sample if self.flipped is None else replace(sample, field=flip_signs(sample.field, self.flipped, rng))
 
 
 def batch_graphs(fields: Sequence[GraphField]) -> Iterator[list[int]]:

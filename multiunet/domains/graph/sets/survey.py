@@ -17,6 +17,7 @@ from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.features.edges import Edges
 from multiunet.domains.graph.features.inputs import describe_inputs, edges_of, fields_of
 from multiunet.domains.graph.features.normalization import fit_standardisation
+from multiunet.domains.graph.features.positions import wanted_positions
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source
 from multiunet.domains.graph.files.tables import Columns
@@ -77,7 +78,8 @@ def survey(graphs: GraphSet, config: GraphsTrain) -> Survey:
     edges = edges_of(graphs, config.undirected)
     _report(graphs, edges, config.undirected, labelled)
     normalization = fit_standardisation(graphs.x, config.normalize_features)
-    inputs = describe_inputs(graphs, edges, config.degrees, normalization, config.normalize_features)
+    positions = wanted_positions(config)
+    inputs = describe_inputs(graphs, edges, config.degrees, normalization, config.normalize_features, positions)
     fields = fields_of(graphs, inputs, edges)
     coarse_edges = choose_coarse_edges(config, edges.index, graphs.count)
     if (fewer := describe_choice(config, coarse_edges)) is not None:
