@@ -30,6 +30,7 @@ CONTENT: dict[str, Any] = {
         "attributes": {"count": 0, "names": None, "normalization": {"kind": "none", "mean": [], "deviation": []}},
         "tags": ["C", "N"],
         "degrees": 0,
+        "positions": None,
     },
     "coarse_edges": {"kind": "two-hop", "paths": 90, "reason": "90 paths of two steps, 3 a node, cost little"},
     "level": "graph",
@@ -120,6 +121,7 @@ def test_every_damage_is_refused(read: Callable[[Any], GraphSetInfo]) -> None:
     assert lost == [
         "split.unlabelled",
         *(f"inputs.attributes.normalization.{key}" for key in ("mean", "deviation")),
+        "inputs.positions",
         "together",
     ]
     assert all(lacking(to_json(read(mutant)), mutant) == [path] for mutant, path in zip(accepted, lost, strict=True))

@@ -1,4 +1,4 @@
-"""A virtual node: what all nodes of a graph tell each other in one step."""
+"""A virtual node: the mean of a graph reaches all of its nodes in one step."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from multiunet.geometries.graph.readout import reduce_mean
 
 
 class VirtualNode(nn.Module):
-    """``(field, condition) -> field``: each graph's mean, through a hidden layer, is added to all of its nodes.
+    """``(field, condition) -> field``: add to all nodes what a hidden layer makes of their graph's mean.
 
     The node that is linked to all others, both ways (Gilmer et al. 2017, "Neural message passing for quantum
-    chemistry", section 5.2; in the form of the Open Graph Benchmark, Hu et al. 2020). It is no node of the graph, so
+    chemistry", section 5.2; in the form of the Open Graph Benchmark, Hu et al. 2020). It is not in the graph, so
     that pooling cannot drop it, and edges of two steps do not lead through it. The mean takes the sum's place, so that
     graphs of all sizes are alike. Zero at first.
     """

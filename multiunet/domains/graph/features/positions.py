@@ -1,4 +1,4 @@
-"""Places of nodes in their graph as features: eigenvectors of the Laplacian, or returns of random walks."""
+"""Places of nodes in their graph: eigenvectors of the Laplacian, or returns of random walks."""
 
 from __future__ import annotations
 

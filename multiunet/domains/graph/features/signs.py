@@ -11,7 +11,7 @@ from multiunet.geometries.graph.field import GraphField
 
 
 def flip_signs(field: GraphField, columns: slice, rng: np.random.Generator) -> GraphField:
-    """Return a field whose features ``columns`` are multiplied by -1 or 1, for each graph and column by itself.
+    """Return a field whose features ``columns`` have random signs, for each graph and column drawn alone.
 
     As Dwivedi et al. 2020, "Benchmarking graph neural networks", section 4.1, train.
     """

@@ -27,7 +27,7 @@ COMMA, LINE = b",\n"
 
 
 def read_lines(path: Path) -> bytes:
-    """Return the bytes of a text file, plain or gzip, without a byte order mark; lines end in line feeds alone.
+    """Return the bytes of a text file, plain or gzip, with line feeds alone and no byte order mark.
 
     Raises:
         InputError: where it is larger than the free memory.

@@ -13,7 +13,7 @@ NOT_DATA = ("pre_transform.pt", "pre_filter.pt")
 
 
 def find_processed(folder: Path) -> Path | None:
-    """Return the file of a dataset folder of torch-geometric that holds its graphs; None for another folder.
+    """Return the file with the graphs of a dataset folder of torch-geometric; None for another folder.
 
     Raises:
         InputError: where there are several, naming them.

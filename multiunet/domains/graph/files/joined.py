@@ -54,10 +54,10 @@ def _integers(path: Path, name: str, place: Any) -> list[int]:
 
 
 def join_graphs_of_tensors(path: Path, graphs: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
-    """Return graphs as one dict of tensors, with ``graph_ptr`` ``(graphs + 1,)`` and nodes numbered through all.
+    """Return graphs as one dict of tensors, with ``graph_ptr`` and nodes numbered through all.
 
-    Tensors are concatenated along their first axis, a single number counts as one row; what is no tensor in all graphs
-    is kept by name alone.
+    ``graph_ptr`` ``(graphs + 1,)`` says where each begins. Tensors are concatenated along their first axis, a single
+    number counts as one row; what is no tensor in all graphs is kept by name alone.
 
     Args:
         graphs: values by name, at least one.

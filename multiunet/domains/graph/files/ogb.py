@@ -1,4 +1,4 @@
-"""Dataset folders of the Open Graph Benchmark: tables of raw/ and lists of split/, for nodes and for many graphs."""
+"""Dataset folders of the Open Graph Benchmark: tables of raw/ and lists of split/."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _read_split(folder: Path, scheme: str | None) -> dict[str, NDArray[Any]]:
             f"{place}: has the splits {listing(schemes)}; say which by `split_column`, such as "
             f"`split_column={schemes[0]}`"
         )
-    chosen = place / (scheme if scheme in schemes else schemes[0])  # type: ignore[operator]
+    chosen = place / (scheme if scheme in schemes else schemes[0])
     lists = {part: find_table(chosen, part) for part in PARTS}
     lacking = [part for part, path in lists.items() if path is None]
     if lacking:

@@ -1,4 +1,4 @@
-"""A graph in a file: NPZ, PT (weights-only), GraphML, a folder of tables, or one of torch-geometric or OGB."""
+"""A graph in a file: NPZ, PT (weights-only), GraphML, or a folder of tables or of another library."""
 
 from __future__ import annotations
 

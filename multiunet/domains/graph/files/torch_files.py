@@ -1,4 +1,4 @@
-"""Files of ``torch.save``: dicts of tensors, and graphs of torch-geometric; nothing of a file is ever executed."""
+"""Files of ``torch.save``: dicts of tensors, and graphs of torch-geometric; nothing is executed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from multiunet.training.data import Sample, TrainingData
 
 
 class WholeGraph(TrainingData[GraphField]):
-    """One item: the graph, with the targets of all nodes but the training ones hidden; only signs may change.
+    """One item: the graph, with the targets of its training nodes alone; only signs may change.
 
     Args:
         views: how often it is in the batch, for a loss that compares what dropout makes of it.

@@ -29,9 +29,9 @@ def check_metis() -> None:
 
 
 def cut_by_metis(edges: NDArray[np.int64], nodes: int, size: int, seed: int) -> NDArray[np.int64]:
-    """Cut a graph into patches of at most ``size`` nodes, with few edges between them (Karypis & Kumar 1998).
+    """Cut a graph into patches of at most ``size`` nodes, with few edges between them.
 
-    Patches that METIS leaves too large are cut once more, wherever they are.
+    By METIS (Karypis & Kumar 1998). Patches that METIS leaves too large are cut once more, wherever they are.
 
     Args:
         edges: source and target, ``(2, edges)``; directions do not matter.

@@ -69,10 +69,13 @@ def propagate_labels(known: Known) -> Tensor:
 
 
 def correct_and_smooth(known: Known, mean: Tensor) -> Tensor:
-    """Return probabilities ``(nodes, classes)`` corrected by the errors at known nodes, then smoothed along edges.
+    """Return probabilities corrected by the errors at known nodes, then smoothed along edges.
 
     Huang et al. 2021, "Combining label propagation and simple models out-performs graph neural networks", as
-    torch-geometric's ``CorrectAndSmooth`` computes it, with the scale of errors found by itself; rows sum to 1.
+    torch-geometric's ``CorrectAndSmooth`` computes it, with the scale of errors found by itself.
+
+    Returns:
+        ``(nodes, classes)``, rows sum to 1.
 
     Args:
         mean: predicted probabilities, ``(nodes, classes)``.
@@ -88,7 +91,7 @@ def correct_and_smooth(known: Known, mean: Tensor) -> Tensor:
 
 
 def with_mean(moments: Moments[Tensor], mean: Tensor) -> Moments[Tensor]:
-    """Return moments of another mean: p (1 - p) of it, shared among epistemic and aleatoric as it was before."""
+    """Return moments of another mean; epistemic and aleatoric keep their shares of p (1 - p)."""
     before = moments.epistemic + moments.aleatoric
     share = torch.where(before > 0, moments.epistemic / before.clamp_min(torch.finfo(before.dtype).tiny), 0)
     total = mean * (1 - mean)

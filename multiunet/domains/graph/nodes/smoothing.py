@@ -13,7 +13,7 @@ from multiunet.uncertainty import Moments
 
 
 def smooth_where_better(known: Survey, moments: Moments[Tensor]) -> Moments[Tensor]:
-    """Return moments after ``correct_and_smooth``; as they are where validation nodes are not classified better.
+    """Return moments after ``correct_and_smooth``, or as they are where validation gains nothing.
 
     Which it is, and by how much, is said.
 

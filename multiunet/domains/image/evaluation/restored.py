@@ -46,7 +46,7 @@ def choose_from_scored() -> dict[str, Baseline]:
 
     def predict(data: Labelled) -> Iterator[Piece]:
         deviation = fit_deviation(list(data.items.values()))
-        yield from _score(lambda pixels: smooth(pixels, deviation))(data)
+        yield from _score(lambda pixels: smooth(pixels, deviation))(data) or ()
 
     return {"input": _score(lambda pixels: pixels), "gaussian": predict}
 

@@ -163,7 +163,7 @@ def test_classes_of_an_easy_graph_are_learnt(save: Callable[..., Path], tmp_path
     calibrated = {"calibration_error", "nll", "brier"}
     assert {"accuracy", "macro_f1", "roc_auc", *calibrated} <= set(report["metrics"])
     assert 0.5 == report["baselines"]["majority"]["roc_auc"] < report["metrics"]["roc_auc"]
-    assert set(report["baselines"]) == {"majority", "mlp"}
+    assert set(report["baselines"]) == {"majority", "mlp", "label_propagation", "correct_and_smooth"}
     assert report["metrics"]["accuracy"] > report["baselines"]["majority"]["accuracy"] == 0.5
     assert report["baselines"]["mlp"]["accuracy"] > 0.8
 
