@@ -6,7 +6,9 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,8 @@ from multiunet.prediction.replaced_folder import lock_of
 from multiunet.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
+    from distributed import Future as Task
 
 PARTS_A_WORKER = 4
 """Parts of a prediction for each worker that is there at the begin: so much is lost with a worker."""
@@ -52,7 +55,7 @@ def predict_with_workers(
     with _connect(options.dask) as client:
         from distributed import as_completed
 
-        count = planned_parts(out) or PARTS_A_WORKER * len(client.scheduler_info()["workers"])
+        count = planned_parts(out) or PARTS_A_WORKER * len(client.nthreads())
         before = _identify(out)
         tasks = [
             client.submit(_make_part, runs, settings, str(out.absolute()), name, f"{at}/{count}", before, pure=False)
@@ -99,7 +102,7 @@ def _identify(path: Path) -> int | None:
         return None
 
 
-def _result_of(task: Future[list[str]], out: Path) -> list[str]:
+def _result_of(task: Task[list[str]], out: Path) -> list[str]:
     from distributed import KilledWorker
 
     try:
@@ -129,7 +132,8 @@ def _connect(where: str) -> Iterator[Client]:
                         n_workers=int(found[1]), threads_per_worker=1, processes=True, dashboard_address=None
                     )
                 )
-            client = opened.enter_context(distributed.Client(cluster, timeout=ANSWER_SECONDS, set_as_default=False))
+            connect = partial(distributed.Client, cluster, timeout=ANSWER_SECONDS, set_as_default=False)
+            client = opened.enter_context(_wait_for(connect, ANSWER_SECONDS + 2))
         except (OSError, ValueError, TimeoutError) as error:
             raise InputError(
                 f"`dask={where}`: no scheduler of dask answers there ({error}); start one by `dask scheduler`, or give "
@@ -141,4 +145,23 @@ def _connect(where: str) -> Iterator[Client]:
             raise InputError(
                 f"`dask={where}`: the scheduler has no workers; start some, for example by `dask worker {where}`"
             ) from error
-        yield client
+        with client.as_current():
+            yield client
+
+
+def _wait_for(make: Callable[[], Client], seconds: float) -> Client:
+    """Return what a function makes in time: dask itself waits for ever for a server that says nothing.
+
+    Raises:
+        TimeoutError: when it takes longer.
+    """
+    made: Future[Client] = Future()
+
+    def run() -> None:
+        try:
+            made.set_result(make())
+        except BaseException as error:
+            made.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()  # one that hangs does not keep the process from its end
+    return made.result(seconds)
