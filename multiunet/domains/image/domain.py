@@ -290,7 +290,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
 
 
 class _Reading:
-    """Reading of images to predict: as training, but for the bars and the pixel size that the options state.
+    """Reading of images to predict: as training, but for the bars, channels and pixel size that the options state.
 
     An image that states no pixel size has that of a training whose pixel size the user gave; one that states its own is
     believed, and the shift check compares it with training.
@@ -298,7 +298,9 @@ class _Reading:
 
     def __init__(self, info: ImageInfo, options: ImagePredict, cache: FileCache) -> None:
         given = None if options.pixel_size is None else tuple(options.pixel_size)
-        changes = {"pixel_size": given} | ({} if options.crop_bar is None else {"crop_bar": options.crop_bar})
+        changes: dict[str, Any] = {"pixel_size": given}
+        changes |= {} if options.crop_bar is None else {"crop_bar": options.crop_bar}
+        changes |= {} if options.channels is None else {"read_channels": tuple(options.channels)}
         self.info = info.model_copy(update=changes)
         self.assumed = info.pixel_size if given is None else None
         self.cache = cache

@@ -193,6 +193,7 @@ class ImageInfo(DatasetInfo):
         pixel_size: ``pixel_size`` of the training, by axis, which overrides what files state; None: files are believed.
         orientation: directions of the axes that most training files state (``RAS``); None where there are no such.
         crop_bar: rows of the information bar that are cut off, or how they are found.
+        read_channels: channels of the files that are read, by number or name, in this order; empty: all.
         target_bars: by mask or target that covers the bar of its image, the rows to cut off as well.
         ignore_value: number in masks and targets that means "not known".
         masks: of a segmentation; None for quantities.
@@ -207,7 +208,7 @@ class ImageInfo(DatasetInfo):
         plan: None before it is made.
     """
 
-    shared_fields: ClassVar[tuple[str, ...]] = ("ndim", "channels", "colour")
+    shared_fields: ClassVar[tuple[str, ...]] = ("ndim", "channels", "colour", "read_channels")
 
     split: ImageSplits
     image_digests: dict[str, Digest]
@@ -220,6 +221,7 @@ class ImageInfo(DatasetInfo):
     orientation: str | None = Field(pattern="^[LRAPSI]{2,3}$")
     intensities: Intensities
     crop_bar: Literal["auto", "none"] | PositiveInt
+    read_channels: tuple[str, ...] = ()
     target_bars: dict[str, PositiveInt]
     ignore_value: int | None
     masks: Masks | None

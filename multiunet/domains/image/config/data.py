@@ -11,9 +11,13 @@ from multiunet.domains.config import option
 from multiunet.domains.image.class_names import parse_class_names
 from multiunet.domains.image.config.degradations import Degradations
 from multiunet.domains.image.config.generation import ConditionSettings
-from multiunet.domains.image.config.types import CropBar, PixelSize, Positive, number_of_colour
+from multiunet.domains.image.config.types import ChannelList, CropBar, PixelSize, Positive, number_of_colour
 
 PIXEL_SIZE = "pixel size in micrometres, one number or one per axis (z first), in place of what files state"
+
+CHANNELS = (
+    "channels to read, in this order, by number (from 1) or by the name in the file: 2,1 or DAPI,GFP; default: all"
+)
 
 
 class DataSettings(ConditionSettings):
@@ -91,6 +95,8 @@ class DataSettings(ConditionSettings):
 
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
 
+    channels: ChannelList | None = option(None, CHANNELS, "Data", text=True)
+
     splits: str | None = option(None, "FILE.json[:KEY] with lists of stems under train, val and test", "Split")
     val_images: Path | None = option(None, "separate folder of validation images", "Split")
     val_masks: Path | None = option(None, "their masks (or targets); default: in `masks` (or `targets`)", "Split")
@@ -130,6 +136,11 @@ class DataSettings(ConditionSettings):
         if self.intensities == "image":
             raise ValueError(f"`intensities=image` loses the units of each image, which {what} restores; leave it out")
         return self
+
+    @property
+    def read_channels(self) -> tuple[str, ...]:
+        """Channels of the images that are read, by number or name; empty: all."""
+        return tuple(self.channels or ())
 
     @property
     def makes_pairs(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, model_validator
 
 from multiunet.domains.config import Bytes, PrecisionName, PredictClasses, option, split_commas
 from multiunet.domains.image.config.data import PIXEL_SIZE
-from multiunet.domains.image.config.types import CropBar, PixelSize
+from multiunet.domains.image.config.types import ChannelList, CropBar, PixelSize
 from multiunet.domains.tiled_options import PredictTiles
 
 ExportKind = Literal[
@@ -49,6 +49,9 @@ class ImagePredict(PredictClasses, PredictTiles):
         None, "cut off the information bar: auto, none, or its rows; default: as trained", "Prediction", text=True
     )
     pixel_size: PixelSize | None = option(None, PIXEL_SIZE, "Data")
+    channels: ChannelList | None = option(
+        None, "channels to read, in this order, by number (from 1) or name; default: as trained", "Data", text=True
+    )
     match_pixel_size: bool = option(
         False,
         "rescale images of another magnification to the training's pixel size; results are on the images' own grid",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from multiunet.domains.config import split_commas
+from multiunet.domains.config import StrList, split_commas
 
 
 def stride_list(value: Any) -> Any:
@@ -43,6 +43,24 @@ def bar_rows(value: Any) -> Any:
 CropBar = Annotated[Literal["auto", "none"] | int, BeforeValidator(bar_rows)]
 """Find the information bar and cut it off, leave images as they are, or cut off as many rows at the bottom."""
 
+
+def check_channels(names: list[str]) -> list[str]:
+    """Check that channels are named, each once and none by 0, and return them.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    if not names:
+        raise ValueError("name one channel at least, or leave it out to read all")
+    if any(name.isdecimal() and int(name) == 0 for name in names):
+        raise ValueError("channels are counted from 1; give 1 for the first")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"channel {twice!r} is named twice; name each once")
+    return names
+
+
+ChannelList = Annotated[StrList, AfterValidator(check_channels)]
+"""Numbers or names of channels, in the order in which the network reads them."""
 
 Positive = Annotated[list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(split_commas)]
 

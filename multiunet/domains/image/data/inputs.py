@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.image.data.cache import FileCache
+from multiunet.domains.image.files.channels import Channels
 from multiunet.domains.image.files.info_bar import read_cropped
 from multiunet.domains.image.files.lazy import bytes_in_memory, take_first
 from multiunet.domains.image.files.readers import Picture, override_spacing
@@ -30,6 +32,7 @@ class Input:
     Attributes:
         bar_rows: rows that were cut off the bottom of the file's image.
         assumed: True where the file states no pixel size and has that of the training.
+        channels: that were read of the file, by number or name; all, if there are none.
     """
 
     picture: Picture
@@ -37,6 +40,7 @@ class Input:
     scale: NDArray[np.float32]
     bar_rows: int = 0
     assumed: bool = False
+    channels: Channels = ()
 
     def standardise(self, pixels: np.ndarray) -> NDArray[np.float32]:
         """Return pixels ``(C, *any)`` of this image standardised, as float32."""
@@ -70,11 +74,11 @@ def load_input(
     """
 
     def read() -> tuple[Picture, int]:
-        cropped, bar = read_cropped(Path(path), info.crop_bar)
+        cropped, bar = read_cropped(Path(path), info.crop_bar, info.read_channels)
         return override_spacing(match_channels(cropped, info, path, like), info.pixel_size), bar
 
     # what the reading depends on; folds of a cross-validation may differ in it
-    how = repr([info.crop_bar, info.pixel_size])
+    how = repr([info.crop_bar, info.pixel_size, info.read_channels])
     picture, bar = cache.get("image", path, read, lambda found: bytes_in_memory(found[0].pixels), how)
     guessed = picture.spacing is None and assumed is not None
     if guessed:
@@ -84,8 +88,9 @@ def load_input(
         own = cache.keep(
             "moments", path, lambda: compute_moments(picture), lambda pair: sum(p.nbytes for p in pair), how
         )
-        return Input(picture, *own, bar, guessed)
-    return Input(picture, np.asarray(known.mean, np.float32), np.asarray(known.deviation, np.float32), bar, guessed)
+        return Input(picture, *own, bar, guessed, info.read_channels)
+    mean, deviation = (np.asarray(numbers, np.float32) for numbers in (known.mean, known.deviation))
+    return Input(picture, mean, deviation, bar, guessed, info.read_channels)
 
 
 def match_channels(picture: Picture, info: ImageInfo, path: str, like: str = TRAINING) -> Picture:
@@ -113,12 +118,16 @@ def make_source(name: str, path: str, loaded: Input) -> GridSource:
     dims = AXES[len(picture.space)]
     spacing = picture.spacing or (1.0,) * len(dims)
     coords = {dim: np.arange(n) * step for dim, n, step in zip(dims, picture.space, spacing)}
-    attrs = {
+    attrs: dict[str, Any] = {
         "file": str(Path(path).absolute()),
         "unit": picture.unit or "pixel",
         "spacing": list(spacing),
         "crop_bar": loaded.bar_rows,
     }
+    if loaded.channels:
+        attrs["channels"] = list(loaded.channels)
+    if picture.georeference is not None:
+        attrs["georeference"] = picture.georeference.to_json()
     return GridSource(name, picture.space, loaded.window, dims, coords, attrs)
 
 

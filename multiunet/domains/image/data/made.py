@@ -73,7 +73,8 @@ def enlarge_input(loaded: Input, factor: int) -> Input:
     picture = loaded.picture
     spacing = None if picture.spacing is None else tuple(step / factor for step in picture.spacing)
     pixels = enlarge(picture.pixels[...].astype(np.float32), factor)
-    return replace(loaded, picture=replace(picture, pixels=pixels, spacing=spacing))
+    places = None if picture.georeference is None else picture.georeference.finer(factor)
+    return replace(loaded, picture=replace(picture, pixels=pixels, spacing=spacing, georeference=places))
 
 
 class MadePatches(TrainingData[Tensor]):

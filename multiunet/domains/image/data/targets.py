@@ -48,7 +48,9 @@ def read_annotation(path: str, info: ImageInfo, checked: bool = False) -> Pixels
         InputError: when the file cannot be read, or its values cannot be labels.
     """
     if info.regression:
-        return read_target(Path(path), info.ignore_value).pixels
+        # what images should look like, of pairs that are made of them, has their channels
+        alike = info.restoration is not None and info.restoration.made
+        return read_target(Path(path), info.ignore_value, info.read_channels if alike else ()).pixels
     if info.instances:
         return _read_numbered(path, checked)
     return read_mask(Path(path), info.segmented.coloured, checked=checked)

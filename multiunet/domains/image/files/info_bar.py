@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from multiunet.domains.image.config.types import CropBar
+from multiunet.domains.image.files.channels import Channels
 from multiunet.domains.image.files.lazy import Pixels, take_first
 from multiunet.domains.image.files.readers import Picture, read_image
 from multiunet.domains.remarks import remark
@@ -39,13 +40,16 @@ FEWEST = 4
 """Marks (letters, digits, the scale) that a bar has at least."""
 
 
-def read_cropped(path: Path, crop: CropBar) -> tuple[Picture, int]:
+def read_cropped(path: Path, crop: CropBar, channels: Channels = ()) -> tuple[Picture, int]:
     """Read an image without the rows of its information bar; return it, and how many these are.
+
+    Args:
+        channels: to read, by number or name; all, if there are none.
 
     Raises:
         InputError: as ``read_image``; when a bar is to be found in a volume, or nothing of the image would be left.
     """
-    picture = read_image(path)
+    picture = read_image(path, channels)
     rows = _rows(path, picture, crop)
     # what is known of the picture's values holds as long as none is cut off
     return (replace(picture, pixels=drop_rows(picture.pixels, rows)) if rows else picture), rows

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def read_zarr(path: Path, wanted: Wanted) -> Stack:
             raise InputError(f"{path}: holds the labels {', '.join(own)}; name one of them, as {first}")
         if own:
             return read_zarr(join_place(path, f"labels/{own[0]}"), wanted)
-        return _read_ome(path, root, ome["multiscales"], wanted)
+        return _named(_read_ome(path, root, ome["multiscales"], wanted), attributes.get("omero", ome.get("omero")))
     arrays, groups = dict(root.arrays()), sorted(set(root.group_keys()) - {"OME"})
     if not arrays and len(groups) == 1 and any("bioformats2raw.layout" in known for known in (attributes, ome)):
         return read_zarr(join_place(path, groups[0]), wanted)
@@ -84,6 +85,13 @@ def _lazy(path: Path, array: Any, wanted: Wanted) -> Lazy:
             stored = count_files(array.store.root / array.path, MOST_COUNTED)
         check_stored(path, stored, needed, math.prod(array.shape))
     return Lazy(array.shape, array.dtype, lambda region: np.asarray(array[region]), array.chunks)
+
+
+def _named(stack: Stack, omero: Any) -> Stack:
+    """Return a stack with the names of its channels, where the transitional metadata ``omero`` have one for each."""
+    channels = omero.get("channels", ()) if isinstance(omero, Mapping) else ()
+    names = tuple(str(one.get("label") or "") for one in channels if isinstance(one, Mapping))
+    return replace(stack, names=names) if len(names) == stack.pixels.shape[0] and all(names) else stack
 
 
 def count_files(folder: Path, most: int) -> int:

@@ -12,8 +12,10 @@ from typing import Any, Literal
 import numpy as np
 import tifffile
 
+from multiunet.domains.image.files.channels import Channels, choose_channels
 from multiunet.domains.image.files.flat import FLAT
 from multiunet.domains.image.files.formats import READERS, ending_of
+from multiunet.domains.image.files.geotiff import Georeference
 from multiunet.domains.image.files.lazy import (
     BY_PARTS,
     Lazy,
@@ -40,8 +42,8 @@ LARGEST = 1e18
 """Intensities are below this: the square of a difference must be a finite float32."""
 
 
-SMALLEST = 1e-9
-"""Distances of pixels are above this and below its inverse, in micrometres."""
+SMALLEST, LARGEST_STEP = 1e-9, 1e12
+"""Distances of pixels are between these, in micrometres: from far below an atom to a thousand kilometres."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Picture:
         spacing: distance of neighbouring pixels by axis, and its unit; None where the file does not say.
         orientation: where the axes x, y, z of a NIfTI volume point, such as ``RAS``; None where the file does not say.
         missing: the number that stands for not measured in this file; None where it does not say.
+        georeference: where the pixels lie on the earth (GeoTIFF).
     """
 
     pixels: Pixels
@@ -63,6 +66,7 @@ class Picture:
     unit: str | None = None
     orientation: str | None = None
     missing: float | None = None
+    georeference: Georeference | None = None
 
     def redescribed(
         self, colour: Colour | None = None, spacing: tuple[float, ...] | None = None, unit: str | None = None
@@ -84,14 +88,17 @@ class Picture:
         return tuple(self.pixels.shape[1:])
 
 
-def read_image(path: Path) -> Picture:
+def read_image(path: Path, channels: Channels = ()) -> Picture:
     """Read an image of numbers that are all finite; a constant alpha channel is dropped.
+
+    Args:
+        channels: to read, by number or name; all, if there are none.
 
     Raises:
         InputError: when the file cannot be read, holds NaN, infinities or values beyond ``LARGEST``, or its alpha
             channel says something.
     """
-    picture = read_file(path, "image")
+    picture = read_file(path, "image", channels)
     if picture.missing is not None:
         remark_file(path, f"states that {picture.missing:g} means not measured; in an image it is read as a number")
     if picture.pixels.dtype.kind != "f":
@@ -104,16 +111,17 @@ def read_image(path: Path) -> Picture:
     return picture
 
 
-def read_target(path: Path, ignore_value: int | None = None) -> Picture:
+def read_target(path: Path, ignore_value: int | None = None, channels: Channels = ()) -> Picture:
     """Read an image of quantities to predict, float32; NaN means not measured.
 
     Args:
         ignore_value: the number that stands for not measured; it becomes NaN, as does that which the file states.
+        channels: as of ``read_image``.
 
     Raises:
         InputError: when the file cannot be read or holds infinities.
     """
-    picture = read_file(path, "target")
+    picture = read_file(path, "target", channels)
     if picture.pixels.dtype.kind == "f":
         _refuse_infinite(path, picture.summary, "give finite numbers, or NaN where nothing is known")
 
@@ -188,20 +196,20 @@ def stated_geometry(path: Path, *purposes: Wanted) -> tuple[tuple[float, ...] | 
     return None, None
 
 
-def read_file(path: Path, wanted: Wanted) -> Picture:
+def read_file(path: Path, wanted: Wanted, channels: Channels = ()) -> Picture:
     """Read a file, whatever it is; floats of labels in the file's own precision, others as float32.
 
     Raises:
         InputError: when it cannot be read.
     """
-    stack = open_stack(path, wanted)
+    stack = choose_channels(path, open_stack(path, wanted), channels)
     with _reading(path):
         pixels = load_small(path, _plain(path, stack.pixels, wanted))
         if stack.alpha:
             pixels = _without_alpha(path, pixels)
     samples = stack.samples and pixels.shape[0] == 3
     colour: Colour = "grey" if pixels.shape[0] == 1 else "rgb" if samples else "channels"
-    return Picture(pixels, colour, stack.spacing, stack.unit, stack.orientation, stack.missing)
+    return Picture(pixels, colour, stack.spacing, stack.unit, stack.orientation, stack.missing, stack.georeference)
 
 
 def _plain(path: Path, pixels: Lazy, wanted: Wanted) -> Lazy:
@@ -223,7 +231,7 @@ def _plain(path: Path, pixels: Lazy, wanted: Wanted) -> Lazy:
 
 def _possible(path: Path, spacing: tuple[float, ...] | None) -> tuple[float, ...] | None:
     """Return the distances of pixels, or None, and say so, where they cannot be those of a microscope."""
-    if spacing is None or all(SMALLEST < step < 1 / SMALLEST for step in spacing):
+    if spacing is None or all(SMALLEST < step < LARGEST_STEP for step in spacing):
         return spacing
     shown = " x ".join(f"{step:g}" for step in spacing)
     remark_file(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from multiunet.domains.image.files.geotiff import Georeference
 from multiunet.domains.image.files.lazy import Lazy
 from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.domains.remarks import remark_file
@@ -44,6 +45,8 @@ class Stack:
         alpha: the last sample is opacity.
         orientation: where the axes x, y, z point, such as ``RAS`` (NIfTI).
         missing: the number that stands for not measured.
+        names: of the channels; None where the file does not say.
+        georeference: where the pixels lie on the earth (GeoTIFF).
     """
 
     pixels: Lazy
@@ -53,6 +56,8 @@ class Stack:
     alpha: bool = False
     orientation: str | None = None
     missing: float | None = None
+    names: tuple[str, ...] | None = None
+    georeference: Georeference | None = None
 
 
 def stack_named(path: Path, values: Lazy, names: Sequence[str], steps: Sequence[float | None]) -> Stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from tifffile import COMPRESSION, PHOTOMETRIC
 
 from multiunet.domains.image.files.arrays import parse_number
 from multiunet.domains.image.files.flat import LOSSY
+from multiunet.domains.image.files.geotiff import read_georeference
 from multiunet.domains.image.files.lazy import WHOLE, Lazy, Region
 from multiunet.domains.image.files.orientation import turn_spacing, turn_upright
 from multiunet.domains.image.files.stack import Stack, Wanted
+from multiunet.domains.image.files.tiff_channels import read_names
 from multiunet.domains.image.files.tiff_spacing import read_spacing
 from multiunet.domains.image.files.tiff_structure import check_planes, check_structure
+from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
 
@@ -69,6 +73,8 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
         spacing, unit = read_spacing(path, tif, bool(sections))
         alpha = any(extra in ALPHA for extra in page.extrasamples[-1:])
         missing = parse_number(page.tags.valueof(NODATA))
+        georeference = None if sections or orientation != 1 else read_georeference(path, page)
+        names = read_names(tif, math.prod(pixels.shape[:-space]))
         palette = None if wanted == "labels" else page.colormap
         coloured = page.photometric not in MODELS or (
             page.photometric == PHOTOMETRIC.YCBCR and page.compression in JPEG
@@ -84,7 +90,20 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
         pixels = Lazy.of(pixels[...].reshape(-1, *pixels.shape[-space:]))
     upright = turn_upright(path, pixels, orientation)
     spacing, alpha = turn_spacing(spacing, orientation), samples and alpha
-    return Stack(upright, samples and coloured, spacing, unit, alpha, missing=missing)
+    if georeference is not None and spacing is None:
+        spacing = georeference.pixel_size()
+        unit = None if spacing is None else MICROMETRE
+    names = names if names is not None and len(names) == upright.shape[0] else None
+    return Stack(
+        upright,
+        samples and coloured,
+        spacing,
+        unit,
+        alpha,
+        missing=missing,
+        names=names,
+        georeference=georeference,
+    )
 
 
 def _common_orientation(path: Path, orientations: Sequence[int]) -> int:

@@ -37,7 +37,9 @@ def given_info(info: ImageInfo) -> ImageInfo:
     if given is None:
         raise TypeError("this run makes no images from other images")
     intensities = Intensities(kind="train", mean=given.mean, deviation=given.deviation)
-    return info.model_copy(update={"channels": given.channels, "colour": given.colour, "intensities": intensities})
+    return info.model_copy(
+        update={"channels": given.channels, "colour": given.colour, "intensities": intensities, "read_channels": ()}
+    )
 
 
 def read_beside(

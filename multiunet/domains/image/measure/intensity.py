@@ -21,7 +21,7 @@ def open_pixels(name: str, data: xr.Dataset, store: Path) -> Pixels | None:
     if (file := find_place(data.attrs, store)) is None:
         return None
     try:
-        pixels = read_image(file).pixels
+        pixels = read_image(file, tuple(data.attrs.get("channels", ()))).pixels
     except InputError as error:
         remark("%s: no intensities of its objects: %s; `intensity=False` leaves them out", name, error)
         return None

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 import xarray as xr
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,8 +15,8 @@ from PIL import Image
 from multiunet.domains.image.config import ExportKind
 from multiunet.domains.image.files.lazy import WHOLE, Lazy, Pixels, Region, iter_blocks, map_values, reduce_channels
 from multiunet.domains.image.files.masks import colour_name, pack_colours, unpack_colours
-from multiunet.domains.image.files.units import MICROMETRE
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.prediction.tiff_files import write_tiff
 from multiunet.domains.reading import reading
 from multiunet.domains.report.colours import pick_colours
 from multiunet.errors import InputError
@@ -26,9 +24,6 @@ from multiunet.files import csv_text, write_atomically, write_text
 from multiunet.prediction import open_prediction
 
 PNG_TYPES = (np.uint8, np.uint16)
-
-CLASSIC = (1 << 32) - (1 << 25)
-"""Bytes that fit into a TIFF file whose places are 32-bit numbers."""
 
 VARIANCES = {"uncertainty": "total", "epistemic": "epistemic", "aleatoric": "aleatoric"}
 """Kinds of files, and which variance of a stored prediction is in them."""
@@ -244,6 +239,7 @@ def _save_map(stem: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[
     """Write as PNG where that can hold the image and it is not large."""
     space = dataset["total"].shape[1:]
     flat = len(space) == 2 and pixels.dtype in PNG_TYPES and math.prod(space) <= WHOLE
+    flat = flat and "georeference" not in dataset.attrs  # which PNG has no place for
     return _save(stem.with_name(f"{stem.name}{'.png' if flat else '.tif'}"), pixels, dataset, palette)
 
 
@@ -256,46 +252,6 @@ def _save(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.u
             image.putpalette(palette.tobytes())
         write = lambda temporary: image.save(temporary, format="PNG")  # noqa: E731
     else:
-        write = lambda temporary: _write_tiff(temporary, pixels, dataset, palette)  # noqa: E731
+        write = lambda temporary: write_tiff(temporary, pixels, dataset, palette)  # noqa: E731
     write_atomically(path, write)
     return path
-
-
-def _write_tiff(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray[np.uint8] | None = None) -> None:
-    dims = [str(dim) for dim in dataset["total"].dims[1:]]
-    several = pixels.ndim > len(dims)
-    # classes and quantities are channels, colours are samples of a pixel
-    channels = several and pixels.shape[1:] == dataset["total"].shape[1:]
-    colours = several and not channels
-    axes = ("C" if channels else "") + "".join(dims).upper() + ("S" if colours else "")
-    metadata: dict[str, Any] = {"axes": axes}
-    if channels:
-        metadata["Channel"] = {"Name": [str(name) for name in dataset["channel"].values]}
-    if dataset.attrs.get("unit") == MICROMETRE:
-        for dim, step in zip(dims, dataset.attrs["spacing"]):
-            metadata |= {f"PhysicalSize{dim.upper()}": float(step), f"PhysicalSize{dim.upper()}Unit": MICROMETRE}
-    photometric = "rgb" if colours else "minisblack" if palette is None else "palette"
-    # TIFF's palettes have 16 bits a colour, one row each
-    own = {} if palette is None else {"colormap": palette.T.astype(np.uint16) * 257}
-    row = axes.index("Y")
-    tifffile.imwrite(
-        path,
-        _strips(pixels, row),
-        shape=pixels.shape,
-        dtype=pixels.dtype,
-        bigtiff=pixels.nbytes > CLASSIC,
-        rowsperstrip=next(iter_blocks(pixels))[row].stop,
-        ome=True,
-        photometric=photometric,
-        compression="zlib",
-        metadata=metadata,
-        **own,
-    )
-
-
-def _strips(pixels: Pixels, row: int) -> Iterator[bytes]:
-    """The compressed strips of all pages: a block's rows are one strip of each of its pages."""
-    for region in iter_blocks(pixels):
-        block = np.ascontiguousarray(pixels[region])
-        for page in np.ndindex(block.shape[:row]):
-            yield zlib.compress(block[page].tobytes(), 6)

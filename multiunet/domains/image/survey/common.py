@@ -80,7 +80,7 @@ def check_not_swapped(item: Item, images: Images, labels: Pixels, config: ImageT
         InputError: when it is that of its own labels, ``space``.
     """
     if item.image in images.few:
-        check_not_mask(item, read_cropped(Path(item.image), config.crop_bar)[0].pixels, labels)
+        check_not_mask(item, read_cropped(Path(item.image), config.crop_bar, config.read_channels)[0].pixels, labels)
 
 
 def check_weights(config: ImageTrain, classes: Sequence[str]) -> None:

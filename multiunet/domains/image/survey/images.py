@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.config.types import CropBar
+from multiunet.domains.image.files.channels import Channels
 from multiunet.domains.image.files.info_bar import find_bar, read_cropped, warn_of_bars
 from multiunet.domains.image.files.readers import Picture, override_spacing
 from multiunet.domains.image.files.units import pixel_sizes
@@ -101,11 +102,14 @@ class Images:
         return Intensities(kind=kind, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
 
 
-def survey_images(splits: ItemSplits, crop: CropBar, pixel_size: Sequence[float] | None) -> Images:
+def survey_images(
+    splits: ItemSplits, crop: CropBar, pixel_size: Sequence[float] | None, channels: Channels = ()
+) -> Images:
     """Read each image once.
 
     Args:
         pixel_size: micrometres, in place of what files say.
+        channels: to read, by number or name; all, if there are none.
 
     Raises:
         InputError: for images that cannot be read, are not alike, or are in two splits.
@@ -116,7 +120,7 @@ def survey_images(splits: ItemSplits, crop: CropBar, pixel_size: Sequence[float]
     orientations: dict[str, str | None] = {}
     for name in SPLITS:
         for item in splits[name]:
-            picture, images.bars[item.image] = read_cropped(Path(item.image), crop)
+            picture, images.bars[item.image] = read_cropped(Path(item.image), crop, channels)
             picture = override_spacing(picture, pixel_size)
             uncut = crop == "none" and len(picture.space) == 2
             bars[item.image] = find_bar(picture.pixels) if uncut else images.bars[item.image]

@@ -67,7 +67,7 @@ def _measure_difference(items: Sequence[Item], images: Images, config: ImageTrai
                 "larger images, or go down less"
             )
     for item in items[:: max(1, -(-len(items) // DEGRADED))]:
-        picture, _ = read_cropped(Path(item.image), config.crop_bar)
+        picture, _ = read_cropped(Path(item.image), config.crop_bar, config.read_channels)
         pixels = take_first(picture.pixels, images.channels)[...].astype(np.float32)
         changed = degrading(pixels, generator("pair", item.name)) - pixels
         total += np.square(changed, dtype=np.float64).reshape(images.channels, -1).sum(axis=1)

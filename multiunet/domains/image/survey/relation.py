@@ -151,7 +151,7 @@ def survey_relation(
         return None
     sums = PairSums.of_none(channels[0])
     for item in items:
-        image, _ = read_cropped(Path(item.image), config.crop_bar)
+        image, _ = read_cropped(Path(item.image), config.crop_bar, config.read_channels)
         target = read_target(Path(item.target), config.ignore_value).pixels
         kind = open_stack(Path(item.target), "target").pixels.dtype.name
         # what lies on an information bar is at the end, and the image has none of it

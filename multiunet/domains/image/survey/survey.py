@@ -36,7 +36,7 @@ def survey(config: ImageTrain) -> ImageInfo:
     splits = split_items(config, targets)
     if not splits["val"]:
         _check_unvalidated(config)
-    images = survey_images(splits, config.crop_bar, config.pixel_size)
+    images = survey_images(splits, config.crop_bar, config.pixel_size, config.read_channels)
     counted = config.task == "segmentation" or config.dots is not None  # however bright an object is, it is one
     kind = config.intensities or ("image" if counted else "train")
     if kind != "image" and config.task != "generate":  # which refuses them
@@ -59,6 +59,7 @@ def survey(config: ImageTrain) -> ImageInfo:
         orientation=images.orientation,
         intensities=images.intensities(kind),
         crop_bar=config.crop_bar,
+        read_channels=config.read_channels,
         target_bars=images.target_bars,
         ignore_value=found.ignore_value,
         masks=found.masks,
