@@ -8,6 +8,7 @@ or a result that differs from the reference, is printed with the number that mak
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
 import json
 import os
@@ -101,6 +102,49 @@ def write_zarr(folder: Path) -> Path:
 
     zarr.create_array(folder / "a.zarr", data=IMAGE, chunks=(12, 32))
     return folder / "a.zarr"
+
+
+def of_tests(module: str, name: str, *given: Any) -> Callable[[Path], Path]:
+    """Return a writer of the tests of image files, which writes into a folder."""
+
+    def make(folder: Path) -> Path:
+        file = Path(__file__).parents[1] / f"domains/image/files/{module}.py"
+        spec = importlib.util.spec_from_file_location(module, file)
+        assert spec is not None
+        assert spec.loader is not None
+        found = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(found)
+        ending = name.removeprefix("write_") if name.startswith("write_") else "mrc"
+        return Path(getattr(found, name)(folder / f"a.{ending}", *given))
+
+    return make
+
+
+def write_dicom(folder: Path) -> Path:
+    import pydicom
+
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.2.3"
+    data.Rows, data.Columns = IMAGE.shape
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.PixelRepresentation = 7, 0
+    data.PixelSpacing, data.SliceThickness = [0.5, 0.25], 9.0
+    data.ImageOrientationPatient, data.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [0, 0, 1.5]
+    data.RescaleSlope, data.RescaleIntercept = 1, -1024
+    data.PixelData = IMAGE.tobytes()
+    data.save_as(folder / "a.dcm", enforce_file_format=True)
+    return folder / "a.dcm"
+
+
+def write_czi(folder: Path) -> Path:
+    from pylibCZIrw import czi
+
+    with czi.create_czi(str(folder / "a.czi")) as file:
+        file.write(IMAGE[..., None], plane={"C": 0})
+    return folder / "a.czi"
 
 
 IMAGE = np.random.default_rng(0).integers(0, 200, (36, 32), dtype=np.uint8)
@@ -228,6 +272,12 @@ READERS: dict[str, Reader] = {
     "nifti": Reader(write_nifti, pixels),
     "hdf5": Reader(write_hdf5, pixels),
     "zarr": Reader(write_zarr, pixels),
+    "mrc": Reader(of_tests("test_mrc", "write"), pixels),
+    "dm3": Reader(of_tests("test_microscopy", "write_dm3", np.arange(480, dtype=np.uint16).reshape(20, 24)), pixels),
+    "ser": Reader(of_tests("test_microscopy", "write_ser", np.arange(480, dtype=np.uint16).reshape(20, 24)), pixels),
+    "emd": Reader(of_tests("test_microscopy", "write_emd", ["HAADF", "BF"]), pixels),
+    "dicom": Reader(write_dicom, pixels),
+    "czi": Reader(write_czi, pixels),
     "npz": Reader(write_npz, read_npz, read_npz_plainly),
     "graphml": Reader(write_genome("a.graphml", GRAPHML), read_npz),
     "smiles": Reader(
@@ -262,6 +312,10 @@ READERS: dict[str, Reader] = {
     "run": Reader(write_run, read_run),
 }
 """By name; the seeds are small and whole."""
+
+
+NEEDS = {"smiles": "rdkit", "dm3": "rsciio", "ser": "rsciio", "emd": "rsciio", "dicom": "pydicom", "czi": "bioio_czi"}
+"""Packages of extras that readers need."""
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:

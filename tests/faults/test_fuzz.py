@@ -26,8 +26,8 @@ fuzz = load()
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are set as Linux has them")
 @pytest.mark.parametrize("name", list(fuzz.READERS))
 def test_mutants_are_read_rightly_or_refused(name: str) -> None:
-    if name == "smiles":
-        pytest.importorskip("rdkit")
+    if name in fuzz.NEEDS:
+        pytest.importorskip(fuzz.NEEDS[name])
     tally = fuzz.Tally()
     fuzz.fuzz(name, 0, 8, 8, tally)
     assert not tally.findings

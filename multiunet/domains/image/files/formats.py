@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from multiunet.domains.image.files.bioimages import MODULES, read_bioimage
+from multiunet.domains.image.files.dicom import DICOM, is_series, read_dicom
 from multiunet.domains.image.files.flat import FLAT, read_flat
 from multiunet.domains.image.files.hdf5 import read_hdf5
+from multiunet.domains.image.files.microscopy import PLUGINS, read_microscopy
+from multiunet.domains.image.files.mrc import MRC, read_mrc
 from multiunet.domains.image.files.nifti import ENDINGS, read_nifti
 from multiunet.domains.image.files.ome_zarr import read_zarr
 from multiunet.domains.image.files.stack import Stack, Wanted
@@ -17,7 +21,9 @@ TIFF = (".tif", ".tiff")
 CONTAINERS = (".h5", ".hdf5", ".zarr")
 """Endings of files that hold arrays by name."""
 
-READERS: dict[str, Callable[[Path, Wanted], Stack]] = {
+Read = Callable[[Path, Wanted], Stack]
+
+READERS: dict[str, Read] = {
     **dict.fromkeys(FLAT[:1], read_flat),
     **dict.fromkeys(TIFF, read_tiff),
     **dict.fromkeys(FLAT[1:], read_flat),
@@ -25,10 +31,22 @@ READERS: dict[str, Callable[[Path, Wanted], Stack]] = {
     ".hdf5": read_hdf5,
     ".zarr": read_zarr,
     **dict.fromkeys(ENDINGS, read_nifti),
+    **dict.fromkeys(MRC, read_mrc),
+    **dict.fromkeys(PLUGINS, read_microscopy),
+    **dict.fromkeys(DICOM, read_dicom),
+    **dict.fromkeys(MODULES, read_bioimage),
 }
 """By ending, in the order in which messages list them."""
 
 SUFFIXES = tuple(READERS)
+
+
+def find_reader(file: Path) -> Read | None:
+    """Return what reads a file, by its ending, or a folder of the slices of a DICOM series; None of any other."""
+    ending = ending_of(file.name)
+    if ending is not None:
+        return READERS[ending]
+    return read_dicom if file.is_dir() and is_series(file) else None
 
 
 def ending_of(name: str) -> str | None:

@@ -6,9 +6,12 @@ import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from multiunet.domains.image.files.bioimages import MODULES, list_parts
+from multiunet.domains.image.files.dicom import is_series
 from multiunet.domains.image.files.formats import SUFFIXES, ending_of
 from multiunet.domains.image.files.places import normalise_name, split_place
 from multiunet.domains.image.files.table import is_table, read_pairs
+from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 
@@ -43,7 +46,17 @@ def list_images(where: Path) -> dict[str, Path]:
         names = [path.name if path.exists() else _kind_of(path) for path in others[:5]]
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         remark(f"{where}: skipped {', '.join(names)}{more}; images that can be read are {', '.join(SUFFIXES)}")
-    return name_files(Path(f"{path}:/{inside}") if inside else path for path in known)
+    return name_files(part for path in known for part in _parts(path, inside))
+
+
+def _parts(path: Path, inside: str) -> list[Path]:
+    """Return the images of a file: the named one, itself, or of a microscope's file all scenes and points in time."""
+    if inside:
+        return [Path(f"{path}:/{inside}")]
+    if ending_of(path.name) not in MODULES:
+        return [path]
+    with reading(path):
+        return list_parts(path)
 
 
 def _instead(where: Path, others: Sequence[Path], folders: Sequence[Path]) -> str:
@@ -71,9 +84,11 @@ def stem_of(name: str) -> str:
 
 
 def is_image(path: Path) -> bool:
-    """Return whether the name is that of an image; Zarr is a folder, all others are files."""
+    """Return whether the name is that of an image; Zarr and the slices of DICOM are folders, all others files."""
     ending = ending_of(path.name)
-    return path.is_dir() if ending == ".zarr" else ending is not None and path.is_file()
+    if path.is_dir():
+        return ending == ".zarr" or (ending is None and is_series(path))
+    return ending is not None and path.is_file()
 
 
 def name_files(paths: Iterable[Path]) -> dict[str, Path]:

@@ -15,7 +15,7 @@ def split_place(path: Path) -> tuple[Path, str]:
     >>> split_place(Path("a/b.h5"))
     (PosixPath('a/b.h5'), '')
     """
-    found = re.fullmatch(r"(.+\.(?:h5|hdf5|zarr)):/*(.+)", str(path), re.IGNORECASE)
+    found = re.fullmatch(r"(.+\.(?:h5|hdf5|zarr|dm3|dm4|emd|ser|bcf|czi|nd2|lif)):/*(.+)", str(path), re.IGNORECASE)
     return (path, "") if found is None else (Path(found[1]), found[2])
 
 

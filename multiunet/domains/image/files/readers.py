@@ -14,7 +14,7 @@ import tifffile
 
 from multiunet.domains.image.files.channels import Channels, choose_channels
 from multiunet.domains.image.files.flat import FLAT
-from multiunet.domains.image.files.formats import READERS, ending_of
+from multiunet.domains.image.files.formats import READERS, ending_of, find_reader
 from multiunet.domains.image.files.geotiff import Georeference
 from multiunet.domains.image.files.lazy import (
     BY_PARTS,
@@ -170,11 +170,11 @@ def open_stack(path: Path, wanted: Wanted) -> Stack:
             raise FileNotFoundError
         if file.is_file() and not file.stat().st_size:
             raise InputError(f"{path}: an empty file; copy or export it again")
-        ending = ending_of(file.name)
-        if ending is None:
+        read = find_reader(file)
+        if read is None:
             what = "a folder, where a file is needed" if file.is_dir() else "not a known kind of image"
             raise InputError(f"{path}: {what}; known are {', '.join(READERS)}")
-        stack = READERS[ending](path, wanted)
+        stack = read(path, wanted)
         if not stack.pixels.size:
             raise InputError(f"{path}: an image without pixels")
         if stack.pixels.dtype.kind not in "buif":
@@ -189,7 +189,7 @@ def stated_geometry(path: Path, *purposes: Wanted) -> tuple[tuple[float, ...] | 
     Args:
         purposes: that the file may serve, the first for which it can be opened is taken.
     """
-    for wanted in () if ending_of(split_place(path)[0].name) in (*FLAT, None) else purposes:
+    for wanted in () if ending_of(split_place(path)[0].name) in FLAT else purposes:
         with suppress(InputError):  # reading the pixels says what is wrong
             stack = open_stack(path, wanted)
             return stack.spacing, stack.orientation
