@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ MAGIC, PREAMBLE = b"DICM", 128
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 """Transfer syntax of which all is unpacked before anything can be checked."""
+
+LOOKED_AT = 16
+"""Files of a folder by which it is known as a series."""
 
 MILLIMETRE = 1e3
 """In micrometres."""
@@ -66,9 +70,12 @@ class Slice:
 
 
 def is_series(folder: Path) -> bool:
-    """Return whether a folder holds two DICOM files or more."""
-    found = (path for path in folder.iterdir() if _is_dicom(path))
-    return next(found, None) is not None and next(found, None) is not None
+    """Return whether a folder holds two DICOM files or more, among the first that are looked at."""
+    try:
+        looked_at = list(itertools.islice(folder.iterdir(), LOOKED_AT))
+    except OSError:  # a folder that may not be read is no series
+        return False
+    return sum(map(_is_dicom, looked_at)) > 1
 
 
 def read_dicom(path: Path, wanted: Wanted) -> Stack:
@@ -106,10 +113,13 @@ def read_dicom(path: Path, wanted: Wanted) -> Stack:
 
 
 def _is_dicom(path: Path) -> bool:
-    if path.name.startswith(".") or not path.is_file():
+    try:
+        if path.name.startswith(".") or not path.is_file():
+            return False
+        with open(path, "rb") as file:
+            return file.read(PREAMBLE + len(MAGIC))[PREAMBLE:] == MAGIC
+    except OSError:
         return False
-    with open(path, "rb") as file:
-        return file.read(PREAMBLE + len(MAGIC))[PREAMBLE:] == MAGIC
 
 
 def _read_header(file: Path) -> Slice:
