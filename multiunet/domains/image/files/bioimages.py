@@ -1,4 +1,4 @@
-"""Files of light microscopes (Zeiss czi, Nikon nd2, Leica lif), read by bioio's readers, scene by scene."""
+"""Files of light microscopes (Zeiss czi, Nikon nd2, Leica lif), read scene by scene through bioio."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ PART = re.compile(r"s(\d+)(?:_t(\d+))?|t(\d+)")
 
 
 def list_parts(path: Path) -> list[Path]:
-    """List the images of a file: itself, or each scene and point in time as a place in it, where there are several.
+    """List the images of a file: itself, or a place in it for each of several scenes and times.
 
     Raises:
         InputError: when bioio is not installed, or the file holds too many.
     """
     with _opened(path) as image:
         scenes = [str(scene) for scene in image.scenes]
-        parts = []
+        parts: list[tuple[int, int, int]] = []
         for scene, name in enumerate(scenes):
             image.set_scene(name if len(set(scenes)) == len(scenes) else scene)
             times = int(getattr(image.dims, "T", 1))
@@ -55,7 +55,9 @@ def _name_part(scene: int, time: int, times: int, scenes: int, width: list[int])
 
 
 def read_bioimage(path: Path, wanted: Wanted) -> Stack:
-    """Read an image or volume with its channels and the size of its pixels; of several, ``FILE.czi:/s2_t3`` names one.
+    """Read an image or volume with its channels and the size of its pixels.
+
+    Of several in a file, ``FILE.czi:/s2_t3`` names one.
 
     Raises:
         InputError: when bioio is not installed, the file cannot be read, or it holds several images and none is named.

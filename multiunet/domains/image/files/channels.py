@@ -58,7 +58,7 @@ def _find(path: Path, stack: Stack, name: str) -> int:
 
 
 def pick_channels(pixels: Lazy, places: Sequence[int]) -> Lazy:
-    """Return the channels ``(C, *space)`` of these indices; others are read only if they are stored with them."""
+    """Return the channels ``(C, *space)`` of these indices; others are read if stored with them."""
     together = pixels.chunk[0] > 1
 
     def read(region: Region) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""DICOM: a file, or a folder of the slices of one series as a volume (PS3.3, C.7.6.2), with its spacing."""
+"""DICOM: a file, or the slices of a series in a folder as one volume (PS3.3, C.7.6.2)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def is_series(folder: Path) -> bool:
 
 
 def read_dicom(path: Path, wanted: Wanted) -> Stack:
-    """Read the frames of a file, or the slices in a folder, sorted by their places; numbers are those of the modality.
+    """Read the frames of a file, or the slices in a folder, sorted by their places.
+
+    Numbers are those of the modality: slope and intercept are applied.
 
     Raises:
         InputError: when pydicom is not installed, or files cannot be read, are shorter than they say, or are no slices
@@ -249,5 +251,7 @@ def _decode(one: Slice, frame: int, kind: np.dtype[Any]) -> np.ndarray:
     with reading(one.file):
         stored = np.asarray(pydicom.dcmread(one.file).pixel_array).reshape(one.shape)[frame]
         if kind == one.dtype:
-            return stored.astype(kind, copy=False)
-        return (stored * np.float64(one.slope) + one.intercept).astype(kind)
+            same: np.ndarray = stored.astype(kind, copy=False)
+            return same
+        numbers: np.ndarray = (stored * np.float64(one.slope) + one.intercept).astype(kind)
+        return numbers

@@ -42,7 +42,7 @@ SUFFIXES = tuple(READERS)
 
 
 def find_reader(file: Path) -> Read | None:
-    """Return what reads a file, by its ending, or a folder of the slices of a DICOM series; None of any other."""
+    """Return what reads a file, by its ending, or the folder of a DICOM series; None of any other."""
     ending = ending_of(file.name)
     if ending is not None:
         return READERS[ending]

@@ -1,4 +1,4 @@
-"""Places on the earth of GeoTIFF images: read from their tags, and written as they were (OGC 19-008r4)."""
+"""Places on the earth of GeoTIFF images, read from tags and written as they were (OGC 19-008r4)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Affine = tuple[float, float, float, float, float, float]
 
 @dataclass(frozen=True)
 class Georeference:
-    """Where the pixels of an image lie on the earth, as its file states it.
+    """Place of an image's pixels on the earth, as its file states it.
 
     Attributes:
         tags: of the GeoTIFF standard, by their numbers.
@@ -101,7 +101,7 @@ class Georeference:
         return Georeference(tags)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a stored prediction keeps: the tags, and for readers the code of the system and the transform."""
+        """Return the tags, and for people the code of the system and the transform, as plain JSON."""
         kept = {str(tag): value if isinstance(value, str) else list(value) for tag, value in self.tags.items()}
         affine = self.transform
         return {"crs": self.crs, "transform": None if affine is None else list(affine), "tags": kept}

@@ -84,7 +84,7 @@ def stem_of(name: str) -> str:
 
 
 def is_image(path: Path) -> bool:
-    """Return whether the name is that of an image; Zarr and the slices of DICOM are folders, all others files."""
+    """Return whether this is an image; Zarr and slices of DICOM are folders, all others files."""
     ending = ending_of(path.name)
     if path.is_dir():
         return ending == ".zarr" or (ending is None and is_series(path))
