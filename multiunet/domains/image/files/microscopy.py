@@ -51,7 +51,8 @@ class Signal:
 def read_microscopy(path: Path, wanted: Wanted) -> Stack:
     """Read the image or volume of a file.
 
-    Images of one size, of several detectors, are channels with their titles for names. ``FILE.emd:/title`` names one of several.
+    Images of one size, of several detectors, are channels with their titles for names. ``FILE.emd:/title`` names one
+    of several.
 
     Raises:
         InputError: when RosettaSciIO is not installed, the file cannot be read, or it is not clear which image is
