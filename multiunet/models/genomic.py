@@ -201,7 +201,15 @@ class GenomicUNet(nn.Module):
         assert isinstance(trail, GenomicTrail)
         if trail.strands == 1:
             return self.unet.decode(trail, condition)[..., : trail.bins]
-        given, reverse = self.unet.decode(trail, _repeat_twice(condition))[..., : trail.bins].chunk(2)
+        return self.join_strands(self.unet.decode(trail, _repeat_twice(condition))[..., : trail.bins])
+
+    def join_strands(self, outputs: Tensor) -> Tensor:
+        """Return the mean of outputs of the given strands and, turned back, of their reverse complements.
+
+        Args:
+            outputs: ``(2 N, channels, bins)``, those of the given strands first.
+        """
+        given, reverse = outputs.chunk(2)
         return (given + reverse.flip(2)[:, self.strand_pair]) / 2
 
     def receptive_field(self) -> ReceptiveField:

@@ -122,8 +122,8 @@ class Windows(TrainingData[Tensor]):
         if w.mutation_rate:
             mutate(codes, w.mutation_rate, rng)
         told = None if self.telling is None else self.telling.draw(chrom, rng)
-        field, values = torch.from_numpy(codes)[None, None], torch.from_numpy(np.ascontiguousarray(target))[None]
-        return Sample(field, values, condition=told)
+        values = torch.from_numpy(np.ascontiguousarray(target))[None]
+        return Sample(torch.from_numpy(codes).view(1, 1, -1), values, condition=told)
 
     def window(self, chrom: str, start: int) -> tuple[Codes, Values]:
         """Return codes ``(bases,)`` and targets ``(tracks, bins)`` from base ``start``, which may be negative."""
@@ -169,9 +169,10 @@ def shift(values: Values, start: int, bins: int, bin_size: int) -> Values:
 def mutate(codes: Codes, rate: float, rng: np.random.Generator) -> None:
     """Replace about this share of the bases by random ones, in place; unknown bases stay unknown."""
     count = rng.binomial(len(codes), rate)
-    words = rng.bit_generator.random_raw(-(-count // 2)).view(np.uint32)[:count].astype(np.int64)
-    drawn = words * (4 * len(codes)) >> 32  # a place and a base at once: a third of the time of drawing both
-    places, bases = drawn >> 2, drawn & 3
+    drawn = rng.bit_generator.random_raw(-(-count // 2)).view(np.uint32)[:count].astype(np.int64)
+    drawn *= 4 * len(codes)
+    drawn >>= 32  # a place and a base at once: a third of the time of drawing both
+    places, bases = drawn >> 2, drawn.astype(np.uint8) & np.uint8(3)  # of one type with the codes: none is converted
     if codes.max() == UNKNOWN:
         known = codes[places] < UNKNOWN
         places, bases = places[known], bases[known]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from multiunet.core import Trail
 from multiunet.core.receptive_field import norms_are_local
 from multiunet.domains.domain import Model
+from multiunet.domains.genome.mutagenesis.middle import Middle
 from multiunet.domains.genome.mutagenesis.patches import PatchedTower
 from multiunet.domains.genome.sequence import COMPLEMENT, UNKNOWN, Codes, one_hot, reverse_complement
 from multiunet.finite import check_outputs
@@ -88,6 +90,10 @@ class _Member:
         stride = net.receptive_field().tile_stride[0]
         filled = np.full(-len(codes) % stride, UNKNOWN, dtype=np.uint8)
         self.strands = [np.concatenate([one, filled]) for one in (codes, reverse_complement(codes))]
+        bins, counted = len(self.strands[0]) // net.bin_size, np.flatnonzero(saturation.counted)
+        low, high = (int(counted[0]), int(counted[-1]) + 1) if len(counted) else (0, self.bins)
+        # of either strand, whose bins are counted from its own begin
+        self.middle = Middle(net.unet, min(low, self.bins - high), max(high, self.bins - low), bins)
         self.counted = torch.from_numpy(saturation.counted).to(saturation.device)
         bins = CPU_BINS if saturation.device.type == "cpu" else GPU_BINS
         self.batch = max(1, bins // (2 * self.bins))
@@ -131,15 +137,19 @@ class _Member:
 
     def _outputs(self, trail: GenomicTrail) -> Iterator[Tensor]:
         net, saturation = self.net, self.saturation
+        trail = replace(trail, saved=self.middle.cut(trail).saved)
         if saturation.samples == 1:
-            yield net.decode(trail)
+            yield self._decode(trail)
             return
         if any(dropouts(part) for part in net.prefix()):
             raise ValueError("a network with dropout before its bottleneck has no samples that share the way down")
         shared = net.share(trail)
         for t in range(saturation.samples):
             with mc_dropout_sample(net, saturation.seed, t):
-                yield net.decode(shared)
+                yield self._decode(shared)
+
+    def _decode(self, trail: Trail[Any]) -> Tensor:
+        return self.net.join_strands(self.middle.decode(trail)[..., : self.bins])
 
     def _field(self, codes: Codes) -> Tensor:
         return torch.from_numpy(one_hot(codes))[None].to(self.saturation.device)
