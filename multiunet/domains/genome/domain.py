@@ -53,7 +53,7 @@ from multiunet.domains.genome.planning.plan import decide
 from multiunet.domains.genome.portable import make_portable
 from multiunet.domains.genome.readers import Data, open_genome, read_other
 from multiunet.domains.genome.regions import read_regions, touched
-from multiunet.domains.genome.reread import TrainingFiles
+from multiunet.domains.genome.reread import TrainingFiles, report_changed
 from multiunet.domains.genome.scaling import make_clips
 from multiunet.domains.genome.sequence import Codes, Genome
 from multiunet.domains.genome.several.scores import average_scores
@@ -181,6 +181,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 
     def inputs(self, config: GenomeTrain, info: GenomeInfo, options: GenomePredict) -> list[str]:
         genome, chosen = _choose(choose_genome(config, info, options), options)
+        if options.fasta is None:
+            report_changed(genome, info, options.genome)
         for chrom in chosen:
             for _ in stretches(genome.open(chrom)):  # checks its letters
                 pass
@@ -197,6 +199,8 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
     ) -> None:
         model, config = choose(model, config, info, options)
         genome, chosen = _choose(config, options)
+        if options.fasta is None:
+            report_changed(genome, info, options.genome)
         device = pick_device(options.device)
         parts = model.net, model.task, model.geometry, 4, options.samples, device
         sites = store.agree("sites", lambda: compute_max_sites(options.memory, *parts))

@@ -7,10 +7,29 @@ from typing import Any
 from multiunet.domains.genome.chrom_splits import hide
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.info import GenomeInfo
+from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.readers import READ_BY, Data
-from multiunet.domains.genome.several.joining import read_data
+from multiunet.domains.genome.sequence import Genome
+from multiunet.domains.genome.several.joining import genome_of, join_name, read_data
 from multiunet.domains.genome.survey import digest_data
+from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
+
+
+def report_changed(genome: Genome, info: GenomeInfo, name: str | None = None) -> None:
+    """Say so where a run's own FASTA file has other chromosomes than it was trained on, or other lengths.
+
+    Args:
+        name: of the genome, of a run on several.
+    """
+    names = {chrom: chrom if name is None else join_name(name, chrom) for chrom in genome.lengths}
+    known = {key: length for key, length in info.chroms.items() if name is None or genome_of(key) == name}
+    found = {names[chrom]: length for chrom, length in genome.lengths.items()}
+    if changed := [key for key, length in known.items() if found.get(key) != length]:
+        remark(
+            f"{genome.path}: has changed since the run was trained on it: {listed(changed)} "
+            "had another length, or is gone; what is predicted is of the file as it is now"
+        )
 
 
 class TrainingFiles:

@@ -1,6 +1,7 @@
 """Predictions of genomes and their files."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pybigtools
@@ -168,3 +169,14 @@ def test_parts_have_the_bytes_of_the_whole(run, tmp_path, predict):
     for chrom, item in whole.items():
         assert item.identical(parts[chrom])
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_fasta_that_changed_after_training_is_named(run, data, tmp_path, predict, caplog):
+    fasta = Path(data["fasta"])
+    before = fasta.read_text()
+    try:
+        fasta.write_text(before.replace(">chr10", ">chr11"))
+        predict(run, tmp_path / "p.zarr", chroms="chr3", samples=1)
+    finally:
+        fasta.write_text(before)
+    assert "has changed since the run was trained on it: chr10 had another length, or is gone" in caplog.text

@@ -26,7 +26,7 @@ from multiunet.uncertainty import dropouts, mc_dropout_sample
 
 Floats = NDArray[np.float64]
 
-CPU_BINS = 1 << 15
+CPU_BINS = 1 << 16
 GPU_BINS = 1 << 19
 """Bins of all mutants of a batch, both strands."""
 

@@ -105,7 +105,9 @@ def read_alleles(record: Record, codes: Mapping[str, Codes], options: GenomeVari
     match, problem, reference = _read_reference(record, codes, options)
     lines = []
     for alt in record.alts:
-        status = problem or refuse(alt)
+        own = refuse(alt)
+        # structural variants have a REF of N: what they are says more than that
+        status = own if own is not None and problem == "unknown_base" else problem or own
         if status is not None or reference is None:
             lines.append(Line(record, alt, match, status or "outside"))
             continue

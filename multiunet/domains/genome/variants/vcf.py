@@ -16,7 +16,7 @@ from multiunet.domains.unpack import iter_lines, open_unpacked
 from multiunet.errors import InputError
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT")
-BASES = re.compile(r"[ACGTURYSWKMBDHVN]+", re.IGNORECASE)
+BASES = re.compile(r"[ACGTURYSWKMBDHVN]+", re.IGNORECASE | re.ASCII)
 BCF = b"BCF"
 
 

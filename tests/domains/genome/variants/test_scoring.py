@@ -1,6 +1,7 @@
 """Whole VCF files, scored with a small trained run."""
 
 import csv
+import gzip
 import json
 
 import numpy as np
@@ -100,6 +101,45 @@ def test_every_allele_has_a_result_or_a_named_refusal(run, genome, write, tmp_pa
         float(by_id["snv"]["sum"]) / float(by_id["snv"]["sum_sd"]), rel=1e-4
     )
     assert by_id["mnv"]["ref_match"] == "yes"
+
+
+def test_odd_records_are_skipped_one_by_one(run, genome, tmp_path):
+    """Structural variants, gVCF blocks, lower case and differences in one packed file."""
+    at = letters(genome, "chr1", 499, 505)
+    rows = [
+        ("lower", 500, at[0].lower(), other(at[0]).lower()),
+        ("block", 500, at[0], "<NON_REF>"),
+        ("deleted", 500, "N", "<DEL>"),
+        ("tandem", 500, "n", "<DUP:TANDEM>"),
+        ("mate", 500, "N", "N]chr2:7]"),
+        ("single", 500, at[0], f"{at[0]}."),
+        ("differs", 500, other(at[0]), "A,<DEL>" if at[0] != "A" else "C,<DEL>"),
+        ("ambiguous", 500, "R", "A"),
+        ("empty", 500, at[0], f"{other(at[0])},"),
+        ("far", 10**19, "A", "C"),
+        ("over the end", 4000, letters(genome, "chr1", 3999, 4003) + "ACGT", "A"),
+    ]
+    text = HEAD.replace("4.2", "4.5") + "".join(f"chr1\t{pos}\t{n}\t{ref}\t{alt}\n" for n, pos, ref, alt in rows)
+    vcf = tmp_path / "odd.vcf.gz"
+    vcf.write_bytes(gzip.compress(b"\xef\xbb\xbf" + text.encode()))
+    score(run, vcf, tmp_path / "s.tsv", ref_mismatch="skip")
+    found: dict[str, list[str]] = {}
+    for row in rows_of(tmp_path / "s.tsv"):
+        if row["track"] in ("", "fwd"):
+            found.setdefault(row["id"], []).append(row["status"])
+    assert found == {
+        "lower": ["scored"],
+        "block": ["symbolic"],
+        "deleted": ["symbolic"],
+        "tandem": ["symbolic"],
+        "mate": ["breakend"],
+        "single": ["breakend"],
+        "differs": ["reference_mismatch", "reference_mismatch"],
+        "ambiguous": ["unknown_base"],
+        "empty": ["scored", "malformed"],
+        "far": ["outside"],
+        "over the end": ["reference_mismatch"],
+    }
 
 
 def test_an_indel_written_otherwise_has_the_same_row(run, genome, write, tmp_path):

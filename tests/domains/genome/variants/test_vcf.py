@@ -51,6 +51,7 @@ def test_records_are_read_plain_and_packed(tmp_path, pack, ends):
         (HEAD + "chr1\t1\t.\t-\tG\n", [":4:", "REF '-'", "the base before it"]),
         (HEAD + "chr1\t1\t.\t.\tG\n", [":4:", "REF '.'"]),
         (HEAD + "chr1\t1\t.\t<DEL>\tG\n", [":4:", "REF '<DEL>'"]),
+        (HEAD + "chr1\t1\t.\t\u017f\tG\n", [":4:", "is not bases"]),  # a long s is an S without regard to case
     ],
 )
 def test_what_is_no_vcf_is_named_with_its_line(tmp_path, text, words):
