@@ -52,8 +52,8 @@ class Middle:
         *coarse, finest = self.unet.up_stages
         for stage, skip in zip(coarse, reversed(trail.saved[1:])):
             x = stage(x, skip, None)
-        found = self.unet.head(finest(x[..., self.first : self.last], trail.saved[0], None))
-        whole = found.new_zeros(*found.shape[:2], self.bins)
+        found: Tensor = self.unet.head(finest(x[..., self.first : self.last], trail.saved[0], None))
+        whole: Tensor = found.new_zeros(*found.shape[:2], self.bins)
         whole[..., self.fine] = found
         return whole
 
