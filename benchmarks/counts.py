@@ -36,8 +36,8 @@ import tifffile
 from PIL import Image
 from skimage.measure import regionprops
 
-from multiunet import open_prediction
 from multiunet.files import csv_text
+from multiunet.prediction import open_datasets
 from multiunet.training.run_folder import environment
 
 ROOT = Path(__file__).parents[1]
@@ -130,7 +130,7 @@ def compare(rows: list[dict[str, Any]], counts: dict[str, int], store: Path) -> 
     images = [row for row in rows if not row["pooled"]]
     true = np.array([counts[row["image"]] for row in images])
     low, high, sd, estimate = (np.array([row[key] for row in images]) for key in ("low", "high", "sd", "estimate"))
-    predictions = open_prediction(store)
+    predictions = open_datasets(store)
     naive = np.sqrt([float(predictions[row["image"]]["total"].sum()) for row in images])
     raw = np.array([row["sum"] for row in images])
     [pooled] = [row for row in rows if row["pooled"]]

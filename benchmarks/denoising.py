@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from multiunet.metrics import compare_sharpness, compute_psnr, compute_ssim, mean_of_defined
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 from multiunet.seeds import generator
 from multiunet.training.run_folder import environment
 
@@ -117,7 +117,7 @@ def restore(run: Path, images: Path, clean: Pictures, noisy: Pictures) -> dict[s
     """Score what a run makes of noisy images."""
     with tempfile.TemporaryDirectory() as folder:
         multiunet("predict", "image", "--run", run, "--images", images, "--out", f"{folder}/p.zarr")
-        opened = open_prediction(Path(folder) / "p.zarr")
+        opened = open_datasets(Path(folder) / "p.zarr")
         mean, total = ({name: opened[name][part].to_numpy()[-1:] for name in clean} for part in ("mean", "total"))
     coverage = {"coverage_clean": cover(mean, total, clean), "coverage_noisy": cover(mean, total, noisy)}
     return {**score(mean, clean), **coverage}

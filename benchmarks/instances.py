@@ -33,8 +33,8 @@ from typing import Any
 import tifffile
 from skimage.measure import label
 
-from multiunet import open_prediction
 from multiunet.metrics import InstanceMatcher
+from multiunet.prediction import open_datasets
 from multiunet.training.run_folder import environment
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +78,7 @@ def connected_parts(run: Path, split: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         store = Path(place) / "classes.zarr"
         multiunet("predict", "image", "--run", run, "--images", DATA / split / "images", "--out", store, "--samples", 1)
-        for name, data in open_prediction(store).items():
+        for name, data in open_datasets(store).items():
             parts = label(data["class"].values == 1, connectivity=1)
             scores.update(parts, tifffile.imread(DATA / split / "masks" / f"{name}.tif"))
     found = scores.scores()

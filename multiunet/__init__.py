@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from multiunet.domains.report.making import write_page
     from multiunet.domains.runs import Run, load
     from multiunet.domains.sampling import sample
+    from multiunet.domains.sharing.making import share
     from multiunet.domains.training import check, plan, train
     from multiunet.errors import InputError
     from multiunet.geometries import Graph, GraphField, Grid
@@ -116,6 +117,7 @@ __all__ = [
     "predict_field",
     "receptive_field",
     "sample",
+    "share",
     "train",
     "variants",
     "write_page",
@@ -161,6 +163,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "domains.report.making": ["write_page"],
         "domains.runs": ["Run", "load"],
         "domains.sampling": ["sample"],
+        "domains.sharing.making": ["share"],
         "domains.training": ["check", "plan", "train"],
         "errors": ["InputError"],
         "geometries": ["Graph", "GraphField", "Grid"],

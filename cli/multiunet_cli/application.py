@@ -14,6 +14,7 @@ from multiunet_cli.ask import QUESTIONS, ask_command
 from multiunet_cli.calibrate import calibrate_command
 from multiunet_cli.check import check_command
 from multiunet_cli.compare import compare_command
+from multiunet_cli.data import data_commands
 from multiunet_cli.demo import demo
 from multiunet_cli.doctor import doctor
 from multiunet_cli.evaluate import evaluate_command
@@ -26,6 +27,7 @@ from multiunet_cli.plain import PlainGroup
 from multiunet_cli.plan import plan_command
 from multiunet_cli.predict import predict_command
 from multiunet_cli.sample import sample_command
+from multiunet_cli.share import share_command
 from multiunet_cli.train import train_command
 from multiunet_cli.warnings import show_warnings
 
@@ -85,9 +87,11 @@ def application() -> typer.Typer:
         if isinstance(spec, DomainSpec) and spec.checks:
             checking.command(spec.name)(check_command(spec))
     app.add_typer(checking, name="check")
+    app.add_typer(data_commands(), name="data")
     app.command("demo", help=DEMO)(demo)
     app.command("explain")(explain)
     app.command("export")(export_command())
+    app.command("share")(share_command())
     app.command("info")(info)
     app.command("domains")(list_domains)
     app.command("doctor")(doctor)

@@ -74,7 +74,7 @@ def _tell(name: str, story: Story, folder: Path, seed: int, quiet: bool) -> dict
     from multiunet.domains import inference, training
     from multiunet.domains.config import validated
     from multiunet.domains.spec import domain_spec
-    from multiunet.prediction.reading import open_prediction
+    from multiunet.prediction.reading import open_datasets
 
     started = time.monotonic()
     data, run, prediction = folder / "data", folder / "run", folder / "prediction.zarr"
@@ -86,7 +86,7 @@ def _tell(name: str, story: Story, folder: Path, seed: int, quiet: bool) -> dict
     options = _filled(story.predict, data) | {"samples": 8, "export": folder / "export"}
     inference.predict(run, validated(spec.predict, options, "demo"), prediction, name)
     report = inference.evaluate(run, name=name)
-    totals = {item: float(dataset["total"].mean()) for item, dataset in open_prediction(prediction).items()}
+    totals = {item: float(dataset["total"].mean()) for item, dataset in open_datasets(prediction).items()}
     mean_total = sum(totals.values()) / len(totals)
     seconds = time.monotonic() - started
     if not quiet:

@@ -16,7 +16,7 @@ from multiunet_cli.settings import resolve
 
 HELP = "Export a trained run to one file that takes raw inputs of any size, and runs elsewhere (docs/export.md)."
 
-Out = Annotated[Path, typer.Option("--out", help="the file to write, NAME.onnx or NAME.pt2", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", help="file to write: NAME.onnx, NAME.pt2 or NAME.zip", show_default=False)]
 
 
 def export_command() -> Callable[..., None]:

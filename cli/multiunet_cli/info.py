@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from multiunet.domains.calibration_words import describe_fits
 from multiunet.wording import counted
 from multiunet_cli.best import numbers, validated
-from multiunet_cli.calibrate import in_words
 from multiunet_cli.options import AsJson
 from multiunet_cli.process import command
 from multiunet_cli.run_description import describe_run
@@ -72,7 +72,7 @@ def _show_folds(run: Path, folds: Sequence[RunFolder], as_json: bool) -> None:
     from multiunet.domains.runs import spec_of
 
     together = [fit for fit in read_fits(run) if fit.members > 1]  # beside those of each fold for its own test split
-    calibration = in_words(together, spec_of(folds[0]).groups)
+    calibration = describe_fits(together, spec_of(folds[0]).groups)
     found = [{"run": str(fold.path), "status": fold.read_status(), **validated(fold)} for fold in folds]
     if as_json:
         content = {"domain": folds[0].config().get("domain"), "folds": found, "calibration": calibration}

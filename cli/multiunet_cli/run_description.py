@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from multiunet.domains.calibration_words import describe_fits
 from multiunet.errors import InputError
 from multiunet.wording import duration, figure
 from multiunet_cli.best import numbers
-from multiunet_cli.calibrate import in_words
 
 if TYPE_CHECKING:
     from multiunet.training.run_folder import RunFolder
@@ -55,7 +55,7 @@ def describe_run(folder: RunFolder) -> RunDescription:
         "network": describe(run.model, run.domain.example(run.model, run.config, run.info)),
         "best": run.best,
         "kept_epochs": list(folder.kept.paths()),
-        "calibration": in_words(read_fits(folder.path), run.spec.groups),
+        "calibration": describe_fits(read_fits(folder.path), run.spec.groups),
         "dataset": to_json(run.info),
         "config": json.loads(run.config.model_dump_json()),
     }

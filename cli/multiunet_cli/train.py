@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from multiunet.domains.calibration_words import describe_fits
 from multiunet.domains.spec import DomainSpec
 from multiunet.wording import counted
 from multiunet_cli.best import in_words, validated
-from multiunet_cli.calibrate import in_words as calibration_in_words
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
@@ -96,7 +96,7 @@ def _show_calibration(out: Path, spec: DomainSpec, folds: bool) -> None:
 
     found = [fit for fit in read_fits(out) if (fit.members > 1) == folds]
     if found:  # of the network alone, then, if it has dropout, of its samples
-        [line] = calibration_in_words(found[-1:], spec.groups)
+        [line] = describe_fits(found[-1:], spec.groups)
         typer.echo(f"calibration, {line}")
 
 

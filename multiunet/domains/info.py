@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 from multiunet.domains.config import Split
 from multiunet.domains.value_words import say_what_is_wrong
 from multiunet.errors import InputError
+from multiunet.training.run_places import RUN, resolve_places
 
 FILE = "dataset.json"
 """File of a run folder that holds its dataset info."""
@@ -209,13 +211,18 @@ def read_json(kind: type[AnyInfo], path: Path) -> AnyInfo:
         InputError: naming the file and each field that is missing, unknown or out of range.
     """
     try:
-        return kind.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
+        if RUN.encode() in text:
+            text = json.dumps(resolve_places(json.loads(text), path.parent)).encode()
+        return kind.model_validate_json(text)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); the run folder is damaged") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[:3]
         problems = "; ".join(f"{_place(one['loc'])}{say_what_is_wrong(one)}" for one in first)
         raise InputError(f"{path}: does not describe the data of this run ({problems}); {REMEDY}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); the run folder is damaged") from error
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from multiunet.domains.domain import Domain, Model
 from multiunet.metrics import Ranking, roc_auc
-from multiunet.prediction import PredictionStore, open_prediction
+from multiunet.prediction import PredictionStore, open_datasets
 from multiunet.progress import Progress
 from multiunet.tasks import Task
 from multiunet.uncertainty import Moments
@@ -114,7 +114,7 @@ def predict_other(
         place = Path(folder) / "other.zarr"
         with PredictionStore(place) as store:
             domain.predict(model, config, info, options, store, progress)
-        for name, data in open_prediction(place).items():
+        for name, data in open_datasets(place).items():
             yield from ((name, moments) for moments in _read(data))
 
 

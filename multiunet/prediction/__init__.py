@@ -2,7 +2,7 @@
 
 from multiunet.prediction.ensemble import Ensemble
 from multiunet.prediction.field import predict_field
-from multiunet.prediction.reading import open_prediction
+from multiunet.prediction.reading import open_datasets, open_prediction
 from multiunet.prediction.run import GridPredictor
 from multiunet.prediction.source import GridSource, Reader
 from multiunet.prediction.store import PredictionStore
@@ -13,6 +13,7 @@ __all__ = [
     "GridSource",
     "PredictionStore",
     "Reader",
+    "open_datasets",
     "open_prediction",
     "predict_field",
 ]

@@ -17,6 +17,7 @@ from zarr.codecs import BloscCodec
 
 from multiunet.files import sync_file, sync_tree
 from multiunet.prediction.ledger import Ledger
+from multiunet.prediction.ome import LABELS, LEVEL, make_label
 from multiunet.uncertainty import Moments
 
 FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
@@ -42,6 +43,7 @@ class ItemWriter:
         self._folder, self._place, self._ledger = root / place, place, ledger
         self._noted: list[Any] = []
         self._group = zarr.open_group(root, path=place, mode="r+")
+        self._shown = LABELS in self._group  # copies for viewers
 
     @property
     def is_due(self) -> bool:
@@ -87,7 +89,7 @@ class ItemWriter:
 
     def _sync(self, region: Region) -> None:
         """Flush the chunks of a region to disk."""
-        for name, array in self._group.arrays():
+        for name, array in self._arrays():
             before = array.ndim - len(region)
             if before < 0 or array.shape[before:] != self._array("mean").shape[1:]:
                 continue  # no array of the sites
@@ -123,7 +125,10 @@ class ItemWriter:
         if decision is not None:
             array = self._array("class")
             window = region if array.ndim == len(region) else (slice(None), *region)
-            array[window] = decision.cpu().numpy().astype(array.dtype)
+            decided = decision.cpu().numpy().astype(array.dtype)
+            array[window] = decided
+            if self._shown:
+                self._array(f"{LABELS}/class/{LEVEL}")[window] = decided
 
     def write_fractions(self, fractions: Tensor) -> None:
         """Write the share of sites that each Monte-Carlo sample decides for each name, ``(samples, names)``.
@@ -149,6 +154,8 @@ class ItemWriter:
     def make_instances(self) -> None:
         """Make the array ``instance``, int32 ``space``, of 0."""
         self._make_map("instance", "int32", fill_value=0)
+        if self._shown:
+            make_label(self._group, "instance", self._array("instance"), self._group.attrs.asdict())
 
     def make_confidence(self) -> None:
         """Make the array ``confidence``, float32 ``space``, of NaN."""
@@ -231,6 +238,8 @@ class ItemWriter:
     def write_values(self, name: str, region: Region, values: NDArray[Any]) -> None:
         """Write a region of an array of the result."""
         self._array(name)[region] = values
+        if name == "instance" and self._shown:
+            self._array(f"{LABELS}/instance/{LEVEL}")[region] = values
 
     def classes(self) -> NDArray[np.unsignedinteger[Any]]:
         """Return the written class of each site, ``space``, in memory."""
@@ -239,6 +248,12 @@ class ItemWriter:
     def mean(self) -> NDArray[np.float32]:
         """Return the written means, ``(names, *space)``, in memory."""
         return np.asarray(self._array("mean")[...], dtype=np.float32)
+
+    def _arrays(self) -> Iterator[tuple[str, zarr.Array[Any]]]:
+        """Return all arrays by their places in the group."""
+        yield from self._group.arrays()
+        if self._shown:
+            yield f"{LABELS}/class/{LEVEL}", self._array(f"{LABELS}/class/{LEVEL}")
 
     def _array(self, name: str) -> zarr.Array[Any]:
         array = self._group[name]

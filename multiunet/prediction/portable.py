@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from multiunet.prediction.ensemble import members, tasks_of
@@ -43,12 +46,17 @@ class PortableModel:
         module: takes the inputs, one by one, and returns the outputs that ``outputs`` names.
         output_axes: a name for each axis of the moments; ``class`` of a site has no second one.
         facts: plain JSON that the file keeps, by name.
+        spacing: distance of neighbouring sites by axis, micrometres; None: not known.
+        make_example: returns a test input, ``(channels, *space)``, from a file, or one that shows nothing of the data;
+            None: the model takes no images.
     """
 
     module: Portable
     inputs: tuple[PortableInput, ...]
     output_axes: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    spacing: Sequence[float] | None = None
+    make_example: Callable[[Path | None], NDArray[np.float32]] | None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -116,6 +124,15 @@ class StandardiseEach(nn.Module):
         own = torch.where(own > 0, own, torch.ones_like(own))
         given = deviation > 0
         return _standardise(raw, torch.where(given, mean, own_mean), torch.where(given, deviation, own))
+
+
+class StandardiseOwn(nn.Module):
+    """Map the same by mean and deviation of the input itself, by channel."""
+
+    def forward(self, raw: Tensor) -> Tensor:
+        none = torch.zeros(raw.shape[1], dtype=raw.dtype, device=raw.device)
+        standardised: Tensor = StandardiseEach()(raw, none, none)
+        return standardised
 
 
 def _standardise(raw: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from xarray.core import indexing
 
 from multiunet.errors import InputError
 from multiunet.files import AnyPath
+from multiunet.prediction.group_names import group_name
+from multiunet.prediction.ome import OME
 from multiunet.prediction.stored_array import StoredArray
 
 MARK = "multiunet"
@@ -43,7 +46,20 @@ def attrs_of(path: Path) -> dict[str, Any]:
         return {}
 
 
-def open_prediction(path: AnyPath) -> dict[str, xr.Dataset]:
+def open_prediction(path: AnyPath) -> xr.DataTree:
+    """Open a stored prediction as a tree with a node for each input, by its name, read lazily.
+
+    A slash in the name of an input makes a node in a node: ``tree["HLA/A"]`` finds it.
+
+    Raises:
+        InputError: when ``path`` is not a stored prediction, or a damaged one.
+    """
+    tree = xr.DataTree.from_dict({_node_name(name): data for name, data in open_datasets(path).items()})
+    tree.attrs = attrs_of(Path(path))
+    return tree
+
+
+def open_datasets(path: AnyPath) -> dict[str, xr.Dataset]:
     """Open a stored prediction; return its datasets by input, read lazily.
 
     Raises:
@@ -78,8 +94,18 @@ def _datasets(path: Path) -> dict[str, xr.Dataset]:
         data = xr.open_zarr(path, group=group, consolidated=False, chunks=None)
         # arrays are found in no fixed order, and the order of a dataset's dimensions is that of its variables
         variables = {name: _named(path, group, arrays, data[name]) for name in VARIABLES if name in data}
-        found[str(data.attrs[NAME])] = xr.Dataset(variables, data.coords, data.attrs)
+        found[str(data.attrs[NAME])] = xr.Dataset(variables, data.coords, _without_ome(data.attrs))
     return found
+
+
+def _without_ome(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes without what tells viewers the same in their words."""
+    return {name: value for name, value in attrs.items() if name != OME}
+
+
+def _node_name(name: str) -> str:
+    """Return the name of a node; of a name that would be a way in the tree, that of the group."""
+    return group_name(name) if {"", ".", ".."} & {*name.split("/")} else name
 
 
 def _named(path: Path, group: str, arrays: zarr.Group, data: xr.DataArray) -> xr.Variable:

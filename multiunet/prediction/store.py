@@ -18,6 +18,7 @@ from multiunet.files import AnyPath
 from multiunet.prediction.group_names import group_name, shorten_name
 from multiunet.prediction.item_writer import FLOATS, SAMPLES, ItemWriter
 from multiunet.prediction.ledger import Ledger
+from multiunet.prediction.ome import OME, describe_picture, is_picture, make_label
 from multiunet.prediction.places import keep_place
 from multiunet.prediction.reading import BYTES, CHUNKS, MARK, NAME, VARIANCES, count_chunks, is_prediction
 from multiunet.prediction.replaced_folder import ReplacedFolder, full_disk_in_words
@@ -131,6 +132,10 @@ class PredictionStore:
                 make_moments(group, len(names), dims, shape, sites, statements)
                 if decided:
                     make_classes(group, names, dims, shape, sites, per_name)
+                if is_picture(dims, given := attrs or {}):
+                    group.attrs[OME] = describe_picture(names, dims, given, decided)
+                    if decided:
+                        make_label(group, "class", open_array(group, "class"), given, () if per_name else names)
                 if sample_maps:
                     make_sample_maps(group, sample_maps, shape, sites)
                 if self.ledger is not None:
@@ -200,6 +205,13 @@ def make_classes(
             "flag_meanings": " ".join("_".join(name.split()) for name in names),
         },
     )
+
+
+def open_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """Return an array of a group."""
+    array = group[name]
+    assert isinstance(array, zarr.Array)
+    return array
 
 
 def make_sample_maps(group: zarr.Group, count: int, shape: Sequence[int], chunks: Sequence[int]) -> None:

@@ -26,6 +26,7 @@ from multiunet.training.checkpoint import Checkpoint, load, previous, save, save
 from multiunet.training.kept import KeptCheckpoints
 from multiunet.training.power_average import PowerSnapshots
 from multiunet.training.records import Records
+from multiunet.training.run_places import resolve_places
 from multiunet.wording import counted, listing
 from multiunet.yaml_text import parse_yaml
 
@@ -38,12 +39,15 @@ AUTOENCODER = "autoencoder"
 REPORT = "report.html"
 """File in a run folder, or in that of folds: a page of what was trained, and of its last evaluation."""
 
+SCORES = "scores.json"
+"""File in a run folder, or in that of folds: scores of its last evaluation of each data set."""
+
 CURVES = "curves.png"
 """Picture of losses and scores by epoch, drawn when a training ends."""
 
 PARTS = (
     *("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints"),
-    *("calibration.json", REPORT, AUTOENCODER),
+    *("calibration.json", REPORT, SCORES, AUTOENCODER),
 )
 """Names in a run folder; one without the first is not a run."""
 
@@ -149,7 +153,8 @@ class RunFolder(Records):
             raise InputError(f"{self.path / name}: cannot be read ({error}); the run folder is damaged") from error
         if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
             raise InputError(f"{self.path / name}: holds no settings; the run folder is damaged")
-        return content
+        located: dict[str, Any] = resolve_places(content, self.path)
+        return located
 
     def begin(self) -> None:
         """Write into ``STATUS`` that this process trains the run, and remove what killed ones left."""

@@ -170,7 +170,7 @@ def test_public_names_are_deliberate() -> None:
         *("TrainingData", "UNet", "Unmasker", "Unmasking", "attribute", "calibrate", "check", "compare", "evaluate"),
         *("explain", "export", "fit", "load"),
         *("measure", "mutagenesis", "open_prediction", "plan", "predict", "predict_field", "receptive_field", "sample"),
-        *("train", "variants", "write_page"),
+        *("share", "train", "variants", "write_page"),
     ]
     assert set(multiunet.__all__) <= set(dir(multiunet))
 

@@ -35,7 +35,7 @@ def test_no_pickle_is_loaded_and_no_address_is_opened(path: Path) -> None:
             assert name not in ("pickle.load", "yaml.load", "eval", "exec"), f"{path}:{node.lineno}"
             if name == "pickle.loads":  # what it has itself just dumped
                 assert path.name == "conformance.py"
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Import) and path.name != "fetching.py":  # of `multiunet data get`, with an address
             # processes that train together are connected
             connected = {"socket"} if path.parent.name == "processes" else set()
             assert not {"requests", "urllib", "http", "socket"} - connected & {alias.name for alias in node.names}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from multiunet.domains.portable.options import ExportOptions
+from multiunet.domains.sharing.options import ShareOptions
 from multiunet.domains.spec import DomainSpec, domains
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def known() -> set[str]:
         kind for spec in specs for kind in (spec.train, spec.predict, spec.evaluate, spec.sample, spec.measure) if kind
     ]
     kinds += [kind for spec in specs for kind in spec.questions.values()]
-    return OF_COMMANDS | {name for kind in [*kinds, ExportOptions] for name in kind.model_fields}
+    return OF_COMMANDS | {name for kind in [*kinds, ExportOptions, ShareOptions] for name in kind.model_fields}
 
 
 def words(source: str) -> Iterator[str]:

@@ -15,10 +15,10 @@ import pytest
 import torch
 import xarray as xr
 
-from multiunet import Grid, GridPredictor, GridSource, InputError, Segmentation, UNet, open_prediction
+from multiunet import Grid, GridPredictor, GridSource, InputError, Segmentation, UNet
 from multiunet.errors import RunError
 from multiunet.geometries import Conv
-from multiunet.prediction import PredictionStore, replaced_folder
+from multiunet.prediction import PredictionStore, open_datasets, replaced_folder
 from multiunet.prediction import store as store_module
 
 
@@ -42,7 +42,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def test_dataset_has_coordinates_and_the_identity_holds_to_the_last_bit(written: Path) -> None:
-    data = open_prediction(written)["a b.c"]
+    data = open_datasets(written)["a b.c"]
     assert dict(data.sizes) == {"channel": 3, "y": 50, "x": 33, "sample": 3}
     assert list(data["channel"].values) == ["0", "7", "grain boundary"]
     np.testing.assert_allclose(data["y"], np.arange(50) * 0.5)
@@ -61,7 +61,7 @@ def test_one_sample_has_no_epistemic_variance_and_writes_none(tmp_path: Path) ->
     source = GridSource("a", (20, 12), lambda a, b: np.ones((1, *np.subtract(b, a)), np.float32), ("y", "x"))
     with PredictionStore(tmp_path / "p.zarr") as store:
         GridPredictor(net, Segmentation(["0", "1"]), Grid(2), torch.device("cpu")).into(store, source)
-    data = open_prediction(tmp_path / "p.zarr")["a"]
+    data = open_datasets(tmp_path / "p.zarr")["a"]
     np.testing.assert_array_equal(data["epistemic"], np.zeros((2, 20, 12)))
     np.testing.assert_array_equal(data["total"], data["aleatoric"])
     assert not (tmp_path / "p.zarr" / "a" / "epistemic" / "c").exists()
@@ -79,7 +79,7 @@ def test_existing_store_is_kept_unless_told(written: Path) -> None:
         PredictionStore(written)
     with PredictionStore(written, overwrite=True):
         pass
-    assert open_prediction(written) == {}
+    assert open_datasets(written) == {}
     assert sorted(path.name for path in written.parent.iterdir()) == ["p.zarr"]
 
 
@@ -108,7 +108,7 @@ def test_one_process_predicts_at_a_time_and_a_dead_one_leaves_nothing(written: P
     assert (written.parent / ".p.zarr.partial" / "theirs").is_dir()
     child.kill()
     child.communicate()
-    assert list(open_prediction(written)) == ["a b.c"]
+    assert list(open_datasets(written)) == ["a b.c"]
     with PredictionStore(written, overwrite=True):
         pass
     assert [path.name for path in written.parent.iterdir()] == ["p.zarr"]
@@ -131,10 +131,10 @@ def test_killed_at_any_rename_a_prediction_is_the_old_one_or_the_new_one(
         assert len(calls) > deadline
         if not written.exists():
             with pytest.raises(InputError, match=r"rename \.p\.zarr\.partial to p\.zarr, or predict anew"):
-                open_prediction(written)
+                open_datasets(written)
             with pytest.raises(InputError, match="exists already"), PredictionStore(written):
                 pass
-        assert list(open_prediction(written)) in (["a b.c"], ["new"])
+        assert list(open_datasets(written)) in (["a b.c"], ["new"])
         with PredictionStore(written, overwrite=True):
             pass
         assert sorted(path.name for path in written.parent.iterdir()) == ["old.zarr", "p.zarr"]
@@ -210,7 +210,7 @@ def test_any_name_comes_back(tmp_path: Path) -> None:
     with PredictionStore(tmp_path / "p.zarr") as store:
         for name in NAMES:
             store.item(name, names=["a"], dims=("x",), shape=(2,))
-    assert sorted(open_prediction(tmp_path / "p.zarr")) == sorted(NAMES)
+    assert sorted(open_datasets(tmp_path / "p.zarr")) == sorted(NAMES)
     groups = [path.name for path in (tmp_path / "p.zarr").iterdir() if path.is_dir()]
     assert len({unicodedata.normalize("NFC", group).casefold() for group in groups}) == len(NAMES)
     assert all(len(group.encode()) <= 210 for group in groups)
@@ -222,7 +222,7 @@ def test_any_name_comes_back(tmp_path: Path) -> None:
 def test_damaged_stores_are_told(written: Path, which: str, content: str) -> None:
     (written / which).write_text(content)
     with pytest.raises(InputError, match=r"p\.zarr: .* (cannot be read|or damaged)"):
-        open_prediction(written)
+        open_datasets(written)
 
 
 def test_an_error_leaves_nothing(tmp_path: Path) -> None:
@@ -234,12 +234,12 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
 def test_an_error_keeps_what_was_there(written: Path) -> None:
     with pytest.raises(RuntimeError), PredictionStore(written, overwrite=True):
         raise RuntimeError
-    assert "a b.c" in open_prediction(written)
+    assert "a b.c" in open_datasets(written)
 
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no prediction here"):
-        open_prediction(tmp_path)
+        open_datasets(tmp_path)
     with pytest.raises(InputError, match=r"\.zarr"):
         PredictionStore(tmp_path / "out.tif")
 
@@ -247,11 +247,11 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("variable", ["mean", "class", "fraction"])
 def test_a_chunk_that_is_missing_is_named(written: Path, variable: str) -> None:
     """Zarr would read it as NaN, or as class 0."""
-    assert open_prediction(written)["a b.c"].sizes["y"] == 50
+    assert open_datasets(written)["a b.c"].sizes["y"] == 50
     chunks = sorted(path for path in written.glob(f"*/{variable}/c/**/*") if path.is_file())
     chunks[0].unlink()
     with pytest.raises(InputError, match=f"p.zarr: 1 of the chunks of .*/{variable} are missing"):
-        open_prediction(written)
+        open_datasets(written)
 
 
 @pytest.mark.parametrize("variable", ["mean", "class", "fraction"])
@@ -260,14 +260,14 @@ def test_a_chunk_that_is_cut_short_is_named(written: Path, variable: str) -> Non
     chunk = next(path for path in written.glob(f"*/{variable}/c/**/*") if path.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-5])
     with pytest.raises(InputError, match=rf"p\.zarr: the chunks of .*/{variable} have [\d,]+ bytes, .* written"):
-        open_prediction(written)
+        open_datasets(written)
 
 
 def test_a_chunk_that_cannot_be_decoded_is_named_when_it_is_read(written: Path) -> None:
     for chunk in written.glob("*/class/c/**/*"):
         if chunk.is_file():
             chunk.write_bytes(bytes(len(chunk.read_bytes())))
-    data = open_prediction(written)["a b.c"]
+    data = open_datasets(written)["a b.c"]
     assert np.isfinite(data["total"][..., 0].values).all()
     with pytest.raises(InputError, match=r"p\.zarr: .*/class: cannot be read .*predict anew"):
         _ = data["class"].values

@@ -18,7 +18,7 @@ from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.files import check_folder, csv_text, write_text
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 from multiunet.prediction.totals import LEVEL, least_value, open_sums
 from multiunet.uncertainty.sums import Floats, SumCalibration, Totals
 from multiunet.wording import counted
@@ -56,7 +56,7 @@ def measure(options: GenomeMeasure) -> list[RegionRow]:
     Raises:
         InputError: for a file that is not BED, or has no region on a predicted chromosome, or one beyond its end.
     """
-    chromosomes = {str(item.attrs["chrom"]): item for item in open_prediction(options.prediction).values()}
+    chromosomes = {str(item.attrs["chrom"]): item for item in open_datasets(options.prediction).values()}
     found = read_intervals(options.regions, "BED")
     alike = match_chromosomes(options.regions, found, chromosomes, options.prediction)
     known = {chrom: found[name] for name, chrom in alike.items()}

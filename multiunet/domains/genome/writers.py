@@ -15,7 +15,7 @@ from multiunet.domains.genome.chromosomes import CHUNK
 from multiunet.domains.genome.config import ExportFormat
 from multiunet.errors import InputError
 from multiunet.files import write_atomically
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 from multiunet.prediction.group_names import group_name
 
 VARIABLES = ("mean", "lower", "upper", "epistemic", "aleatoric", "total")
@@ -47,7 +47,7 @@ def export(
     """
     if not classes and (unfit := [name for name in formats if name not in FORMATS]):
         raise InputError(f"`export_as={unfit[0]}`: regions are of classes; of signals there are {', '.join(FORMATS)}")
-    chromosomes = {str(item.attrs["chrom"]): item for item in open_prediction(prediction).values()}
+    chromosomes = {str(item.attrs["chrom"]): item for item in open_datasets(prediction).values()}
     lengths = {name: int(item.attrs["length"]) for name, item in sorted(chromosomes.items())}
     first = next(iter(chromosomes.values()))
     tracks = [str(name) for name in first["channel"].values]

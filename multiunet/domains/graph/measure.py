@@ -13,7 +13,7 @@ import xarray as xr
 from multiunet.domains.graph.options import GraphMeasure
 from multiunet.errors import InputError
 from multiunet.files import check_folder, csv_text, write_text
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 from multiunet.prediction.totals import LEVEL, least_value, open_sums, sum_rows, sum_sites
 from multiunet.uncertainty.sums import SumCalibration, Totals
 
@@ -57,7 +57,7 @@ def measure(options: GraphMeasure, together: bool) -> list[ShareRow]:
     Raises:
         InputError: for a prediction without graphs, or without what the options ask for.
     """
-    found = {name: _choose(options, name, data) for name, data in open_prediction(options.prediction).items()}
+    found = {name: _choose(options, name, data) for name, data in open_datasets(options.prediction).items()}
     graphs = {name: data for name, data in found.items() if data["mean"].shape[1]}
     if not graphs:
         asked = "no graph" if options.split is None else f"no site of the {options.split} split"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.graph.info import GraphInfo
 from multiunet.files import csv_text, write_text
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 from multiunet.prediction.group_names import group_name
 
 VARIANCES = ("epistemic", "aleatoric", "total")
@@ -33,7 +33,7 @@ def export(prediction: Path, folder: Path, info: GraphInfo, site: str = "node") 
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, dataset in open_prediction(prediction).items():
+    for name, dataset in open_datasets(prediction).items():
         predicted = _quantities(dataset, info) if info.regression else _classes(dataset, info)
         columns = _known(dataset, info) | predicted
         rows = zip(dataset[site].values.tolist(), *(column.tolist() for column in columns.values()))

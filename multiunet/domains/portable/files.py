@@ -53,7 +53,7 @@ def write_pt2(program: ExportedProgram, model: PortableModel, facts: Mapping[str
     write_atomically(path, lambda place: _save(program, place, json.dumps(facts)))
 
 
-WRITERS: Mapping[Format, Write] = {"onnx": write_onnx, "pt2": write_pt2}
+WRITERS: Mapping[str, Write] = {"onnx": write_onnx, "pt2": write_pt2}
 
 
 def check_installed(to: Format) -> None:
@@ -62,14 +62,14 @@ def check_installed(to: Format) -> None:
     Raises:
         InputError: naming the extra that brings them.
     """
-    if to != "onnx":
+    if to == "pt2":
         return
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise InputError(
-            f"`to=onnx`: needs the packages onnx and onnxscript ({error}); run `pip install 'multiunet[export]'`, or "
+            f"`to={to}`: needs the packages onnx and onnxscript ({error}); run `pip install 'multiunet[export]'`, or "
             "give `to=pt2`"
         ) from error
 

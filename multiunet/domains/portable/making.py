@@ -10,10 +10,13 @@ from typing import Any
 from multiunet.core.receptive_field import receptive_field
 from multiunet.domains.calibration import with_calibration
 from multiunet.domains.config import checked
+from multiunet.domains.portable.bioimage import About, with_own_moments, write_package
 from multiunet.domains.portable.files import WRITERS, check_installed
 from multiunet.domains.portable.options import ExportOptions
 from multiunet.domains.portable.tracing import trace
 from multiunet.domains.runs import Run, all_runs, join_runs, open_runs, spec_of
+from multiunet.domains.sharing.making import make_card
+from multiunet.domains.sharing.options import ShareOptions
 from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_creatable
 from multiunet.prediction.ensemble import members
@@ -31,7 +34,7 @@ def export(
 
     Args:
         path: of the run; several, or the folds of a cross-validation, are an ensemble.
-        out: the file to write, NAME.onnx or NAME.pt2.
+        out: the file to write, NAME.onnx, NAME.pt2, or NAME.zip of `to=bioimageio`.
 
     Raises:
         InputError: for a bad run, one that cannot be exported, or an ``out`` that cannot be written.
@@ -49,9 +52,25 @@ def export(
     named = ", ".join(map(str, as_paths(path)))
     run, fit = with_calibration(run, [*as_paths(path), *all_runs(path)], ways, named)
     model = run.domain.portable(run.model, run.config, run.info, ways)
+    if chosen.to == "bioimageio":
+        model = with_own_moments(model)
     facts = describe(run, model, calibrated=fit is not None)
-    WRITERS[chosen.to](trace(model), model, facts, out)
+    if chosen.to == "bioimageio":
+        assert model.make_example is not None  # of images, as has been checked
+        about = _about(as_paths(path)[0], run, chosen)
+        write_package(model, trace(model), facts, about, model.make_example(chosen.sample), out)
+    else:
+        WRITERS[chosen.to](trace(model), model, facts, out)
     return facts
+
+
+def _about(path: Path, run: Run, options: ExportOptions) -> About:
+    """Return name, card and authors of a package."""
+    words = ShareOptions(license=options.license, authors=options.authors)
+    card = make_card(path, words)
+    name = path.resolve().name
+    said = f"A U-Net for {run.task.kind} of images: {', '.join(run.task.names)}"
+    return About(name, said, card, options.authors, options.license)
 
 
 def describe(run: Run, model: PortableModel, calibrated: bool) -> dict[str, Any]:
@@ -97,8 +116,9 @@ def _open(path: AnyPath | Sequence[AnyPath], chosen: ExportOptions) -> Run:
 
 
 def _check_out(out: Path, chosen: ExportOptions) -> None:
-    if out.suffix != f".{chosen.to}":
-        raise InputError(f"{out}: `to={chosen.to}` writes a file NAME.{chosen.to}; name it so")
+    ending = "zip" if chosen.to == "bioimageio" else chosen.to
+    if out.suffix != f".{ending}":
+        raise InputError(f"{out}: `to={chosen.to}` writes a file NAME.{ending}; name it so")
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file")
     if out.exists() and not chosen.overwrite:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from multiunet.domains.config import CHECKPOINTS, RAW, Checkpoints, Options, option
+from multiunet.domains.config import CHECKPOINTS, RAW, Checkpoints, Options, TextList, option
 
-Format = Literal["onnx", "pt2"]
+Format = Literal["onnx", "pt2", "bioimageio"]
 
 
 class ExportOptions(Options):
     """Settings of ``multiunet export``."""
 
     to: Format = option(
-        ..., "format: onnx (ONNX Runtime, MATLAB, browsers), or pt2 (torch.export, read by torch alone)", "Output"
+        ...,
+        "format: onnx (ONNX Runtime, MATLAB, browsers), pt2 (torch.export, read by torch alone), or bioimageio (a "
+        "package for bioimage.io, of images)",
+        "Output",
     )
     checkpoints: Checkpoints = option("best", CHECKPOINTS, "Prediction")
     tta_flips: bool | None = option(
         None, "images: average all mirrored views; default: as the run predicts", "Prediction"
     )
     raw: bool = option(False, RAW, "Prediction")
+    license: str | None = option(
+        None, "of `to=bioimageio`: licence of the weights, as SPDX writes it: CC-BY-4.0, say", "Output"
+    )
+    authors: TextList = option([], "of `to=bioimageio`: who trained the run", "Output", repeated=True)
+    sample: Path | None = option(
+        None,
+        "of `to=bioimageio`: an image for the cover and the test input; default: noise that shows nothing of the data",
+        "Output",
+    )
     overwrite: bool = option(False, "replace an existing file", "Output")

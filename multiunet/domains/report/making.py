@@ -27,6 +27,7 @@ from multiunet.domains.report.tables import (
 )
 from multiunet.domains.result import Report
 from multiunet.domains.runs import Run, all_runs, open_untrained
+from multiunet.domains.score_file import add_scores, find_epochs
 from multiunet.domains.score_words import name_score
 from multiunet.domains.summary import summarise
 from multiunet.domains.verdict import judge
@@ -62,8 +63,10 @@ def write_page(path: AnyPath, report: Report | None = None) -> Path:
 
 
 def try_page(path: Path, report: Report | None) -> list[Path]:
-    """Write the page of a run anew; where that cannot be done, say why, and return no file."""
+    """Write the page of a run anew, and keep its scores; return the file, or none and say why."""
     try:
+        if report is not None:
+            add_scores(path, report, find_epochs([RunFolder.open(folder) for folder in all_runs(path)]))
         return [write_page(path, report)]
     except (InputError, OSError) as error:
         remark(f"{path / REPORT}: not written: {error}")

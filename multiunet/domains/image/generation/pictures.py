@@ -19,7 +19,7 @@ from multiunet.domains.image.generation.requests import Request
 from multiunet.domains.image.generation.shown_inputs import show_inputs
 from multiunet.domains.image.info import ImageInfo
 from multiunet.files import write_atomically
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 from multiunet.prediction.group_names import group_name
 
 SHEET = "contact_sheet.png"
@@ -41,7 +41,7 @@ def export_samples(
         requests: that the samples answer.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written, groups = [], open_prediction(samples)
+    written, groups = [], open_datasets(samples)
     opened = {name: groups[name] for name in sorted(groups, key=lambda name: groups[name].attrs["place"])}
     for name, dataset in opened.items():
         width = max(3, len(str(dataset.sizes["sample"] - 1)))

@@ -21,7 +21,7 @@ from multiunet.domains.image.measure.thickness import (
 )
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 
 LOCAL = "local"
 """Kind of thickness: of the largest ball that fits in."""
@@ -52,7 +52,7 @@ def measure_layers(options: ImageMeasure, measures: Measures) -> list[ThicknessR
     check_kinds(kinds, measures.axes)
     counted = list(dict.fromkeys(phase.phase for phase in measures.phases if phase.objects is not None))
     rows: list[ThicknessRow] = []
-    for name, data in open_prediction(options.prediction).items():
+    for name, data in open_datasets(options.prediction).items():
         if LOCAL in kinds:
             check_fits(
                 options.prediction, f"the thickness of {name}", BYTES * data["class"].size, "measure it in parts"

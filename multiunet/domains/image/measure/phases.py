@@ -22,7 +22,7 @@ from multiunet.domains.image.measure.shares import state_count, state_shares
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 from multiunet.prediction.totals import open_sums, sum_sites
 from multiunet.uncertainty.sums import SumCalibration, Totals
 from multiunet.wording import counted, listing
@@ -122,7 +122,7 @@ def measure(options: ImageMeasure) -> Measures:
     Raises:
         InputError: for a store without classes of pixels, or classes that it does not have.
     """
-    images = open_prediction(options.prediction)
+    images = open_datasets(options.prediction)
     for name, data in images.items():
         if "fraction" not in data or "class" not in data:
             raise InputError(

@@ -20,7 +20,7 @@ from multiunet.domains.image.files.pairing import match_names
 from multiunet.domains.image.measure.phases import ALL
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 from multiunet.prediction.totals import LEVEL, least_value, open_sums, sum_sites
 from multiunet.uncertainty.sums import ItemSums, SumCalibration, SumInterval, Totals, design_effect
 from multiunet.wording import listing
@@ -70,7 +70,7 @@ def measure_quantities(options: ImageMeasure) -> list[QuantityRow]:
     Raises:
         InputError: for a store without images, or masks of regions that do not fit them.
     """
-    images = open_prediction(options.prediction)
+    images = open_datasets(options.prediction)
     if not images:
         raise InputError(f"{options.prediction}: holds no image")
     sums = open_sums(options.prediction)

@@ -14,7 +14,7 @@ from multiunet.domains.image.measure.quantities import measure_quantities
 from multiunet.domains.image.measure.tables import write_quantities, write_tables, write_thickness
 from multiunet.errors import InputError
 from multiunet.files import check_folder
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 
 
 def run_measures(options: ImageMeasure, folder: Path | None) -> Mapping[str, Any]:
@@ -28,7 +28,7 @@ def run_measures(options: ImageMeasure, folder: Path | None) -> Mapping[str, Any
     """
     if folder is not None:
         check_folder(folder, options.overwrite)
-    predicted = open_prediction(options.prediction)
+    predicted = open_datasets(options.prediction)
     classified = all("class" in data for data in predicted.values())
     if not classified and options.objects is not None:
         raise InputError(f"{options.prediction}: holds quantities, not classes, so `objects` counts none; leave it out")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from multiunet.core import Encoder
 from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
-from multiunet.domains.image.data.inputs import AXES
+from multiunet.domains.image.data.inputs import AXES, match_channels
 from multiunet.domains.image.data.made import find_maker
+from multiunet.domains.image.files.readers import read_image
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.domains.image.prediction.predictor import choose_views
@@ -23,6 +30,12 @@ from multiunet.prediction.portable import Portable, PortableInput, PortableModel
 
 EXAMPLE = {2: (83, 141), 3: (35, 53, 45)}
 """Sites of the image that a graph of operations is traced with; no multiples of anything."""
+
+SHOWN = {2: (128, 128), 3: (16, 64, 64)}
+"""Sites of a test input, at most."""
+
+BLUR = 3.0
+"""Deviation of the Gaussian of a test input, pixels."""
 
 
 def make_portable(model: Model, config: ImageTrain, info: ImageInfo, options: ImageEvaluate) -> PortableModel:
@@ -57,7 +70,31 @@ def make_portable(model: Model, config: ImageTrain, info: ImageInfo, options: Im
         (image, *moments) if own else (image,),
         axes,
         {"channels": info.channels, "colour": info.colour, "mirrored_views": views == "averaged", **_size(info)},
+        info.spacing if info.fingerprint.spacing is not None else None,
+        partial(make_example, info),
     )
+
+
+def make_example(info: ImageInfo, path: Path | None) -> NDArray[np.float32]:
+    """Return a test input, ``(channels, *space)``: the middle of an image, or blurred noise.
+
+    Noise has the moments of the training images, and shows nothing else of them.
+
+    Raises:
+        InputError: for an image of other axes or channels than the training images.
+    """
+    if path is not None:
+        pixels = match_channels(read_image(path), info, str(path)).pixels
+        cuts = (slice((size - n) // 2, (size - n) // 2 + n) for size, n in zip(pixels.shape[1:], _sides(pixels.shape)))
+        return np.ascontiguousarray(pixels[(slice(None), *cuts)], dtype=np.float32)
+    noise = np.random.default_rng(0).normal(size=(info.channels, *SHOWN[info.ndim]))
+    smooth = np.stack([gaussian_filter(one, BLUR) for one in noise])
+    channels = zip(smooth / smooth.std(), info.fingerprint.intensities)
+    return np.stack([one * known.deviation + known.mean for one, known in channels]).astype(np.float32)
+
+
+def _sides(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(map(min, shape[1:], SHOWN[len(shape) - 1]))
 
 
 def _make_standard(info: ImageInfo) -> nn.Module:

@@ -21,7 +21,7 @@ from multiunet.domains.reading import reading
 from multiunet.domains.report.colours import pick_colours
 from multiunet.errors import InputError
 from multiunet.files import csv_text, write_atomically, write_text
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets
 
 PNG_TYPES = (np.uint8, np.uint16)
 
@@ -71,7 +71,7 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
     folder.mkdir(parents=True, exist_ok=True)
     known = _kinds(info)
     written, counts = [], np.zeros(0 if info.regression else len(info.values), dtype=np.int64)
-    opened = open_prediction(prediction)
+    opened = open_datasets(prediction)
     stated = [kind for kind, (first, *_) in STATED.items() if all(first in item for item in opened.values())]
     chosen = [*known[: known.index("uncertainty") + 1], *stated] if kinds is None else list(dict.fromkeys(kinds))
     for name, dataset in opened.items():
