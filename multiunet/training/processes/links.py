@@ -128,7 +128,7 @@ class Links:
         """Say which process was lost, and what to do."""
         return (
             f"process {loss.rank + 1} of {self.size} of this training has ended without a word: killed, out of memory, "
-            "or its machine went down. All others end, too; go on from the last saved state by `resume=auto`"
+            "or its machine went down. All others end, too; the run can be resumed from its last saved state"
         )
 
 
