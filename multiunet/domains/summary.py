@@ -9,6 +9,7 @@ from multiunet.device import pick_device
 from multiunet.domains.config import TrainConfig
 from multiunet.domains.info import ClassLabels, DatasetInfo, Labels
 from multiunet.geometries.grid.grid import Grid
+from multiunet.training.processes.place import find_wanted
 from multiunet.wording import counted, listing
 
 if TYPE_CHECKING:
@@ -72,8 +73,11 @@ def summarise_training(config: TrainConfig, steps: int) -> str:
     """
     recipe = config.recipe()
     stops = "" if recipe.patience is None else f", fewer where {recipe.patience} epochs bring nothing"
+    processes = find_wanted(config.device, config.devices, config.nodes).processes
+    shared = f"{counted(processes, 'process', 'processes')} that share out {recipe.accumulate} batches a step, "
+    where = f"{shared if processes > 1 else ''}{pick_device(recipe.device)}"
     if recipe.minutes is None:
         length = f"{counted(recipe.epochs, 'epoch')} of {counted(steps, 'step')}, {recipe.epochs * steps:,} in all"
     else:
         length = f"{recipe.minutes:g} minutes, in epochs of {counted(steps, 'step')}"
-    return f"{length}{stops}; {recipe.optimizer}, lr {recipe.lr:g}, seed {recipe.seed}; on {pick_device(recipe.device)}"
+    return f"{length}{stops}; {recipe.optimizer}, lr {recipe.lr:g}, seed {recipe.seed}; on {where}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from torch import nn
 from multiunet.core import Geometry
 from multiunet.tasks import Objective
 from multiunet.training.data import TrainingData
+from multiunet.training.processes.place import find_wanted
 from multiunet.training.recipe import Recipe
 from multiunet.training.step_time import measure_step
 from multiunet.wording import counted, duration
@@ -24,6 +26,7 @@ class Preparation:
 
     Attributes:
         name: of what is trained.
+        processes: that share out the batches of a step.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Preparation:
     geometry: Geometry[Any]
     data: TrainingData[Any]
     recipe: Recipe
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ TRIED = "; tried for a few steps on this machine, as busy as it is now"
 def describe_time(domain: Domain[Any, Any, Any], model: Model, config: Any, info: Any, budget: Budget) -> str:
     """Say how long a training will take here, with what comes before it."""
     data = domain.training_data(config, info, model, budget)
-    own = Preparation("the training", model.net, model.task, model.geometry, data, config.recipe())
+    processes = find_wanted(config.device, config.devices, config.nodes).processes
+    own = Preparation("the training", model.net, model.task, model.geometry, data, config.recipe(), processes)
     before = domain.preparations(model, config, info, budget)
     found = {part.name: _try(part) for part in (*before, own)}
     if not before:
@@ -82,4 +87,6 @@ def describe_time(domain: Domain[Any, Any, Any], model: Model, config: Any, info
 
 def _try(part: Preparation) -> StepTime:
     seconds = measure_step(part.net, part.task, part.geometry, part.data, part.recipe)
+    batches = part.recipe.accumulate
+    seconds *= math.ceil(batches / part.processes) / batches
     return StepTime(seconds, part.recipe.steps(len(part.data)), part.recipe)

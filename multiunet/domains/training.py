@@ -42,6 +42,7 @@ from multiunet.seeds import derive
 from multiunet.training.loggers import LoggedRecords, check_loggers, open_loggers
 from multiunet.training.processes.group import Group
 from multiunet.training.processes.launching import open_group
+from multiunet.training.processes.place import Wanted
 from multiunet.training.run_folder import CURVES, DIVERGED, STOPPED, RunFolder
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def train(
         InputError: for bad settings or data, or an ``out`` that holds something else.
     """
     settings = checked(domain_spec(name).train, config)
-    with open_group(wanted_by(settings), PROGRAM) as group:
+    with open_group(_wanted(settings, out, resume), PROGRAM) as group:
         if not group.leads:
             help_train(group)
             return None
@@ -217,6 +218,12 @@ def _train(
     return state
 
 
+def _wanted(config: TrainConfig, out: AnyPath, resume: Resume) -> Wanted:
+    """Return the devices that a training asks for, if it can be shared out to them, as far as the settings tell."""
+    before = RunFolder.open(Path(out)).config() if _going_on(Path(out), resume) else None
+    return wanted_by(settle_accumulate(config, before))
+
+
 def _draw_curves(run: RunFolder, monitor: str | None) -> None:
     """Draw losses and scores by epoch into the run folder, if that can be written."""
     figure = draw_curves(run.history(), monitor, run.best_scores().get("epoch"))
@@ -262,7 +269,7 @@ def train_all(
     if len(parts) == 1:
         state = train(name, parts[0], out, resume, progress)
         return [] if state is None else [out]
-    with open_group(wanted_by(settings), PROGRAM) as group:
+    with open_group(_wanted(settings, out, resume), PROGRAM) as group:
         if not group.leads:
             help_train(group)
             return []

@@ -112,7 +112,8 @@ def join_group(
         except BaseException as error:
             (group.leave if group.leads else group.fail)(error)
             raise
-        group.leave(None)
+        if group.leads:
+            group.leave(None)
     finally:
         links.close()
         if dist.is_initialized():

@@ -88,13 +88,13 @@ class Links:
     def close(self) -> None:
         """Close all connections; from now on no process is missed."""
         self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
         for connection, reader in zip(self._connections.values(), self._readers):
             with suppress(OSError), _socket_of(connection) as own:
                 own.shutdown(socket.SHUT_RDWR)  # wakes the reader; closed, its number could be another file's
             reader.join()
             connection.close()
+        if self._timer is not None:  # now that no reader can start another one
+            self._timer.cancel()
 
     def _read(self, rank: int, connection: Connection) -> None:
         try:
@@ -102,16 +102,16 @@ class Links:
                 message = connection.recv_bytes()
                 self._messages.put(message)
                 if message[:1] == LEAVE:
-                    self.end_soon(None)
+                    self._end_soon(None)
                     return
         except (EOFError, OSError):
             if self._closing:
                 return
         self.loss = self.loss or Loss(rank)
         self._messages.put(self.loss)
-        self.end_soon(self.describe(self.loss))
+        self._end_soon(self.describe(self.loss))
 
-    def end_soon(self, words: str | None) -> None:
+    def _end_soon(self, words: str | None) -> None:
         """End this process after the grace, unless it closes its links before; say these words then."""
 
         def end() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +13,11 @@ import torch
 from multiunet_datasets import synthetic
 
 from multiunet import InputError, train
-from multiunet.training.checkpoint import Checkpoint, load
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("images")
-    synthetic.write_polycrystal(folder, images=6, size=32, grains=6)
-    small = {"widths": [4, 8], "patch_size": [32], "dropout": 0.5, "memory_format": "contiguous", "seed": 3}
-    short = {"epochs": 2, "steps_per_epoch": 2, "batch_size": 2, "device": "cpu", "calibrate": False}
-    return {"images": folder / "images", "masks": folder / "masks", **small, **short}
-
-
-def last(run: Path) -> Checkpoint:
-    return load(run / "checkpoints/last.safetensors")
+from multiunet.training.checkpoint import load
 
 
 def assert_equal(run: Path, other: Path) -> None:
-    tensors, expected = last(run).tensors, last(other).tensors
+    tensors, expected = (load(one / "checkpoints/last.safetensors").tensors for one in (run, other))
     assert tensors.keys() == expected.keys()
     assert [name for name, value in expected.items() if not torch.equal(tensors[name], value)] == []
 
@@ -45,3 +35,77 @@ def test_a_step_of_too_few_batches_is_refused(tmp_path: Path, images: dict[str, 
     with pytest.raises(InputError, match=r"`accumulate=1`: a step of so many batches cannot be shared out to 2"):
         train("image", {**images, "devices": 2, "accumulate": 1}, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("domain", ["image", "genome", "graph", "graphs"])
+def test_in_every_domain_twenty_steps_of_two_processes_have_the_bits_of_one(
+    tmp_path: Path, images: dict[str, Any], domain: str
+) -> None:
+    synthetic.write_genome(tmp_path / "genome", chromosomes=4, length=8000)
+    synthetic.write_graph(tmp_path / "graph", nodes=120)
+    synthetic.write_graph_set(tmp_path / "graphs", count=40)
+    genome = {"fasta": tmp_path / "genome/genome.fa", "targets": [tmp_path / "genome/signal.bedGraph"], "bin_size": 100}
+    settings: dict[str, Any] = {
+        "image": images,
+        "genome": {**genome, "val_chroms": ["chr3"], "test_chroms": ["chr4"]},
+        "graph": {"graph": tmp_path / "graph/graph.npz", "batch_nodes": 40},
+        "graphs": {"graphs": tmp_path / "graphs/graphs.npz", "widths": [4, 8], "batch_size": 4},
+    }[domain]
+    long = {**settings, "epochs": 2, "steps_per_epoch": 10, "seed": 1, "device": "cpu", "calibrate": False}
+    train(domain, {**long, "accumulate": 2}, tmp_path / "one")
+    train(domain, {**long, "devices": 2}, tmp_path / "two")
+    assert_equal(tmp_path / "two", tmp_path / "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"degrade": "down:4", "adversarial": True, "masks": None},
+        {"task": "generate", "latent": 4, "latent_epochs": 1, "masks": None, "dropout": 0.0},
+        {"ema": 0.9, "gradient_checkpointing": True, "workers": 1},
+        {"precision": "bf16", "skip": "attention", "optimizer": "sgd"},
+    ],
+    ids=["opponent", "latents", "workers", "bf16"],
+)
+def test_two_processes_have_the_bits_of_one_whatever_is_trained(
+    tmp_path: Path, images: dict[str, Any], more: dict[str, Any]
+) -> None:
+    settings = {name: value for name, value in {**images, **more}.items() if value is not None}
+    train("image", {**settings, "accumulate": 2}, tmp_path / "one")
+    train("image", {**settings, "devices": 2}, tmp_path / "two")
+    assert_equal(tmp_path / "two", tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_three_processes_are_as_near_as_sums_in_another_order(tmp_path: Path, images: dict[str, Any]) -> None:
+    train("image", {**images, "accumulate": 4}, tmp_path / "one")
+    train("image", {**images, "accumulate": 4, "devices": 3}, tmp_path / "three")
+    tensors, expected = (load(tmp_path / n / "checkpoints/last.safetensors").part("model") for n in ("three", "one"))
+    for name, value in expected.items():
+        torch.testing.assert_close(tensors[name], value, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_processes_that_srun_started_train_together_if_asked(tmp_path: Path, images: dict[str, Any]) -> None:
+    asked = {name: str(value) if isinstance(value, Path) else value for name, value in images.items()}
+    asked |= {"devices": 1, "nodes": 2}
+    program = f"from multiunet import train; print(train('image', {asked!r}, 'run'))"
+    step = {"SLURM_JOB_ID": "77", "SLURM_LOCALID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost"}
+    tasks = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={**os.environ, **step, "SLURM_PROCID": str(rank)},
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    shown = [task.communicate(timeout=300)[0] for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0]
+    assert shown[0].startswith("State(epoch=2")
+    assert shown[1] == "None\n"
+    train("image", {**images, "accumulate": 2}, tmp_path / "one")
+    assert_equal(tmp_path / "run", tmp_path / "one")
