@@ -38,6 +38,9 @@ def _numbers(fit: Fit) -> str:
     found: Mapping[str, Any] = fit.calibration.model_dump()
     if fit.calibration.kind == "classes":
         thresholds = found["thresholds"].items()
-        rare = [f"{name} from {least:.2g} times the likeliest other class on" for name, least in thresholds]
+        alone = found["labels"] == "multilabel"  # its only other is that it is not there
+        told = {name: f"{least / (1 + least):.2g}" if alone else f"{least:.2g} times" for name, least in thresholds}
+        other = "" if alone else " the likeliest other class"
+        rare = [f"{name} from {least}{other} on" for name, least in told.items()]
         return "; ".join([f"temperature {found['temperature']:.3g}", *rare])
     return f"variances times {', '.join(f'{factor:.3g}' for factor in found['factors'])}"

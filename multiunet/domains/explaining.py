@@ -38,7 +38,7 @@ def explain(
     runs = open_runs([RunFolder.open(folders[0])], device="cpu")
     check_predicts(runs)
     [run] = runs
-    if run.spec.name != "image" or run.info.regression or run.info.instances is not None:
+    if run.spec.name != "image" or run.info.target.kind != "classes" or run.info.instances is not None:
         raise InputError(f"{path}: only runs that predict the classes of images or volumes can be explained")
     used: Split = split if run.info.split.of(split) else "val"
     known = run.domain.read(run.config, run.info, run.spec.evaluate(split=used)).items

@@ -9,15 +9,19 @@ from typing import Any
 from multiunet.domains.remarks import remark
 from multiunet.wording import listing
 
+NAMES = (("recall", "precision"), ("recall_per_class", "precision_per_class"))
+"""Names of the scores by class, of classes and of independent labels."""
+
 IN_A_ROW = 3
 """Validations after which a class that none of them predicted is named."""
 
 
 def find_missed(metrics: Mapping[str, Any]) -> list[str]:
     """Return the names of classes that are there and never predicted; none of scores without recalls."""
-    if not {"classes", "recall", "precision"} <= set(metrics):
+    names = next((names for names in NAMES if {"classes", *names} <= set(metrics)), None)
+    if names is None:
         return []
-    rows = zip(metrics["classes"], metrics["recall"], metrics["precision"])
+    rows = zip(metrics["classes"], *(metrics[name] for name in names))
     return [name for name, recall, precision in rows if recall is not None and precision is None]
 
 

@@ -184,7 +184,7 @@ class GridPredictor:
             coords=source.coords,
             chunks=chunks_of(self.plan(source.shape)),
             decided=decides,
-            per_name=decides and getattr(self.task, "labels", None) == "multilabel",
+            per_name=decides and is_per_name(self.task),
             statements=self.statements,
             sample_maps=0 if encode is None else count,
             attrs=source.attrs,
@@ -194,7 +194,7 @@ class GridPredictor:
         def watch(t: int, region: Region, mean: Tensor) -> None:
             if decides:
                 of_region = counts.setdefault(starts_of(region), torch.zeros(count, len(self.task.names)).long())
-                of_region[t] = self._decided(mean).cpu()
+                of_region[t] = count_decided(self.task, mean, self.calibration).cpu()
             if encode is not None:
                 item.write_sample(t, region, encode(mean))
 
@@ -223,20 +223,32 @@ class GridPredictor:
             item.write_fractions(total.double() / math.prod(self.output_shape(source.shape)))
         return item
 
-    def _decided(self, mean: Tensor) -> Tensor:
-        """Count the sites of ``(len(task.names), *space)`` are decided for each name."""
-        decision = self.task.decide(mean[None], self.calibration)
-        assert decision is not None
-        if decision.ndim == mean.ndim + 1:
-            return decision[0].flatten(1).sum(dim=1)
-        return torch.bincount(decision.flatten(), minlength=len(mean))
-
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the sites of the output by axis."""
         return tuple(-(-n // r) for n, r in zip(shape, self._receptive_field().output_stride))
 
     def _receptive_field(self) -> ReceptiveField:
         return receptive_field(self.net)
+
+
+def is_per_name(task: Task) -> bool:
+    """Return True where each name of a task is decided by itself: labels that do not exclude each other."""
+    return getattr(task, "labels", None) == "multilabel"
+
+
+def count_decided(task: Task, mean: Tensor, calibration: Calibration | None = None) -> Tensor:
+    """Return how many sites are decided for each name, ``(names,)``.
+
+    Args:
+        task: of classes or labels.
+        mean: probabilities, ``(names, *space)``.
+        calibration: by whose thresholds they are decided.
+    """
+    decision = task.decide(mean[None], calibration)
+    assert decision is not None
+    if is_per_name(task):
+        return decision[0].flatten(1).sum(dim=1)
+    return torch.bincount(decision.flatten(), minlength=len(mean))
 
 
 def _each(watch: WatchRegion, regions: list[Region], kept: list[Kept], t: int, mean: Tensor) -> None:

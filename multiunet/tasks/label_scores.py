@@ -16,29 +16,34 @@ from multiunet.metrics import Ranking, mean_of_defined
 from multiunet.metrics.reliability import LEAST
 from multiunet.tasks.class_uncertainty import ClassUncertainty
 from multiunet.tasks.curves import Curves
-from multiunet.tasks.score import Score, Scores
+from multiunet.tasks.score import Score, Scores, label_cuts
 from multiunet.uncertainty import Calibration, Moments
 
-MEANS = ("mcc", "f1", "auprc", "auroc")
+MEANS = ("mcc", "f1", "iou", "auprc", "auroc")
 """Scores whose mean over labels stands beside those of each label."""
+
+
+MICRO = ("f1", "auprc", "auroc")
+"""Scores that are also those of all labels pooled, as though they were one."""
 
 
 class LabelScore(Score):
     """Scores of labels that do not exclude each other, and what their uncertainty is worth.
 
-    Each has its own. A label is said to be there where its probability is above 1/2. Targets are 1 (there) and 0; a
-    target of NaN, or of ``ignore_index``, is not known.
+    Each has its own. A label is said to be there where its probability is above 1/2, or as the calibration's threshold
+    of it says. Targets are 1 (there) and 0; a target of NaN, or of ``ignore_index``, is not known.
 
     Args:
         names: of the labels.
         ignore_index: target of sites that do not count.
-        calibration: not used: sets of labels have limits of each label.
+        calibration: may have thresholds of labels. Sets are not scored: they have limits of each label.
     """
 
     monitor = "auprc"
 
     def __init__(self, names: Sequence[str], ignore_index: int, calibration: Calibration | None = None) -> None:
         self.names, self.ignore_index = list(names), ignore_index
+        self._cuts = label_cuts(self.names, calibration)
         self._counts = np.zeros((len(self.names), 2, 2), dtype=np.int64)  # truth, then prediction
         self._surprise = np.zeros(len(self.names))
         self._ranked = [Ranking() for _ in self.names]
@@ -56,7 +61,7 @@ class LabelScore(Score):
         self._stated |= moments is not None
 
     def _count(self, place: int, p: Tensor, true: Tensor) -> None:
-        told = 2 * true.long() + (p > 0.5).long()
+        told = 2 * true.long() + (p > self._cuts[place]).long()
         self._counts[place] += np.bincount(told.numpy(), minlength=4).reshape(2, 2)
         self._surprise[place] -= float(torch.where(true, p, 1 - p).double().clamp_min(LEAST).log().sum())
         self._ranked[place].add(p, [true.float()])
@@ -71,21 +76,27 @@ class LabelScore(Score):
             mine.merge(its)
 
     def result(self) -> Scores:
-        """Return means over labels, and the scores of each label in the order of ``classes``.
+        """Return means over labels (macro), those of all labels pooled (micro), and the scores of each label.
 
-        ``mcc``: Matthews' correlation, ``f1``, ``precision`` and ``recall`` of what is said to be there; ``auprc``
-        (average precision) and ``auroc`` of the probabilities; ``share`` of the sites that truly have the label, which
-        is the average precision by chance. None where not defined: of a label that is nowhere.
+        These are in the order of ``classes``. ``mcc``: Matthews' correlation, ``f1`` (the Dice score), ``iou``,
+        ``precision`` and ``recall`` of what is said to be there; ``auprc`` (average precision) and ``auroc`` of the
+        probabilities; ``share`` of the sites that truly have the label, which is the average precision by chance. None
+        where not defined: of a label that is nowhere.
         """
-        each = [
-            {**_score_counts(counts), "auprc": ranked.average_precision(), "auroc": ranked.roc_auc()}
-            for counts, ranked in zip(self._counts, (ranking.sorted() for ranking in self._ranked))
-        ]
+        each = [_score_label(counts, ranking) for counts, ranking in zip(self._counts, self._ranked)]
         by_label: Scores = {f"{name}_per_class": [one[name] for one in each] for name in each[0]}
         means: Scores = {name: mean_of_defined(one[name] for one in each) for name in MEANS}
         sites = int(self._counts.sum())
+        means |= {f"micro_{name}": value for name, value in self._pool().items() if name in MICRO}
         means["nll"] = float(self._surprise.sum()) / sites if sites else None
         return {**means, **by_label, **self._judge(), "classes": self.names}
+
+    def _pool(self) -> dict[str, Any]:
+        """Return the scores of all labels as one."""
+        pooled = Ranking()
+        for ranking in self._ranked:
+            pooled.merge(ranking)
+        return _score_label(self._counts.sum(axis=0), pooled)
 
     def _judge(self) -> Scores:
         """Return what the uncertainty is worth: means over labels, and the calibration error of each label."""
@@ -117,6 +128,11 @@ def _as_two(stated: Moments[Tensor]) -> Moments[Tensor]:
     return Moments(torch.stack([1 - stated.mean, stated.mean], dim=1), *both)
 
 
+def _score_label(counts: NDArray[np.int64], ranking: Ranking) -> dict[str, Any]:
+    ranked = ranking.sorted()
+    return {**_score_counts(counts), "auprc": ranked.average_precision(), "auroc": ranked.roc_auc()}
+
+
 def _score_counts(counts: NDArray[np.int64]) -> dict[str, Any]:
     """Return the scores of decisions; of counts ``(2, 2)``, rows are the truth."""
     (tn, fp), (fn, tp) = counts.tolist()
@@ -124,6 +140,7 @@ def _score_counts(counts: NDArray[np.int64]) -> dict[str, Any]:
     return {
         "mcc": (tp * tn - fp * fn) / below if below else None,
         "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None,
+        "iou": tp / (tp + fp + fn) if tp + fp + fn else None,
         "precision": tp / (tp + fp) if tp + fp else None,
         "recall": tp / (tp + fn) if tp + fn else None,
         "share": (tp + fn) / int(counts.sum()) if counts.any() else None,

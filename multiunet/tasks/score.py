@@ -72,6 +72,28 @@ def decide_classes(mean: Tensor, names: Sequence[str], calibration: Calibration 
     return first_largest(mean / thresholds.reshape(1, -1, *[1] * (mean.ndim - 2)))
 
 
+def label_cuts(names: Sequence[str], calibration: Calibration | None = None) -> list[float]:
+    """Return the probability above which each independent label is said to be there: 1/2, or as its threshold says.
+
+    Args:
+        names: of the labels.
+        calibration: may have thresholds of their odds; None: it has none.
+    """
+    known = calibration.thresholds if isinstance(calibration, ClassCalibration) else {}
+    return [odds / (1 + odds) for odds in (known.get(name, 1.0) for name in names)]
+
+
+def decide_labels(mean: Tensor, names: Sequence[str], calibration: Calibration | None = None) -> Tensor:
+    """Return 1 where a site has an independent label, else 0, of the shape of the probabilities.
+
+    Args:
+        mean: probabilities, ``(N, names, *space)`` or ``(rows, names)``.
+        names, calibration: see ``label_cuts``.
+    """
+    cuts = mean.new_tensor(label_cuts(names, calibration))
+    return (mean > cuts.reshape(1, -1, *[1] * (mean.ndim - 2))).to(torch.int64)
+
+
 def first_largest(mean: Tensor) -> Tensor:
     """Return the first channel of the largest value, ``(N, *space)``; faster than ``argmax`` on a CPU."""
     chosen, most = torch.zeros_like(mean[:, 0], dtype=torch.int64), mean[:, 0]

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from multiunet.losses import DiceCE, Kind
 from multiunet.tasks.class_scores import SegmentationScore
 from multiunet.tasks.label_scores import LabelScore
-from multiunet.tasks.score import Score, decide_classes
+from multiunet.tasks.score import Score, decide_classes, decide_labels
 from multiunet.tasks.task import Task, rows_of
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.calibration import tempered
 from multiunet.uncertainty.fitting import fit_classes
 from multiunet.uncertainty.held_out import HeldOut
-from multiunet.uncertainty.thresholds import fit_thresholds
+from multiunet.uncertainty.thresholds import fit_label_thresholds, fit_thresholds
 
 
 class ScoreOfClasses(Protocol):
@@ -37,7 +37,8 @@ class Segmentation(Task):
         labels: ``multiclass`` (softmax), ``binary`` (one logit) or ``multilabel`` (independent logits).
         ignore_index: target value of sites that count neither in the loss nor in the scores.
         loss: of such labels; Dice + cross-entropy by default.
-        rare: names of classes so rare that they may never be the likeliest; a calibration fits their thresholds.
+        rare: names of classes so rare that they may never be the likeliest, or of independent labels whose share of the
+            sites is far from 1/2; a calibration fits their thresholds.
         score: kind of score, which also names the score that chooses the best epoch; called with the names,
             ``ignore_index`` and the calibration. By default that of class maps, of independent labels ``LabelScore``.
 
@@ -92,8 +93,9 @@ class Segmentation(Task):
 
     def known_sites(self, moments: Moments[Tensor], target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if self.labels == "multilabel":
-            truth = rows_of(target)
-            known = ((truth != self.ignore_index) & ~truth.isnan()).all(dim=1)
+            told = rows_of(target).float()
+            truth = told.masked_fill(told == self.ignore_index, torch.nan)  # one label of a site may not be known
+            known = ~truth.isnan().all(dim=1)
         else:
             truth = target.reshape(-1).long()
             known = truth != self.ignore_index
@@ -101,13 +103,18 @@ class Segmentation(Task):
 
     def fit_calibration(self, held_out: HeldOut) -> Calibration:
         fitted = fit_classes(held_out, self.labels)
-        if not self.rare or self.labels == "multilabel":
+        if not self.rare:
             return fitted
         stated = tempered(held_out.mean, fitted.temperature, self.labels)
-        found = fit_thresholds(stated, held_out.target, [self.names.index(name) for name in self.rare])
+        rare = [self.names.index(name) for name in self.rare]
+        if self.labels == "multilabel":
+            each = fit_label_thresholds(stated, held_out.target)
+            found = {index: threshold for index, threshold in each.items() if index in rare}
+        else:
+            found = fit_thresholds(stated, held_out.target, rare)
         return replace(fitted, thresholds={self.names[index]: threshold for index, threshold in found.items()})
 
     def decide(self, mean: Tensor, calibration: Calibration | None = None) -> Tensor:
         if self.labels == "multilabel":
-            return (mean > 0.5).to(torch.int64)
+            return decide_labels(mean, self.names, calibration)
         return decide_classes(mean, self.names, calibration)

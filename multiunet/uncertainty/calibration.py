@@ -44,7 +44,8 @@ class ClassCalibration(Calibration):
         guaranteed: for each of ``LEVELS``, whether the limits hold however scores are distributed; False where there
             were too few groups, and they are estimates.
         thresholds: by name of a class, the share of the likeliest other class's probability from which on a site is
-            decided for it; 1 of those that are not named. See ``fit_thresholds``.
+            decided for it; 1 of those that are not named. See ``fit_thresholds``, and of independent labels
+            ``fit_label_thresholds``.
     """
 
     temperature: float

@@ -118,7 +118,7 @@ def fit_temperature(probabilities: Tensor, target: Tensor, labels: Labels = "mul
 
     Args:
         probabilities: ``(sites, names)``.
-        target: classes ``(sites,)``, or of independent labels yes or no ``(sites, names)``.
+        target: classes ``(sites,)``, or of independent labels yes or no ``(sites, names)``, NaN where not known.
 
     Raises:
         ValueError: without sites.
@@ -129,7 +129,8 @@ def fit_temperature(probabilities: Tensor, target: Tensor, labels: Labels = "mul
         raise ValueError("no site to fit a temperature to")
     p = probabilities.double()
     if labels == "multilabel":  # of each label the chances of no and of yes
-        p, target = torch.stack([1 - p, p], dim=-1).reshape(-1, 2), (target > 0).long().reshape(-1)
+        known = ~target.isnan()
+        p, target = torch.stack([1 - p[known], p[known]], dim=-1), (target[known] > 0).long()
     smoothing = 1 / (len(target) + 2)
 
     def loss(log_temperature: float) -> float:

@@ -15,8 +15,8 @@ class HeldOut:
 
     Attributes:
         mean, variance: predictive mean and total variance, ``(sites, names)``, float32.
-        target: classes ``(sites,)``, yes or no of independent labels ``(sites, names)``, or quantities
-            ``(sites, names)``, NaN where not measured.
+        target: classes ``(sites,)``, yes or no of independent labels ``(sites, names)``, NaN where not
+            known, or quantities ``(sites, names)``, NaN where not measured.
         group: place of each site's group in ``groups``, ``(sites,)``. Groups are what is exchangeable: images,
             chromosomes, graphs; never the pixels of one.
         groups: names of the groups.

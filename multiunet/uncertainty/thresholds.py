@@ -45,6 +45,29 @@ def fit_thresholds(probabilities: Tensor, target: Tensor, rare: Sequence[int]) -
     return found
 
 
+def fit_label_thresholds(probabilities: Tensor, target: Tensor) -> dict[int, float]:
+    """Return the threshold of each independent label at which its IoU, and so its Dice score, is largest.
+
+    It is of the odds ``p / (1 - p)``: the only other class of a label is that a site has it not. Labels whose threshold
+    would not raise the score have none; they are there where ``p > 1/2``.
+
+    Args:
+        probabilities: ``(sites, labels)``.
+        target: 1 where a site has the label, 0 where not, NaN where that is not known; ``(sites, labels)``.
+    """
+    found: dict[int, float] = {}
+    for own, (p, told) in enumerate(zip(probabilities.double().T, target.T)):
+        known = ~told.isnan()
+        true, p = told[known] > 0.5, p[known]
+        if int(true.sum()) < FEWEST:
+            continue
+        odds = p / (1 - p).clamp_min(torch.finfo(torch.float64).tiny)
+        best, score = _best_cut(odds, true)
+        if score > _iou(odds > 1, true):
+            found[own] = best
+    return found
+
+
 def _best_cut(ratio: Tensor, true: Tensor) -> tuple[float, float]:
     """Return the threshold of the ratio at which the IoU is largest, and this IoU."""
     row = ratio.argsort(descending=True)

@@ -20,6 +20,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 GUIDES = (
     "image",
+    "multilabel",
     "generate",
     "restore",
     "translate",
@@ -70,6 +71,12 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("splits.json").write_text(json.dumps({"Super1": {"train": stems[:3], "val": stems[3:5], "test": stems[5:]}}))
     rows = [f"micrographs/{stem}.png,masks/{stem}.png,{split}" for stem, split in zip(stems, ["train", "val", "test"])]
     Path("pairs.csv").write_text("\n".join(["image,mask,split", *rows]) + "\n")
+    for place, kind in enumerate(("inside", "boundary")):
+        Path(f"classes/{kind}").mkdir(parents=True)
+        for stem in stems:
+            mask = np.asarray(Image.open(f"masks/{stem}.png"))
+            shifted = np.roll(mask, place, axis=1) == mask.min()
+            Image.fromarray((255 * (shifted != bool(place))).astype(np.uint8)).save(f"classes/{kind}/{stem}.png")
     Path("height").mkdir()
     for stem in stems:
         tifffile.imwrite(f"height/{stem}.tif", np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32))

@@ -8,7 +8,10 @@ import torch
 
 from multiunet.metrics import Ranking
 from multiunet.tasks import LabelScore, Segmentation
-from multiunet.uncertainty import Moments
+from multiunet.uncertainty import ClassCalibration, Moments
+from multiunet.uncertainty.fitting import fit_temperature
+from multiunet.uncertainty.held_out import HeldOut
+from multiunet.uncertainty.thresholds import fit_label_thresholds
 
 metrics = pytest.importorskip("sklearn.metrics")
 
@@ -84,4 +87,44 @@ def test_moments_of_independent_labels_sum_to_those_of_a_coin():
     _, _, known = task.known_sites(
         Moments(mean, torch.zeros_like(mean), variance), torch.tensor([[[1.0, 0.0], [math.nan, 1.0]]])
     )
-    assert known.tolist() == [[0.0, 1.0]]
+    assert known[1].tolist() == [0.0, 1.0]
+    assert known[0, 0] == 1  # the other label of this site is not known
+    assert math.isnan(known[0, 1])
+
+
+def test_pooled_scores_are_those_of_scikit_learn_and_thresholds_decide():
+    p, truth = some()
+    calibration = ClassCalibration(1.0, "multilabel", thresholds={"b": 0.25})  # from a probability of 1/5 on
+    score = LabelScore(["a", "b", "c"], -1, calibration)
+    score.add(p, truth)
+    found, known = score.result(), ~truth.isnan() & (truth >= 0)
+    cuts = torch.tensor([0.5, 0.2, 0.5])[:, None]
+    own, true = p[known].numpy(), truth[known].numpy()
+    assert found["micro_f1"] == pytest.approx(metrics.f1_score(true, (p > cuts)[known].numpy()))
+    assert found["micro_auprc"] == pytest.approx(metrics.average_precision_score(true, own))
+    assert found["micro_auroc"] == pytest.approx(metrics.roc_auc_score(true, own))
+    row = known[:, 1]
+    assert found["iou_per_class"][1] == pytest.approx(metrics.jaccard_score(truth[:, 1][row], p[:, 1][row] > 0.2))
+
+
+def test_calibration_chooses_the_thresholds_of_labels_and_leaves_out_what_is_unknown():
+    p, truth = some(sites=2000)
+    truth = truth.masked_fill(truth < 0, math.nan)
+    p = 0.4 * p  # nothing would be said to be there
+    rows, target = p.movedim(1, -1).reshape(-1, 3), truth.movedim(1, -1).reshape(-1, 3)
+    found = fit_label_thresholds(rows, target)
+    for place in range(3):
+        known = ~target[:, place].isnan()
+        own, true = rows[known, place].numpy(), target[known, place].numpy()
+        best = max(metrics.f1_score(true, own > cut) for cut in np.unique(own)[:-1])
+        cut = found[place] / (1 + found[place])
+        assert metrics.f1_score(true, own > cut) == pytest.approx(best)
+    task = Segmentation(["a", "b", "c"], "multilabel", rare=["a", "c"])
+    group = torch.arange(len(rows)) % 5
+    fitted = task.fit_calibration(HeldOut(rows, rows * (1 - rows), target, group, tuple("vwxyz")))
+    assert set(fitted.thresholds) == {"a", "c"}
+    whole = fit_temperature(rows, target, "multilabel")
+    assert whole == pytest.approx(fit_temperature(rows[:, :1], target[:, :1], "multilabel"), rel=0.5)
+    assert task.decide(
+        torch.tensor([[0.2, 0.2, 0.2]]), ClassCalibration(1, "multilabel", thresholds={"a": 0.1})
+    ).tolist() == [[1, 0, 0]]

@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from multiunet.domains.config import Split
 from multiunet.domains.image.data.instances import Touching
+from multiunet.domains.image.files.overlapping import Layout
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.generation.info import Generation
 from multiunet.domains.info import DatasetInfo, Digest, Record, Splits
@@ -66,6 +67,24 @@ class Instances(Record):
     encoding: Touching
     smallest: NonNegativeInt
     counts: dict[Split, NonNegativeInt]
+
+
+class Overlapping(Record):
+    """Masks whose classes may overlap: each pixel has each of them, or not.
+
+    Attributes:
+        layout: where a class lies: in files, channels or bits of the masks.
+        places: of the classes among the files, channels or bits.
+        sources: of files, the names of the classes' folders or endings.
+        known: by split, pixels of which each class is known.
+        several: by split, pixels of two classes or more.
+    """
+
+    layout: Layout
+    places: tuple[NonNegativeInt, ...] = Field(min_length=1)
+    sources: tuple[str, ...] = ()
+    known: dict[Split, tuple[NonNegativeInt, ...]]
+    several: dict[Split, NonNegativeInt]
 
 
 class Dots(Record):
@@ -199,6 +218,7 @@ class ImageInfo(DatasetInfo):
         masks: of a segmentation; None for quantities.
         instances: where masks number objects.
         dots: where targets are dots.
+        overlapping: where the classes of masks may overlap, and the target is labels.
         generation: of a generator, whose target are the images' own channels.
         restoration: where images and targets are of one kind, and the network learns what images lack.
         drawn_range: numbers that targets can have, from the least to the largest, where the network draws pictures of
@@ -230,6 +250,7 @@ class ImageInfo(DatasetInfo):
     generation: Generation | None = None
     restoration: Restoration | None = None
     drawn_range: PositiveFloat | None = None
+    overlapping: Overlapping | None = None
     fingerprint: Fingerprint
     patch_size: tuple[PositiveInt, ...]
     strides: tuple[tuple[PositiveInt, ...], ...]
@@ -237,7 +258,9 @@ class ImageInfo(DatasetInfo):
 
     @property
     def values(self) -> tuple[int, ...]:
-        """Mask value of each class, ascending; of instances the class indices."""
+        """Mask value of each class, ascending; of instances and of overlapping classes the class indices."""
+        if self.overlapping is not None:
+            return tuple(range(len(self.target.names)))
         return tuple(int(value) for value in self.classes.values)
 
     @property
@@ -253,6 +276,13 @@ class ImageInfo(DatasetInfo):
         if self.masks is None:
             raise TypeError("this run predicts quantities, not classes")
         return self.masks
+
+    @property
+    def overlaps(self) -> Overlapping:
+        """Layout of the run's masks. Raises TypeError for a run whose classes exclude each other."""
+        if self.overlapping is None:
+            raise TypeError("the classes of this run exclude each other")
+        return self.overlapping
 
     @property
     def numbered(self) -> Instances:
@@ -332,6 +362,8 @@ class ImageInfo(DatasetInfo):
     def _check_target(self) -> Self:
         if self.regression != (self.masks is None) or (self.instances is not None and self.masks is None):
             raise ValueError("masks belong to classes, and instances to masks")
+        if (self.overlapping is None) != (self.target.kind != "labels"):
+            raise ValueError("labels belong to overlapping masks")
         if self.dots is not None and not self.regression:
             raise ValueError("dots belong to quantities")
         restored = () if self.restoration is None else self.restoration.difference

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.generation.info import Generation
-from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.info import ImageInfo, Overlapping
 from multiunet.domains.summary import SHOWN_NAMES, summarise_split, summarise_target
 from multiunet.memory import amount
 from multiunet.wording import counted, listing, percent
@@ -46,8 +46,17 @@ def _learns(info: ImageInfo) -> str:
         return f"to count objects: {info.dots.counts['train']:,} dots in training"
     if info.fingerprint.classes:
         shares = [f"{name} ({percent(own.share)} of pixels)" for name, own in info.fingerprint.classes.items()]
-        return f"{counted(len(shares), 'class', 'classes')}: {listing(shares, SHOWN_NAMES)}"
+        several = "" if info.overlapping is None else _tell_of_overlaps(info, info.overlapping)
+        return f"{counted(len(shares), 'class', 'classes')}{several}: {listing(shares, SHOWN_NAMES)}"
     return summarise_target(info)
+
+
+def _tell_of_overlaps(info: ImageInfo, known: Overlapping) -> str:
+    """Say that classes may overlap, in how many pixels they do, and where each lies in the masks."""
+    share = known.several["train"] / max(1, info.fingerprint.pixels["train"])
+    places = listing([str(place) for place in known.places], SHOWN_NAMES)
+    where = f", of {known.layout} {places}" if known.layout != "files" else ""
+    return f" that may overlap ({percent(share)} of pixels have two or more{where})"
 
 
 def _told(known: Generation) -> str:

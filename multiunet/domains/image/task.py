@@ -48,6 +48,10 @@ def make_task(config: ImageTrain, info: ImageInfo) -> Task:
         monitor = TEXTURE_MATCH if config.adversarial else "r2"
         return Regression(known.names, loss_name, known.centre, scale, monitor=monitor, extend_score=pictures)
     criterion = CLASS_LOSSES[cast(SegmentationLoss, config.loss or "dice-ce")]
+    if info.overlapping is not None:
+        names = info.target.names
+        several = criterion(kind="multilabel", ignore_index=IGNORED, class_weights=config.class_weights)
+        return Segmentation(names, "multilabel", IGNORED, loss=several, rare=names)  # each has a threshold of its own
     loss = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
     score = SegmentationScore if info.instances is None else InstanceScore
     return Segmentation(info.classes.names, ignore_index=IGNORED, loss=loss, score=score, rare=info.rare)

@@ -21,6 +21,7 @@ from multiunet.errors import InputError
 from multiunet.files import AnyPath, as_paths, check_creatable
 from multiunet.prediction.ensemble import members
 from multiunet.prediction.portable import PortableModel
+from multiunet.prediction.run import is_per_name
 from multiunet.training.run_folder import RunFolder
 
 
@@ -99,7 +100,7 @@ def describe(run: Run, model: PortableModel, calibrated: bool) -> dict[str, Any]
 
 def _axes_of_class(model: PortableModel) -> tuple[str, ...]:
     """Return the axes of ``class``: independent labels have an answer each, classes one for all."""
-    several = getattr(model.module.task, "labels", None) == "multilabel"
+    several = is_per_name(model.module.task)
     return model.output_axes if several else (model.output_axes[0], *model.output_axes[2:])
 
 

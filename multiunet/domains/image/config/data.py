@@ -67,6 +67,12 @@ class DataSettings(ConditionSettings):
         "Data",
     )
     instances: bool = option(False, "masks number their objects (0: outside); separate, count and size them", "Data")
+    multilabel: bool = option(
+        False,
+        "classes may overlap: masks are a folder or an ending for each class (CLASS/NAME.png, NAME_CLASS.png), its "
+        "channels, or the bits of a number",
+        "Data",
+    )
     ignore_value: Annotated[int | None, BeforeValidator(number_of_colour)] = option(
         None,
         "value of pixels to ignore in masks (coloured ones: #rrggbb) or targets, e.g. 255 or -9999",
@@ -161,6 +167,10 @@ class DataSettings(ConditionSettings):
             raise ValueError("`class_names` are for masks of classes, not for `instances` or `task=regression`")
         if self.instances and self.task != "segmentation":
             raise ValueError(f"`instances` are objects to segment; `task={self.task}` has none")
+        if self.multilabel and self.task != "segmentation":
+            raise ValueError(f"`multilabel` is of masks whose classes overlap; `task={self.task}` has none")
+        if self.multilabel and self.instances:
+            raise ValueError("`multilabel` and `instances` say different things of the same masks; give one")
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from multiunet.domains.image.data.augment import (
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.data.instances import encode_objects, sample_objects
+from multiunet.domains.image.data.overlapping import sample_overlapping
 from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects, load_target
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 from multiunet.domains.image.files.pairing import Item
@@ -41,7 +43,7 @@ class Patches(TrainingData[Tensor]):
     """Draw random patches of images.
 
     The field is ``(1, C, *patch)`` float32; the target ``(1, *patch)`` int64 (classes, -1 where they do not count) or
-    ``(1, K, *patch)`` float32 (quantities, NaN where unknown).
+    ``(1, K, *patch)`` float32 (quantities, or of classes that may overlap 0 and 1; NaN where unknown).
 
     Patches lie inside their image where it is large enough; what rotation or a small image brings in from outside is
     mirrored at the border, with its labels. Densities of dots are those of a patch's pixels, which a view may make
@@ -73,7 +75,7 @@ class Patches(TrainingData[Tensor]):
         self.patch = info.patch_size
         self.spacing = info.spacing
         self.oversample_classes = 0.0 if info.regression else oversample_classes
-        self.rare = [info.classes.names.index(name) for name in info.rare]
+        self.rare = [info.target.names.index(name) for name in info.rare]
         self.cache = cache
         self.border = border
         self.intensities = read_intensities(info)
@@ -120,6 +122,8 @@ class Patches(TrainingData[Tensor]):
             target = load_target(entry.target, self.info, self.cache)
             quantities = self.cache.in_memory("quantities", entry.target, target)
             return torch.from_numpy(sample(quantities, coordinates))[None]
+        if self.info.overlapping is not None:
+            return torch.from_numpy(sample_overlapping(self._labels(entry), coordinates, len(self.info.values)))[None]
         labels = sample_labels(self._labels(entry), coordinates)
         return torch.from_numpy(labels.astype(np.int64))[None]
 
@@ -165,7 +169,7 @@ class Patches(TrainingData[Tensor]):
         for region in iter_blocks(labels, rows=True):
             block = labels[region]
             for index in classes:
-                counts[index][region[:-1]] = np.count_nonzero(block == index, axis=-1)
+                counts[index][region[:-1]] = np.count_nonzero(self._have(block, index), axis=-1)
         ends = counts.reshape(len(classes), -1).cumsum(axis=1)
         ranks = [np.arange(0, end, max(1, -(-end // REMEMBERED))) for end in ends[:, -1]]
         wanted = [np.searchsorted(end, rank, side="right") for end, rank in zip(ends, ranks)]
@@ -177,10 +181,15 @@ class Patches(TrainingData[Tensor]):
                 for place in np.flatnonzero(np.isin(wanted[index], here)):
                     block = labels[region].reshape(-1, width) if block is None else block
                     row = wanted[index][place]
-                    inside = np.flatnonzero(block[np.searchsorted(here, row)] == index)
+                    inside = np.flatnonzero(self._have(block[np.searchsorted(here, row)], index))
                     # the rank counts from the image's begin; the row's last pixel of the class has that of its end
                     found[index][place] = row * width + inside[ranks[index][place] - ends[index][row]]
         return found
+
+    def _have(self, labels: NDArray[Any], index: int) -> NDArray[np.bool_]:
+        """Return where labels have a class."""
+        have: NDArray[np.bool_] = labels == index if self.info.overlapping is None else (labels >> index & 1) == 1
+        return have
 
 
 def choose_start(space: Sequence[int], patch: Sequence[int], rng: np.random.Generator) -> list[int]:

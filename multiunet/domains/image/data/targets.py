@@ -22,9 +22,10 @@ from multiunet.domains.image.files.lazy import (
     map_values,
 )
 from multiunet.domains.image.files.masks import ColouredMask, colour_name, read_mask
+from multiunet.domains.image.files.overlapping import choose_places, places_of, read_overlapping, used_places
 from multiunet.domains.image.files.palettes import Palettes
 from multiunet.domains.image.files.readers import read_target
-from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.info import ImageInfo, Overlapping
 from multiunet.errors import InputError
 from multiunet.losses import border_weights
 from multiunet.wording import counted
@@ -41,6 +42,8 @@ NUMBERING = 32
 def read_annotation(path: str, info: ImageInfo, checked: bool = False) -> Pixels:
     """Read a mask, integers ``space``, or a target, float32 ``(K, *space)``, information bar included.
 
+    Of classes that may overlap the integers are bits of their places: see ``read_overlapping``.
+
     Args:
         checked: it was read before; see ``read_mask``.
 
@@ -51,6 +54,8 @@ def read_annotation(path: str, info: ImageInfo, checked: bool = False) -> Pixels
         # what images should look like, of pairs that are made of them, has their channels
         alike = info.restoration is not None and info.restoration.made
         return read_target(Path(path), info.ignore_value, info.read_channels if alike else ()).pixels
+    if info.overlapping is not None:
+        return _read_overlapping(path, info, checked)
     if info.instances:
         return _read_numbered(path, checked)
     return read_mask(Path(path), info.segmented.coloured, checked=checked)
@@ -71,6 +76,8 @@ def load_annotation(path: str, info: ImageInfo, cache: FileCache) -> Pixels:
 def load_labels(path: str, info: ImageInfo, cache: FileCache, checked: bool = True) -> Pixels:
     """Load the class of each pixel, int16 ``space``; -1 where it does not count.
 
+    Of classes that may overlap, load the bits of each pixel, int64 ``space``: see ``unpack``.
+
     Args:
         checked: it is one of the training data, which ``survey`` checked.
 
@@ -83,12 +90,14 @@ def load_labels(path: str, info: ImageInfo, cache: FileCache, checked: bool = Tr
             objects = load_objects(path, info, cache, checked)
             return encode_objects(objects, info.instances.encoding, info.spacing)
         labels = drop_rows(read_annotation(path, info, checked), _get_info_bar(path, info))
+        if (own := info.overlapping) is not None:
+            return map_values(labels, lambda block: _find_labels(block, own, info, path), np.int64)
         if not checked and info.segmented.palettes:
             used = {int(value) for region in iter_blocks(labels) for value in count_values(labels[region])[0]}
             Palettes.from_json(info.segmented.palettes).check(path, used)
         return map_values(labels, lambda block: find_classes(block, info, path), np.int16)
 
-    how = _describe_reading(path, info, "values", "ignore_value", "instances", "spacing")
+    how = _describe_reading(path, info, "values", "ignore_value", "instances", "spacing", "overlapping")
     return cache.get("mask", path, read, bytes_in_memory, how)
 
 
@@ -183,6 +192,32 @@ def find_classes(labels: np.ndarray, info: ImageInfo, path: str) -> NDArray[np.i
             f"the training masks' {', '.join(map(shown, info.values))}; relabel it, or train with such masks, too"
         )
     return classes
+
+
+def _read_overlapping(path: str, info: ImageInfo, checked: bool) -> Pixels:
+    known, found = info.overlaps, read_overlapping(path, info.ndim, info.ignore_value, checked)
+    if (found.layout, found.places) != (known.layout, len(known.places) if known.layout != "bits" else 0):
+        has = "one channel" if found.layout == "bits" else f"{found.places} {found.layout}"
+        wanted = "bits of one channel" if known.layout == "bits" else f"{len(known.places)} {known.layout}"
+        raise InputError(f"{path}: has {has}, but the classes of the training masks are {wanted}; save it so, too")
+    return found.bits
+
+
+def _find_labels(bits: NDArray[np.int64], known: Overlapping, info: ImageInfo, path: str) -> NDArray[np.int64]:
+    """Return the bits of places as those of the classes.
+
+    Raises:
+        InputError: for a bit that training did not know.
+    """
+    beyond = used_places(bits) & ~sum(1 << place for place in known.places)
+    if beyond:
+        place = places_of(beyond)[0]
+        count = int(np.count_nonzero(bits >> place & 1))
+        raise InputError(
+            f"{path}: bit {place} (value {1 << place}) in {counted(count, 'pixel')} is none of the classes' bits "
+            f"({', '.join(map(str, known.places))}: {', '.join(info.target.names)}); clear it, or train with such masks"
+        )
+    return choose_places(bits, known.places)
 
 
 def _look_up(labels: np.ndarray, values: NDArray[np.int64], ignored: int | None) -> NDArray[np.int16]:

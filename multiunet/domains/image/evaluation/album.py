@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from multiunet.domains.cases import Album, Case, Panel, Scale
 from multiunet.domains.domain import Piece
 from multiunet.domains.image.evaluation.labelled import LabelledImage
-from multiunet.domains.image.evaluation.shown import Decide, Sketch
+from multiunet.domains.image.evaluation.shown import Decide, Sketch, join_labels
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.report.colours import color_classes, css, pick_colours
 from multiunet.domains.report.rasters import MISSED, WRONG, encode, encode_labels, encode_scaled, paint, stretch
@@ -38,13 +38,14 @@ class ImageAlbum(Album):
         super().__init__()
         self.images, self.info, self.names = images, info, names
         self._decide = None if info.regression or info.instances is not None else decide
+        self._combine = None if info.overlapping is None else join_labels
         self._sketches: dict[str, Sketch] = {}
 
     def add(self, piece: Piece) -> None:
         assert piece.item is not None  # images have names
         if piece.item not in self._sketches:
             space = self.images[piece.item].load().picture.space
-            self._sketches[piece.item] = Sketch(space, self._decide)
+            self._sketches[piece.item] = Sketch(space, self._decide, self._combine)
         self._sketches[piece.item].add(piece)
 
     def drop(self, name: str) -> None:
@@ -58,6 +59,8 @@ class ImageAlbum(Album):
         legend: dict[str, str] = {}
         if self.info.instances is not None:
             drawn, legend = draw_objects(sketch, picture), {"false": css(WRONG), "missed": css(MISSED)}
+        elif self.info.overlapping is not None:
+            drawn, legend = draw_labels(sketch, picture, len(self.names)), color_labels(self.names)
         elif self.info.regression:
             drawn = draw_quantity(sketch, "" if len(self.names) == 1 else self.names[0])
         else:
@@ -84,6 +87,36 @@ def draw_classes(sketch: Sketch, picture: Picture, count: int) -> Iterator[Panel
     yield Panel("prediction", encode_labels(predicted, colours))
     yield Panel("error", encode(paint(picture, [(wrong, WRONG)])), share)
     yield from draw_spread(sketch.spread, count)
+
+
+def draw_labels(sketch: Sketch, picture: Picture, count: int) -> Iterator[Panel]:
+    """Draw the truth, the prediction, pixels with a wrong class and the uncertainty of classes that may overlap."""
+    truth, predicted = (np.nan_to_num(part, nan=-1).astype(np.int64) for part in (sketch.truth, sketch.predicted))
+    known = truth >= 0
+    wrong = known & (predicted != truth)
+    share = f"{wrong.sum() / max(1, known.sum()):.1%} of these pixels have a wrong class"
+    yield Panel("truth", encode(paint_labels(truth, count)), "colours of classes that overlap are mixed")
+    yield Panel("prediction", encode(paint_labels(predicted, count)))
+    yield Panel("error", encode(paint(picture, [(wrong, WRONG)])), share)
+    yield from draw_spread(sketch.spread, None)
+
+
+def paint_labels(bits: NDArray[np.int64], count: int) -> Picture:
+    """Return the mean colour of the classes of each pixel, ``(height, width, 3)``; of none, black.
+
+    Args:
+        bits: of the classes, ``(height, width)``; -1 where unknown.
+        count: classes.
+    """
+    colours = pick_colours(count + 1)[1:].astype(np.float64)
+    has = (np.maximum(bits, 0)[..., None] >> np.arange(count) & 1).astype(np.float64)
+    painted: Picture = (has @ colours / np.maximum(has.sum(axis=-1, keepdims=True), 1)).round().astype(np.uint8)
+    return painted
+
+
+def color_labels(names: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each class that may overlap others, as CSS has it."""
+    return dict(list(color_classes(["", *names]).items())[1:])
 
 
 def draw_objects(sketch: Sketch, picture: Picture) -> Iterator[Panel]:

@@ -26,6 +26,7 @@ from multiunet.domains.image.data.targets import (
 from multiunet.domains.image.files.dots import space_of_dots
 from multiunet.domains.image.files.lazy import Lazy, Pixels, iter_blocks
 from multiunet.domains.image.files.listing import list_images
+from multiunet.domains.image.files.overlapping_pairs import list_sources, pair_overlapping
 from multiunet.domains.image.files.pairing import (
     DOTS,
     MASKS,
@@ -35,7 +36,7 @@ from multiunet.domains.image.files.pairing import (
     pair_files,
     pair_with_themselves,
 )
-from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.info import ImageInfo, Overlapping
 from multiunet.domains.image.survey.duplicates import hash_array, hash_content
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.remarks import gather_remarks
@@ -80,7 +81,7 @@ class LabelledImage:
         return _is_made(self.item, self.info) and self.info.restored.blind
 
     def labels(self) -> Pixels:
-        """Return the class of each pixel, ``space`` int16; -1 where it does not count."""
+        """Return the class of each pixel, ``space`` int16; -1 where it does not count; see ``load_labels``."""
         return load_labels(self.item.target, self.info, self.cache)
 
     def target(self) -> Pixels:
@@ -123,7 +124,12 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
     if isinstance(options, ImageEvaluate) and options.images is not None:
         truth = MASKS if info.dots is None else DOTS
         alone = options.masks is None and find_maker(info.restoration) is not None
-        items = pair_with_themselves(options.images) if alone else pair_files(options.images, options.masks, truth)
+        if alone:
+            items = pair_with_themselves(options.images)
+        elif info.overlapping is not None:
+            items = _pair_overlapping(options, info.overlapping)
+        else:
+            items = pair_files(options.images, options.masks, truth)
         return _read_other(options.images, items, info, cache)
     items = list(info.split.of(options.split))
     if not items:
@@ -138,6 +144,18 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
         with_truth = _pair_with_truth(options.masks, items, info, cache)
         return replace(with_truth, name=f"{options.split} split, beside {options.masks}")
     return Labelled(f"{options.split} split", images)
+
+
+def _pair_overlapping(options: ImageEvaluate, known: Overlapping) -> list[Item]:
+    """Pair other images with masks that have the classes of the run."""
+    assert options.images is not None  # whose masks these are
+    items = pair_overlapping(options.images, options.masks)
+    if (found := list_sources(items[0])) != known.sources:
+        raise InputError(
+            f"{items[0].target}: has masks of {listing(found) or 'one file'}, but the run was trained on "
+            f"{listing(known.sources) or 'one file'} an image; name them so, too"
+        )
+    return items
 
 
 def _pair_with_truth(folder: Path, items: Sequence[Item], info: ImageInfo, cache: FileCache) -> Labelled:

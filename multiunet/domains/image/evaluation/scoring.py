@@ -17,6 +17,7 @@ from multiunet.domains.image.data.inputs import make_source
 from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.scores import TEXTURES, CountScore, PictureScore
 from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
+from multiunet.domains.image.files.overlapping import unpack
 from multiunet.domains.image.prediction.confidence import find_confidence, rank_objects
 from multiunet.domains.image.prediction.separate import check_separable, encode_parts, find_objects
 from multiunet.domains.image.prediction.stored_objects import AT_ONCE
@@ -97,7 +98,7 @@ def predict_sites(
             labels = image.target() if image.info.regression else image.labels()
             channels = (slice(None),) * image.info.regression
             for region, found in predictor.pieces(_source(image), samples, seed, watch):
-                target = _as_tensor(labels, (*channels, *region))
+                target = _read_target(image, labels, (*channels, *region))
                 yield replace(_piece(found, target, image), region=region)
 
 
@@ -132,13 +133,13 @@ def _with_loss(predictor: GridPredictor, image: LabelledImage) -> Iterator[tuple
         yield from ((piece, 0.0) for piece in predict_pieces(predictor, [image]))
     elif image.info.instances is not None:
         mean = predictor.whole(_source(image)).mean
-        classes = torch.from_numpy(image.labels()[...].astype(np.int64))
+        classes = torch.from_numpy(image.labels()[...])
         yield _separate(image, mean), _loss(predictor.task, mean, classes)
     else:
         size = image.labels().size
         for piece in predict_pieces(predictor, [image]):
-            share = piece.target.numel() / size
-            yield piece, _loss(predictor.task, piece.predicted[0], piece.target[0].to(torch.int64)) * share
+            share = math.prod(piece.target.shape[-image.info.ndim :]) / size
+            yield piece, _loss(predictor.task, piece.predicted[0], piece.target[0]) * share
 
 
 def _piece(found: Moments[Tensor], target: Tensor, image: LabelledImage) -> Piece:
@@ -150,8 +151,10 @@ def _source(image: LabelledImage) -> GridSource:
     return make_source(image.item.name, image.item.image, image.load())
 
 
-def _as_tensor(labels: Pixels, region: Region) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(labels[region]))
+def _read_target(image: LabelledImage, labels: Pixels, region: Region) -> Tensor:
+    """Return the classes of a region, ``region``; of classes that may overlap yes and no, ``(K, *region)``."""
+    block = np.ascontiguousarray(labels[region])
+    return torch.from_numpy(block if image.info.overlapping is None else unpack(block, len(image.info.values)))
 
 
 def _predict_objects(predictor: GridPredictor, image: LabelledImage, samples: int, seed: int, progress: Tiles) -> Piece:
@@ -201,5 +204,8 @@ def _separate(image: LabelledImage, mean: Tensor) -> Piece:
 
 
 def _loss(task: Task, probabilities: Tensor, target: Tensor) -> float:
-    """Loss of a task; logarithms of probabilities are logits that give these probabilities."""
+    """Loss of a task, of logits that give these probabilities: their logarithms, or of independent labels log odds."""
+    if target.ndim == probabilities.ndim:
+        return float(task.loss(probabilities.logit(1e-7)[None], target[None]))
+    target = target.to(torch.int64)
     return float(task.loss(probabilities.clamp_min(1e-12).log()[None], target[None]))

@@ -72,19 +72,38 @@ class Window:
         return ", ".join([*words, *([f"every {ordinal} pixel"] if self.step > 1 else [])])
 
 
+Combine = Callable[[Array], Array]
+"""Function that makes one number a pixel, ``region``, of yes and no of each class, ``(K, *region)``."""
+
+DRAWN = 24
+"""Classes that may overlap, of which that many fit into a float32."""
+
+
+def join_labels(labels: Array) -> Array:
+    """Return yes and no of each class, ``(K, *region)``, as bits of one number; NaN where one is unknown.
+
+    Of more than ``DRAWN`` classes the first are taken.
+    """
+    first = labels[:DRAWN].astype(np.float32)
+    weights = (2.0 ** np.arange(len(first))).astype(np.float32).reshape(-1, *(1,) * (first.ndim - 1))
+    joined: Array = (first * weights).sum(axis=0)
+    return joined
+
+
 class Sketch:
     """Truth and prediction of one image, as they are shown, ``(height, width)`` each.
 
     Args:
         decide: returns the classes of probabilities; None: of objects and quantities.
+        combine: makes one number a pixel of classes that may overlap; None: they exclude each other.
 
     Attributes:
         truth, predicted: classes, numbered objects, or the first quantity; NaN where nothing is known.
         spread: total variance, of classes the sum over them.
     """
 
-    def __init__(self, space: tuple[int, ...], decide: Decide | None) -> None:
-        self.window, self.decide = Window.of(space), decide
+    def __init__(self, space: tuple[int, ...], decide: Decide | None, combine: Combine | None = None) -> None:
+        self.window, self.decide, self.combine = Window.of(space), decide, combine
         shape = tuple(-(-side // self.window.step) for side in space[-2:])
         self.truth, self.predicted, self.spread = (np.full(shape, np.nan, np.float32) for _ in range(3))
 
@@ -92,13 +111,23 @@ class Sketch:
         """Take what is shown of a piece: classes, objects, or quantities."""
         predicted, target = piece.predicted[0].cpu().numpy(), piece.target[0].cpu().numpy()
         chosen = None if self.decide is None else self.decide(piece.predicted)
+        if self.combine is not None and chosen is not None:
+            self._put(self.predicted, self.combine(chosen[0].cpu().numpy()), piece.region)
+            self._put(self.truth, self.combine(target), piece.region)
+            self._put_spread(piece, True)
+            return
         self._put(self.predicted, predicted[0] if chosen is None else chosen[0].cpu().numpy(), piece.region)
         # of quantities the first one
         self._put(self.truth, target[0] if target.ndim == predicted.ndim else target, piece.region)
+        moments = piece.moments
+        several = moments is not None and moments.mean.shape[1] != len(predicted)
+        self._put_spread(piece, self.decide is not None or several or target.ndim != predicted.ndim)
+
+    def _put_spread(self, piece: Piece, summed: bool) -> None:
+        """Take the total variance, summed over classes, or that of the first quantity."""
         if piece.moments is not None:
             total = (piece.moments.epistemic + piece.moments.aleatoric)[0].cpu().numpy()
-            classes = self.decide is not None or len(total) != len(predicted) or target.ndim != predicted.ndim
-            self._put(self.spread, total.sum(axis=0) if classes else total[0], piece.region)
+            self._put(self.spread, total.sum(axis=0) if summed else total[0], piece.region)
 
     def _put(self, whole: Array, part: Array, region: Region | None) -> None:
         if (taken := self.window.take(part, region)) is not None:

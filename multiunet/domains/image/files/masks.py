@@ -53,7 +53,8 @@ def read_mask(path: Path, coloured: bool = False, numbered: bool = False, checke
         kind = ColouredMask if pixels.shape[0] == 3 and pixels.dtype == np.uint8 else InputError
         raise kind(
             f"{path}: a mask with {pixels.shape[0]} different channels of {pixels.dtype}; save one integer for each "
-            "pixel (0, 1, 2, ...), or 8-bit colours"
+            "pixel (0, 1, 2, ...), or 8-bit colours; a channel for each of several classes that overlap is read with "
+            "`multilabel`"
         )
     labels = reduce_channels(
         pixels, pack_colours if coloured else lambda block: block[0], np.int64 if coloured else pixels.dtype

@@ -11,6 +11,7 @@ import numpy as np
 
 from multiunet.domains.image.files.dots import list_dots
 from multiunet.domains.image.files.listing import list_images, name_files
+from multiunet.domains.image.files.overlapping import split_files
 from multiunet.domains.image.files.readers import stated_geometry
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.remarks import remark, remark_file
@@ -110,6 +111,7 @@ class Item:
     """Image with its mask or target, by stem.
 
     Attributes:
+        target: its file; of a file a class, all of them (see ``join_files``).
         group: specimen, patient or series that the image is of, with others that stay in its split; None: of its own.
     """
 
@@ -222,7 +224,7 @@ def _check_geometry(item: Item) -> None:
     Pixels of different size are said: programs often write a mask with a size of 1.
     """
     size, image = stated_geometry(Path(item.image), "image")
-    target_size, target = stated_geometry(Path(item.target), "labels", "target")
+    target_size, target = stated_geometry(Path(split_files(item.target)[0]), "labels", "target")
     if image is not None and target is not None and image != target:
         raise InputError(
             f"{item.target}: its axes point {target}, those of its image {item.image} {image}, so their voxels do not "

@@ -12,7 +12,7 @@ from scipy.ndimage import find_objects
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.files.lazy import check_fits
 from multiunet.domains.image.files.units import pixel_sizes
-from multiunet.domains.image.measure.phases import OBJECT, Measures, read_class_map, read_variable
+from multiunet.domains.image.measure.phases import OBJECT, Measures, has_class, read_class_map, read_variable
 from multiunet.domains.image.measure.thickness import (
     ThicknessRow,
     local_thickness,
@@ -72,7 +72,7 @@ def _masks(data: xr.Dataset, phase: str) -> Iterator[NDArray[np.bool_]]:
     """Yield the mask of a class; of separated objects, the surroundings of each."""
     if "instance" not in data or phase != OBJECT:
         names = [str(name) for name in data["channel"].values]
-        yield read_class_map(data) == names.index(phase)
+        yield has_class(read_class_map(data), names.index(phase), data)
         return
     numbered = read_variable(data, "instance")
     for number, box in enumerate(find_objects(numbered), start=1):

@@ -184,6 +184,7 @@ class _Survey:
         weights: area of a pixel in each of these images.
         pooled: whether this is of all images together.
         separated: whether objects were; they are the last class.
+        overlapping: whether classes may overlap, so that none is the rest.
     """
 
     image: str
@@ -197,6 +198,7 @@ class _Survey:
     area: float
     spacing: tuple[float, ...]
     unit: str
+    overlapping: bool = False
 
     @property
     def scale(self) -> Scale:
@@ -210,28 +212,44 @@ def _survey(image: str, data: xr.Dataset) -> _Survey:
         names = [names[0], OBJECT]
         samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
     classes = read_class_map(data)
-    counts = np.array([np.count_nonzero(classes == index) for index in range(len(names))])
+    counts = np.array([np.count_nonzero(has_class(classes, index, data)) for index in range(len(names))])
+    pixels = math.prod(data["total"].shape[1:])
     spacing = tuple(float(step) for step in data.attrs["spacing"])
     return _Survey(
         image,
         names,
         pooled=False,
         separated=separated,
-        fractions=counts / classes.size,
+        fractions=counts / pixels,
         samples=samples,
         totals=sum_sites(data),
         weights=(math.prod(spacing),),
-        area=classes.size * math.prod(spacing),
+        area=pixels * math.prod(spacing),
         spacing=spacing,
         unit=str(data.attrs["unit"]),
+        overlapping=may_overlap(data),
     )
 
 
 def read_class_map(data: xr.Dataset) -> NDArray[np.integer[Any]]:
-    """Return the class of each pixel, ``space``, in as few bytes as stored; of objects, 1 in each of them."""
+    """Return the class of each pixel, ``space``, in as few bytes as stored; of objects, 1 in each of them.
+
+    Of classes that may overlap, return yes and no of each, ``(classes, *space)``.
+    """
     if "instance" in data:
         return (read_variable(data, "instance") > 0).view(np.uint8)
     return read_variable(data, "class")
+
+
+def has_class(classes: NDArray[np.integer[Any]], index: int, data: xr.Dataset) -> NDArray[np.bool_]:
+    """Return which pixels have a class, ``space``, given the image's ``read_class_map``."""
+    has: NDArray[np.bool_] = classes[index] == 1 if may_overlap(data) else classes == index
+    return has
+
+
+def may_overlap(data: xr.Dataset) -> bool:
+    """Return whether the classes of a stored prediction may overlap: each pixel has each of them, or not."""
+    return "channel" in data["class"].dims
 
 
 def read_variable(data: xr.Dataset, variable: str) -> NDArray[Any]:
@@ -283,7 +301,10 @@ def _pooled(items: Sequence[_Survey]) -> _Survey:
 
 
 def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
-    """The classes whose objects are counted: by default all but the one that covers most, the matrix."""
+    """The classes whose objects are counted: by default all but the one that covers most, the matrix.
+
+    Of classes that may overlap all: none is what the others leave.
+    """
     names = items[0].names
     for name in options.objects or []:
         if name not in names:
@@ -292,6 +313,8 @@ def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
         return options.objects
     if items[0].separated:
         return [OBJECT]
+    if items[0].overlapping:
+        return names
     matrix = int(np.argmax(sum(item.fractions * item.area for item in items)))
     return [name for index, name in enumerate(names) if index != matrix]
 
@@ -369,6 +392,7 @@ def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], options: Ima
             numbered, channel = read_variable(data, "instance"), None
         else:
             channel = item.names.index(name)
-            numbered = label(classes == channel, connectivity=classes.ndim)
+            own = has_class(classes, channel, data)
+            numbered = label(own, connectivity=own.ndim)
         sureness = read_sureness(data, numbered, channel)
         yield from find_rows(item.image, name, numbered, item.scale, sureness, options.min_size, options.shapes, pixels)

@@ -90,8 +90,9 @@ def _make_batch(config: ImageTrain, info: ImageInfo, device: torch.device) -> Sa
     if info.generation is not None:
         return make_batch(config, info, device)
     space = info.patch_size
-    target = (config.batch_size, *([len(info.quantities.names)] if info.regression else []), *space)
-    kind = torch.float32 if info.regression else torch.int64
+    by_name = info.regression or info.overlapping is not None  # not one class a pixel
+    target = (config.batch_size, *([len(info.target.names)] if by_name else []), *space)
+    kind = torch.float32 if by_name else torch.int64
     return Sample(
         torch.zeros(config.batch_size, info.channels, *space, device=device),
         torch.zeros(target, dtype=kind, device=device),

@@ -59,12 +59,14 @@ def find_share(objects: NDArray[np.integer], samples: Iterable[NDArray[np.intege
 
 
 def choose_encoding(info: ImageInfo, task: Task, calibration: Calibration | None = None) -> Encode | None:
-    """Return what is to be kept of each sample to find its objects; None for quantities, which have none.
+    """Return what is to be kept of each sample to find its objects; None for quantities.
+
+    Nor are parts of classes that may overlap found again in samples.
 
     Args:
         calibration: of the prediction, by whose thresholds samples are decided, too.
     """
-    if info.regression:
+    if info.regression or info.overlapping is not None:
         return None
     return encode_parts if info.instances is not None else lambda mean: _decide(task, mean, calibration)
 

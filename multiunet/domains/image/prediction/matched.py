@@ -21,7 +21,7 @@ from multiunet.errors import InputError
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples
 from multiunet.prediction.item_writer import ItemWriter, Region
-from multiunet.prediction.run import Encode
+from multiunet.prediction.run import Encode, count_decided, is_per_name
 from multiunet.prediction.source import GridSource
 from multiunet.prediction.tiles import chunks_of
 from multiunet.uncertainty import Moments
@@ -122,6 +122,7 @@ def predict_matched(
         coords=source.coords,
         chunks=chunks_of(predictor.plan(space)),
         decided=decides,
+        per_name=decides and is_per_name(task),
         statements=predictor.statements,
         sample_maps=0 if encode is None else count,
         attrs={**source.attrs, "matched": list(matched)},
@@ -138,9 +139,7 @@ def predict_matched(
 
     def watch(t: int, region: Region, mean: Tensor) -> None:
         if decides:
-            chosen = task.decide(mean[None], predictor.calibration)
-            assert chosen is not None
-            decided[t] += torch.bincount(chosen.flatten(), minlength=names).cpu()
+            decided[t] += count_decided(task, mean, predictor.calibration).cpu()
         if encode is not None and maps is not None:
             maps[t][region] = encode(mean).to(torch.uint8).cpu()
 

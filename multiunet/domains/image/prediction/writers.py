@@ -22,6 +22,7 @@ from multiunet.domains.report.colours import pick_colours
 from multiunet.errors import InputError
 from multiunet.files import csv_text, write_atomically, write_text
 from multiunet.prediction import open_datasets
+from multiunet.prediction.group_names import group_name
 
 PNG_TYPES = (np.uint8, np.uint16)
 
@@ -31,6 +32,7 @@ VARIANCES = {"uncertainty": "total", "epistemic": "epistemic", "aleatoric": "ale
 KINDS: dict[str, tuple[ExportKind, ...]] = {
     "classes": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric", "confidence"),
     "instances": ("class", "instance", "uncertainty", "probabilities", "epistemic", "aleatoric", "confidence"),
+    "labels": ("class", "uncertainty", "probabilities", "epistemic", "aleatoric"),
     "pictures": ("restored", "mean", "uncertainty", "epistemic", "aleatoric"),
     "quantities": ("mean", "uncertainty", "epistemic", "aleatoric"),
 }
@@ -46,6 +48,8 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
     - ``STEM_class.png``: for each pixel the mask value of its class, of the type that the masks needed, or its colour
       (a volume, a large image, or values that PNG has not: ``STEM_class.tif``). 8-bit values are the indices of a
       palette, so that they can be seen and read. ``legend.csv`` has each value, its colour, its share of all pixels;
+    - of classes that may overlap, ``STEM_CLASS.png`` (``.tif`` as above) for each class: 255 where it is, 0 elsewhere;
+      their variances, too, are a channel for each class, and there is no ``legend.csv``;
     - ``STEM_instance.png`` (``.tif`` as above): of masks that number objects, the object of each pixel, 1, 2, ...; 0
       outside; 16 bits, or 32 where these are too few;
     - ``STEM_probabilities.tif``: float32, a channel for each class;
@@ -78,6 +82,9 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
         for kind in chosen:
             if kind == "class":
                 classes = _stored(dataset, "class")
+                if info.overlapping is not None:
+                    written += _export_labels(folder, name, classes, dataset)
+                    continue
                 written.append(_export_classes(folder / f"{name}_class", classes, dataset, info))
                 for region in iter_blocks(classes):
                     counts += np.bincount(classes[region].ravel(), minlength=len(counts))
@@ -96,7 +103,7 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
                     written.append(_save(folder / f"{name}_confidence.tif", _stored(dataset, "confidence"), dataset))
             else:
                 written.append(_save(folder / f"{name}_{kind}.tif", _floats(kind, dataset, info), dataset))
-    if "class" in chosen:
+    if "class" in chosen and info.overlapping is None:
         written.append(folder / "legend.csv")
         write_text(written[-1], format_legend(info, counts))
     return written
@@ -161,6 +168,20 @@ def _export_classes(stem: Path, classes: Lazy, dataset: xr.Dataset, info: ImageI
     return _save_map(stem, _named(classes, values), dataset, palette)
 
 
+def _export_labels(folder: Path, name: str, classes: Lazy, dataset: xr.Dataset) -> list[Path]:
+    """Write a mask of each class that may overlap others: 255 where it is, 0 elsewhere."""
+    written = []
+    for place, own in enumerate(str(channel) for channel in dataset["channel"].values):
+
+        def read(region: Region, place: int = place) -> np.ndarray:
+            inside: np.ndarray = classes.read((slice(place, place + 1), *region))[0]
+            return inside.astype(np.uint8) * np.uint8(255)
+
+        mask = Lazy(classes.shape[1:], np.dtype(np.uint8), read, classes.chunk[1:])
+        written.append(_save_map(folder / f"{name}_{group_name(own)}", mask, dataset))
+    return written
+
+
 def _export_sets(folder: Path, name: str, dataset: xr.Dataset) -> list[Path]:
     """Write which classes are in each pixel's set, and how many."""
     sets = _stored(dataset, "set")
@@ -210,9 +231,12 @@ def _named(classes: Lazy, values: np.ndarray) -> Pixels:
 
 
 def _floats(kind: str, dataset: xr.Dataset, info: ImageInfo) -> Pixels:
-    """Probabilities or quantities ``(names, *space)``, or a variance; of classes ``space``, their sum. float32."""
+    """Probabilities or quantities ``(names, *space)``, or a variance; of classes ``space``, their sum. float32.
+
+    Of classes that may overlap each has its own variance.
+    """
     values = _float32(dataset, VARIANCES.get(kind, "mean"))
-    if kind in VARIANCES and not info.regression:
+    if kind in VARIANCES and not info.regression and info.overlapping is None:
         return reduce_channels(values, lambda block: block.sum(axis=0), np.float32)
     return values if kind == "probabilities" else _plain(values)
 

@@ -10,13 +10,14 @@ from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.info_bar import drop_rows, read_cropped
 from multiunet.domains.image.files.lazy import Pixels
+from multiunet.domains.image.files.overlapping import split_files
 from multiunet.domains.image.files.pairing import Item, count_bar_rows
 from multiunet.domains.image.generation.info import Generation
-from multiunet.domains.image.info import Dots, Instances, Masks, Restoration
+from multiunet.domains.image.info import Dots, Instances, Masks, Overlapping, Restoration
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.swapped import check_not_mask
-from multiunet.domains.info import ClassLabels, Quantities
+from multiunet.domains.info import ClassLabels, Labels, Quantities
 from multiunet.errors import InputError
 from multiunet.wording import counted
 
@@ -25,7 +26,7 @@ from multiunet.wording import counted
 class Annotations:
     """Result of a survey of masks or targets: what is predicted, and facts on the files."""
 
-    target: ClassLabels | Quantities
+    target: ClassLabels | Labels | Quantities
     ignore_value: int | None
     masks: Masks | None = None
     instances: Instances | None = None
@@ -33,11 +34,12 @@ class Annotations:
     generation: Generation | None = None
     restoration: Restoration | None = None
     drawn_range: float | None = None
+    overlapping: Overlapping | None = None
 
 
 def find_folder(splits: ItemSplits) -> Path:
     """Return the folder of the first training mask or target."""
-    return Path(splits["train"][0].target).parent
+    return Path(split_files(splits["train"][0].target)[0]).parent
 
 
 def check_counted(splits: ItemSplits, pixels: Mapping[Split, int], kind: str) -> None:

@@ -13,9 +13,18 @@ from numpy.typing import NDArray
 from skimage.measure import label
 
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
-from multiunet.domains.image.info import Channel, ClassSummary, Fingerprint, Masks, SeparableObjects, Sides, Spread
+from multiunet.domains.image.info import (
+    Channel,
+    ClassSummary,
+    Fingerprint,
+    Masks,
+    Overlapping,
+    SeparableObjects,
+    Sides,
+    Spread,
+)
 from multiunet.domains.image.survey.splits import ItemSplits
-from multiunet.domains.info import ClassLabels, Quantities
+from multiunet.domains.info import ClassLabels, Labels, Quantities
 
 SUBSAMPLED = 10_000
 """Pixels of an image, evenly spread, that percentiles are taken of."""
@@ -63,6 +72,15 @@ class ObjectSizes:
             return
         self.masks += 1
         self.sizes.setdefault(1, []).extend(np.unique(objects[objects > 0], return_counts=True)[1].tolist())
+
+    def overlapping(self, bits: Pixels, places: Sequence[int]) -> bool:
+        """Add a training mask of classes that may overlap, a bit each; return whether more are looked at."""
+        self.masks += 1
+        block = bits[: max(1, LABELLED // math.prod(bits.shape[1:]))]
+        for value, place in enumerate(places):
+            of, sizes = _areas(block >> place & 1)
+            self.sizes.setdefault(value, []).extend(sizes[of == 1].tolist())
+        return self.masks < COUNTED
 
     def may_number(self, found: Sequence[Sequence[int]]) -> bool:
         """Return True where few values seem to number objects, not classes.
@@ -121,7 +139,12 @@ class FingerprintCollector:
             self.objects.numbered(objects)
 
     def summary(
-        self, channels: int, splits: ItemSplits, target: ClassLabels | Quantities, masks: Masks | None
+        self,
+        channels: int,
+        splits: ItemSplits,
+        target: ClassLabels | Labels | Quantities,
+        masks: Masks | None,
+        overlapping: Overlapping | None = None,
     ) -> Fingerprint:
         """Return the fingerprint of data of so many channels.
 
@@ -135,6 +158,11 @@ class FingerprintCollector:
             classes = {
                 name: self.objects.summary(int(value), share)
                 for name, value, share in zip(target.names, target.values, shares)
+            }
+        if isinstance(target, Labels) and overlapping is not None:
+            classes = {
+                name: self.objects.summary(value, share)
+                for value, (name, share) in enumerate(zip(target.names, target.shares))
             }
         return Fingerprint(
             images={name: len(items) for name, items in splits.items()},

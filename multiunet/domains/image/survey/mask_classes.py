@@ -8,6 +8,7 @@ from pathlib import Path
 
 from multiunet.domains.image.files.lazy import count_values, iter_blocks
 from multiunet.domains.image.files.masks import ColouredMask, read_mask
+from multiunet.domains.image.files.overlapping import places_of, read_overlapping, used_places
 from multiunet.domains.units import Classes
 from multiunet.errors import InputError
 
@@ -16,11 +17,16 @@ class MaskClasses:
     """Classes of masks, their values, read when first asked for.
 
     A mask that cannot be read shows none: the survey says why.
+
+    Args:
+        overlapping: axes in space of masks whose classes may overlap, which are numbered by their places; None: classes
+            exclude each other.
     """
 
-    def __init__(self, masks: Sequence[str], ignored: int | None) -> None:
+    def __init__(self, masks: Sequence[str], ignored: int | None, overlapping: int | None = None) -> None:
         self.masks = masks
         self.ignored = ignored
+        self.overlapping = overlapping
 
     def of(self, masks: Sequence[str]) -> list[Classes]:
         """Return the classes of some of the masks."""
@@ -28,6 +34,8 @@ class MaskClasses:
 
     @cached_property
     def _known(self) -> dict[str, Classes]:
+        if self.overlapping is not None:
+            return {mask: self._read_overlapping(mask) for mask in self.masks}
         try:
             return {mask: self._read(mask, coloured=False) for mask in self.masks}
         except ColouredMask:  # one of them is painted, so all are
@@ -42,3 +50,13 @@ class MaskClasses:
             return frozenset()
         found = (value for region in iter_blocks(labels) for value in count_values(labels[region])[0].tolist())
         return frozenset(found) - {self.ignored}
+
+    def _read_overlapping(self, mask: str) -> Classes:
+        try:
+            found = read_overlapping(mask, self.overlapping or 2, self.ignored, checked=True).bits
+        except InputError:
+            return frozenset()
+        used = 0
+        for region in iter_blocks(found):
+            used |= used_places(found[region])
+        return frozenset(places_of(used))

@@ -12,8 +12,10 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.bioimages import MODULES
 from multiunet.domains.image.files.formats import ending_of
 from multiunet.domains.image.files.listing import list_images, stem_of
+from multiunet.domains.image.files.overlapping_pairs import pair_overlapping, warn_of_unused_masks
 from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, pair_files, pair_with_themselves, warn_of_unused
 from multiunet.domains.image.files.places import split_place
+from multiunet.domains.image.files.readers import open_stack
 from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.generation.columns import read_column
 from multiunet.domains.image.survey.mask_classes import MaskClasses
@@ -73,7 +75,11 @@ def split_items(config: ImageTrain, targets: Path | None) -> ItemSplits:
     else:
         splits = {"train": items, "val": [], "test": []}
         _hold_out(splits, "test", config.test_fraction, config.seed, known)
-    warn_of_unused(targets, [*items, *(item for name in SPLITS for item in splits[name])], truth)
+    everything = [*items, *(item for name in SPLITS for item in splits[name])]
+    if config.multilabel:
+        warn_of_unused_masks(targets, everything)
+    else:
+        warn_of_unused(targets, everything, truth)
     if not splits["val"]:
         _hold_out(splits, "val", config.val_fraction, config.seed, known)
     _check(splits)
@@ -93,10 +99,19 @@ def _find_classes(items: Sequence[Item], config: ImageTrain) -> FindClasses:
         numbers = {label: place for place, label in enumerate(sorted(set(column.values())))}
         labels = {stem: frozenset({numbers[label]}) for stem, label in column.items()}
         return lambda asked: [labels.get(item.name, frozenset()) for item in asked]
+    axes = _count_axes(items[0].image) if config.multilabel else None
     # quantities have no classes, and of objects all masks have those that are learnt
     classified = config.task == "segmentation" and not config.instances
-    masks = MaskClasses([item.target for item in items if classified], config.ignore_value)
+    masks = MaskClasses([item.target for item in items if classified], config.ignore_value, axes)
     return lambda asked: masks.of([item.target for item in asked])
+
+
+def _count_axes(image: str) -> int:
+    """Return the axes in space of an image; 2 of one that cannot be read, as the survey says."""
+    try:
+        return open_stack(Path(image), "image").pixels.ndim - 1
+    except InputError:
+        return 2
 
 
 def _list_items(config: ImageTrain, images: Path, targets: Path | None) -> list[Item]:
@@ -123,6 +138,8 @@ def _list_pairs(config: ImageTrain, images: Path, targets: Path | None) -> list[
         return [Item(name, str(path), "") for name, path in list_images(images).items()]
     if config.makes_pairs:
         return pair_with_themselves(images)
+    if config.multilabel:
+        return pair_overlapping(images, targets)
     return pair_files(images, targets, MASKS if config.dots is None else DOTS)
 
 

@@ -15,6 +15,7 @@ from multiunet.domains.image.survey.images import Images, survey_images
 from multiunet.domains.image.survey.made import survey_made
 from multiunet.domains.image.survey.masks import survey_masks
 from multiunet.domains.image.survey.objects import survey_objects
+from multiunet.domains.image.survey.overlapping import survey_overlapping
 from multiunet.domains.image.survey.splits import ItemSplits, split_items
 from multiunet.domains.image.survey.targets import survey_targets
 from multiunet.domains.remarks import gather_remarks, remark
@@ -68,7 +69,8 @@ def survey(config: ImageTrain) -> ImageInfo:
         generation=found.generation,
         restoration=found.restoration,
         drawn_range=found.drawn_range,
-        fingerprint=images.fingerprint.summary(images.channels, splits, found.target, found.masks),
+        overlapping=found.overlapping,
+        fingerprint=images.fingerprint.summary(images.channels, splits, found.target, found.masks, found.overlapping),
         patch_size=choose_patch_size(config.patch_size, largest, images.spacing, sides),
         strides=(),
         plan=None,
@@ -78,6 +80,8 @@ def survey(config: ImageTrain) -> ImageInfo:
 def _survey_annotations(splits: ItemSplits, images: Images, config: ImageTrain) -> Annotations:
     if config.task == "generate":
         return survey_generation(splits, images, config)
+    if config.multilabel:
+        return survey_overlapping(splits, images, config)
     if config.instances:
         return survey_objects(splits, images, config)
     if config.makes_pairs:
