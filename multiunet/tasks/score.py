@@ -73,7 +73,10 @@ def decide_classes(mean: Tensor, names: Sequence[str], calibration: Calibration 
 
 
 def label_cuts(names: Sequence[str], calibration: Calibration | None = None) -> list[float]:
-    """Return the probability above which each independent label is said to be there: 1/2, or as its threshold says.
+    """Return the probability above which each independent label is said to be there.
+
+    It is 1/2, or as its threshold says.
+
 
     Args:
         names: of the labels.

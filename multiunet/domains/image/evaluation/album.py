@@ -90,7 +90,7 @@ def draw_classes(sketch: Sketch, picture: Picture, count: int) -> Iterator[Panel
 
 
 def draw_labels(sketch: Sketch, picture: Picture, count: int) -> Iterator[Panel]:
-    """Draw the truth, the prediction, pixels with a wrong class and the uncertainty of classes that may overlap."""
+    """Draw truth, prediction, wrong pixels and uncertainty of classes that may overlap."""
     truth, predicted = (np.nan_to_num(part, nan=-1).astype(np.int64) for part in (sketch.truth, sketch.predicted))
     known = truth >= 0
     wrong = known & (predicted != truth)

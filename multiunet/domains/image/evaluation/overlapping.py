@@ -1,4 +1,4 @@
-"""Trivial methods for classes that may overlap: their frequency, everywhere, and a threshold of grey levels."""
+"""Trivial methods for classes that may overlap: frequency, everywhere, a threshold."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ def fit_constant(p: NDArray[np.float32]) -> Guess:
 
 
 def fit_otsu_labels(items: Sequence[Item], info: ImageInfo, cache: FileCache) -> Guess:
-    """Return the method that guesses each class on the dark side, the bright one, or both, whichever fits training."""
+    """Return the method that guesses each class on the dark side, the bright one, or both.
+
+    What is chosen fits the training masks best.
+    """
     count = len(info.values)
     has, known = np.zeros((2, count)), np.zeros((2, count))
     for item in items:

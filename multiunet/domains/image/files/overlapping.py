@@ -230,7 +230,7 @@ def choose_places(bits: NDArray[np.int64], places: Sequence[int]) -> NDArray[np.
 
 
 def unpack(bits: NDArray[np.int64], count: int) -> NDArray[np.float32]:
-    """Return classes as planes ``(count, *space)``: 1 where a pixel has the class, 0 where not, NaN where unknown.
+    """Return classes as planes ``(count, *space)``: 1 where it is, 0 where not, NaN where unknown.
 
     >>> unpack(np.array([0b01, 0b11, 1 << UNKNOWN]), 2).tolist()
     [[1.0, 1.0, nan], [0.0, 1.0, 0.0]]

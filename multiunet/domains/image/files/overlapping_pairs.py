@@ -1,4 +1,4 @@
-"""Pairs of images with masks of classes that may overlap: a folder a class, an ending a class, or one file."""
+"""Pairs of images with masks of classes that may overlap: by folder, ending, or in one file."""
 
 from __future__ import annotations
 
