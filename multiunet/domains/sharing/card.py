@@ -91,6 +91,7 @@ def _header(subject: Subject, options: ShareOptions) -> str:
 def _facts(subject: Subject) -> str:
     run = subject.first
     facts = summarise(run.domain, run.config, run.info, run.model)
+    facts.pop("memory", None)  # of the machine that trained it
     facts |= {"seed": str(subject.settings.get("seed")), "digest of the data": run.info.data}
     facts["digest of the weights"] = ", ".join(hash_weights(one.net) for one in subject.runs)
     return _table(["", ""], ([about, text] for about, text in facts.items()))
