@@ -20,9 +20,12 @@ Method = Callable[[Tensor], Tensor]
 
 
 def constant(target: Tensor, task: Task) -> tuple[str, Tensor]:
-    """Return the name and the constant ``(names,)``: the most frequent class, or the mean of quantities."""
+    """Return the name and the constant ``(names,)``: the most frequent class, or the mean of quantities.
+
+    Of several labels it is the share of the rows that have each.
+    """
     if target.ndim > 1:
-        return "mean", target.nanmean(dim=0)
+        return "frequency" if task.kind == "segmentation" else "mean", target.nanmean(dim=0)
     classes = len(task.names)
     most = torch.bincount(target[target != UNKNOWN], minlength=classes).argmax()
     return "majority", nn.functional.one_hot(most, classes).float()

@@ -109,7 +109,7 @@ def index_classes(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
 
 
 def read_targets(path: Path, y: NDArray[Any], info: GraphInfo, of: str = "node", place: Place | None = None) -> Tensor:
-    """Return the targets of rows not trained on: classes ``(rows,)`` or quantities ``(rows, K)``.
+    """Return the targets of rows not trained on: classes ``(rows,)``, quantities or labels ``(rows, K)``.
 
     Args:
         y: as it was given.
@@ -128,6 +128,15 @@ def read_targets(path: Path, y: NDArray[Any], info: GraphInfo, of: str = "node",
                 f"{listing(info.quantities.names)}"
             )
         known, found = ~np.isnan(amounts), torch.from_numpy(amounts)
+    elif info.target.kind == "labels":
+        from multiunet.domains.graph.several_labels import read_labels  # which builds on this file
+
+        told = read_labels(path, y, of, place)
+        if told.shape[1] != len(info.labels.names):
+            raise InputError(
+                f"{path}: y has {told.shape[1]} labels, but the run was trained on {listing(info.labels.names)}"
+            )
+        known, found = ~np.isnan(told), torch.from_numpy(told)
     else:
         others = [str(value) for value in _in_use(path, y, of) if str(value) not in info.classes.names]
         if others:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from multiunet.domains.graph.options import GraphMeasure
 from multiunet.errors import InputError
@@ -96,12 +97,20 @@ def _rows(
     columns[:3] = [part.clip(*((0, 1) if classes else (least, None))) for part in columns[:3]]
     decided: list[float | None] = [None] * len(names)
     if classes:
-        counts = sum(np.bincount(item["class"].values.reshape(-1), minlength=len(names)) for item in data)
+        counts = sum(_count_decided(item["class"], len(names)) for item in data)
         decided = (counts / sites).tolist()
     table = np.stack(columns, axis=1).tolist()
     plain = [[None if value != value else value for value in row] for row in table]
     heads = zip(names, sites.astype(int).tolist(), decided)
     return [ShareRow(graph, pooled, *head, *row) for head, row in zip(heads, plain)]
+
+
+def _count_decided(decided: xr.DataArray, names: int) -> NDArray[np.integer]:
+    """Count the sites that are decided for each name; of several labels each has an answer of its own."""
+    if "channel" in decided.dims:
+        of_each: NDArray[np.integer] = decided.values.reshape(names, -1).sum(axis=1)
+        return of_each
+    return np.bincount(decided.values.reshape(-1), minlength=names)
 
 
 def write_shares(rows: Sequence[ShareRow], folder: Path, overwrite: bool) -> list[Path]:

@@ -13,10 +13,12 @@ from torch import Tensor
 from multiunet.domains.domain import Model
 from multiunet.domains.graph.info import GraphInfo
 from multiunet.domains.graph.labels import UNKNOWN, index_classes, read_quantities
+from multiunet.domains.graph.several_labels import read_labels
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 from multiunet.prediction import PredictionStore, predict_field
+from multiunet.prediction.run import is_per_name
 from multiunet.uncertainty import Moments, dropouts
 from multiunet.uncertainty.conformal import SetMethod, score_classes
 from multiunet.uncertainty.statements import state
@@ -70,18 +72,25 @@ def store_rows(
         shape=(len(ids),),
         coords={site: ids, **known},
         decided=decision is not None,
+        per_name=is_per_name(model.task),
         statements=model.statements,
         attrs={source[0]: Path(source[1]).name},
     )
     sites_last = moments.map(lambda part: part.T)
     stated = {name: value.T for name, value in state(model.statements, moments, edge_index).items()}
-    writer.write((slice(0, len(ids)),), sites_last, decision, stated)
+    writer.write(
+        (slice(0, len(ids)),),
+        sites_last,
+        decision.T if decision is not None and decision.ndim > 1 else decision,
+        stated,
+    )
 
 
 def known_of(site: str, info: GraphInfo, splits: NDArray[Any] | None, y: NDArray[Any] | None) -> dict[str, Any]:
     """Return known facts of predicted rows as coordinates: ``split``, and ``target`` as in the files.
 
-    A target is a class name, empty where there is none, or quantities ``(channel, rows)``, NaN where not measured.
+    A target is a class name, empty where there is none, or quantities or several labels ``(channel, rows)``, NaN where
+    not known.
 
     Args:
         splits: of each row the name of its split, or the empty text; None where the data are not those of the run.
@@ -90,12 +99,12 @@ def known_of(site: str, info: GraphInfo, splits: NDArray[Any] | None, y: NDArray
     known: dict[str, Any] = {} if splits is None else {"split": (site, splits.astype(object))}
     if y is None:
         return known
-    if info.regression:
+    if info.target.kind != "classes":
         try:
-            amounts = read_quantities(Path(), y)
+            amounts = read_quantities(Path(), y) if info.regression else read_labels(Path(), y)
         except InputError:  # other data may call anything y; a prediction does not need it
             return known
-        if amounts.shape[1] != len(info.quantities.names):
+        if amounts.shape[1] != len(info.target.names):
             return known
         return known | {"target": (("channel", site), amounts.T)}
     indices = index_classes(y, list(info.classes.values)) if y.ndim == 1 else np.full(len(y), UNKNOWN)

@@ -21,7 +21,8 @@ from multiunet.domains.graph.labels import (
     read_quantities,
     scale_quantities,
 )
-from multiunet.domains.info import ClassLabels, Quantities
+from multiunet.domains.graph.several_labels import describe_labels, name_labels, read_labels
+from multiunet.domains.info import ClassLabels, Labels, Quantities
 from multiunet.domains.remarks import remark
 
 
@@ -31,10 +32,11 @@ class Targets:
 
     Attributes:
         path, of: the file, and what has the labels, "node" or "graph", for errors.
-        values: class indices ``(rows,)`` int64, ``UNKNOWN`` where not known; or quantities ``(rows, K)`` float32, NaN
-            where not measured.
-        classes: None for quantities.
-        names: of the quantities.
+        values: class indices ``(rows,)`` int64, ``UNKNOWN`` where not known; or quantities, or several labels,
+            ``(rows, K)`` float32, NaN where not known.
+        classes: None for quantities and several labels.
+        names: of the quantities or labels.
+        several: whether these are labels, each there or not.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class Targets:
     values: NDArray[Any]
     classes: ClassLabels | None
     names: Sequence[str]
+    several: bool = False
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -56,15 +59,17 @@ class Targets:
         """Groups of which splits take alike: the classes, or all rows, ``(rows,)``."""
         return self.values if self.classes is not None else np.zeros(len(self.values), dtype=np.int64)
 
-    def fit(self, trained: NDArray[Any]) -> ClassLabels | Quantities:
-        """Return the classes, with a remark on those that no training row shows, or quantities and scales.
+    def fit(self, trained: NDArray[Any]) -> ClassLabels | Labels | Quantities:
+        """Return the classes, with a remark on those that no training row shows, labels, or quantities and scales.
 
         Args:
             trained: numbers or mask of the rows that train.
 
         Raises:
-            InputError: for a quantity from which nothing can be learnt.
+            InputError: for a quantity or label from which nothing can be learnt.
         """
+        if self.several:
+            return describe_labels(self.path, self.names, self.values[trained], self.of)
         if self.classes is None:
             return scale_quantities(self.path, self.names, self.values[trained], self.of)
         unlearnt = find_unlearnable(self.path, self.values[trained], self.classes.names, self.of)
@@ -74,7 +79,7 @@ class Targets:
 
 
 def targets_of(given: Given, task: str, of: str = "node") -> Targets:
-    """Return the labels of a file as classes or, for the task "regression", as quantities.
+    """Return the labels of a file as classes; for "regression" as quantities, for "multilabel" as several.
 
     Raises:
         InputError: for labels that are neither, or of one class alone.
@@ -83,5 +88,8 @@ def targets_of(given: Given, task: str, of: str = "node") -> Targets:
     if task == "regression":
         amounts = read_quantities(given.path, given.y, of, given.place)
         return Targets(given.path, of, amounts, None, name_quantities(given.quantities, amounts.shape[1]))
+    if task == "multilabel":
+        found = read_labels(given.path, given.y, of, given.place)
+        return Targets(given.path, of, found, None, name_labels(given.quantities, found.shape[1]), several=True)
     values = list_classes(given.path, given.y, of)
     return Targets(given.path, of, index_classes(given.y, values), label_classes(values), ())

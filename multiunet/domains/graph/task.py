@@ -12,7 +12,7 @@ from multiunet.tasks import ClassificationScore, Regression, Segmentation, Task
 
 
 def make_task(config: NetworkTrain, info: GraphInfo, views: int = 1, agreement: float = 0.0) -> Task:
-    """Return the task of these settings, with the classes or quantities of the run.
+    """Return the task of these settings, with the classes, labels or quantities of the run.
 
     Args:
         views: random views of the graph that training compares; one is judged alone.
@@ -21,6 +21,9 @@ def make_task(config: NetworkTrain, info: GraphInfo, views: int = 1, agreement: 
     if info.regression:
         known = info.quantities
         return Regression(known.names, config.loss, known.centre, known.scale)
+    if info.target.kind == "labels":
+        names = info.labels.names
+        return Segmentation(names, "multilabel", loss=CrossEntropy(kind="multilabel"), rare=names)
     loss: nn.Module = CrossEntropy(config.label_smoothing, ignore_index=UNKNOWN)
     if views > 1:
         loss = Consistent(loss, views, agreement)

@@ -28,13 +28,14 @@ def export(prediction: Path, folder: Path, info: GraphInfo, site: str = "node") 
     - classes: ``class, p_CLASS ..., epistemic, aleatoric, total``; the variances summed over the classes, so that
       ``total`` is ``1 - sum p^2``, the probability that two draws from the prediction differ;
     - quantities: for each ``NAME, NAME_epistemic, NAME_aleatoric, NAME_total``, in its units (squared);
+    - several labels: for each ``NAME`` (1 where it is there), ``p_NAME, NAME_epistemic, NAME_aleatoric, NAME_total``;
     - where the prediction states them, ``set``, the names of the classes in it joined by ``|``, comes after ``class``,
       and ``NAME_lower, NAME_upper`` after ``NAME``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, dataset in open_datasets(prediction).items():
-        predicted = _quantities(dataset, info) if info.regression else _classes(dataset, info)
+        predicted = _BY_KIND[info.target.kind](dataset, info)
         columns = _known(dataset, info) | predicted
         rows = zip(dataset[site].values.tolist(), *(column.tolist() for column in columns.values()))
         written.append(folder / f"{group_name(name)}.csv")
@@ -47,9 +48,9 @@ def _known(dataset: xr.Dataset, info: GraphInfo) -> dict[str, NDArray[np.object_
     if "target" not in dataset.coords:
         return columns
     target = dataset["target"].values
-    if not info.regression:
+    if info.target.kind == "classes":
         return columns | {"target": target}
-    names = info.quantities.names
+    names = info.target.names
     labels = ["target"] if len(names) == 1 else [f"{name}_target" for name in names]
     shown = [[None if np.isnan(value) else value for value in _plain(row)] for row in target]
     return columns | {label: np.array(row, dtype=object) for label, row in zip(labels, shown)}
@@ -71,6 +72,18 @@ def _quantities(dataset: xr.Dataset, info: GraphInfo) -> dict[str, NDArray[np.ob
         columns |= {f"{name}_{end}": _plain(dataset[end].values[index]) for end in ENDS if end in dataset}
         columns |= {f"{name}_{variance}": _plain(dataset[variance].values[index]) for variance in VARIANCES}
     return columns
+
+
+def _labels(dataset: xr.Dataset, info: GraphInfo) -> dict[str, NDArray[np.object_]]:
+    columns: dict[str, NDArray[np.object_]] = {}
+    for index, name in enumerate(info.labels.names):
+        columns[name] = dataset["class"].values[index].astype(int).astype(object)
+        columns[f"p_{name}"] = _plain(dataset["mean"].values[index])
+        columns |= {f"{name}_{variance}": _plain(dataset[variance].values[index]) for variance in VARIANCES}
+    return columns
+
+
+_BY_KIND = {"classes": _classes, "labels": _labels, "quantities": _quantities}
 
 
 def _joined(names: Sequence[str], sets: NDArray[np.bool_]) -> NDArray[np.object_]:

@@ -33,7 +33,7 @@ def methods(known: Survey, task: Task, seed: int) -> dict[str, NodeMethod]:
         name: lambda field: level.expand(len(field.x), -1),
         "mlp": lambda field: mlp(field.x.to_dense()),
     }
-    if known.info.regression:
+    if known.info.target.kind != "classes":
         return found
     if not fits_memory(known):
         remark(

@@ -27,7 +27,9 @@ class GraphTrain(NetworkTrain, FoldsTrain):
         "dataset of torch-geometric or OGB",
         "Data",
     )
-    task: Literal["classification", "regression"] = option("classification", "classes or quantities of nodes", "Data")
+    task: Literal["classification", "regression", "multilabel"] = option(
+        "classification", "classes or quantities of nodes; multilabel: several labels a node, each 0, 1 or NaN", "Data"
+    )
     id_column: str = option("id", "name of the id column of nodes.csv", "Data")
     feature_columns: StrList | None = option(
         None,

@@ -210,7 +210,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         if options.plot is not None:
             decision = model.task.decide(moments.mean, model.calibration)
             total = moments.epistemic + moments.aleatoric
-            classes = None if decision is None else decision.numpy()
+            classes = None if decision is None or decision.ndim > 1 else decision.numpy()
             predicted = plot.Predicted(
                 graph.path.stem, model.task.names, moments.mean.numpy(), total.numpy(), classes, places_of(graph)
             )
@@ -311,7 +311,7 @@ def _parts(config: GraphTrain, info: NodeInfo) -> int | None:
 
 def _consistency(config: GraphTrain, info: NodeInfo) -> float:
     """Return the weight of the agreement of several views."""
-    if info.regression:
+    if info.target.kind != "classes":
         return 0.0
     if config.consistency is not None:
         return config.consistency
@@ -320,8 +320,8 @@ def _consistency(config: GraphTrain, info: NodeInfo) -> float:
 
 def _check_smoothed(info: NodeInfo, options: GraphPredict | GraphEvaluate) -> None:
     """Check that classes of the graph trained on are predicted, where known ones are to correct them."""
-    if options.correct_and_smooth and info.regression:
-        raise InputError("`correct_and_smooth` is of classes, and this run predicts quantities; leave it out")
+    if options.correct_and_smooth and info.target.kind != "classes":
+        raise InputError(f"`correct_and_smooth` is of classes, and this run predicts {info.target.kind}; leave it out")
     if options.correct_and_smooth and options.graph is not None:
         raise InputError(
             f"{options.graph}: `correct_and_smooth` needs the training nodes, which are in the graph trained on; leave "

@@ -29,7 +29,9 @@ class GraphsTrain(NetworkTrain, SplitTrain):
         "labels.csv or a y in each, or of a dataset of torch-geometric or OGB; or a CSV with `smiles`",
         "Data",
     )
-    task: Literal["classification", "regression"] = option("classification", "classes or quantities", "Data")
+    task: Literal["classification", "regression", "multilabel"] = option(
+        "classification", "classes or quantities; multilabel: several labels, each 0, 1 or NaN", "Data"
+    )
     level: Literal["graph", "node"] = option(
         "graph", "predict for each graph, or for each node of graphs not trained on", "Data"
     )
