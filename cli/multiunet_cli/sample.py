@@ -56,7 +56,7 @@ def sample_command(spec: DomainSpec) -> Callable[..., None]:
             print_lines({"run": f"{run} is ready", "samples": of, **forecast, "into": str(out)})
             typer.echo("nothing was written")
             return
-        files = sampling.sample(run, options, out, spec.name)
+        _, *files = sampling.sample(run, options, out, spec.name)
         if as_json:
             typer.echo(json.dumps({"samples": str(out), "exported": [str(file) for file in files]}))
             return

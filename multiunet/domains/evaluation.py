@@ -243,7 +243,9 @@ def draw_items(found: Sequence[Scored], places: Mapping[str, tuple[int, str]], m
         main: name of the score that orders items.
     """
     if not places:
-        return [case for part in found[:1] if part.album is not None for case in part.album.draw(())]
+        first = "" if len(found) == 1 else f"the first of {len(found)} folds; "
+        drawn = [case for part in found[:1] if part.album is not None for case in part.album.draw(())]
+        return [replace(case, words=f"{first}{case.words}") for case in drawn]
     scores = {name: found[place].items[own].get(main) for name, (place, own) in places.items()}
     known = {name: float(value) for name, value in scores.items() if value is not None}
     cases: list[Case] = []

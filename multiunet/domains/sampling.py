@@ -31,7 +31,7 @@ def sample(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Make new samples with a trained generator; return the files exported beside them, if any.
+    """Make new samples with a trained generator; return what holds them, then the files exported beside it, if any.
 
     A process that was killed goes on where it was, when it is called again with the same settings, and makes the same
     bits.
@@ -67,8 +67,8 @@ def sample(
                 raise
         kept.remove()
     if (folder := chosen.export_folder()) is None:
-        return []
-    return exported(folder, lambda: generators.export(out, folder, run.config, run.info, chosen))
+        return [out]
+    return [out, *exported(folder, lambda: generators.export(out, folder, run.config, run.info, chosen))]
 
 
 def check_sample(

@@ -123,7 +123,8 @@ def _about(path: Path, run: Run, folders: Sequence[RunFolder]) -> dict[str, Any]
         "title": name,
         "lead": f"Trained by multiunet train {run.spec.name}{folds}: {counted(epochs, 'epoch')} in "
         f"{duration(seconds)}, {count_parameters(run.model.net):,} parameters.",
-        "facts": {**summarise(run.domain, run.config, run.info, run.model), "status": ", ".join(statuses)},
+        "facts": {**_folds(folders), **summarise(run.domain, run.config, run.info, run.model)}
+        | {"status": ", ".join(statuses)},
         "notes": unfinished,
         "training": draw_training(rows, best, monitor),
         "sheet": _find_sheet(run.folder),
@@ -185,6 +186,13 @@ def _keys(report: Report) -> list[Key]:
     stated = [one for one in ("calibration_error", "coverage_90", "error_auroc") if one in report.metrics]
     found += [Key(name_score(one), show(report.metrics[one])) for one in stated]
     return found[:4]
+
+
+def _folds(folders: Sequence[RunFolder]) -> dict[str, str]:
+    """Return how many folds there are, and which one the other facts are of; nothing of a single run."""
+    if len(folders) == 1:
+        return {}
+    return {"folds": f"{len(folders)}; numbers to train, validate and test are those of {folders[0].path.name}"}
 
 
 def _as_words(name: str) -> str:

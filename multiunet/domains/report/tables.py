@@ -21,6 +21,9 @@ MOST_CLASSES = 30
 MOST_COLUMNS = 6
 """Scores of an item that are shown."""
 
+SAME = ("mse",)
+"""Scores of which less is better, which say what another of ``LOWER`` does and so are not judged in words."""
+
 FOLDS = {"mean_of_folds": "mean of folds", "sd_of_folds": "± over folds"}
 
 Scores = Mapping[str, Any]
@@ -145,7 +148,7 @@ def _row(name: str, values: Sequence[Any], others: int) -> Row:
     best = None
     if name in HIGHER and len(known) > 1:
         best = max(known, key=lambda place: known[place])
-    elif name in LOWER and len(known) > 1:
+    elif name in (*LOWER, *SAME) and len(known) > 1:
         best = min(known, key=lambda place: known[place])
     return Row(name, name_score(name), explain_score(name), [show(value) for value in values], best)
 

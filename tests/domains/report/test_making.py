@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from multiunet.domains import inference
+from multiunet.domains.report.charts import Axis, Line, make_chart
 from multiunet.domains.report.making import make_page, report_training, try_page, write_page
-from multiunet.domains.report.page import MOST_BYTES
+from multiunet.domains.report.page import MOST_BYTES, environment
+from multiunet.domains.report.tables import tabulate_scores
 from multiunet.domains.result import Report
 from multiunet.wording import figure
 
@@ -73,6 +75,23 @@ def test_words_of_scores_are_those_of_the_tables(run: Path, report: Report) -> N
     text = make_page(run, replace(worse, metrics={**worse.metrics, "item_spearman": 0.41234}))
     assert "worse than the baseline multi otsu in mean IoU (0.0000, multi otsu 0.5000)" in text
     assert f"<td>0.41 ({len(report.items)} items)</td>" in text
+
+
+def test_the_best_of_every_error_is_marked(report: Report) -> None:
+    metrics, others = {"r2": 0.5, "mse": 4.0, "rmse": 2.0}, {"mean": {"r2": 0.0, "mse": 1.0, "rmse": 1.0}}
+    table = tabulate_scores(replace(report, metrics=metrics, baselines=others))
+    assert table is not None
+    assert {row.key: row.best for row in table.rows} == {"r2": 0, "mse": 1, "rmse": 1}
+
+
+def test_the_name_of_a_first_epoch_stands_beside_its_line_and_not_on_the_axis() -> None:
+    first, last = (
+        make_chart("Loss", [Line("validation", [(1, 1.0), (9, 2.0)])], Axis("epoch"), Axis(""), mark=(epoch, "best"))
+        for epoch in (1, 9)
+    )
+    parts: Any = environment().get_template("parts.html.j2").module
+    assert 'text-anchor="start">best<' in parts.chart(first)
+    assert 'text-anchor="end">best<' in parts.chart(last)
 
 
 def test_cases_have_pictures_of_truth_prediction_error_and_uncertainty(page: Any, report: Report) -> None:

@@ -21,7 +21,8 @@ QUICK = {"count": 2, "steps": 3, "device": "cpu"}
 
 def test_samples_have_the_images_numbers_and_their_spread_is_aleatoric(make_run: MakeRun, tmp_path: Path) -> None:
     options = {**QUICK, "export": tmp_path / "files"}
-    files = sampling.sample(make_run(), options, tmp_path / "s.zarr", progress=Progress())
+    store, *files = sampling.sample(make_run(), options, tmp_path / "s.zarr", progress=Progress())
+    assert store == tmp_path / "s.zarr"
     data = open_prediction(tmp_path / "s.zarr")["sample"]
     samples = data["samples"].values
     assert samples.shape == (2, 1, 20, 24)
@@ -107,7 +108,7 @@ def test_labels_that_are_no_names_of_files_are_written(make_run: MakeRun, shapes
     labels.write_text((shapes / "labels.csv").read_text().replace("disc", "disc/round"))
     run = make_run(labels=labels)
     options = {**QUICK, "count": 1, "label": "disc/round", "export": tmp_path / "files"}
-    files = sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
+    _, *files = sampling.sample(run, options, tmp_path / "s.zarr", progress=Progress())
     assert [path.name for path in files] == ["label-disc%2Fround_000.png", "contact_sheet.png"]
     assert all(path.is_file() for path in files)
 
@@ -115,7 +116,7 @@ def test_labels_that_are_no_names_of_files_are_written(make_run: MakeRun, shapes
 def test_captions_are_read_by_their_words(make_run: MakeRun, shapes: Path, tmp_path: Path) -> None:
     run = make_run(captions=shapes / "captions.csv", attention="window", steps_per_epoch=4)
     options = {**QUICK, "count": 1, "guidance": 3.0, "export": tmp_path / "files"}
-    files = sampling.sample(run, {**options, "caption": ["Grey disc", "a ring, on grey"]}, tmp_path / "s.zarr")
+    _, *files = sampling.sample(run, {**options, "caption": ["Grey disc", "a ring, on grey"]}, tmp_path / "s.zarr")
     stored = open_prediction(tmp_path / "s.zarr")
     one, other = (stored[name]["samples"].values for name in ("caption-grey-disc", "caption-a-ring-on-grey"))
     assert not np.array_equal(one, other)
