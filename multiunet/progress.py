@@ -60,8 +60,12 @@ class Progress:
     def start_input(self, name: str, index: int, count: int, verb: str = "predicting") -> None:
         """Announce the prediction of input number ``index``, from 0, of ``count``; or what else ``verb`` says."""
 
-    def update_tiles(self, done: int, count: int) -> None:
-        """Show that ``done`` of the input's ``count`` tiles are predicted."""
+    def update_tiles(self, done: int, count: int, noun: str = "") -> None:
+        """Show that ``done`` of the input's ``count`` tiles are predicted.
+
+        Args:
+            noun: what they are, where not tiles of an image or chromosome, or steps of a sampler.
+        """
 
     def note(self, text: str) -> None:
         """Show a remark or a warning."""
@@ -76,6 +80,10 @@ class Pace:
 
     def __init__(self, done: float) -> None:
         self._began, self._first = time.monotonic(), done
+
+    def is_of(self, done: float) -> bool:
+        """Return whether it was begun when so much was done."""
+        return self._first == done
 
     def in_words(self, done: float, total: float) -> str:
         """Say how long it will take still, as the end of a line; nothing before any of it is done."""
@@ -156,11 +164,13 @@ class ConsoleProgress(Progress):
         self._name, self._index, self._count = name, index, count
         self._update(completed=index, total=count, input=escape(name))
 
-    def update_tiles(self, done: int, count: int) -> None:
+    def update_tiles(self, done: int, count: int, noun: str = "") -> None:
         reached = self._index + done / count
         self._update(completed=reached)
+        if done == 1 and self._pace.is_of(self._index):
+            self._pace = Pace(reached)  # what is done first loads and warms up; it says nothing of the others
         if self._is_due():
-            part = "tile" if self._verb == "predicting" else "step"
+            part = noun or ("tile" if self._verb == "predicting" else "step")
             what = f"{self._verb} {self._name}, {self._index + 1} of {self._count}: {part} {done} of {count}"
             self._line = f"{what}{self._pace.in_words(reached, self._count)}"
             self._print_line()

@@ -19,7 +19,7 @@ class Heard(Progress):
     def start_input(self, name: str, index: int, count: int, verb: str = "predicting") -> None:
         self.said.append((name, index, count))
 
-    def update_tiles(self, done: int, count: int) -> None:
+    def update_tiles(self, done: int, count: int, noun: str = "") -> None:
         self.said.append((done, count))
 
 
@@ -57,6 +57,21 @@ def test_a_log_has_a_line_of_what_takes_long(monkeypatch: pytest.MonkeyPatch, ca
         now[0] += 6
         slow.update_tiles(3, 9)
     assert capsys.readouterr().err == "predicting a[b], 2 of 2: tile 3 of 9, 12 s left\n"
+
+
+def test_what_is_done_first_says_nothing_of_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with ConsoleProgress() as shown:
+        shown.start_input("molecules", 0, 1)
+        for done, seconds in enumerate((8, *[1] * 20), start=1):  # the first takes long: it loads
+            now[0] += seconds
+            shown.update_tiles(done, 102, "graph")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "predicting molecules, 1 of 1: graph 1 of 102"
+    assert lines[1] == "predicting molecules, 1 of 1: graph 11 of 102, 1 min 31 s left"
 
 
 def test_a_log_has_lines_within_long_epochs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

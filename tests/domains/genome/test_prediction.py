@@ -82,7 +82,7 @@ def test_memory_bounds_the_tiles_and_changes_nothing(run, tmp_path, monkeypatch,
     tiles = []
 
     class Counting(Progress):
-        def update_tiles(self, done: int, count: int) -> None:
+        def update_tiles(self, done: int, count: int, noun: str = "") -> None:
             tiles.append(count)
 
     options = validated(domain_spec("genome").predict, {"samples": 2, "chroms": "chr1", "memory": "64GB"}, "test")

@@ -143,7 +143,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
         predicted = []
         for graph, moments in _predict(model, config, fields, range(len(graphs)), options):
             predicted.append(moments)
-            progress.update_tiles(graph + 1, len(graphs))
+            progress.update_tiles(graph + 1, len(graphs), "graph")
         splits = splits_of(info, graphs.ids) if own else None
         if config.level == "graph":
             known, ids = known_of("graph", info, splits, graphs.y), np.array(graphs.ids, dtype=object)
@@ -198,7 +198,7 @@ class GraphsDomain(Domain[GraphsTrain, GraphsPredict, GraphSetInfo]):
             progress.start_input(name, place, len(data.items))
             found = _predict(model, config, graphs.fields, graphs.scored, options)
             for done, (graph, moments) in enumerate(found, start=1):
-                progress.update_tiles(done, len(graphs.scored))
+                progress.update_tiles(done, len(graphs.scored), "graph")
                 yield _piece(config, graphs, graph, moments.mean, moments)
 
     def album(self, model: Model, info: GraphSetInfo, data: Labelled) -> Album:

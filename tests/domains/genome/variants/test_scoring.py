@@ -220,7 +220,7 @@ def test_a_table_that_was_cut_off_is_finished_with_the_same_bytes(run, genome, w
     seen = []
 
     class Stopping(Progress):
-        def update_tiles(self, done, count):
+        def update_tiles(self, done, count, noun=""):
             seen.append(done)
             if len(seen) == 3:
                 raise KeyboardInterrupt

@@ -61,7 +61,7 @@ class Interrupted(Progress):
     def __init__(self, steps: int) -> None:
         self.left = steps
 
-    def update_tiles(self, done: int, count: int) -> None:
+    def update_tiles(self, done: int, count: int, noun: str = "") -> None:
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
