@@ -60,7 +60,10 @@ class Targets:
         return self.values if self.classes is not None else np.zeros(len(self.values), dtype=np.int64)
 
     def fit(self, trained: NDArray[Any]) -> ClassLabels | Labels | Quantities:
-        """Return the classes, with a remark on those that no training row shows, labels, or quantities and scales.
+        """Return the classes, the labels, or the quantities and their scales.
+
+        A remark names classes that no training row shows.
+
 
         Args:
             trained: numbers or mask of the rows that train.
