@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from micrographs import DATA, multiunet, super_alloy, uhcs
+from micrographs import DATA, epoch_seconds, multiunet, super_alloy, uhcs
 
 from multiunet.device import computes_bf16
 from multiunet.domains.image.config import ImageTrain
@@ -71,7 +71,7 @@ def train(domain: str, words: Words, epochs: int, seed: int, run: Path) -> list[
     """Trains for so many epochs, unless that is done; the seconds that each took."""
     own = ["--epochs", epochs, "--seed", seed, "--no-calibrate", "--out", run, "--resume", "auto"]
     multiunet("train", domain, *words, *own)
-    return [json.loads(line)["seconds"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return epoch_seconds(run)
 
 
 def count_epochs(domain: str, words: Words, limit: float, epochs: int, folder: Path) -> int:

@@ -25,14 +25,13 @@ import csv
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
-from micrographs import DATA, Words, multiunet
+from micrographs import DATA, Words, epoch_seconds, multiunet
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -106,11 +105,9 @@ def cover(mean: Pictures, total: Pictures, truth: Pictures) -> float:
 
 
 def train(out: Path, words: Words) -> float:
-    """Train a run unless it is there; return the seconds."""
-    started = time.monotonic()
-    if not (out / "STATUS").exists():
-        multiunet("train", "image", *words, "--out", out)
-    return time.monotonic() - started
+    """Train a run unless that is done; return the seconds that its epochs took."""
+    multiunet("train", "image", *words, "--out", out, "--resume", "auto")
+    return round(sum(epoch_seconds(out)), 1)
 
 
 def restore(run: Path, images: Path, clean: Pictures, noisy: Pictures) -> dict[str, Any]:

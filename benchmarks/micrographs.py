@@ -56,6 +56,11 @@ def multiunet(*words: object) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def epoch_seconds(run: Path) -> list[float]:
+    """Returns the seconds that each epoch of a run took, validation included."""
+    return [json.loads(line)["seconds"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
 def table(path: Path, rows: Sequence[tuple[Path, Path, str]]) -> Words:
     """Writes a table of pairs; the words that train on it."""
     with path.open("w", newline="") as file:
