@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -141,7 +142,7 @@ def correlation_length(values: NDArray[np.float32]) -> int | None:
     distance = 1
     while variance > 0 and distance < len(values) // 2:
         products = filled[distance:] * filled[:-distance]
-        if np.isfinite(products).any() and float(np.nanmean(products)) < variance / np.e:
+        if np.isfinite(products).any() and float(np.nanmean(products)) < variance / math.e:
             return distance
         distance *= 2
     return None
