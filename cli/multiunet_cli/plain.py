@@ -19,6 +19,7 @@ class PlainGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            if isinstance(error.__cause__, ValidationError):
+            # of an option; those of settings together, which name none, are in our words already
+            if error.param is not None and isinstance(error.__cause__, ValidationError):
                 error.message = say_what_is_wrong(error.__cause__.errors()[0])
             raise

@@ -31,7 +31,7 @@ def sample(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Make new samples with a trained generator; return what holds them, then the files exported beside it, if any.
+    """Make new samples with a trained generator; return the store, then the files exported beside it.
 
     A process that was killed goes on where it was, when it is called again with the same settings, and makes the same
     bits.

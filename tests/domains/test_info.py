@@ -131,8 +131,8 @@ def test_every_damage_is_refused(read: Callable[[Any], GraphSetInfo]) -> None:
     ("place", "value", "reason"),
     [
         (("split", "test"), ["a"], "'a' is listed twice"),
-        (("split", "train"), [], "at least 1 item"),
-        (("target", "scale"), [1.0, 0.0], "greater than 0"),
+        (("split", "train"), [], "must have 1 or more entries"),
+        (("target", "scale"), [1.0, 0.0], "must be more than 0"),
         (("target", "names"), ["y", "y"], "share a name"),
         (("target", "centre"), [1.0], "1 centres and 2 scales"),
         (("edges", "used"), 35, "do not add up"),

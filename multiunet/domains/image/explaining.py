@@ -118,7 +118,7 @@ def explain_image(model: Model, image: LabelledImage) -> dict[str, Any]:
 
 
 def make_decision(task: Task, calibration: Calibration | None) -> Decide:
-    """Make what decides classes as a prediction does, by the thresholds of rare classes where there are some."""
+    """Make what decides classes as a prediction does, by the thresholds of rare classes, if any."""
 
     def decide(mean: Tensor) -> Tensor:
         if calibration is not None:
@@ -238,7 +238,7 @@ def compute_scores(share: float, hits: float, alarms: float) -> tuple[float, flo
 
 
 def find_threshold(rates: Rates) -> int:
-    """Return the threshold to begin with, in steps: a half, or the best for Dice where a half finds nothing."""
+    """Return the threshold to begin with, in steps: a half, or the best for Dice if that finds nothing."""
     half = THRESHOLDS // 2
     dice = [compute_scores(rates.share, hits, alarms)[1] for hits, alarms in zip(rates.hits, rates.alarms)]
     return half if dice[half - 1] > 0 else 1 + int(np.argmax(dice))
