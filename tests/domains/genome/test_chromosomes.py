@@ -5,7 +5,7 @@ import torch
 from multiunet.domains.genome.chromosomes import Chromosomes
 from multiunet.domains.genome.sequence import one_hot, reverse_complement
 from multiunet.models.genomic import genomic_unet
-from multiunet.prediction import GridPredictor, PredictionStore, open_prediction
+from multiunet.prediction import GridPredictor, PredictionStore, open_datasets, open_prediction
 from multiunet.tasks import Regression
 
 BIN, FLANK = 5, 8
@@ -44,7 +44,7 @@ def test_tiles_and_store_hold_what_the_whole_is(tmp_path, count, samples):
     tiled = chromosomes(tile=40).whole("chr/1", codes, samples, seed=4)
     with PredictionStore(tmp_path / "p.zarr") as store:
         chromosomes(tile=40).into(store, "chr/1", codes, tmp_path / "g.fa", samples, seed=4)
-    (stored,) = open_prediction(tmp_path / "p.zarr").values()
+    (stored,) = open_datasets(tmp_path / "p.zarr").values()
     for part in ("mean", "epistemic", "aleatoric"):
         assert torch.allclose(getattr(tiled, part), getattr(whole, part), atol=1e-5)
         assert np.allclose(stored[part].values, getattr(whole, part).numpy(), atol=1e-5)

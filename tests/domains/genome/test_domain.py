@@ -13,7 +13,7 @@ from multiunet.domains import inference, training
 from multiunet.domains.genome import reread
 from multiunet.domains.genome.domain import GenomeDomain
 from multiunet.domains.genome.info import GenomeInfo
-from multiunet.domains.genome.readers import read_training
+from multiunet.domains.genome.several.joining import read_data
 from multiunet.domains.questions import variants
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
@@ -155,7 +155,7 @@ def test_yeast_is_accepted(data_folder, config_of):
 
 def test_the_data_are_read_once(data, tmp_path, monkeypatch, config_of):
     calls = []
-    monkeypatch.setattr(reread, "read_training", lambda config: calls.append(1) or read_training(config))
+    monkeypatch.setattr(reread, "read_data", lambda config: calls.append(1) or read_data(config))
     training.train("genome", config_of({**data, "epochs": 1}), tmp_path / "run", progress=Progress())
     inference.evaluate(tmp_path / "run")
     assert len(calls) == 2  # a training with its calibration, and an evaluation

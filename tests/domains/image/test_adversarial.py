@@ -52,7 +52,7 @@ def settings(root: Path, **more: Any) -> dict[str, Any]:
         ({"dots": 2.0}, "densities of `dots` sum up to counts"),
         ({"loss": "poisson"}, "`loss=poisson` is of counts"),
         ({"adversarial": False, "adversarial_weight": 0.5}, "`adversarial_weight` is for `adversarial`"),
-        ({"adversarial_weight": 0}, "greater than 0"),
+        ({"adversarial_weight": 0}, "must be more than 0"),
         ({"val_fraction": 0, "patience": None}, "takes the noise of its quantities from validation images"),
     ],
 )

@@ -172,7 +172,7 @@ def test_ignored_pixels_count_nowhere(cells: Path) -> None:
         (["--instances", "--task", "regression"], "--instances are objects to segment; --task regression has none"),
         (["--border-weight", "3"], "--border-weight is for --instances"),
         (["--instance-encoding", "gap"], "--instance-encoding is for --instances"),
-        (["--instances", "--border-weight", "-1"], "--border-weight: "),
+        (["--instances", "--border-weight", "-1"], "--border-weight must be 0 or more"),
         (["--instances", "--class-weights", "1,2"], "one for each class outside, inside, boundary"),
     ],
 )

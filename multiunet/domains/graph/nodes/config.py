@@ -93,7 +93,7 @@ class GraphTrain(NetworkTrain, FoldsTrain):
     partition: Literal["voronoi", "metis"] = option(
         "voronoi",
         "how the graph is cut for training in parts: voronoi grows patches from random nodes; metis cuts few edges "
-        "(extra `metis`)",
+        "(pip install multiunet[metis])",
         "Training",
     )
     batch_size: int = option(1, "always 1: there is one graph", "Training", ge=1, le=1)

@@ -293,11 +293,10 @@ def test_text_files_of_the_tu_collection(tmp_path: Path) -> None:
         read_graphs(folder, Source(Columns(), None, "graph"))
 
 
-def test_a_batch_of_torch_geometric_is_read(tmp_path: Path) -> None:
+def test_graphs_of_torch_geometric_are_read_as_a_list_and_as_a_batch(tmp_path: Path) -> None:
     data = pytest.importorskip("torch_geometric.data")
     one = data.Data(x=torch.ones(3, 2), edge_index=torch.tensor([[0, 1], [1, 2]]), y=torch.tensor([0]))
     torch.save([one, one], tmp_path / "list.pt")
-    with pytest.raises(InputError, match=r"Batch\.from_data_list\(graphs\)\.to_dict\(\)"):
-        read_graphs(tmp_path / "list.pt", Source(Columns(), None, "graph"))
-    torch.save(data.Batch.from_data_list([one, one]).to_dict(), tmp_path / "g.pt")
-    assert read_graphs(tmp_path / "g.pt", Source(Columns(), None, "graph")).starts.tolist() == [0, 3, 6]
+    torch.save(data.Batch.from_data_list([one, one]).to_dict(), tmp_path / "batch.pt")
+    for name in ("list.pt", "batch.pt"):
+        assert read_graphs(tmp_path / name, Source(Columns(), None, "graph")).starts.tolist() == [0, 3, 6]

@@ -279,9 +279,9 @@ def test_images_to_start_from_stay_the_more_the_less_the_strength(
         ({"strength": 0.5}, "`strength` says how much of `start` changes"),
         ({"start": "images", "inpaint": "images", "holes": "masks"}, "give one of them"),
         ({"start": "images", "size": [8]}, "as large as those of `start`"),
-        ({"start": "images", "strength": 0}, "greater than 0"),
+        ({"start": "images", "strength": 0}, "must be more than 0"),
         ({"guidance": "1,-2"}, "from 0 to 100"),
-        ({"average": 0.5}, "less than or equal to 0.28"),
+        ({"average": 0.5}, "must be 0.28 or less"),
         ({"average": 0.1}, "no snapshots of averages .* train with `power_averages=0.05,0.1`"),
     ],
 )
