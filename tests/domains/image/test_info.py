@@ -43,6 +43,7 @@ def mutants(content: Any) -> Iterator[tuple[str, Any]]:
             "dots",
             "drawn_range",
             "generation",
+            "overlapping",
             "read_channels",
             "restoration",
         ):  # some runs have none
