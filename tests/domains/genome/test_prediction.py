@@ -16,7 +16,7 @@ from multiunet.domains.genome.tracks import Bins, read_tracks
 from multiunet.domains.runs import load as load_run
 from multiunet.domains.spec import domain_spec
 from multiunet.errors import InputError
-from multiunet.prediction import open_prediction
+from multiunet.prediction import open_datasets, open_prediction
 from multiunet.progress import Progress
 
 LENGTHS = {"chr1": 4003, "chr2": 3000, "chr3": 2600, "chr10": 1999}
@@ -112,7 +112,7 @@ def test_tracks_of_like_names_are_files_of_their_own(data, tmp_path, write_signa
 def test_some_chromosomes_of_another_genome(run, tmp_path, write_fasta, predict):
     other = write_fasta(tmp_path / "other.fa", {"x": 260, "y/1": 100, "z": 10})
     predict(run, tmp_path / "p.zarr", samples=1, fasta=other, chroms="x,y*,z")
-    found = open_prediction(tmp_path / "p.zarr")
+    found = open_datasets(tmp_path / "p.zarr")
     assert {item.attrs["chrom"]: item.sizes["bin"] for item in found.values()} == {"x": 11, "y/1": 4, "z": 1}
     assert (found["x"]["epistemic"].values == 0).all()
     with pytest.raises(InputError, match="`chroms` chr9: no such chromosome"):
