@@ -99,7 +99,7 @@ def pick_colour(place: int) -> tuple[int, int, int]:
     """Return the colour of a class, red, green and blue, 0 to 255.
 
     >>> pick_colour(0), pick_colour(1)
-    ((230, 92, 92), (92, 130, 230))
+    ((230, 92, 92), (92, 132, 230))
     """
     red, green, blue = colorsys.hsv_to_rgb(place * GOLDEN % 1, 0.6, 0.9)
     return round(red * 255), round(green * 255), round(blue * 255)
