@@ -61,14 +61,13 @@ def test_without_the_first_process_the_other_ends(tmp_path: Path, images: dict[s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_any_stops_all_and_one_process_goes_on_to_the_same_bits(
-    tmp_path: Path, images: dict[str, Any], number: signal.Signals
+    tmp_path: Path, images: dict[str, Any]
 ) -> None:
     long = {**images, "epochs": 3, "steps_per_epoch": 50}
     first, second = start(tmp_path / "run", long)
-    os.kill(second.pid, number)
-    assert f"stopped by {number.name}; state saved" in wait(first, second)
+    os.kill(second.pid, signal.SIGTERM)
+    assert "stopped by SIGTERM; state saved" in wait(first, second)
     reached = load(tmp_path / "run/checkpoints/last.safetensors").state["progress"]
     assert 0 < 50 * reached["epoch"] + reached["step"] < 150
     train("image", long, tmp_path / "run", resume="auto")
