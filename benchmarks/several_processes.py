@@ -7,7 +7,7 @@ processor's time of the first process: what the ratio would be if no process eve
 
     python benchmarks/several_processes.py [--rounds 3] [--steps 60] [--patch-size 128]
 
-Two cores must be free. Writes benchmarks/results/several_processes.json.
+Two cores must be free. Adds to benchmarks/results/several_processes.json, by the size of patches.
 """
 
 from __future__ import annotations
@@ -85,7 +85,11 @@ def main() -> None:
     ratio = statistics.median(row["ratio"] for row in rounds)
     print(f"median: {ratio:.2f}")
     load_now = os.getloadavg()[0]
-    found = {"settings": vars(given), "rounds": rounds, "ratio": ratio, "load": load_now, "environment": environment()}
+    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    found[f"patches of {given.patch_size}"] = {
+        **{"settings": vars(given), "rounds": rounds, "ratio": ratio, "load": load_now},
+        "environment": environment(),
+    }
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
