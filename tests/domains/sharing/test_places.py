@@ -13,8 +13,8 @@ from multiunet.errors import InputError
 from multiunet.training.run_places import RUN, resolve_places
 
 SETTINGS = {
-    "images": "/home/anna/work/a/images",
-    "masks": "/home/anna/work/b/images",
+    "images": "/home/anna/alloys/a/images",
+    "masks": "/home/anna/alloys/b/images",
     "targets": ["rna=/data/x/rna.bw", "/data/y/rna.bw"],
     "volume": "/data/b.h5:/volumes/raw",
     "lr": 0.1,
@@ -31,7 +31,7 @@ def test_paths_become_places_in_the_folder_of_the_run() -> None:
     assert renamed["targets"] == [f"rna={RUN}data/x/rna.bw", f"{RUN}data/rna.bw"]
     assert renamed["volume"] == f"{RUN}data/b.h5:/volumes/raw"
     assert renamed["class_names"] == SETTINGS["class_names"]
-    known = {"/home/anna/work/a/images/s 1/x.png": 1, "image": r"C:\Users\Anna\x.png"}
+    known = {"/home/anna/alloys/a/images/s 1/x.png": 1, "image": r"C:\Users\Anna\x.png"}
     assert places.rename(known) == {f"{RUN}data/images/s 1/x.png": 1, "image": f"{RUN}data/files/x.png"}
 
 

@@ -168,5 +168,5 @@ class Sheet:
 
     @cached_property
     def _even(self) -> bool:
-        """Whether each line is known to have as many cells as the header."""
+        """True where each line is known to have as many cells as the header."""
         return has_even_lines(self.data, len(self.header))

@@ -24,15 +24,15 @@ ADVICE = (
 
 
 class _Object:
-    """What stands in for an object of torch-geometric: it holds what was saved of it, and does nothing."""
+    """Stand-in for an object of torch-geometric: it holds what was saved of it, and does nothing."""
 
 
 class _Graph(_Object):
-    """What stands in for a ``Data``."""
+    """Stand-in for a ``Data``."""
 
 
 class _Name:
-    """What stands in for a class or an enumeration that a ``Data`` names."""
+    """Stand-in for a class or an enumeration that a ``Data`` names."""
 
 
 STAND_INS: Mapping[str, type] = {
