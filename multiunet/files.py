@@ -42,6 +42,19 @@ def check_creatable(path: Path) -> None:
         raise InputError(f"{path}: cannot be written: no write permission in {folder}; choose another place")
 
 
+def check_file(path: Path, overwrite: bool) -> None:
+    """Check that a file can be written as ``path``: nothing is there, or a file that may be replaced.
+
+    Raises:
+        InputError: saying what is in the way.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists; choose another name, or pass `overwrite`")
+    check_creatable(path)
+
+
 def check_folder(folder: Path, overwrite: bool) -> None:
     """Check that files can be written into ``folder``: it is new or empty, or its files may be replaced.
 

@@ -18,7 +18,7 @@ from multiunet.domains.runs import Run, all_runs, join_runs, open_runs, spec_of
 from multiunet.domains.sharing.making import make_card
 from multiunet.domains.sharing.options import ShareOptions
 from multiunet.errors import InputError
-from multiunet.files import AnyPath, as_paths, check_creatable
+from multiunet.files import AnyPath, as_paths, check_file
 from multiunet.prediction.ensemble import members
 from multiunet.prediction.portable import PortableModel
 from multiunet.prediction.run import is_per_name
@@ -120,8 +120,4 @@ def _check_out(out: Path, chosen: ExportOptions) -> None:
     ending = "zip" if chosen.to == "bioimageio" else chosen.to
     if out.suffix != f".{ending}":
         raise InputError(f"{out}: `to={chosen.to}` writes a file NAME.{ending}; name it so")
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; name a file")
-    if out.exists() and not chosen.overwrite:
-        raise InputError(f"{out}: exists; choose another name, or pass `overwrite`")
-    check_creatable(out)
+    check_file(out, chosen.overwrite)

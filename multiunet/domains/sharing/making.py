@@ -23,7 +23,7 @@ from multiunet.domains.sharing.options import ShareOptions
 from multiunet.domains.sharing.places import Places
 from multiunet.domains.sharing.private import check_private, find_names
 from multiunet.errors import InputError
-from multiunet.files import AnyPath, check_creatable
+from multiunet.files import AnyPath, check_file
 from multiunet.training.checkpoint import Checkpoint, pack
 from multiunet.training.run_folder import SCORES, RunFolder
 from multiunet.yaml_text import parse_yaml
@@ -164,8 +164,4 @@ def _header(content: bytes) -> str:
 def _check_out(out: Path, options: ShareOptions) -> None:
     if out.suffix != ".zip":
         raise InputError(f"{out}: an archive is written; name it NAME.zip")
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; name a file")
-    if out.exists() and not options.overwrite:
-        raise InputError(f"{out}: exists; choose another name, or pass `overwrite`")
-    check_creatable(out)
+    check_file(out, options.overwrite)
