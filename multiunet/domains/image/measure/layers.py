@@ -12,7 +12,8 @@ from scipy.ndimage import find_objects
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.files.lazy import check_fits
 from multiunet.domains.image.files.units import pixel_sizes
-from multiunet.domains.image.measure.phases import OBJECT, Measures, has_class, read_class_map, read_variable
+from multiunet.domains.image.measure.phases import Measures
+from multiunet.domains.image.measure.survey import OBJECT, has_class, read_class_map, read_variable
 from multiunet.domains.image.measure.thickness import (
     ThicknessRow,
     local_thickness,

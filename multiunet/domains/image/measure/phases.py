@@ -1,43 +1,42 @@
-"""Measures of a predicted segmentation: phase fractions with intervals, objects, their sizes."""
+"""Phase fractions with intervals, and objects, of a predicted segmentation."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from skimage.measure import label
 
 from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.files.lazy import check_fits, format_shape
-from multiunet.domains.image.files.units import pixel_sizes
 from multiunet.domains.image.measure.intensity import open_pixels
-from multiunet.domains.image.measure.objects import ObjectRow, Scale, find_rows, read_sureness
+from multiunet.domains.image.measure.objects import ObjectRow, find_rows, read_sureness
 from multiunet.domains.image.measure.shares import state_count, state_shares
-from multiunet.domains.reading import reading
+from multiunet.domains.image.measure.survey import (
+    OBJECT,
+    Survey,
+    has_class,
+    pool,
+    read_class_map,
+    read_variable,
+    survey_image,
+    with_size,
+)
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.prediction import open_datasets
-from multiunet.prediction.totals import open_sums, sum_sites
+from multiunet.prediction.totals import open_sums
 from multiunet.uncertainty.sums import SumCalibration, Totals
 from multiunet.wording import counted, listing
-
-ALL = "all"
-"""Stands for all images together, unless an image has this name: ``PhaseRow.pooled`` tells."""
 
 SPECK = 5
 """Pixels: objects that are smaller are mostly noise."""
 
 SEEN = 30
 """Expected pixels of a class from which it is said that no class map shows it."""
-
-OBJECT = "object"
-"""The class of objects of numbered masks."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def measure(options: ImageMeasure) -> Measures:
         # the map, where it is of a class, and the numbers of objects, which the search takes twice
         check_fits(options.prediction, what, 18 * size, "predict and measure it in parts")
     # maps are read image by image, once for fractions and once for parts: only those of one are in memory
-    surveyed = [_sized(_survey(name, data), options.pixel_size) for name, data in images.items()]
+    surveyed = [with_size(survey_image(name, data), options.pixel_size) for name, data in images.items()]
     _warn_of_missed(surveyed)
     sums = open_sums(options.prediction)
     chosen = _counted(options, surveyed)
@@ -146,12 +145,12 @@ def measure(options: ImageMeasure) -> Measures:
     phases = [phase for item in surveyed for phase in _phases(item, chosen, [parts[item.image]], sums)]
     everything = [part for found in parts.values() for part in found]
     if len(surveyed) > 1:
-        phases += _phases(_pooled(surveyed), chosen, list(parts.values()), sums)
+        phases += _phases(pool(surveyed), chosen, list(parts.values()), sums)
     _warn_of_specks(everything)
     return Measures(phases, everything, AXES[len(surveyed[0].spacing)])
 
 
-def _warn_of_missed(items: Sequence[_Survey]) -> None:
+def _warn_of_missed(items: Sequence[Survey]) -> None:
     """Say which classes are likely somewhere and decided nowhere: their fraction of 0 says little."""
     if items[0].separated:
         return
@@ -175,132 +174,7 @@ def _warn_of_specks(parts: Sequence[ObjectRow]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Survey:
-    """An image's classes: the fraction of each class in it, and in each sample's class map, ``(samples, classes)``.
-
-    Attributes:
-        totals: sums of the probabilities of all names that the network knows, and of their variances; a row an image.
-        weights: area of a pixel in each of these images.
-        pooled: whether this is of all images together.
-        separated: whether objects were; they are the last class.
-        overlapping: whether classes may overlap, so that none is the rest.
-    """
-
-    image: str
-    names: list[str]
-    pooled: bool
-    separated: bool
-    fractions: NDArray[np.float64]
-    samples: NDArray[np.float64]
-    totals: Totals
-    weights: tuple[float, ...]
-    area: float
-    spacing: tuple[float, ...]
-    unit: str
-    overlapping: bool = False
-
-    @property
-    def scale(self) -> Scale:
-        return Scale(self.spacing, self.unit)
-
-
-def _survey(image: str, data: xr.Dataset) -> _Survey:
-    names = [str(name) for name in data["channel"].values]
-    samples, separated = read_variable(data, "fraction"), "instance" in data
-    if separated:  # inside and boundary are both of an object
-        names = [names[0], OBJECT]
-        samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
-    classes = read_class_map(data)
-    counts = np.array([np.count_nonzero(has_class(classes, index, data)) for index in range(len(names))])
-    pixels = math.prod(data["total"].shape[1:])
-    spacing = tuple(float(step) for step in data.attrs["spacing"])
-    return _Survey(
-        image,
-        names,
-        pooled=False,
-        separated=separated,
-        fractions=counts / pixels,
-        samples=samples,
-        totals=sum_sites(data),
-        weights=(math.prod(spacing),),
-        area=pixels * math.prod(spacing),
-        spacing=spacing,
-        unit=str(data.attrs["unit"]),
-        overlapping=may_overlap(data),
-    )
-
-
-def read_class_map(data: xr.Dataset) -> NDArray[np.integer[Any]]:
-    """Return the class of each pixel, ``space``, in as few bytes as stored; of objects, 1 in each of them.
-
-    Of classes that may overlap, return yes and no of each, ``(classes, *space)``.
-    """
-    if "instance" in data:
-        return (read_variable(data, "instance") > 0).view(np.uint8)
-    return read_variable(data, "class")
-
-
-def has_class(classes: NDArray[np.integer[Any]], index: int, data: xr.Dataset) -> NDArray[np.bool_]:
-    """Return which pixels have a class, ``space``, given the image's ``read_class_map``."""
-    has: NDArray[np.bool_] = classes[index] == 1 if may_overlap(data) else classes == index
-    return has
-
-
-def may_overlap(data: xr.Dataset) -> bool:
-    """Return whether the classes of a stored prediction may overlap: each pixel has each of them, or not."""
-    return "channel" in data["class"].dims
-
-
-def read_variable(data: xr.Dataset, variable: str) -> NDArray[Any]:
-    """Read a whole variable of an image.
-
-    Raises:
-        InputError: naming the store, where a chunk is damaged.
-    """
-    with reading(f"{data.encoding.get('source', 'prediction')}: {variable}"):
-        # of a copy: what is read of an array itself stays in memory as long as the array
-        values: NDArray[Any] = data[variable].copy(deep=False).values
-    return values
-
-
-def _sized(item: _Survey, pixel_size: Sequence[float] | None) -> _Survey:
-    """With this distance of pixels, micrometres, in place of the file's."""
-    if pixel_size is None:
-        return item
-    spacing = pixel_sizes(pixel_size, len(item.spacing))
-    pixel = math.prod(spacing)
-    area = item.area / math.prod(item.spacing) * pixel
-    return replace(item, spacing=spacing, weights=(pixel,), area=area, unit="µm")
-
-
-def _pooled(items: Sequence[_Survey]) -> _Survey:
-    """All images as one: the samples share their masks, so the t-th of all belong together.
-
-    Raises:
-        InputError: when images have lengths in different units.
-    """
-    first = items[0]
-    other = next((item for item in items if item.unit != first.unit), None)
-    if other is not None:
-        fix = "pass `pixel_size`" if "pixel" in (other.unit, first.unit) else "predict them apart"
-        raise InputError(f"{other.image} is in {other.unit}, but {first.image} in {first.unit}; {fix}")
-    areas = [item.area for item in items]
-    fractions = np.average([item.fractions for item in items], axis=0, weights=areas)
-    samples = np.average([item.samples for item in items], axis=0, weights=areas)
-    return replace(
-        first,
-        image=ALL,
-        pooled=True,
-        fractions=fractions,
-        samples=samples,
-        totals=Totals.join([item.totals for item in items]),
-        weights=tuple(weight for item in items for weight in item.weights),
-        area=sum(areas),
-    )
-
-
-def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
+def _counted(options: ImageMeasure, items: Sequence[Survey]) -> list[str]:
     """The classes whose objects are counted: by default all but the one that covers most, the matrix.
 
     Of classes that may overlap all: none is what the others leave.
@@ -320,13 +194,13 @@ def _counted(options: ImageMeasure, items: Sequence[_Survey]) -> list[str]:
 
 
 def _phases(
-    item: _Survey, counted: Sequence[str], parts: Sequence[Sequence[ObjectRow]], sums: Mapping[str, SumCalibration]
+    item: Survey, counted: Sequence[str], parts: Sequence[Sequence[ObjectRow]], sums: Mapping[str, SumCalibration]
 ) -> Iterator[PhaseRow]:
     """Yield a row for each class; ``parts`` are those of each image."""
     shares = state_shares(sums, item.totals, item.weights)
     if item.separated:  # inside and boundary are both of an object
         shares = [shares[0], shares[0].rest()]
-    for index, (name, sd, share) in enumerate(zip(item.names, _deviations(item), shares)):
+    for index, (name, sd, share) in enumerate(zip(item.names, item.deviations(), shares)):
         own = [part for of_image in parts for part in of_image if part.phase == name]
         told_apart = item.separated and name == OBJECT and name in counted
         low, high = state_count(sums, [len(of_image) for of_image in parts] if told_apart else [])
@@ -369,21 +243,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _deviations(item: _Survey) -> list[float | None]:
-    """Return the deviation of each class's fraction over the samples, ddof 1."""
-    unknown: list[float | None] = [None] * len(item.names)
-    if len(item.samples) < 2:
-        return unknown
-    deviations = item.samples.std(axis=0, ddof=1)
-    if item.separated:  # outside and objects are the whole, so one ratio is that of both deviations
-        fraction, shares = item.fractions[1], item.samples[:, 1]
-        if not (fraction and shares.any()):
-            return unknown
-        deviations = deviations * fraction / shares.mean()
-    return [float(deviation) for deviation in deviations]
-
-
-def _parts(item: _Survey, data: xr.Dataset, counted: Sequence[str], options: ImageMeasure) -> Iterator[ObjectRow]:
+def _parts(item: Survey, data: xr.Dataset, counted: Sequence[str], options: ImageMeasure) -> Iterator[ObjectRow]:
     """The numbered objects; else, pixels that touch, at a corner too, are one part."""
     classes = read_class_map(data)
     pixels = open_pixels(item.image, data, options.prediction) if options.intensity else None

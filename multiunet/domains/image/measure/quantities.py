@@ -17,7 +17,7 @@ from multiunet.domains.image.files.lazy import Pixels, format_shape
 from multiunet.domains.image.files.listing import list_images
 from multiunet.domains.image.files.masks import read_mask
 from multiunet.domains.image.files.pairing import match_names
-from multiunet.domains.image.measure.phases import ALL
+from multiunet.domains.image.measure.survey import ALL
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 from multiunet.prediction import open_datasets

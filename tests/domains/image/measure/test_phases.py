@@ -15,7 +15,8 @@ from PIL import Image
 
 from multiunet.core import Dropout
 from multiunet.domains.image.config import ImageMeasure
-from multiunet.domains.image.measure.phases import ALL, measure
+from multiunet.domains.image.measure.phases import measure
+from multiunet.domains.image.measure.survey import ALL
 from multiunet.domains.image.measure.tables import write_tables
 from multiunet.errors import InputError
 from multiunet.geometries.grid.grid import Grid
