@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -182,7 +182,7 @@ def _train(
         (out / FILE).unlink(missing_ok=True)  # of weights that are about to change
         if initial is not None:
             shown.note(initial.describe([str(one) for part in ("val", "test") for one in info.split.of(part)]))
-        try:
+        with _saying_why(run, keeps=going_on):
             domain.prepare(model, settings, info, out, planned.budget, shown)
             done = 0 if checkpoint is None else checkpoint.state["progress"]["epoch"]
             records = LoggedRecords(run, open_loggers(settings.logger, out, _stored(name, settings), done))
@@ -203,19 +203,30 @@ def _train(
                 watch=watch,
                 group=group,
             )
-        except BaseException as error:
-            if going_on or run.started():
-                with suppress(OSError):  # on a full disk, say; the error itself is what matters
-                    words = str(error) or type(error).__name__
-                    how = DIVERGED if isinstance(error, Diverged) else STOPPED
-                    run.status(words if words.startswith(STOPPED) else f"{how}: {words}")
-            else:  # new, and nothing to go on from
-                run.discard()
-            raise
         run.status("done")
         records.finish()
         _draw_curves(run, model.task.monitor)
     return state
+
+
+@contextmanager
+def _saying_why(run: RunFolder, *, keeps: bool) -> Iterator[None]:
+    """Write into a run why its training ended early; remove a new one that has nothing to go on from.
+
+    Args:
+        keeps: the run in any case.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if keeps or run.started():
+            with suppress(OSError):  # on a full disk, say; the error itself is what matters
+                words = str(error) or type(error).__name__
+                how = DIVERGED if isinstance(error, Diverged) else STOPPED
+                run.status(words if words.startswith(STOPPED) else f"{how}: {words}")
+        else:
+            run.discard()
+        raise
 
 
 def _wanted(config: TrainConfig, out: AnyPath, resume: Resume) -> Wanted:

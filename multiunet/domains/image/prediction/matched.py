@@ -109,55 +109,80 @@ def predict_matched(
     Raises:
         InputError: when there is too little memory.
     """
-    source, space, task = make_source(name, str(path), loaded), loaded.picture.space, predictor.task
-    names, count = len(task.names), count_samples(predictor.net, samples)
+    source, space = make_source(name, str(path), loaded), loaded.picture.space
+    names, count = len(predictor.task.names), count_samples(predictor.net, samples)
     held = 4 * (info.channels + 8 * names) * (math.prod(space) + math.prod(matched))
     check_fits(path, "rescaling it", held + (0 if encode is None else count * math.prod(matched)), "cut it into parts")
-    decides = task.kind == "segmentation"
-    item = store.item(
-        source.name,
-        names=task.names,
-        dims=source.dims,
-        shape=space,
-        coords=source.coords,
-        chunks=chunks_of(predictor.plan(space)),
-        decided=decides,
-        per_name=decides and is_per_name(task),
-        statements=predictor.statements,
-        sample_maps=0 if encode is None else count,
-        attrs={**source.attrs, "matched": list(matched)},
-    )
+    item = _open_item(store, predictor, source, matched, 0 if encode is None else count)
     whole = tuple(slice(0, n) for n in space)
     if not item.is_left(whole, place):
         return item
     pixels = resize(torch.from_numpy(loaded.window((0,) * len(space), space)), matched).numpy()
-    decided = torch.zeros(count, names, dtype=torch.long)
-    maps = None if encode is None else torch.zeros((count, *matched), dtype=torch.uint8)
 
     def read(start: Sequence[int], stop: Sequence[int], /) -> np.ndarray:
         return pixels[(slice(None), *(slice(a, b) for a, b in zip(start, stop)))]
 
-    def watch(t: int, region: Region, mean: Tensor) -> None:
-        if decides:
-            decided[t] += count_decided(task, mean, predictor.calibration).cpu()
-        if encode is not None and maps is not None:
-            maps[t][region] = encode(mean).to(torch.uint8).cpu()
-
+    kept = _Samples(predictor, count, matched, encode)
     grid = GridSource(name, tuple(matched), read, source.dims)
-    found = predictor.whole(grid, samples, seed, progress, watch)
-    finer = math.prod(matched) / math.prod(space) if info.dots is not None else 1.0
-    moments = Moments(
-        resize(found.mean, space) * finer,
-        resize(found.epistemic, space) * finer**2,
-        resize(found.aleatoric, space) * finer**2,
-    )
+    moments = _resize_moments(predictor.whole(grid, samples, seed, progress, kept.watch), space, info.dots is not None)
     batch = moments.map(lambda part: part[None])
-    decision = task.decide(batch.mean, predictor.calibration)
+    decision = predictor.task.decide(batch.mean, predictor.calibration)
     stated = {variable: value[0] for variable, value in state(predictor.statements, batch).items()}
     item.write(whole, moments, None if decision is None else decision[0], stated)
-    for t, codes in enumerate(() if maps is None else maps):
+    for t, codes in enumerate(() if kept.maps is None else kept.maps):
         item.write_sample(t, whole, resize_codes(codes, space))
-    if decides:
-        item.write_fractions(decided.double() / math.prod(matched))
+    if kept.decided is not None:
+        item.write_fractions(kept.decided.double() / math.prod(matched))
     item.note(whole)
     return item
+
+
+def _open_item(
+    store: PredictionStore, predictor: GridPredictor, source: GridSource, matched: Sequence[int], sample_maps: int
+) -> ItemWriter:
+    task, decides = predictor.task, predictor.task.kind == "segmentation"
+    return store.item(
+        source.name,
+        names=task.names,
+        dims=source.dims,
+        shape=source.shape,
+        coords=source.coords,
+        chunks=chunks_of(predictor.plan(source.shape)),
+        decided=decides,
+        per_name=decides and is_per_name(task),
+        statements=predictor.statements,
+        sample_maps=sample_maps,
+        attrs={**source.attrs, "matched": list(matched)},
+    )
+
+
+def _resize_moments(moments: Moments[Tensor], space: Sequence[int], per_area: bool) -> Moments[Tensor]:
+    """Return moments on a grid of other sites; of ``per_area`` quantities, those of the new sites' areas."""
+    finer = math.prod(moments.mean.shape[1:]) / math.prod(space) if per_area else 1.0
+    return Moments(
+        resize(moments.mean, space) * finer,
+        resize(moments.epistemic, space) * finer**2,
+        resize(moments.aleatoric, space) * finer**2,
+    )
+
+
+class _Samples:
+    """What is kept of Monte-Carlo samples, gathered region by region.
+
+    Attributes:
+        decided: of each sample the sites of each class, ``(samples, names)``; None where nothing is decided.
+        maps: of each sample what ``encode`` makes of it, ``(samples, *space)``; None without.
+    """
+
+    def __init__(self, predictor: GridPredictor, count: int, space: Sequence[int], encode: Encode | None) -> None:
+        task = predictor.task
+        self._task, self._calibration, self._encode = task, predictor.calibration, encode
+        self.decided = torch.zeros(count, len(task.names)).long() if task.kind == "segmentation" else None
+        self.maps = None if encode is None else torch.zeros((count, *space), dtype=torch.uint8)
+
+    def watch(self, t: int, region: Region, mean: Tensor) -> None:
+        """Keep a region of sample ``t``, whose mean is ``(names, *region)``."""
+        if self.decided is not None:
+            self.decided[t] += count_decided(self._task, mean, self._calibration).cpu()
+        if self._encode is not None and self.maps is not None:
+            self.maps[t][region] = self._encode(mean).to(torch.uint8).cpu()
