@@ -1,33 +1,24 @@
-"""Few mutants of each reader's seed; ``fuzz.py`` makes thousands by hand."""
+"""Few mutants of each reader's seed; ``python -m tests.faults.fuzz`` makes thousands by hand."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.faults.fuzz.readers import READERS
+from tests.faults.fuzz.runs import RUNS
+from tests.faults.fuzz.watching import fuzz
 
-def load() -> Any:
-    spec = importlib.util.spec_from_file_location("fuzz", Path(__file__).with_name("fuzz.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fuzz"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-fuzz = load()
+FAST = ("yaml", "run")
+"""Readers of runs that are fuzzed with the others: for these a network is trained once."""
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are set as Linux has them")
-@pytest.mark.parametrize("name", list(fuzz.READERS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in RUNS and name not in FAST)) for name in READERS]
+)
 def test_mutants_are_read_rightly_or_refused(name: str) -> None:
-    if name in fuzz.NEEDS:
-        pytest.importorskip(fuzz.NEEDS[name])
-    tally = fuzz.Tally()
-    fuzz.fuzz(name, 0, 8, 8, tally)
-    assert not tally.findings
+    if (lacking := READERS[name].lacks()) is not None:
+        pytest.skip(f"{lacking} is not installed")
+    assert not fuzz(name, range(6)).findings

@@ -1,0 +1,102 @@
+"""Files beside images: masks, dots, tables of pairs, captions, names of classes, splits and embeddings."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multiunet.errors import InputError
+from tests.faults.fuzz.images import IMAGE, read_flat_plainly
+from tests.faults.fuzz.reader import Reader, write_text
+
+
+def write_mask(folder: Path) -> Path:
+    from PIL import Image
+
+    Image.fromarray(IMAGE // 100).save(folder / "a.png")
+    return folder / "a.png"
+
+
+def read_mask(path: Path) -> Any:
+    from multiunet.domains.image.files.masks import read_mask
+
+    return np.asarray(read_mask(path, checked=True)[...])
+
+
+def read_dots(path: Path) -> Any:
+    from multiunet.domains.image.files.dots import read_dots
+
+    return read_dots(path, (9, 9))
+
+
+def read_dots_plainly(path: Path) -> Any:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [{name.strip().lower(): cell for name, cell in row.items()} for row in csv.DictReader(file) if any(row)]
+    return np.array([[float(row["y"]), float(row["x"])] for row in rows]).reshape(-1, 2)
+
+
+def write_pairs(folder: Path) -> Path:
+    place = folder / "pairs"
+    place.mkdir()
+    for name in ("a.png", "b.png", "a_mask.png", "b_mask.png"):
+        (place / name).write_bytes(b"x")
+    (place / "t.csv").write_text("image,mask,split,group\na.png,a_mask.png,train,one\nb.png,b_mask.png,test,two\n")
+    return place
+
+
+def read_pairs(path: Path) -> Any:
+    from multiunet.domains.image.files.table import read_pairs
+
+    return [(row.image.name, row.target and row.target.name, row.split) for row in read_pairs(path / "t.csv")]
+
+
+def read_captions(path: Path) -> Any:
+    from multiunet.domains.image.generation.columns import read_column, split_words
+
+    return [(name, text, split_words(text)) for name, text in read_column(path, "caption").items()] and None
+
+
+def read_class_names(path: Path) -> Any:
+    from multiunet.domains.image.class_names import parse_class_names
+
+    try:
+        return parse_class_names(str(path)) and None
+    except ValueError as error:  # which the check of settings words
+        raise InputError(str(error)) from error
+
+
+def read_splits(path: Path) -> Any:
+    from multiunet.domains.splits import read_splits
+
+    return read_splits(str(path), "stems")
+
+
+def write_embedding(folder: Path) -> Path:
+    np.save(folder / "a.npy", np.arange(24, dtype=np.float32).reshape(3, 8))
+    return folder / "a.npy"
+
+
+def read_embedding(path: Path) -> Any:
+    from multiunet.domains.image.generation.embeddings import read_embedding
+
+    return read_embedding(path)
+
+
+IMAGE_TABLES = {
+    "mask": Reader(write_mask, read_mask, read_flat_plainly),
+    "dots": Reader(write_text("a.csv", "x,y\n1,2\n3.5,4\n0,8\n"), read_dots, read_dots_plainly),
+    "pairs": Reader(write_pairs, read_pairs, only="*.csv"),
+    "captions": Reader(write_text("a.csv", 'image,caption\na.png,"a cell, round"\nb.png,two grains\n'), read_captions),
+    "class-names": Reader(write_text("a.csv", "value,name\n0,ferrite\n85,cementite\n"), read_class_names),
+    "splits": Reader(
+        write_text("a.json", json.dumps({"train": ["a", "b"], "val": ["c"], "test": ["d"]})),
+        read_splits,
+        lambda path: json.loads(path.read_text(encoding="utf-8-sig")),
+    ),
+    "embedding": Reader(write_embedding, read_embedding, lambda path: np.load(path).astype(np.float32)),
+}
+"""By name; the seeds are small and whole."""
