@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import queue
 import secrets
+import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
 
 import torch
 import torch.distributed as dist
@@ -21,13 +20,19 @@ from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-
 
 from multiunet.errors import InputError, RunError
 from multiunet.training.processes.group import Alone, Group
-from multiunet.training.processes.links import Links
+from multiunet.training.processes.links import Links, limit_reading
 from multiunet.training.processes.place import LOCAL, Place, Wanted, find_place
 from multiunet.training.processes.together import Together
 from multiunet.training.signals import hold_stop_signals
 
 JOIN_SECONDS = 300.0
 """Time for all processes to find each other, after which those that are there end."""
+
+LOOK_SECONDS = 0.2
+"""Time between two looks whether a process that was started has ended instead of coming."""
+
+SHOW_SECONDS = 20
+"""Time for one that comes to show that it belongs here."""
 
 LEAVE_SECONDS = 10.0
 """Time for the processes that were started from here to end by themselves."""
@@ -64,8 +69,9 @@ def open_group(wanted: Wanted, program: str) -> Iterator[Group]:
             place = Place(0, wanted.processes, 0, LOCAL, store.port)
             if "OMP_NUM_THREADS" not in os.environ:
                 torch.set_num_threads(max(1, threads // wanted.processes))
-            others = [Place(rank, place.size, rank, LOCAL, store.port) for rank in range(1, place.size)]
-            helpers += [_start(other, [program, wanted.kind, ",".join(map(str, wanted.indices))]) for other in others]
+            for rank in range(1, place.size):
+                other = Place(rank, place.size, rank, LOCAL, store.port)
+                helpers.append(_start(other, [program, wanted.kind, ",".join(map(str, wanted.indices))]))
         elif place.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
             store = _serve("", place.port)
         else:
@@ -133,39 +139,53 @@ def _find(place: Place) -> TCPStore:
 
 def _meet_all(place: Place, store: Store, helpers: Helpers) -> Mapping[int, Connection]:
     """Return the connections of the first process, once all others have come."""
-    key, came = secrets.token_bytes(32), queue.Queue[tuple[int, Connection]]()
-    with Listener((LOCAL if place.address == LOCAL else "0.0.0.0", 0), backlog=place.size, authkey=key) as listener:
+    key, deadline = secrets.token_bytes(32), time.monotonic() + JOIN_SECONDS
+    missing, found = set(range(1, place.size)), dict[int, Connection]()
+    address = LOCAL if place.address == LOCAL else "0.0.0.0"
+    with socket.create_server((address, 0), backlog=place.size) as server:
+        server.settimeout(LOOK_SECONDS)
         store.set("key", key.hex())
-        store.set("port", str(listener.address[1]))
-        threading.Thread(target=_accept, args=(listener, came), daemon=True).start()
-        found: dict[int, Connection] = {}
-        deadline = time.monotonic() + JOIN_SECONDS
-        while len(found) < place.size - 1:
+        store.set("port", str(server.getsockname()[1]))
+        while missing:
             try:
-                rank, connection = came.get(timeout=0.2)
+                rank, connection = _accept(server, key)
+            except (AuthenticationError, EOFError, ValueError, OSError):  # nobody, or a stranger
+                _check_coming(place.size, min(missing), helpers, deadline)
+                continue
+            if rank in missing:
+                missing.remove(rank)
                 found[rank] = connection
-            except queue.Empty:
-                ended = next((helper for helper in helpers if helper.poll() is not None), None)
-                if ended is not None:
-                    raise RunError(f"a process of this training ended while it started ({ended.returncode})") from None
-                if time.monotonic() > deadline:
-                    missing = sorted(set(range(1, place.size)) - found.keys())
-                    raise RunError(
-                        f"of {place.size} processes, number {missing[0] + 1} has not come in {JOIN_SECONDS:.0f} s; "
-                        "start one for each device"
-                    ) from None
-        return found
+    return found
 
 
-def _accept(listener: Listener, came: queue.Queue[tuple[int, Connection]]) -> None:
-    while True:
-        try:
-            connection = listener.accept()
-            came.put((int(connection.recv_bytes(16)), connection))
-        except (AuthenticationError, EOFError, ValueError, ConnectionError):
-            continue  # a stranger
-        except OSError:  # the listener was closed
-            return
+def _accept(server: socket.socket, key: bytes) -> tuple[int, Connection]:
+    """Return the number of a process that has come and shows the key, and the connection to it."""
+    came, _ = server.accept()
+    came.setblocking(True)
+    connection = Connection(came.detach())
+    try:
+        with limit_reading(connection, SHOW_SECONDS):
+            deliver_challenge(connection, key)
+            answer_challenge(connection, key)
+            return int(connection.recv_bytes(16)), connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _check_coming(size: int, missing: int, helpers: Helpers, deadline: float) -> None:
+    """Check that a process may still come.
+
+    Raises:
+        RunError: when one that was started from here has ended, or the time is over.
+    """
+    ended = next((helper for helper in helpers if helper.poll() is not None), None)
+    if ended is not None:
+        raise RunError(f"a process of this training ended while it started ({ended.returncode})")
+    if time.monotonic() > deadline:
+        raise RunError(
+            f"of {size} processes, number {missing + 1} has not come in {JOIN_SECONDS:.0f} s; start one for each device"
+        )
 
 
 def _meet_first(place: Place, store: Store) -> Connection:

@@ -6,14 +6,16 @@ closes the connections of one that was killed; of a machine that went down, the 
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import socket
+import struct
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from typing import Final
 
@@ -27,6 +29,30 @@ GRACE_SECONDS = 15.0
 
 PROBES = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 4}
 """The network's probes of a connection: first and next after so many seconds, and how many without an answer."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Last message of a process.
+
+    Attributes:
+        text: why it ends before all is done; None: all is done.
+        signum: signal that stopped it; None: none did.
+        input: whether the input is wrong.
+    """
+
+    text: str | None
+    signum: int | None = None
+    input: bool = False
+
+    def pack(self) -> bytes:
+        """Return it as a message."""
+        return LEAVE + json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def unpack(cls, message: bytes) -> Leave:
+        """Return what ``pack`` made a message of."""
+        return cls(**json.loads(message.removeprefix(LEAVE)))
 
 
 @dataclass(frozen=True)
@@ -62,6 +88,7 @@ class Links:
         self._messages: queue.Queue[bytes | Loss] = queue.Queue()
         self._closing = False
         self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
         self._readers = [
             threading.Thread(target=self._read, args=(rank, connection), daemon=True)
             for rank, connection in self._connections.items()
@@ -102,7 +129,8 @@ class Links:
                 message = connection.recv_bytes()
                 self._messages.put(message)
                 if message[:1] == LEAVE:
-                    self._end_soon(None)
+                    # what the first process says is seen; what others say would be lost if this one were ended
+                    self._end_soon(None if rank == 0 else Leave.unpack(message).text)
                     return
         except (EOFError, OSError):
             if self._closing:
@@ -119,10 +147,11 @@ class Links:
                 print(f"error: {printable(words)}", file=sys.stderr, flush=True)
             os._exit(1)
 
-        if self._timer is None:
-            self._timer = threading.Timer(GRACE_SECONDS, end)
-            self._timer.daemon = True
-            self._timer.start()
+        with self._lock:  # several processes may be lost at once
+            if self._timer is None:
+                self._timer = threading.Timer(GRACE_SECONDS, end)
+                self._timer.daemon = True
+                self._timer.start()
 
     def describe(self, loss: Loss) -> str:
         """Say which process was lost, and what to do."""
@@ -139,6 +168,20 @@ def _probe(connection: Connection) -> None:
         for name, value in PROBES.items():
             if hasattr(socket, name):  # Linux
                 own.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+@contextmanager
+def limit_reading(connection: Connection, seconds: int) -> Iterator[None]:
+    """Have each read from a connection raise ``OSError`` if nothing comes for so long, until the end of the context."""
+    _allow_to_wait(connection, seconds)
+    yield
+    _allow_to_wait(connection, 0)
+
+
+def _allow_to_wait(connection: Connection, seconds: int) -> None:
+    """Set the time that a read waits; 0: for ever."""
+    with _socket_of(connection) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, 0))
 
 
 def _socket_of(connection: Connection) -> socket.socket:

@@ -15,7 +15,7 @@ from torch import Tensor
 from multiunet.errors import InputError, RunError
 from multiunet.training.checkpoint import Checkpoint, pack, unpack
 from multiunet.training.processes.group import Group, Order, Totals
-from multiunet.training.processes.links import GRACE_SECONDS, LEAVE, Links, Loss
+from multiunet.training.processes.links import GRACE_SECONDS, LEAVE, Leave, Links, Loss
 from multiunet.training.signals import Stopped
 
 JSON, WEIGHTS = b"J", b"W"
@@ -71,14 +71,13 @@ class Together(Group):
     def fail(self, error: BaseException) -> None:
         """Tell the first process why this one ends."""
         text = str(error) if isinstance(error, (InputError, RunError)) else f"{type(error).__name__}: {error}"
-        about = {"text": f"process {self.rank + 1} of {self.size}: {text}", "input": isinstance(error, InputError)}
-        self._links.send(LEAVE + json.dumps(about).encode())
+        text = f"process {self.rank + 1} of {self.size}: {text}"
+        self._links.send(Leave(text, input=isinstance(error, InputError)).pack())
 
     def leave(self, error: BaseException | None) -> None:
         """Tell all others that the first process needs them no longer, and why."""
-        signum = getattr(error, "signum", None)
-        about = {"signum": signum, "text": None if error is None else str(error) or type(error).__name__}
-        self._links.send(LEAVE + json.dumps(about).encode())
+        text = None if error is None else str(error) or type(error).__name__
+        self._links.send(Leave(text, getattr(error, "signum", None)).pack())
 
     def add_up(self, totals: Totals) -> None:
         flat = torch.cat([tensor.flatten() for tensor in totals.tensors])
@@ -118,7 +117,7 @@ class Together(Group):
             raise self._error_of(message)
         if message[:1] != LEAVE:
             return message
-        if json.loads(message[1:])["text"] is not None:
+        if Leave.unpack(message).text is not None:
             raise self._error_of(message)
         return None
 
@@ -131,10 +130,10 @@ class Together(Group):
         """Return the error that is another process's last word, or its loss."""
         if isinstance(message, Loss):
             return Lost(self._links.describe(message))
-        about = json.loads(message[1:])
-        if about.get("signum") is not None:
-            return Stopped(int(about["signum"]))
-        return (InputError if about.get("input") else RunError)(about.get("text"))
+        leave = Leave.unpack(message)
+        if leave.signum is not None:
+            return Stopped(leave.signum)
+        return (InputError if leave.input else RunError)(leave.text)
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
