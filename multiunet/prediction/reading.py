@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,12 +49,14 @@ def attrs_of(path: Path) -> dict[str, Any]:
 def open_prediction(path: AnyPath) -> xr.DataTree:
     """Open a stored prediction as a tree with a node for each input, by its name, read lazily.
 
-    A slash in the name of an input makes a node in a node: ``tree["HLA/A"]`` finds it.
+    A slash in the name of an input makes a node in a node: ``tree["HLA/A"]`` finds it. Where the name up to
+    a slash is an input, too, there is one node, whose name has ``%2F`` for slashes: nodes in a node share its axes.
 
     Raises:
         InputError: when ``path`` is not a stored prediction, or a damaged one.
     """
-    tree = xr.DataTree.from_dict({_node_name(name): data for name, data in open_datasets(path).items()})
+    datasets = open_datasets(path)
+    tree = xr.DataTree.from_dict({_node_name(name, datasets): data for name, data in datasets.items()})
     tree.attrs = attrs_of(Path(path))
     return tree
 
@@ -103,9 +105,11 @@ def _without_ome(attrs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attrs.items() if name != OME}
 
 
-def _node_name(name: str) -> str:
-    """Return the name of a node; of a name that would be a way in the tree, that of the group."""
-    return group_name(name) if {"", ".", ".."} & {*name.split("/")} else name
+def _node_name(name: str, inputs: Container[str]) -> str:
+    """Return the name of a node: that of the group where the input's would be no place in the tree, or in an input."""
+    parts = name.split("/")
+    within = any("/".join(parts[:end]) in inputs for end in range(1, len(parts)))
+    return group_name(name) if within or {"", ".", ".."} & {*parts} else name
 
 
 def _named(path: Path, group: str, arrays: zarr.Group, data: xr.DataArray) -> xr.Variable:

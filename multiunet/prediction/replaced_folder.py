@@ -47,7 +47,7 @@ class ReplacedFolder:
         self._locks = ExitStack()
 
     def __enter__(self) -> ReplacedFolder:
-        with full_disk_in_words(self.path), ExitStack() as locks:
+        with full_disk_in_words(self.path, self._ledger), ExitStack() as locks:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self._ledger is None or not self._ledger.in_parts:
                 locks.enter_context(self._lock())
@@ -64,7 +64,7 @@ class ReplacedFolder:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         ledger, stays = self._ledger, False
-        with self._locks, full_disk_in_words(self.path):
+        with self._locks, full_disk_in_words(self.path, ledger):
             try:
                 if error is not None:
                     stays = ledger is not None and self._keep(ledger, error)
@@ -172,13 +172,14 @@ def lock_of(path: Path) -> Path:
 
 
 @contextmanager
-def full_disk_in_words(path: Path) -> Iterator[None]:
+def full_disk_in_words(path: Path, ledger: Ledger | None = None) -> Iterator[None]:
     """Raise ``RunError`` in place of the system's error when the disk is full."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise RunError(
-            f"{path}: the disk is full, so nothing of the prediction is kept; free some space, or choose another place"
-        ) from error
+        kept = "so nothing of the prediction is kept; free some space, or choose another place"
+        if ledger is not None and ledger.in_parts:
+            kept = "and what is done is kept; free some space, and give the same command again"
+        raise RunError(f"{path}: the disk is full, {kept}") from error

@@ -65,7 +65,7 @@ class PredictionStore:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if error is None and (self.ledger is None or self.ledger.joins):
             try:
-                with full_disk_in_words(self.path):
+                with full_disk_in_words(self.path, self.ledger):
                     self._count_chunks()
             except BaseException:
                 self._folder.__exit__(*sys.exc_info())

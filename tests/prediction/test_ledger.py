@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ import torch
 import zarr
 
 from multiunet import Grid, GridPredictor, GridSource, Segmentation, UNet
-from multiunet.errors import InputError
+from multiunet.errors import InputError, RunError
 from multiunet.geometries import Conv
+from multiunet.prediction.item_writer import ItemWriter
 from multiunet.prediction.ledger import Ledger, Part
 from multiunet.prediction.store import PredictionStore
 
@@ -51,6 +53,15 @@ def predict(predictor: GridPredictor, store: PredictionStore, stop_after: int | 
         if item.is_due:
             assert len(list(item.samples())) == 2
             item.finish()
+    return computed
+
+
+def complete(predictor: GridPredictor, path: Path, part: Part) -> list[tuple[str, int]]:
+    """Make the last part, which completes the prediction; return the tiles that were computed."""
+    with PredictionStore(path, ledger=Ledger(path, PLAN, part)) as store:
+        computed = predict(predictor, store)
+        assert store.close_part()
+        predict(predictor, store)
     return computed
 
 
@@ -142,6 +153,23 @@ def test_without_resume_a_prediction_begins_anew(predictor, tmp_path) -> None:
         predict(predictor, store, 6)
     with PredictionStore(path, ledger=Ledger(path, PLAN)) as store:
         assert len(predict(predictor, store)) == 12
+
+
+def test_of_a_part_on_a_full_disk_all_that_is_done_stays(predictor, whole, tmp_path, monkeypatch) -> None:
+    path, parts = tmp_path / "p.zarr", [Part(1, 2), Part(2, 2)]
+
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ItemWriter, "write_fractions", full)
+        with PredictionStore(path, ledger=Ledger(path, PLAN, parts[0])) as store:
+            predict(predictor, store)
+            assert not store.close_part()
+        with pytest.raises(RunError, match=r"p\.zarr: the disk is full, and what is done is kept; free some space"):
+            complete(predictor, path, parts[1])
+    assert complete(predictor, path, parts[1]) == []
+    assert arrays(path) == whole
 
 
 def test_another_configuration_is_refused(predictor, tmp_path, monkeypatch) -> None:

@@ -20,8 +20,13 @@ from multiunet.tasks import Regression, Segmentation, Task
 NAMES = ["ground", "grain boundary"]
 
 
-def predict(path: Path, ndim: int, task: Task, ledger: Ledger | None = None) -> Path:
-    """A prediction of an image of 0.5 um a pixel, of objects too."""
+def predict(path: Path, ndim: int, task: Task, ledger: Ledger | None = None, stop_after: int | None = None) -> Path:
+    """A prediction of an image of 0.5 um a pixel, of objects too; a key stops it after so many tiles."""
+
+    def note(done: int, count: int) -> None:
+        if done == stop_after:
+            raise KeyboardInterrupt
+
     torch.manual_seed(0)
     net = UNet(Grid(ndim), 1, task.channels, [4, 6]).eval()
     shape, dims = ((20, 12), ("y", "x")) if ndim == 2 else ((5, 20, 12), ("z", "y", "x"))
@@ -35,7 +40,7 @@ def predict(path: Path, ndim: int, task: Task, ledger: Ledger | None = None) -> 
         {"file": "a b.png", "unit": "µm", "spacing": [2.0, 0.5, 0.5][3 - ndim :]},
     )
     with PredictionStore(path, ledger=ledger) as store:
-        item = GridPredictor(net, task, Grid(ndim), torch.device("cpu"), tile=8).into(store, source)
+        item = GridPredictor(net, task, Grid(ndim), torch.device("cpu"), tile=8).into(store, source, progress=note)
         if isinstance(task, Segmentation):
             item.write_instances((item.classes() == 1).astype(np.int32) * 7)
         item.finish()
@@ -82,9 +87,14 @@ def test_they_are_read_as_images_with_their_pixel_size(tmp_path: Path) -> None:
 def test_labels_of_a_prediction_that_went_on_are_complete(tmp_path: Path) -> None:
     task = Segmentation(NAMES)
     whole = predict(tmp_path / "p.zarr", 2, task)
-    resumed = predict(tmp_path / "q.zarr", 2, task, Ledger(tmp_path / "q.zarr", {}, None, False))
-    one, other = (zarr.open_group(path, mode="r")["a b/labels/class/0"][...] for path in (whole, resumed))
-    np.testing.assert_array_equal(one, other)
+    path = tmp_path / "q.zarr"
+    with pytest.raises(KeyboardInterrupt):
+        predict(path, 2, task, Ledger(path, {}), stop_after=3)
+    resumed = predict(path, 2, task, Ledger(path, {}, resume=True))
+    for name in ("class", "instance"):
+        one, other = (zarr.open_group(path, mode="r")[f"a b/labels/{name}/0"][...] for path in (whole, resumed))
+        assert one.any()
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_prediction_opens_as_a_tree(tmp_path: Path) -> None:
@@ -102,3 +112,13 @@ def test_a_prediction_opens_as_a_tree(tmp_path: Path) -> None:
     assert odd.attrs["seed"] == 4
     assert odd["HLA/A"].attrs["name"] == "HLA/A"
     assert sorted(node.attrs["name"] for node in odd.leaves) == ["..", "HLA/A", "a//b"]
+
+
+def test_inputs_within_the_name_of_another_are_nodes_beside_it(tmp_path: Path) -> None:
+    sizes = {"a": 2, "a/b": 3, "a/mean": 4, "a/c/d": 5, "ab/c": 6}
+    with PredictionStore(tmp_path / "p.zarr") as store:
+        for name, size in sizes.items():
+            store.item(name, names=["a"], dims=("x",), shape=(size,))
+    tree = multiunet.open_prediction(tmp_path / "p.zarr")
+    assert {node.attrs["name"]: node["mean"].sizes["x"] for node in tree.leaves} == sizes
+    assert sorted(tree) == ["a", "a%2Fb", "a%2Fc%2Fd", "a%2Fmean", "ab"]
