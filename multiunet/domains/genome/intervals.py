@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from multiunet.domains.unpack import iter_lines, open_unpacked
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 
 Format = Literal["bedGraph", "BED"]
@@ -171,9 +171,9 @@ def _parse(path: Path, number: int, fields: list[str], kind: Format) -> tuple[in
 
 
 def _parse_position(text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]+", text):  # Python would also take 1_000 and digits of other scripts
+    if (position := parse_whole(text)) is None:
         raise ValueError("not a whole number")
-    return int(text)
+    return position
 
 
 def _parse_value(text: str) -> float:

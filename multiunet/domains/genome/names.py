@@ -123,7 +123,7 @@ def read_renames(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
     with reading(path):
-        lines = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        lines = [line.split() for line in path.read_text(encoding="utf-8-sig").split("\n")]
     for number, words in enumerate(lines, start=1):
         if len(words) not in (0, 2):
             raise InputError(f"{path}:{number}: has {len(words)} words; a line is OLD NEW, names without blanks")

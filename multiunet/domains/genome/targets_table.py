@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.reading import reading
+from multiunet.domains.genome.sheet import read_rows
 from multiunet.errors import InputError
 
 Values = NDArray[np.float32]
@@ -99,11 +98,8 @@ def open_targets(paths: Sequence[Path]) -> Targets:
 
 
 def _read_table(path: Path) -> Targets:
-    with reading(path):
-        text = path.read_text(encoding="utf-8-sig")
-    rows = list(csv.reader(text.splitlines(), delimiter="," if path.suffix.lower() == ".csv" else "\t"))
-    rows = [row for row in rows if any(field.strip() for field in row)]
-    head = [field.strip() for field in rows[0]] if rows else []
+    rows = read_rows(path)
+    head = rows[0][1] if rows else []
     for column in ("identifier", "file"):
         if column not in head:
             raise InputError(
@@ -111,10 +107,10 @@ def _read_table(path: Path) -> Targets:
                 "table of targets has identifier and file, and may have clip, clip_soft, scale, sum_stat, strand_pair "
                 "and description, between tabs"
             )
-    lines = [dict(zip(head, (field.strip() for field in row))) for row in rows[1:]]
+    lines = {number: dict(zip(head, cells)) for number, cells in rows[1:]}
     if not lines:
         raise InputError(f"{path}: names no signal")
-    signals = [_read_line(path, number, line) for number, line in enumerate(lines, start=2)]
+    signals = [_read_line(path, number, line) for number, line in lines.items()]
     if missing := [one.path for one in signals if not one.path.is_file()]:
         more = f" ({len(missing)} of {len(signals)} files are missing)" if len(missing) > 1 else ""
         raise InputError(f"{path}: {missing[0]} is not there{more}; files are named from the table's own folder")
@@ -142,19 +138,19 @@ def _number(path: Path, number: int, column: str, text: str) -> float | None:
     return value
 
 
-def _pair(path: Path, lines: Sequence[Mapping[str, str]], head: Sequence[str]) -> list[int]:
+def _pair(path: Path, lines: Mapping[int, Mapping[str, str]], head: Sequence[str]) -> list[int]:
     """Return the place of each line's partner: by number, counted as the first column counts, or by identifier."""
-    names = [line["identifier"] for line in lines]
-    numbers = [line.get("", str(place)) if "" in head else str(place) for place, line in enumerate(lines)]
+    names, where = [line["identifier"] for line in lines.values()], list(lines)
+    numbers = [line.get("", str(place)) if "" in head else str(place) for place, line in enumerate(lines.values())]
     partners = []
-    for place, line in enumerate(lines):
+    for place, line in enumerate(lines.values()):
         told = line.get("strand_pair", "")
         found = place if not told else next((list_.index(told) for list_ in (numbers, names) if told in list_), None)
         if found is None:
-            raise InputError(f"{path}:{place + 2}: strand_pair {told!r} is no line's number (from 0) or identifier")
+            raise InputError(f"{path}:{where[place]}: strand_pair {told!r} is no line's number (from 0) or identifier")
         partners.append(found)
     for place, partner in enumerate(partners):
         if partners[partner] != place:
             other = names[partner]
-            raise InputError(f"{path}:{place + 2}: is paired with {other}, but that is not with {names[place]}")
+            raise InputError(f"{path}:{where[place]}: is paired with {other}, but that is not with {names[place]}")
     return partners

@@ -15,6 +15,7 @@ from torch import Tensor
 from multiunet.domains.graph.files.cells import MISSING, Words, finite
 from multiunet.domains.graph.info import GraphInfo
 from multiunet.domains.info import ClassLabels, Quantities
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -209,4 +210,4 @@ def scale_quantities(path: Path, names: Sequence[str], trained: NDArray[np.float
 
 
 def _is_integer(word: str) -> bool:
-    return word.isascii() and word.removeprefix("-").isdecimal()
+    return parse_whole(word) is not None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from multiunet.domains.genome.annotation.features import Feature, FeatureFile, Strand
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 
 STRANDS: dict[str, Strand] = {"+": "+", "-": "-", ".": "."}
@@ -44,12 +45,12 @@ def name_of(path: Path) -> str:
 
 def _blocks(path: Path, number: int, fields: Sequence[str]) -> list[tuple[int, int]]:
     try:
-        start, end = int(fields[1]), int(fields[2])
+        start, end = _number(fields[1]), _number(fields[2])
         if not 0 <= start < end:
             raise ValueError("empty")
         if len(fields) < WITH_BLOCKS:
             return [(start, end)]
-        sizes, offsets = ([int(part) for part in field.strip(",").split(",")] for field in fields[10:12])
+        sizes, offsets = ([_number(part) for part in field.strip(",").split(",")] for field in fields[10:12])
         blocks = [(start + offset, start + offset + size) for size, offset in zip(sizes, offsets)]
         if len(sizes) != len(offsets) or blocks[-1][1] != end or min(sizes) < 1:
             raise ValueError("blocks that do not fit")
@@ -59,3 +60,9 @@ def _blocks(path: Path, number: int, fields: Sequence[str]) -> list[tuple[int, i
             f"{path}:{number}: {' '.join(fields)[:60]!r} is not a line of BED: CHROM START END, with a start from 0 "
             "that is below the end, and blocks (columns 11 and 12) that end with the feature"
         ) from None
+
+
+def _number(text: str) -> int:
+    if (number := parse_whole(text)) is None:
+        raise ValueError("not a whole number")
+    return number

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from multiunet.domains.genome.annotation.features import Feature, FeatureFile, Strand
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 
 STRANDS: dict[str, Strand] = {"+": "+", "-": "-", ".": ".", "?": "."}
@@ -30,8 +31,8 @@ def read(path: Path, lines: Iterator[tuple[int, str]]) -> FeatureFile:
             break
         if line.startswith("##sequence-region"):
             words = line.split()
-            if len(words) == 4 and words[2] == "1" and words[3].isdigit():
-                lengths[unquote(words[1])] = int(words[3])
+            if len(words) == 4 and words[2] == "1" and (length := parse_whole(words[3])) is not None:
+                lengths[unquote(words[1])] = length
         if not line.startswith("#"):
             features.append(_parse(path, number, line))
     return FeatureFile(path, features, lengths)
@@ -39,12 +40,12 @@ def read(path: Path, lines: Iterator[tuple[int, str]]) -> FeatureFile:
 
 def _parse(path: Path, number: int, line: str) -> Feature:
     fields = line.split("\t")
-    if len(fields) not in (8, 9) or not (fields[3].isdigit() and fields[4].isdigit()):
+    start, end = map(parse_whole, fields[3:5]) if len(fields) in (8, 9) else (None, None)
+    if start is None or end is None:
         raise InputError(
             f"{path}:{number}: {line[:60]!r} is not a line of GFF: nine columns between tabs, of which the fourth and "
             "the fifth are positions"
         )
-    start, end = int(fields[3]), int(fields[4])
     if not 1 <= start <= end:
         raise InputError(
             f"{path}:{number}: a feature from {start} to {end}; in GFF, positions count from 1, ends are inclusive and "

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from multiunet.domains.genome.annotation.features import Feature, FeatureFile, Strand
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 
 COLUMNS = 16
@@ -45,4 +46,4 @@ def read(path: Path, lines: Iterator[tuple[int, str]]) -> FeatureFile:
 
 
 def _is_position(*texts: str) -> bool:
-    return all(not text or (text.isdigit() and int(text) > 0) for text in texts)
+    return all(not text or (parse_whole(text) or 0) > 0 for text in texts)

@@ -7,6 +7,7 @@ from pathlib import Path
 from multiunet.domains.genome.intervals import read_column, read_intervals
 from multiunet.domains.genome.names import match_chromosomes
 from multiunet.domains.genome.sequence import Genome
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 
 COLUMN = 9
@@ -36,8 +37,9 @@ def read_summits(path: Path, genome: Genome) -> dict[tuple[str, int, int], list[
 
 
 def _parse(path: Path, line: int, text: str, width: int) -> int:
-    if (text.isascii() and text.isdigit() and int(text) < width) or text == "-1":
-        return int(text)
+    offset = parse_whole(text)
+    if offset is not None and -1 <= offset < width:
+        return offset
     raise InputError(
         f"{path}:{line}: the summit (column 10) is {text!r}; in narrowPeak it counts bases from the peak's start, here "
         f"0 to {width - 1}, or is -1"

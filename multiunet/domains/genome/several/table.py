@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.names import listed
-from multiunet.domains.reading import reading
+from multiunet.domains.genome.sheet import read_rows
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.wording import did_you_mean
@@ -62,15 +61,10 @@ def read_genomes(path: Path, conditions: Sequence[str]) -> list[Row]:
     Raises:
         InputError: for a table that lacks a column or a file, or a name that is there twice.
     """
-    with reading(path):
-        text = path.read_text(encoding="utf-8-sig")
-    lines = list(csv.reader(text.splitlines(), delimiter="," if path.suffix.lower() == ".csv" else "\t"))
-    numbered = [(number, line) for number, line in enumerate(lines, start=1) if any(field.strip() for field in line)]
-    head = [field.strip() for field in numbered[0][1]] if numbered else []
+    numbered = read_rows(path)
+    head = numbered[0][1] if numbered else []
     _check_head(path, head, conditions)
-    rows = [
-        _read_row(path, number, dict(zip(head, (field.strip() for field in line)))) for number, line in numbered[1:]
-    ]
+    rows = [_read_row(path, number, dict(zip(head, cells))) for number, cells in numbered[1:]]
     if not rows:
         raise InputError(f"{path}: names no genome")
     names = [row.name for row in rows]

@@ -13,6 +13,7 @@ from pathlib import Path
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
 from multiunet.domains.unpack import iter_lines, open_unpacked
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 
 COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT")
@@ -89,10 +90,11 @@ def _parse(path: Path, number: int, line: str) -> Record:
         blanks = ", parted by blanks; use tabs" if len(line.split()) >= len(COLUMNS) else ""
         raise InputError(f"{path}:{number}: has {len(fields)} columns{blanks}; a record has CHROM, POS, ID, REF, ALT")
     chrom, pos, name, ref, alt = fields[: len(COLUMNS)]
-    if not re.fullmatch(r"[0-9]+", pos):
+    place = parse_whole(pos)
+    if place is None or place < 0:
         raise InputError(f"{path}:{number}: POS {pos[:20]!r} is not a whole number; positions count from 1")
     if not BASES.fullmatch(ref):
         raise InputError(
             f"{path}:{number}: REF {ref[:20]!r} is not bases (A, C, G, T, N); write an indel with the base before it"
         )
-    return Record(number, chrom, int(pos), name, ref, tuple(alt.split(",")))
+    return Record(number, chrom, place, name, ref, tuple(alt.split(",")))

@@ -51,7 +51,7 @@ def cut_by_metis(edges: NDArray[np.int64], nodes: int, size: int, seed: int) -> 
     both = np.concatenate([edges, edges[::-1]], axis=1)
     links = scipy.sparse.csr_array((np.ones(both.shape[1], np.int8), (both[0], both[1])), shape=(nodes, nodes))
     options = pymetis.Options(seed=derive("metis", seed, nodes, size) % (1 << 31))
-    _, found = pymetis.part_graph(count, xadj=links.indptr, adjncy=links.indices, options=options)
+    _, found = pymetis.part_graph(count, pymetis.CSRAdjacency(links.indptr, links.indices), options=options)
     patch = np.asarray(found, dtype=np.int64)
     order = np.argsort(patch, kind="stable")
     counts = np.bincount(patch)

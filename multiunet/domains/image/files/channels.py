@@ -10,6 +10,7 @@ import numpy as np
 
 from multiunet.domains.image.files.lazy import Lazy, Region
 from multiunet.domains.image.files.stack import Stack
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 from multiunet.wording import counted
 
@@ -42,8 +43,9 @@ def choose_channels(path: Path, stack: Stack, chosen: Channels) -> Stack:
 def _find(path: Path, stack: Stack, name: str) -> int:
     """Return the index of the channel of this number or name."""
     count, names = stack.pixels.shape[0], stack.names or ()
-    if name.isdecimal() and 1 <= int(name) <= count:
-        return int(name) - 1
+    number = parse_whole(name)
+    if number is not None and 1 <= number <= count:
+        return number - 1
     same = [index for index, own in enumerate(names) if own == name]
     alike = same or [index for index, own in enumerate(names) if own.casefold() == name.casefold()]
     if len(alike) == 1:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from multiunet.domains.image.files.listing import stem_of
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing
 
@@ -73,7 +74,7 @@ def match_column(path: Path, column: str, names: Mapping[str, str]) -> dict[str,
 def name_labels(values: Sequence[str]) -> tuple[str, ...]:
     """Return the different labels in order: numbers by their value, else as text."""
     different = set(values)
-    if all(re.fullmatch(r"-?\d+", value) for value in different):
+    if all(parse_whole(value) is not None for value in different):
         return tuple(sorted(different, key=int))
     return tuple(sorted(different))
 
