@@ -64,7 +64,6 @@ class Targets:
 
         A remark names classes that no training row shows.
 
-
         Args:
             trained: numbers or mask of the rows that train.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,7 @@ def _eigenvectors(path: Path, links: Sparse, count: int) -> NDArray[np.float64]:
     """
     both = (links + links.T) / 2  # directions do not count
     found = np.zeros((links.shape[0], count))
-    for members in _components(both):
-        own = both[members][:, members]
+    for members, own in _components(both):
         root = 1 / np.sqrt(own.sum(axis=1))
         scaled = scipy.sparse.diags_array(root).tocsr() @ own @ scipy.sparse.diags_array(root).tocsr()
         vectors = _largest(path, scaled, min(count, len(members) - 1))
@@ -119,13 +119,15 @@ def _eigenvectors(path: Path, links: Sparse, count: int) -> NDArray[np.float64]:
     return found
 
 
-def _components(links: Sparse) -> Iterator[NDArray[np.int64]]:
-    """Yield the nodes of each connected component of more than one node."""
-    _, component = connected_components(links, directed=False)
+def _components(links: Sparse) -> Iterator[tuple[NDArray[np.int64], Sparse]]:
+    """Yield the nodes of each connected component of more than one node, with the links among them."""
+    count, component = connected_components(links, directed=False)
     order = np.argsort(component, kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(component[order])) + 1):
-        if len(members) > 1:
-            yield members
+    bounds = np.searchsorted(component[order], np.arange(count + 1))
+    sorted_links = links[order][:, order]  # cut by ranges: indices would be looked up among all nodes each time
+    for first, end in pairwise(bounds):
+        if end - first > 1:
+            yield order[first:end], sorted_links[first:end, first:end]
 
 
 def _largest(path: Path, scaled: Sparse, count: int) -> NDArray[np.float64]:

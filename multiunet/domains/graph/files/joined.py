@@ -38,7 +38,8 @@ def take_apart(path: Path, whole: Mapping[Any, Any], bounds: Mapping[Any, Any]) 
         if isinstance(values, Tensor) and values.ndim <= axis:
             raise InputError(f"{path}: {name} has the shape {tuple(values.shape)}, which cannot be cut into graphs")
         count = values.shape[axis] if isinstance(values, Tensor) else len(values) if isinstance(values, list) else -1
-        if place[0] < 0 or place[-1] > count or any(b < a for a, b in pairwise(place)):
+        last = place[-1] if isinstance(values, Tensor) else max(place[:-1]) + 1
+        if place[0] < 0 or max(last, place[-1]) > count or any(b < a for a, b in pairwise(place)):
             raise InputError(f"{path}: the bounds of {name} do not fit its {count} values; is the file complete?")
         for graph, start, end in zip(graphs, place, place[1:]):
             # of a list each graph has one value, as saved
@@ -93,13 +94,12 @@ def _concatenated(path: Path, name: str, values: Sequence[Any], starts: Sequence
     if name == EDGES:
         if any(one.ndim != 2 or one.shape[0] != 2 or one.is_floating_point() for one in tensors):
             raise InputError(f"{path}: edge_index must be (2, edges) of integers in each of its graphs")
-        outside = [i for i, one in enumerate(tensors) if one.numel() and int(one.max()) >= starts[i + 1] - starts[i]]
-        if outside:
-            i = outside[0]
-            raise InputError(
-                f"{path}: an edge of graph {i} names node {int(tensors[i].max())}, but its nodes are 0.."
-                f"{starts[i + 1] - starts[i] - 1}; number the nodes of each graph from 0"
-            )
+        for graph, (one, start, end) in enumerate(zip(tensors, starts, starts[1:])):
+            if len(outside := one[(one < 0) | (one >= end - start)]):
+                raise InputError(
+                    f"{path}: an edge of graph {graph} names node {int(outside[0])}, but its nodes are 0.."
+                    f"{end - start - 1}; number the nodes of each graph from 0"
+                )
         return torch.cat([one.long() + start for one, start in zip(tensors, starts)], dim=1)
     if len({one.shape[1:] for one in tensors}) > 1:
         odd = next(i for i, one in enumerate(tensors) if one.shape[1:] != tensors[0].shape[1:])

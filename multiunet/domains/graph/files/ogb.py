@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from multiunet.domains.graph.files.archives import Arrays
 from multiunet.domains.graph.files.number_file import Numbers, read_numbers
+from multiunet.domains.graph.files.tables import Columns
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -107,12 +108,16 @@ def _read_split(folder: Path, scheme: str | None) -> dict[str, NDArray[Any]]:
     schemes = sorted(entry.name for entry in place.iterdir() if entry.is_dir()) if place.is_dir() else []
     if not schemes:
         return {}
-    if len(schemes) > 1 and scheme not in schemes:
-        raise InputError(
-            f"{place}: has the splits {listing(schemes)}; say which by `split_column`, such as "
-            f"`split_column={schemes[0]}`"
+    asked = None if scheme == Columns.split else scheme
+    if scheme is not None and scheme in schemes:
+        chosen = place / scheme
+    elif asked is None and len(schemes) == 1:
+        chosen = place / schemes[0]
+    else:
+        has = (
+            f"has the splits {listing(schemes)}" if asked is None else f"has no split {asked!r}, but {listing(schemes)}"
         )
-    chosen = place / (scheme if scheme in schemes else schemes[0])
+        raise InputError(f"{place}: {has}; say which by `split_column`, such as `split_column={schemes[0]}`")
     lists = {part: find_table(chosen, part) for part in PARTS}
     lacking = [part for part, path in lists.items() if path is None]
     if lacking:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -199,10 +199,7 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
         _check_smoothed(info, options)
         graph, field = self._unlabelled(config, info, options)
         progress.start_input(graph.path.stem, 0, 1)
-        how = pick_device(options.device), options.samples, options.seed, options.part_nodes
-        moments = predict_nodes(model, field, *how, beside=store.path)
-        if options.correct_and_smooth:
-            moments = smooth_where_better(self._same(config, info), moments)
+        moments = self._predict(model, config, info, field, options, beside=store.path)
         splits = splits_of(info, graph.ids) if options.graph is None else None
         known = known_of("node", info, splits, graph.y)
         source, name = ("graph", graph.path), graph.path.stem
@@ -248,11 +245,25 @@ class GraphDomain(Domain[GraphTrain, GraphPredict, NodeInfo]):
     ) -> Iterator[Piece]:
         for place, (name, nodes) in enumerate(data.items.items()):
             progress.start_input(name, place, len(data.items))
-            how = pick_device(options.device), options.samples, options.seed, options.part_nodes
-            moments = predict_nodes(model, nodes.field, *how)
-            if options.correct_and_smooth:
-                moments = smooth_where_better(self._same(config, info), moments)
+            moments = self._predict(model, config, info, nodes.field, options)
             yield nodes.piece(moments.mean, moments)
+
+    def _predict(
+        self,
+        model: Model,
+        config: GraphTrain,
+        info: NodeInfo,
+        field: GraphField,
+        options: GraphPredict | GraphEvaluate,
+        beside: Path | None = None,
+    ) -> Moments[Tensor]:
+        """Predict each node as the options say, ``(nodes, names)``; of what was smoothed that is calibrated."""
+        how = pick_device(options.device), options.samples, options.seed, options.part_nodes
+        if not options.correct_and_smooth:
+            return predict_nodes(model, field, *how, beside)
+        found = predict_nodes(replace(model, calibration=None), field, *how, beside)
+        smoothed = smooth_where_better(self._same(config, info), found)
+        return smoothed if model.calibration is None else model.calibration.apply(smoothed)
 
     def album(self, model: Model, info: NodeInfo, data: Labelled) -> Album:
         fields = {name: (nodes.field, nodes.scored) for name, nodes in data.items.items()}

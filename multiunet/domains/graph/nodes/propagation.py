@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from multiunet.domains.graph.nodes.survey import Survey
 from multiunet.memory import free_memory
-from multiunet.uncertainty import Moments
 
 STEPS = 50
 """Propagations along edges."""
@@ -88,14 +87,6 @@ def correct_and_smooth(known: Known, mean: Tensor) -> Tensor:
     # of nodes that no error reaches the scale is 0 / 0
     corrected = torch.where(corrected.isfinite(), corrected, mean)
     return _as_probabilities(method.smooth(corrected, truth, known.train, known.edges, known.weight), mean)
-
-
-def with_mean(moments: Moments[Tensor], mean: Tensor) -> Moments[Tensor]:
-    """Return moments of another mean; epistemic and aleatoric keep their shares of p (1 - p)."""
-    before = moments.epistemic + moments.aleatoric
-    share = torch.where(before > 0, moments.epistemic / before.clamp_min(torch.finfo(before.dtype).tiny), 0)
-    total = mean * (1 - mean)
-    return Moments(mean, share * total, (1 - share) * total)
 
 
 def _as_probabilities(found: Tensor, otherwise: Tensor) -> Tensor:

@@ -105,6 +105,11 @@ def test_one_of_several_splits_is_named(tmp_path: Path) -> None:
     assert found.splits.tolist() == ["test", "train", "val"]
 
 
+def test_a_split_that_is_not_there_is_not_another(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no split 'random', but scaffold; say which by `split_column`"):
+        read_graphs(graphs(tmp_path), Source(Columns(split="random", edges=None), None, "graph"))
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from multiunet.domains.graph.nodes import baselines, propagation
-from multiunet.domains.graph.nodes.config import GraphTrain
-from multiunet.domains.graph.nodes.propagation import Known, correct_and_smooth, propagate_labels, with_mean
+from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphTrain
+from multiunet.domains.graph.nodes.domain import GraphDomain
+from multiunet.domains.graph.nodes.propagation import Known, correct_and_smooth, propagate_labels
 from multiunet.domains.graph.nodes.smoothing import smooth_where_better
 from multiunet.domains.graph.nodes.survey import Survey, survey
 from multiunet.domains.graph.task import make_task
-from multiunet.uncertainty import Moments
+from multiunet.uncertainty import ClassCalibration, Moments
 
 
 @pytest.fixture
@@ -77,13 +78,6 @@ def test_neither_validation_nor_test_classes_are_looked_at(known: Survey) -> Non
     assert torch.equal(correct_and_smooth(labels, mean), correct_and_smooth(others, mean))
 
 
-def test_moments_of_another_mean_keep_their_shares() -> None:
-    before = Moments(torch.tensor([[0.5, 0.5]]), torch.tensor([[0.05, 0.0]]), torch.tensor([[0.2, 0.0]]))
-    found = with_mean(before, torch.tensor([[0.9, 0.1]]))
-    assert found.epistemic[0].tolist() == pytest.approx([0.2 * 0.09, 0])
-    assert (found.epistemic + found.aleatoric)[0].tolist() == pytest.approx([0.09, 0.09])
-
-
 def test_smoothing_is_taken_where_validation_is_better_alone(known: Survey, caplog: pytest.LogCaptureFixture) -> None:
     truth = torch.nn.functional.one_hot(known.target, 2).float()
     zero = torch.zeros(24, 2)
@@ -93,6 +87,33 @@ def test_smoothing_is_taken_where_validation_is_better_alone(known: Survey, capl
     right = Moments(truth, zero, zero)
     assert smooth_where_better(known, right) is right
     assert "left out, since it does not help: accuracy on validation 1.0000 before" in caplog.text
+
+
+def test_without_validation_nothing_is_smoothed(known: Survey, caplog: pytest.LogCaptureFixture) -> None:
+    unvalidated = dataclasses.replace(known, masks=known.masks | {"val": np.zeros(24, bool)})
+    given = Moments(torch.full((24, 2), 0.5), torch.zeros(24, 2), torch.full((24, 2), 0.25))
+    assert smooth_where_better(unvalidated, given) is given
+    assert "left out: no node validates" in caplog.text
+
+
+def test_what_was_smoothed_is_calibrated(save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the calibration was fitted: to predictions that were smoothed, not to those before."""
+
+    def mix(known: Survey, moments: Moments[torch.Tensor]) -> Moments[torch.Tensor]:
+        return Moments(0.5 * moments.mean + torch.tensor([0.5, 0.0]), moments.epistemic, moments.aleatoric)
+
+    monkeypatch.setattr("multiunet.domains.graph.nodes.domain.smooth_where_better", mix)
+    domain, options = GraphDomain(), GraphEvaluate(samples=1, correct_and_smooth=True)
+    config = GraphTrain(graph=save())
+    info, cautious = domain.inspect(config), ClassCalibration(3.0)
+    data, model = domain.read(config, info, options), domain.build(config, info)
+    model.net.eval()
+    [plain], [calibrated] = (
+        list(domain.predict_labelled(dataclasses.replace(model, calibration=one), config, info, data, options))
+        for one in (None, cautious)
+    )
+    assert plain.moments is not None
+    torch.testing.assert_close(calibrated.predicted, cautious.apply(plain.moments).mean)
 
 
 def test_other_graphs_are_not_predicted_by_known_classes(known: Survey, save: Callable[..., Path]) -> None:
