@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.network import build_network
 from multiunet.domains.genome.readers import Data, open_genome, read_training
 from multiunet.domains.genome.sequence import Genome
-from multiunet.domains.genome.several.joining import join_name, read_rows
+from multiunet.domains.genome.several.joining import join_name, read_row, read_rows
 from multiunet.domains.genome.strands import pair_strands
 from multiunet.domains.unpack import BGZIP_FIELD, is_packed, open_unpacked
 from multiunet.errors import InputError
@@ -54,18 +55,18 @@ def check(config: GenomeTrain) -> dict[str, Any]:
     """Return facts on sequences and tracks, and warnings, as plain JSON.
 
     What makes training impossible is the last warning, and ``usable`` is then false. Of several genomes, names of
-    chromosomes, tracks and warnings begin with that of the genome.
+    chromosomes, tracks and warnings begin with that of the genome, and letters are those of each file once.
     """
     if not config.has_several:
-        return _check_one(config)
+        return _check_one(config, partial(read_training, config))
     rows = read_rows(config)
-    found = {row.name: _check_one(row.config(config)) for row in rows}
-    first = found[rows[0].name]
+    found = {row.name: _check_one(row.config(config), partial(read_row, row, config)) for row in rows}
+    first, letters = found[rows[0].name], {row.fasta: found[row.name]["letters"] for row in rows}
     lengths = {join_name(name, chrom): size for name, one in found.items() for chrom, size in one["chroms"].items()}
     return {
         "fasta": str(config.fasta),
         "chroms": lengths,
-        "letters": {kind: sum(one["letters"][kind] for one in found.values()) for kind in first["letters"]},
+        "letters": {kind: sum(one[kind] for one in letters.values()) for kind in first["letters"]},
         "tracks": [
             track | {"name": join_name(name, track["name"])} for name, one in found.items() for track in one["tracks"]
         ],
@@ -75,7 +76,7 @@ def check(config: GenomeTrain) -> dict[str, Any]:
     }
 
 
-def _check_one(config: GenomeTrain) -> dict[str, Any]:
+def _check_one(config: GenomeTrain, read: Callable[[], Data]) -> dict[str, Any]:
     genome = open_genome(config)
     found: dict[str, Any] = {
         "fasta": str(genome.path),
@@ -87,7 +88,7 @@ def _check_one(config: GenomeTrain) -> dict[str, Any]:
         "usable": True,
     }
     try:
-        data = read_training(config)
+        data = read()
     except InputError as error:
         return found | {"warnings": [*found["warnings"], str(error)], "usable": False}
     facts = [describe(name, _values(data, place), config.bin_size) for place, name in enumerate(data.names)]

@@ -49,7 +49,7 @@ class GenomeInfo(DatasetInfo):
         conditions: what the network is told beside the sequence.
     """
 
-    shared_fields: ClassVar[tuple[str, ...]] = ("strand_pair", "bin_size", "window", "data")
+    shared_fields: ClassVar[tuple[str, ...]] = ("strand_pair", "bin_size", "window", "data", "genomes", "conditions")
 
     target: Annotated[ClassLabels | Labels | Quantities, Field(discriminator="kind")]
     split: Splits[str]

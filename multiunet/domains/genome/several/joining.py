@@ -76,10 +76,15 @@ def read_data(config: GenomeTrain) -> Data:
     if not config.has_several:
         return read_training(config)
     rows = read_rows(config)
-    return join_data(config.fasta, rows, [_read_row(row, config) for row in rows])
+    return join_data(config.fasta, rows, [read_row(row, config) for row in rows])
 
 
-def _read_row(row: Row, config: GenomeTrain) -> Data:
+def read_row(row: Row, config: GenomeTrain) -> Data:
+    """Read one genome of a table, its tracks named as the table says.
+
+    Raises:
+        InputError: for files that are not what they should be, or two tracks of one name.
+    """
     data = read_training(row.config(config))
     if len(row.tracks) != len(data.names):  # of a table of targets, which names them
         return data
@@ -109,8 +114,12 @@ def join_data(path: Path, rows: Sequence[Row], parts: Sequence[Data]) -> Data:
         for chrom, own in part.codes.items():
             key = join_name(row.name, chrom)
             codes[key] = shared.setdefault((row.fasta, row.words.get("rename_chroms", ""), chrom), own)
-            targets[key] = np.full((len(names), part.targets[chrom].shape[1]), np.nan, dtype=np.float32)
-            targets[key][places] = part.targets[chrom]
+            own_targets = part.targets[chrom]
+            if part.names == names:  # nothing to fill in, and a copy would double the memory
+                targets[key] = own_targets
+                continue
+            targets[key] = np.full((len(names), own_targets.shape[1]), np.nan, dtype=np.float32)
+            targets[key][places] = own_targets
     for name in names:
         if lacking := [row.name for row, part in zip(rows, parts) if name not in part.names]:
             remark(f"{path}: {listed(lacking)} has no track {name!r}; there it is neither learnt nor scored")

@@ -82,6 +82,8 @@ def _check_head(path: Path, head: Sequence[str], conditions: Sequence[str]) -> N
                 f"{did_you_mean(column, head)}; a table of genomes has {', '.join(REQUIRED)}, and may have "
                 f"{', '.join(COLUMNS[len(REQUIRED) :])} and conditions, between tabs"
             )
+    if twice := [column for column in head if column and head.count(column) > 1]:
+        raise InputError(f"{path}: has two columns {twice[0]!r}; leave one out")
     for column in conditions:
         if column in COLUMNS and column != "name":
             raise InputError(f"`conditions={column}`: the column of {path.name} is no condition; name another one")

@@ -2,16 +2,19 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from multiunet.domains import inference
 from multiunet.domains.config import validated
+from multiunet.domains.genome.checking import check
 from multiunet.domains.genome.domain import GenomeDomain
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.several.joining import read_data
 from multiunet.domains.questions import mutagenesis, variants
+from multiunet.domains.runs import check_shared
 from multiunet.domains.spec import domain_spec
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
@@ -118,6 +121,26 @@ def test_settings_that_do_not_fit_a_table_are_refused(settings, config_of, chang
         GenomeDomain().inspect(config_of({**settings, **change}))
 
 
+def test_runs_that_are_told_otherwise_are_no_ensemble(settings, config_of):
+    """The conditions of one would be read as those of the other, which have as many features."""
+    runs = []
+    for conditions in ("organism,dose:number", "dose:number,organism"):
+        info = GenomeDomain().inspect(config_of({**settings, "conditions": conditions}))
+        runs.append(SimpleNamespace(info=info, folder=SimpleNamespace(path=conditions)))
+    with pytest.raises(InputError, match=r"cannot join .* because their conditions differ"):
+        check_shared(*runs, list(runs[0].info.shared()))
+
+
+def test_a_check_names_tracks_as_the_table_does_and_counts_each_file_once(table, settings, tmp_path, config_of):
+    folder = tmp_path / "copy"
+    shutil.copytree(table.parent, folder)
+    (folder / "genomes.tsv").write_text("name\tfasta\ttargets\nx\tone.fa\ta.bedGraph\ny\tone.fa\tother=b.bedGraph\n")
+    found = check(config_of({**settings, "fasta": str(folder / "genomes.tsv"), "conditions": []}))
+    assert [track["name"] for track in found["tracks"]] == ["x:a", "y:other"]
+    assert (found["usable"], found["letters"]["bases"]) == (True, 4003 + 3000 + 2600)
+    assert found["chroms"]["x:chr1"] == found["chroms"]["y:chr1"] == 4003
+
+
 def test_conditions_are_for_a_table(data, config_of):
     with pytest.raises(InputError, match="`conditions` is for several genomes"):
         config_of({**data, "conditions": "organism"})
@@ -132,6 +155,8 @@ def test_conditions_are_for_a_table(data, config_of):
         ("candida", "yeast", "`conditions=organism`: is 'yeast' of all genomes"),
         ("candida", "", "the table does not say 'organism' of two"),
         ("fasta\t", "genome\t", "has no column 'fasta'"),
+        ("dose\n", "dose\tdose\n", "has two columns 'dose'"),
+        ("name\t", "x" * 200_000 + "\t", "damaged, cut short"),
     ],
 )
 def test_a_table_that_is_wrong_is_refused(table, settings, tmp_path, config_of, old, new, words):
