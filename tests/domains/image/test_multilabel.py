@@ -77,6 +77,8 @@ def test_from_masks_to_measures(tmp_path: Path) -> None:
     for name, row in own.items():
         assert row["fraction"] == pytest.approx(float(data["class"].sel(channel=name).mean()))
         assert row["objects"] is not None
+    with pytest.raises(InputError, match=r"`thickness=channel`: give local, y or x$"):
+        run_measures(ImageMeasure(prediction=tmp_path / "p.zarr", thickness=["channel"]), None)
     with pytest.raises(InputError, match="only runs that predict the classes"):
         explain(tmp_path / "run", tmp_path / "page.html")
 

@@ -94,7 +94,7 @@ def draw_labels(sketch: Sketch, picture: Picture, count: int) -> Iterator[Panel]
     truth, predicted = (np.nan_to_num(part, nan=-1).astype(np.int64) for part in (sketch.truth, sketch.predicted))
     known = truth >= 0
     wrong = known & (predicted != truth)
-    share = f"{wrong.sum() / max(1, known.sum()):.1%} of these pixels have a wrong class"
+    share = f"{percent(float(wrong.sum() / max(1, known.sum())))} of these pixels have a wrong class"
     yield Panel("truth", encode(paint_labels(truth, count)), "colours of classes that overlap are mixed")
     yield Panel("prediction", encode(paint_labels(predicted, count)))
     yield Panel("error", encode(paint(picture, [(wrong, WRONG)])), share)

@@ -16,7 +16,6 @@ from multiunet.domains.image.files.lazy import MOST, Lazy, Region
 from multiunet.domains.image.files.places import join_place, split_place
 from multiunet.domains.image.files.stack import Stack, Wanted, stack_named
 from multiunet.errors import InputError
-from multiunet.wording import listing
 
 MODULES = {".czi": "bioio_czi", ".nd2": "bioio_nd2", ".lif": "bioio_lif"}
 """Packages of readers by the endings of files."""
@@ -68,7 +67,7 @@ def read_bioimage(path: Path, wanted: Wanted) -> Stack:
         scenes = len(image.scenes)
         if scene >= scenes:
             raise InputError(f"{path}: no such scene; the file has {scenes}")
-        if scenes > 1 and not inside:
+        if scenes > 1 and not inside.startswith("s"):
             raise InputError(f"{path}: holds {scenes} scenes; name one, as {join_place(path, 's1')}")
         image.set_scene(scene)
         data, order = image.dask_data, str(image.dims.order)
@@ -111,7 +110,7 @@ def _opened(path: Path) -> Iterator[Any]:
     reader = import_for(path, module, module.replace("_", "-"), "bio")
     image = reader.Reader(str(file))
     if not image.scenes:
-        raise InputError(f"{path}: holds no image, but {listing([]) or 'nothing'}")
+        raise InputError(f"{path}: holds no image; export it again")
     yield image
 
 

@@ -246,10 +246,10 @@ def _kind(slices: Sequence[Slice]) -> np.dtype[Any]:
 
 def _decode(one: Slice, frame: int, kind: np.dtype[Any]) -> np.ndarray:
     """Return a frame ``(rows, columns, samples)`` in the numbers of the modality."""
-    import pydicom
+    from pydicom.pixels import pixel_array
 
     with reading(one.file):
-        stored = np.asarray(pydicom.dcmread(one.file).pixel_array).reshape(one.shape)[frame]
+        stored = np.asarray(pixel_array(one.file, index=frame)).reshape(one.shape[1:])
         if kind == one.dtype:
             same: np.ndarray = stored.astype(kind, copy=False)
             return same

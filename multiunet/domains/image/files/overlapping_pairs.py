@@ -92,8 +92,9 @@ def _by_ending(images: Mapping[str, Path], masks: Sequence[Path]) -> dict[str, d
     found: dict[str, dict[str, Path]] = {name: {} for name in images}
     cores = {core: name for name in images for core in _cores(name)} | {name: name for name in images}
     for stem, path in name_files(masks).items() if masks else ():
-        starts = [core for core in cores if core and stem.startswith(core) and stem[len(core) :][:1] in SEPARATORS]
-        core = max((core for core in starts if stem[len(core) :].strip(SEPARATORS)), key=len, default=None)
+        starts = [stem[:place] for place, sign in enumerate(stem) if place and sign in SEPARATORS]
+        known = (core for core in reversed(starts) if core in cores and stem[len(core) :].strip(SEPARATORS))
+        core = next(known, None)  # the longest
         if core is not None:
             found[cores[core]][stem[len(core) :].lstrip(SEPARATORS)] = path
     return found

@@ -29,6 +29,8 @@ def run_measures(options: ImageMeasure, folder: Path | None) -> Mapping[str, Any
     if folder is not None:
         check_folder(folder, options.overwrite)
     predicted = open_datasets(options.prediction)
+    if not predicted:
+        raise InputError(f"{options.prediction}: holds no image")
     classified = all("class" in data for data in predicted.values())
     if not classified and options.objects is not None:
         raise InputError(f"{options.prediction}: holds quantities, not classes, so `objects` counts none; leave it out")
@@ -38,7 +40,7 @@ def run_measures(options: ImageMeasure, folder: Path | None) -> Mapping[str, Any
         )
     measures, layers, rows = None, None, None
     if classified:
-        check_kinds(options.thickness or (), next(iter(predicted.values()))["class"].dims)
+        check_kinds(options.thickness or (), next(iter(predicted.values()))["total"].dims[1:])
         measures = measure(options)
         layers = None if options.thickness is None else measure_layers(options, measures)
     if not classified or options.regions is not None:

@@ -81,10 +81,10 @@ def make_example(info: ImageInfo, path: Path | None) -> NDArray[np.float32]:
     Noise has the moments of the training images, and shows nothing else of them.
 
     Raises:
-        InputError: for an image of other axes or channels than the training images.
+        InputError: for an image of other axes than the training images, or without the channels that are read.
     """
     if path is not None:
-        pixels = match_channels(read_image(path), info, str(path)).pixels
+        pixels = match_channels(read_image(path, info.read_channels), info, str(path)).pixels
         cuts = (slice((size - n) // 2, (size - n) // 2 + n) for size, n in zip(pixels.shape[1:], _sides(pixels.shape)))
         return np.ascontiguousarray(pixels[(slice(None), *cuts)], dtype=np.float32)
     noise = np.random.default_rng(0).normal(size=(info.channels, *SHOWN[info.ndim]))

@@ -62,13 +62,16 @@ class _Masks:
         for region in iter_blocks(bits):
             block = bits[region]
             present = block & ((1 << MOST) - 1)
+            used = int(np.bitwise_or.reduce(block, axis=None))  # most places have nothing to count
+            self.known[split] += block.size
             for place in range(MOST):
-                has, unknown = (int((block >> where & 1).sum()) for where in (place, UNKNOWN + place))
-                self.pixels[split][place] += has
-                self.known[split][place] += block.size - unknown
-                self.ignored += unknown
-                if has:
+                if used >> place & 1:
+                    self.pixels[split][place] += int((block >> place & 1).sum())
                     self.shown.setdefault(place, mask)
+                if used >> (UNKNOWN + place) & 1:
+                    unknown = int((block >> (UNKNOWN + place) & 1).sum())
+                    self.known[split][place] -= unknown
+                    self.ignored += unknown
             self.any_class[split] += int(np.count_nonzero(present))
             self.several[split] += int(np.count_nonzero(present & (present - 1)))  # another bit besides the lowest
 

@@ -92,7 +92,7 @@ def test_scenes_are_images_of_one_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert picture.spacing == (0.5, 0.25)
     with pytest.raises(InputError, match=r"a\.lif: holds 2 scenes; name one, as .*a\.lif:/s1"):
         read_image(path)
-    for wrong in ("s3", "s2_t3", "s2", "x", "s0"):
+    for wrong in ("s3", "s2_t3", "s2", "t1", "x", "s0"):
         with pytest.raises(InputError, match=f"a.lif:/{wrong}: "):
             read_image(Path(f"{path}:/{wrong}"))
 

@@ -19,6 +19,8 @@ from multiunet.domains.image.files import lazy
 from multiunet.domains.image.files.channels import pick_channels
 from multiunet.domains.image.files.lazy import Lazy
 from multiunet.domains.image.files.readers import read_image
+from multiunet.domains.image.prediction.portable import make_example
+from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
 from multiunet.prediction import open_prediction
 
@@ -134,6 +136,8 @@ def test_a_run_predicts_from_the_channels_that_it_was_trained_on(
     (first,), (second,) = (open_prediction(tmp_path / f"{name}.zarr").values() for name in "ab")
     np.testing.assert_array_equal(first["mean"], second["mean"])
     assert first.attrs["channels"] == ["GFP"]
+    shown = make_example(load_run(tmp_path / "run").info, root / "images" / "s1.ome.tif")
+    np.testing.assert_array_equal(shown[0], tifffile.imread(tmp_path / "plain_s1.tif"))
     absent = multiunet(*run, "--images", tmp_path / "plain_s1.tif", "--out", tmp_path / "c.zarr")
     assert absent.code == 3
     assert "plain_s1.tif: has no channel 'GFP'" in absent.err

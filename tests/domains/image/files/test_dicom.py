@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from multiunet.domains.image.files.listing import list_images
-from multiunet.domains.image.files.readers import read_image, stated_geometry
+from multiunet.domains.image.files.readers import open_stack, read_image, stated_geometry
 from multiunet.errors import InputError
 
 VOLUME = np.random.default_rng(0).integers(0, 2000, (5, 20, 24)).astype(np.uint16)
@@ -73,6 +73,21 @@ def test_one_file_is_an_image(write_slice: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(picture.pixels[0], VOLUME[0] * np.float32(0.5) - 1024)
     assert picture.spacing == pytest.approx((500.0, 250.0))
     assert list(list_images(tmp_path)) == ["a"]
+
+
+def test_of_many_frames_one_is_decoded_at_a_time(write_slice: Any, tmp_path: Path) -> None:
+    import pydicom
+
+    frames = np.random.default_rng(1).integers(0, 2000, (7, 20, 24)).astype(np.uint16)
+    write_slice(tmp_path / "a.dcm", VOLUME[0], 0.0, NumberOfFrames=7, PixelData=frames.tobytes())
+    pixels, shapes = open_stack(tmp_path / "a.dcm", "image").pixels, []
+    decode = pydicom.pixels.pixel_array
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            pydicom.pixels, "pixel_array", lambda *a, **k: shapes.append((found := decode(*a, **k)).shape) or found
+        )
+        np.testing.assert_array_equal(pixels[0:1, 2:5, 1:4][0], frames[2:5, 1:4].astype(np.int32) - 1024)
+    assert shapes == [(20, 24)] * 3
 
 
 def test_a_missing_slice_is_said(series: Path, caplog: pytest.LogCaptureFixture) -> None:
