@@ -1,3 +1,5 @@
+"""Mean and variance that an output states are those for which its loss is least."""
+
 from __future__ import annotations
 
 import numpy as np

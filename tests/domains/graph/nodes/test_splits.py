@@ -1,3 +1,5 @@
+"""Splits of the nodes of a graph by chance, and folds of them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

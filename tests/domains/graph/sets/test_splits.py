@@ -1,3 +1,5 @@
+"""Splits of many graphs: by chance, by lists, in folds and by groups."""
+
 from __future__ import annotations
 
 import json
