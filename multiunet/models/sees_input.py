@@ -1,21 +1,22 @@
-"""Network on a grid with a last layer that sees its input: to add to it, or to weigh it."""
+"""Network on a grid with last layers that see its input: to add to it or to its neighbours' mean, or to weigh it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from multiunet.core import Condition, Encoder, Trail
-from multiunet.core.receptive_field import ReceptiveField, receptive_field
+from multiunet.core.receptive_field import ReceptiveField, Sites, receptive_field
+from multiunet.models.neighbours import average_neighbours, reach_of
 
 
 @dataclass(frozen=True)
 class SeenTrail(Trail[Tensor]):
-    """Trail of a network whose last layer sees the input.
+    """Trail of a network whose last layers see the input.
 
     Attributes:
         seen: the input.
@@ -25,26 +26,26 @@ class SeenTrail(Trail[Tensor]):
 
 
 class SeesInput(nn.Module):
-    """U-Net on a grid whose last layer sees the input, too: ``(N, C, *space)`` to ``(N, K, *space)``.
+    """U-Net on a grid whose last layers see the input, too: ``(N, C, *space)`` to ``(N, K, *space)``.
 
     Args:
         net: gives an output on the sites of its input.
-        last: makes of this output and of the input, at one site each, the output.
+        layers: each makes of the output so far and of the input the next; how many sites away it looks in the input is
+            its ``reach``, by axis, or 0.
 
     Raises:
         ValueError: for a network with fewer output than input channels.
     """
 
-    def __init__(self, net: Encoder[Tensor], last: nn.Module) -> None:
+    def __init__(self, net: Encoder[Tensor], *layers: nn.Module) -> None:
         super().__init__()
         if net.out_channels < net.in_channels:
             raise ValueError(f"{net.out_channels} output channels have no room for {net.in_channels} input channels")
-        self.net, self.last = net, last
+        self.net, self.layers = net, nn.ModuleList(layers)
         self.geometry, self.in_channels, self.out_channels = net.geometry, net.in_channels, net.out_channels
 
     def forward(self, x: Tensor, condition: Condition | None = None) -> Tensor:
-        output: Tensor = self.last(self.net(x, condition), x)
-        return output
+        return self._finish(self.net(x, condition), x)
 
     def encode(self, x: Tensor, condition: Condition | None = None) -> SeenTrail:
         """Return the network's trail, which keeps the input."""
@@ -57,16 +58,22 @@ class SeesInput(nn.Module):
 
     def decode(self, trail: Trail[Tensor], condition: Condition | None = None) -> Tensor:
         """Return the output of the last layer."""
-        output: Tensor = self.last(self.net.decode(trail, condition), cast(SeenTrail, trail).seen)
-        return output
+        return self._finish(self.net.decode(trail, condition), cast(SeenTrail, trail).seen)
 
     def prefix(self) -> list[nn.Module]:
         """Return the modules that ``encode`` runs."""
         return self.net.prefix()
 
     def receptive_field(self) -> ReceptiveField:
-        """Return the network's own receptive field: the last layer looks at one site at a time."""
-        return receptive_field(self.net)
+        """Return the network's own receptive field, or what its last layers see where that is more."""
+        own = receptive_field(self.net)
+        reaches: list[Sites] = [getattr(layer, "reach", own.radius) for layer in self.layers]
+        return replace(own, radius=tuple(map(max, own.radius, *reaches)))
+
+    def _finish(self, output: Tensor, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            output = layer(output, x)
+        return output
 
 
 class AddInput(nn.Module):
@@ -89,10 +96,32 @@ class AddInput(nn.Module):
         _keep(self, ndim, factor=factor, offset=offset)
 
     def forward(self, output: Tensor, x: Tensor) -> Tensor:
-        added = x * self.factor + self.offset  # float32: of values far from 0, half precision would lose the change
+        added = self.map(x)  # float32: of values far from 0, half precision would lose the change
         channels = x.shape[1]
         learnt, others = _precise(output).split([channels, output.shape[1] - channels], dim=1)
         return torch.cat([learnt + added, others], dim=1)
+
+    def map(self, x: Tensor) -> Tensor:
+        """Return what is added."""
+        return x * self.factor + self.offset
+
+
+class AddNeighbours(AddInput):
+    """Layer that adds what each site's neighbours are on average, on the scale of outputs, to the first channels.
+
+    A network that must not see a pixel itself so learns what a Gaussian filter without that pixel lacks.
+
+    Args:
+        factor, offset, ndim: see ``AddInput``.
+        deviation: of the filter, sites.
+    """
+
+    def __init__(self, factor: Sequence[float], offset: Sequence[float], ndim: int, deviation: float) -> None:
+        super().__init__(factor, offset, ndim)
+        self.deviation, self.reach = deviation, (reach_of(deviation),) * ndim
+
+    def map(self, x: Tensor) -> Tensor:
+        return super().map(average_neighbours(_precise(x), self.deviation))
 
 
 class WeighInput(nn.Module):

@@ -105,12 +105,15 @@ class Restoration(Record):
     """Pairs of an image and of what it should look like, in the same units.
 
     Attributes:
-        difference: root of the mean squared difference of targets and images, by channel.
+        difference: root of the mean squared difference of targets and images, by channel; of noisy images alone that
+            of pixels and what is told of them before anything is learnt.
         data_range: numbers that targets can have, from the least to the largest: 255 of 8 bits, else those found.
         reason: why they are taken for such pairs.
         degrade: degradations that make pairs of clean images, in their order; empty where inputs are files.
         blind: pairs are made of noisy images, by hiding pixels from the network.
         noise: deviation of their noise, where it is known.
+        smoothing: what a hidden pixel's neighbours are on average is told of it before anything is learnt: deviation of
+            the Gaussian by which they count, pixels; None: nothing is.
     """
 
     difference: tuple[PositiveFloat, ...]
@@ -119,6 +122,7 @@ class Restoration(Record):
     degrade: tuple[str, ...] = ()
     blind: bool = False
     noise: PositiveFloat | None = None
+    smoothing: PositiveFloat | None = None
 
     @property
     def made(self) -> bool:

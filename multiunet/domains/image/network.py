@@ -13,7 +13,7 @@ from multiunet.domains.attending import make_attention
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.info import ImageInfo
 from multiunet.geometries.grid.memory_format import likes_channels_last, put_channels_last
-from multiunet.models.sees_input import AddInput, SeesInput, WeighInput
+from multiunet.models.sees_input import AddInput, AddNeighbours, SeesInput, WeighInput
 
 
 def build_network(
@@ -44,20 +44,30 @@ def build_network(
 
 
 def see_input(net: UNet[Tensor] | NestedUNet[Tensor], info: ImageInfo) -> nn.Module:
-    """Return the network that restores images, with a last layer that sees its input, if that may be.
+    """Return the network that restores images, with last layers that see its input, if that may be.
 
-    It gives the image plus a difference that it learns; or, of noisy images alone with known noise, what neighbours say
-    of a pixel, which predictions correct by the pixel itself.
+    It gives the image plus a difference that it learns. Of noisy images alone, where it must not see the pixel that it
+    is to tell, it gives the mean of the pixel's neighbours plus a difference; if the noise is known, predictions
+    correct that by the pixel itself.
     """
     restored, (factor, offset) = info.restored, _map_input(info)
     if not restored.blind:
-        for weights in (net.heads if isinstance(net, NestedUNet) else net.head).parameters():
-            nn.init.zeros_(weights)  # untrained it is the input, with the variance that the difference has
-        return SeesInput(net, AddInput(factor, offset, info.ndim))
-    if restored.noise is None:
-        return net
-    variance = [(restored.noise / scale) ** 2 for scale in restored.difference]
-    return SeesInput(net, WeighInput(factor, offset, variance, info.ndim))
+        return SeesInput(_zero_head(net), AddInput(factor, offset, info.ndim))
+    layers: list[nn.Module] = []
+    if restored.smoothing is not None:
+        net = _zero_head(net)
+        layers.append(AddNeighbours(factor, offset, info.ndim, restored.smoothing))
+    if restored.noise is not None:
+        variance = [(restored.noise / scale) ** 2 for scale in restored.difference]
+        layers.append(WeighInput(factor, offset, variance, info.ndim))
+    return SeesInput(net, *layers) if layers else net
+
+
+def _zero_head(net: UNet[Tensor] | NestedUNet[Tensor]) -> UNet[Tensor] | NestedUNet[Tensor]:
+    """Let an untrained network change nothing, with the variance that the difference has."""
+    for weights in (net.heads if isinstance(net, NestedUNet) else net.head).parameters():
+        nn.init.zeros_(weights)
+    return net
 
 
 def _map_input(info: ImageInfo) -> tuple[list[float], list[float]]:

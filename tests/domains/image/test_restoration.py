@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
+from multiunet import UNet
 from multiunet.domains import inference, training
 from multiunet.domains.image.config import ImageEvaluate, ImagePredict, ImageTrain
 from multiunet.domains.image.data.degradation import make_degrading
@@ -21,11 +22,14 @@ from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.planning.plan import Room, plan
 from multiunet.domains.image.survey import survey
+from multiunet.domains.image.survey.made import SMOOTHINGS
 from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
+from multiunet.models.neighbours import average_neighbours
 from multiunet.prediction import open_prediction
 from multiunet.progress import Progress
 from multiunet.seeds import generator
+from multiunet.tasks import Regression
 
 SMALL: dict[str, Any] = {"widths": [4, 8], "patch_size": [32], "epochs": 1, "steps_per_epoch": 2, "device": "cpu"}
 ROOM = Room(10**12, 0, 0, asked=False)
@@ -145,6 +149,27 @@ def test_degraded_images_are_the_same_in_every_evaluation_and_new_in_every_draw(
     assert first.baselines["input"]["mse"] == pytest.approx(np.mean((expected - clean) ** 2), rel=1e-5)
     outside = inference.evaluate(out, {"samples": 1, "images": str(pairs / "other")})  # clean ones, too: degraded
     assert outside.baselines["input"]["psnr"] == pytest.approx(first.baselines["input"]["psnr"], abs=1)
+
+
+def test_noisy_images_alone_begin_as_the_filter_that_tells_hidden_pixels_best(pairs: Path) -> None:
+    config, info = planned(pairs, task="denoise")
+    smoothing = info.restored.smoothing
+    assert smoothing is not None
+    files = [torch.from_numpy(np.asarray(Image.open(item.image)).astype(np.float32)) for item in info.split.train]
+    errors = {
+        deviation: np.mean(
+            [float((average_neighbours(one[None, None], deviation) - one).square().mean()) for one in files]
+        )
+        for deviation in SMOOTHINGS
+    }
+    assert smoothing == min(errors, key=lambda deviation: errors[deviation])
+    assert info.restored.difference[0] == pytest.approx(errors[smoothing] ** 0.5, rel=1e-4)
+    model = ImageDomain().build(config, info)
+    x = (files[0][None, None] - info.intensities.mean[0]) / info.intensities.deviation[0]
+    told, _ = cast(Regression, model.task).distribution(model.net.eval()(x))  # in grey levels
+    torch.testing.assert_close(told, average_neighbours(files[0][None, None], smoothing), atol=1e-3, rtol=0)
+    before = info.model_copy(update={"restoration": info.restored.model_copy(update={"smoothing": None})})
+    assert isinstance(ImageDomain().build(config, before).net, UNet)  # of runs that began as nothing
 
 
 def test_small_images_are_enlarged_by_what_learnt_to_do_so(pairs: Path, tmp_path: Path) -> None:
