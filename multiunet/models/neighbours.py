@@ -1,4 +1,4 @@
-"""What the neighbours of a site are on average, without the site itself."""
+"""Mean of the neighbours of each site, without the site itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch.nn.functional import pad
 
 
 def average_neighbours(x: Tensor, deviation: float) -> Tensor:
-    """Return at each site the mean of its neighbours, weighted by a Gaussian, never of itself, ``(N, C, *space)``.
+    """Return at each site the mean of its neighbours, without itself, ``(N, C, *space)``.
 
-    Where the field ends, those inside count. A site without neighbours has 0.
+    Neighbours count by a Gaussian of their distance. Where the field ends, those inside count. A site without neighbours has 0.
 
     Args:
         x: ``(N, C, *space)``.

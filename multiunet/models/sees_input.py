@@ -1,4 +1,4 @@
-"""Network on a grid with last layers that see its input: to add to it or to its neighbours' mean, or to weigh it."""
+"""Network on a grid with last layers that see its input: to add to it, or to weigh it."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class AddInput(nn.Module):
 
 
 class AddNeighbours(AddInput):
-    """Layer that adds what each site's neighbours are on average, on the scale of outputs, to the first channels.
+    """Layer that adds the mean of each site's neighbours to the first output channels; others stay.
 
     A network that must not see a pixel itself so learns what a Gaussian filter without that pixel lacks.
 

@@ -14,7 +14,7 @@ from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.planning.length import Decided, decide_length
 from multiunet.domains.genome.planning.size import decide_size
-from multiunet.domains.planned import Decision, Memory, TrainingPlan, is_open, measure_memory_once
+from multiunet.domains.planned import Decision, Memory, TrainingPlan, is_open, measure_memory
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.memory import amount
@@ -49,7 +49,7 @@ def decide(
         chosen = config.model_copy(update=values)
         return Planned(chosen, info.model_copy(update={"plan": before.plan, "window": before.window}))
     device = pick_device(config.device)
-    free, held = measure_memory_once(device)
+    free, held = measure_memory(config, device)
     budget = config.memory or free
     own = config.task == "signal" and config.network == "unet"  # published networks have sizes of their own
     found: Decided = decide_size(config, info.bases("train"), info.longest) if own else {}

@@ -27,7 +27,7 @@ from multiunet.domains.image.info import RARE, ImageInfo
 from multiunet.domains.image.planning.enlarging import enlarge
 from multiunet.domains.image.planning.profiling import Build, Profiler
 from multiunet.domains.image.planning.suiting import suit_quantities
-from multiunet.domains.planned import Decision, Memory, TrainingPlan, is_open, measure_memory_once
+from multiunet.domains.planned import Decision, Memory, TrainingPlan, is_open, measure_memory
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.memory import amount
@@ -77,7 +77,7 @@ class Room:
 
 def find_room(config: ImageTrain, info: ImageInfo, device: torch.device) -> Room:
     """Return the memory that a training may take: as much as the settings say, or what is free."""
-    free, held = measure_memory_once(device)
+    free, held = measure_memory(config, device)
     budget = config.budget or config.memory or free
     processes = 1 + config.workers
     # a quarter at most: reading an image again costs less than a smaller patch

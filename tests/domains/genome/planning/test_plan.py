@@ -58,7 +58,7 @@ def test_short_memory_recomputes_then_divides_the_batch(data, monkeypatch, confi
         config_of({**{k: v for k, v in data.items() if k != "batch_size"}, "memory": "1GB"}),
     )
     info = domain.inspect(settings)
-    monkeypatch.setattr(planning, "measure_memory_once", lambda device: (10**12, 0))
+    monkeypatch.setattr(planning, "measure_memory", lambda config, device: (10**12, 0))
     monkeypatch.setattr(planning, "_bound", lambda offer: 10**12)
     for need, batch, recompute, again in ((8, 4, False, 1), (11, 4, True, 1), (21, 2, True, 2), (41, 1, True, 4)):
         monkeypatch.setattr(

@@ -133,7 +133,7 @@ def test_images_take_no_more_than_a_quarter(folder: Any, monkeypatch: pytest.Mon
     info = survey(config)
     size = info.fingerprint.bytes
     assert size == 4 * 3 * 40 * 48  # of four images, one tests; 8 bits each, 16 of labels
-    monkeypatch.setattr("multiunet.domains.image.planning.plan.measure_memory_once", lambda device: (10**9, 5))
+    monkeypatch.setattr("multiunet.domains.image.planning.plan.measure_memory", lambda config, device: (10**9, 5))
     assert find_room(config, info, CPU) == Room(10**9, 5, size, asked=False)
     config = settings(folder(5), memory="10kB")
     assert find_room(config, info, CPU) == Room(10_000, 5, 2500, asked=True)
