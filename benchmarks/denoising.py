@@ -130,8 +130,8 @@ def denoise_bm3d(noisy: Pictures) -> dict[str, Floats] | None:
     return {name: bm3d(image[0], NOISE).astype(np.float32)[None] for name, image in noisy.items()}
 
 
-def measure(name: str, seed: int, runs: Path, more: Words) -> dict[str, Any]:
-    """Train and score all methods on a data set."""
+def measure(name: str, seed: int, runs: Path, more: Words, longer: int | None) -> dict[str, Any]:
+    """Train and score all methods on a data set; ``longer``: epochs from noisy images alone, if others."""
     files = files_of(name)
     runs.mkdir(parents=True, exist_ok=True)
     noisy_files = write_noisy(files, runs / f"{name}-noisy")
@@ -144,9 +144,12 @@ def measure(name: str, seed: int, runs: Path, more: Words) -> dict[str, Any]:
     test_table = write_table(runs / f"{name}-test.csv", {stem: noisy_files[stem] for stem in tested})
     places = {kind: runs / f"{name}-{kind}-{seed}" for kind in ("supervised", "alone", "down")}
     common, known = ["--seed", seed, *more], ["--noise-level", f"{NOISE:g}"]
+    if longer is not None:
+        places["alone"] = runs / f"{name}-alone-{seed}-{longer}"
+        known += ["--epochs", str(longer)]
     seconds = {
         "supervised": train(places["supervised"], ["--images", clean_table, "--degrade", f"noise:{NOISE:g}", *common]),
-        "alone": train(places["alone"], ["--images", noisy_table, "--task", "denoise", *known, *common]),
+        "alone": train(places["alone"], ["--images", noisy_table, "--task", "denoise", *common, *known]),
         "down": train(places["down"], ["--images", clean_table, "--degrade", f"down:{DOWN}", *common]),
     }
     report = json.loads(multiunet("evaluate", "image", "--run", places["supervised"], "--json"))
@@ -172,15 +175,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["isbi2012", "super_alloy"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--alone-epochs", type=int, help="of the training on noisy images alone; default: as the others"
+    )
     parser.add_argument("--runs", type=Path)
     parser.add_argument("--results", type=Path, default=RESULTS)
     chosen, more = parser.parse_args(given[:at]), given[at + 1 :]
     with tempfile.TemporaryDirectory() as temporary:
         for name in chosen.names:
             for seed in chosen.seeds:
-                found = measure(name, seed, (chosen.runs or Path(temporary)).absolute(), list(more))
+                found = measure(
+                    name, seed, (chosen.runs or Path(temporary)).absolute(), list(more), chosen.alone_epochs
+                )
                 known = json.loads(chosen.results.read_text()) if chosen.results.exists() else {}
-                known.setdefault(name, {})[str(seed)] = {**found, "words": list(more), "environment": environment()}
+                how = {"words": list(more), "alone_epochs": chosen.alone_epochs, "environment": environment()}
+                known.setdefault(name, {})[str(seed)] = {**found, **how}
                 chosen.results.parent.mkdir(parents=True, exist_ok=True)
                 chosen.results.write_text(json.dumps(known, indent=1) + "\n")
                 shown = {
