@@ -13,7 +13,8 @@ from torch.nn.functional import pad
 def average_neighbours(x: Tensor, deviation: float) -> Tensor:
     """Return at each site the mean of its neighbours, without itself, ``(N, C, *space)``.
 
-    Neighbours count by a Gaussian of their distance. Where the field ends, those inside count. A site without neighbours has 0.
+    Neighbours count by a Gaussian of their distance. Where the field ends, those inside count.
+    A site without neighbours has 0.
 
     Args:
         x: ``(N, C, *space)``.

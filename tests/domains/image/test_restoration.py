@@ -172,6 +172,15 @@ def test_noisy_images_alone_begin_as_the_filter_that_tells_hidden_pixels_best(pa
     assert isinstance(ImageDomain().build(config, before).net, UNet)  # of runs that began as nothing
 
 
+def test_noise_that_is_known_stays_what_it_is(pairs: Path) -> None:
+    alike, known, given = (
+        planned(pairs, task="denoise", **settings)[0]
+        for settings in ({}, {"noise_level": 20}, {"noise_level": 20, "contrast": 0.1})
+    )
+    assert (alike.contrast, known.contrast, given.contrast) == (0.3, 0, 0.1)
+    assert alike.brightness == known.brightness == 0.3
+
+
 def test_small_images_are_enlarged_by_what_learnt_to_do_so(pairs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     training.train("image", ImageTrain(images=pairs / "clean", degrade="down:4", **SMALL), out, progress=Progress())

@@ -33,6 +33,8 @@ def suit_quantities(config: ImageTrain, info: ImageInfo) -> dict[str, tuple[Any,
     sharp = "interpolation would average noise and blur the target; flips and quarter turns are exact"
     found["resample"] = (_given(config, "resample", False), sharp)
     found |= {name: (getattr(config, name), ALIKE) for name in ("brightness", "contrast")}
+    if info.restoration.noise is not None:
+        found["contrast"] = (_given(config, "contrast", 0.0), "it would change the noise, whose deviation is known")
     found["gamma"] = (_given(config, "gamma", 0.0), "a power of noisy numbers has another mean")
     found |= {name: (_given(config, name, 0.0), SPOILS) for name in ("noise", "blur")}
     return found
