@@ -33,10 +33,15 @@ def check_devices(devices: str) -> str:
 def as_devices(value: Any) -> Any:
     """Return a number, or a list of such, as text; anything else stays as it is.
 
+    Raises:
+        ValueError: for a list of one GPU, which as text would be a number of devices.
+
     >>> as_devices(2), as_devices([0, 1])
     ('2', '0,1')
     """
     if isinstance(value, (list, tuple)):
+        if len(value) == 1:
+            raise ValueError(f"one GPU is named by `device=cuda:{value[0]}`; leave `devices` out")
         return ",".join(map(str, value))
     return str(value) if type(value) is int else value
 

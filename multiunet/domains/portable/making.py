@@ -67,7 +67,7 @@ def export(
 
 def _about(path: Path, run: Run, options: ExportOptions) -> About:
     """Return name, card and authors of a package."""
-    words = ShareOptions(license=options.license, authors=options.authors)
+    words = ShareOptions(license=options.license, authors=options.authors, allow=options.allow)
     card = make_card(path, words)
     name = path.resolve().name
     said = f"A U-Net for {run.task.kind} of images: {', '.join(run.task.names)}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from multiunet.domains.config import CHECKPOINTS, RAW, Checkpoints, Options, TextList, option
+from pydantic import model_validator
+
+from multiunet.domains.config import CHECKPOINTS, RAW, Checkpoints, Options, StrList, TextList, option
 
 Format = Literal["onnx", "pt2", "bioimageio"]
 
@@ -33,4 +35,16 @@ class ExportOptions(Options):
         "of `to=bioimageio`: an image for the cover and the test input; default: noise that shows nothing of the data",
         "Output",
     )
+    allow: StrList = option(
+        [],
+        "of `to=bioimageio`: names of users or machines that may stand in the card, as they mean something else there",
+        "Output",
+    )
     overwrite: bool = option(False, "replace an existing file", "Output")
+
+    @model_validator(mode="after")
+    def _fits_the_format(self) -> Self:
+        given = [name for name in ("license", "authors", "sample", "allow") if getattr(self, name)]
+        if given and self.to != "bioimageio":
+            raise ValueError(f"`{given[0]}` is of packages; leave it out, or give `to=bioimageio`")
+        return self

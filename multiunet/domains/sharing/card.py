@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -146,11 +148,11 @@ def _usage(subject: Subject) -> str:
         data = run.spec.predict.data or "images"
         shell = _command("predict", domain, **{"run": name, data: data.upper(), "out": "new.zarr"})
         python = "predict"
-        given = f'{{"{data}": "{data.upper()}"}}'
+        given = json.dumps({data: data.upper()})
     lines = [
         "Unpack the archive, and give its folder as the run:",
         f"```bash\n{_command('info', run=name)}\n{shell}\n```",
-        f'```python\nimport multiunet\n\nmultiunet.{python}("{name}", {given}, "new.zarr")\n```',
+        f'```python\nimport multiunet\n\nmultiunet.{python}({json.dumps(name)}, {given}, "new.zarr")\n```',
     ]
     if places := _places(subject.settings):
         lines.append(
@@ -163,7 +165,7 @@ def _usage(subject: Subject) -> str:
 
 def _command(*words: str, **options: str) -> str:
     """Return a command line."""
-    given = (f"{'-' * 2}{option} {value}" for option, value in options.items())
+    given = (f"{'-' * 2}{option} {shlex.quote(value)}" for option, value in options.items())
     return " ".join(("multiunet", *words, *given))
 
 

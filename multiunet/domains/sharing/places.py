@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from multiunet.domains.image.files.places import INSIDE
 from multiunet.training.run_places import RUN
 
 ABSOLUTE = re.compile(r"/[^/\s]|[A-Za-z]:[\\/]|\\\\\w")
@@ -14,9 +15,6 @@ ABSOLUTE = re.compile(r"/[^/\s]|[A-Za-z]:[\\/]|\\\\\w")
 
 IN_TEXT = re.compile(r"(?<![\w.~$/\\:-])(?:/|[A-Za-z]:[\\/])(?:[^\s'\",;:()<>/\\|`]+[/\\])+[^\s'\",;:()<>|`]*")
 """Path from the root, of two names or more, in a sentence."""
-
-PLACE = re.compile(r"(.+\.(?:h5|hdf5|zarr)):(/*.+)", re.IGNORECASE)
-"""File, and a place inside it."""
 
 HIDDEN = "files"
 """Name of a folder whose own is private."""
@@ -60,8 +58,8 @@ class Places:
         return IN_TEXT.sub(lambda found: _pure(found[0].rstrip("/\\")).name, text)
 
     def _place(self, path: str) -> str:
-        if inside := PLACE.fullmatch(path):
-            return f"{self._place(inside[1])}:{inside[2]}"
+        if inside := INSIDE.fullmatch(path):
+            return f"{self._place(inside[1])}:/{inside[2]}"
         pure = _pure(path)
         for above in (pure, *pure.parents):
             if (name := self._roots.get(str(above))) is not None:
@@ -70,7 +68,7 @@ class Places:
         return f"{self._roots[str(pure.parent)]}/{pure.name}"
 
     def _add(self, path: str) -> None:
-        if inside := PLACE.fullmatch(path):
+        if inside := INSIDE.fullmatch(path):
             path = inside[1]
         pure = _pure(path)
         if str(pure) in self._roots:

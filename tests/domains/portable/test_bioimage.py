@@ -15,6 +15,7 @@ from multiunet_datasets import synthetic
 from PIL import Image
 
 import multiunet
+from multiunet.domains.portable.options import ExportOptions
 from multiunet.errors import InputError
 from multiunet.prediction import open_datasets
 
@@ -98,6 +99,12 @@ def test_without_a_sample_nothing_of_the_data_is_shown(folder: Path, tmp_path: P
     pictures = [np.asarray(Image.open(path)) for path in sorted((folder / "images").iterdir())]
     assert abs(image.mean() - np.mean(pictures)) < np.std(pictures)
     assert not any(np.array_equal(image[0, 0, :64, :64], picture) for picture in pictures)
+
+
+@pytest.mark.parametrize("given", [{"license": "MIT"}, {"authors": ["A"]}, {"sample": "a.png"}, {"allow": "anna"}])
+def test_words_of_a_package_are_for_packages(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"`{next(iter(given))}` is of packages; .*`to=bioimageio`"):
+        ExportOptions(to="onnx", **given)
 
 
 def test_other_names_are_refused(folder: Path) -> None:

@@ -35,6 +35,17 @@ def test_paths_become_places_in_the_folder_of_the_run() -> None:
     assert places.rename(known) == {f"{RUN}data/images/s 1/x.png": 1, "image": f"{RUN}data/files/x.png"}
 
 
+def test_a_place_in_a_file_is_below_the_name_of_the_file() -> None:
+    places = Places()
+    for file in ("/home/anna/a.czi", "/home/anna/b.h5"):
+        places.add_settings({"images": file})
+        name = Path(file).name
+        assert places.rename({"images": file, "image": f"{file}:/s1"}) == {
+            "images": f"{RUN}data/{name}",
+            "image": f"{RUN}data/{name}:/s1",
+        }
+
+
 def test_sentences_keep_the_last_name_of_a_path() -> None:
     places = Places()
     places.add_settings({"images": "/data/my images"})

@@ -6,6 +6,9 @@ import re
 import unicodedata
 from pathlib import Path
 
+INSIDE = re.compile(r"(.+\.(?:h5|hdf5|zarr|dm3|dm4|emd|ser|bcf|czi|nd2|lif)):/*(.+)", re.IGNORECASE)
+"""File that may hold several images, and a place inside it."""
+
 
 def split_place(path: Path) -> tuple[Path, str]:
     """Split ``FILE.h5:/place`` or ``FILE.zarr:/place`` into the file and the place, which may be empty.
@@ -15,7 +18,7 @@ def split_place(path: Path) -> tuple[Path, str]:
     >>> split_place(Path("a/b.h5"))
     (PosixPath('a/b.h5'), '')
     """
-    found = re.fullmatch(r"(.+\.(?:h5|hdf5|zarr|dm3|dm4|emd|ser|bcf|czi|nd2|lif)):/*(.+)", str(path), re.IGNORECASE)
+    found = INSIDE.fullmatch(str(path))
     return (path, "") if found is None else (Path(found[1]), found[2])
 
 
