@@ -82,13 +82,17 @@ class BigWig:
                 "not measured"
             )
         known = ~np.isnan(values)
-        if not zero:
-            return values, known
-        # values() gives NaN both for bases without an interval and for those of an interval of NaN
-        mentioned = self._count_mentioned(chrom, start, end, 1)
-        if mentioned[0] == known.sum():
-            return np.where(known, values, 0.0), np.ones_like(known)
-        return np.where(known, values, 0.0), known | (self._count_mentioned(chrom, start, end, end - start) == 0)
+        if self._count_mentioned(chrom, start, end, 1)[0] == known.sum():
+            return (np.where(known, values, 0.0), np.ones_like(known)) if zero else (values, known)
+        # values() gives NaN for bases of no interval and for those of one of NaN, and the sum of several
+        times = self._count_mentioned(chrom, start, end, end - start)
+        if (twice := times > 1).any():
+            at = start + int(np.argmax(twice))
+            raise InputError(
+                f"{self.path}: has two values of {chrom}:{at}-{at + 1}; its intervals overlap, so it is damaged or was "
+                "not made of one signal; make it anew"
+            )
+        return (np.where(known, values, 0.0), known | (times == 0)) if zero else (values, known)
 
     def _count_mentioned(self, chrom: str, start: int, end: int, bins: int) -> NDArray[np.float64]:
         """Count the bases that lie in intervals, also of NaN, by bin."""

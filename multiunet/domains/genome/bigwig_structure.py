@@ -7,6 +7,7 @@ layout is that of Kent et al. 2010, supplement, tables 5 to 16.
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +25,9 @@ HEADER, ZOOM = 64, 24
 
 NAMES, BLOCKS = 0x78CA8C91, 0x2468ACE0
 """Numbers with which the tree of chromosomes and that of blocks begin."""
+
+STRETCH, MOST_PACKED = 12, 1024
+"""Bytes that say of which bases a block is, and those of a packed block that are read to know them."""
 
 BRANCH, LEAF = 24, 32
 """Bytes of an item of the tree of blocks."""
@@ -45,6 +49,7 @@ def check_indexes(path: Path) -> None:
 class _Checker:
     def __init__(self, path: Path, file: BinaryIO, order: str) -> None:
         self.path, self.file, self.order, self.size = path, file, order, path.stat().st_size
+        self.packed = False
 
     def check(self, head: bytes) -> None:
         zooms, names, _, blocks = struct.unpack_from(f"{self.order}HQQQ", head, 6)
@@ -54,6 +59,7 @@ class _Checker:
                 f"{self.path}: damaged, or made to do harm: a block of it takes {amount(buffer)}, it says, where "
                 f"{amount(LARGEST_BLOCK)} are more than any program writes; copy or export it again"
             )
+        self.packed = buffer > 0
         self._read(HEADER, zooms * ZOOM, "its zoom levels")
         self._check_names(names)
         self._check_blocks(blocks)
@@ -99,5 +105,22 @@ class _Checker:
                 (start,) = struct.unpack_from(f"{self.order}Q", item, 16)
                 if not leaf:
                     nodes.append(start)
-                elif start + struct.unpack_from(f"{self.order}Q", item, 24)[0] > self.size:
-                    self._read(self.size, 1, "some of its blocks")
+                else:
+                    self._check_block(item, start)
+
+    def _check_block(self, item: bytes, start: int) -> None:
+        """Check that a block lies in the file, and is of the bases by which the index finds it."""
+        size = struct.unpack_from(f"{self.order}Q", item, 24)[0]
+        if start + size > self.size:
+            self._read(self.size, 1, "some of its blocks")
+        head = self._read(start, min(size, MOST_PACKED) if self.packed else min(size, STRETCH), "some of its blocks")
+        try:
+            found = zlib.decompressobj().decompress(head, STRETCH) if self.packed else head
+            stretch = struct.unpack(f"{self.order}III", found)
+        except (zlib.error, struct.error) as error:
+            raise InputError(f"{self.path}: damaged: a block cannot be unpacked; copy or export it again") from error
+        chrom, first, last_chrom, last = struct.unpack_from(f"{self.order}IIII", item)
+        if not (chrom, first) <= stretch[:2] <= (stretch[0], stretch[2]) <= (last_chrom, last):
+            raise InputError(
+                f"{self.path}: damaged: a block is of other bases than its index says; copy or export it again"
+            )

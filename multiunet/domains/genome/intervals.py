@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from multiunet.errors import InputError
 Format = Literal["bedGraph", "BED"]
 
 LINE = {"bedGraph": "CHROM START END VALUE", "BED": "CHROM START END"}
+OTHER_LINES = re.compile(r"#|(?:track|browser)$")
+"""First words of lines that are no intervals."""
+
 NOT_MEASURED = ("NA", ".")
 LONGEST = 1 << 40
 """Bases: positions beyond this are mistakes."""
@@ -101,6 +105,8 @@ def _read_by_columns(path: Path, kind: Format) -> dict[str, Intervals] | None:
     whole = [column.dtype == np.int64 for column in numbers]
     if not all(whole[:2]) or not (kind == "BED" or whole[2] or numbers[2].dtype == np.float64):
         return None
+    if any(OTHER_LINES.match(str(name)) for name in pd.unique(chroms)):
+        return None  # comments among the lines, of as many words
     starts, ends = numbers[:2]
     values = numbers[2].astype(np.float64) if kind == "bedGraph" else np.full(len(starts), np.nan)
     if starts.min() < 0 or ends.max() > LONGEST or not (starts < ends).all() or np.isinf(values).any():
@@ -141,7 +147,7 @@ def _iter_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield number and fields of each data line."""
     for number, line in iter_lines(path):
         fields = line.split()
-        if fields and fields[0] not in ("track", "browser") and not fields[0].startswith("#"):
+        if fields and not OTHER_LINES.match(fields[0]):
             yield number, fields
 
 

@@ -25,7 +25,7 @@ def parse_class_names(given: Any) -> Any:
     if isinstance(given, Mapping):
         return {str(value): name for value, name in given.items()}
     if isinstance(given, os.PathLike) or (isinstance(given, str) and "=" not in given):
-        return _once(_from_table(Path(given)))
+        return _once(_from_table(Path(given)), f"{given}: ")
     if not isinstance(given, str):
         return given
     pairs = [part.partition("=") for part in given.split(",") if part.strip()]
@@ -38,18 +38,18 @@ def _from_table(path: Path) -> list[tuple[str, str]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, skipinitialspace=True)
-            rows = list(table)
+            columns, rows = {*(table.fieldnames or [])}, list(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read ({error}); give VALUE=NAME,... or a CSV file") from error
-    if not set(table.fieldnames or []) >= COLUMNS:
+    if not columns >= COLUMNS:
         raise ValueError(f"{path} has no columns value and name; its first line must name them")
     return [((row["value"] or "").strip(), (row["name"] or "").strip()) for row in rows]
 
 
-def _once(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _once(pairs: Sequence[tuple[str, str]], where: str = "") -> dict[str, str]:
     values = [value for value, _ in pairs]
     if twice := [value for value in values if values.count(value) > 1]:
-        raise ValueError(f"value {twice[0]} is named twice; name each value once")
+        raise ValueError(f"{where}value {twice[0]} is named twice; name each value once")
     return dict(pairs)
 
 

@@ -103,7 +103,7 @@ def read_folder_plainly(path: Path) -> Any:
     number = {row["id"]: place for place, row in enumerate(nodes)}
     x = [[float(row["x"])] for row in nodes]
     ends = [[number[row["source"]], number[row["target"]]] for row in edges]
-    return {"x": np.array(x, np.float32), "edge_index": np.array(ends, np.int64).T}
+    return {"x": np.array(x, np.float32), "edge_index": np.array(ends, np.int64).reshape(-1, 2).T}
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from multiunet.errors import InputError
-from tests.faults.fuzz.images import IMAGE, read_flat_plainly
+from tests.faults.fuzz.images import IMAGE, part_of, read_flat_plainly
 from tests.faults.fuzz.reader import Reader, write_text
 
 
@@ -24,7 +24,7 @@ def write_mask(folder: Path) -> Path:
 def read_mask(path: Path) -> Any:
     from multiunet.domains.image.files.masks import read_mask
 
-    return np.asarray(read_mask(path, checked=True)[...])
+    return part_of(read_mask(path, checked=True))
 
 
 def read_dots(path: Path) -> Any:

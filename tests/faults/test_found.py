@@ -1,19 +1,23 @@
-"""Texts that the fuzzer found: numbers that Python alone takes for some, and cells beyond what a table may have."""
+"""What the fuzzer found: odd numbers, cells too large, and values that a second reader would not read."""
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
 
 from multiunet.domains.genome.annotation.reading import read_features
+from multiunet.domains.genome.bigwig import BigWig
 from multiunet.domains.genome.intervals import read_intervals
 from multiunet.domains.genome.several.table import read_genomes
 from multiunet.domains.genome.targets_table import open_targets
 from multiunet.domains.genome.variants.vcf import iter_records
+from multiunet.domains.image.class_names import parse_class_names
 from multiunet.domains.image.files.dots import read_dots
 from multiunet.domains.image.generation.columns import name_labels
 from multiunet.errors import InputError
+from tests.faults.fuzz.bigwig import sum_plainly, write_plainly
 
 ODD = ("²", "٣", "1_0", "9" * 5000, "0x10", "1.0")
 """Texts for which ``isdigit``, ``int`` or both would not do."""
@@ -57,3 +61,42 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
     dots.write_text("x,y,note\n1,2,a\u2028b\n3,9,\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"line 3: y is 9"):
         read_dots(dots, (9, 9))
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_bigwig_is_of_one_signal(order: str, tmp_path: Path) -> None:
+    path = write_plainly(tmp_path / "a.bw", order)
+    whole, plain = path.read_bytes(), sum_plainly(path, 50)
+    for zero in (False, True):
+        sums, covered = BigWig(path).bin_sums("chr1", 50, zero)
+        assert sums.tolist() == plain["chr1"][0].tolist()
+        assert zero or covered.tolist() == plain["chr1"][1].tolist()
+    data, blocks = struct.unpack_from(f"{order}QQ", whole, 16)
+    second = data + 8 + 24 + 12  # the second interval of the first block; it begins where the first one does
+    spoilt = bytearray(whole)
+    struct.pack_into(f"{order}I", spoilt, second, 2)
+    path.write_bytes(spoilt)
+    for zero in (False, True):
+        with pytest.raises(InputError, match=r"a.bw: has two values of chr1:2-3; its intervals overlap"):
+            BigWig(path).bin_sums("chr1", 50, zero)
+    spoilt = bytearray(whole)
+    struct.pack_into(f"{order}I", spoilt, blocks + 48 + 4 + 12, 400)  # the end of the first block in the index
+    path.write_bytes(spoilt)
+    with pytest.raises(InputError, match=r"a.bw: damaged: a block is of other bases than its index says"):
+        BigWig(path)
+
+
+def test_lines_that_are_no_intervals_stand_anywhere(tmp_path: Path) -> None:
+    path = tmp_path / "a.bedGraph"
+    path.write_text("chr1\t0\t9\t1\n#\t4\t12\t2\ntrack\t4\t12\t2\n#x\t4\t12\t2\nchr1\t9\t12\t3\n")
+    found = read_intervals(path, "bedGraph")
+    assert list(found) == ["chr1"]
+    assert (found["chr1"].values.tolist(), found["chr1"].lines.tolist()) == ([1, 3], [1, 5])
+
+
+def test_tables_of_names_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for text, said in (("", "has no columns value and name"), ("value,name\n0,a\n0,b\n", "value 0 is named twice")):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=rf"a.csv.* ?{said}"):
+            parse_class_names(str(path))
