@@ -108,7 +108,8 @@ class Piece:
         predicted, target, moments: see ``Score.add``.
         item: name of the item; None for data of one item, or whose items are too small for scores of their own.
         rows: without an item, the name of each row, which is exchangeable with others by itself: a graph of a set.
-        counts: objects found in the whole item, and true ones; None where objects are not counted.
+        counts: objects found in the whole item, and true ones; of each all, then those of each class. None where
+            objects are not counted.
         region: slices of its sites in the item; None: it is the whole item.
         set_scores: by method of sets that looks beyond a site, the score of each class, of the shape of the moments.
     """
@@ -118,7 +119,7 @@ class Piece:
     moments: Moments[Tensor] | None = None
     item: str | None = None
     rows: tuple[str, ...] = ()
-    counts: tuple[int, int] | None = None
+    counts: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     region: tuple[slice, ...] | None = None
     set_scores: Mapping[SetMethod, Tensor] = field(default_factory=dict)
 

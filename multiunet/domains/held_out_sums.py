@@ -22,6 +22,9 @@ from multiunet.uncertainty.sums import SumCalibration, Totals, count_totals, fit
 Groups = Mapping[str, str]
 """Group of each item that belongs together with others (of a specimen, say), by its name."""
 
+Counts = tuple[int, ...]
+"""Objects of an item: all of them, and those of each class that they may have."""
+
 ALONE: Groups = MappingProxyType({})
 """Groups of items each of which is one by itself."""
 
@@ -141,13 +144,13 @@ class HeldOutRegions(HeldOutSums):
 
 @dataclass(frozen=True)
 class HeldOutCounts(HeldOutSums):
-    """Objects found in each held-out item, and true ones.
+    """Objects found in each held-out item, and true ones; of several kinds, each.
 
     A count is a sum over the objects found, each with the variance 1, as though objects were missed and made up one by
     one; how far they are missed together is the correlation that is fitted.
     """
 
-    counts: list[tuple[str, int, int]] = field(default_factory=list)
+    counts: list[tuple[str, Counts, Counts]] = field(default_factory=list)
 
     def add(self, piece: Piece) -> None:
         if piece.counts is not None:
@@ -156,9 +159,9 @@ class HeldOutCounts(HeldOutSums):
     def fit(self, calibration: Calibration, sampled: HeldOut, groups: Groups = ALONE) -> SumCalibration | None:
         if len(self.counts) < 2:
             return None
-        found, true = np.array([counts for _, *counts in self.counts], dtype=float).T
+        found, true = (np.array([row[place] for row in self.counts], dtype=float) for place in (1, 2))
         names = [groups.get(name, f"item {place}") for place, (name, *_) in enumerate(self.counts)]
-        return fit_items(count_totals(found), true[:, None], names)
+        return fit_items(count_totals(found), true, names)
 
     def without(self, names: Sequence[str]) -> HeldOutCounts:
         return HeldOutCounts([row for row in self.counts if row[0] not in set(names)])

@@ -10,7 +10,7 @@ from multiunet.wording import figure, listing
 
 HIGHER = (
     *("psnr", "ssim", "mean_iou", "micro_iou", "dice", "pixel_accuracy", "accuracy", "macro_f1"),
-    *("ap_50", "ap_mean", "foreground_iou", "auroc", "auprc", "f1", "mcc", "micro_f1"),
+    *("ap_50", "ap_mean", "pq", "mean_pq", "foreground_iou", "auroc", "auprc", "f1", "mcc", "micro_f1"),
     *("r2", "pearson_r", "spearman_r"),
 )
 """Scores of which more is better."""

@@ -8,6 +8,7 @@ from multiunet.losses.classification import CrossEntropy, DiceCE, Focal
 from multiunet.losses.consistency import Consistent
 from multiunet.losses.counts import NegativeBinomial, Poisson, PoissonMultinomial
 from multiunet.losses.overlap import Dice, SoftJaccard, Tversky
+from multiunet.losses.parts import PartsAndClasses
 from multiunet.losses.regression import MAE, MSE, GaussianNLL, Huber
 from multiunet.losses.sites import Kind, Labelled, Labelling
 
@@ -25,6 +26,7 @@ __all__ = [
     "Labelled",
     "Labelling",
     "NegativeBinomial",
+    "PartsAndClasses",
     "Poisson",
     "PoissonMultinomial",
     "SoftJaccard",

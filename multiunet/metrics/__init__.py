@@ -9,6 +9,7 @@ from multiunet.metrics.classification import ClassificationScores, classificatio
 from multiunet.metrics.correlation import pearson, spearman
 from multiunet.metrics.instances import InstanceMatcher, InstanceScores
 from multiunet.metrics.intervals import IntervalCounts, SetCounts, normal_half_width
+from multiunet.metrics.panoptic import PanopticMatcher, PanopticScores
 from multiunet.metrics.pictures import compare_sharpness, compute_psnr, compute_ssim
 from multiunet.metrics.ranking import Ranked, Ranking, roc_auc
 from multiunet.metrics.regression import RegressionScores, TrackScores, regression_scores
@@ -25,6 +26,8 @@ __all__ = [
     "InstanceMatcher",
     "InstanceScores",
     "IntervalCounts",
+    "PanopticMatcher",
+    "PanopticScores",
     "Ranked",
     "Ranking",
     "RegressionScores",

@@ -24,7 +24,7 @@ FLOATS = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
 """Of simulated noisy probabilities it makes slightly less than Zarr's default (Zstandard), some four times as fast."""
 
 SAMPLES = "sample_maps"
-"""Array of an unfinished prediction: a map of each Monte-Carlo sample."""
+"""Array of an unfinished prediction: maps of each Monte-Carlo sample, ``(samples, layers, *space)``."""
 
 Region = tuple[slice, ...]
 """Sites of a window, by axis."""
@@ -205,26 +205,27 @@ class ItemWriter:
             )
 
     def write_sample(self, sample: int, region: tuple[slice, ...], codes: Tensor) -> None:
-        """Write a region of the map of a sample: integers ``region`` below 256."""
-        window: tuple[slice, ...] = (slice(sample, sample + 1), *region)
-        self._array(SAMPLES)[window] = codes.to(torch.uint8).cpu().numpy()[None]
+        """Write a region of the layers of a sample: integers ``region`` or ``(layers, *region)`` below 256."""
+        layers = codes if codes.ndim > len(region) else codes[None]
+        window: tuple[slice, ...] = (slice(sample, sample + 1), slice(None), *region)
+        self._array(SAMPLES)[window] = layers.to(torch.uint8).cpu().numpy()[None]
 
     def samples(self) -> Iterator[NDArray[np.uint8]]:
-        """Read the map of each sample, ``space``, one after the other."""
+        """Read the first layer of each sample, ``space``, one after the other."""
         array = self._array(SAMPLES)
         for sample in range(array.shape[0]):
-            yield np.asarray(array[sample], dtype=np.uint8)
+            yield np.asarray(array[sample, 0], dtype=np.uint8)
 
-    def read_sample(self, sample: int, region: Region) -> NDArray[np.uint8]:
-        """Read a region of the map of a sample."""
-        window: tuple[slice, ...] = (slice(sample, sample + 1), *region)
-        codes: NDArray[np.uint8] = np.asarray(self._array(SAMPLES)[window], dtype=np.uint8)[0]
+    def read_sample(self, sample: int, region: Region, layer: int = 0) -> NDArray[np.uint8]:
+        """Read a region of a layer of a sample."""
+        window: tuple[slice, ...] = (slice(sample, sample + 1), slice(layer, layer + 1), *region)
+        codes: NDArray[np.uint8] = np.asarray(self._array(SAMPLES)[window], dtype=np.uint8)[0, 0]
         return codes
 
     @property
     def sample_count(self) -> int:
-        """Maps of samples that are kept."""
-        return int(self._array(SAMPLES).shape[0])
+        """Samples whose maps are kept."""
+        return int(self._array(SAMPLES).shape[0]) if SAMPLES in self._group else 0
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -238,8 +239,30 @@ class ItemWriter:
     def write_values(self, name: str, region: Region, values: NDArray[Any]) -> None:
         """Write a region of an array of the result."""
         self._array(name)[region] = values
-        if name == "instance" and self._shown:
-            self._array(f"{LABELS}/instance/{LEVEL}")[region] = values
+        if name in ("class", "instance") and self._shown:
+            self._array(f"{LABELS}/{name}/{LEVEL}")[region] = values
+
+    def write_objects(self, moments: Mapping[str, NDArray[np.floating]], classes: Sequence[str]) -> None:
+        """Write the mean and the variances of each class of each object, as ``object_mean`` and so on.
+
+        Args:
+            moments: ``mean``, ``epistemic`` and ``aleatoric``, ``(objects, classes)``.
+            classes: their names.
+        """
+        values = {name: part.astype(np.float32) for name, part in moments.items()}
+        values["total"] = values["epistemic"] + values["aleatoric"]  # the identity holds to the last bit
+        for name, part in values.items():
+            array = self._group.create_array(
+                f"object_{name}",
+                shape=part.shape,
+                chunks=tuple(max(1, side) for side in part.shape),
+                dtype="float32",
+                fill_value=float("nan"),
+                dimension_names=("object", "object_class"),
+                attributes={"classes": list(classes)},
+                overwrite=True,  # a process that was killed may have made it
+            )
+            array[...] = part
 
     def classes(self) -> NDArray[np.unsignedinteger[Any]]:
         """Return the written class of each site, ``space``, in memory."""

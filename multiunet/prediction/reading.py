@@ -30,7 +30,11 @@ BYTES = "bytes_written"
 """The attribute of an array that says how many bytes its chunks have: not every codec notices one that is cut short."""
 
 VARIANCES = ("epistemic", "aleatoric", "total")
-VARIABLES = ("samples", "mean", "lower", "upper", "class", "set", "instance", "confidence", *VARIANCES, "fraction")
+OBJECTS = ("object_mean", *(f"object_{name}" for name in VARIANCES))
+VARIABLES = (
+    *("samples", "mean", "lower", "upper", "class", "set", "instance", "confidence", *VARIANCES, "fraction"),
+    *OBJECTS,
+)
 
 
 def is_prediction(path: Path) -> bool:

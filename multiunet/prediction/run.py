@@ -41,7 +41,9 @@ IsLeft = Callable[[Region, int], bool]
 """Function that says whether a region is to be predicted, given its place among all."""
 
 Encode = Callable[[Tensor], Tensor]
-"""Function that makes what is kept of a sample, integers ``region`` below 256, of its mean ``(names, *region)``."""
+"""Function that makes what is kept of a sample, integers below 256, of its mean ``(names, *region)``.
+
+They are ``region``, or ``(layers, *region)``."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ class GridPredictor:
         progress: Tiles | None = None,
         encode: Encode | None = None,
         place: int = 0,
+        layers: int = 1,
     ) -> ItemWriter:
         """Write the prediction of one input into the store, piece by piece; return its place there.
 
@@ -173,6 +176,7 @@ class GridPredictor:
         Args:
             encode: what to keep of each sample until ``ItemWriter.finish``; None: nothing.
             place: of the input among all.
+            layers: that ``encode`` makes.
         """
         decides = self.task.kind == "segmentation"
         count = count_samples(self.net, samples)
@@ -187,6 +191,7 @@ class GridPredictor:
             per_name=decides and is_per_name(self.task),
             statements=self.statements,
             sample_maps=0 if encode is None else count,
+            sample_layers=layers,
             attrs=source.attrs,
         )
         counts: dict[tuple[int, ...], Tensor] = {}

@@ -105,6 +105,7 @@ class PredictionStore:
         per_name: bool = False,
         statements: Sequence[Statement] = (),
         sample_maps: int = 0,
+        sample_layers: int = 1,
         attrs: Mapping[str, Any] | None = None,
     ) -> ItemWriter:
         """Make a new group for one input, or open that of a prediction that goes on.
@@ -117,7 +118,8 @@ class PredictionStore:
             decided: also keep ``class``, the index of the chosen channel (CF ``flag_meanings``, names without blanks);
                 with ``per_name`` one yes or no for each channel.
             statements: that are kept beside the moments, too.
-            sample_maps: of so many Monte-Carlo samples a map is kept until the input is finished.
+            sample_maps: of so many Monte-Carlo samples maps are kept until the input is finished.
+            sample_layers: maps of each.
 
         Raises:
             InputError: when the shape is not that of the prediction that goes on.
@@ -137,7 +139,7 @@ class PredictionStore:
                     if decided:
                         make_label(group, "class", open_array(group, "class"), given, () if per_name else names)
                 if sample_maps:
-                    make_sample_maps(group, sample_maps, shape, sites)
+                    make_sample_maps(group, (sample_maps, sample_layers), shape, sites)
                 if self.ledger is not None:
                     self.ledger.note_made(place, shape)
         return ItemWriter(self._partial, place, self.ledger)
@@ -214,8 +216,8 @@ def open_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return array
 
 
-def make_sample_maps(group: zarr.Group, count: int, shape: Sequence[int], chunks: Sequence[int]) -> None:
-    """Make room for maps of Monte-Carlo samples, ``(count, *shape)``."""
+def make_sample_maps(group: zarr.Group, count: tuple[int, int], shape: Sequence[int], chunks: Sequence[int]) -> None:
+    """Make room for maps of Monte-Carlo samples, ``(*count, *shape)``, where ``count`` is samples and layers."""
     group.create_array(
-        SAMPLES, shape=(count, *shape), chunks=(1, *chunks), dtype="uint8", compressors=FLOATS, fill_value=0
+        SAMPLES, shape=(*count, *shape), chunks=(1, 1, *chunks), dtype="uint8", compressors=FLOATS, fill_value=0
     )

@@ -176,8 +176,13 @@ def _fit_name(totals: Totals, true: Floats, groups: NDArray[np.str_]) -> tuple[i
 
 
 def count_totals(counts: Floats) -> Totals:
-    """Return counts of objects, ``(items,)``, as sums over them with the variance 1 each; at least of one."""
-    found = np.asarray(counts, dtype=float)[:, None]
+    """Return counts of objects as sums over them with the variance 1 each; at least of one.
+
+    Args:
+        counts: ``(items,)``, or of several kinds ``(items, kinds)``.
+    """
+    found = np.asarray(counts, dtype=float)
+    found = found[:, None] if found.ndim == 1 else found
     least = np.maximum(found, 1)
     return Totals(least, found, least)
 

@@ -138,7 +138,7 @@ def test_regions_of_chromosomes() -> None:
 def test_counts_of_objects() -> None:
     held_out, empty = HeldOutCounts(), torch.zeros(0, 1)
     for index, (found, true) in enumerate([(10, 12), (20, 21), (0, 1), (40, 38), (15, 15)]):
-        held_out.add(Piece(empty, empty, item=f"i{index}", counts=(found, true)))
+        held_out.add(Piece(empty, empty, item=f"i{index}", counts=((found,), (true,))))
     held_out.add(Piece(empty, empty, item="not counted"))
     sampled = HeldOut(empty, empty, empty, torch.zeros(0, dtype=torch.long), ())
     fit = held_out.fit(ClassCalibration(1.0), sampled)
@@ -146,5 +146,5 @@ def test_counts_of_objects() -> None:
     assert fit.items == (5,)
     stated = fit.interval(count_totals(np.array([20.0])))
     assert stated.low[0] < 20 < stated.high[0]
-    assert held_out.without(["i0"]).join(HeldOutCounts([("i9", 3, 3)])).counts[-2:] == [("i4", 15, 15), ("i9", 3, 3)]
-    assert HeldOutCounts([("a", 1, 1)]).fit(ClassCalibration(1.0), sampled) is None
+    assert held_out.without(["i0"]).join(HeldOutCounts([("i9", (3,), (3,))])).counts[-1] == ("i9", (3,), (3,))
+    assert HeldOutCounts([("a", (1,), (1,))]).fit(ClassCalibration(1.0), sampled) is None

@@ -111,6 +111,7 @@ def test_public_names() -> None:
         "Labelled",
         "Labelling",
         "NegativeBinomial",
+        "PartsAndClasses",
         "Poisson",
         "PoissonMultinomial",
         "SoftJaccard",

@@ -51,7 +51,12 @@ from multiunet.domains.image.measure.run import run_measures
 from multiunet.domains.image.network import build_network, see_input
 from multiunet.domains.image.planning import plan as planning
 from multiunet.domains.image.prediction import writers
-from multiunet.domains.image.prediction.confidence import check_confidence, choose_encoding, write_confidence
+from multiunet.domains.image.prediction.confidence import (
+    check_confidence,
+    choose_encoding,
+    count_layers,
+    write_confidence,
+)
 from multiunet.domains.image.prediction.matched import (
     check_matching,
     find_matched_space,
@@ -220,15 +225,16 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             tile=options.tile_size,
             batch=options.tile_batch,
         )
-        several = count_samples(predictor.net, options.samples) > 1
-        encode = choose_encoding(info, model.task, model.calibration) if several and options.confidence else None
-        check_confidence(options, encode)
+        sure = count_samples(predictor.net, options.samples) > 1 and options.confidence
+        several = sure or (count_layers(info) > 1 and count_samples(predictor.net, options.samples) > 1)
+        encode = choose_encoding(info, model.task, model.calibration) if several else None
+        check_confidence(options, encode if sure else None)
         reading = _Reading(info, options, self.checked)
         for place, (name, path) in enumerate(list_images(options.images).items()):
             progress.start_input(name, place, len(names))
             loaded = reading.load(path)
             matched = find_matched_space(path, loaded, info) if options.match_pixel_size else None
-            how = options.samples, options.seed, progress.update_tiles, encode, place
+            how = options.samples, options.seed, progress.update_tiles, encode, place, count_layers(info)
             if matched is None:
                 item, own = predictor.into(store, make_source(name, str(path), loaded), *how), info
             else:
@@ -237,7 +243,7 @@ class ImageDomain(Domain[ImageTrain, ImagePredict, ImageInfo]):
             if not item.is_due:
                 continue
             if info.instances is not None:
-                write_objects(path, item, own, encode is not None)
+                write_objects(path, item, own, sure)
             elif encode is not None:
                 write_confidence(path, item, own, None)
             item.finish()

@@ -12,7 +12,7 @@ from multiunet.domains.image.data.instances import Touching
 from multiunet.domains.image.files.overlapping import Layout
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.generation.info import Generation
-from multiunet.domains.info import DatasetInfo, Digest, Record, Splits
+from multiunet.domains.info import ClassLabels, DatasetInfo, Digest, Record, Splits
 from multiunet.domains.planned import TrainingPlan
 from multiunet.domains.splits import SPLITS
 
@@ -55,6 +55,22 @@ class Masks(Record):
     pixels: dict[Split, tuple[NonNegativeInt, ...]]
 
 
+class ObjectClasses(Record):
+    """Classes of the objects that masks number.
+
+    Attributes:
+        names, words, values: of the classes; words are those of the files, values those of exported maps.
+        of: by mask, the class of each object, in the order of the objects' numbers; -1 where it is not known.
+        counts: objects of each class, by split.
+    """
+
+    names: tuple[str, ...] = Field(min_length=2)
+    words: tuple[str, ...]
+    values: tuple[PositiveInt, ...]
+    of: dict[str, tuple[int, ...]]
+    counts: dict[Split, tuple[NonNegativeInt, ...]]
+
+
 class Instances(Record):
     """Objects that the masks number.
 
@@ -62,11 +78,18 @@ class Instances(Record):
         encoding: classes that objects are encoded in.
         smallest: pixels of the smallest training object, strays left out.
         counts: objects, by split.
+        classes: of the objects; None where they have none.
     """
 
     encoding: Touching
     smallest: NonNegativeInt
     counts: dict[Split, NonNegativeInt]
+    classes: ObjectClasses | None = None
+
+    @property
+    def kinds(self) -> int:
+        """Classes that each part of an object is told in; 1 where objects have none."""
+        return 1 if self.classes is None else len(self.classes.names)
 
 
 class Overlapping(Record):
@@ -294,6 +317,18 @@ class ImageInfo(DatasetInfo):
         if self.instances is None:
             raise TypeError("the masks of this run do not number objects")
         return self.instances
+
+    @property
+    def mapped(self) -> ClassLabels:
+        """Names and values of what a map of classes shows; of objects with classes, the outside and these."""
+        if self.instances is None or (own := self.instances.classes) is None:
+            return self.classes
+        return ClassLabels(names=(self.classes.names[0], *own.names), values=(0, *own.values))
+
+    @property
+    def mapped_values(self) -> tuple[int, ...]:
+        """Values of the classes of a map; of classes that may overlap their indices."""
+        return self.values if self.overlapping is not None else tuple(int(value) for value in self.mapped.values)
 
     @property
     def dotted(self) -> Dots:

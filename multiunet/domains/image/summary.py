@@ -41,7 +41,7 @@ def _learns(info: ImageInfo) -> str:
     if info.restoration is not None:
         return f"to restore images: {info.restoration.reason}"
     if info.instances is not None:
-        return f"to find objects: {info.instances.counts['train']:,} in the training masks"
+        return f"to find objects: {info.instances.counts['train']:,} in the training masks{_tell_of_classes(info)}"
     if info.dots is not None:
         return f"to count objects: {info.dots.counts['train']:,} dots in training"
     if info.fingerprint.classes:
@@ -49,6 +49,18 @@ def _learns(info: ImageInfo) -> str:
         several = "" if info.overlapping is None else _tell_of_overlaps(info, info.overlapping)
         return f"{counted(len(shares), 'class', 'classes')}{several}: {listing(shares, SHOWN_NAMES)}"
     return summarise_target(info)
+
+
+def _tell_of_classes(info: ImageInfo) -> str:
+    """Say which classes objects have, and how many training objects are of each; nothing where they have none."""
+    own = info.numbered.classes
+    if own is None:
+        return ""
+    counts = own.counts["train"]
+    shown = [f"{name} ({count:,})" for name, count in zip(own.names, counts)]
+    bare = info.numbered.counts["train"] - sum(counts)
+    without = f"; {bare:,} without a class" if bare else ""
+    return f", and their classes: {listing(shown, SHOWN_NAMES)}{without}"
 
 
 def _tell_of_overlaps(info: ImageInfo, known: Overlapping) -> str:

@@ -11,12 +11,14 @@ from torch import nn
 from multiunet.core import Geometry
 from multiunet.domains.image.config import ImageTrain, SegmentationLoss
 from multiunet.domains.image.data.targets import IGNORED
+from multiunet.domains.image.evaluation.classified import ScoreObjectClasses
 from multiunet.domains.image.evaluation.scores import TEXTURE_MATCH, CountScore, InstanceScore, PictureScore
 from multiunet.domains.image.info import ImageInfo
-from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, SoftJaccard, Tversky
+from multiunet.losses import CrossEntropy, Dice, DiceCE, Focal, PartsAndClasses, SoftJaccard, Tversky
 from multiunet.losses.adversarial import ADVERSARIAL
 from multiunet.models.patch_gan import patch_gan
 from multiunet.tasks import Opponent, Regression, Segmentation, SegmentationScore, Task
+from multiunet.tasks.segmentation import ScoreOfClasses
 
 CLASS_LOSSES: dict[SegmentationLoss, Callable[..., nn.Module]] = {
     "dice-ce": DiceCE,
@@ -53,7 +55,9 @@ def make_task(config: ImageTrain, info: ImageInfo) -> Task:
         several = criterion(kind="multilabel", ignore_index=IGNORED, class_weights=config.class_weights)
         return Segmentation(names, "multilabel", IGNORED, loss=several, rare=names)  # each has a threshold of its own
     loss = criterion(ignore_index=IGNORED, class_weights=config.class_weights)
-    score = SegmentationScore if info.instances is None else InstanceScore
+    score: ScoreOfClasses = SegmentationScore if info.instances is None else InstanceScore
+    if info.instances is not None and (classes := info.instances.classes) is not None:
+        loss, score = PartsAndClasses(loss, len(classes.names)), ScoreObjectClasses(classes.names)
     return Segmentation(info.classes.names, ignore_index=IGNORED, loss=loss, score=score, rare=info.rare)
 
 

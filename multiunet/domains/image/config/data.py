@@ -67,6 +67,12 @@ class DataSettings(ConditionSettings):
         "Data",
     )
     instances: bool = option(False, "masks number their objects (0: outside); separate, count and size them", "Data")
+    object_classes: Path | None = option(
+        None,
+        "with `instances`: the class of each object, from a folder of masks of classes named like the images (0: no "
+        "class), or from a CSV with the columns image, object, class",
+        "Data",
+    )
     multilabel: bool = option(
         False,
         "classes may overlap: masks are a folder or an ending for each class (CLASS/NAME.png, NAME_CLASS.png), its "
@@ -163,8 +169,10 @@ class DataSettings(ConditionSettings):
     @model_validator(mode="after")
     def _objects_are_segmented(self) -> Self:
         classes = self.task == "segmentation" or (self.task == "generate" and self.masks is not None)
-        if self.class_names is not None and (self.instances or not classes):
+        if self.class_names is not None and ((self.instances and self.object_classes is None) or not classes):
             raise ValueError("`class_names` are for masks of classes, not for `instances` or `task=regression`")
+        if self.object_classes is not None and not self.instances:
+            raise ValueError("`object_classes` are those of numbered objects; pass `instances`, and their masks, too")
         if self.instances and self.task != "segmentation":
             raise ValueError(f"`instances` are objects to segment; `task={self.task}` has none")
         if self.multilabel and self.task != "segmentation":

@@ -26,6 +26,9 @@ class ImageEvaluate(GeneratorEvaluate):
         "their masks (or targets); without `images`, clean images of the split, for `task=denoise`",
         "Data",
     )
+    object_classes: Path | None = option(
+        None, "classes of their objects: a folder of masks of classes, or a CSV, as in training", "Data"
+    )
     tta_flips: bool | None = option(None, FLIPS, "Evaluation")
     views_as_samples: bool = option(False, VIEWS, "Evaluation")
 

@@ -26,7 +26,14 @@ from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
 from multiunet.domains.image.data.instances import encode_objects, sample_objects
 from multiunet.domains.image.data.overlapping import sample_overlapping
-from multiunet.domains.image.data.targets import Border, load_border, load_labels, load_objects, load_target
+from multiunet.domains.image.data.targets import (
+    Border,
+    label_objects,
+    load_border,
+    load_labels,
+    load_objects,
+    load_target,
+)
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.info import ImageInfo
@@ -110,8 +117,9 @@ class Patches(TrainingData[Tensor]):
             return self._sample_target(entry, coordinates), None
         # objects first, their ends afterwards: a gap of one pixel would not survive being turned or shrunk
         objects = sample_objects(load_objects(entry.target, self.info, self.cache), coordinates)
-        classes = encode_objects(objects, self.border.encoding, self.spacing)
-        target = torch.from_numpy(classes.astype(np.int64))[None]
+        parts = encode_objects(objects, self.border.encoding, self.spacing)
+        labels = label_objects(parts, objects, entry.target, self.info)
+        target = torch.from_numpy(labels.astype(np.int64))[None]
         if self.border.weight == 0:
             return target, None
         weights = load_border(entry.target, self.info, self.cache, self.border)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.density import draw_density
 from multiunet.domains.image.data.instances import Touching, encode_objects, renumber
+from multiunet.domains.image.data.object_classes import join_classes
 from multiunet.domains.image.files.dots import read_dots
 from multiunet.domains.image.files.info_bar import drop_rows
 from multiunet.domains.image.files.lazy import (
@@ -88,7 +89,8 @@ def load_labels(path: str, info: ImageInfo, cache: FileCache, checked: bool = Tr
     def read() -> Pixels:
         if info.instances:
             objects = load_objects(path, info, cache, checked)
-            return encode_objects(objects, info.instances.encoding, info.spacing)
+            parts = encode_objects(objects, info.instances.encoding, info.spacing)
+            return np.maximum(label_objects(parts, objects, path, info), IGNORED)
         labels = drop_rows(read_annotation(path, info, checked), _get_info_bar(path, info))
         if (own := info.overlapping) is not None:
             return map_values(labels, lambda block: _find_labels(block, own, info, path), np.int64)
@@ -99,6 +101,19 @@ def load_labels(path: str, info: ImageInfo, cache: FileCache, checked: bool = Tr
 
     how = _describe_reading(path, info, "values", "ignore_value", "instances", "spacing", "overlapping")
     return cache.get("mask", path, read, bytes_in_memory, how)
+
+
+def label_objects(
+    parts: NDArray[np.int16], objects: NDArray[np.int32], path: str, info: ImageInfo
+) -> NDArray[np.int16]:
+    """Return the label of each pixel of numbered objects: its part, joined with the object's class if it has one.
+
+    Args:
+        parts: class that encodes each pixel, ``space``; see ``encode_objects``.
+        objects: of the mask ``path``, ``space``.
+    """
+    classes = info.numbered.classes
+    return parts if classes is None else join_classes(parts, objects, classes.of[path], len(classes.names))
 
 
 def load_objects(path: str, info: ImageInfo, cache: FileCache, checked: bool = True) -> NDArray[np.int32]:
@@ -138,6 +153,16 @@ def read_objects(path: str, ignore_value: int | None, checked: bool = False) -> 
             f"of pixels that do not count, pass `ignore_value={value}`"
         )
     return renumber(labels, ignore_value)
+
+
+def list_numbers(path: str, ignore_value: int | None) -> NDArray[np.integer]:
+    """List the numbers that a mask gives its objects, ascending.
+
+    Raises:
+        InputError: when the file cannot be read.
+    """
+    numbers: NDArray[np.integer] = np.unique(_read_numbered(path, checked=True)[...])
+    return numbers[(numbers != 0) & (numbers != (0 if ignore_value is None else ignore_value))]
 
 
 def _read_numbered(path: str, checked: bool) -> Pixels:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +42,31 @@ class ImageAlbum(Album):
         self._decide = None if info.regression or info.instances is not None else decide
         self._combine = None if info.overlapping is None else join_labels
         self._sketches: dict[str, Sketch] = {}
+        self._classes: dict[str, Sketch] = {}
 
     def add(self, piece: Piece) -> None:
-        assert piece.item is not None  # images have names
-        if piece.item not in self._sketches:
-            space = self.images[piece.item].load().picture.space
-            self._sketches[piece.item] = Sketch(space, self._decide, self._combine)
-        self._sketches[piece.item].add(piece)
+        name = piece.item
+        assert name is not None  # images have names
+        if name not in self._sketches:
+            space = self.images[name].load().picture.space
+            self._sketches[name] = Sketch(space, self._decide, self._combine)
+            self._classes[name] = Sketch(space, None)
+        if self._named:  # objects and their classes
+            numbers, classes = (
+                replace(piece, predicted=piece.predicted[:, [place]], target=piece.target[:, place]) for place in (0, 1)
+            )
+            self._classes[name].add(classes)
+            piece = numbers
+        self._sketches[name].add(piece)
 
     def drop(self, name: str) -> None:
-        del self._sketches[name]
+        del self._sketches[name], self._classes[name]
+
+    @property
+    def _named(self) -> tuple[str, ...]:
+        """Classes of the objects; empty where they have none."""
+        own = None if self.info.instances is None else self.info.instances.classes
+        return () if own is None else own.names
 
     def draw(self, names: Sequence[str]) -> list[Case]:
         return [self._draw(name, self._sketches[name]) for name in names]
@@ -59,6 +76,9 @@ class ImageAlbum(Album):
         legend: dict[str, str] = {}
         if self.info.instances is not None:
             drawn, legend = draw_objects(sketch, picture), {"false": css(WRONG), "missed": css(MISSED)}
+            if self._named:
+                drawn = chain(draw_object_classes(self._classes[name], len(self._named)), drawn)
+                legend = color_labels(self._named) | legend
         elif self.info.overlapping is not None:
             drawn, legend = draw_labels(sketch, picture, len(self.names)), color_labels(self.names)
         elif self.info.regression:
@@ -131,6 +151,18 @@ def draw_objects(sketch: Sketch, picture: Picture) -> Iterator[Panel]:
     yield Panel("prediction", encode(color_numbers(found)), f"{counts[1]} objects")
     yield Panel("error", encode(paint(picture, [(missed, MISSED), (false, WRONG)])), f"found: overlap above {FOUND}")
     yield from draw_spread(sketch.spread, None)
+
+
+def draw_object_classes(sketch: Sketch, count: int) -> Iterator[Panel]:
+    """Draw true and predicted objects in the colours of their classes; those without one, and the outside, are black.
+
+    Args:
+        count: classes.
+    """
+    colours = pick_colours(count + 1)
+    for title, classes in (("true classes", sketch.truth), ("predicted classes", sketch.predicted)):
+        shown = np.nan_to_num(classes, nan=-1).astype(np.int64)
+        yield Panel(title, encode(np.where(shown[..., None] < 0, 0, colours[shown + 1]).astype(np.uint8)))
 
 
 def draw_quantity(sketch: Sketch, name: str) -> Iterator[Panel]:

@@ -18,6 +18,7 @@ from multiunet.domains.domain import Baseline, Labelled, Piece
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
 from multiunet.domains.image.data.targets import load_labels, load_objects
+from multiunet.domains.image.evaluation.classified import pair_objects
 from multiunet.domains.image.evaluation.grey_levels import cut_levels, list_regions, read_grey, whole_of
 from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.overlapping import fit_overlapping
@@ -66,7 +67,7 @@ def fit_baselines(items: Sequence[Item], info: ImageInfo, cache: FileCache) -> d
         resized = all(step.startswith("down") for step in info.restoration.degrade or ("",))
         return fit_restorers([] if moved else [LabelledImage(item, info, cache) for item in items], resized)
     if info.instances:
-        return {} if moved else {"otsu": _score_objects(fit_otsu_objects(items, info, cache))}
+        return {} if moved else {"otsu": _score_objects(fit_otsu_objects(items, info, cache), info)}
     if info.overlapping is not None:
         return fit_overlapping([] if moved else items, info, cache)
     found = {"majority": fit_majority(info)}
@@ -92,14 +93,16 @@ def _score_classes(guess: Guess) -> Baseline:
     return predict
 
 
-def _score_objects(guess: Guess) -> Baseline:
-    """Return the baseline that gives guessed objects; see ``InstanceScore``."""
+def _score_objects(guess: Guess, info: ImageInfo) -> Baseline:
+    """Return the baseline that gives guessed objects; of classes all are of the training's most frequent one."""
+    classes = info.numbered.classes
+    commonest = None if classes is None else int(np.argmax(classes.counts["train"]))
 
     def predict(data: Labelled) -> Iterator[Piece]:
-        for name, image in data.items.items():
+        for image in data.items.values():
             [(_, objects)] = guess(image.load())
-            target = torch.from_numpy(image.target()[...])
-            yield Piece(torch.from_numpy(objects)[None, None], target[None], item=name)
+            of = None if commonest is None else np.full(int(objects.max(initial=0)), commonest)
+            yield pair_objects(image, objects, of)
 
     return predict
 

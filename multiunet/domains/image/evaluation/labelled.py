@@ -23,6 +23,7 @@ from multiunet.domains.image.data.targets import (
     load_target,
     read_annotation,
 )
+from multiunet.domains.image.evaluation.other_classes import read_other_classes
 from multiunet.domains.image.files.dots import space_of_dots
 from multiunet.domains.image.files.lazy import Lazy, Pixels, iter_blocks
 from multiunet.domains.image.files.listing import list_images
@@ -130,7 +131,9 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
             items = _pair_overlapping(options, info.overlapping)
         else:
             items = pair_files(options.images, options.masks, truth)
-        return _read_other(options.images, items, info, cache)
+        return _read_other(options.images, items, info, cache, options.object_classes)
+    if isinstance(options, ImageEvaluate) and options.object_classes is not None:
+        raise InputError("`object_classes` without `images`: objects of the run have theirs; give both, or neither")
     items = list(info.split.of(options.split))
     if not items:
         raise InputError(
@@ -170,7 +173,9 @@ def _pair_with_truth(folder: Path, items: Sequence[Item], info: ImageInfo, cache
     return replace(_read_other(folder, pairs, info, cache), keys={})  # of the run itself, which may be scored
 
 
-def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCache) -> Labelled:
+def _read_other(
+    images: Path, items: list[Item], info: ImageInfo, cache: FileCache, object_classes: Path | None = None
+) -> Labelled:
     keys: dict[str, tuple[str, ...]] = {}
     bars: dict[str, int] = {}
     spaces: dict[str, tuple[int, ...]] = {}
@@ -191,6 +196,7 @@ def _read_other(images: Path, items: list[Item], info: ImageInfo, cache: FileCac
     if info.dots is not None:
         changes["dots"] = info.dots.model_copy(update={"spaces": {**info.dots.spaces, **spaces}})
     cropped = info.model_copy(update=changes)
+    cropped = cropped.model_copy(update=read_other_classes(object_classes, items, cropped, cache))
     for item in items:
         if not _is_made(item, info):
             _read_through(item.target, cropped, cache)

@@ -10,15 +10,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.domain import Piece
 from multiunet.domains.image.data.inputs import make_source
+from multiunet.domains.image.evaluation.classified import count_objects, pair_objects
 from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.scores import TEXTURES, CountScore, PictureScore
 from multiunet.domains.image.files.lazy import Pixels, Region, check_fits, format_shape
 from multiunet.domains.image.files.overlapping import unpack
 from multiunet.domains.image.prediction.confidence import find_confidence, rank_objects
+from multiunet.domains.image.prediction.object_classes import decide_objects
 from multiunet.domains.image.prediction.separate import check_separable, encode_parts, find_objects
 from multiunet.domains.image.prediction.stored_objects import AT_ONCE
 from multiunet.errors import InputError
@@ -164,18 +167,18 @@ def _predict_objects(predictor: GridPredictor, image: LabelledImage, samples: in
     if count == 1:
         moments = predictor.whole(source, samples, seed, progress)
         return replace(_separate(image, moments.mean), moments=moments.map(lambda part: part[None]))
-    codes = np.zeros((count, *predictor.output_shape(source.shape)), np.uint8)
+    codes, kinds = np.zeros((count, *predictor.output_shape(source.shape)), np.uint8), image.info.numbered.kinds
 
     def keep(t: int, region: Region, mean: Tensor) -> None:
-        codes[t][region] = encode_parts(mean).cpu().numpy()
+        codes[t][region] = encode_parts(mean, kinds).cpu().numpy()
 
     moments = predictor.whole(source, samples, seed, progress, keep)
     mean = moments.mean.numpy()
     found = find_objects(mean, image.info)
     ranks = rank_objects(found, find_confidence(found, codes, image.info), 1 - mean[0], count)
-    predicted = torch.from_numpy(np.stack([found.astype(np.float64), ranks]))
-    target = torch.from_numpy(image.target()[...])
-    return Piece(predicted[None], target[None], moments.map(lambda part: part[None]), image.item.name)
+    piece = _objects_piece(image, found, moments.mean)
+    predicted = torch.cat([piece.predicted.double(), torch.from_numpy(ranks)[None, None]], dim=1)
+    return replace(piece, predicted=predicted, moments=moments.map(lambda part: part[None]))
 
 
 def _is_small(image: LabelledImage) -> bool:
@@ -192,15 +195,22 @@ def _is_separable(image: LabelledImage) -> bool:
 
 def _count_objects(image: LabelledImage, found: Moments[Tensor]) -> Piece:
     """Piece of an image's classes, with the number of objects that they encode and that of the mask."""
-    objects, true = find_objects(found.mean.numpy(), image.info), np.unique(image.target()[...])
+    pair = _separate(image, found.mean)
+    counts = [count_objects(part[0].numpy(), image.info.numbered.kinds) for part in (pair.predicted, pair.target)]
     classes = torch.from_numpy(image.labels()[...].astype(np.int64))
-    return replace(_piece(found, classes, image), counts=(int(objects.max()), int((true > 0).sum())))
+    return replace(_piece(found, classes, image), counts=(counts[0], counts[1]))
 
 
 def _separate(image: LabelledImage, mean: Tensor) -> Piece:
     """Piece of the objects in mean probabilities ``(K, *space)``."""
-    found, target = torch.from_numpy(find_objects(mean.numpy(), image.info)), torch.from_numpy(image.target()[...])
-    return Piece(found[None, None], target[None], item=image.item.name)
+    return _objects_piece(image, find_objects(mean.numpy(), image.info), mean)
+
+
+def _objects_piece(image: LabelledImage, found: NDArray[np.int32], mean: Tensor) -> Piece:
+    """Piece of numbered objects; of such with classes, these beside them, see ``ClassifiedScore``."""
+    if image.info.numbered.classes is None:
+        return pair_objects(image, found)
+    return pair_objects(image, found, decide_objects(found, mean, image.info.numbered.kinds))
 
 
 def _loss(task: Task, probabilities: Tensor, target: Tensor) -> float:

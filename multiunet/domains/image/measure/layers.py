@@ -13,7 +13,7 @@ from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.files.lazy import check_fits
 from multiunet.domains.image.files.units import pixel_sizes
 from multiunet.domains.image.measure.phases import Measures
-from multiunet.domains.image.measure.survey import OBJECT, has_class, read_class_map, read_variable
+from multiunet.domains.image.measure.survey import OBJECT, has_class, list_object_classes, read_class_map, read_variable
 from multiunet.domains.image.measure.thickness import (
     ThicknessRow,
     local_thickness,
@@ -71,11 +71,14 @@ def measure_layers(options: ImageMeasure, measures: Measures) -> list[ThicknessR
 
 def _masks(data: xr.Dataset, phase: str) -> Iterator[NDArray[np.bool_]]:
     """Yield the mask of a class; of separated objects, the surroundings of each."""
-    if "instance" not in data or phase != OBJECT:
+    kinds = list_object_classes(data)
+    if "instance" not in data or phase not in (OBJECT, *kinds):
         names = [str(name) for name in data["channel"].values]
         yield has_class(read_class_map(data), names.index(phase), data)
         return
     numbered = read_variable(data, "instance")
+    if phase != OBJECT:
+        numbered = np.where(read_class_map(data) == 1 + kinds.index(phase), numbered, 0)
     for number, box in enumerate(find_objects(numbered), start=1):
         if box is not None:
             around = tuple(slice(max(0, cut.start - 1), cut.stop + 1) for cut in box)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,20 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
+class ToldClass:
+    """Class of an object, with its probability and that probability's variances.
+
+    ``class_total = class_epistemic + class_aleatoric = class_probability (1 - class_probability)``.
+    """
+
+    object_class: str
+    class_probability: float
+    class_epistemic: float
+    class_aleatoric: float
+    class_total: float
+
+
+@dataclass(frozen=True)
 class ObjectRow:
     """Connected part of a class, or an object: a row of ``objects.csv``.
 
@@ -35,6 +49,7 @@ class ObjectRow:
         probability: mean probability of its class (of separated objects, of lying in one) over its pixels.
         shape: axes, Feret diameters and lengths; None where they were not asked for.
         intensity: mean of each channel of the image under it; empty where the image is not read.
+        told: its class; None where objects have none.
     """
 
     image: str
@@ -51,6 +66,7 @@ class ObjectRow:
     probability: float
     shape: Shape | None = None
     intensity: tuple[float, ...] = ()
+    told: ToldClass | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +124,27 @@ def read_sureness(data: xr.Dataset, numbered: NDArray[np.integer], channel: int 
     return Sureness(confidence if known else None, probability)
 
 
+def read_told(data: xr.Dataset) -> list[ToldClass]:
+    """Read the class of each object of an image; none where they have none.
+
+    Raises:
+        InputError: naming the store, where a chunk is damaged.
+    """
+    if "object_mean" not in data:
+        return []
+    with reading(f"{data.encoding.get('source', 'prediction')}: object_mean"):
+        mean, epistemic, aleatoric, total = (
+            np.round(data[f"object_{name}"].copy(deep=False).values.astype(float), DIGITS)
+            for name in ("mean", "epistemic", "aleatoric", "total")
+        )
+    names = data["object_mean"].attrs["classes"]
+    chosen = mean.argmax(axis=1)
+    return [
+        ToldClass(names[k], *(float(part[row, k]) for part in (mean, epistemic, aleatoric, total)))
+        for row, k in enumerate(chosen)
+    ]
+
+
 def find_rows(
     image: str,
     phase: str,
@@ -117,6 +154,7 @@ def find_rows(
     min_size: int,
     shapes: bool = False,
     pixels_of: Pixels | None = None,
+    told: Sequence[ToldClass] = (),
 ) -> Iterator[ObjectRow]:
     """Yield the objects of at least ``min_size`` pixels, numbered in their order.
 
@@ -124,6 +162,7 @@ def find_rows(
         numbered: the objects, ``space``, 0 outside.
         shapes: whether to describe their shapes.
         pixels_of: the image's, ``(C, *space)``, for their intensities.
+        told: class of each object; empty where they have none.
     """
     intensities = None if pixels_of is None else mean_intensities(pixels_of, numbered)
     ndim, number = numbered.ndim, 0
@@ -151,4 +190,5 @@ def find_rows(
             probability=float(sureness.probability[region.label]),
             shape=describe_shape(region.image, scale.spacing) if shapes else None,
             intensity=() if intensities is None else tuple(intensities[:, region.label].tolist()),
+            told=told[region.label - 1] if told else None,
         )

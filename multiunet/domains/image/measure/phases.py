@@ -13,8 +13,8 @@ from multiunet.domains.image.config import ImageMeasure
 from multiunet.domains.image.data.inputs import AXES
 from multiunet.domains.image.files.lazy import check_fits, format_shape
 from multiunet.domains.image.measure.intensity import open_pixels
-from multiunet.domains.image.measure.objects import ObjectRow, find_rows, read_sureness
-from multiunet.domains.image.measure.shares import state_count, state_shares
+from multiunet.domains.image.measure.objects import ObjectRow, find_rows, read_sureness, read_told
+from multiunet.domains.image.measure.shares import Share, state_count, state_shares
 from multiunet.domains.image.measure.survey import (
     OBJECT,
     Survey,
@@ -199,11 +199,16 @@ def _phases(
     """Yield a row for each class; ``parts`` are those of each image."""
     shares = state_shares(sums, item.totals, item.weights)
     if item.separated:  # inside and boundary are both of an object
-        shares = [shares[0], shares[0].rest()]
+        kinds = item.names[2:]
+        # the sum of a class's parts has no interval of its own
+        of_kinds = shares[1:] if len(shares) == 1 + len(kinds) else [Share()] * len(kinds)
+        shares = [shares[0], shares[0].rest(), *(of_kinds if kinds else [])]
     for index, (name, sd, share) in enumerate(zip(item.names, item.deviations(), shares)):
-        own = [part for of_image in parts for part in of_image if part.phase == name]
-        told_apart = item.separated and name == OBJECT and name in counted
-        low, high = state_count(sums, [len(of_image) for of_image in parts] if told_apart else [])
+        by_image = [_choose(of_image, name, counted) for of_image in parts]
+        own = [part for of_image in by_image for part in of_image]
+        is_counted = name in counted or (item.separated and index > 1 and OBJECT in counted)
+        told_apart = item.separated and index > 0 and is_counted
+        low, high = state_count(sums, list(map(len, by_image)) if told_apart else [], max(0, index - 1))
         whole = [part for part in own if not part.touches_border]
         sizes, shapes = [part.diameter for part in whole], [part.shape for part in whole if part.shape is not None]
         fraction = float(item.fractions[index])
@@ -223,10 +228,10 @@ def _phases(
             area_high=None if share.high is None else share.high * item.area,
             length_unit=item.unit,
             area_unit=item.scale.area_unit,
-            objects=len(own) if name in counted else None,
+            objects=len(own) if is_counted else None,
             objects_low=low,
             objects_high=high,
-            whole=len(sizes) if name in counted else None,
+            whole=len(sizes) if is_counted else None,
             diameter_mean=float(np.mean(sizes)) if sizes else None,
             diameter_median=float(np.median(sizes)) if sizes else None,
             diameter_sd=float(np.std(sizes, ddof=1)) if len(sizes) > 1 else None,
@@ -236,6 +241,13 @@ def _phases(
             elongation_mean=_mean([shape.elongation for shape in shapes]),
             intensity_mean=tuple(np.mean([part.intensity for part in own], axis=0).tolist()) if own else (),
         )
+
+
+def _choose(parts: Sequence[ObjectRow], name: str, counted: Sequence[str]) -> list[ObjectRow]:
+    """Return the parts of a phase: those that were counted as it, or all objects of this class."""
+    if name in counted:
+        return [part for part in parts if part.phase == name]
+    return [part for part in parts if part.phase == OBJECT and part.told and part.told.object_class == name]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -248,11 +260,12 @@ def _parts(item: Survey, data: xr.Dataset, counted: Sequence[str], options: Imag
     classes = read_class_map(data)
     pixels = open_pixels(item.image, data, options.prediction) if options.intensity else None
     for name in counted:
-        if item.separated and name == OBJECT:
-            numbered, channel = read_variable(data, "instance"), None
+        channel, told = item.names.index(name), []
+        own = has_class(classes, channel, data)
+        if apart := item.separated and channel > 0:
+            numbered, told = np.where(own, read_variable(data, "instance"), 0), read_told(data)
         else:
-            channel = item.names.index(name)
-            own = has_class(classes, channel, data)
             numbered = label(own, connectivity=own.ndim)
-        sureness = read_sureness(data, numbered, channel)
-        yield from find_rows(item.image, name, numbered, item.scale, sureness, options.min_size, options.shapes, pixels)
+        sureness = read_sureness(data, numbered, None if apart else channel)
+        how = options.min_size, options.shapes, pixels, told
+        yield from find_rows(item.image, name, numbered, item.scale, sureness, *how)

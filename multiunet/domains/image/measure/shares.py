@@ -43,17 +43,24 @@ def state_shares(sums: Mapping[str, SumCalibration], totals: Totals, weights: Se
     return [_as_share(*map(float, row)) for row in rows]
 
 
-def state_count(sums: Mapping[str, SumCalibration], counts: Sequence[int]) -> tuple[float | None, float | None]:
+def state_count(
+    sums: Mapping[str, SumCalibration], counts: Sequence[int], place: int = 0
+) -> tuple[float | None, float | None]:
     """Return the ends of the interval of all objects together, cut at 0; None where there is none.
 
     Args:
         sums: intervals of sums, of which those of ``objects`` count.
-        counts: objects found in each image.
+        counts: objects found in each image, or those of a class.
+        place: 0 of all objects, else of the class of this place, the first being 1.
     """
-    if "objects" not in sums or not counts:
+    known = sums.get("objects")
+    if known is None or not counts:
         return None, None
-    found = sums["objects"].interval(count_totals(np.array(counts)), LEVEL)
-    ends = np.array([found.low[0], found.high[0]])
+    # a calibration states as many intervals as kinds of objects were counted: those of others it does not know
+    found = known.interval(count_totals(np.array(counts)), LEVEL)
+    if place >= len(found.low):
+        return None, None
+    ends = np.array([found.low[place], found.high[place]])
     low, high = np.maximum(ends, 0.0).tolist()
     return (low, high) if np.isfinite(ends).all() else (None, None)
 

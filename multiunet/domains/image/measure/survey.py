@@ -36,7 +36,7 @@ class Survey:
         totals: sums of the probabilities of all names that the network knows, and of their variances; a row an image.
         weights: area of a pixel in each of these images.
         pooled: whether this is of all images together.
-        separated: whether objects were; they are the last class.
+        separated: whether objects were; they are the second class, and those that follow are theirs.
         overlapping: whether classes may overlap, so that none is the rest.
     """
 
@@ -65,21 +65,23 @@ class Survey:
             return unknown
         deviations = self.samples.std(axis=0, ddof=1)
         if self.separated:  # outside and objects are the whole, so one ratio is that of both deviations
-            fraction, shares = self.fractions[1], self.samples[:, 1]
-            if not (fraction and shares.any()):
+            means = self.samples.mean(axis=0)
+            if not (self.fractions[1] and means[1]):
                 return unknown
-            deviations = deviations * fraction / shares.mean()
-        return [float(deviation) for deviation in deviations]
+            ratios = [f / mean if f and mean else np.nan for f, mean in zip(self.fractions, means)]
+            deviations = deviations * [ratios[1], *ratios[1:]]
+        return [None if np.isnan(deviation) else float(deviation) for deviation in deviations]
 
 
 def survey_image(image: str, data: xr.Dataset) -> Survey:
     """Return the classes of an image that is predicted."""
     names = [str(name) for name in data["channel"].values]
     samples, separated = read_variable(data, "fraction"), "instance" in data
+    kinds, classes = list_object_classes(data), read_class_map(data)
     if separated:  # inside and boundary are both of an object
-        names = [names[0], OBJECT]
-        samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1)], axis=1)
-    classes = read_class_map(data)
+        of_kind = [samples[:, 1 + place :: len(kinds)].sum(axis=1) for place in range(len(kinds))]
+        samples = np.stack([samples[:, 0], samples[:, 1:].sum(axis=1), *of_kind], axis=1)
+        names = [names[0], OBJECT, *kinds]
     counts = np.array([np.count_nonzero(has_class(classes, index, data)) for index in range(len(names))])
     pixels = math.prod(data["total"].shape[1:])
     spacing = tuple(float(step) for step in data.attrs["spacing"])
@@ -99,19 +101,33 @@ def survey_image(image: str, data: xr.Dataset) -> Survey:
     )
 
 
-def read_class_map(data: xr.Dataset) -> NDArray[np.integer[Any]]:
-    """Return the class of each pixel, ``space``, in as few bytes as stored; of objects, 1 in each of them.
+def list_object_classes(data: xr.Dataset) -> list[str]:
+    """Return the names of the classes of an image's objects; none where they have none."""
+    return [str(name) for name in data["object_mean"].attrs["classes"]] if "object_mean" in data else []
 
-    Of classes that may overlap, return yes and no of each, ``(classes, *space)``.
+
+def read_class_map(data: xr.Dataset) -> NDArray[np.integer[Any]]:
+    """Return the class of each pixel, ``space``, in as few bytes as stored.
+
+    Of objects it is 1 in each of them, or, where they have classes, the place of its class, the first being 1. Of
+    classes that may overlap, return yes and no of each, ``(classes, *space)``.
     """
-    if "instance" in data:
+    if "instance" in data and not list_object_classes(data):
         return (read_variable(data, "instance") > 0).view(np.uint8)
     return read_variable(data, "class")
 
 
 def has_class(classes: NDArray[np.integer[Any]], index: int, data: xr.Dataset) -> NDArray[np.bool_]:
-    """Return which pixels have a class, ``space``, given the image's ``read_class_map``."""
-    has: NDArray[np.bool_] = classes[index] == 1 if may_overlap(data) else classes == index
+    """Return which pixels have a class, ``space``, given the image's ``read_class_map``.
+
+    Args:
+        index: of the class; of objects that have classes 1 is all of them, and their classes follow.
+    """
+    has: NDArray[np.bool_]
+    if list_object_classes(data):
+        has = classes > 0 if index == 1 else classes == max(0, index - 1)
+    else:
+        has = classes[index] == 1 if may_overlap(data) else classes == index
     return has
 
 

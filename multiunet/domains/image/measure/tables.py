@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from multiunet.domains.image.measure.figure import draw_figure
-from multiunet.domains.image.measure.objects import ObjectRow
+from multiunet.domains.image.measure.objects import ObjectRow, ToldClass
 from multiunet.domains.image.measure.phases import Measures, PhaseRow
 from multiunet.domains.image.measure.quantities import QuantityRow
 from multiunet.domains.image.measure.shape import Shape
@@ -30,9 +30,11 @@ def write_tables(measures: Measures, folder: Path, overwrite: bool) -> list[Path
     axes = measures.axes
     for row in rows:
         row.update({f"centre_{axis}": at for axis, at in zip(axes, row["centre"])}, **(row["shape"] or {}))
+        row.update(row["told"] or {})
     shaped = [item.name for item in fields(Shape)] if any(row["shape"] for row in rows) else []
-    columns = [name for name in columns if name not in ("centre", "shape")]
-    write_text(paths[1], _table(rows, columns + shaped + [f"centre_{axis}" for axis in axes]))
+    told = [item.name for item in fields(ToldClass)] if any(row["told"] for row in rows) else []
+    columns = [name for name in columns if name not in ("centre", "shape", "told")]
+    write_text(paths[1], _table(rows, columns + told + shaped + [f"centre_{axis}" for axis in axes]))
     write_atomically(paths[2], lambda temporary: draw_figure(measures).savefig(temporary, format="png", dpi=150))
     return paths
 

@@ -8,6 +8,7 @@ does not grow with their number.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from skimage.measure import label
 from multiunet.domains.image.config import ImagePredict
 from multiunet.domains.image.files.lazy import format_shape
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.prediction.object_classes import encode_classes
 from multiunet.domains.image.prediction.separate import encode_parts, separate_parts
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
@@ -68,7 +70,14 @@ def choose_encoding(info: ImageInfo, task: Task, calibration: Calibration | None
     """
     if info.regression or info.overlapping is not None:
         return None
-    return encode_parts if info.instances is not None else lambda mean: _decide(task, mean, calibration)
+    if info.instances is None:
+        return lambda mean: _decide(task, mean, calibration)
+    return encode_parts if info.instances.classes is None else partial(encode_classes, kinds=info.instances.kinds)
+
+
+def count_layers(info: ImageInfo) -> int:
+    """Return how many maps ``choose_encoding`` makes of a sample: of objects with classes one more for each."""
+    return 1 if info.instances is None or info.instances.classes is None else 1 + info.instances.kinds
 
 
 def check_confidence(options: ImagePredict, encode: Encode | None) -> None:

@@ -69,9 +69,9 @@ def resize(fields: Tensor, space: Sequence[int]) -> Tensor:
 
 
 def resize_codes(codes: Tensor, space: Sequence[int]) -> Tensor:
-    """Return integers ``any`` on a grid of other sites, ``space``: those of the nearest, never a mixture."""
-    nearest = interpolate(codes[None, None].float(), size=tuple(space), mode="nearest-exact")
-    return nearest[0, 0].to(codes.dtype)
+    """Return integers ``(layers, *any)`` on a grid of other sites: those of the nearest, never a mixture."""
+    nearest = interpolate(codes[None].float(), size=tuple(space), mode="nearest-exact")
+    return nearest[0].to(codes.dtype)
 
 
 def match_info(info: ImageInfo, loaded: Input, matched: Sequence[int]) -> ImageInfo:
@@ -97,6 +97,7 @@ def predict_matched(
     progress: Callable[[int, int], None] | None = None,
     encode: Encode | None = None,
     place: int = 0,
+    layers: int = 1,
 ) -> ItemWriter:
     """Predict an image at the training's pixel size, write it on its own grid; return its place.
 
@@ -105,6 +106,7 @@ def predict_matched(
 
     Args:
         matched: pixels by axis at the training's pixel size.
+        layers: that ``encode`` makes.
 
     Raises:
         InputError: when there is too little memory.
@@ -112,8 +114,9 @@ def predict_matched(
     source, space = make_source(name, str(path), loaded), loaded.picture.space
     names, count = len(predictor.task.names), count_samples(predictor.net, samples)
     held = 4 * (info.channels + 8 * names) * (math.prod(space) + math.prod(matched))
-    check_fits(path, "rescaling it", held + (0 if encode is None else count * math.prod(matched)), "cut it into parts")
-    item = _open_item(store, predictor, source, matched, 0 if encode is None else count)
+    maps = (0 if encode is None else count, layers)
+    check_fits(path, "rescaling it", held + math.prod(maps) * math.prod(matched), "cut it into parts")
+    item = _open_item(store, predictor, source, matched, maps)
     whole = tuple(slice(0, n) for n in space)
     if not item.is_left(whole, place):
         return item
@@ -122,7 +125,7 @@ def predict_matched(
     def read(start: Sequence[int], stop: Sequence[int], /) -> np.ndarray:
         return pixels[(slice(None), *(slice(a, b) for a, b in zip(start, stop)))]
 
-    kept = _Samples(predictor, count, matched, encode)
+    kept = _Samples(predictor, count, (layers, *matched), encode)
     grid = GridSource(name, tuple(matched), read, source.dims)
     moments = _resize_moments(predictor.whole(grid, samples, seed, progress, kept.watch), space, info.dots is not None)
     batch = moments.map(lambda part: part[None])
@@ -138,7 +141,11 @@ def predict_matched(
 
 
 def _open_item(
-    store: PredictionStore, predictor: GridPredictor, source: GridSource, matched: Sequence[int], sample_maps: int
+    store: PredictionStore,
+    predictor: GridPredictor,
+    source: GridSource,
+    matched: Sequence[int],
+    maps: tuple[int, int],
 ) -> ItemWriter:
     task, decides = predictor.task, predictor.task.kind == "segmentation"
     return store.item(
@@ -151,7 +158,8 @@ def _open_item(
         decided=decides,
         per_name=decides and is_per_name(task),
         statements=predictor.statements,
-        sample_maps=sample_maps,
+        sample_maps=maps[0],
+        sample_layers=maps[1],
         attrs={**source.attrs, "matched": list(matched)},
     )
 
@@ -171,7 +179,7 @@ class _Samples:
 
     Attributes:
         decided: of each sample the sites of each class, ``(samples, names)``; None where nothing is decided.
-        maps: of each sample what ``encode`` makes of it, ``(samples, *space)``; None without.
+        maps: of each sample what ``encode`` makes of it, ``(samples, layers, *space)``; None without.
     """
 
     def __init__(self, predictor: GridPredictor, count: int, space: Sequence[int], encode: Encode | None) -> None:
@@ -185,4 +193,4 @@ class _Samples:
         if self.decided is not None:
             self.decided[t] += count_decided(self._task, mean, self._calibration).cpu()
         if self._encode is not None and self.maps is not None:
-            self.maps[t][region] = self._encode(mean).to(torch.uint8).cpu()
+            self.maps[t][(slice(None), *region)] = self._encode(mean).to(torch.uint8).cpu()

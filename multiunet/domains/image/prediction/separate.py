@@ -63,19 +63,21 @@ def separate_objects(
     return separate_parts(encode_parts(torch.from_numpy(probabilities)).numpy(), spacing, smallest)
 
 
-def encode_parts(probabilities: Tensor) -> Tensor:
+def encode_parts(probabilities: Tensor, kinds: int = 1) -> Tensor:
     """Return all that separation needs of probabilities: 0 outside, 1 in an object, 2 in its inner part.
 
     Pixels that are more likely inside than not are inner parts; those that are less likely outside than not are of
     objects, too.
 
     Args:
-        probabilities: of the classes in ``CLASSES``, ``(2 or 3, *space)``.
+        probabilities: of the classes in ``CLASSES``, ``(2 or 3, *space)``; of objects that have classes, of the labels
+            of ``data/object_classes.py``.
+        kinds: classes that objects are told in.
 
     Returns:
         ``space``, uint8.
     """
-    inside = probabilities[1] > 0.5
+    inside = probabilities[1 : 1 + kinds].sum(dim=0) > 0.5
     whole = inside | (probabilities[0] < 0.5)
     return whole.to(torch.uint8) + inside.to(torch.uint8)
 
@@ -111,8 +113,14 @@ def separate_from_seeds(codes: NDArray[np.uint8], spacing: Sequence[float], smal
 
 
 def find_objects(probabilities: NDArray[np.floating], info: ImageInfo) -> NDArray[np.int32]:
-    """Separate objects with the spacing and the smallest object of training; see ``separate_objects``."""
-    return separate_objects(probabilities, info.spacing, info.numbered.smallest)
+    """Separate objects with the spacing and the smallest object of training; see ``separate_parts``.
+
+    Args:
+        probabilities: see ``encode_parts``.
+    """
+    own = info.numbered
+    codes = encode_parts(torch.from_numpy(probabilities), own.kinds).numpy()
+    return separate_parts(codes, info.spacing, own.smallest)
 
 
 def _seeds(

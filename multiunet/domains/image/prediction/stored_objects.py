@@ -22,6 +22,7 @@ from multiunet.domains.image.prediction.object_blocks import (
     cut_blocks,
     find_by_block,
 )
+from multiunet.domains.image.prediction.object_classes import write_object_classes
 from multiunet.domains.image.prediction.separate import SEPARATING, encode_parts, find_objects
 from multiunet.domains.remarks import remark_file
 from multiunet.prediction.item_writer import ItemWriter
@@ -59,18 +60,20 @@ def write_objects(path: Path, item: ItemWriter, info: ImageInfo, confidence: boo
         item.write_instances(objects)
         if confidence:
             write_confidence(path, item, info, objects)
-        return
-    blocks = cut_blocks(item.space)
-    write_objects_by_block(path, item, info, blocks)
-    if confidence:
-        write_confidence_by_block(item, info, blocks)
+    else:
+        blocks = cut_blocks(item.space)
+        write_objects_by_block(path, item, info, blocks)
+        if confidence:
+            write_confidence_by_block(item, info, blocks)
+    if info.numbered.classes is not None:
+        write_object_classes(item, info.numbered.classes)
 
 
 def write_objects_by_block(path: Path, item: ItemWriter, info: ImageInfo, blocks: Sequence[Block]) -> None:
     """Find and write the objects of an image block by block; remark on those larger than the halo."""
     found = BlockObjects(item.space, info.spacing, info.numbered.smallest)
     item.make_instances()
-    for core, numbers in find_by_block(lambda region: _read_codes(item, region), blocks, found):
+    for core, numbers in find_by_block(lambda region: _read_codes(item, region, info), blocks, found):
         item.write_values("instance", core, numbers)
     final = found.numbers()
     for block in blocks:
@@ -145,9 +148,9 @@ def _count_common(
         yield np.stack([*np.divmod(pairs, width), count])
 
 
-def _read_codes(item: ItemWriter, region: Region) -> NDArray[np.uint8]:
+def _read_codes(item: ItemWriter, region: Region, info: ImageInfo) -> NDArray[np.uint8]:
     mean = item.read_values("mean", (slice(None), *region))
-    return encode_parts(torch.from_numpy(mean)).numpy()
+    return encode_parts(torch.from_numpy(mean), info.numbered.kinds).numpy()
 
 
 def count_sites(region: Region) -> int:

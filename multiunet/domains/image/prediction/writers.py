@@ -74,7 +74,7 @@ def export(prediction: Path, folder: Path, info: ImageInfo, kinds: Sequence[Expo
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = _kinds(info)
-    written, counts = [], np.zeros(0 if info.regression else len(info.values), dtype=np.int64)
+    written, counts = [], np.zeros(0 if info.regression else len(info.mapped_values), dtype=np.int64)
     opened = open_datasets(prediction)
     stated = [kind for kind, (first, *_) in STATED.items() if all(first in item for item in opened.values())]
     chosen = [*known[: known.index("uncertainty") + 1], *stated] if kinds is None else list(dict.fromkeys(kinds))
@@ -140,10 +140,10 @@ def format_legend(info: ImageInfo, counts: NDArray[np.int64]) -> str:
         counts: pixels of each class.
     """
     colours = get_mask_values(info) if info.segmented.coloured else pick_colours(len(counts))
-    values = [colour_name(value) for value in info.values] if info.segmented.coloured else info.values
+    values = [colour_name(value) for value in info.values] if info.segmented.coloured else info.mapped_values
     shown = (colour_name(int(pack_colours(colour[:, None])[0])) for colour in colours)
     shares = (f"{share:.6f}" for share in counts / counts.sum())
-    return csv_text([("value", "name", "colour", "share"), *zip(values, info.classes.names, shown, shares)])
+    return csv_text([("value", "name", "colour", "share"), *zip(values, info.mapped.names, shown, shares)])
 
 
 def _stored(dataset: xr.Dataset, name: str) -> Lazy:
@@ -249,9 +249,9 @@ def get_mask_values(info: ImageInfo) -> np.ndarray:
     """Return the mask value of each class in the smallest integer type, or its colour, ``(classes, 3)``."""
     if info.segmented.coloured:
         return unpack_colours(np.asarray(info.values, dtype=np.int64))
-    values = np.asarray(info.values, dtype=np.int64)
+    values = np.asarray(info.mapped_values, dtype=np.int64)
     kinds = (np.uint8, np.uint16, np.int16, np.int32)
-    fitting = (k for k in kinds if values[0] >= np.iinfo(k).min and values[-1] <= np.iinfo(k).max)
+    fitting = (k for k in kinds if values.min() >= np.iinfo(k).min and values.max() <= np.iinfo(k).max)
     return values.astype(next(fitting, np.int64))
 
 

@@ -36,6 +36,7 @@ class DataDigest:
     def __init__(self) -> None:
         self.images: dict[str, str] = {}
         self.targets: dict[str, str] = {}
+        self._words: list[str] = []
 
     def add(self, path: str, pixels: Pixels) -> None:
         """Add the pixels of a mask or target, information bar cut off."""
@@ -45,9 +46,14 @@ class DataDigest:
         """Add an image by its ``hash_content``."""
         self.images[path] = content
 
+    def add_words(self, words: str) -> None:
+        """Add what else training learns, such as classes of objects."""
+        self._words.append(words)
+
     def text(self) -> str:
         """Return 16 hexadecimal digits."""
-        return hashlib.sha256("".join([*self.images.values(), *self.targets.values()]).encode()).hexdigest()[:16]
+        parts = [*self.images.values(), *self.targets.values(), *self._words]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass

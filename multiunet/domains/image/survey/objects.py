@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from multiunet.domains.config import Split
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.instances import CLASSES, count_objects, encode_objects
+from multiunet.domains.image.data.object_classes import name_labels
 from multiunet.domains.image.data.targets import read_objects
 from multiunet.domains.image.info import Instances, Masks
 from multiunet.domains.image.survey.common import (
@@ -22,6 +23,7 @@ from multiunet.domains.image.survey.common import (
     find_folder,
 )
 from multiunet.domains.image.survey.images import Images
+from multiunet.domains.image.survey.object_classes import ObjectClassSurvey
 from multiunet.domains.image.survey.separability import Separability, warn_of_lost
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.info import ClassLabels
@@ -86,9 +88,10 @@ def survey_objects(splits: ItemSplits, images: Images, config: ImageTrain) -> An
     Raises:
         InputError: for masks that cannot be read or show no objects, or settings that do not fit them.
     """
-    classes = CLASSES[config.instance_encoding]
-    check_weights(config, classes)
-    found, folder = _read(splits, images, config), find_folder(splits)
+    names = CLASSES[config.instance_encoding]
+    check_weights(config, names)
+    told = ObjectClassSurvey.open(splits, config)
+    found, folder = _read(splits, images, config, told), find_folder(splits)
     if config.ignore_value is not None and not found.ignored:
         remark(f"`ignore_value={config.ignore_value}`: no mask in {folder} has it")
     _check_numbered(folder, found)
@@ -100,15 +103,26 @@ def survey_objects(splits: ItemSplits, images: Images, config: ImageTrain) -> An
         )
     pixels = {name: tuple(counts.tolist()) for name, counts in found.pixels.items()}
     check_counted(splits, {name: sum(counts) for name, counts in pixels.items()}, "mask")
+    classes = None
+    if told is not None:
+        classes = told.result()
+        names = name_labels(config.instance_encoding, classes.names)
+        pixels = told.pixels(classes, config.instance_encoding)
+        images.digest.add_words(repr([classes.names, list(classes.of.values())]))
     return Annotations(
-        ClassLabels(names=tuple(classes), values=tuple(range(len(classes)))),
+        ClassLabels(names=tuple(names), values=tuple(range(len(names)))),
         config.ignore_value,
         Masks(pixels=pixels),
-        Instances(encoding=config.instance_encoding, smallest=found.separability.smallest(), counts=found.counts),
+        Instances(
+            encoding=config.instance_encoding,
+            smallest=found.separability.smallest(),
+            counts=found.counts,
+            classes=classes,
+        ),
     )
 
 
-def _read(splits: ItemSplits, images: Images, config: ImageTrain) -> _Objects:
+def _read(splits: ItemSplits, images: Images, config: ImageTrain, told: ObjectClassSurvey | None) -> _Objects:
     count = len(CLASSES[config.instance_encoding])
     found = _Objects({name: np.zeros(count, dtype=np.int64) for name in SPLITS})
     for name in SPLITS:
@@ -117,7 +131,10 @@ def _read(splits: ItemSplits, images: Images, config: ImageTrain) -> _Objects:
             check_not_swapped(item, images, labels, config)
             images.digest.add(item.target, labels)
             images.fingerprint.numbered(labels, name)
-            found.add(name, item.target, labels, encode_objects(labels, config.instance_encoding, images.spacing))
+            parts = encode_objects(labels, config.instance_encoding, images.spacing)
+            found.add(name, item.target, labels, parts)
+            if told is not None:
+                told.add(name, item, labels, parts)
     return found
 
 

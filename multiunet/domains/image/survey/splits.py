@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from multiunet.domains.config import Split
@@ -12,6 +13,7 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.bioimages import MODULES
 from multiunet.domains.image.files.formats import ending_of
 from multiunet.domains.image.files.listing import list_images, stem_of
+from multiunet.domains.image.files.object_classes import open_object_classes
 from multiunet.domains.image.files.overlapping_pairs import pair_overlapping, warn_of_unused_masks
 from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, pair_files, pair_with_themselves, warn_of_unused
 from multiunet.domains.image.files.places import split_place
@@ -99,11 +101,24 @@ def _find_classes(items: Sequence[Item], config: ImageTrain) -> FindClasses:
         numbers = {label: place for place, label in enumerate(sorted(set(column.values())))}
         labels = {stem: frozenset({numbers[label]}) for stem, label in column.items()}
         return lambda asked: [labels.get(item.name, frozenset()) for item in asked]
+    if config.object_classes is not None:
+        return partial(_find_object_classes, config.object_classes, items)
     axes = _count_axes(items[0].image) if config.multilabel else None
     # quantities have no classes, and of objects all masks have those that are learnt
     classified = config.task == "segmentation" and not config.instances
     masks = MaskClasses([item.target for item in items if classified], config.ignore_value, axes)
     return lambda asked: masks.of([item.target for item in asked])
+
+
+def _find_object_classes(path: Path, items: Sequence[Item], asked: Sequence[Item]) -> list[Classes]:
+    """Return the classes of the objects of images; none where they cannot be read, as the survey says."""
+    try:
+        files = open_object_classes(path, items)
+        words = [files.list_classes(item) for item in asked]
+    except InputError:
+        return [frozenset() for _ in asked]
+    numbers = {name: place for place, name in enumerate(sorted(set().union(*words)))}
+    return [frozenset(numbers[name] for name in own) for own in words]
 
 
 def _count_axes(image: str) -> int:

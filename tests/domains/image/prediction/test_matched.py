@@ -38,9 +38,11 @@ def test_resizing_keeps_constants_sums_and_places(space: tuple[int, int]) -> Non
 
 def test_codes_are_never_mixed() -> None:
     codes = torch.tensor([[0, 2], [2, 0]], dtype=torch.uint8)
-    torch.testing.assert_close(resize_codes(codes, (4, 4)), codes.repeat_interleave(2, 0).repeat_interleave(2, 1))
+    torch.testing.assert_close(
+        resize_codes(codes[None], (4, 4))[0], codes.repeat_interleave(2, 0).repeat_interleave(2, 1)
+    )
     volume = torch.arange(8, dtype=torch.uint8).reshape(2, 2, 2)
-    assert sorted(resize_codes(volume, (4, 2, 3)).unique().tolist()) == list(range(8))
+    assert sorted(resize_codes(volume[None], (4, 2, 3)).unique().tolist()) == list(range(8))
 
 
 @pytest.mark.parametrize("instances", [False, True])
