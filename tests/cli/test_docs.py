@@ -80,6 +80,10 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("height").mkdir()
     for stem in stems:
         tifffile.imwrite(f"height/{stem}.tif", np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32))
+    numbered = {stem: np.unique(np.asarray(Image.open(f"grains/{stem}.png"))) for stem in stems}
+    kinds = {stem: [f"{stem},{n},{'large' if n % 3 else 'small'}" for n in own if n] for stem, own in numbered.items()}
+    rows = [row for own in kinds.values() for row in own]
+    Path("grain-classes.csv").write_text("\n".join(["image,object,class", *rows]) + "\n")
     Path("dots").mkdir()
     for place, stem in enumerate(stems):
         Path(f"dots/{stem}.csv").write_text("x,y\n" + "".join(f"{7 * k},{5 * k + place}\n" for k in range(5 + place)))

@@ -161,8 +161,9 @@ def list_numbers(path: str, ignore_value: int | None) -> NDArray[np.integer]:
     Raises:
         InputError: when the file cannot be read.
     """
-    numbers: NDArray[np.integer] = np.unique(_read_numbered(path, checked=True)[...])
-    return numbers[(numbers != 0) & (numbers != (0 if ignore_value is None else ignore_value))]
+    numbers = np.unique(_read_numbered(path, checked=True)[...])
+    found: NDArray[np.integer] = numbers[(numbers != 0) & (numbers != (0 if ignore_value is None else ignore_value))]
+    return found
 
 
 def _read_numbered(path: str, checked: bool) -> Pixels:
