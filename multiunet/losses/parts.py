@@ -1,4 +1,4 @@
-"""Loss of things that are told apart in parts, and in classes."""
+"""Loss of things that have parts, and are of several classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IGNORED = -1
 
 
 class PartsAndClasses(nn.Module):
-    """Loss of the parts of things, such as their inside and boundary, plus cross-entropy of the things' classes.
+    """Loss of the parts of things (inside, boundary), plus cross-entropy of the things' classes.
 
     One softmax tells parts and classes apart: logit 0 is outside, logit ``1 + part * K + class`` a part of a thing of
     one of K classes. Summed over the classes its probabilities are those of the parts, which ``parts`` judges; summed

@@ -217,7 +217,11 @@ def open_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 
 def make_sample_maps(group: zarr.Group, count: tuple[int, int], shape: Sequence[int], chunks: Sequence[int]) -> None:
-    """Make room for maps of Monte-Carlo samples, ``(*count, *shape)``, where ``count`` is samples and layers."""
+    """Make room for maps of Monte-Carlo samples.
+
+    Args:
+        count: samples, and layers of each; maps are ``(*count, *shape)``.
+    """
     group.create_array(
         SAMPLES, shape=(*count, *shape), chunks=(1, 1, *chunks), dtype="uint8", compressors=FLOATS, fill_value=0
     )

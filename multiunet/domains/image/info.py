@@ -88,7 +88,7 @@ class Instances(Record):
 
     @property
     def kinds(self) -> int:
-        """Classes that each part of an object is told in; 1 where objects have none."""
+        """Number of classes that objects may have; 1 where they have none."""
         return 1 if self.classes is None else len(self.classes.names)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,8 +144,8 @@ def test_from_training_to_tables(
         np.testing.assert_allclose(one["object_mean"], predicted[name]["object_mean"], atol=1e-5)
         np.testing.assert_allclose(one["object_epistemic"], predicted[name]["object_epistemic"], atol=1e-3)
 
-    retouched(classed / "images")
-    data = ["--images", classed / "images", "--masks", classed / "masks", "--samples", 1, "--json"]
+    retouched(shutil.copytree(classed / "images", tmp_path / "other"))
+    data = ["--images", tmp_path / "other", "--masks", classed / "masks", "--samples", 1, "--json"]
     bare = multiunet("evaluate", "image", "--run", run, *data)
     assert "only objects are scored" in " ".join(bare.err.split())
     assert json.loads(bare.out)["metrics"]["class_accuracy"] is None

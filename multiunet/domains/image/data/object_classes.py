@@ -1,4 +1,4 @@
-"""Classes of objects, told in one label with the parts that objects are encoded in.
+"""Classes of objects, in one label with the parts that objects are encoded in.
 
 Of K classes a pixel's label is 0 outside, and ``1 + part * K + class`` in an object, where the parts of ``CLASSES``
 that are not outside count from 0. So one softmax says how likely each part of each class is: summed over the classes it

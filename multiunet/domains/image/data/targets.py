@@ -99,14 +99,16 @@ def load_labels(path: str, info: ImageInfo, cache: FileCache, checked: bool = Tr
             Palettes.from_json(info.segmented.palettes).check(path, used)
         return map_values(labels, lambda block: find_classes(block, info, path), np.int16)
 
-    how = _describe_reading(path, info, "values", "ignore_value", "instances", "spacing", "overlapping")
+    how = _describe_reading(path, info, "values", "ignore_value", "spacing", "overlapping")
+    if (objects := info.instances) is not None:
+        how += repr([objects.encoding, None if objects.classes is None else objects.classes.of[path]])
     return cache.get("mask", path, read, bytes_in_memory, how)
 
 
 def label_objects(
     parts: NDArray[np.int16], objects: NDArray[np.int32], path: str, info: ImageInfo
 ) -> NDArray[np.int16]:
-    """Return the label of each pixel of numbered objects: its part, joined with the object's class if it has one.
+    """Return the label of each pixel of numbered objects: its part, with the object's class, if any.
 
     Args:
         parts: class that encodes each pixel, ``space``; see ``encode_objects``.

@@ -154,7 +154,7 @@ def draw_objects(sketch: Sketch, picture: Picture) -> Iterator[Panel]:
 
 
 def draw_object_classes(sketch: Sketch, count: int) -> Iterator[Panel]:
-    """Draw true and predicted objects in the colours of their classes; those without one, and the outside, are black.
+    """Draw true and predicted objects in the colours of their classes; all else is black.
 
     Args:
         count: classes.

@@ -82,7 +82,7 @@ def look_up(objects: NDArray[np.integer], classes: NDArray[np.integer]) -> NDArr
 
 
 def pair_objects(image: LabelledImage, found: NDArray[np.int32], of: NDArray[np.int64] | None = None) -> Piece:
-    """Return the piece of an image's objects, see ``InstanceScore``; of such with classes, see ``ClassifiedScore``.
+    """Return the piece of an image's objects for ``InstanceScore``, with classes for ``ClassifiedScore``.
 
     Args:
         found: predicted objects, numbered from 1, 0 outside, ``space``.

@@ -84,7 +84,7 @@ def open_object_classes(path: Path, items: Sequence[Item]) -> ObjectClassFiles:
 
 @dataclass
 class ObjectClassMasks(ObjectClassFiles):
-    """Masks of the class of each pixel, of the size of the masks that number objects; 0 is no class.
+    """Masks of the class of each pixel, of the size of the masks that number objects; 0: none.
 
     An object has the class that most of its pixels have.
 

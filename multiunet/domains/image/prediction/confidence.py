@@ -76,7 +76,7 @@ def choose_encoding(info: ImageInfo, task: Task, calibration: Calibration | None
 
 
 def count_layers(info: ImageInfo) -> int:
-    """Return how many maps ``choose_encoding`` makes of a sample: of objects with classes one more for each."""
+    """Return how many maps ``choose_encoding`` makes of a sample: one, and one for each class of objects."""
     return 1 if info.instances is None or info.instances.classes is None else 1 + info.instances.kinds
 
 

@@ -72,7 +72,7 @@ def encode_parts(probabilities: Tensor, kinds: int = 1) -> Tensor:
     Args:
         probabilities: of the classes in ``CLASSES``, ``(2 or 3, *space)``; of objects that have classes, of the labels
             of ``data/object_classes.py``.
-        kinds: classes that objects are told in.
+        kinds: classes that objects may have.
 
     Returns:
         ``space``, uint8.
