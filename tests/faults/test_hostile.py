@@ -20,11 +20,15 @@ import pytest
 import tifffile
 import torch
 import zarr
+from PIL import Image
 
 from multiunet.domains.genome.bigwig import BigWig
 from multiunet.domains.genome.fasta import read_fasta
 from multiunet.domains.graph.files.archives import read_arrays
+from multiunet.domains.graph.files.readers import read_graph
+from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.image.files import flat, nifti
+from multiunet.domains.image.files.palettes import palette_of
 from multiunet.domains.image.files.readers import read_image
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore
@@ -85,6 +89,20 @@ def read_x(path: Path) -> None:
 def test_a_png_promises_more_than_it_stores(tmp_path: Path) -> None:
     path = png(tmp_path / "a.png", 60_000, 60_000, zlib.compress(bytes(1 << 16)))
     refused(read_pixels, path, "3.6 GB", "stored", "copy or export it again")
+
+
+@pytest.mark.parametrize("kind", ["EPS", "GIF", "TIFF", "JPEG2000", "PDF", "WEBP"])
+def test_a_png_is_of_another_kind(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow would take the decoder from the content, and for EPS run Ghostscript."""
+    monkeypatch.setattr("subprocess.Popen", None)
+    path = tmp_path / "a.png"
+    if kind == "EPS":
+        path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(x) run\n%%EOF\n")
+    else:
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(path, format=kind)
+    refused(read_pixels, path, "not an image that can be read, whatever its name says")
+    with pytest.raises(InputError, match=r"a.png: "):
+        palette_of(path)
 
 
 def test_a_tiff_names_more_rows_than_it_stores(tmp_path: Path) -> None:
@@ -189,6 +207,21 @@ def test_arrays_of_graphs_promise_more_or_become_more(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     torch.save({"x": torch.zeros(1, 1).expand(1 << 20, 1 << 20)}, path)
     refused(read_x, path, "x, written out, takes")
+
+
+def test_entities_of_xml_are_not_opened(tmp_path: Path) -> None:
+    """One of 100 kB that is named ten thousand times is a gigabyte, and expat allows a hundred times the file."""
+    many = f'<!DOCTYPE x [<!ENTITY a "{"x" * 100_000}">]>'
+    path = tmp_path / "a.graphml"
+    path.write_text(
+        f'{many}<graphml><key id="d" for="node" attr.name="d"/><graph><node id="n"><data key="d">'
+        f"{'&a;' * 10_000}</data></node></graph></graphml>"
+    )
+    refused(lambda path: read_graph(path, Columns()), path, "its XML declares entities")
+    path = tmp_path / "a.ome.tif"
+    text = f'{many}<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image>{"&a;" * 10_000}</Image></OME>'
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint8), description=text, metadata=None)
+    refused(read_pixels, path, "its XML declares entities")
 
 
 def test_packed_text_becomes_more(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
+from multiunet.domains.entities import refuse_entities
 from multiunet.domains.reading import reading
 from multiunet.errors import InputError
 
@@ -93,6 +94,7 @@ class _Parser:
         self.expat.StartElementHandler = self._start
         self.expat.EndElementHandler = self._end
         self.expat.CharacterDataHandler = self._characters
+        self.expat.EntityDeclHandler = lambda *_: refuse_entities(path)
 
     def finish(self) -> Document:
         """Return the document, with what drawings say of nodes and edges that data do not."""

@@ -22,6 +22,9 @@ from multiunet.errors import InputError
 
 FLAT = (".png", ".jpg", ".jpeg", ".bmp")
 
+KINDS = ("PNG", "JPEG", "BMP")
+"""What is read, as Pillow calls it, whatever a file is called: others of its decoders run programs (EPS)."""
+
 PNG = b"\x89PNG\r\n\x1a\n"
 
 OBEYED = (b"tRNS", b"eXIf")
@@ -54,7 +57,7 @@ def _decode(path: Path, wanted: Wanted) -> tuple[np.ndarray, object]:
     data = path.read_bytes()
     if data.startswith(PNG):
         _check_png(path, data)
-    with allow_any_size(), _identified(path), Image.open(io.BytesIO(data)) as image:
+    with allow_any_size(), _identified(path), Image.open(io.BytesIO(data), formats=KINDS) as image:
         deep = data.startswith(PNG) and data[24] == 16
         channels = len(image.getbands()) * (2 if deep else 1)
         # what is decoded, its copy as an array, and that with channels first

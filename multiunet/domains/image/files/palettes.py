@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from multiunet.domains.image.files.flat import allow_any_size
+from multiunet.domains.image.files.flat import KINDS, allow_any_size
 from multiunet.domains.image.files.formats import TIFF, ending_of
 from multiunet.domains.image.files.tiff import open_tiff, tiff_palette
 from multiunet.domains.reading import reading
@@ -30,7 +30,7 @@ def palette_of(path: Path) -> NDArray[np.uint8] | None:
         return None if colours is None else tiff_palette(colours)
     if ending_of(path.name) not in (".png", ".bmp"):
         return None
-    with reading(path), allow_any_size(), Image.open(path) as image:
+    with reading(path), allow_any_size(), Image.open(path, formats=KINDS) as image:
         if image.mode != "P":
             return None
         return np.array(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)

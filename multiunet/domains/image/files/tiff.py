@@ -13,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 from tifffile import COMPRESSION, PHOTOMETRIC
 
+from multiunet.domains.entities import check_entities
 from multiunet.domains.image.files.arrays import parse_number
 from multiunet.domains.image.files.flat import LOSSY
 from multiunet.domains.image.files.geotiff import read_georeference
@@ -55,6 +56,8 @@ def read_tiff(path: Path, wanted: Wanted) -> Stack:
     """
     orientation = _common_orientation(path, check_structure(path))
     with open_tiff(path) as tif:
+        for tag in tif.pages.first.tags:
+            check_entities(path, tag.value)
         series = tif.series[0]
         page = series.keyframe
         check_planes(path, tif)
