@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 BOUND = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*>=\s*([0-9][0-9a-z.]*)")
 
-TESTS = ("pytest>=8", "pytest-xdist>=3.6", "networkx>=3.2")
+TESTS = ("pytest>=8", "pytest-xdist>=3.6.1", "networkx>=3.2")
 
 CORE = (
     *(
