@@ -81,7 +81,6 @@ def _download(address: str, file: DataFile, target: Path) -> None:
             "folder as `mirror`"
         ) from error
     pooch.get_logger().setLevel(logging.ERROR)  # what is loaded is said by the caller
-    target.unlink(missing_ok=True)  # of other bytes: pooch would keep what it calls an old version
     ask = pooch.HTTPDownloader(timeout=SECONDS)
     try:
         pooch.retrieve(address, f"sha256:{file.sha256}", fname=target.name, path=target.parent, downloader=ask)

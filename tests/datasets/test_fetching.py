@@ -90,7 +90,7 @@ def test_other_bytes_are_refused_and_not_kept(
     assert names(out) == [f"{NAME}/a b.png"]
 
 
-def test_files_of_ones_own_are_kept(source: object, tmp_path: Path, multiunet: Callable) -> None:
+def test_files_of_ones_own_are_kept(source: object, mirror: Path, tmp_path: Path, multiunet: Callable) -> None:
     own = tmp_path / "data" / NAME / "splits.json"
     own.parent.mkdir(parents=True)
     own.write_text("my own")
@@ -98,6 +98,11 @@ def test_files_of_ones_own_are_kept(source: object, tmp_path: Path, multiunet: C
     assert done.code == 3
     assert "--overwrite" in done.err
     assert own.read_text() == "my own"
+    stored = mirror / NAME / "splits.json"
+    stored.rename(mirror / "away")
+    assert get(multiunet, tmp_path / "data", source, "--overwrite").code == 3
+    assert own.read_text() == "my own"  # until there is another in its place
+    (mirror / "away").rename(stored)
     assert get(multiunet, tmp_path / "data", source, "--overwrite").code == 0
     assert own.read_text() == "{}"
 
