@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from multiunet.domains.graph.files.cells import MISSING, Words, finite
-from multiunet.domains.graph.info import GraphInfo
 from multiunet.domains.info import ClassLabels, Quantities
 from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
-from multiunet.wording import listing
 
 logger = logging.getLogger("multiunet.graph")
 
@@ -42,7 +38,7 @@ def list_classes(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
     Raises:
         InputError: where labels are not classes, or there is only one.
     """
-    values = _in_use(path, y, of)
+    values = list_used(path, y, of)
     if len(values) < 2:
         raise InputError(
             f"{path}: y has {'only the class ' + repr(values[0]) if values else 'no label'}; two classes are needed"
@@ -54,7 +50,15 @@ def list_classes(path: Path, y: NDArray[Any], of: str = "node") -> list[Any]:
     return values
 
 
-def _in_use(path: Path, y: NDArray[Any], of: str) -> list[Any]:
+def list_used(path: Path, y: NDArray[Any], of: str) -> list[Any]:
+    """Return the labels that rows have, ascending.
+
+    Args:
+        of: what has the labels, for errors.
+
+    Raises:
+        InputError: for labels that are no classes.
+    """
     if y.ndim != 1:
         raise InputError(
             f"{path}: y has the shape {y.shape}; a {of} has one class (several quantities: `task=regression`)"
@@ -107,49 +111,6 @@ def index_classes(y: NDArray[Any], values: list[Any]) -> NDArray[np.int64]:
     place = {str(value): index for index, value in enumerate(values)}
     read = str if y.dtype.kind in "US" else lambda value: "" if value != value else str(int(value))
     return np.array([place.get(read(value), UNKNOWN) for value in y.tolist()], dtype=np.int64)
-
-
-def read_targets(path: Path, y: NDArray[Any], info: GraphInfo, of: str = "node", place: Place | None = None) -> Tensor:
-    """Return the targets of rows not trained on: classes ``(rows,)``, quantities or labels ``(rows, K)``.
-
-    Args:
-        y: as it was given.
-        info: of the run.
-        of: what has the labels, for errors.
-        place: returns where the label of a row stands, for errors.
-
-    Raises:
-        InputError: where nothing is known, or other classes or quantities than those trained on.
-    """
-    if info.regression:
-        amounts = read_quantities(path, y, of, place)
-        if amounts.shape[1] != len(info.quantities.names):
-            raise InputError(
-                f"{path}: y has {amounts.shape[1]} quantities, but the run was trained on "
-                f"{listing(info.quantities.names)}"
-            )
-        known, found = ~np.isnan(amounts), torch.from_numpy(amounts)
-    elif info.target.kind == "labels":
-        from multiunet.domains.graph.several_labels import read_labels  # which builds on this file
-
-        told = read_labels(path, y, of, place)
-        if told.shape[1] != len(info.labels.names):
-            raise InputError(
-                f"{path}: y has {told.shape[1]} labels, but the run was trained on {listing(info.labels.names)}"
-            )
-        known, found = ~np.isnan(told), torch.from_numpy(told)
-    else:
-        others = [str(value) for value in _in_use(path, y, of) if str(value) not in info.classes.names]
-        if others:
-            raise InputError(
-                f"{path}: y has the labels {listing(others)}, but the run was trained on the classes "
-                f"{listing(info.classes.names)}; relabel them, or leave them empty (-1)"
-            )
-        indices = index_classes(y, list(info.classes.values))
-        known, found = indices != UNKNOWN, torch.from_numpy(indices)
-    if not known.any():
-        raise InputError(f"{path}: y has no label; there is nothing to score")
-    return found
 
 
 def read_quantities(path: Path, y: NDArray[Any], of: str = "node", place: Place | None = None) -> NDArray[np.float32]:

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from multiunet.domains.graph.files.given import Given
+from multiunet.domains.graph.info import GraphInfo
 from multiunet.domains.graph.labels import (
     UNKNOWN,
+    Place,
     find_unlearnable,
     index_classes,
     label_classes,
     list_classes,
+    list_used,
     name_quantities,
     read_quantities,
     scale_quantities,
@@ -24,6 +29,8 @@ from multiunet.domains.graph.labels import (
 from multiunet.domains.graph.several_labels import describe_labels, name_labels, read_labels
 from multiunet.domains.info import ClassLabels, Labels, Quantities
 from multiunet.domains.remarks import remark
+from multiunet.errors import InputError
+from multiunet.wording import listing
 
 
 @dataclass(frozen=True)
@@ -95,3 +102,44 @@ def targets_of(given: Given, task: str, of: str = "node") -> Targets:
         return Targets(given.path, of, found, None, name_labels(given.quantities, found.shape[1]), several=True)
     values = list_classes(given.path, given.y, of)
     return Targets(given.path, of, index_classes(given.y, values), label_classes(values), ())
+
+
+def read_targets(path: Path, y: NDArray[Any], info: GraphInfo, of: str = "node", place: Place | None = None) -> Tensor:
+    """Return the targets of rows not trained on: classes ``(rows,)``, quantities or labels ``(rows, K)``.
+
+    Args:
+        y: as it was given.
+        info: of the run.
+        of: what has the labels, for errors.
+        place: returns where the label of a row stands, for errors.
+
+    Raises:
+        InputError: where nothing is known, or other classes or quantities than those trained on.
+    """
+    if info.regression:
+        amounts = read_quantities(path, y, of, place)
+        if amounts.shape[1] != len(info.quantities.names):
+            raise InputError(
+                f"{path}: y has {amounts.shape[1]} quantities, but the run was trained on "
+                f"{listing(info.quantities.names)}"
+            )
+        known, found = ~np.isnan(amounts), torch.from_numpy(amounts)
+    elif info.target.kind == "labels":
+        told = read_labels(path, y, of, place)
+        if told.shape[1] != len(info.labels.names):
+            raise InputError(
+                f"{path}: y has {told.shape[1]} labels, but the run was trained on {listing(info.labels.names)}"
+            )
+        known, found = ~np.isnan(told), torch.from_numpy(told)
+    else:
+        others = [str(value) for value in list_used(path, y, of) if str(value) not in info.classes.names]
+        if others:
+            raise InputError(
+                f"{path}: y has the labels {listing(others)}, but the run was trained on the classes "
+                f"{listing(info.classes.names)}; relabel them, or leave them empty (-1)"
+            )
+        indices = index_classes(y, list(info.classes.values))
+        known, found = indices != UNKNOWN, torch.from_numpy(indices)
+    if not known.any():
+        raise InputError(f"{path}: y has no label; there is nothing to score")
+    return found

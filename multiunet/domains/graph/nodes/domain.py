@@ -31,7 +31,7 @@ from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.features.inputs import edges_of, field_of
 from multiunet.domains.graph.files.readers import GraphFile, read_graph
 from multiunet.domains.graph.info import NodeInfo
-from multiunet.domains.graph.labels import UNKNOWN, read_targets
+from multiunet.domains.graph.labels import UNKNOWN
 from multiunet.domains.graph.measure import measure_shares
 from multiunet.domains.graph.nodes import baselines
 from multiunet.domains.graph.nodes.config import GraphEvaluate, GraphPredict, GraphTrain
@@ -53,6 +53,7 @@ from multiunet.domains.graph.prediction import (
     store_rows,
 )
 from multiunet.domains.graph.summary import summarise_nodes
+from multiunet.domains.graph.targets import read_targets
 from multiunet.domains.graph.task import make_task
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError

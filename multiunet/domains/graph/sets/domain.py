@@ -21,7 +21,6 @@ from multiunet.domains.graph.features.inputs import edges_of, fields_of
 from multiunet.domains.graph.files.collection import GraphSet
 from multiunet.domains.graph.files.sets import Source, read_graphs
 from multiunet.domains.graph.info import GraphSetInfo
-from multiunet.domains.graph.labels import read_targets
 from multiunet.domains.graph.measure import measure_shares
 from multiunet.domains.graph.operators import make_attention, make_conv, make_geometry
 from multiunet.domains.graph.options import GraphMeasure
@@ -38,6 +37,7 @@ from multiunet.domains.graph.sets.config import GraphsEvaluate, GraphsPredict, G
 from multiunet.domains.graph.sets.dataset import TrainingGraphs, batch_graphs, unite_batches
 from multiunet.domains.graph.sets.survey import Survey, source_of, survey
 from multiunet.domains.graph.summary import summarise_graphs
+from multiunet.domains.graph.targets import read_targets
 from multiunet.domains.graph.task import make_task
 from multiunet.domains.graph.writers import export
 from multiunet.errors import InputError
