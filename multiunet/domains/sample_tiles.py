@@ -39,7 +39,7 @@ def plan_tiles(
         trained: what the network learnt from at once; None: nothing is compared with it.
     """
     shape, seen = tuple(space), receptive_field(net)
-    none = (0,) * len(shape)
+    none = ((0, 0),) * len(shape)
     sides = core_sides(shape, seen, none, bound_sites(sites, seen)) if side is None else (side,) * len(shape)
     planned = tiles(shape, seen, none, sides)
     if seen.everywhere is not None:

@@ -146,6 +146,7 @@ class GenomicUNet(nn.Module):
             raise ValueError(f"strand_pair {self.strand_pair} must pair the {unet.out_channels} output channels")
         self.tower, self.unet = tower, unet
         self.out_channels, self.bin_size = unet.out_channels, tower.bin_size
+        self._coarsest = self.bin_size * receptive_field(unet).tile_stride[0]  # bases of the U-Net's coarsest sites
         self.reads_both_strands = True
 
     def one_strand(self) -> GenomicUNet:
@@ -186,7 +187,7 @@ class GenomicUNet(nn.Module):
             x, condition = torch.cat([x, turn(x)]), _repeat_twice(condition)
         # behind the end of each strand: filled up before it is turned, the reverse complement would have its coarse
         # sites elsewhere than the same sequence has them when it is given
-        rest = count_windows(x.shape[2], self._stride()) * self._stride() - x.shape[2]
+        rest = count_windows(x.shape[2], self._coarsest) * self._coarsest - x.shape[2]
         x = functional.pad(x, (0, rest), value=UNKNOWN if rows == 1 else 0)
         x = one_hot(x) if rows == 1 else x
         trail = self.unet.encode(self.tower(x, condition), condition)
@@ -218,10 +219,7 @@ class GenomicUNet(nn.Module):
         halo = self.tower.halo + self.bin_size * bins.radius[0]
         exact = bins.exact and norms_are_local(self.tower)
         everywhere = None if bins.everywhere is None else (self.bin_size * bins.everywhere[0],)
-        return ReceptiveField((halo,), (self._stride(),), (self.bin_size,), exact, self.reads_both_strands, everywhere)
-
-    def _stride(self) -> int:
-        return self.bin_size * receptive_field(self.unet).tile_stride[0]
+        return ReceptiveField((halo,), (self._coarsest,), (self.bin_size,), exact, self.reads_both_strands, everywhere)
 
     def _partner_of(self, channel: int) -> int:
         partner = self.strand_pair[channel]

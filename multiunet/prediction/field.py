@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -65,9 +66,7 @@ def _samples(
 ) -> Iterator[Tensor]:
     if samples > 1 and not dropouts(net):
         raise ValueError(f"{samples} Monte-Carlo samples of a network without dropout are all the same; ask for 1")
-    was_training = net.training
-    net.eval()
-    try:
+    with evaluating(net):
         if samples == 1:
             yield geometry.features(net(*inputs))
             return
@@ -78,8 +77,19 @@ def _samples(
             with mc_dropout_sample(net, seed, t):
                 output = net.decode(trail if encoded_once else net.encode(*inputs), *inputs[1:])  # type: ignore[operator]
             yield geometry.features(output)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Have a network in evaluation mode; what of it was in training mode is so again afterwards."""
+    learning = [module for module in net.modules() if module.training]
+    if learning:  # of many small tiles, to say it to each module takes as long as the network
+        net.eval()
+    try:
+        yield
     finally:
-        net.train(was_training)
+        for module in learning:
+            module.training = True
 
 
 def count_samples(net: nn.Module, samples: int) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -15,11 +14,12 @@ from torch import Tensor, nn
 
 from multiunet.core.receptive_field import ReceptiveField, receptive_field
 from multiunet.geometries.grid.grid import Grid
+from multiunet.prediction.behind import work_behind
 from multiunet.prediction.field import count_samples, predict_field
 from multiunet.prediction.item_writer import ItemWriter, Region, starts_of
 from multiunet.prediction.source import GridSource
 from multiunet.prediction.store import PredictionStore
-from multiunet.prediction.tiles import Tile, batches, bound_sites, chunks_of, core_sides, mirrored, tiles
+from multiunet.prediction.tiles import Margin, Tile, batches, bound_sites, chunks_of, core_sides, mirrored, tiles
 from multiunet.tasks import Task
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.statements import Statement, state
@@ -56,7 +56,8 @@ class GridPredictor:
     Monte-Carlo masks are those of the whole, too, so the variances agree as well.
 
     Args:
-        margin: sites by which the input is mirrored beyond its borders (Ronneberger et al. 2015); 0: none.
+        margin: sites by which an input is mirrored beyond its borders (Ronneberger et al. 2015), unless its source
+            gives what lies there; 0: none.
         tile: the largest side of a tile's core in input sites; None: as large as ``sites`` allow.
         sites: how many input sites a tile with its halo may have.
         bf16: compute the network in it; moments are those of its outputs in float32.
@@ -77,13 +78,17 @@ class GridPredictor:
     calibration: Calibration | None = None
     statements: tuple[Statement, ...] = ()
 
-    def plan(self, shape: tuple[int, ...]) -> list[Tile]:
-        """Return the tiles of an input of this shape."""
+    def plan(self, shape: tuple[int, ...], beyond: Sequence[Margin] | None = None) -> list[Tile]:
+        """Return the tiles of an input of this shape.
+
+        Args:
+            beyond: see ``GridSource``.
+        """
         print_ = self._receptive_field()
-        margin = (self.margin,) * len(shape)
+        margins = [(self.margin, self.margin)] * len(shape) if beyond is None else beyond
         sites = bound_sites(self.sites, print_)
-        sides = core_sides(shape, print_, margin, sites) if self.tile is None else (self.tile,) * len(shape)
-        planned = tiles(shape, print_, margin, sides)
+        sides = core_sides(shape, print_, margins, sites) if self.tile is None else (self.tile,) * len(shape)
+        planned = tiles(shape, print_, margins, sides)
         if len(planned) > 1 and not print_.exact:
             warn_of_inexact_tiles()
         return planned
@@ -103,7 +108,7 @@ class GridPredictor:
             watch: sees each sample of each region.
             is_left: says which regions are to be predicted; None: all.
         """
-        whole = self.plan(source.shape)
+        whole = self.plan(source.shape, source.beyond)
         plan = [tile for place, tile in enumerate(whole) if is_left is None or is_left(tile.out, place)]
         given = None if source.condition is None else source.condition.to(self.device)
         done = len(whole) - len(plan)
@@ -128,7 +133,10 @@ class GridPredictor:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def _field(self, source: GridSource, tile: Tile) -> Tensor:
-        window = mirrored(source.read, source.shape, tile.start, tile.stop)
+        if source.beyond is None:
+            window = mirrored(source.read, source.shape, tile.start, tile.stop)
+        else:
+            window = source.read(tile.start, tile.stop)
         return torch.from_numpy(np.ascontiguousarray(window))[None].to(self.device)
 
     def _batch(self, plan: list[Tile]) -> int:
@@ -186,7 +194,7 @@ class GridPredictor:
             dims=source.dims,
             shape=self.output_shape(source.shape),
             coords=source.coords,
-            chunks=chunks_of(self.plan(source.shape)),
+            chunks=chunks_of(self.plan(source.shape, source.beyond)),
             decided=decides,
             per_name=decides and is_per_name(self.task),
             statements=self.statements,
@@ -203,30 +211,26 @@ class GridPredictor:
             if encode is not None:
                 item.write_sample(t, region, encode(mean))
 
-        def write(region: Region, moments: Moments[Tensor], decision: Tensor | None, stated: dict[str, Tensor]) -> None:
-            item.write(region, moments, decision, stated)
-            item.note(region, counts.pop(starts_of(region)).tolist() if decides else None)
+        def write(piece: tuple[Region, Moments[Tensor]]) -> None:
+            self.write(item, *piece)
+            item.note(piece[0], counts.pop(starts_of(piece[0])).tolist() if decides else None)
 
         def is_left(region: Region, tile: int) -> bool:
             return item.is_left(region, place + tile)
 
-        with ThreadPoolExecutor(1) as writer:
-            written = None
-            watched = watch if decides or encode is not None else None
-            for region, moments in self.pieces(source, samples, seed, progress, watched, is_left):
-                batch = moments.map(lambda part: part[None])
-                decision = self.task.decide(batch.mean, self.calibration)
-                stated = {name: value[0] for name, value in state(self.statements, batch).items()}
-                if written is not None:
-                    written.result()
-                # while the next piece is computed, which leaves cores and disk idle at times
-                written = writer.submit(write, region, moments, None if decision is None else decision[0], stated)
-            if written is not None:
-                written.result()
+        watched = watch if decides or encode is not None else None
+        work_behind(self.pieces(source, samples, seed, progress, watched, is_left), write)
         if decides and item.is_due:
             total = torch.tensor(list(item.noted())).sum(dim=0)
             item.write_fractions(total.double() / math.prod(self.output_shape(source.shape)))
         return item
+
+    def write(self, item: ItemWriter, region: Region, moments: Moments[Tensor]) -> None:
+        """Write the moments of a region, ``(len(task.names), *region)``, and what is decided and stated of them."""
+        batch = moments.map(lambda part: part[None])
+        decision = self.task.decide(batch.mean, self.calibration)
+        stated = {name: value[0] for name, value in state(self.statements, batch).items()}
+        item.write(region, moments, None if decision is None else decision[0], stated)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the sites of the output by axis."""

@@ -12,7 +12,7 @@ from multiunet.core import Condition
 
 
 class Reader(Protocol):
-    """Function that reads a window inside the input.
+    """Function that reads a window of the input.
 
     It returns ``(channels, *window)``: float32, or uint8 codes that the network understands.
     """
@@ -27,12 +27,14 @@ class GridSource:
     Attributes:
         name: of the group that holds its result.
         shape: sites by axis.
-        read: gives the window ``[start, stop)`` of every axis, always within ``shape``.
+        read: gives the window ``[start, stop)`` of every axis, always within ``shape`` and what is ``beyond``.
         dims: names of the *output's* axes, e.g. ``("y", "x")``.
         coords: coordinates of the output by dimension or name; an array (on the dimension of that name) or
             ``(dimension, array)``.
         attrs: plain JSON kept with the result.
         condition: the network's conditioning inputs, one row that holds for all of the input.
+        beyond: sites before and behind the input, by axis, that ``read`` gives, too, and of which nothing is predicted.
+            None: there are none; what a predictor reads there is mirrored.
 
     Raises:
         ValueError: when the condition has several rows.
@@ -45,6 +47,7 @@ class GridSource:
     coords: Mapping[str, Any] = field(default_factory=dict)
     attrs: Mapping[str, Any] = field(default_factory=dict)
     condition: Condition | None = None
+    beyond: tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
         if self.condition is not None:

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import xarray as xr
 import zarr
 
 from multiunet.errors import InputError
@@ -128,8 +127,9 @@ class PredictionStore:
         with self._folder.changing():
             made = self.ledger is not None and self.ledger.is_made(place, shape)
             if not made:
-                self._make_group(place, name, names, coords or {}, attrs or {})
-                group = zarr.open_group(self._partial, path=place, mode="r+")
+                about = {**keep_place(attrs or {}, self.path), NAME: name}
+                group = zarr.open_group(self._partial, path=place, mode="w", zarr_format=3, attributes=about)
+                make_labels(group, {"channel": np.array(list(names), dtype=object), **(coords or {})})
                 sites = tuple(max(1, min(c, n)) for c, n in zip(chunks or shape, shape))
                 make_moments(group, len(names), dims, shape, sites, statements)
                 if decided:
@@ -144,14 +144,6 @@ class PredictionStore:
                     self.ledger.note_made(place, shape)
         return ItemWriter(self._partial, place, self.ledger)
 
-    def _make_group(
-        self, place: str, name: str, names: Sequence[str], coords: Mapping[str, Any], attrs: Mapping[str, Any]
-    ) -> None:
-        located = {key: value if isinstance(value, tuple) else (key, value) for key, value in coords.items()}
-        labels = xr.Dataset(coords={"channel": np.array(list(names), dtype=object), **located})
-        labels.attrs = {**keep_place(attrs, self.path), NAME: name}
-        labels.to_zarr(self._partial, group=place, mode="w", zarr_format=3, consolidated=False)
-
     def _free_group(self, name: str) -> str:
         """Return the name of a group that no other has, not even where capitals are the same as small letters."""
         group = group_name(name)
@@ -159,6 +151,22 @@ class PredictionStore:
             group = shorten_name(group, name)
         self._groups.add(group.casefold())
         return group
+
+
+def make_labels(group: zarr.Group, labels: Mapping[str, Any]) -> None:
+    """Write coordinates as xarray reads them, which itself would load dask and pint first, a second's work.
+
+    Args:
+        labels: by name, an array on the dimension of that name or ``(dimensions, array)``.
+    """
+    located = {name: label if isinstance(label, tuple) else (name, label) for name, label in labels.items()}
+    for name, (dims, label) in located.items():
+        values = np.asarray(label)
+        dtype = str if values.dtype.kind in "OU" else values.dtype
+        dimensions = (dims,) if isinstance(dims, str) else tuple(dims)
+        group.create_array(name, shape=values.shape, dtype=dtype, dimension_names=dimensions)[...] = values
+    if beside := [name for name, (dims, _) in located.items() if dims not in (name, (name,))]:
+        group.attrs["coordinates"] = " ".join(sorted(beside))  # CF: those that no dimension is named after
 
 
 def make_moments(

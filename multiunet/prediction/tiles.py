@@ -29,7 +29,7 @@ def bound_sites(sites: int, field: ReceptiveField) -> int:
 
 @dataclass(frozen=True)
 class Span:
-    """Tile along one axis, in sites of the input with ``margin`` mirrored sites at either end.
+    """Tile along one axis, in sites of the input, which goes on beyond its ends by a margin.
 
     Attributes:
         start, stop: what is read.
@@ -43,25 +43,28 @@ class Span:
     out: slice
 
 
+Margin = tuple[int, int]
+"""Sites before and behind an axis of the input that are read, too, and of which nothing is predicted."""
+
+
 def spans(
-    size: int, halo: int, stride: int, reduction: int, margin: int, core: int, edge: int, both_ends: bool = False
+    size: int, halo: int, stride: int, reduction: int, margin: Margin, core: int, edge: int, both_ends: bool = False
 ) -> list[Span]:
     """Cut one axis into tiles: cores of about ``core`` sites that partition it, read with their halo.
 
-    The cores, but for the first of a mirrored input and the last, are equal, and hold whole chunks of up to ``edge``.
+    The cores, but for the last, are equal, and hold whole chunks of up to ``edge``.
 
-    The extended input runs from ``-margin`` to ``size + margin``. Reads begin on multiples of the stride counted from
-    its begin, so that a tile's coarse sites are those of the whole; they end with the extended input or at the first
-    such multiple past core and halo. With ``both_ends`` they end on multiples counted from its end, so that read
+    The extended input runs from ``-margin[0]`` to ``size + margin[1]``. Reads begin on multiples of the stride counted
+    from its begin, so that a tile's coarse sites are those of the whole; they end with the extended input or at the
+    first such multiple past core and halo. With ``both_ends`` they end on multiples counted from its end, so that read
     backwards, too, a tile has the coarse sites of the whole.
     """
-    begin, end = -margin, size + margin
+    begin, end = -margin[0], size + margin[1]
     count = -(-size // max(core, stride))
     unit = stride * -(-min(size, core) // edge)
     step = -(-size // (count * unit)) * unit
-    first_edge = -(-margin // stride) * stride - margin + step
     tiles = []
-    for left, right in itertools.pairwise([0, *range(first_edge, size, step), size]):
+    for left, right in itertools.pairwise([*range(0, size, step), size]):
         start = begin + max(0, (left - halo - begin) // stride) * stride
         if both_ends:
             stop = end - max(0, (end - right - halo) // stride) * stride
@@ -83,13 +86,13 @@ class Tile:
     out: tuple[slice, ...]
 
 
-def tiles(shape: Sequence[int], field: ReceptiveField, margin: Sequence[int], core: Sequence[int]) -> list[Tile]:
+def tiles(shape: Sequence[int], field: ReceptiveField, margins: Sequence[Margin], core: Sequence[int]) -> list[Tile]:
     """Cut a grid into tiles, in the order of its memory; see ``spans``."""
     seen = zip(field.radius, field.tile_stride, field.output_stride)
     edge, both_ends = EDGES[len(shape)], field.both_ends
     axes = [
-        spans(size, *operators, beyond, side, edge, both_ends)
-        for size, operators, beyond, side in zip(shape, seen, margin, core)
+        spans(size, *operators, margin, side, edge, both_ends)
+        for size, operators, margin, side in zip(shape, seen, margins, core)
     ]
     return [
         Tile(
@@ -108,6 +111,8 @@ def mirrored(read: Reader, shape: Sequence[int], start: Sequence[int], stop: Seq
     Ronneberger et al. 2015, section 2 (the overlap-tile strategy). The border site is not repeated. Only sites inside
     the input are read.
     """
+    if min(start) >= 0 and all(b <= n for b, n in zip(stop, shape)):
+        return read(start, stop)
     index = [_mirror(np.arange(a, b), n) for a, b, n in zip(start, stop, shape)]
     low = [int(i.min()) for i in index]
     window = read(low, [int(i.max()) + 1 for i in index])
@@ -139,18 +144,18 @@ def batches(plan: Sequence[Tile], count: int) -> Iterator[list[Tile]]:
         yield from (alike[shape][first : first + count] for first in range(0, len(alike[shape]), count))
 
 
-def core_sides(shape: Sequence[int], field: ReceptiveField, margin: Sequence[int], sites: int) -> tuple[int, ...]:
+def core_sides(shape: Sequence[int], field: ReceptiveField, margins: Sequence[Margin], sites: int) -> tuple[int, ...]:
     """Choose a core's sides so that a tile reads about ``sites`` sites at most, all tiles the fewest.
 
     Never less than the halo: smaller cores would mostly compute what their neighbours compute too.
     """
-    axes = list(zip(shape, field.radius, field.tile_stride, margin))
+    axes = list(zip(shape, field.radius, field.tile_stride, margins))
 
     def read(axis: int, count: int) -> int:
         """Along an axis, by the largest of ``count`` tiles."""
-        size, halo, _, extra = axes[axis]
+        size, halo, _, margin = axes[axis]
         inner = min(count - 1, 2)  # of its two ends, those that are not the input's
-        return -(-size // count) + inner * halo + (2 - inner) * min(halo, extra)
+        return -(-size // count) + inner * halo + sum(sorted(min(halo, sites) for sites in margin)[inner:])
 
     def total(counts: Sequence[int]) -> int:
         return math.prod(size + 2 * (n - 1) * halo for n, (size, halo, _, _) in zip(counts, axes))

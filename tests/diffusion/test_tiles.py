@@ -22,7 +22,7 @@ def test_tiles_make_the_whole_sample(shape: tuple[int, ...], side: int) -> None:
     grid = Grid(len(shape), block=Conv(condition_channels=8), normalization="layer")
     net = UNet(grid, 1, 1, [4, 8], embed=ConditionEmbedding(8, noise=Fourier(8))).eval()
     denoiser, field = Denoiser(net, Preconditioned(), grid), torch.zeros(1, 1, *shape)
-    plan = tiles(shape, receptive_field(net), (0,) * len(shape), (side,) * len(shape))
+    plan = tiles(shape, receptive_field(net), ((0, 0),) * len(shape), (side,) * len(shape))
     assert len(plan) > 1
 
     @torch.no_grad()

@@ -113,7 +113,7 @@ def test_mirror_reads_what_numpy_pads() -> None:
 def test_tiles_partition_the_output_and_fit_their_reads(size: int, core: int) -> None:
     seen = receptive_field(network(1, 2))
     covered = np.zeros(size, int)
-    for tile in tiles((size,), seen, (5,), (core,)):
+    for tile in tiles((size,), seen, ((5, 5),), (core,)):
         assert (tile.start[0] + 5) % seen.tile_stride[0] == 0
         assert tile.start[0] >= -5
         assert tile.stop[0] <= size + 5
@@ -140,7 +140,7 @@ def test_cores_are_those_that_read_least_in_all(shape: tuple[int, ...], sites: i
         if math.prod(math.ceil(max(axis)) for axis in by_axis) <= sites:
             fitting[counts] = math.prod(sum(axis) for axis in by_axis)
     least = min(fitting.values(), default=None)
-    sides = core_sides(shape, seen, (0,) * len(shape), sites)
+    sides = core_sides(shape, seen, ((0, 0),) * len(shape), sites)
     counts = tuple(-(-n // side) for n, side in zip(shape, sides))
     if least is None:  # not even cores of the halo's size fit: no smaller ones
         assert all(side >= halo for side, halo in zip(sides, seen.radius))
@@ -148,9 +148,10 @@ def test_cores_are_those_that_read_least_in_all(shape: tuple[int, ...], sites: i
         assert fitting[counts] == least
 
 
+@pytest.mark.parametrize("margin", [0, 13])
 @pytest.mark.parametrize("core", [40, 1500, 3000])
-def test_tiles_hold_whole_chunks(core: int) -> None:
-    plan = tiles((4000, 2500), receptive_field(network(2, 2)), (0, 0), (core, core))
+def test_tiles_hold_whole_chunks(core: int, margin: int) -> None:
+    plan = tiles((4000, 2500), receptive_field(network(2, 2)), ((margin, 5),) * 2, (core, core))
     chunks = chunks_of(plan)
     assert max(chunks) <= 1024
     assert all(out.start % chunk == 0 for tile in plan for out, chunk in zip(tile.out, chunks))

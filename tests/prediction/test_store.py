@@ -161,7 +161,7 @@ def test_a_full_disk_is_said_in_words(tmp_path: Path, monkeypatch: pytest.Monkey
 
     place, name = {
         "begin": (store_module.zarr, "open_group"),
-        "item": (store_module.xr.Dataset, "to_zarr"),
+        "item": (store_module, "make_labels"),
         "end": (replaced_folder, "sync_tree"),
     }[when]
     monkeypatch.setattr(place, name, full)

@@ -16,12 +16,14 @@ from multiunet.domains.genome.bases import Bases, Codes, lazily
 from multiunet.domains.genome.regions import runs
 from multiunet.domains.genome.sequence import cut, find_unknown_bins
 from multiunet.prediction import GridPredictor, GridSource, PredictionStore
+from multiunet.prediction.behind import work_behind
+from multiunet.prediction.item_writer import Region
 from multiunet.prediction.run import Tiles
+from multiunet.prediction.tiles import chunks_of
 from multiunet.uncertainty import Moments
-from multiunet.uncertainty.statements import state
 
 CHUNK = 1 << 16
-"""Bins of a chunk of the store."""
+"""Bins that are read at a time of a stored prediction."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Chromosomes:
         """Return the moments of all bins, ``(tracks, bins)``, in memory."""
         shape = (len(self.predictor.task.names), self._bins(codes))
         result = Moments(torch.empty(shape), torch.empty(shape), torch.empty(shape))
-        for region, piece in self._pieces(name, codes, samples, seed, progress):
+        for (region,), piece in self._pieces(name, codes, samples, seed, progress):
             for part in ("mean", "epistemic", "aleatoric"):
                 getattr(result, part)[:, region] = getattr(piece, part).cpu()
         return result
@@ -62,13 +64,15 @@ class Chromosomes:
     ) -> None:
         """Predict one chromosome into a store: dimension ``bin``, coordinates ``start`` and ``end`` (bases).
 
-        Of a store that is written in parts each chromosome is of one part, for the pieces share chunks.
+        Of a store that is written in parts each chromosome is of one part.
 
         Args:
             chosen: bins that are predicted, ``(bins,)``; the others are NaN. None: all.
             place: of the chromosome among all.
         """
         bins, decides = self._bins(codes), self.predictor.task.kind == "segmentation"
+        whole = self._source(name, codes, 0, bins)
+        (chunk,) = chunks_of(self.predictor.plan(whole.shape, whole.beyond))
         starts = np.arange(bins, dtype=np.int64) * self.bin_size
         item = store.item(
             name,
@@ -76,7 +80,7 @@ class Chromosomes:
             dims=("bin",),
             shape=(bins,),
             coords={"start": ("bin", starts), "end": ("bin", np.minimum(starts + self.bin_size, len(codes)))},
-            chunks=(CHUNK,),
+            chunks=(chunk,),
             decided=decides,
             per_name=decides,
             statements=self.predictor.statements,
@@ -85,32 +89,38 @@ class Chromosomes:
         if not item.is_claimed(place):
             return
         for first, end in [] if chosen is None else runs(~chosen):
-            for start in range(first, end, CHUNK):
-                stop = min(start + CHUNK, end)
+            for start in range(first, end, chunk):
+                stop = min(start + chunk, end)
                 nothing = torch.full((len(self.predictor.task.names), stop - start), float("nan"))
                 item.write((slice(start, stop),), Moments(nothing, nothing, nothing))
 
-        def is_left(region: slice) -> bool:
-            return item.is_left((region,), place)
+        def is_left(region: Region) -> bool:
+            return item.is_left(region, place)
 
-        for region, piece in self._pieces(name, codes, samples, seed, progress, chosen, is_left):
-            batch = piece.map(lambda part: part[None])
-            stated = {name: value[0] for name, value in state(self.predictor.statements, batch).items()}
-            decision = self.predictor.task.decide(batch.mean, self.predictor.calibration)
-            item.write((region,), piece, None if decision is None else decision[0], stated)
-            item.note((region,))
+        def write(piece: tuple[Region, Moments[Tensor]]) -> None:
+            self.predictor.write(item, *piece)
+            item.note(piece[0])
+
+        work_behind(self._pieces(name, codes, samples, seed, progress, chosen, is_left), write)
         item.finish()
 
-    def _span(self, codes: Bases, first: int, last: int) -> tuple[int, int]:
-        """Return which bins, counted from the first of the flank, are read to predict bins ``[first, last)``.
+    def _source(self, name: str, codes: Bases, first: int, last: int) -> GridSource:
+        """Return bins ``[first, last)`` as an input, with what is read beside them.
 
-        They begin and end where coarse sites of the whole chromosome with its flanks begin: on the given strand these
+        That begins and ends where coarse sites of the whole chromosome with its flanks begin: on the given strand these
         are counted from its start, on the other strand from its end.
         """
-        seen, total = receptive_field(self.predictor.net), self._bins(codes) + 2 * self.flank
+        bases, seen, behind = lazily(codes), receptive_field(self.predictor.net), self._bins(codes) - last
         reach, stride = max(-(-seen.radius[0] // self.bin_size), self.flank), seen.tile_stride[0] // self.bin_size
-        low = max(0, first + self.flank - reach) // stride * stride
-        return low, total - max(0, total - last - self.flank - reach) // stride * stride
+        # how many bins there are, and how many of them are not read
+        sides = [(n + self.flank, max(0, n + self.flank - reach) // stride * stride) for n in (first, behind)]
+        before, after = ((there - left) * self.bin_size for there, left in sides)
+        origin = first * self.bin_size
+
+        def read(start: Sequence[int], stop: Sequence[int]) -> Codes:
+            return cut(bases, start[0] + origin, stop[0] + origin)[None]
+
+        return GridSource(name, ((last - first) * self.bin_size,), read, ("bin",), beyond=((before, after),))
 
     def _bins(self, codes: Bases) -> int:
         return -(-len(codes) // self.bin_size)
@@ -123,31 +133,21 @@ class Chromosomes:
         seed: int,
         progress: Tiles | None = None,
         chosen: NDArray[np.bool_] | None = None,
-        is_left: Callable[[slice], bool] = lambda region: True,
-    ) -> Iterator[tuple[slice, Moments[Tensor]]]:
+        is_left: Callable[[Region], bool] = lambda region: True,
+    ) -> Iterator[tuple[Region, Moments[Tensor]]]:
         bases = lazily(codes)
-        for stretch in [(0, self._bins(codes))] if chosen is None else runs(chosen):
-            low, high = self._span(codes, *stretch)
-            origin = low - self.flank  # the bin of the chromosome that the source begins with
+        for first, last in [(0, self._bins(codes))] if chosen is None else runs(chosen):
 
-            def read(start: Sequence[int], stop: Sequence[int], first: int = origin * self.bin_size) -> Codes:
-                return cut(bases, start[0] + first, stop[0] + first)[None]
+            def place(out: Region, first: int = first) -> Region:
+                """Return the bins of the chromosome that those of the source are."""
+                return (slice(out[0].start + first, out[0].stop + first),)
 
-            source = GridSource(name, ((high - low) * self.bin_size,), read, ("bin",))
+            def is_kept(out: Region, _: int, place: Callable[[Region], Region] = place) -> bool:
+                return is_left(place(out))
 
-            def clip(out: slice, origin: int = origin, stretch: tuple[int, int] = stretch) -> slice:
-                """Return the bins of the chromosome that an output of the source is kept for."""
-                return slice(max(out.start + origin, stretch[0]), min(out.stop + origin, stretch[1]))
-
-            def is_kept(out: tuple[slice, ...], _: int, clip: Callable[[slice], slice] = clip) -> bool:
-                region = clip(out[0])
-                return region.start < region.stop and is_left(region)
-
-            for (out,), piece in self.predictor.pieces(source, samples, seed, progress, is_left=is_kept):
-                region = clip(out)
-                first, last = region.start, region.stop
-                kept = slice(first - origin - out.start, last - origin - out.start)
-                here = bases[first * self.bin_size : last * self.bin_size]
+            source = self._source(name, bases, first, last)
+            for out, piece in self.predictor.pieces(source, samples, seed, progress, is_left=is_kept):
+                (region,) = place(out)
+                here = bases[region.start * self.bin_size : region.stop * self.bin_size]
                 nothing = torch.from_numpy(find_unknown_bins(here, self.bin_size)).to(piece.mean.device)
-                parts = (piece.mean[:, kept], piece.epistemic[:, kept], piece.aleatoric[:, kept])
-                yield region, Moments(*(part.masked_fill(nothing, float("nan")) for part in parts))
+                yield (region,), piece.map(lambda part: part.masked_fill(nothing, float("nan")))  # noqa: B023

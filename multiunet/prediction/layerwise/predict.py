@@ -19,6 +19,7 @@ from multiunet.geometries.graph.merge import MergePool, Unmerge
 from multiunet.geometries.graph.pyg_conv import PyGLayer
 from multiunet.geometries.graph.select import SelectPool, Unpool
 from multiunet.prediction.ensemble import members, tasks_of
+from multiunet.prediction.field import evaluating
 from multiunet.prediction.layerwise.halo import Sites
 from multiunet.prediction.layerwise.operators import Way, run_block
 from multiunet.prediction.layerwise.pooling import Coarse, climb, descend, without_features
@@ -100,9 +101,7 @@ def predict_by_layers(
 def _samples(net: UNet[GraphField], field: GraphField, way: Way, samples: int, seed: int) -> Iterator[Tensor]:
     if samples > 1 and not dropouts(net):
         raise ValueError(f"{samples} Monte-Carlo samples of a network without dropout are all the same; ask for 1")
-    was_training = net.training
-    net.eval()
-    try:
+    with evaluating(net):
         once = samples == 1 or not any(dropouts(part) for part in net.prefix())
         trail = _encode(net, field, way) if once else None
         for t in range(samples):
@@ -117,8 +116,6 @@ def _samples(net: UNet[GraphField], field: GraphField, way: Way, samples: int, s
             yield output
         if trail is not None:
             _drop(trail)
-    finally:
-        net.train(was_training)
 
 
 def _encode(net: UNet[GraphField], field: GraphField, way: Way) -> tuple[Saved, Sites, Stored]:

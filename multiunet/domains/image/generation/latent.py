@@ -125,7 +125,7 @@ def decode_tiled(
         factor: pixels of a site of the latents, by axis.
         most: pixels that are decoded at once, about.
     """
-    ones, nothing = (1,) * len(factor), (0,) * len(factor)
+    ones, nothing = (1,) * len(factor), ((0, 0),) * len(factor)
     # in sites of the latents; that of the way back alone is smaller
     radius = tuple(-(-r // f) for r, f in zip(receptive_field(coder.net).radius, factor))
     seen, coarse = ReceptiveField(radius, ones, ones, exact=True), tuple(latents.shape[2:])
