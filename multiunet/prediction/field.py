@@ -81,7 +81,7 @@ def _samples(
 
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
-    """Have a network in evaluation mode; what of it was in training mode is so again afterwards."""
+    """Put a network into evaluation mode; what of it was in training mode is so again afterwards."""
     learning = [module for module in net.modules() if module.training]
     if learning:  # of many small tiles, to say it to each module takes as long as the network
         net.eval()

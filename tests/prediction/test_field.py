@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from multiunet import Grid, Regression, Segmentation
 from multiunet.errors import Diverged
 from multiunet.prediction import Ensemble, predict_field
+from multiunet.prediction.field import evaluating
 from multiunet.tasks import Task
 
 
@@ -49,3 +50,11 @@ def test_outputs_that_are_not_finite_are_refused(task: Task, value: float) -> No
 def test_an_input_that_is_not_finite_may_give_such_outputs() -> None:
     x = torch.tensor([[[0.0, math.nan]]])
     assert math.isnan(predict_field(nn.Identity(), Regression(["y"], "mse"), Grid(1), x).mean[0, 0, 1])
+
+
+def test_modules_that_were_in_evaluation_mode_stay_so() -> None:
+    net = nn.Sequential(nn.BatchNorm1d(2), nn.BatchNorm1d(2))
+    net[1].eval()  # frozen statistics
+    with evaluating(net):
+        assert not any(module.training for module in net.modules())
+    assert [module.training for module in net.modules()] == [True, True, False]

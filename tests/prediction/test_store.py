@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+import zarr
 
 from multiunet import Grid, GridPredictor, GridSource, InputError, Segmentation, UNet
 from multiunet.errors import RunError
@@ -54,6 +55,18 @@ def test_dataset_has_coordinates_and_the_identity_holds_to_the_last_bit(written:
     np.testing.assert_array_equal(data["class"], data["mean"].argmax("channel"))
     assert data["class"].attrs["flag_meanings"] == "0 7 grain_boundary"
     assert float(data["epistemic"].mean()) > 0
+
+
+def test_coordinates_are_those_that_xarray_writes(tmp_path: Path) -> None:
+    coords = {"channel": np.array(["a", "\u00e4 b"], object), "x": np.arange(3) * 0.5}
+    coords |= {"start": ("x", np.arange(3)), "known": (("channel", "x"), np.array([[1, np.nan, 0]] * 2))}
+    expected = xr.Dataset(coords=coords)
+    expected.to_zarr(tmp_path / "theirs.zarr", zarr_format=3, consolidated=False)
+    group = zarr.open_group(tmp_path / "ours.zarr", mode="w", zarr_format=3)
+    store_module.make_labels(group, coords)
+    ours, theirs = (xr.open_zarr(tmp_path / f"{name}.zarr", consolidated=False) for name in ("ours", "theirs"))
+    assert ours.identical(theirs)
+    assert set(ours.coords) == set(coords)
 
 
 def test_one_sample_has_no_epistemic_variance_and_writes_none(tmp_path: Path) -> None:
