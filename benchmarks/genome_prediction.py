@@ -1,4 +1,4 @@
-"""Prediction of whole chromosomes: its share of the bare network's throughput, and its memory by a chromosome's size.
+"""Prediction of whole chromosomes: its share of the bare network's throughput, and its memory.
 
     python benchmarks/genome_prediction.py [--genomes yeast 12000000 200000000] [--bin-size 128] [--rounds 5]
 

@@ -29,5 +29,5 @@ def _sequence(key: tuple[Key, ...]) -> np.random.SeedSequence:
     """Return NumPy's sequence of a digest: of the numbers themselves, (1, 2) and (1, 2, 0) would be the same."""
     words = repr([part if isinstance(part, str) else int(part) for part in key])
     digest = hashlib.sha256(words.encode()).digest()
-    # words of the digest as one number, which NumPy takes apart in twice the time
-    return np.random.SeedSequence(np.frombuffer(digest[::-1], dtype="<u4"))  # type: ignore[arg-type]
+    # as words, since NumPy takes more than twice the time for one large number
+    return np.random.SeedSequence(np.frombuffer(digest[::-1], dtype="<u4"))

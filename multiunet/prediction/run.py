@@ -226,7 +226,7 @@ class GridPredictor:
         return item
 
     def write(self, item: ItemWriter, region: Region, moments: Moments[Tensor]) -> None:
-        """Write the moments of a region, ``(len(task.names), *region)``, and what is decided and stated of them."""
+        """Write a region's moments, ``(len(task.names), *region)``, and what is decided and stated."""
         batch = moments.map(lambda part: part[None])
         decision = self.task.decide(batch.mean, self.calibration)
         stated = {name: value[0] for name, value in state(self.statements, batch).items()}

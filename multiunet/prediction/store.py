@@ -154,7 +154,9 @@ class PredictionStore:
 
 
 def make_labels(group: zarr.Group, labels: Mapping[str, Any]) -> None:
-    """Write coordinates as xarray reads them, which itself would load dask and pint first, a second's work.
+    """Write coordinates as xarray reads them.
+
+    To write them, xarray itself would load all libraries of arrays that are installed, a second's work.
 
     Args:
         labels: by name, an array on the dimension of that name or ``(dimensions, array)``.
