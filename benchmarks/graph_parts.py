@@ -1,7 +1,7 @@
 """How many edges do parts of a graph lose, cut by Voronoi cells and by METIS?
 
 Cora and PubMed (edges alone), parts of a tenth of the nodes, seeds 0 to 2. ``inside``: share of edges within a patch.
-``kept``: share of the edges of a node that are in the part that holds it, the mean over the parts of 20 passes. With
+``kept``: share of the edges of a node that are in the part that holds it, the mean over 200 random parts. With
 ``--train``, also the accuracy on Cora's public test split of ``train graph --batch-nodes 271``, seed 0 to 2.
 
     python benchmarks/graph_parts.py [--train]

@@ -103,13 +103,13 @@ def _track_scores(predicted: Values, target: Values) -> TrackScores:
     return TrackScores(
         pearson_r=pearson(p, t),
         spearman_r=spearman(p, t),
-        r2=None if unexplained is None else _explained(unexplained),
+        r2=None if unexplained is None else explained_share(unexplained),
         mse=mse,
         rmse=None if mse is None else mse**0.5,
         mae=quotient(np.abs(error).sum(), t.size),
     )
 
 
-def _explained(unexplained: float) -> float:
+def explained_share(unexplained: float) -> float:
     """Return the share that is explained; what rounding alone tells from none, as of the mean, is 0."""
     return 0.0 if abs(1 - unexplained) < ROUNDING else 1 - unexplained

@@ -22,7 +22,6 @@ from multiunet.uncertainty import Calibration, Moments
 MEANS = ("mcc", "f1", "iou", "auprc", "auroc")
 """Scores whose mean over labels stands beside those of each label."""
 
-
 MICRO = ("f1", "auprc", "auroc")
 """Scores that are also those of all labels pooled, as though they were one."""
 

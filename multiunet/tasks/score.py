@@ -77,7 +77,6 @@ def label_cuts(names: Sequence[str], calibration: Calibration | None = None) -> 
 
     It is 1/2, or as its threshold says.
 
-
     Args:
         names: of the labels.
         calibration: may have thresholds of their odds; None: it has none.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from multiunet.metrics.regression import explained_share
 from multiunet.metrics.values import quotient
 
 Part = tuple[NDArray[np.float32], ...]
@@ -155,7 +156,7 @@ class PairSums:
         mse = quotient(self.squared, self.count)
         return {
             "pearson_r": None if r is None else min(1.0, max(-1.0, r)),
-            "r2": None if unexplained is None else 1 - unexplained,
+            "r2": None if unexplained is None else explained_share(unexplained),
             "mse": mse,
             "rmse": None if mse is None else mse**0.5,
             "mae": quotient(self.absolute, self.count),

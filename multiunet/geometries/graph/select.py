@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -126,15 +126,24 @@ class SelectPool(nn.Module):
         self.kind = kind
 
     def forward(self, field: GraphField) -> GraphField:
-        score = self.score(field)
+        coarse, gate = self.select(field, self.score(field))
+        assert coarse.parent is not None
+        return replace(coarse, x=field.x[coarse.parent] * gate)
+
+    def select(self, field: GraphField, score: Tensor) -> tuple[GraphField, Tensor]:
+        """Return the coarser graph, without features, and what its nodes' features are multiplied by, ``(nodes, 1)``.
+
+        Args:
+            score: of each node, ``(nodes,)``.
+        """
         kept = select_top(score, field.batch, field.graphs, self.stride, self.kind.nodes)
         edge_index, edge_weight = self.kind.edges(field, kept, score[kept])
         edge_attr = None
         if field.edge_attr is not None:
             ends = index_kept(kept, field.x.shape[0])[field.edge_index]
             edge_attr = pool_edge_attr(ends, field.weights(), field.edge_attr, edge_index, len(kept))
-        return GraphField(
-            x=field.x[kept] * GATES[self.kind.gate](score[kept])[:, None],
+        coarse = GraphField(
+            x=score.new_empty(len(kept), 0),
             edge_index=edge_index,
             batch=field.batch[kept],
             edge_weight=edge_weight,
@@ -142,6 +151,7 @@ class SelectPool(nn.Module):
             parent=kept,
             edge_attr=edge_attr,
         )
+        return coarse, GATES[self.kind.gate](score[kept])[:, None]
 
     def extra_repr(self) -> str:
         return f"stride={self.stride}, kind={self.kind}"

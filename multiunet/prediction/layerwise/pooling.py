@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.core.stage import UpStage
-from multiunet.geometries.graph.attributes import pool_edge_attr
 from multiunet.geometries.graph.edges import index_kept
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.links import spmm
 from multiunet.geometries.graph.merge import MergePool
-from multiunet.geometries.graph.select import GATES, SAGScore, SelectPool, select_top
+from multiunet.geometries.graph.select import SAGScore, SelectPool
 from multiunet.prediction.layerwise.halo import Sites
 from multiunet.prediction.layerwise.operators import Way
 from multiunet.prediction.layerwise.rows import Made, Rows, Source, Stored, as_rows
@@ -45,9 +44,7 @@ class Coarse:
     def child(self) -> Tensor:
         """Number in the coarser level of each node that was kept, -1 of others; ``(nodes,)``."""
         assert self.below.parent is not None
-        found = torch.full((self.sites.count,), -1)
-        found[self.below.parent] = torch.arange(len(self.below.parent))
-        return found
+        return index_kept(self.below.parent, self.sites.count)
 
 
 def without_features(field: GraphField) -> GraphField:
@@ -85,21 +82,13 @@ def _keep(x: Tensor, way: Way) -> Stored:
 
 def _select(pool: SelectPool, sites: Sites, made: Stored, way: Way) -> tuple[GraphField, Stored]:
     """Compute ``SelectPool``: scores of all nodes, and features of those that are kept."""
-    bare = sites.bare
-    score = _score(pool.score, sites, made, way)
-    kept = select_top(score, bare.batch, 1, pool.stride, pool.kind.nodes)
-    edge_index, edge_weight = pool.kind.edges(bare, kept, score[kept])
-    edge_attr = None
-    if bare.edge_attr is not None:
-        ends = index_kept(kept, sites.count)[bare.edge_index]
-        edge_attr = pool_edge_attr(ends, bare.weights(), bare.edge_attr, edge_index, len(kept))
+    below, gate = pool.select(sites.bare, _score(pool.score, sites, made, way))
+    kept = below.parent
+    assert kept is not None
     x = Stored(len(kept), made.x.shape[1], way.folder)
-    gate = GATES[pool.kind.gate](score[kept])[:, None]
     for first in range(0, len(kept), way.size):
         part = slice(first, first + way.size)
         x.x[part] = made.x[kept[part]] * gate[part]
-    batch = bare.batch[kept]
-    below = GraphField(torch.empty(len(kept), 0), edge_index, batch, edge_weight, 1, kept, edge_attr=edge_attr)
     return below, x
 
 

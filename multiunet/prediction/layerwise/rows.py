@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,9 @@ class Stored(Source):
 
     Args:
         folder: where files are made; None: all is in memory.
+
+    Raises:
+        OSError: when the disk has no room for a file.
     """
 
     _numbers = itertools.count()
@@ -44,6 +48,7 @@ class Stored(Source):
             self.x = torch.empty(nodes, channels)
             return
         self.path = folder / f"features-{next(self._numbers)}"
+        _reserve(self.path, 4 * nodes * channels)
         flat = torch.from_file(str(self.path), shared=True, size=nodes * channels, dtype=torch.float32)
         self.x = flat.view(nodes, channels)
 
@@ -55,6 +60,22 @@ class Stored(Source):
         self.x = torch.empty(0, self.x.shape[1])
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make a file of so many bytes that the disk has room for: written as memory, on a full one the process dies.
+
+    Raises:
+        OSError: when there is no room; the file is removed.
+    """
+    if not hasattr(os, "posix_fallocate"):  # macOS, Windows
+        return
+    with path.open("xb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError:
+            path.unlink()
+            raise
 
 
 class Given(Source):
@@ -117,7 +138,7 @@ class RowDropout:
         x, p = field.x, self._layer.dropout.p
         values = x.values() if x.is_sparse else x
         draw = torch.rand(values.shape, generator=self._generator)
-        kept = values * ((draw >= p).to(values.cpu()) / (1.0 - p)).to(values.device)
+        kept = values * ((draw >= p).to(values.dtype) / (1.0 - p)).to(values.device)
         if not x.is_sparse:
             return as_rows(kept)
         return as_rows(torch.sparse_coo_tensor(x.indices(), kept, x.shape, is_coalesced=True, check_invariants=False))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,3 +116,16 @@ def test_what_needs_all_nodes_is_refused() -> None:
         predict_by_layers(make(Graph()), TASK, GraphField.union([field, field]), 17)
     with pytest.raises(ValueError, match="without dropout"):
         predict_by_layers(make(Graph()), TASK, field, 17, samples=2)
+
+
+def test_a_full_disk_is_an_error_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written as memory, a file without room would kill the process."""
+
+    def full(file: int, begin: int, size: int) -> None:
+        assert size == 4 * 90 * 8
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(OSError, match="No space left"):
+        predict_by_layers(make(Graph()), TASK, graph(), 17, tmp_path)
+    assert not list(tmp_path.iterdir())
