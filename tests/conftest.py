@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # each worker, and w
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 import torch
+import typer
+from click import Command
 from multiunet_cli.application import application
 
+from multiunet.domains import spec
 from multiunet.domains.remarks import files_with, remark
 
 
@@ -50,6 +54,12 @@ class Result:
     err: str
 
 
+@cache
+def _commands(find: object) -> Command:
+    """The command tree, made once for each way to find domains."""
+    return typer.main.get_command(application())
+
+
 @pytest.fixture
 def multiunet(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Runs a command line in this process, which knows no more than a new one would of what was said before."""
@@ -58,7 +68,7 @@ def multiunet(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         remark.cache_clear()
         files_with.cache_clear()
         with pytest.raises(SystemExit) as ended:
-            application()([str(word) for word in words])
+            _commands(spec.entry_points)([str(word) for word in words])
         captured = capfd.readouterr()
         return Result(int(ended.value.code or 0), captured.out, captured.err)
 

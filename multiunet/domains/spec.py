@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from pydantic import create_model
@@ -89,7 +89,7 @@ def domains() -> dict[str, DomainSpec | Unavailable]:
     found: dict[str, DomainSpec | Unavailable] = {
         name: _checked(import_module(module).SPEC) for name, module in BUILTIN.items()
     }
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in _installed(entry_points):
         if entry.name in BUILTIN:
             continue
         try:
@@ -97,6 +97,12 @@ def domains() -> dict[str, DomainSpec | Unavailable]:
         except Exception as error:  # a third party's code may fail in any way; it must not take the others down
             found[entry.name] = Unavailable(entry.name, f"{type(error).__name__}: {error}")
     return found
+
+
+@cache
+def _installed(find: Callable[..., Iterable[EntryPoint]]) -> list[EntryPoint]:
+    """Return what other packages offer, by name; looked up once, since that reads a file of each installed package."""
+    return sorted(find(group=GROUP), key=lambda entry: entry.name)
 
 
 def _checked(spec: object) -> DomainSpec:
