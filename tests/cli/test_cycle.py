@@ -36,7 +36,7 @@ def test_train_info_evaluate_predict(domain: str, worlds: dict, multiunet: Calla
     assert [shape[1] for shape in shown["network"]["levels"]] == shown["config"]["widths"]
     assert shown["status"] == "done"
 
-    scored = multiunet("evaluate", domain, "--run", run, "--json")
+    scored = multiunet("evaluate", domain, "--run", run, "--json", "--samples", 3)
     assert scored.code == 0, scored.err
     report = json.loads(scored.out)
     assert {"domain", "scored", "metrics", "baselines"} <= report.keys()

@@ -1,4 +1,4 @@
-"""The commands of the README and of the pages run as they are written; only training is cut short."""
+"""The commands of the README and of the pages run as they are written; training and sampling are cut short."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ import tifffile
 from multiunet_datasets import synthetic
 from multiunet_datasets.variants import write_variants
 from PIL import Image
+
+from multiunet.domains import calibration, inference
+from multiunet.domains.runs import Run
 
 ROOT = Path(__file__).parents[2]
 GUIDES = (
@@ -152,8 +156,21 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("new.csv").write_text("smiles,id\nCCO,ethanol\n")
 
 
+@pytest.fixture
+def two_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a network with dropout two samples are taken, not sixteen, where a command does not say how many."""
+    settle, samplings = inference.settle_samples, calibration._samplings
+
+    def few(options: Any, run: Run) -> Any:
+        settled = settle(options, run)
+        return settled.model_copy(update={"samples": 2 if settled.samples == 16 else settled.samples})
+
+    monkeypatch.setattr(inference, "settle_samples", few)
+    monkeypatch.setattr(calibration, "_samplings", lambda *given: [2 if n == 16 else n for n in samplings(*given)])
+
+
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.usefixtures("files")
+@pytest.mark.usefixtures("files", "two_samples")
 def test_commands_of_the_page_run(page: str, multiunet: Callable) -> None:
     if page in ("README.md", "docs/graphs.md"):
         pytest.importorskip("rdkit")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -82,9 +83,7 @@ def test_damaged_runs_are_named(worlds: dict, multiunet: Callable, tmp_path: Pat
     assert multiunet("info", run).code == 3
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_signals_save_and_exit_by_number(signum: int, code: int, worlds: dict, tmp_path: Path) -> None:
+def test_a_signal_saves_and_a_process_exits_by_its_number(worlds: dict, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = [*worlds["graph"].train, "--epochs", 100_000, "--out", run]
     process = subprocess.Popen(
@@ -92,17 +91,37 @@ def test_signals_save_and_exit_by_number(signum: int, code: int, worlds: dict, t
         stderr=subprocess.PIPE,
         text=True,
         # what runs the tests may ignore signals (nohup does), and a process inherits that
-        preexec_fn=lambda: signal.signal(signum, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
+    send_when_saved(process.pid, run, signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 129
+    assert "state saved" in err
+    assert "Traceback" not in err
+    assert (run / "STATUS").read_text() == "stopped by SIGHUP; state saved\n"
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_any_signal_that_asks_to_stop_does_so(
+    signum: int, code: int, worlds: dict, multiunet: Callable, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    sending = threading.Thread(target=send_when_saved, args=(os.getpid(), run, signum))
+    sending.start()
+    done = multiunet("train", "graph", *worlds["graph"].train, "--epochs", 100_000, "--out", run)
+    sending.join()
+    assert done.code == code
+    assert "state saved" in done.err
+    assert "Traceback" not in done.err
+    assert (run / "STATUS").read_text() == f"stopped by {signal.Signals(signum).name}; state saved\n"
+
+
+def send_when_saved(process: int, run: Path, signum: int) -> None:
+    """Send a signal to a process that trains, once there is something to go on from."""
     deadline = time.monotonic() + 120
     while not (run / "checkpoints/last.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(process.pid, signum)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert "state saved" in err
-    assert "Traceback" not in err
-    assert (run / "STATUS").read_text() == f"stopped by {signal.Signals(signum).name}; state saved\n"
+    os.kill(process, signum)
 
 
 def test_a_broken_third_party_domain_is_shown_with_its_reason(

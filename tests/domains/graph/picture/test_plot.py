@@ -50,7 +50,7 @@ def predicted(nodes: int, classes: int = 2, places: Any = None) -> plot.Predicte
     ],
 )
 def test_a_prediction_is_drawn(save: Callable[..., Path], tmp_path: Path, settings: dict[str, Any]) -> None:
-    config = GraphTrain(graph=save(), epochs=2, **settings)
+    config = GraphTrain(graph=save(), epochs=2, calibrate=False, **settings)
     training.train("graph", config, tmp_path / "run", progress=Progress())
     options = GraphPredict(samples=2, plot=tmp_path / "p.png")
     inference.predict(tmp_path / "run", options, tmp_path / "p.zarr")

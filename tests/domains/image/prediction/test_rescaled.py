@@ -56,6 +56,7 @@ def test_folds_of_a_regression_predict_the_mean_of_their_own_predictions(
         tifffile.imwrite(root / "targets" / f"{path.stem}.tif", (5 * place + pixels).astype(np.float32))
     config = {"images": root / "images", "targets": root / "targets", "task": "regression", "folds": 2, "epochs": 2}
     config |= {"val_fraction": 0, "patch_size": [32], "widths": [4, 8], "steps_per_epoch": 4, "dropout": 0.2}
+    config["calibrate"] = False
     runs = training.train_all("image", config, tmp_path / "cv", progress=Progress())
     infos = [load_run(run).info for run in runs]
     assert infos[0].intensities != infos[1].intensities
