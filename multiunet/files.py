@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from multiunet.errors import InputError
+from multiunet.process import machine_digest
+
+TEMPORARY = re.compile(r"\..+\.(?:([0-9a-f]{8})-)?(\d+)\.tmp(\.[^.]*)?")
+"""Name of a file that is being written: with a digest of its machine's name, and the number of its process."""
+
+LEFT_SECONDS = 600.0
+"""Age of such a file, not written since, that is left over for sure, if its process is gone."""
 
 AnyPath = str | os.PathLike[str]
 """Type of a path that a Python caller gives."""
@@ -76,7 +87,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         OSError: naming the file, when it cannot be written; of it nothing is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    temporary = name_temporary(path)
+    _sweep(path.parent)
     try:
         temporary.unlink(missing_ok=True)
         with open(temporary, "xb") as file:  # anew: a link of that name would lead elsewhere
@@ -92,6 +104,23 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def name_temporary(path: Path) -> Path:
+    """Return under which name this process writes a file before it is renamed to ``path``."""
+    return path.with_name(f".{path.name}.{machine_digest()}-{os.getpid()}.tmp{path.suffix}")
+
+
+@functools.lru_cache(256)
+def _sweep(folder: Path) -> None:
+    """Remove the files that processes of this machine left in a folder when they were killed; once is enough."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            found = TEMPORARY.fullmatch(path.name)
+            if found is not None and found[1] == machine_digest() and not psutil.pid_exists(int(found[2])):
+                with suppress(OSError):
+                    if time.time() - path.stat().st_mtime > LEFT_SECONDS:
+                        path.unlink()
 
 
 def sync_tree(folder: Path) -> None:
@@ -125,7 +154,7 @@ def remove_temporaries(folder: Path) -> None:
     Call it only where no other process writes into the folder.
     """
     for path in folder.iterdir():
-        if re.fullmatch(r"\..+\.\d+\.tmp(\.[^.]*)?", path.name):
+        if TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -14,10 +15,11 @@ import psutil
 def this_process() -> str:
     """Return this process, its machine and the time, in words that ``is_alive`` understands."""
     now = datetime.now().astimezone().isoformat(timespec="seconds")
-    return f"process {os.getpid()} on machine {_machine()} since {now}"
+    return f"process {os.getpid()} on machine {machine_digest()} since {now}"
 
 
-def _machine() -> str:
+@functools.cache
+def machine_digest() -> str:
     """Return a digest of this machine's name: the name itself is nobody's business who is given a run folder."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
@@ -25,7 +27,7 @@ def _machine() -> str:
 def is_alive(words: str) -> bool | None:
     """Return whether the process that ``this_process`` named still runs; None: not known here."""
     found = re.search(r"process (\d+) on machine (\S*) since (\S+)", words)
-    if found is None or found[2] != _machine():
+    if found is None or found[2] != machine_digest():
         return None
     try:
         process = psutil.Process(int(found[1]))

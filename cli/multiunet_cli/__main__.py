@@ -14,12 +14,16 @@ large enough, joined with the hole of one that is freed, for the next of its siz
 
 def main() -> None:
     """Run the ``multiunet`` command."""
-    if sys.platform == "linux":
-        os.environ.setdefault(ON_PAGES, "1")
-        without_small_caches()
-    from multiunet_cli.application import application
+    try:
+        if sys.platform == "linux":
+            os.environ.setdefault(ON_PAGES, "1")
+            without_small_caches()
+        from multiunet_cli.application import application
 
-    application()()
+        application()()
+    except KeyboardInterrupt:  # while it imports, or reads its options; a command has its own words
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def without_small_caches() -> None:

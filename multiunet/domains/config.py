@@ -25,12 +25,19 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from multiunet.domains.device_names import Device, Devices
+from multiunet.domains.device_names import SHARED, SILENT, Device, Devices
 from multiunet.domains.lengths import check_length
 from multiunet.domains.setting_errors import explain
 from multiunet.errors import InputError
 from multiunet.training.logger_names import LoggerName
-from multiunet.training.recipe import OptimizerName, Precision, Recipe, ScheduleName, check_averages
+from multiunet.training.recipe import (
+    SILENT_MINUTES,
+    OptimizerName,
+    Precision,
+    Recipe,
+    ScheduleName,
+    check_averages,
+)
 
 
 def split_commas(value: Any) -> Any:
@@ -207,14 +214,9 @@ class TrainConfig(Options):
         Recipe.precision, "numerical precision; auto: bf16 where the hardware computes in it", "Run"
     )
     device: Device = option(Recipe.device, "where to compute: auto, cpu, cuda or mps", "Run")
-    devices: Devices | None = option(
-        None,
-        "train on several devices, a process each, which share out the `accumulate` batches of a step (default: one "
-        "each): their number, GPUs (0,1), or auto for all",
-        "Run",
-        text=True,
-    )
+    devices: Devices | None = option(None, SHARED, "Run", text=True)
     nodes: int = option(1, "train on so many machines of `devices` each, started by srun or torchrun", "Run", ge=1)
+    silent_minutes: float = option(SILENT_MINUTES, SILENT, "Run", gt=0)
     logger: Annotated[list[LoggerName], BeforeValidator(split_commas)] = option(
         [], "also log to tensorboard (in the run folder), mlflow (where its settings say) or both", "Run", text=True
     )
@@ -306,9 +308,7 @@ class PredictOptions(Options):
         gt=0,
         lt=1,
     )
-    export: Path | None = option(
-        None, "also write ordinary files (PNG, TIFF, bigWig or CSV) into this folder", "Prediction"
-    )
+    export: Path | None = option(None, "also write files (PNG, TIFF, bigWig or CSV) into this folder", "Prediction")
     raw: bool = option(False, RAW, "Prediction")
     overwrite: bool = option(False, "replace an existing result", "Prediction")
 

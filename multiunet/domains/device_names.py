@@ -7,6 +7,17 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
+SHARED = (
+    "train on several devices, a process each, which share out the `accumulate` batches of a step (default: one each): "
+    "their number, GPUs (0,1), or auto for all"
+)
+"""Help of the setting `devices`."""
+
+SILENT = (
+    "of several processes: minutes without a sign of life from one, which is stopped or hangs, until all others end"
+)
+"""Help of the setting `silent_minutes`."""
+
 
 def check_device(name: str) -> str:
     """Check the name of a device, with a number where there are several, and return it.

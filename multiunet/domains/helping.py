@@ -26,7 +26,7 @@ PROGRAM = "from multiunet.domains.helping import main; main()"
 
 def wanted_by(config: TrainConfig) -> Wanted:
     """Return the devices that a training asks for; for errors see ``find_wanted``."""
-    return find_wanted(config.device, config.devices, config.nodes)
+    return find_wanted(config.device, config.devices, config.nodes, config.silent_minutes)
 
 
 def settle_accumulate(config: TrainConfig, before: Mapping[str, Any] | None) -> TrainConfig:
@@ -93,9 +93,9 @@ def help_train(group: Group) -> None:
 
 
 def main() -> None:
-    """Run a process that another one has started: its arguments are the kind of device and the indices."""
-    kind, indices = sys.argv[1:]
-    wanted = Wanted(kind, tuple(map(int, indices.split(","))), 1)
+    """Run a process that another one has started: its arguments are those of ``open_group``'s program."""
+    kind, indices, silent_minutes = sys.argv[1:]
+    wanted = Wanted(kind, tuple(map(int, indices.split(","))), 1, float(silent_minutes))
     place = find_place(wanted)
     assert place is not None
     try:

@@ -353,7 +353,8 @@ def _check_same(
     run: RunFolder, name: str, config: TrainConfig, info: Mapping[str, Any], known: Mapping[str, Any]
 ) -> None:
     """Check that a run goes on as what it was; how it is computed may change."""
-    free = {"workers", "device", "gradient_checkpointing", "calibrate", "sample_every", "logger", "devices", "nodes"}
+    free = {"workers", "device", "gradient_checkpointing", "calibrate", "sample_every", "logger"}
+    free |= {"devices", "nodes", "silent_minutes"}
     stored = {key: value for key, value in run.config().items() if key != "domain"}
     # what an older run does not mention came later, and its default is what that run did
     then = validated(type(config), stored, str(run.path / "config.yaml"))

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from multiunet.errors import InputError
-from multiunet.files import write_atomically
+from multiunet.files import name_temporary, write_atomically
 
 FORMAT = "multiunet-checkpoint-2"
 METADATA = "multiunet"
@@ -61,7 +61,7 @@ def save_last(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint and keep the one before as ``previous``, to fall back on."""
     if path.exists():
         # a second name for the old file: at no moment is there no valid checkpoint
-        spare = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        spare = name_temporary(path)
         spare.unlink(missing_ok=True)
         try:
             os.link(path, spare)

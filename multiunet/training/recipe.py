@@ -12,6 +12,9 @@ OptimizerName = Literal["adamw", "adam", "sgd"]
 Precision = Literal["auto", "32", "bf16"]
 Layout = Literal["contiguous", "channels-last"]
 
+SILENT_MINUTES = 30.0
+"""Minutes without a sign of life from one of several processes, after which the others end; as torch waits, too."""
+
 LONGEST_AVERAGE = 0.28
 """Longest of ``power_averages``: at 0.289 all steps would count alike."""
 

@@ -46,8 +46,8 @@ CURVES = "curves.png"
 """Picture of losses and scores by epoch, drawn when a training ends."""
 
 PARTS = (
-    *("config.yaml", "dataset.json", "env.json", "STATUS", "metrics.jsonl", "metrics.csv", "checkpoints"),
-    *("calibration.json", REPORT, SCORES, AUTOENCODER),
+    *("config.yaml", "dataset.json", "env.json", "metrics.jsonl", "metrics.csv", "checkpoints"),
+    *("calibration.json", REPORT, SCORES, AUTOENCODER, "STATUS"),
 )
 """Names in a run folder; one without the first is not a run."""
 
@@ -87,13 +87,19 @@ class RunFolder(Records):
             InputError: when there is something under this name already.
         """
         cls.check_free(path)
-        (path / "checkpoints").mkdir(parents=True, exist_ok=True)
         run = cls(path)
-        write_text(path / "dataset.json", json.dumps(dataset, indent=1) + "\n")
-        write_text(path / "env.json", json.dumps(environment(), indent=1) + "\n")
-        run.status("created")
-        # last: a folder with a config.yaml is a whole run folder
-        write_text(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        path.mkdir(parents=True, exist_ok=True)
+        run.discard()  # what a process left that died here
+        try:
+            run.status("created")  # first: by it the others are known for a run's
+            (path / "checkpoints").mkdir(exist_ok=True)
+            write_text(path / "dataset.json", json.dumps(dataset, indent=1) + "\n")
+            write_text(path / "env.json", json.dumps(environment(), indent=1) + "\n")
+            # last: a folder with a config.yaml is a whole run folder
+            write_text(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        except BaseException:
+            run.discard()
+            raise
         return run
 
     @staticmethod
@@ -111,7 +117,7 @@ class RunFolder(Records):
 
     def discard(self) -> None:
         """Remove what ``create`` and a training wrote, and nothing else."""
-        for name in PARTS:
+        for name in PARTS:  # the first makes a folder a run, the last says that the rest was one
             if (self.path / name).is_dir():
                 shutil.rmtree(self.path / name, ignore_errors=True)
             else:
@@ -354,7 +360,7 @@ def _first_readable(*paths: Path) -> tuple[tuple[Path, Checkpoint] | None, list[
 def _is_free(path: Path) -> bool:
     """Return whether a folder is empty, or holds what a process left that died in making a run."""
     names = {name for name in os.listdir(path) if not (name.startswith(".") and ".tmp" in name)}
-    return not names or (LOCK in names and names <= {LOCK, *PARTS})
+    return not names or (names & {LOCK, "STATUS"} != set() and names <= {LOCK, *PARTS})
 
 
 def _line(row: Mapping[str, Any]) -> str:

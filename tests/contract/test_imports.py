@@ -46,7 +46,7 @@ ALLOWED = {
     },
     "catalogue": set(),
     "errors": set(),
-    "files": {"errors"},
+    "files": {"errors", "process"},
     "finite": {"errors"},
     "lock": {"errors"},
     "memory": set(),

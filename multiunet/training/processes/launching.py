@@ -38,7 +38,7 @@ LEAVE_SECONDS = 10.0
 """Time for the processes that were started from here to end by themselves."""
 
 FOREVER = timedelta(days=365)
-"""Time that a process waits for the numbers of others: of one that is gone, ``Links`` tells."""
+"""Time that a process waits for the numbers of others: of one that is gone, or stopped, ``Links`` tells."""
 
 Helpers = Sequence["subprocess.Popen[bytes]"]
 
@@ -48,8 +48,8 @@ def open_group(wanted: Wanted, program: str) -> Iterator[Group]:
     """Give the group of processes that train together, in whichever of them this is; at the end they part.
 
     Args:
-        program: Python code that a process runs which is started from here. Its arguments are the kind of device and
-            the indices of all.
+        program: Python code that a process runs which is started from here. Its arguments are the kind of device, the
+            indices of all, and the silent minutes.
 
     Raises:
         InputError: when the processes that were asked for cannot be.
@@ -69,9 +69,9 @@ def open_group(wanted: Wanted, program: str) -> Iterator[Group]:
             place = Place(0, wanted.processes, 0, LOCAL, store.port)
             if "OMP_NUM_THREADS" not in os.environ:
                 torch.set_num_threads(max(1, threads // wanted.processes))
+            words = [program, wanted.kind, ",".join(map(str, wanted.indices)), str(wanted.silent_minutes)]
             for rank in range(1, place.size):
-                other = Place(rank, place.size, rank, LOCAL, store.port)
-                helpers.append(_start(other, [program, wanted.kind, ",".join(map(str, wanted.indices))]))
+                helpers.append(_start(Place(rank, place.size, rank, LOCAL, store.port), words))
         elif place.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
             store = _serve("", place.port)
         else:
@@ -105,7 +105,8 @@ def join_group(
         if isinstance(error, RunError):
             raise
         raise RunError(f"process {place.rank + 1} of {place.size} cannot reach the first one ({error})") from error
-    links = Links(connections, place.size)
+    started = dict(enumerate(helpers, start=1))
+    links = Links(connections, place.size, 60 * wanted.silent_minutes, lambda rank: _kill(started.get(rank)))
     try:
         with _on_this_machine(place):
             backend = "cpu:gloo,cuda:nccl" if wanted.kind == "cuda" else "gloo"
@@ -219,6 +220,12 @@ def _end(helpers: Helpers, seconds: float) -> None:
         except subprocess.TimeoutExpired:
             helper.kill()
             helper.wait()
+
+
+def _kill(helper: subprocess.Popen[bytes] | None) -> None:
+    """Kill a process that was started from here, which ends the wait for its numbers; others end by themselves."""
+    if helper is not None:
+        helper.kill()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import torch
 
 from multiunet.device import pick_device
 from multiunet.errors import InputError
+from multiunet.training.recipe import SILENT_MINUTES
 
 LOCAL = "127.0.0.1"
 
@@ -22,11 +23,13 @@ class Wanted:
         kind: of the devices: ``cpu``, ``cuda`` or ``mps``.
         indices: those of each machine.
         nodes: number of machines.
+        silent_minutes: without a sign of life from a process, after which all others end.
     """
 
     kind: str
     indices: tuple[int, ...]
     nodes: int
+    silent_minutes: float = SILENT_MINUTES
 
     @property
     def processes(self) -> int:
@@ -38,7 +41,7 @@ class Wanted:
         return self.kind if self.kind != "cuda" else f"cuda:{self.indices[local]}"
 
 
-def find_wanted(device: str, devices: str | None, nodes: int) -> Wanted:
+def find_wanted(device: str, devices: str | None, nodes: int, silent_minutes: float = SILENT_MINUTES) -> Wanted:
     """Return the devices that settings ask for.
 
     Args:
@@ -67,7 +70,7 @@ def find_wanted(device: str, devices: str | None, nodes: int) -> Wanted:
         raise InputError(f"{wanted}: this machine has {there} GPUs, numbered from 0, and no GPU {missing[0]}")
     if len(set(indices)) < len(indices):
         raise InputError(f"{wanted}: names a device twice")
-    return Wanted(kind.type, indices, nodes)
+    return Wanted(kind.type, indices, nodes, silent_minutes)
 
 
 @dataclass(frozen=True)

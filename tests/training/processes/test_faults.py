@@ -53,6 +53,25 @@ def test_a_process_that_is_killed_ends_the_other_with_a_message(tmp_path: Path, 
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system stops no processes")
+@pytest.mark.parametrize("stopped", [1, 0], ids=["second", "first"])
+def test_a_process_that_is_stopped_ends_the_other_in_time(tmp_path: Path, images: dict[str, Any], stopped: int) -> None:
+    first, second = start(tmp_path / "run", images, epochs=10_000, silent_minutes=0.1)
+    began = time.monotonic()
+    os.kill((first, second)[stopped].pid, signal.SIGSTOP)
+    if stopped:
+        said = first.communicate(timeout=120)[1]
+    else:
+        second.wait(timeout=120)
+        os.kill(first.pid, signal.SIGCONT)  # it goes on, and finds nobody
+        said = first.communicate(timeout=60)[1]
+    assert 6 <= time.monotonic() - began < 60
+    assert f"process {stopped + 1} of 2 of this training has given no sign of life for" in said
+    assert not psutil.pid_exists(second.pid)
+    assert RunFolder(tmp_path / "run").read_status().startswith("stopped")
+
+
+@pytest.mark.slow
 def test_without_the_first_process_the_other_ends(tmp_path: Path, images: dict[str, Any]) -> None:
     first, second = start(tmp_path / "run", images, epochs=10_000)
     first.kill()

@@ -18,6 +18,7 @@ from multiunet.domains.image.generation.contact_sheet import make_sheet
 from multiunet.domains.image.generation.requests import Request
 from multiunet.domains.image.generation.shown_inputs import show_inputs
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.prediction.tiff_files import make_uuid
 from multiunet.files import write_atomically
 from multiunet.prediction import open_datasets
 from multiunet.prediction.group_names import group_name
@@ -103,7 +104,7 @@ def _is_rgb8(image: np.ndarray, colours: bool) -> bool:
 def _write_tiff(path: Path, image: np.ndarray, dataset: xr.Dataset, colours: bool, several: bool) -> None:
     dims = [str(dim) for dim in dataset["mean"].dims[1:]]
     axes = ("C" if several and not colours else "") + "".join(dims).upper() + ("S" if several and colours else "")
-    metadata: dict[str, Any] = {"axes": axes}
+    metadata: dict[str, Any] = {"axes": axes, "UUID": make_uuid(image, axes)}
     if dataset.attrs.get("unit") == MICROMETRE:
         for dim, step in zip(dims, dataset.attrs["spacing"]):
             metadata |= {f"PhysicalSize{dim.upper()}": float(step), f"PhysicalSize{dim.upper()}Unit": MICROMETRE}

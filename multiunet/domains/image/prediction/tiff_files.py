@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +43,8 @@ def write_tiff(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray
     own: dict[str, Any] = {} if palette is None else {"colormap": palette.T.astype(np.uint16) * 257}
     stated = dataset.attrs.get("georeference")
     if stated is None:
-        own |= {"ome": True, "metadata": _describe(axes, names, dims, dataset)}
+        first = pixels[next(iter_blocks(pixels))]
+        own |= {"ome": True, "metadata": _describe(axes, names, dims, dataset) | {"UUID": make_uuid(first, axes)}}
     else:
         own |= _place(Georeference.from_json(stated), names)
     tifffile.imwrite(
@@ -55,6 +58,18 @@ def write_tiff(path: Path, pixels: Pixels, dataset: xr.Dataset, palette: NDArray
         compression="zlib",
         **own,
     )
+
+
+def make_uuid(pixels: NDArray[Any], axes: str) -> str:
+    """Return an identifier of an OME-TIFF that depends on its pixels alone.
+
+    By default tifffile makes one of the time and of this machine's network address, which is nobody's business who is
+    given the file; and the same prediction would not be the same file.
+    """
+    pixels = np.ascontiguousarray(pixels)
+    content = hashlib.sha256(f"{axes} {pixels.dtype} {pixels.shape}".encode())
+    content.update(pixels.reshape(-1).view(np.uint8).data)
+    return str(uuid.UUID(bytes=content.digest()[:16], version=5))
 
 
 def _describe(axes: str, names: list[str], dims: list[str], dataset: xr.Dataset) -> dict[str, Any]:
