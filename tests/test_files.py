@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from multiunet.files import write_atomically, write_text
+from multiunet import files
+from multiunet.files import name_temporary, write_atomically, write_text
 
 
 def test_a_file_is_replaced_whole_or_stays(tmp_path: Path) -> None:
@@ -56,3 +57,18 @@ def test_file_systems_that_flush_no_folders_write_too(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "fsync", flush_files)
     write_text(tmp_path / "a.txt", "new")
     assert [file.read_text() for file in tmp_path.iterdir()] == ["new"]
+
+
+def test_files_of_writers_that_were_killed_go_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, gone = tmp_path / "a.txt", 2**22 + 5  # beyond the numbers that processes get
+    files._sweep.cache_clear()
+    own = f"{files.machine_digest()}-{os.getpid()}"
+    assert own in name_temporary(path).name
+    left = name_temporary(path).with_name(name_temporary(path).name.replace(own, f"{files.machine_digest()}-{gone}"))
+    kept = [left.with_name(left.name.replace("a.txt", "fresh")), tmp_path / f".b.txt.00000000-{gone}.tmp.txt"]
+    for file in (left, *kept):
+        file.write_text("half")
+    for file in (left, kept[1]):
+        os.utime(file, (0, 0))
+    write_text(path, "new")
+    assert sorted(tmp_path.iterdir()) == sorted([path, *kept]), "of this machine, and not written for long"

@@ -25,13 +25,14 @@ from multiunet.process import is_alive, this_process
 from multiunet.training.checkpoint import Checkpoint, load, previous, save, save_last
 from multiunet.training.kept import KeptCheckpoints
 from multiunet.training.power_average import PowerSnapshots
+from multiunet.training.readable import Problem, find_readable, join_problems
 from multiunet.training.records import Records
 from multiunet.training.run_places import resolve_places
-from multiunet.wording import counted, listing
+from multiunet.wording import counted
 from multiunet.yaml_text import parse_yaml
 
-RUNNING, STOPPED, DIVERGED = "running", "stopped", "diverged"
-"""First words of ``STATUS`` while a run is trained, after it was stopped, and after its numbers were not finite."""
+CREATED, RUNNING, STOPPED, DIVERGED = "created", "running", "stopped", "diverged"
+"""First words of ``STATUS`` of a run without weights, while it is trained, stopped, and of one that was not finite."""
 
 AUTOENCODER = "autoencoder"
 """Folder in that of a run whose network works in latents: the run of the autoencoder, which is trained first."""
@@ -50,10 +51,6 @@ PARTS = (
     *("calibration.json", REPORT, SCORES, AUTOENCODER, "STATUS"),
 )
 """Names in a run folder; one without the first is not a run."""
-
-
-Problem = tuple[Path, str]
-"""A checkpoint that cannot be read, and why."""
 
 
 class RunFolder(Records):
@@ -89,9 +86,10 @@ class RunFolder(Records):
         cls.check_free(path)
         run = cls(path)
         path.mkdir(parents=True, exist_ok=True)
-        run.discard()  # what a process left that died here
+        if not run.started():
+            run.discard()  # what a process left that died in making one
         try:
-            run.status("created")  # first: by it the others are known for a run's
+            run.status(CREATED)  # first: by it the others are known for a run's
             (path / "checkpoints").mkdir(exist_ok=True)
             write_text(path / "dataset.json", json.dumps(dataset, indent=1) + "\n")
             write_text(path / "env.json", json.dumps(environment(), indent=1) + "\n")
@@ -117,6 +115,9 @@ class RunFolder(Records):
 
     def discard(self) -> None:
         """Remove what ``create`` and a training wrote, and nothing else."""
+        if self.path.is_dir():
+            with suppress(OSError):  # on a full disk
+                self.status(CREATED)
         for name in PARTS:  # the first makes a folder a run, the last says that the rest was one
             if (self.path / name).is_dir():
                 shutil.rmtree(self.path / name, ignore_errors=True)
@@ -221,9 +222,11 @@ class RunFolder(Records):
         return {}
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Add one row to ``metrics.jsonl``."""
+        """Add one row to ``metrics.jsonl``, and flush it: the checkpoint that follows knows of its epoch."""
         with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(_line(row))
+            file.flush()
+            os.fsync(file.fileno())
 
     def history(self) -> list[dict[str, Any]]:
         """Return the rows logged so far, up to the first damaged line, as one cut off in writing is."""
@@ -285,11 +288,11 @@ class RunFolder(Records):
         Raises:
             InputError: when there are checkpoints, but none to go on from.
         """
-        found, problems = _first_readable(self.last, previous(self.last))
+        found, problems = find_readable(self.last, previous(self.last))
         if found is not None:
             path, checkpoint = found
             self._last_is_sound = path == self.last
-            return checkpoint, f"{_join(problems[:1])}; going on from {path.name}" if problems else None
+            return checkpoint, f"{join_problems(problems[:1])}; going on from {path.name}" if problems else None
         if problems:
             raise InputError(self._lost(problems))
         if self.best.exists():
@@ -308,7 +311,7 @@ class RunFolder(Records):
         Raises:
             InputError: when no checkpoint can be read.
         """
-        found, problems = _first_readable(self.best, self.last, previous(self.last))
+        found, problems = find_readable(self.best, self.last, previous(self.last))
         if found is not None:
             path, checkpoint = found
             tensors = checkpoint.part("average") or checkpoint.part("model")
@@ -317,7 +320,7 @@ class RunFolder(Records):
                     f"{path}: the weights are not finite, because the training diverged; train anew with a lower "
                     "learning rate (`lr`)"
                 )
-            warning = f"{_join(problems[:1])}; using {path.name}" if problems else None
+            warning = f"{join_problems(problems[:1])}; using {path.name}" if problems else None
             return tensors, dict(checkpoint.state) if path == self.best else {}, warning
         if problems:
             raise InputError(self._lost(problems))
@@ -331,36 +334,18 @@ class RunFolder(Records):
     def _lost(self, problems: Sequence[Problem]) -> str:
         """Say that no checkpoint can be read, and what to do."""
         return (
-            f"{_join(problems)}; no other checkpoint is left, so the run's weights are lost: restore the files from a "
-            "copy, or train anew, into another folder"
+            f"{join_problems(problems)}; no other checkpoint is left, so the run's weights are lost: restore the files "
+            "from a copy, or train anew, into another folder"
         )
-
-
-def _join(problems: Sequence[Problem]) -> str:
-    """Return all problems in one sentence; of several files with the same reason it is given once."""
-    folder, reasons = problems[0][0].parent, list(dict.fromkeys(reason for _, reason in problems))
-    if len(problems) == 1:
-        return f"{problems[0][0]}: {reasons[0]}"
-    parts = [f"{listing([path.name for path, own in problems if own == reason])}: {reason}" for reason in reasons]
-    return f"{folder}: {'; '.join(parts)}"
-
-
-def _first_readable(*paths: Path) -> tuple[tuple[Path, Checkpoint] | None, list[Problem]]:
-    """Return the first checkpoint that can be read, if any, and what is wrong with those before it."""
-    problems: list[Problem] = []
-    for path in paths:
-        if path.exists():
-            try:
-                return (path, load(path)), problems
-            except InputError as error:
-                problems.append((path, str(error).removeprefix(f"{path}: ")))
-    return None, problems
 
 
 def _is_free(path: Path) -> bool:
     """Return whether a folder is empty, or holds what a process left that died in making a run."""
     names = {name for name in os.listdir(path) if not (name.startswith(".") and ".tmp" in name)}
-    return not names or (names & {LOCK, "STATUS"} != set() and names <= {LOCK, *PARTS})
+    if not names or not names <= {LOCK, *PARTS}:
+        return not names
+    status = path / "STATUS"
+    return LOCK in names or (status.is_file() and status.read_bytes().strip() == CREATED.encode())
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import yaml
 
 from multiunet import InputError
 from multiunet.training import checkpoint as checkpoints
+from multiunet.training import run_folder
 from multiunet.training.checkpoint import Checkpoint
 from multiunet.training.run_folder import RunFolder
 
@@ -29,11 +30,23 @@ def test_run_folder_is_not_made_over_something(tmp_path: Path) -> None:
 def test_a_run_is_made_where_a_process_died_in_making_one(tmp_path: Path) -> None:
     half = RunFolder.create(tmp_path / "run", {"a": 1}, {"b": 2}).path
     (half / "config.yaml").unlink()
+    RunFolder.check_free(half)  # a process that was asked to stop removes its lock
+    (half / "STATUS").unlink()
     with pytest.raises(InputError, match="neither empty"):
         RunFolder.check_free(half)  # somebody else's files, for all we know
     (half / "LOCK").write_text("process 1 on nowhere")
     (half / ".STATUS.17.tmp").write_text("")
     assert RunFolder.create(half, {"a": 3}, {}).config() == {"a": 3}
+
+
+def test_a_run_whose_making_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop() -> None:
+        raise SystemExit(143)
+
+    monkeypatch.setattr(run_folder, "environment", stop)
+    with pytest.raises(SystemExit):
+        RunFolder.create(tmp_path / "run", {"a": 1}, {"b": 2})
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_runs_are_discarded_without_what_others_put_there(tmp_path: Path) -> None:

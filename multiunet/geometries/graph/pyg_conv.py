@@ -16,6 +16,7 @@ from multiunet.geometries.graph.conv import Convolution
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.layers import Layers
 from multiunet.geometries.graph.links import ENTRIES, group_by, split_ranges
+from multiunet.geometries.graph.pyg_templates import removing_templates
 
 HEADS = 4
 """Attention heads of ``GATv2``."""
@@ -45,7 +46,9 @@ class PyGConv(Convolution):
         check_least("edge_features", self.edge_features, 0)
 
     def build(self, layers: Layers, in_channels: int, out_channels: int) -> nn.Module:
-        return PyGLayer(self.make(in_channels, out_channels), out_channels, layers, self.edge_features, self.reach)
+        with removing_templates():
+            layer = self.make(in_channels, out_channels)
+        return PyGLayer(layer, out_channels, layers, self.edge_features, self.reach)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class GATv2(Convolution):
         from torch_geometric.nn import GATv2Conv  # costs seconds to import
 
         settings = {"heads": self.heads, "concat": False, "edge_dim": 1 + self.edge_features, "bias": layers.needs_bias}
-        conv = GATv2Conv(in_channels, out_channels, **settings)
+        with removing_templates():
+            conv = GATv2Conv(in_channels, out_channels, **settings)
         return GATv2Layer(conv, out_channels, layers, self.edge_features, reach=1)
 
 

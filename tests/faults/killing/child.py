@@ -1,7 +1,7 @@
 """Command lines in forked children: each begins with torch imported, and is struck at a stated moment.
 
 A new interpreter takes seconds to import torch, in which a kill shows nothing. A child of this process begins at the
-command line itself. It is the leader of a session of its own, by which whatever it starts is found.
+command line itself. It leads a group of processes, by which whatever it starts is found.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Child:
         found = []
         for process in psutil.process_iter(["pid", "status"]):
             try:
-                own = process.pid != self.pid and os.getsid(process.pid) == self.pid
+                own = process.pid != self.pid and os.getpgid(process.pid) == self.pid
             except OSError:
                 continue
             if own and process.info["status"] != psutil.STATUS_ZOMBIE:
@@ -186,7 +186,7 @@ def _live(place: Place, words: Sequence[str], save_seconds: float, moments: Mome
     """Run a command line as a new interpreter would, and end."""
     code = 1
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         out, err = (os.open(place.side / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for name in ("out", "err"))
         os.dup2(out, 1)
         os.dup2(err, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
@@ -41,7 +42,7 @@ def _without_clock(path: Path) -> bytes:
             rows = [json.loads(line) for line in content.decode().splitlines()]
             return json.dumps([_drop(row) for row in rows]).encode()
         if path.name == "metrics.csv":
-            rows = [line.split(",") for line in content.decode().splitlines()]
+            rows = list(csv.reader(content.decode().splitlines()))
             at = rows[0].index("seconds")
             return json.dumps([row[:at] + row[at + 1 :] for row in rows]).encode()
         if path.name == "dataset.json":
@@ -94,8 +95,6 @@ def find_unreadable(folder: Path) -> list[str]:
     Whatever has its name is whole: checkpoints, settings, tables, pages, stores, exported files. The last line of a log
     may be cut off.
     """
-    import csv
-
     import tifffile
     import yaml
     from PIL import Image

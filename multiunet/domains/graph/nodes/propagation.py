@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.domains.graph.nodes.survey import Survey
+from multiunet.geometries.graph.pyg_templates import removing_templates
 from multiunet.memory import free_memory
 
 STEPS = 50
@@ -63,7 +64,9 @@ def propagate_labels(known: Known) -> Tensor:
     """
     from torch_geometric.nn import LabelPropagation
 
-    found = LabelPropagation(STEPS, LABELS_STAY)(known.classes, known.edges, known.train, known.weight)
+    with removing_templates():
+        method = LabelPropagation(STEPS, LABELS_STAY)
+    found = method(known.classes, known.edges, known.train, known.weight)
     return _as_probabilities(found, known.classes[known.train].mean(dim=0).expand_as(found))
 
 
@@ -81,7 +84,8 @@ def correct_and_smooth(known: Known, mean: Tensor) -> Tensor:
     """
     from torch_geometric.nn import CorrectAndSmooth
 
-    method = CorrectAndSmooth(STEPS, ERRORS_STAY, STEPS, CLASSES_STAY)
+    with removing_templates():
+        method = CorrectAndSmooth(STEPS, ERRORS_STAY, STEPS, CLASSES_STAY)
     truth = known.classes[known.train]
     corrected = method.correct(mean, truth, known.train, known.edges, known.weight)
     # of nodes that no error reaches the scale is 0 / 0

@@ -1,0 +1,37 @@
+"""Few strikes of the campaign; ``campaign.py`` makes hundreds by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks for processes as Linux has them")
+
+
+def run(folder: Path, kills: int, commands: list[str], others: list[str]) -> dict[str, object]:
+    script, results = Path(__file__).with_name("campaign.py"), folder / "results.json"
+    words = ["--kills", str(kills), "--folder", folder, "--json", results]
+    done = subprocess.run(
+        [sys.executable, script, *words, "--commands", *commands, "--others", *others],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, object] = json.loads(results.read_text())
+    return found
+
+
+def test_two_kills_cost_no_bit(tmp_path: Path) -> None:
+    assert run(tmp_path, 2, ["sample genome"], [])["strikes"] == 2
+
+
+@pytest.mark.slow
+def test_kills_and_lost_power_cost_no_bit_in_any_domain(tmp_path: Path) -> None:
+    found = run(tmp_path, 50, ["train graph", "predict image", "sample", "calibrate"], ["power", "clock"])
+    assert isinstance(found["strikes"], int)
+    assert found["strikes"] >= 52
