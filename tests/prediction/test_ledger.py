@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import json
@@ -95,6 +96,36 @@ def test_parts_in_any_order_have_the_bytes_of_the_whole(order, predictor, whole,
                 assert at == len(order) - 1
         assert path.exists() == (at == len(order) - 1)
     assert len(computed) == 12, "no tile is computed twice"
+    assert arrays(path) == whole
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["p.zarr"]
+
+
+class Killed(BaseException):
+    """What a process that is killed does not live to see."""
+
+
+def make_part(predictor: GridPredictor, path: Path, part: Part, stop_after: int | None = None) -> None:
+    """Make a part; killed after so many tiles, of which none is on record, and after 0 as it joins."""
+    with contextlib.suppress(Killed), PredictionStore(path, ledger=Ledger(path, PLAN, part)) as store:
+        with contextlib.suppress(KeyboardInterrupt):
+            predict(predictor, store, stop_after or None)
+        if stop_after:
+            raise Killed
+        if store.close_part():
+            if stop_after == 0:
+                raise Killed
+            assert predict(predictor, store) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_a_part_that_is_killed_is_made_again(count, predictor, whole, tmp_path) -> None:
+    path, parts = tmp_path / "p.zarr", [Part(number, count) for number in range(count, 0, -1)]
+    make_part(predictor, path, parts[0], stop_after=1)
+    for part in parts[:-1]:
+        make_part(predictor, path, part)
+    make_part(predictor, path, parts[-1], stop_after=0)
+    assert not path.exists()
+    make_part(predictor, path, parts[-1])
     assert arrays(path) == whole
     assert sorted(file.name for file in tmp_path.iterdir()) == ["p.zarr"]
 

@@ -133,26 +133,23 @@ class Child:
 
 @dataclass(frozen=True)
 class Place:
-    """Folders that a command sees.
-
-    Attributes:
-        here: where it runs, and what it writes is compared.
-        tmp: for temporary files.
-        side: for what it prints, and for what the campaign notes.
-    """
+    """Folders that a command sees, in ``root``: where it runs, for temporary files, and for notes about it."""
 
     root: Path
 
     @property
     def here(self) -> Path:
+        """Return the folder that the command runs in."""
         return self.root / "here"
 
     @property
     def tmp(self) -> Path:
+        """Return the folder for temporary files."""
         return self.root / "tmp"
 
     @property
     def side(self) -> Path:
+        """Return the folder for notes."""
         return self.root / "side"
 
     def read(self, name: str) -> str:

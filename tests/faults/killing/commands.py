@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Command:
-    """What is run, killed, and run again.
+    """Command lines that are run, killed, and run again.
 
     Attributes:
         lines: command lines, one after the other.

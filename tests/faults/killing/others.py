@@ -1,4 +1,4 @@
-"""Strikes that are no signals: lost power, a full disk, one that becomes read-only, a clock that is set back."""
+"""Strikes that are no signals: lost power, a clock set back, a full disk and a read-only one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command has left on disk: its outputs, to the bit, and what cannot be read."""
+"""Files that a command has left: their digests, and those that cannot be read."""
 
 from __future__ import annotations
 

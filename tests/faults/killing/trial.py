@@ -45,6 +45,7 @@ class Tally:
     findings: list[dict[str, Any]] = field(default_factory=list)
 
     def find(self, fault: str, number: int, command: str, how: str, what: Any) -> None:
+        """Note and print a finding."""
         self.findings.append({"fault": fault, "strike": number, "command": command, "how": how, "what": what})
         print(f"  {fault.upper()} {number} {command} [{how}] {what}", flush=True)
 
@@ -77,10 +78,12 @@ class Trial:
         self.strikes = rng.choice([1, 2, 3, 4, 5]) if kind == "signal" else 1
 
     def find(self, fault: str, what: Any) -> None:
+        """Note a finding of this trial."""
         self.found += 1
         self.tally.find(fault, self.number, self.command.name, self.how, what)
 
     def run(self) -> bool:
+        """Strike the command until it is done, and compare; return whether it was struck."""
         times = self.known.seconds
         target = self.rng.choices(range(len(times)), times)[0]
         struck = False
