@@ -1,4 +1,4 @@
-"""Connections between processes: what is sent, and of whom no sign of life comes."""
+"""Signs of life between processes, and one that sends none."""
 
 from __future__ import annotations
 
