@@ -63,6 +63,13 @@ def test_masks_and_tables_say_the_same(classed: Path) -> None:
     assert masks == ImageInfo.model_validate_json(masks.model_dump_json())
 
 
+def test_words_of_a_table_may_have_capitals_and_other_names(classed: Path) -> None:
+    (classed / "kinds.csv").write_text((classed / "kinds.csv").read_text().replace("left", "Left"))
+    info = survey_cells(classed, "kinds.csv", class_names="Left=western")
+    assert info.numbered.classes is not None
+    assert (info.numbered.classes.names, info.numbered.classes.words) == (("western", "right"), ("Left", "right"))
+
+
 def test_labels_are_those_of_parts_and_classes(classed: Path) -> None:
     info = survey_cells(classed, "kinds.csv", instance_encoding="gap")
     path = info.split.train[0].target

@@ -125,11 +125,16 @@ def _rows(measures: Measures) -> list[_Row]:
         _Row(
             name,
             [phase for phase in measures.phases if phase.phase == name],
-            [part for part in measures.parts if part.phase == name and not part.touches_border],
+            [part for part in measures.parts if name in _phases_of(part) and not part.touches_border],
         )
         for name in names
         if name in {phase.phase for phase in drawn}
     ]
+
+
+def _phases_of(part: ObjectRow) -> tuple[str, ...]:
+    """Return the phases that a part counts as: that which it was counted as, and its class."""
+    return (part.phase,) if part.told is None else (part.phase, part.told.object_class)
 
 
 def _title(measures: Measures, rows: Sequence[_Row]) -> str:

@@ -93,7 +93,11 @@ class ObjectClassSurvey:
             )
         if len(words) > MOST_CLASSES:
             raise InputError(f"{path}: has {len(words)} classes of objects; {MOST_CLASSES} at most are told apart")
-        names = name_classes(words, self.config.class_names or {}, "0")
+        alike = {word.lower(): word for word in words}  # names are given without regard to capitals
+        if len(alike) < len(words):
+            raise InputError(f"{path}: has classes that differ by capitals alone: {listing(words)}; write each one way")
+        named = name_classes(list(alike), self.config.class_names or {}, "0")
+        names = [alike.get(name, name) for name in named]
         if taken := set(names) & {"object", *(name for own in CLASSES.values() for name in own)}:
             raise InputError(
                 f"`class_names`: a class of objects is called {min(taken)!r}, which all objects have; call "
