@@ -62,8 +62,13 @@ def check_file(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file")
     if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists; choose another name, or pass `overwrite`")
+        raise InputError(f"{path}: exists already; choose another name, or pass `overwrite`")
     check_creatable(path)
+
+
+def make_parent(path: Path) -> None:
+    """Make the folder of a file that ``check_file`` or ``check_creatable`` has found to be possible."""
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -81,6 +83,16 @@ def printable(text: str) -> str:
     a\\x1b[2Jb
     """
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def as_word(value: object) -> str:
+    """Return a path or name as one word of a command line, in quotes where a shell would part it.
+
+    >>> print(as_word("runs/a"), as_word("runs/grün 2"), as_word("$HOME"))
+    runs/a 'runs/grün 2' '$HOME'
+    """
+    text = str(value)
+    return text if re.fullmatch(r"[\w@%+=:,./-]+", text) else shlex.quote(text)
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

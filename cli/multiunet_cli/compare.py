@@ -11,7 +11,7 @@ import typer
 
 from multiunet.domains.config import panel_of
 from multiunet.domains.spec import DomainSpec
-from multiunet.wording import figure
+from multiunet.wording import as_word, figure
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, command_for
 from multiunet_cli.process import command
@@ -89,7 +89,7 @@ def _signed(value: float) -> str:
 
 def _next(spec: DomainSpec, comparison: Comparison) -> list[str]:
     """Return the commands that score and use the chosen candidate."""
-    runs = " ".join(f"--run {run}" for run in comparison.chosen.runs)
+    runs = " ".join(f"--run {as_word(run)}" for run in comparison.chosen.runs)
     needed = [f"--{name} {name.upper()}" for name, field in spec.predict.model_fields.items() if field.is_required()]
     predict = " ".join([f"multiunet predict {spec.name} {runs}", *needed, "--out NAME.zarr"])
     # each fold is tested on its own split, so folds of several trainings are no ensemble there

@@ -11,7 +11,8 @@ import typer
 
 from multiunet.domains.spec import DomainSpec
 from multiunet.errors import InputError
-from multiunet.files import check_creatable, write_text
+from multiunet.files import check_file, make_parent, write_text
+from multiunet.wording import as_word
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
 from multiunet_cli.process import command
@@ -46,7 +47,8 @@ def plan_command(spec: DomainSpec) -> Callable[..., None]:
         parts = settings.parts()
         plan = training.plan(spec.name, parts[0])
         if out is not None:
-            hint = f"Edit what you like, then: multiunet train {spec.name} --config {out} --out RUN"
+            hint = f"Edit what you like, then: multiunet train {spec.name} --config {as_word(out)} --out RUN"
+            make_parent(out)
             write_text(out, as_yaml(plan.config, settings.model_fields_set, plan.info, hint))
         if as_json:
             content = {"domain": plan.domain, "settings": json.loads(plan.config.model_dump_json())}
@@ -60,7 +62,7 @@ def plan_command(spec: DomainSpec) -> Callable[..., None]:
             typer.echo(f"{len(parts)} such trainings, one after the other; shown is the first")
         if out is not None:
             typer.echo(f"wrote {out}")
-            typer.echo(f"next: multiunet train {spec.name} --config {out} --out RUN")
+            typer.echo(f"next: multiunet train {spec.name} --config {as_word(out)} --out RUN")
 
     return command(
         command_for(spec.train, body, f"Show the settings that train would choose, with reasons: {spec.summary}.")
@@ -105,8 +107,4 @@ def _text(value: Any) -> str:
 def _check(out: Path, overwrite: bool) -> None:
     if out.is_dir():
         raise InputError(f"{out}: is a folder; --out takes a file, such as {out / 'plan.yaml'}")
-    if out.exists() and not overwrite:
-        raise InputError(f"{out}: exists already; pass --overwrite to replace it, or another --out")
-    check_creatable(out)
-    if not out.parent.is_dir():
-        raise InputError(f"{out}: there is no folder {out.parent}; make it, or choose another --out")
+    check_file(out, overwrite)

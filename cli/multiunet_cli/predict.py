@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from multiunet.domains.spec import DomainSpec
-from multiunet.wording import counted
+from multiunet.wording import as_word, counted
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, RunPaths, SetValues, command_for
 from multiunet_cli.process import command
@@ -64,6 +64,6 @@ def predict_command(spec: DomainSpec) -> Callable[..., None]:
         if files:
             typer.echo(f"exported {counted(len(files), 'file')} to {options.export}")
         if spec.measure is not None and attrs_of(out).get("task") in spec.measured:
-            typer.echo(f"next: multiunet measure {spec.name} --prediction {out}")
+            typer.echo(f"next: multiunet measure {spec.name} --prediction {as_word(out)}")
 
     return command(command_for(spec.predict, body, f"Predict with uncertainty: {spec.summary}."))

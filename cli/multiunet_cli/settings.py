@@ -45,12 +45,18 @@ def _from_file(file: Path | None, kind: type[Options]) -> dict[str, Any]:
     if not file.exists():
         raise InputError(f"{file}: no such file; --config takes a YAML file of settings")
     try:
-        content = parse_yaml(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        content = parse_yaml(text)
     except UNREADABLE as error:
         raise InputError(f"{file}: cannot be read as YAML settings ({_reason(error)})") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise InputError(f"{file}: holds no settings; write lines of the form `key: value`")
     domain = content.pop("domain", None)  # a run's own config.yaml serves too
+    if "$RUN/" in text:  # of a run that was shared: places seen from its folder
+        from multiunet.training.run_places import resolve_places
+
+        located: dict[str, Any] = resolve_places(content, file.parent)
+        content = located
     unknown = [key for key in content if key not in kind.model_fields]
     if len(unknown) > max(1, len(content) // 2):  # more than a slip
         fix = f"it is that of a training ({domain})" if domain else "a run's config.yaml or a plan holds them"

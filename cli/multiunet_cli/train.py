@@ -11,7 +11,7 @@ import typer
 
 from multiunet.domains.calibration_words import describe_fits
 from multiunet.domains.spec import DomainSpec
-from multiunet.wording import counted
+from multiunet.wording import as_word, counted
 from multiunet_cli.best import in_words, validated
 from multiunet_cli.heap import load
 from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
@@ -113,15 +113,15 @@ def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool
     _show_calibration(out, spec, folds=True)
     typer.echo(f"{counted(len(runs), 'run')}: {runs[0]} to {runs[-1].name}")
     _show_pages(pages)
-    typer.echo(f"next: multiunet evaluate {spec.name} --run {out}")
+    typer.echo(f"next: multiunet evaluate {spec.name} --run {as_word(out)}")
 
 
 def _next(spec: DomainSpec, out: Path, config: dict[str, Any], dataset: dict[str, Any]) -> str:
     """The command for what comes next: to score the run, or, where nothing was kept to test on, to use it."""
     if spec.sample is not None and config.get("task") == "generate":
-        return f"multiunet sample {spec.name} --run {out} --out {as_options(spec.sample.written)}"
+        return f"multiunet sample {spec.name} --run {as_word(out)} --out {as_options(spec.sample.written)}"
     split = dataset.get("split")
     if not isinstance(split, dict) or split.get("test", True):
-        return f"multiunet evaluate {spec.name} --run {out}"
+        return f"multiunet evaluate {spec.name} --run {as_word(out)}"
     needed = [f"--{name} {name.upper()}" for name, field in spec.predict.model_fields.items() if field.is_required()]
-    return " ".join([f"multiunet predict {spec.name} --run {out}", *needed, "--out NAME.zarr"])
+    return " ".join([f"multiunet predict {spec.name} --run {as_word(out)}", *needed, "--out NAME.zarr"])

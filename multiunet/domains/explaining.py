@@ -11,7 +11,7 @@ from multiunet.domains.remarks import no_remarks
 from multiunet.domains.report.page import MOST_BYTES, TEMPLATES, render
 from multiunet.domains.runs import all_runs, check_predicts, open_runs
 from multiunet.errors import InputError
-from multiunet.files import AnyPath, check_creatable, write_text
+from multiunet.files import AnyPath, check_file, make_parent, write_text
 from multiunet.training.run_folder import RunFolder
 
 
@@ -32,9 +32,7 @@ def explain(
     out, folders = Path(out), all_runs(path)
     if len(folders) > 1:
         raise InputError(f"{path}: holds {len(folders)} folds; explain one of them, such as {folders[0]}")
-    if out.exists() and not overwrite:
-        raise InputError(f"{out}: exists already; pass `overwrite`, or another `out`")
-    check_creatable(out)
+    check_file(out, overwrite)
     runs = open_runs([RunFolder.open(folders[0])], device="cpu")
     check_predicts(runs)
     [run] = runs
@@ -66,5 +64,6 @@ def explain(
     )
     if len(page.encode()) > MOST_BYTES:
         raise InputError(f"{name}: its page would be larger than {MOST_BYTES:,} bytes; explain another image")
+    make_parent(out)
     write_text(out, page)
     return out

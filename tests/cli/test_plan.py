@@ -42,9 +42,8 @@ def test_a_plan_as_json(data: list[object], multiunet: Callable) -> None:
         (["--memory", "0"], 3, "--memory must be more than 0"),
         (["--memory", "10MB"], 3, "of memory is too little: the smallest planned training step needs about"),
         (["--strides", "2,2,2"], 3, "the data have 2 axes; give y, x"),
-        (["--out", "nowhere/plan.yaml"], 3, "there is no folder nowhere"),
         (["--out", "."], 3, "is a folder; --out takes a file"),
-        (["--out", "there.yaml"], 3, "exists already; pass --overwrite"),
+        (["--out", "there.yaml"], 3, "exists already; choose another name, or pass --overwrite"),
         (["--config", "typo.yaml"], 3, "unknown setting 'patch_sizes' (did you mean 'patch_size'?)"),
     ],
 )

@@ -18,7 +18,7 @@ from multiunet.domains.runs import Run, all_runs, join_runs, open_runs, spec_of
 from multiunet.domains.sharing.making import make_card
 from multiunet.domains.sharing.options import ShareOptions
 from multiunet.errors import InputError
-from multiunet.files import AnyPath, as_paths, check_file
+from multiunet.files import AnyPath, as_paths, check_file, make_parent
 from multiunet.prediction.ensemble import members
 from multiunet.prediction.portable import PortableModel
 from multiunet.prediction.run import is_per_name
@@ -56,10 +56,11 @@ def export(
     if chosen.to == "bioimageio":
         model = with_own_moments(model)
     facts = describe(run, model, calibrated=fit is not None)
+    make_parent(out)
     if chosen.to == "bioimageio":
         assert model.make_example is not None  # of images, as has been checked
-        about = _about(as_paths(path)[0], run, chosen)
-        write_package(model, trace(model), facts, about, model.make_example(chosen.sample), out)
+        about, example = _about(as_paths(path)[0], run, chosen), model.make_example(chosen.sample)
+        write_package(model, trace(model), facts, about, example, out)
     else:
         WRITERS[chosen.to](trace(model), model, facts, out)
     return facts
@@ -121,3 +122,6 @@ def _check_out(out: Path, chosen: ExportOptions) -> None:
     if out.suffix != f".{ending}":
         raise InputError(f"{out}: `to={chosen.to}` writes a file NAME.{ending}; name it so")
     check_file(out, chosen.overwrite)
+    for name in ("sample", "license", "authors") if chosen.to != "bioimageio" else ():
+        if getattr(chosen, name):
+            raise InputError(f"`{name}`: stands in packages of `to=bioimageio` alone; leave it out of `to={chosen.to}`")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,7 +18,7 @@ from multiunet.domains.runs import Run, hash_weights
 from multiunet.domains.sharing.options import ShareOptions
 from multiunet.domains.summary import summarise
 from multiunet.training.run_places import RUN
-from multiunet.wording import counted
+from multiunet.wording import as_word, counted
 
 NO_LICENCE = "None is stated: ask the authors before you use these weights."
 
@@ -141,6 +140,7 @@ def _limits(subject: Subject) -> list[str]:
 
 def _usage(subject: Subject) -> str:
     run, name = subject.first, subject.name
+    text = json.dumps(name, ensure_ascii=False)
     domain = run.spec.name
     if run.task.kind == "generation":
         shell, python, given = _command("sample", domain, run=name, out="new.zarr"), "sample", "{}"
@@ -152,7 +152,7 @@ def _usage(subject: Subject) -> str:
     lines = [
         "Unpack the archive, and give its folder as the run:",
         f"```bash\n{_command('info', run=name)}\n{shell}\n```",
-        f'```python\nimport multiunet\n\nmultiunet.{python}({json.dumps(name)}, {given}, "new.zarr")\n```',
+        f'```python\nimport multiunet\n\nmultiunet.{python}({text}, {given}, "new.zarr")\n```',
     ]
     if places := _places(subject.settings):
         lines.append(
@@ -165,7 +165,7 @@ def _usage(subject: Subject) -> str:
 
 def _command(*words: str, **options: str) -> str:
     """Return a command line."""
-    given = (f"{'-' * 2}{option} {shlex.quote(value)}" for option, value in options.items())
+    given = (f"{'-' * 2}{option} {as_word(value)}" for option, value in options.items())
     return " ".join(("multiunet", *words, *given))
 
 

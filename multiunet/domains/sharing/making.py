@@ -23,7 +23,7 @@ from multiunet.domains.sharing.options import ShareOptions
 from multiunet.domains.sharing.places import Places
 from multiunet.domains.sharing.private import check_private, find_names
 from multiunet.errors import InputError
-from multiunet.files import AnyPath, check_file
+from multiunet.files import AnyPath, check_file, make_parent
 from multiunet.training.checkpoint import Checkpoint, pack
 from multiunet.training.run_folder import SCORES, RunFolder
 from multiunet.yaml_text import parse_yaml
@@ -52,6 +52,7 @@ def share(path: AnyPath, options: ShareOptions | Mapping[str, Any], out: AnyPath
     chosen, path, out = checked(ShareOptions, options), Path(path), Path(out)
     _check_out(out, chosen)
     files = _gather(path, chosen)
+    make_parent(out)
     write_archive(out, files)
     return list(files)
 

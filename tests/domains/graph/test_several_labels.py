@@ -11,8 +11,13 @@ import pytest
 from multiunet_datasets import synthetic
 
 from multiunet.domains import inference, training
+from multiunet.domains.graph.files.readers import read_graph
+from multiunet.domains.graph.files.sets import read_graphs
+from multiunet.domains.graph.files.tables import Columns
 from multiunet.domains.graph.nodes.config import GraphPredict, GraphTrain
+from multiunet.domains.graph.nodes.survey import columns_of
 from multiunet.domains.graph.sets.config import GraphsTrain
+from multiunet.domains.graph.sets.survey import source_of
 from multiunet.domains.graph.several_labels import describe_labels, read_labels
 from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError
@@ -93,3 +98,27 @@ def test_labels_that_teach_nothing_are_refused(column: list[float], words: str) 
     with pytest.raises(InputError, match=words):
         describe_labels(Path("a.npz"), ["a", "b"], table)
     assert describe_labels(Path("a.npz"), ["a"], table[:, :1]).shares == pytest.approx([2 / 3])
+
+
+def test_labels_of_tables_are_a_column_each(tmp_path: Path) -> None:
+    (tmp_path / "g").mkdir()
+    (tmp_path / "g" / "edges.csv").write_text("source,target\na,b\nb,c\n")
+    (tmp_path / "g" / "nodes.csv").write_text("id,size,Binds,lives\na,1,1,0\nb,2,,1\nc,3,0,-1\n")
+    graph = read_graph(tmp_path / "g", columns_of(GraphTrain(graph=tmp_path, label_column="binds,lives")))
+    assert (graph.features, graph.quantities) == (("size",), ("binds", "lives"))
+    np.testing.assert_array_equal(read_labels(tmp_path, graph.y), [[1, 0], [np.nan, 1], [0, np.nan]])
+    with pytest.raises(InputError, match=r"nodes.csv: has no dies \(`label_column`\) but size, Binds, lives"):
+        read_graph(tmp_path / "g", Columns(labels=("Binds", "dies")))
+
+
+def test_labels_of_graphs_are_a_column_each(tmp_path: Path) -> None:
+    for name in "ab":
+        np.savez(tmp_path / f"{name}.npz", x=np.ones((2, 1)), edge_index=np.array([[0], [1]]))
+    (tmp_path / "labels.csv").write_text("id,binds,lives,split\nb,1,,test\na,0,1,train\n")
+    graphs = read_graphs(tmp_path, source_of(GraphsTrain(graphs=tmp_path, label_column=["binds", "lives"])))
+    assert (graphs.ids, graphs.quantities, graphs.splits.tolist()) == (
+        ("a", "b"),
+        ("binds", "lives"),
+        ["train", "test"],
+    )
+    np.testing.assert_array_equal(read_labels(tmp_path, graphs.y), [[0, 1], [1, np.nan]])

@@ -22,7 +22,7 @@ def read_molecules(path: Path) -> Any:
     from multiunet.domains.graph.files.sets import Source, read_graphs
     from multiunet.domains.graph.files.tables import Columns
 
-    found = read_graphs(path, Source(Columns(label="y"), "smiles", "graph", scaffold=True))
+    found = read_graphs(path, Source(Columns(labels=("y",)), "smiles", "graph", scaffold=True))
     atoms = np.diff(found.starts).tolist()
     bonds = np.bincount(np.searchsorted(found.starts, found.edges[0], side="right"), minlength=len(atoms) + 1)[1:] // 2
     return [

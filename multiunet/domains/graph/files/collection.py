@@ -48,7 +48,7 @@ class GraphSet(Given):
         return np.arange(end - first).astype(str).astype(object) if self.nodes is None else self.nodes[first:end]
 
 
-def from_tables(path: Path, name: str, tables: Tables, level: str, label: str) -> GraphSet:
+def from_tables(path: Path, name: str, tables: Tables, level: str, names: tuple[str, ...]) -> GraphSet:
     """One graph of tables; with the level ``node`` its labels are those of nodes, otherwise they tag them."""
     labels = tables.labels
     return GraphSet(
@@ -62,7 +62,7 @@ def from_tables(path: Path, name: str, tables: Tables, level: str, label: str) -
         attributes=tables.attributes,
         y=labels if level == "node" else None,
         features=tables.features or None,
-        quantities=(label,) if level == "node" else None,
+        quantities=names if level == "node" else None,
         nodes=np.array(tables.ids, dtype=object),
     )
 

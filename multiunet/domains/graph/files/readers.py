@@ -81,13 +81,14 @@ def read_graph(path: Path, columns: Columns, labelled: bool = True) -> GraphFile
     else:
         raise InputError(f"{path}: unknown kind {path.suffix or 'without ending'!r}; graphs are {KINDS}")
     if labelled and graph.y is None:
+        names = ", ".join(map(repr, columns.labels))
         wanted = f"y (or {KEYS['y'][1]})"
         if path.is_dir() and is_ogb(path):
             wanted = "raw/node-label.csv.gz"
         elif path.is_dir():
-            wanted = f"column {columns.label!r} in nodes.csv; another is named by `label_column`"
+            wanted = f"column {names} in nodes.csv; another is named by `label_column`"
         elif kind == ".graphml":
-            wanted = f"the attribute {columns.label!r} of nodes; another is named by `label_column`"
+            wanted = f"the attribute {names} of nodes; another is named by `label_column`"
         raise InputError(f"{path}: has no labels; needs {wanted}")
     return graph
 
@@ -108,7 +109,7 @@ def _from_tables(path: Path, nodes: Path, table: Tables, columns: Columns) -> Gr
         y=None if table.labels is None else numbers_of_labels(table.labels),
         masks=table.masks,
         features=table.features,
-        quantities=None if table.labels is None else (columns.label,),
+        quantities=None if table.labels is None else columns.labels,
         unread=table.unread,
         place=(lambda node: f"{nodes.name}, {table.place(node)}") if path.is_dir() else table.place,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from multiunet.domains.graph.files.readers import check_no_columns
 from multiunet.domains.graph.files.sheet import Sheet, Table
 from multiunet.domains.graph.files.split_columns import read_split_columns
 from multiunet.domains.graph.files.splits import words_of_masks
-from multiunet.domains.graph.files.tables import Columns, numbers_of_labels
+from multiunet.domains.graph.files.tables import Columns, label_cells, numbers_of_labels
 from multiunet.domains.graph.files.tu import read_tu, tu_name
 from multiunet.domains.remarks import remark_file
 from multiunet.errors import InputError
@@ -112,9 +112,10 @@ def read_graphs(path: Path, source: Source, labelled: bool = True) -> GraphSet:
 
 def _wanted(path: Path, source: Source) -> str:
     if source.level == "node":
-        return f"each node needs one: y in arrays, the column {source.columns.label!r} in nodes.csv"
+        return f"each node needs one: y in arrays, the column {source.columns.labels[0]!r} in nodes.csv"
     if path.is_dir():
-        return f"give {LABELS} with {source.columns.id},{source.columns.label} in the folder, or y of one value in each"
+        names = ",".join([source.columns.id, *source.columns.labels])
+        return f"give {LABELS} with {names} in the folder, or y of one value in each"
     return "save them as y, one a graph"
 
 
@@ -145,10 +146,10 @@ def _read_folder(folder: Path, source: Source, labelled: bool) -> GraphSet:
 def _read_one(entry: Path, source: Source) -> GraphSet:
     if entry.suffix.lower() in ARRAYS:
         return from_arrays(entry, read_arrays(entry, KEYS), alone=True)
-    label = source.columns.label if source.level == "node" else TAGS
-    columns = replace(source.columns, label=label, split=None, group=None)  # graphs are split, not nodes
+    labels = source.columns.labels if source.level == "node" else (TAGS,)
+    columns = replace(source.columns, labels=labels, split=None, group=None)  # graphs are split, not nodes
     tables = read_folder(entry, columns) if entry.is_dir() else read_graphml(entry, columns, single=True)
-    return from_tables(entry, entry.name if entry.is_dir() else entry.stem, tables, source.level, label)
+    return from_tables(entry, entry.name if entry.is_dir() else entry.stem, tables, source.level, labels)
 
 
 def _own_labels(part: GraphSet, level: str) -> NDArray[Any] | None:
@@ -167,8 +168,8 @@ def _own_labels(part: GraphSet, level: str) -> NDArray[Any] | None:
 
 
 def _with_labels(graphs: GraphSet, path: Path, columns: Columns) -> GraphSet:
-    table, names = _read_sheet(path, columns, {"id_column": columns.id, "label_column": columns.label})
-    ids = [_without_ending(cell) for cell in table.words(names["id_column"]).cells().tolist()]
+    table, names = _read_sheet(path, columns, [("id_column", columns.id), *_labels_of(columns)])
+    ids = [_without_ending(cell) for cell in table.words(names[columns.id]).cells().tolist()]
     check_distinct(path, ids)
     known, place = (
         {unicodedata.normalize("NFC", name) for name in graphs.ids},
@@ -184,20 +185,24 @@ def _with_labels(graphs: GraphSet, path: Path, columns: Columns) -> GraphSet:
             f"{path}: has no line for {counted(len(unlabelled), 'graph')} of the folder: {listing(unlabelled)}; add "
             "them, with an empty label where it is not known"
         )
-    return _labelled(graphs, table, names["label_column"], np.array(rows), columns)
+    return _labelled(graphs, table, names, np.array(rows), columns)
 
 
-def _read_sheet(path: Path, columns: Columns, wanted: Mapping[str, str]) -> tuple[Table, dict[str, str]]:
-    """Return the rows of a CSV, and the names of the columns that hold what each option names."""
+def _labels_of(columns: Columns) -> list[tuple[str, str]]:
+    return [("label_column", name) for name in columns.labels]
+
+
+def _read_sheet(path: Path, columns: Columns, wanted: Sequence[tuple[str, str]]) -> tuple[Table, dict[str, str]]:
+    """Return the rows of a CSV, and its names of the columns that are wanted by an option each."""
     sheet = Sheet(path)
-    kept = {name.casefold() for name in wanted.values()}
+    kept = {name.casefold() for _, name in wanted}
     table = sheet.table([*columns.texts_among(sheet.header), *(n for n in sheet.header if n.casefold() in kept)])
     found: dict[str, str] = {}
-    for option, name in wanted.items():
+    for option, name in wanted:
         column = table.named(name)
         if column is None:
             raise InputError(f"{path}: has no column {name!r} but {', '.join(sheet.header)}; pass `{option}`")
-        found[option] = column
+        found[name] = column
     return table, found
 
 
@@ -205,12 +210,15 @@ def _without_ending(name: str) -> str:
     return name.rpartition(".")[0] if name.lower().endswith(KINDS) else name
 
 
-def _labelled(graphs: GraphSet, table: Table, label: str, rows: NDArray[np.int64], columns: Columns) -> GraphSet:
+def _labelled(
+    graphs: GraphSet, table: Table, names: Mapping[str, str], rows: NDArray[np.int64], columns: Columns
+) -> GraphSet:
     """Return the graphs with the labels and splits of a table, whose row of each graph is given."""
-    masks = read_split_columns(table, columns.split, [label])[1]
+    wanted = [names[name] for name in columns.labels]
+    masks = read_split_columns(table, columns.split, wanted)[1]
     splits = words_of_masks(table.path, {split: mask[rows] for split, mask in masks.items()}, len(graphs), "graph")
-    labels = table.words(label).cells()[rows].astype(np.str_)
-    group = _group_column(table, label, columns)
+    labels = label_cells(table, wanted)[rows]
+    group = _group_column(table, wanted, columns)
     groups = None if group is None else tuple(table.words(group).cells()[rows].tolist())
     within = "" if table.path == graphs.path else f"{table.path.name}, "
     return replace(
@@ -218,28 +226,28 @@ def _labelled(graphs: GraphSet, table: Table, label: str, rows: NDArray[np.int64
         y=numbers_of_labels(labels),
         splits=splits,
         groups=groups,
-        quantities=(columns.label,),
+        quantities=columns.labels,
         place=lambda graph: f"{within}{table.place(int(rows[graph]))}",
     )
 
 
-def _group_column(table: Table, label: str, columns: Columns) -> str | None:
+def _group_column(table: Table, labels: Sequence[str], columns: Columns) -> str | None:
     """Return the name of the column of groups; None: there is none."""
     found = None if columns.group is None else table.named(columns.group)
     if found is None and columns.group not in (None, GROUP):
         raise InputError(
             f"{table.path}: has no column {columns.group!r} but {', '.join(table.columns)}; pass `group_column`"
         )
-    return None if found == label else found
+    return None if found in labels else found
 
 
 def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> GraphSet:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; `smiles` is a column of a CSV")
     columns = source.columns
-    wanted = {"smiles": column, **({"label_column": columns.label} if labelled else {})}
+    wanted = [("smiles", column), *(_labels_of(columns) if labelled else [])]
     if columns.id != Columns().id and not source.numbered:
-        wanted["id_column"] = columns.id
+        wanted.append(("id_column", columns.id))
     table, names = _read_sheet(path, columns, wanted)
     if not table.rows:
         raise InputError(f"{path}: has no line below its header; give one for each molecule")
@@ -248,12 +256,12 @@ def _read_smiles(path: Path, source: Source, column: str, labelled: bool) -> Gra
     if named is not None:
         ids = table.words(named).cells().tolist()
         check_distinct(path, ids)
-    smiles = table.words(names["smiles"]).cells().tolist()
+    smiles = table.words(names[column]).cells().tolist()
     readable = parse_smiles(path, smiles, source.skip, table.place)
     found = molecule_graphs(path, {ids[row]: molecule for row, molecule in readable.items()})
     if not labelled:
         return found
-    labelled_ones = _labelled(found, table, names["label_column"], np.array(list(readable), dtype=np.int64), columns)
+    labelled_ones = _labelled(found, table, names, np.array(list(readable), dtype=np.int64), columns)
     if not source.scaffold:
         return labelled_ones
     if labelled_ones.groups is not None:

@@ -29,6 +29,7 @@ class Columns:
     """Names and uses of the columns of nodes.csv and edges.csv.
 
     Attributes:
+        labels: one column of classes or quantities, or several, of a label or quantity each.
         split: None: nodes are not split, and what resembles a split is left out.
         features: which of the others are features; None: all.
         needed: whether there must be features.
@@ -37,7 +38,7 @@ class Columns:
     """
 
     id: str = "id"
-    label: str = "label"
+    labels: tuple[str, ...] = ("label",)
     split: str | None = "split"
     edges: tuple[str, ...] | None = ()
     features: tuple[str, ...] | None = None
@@ -46,7 +47,7 @@ class Columns:
 
     def texts_among(self, names: Sequence[str]) -> list[str]:
         """Return the columns whose cells are text, even if all are numbers: ids, labels, splits, groups."""
-        wanted = {name.casefold() for name in (self.id, self.label, self.split, self.group) if name is not None}
+        wanted = {name.casefold() for name in (self.id, *self.labels, self.split, self.group) if name is not None}
         return [name for name in names if name.casefold() in wanted or resembles_split(name)]
 
     def choose_features(self, path: Path, names: Sequence[str], others: Sequence[str | None]) -> tuple[str, ...]:
@@ -74,7 +75,8 @@ class Tables:
     """A graph of two tables; nodes in the order of the table of nodes.
 
     Attributes:
-        labels: as text, one of ``MISSING`` where unknown; None without such a column.
+        labels: as text, ``(nodes,)``, or of several columns ``(nodes, columns)``; one of ``MISSING`` where unknown;
+            None without such a column.
         masks: by split; empty without such a column.
         unread: names of columns that would be attributes of edges, but were not wanted.
         place: returns where a node stands in its file, for errors.
@@ -102,9 +104,9 @@ def build_tables(nodes: Table, ids: list[str], edges: Table, ends: NDArray[np.in
     Raises:
         InputError: naming the cell that cannot be used.
     """
-    label = nodes.named(columns.label)
-    split, masks = read_split_columns(nodes, columns.split, [columns.label, *(columns.features or ())])
-    others = [columns.id, label, *split]
+    labels = find_labels(nodes, columns.labels)
+    split, masks = read_split_columns(nodes, columns.split, [*columns.labels, *(columns.features or ())])
+    others = [columns.id, *labels, *split]
     wanted = columns.choose_features(nodes.path, list(nodes.columns), others)
     x, features = node_features(nodes.path, {name: nodes.columns[name] for name in wanted}, nodes.rows, nodes.place)
     ends, edges = _both_ways(edges, ends)
@@ -115,7 +117,7 @@ def build_tables(nodes: Table, ids: list[str], edges: Table, ends: NDArray[np.in
         ids=ids,
         features=features,
         x=x,
-        labels=None if label is None else nodes.texts(label).astype(np.str_),
+        labels=label_cells(nodes, labels) if labels else None,
         masks=masks,
         edges=ends,
         weight=None if weight is None else _read_weights(edges, weight),
@@ -123,6 +125,28 @@ def build_tables(nodes: Table, ids: list[str], edges: Table, ends: NDArray[np.in
         unread=tuple(name for name in choose_attributes(edges.path, list(known), None) if name not in taken),
         place=nodes.place,
     )
+
+
+def find_labels(table: Table, wanted: Sequence[str]) -> list[str]:
+    """Return the names of the columns of labels; none where the table has none of them.
+
+    Raises:
+        InputError: naming those that are not there, where others are.
+    """
+    found = {name: table.named(name) for name in wanted}
+    absent = [name for name, column in found.items() if column is None]
+    if 0 < len(absent) < len(found):
+        raise InputError(
+            f"{table.path}: has no {listing(absent)} (`label_column`) but {listing(list(table.columns), 10)}; name "
+            "columns that are there"
+        )
+    return [column for column in found.values() if column is not None]
+
+
+def label_cells(table: Table, names: Sequence[str]) -> NDArray[np.str_]:
+    """Return the cells of columns of labels as text: ``(rows,)`` of one, ``(rows, columns)`` of several."""
+    cells = [table.texts(name).astype(np.str_) for name in names]
+    return cells[0] if len(cells) == 1 else np.stack(cells, axis=1)
 
 
 def _both_ways(edges: Table, ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], Table]:
@@ -159,7 +183,12 @@ def _read_weights(edges: Table, name: str) -> NDArray[np.float32]:
 
 
 def numbers_of_labels(cells: NDArray[np.str_]) -> NDArray[Any]:
-    """Return labels of a table as numbers where all are and not all are integers: ``0.5``, also ``1.0``."""
+    """Return labels of a table as numbers where all are and not all are integers: ``0.5``, also ``1.0``.
+
+    Those of several columns stay text.
+    """
+    if cells.ndim > 1:
+        return cells
     column = Words.of(cells.tolist())
     known = [word for word in column.words if word not in MISSING]
     if not known or any(finite(word) is None for word in known):

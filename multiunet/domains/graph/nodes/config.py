@@ -36,8 +36,11 @@ class GraphTrain(NetworkTrain, FoldsTrain):
         "columns of nodes.csv, or attributes in GraphML, that are features: A,B; default: all but id, label and split",
         "Data",
     )
-    label_column: str = option(
-        "label", "label column of nodes.csv, or attribute in GraphML; empty or -1: an unlabelled node", "Data"
+    label_column: StrList = option(
+        ["label"],
+        "label column of nodes.csv, or attribute in GraphML; empty or -1: an unlabelled node; several quantities, or "
+        "labels of `task=multilabel`: a column each",
+        "Data",
     )
     split_column: str = option(
         "split", "split column of nodes.csv: train, val, test or empty; of OGB the folder in split/; optional", "Data"

@@ -57,7 +57,7 @@ from multiunet.domains.graph.targets import read_targets
 from multiunet.domains.graph.task import make_task
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
-from multiunet.files import check_creatable
+from multiunet.files import check_file
 from multiunet.geometries.graph.field import GraphField
 from multiunet.memory import free_memory
 from multiunet.models.graph_unet import graph_unet
@@ -342,11 +342,8 @@ def _check_smoothed(info: NodeInfo, options: GraphPredict | GraphEvaluate) -> No
 
 
 def _check_plot(options: GraphPredict) -> None:
-    if options.plot is None:
-        return
-    if options.plot.exists() and not options.overwrite:
-        raise InputError(f"{options.plot}: exists already; pass `overwrite`, or another `plot`")
-    check_creatable(options.plot)
+    if options.plot is not None:
+        check_file(options.plot, options.overwrite)
 
 
 @torch.no_grad()

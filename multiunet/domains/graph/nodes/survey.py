@@ -105,7 +105,9 @@ def columns_of(config: GraphTrain) -> Columns:
     wanted = None if config.edge_columns is None else tuple(config.edge_columns)
     edges = wanted if config.conv in READ_BY else ()
     chosen = None if config.feature_columns is None else tuple(config.feature_columns)
-    return Columns(config.id_column, config.label_column, config.split_column, edges, chosen, needed=not config.degrees)
+    return Columns(
+        config.id_column, tuple(config.label_column), config.split_column, edges, chosen, needed=not config.degrees
+    )
 
 
 def places_of(graph: GraphFile) -> NDArray[np.float64] | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import breadth_first_order
 
 from multiunet.domains.graph.picture.layout import Places, layout
-from multiunet.files import write_atomically
+from multiunet.files import make_parent, write_atomically
 from multiunet.geometries.graph.field import GraphField
 
 MOST_NODES = 20_000
@@ -109,6 +109,7 @@ def draw(predicted: Predicted, levels: Sequence[GraphField], path: Path) -> None
             colours = _class_colours(panel.mean) if predicted.classes is not None else panel.mean[:, 0]
             _draw(axis, panel, colours, frame=panels[0].places)
             axis.set_title(f"level {level}: {panel.nodes:,} nodes, {panel.links:,} edges", fontsize=11)
+    make_parent(path)
     write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=150))
 
 

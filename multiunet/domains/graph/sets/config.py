@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from multiunet.domains.config import (
     EvaluateOptions,
     Options,
+    StrList,
     Widths,
     option,
     split_commas,
@@ -40,9 +41,10 @@ class GraphsTrain(NetworkTrain, SplitTrain):
     id_column: str = option(
         "id", "name of the id column of labels.csv, nodes.csv or the CSV of SMILES (there optional)", "Data"
     )
-    label_column: str = option(
-        "label",
-        "label column of labels.csv or the CSV of SMILES (with `level=node`: nodes.csv); empty: not labelled",
+    label_column: StrList = option(
+        ["label"],
+        "label column of labels.csv or the CSV of SMILES (with `level=node`: nodes.csv); empty: not labelled; several "
+        "quantities, or labels of `task=multilabel`: a column each",
         "Data",
     )
     split_column: str = option(
@@ -119,7 +121,7 @@ class OtherGraphs(Options):
     )
     skip_invalid: bool = option(False, "leave out molecules whose SMILES cannot be read, and list them", "Data")
 
-    def renamed(self) -> dict[str, str]:
+    def renamed(self) -> dict[str, Any]:
         """The settings of training that these files have otherwise."""
         return {name: given for name in RENAMED if (given := getattr(self, name, None)) is not None}
 
@@ -139,7 +141,7 @@ class GraphsEvaluate(OtherGraphs, EvaluateOptions):
     graphs: Path | None = option(
         None, "other graphs with the same features and with labels; all are scored instead of a split", "Data"
     )
-    label_column: str | None = option(
+    label_column: StrList | None = option(
         None, "name of the label column in labels.csv, nodes.csv or the CSV; default: as trained", "Data"
     )
 

@@ -56,7 +56,9 @@ def source_of(config: GraphsTrain) -> Source:
     """Return how the files of a training, and of its predictions, are read."""
     wanted = None if config.edge_columns is None else tuple(config.edge_columns)
     edges = wanted if config.conv in (None, *READ_BY) else ()
-    columns = Columns(config.id_column, config.label_column, config.split_column, edges, group=config.group_column)
+    columns = Columns(
+        config.id_column, tuple(config.label_column), config.split_column, edges, group=config.group_column
+    )
     quantities = config.task == "regression"
     return Source(columns, config.smiles, config.level, quantities, skip=config.skip_invalid, scaffold=config.scaffold)
 

@@ -28,7 +28,7 @@ pytest.importorskip("rdkit")
 
 
 def read(path: Path, column: str = "smiles", labelled: bool = True) -> GraphSet:
-    return read_graphs(path, Source(Columns(label="y"), column, "graph"), labelled)
+    return read_graphs(path, Source(Columns(labels=("y",)), column, "graph"), labelled)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_bad_tables(table: Any) -> None:
     with pytest.raises(InputError, match="1 ids are there more than once: a"):
         read(table("C,1,a", "CC,2,a", header="smiles,y,id"))
     with pytest.raises(InputError, match="has no column 'name' but smiles, y; pass `id_column`"):
-        read_graphs(table("C,1"), Source(Columns(id="name", label="y"), "smiles", "graph"))
+        read_graphs(table("C,1"), Source(Columns(id="name", labels=("y",)), "smiles", "graph"))
     with pytest.raises(InputError, match="has no line below its header"):
         read(table())
     with pytest.raises(InputError, match="is a folder; `smiles` is a column of a CSV"):
@@ -137,11 +137,11 @@ def test_however_a_molecule_is_written_its_graph_is_the_same(table: Any, text: s
 
 def test_what_cannot_be_read_is_left_out_if_wanted(table: Any, caplog: pytest.LogCaptureFixture) -> None:
     path = table("CC,1", "C1CC,2", "CCO,3")
-    found = read_graphs(path, Source(Columns(label="y"), "smiles", "graph", skip=True))
+    found = read_graphs(path, Source(Columns(labels=("y",)), "smiles", "graph", skip=True))
     assert (found.ids, found.y.tolist()) == (("1", "3"), ["1", "3"])
     assert "1 of 3 SMILES cannot be read and are left out: line 3, 'C1CC': unclosed ring" in caplog.text
     with pytest.raises(InputError, match="1 of 1 SMILES cannot be read: line 2, 'X': "):
-        read_graphs(table("X,1"), Source(Columns(label="y"), "smiles", "graph", skip=True))
+        read_graphs(table("X,1"), Source(Columns(labels=("y",)), "smiles", "graph", skip=True))
 
 
 def test_molecules_on_both_sides_of_a_split_are_told(table: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -168,7 +168,7 @@ def test_new_molecules_without_ids_are_numbered(table: Any, tmp_path: Path) -> N
 
 def test_censored_values_are_named_with_their_line(table: Any) -> None:
     path = table("CC,0.5", "", "CO,>7", "C1,1")
-    graphs = read_graphs(path, Source(Columns(label="y"), "smiles", "graph", skip=True))
+    graphs = read_graphs(path, Source(Columns(labels=("y",)), "smiles", "graph", skip=True))
     with pytest.raises(InputError, match=rf"^{path}, line 4: the label is '>7', not a number"):
         read_quantities(graphs.path, graphs.y, "graph", graphs.place)
 

@@ -251,7 +251,7 @@ def test_attributes_of_tables_are_brought_together_by_name(folder: Path) -> None
 
 
 def test_labels_of_nodes(folder: Path, save_set: Callable[..., Path]) -> None:
-    found = read(folder, level="node", label="node_tag")
+    found = read(folder, level="node", labels=("node_tag",))
     assert found.tags is None
     assert found.y.tolist()[:2] == ["head", "tail"]
     assert [found.node_names(graph).tolist() for graph in range(2)] == [["n0", "n1", "n2", "n3"], ["x", "y"]]
@@ -260,7 +260,7 @@ def test_labels_of_nodes(folder: Path, save_set: Callable[..., Path]) -> None:
     (folder / "two" / "nodes.csv").write_text("id,height\nn0,1\n")
     (folder / "two" / "edges.csv").write_text("source,target\n")
     with pytest.raises(InputError, match="no labels in 1 of its graphs: two"):
-        read(folder, level="node", label="node_tag")
+        read(folder, level="node", labels=("node_tag",))
     with pytest.raises(InputError, match="`level=node` takes"):
         read(save_set(), level="node")
 
