@@ -55,6 +55,22 @@ def figure(value: float) -> str:
     return f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.4f}"
 
 
+def alike(values: Sequence[float | None], digits: int = 4) -> list[str]:
+    """Format the numbers of a column with as many decimals each, without exponents; None and NaN are "-".
+
+    The largest has ``digits`` significant digits, and the smallest one at least, as far as eight decimals go.
+
+    >>> alike([0.51334, 0.04211, 1.0, None]), alike([2444.4, 12.34]), alike([0.0, 0.00012])
+    (['0.513', '0.042', '1.000', '-'], ['2444', '12'], ['0.0000000', '0.0001200'])
+    """
+    known = [abs(value) for value in values if value is not None and math.isfinite(value) and value != 0]
+    decimals = 0
+    if known:
+        decimals = max(digits - 1 - math.floor(math.log10(max(known))), -math.floor(math.log10(min(known))))
+    decimals = min(max(decimals, 0), 8)
+    return ["-" if value is None or math.isnan(value) else f"{value:.{decimals}f}" for value in values]
+
+
 def percent(share: float) -> str:
     """Format a share with one decimal, or one significant digit where that would show none.
 

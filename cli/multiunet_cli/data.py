@@ -32,6 +32,9 @@ Mirror = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files of other bytes")]
 
+WIDEST = 36
+"""Characters of a line of a cell; longer texts go on below."""
+
 LINES = ("title", "command", "licence", "cite", "source", "changes", "split", "published", "floor")
 """Facts of a card that are printed, in this order."""
 
@@ -74,10 +77,12 @@ def _print_table(cards: Sequence[Card]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("name", "what", "train", "licence")
+    table = Table("name")
+    for column in ("what", "train", "licence"):
+        table.add_column(column, max_width=WIDEST)
     table.add_column("MB", justify="right")
     for card in cards:
-        cells = (card.name, card.title, card.command, card.licence, f"{card.size / 1e6:.1f}")
+        cells = (card.name, card.title, card.command, card.licence, f"{card.size / 1e6:.2f}")
         table.add_row(*map(escape, cells))
     print_whole(table)
 

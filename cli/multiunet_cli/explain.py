@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from multiunet.domains.config import Split
+from multiunet_cli.options import only
 from multiunet_cli.process import command
 
 
 @command
 def explain(
-    run: Annotated[Path, typer.Option("--run", help="folder of a run of images with classes", show_default=False)],
+    run: Annotated[
+        list[Path], typer.Option("--run", help="folder of a run of images with classes", show_default=False)
+    ],
     out: Annotated[Path, typer.Option("--out", help="the HTML file to write", show_default=False)],
     split: Annotated[Split, typer.Option("--split", help="split that the image is of")] = "test",
     item: Annotated[
@@ -24,4 +27,4 @@ def explain(
     """Write a page to play with: what the levels, skips and samples of a run's U do to one image."""
     from multiunet.domains.explaining import explain as write
 
-    typer.echo(f"wrote {write(run, out, split, item, overwrite)}")
+    typer.echo(f"wrote {write(only(run), out, split, item, overwrite)}")

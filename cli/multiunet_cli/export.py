@@ -30,7 +30,9 @@ def export_command() -> Callable[..., None]:
         if as_json:
             typer.echo(json.dumps({"file": str(out), **facts}))
             return
-        typer.echo(f"exported {out} ({out.stat().st_size / 1e6:.1f} MB)")
+        from multiunet.memory import amount
+
+        typer.echo(f"exported {out} ({amount(out.stat().st_size)})")
         for line in _in_words(facts):
             typer.echo(line)
 

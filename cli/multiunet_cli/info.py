@@ -50,7 +50,8 @@ def info(
         typer.echo(json.dumps(described.content))
         return
     print_lines({about: as_options(text) for about, text in described.lines.items()})
-    _print_calibration(described.content.get("calibration", []))
+    if described.content.get("config", {}).get("task") != "generate":  # a generator states no uncertainty
+        _print_calibration(described.content.get("calibration", []))
     if verbose:
         for section in ("network", "best", "dataset", "config"):
             if values := described.content.get(section):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from multiunet.domains.spec import DomainSpec
+from multiunet.wording import alike
 from multiunet_cli.options import AsJson, command_for
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
@@ -82,9 +83,9 @@ def show(phases: list[dict[str, Any]]) -> None:
     )
     for column in ("fraction, %", *(("90% interval",) if stated else ()), *of_objects):
         table.add_column(column, justify="right")
-    for phase in phases:
+    sizes = [alike([phase.get(name) for phase in phases], 3) for name in ("diameter_mean", *shapes)]
+    for number, phase in enumerate(phases):
         interval = _text(100, "{:.2f}", phase["fraction_low"], phase["fraction_high"])
-        shape = [_text(1, "{:.3g}", phase[name]) for name in shapes]
         table.add_row(
             escape(phase["image"]),
             escape(phase["phase"]),
@@ -92,8 +93,7 @@ def show(phases: list[dict[str, Any]]) -> None:
             *((interval,) if stated else ()),
             _text(1, "{}", phase["objects"]) + _between(phase.get("objects_low"), phase.get("objects_high")),
             _text(1, "{}", phase["whole"]),
-            _text(1, "{:.3g}", phase["diameter_mean"]),
-            *shape,
+            *(column[number] for column in sizes),
         )
     print_whole(table)
 
@@ -110,11 +110,13 @@ def show_thickness(rows: list[dict[str, Any]]) -> None:
         table.add_column(column)
     for column in (f"mean, {rows[0]['length_unit']}" if rows else "mean", "sd", "median", "90% of places between"):
         table.add_column(column, justify="right")
-    for row in rows[:SHOWN]:
+    shown = rows[:SHOWN]
+    columns = [alike([row[name] for row in shown], 3) for name in ("mean", "sd", "median", "low", "high")]
+    for row, *numbers, low, high in zip(shown, *columns):
         kind = "largest ball" if row["kind"] == "local" else f"along {row['kind']}"
-        numbers = [_text(1, "{:.3g}", row[name]) for name in ("mean", "sd", "median")]
-        between = _text(1, "{:.3g}", row["low"], row["high"])
-        table.add_row(escape(row["image"]), escape(row["phase"]), kind, *numbers, between)
+        table.add_row(
+            escape(row["image"]), escape(row["phase"]), kind, *numbers, low if low == high else f"{low} to {high}"
+        )
     print_whole(table)
 
 
@@ -142,15 +144,19 @@ def show_rows(rows: list[dict[str, Any]]) -> None:
     columns = [name for name in rows[0] if any(row[name] not in (None, "", False) for row in shown)]
     for name in columns:
         table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
-    for row in shown:
-        table.add_row(*(_cell(row[name], escape) for name in columns))
+    for cells in zip(*(_cells([row[name] for row in shown], escape) for name in columns)):
+        table.add_row(*cells)
     print_whole(table)
 
 
-def _cell(value: Any, escape: Callable[[str], str]) -> str:
-    if value is None or isinstance(value, bool):
-        return "yes" if value else "-" if value is None else ""
-    return escape(value) if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else str(value)
+def _cells(values: Sequence[Any], escape: Callable[[str], str]) -> list[str]:
+    """Return the cells of a column; its numbers with as many decimals each."""
+    if any(isinstance(value, float) for value in values):
+        return alike(values)
+    return [
+        "yes" if value is True else "" if value is False else "-" if value is None else escape(str(value))
+        for value in values
+    ]
 
 
 def _between(low: float | None, high: float | None) -> str:

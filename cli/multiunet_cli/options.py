@@ -50,6 +50,17 @@ RunPaths = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
 
+def only(runs: Sequence[Path]) -> Path:
+    """Return the one run that a command takes, given by ``--run``.
+
+    Raises:
+        typer.BadParameter: for several, of which the last would count alone.
+    """
+    if len(runs) > 1:
+        raise typer.BadParameter(f"this command takes one run, and {len(runs)} are given", param_hint="--run")
+    return runs[0]
+
+
 def command_for(
     settings: type[Options], body: Callable[..., None], help: str, without: Sequence[str] = ()
 ) -> Callable[..., None]:

@@ -57,6 +57,8 @@ def plan_command(spec: DomainSpec) -> Callable[..., None]:
             typer.echo(json.dumps(content | {"parameters": plan.parameters, "time": plan.describe_time()}))
             return
         show(plan)
+        if learns := plan.loaded.summarise(plan.config, plan.info).get("learns"):
+            typer.echo(f"Learns: {as_options(learns)}")
         typer.echo(f"Time: {plan.describe_time()}")
         if len(parts) > 1:
             typer.echo(f"{len(parts)} such trainings, one after the other; shown is the first")

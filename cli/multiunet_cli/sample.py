@@ -12,12 +12,12 @@ import typer
 from multiunet.domains.spec import DomainSpec
 from multiunet.wording import counted, listing
 from multiunet_cli.heap import load
-from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for
+from multiunet_cli.options import AsJson, ConfigFile, SetValues, command_for, only
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 from multiunet_cli.tables import print_lines
 
-RunPath = Annotated[Path, typer.Option("--run", help="folder of a trained generator", show_default=False)]
+RunPath = Annotated[list[Path], typer.Option("--run", help="folder of a trained generator", show_default=False)]
 Out = Annotated[
     Path, typer.Option("--out", help="what to write: the folder NAME.zarr; of DNA NAME.fa[.gz]", show_default=False)
 ]
@@ -29,7 +29,7 @@ def sample_command(spec: DomainSpec) -> Callable[..., None]:
     assert spec.sample is not None
 
     def body(
-        run: RunPath,
+        runs: RunPath,
         out: Out,
         given: dict[str, Any],
         config: ConfigFile = None,
@@ -38,6 +38,7 @@ def sample_command(spec: DomainSpec) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         assert spec.sample is not None
+        run = only(runs)
         options = resolve(spec.sample, config, set_, given)
         load(spec)
         from multiunet.domains import sampling

@@ -11,7 +11,7 @@ import typer
 
 from multiunet.domains.sharing.options import ShareOptions
 from multiunet.wording import counted
-from multiunet_cli.options import AsJson, command_for
+from multiunet_cli.options import AsJson, command_for, only
 from multiunet_cli.process import command
 from multiunet_cli.settings import resolve
 
@@ -20,7 +20,7 @@ HELP = (
     "or names of this machine (docs/share.md)."
 )
 
-Run = Annotated[Path, typer.Option("--run", help="folder of a trained run, or of folds", show_default=False)]
+Run = Annotated[list[Path], typer.Option("--run", help="folder of a trained run, or of folds", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", help="the file to write, NAME.zip", show_default=False)]
 
 
@@ -31,11 +31,13 @@ def share_command() -> Callable[..., None]:
         options = resolve(ShareOptions, None, None, given)
         from multiunet.domains.sharing.making import share
 
-        names = share(run, options, out)
+        names = share(only(run), options, out)
         if as_json:
             typer.echo(json.dumps({"file": str(out), "names": names}))
             return
-        typer.echo(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {counted(len(names), 'file')}):")
+        from multiunet.memory import amount
+
+        typer.echo(f"wrote {out} ({amount(out.stat().st_size)}, {counted(len(names), 'file')}):")
         for name in names:
             typer.echo(f"  {name}")
 

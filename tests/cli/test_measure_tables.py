@@ -31,9 +31,17 @@ def test_no_figure_is_cut_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, 
     show_rows([ROW | SUMS, ROW | SUMS | {"image": "all", "pooled": True}])
     shown = capsys.readouterr().out
     assert "…" not in shown
-    for text in ("a" * 30, "1.235e+05", "0.0001234", "0.0005432", "90% interval, holds the truth in 9 of 10 cases"):
+    for text in ("a" * 30, "123457", "0.0001234", "0.0005432", "90% interval, holds the truth in 9 of 10 cases"):
         assert text in shown
     assert "region" not in shown  # nowhere any
+
+
+def test_numbers_of_a_column_have_as_many_decimals(capsys: pytest.CaptureFixture) -> None:
+    show_rows([ROW | SUMS | {"sum": share} for share in (0.51334, 0.04211, 1.0)])
+    shown = capsys.readouterr().out.split()
+    assert {"0.513", "0.042", "1.000"} <= set(shown)
+    show([PHASE | {"fraction_low": None, "fraction_high": None, "diameter_mean": size} for size in (2440.1, 7.62)])
+    assert {"2440", "8"} <= set(capsys.readouterr().out.split())
 
 
 def test_columns_without_intervals_are_left_out(capsys: pytest.CaptureFixture) -> None:

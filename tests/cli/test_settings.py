@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from multiunet_cli.options import only
 from multiunet_cli.settings import resolve
 
 from multiunet.domains.image.config import ImagePredict
@@ -32,6 +33,18 @@ def test_yaml_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: st
     file.write_text(text)
     with pytest.raises(InputError, match=f"(?s)c.yaml: cannot be read as YAML settings .*{reason}"):
         resolve(ImagePredict, file, None, {})
+
+
+def test_places_of_a_run_that_was_shared_are_seen_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("domain: image\nimages: $RUN/data/a\nsamples: 2\n")
+    chosen = resolve(ImagePredict, tmp_path / "config.yaml", None, {})
+    assert [Path(path) for path in chosen.images] == [tmp_path / "data" / "a"]
+
+
+def test_one_run_is_one_run() -> None:
+    assert only([Path("a")]) == Path("a")
+    with pytest.raises(typer.BadParameter, match="takes one run, and 2 are given"):
+        only([Path("a"), Path("b")])
 
 
 @pytest.mark.parametrize(("value", "reason"), [(DEEP, "nested too deeply"), ("2020-13-45", "month must be in")])

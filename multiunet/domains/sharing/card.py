@@ -22,6 +22,8 @@ from multiunet.wording import as_word, counted
 
 NO_LICENCE = "None is stated: ask the authors before you use these weights."
 
+UNCALIBRATED = "None: uncertainty is as the network states it."
+
 CONDITIONS = (
     "It is made for data like those that it was trained on. On data of other instruments, specimens or conditions "
     "scores are usually lower, and uncertainty may be understated: evaluate it on labelled data of your own first."
@@ -58,6 +60,7 @@ def write_card(subject: Subject, options: ShareOptions) -> str:
     folds = f", {counted(len(subject.runs), 'fold')}" if len(subject.runs) > 1 else ""
     fits = _bullets(describe_fits(subject.fits, subject.first.spec.groups))
     papers = list_papers(domain, subject.settings, bool(subject.fits))
+    calibrated = [] if subject.first.task.kind == "generation" else ["## Calibration", fits or UNCALIBRATED]
     parts = [
         _header(subject, options),
         f"# {_escaped(subject.name)}",
@@ -67,8 +70,7 @@ def write_card(subject: Subject, options: ShareOptions) -> str:
         _facts(subject),
         "## Scores",
         *(_scores(subject.reports) or ["No evaluation is recorded in the run."]),
-        "## Calibration",
-        fits or "None: uncertainty is as the network states it.",
+        *calibrated,
         "## Limits",
         _bullets(_limits(subject)),
         "## How to predict",

@@ -135,3 +135,11 @@ def test_bad_names_are_refused(world: Path, archive: Path) -> None:
     for out, reason in ((archive, "exists"), (archive.with_suffix(".tar"), "NAME.zip"), (archive.parent, "NAME.zip")):
         with pytest.raises(InputError, match=reason):
             multiunet.share(world / "steel", {}, out)
+
+
+def test_a_folder_that_is_not_there_is_made_and_names_are_quoted(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "steel", tmp_path / "grey steel")
+    names = multiunet.share(tmp_path / "grey steel", {}, tmp_path / "new" / "a.zip")
+    with zipfile.ZipFile(tmp_path / "new" / "a.zip") as file:
+        card = file.read(next(name for name in names if name.endswith("README.md"))).decode()
+    assert "multiunet info --run 'grey steel'\n" in card

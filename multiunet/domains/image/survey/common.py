@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,9 @@ class Annotations:
 
 
 def find_folder(splits: ItemSplits) -> Path:
-    """Return the folder of the first training mask or target."""
-    return Path(split_files(splits["train"][0].target)[0]).parent
+    """Return the folder of the first training mask or target, or that of the folders of its classes."""
+    folders = [Path(file).parent for file in split_files(splits["train"][0].target)]
+    return folders[0] if len(set(folders)) == 1 else Path(os.path.commonpath(folders))
 
 
 def check_counted(splits: ItemSplits, pixels: Mapping[Split, int], kind: str) -> None:
