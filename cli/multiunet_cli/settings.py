@@ -52,11 +52,6 @@ def _from_file(file: Path | None, kind: type[Options]) -> dict[str, Any]:
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise InputError(f"{file}: holds no settings; write lines of the form `key: value`")
     domain = content.pop("domain", None)  # a run's own config.yaml serves too
-    if "$RUN/" in text:  # of a run that was shared: places seen from its folder
-        from multiunet.training.run_places import resolve_places
-
-        located: dict[str, Any] = resolve_places(content, file.parent)
-        content = located
     unknown = [key for key in content if key not in kind.model_fields]
     if len(unknown) > max(1, len(content) // 2):  # more than a slip
         fix = f"it is that of a training ({domain})" if domain else "a run's config.yaml or a plan holds them"
@@ -64,7 +59,12 @@ def _from_file(file: Path | None, kind: type[Options]) -> dict[str, Any]:
             f"{file}: does not hold settings of this command, {len(unknown)} of {counted(len(content), 'key')} are "
             f"others ({listing(unknown, 3)}); {fix}"
         )
-    return content
+    if "$RUN/" not in text:
+        return content
+    from multiunet.training.run_places import resolve_places  # of a run that was shared: places seen from its folder
+
+    located: dict[str, Any] = resolve_places(content, file.parent)
+    return located
 
 
 def _from_pairs(pairs: list[str]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class PredictionStore:
     ) -> None:
         path = Path(path)
         if path.suffix != ".zarr":
-            raise InputError(f"{path}: a prediction is a Zarr folder; give it a name that ends in .zarr")
+            raise InputError(f"{path}: what is written is a Zarr folder; give it a name that ends in .zarr")
         if path.exists() and overwrite and not is_prediction(path):
             raise InputError(f"{path}: not a prediction of multiunet, so it is not overwritten; choose another name")
         self.ledger, self._folder = ledger, ReplacedFolder(path, overwrite, self._make, ledger)

@@ -38,7 +38,7 @@ def test_yaml_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: st
 def test_places_of_a_run_that_was_shared_are_seen_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("domain: image\nimages: $RUN/data/a\nsamples: 2\n")
     chosen = resolve(ImagePredict, tmp_path / "config.yaml", None, {})
-    assert [Path(path) for path in chosen.images] == [tmp_path / "data" / "a"]
+    assert chosen.images == tmp_path / "data" / "a"
 
 
 def test_one_run_is_one_run() -> None:

@@ -53,7 +53,8 @@ def _find(path: Path, stack: Stack, name: str) -> int:
     if alike:
         raise InputError(f"{path}: {len(alike)} of its channels are called {name!r}; give their numbers in `channels`")
     known = ", ".join(f"{index + 1} {own}" for index, own in enumerate(names[:MOST_SHOWN]))
-    has = f"{counted(count, 'channel')} ({known})" if known else f"{counted(count, 'channel')}, which have no names"
+    nameless = "which has no name" if count == 1 else "which have no names"
+    has = f"{counted(count, 'channel')} ({known})" if known else f"{counted(count, 'channel')}, {nameless}"
     raise InputError(
         f"{path}: has no channel {name!r}, which `channels` asks for; it has {has}; numbers are counted from 1"
     )

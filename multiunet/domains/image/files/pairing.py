@@ -130,18 +130,21 @@ class Truth:
         list_files: lists those of a folder, by name.
         hint: what else to do about an image without one.
         images: what they are files of, for errors.
-        tabled: whether a table of pairs may name them, too.
+        tabled: name of their column in a table of pairs; None: a table has none.
+        ending: what is often behind the name of their image; None: nothing is.
     """
 
     noun: str
     list_files: Callable[[Path], dict[str, Path]]
     hint: str = ""
     images: str = "images"
-    tabled: bool = True
+    tabled: str | None = "mask"
+    ending: str | None = "_mask"
 
 
 MASKS = Truth("mask", list_images)
-DOTS = Truth("file of dots", list_dots, " (of an image without objects, a CSV with the line x,y alone)")
+TARGETS = Truth("target", list_images, tabled="target", ending=None)
+DOTS = Truth("file of dots", list_dots, "; of an image without objects, a CSV with the line x,y alone")
 
 
 def pair_files(images: Path, targets: Path | None, truth: Truth = MASKS) -> list[Item]:
@@ -167,11 +170,12 @@ def pair_files(images: Path, targets: Path | None, truth: Truth = MASKS) -> list
     if found is not None:
         return [Item(name, str(pictures[name]), str(known[target])) for name, target in found.items()]
     stems = list_unmatched(pictures, known)
-    table = "; or pass as `images` a CSV with the columns image,mask" if truth.tabled else ""
+    table = f"; or pass as `images` a CSV with the columns image,{truth.tabled}" if truth.tabled else ""
+    example = f"{stems[0]}{truth.ending} (docs/image.md lists the names that are known)"
+    more = f", or all have one ending more, such as {example}" if truth.ending else ""
     raise InputError(
         f"{targets}: no {truth.noun} for {len(stems)} of the {len(pictures)} {truth.images} in {images}: "
-        f"{listing(stems)}; they have the names of their images, or all have one ending more, such as "
-        f"{stems[0]}_mask (docs/image.md lists the names that are known){truth.hint}{table}"
+        f"{listing(stems)}; they have the names of their images{more}{truth.hint}{table}"
     )
 
 

@@ -204,7 +204,7 @@ def _read_scenes(options: ImageSample, info: ImageInfo, cache: FileCache) -> lis
     beside = {name: folders[name] for name in others} | ({} if options.holes is None else {"holes": options.holes})
     files = {first: names}
     for name, folder in beside.items():
-        kind = Truth(NOUNS[name], list_images, images=f"files of `{first}`", tabled=False)
+        kind = Truth(NOUNS[name], list_images, images=f"files of `{first}`", tabled=None, ending=None)
         files[name] = _match(folders[first], folder, names, kind)
     return [_read_scene(stem, {name: own[stem] for name, own in files.items()}, info, cache) for stem in names]
 

@@ -24,7 +24,7 @@ from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
-GIVEN = Truth("image of `given`", list_images, tabled=False)
+GIVEN = Truth("image of `given`", list_images, tabled=None, ending=None)
 
 CHANNELS = {"grey": ("intensity",), "rgb": ("red", "green", "blue")}
 

@@ -15,7 +15,15 @@ from multiunet.domains.image.files.formats import ending_of
 from multiunet.domains.image.files.listing import list_images, stem_of
 from multiunet.domains.image.files.object_classes import open_object_classes
 from multiunet.domains.image.files.overlapping_pairs import pair_overlapping, warn_of_unused_masks
-from multiunet.domains.image.files.pairing import DOTS, MASKS, Item, pair_files, pair_with_themselves, warn_of_unused
+from multiunet.domains.image.files.pairing import (
+    DOTS,
+    MASKS,
+    TARGETS,
+    Item,
+    pair_files,
+    pair_with_themselves,
+    warn_of_unused,
+)
 from multiunet.domains.image.files.places import split_place
 from multiunet.domains.image.files.readers import open_stack
 from multiunet.domains.image.files.table import is_table, read_pairs
@@ -155,7 +163,9 @@ def _list_pairs(config: ImageTrain, images: Path, targets: Path | None) -> list[
         return pair_with_themselves(images)
     if config.multilabel:
         return pair_overlapping(images, targets)
-    return pair_files(images, targets, MASKS if config.dots is None else DOTS)
+    if config.dots is not None:
+        return pair_files(images, targets, DOTS)
+    return pair_files(images, targets, TARGETS if config.task == "regression" else MASKS)
 
 
 def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:
