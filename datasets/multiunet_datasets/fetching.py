@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from multiunet.errors import InputError, RunError
-from multiunet.files import AnyPath, write_atomically
+from multiunet.files import AnyPath, check_folder, write_atomically
 from multiunet_datasets.cards import Card, DataFile, find_card
 
 SECONDS = 30
@@ -33,6 +33,7 @@ def fetch(names: Sequence[str], out: AnyPath, mirror: str | None = None, overwri
         RunError: where the mirror does not answer, or the disk is full.
     """
     cards = [find_card(name) for name in names]
+    check_folder(Path(out), overwrite=True)  # files of other sets may be there
     return [_fetch(card, file, Path(out), mirror, overwrite) for card in cards for file in card.files]
 
 

@@ -21,6 +21,7 @@ def test_a_plan_is_shown_written_and_trained(data: list[object], tmp_path: Path,
     assert done.code == 0, done.err
     assert "patch_size" in done.out
     assert "of 8.0 GB" in done.out
+    assert "Learns: " in done.out
     out.write_text(out.read_text().replace("batch_size: 4", "batch_size: 2"))
     run = tmp_path / "run"
     short = ["--set", "epochs=1", "--set", "steps_per_epoch=1"]

@@ -18,6 +18,8 @@ import pytest
 from multiunet_datasets import cards, fetching
 from multiunet_datasets.cards import CARDS, DataFile, read_registry
 
+from multiunet.errors import InputError
+
 NAME = "super_alloy"
 
 
@@ -166,3 +168,9 @@ def test_digests_are_those_of_the_files(data_folder: Path) -> None:
     for name in ("cora", "yeast", "isbi2012"):
         for file in CARDS[name].files:
             assert hashlib.sha256((data_folder / file.path).read_bytes()).hexdigest() == file.sha256
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(mirror: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(InputError, match="taken: is a file; give a folder"):
+        fetching.fetch([NAME], tmp_path / "taken", str(mirror))

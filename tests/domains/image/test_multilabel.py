@@ -121,7 +121,7 @@ def test_a_class_that_no_mask_has_cannot_be_learnt(tmp_path: Path) -> None:
     root = save(tmp_path)
     for path in (root / "masks/border").iterdir():
         Image.fromarray(np.zeros((32, 32), dtype=np.uint8)).save(path)
-    with pytest.raises(InputError, match="no pixel of any mask has class border, so it cannot be learnt"):
+    with pytest.raises(InputError, match=r"masks: no pixel of any mask has class border, so it cannot be learnt"):
         survey(settings(root))
 
 

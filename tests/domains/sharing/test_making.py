@@ -142,4 +142,7 @@ def test_a_folder_that_is_not_there_is_made_and_names_are_quoted(world: Path, tm
     names = multiunet.share(tmp_path / "grey steel", {}, tmp_path / "new" / "a.zip")
     with zipfile.ZipFile(tmp_path / "new" / "a.zip") as file:
         card = file.read(next(name for name in names if name.endswith("README.md"))).decode()
+        file.extractall(tmp_path / "elsewhere")
     assert "multiunet info --run 'grey steel'\n" in card
+    with pytest.raises(InputError, match=r"data.images.*: not there \(1 of the 1 image of the test split\); put the"):
+        multiunet.evaluate(tmp_path / "elsewhere" / "grey steel", {"samples": 1})

@@ -37,12 +37,13 @@ from multiunet.domains.image.files.pairing import (
     pair_files,
     pair_with_themselves,
 )
+from multiunet.domains.image.files.places import split_place
 from multiunet.domains.image.info import ImageInfo, Overlapping
 from multiunet.domains.image.survey.duplicates import hash_array, hash_content
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.remarks import gather_remarks
 from multiunet.errors import InputError
-from multiunet.wording import listing
+from multiunet.wording import counted, listing
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
             f"this run has no {options.split} images; train with `splits`, `{options.split}_images` or a fraction, or "
             "pass `images`"
         )
+    _check_there(items, options.split)
     images = {item.name: LabelledImage(item, info, cache) for item in items}
     for image in images.values():
         image.check_unchanged()
@@ -147,6 +149,15 @@ def read_labelled(info: ImageInfo, options: EvaluateOptions, cache: FileCache) -
         with_truth = _pair_with_truth(options.masks, items, info, cache)
         return replace(with_truth, name=f"{options.split} split, beside {options.masks}")
     return Labelled(f"{options.split} split", images)
+
+
+def _check_there(items: Sequence[Item], split: str) -> None:
+    gone = [item.image for item in items if not split_place(Path(item.image))[0].exists()]
+    if gone:
+        raise InputError(
+            f"{gone[0]}: not there ({len(gone)} of the {counted(len(items), 'image')} of the {split} split); put the "
+            "images of the run and their masks there, or score others by `images` and `masks`"
+        )
 
 
 def _pair_overlapping(options: ImageEvaluate, known: Overlapping) -> list[Item]:
