@@ -33,6 +33,8 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
             problems[f"unknown setting {key!r}{did_you_mean(key, list(kind.model_fields))}"] = []
         elif problem["type"] == "missing":
             problems[f"{flag} is required"] = []
+        elif problem["loc"] and say_what_is_wrong(problem).startswith(f"`{key}="):  # name and value are said
+            problems[say_what_is_wrong(problem)] = []
         elif problem["loc"]:
             problems.setdefault(_named(flag, say_what_is_wrong(problem)), []).append(_shown(problem["input"]))
         else:  # of settings that contradict each other, the words name them

@@ -68,3 +68,10 @@ def test_every_setting_tells_its_limits_in_our_own_words() -> None:
                 with pytest.raises(ValidationError) as raised:
                     kind.model_validate({name: wrong})
                 assert "Input" not in explain(raised.value, kind), (kind, name, wrong)
+
+
+def test_a_setting_that_names_itself_and_its_value_is_named_once() -> None:
+    with pytest.raises(InputError) as caught:
+        checked(GraphTrain, {"graph": "g", "positional_encoding": "foo"})
+    assert str(caught.value).count("positional_encoding") == 1
+    assert str(caught.value).count("foo") == 1
