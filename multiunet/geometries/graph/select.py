@@ -131,7 +131,9 @@ class SelectPool(nn.Module):
         return replace(coarse, x=field.x[coarse.parent] * gate)
 
     def select(self, field: GraphField, score: Tensor) -> tuple[GraphField, Tensor]:
-        """Return the coarser graph, without features, and what its nodes' features are multiplied by, ``(nodes, 1)``.
+        """Return the coarser graph, without features, and the gate of each of its nodes, ``(nodes, 1)``.
+
+        The gate multiplies the features of the nodes that are kept.
 
         Args:
             score: of each node, ``(nodes,)``.

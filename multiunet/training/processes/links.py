@@ -243,7 +243,7 @@ def _probe(connection: Connection) -> None:
 
 @contextmanager
 def limit_reading(connection: Connection, seconds: int) -> Iterator[None]:
-    """Have each read from a connection raise ``OSError`` if nothing comes for so long, until the end of the context."""
+    """Limit how long a read from a connection waits, in the context; then it raises ``OSError``."""
     _allow_to_wait(connection, seconds)
     yield
     _allow_to_wait(connection, 0)

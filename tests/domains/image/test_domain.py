@@ -56,7 +56,7 @@ def trained(domain: ImageDomain, config: ImageTrain, info: ImageInfo, model: Mod
 
 
 def predicted(root: Path, domain: ImageDomain, config: ImageTrain, info: Any, model: Model, **options: Any) -> Path:
-    settings = ImagePredict(images=root / "images", samples=options.pop("samples", 2), **options)
+    settings = ImagePredict(**{"images": root / "images", "samples": 2} | options)
     with PredictionStore(root / "p.zarr", overwrite=True) as store:
         domain.predict(model, config, info, settings, store, Progress())
     return root / "p.zarr"
@@ -72,7 +72,7 @@ def test_every_network_trains_and_predicts_as_a_whole_what_it_predicts_by_tiles(
     root = folder(6)
     domain, config, info, model = setup(root, model=name, patch_size=[32])
     trained(domain, config, info, model, steps=2)
-    options: dict[str, Any] = {"tta_flips": False}
+    options: dict[str, Any] = {"tta_flips": False, "images": root / "images/s0.png"}
     whole, tiled = (
         next(
             iter(open_prediction(predicted(root, domain, config, info, model, tile_size=tile, **options)).values())
