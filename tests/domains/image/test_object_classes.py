@@ -59,6 +59,7 @@ def test_masks_and_tables_say_the_same(classed: Path) -> None:
     assert (own.names, own.of, own.counts) == (other.names, other.of, other.counts)
     assert (own.values, other.values) == ((3, 8), (1, 2))
     assert own.counts["train"] == (16, 16)
+    assert [masks.fingerprint.classes[name].objects_a_mask for name in ("left", "right")] == [4, 4]
     assert masks.classes.names == ("outside", "left", "right", "left boundary", "right boundary")
     assert masks == ImageInfo.model_validate_json(masks.model_dump_json())
 

@@ -18,6 +18,7 @@ from multiunet.domains.image.files.masks import MOST_CLASSES
 from multiunet.domains.image.files.object_classes import ObjectClassFiles, open_object_classes
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.info import ObjectClasses
+from multiunet.domains.image.survey.fingerprint import COUNTED, ObjectSizes
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
@@ -144,6 +145,16 @@ class ObjectClassSurvey:
             absent = [name for name, count in zip(found.names, found.counts[split]) if not count]
             if absent and sum(found.counts[split]):
                 remark(f"{path}: no object of the {split} images is of {listing(absent)}, so nothing is scored of it")
+
+    def object_sizes(self, found: ObjectClasses) -> ObjectSizes:
+        """Return the sizes of the objects of each class in a few training masks, by the label of their inside."""
+        masks = [mask for mask, split in self.splits.items() if split == "train"][:COUNTED]
+        sizes: dict[int, list[int]] = {}
+        for mask in masks:
+            for own, pixels in zip(found.of[mask], self.sizes[mask].sum(axis=0)[1:].tolist()):
+                if own >= 0 and pixels:
+                    sizes.setdefault(1 + own, []).append(pixels)
+        return ObjectSizes(sizes, len(masks))
 
     def pixels(self, found: ObjectClasses, touching: Touching) -> dict[Split, tuple[int, ...]]:
         """Return the pixels of each label by split; those of objects without a class are of none."""

@@ -108,6 +108,7 @@ def survey_objects(splits: ItemSplits, images: Images, config: ImageTrain) -> An
         classes = told.result()
         names = name_labels(config.instance_encoding, classes.names)
         pixels = told.pixels(classes, config.instance_encoding)
+        images.fingerprint.objects = told.object_sizes(classes)
         images.digest.add_words(repr([classes.names, list(classes.of.values())]))
     return Annotations(
         ClassLabels(names=tuple(names), values=tuple(range(len(names)))),
