@@ -123,7 +123,7 @@ def unpack(content: bytes, path: Path | str) -> Checkpoint:
         tensors = from_bytes(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         about = json.loads(header.get("__metadata__", {}).get(METADATA, "{}"))
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         reason = str(error).removeprefix("Error while deserializing: ")
         raise InputError(f"{path}: the checkpoint is damaged: cut off, or overwritten ({reason})") from error
     if about.get("format") != FORMAT:

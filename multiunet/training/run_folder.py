@@ -235,7 +235,7 @@ class RunFolder(Records):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):  # numbers of thousands of digits are no JSONDecodeError
                 break
             if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
                 break

@@ -15,9 +15,12 @@ from multiunet.domains.genome.targets_table import open_targets
 from multiunet.domains.genome.variants.vcf import iter_records
 from multiunet.domains.image.class_names import parse_class_names
 from multiunet.domains.image.files.dots import read_dots
+from multiunet.domains.image.files.readers import read_image
 from multiunet.domains.image.generation.columns import name_labels
 from multiunet.errors import InputError
+from multiunet.training.run_folder import RunFolder
 from tests.faults.fuzz.bigwig import sum_plainly, write_plainly
+from tests.faults.fuzz.volumes import write_dicom
 
 ODD = ("²", "٣", "1_0", "9" * 5000, "0x10", "1.0")
 """Texts for which ``isdigit``, ``int`` or both would not do."""
@@ -100,3 +103,25 @@ def test_tables_of_names_are_named(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ValueError, match=rf"a.csv.* ?{said}"):
             parse_class_names(str(path))
+
+
+def test_a_log_and_a_checkpoint_with_numbers_of_thousands_of_digits(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", {"domain": "graph"}, {})
+    run.log({"epoch": 1})
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": ' + "9" * 5000 + "}\n")
+    assert [row["epoch"] for row in run.history()] == [1]
+    (run.path / "metrics.jsonl").write_text('{"epoch": 1}\n' + "[" * 100_000 + "\n")
+    assert [row["epoch"] for row in run.history()] == [1]
+
+
+def test_a_dicom_that_states_half_of_a_scale_is_refused(tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    path = write_dicom(tmp_path)
+    data = pydicom.dcmread(path)
+    for name in ("RescaleSlope", "RescaleIntercept"):
+        value = data.pop(name)
+        data.save_as(path)
+        with pytest.raises(InputError, match=r"a.dcm: .*one of RescaleSlope and RescaleIntercept without the other"):
+            read_image(path)
+        data[name] = value

@@ -146,6 +146,8 @@ def _read_header(file: Path) -> Slice:
         elif promised > held:
             raise InputError(f"{file}: cut short: has {held:,} bytes, but its pixels take {promised:,}; copy it again")
         kind = np.dtype(f"{'i' if data.get('PixelRepresentation', 0) else 'u'}{bits // 8}")
+        if (data.get("RescaleSlope") is None) != (data.get("RescaleIntercept") is None):
+            raise ValueError("states one of RescaleSlope and RescaleIntercept without the other")
         measures = _measures(data)
         axes = _directions(data.get("ImageOrientationPatient"))
         position = data.get("ImagePositionPatient")
