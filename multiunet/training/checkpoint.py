@@ -126,11 +126,13 @@ def unpack(content: bytes, path: Path | str) -> Checkpoint:
     except (SafetensorError, ValueError, RecursionError) as error:
         reason = str(error).removeprefix("Error while deserializing: ")
         raise InputError(f"{path}: the checkpoint is damaged: cut off, or overwritten ({reason})") from error
-    if about.get("format") != FORMAT:
-        raise InputError(f"{path}: not a checkpoint of this program (its format is {about.get('format')!r})")
-    if about.get("sha256") != _digest(tensors, about.get("state")):
+    stated = about.get("format") if isinstance(about, dict) else None
+    if stated != FORMAT:
+        raise InputError(f"{path}: not a checkpoint of this program (its format is {stated!r})")
+    state = about.get("state")
+    if not isinstance(state, dict) or about.get("sha256") != _digest(tensors, state):
         raise InputError(f"{path}: the checkpoint is damaged: its contents do not match its digest")
-    return Checkpoint(tensors, about["state"])
+    return Checkpoint(tensors, state)
 
 
 def flatten_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
