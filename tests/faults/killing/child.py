@@ -173,9 +173,11 @@ def start(place: Place, words: Sequence[str], save_seconds: float, moments: Mome
     sys.stdout.flush()
     sys.stderr.flush()
     began = time.monotonic()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS.values())  # until the command begins
     pid = os.fork()
     if pid == 0:
         _live(place, words, save_seconds, moments)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return Child(pid, began)
 
 
@@ -204,6 +206,7 @@ def _live(place: Place, words: Sequence[str], save_seconds: float, moments: Mome
 
 def _run(words: Sequence[str]) -> int:
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS.values())
         build()(list(words))
         code = 0
     except SystemExit as ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import time
 from collections import Counter
@@ -57,6 +58,14 @@ class Tally:
         return rows
 
 
+def has_traceback(said: str) -> bool:
+    """Return whether an error was shown to the user as a programmer sees it.
+
+    What Python itself says of a signal that comes while it ends is not counted: the command is done.
+    """
+    return "Traceback" in re.sub(r"Exception ignored in.*\nTraceback", "", said)
+
+
 def keep_output(place: Place, command: Command) -> None:
     """Keep what was printed beside the other results, where it is the result."""
     if "--json" in command.lines[0]:
@@ -92,6 +101,8 @@ class Trial:
             for attempt in range(TRIES + self.strikes):
                 if attempt:
                     words = [*line.split(), *self.command.again.split(), *(["--overwrite"] if self.replaces else [])]
+                for path in self.place.here.rglob(".*.tmp*"):  # the user comes back a day later
+                    os.utime(path, (0, 0))
                 left -= 1
                 if left >= 0:
                     code, hit = self._strike(words, number) if self.kind == "signal" else self._other(words, number)
@@ -111,8 +122,6 @@ class Trial:
 
     def _again(self, words: list[str], attempt: int) -> bool:
         """Give the command again, undisturbed; return whether it is done."""
-        for path in self.place.here.rglob(".*.tmp*"):  # the user comes back a day later
-            os.utime(path, (0, 0))
         child = start(self.place, words, self.save_seconds, Moments())
         if child.wait(END_SECONDS) is None:
             self.find("hangs", "undisturbed")
@@ -122,7 +131,7 @@ class Trial:
     def _is_done(self, code: int | None, attempt: int) -> bool:
         """Return whether a command that was not struck is done; ``--overwrite``, where it asks for that, comes next."""
         said = self.place.read("err")
-        if "Traceback" in said:
+        if has_traceback(said):
             self.find("tracebacks", said.strip().splitlines()[-4:])
         if code == 3 and "--overwrite" in said and attempt:
             if not compare(digest_all(self.place.here), self.known.files)[0]:
@@ -171,7 +180,7 @@ class Trial:
         self.tally.kinds[self.kind] += 1
         said = self.place.read("err")
         if self.kind in MOUNTED:
-            if "Traceback" in said:
+            if has_traceback(said):
                 self.find("tracebacks", said.strip().splitlines()[-6:])
             if child.code not in (1, 3):
                 self.find("codes", f"{child.code}: {said.strip().splitlines()[-1:]}")
@@ -190,7 +199,7 @@ class Trial:
             self.find("orphans", [" ".join(other.cmdline())[:200] for other in others])
             child.end()
         said, signum = self.place.read("err"), int(SIGNALS[name])
-        if "Traceback" in said:
+        if has_traceback(said):
             self.find("tracebacks", said.strip().splitlines()[-6:])
         allowed = {-signum} if name == "KILL" and whom in ("first", "all") else {0, 128 + signum, -signum}
         if whom not in ("first", "all"):
