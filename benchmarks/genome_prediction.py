@@ -67,7 +67,7 @@ def cut_tiles(genome: Genome, bin_size: int) -> list[Tensor]:
         side = -(-bins // -(-bins * bin_size // TILE)) * bin_size
         codes = genome.open(name)
         for start in range(0, bins * bin_size, side):
-            found.append(torch.from_numpy(cut(codes, start, min(start + side, bins * bin_size)))[None, None])
+            found.append(torch.tensor(cut(codes, start, min(start + side, bins * bin_size)))[None, None])
     return found
 
 

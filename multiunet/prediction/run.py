@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 
 import numpy as np
 import torch
@@ -84,7 +84,7 @@ class GridPredictor:
         Args:
             beyond: see ``GridSource``.
         """
-        print_ = self._receptive_field()
+        print_ = self.seen
         margins = [(self.margin, self.margin)] * len(shape) if beyond is None else beyond
         sites = bound_sites(self.sites, print_)
         sides = core_sides(shape, print_, margins, sites) if self.tile is None else (self.tile,) * len(shape)
@@ -234,9 +234,11 @@ class GridPredictor:
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the sites of the output by axis."""
-        return tuple(-(-n // r) for n, r in zip(shape, self._receptive_field().output_stride))
+        return tuple(-(-n // r) for n, r in zip(shape, self.seen.output_stride))
 
-    def _receptive_field(self) -> ReceptiveField:
+    @cached_property
+    def seen(self) -> ReceptiveField:
+        """The network's receptive field."""
         return receptive_field(self.net)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -85,11 +87,14 @@ class PredictionStore:
 
     def _count_chunks(self) -> None:
         """Record how many chunks each array has, and their bytes, so that a reader knows that all are there, whole."""
-        for _, group in zarr.open_group(self._partial, mode="r+").groups():
-            if SAMPLES in group:
-                del group[SAMPLES]
-            for _, array in group.arrays():
-                array.attrs[CHUNKS], array.attrs[BYTES] = count_chunks(self._partial / array.path)
+        for samples in self._partial.glob(f"*/{SAMPLES}"):
+            shutil.rmtree(samples)
+        for file in self._partial.glob("*/*/zarr.json"):
+            array = json.loads(file.read_text(encoding="utf-8"))
+            if array["node_type"] == "array":
+                count, size = count_chunks(file.parent)
+                array["attributes"] = {**array.get("attributes", {}), CHUNKS: count, BYTES: size}
+                file.write_text(json.dumps(array, indent=2), encoding="utf-8")
 
     def item(
         self,

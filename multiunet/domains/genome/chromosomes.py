@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.core.receptive_field import receptive_field
 from multiunet.domains.genome.bases import Bases, Codes, lazily
 from multiunet.domains.genome.regions import runs
 from multiunet.domains.genome.sequence import cut, find_unknown_bins
@@ -110,7 +109,7 @@ class Chromosomes:
         That begins and ends where coarse sites of the whole chromosome with its flanks begin: on the given strand these
         are counted from its start, on the other strand from its end.
         """
-        bases, seen, behind = lazily(codes), receptive_field(self.predictor.net), self._bins(codes) - last
+        bases, seen, behind = lazily(codes), self.predictor.seen, self._bins(codes) - last
         reach, stride = max(-(-seen.radius[0] // self.bin_size), self.flank), seen.tile_stride[0] // self.bin_size
         # how many bins there are, and how many of them are not read
         sides = [(n + self.flank, max(0, n + self.flank - reach) // stride * stride) for n in (first, behind)]

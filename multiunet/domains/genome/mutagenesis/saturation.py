@@ -152,4 +152,5 @@ class _Member:
         return self.net.join_strands(self.middle.decode(trail)[..., : self.bins])
 
     def _field(self, codes: Codes) -> Tensor:
-        return torch.from_numpy(one_hot(codes))[None].to(self.saturation.device)
+        like = next(self.net.parameters())  # of 64 bits where rounding is to be small
+        return torch.from_numpy(one_hot(codes))[None].to(like)

@@ -31,7 +31,7 @@ def window(bases: int, seed: int = 0) -> np.ndarray:
 def naive(model: Model, codes, places, counted, samples: int) -> np.ndarray:
     def sums(one):
         kept = {}
-        field = torch.from_numpy(one_hot(one))[None]
+        field = torch.from_numpy(one_hot(one))[None].to(next(model.net.parameters()))
         watch = lambda t, mean: kept.update({t: mean[0][:, counted].double().sum(1).numpy()})  # noqa: E731
         predict_field(model.net, model.task, model.geometry, field, samples, 0, watch)
         return np.stack([kept[t] for t in sorted(kept)])
@@ -58,6 +58,14 @@ def test_it_equals_predicting_each_changed_window(bin_size, samples):
     assert np.abs(expected).max() > 1e-3
     assert np.allclose(found, expected, atol=1e-5)
     assert (found[..., codes[places], np.arange(5)] == 0).all()
+
+
+def test_in_64_bits_it_equals_predicting_each_to_their_rounding():
+    model, codes, counted = make_model(24), window(21 * 24), np.arange(21) % 9 > 1
+    model.net.double()
+    expected = naive(model, codes, [3, 240], counted, 3)
+    found = Saturation(model, torch.device("cpu"), counted, 3).changes(codes, [3, 240])
+    assert np.abs(found - expected).max() < 1e-12
 
 
 def test_runs_of_an_ensemble_have_samples_of_their_own():
