@@ -10,7 +10,7 @@ from multiunet.domains.config import TrainConfig
 from multiunet.domains.info import ClassLabels, DatasetInfo, Labels
 from multiunet.geometries.grid.grid import Grid
 from multiunet.training.processes.place import find_wanted
-from multiunet.wording import counted, listing
+from multiunet.wording import counted, listing, percent
 
 if TYPE_CHECKING:
     from multiunet.domains.domain import Domain, Model
@@ -30,7 +30,7 @@ def summarise_target(info: DatasetInfo) -> str:
     if isinstance(target, ClassLabels):
         return f"{counted(count, 'class', 'classes')}: {listing(target.names, SHOWN_NAMES)}"
     if isinstance(target, Labels):
-        shares = [f"{name} ({share:.3g} of the sites)" for name, share in zip(target.names, target.shares)]
+        shares = [f"{name} ({percent(share)} have it)" for name, share in zip(target.names, target.shares)]
         return f"{counted(count, 'class', 'classes')}, each there or not: {listing(shares, SHOWN_NAMES)}"
     several = [f"{n} (mean {c:.4g}, deviation {s:.4g})" for n, c, s in zip(target.names, target.centre, target.scale)]
     return f"{counted(count, 'quantity', 'quantities')}: {listing(several, SHOWN_NAMES)}"

@@ -30,6 +30,7 @@ def test_a_dry_run_says_what_is_trained_on_what_and_how_long(
     assert done.code == 0, done.err
     said = read_lines(done.out)
     assert " to train" in said["data"]
+    assert " item" not in said["data"]  # but what the domain calls them
     assert " to validate" in said["data"]
     assert any(words in said["learns"] for words in LEARNT[domain].split("|"))
     assert "parameters" in said["network"]

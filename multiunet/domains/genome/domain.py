@@ -69,6 +69,7 @@ from multiunet.domains.genome.several.telling import (
     tell_labelled,
 )
 from multiunet.domains.genome.side_scores import make_side_score
+from multiunet.domains.genome.summary import summarise_genome
 from multiunet.domains.genome.survey import digest_data, survey
 from multiunet.domains.genome.targets_table import open_targets
 from multiunet.domains.genome.variants.scoring import score_variants
@@ -126,6 +127,9 @@ class GenomeDomain(Domain[GenomeTrain, GenomePredict, GenomeInfo]):
 
     def tune(self, planned: Planned[GenomeTrain, GenomeInfo]) -> Planned[GenomeTrain, GenomeInfo]:
         return tune_layout(planned, self.build)
+
+    def summarise(self, config: GenomeTrain, info: GenomeInfo) -> dict[str, str]:
+        return summarise_genome(config, info)
 
     def check(self, config: GenomeTrain) -> Mapping[str, Any]:
         return checking.check(config)
