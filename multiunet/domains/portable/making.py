@@ -122,6 +122,3 @@ def _check_out(out: Path, chosen: ExportOptions) -> None:
     if out.suffix != f".{ending}":
         raise InputError(f"{out}: `to={chosen.to}` writes a file NAME.{ending}; name it so")
     check_file(out, chosen.overwrite)
-    for name in ("sample", "license", "authors") if chosen.to != "bioimageio" else ():
-        if getattr(chosen, name):
-            raise InputError(f"`{name}`: stands in packages of `to=bioimageio` alone; leave it out of `to={chosen.to}`")

@@ -88,10 +88,8 @@ def _check_head(path: Path, head: Sequence[str], conditions: Sequence[str]) -> N
         if column in COLUMNS and column != "name":
             raise InputError(f"`conditions={column}`: the column of {path.name} is no condition; name another one")
     if unused := [column for column in head if column and column not in (*COLUMNS, *conditions)]:
-        near = did_you_mean(unused[0], COLUMNS)
-        remark(
-            f"{path}: of its columns {listed(unused)} {'is' if len(unused) == 1 else 'are'} not used{near}; `conditions` names what is to be told"
-        )
+        near, verb = did_you_mean(unused[0], COLUMNS), "is" if len(unused) == 1 else "are"
+        remark(f"{path}: of its columns {listed(unused)} {verb} not used{near}; `conditions` names what is to be told")
 
 
 def _read_row(path: Path, number: int, words: Mapping[str, str]) -> Row:
