@@ -87,9 +87,9 @@ def open_datasets(path: AnyPath) -> dict[str, xr.Dataset]:
         raise InputError(f"{path}: no prediction here (its zarr.json is of another program, or damaged)")
     try:
         return _datasets(path)
-    except InputError:  # which says what is wrong
+    except (InputError, MemoryError):
         raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # of many kinds: those of Zarr, of its codecs and of xarray
         raise InputError(f"{path}: the prediction cannot be read ({error}); it is damaged, so predict anew") from error
 
 

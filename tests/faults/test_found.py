@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import xarray as xr
+import zarr
 
 from multiunet.domains.genome.annotation.reading import read_features
 from multiunet.domains.genome.bigwig import BigWig
@@ -18,6 +22,7 @@ from multiunet.domains.image.files.dots import read_dots
 from multiunet.domains.image.files.readers import read_image
 from multiunet.domains.image.generation.columns import name_labels
 from multiunet.errors import InputError
+from multiunet.prediction.reading import open_datasets
 from multiunet.training.run_folder import RunFolder
 from tests.faults.fuzz.bigwig import sum_plainly, write_plainly
 from tests.faults.fuzz.volumes import write_dicom
@@ -125,3 +130,28 @@ def test_a_dicom_that_states_half_of_a_scale_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"a.dcm: .*one of RescaleSlope and RescaleIntercept without the other"):
             read_image(path)
         data[name] = value
+
+
+def test_a_dicom_that_states_four_gigabytes_of_a_header_makes_no_room_for_them(tmp_path: Path) -> None:
+    pytest.importorskip("pydicom")
+    path = write_dicom(tmp_path)
+    path.write_bytes(path.read_bytes() + struct.pack("<HH2sHI", 0x7FE1, 0x10, b"OB", 0, 0xFFFFFFF0))
+    tracemalloc.start()
+    try:
+        with suppress(InputError):  # a damaged end may be left
+            read_image(path)
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_coordinate_of_a_prediction_that_cannot_be_unpacked(tmp_path: Path) -> None:
+    data = xr.Dataset({"mean": ("y", [1.0, 2.0])}, {"y": [0, 1]}, {"name": "a"})
+    data.to_zarr(tmp_path / "p.zarr", group="a", consolidated=False, zarr_format=3)
+    group = zarr.open_group(tmp_path / "p.zarr")
+    group.attrs["multiunet"] = "0.1"
+    assert open_datasets(tmp_path / "p.zarr")["a"]["mean"].values.tolist() == [1, 2]
+    chunk = tmp_path / "p.zarr/a/y/c/0"
+    chunk.write_bytes(chunk.read_bytes()[:12] + bytes(8))
+    with pytest.raises(InputError, match=r"p.zarr: the prediction cannot be read"):
+        open_datasets(tmp_path / "p.zarr")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections.abc import Sequence
@@ -114,6 +115,18 @@ def read_dicom(path: Path, wanted: Wanted) -> Stack:
     return replace(stack, orientation=orientation)
 
 
+class _Bounded(io.BufferedReader):
+    """File that makes no room for more than it holds, whatever length a damaged header states."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(io.FileIO(file))
+        self._end = file.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._end - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 def _is_dicom(path: Path) -> bool:
     try:
         if path.name.startswith(".") or not path.is_file():
@@ -135,7 +148,8 @@ def _read_header(file: Path) -> Slice:
             raise InputError(
                 f"{file}: is deflated as a whole, which is not read; save it uncompressed (dcmconv, gdcmconv)"
             )
-        data = pydicom.dcmread(file, stop_before_pixels=True)
+        with _Bounded(file) as stream:
+            data = pydicom.dcmread(stream, stop_before_pixels=True)
         bits, samples = int(data.BitsAllocated), int(data.get("SamplesPerPixel", 1))
         shape = (int(data.get("NumberOfFrames") or 1), int(data.Rows), int(data.Columns), samples)
         if bits not in (8, 16, 32) or min(shape) < 1 or samples > 4:
@@ -251,7 +265,8 @@ def _decode(one: Slice, frame: int, kind: np.dtype[Any]) -> np.ndarray:
     from pydicom.pixels import pixel_array
 
     with reading(one.file):
-        stored = np.asarray(pixel_array(one.file, index=frame)).reshape(one.shape[1:])
+        with _Bounded(one.file) as stream:
+            stored = np.asarray(pixel_array(stream, index=frame)).reshape(one.shape[1:])
         if kind == one.dtype:
             same: np.ndarray = stored.astype(kind, copy=False)
             return same
