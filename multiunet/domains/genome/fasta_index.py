@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -119,7 +120,10 @@ def open_indexed(path: Path) -> IndexedFasta | None:
 
 def _load(path: Path, index: Path, build: bool = False) -> IndexedFasta | None:
     try:
-        faidx = Faidx(str(path), indexname=str(index), as_raw=True, rebuild=build, build_index=build)
+        with warnings.catch_warnings():
+            # an index that is older by the clock, which may have been set back; whether it fits is looked at below
+            warnings.filterwarnings("ignore", "Index file", RuntimeWarning)
+            faidx = Faidx(str(path), indexname=str(index), as_raw=True, rebuild=build, build_index=build)
     except Exception:  # of many kinds; the reader of whole files says what is wrong
         return None
     lengths = {name: record.rlen for name, record in faidx.index.items()}

@@ -1,5 +1,6 @@
 import gzip
 import os
+import time
 import zlib
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pyfaidx import Fasta
 
 from multiunet.domains.genome import fasta, fasta_cache, fasta_index
 from multiunet.domains.genome.fasta import Genome, read_fasta
-from multiunet.domains.genome.fasta_index import IndexedCodes
+from multiunet.domains.genome.fasta_index import IndexedCodes, open_indexed
 from multiunet.errors import InputError
 
 TEXT = ">one first of two -> here\nACGTN\nacgtR\nu\n\n>two\nTTTT\n"
@@ -219,3 +220,14 @@ def test_bgzip_that_lost_blocks_is_refused(tmp_path):
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         read_fasta(tmp_path)
+
+
+def test_an_index_that_is_older_by_the_clock_is_used_without_a_word(tmp_path: Path, recwarn) -> None:
+    path = tmp_path / "g.fa"
+    path.write_text(">a\nACGT\n")
+    for seconds in (0, 86_400):  # the clock was set back after the file was written
+        os.utime(path, (time.time() + seconds, time.time() + seconds))
+        found = open_indexed(path)
+        assert found is not None
+        found.faidx.close()
+    assert [str(one.message) for one in recwarn] == []
