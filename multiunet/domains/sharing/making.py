@@ -16,6 +16,7 @@ from multiunet.domains.calibration_file import FILE as CALIBRATION
 from multiunet.domains.calibration_file import read_fits
 from multiunet.domains.config import checked
 from multiunet.domains.info import FILE as DATASET
+from multiunet.domains.reading import reading
 from multiunet.domains.runs import all_runs, open_runs
 from multiunet.domains.score_file import find_epochs, read_scores
 from multiunet.domains.sharing.card import Subject, write_card
@@ -122,13 +123,19 @@ def _clean(path: Path, options: ShareOptions) -> Cleaned:
 def _read_all(folder: Path) -> dict[str, str]:
     """Return the texts of a run's folder, or of that of folds, that prediction or a reader of the card needs."""
     names = (CONFIG, DATASET, ENVIRONMENT, CALIBRATION, SCORES, *LOGS)
-    return {name: (folder / name).read_text(encoding="utf-8") for name in names if (folder / name).is_file()}
+    found: dict[str, str] = {}
+    for name in names:
+        if (folder / name).is_file():
+            with reading(folder / name):
+                found[name] = (folder / name).read_text(encoding="utf-8")
+    return found
 
 
 def _parse(name: str, text: str) -> Any:
     if name.endswith(f"/{CONFIG}"):
         return parse_yaml(text)
-    content = json.loads(text) if name.endswith(".json") else text
+    with reading(name):
+        content = json.loads(text) if name.endswith(".json") else text
     if name.endswith(f"/{ENVIRONMENT}") and isinstance(content, dict):
         content["platform"] = str(content.get("platform", "")).split("-")[0]  # the rest may name a kernel of one's own
     return content
