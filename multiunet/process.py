@@ -20,7 +20,10 @@ def this_process() -> str:
 
 @functools.cache
 def machine_digest() -> str:
-    """Return a digest of this machine's name: the name itself is nobody's business who is given a run folder."""
+    """Return a digest of this machine's name.
+
+    Run folders are given away, and the name itself is nobody's business.
+    """
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
