@@ -63,7 +63,7 @@ def test_tables_come_back(tables: Callable[..., Path]) -> None:
 def test_tables_under_other_names(tables: Callable[..., Path]) -> None:
     nodes = "\ufeffname,a,kind\nx,1,p\ny,2,q\n\n\n"
     edges = "weight,to,from\n2.5,y,x\n"
-    graph = read_graph(tables(nodes, edges), Columns("name", "kind", "split"))
+    graph = read_graph(tables(nodes, edges), Columns("name", ("kind",), "split"))
     np.testing.assert_array_equal(graph.edges, [[0], [1]])
     assert graph.weight is not None
     assert graph.weight.tolist() == [2.5]
