@@ -35,7 +35,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from multiunet.domains import inference, training
-from multiunet.domains.domain import Model, Piece
 from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.graph.files.sets import read_graphs
 from multiunet.domains.graph.sets.baselines import structure_free
@@ -43,6 +42,8 @@ from multiunet.domains.graph.sets.config import GraphsTrain
 from multiunet.domains.graph.sets.dataset import TrainingGraphs
 from multiunet.domains.graph.sets.domain import GraphsDomain
 from multiunet.domains.graph.sets.survey import Survey, source_of, survey
+from multiunet.domains.labelled import Piece
+from multiunet.domains.model import Model
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.readout import reduce_sum
 from multiunet.models.graph_readout import make_graph_field

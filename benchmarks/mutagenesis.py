@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.mutagenesis.saturation import Saturation
 from multiunet.domains.genome.sequence import Codes, one_hot
+from multiunet.domains.model import Model
 from multiunet.geometries.grid.fuse import fuse_layers
 from multiunet.models.genomic import genomic_unet
 from multiunet.prediction.field import predict_field

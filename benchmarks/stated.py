@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.config import Checkpoints
-from multiunet.domains.domain import Labelled
+from multiunet.domains.labelled import Labelled
 from multiunet.domains.runs import Run, load
 from multiunet.geometries.grid.fuse import fuse_layers
 

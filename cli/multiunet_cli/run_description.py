@@ -30,10 +30,9 @@ def describe_run(folder: RunFolder) -> RunDescription:
         InputError: when its settings or the facts on its data cannot be read.
     """
     from multiunet.domains.calibration_file import read_fits
-    from multiunet.domains.describe import describe
+    from multiunet.domains.describe import describe, summarise
     from multiunet.domains.info import to_json
     from multiunet.domains.runs import open_untrained, with_weights
-    from multiunet.domains.summary import summarise
 
     bare = open_untrained(folder)
     known = summarise(bare.domain, bare.config, bare.info, bare.model)

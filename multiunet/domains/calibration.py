@@ -13,8 +13,9 @@ from torch import Tensor
 from multiunet.domains.calibration_file import FILE, Fit, read_fits, store_calibration, write_fits
 from multiunet.domains.collected import Collected, collect
 from multiunet.domains.config import EvaluateOptions, PredictOptions, absolute, checked
-from multiunet.domains.domain import Domain, Labelled
+from multiunet.domains.domain import Domain
 from multiunet.domains.evaluation import check_unseen
+from multiunet.domains.labelled import Labelled
 from multiunet.domains.remarks import no_remarks, remark, remark_file
 from multiunet.domains.runs import (
     Run,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from multiunet.domains.report.charts import Chart
 
 if TYPE_CHECKING:
-    from multiunet.domains.domain import Piece
+    from multiunet.domains.labelled import Piece
 
 BEST, WORST = 2, 4
 """Items that are shown, of the highest and of the lowest scores."""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from multiunet.domains.config import EvaluateOptions
-from multiunet.domains.domain import Labelled
 from multiunet.domains.held_out_sums import HeldOutCounts, HeldOutItems, HeldOutRegions, HeldOutSums
+from multiunet.domains.labelled import Labelled
 from multiunet.domains.runs import Run
 from multiunet.errors import InputError
 from multiunet.geometries.grid.fuse import fuse_layers

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scipy.stats import t as student
 
-from multiunet.domains.domain import Piece
+from multiunet.domains.labelled import Piece
 
 CONFIDENCE = 0.95
 """Of the intervals of differences."""

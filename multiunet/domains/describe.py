@@ -1,4 +1,4 @@
-"""Description of a model, level by level."""
+"""Description of a model, level by level, and of its training in a few lines."""
 
 from __future__ import annotations
 
@@ -10,13 +10,21 @@ from torch import Tensor, nn
 
 from multiunet.core import Encoder
 from multiunet.core.receptive_field import receptive_field
-from multiunet.domains.domain import Model
+from multiunet.domains.config import TrainConfig
+from multiunet.domains.domain import Domain
+from multiunet.domains.model import Model
+from multiunet.domains.summary import summarise_network
 from multiunet.geometries.grid.grid import Grid
 
 
 def count_parameters(net: nn.Module) -> int:
     """Trainable numbers."""
     return sum(p.numel() for p in net.parameters() if p.requires_grad)
+
+
+def summarise(domain: Domain[Any, Any, Any], config: TrainConfig, info: Any, model: Model) -> dict[str, str]:
+    """Return the lines of a summary by what they are about: the domain's own, then the network's."""
+    return {**domain.summarise(config, info), "network": summarise_network(config, model)}
 
 
 def describe(model: Model, field: Any) -> dict[str, Any]:

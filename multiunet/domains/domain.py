@@ -4,129 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from torch import Tensor, nn
+from torch import nn
 
-from multiunet.core import Geometry
 from multiunet.domains.cases import Album
-from multiunet.domains.config import EvaluateOptions, PredictOptions, TrainConfig
-from multiunet.domains.info import DatasetInfo
+from multiunet.domains.config import EvaluateOptions, PredictOptions
+from multiunet.domains.labelled import Baseline, Labelled, Piece
+from multiunet.domains.model import DEFAULT_BUDGET, Budget, C, Info, Model, Planned, Preparation
 from multiunet.domains.summary import summarise_split, summarise_target
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore
 from multiunet.prediction.portable import PortableModel
 from multiunet.progress import SILENT, Progress
-from multiunet.tasks import Opponent, Task
+from multiunet.tasks import Task
 from multiunet.training.data import TrainingData
-from multiunet.uncertainty import Calibration, Moments
-from multiunet.uncertainty.conformal import SetMethod
-from multiunet.uncertainty.statements import Statement
 
 if TYPE_CHECKING:
     from multiunet.domains.generators import Generators
     from multiunet.domains.question import Question
     from multiunet.domains.side_score import SideScore
-    from multiunet.domains.timing import Preparation
 
-C = TypeVar("C", bound=TrainConfig)
 P = TypeVar("P", bound=PredictOptions)
-Info = TypeVar("Info", bound=DatasetInfo)
 
 Validator = Callable[[nn.Module], Mapping[str, Any]]
 """Scores a network on the validation split; called with the network in evaluation mode and gradients off. Scores are
 numbers, None where undefined, or lists of such by class or by quantity."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """A network with the meaning of its input (geometry) and of its output (task).
-
-    Attributes:
-        calibration: correction of its predictions; None: they stay as they are.
-        statements: what a stored prediction says of each site beside its moments.
-        opponent: second network that trains with it; predictions do without.
-    """
-
-    net: nn.Module
-    task: Task
-    geometry: Geometry[Any]
-    calibration: Calibration | None = None
-    statements: tuple[Statement, ...] = ()
-    opponent: Opponent | None = None
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Memory that a training may use beside the network's steps, as its plan decided.
-
-    Attributes:
-        cache: bytes of items (images, say) that each process keeps in memory; None: the domain's default.
-        sites: pixels or bases that validation predicts at once; None: the domain's default.
-    """
-
-    cache: int | None = None
-    sites: int | None = None
-
-
-DEFAULT_BUDGET = Budget()
-
-
-@dataclass(frozen=True)
-class Planned(Generic[C, Info]):
-    """Settings with nothing left open, the info with what was decided and why, and memory to use."""
-
-    config: C
-    info: Info
-    budget: Budget = DEFAULT_BUDGET
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Labelled data to score on: a split of a run, or other data.
-
-    Attributes:
-        name: "test split", or the file or folder of other data.
-        items: what the domain predicts and scores, by name.
-        keys: of other data, the keys of each item (see ``DatasetInfo.seen``), by name; empty for a split of the run.
-        remedy: of other data, what to do about an item that the run has seen, for the error: "leave it out".
-    """
-
-    name: str
-    items: Mapping[str, Any]
-    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    remedy: str = "leave it out"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A piece of an item with its prediction and its target; the pieces of an item follow each other.
-
-    Attributes:
-        predicted, target, moments: see ``Score.add``.
-        item: name of the item; None for data of one item, or whose items are too small for scores of their own.
-        rows: without an item, the name of each row, which is exchangeable with others by itself: a graph of a set.
-        counts: objects found in the whole item, and true ones; of each all, then those of each class. None where
-            objects are not counted.
-        region: slices of its sites in the item; None: it is the whole item.
-        set_scores: by method of sets that looks beyond a site, the score of each class, of the shape of the moments.
-    """
-
-    predicted: Tensor
-    target: Tensor
-    moments: Moments[Tensor] | None = None
-    item: str | None = None
-    rows: tuple[str, ...] = ()
-    counts: tuple[tuple[int, ...], tuple[int, ...]] | None = None
-    region: tuple[slice, ...] | None = None
-    set_scores: Mapping[SetMethod, Tensor] = field(default_factory=dict)
-
-
-Baseline = Callable[[Labelled], Iterator[Piece] | None]
-"""Trivial method, fitted to the training split; predicts labelled data as ``Domain.predict_labelled`` does. None: it
-cannot predict these data."""
 
 
 class Domain(ABC, Generic[C, P, Info]):

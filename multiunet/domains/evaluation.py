@@ -12,10 +12,12 @@ import numpy as np
 
 from multiunet.domains.cases import Album, Case, choose_items
 from multiunet.domains.config import PredictOptions
-from multiunet.domains.domain import Domain, Labelled, Model, Piece
+from multiunet.domains.domain import Domain
 from multiunet.domains.folds import each_fold, spread
 from multiunet.domains.info import DatasetInfo
+from multiunet.domains.labelled import Labelled, Piece
 from multiunet.domains.missed import find_missed
+from multiunet.domains.model import Model
 from multiunet.domains.novelty import Novelty, join_novelty, predict_other
 from multiunet.domains.remarks import remark
 from multiunet.domains.result import Report

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from multiunet.domains.config import TrainConfig
-from multiunet.domains.domain import Model
 from multiunet.domains.info import DatasetInfo
+from multiunet.domains.model import Model
 from multiunet.domains.result import Report
 from multiunet.domains.unfinished import Unfinished
 from multiunet.prediction import PredictionStore

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from multiunet.domains.domain import Piece
+from multiunet.domains.labelled import Piece
 from multiunet.tasks import Task
 from multiunet.uncertainty import Calibration, Moments
 from multiunet.uncertainty.held_out import HeldOut

@@ -10,8 +10,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from multiunet.domains.config import TrainConfig, validated
-from multiunet.domains.domain import Budget, Domain, Planned
+from multiunet.domains.domain import Domain
 from multiunet.domains.info import to_json
+from multiunet.domains.model import Budget, Planned
 from multiunet.domains.spec import domain_spec
 from multiunet.errors import InputError, RunError
 from multiunet.training.processes.group import Group

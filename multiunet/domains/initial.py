@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from multiunet.domains.config import TrainConfig, panel_of
-from multiunet.domains.domain import Model
+from multiunet.domains.model import Model
 from multiunet.domains.runs import Run, open_run, spec_of
 from multiunet.domains.transfer import Inputs, Taken, take_weights
 from multiunet.errors import InputError

@@ -12,7 +12,8 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from multiunet.domains.domain import Domain, Model
+from multiunet.domains.domain import Domain
+from multiunet.domains.model import Model
 from multiunet.metrics import Ranking, roc_auc
 from multiunet.prediction import PredictionStore, open_datasets
 from multiunet.progress import Progress

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from multiunet.core import Geometry
 from multiunet.device import computes_in_bf16, pick_device
 from multiunet.domains.config import Checkpoints, validated
-from multiunet.domains.domain import Domain, Model
+from multiunet.domains.domain import Domain
 from multiunet.domains.info import FILE, read_json
+from multiunet.domains.model import Model
 from multiunet.domains.remarks import remark
 from multiunet.domains.spec import DomainSpec, domain_spec, domains
 from multiunet.errors import InputError

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
-from multiunet.domains.domain import Piece
+from multiunet.domains.labelled import Piece
 
 
 class SideScore(ABC):

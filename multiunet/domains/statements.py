@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 from multiunet.domains.config import PredictClasses, PredictOptions
-from multiunet.domains.domain import Model
+from multiunet.domains.model import Model
 from multiunet.domains.remarks import remark
 from multiunet.domains.spec import DomainSpec
 from multiunet.errors import InputError

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from multiunet.core.receptive_field import receptive_field
 from multiunet.device import pick_device
 from multiunet.domains.config import TrainConfig
 from multiunet.domains.info import ClassLabels, DatasetInfo, Labels
+from multiunet.domains.model import Model
 from multiunet.geometries.grid.grid import Grid
 from multiunet.training.processes.place import find_wanted
 from multiunet.wording import counted, listing, percent
 
-if TYPE_CHECKING:
-    from multiunet.domains.domain import Domain, Model
-
 SHOWN_NAMES = 8
 """Classes or quantities that are named; of more it is said how many there are."""
-
-
-def summarise(domain: Domain[Any, Any, Any], config: TrainConfig, info: Any, model: Model) -> dict[str, str]:
-    """Return the lines of a summary by what they are about: the domain's own, then the network's."""
-    return {**domain.summarise(config, info), "network": summarise_network(config, model)}
 
 
 def summarise_target(info: DatasetInfo) -> str:

@@ -4,38 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from torch import nn
-
-from multiunet.core import Geometry
-from multiunet.tasks import Objective
-from multiunet.training.data import TrainingData
+from multiunet.domains.domain import Domain
+from multiunet.domains.model import Budget, Model, Preparation
 from multiunet.training.processes.place import find_wanted
 from multiunet.training.recipe import Recipe
 from multiunet.training.step_time import measure_step
 from multiunet.wording import counted, duration
-
-if TYPE_CHECKING:
-    from multiunet.domains.domain import Budget, Domain, Model
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """Training that comes before that of the model.
-
-    Attributes:
-        name: of what is trained.
-        processes: that share out the batches of a step.
-    """
-
-    name: str
-    net: nn.Module
-    task: Objective
-    geometry: Geometry[Any]
-    data: TrainingData[Any]
-    recipe: Recipe
-    processes: int = 1
 
 
 @dataclass(frozen=True)

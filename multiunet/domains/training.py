@@ -17,8 +17,8 @@ from multiunet.domains.calibration import calibrate
 from multiunet.domains.calibration_file import FILE
 from multiunet.domains.config import TrainConfig, absolute, checked, validated
 from multiunet.domains.curves_figure import draw_curves
-from multiunet.domains.describe import count_parameters
-from multiunet.domains.domain import DEFAULT_BUDGET, Budget, Domain, Model, Planned
+from multiunet.domains.describe import count_parameters, summarise
+from multiunet.domains.domain import Domain
 from multiunet.domains.helping import (
     PROGRAM,
     check_shared,
@@ -29,10 +29,11 @@ from multiunet.domains.helping import (
 )
 from multiunet.domains.info import to_json
 from multiunet.domains.initial import Initial, begin_with
+from multiunet.domains.model import DEFAULT_BUDGET, Budget, Model, Planned
 from multiunet.domains.remarks import remark
 from multiunet.domains.runs import all_runs, folds_in, read_info
 from multiunet.domains.spec import domain_spec
-from multiunet.domains.summary import summarise, summarise_training
+from multiunet.domains.summary import summarise_training
 from multiunet.domains.timing import describe_time
 from multiunet.errors import Diverged, InputError, RunError
 from multiunet.files import AnyPath, write_atomically

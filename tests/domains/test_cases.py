@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from multiunet.domains.cases import BEST, WORST, Album, Case, choose_items
-from multiunet.domains.domain import Piece
+from multiunet.domains.labelled import Piece
 
 
 class Names(Album):

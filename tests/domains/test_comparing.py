@@ -16,7 +16,7 @@ from scipy import stats
 import multiunet
 from multiunet.domains import inference
 from multiunet.domains.comparison import Candidate, RowScores, pair, rank
-from multiunet.domains.domain import Piece
+from multiunet.domains.labelled import Piece
 from multiunet.domains.training import train_all
 from multiunet.errors import InputError
 from multiunet.progress import Progress

@@ -8,7 +8,7 @@ from torch import nn
 
 from multiunet import Graph, Grid, NestedUNet, Segmentation, UNet
 from multiunet.domains.describe import describe
-from multiunet.domains.domain import Model
+from multiunet.domains.model import Model
 from multiunet.geometries import Conv, Transformer
 from multiunet.models.graph_readout import graph_readout_unet
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from multiunet.domains.domain import Labelled, Piece
 from multiunet.domains.evaluation import Trained, check_unseen, evaluate, rank_items, score_folds, score_pieces
+from multiunet.domains.labelled import Labelled, Piece
 from multiunet.errors import InputError
 from multiunet.tasks import ClassificationScore, Segmentation
 

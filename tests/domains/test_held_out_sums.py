@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.held_out_sums import HeldOutCounts, HeldOutItems, HeldOutRegions
+from multiunet.domains.labelled import Piece
 from multiunet.tasks import Regression, Segmentation
 from multiunet.uncertainty import ClassCalibration, Moments, QuantityCalibration
 from multiunet.uncertainty.held_out import HeldOut

@@ -9,10 +9,10 @@ import pytest
 
 from multiunet import Grid, InputError, Regression, Segmentation, UNet
 from multiunet.domains.config import PredictClasses, PredictOptions, checked
-from multiunet.domains.domain import Model
 from multiunet.domains.graph.nodes import SPEC
 from multiunet.domains.graph.nodes.config import GraphPredict
 from multiunet.domains.image.config import ImagePredict
+from multiunet.domains.model import Model
 from multiunet.domains.remarks import remark
 from multiunet.domains.statements import make_statements
 from multiunet.tasks import Task

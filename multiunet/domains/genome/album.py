@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.cases import Album, Case, Panel, Scale
-from multiunet.domains.domain import Piece
 from multiunet.domains.genome.info import GenomeInfo
+from multiunet.domains.labelled import Piece
 from multiunet.domains.report.charts import Axis, Chart, Line, make_chart
 from multiunet.domains.report.colours import color_classes, pick_colours
 from multiunet.domains.report.rasters import encode, encode_labels, encode_scaled

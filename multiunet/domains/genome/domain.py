@@ -14,17 +14,7 @@ from torch import Tensor, nn
 
 from multiunet.device import pick_device
 from multiunet.domains.cases import Album
-from multiunet.domains.domain import (
-    DEFAULT_BUDGET,
-    Baseline,
-    Budget,
-    Domain,
-    Labelled,
-    Model,
-    Piece,
-    Planned,
-    Validator,
-)
+from multiunet.domains.domain import Domain, Validator
 from multiunet.domains.genome import baselines, checking, writers
 from multiunet.domains.genome import measure as measuring
 from multiunet.domains.genome.album import GenomeAlbum
@@ -73,6 +63,8 @@ from multiunet.domains.genome.summary import summarise_genome
 from multiunet.domains.genome.survey import digest_data, survey
 from multiunet.domains.genome.targets_table import open_targets
 from multiunet.domains.genome.variants.scoring import score_variants
+from multiunet.domains.labelled import Baseline, Labelled, Piece
+from multiunet.domains.model import DEFAULT_BUDGET, Budget, Model, Planned
 from multiunet.domains.question import Question
 from multiunet.domains.side_score import SideScore
 from multiunet.errors import InputError

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import torch
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.genome.extremes import Extreme, drop_extremes
+from multiunet.domains.labelled import Piece
 from multiunet.domains.side_score import SideScore
 from multiunet.metrics import mean_of_defined
 from multiunet.tasks import RegressionScore

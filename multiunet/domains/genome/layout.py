@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 
 from multiunet.device import computes_in_bf16, pick_device
-from multiunet.domains.domain import Model, Planned
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.info import GenomeInfo
+from multiunet.domains.model import Model, Planned
 from multiunet.training.data import Sample
 from multiunet.training.probe import Probe, remembered
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.config import GenomeTrain
+from multiunet.domains.model import Model
 from multiunet.geometries.grid.fuse import fuse_conv_bn
 from multiunet.prediction.portable import Portable, PortableInput, PortableModel
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-from multiunet.domains.domain import Labelled, Piece
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.extreme_scores import WithoutExtremes
 from multiunet.domains.genome.extremes import find_extremes
@@ -15,6 +14,7 @@ from multiunet.domains.genome.peaks.scores import PeakScore
 from multiunet.domains.genome.readers import Data
 from multiunet.domains.genome.regions import read_regions
 from multiunet.domains.genome.several.scores import ByGenome
+from multiunet.domains.labelled import Labelled, Piece
 from multiunet.domains.side_score import SideScore
 
 

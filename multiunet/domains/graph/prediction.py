@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.domain import Model
 from multiunet.domains.graph.info import GraphInfo
 from multiunet.domains.graph.labels import UNKNOWN, index_classes, read_quantities
 from multiunet.domains.graph.several_labels import read_labels
+from multiunet.domains.model import Model
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField

@@ -16,17 +16,7 @@ from multiunet.device import pick_device
 from multiunet.diffusion.objective import Denoising
 from multiunet.domains.cases import Album
 from multiunet.domains.config import EvaluateOptions, PredictOptions
-from multiunet.domains.domain import (
-    DEFAULT_BUDGET,
-    Baseline,
-    Budget,
-    Domain,
-    Labelled,
-    Model,
-    Piece,
-    Planned,
-    Validator,
-)
+from multiunet.domains.domain import Domain, Validator
 from multiunet.domains.generating import Generating
 from multiunet.domains.image.config import ImageEvaluate, ImageMeasure, ImagePredict, ImageTrain
 from multiunet.domains.image.data.augment import Augmentation
@@ -71,9 +61,10 @@ from multiunet.domains.image.summary import summarise_images
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.shift import ShiftCheck
 from multiunet.domains.image.task import make_opponent, make_task
+from multiunet.domains.labelled import Baseline, Labelled, Piece
 from multiunet.domains.missed import MissedInValidation
+from multiunet.domains.model import DEFAULT_BUDGET, Budget, Model, Planned, Preparation
 from multiunet.domains.remarks import gather_remarks, remark
-from multiunet.domains.timing import Preparation
 from multiunet.models.sees_input import show_pixels
 from multiunet.prediction import GridPredictor, PredictionStore
 from multiunet.prediction.field import count_samples

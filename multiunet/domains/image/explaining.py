@@ -16,9 +16,9 @@ from torch import Tensor
 
 from multiunet.core.unet import Trail
 from multiunet.domains.describe import describe
-from multiunet.domains.domain import Model
 from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.shown import Window
+from multiunet.domains.model import Model
 from multiunet.domains.report.charts import Axis, Chart, Line, make_chart
 from multiunet.domains.report.colours import color_classes, pick_colours
 from multiunet.domains.report.rasters import WRONG, encode, encode_labels, encode_scaled, paint, stretch

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from multiunet.domains.calibration_file import read_fits
-from multiunet.domains.describe import count_parameters
+from multiunet.domains.describe import count_parameters, summarise
 from multiunet.domains.inference import score
 from multiunet.domains.remarks import no_remarks, remark
 from multiunet.domains.report.citing import describe_program, list_papers
@@ -29,7 +29,6 @@ from multiunet.domains.result import Report
 from multiunet.domains.runs import Run, all_runs, open_untrained
 from multiunet.domains.score_file import add_scores, find_epochs
 from multiunet.domains.score_words import name_score
-from multiunet.domains.summary import summarise
 from multiunet.domains.verdict import judge
 from multiunet.errors import InputError, RunError
 from multiunet.files import AnyPath, write_text

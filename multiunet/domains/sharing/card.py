@@ -11,12 +11,12 @@ from typing import Any
 
 from multiunet.domains.calibration_file import Fit
 from multiunet.domains.calibration_words import describe_fits
+from multiunet.domains.describe import summarise
 from multiunet.domains.report.citing import describe_program, list_papers
 from multiunet.domains.report.tables import Table, tabulate_scores, tabulate_uncertainty
 from multiunet.domains.result import Report
 from multiunet.domains.runs import Run, hash_weights
 from multiunet.domains.sharing.options import ShareOptions
-from multiunet.domains.summary import summarise
 from multiunet.training.run_places import RUN
 from multiunet.wording import as_word, counted
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.genome.album import CLOSE, GenomeAlbum, average, find_worst
+from multiunet.domains.labelled import Piece
 from multiunet.domains.report.charts import Chart
 from multiunet.uncertainty import Moments
 

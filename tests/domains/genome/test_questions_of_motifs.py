@@ -6,13 +6,13 @@ import torch
 from multiunet_datasets.synthetic import MOTIF, genome_with_motifs
 from multiunet_datasets.variants import find_motifs, variants_of_motifs
 
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.attribution.gradients import Gradients
 from multiunet.domains.genome.mutagenesis.saturation import Saturation
 from multiunet.domains.genome.panels import Panel
 from multiunet.domains.genome.variants.alleles import Reference, as_codes, make_allele
 from multiunet.domains.genome.variants.effects import Effects
 from multiunet.domains.genome.variants.frames import Window
+from multiunet.domains.model import Model
 from multiunet.models.genomic import genomic_unet
 from multiunet.tasks import Regression
 

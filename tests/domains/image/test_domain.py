@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 
 from multiunet.catalogue import ModelName
-from multiunet.domains.domain import Model
 from multiunet.domains.evaluation import Trained, evaluate
 from multiunet.domains.image import SPEC
 from multiunet.domains.image.config import ImageEvaluate, ImagePredict, ImageTrain
 from multiunet.domains.image.domain import ImageDomain
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.model import Model
 from multiunet.domains.result import Report
 from multiunet.errors import InputError
 from multiunet.prediction import PredictionStore, open_prediction

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.attribution.settings import Method
 from multiunet.domains.genome.panels import Panel
 from multiunet.domains.genome.sequence import one_hot
+from multiunet.domains.model import Model
 from multiunet.errors import InputError
 from multiunet.prediction.ensemble import members, tasks_of
 from multiunet.tasks import Task

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.device import pick_device
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.attribution.gradients import Gradients, import_captum
 from multiunet.domains.genome.attribution.region import Region
 from multiunet.domains.genome.attribution.settings import GenomeAttribute
@@ -19,6 +18,7 @@ from multiunet.domains.genome.panels import Panel, make_panel
 from multiunet.domains.genome.places import Place, parse_place, read_places
 from multiunet.domains.genome.readers import open_genome
 from multiunet.domains.genome.sequence import Codes, Genome
+from multiunet.domains.model import Model
 from multiunet.domains.question import Question
 from multiunet.errors import InputError
 from multiunet.files import check_folder

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from multiunet.domains.domain import Model
 from multiunet.domains.generators import Generators
 from multiunet.domains.genome.config import GenomeEvaluate, GenomeSample, GenomeTrain
 from multiunet.domains.genome.generation.fasta_file import FastaFile
@@ -17,6 +16,7 @@ from multiunet.domains.genome.generation.scoring import score
 from multiunet.domains.genome.generation.storing import make_all
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.reread import TrainingFiles
+from multiunet.domains.model import Model
 from multiunet.domains.result import Report
 from multiunet.domains.unfinished import Unfinished
 from multiunet.progress import SILENT, Progress

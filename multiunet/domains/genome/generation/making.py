@@ -12,11 +12,11 @@ from torch import Tensor
 
 from multiunet.device import computes_in_bf16, pick_device
 from multiunet.diffusion import MaskedModel, MaskedState, SiteNoise, State, Unmasker
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.config import GenomeSample, GenomeTrain
 from multiunet.domains.genome.generation.data import as_classes
 from multiunet.domains.genome.generation.requests import Request
 from multiunet.domains.genome.info import GenomeInfo
+from multiunet.domains.model import Model
 from multiunet.domains.sample_tiles import Trained, plan_tiles
 from multiunet.domains.unfinished import Unfinished
 from multiunet.prediction.tile_memory import compute_max_sites

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.config import GenomeEvaluate, GenomeTrain
 from multiunet.domains.genome.generation.bound import Surprise, bound_surprise, choose_stretches
 from multiunet.domains.genome.generation.data import as_codes, cut_windows
@@ -18,6 +17,7 @@ from multiunet.domains.genome.generation.markov import MarkovChain
 from multiunet.domains.genome.generation.requests import Request
 from multiunet.domains.genome.generation.spectrum import compare_spectra, count_spectra
 from multiunet.domains.genome.sequence import Codes
+from multiunet.domains.model import Model
 from multiunet.domains.result import Report
 from multiunet.progress import Progress
 from multiunet.seeds import generator

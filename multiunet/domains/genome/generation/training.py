@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from multiunet.diffusion import MaskedData
 from multiunet.diffusion.objective import Unmasking
-from multiunet.domains.domain import Model, Validator
+from multiunet.domains.domain import Validator
 from multiunet.domains.generating import Generating
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.generation.bound import bound_surprise, choose_stretches
 from multiunet.domains.genome.generation.data import CleanBases, cut_windows
 from multiunet.domains.genome.generation.network import BASES, build_generator
 from multiunet.domains.genome.sequence import Codes
+from multiunet.domains.model import Model
 
 DRAWS = 256
 """Draws of a validation, about, so that its loss tells epochs apart."""

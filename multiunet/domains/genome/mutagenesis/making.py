@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.device import pick_device
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.mutagenesis.effects import Mutagenesis
 from multiunet.domains.genome.mutagenesis.figure import draw_mutagenesis
@@ -23,6 +22,7 @@ from multiunet.domains.genome.readers import open_genome
 from multiunet.domains.genome.sequence import UNKNOWN, Codes
 from multiunet.domains.genome.variants.effects import mean_and_deviation
 from multiunet.domains.genome.writers import write_bases
+from multiunet.domains.model import Model
 from multiunet.domains.question import Question
 from multiunet.domains.remarks import remark
 from multiunet.files import check_folder, csv_text, write_atomically, write_text

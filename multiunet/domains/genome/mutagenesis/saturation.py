@@ -13,10 +13,10 @@ from torch import Tensor
 
 from multiunet.core import Trail
 from multiunet.core.receptive_field import norms_are_local
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.mutagenesis.middle import Middle
 from multiunet.domains.genome.mutagenesis.patches import PatchedTower
 from multiunet.domains.genome.sequence import COMPLEMENT, UNKNOWN, Codes, one_hot, reverse_complement
+from multiunet.domains.model import Model
 from multiunet.finite import check_outputs
 from multiunet.models.genomic import GenomicTrail, GenomicUNet
 from multiunet.prediction.ensemble import members, tasks_of

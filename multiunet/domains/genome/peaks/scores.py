@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.genome.generation.spectrum import jensen_shannon
 from multiunet.domains.genome.peaks.negatives import Places
+from multiunet.domains.labelled import Piece
 from multiunet.domains.side_score import SideScore
 from multiunet.metrics import mean_of_defined
 from multiunet.metrics.correlation import pearson

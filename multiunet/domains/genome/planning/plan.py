@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from multiunet.device import computes_in_bf16, pick_device
-from multiunet.domains.domain import Model, Planned
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.planning.length import Decided, decide_length
 from multiunet.domains.genome.planning.size import decide_size
+from multiunet.domains.model import Model, Planned
 from multiunet.domains.planned import Decision, Memory, TrainingPlan, is_open, measure_memory
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.genome.several.joining import genome_of
+from multiunet.domains.labelled import Piece
 from multiunet.domains.side_score import SideScore
 from multiunet.metrics import mean_of_defined
 from multiunet.tasks import RegressionScore

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from multiunet.core import Condition
-from multiunet.domains.domain import Labelled, Model
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.info import GenomeInfo
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.several.conditions import ClassCondition, Telling, encode, read_told
 from multiunet.domains.genome.several.joining import genome_of, read_rows
 from multiunet.domains.genome.several.settings import GenomeChoice
+from multiunet.domains.labelled import Labelled
+from multiunet.domains.model import Model
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.geometries.grid.settle import settle_condition

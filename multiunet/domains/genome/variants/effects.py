@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.sequence import UNKNOWN, Codes, one_hot
 from multiunet.domains.genome.variants.alleles import Allele
 from multiunet.domains.genome.variants.frames import Frame, Window, join, make_frames
+from multiunet.domains.model import Model
 from multiunet.prediction.field import count_samples, predict_field
 from multiunet.prediction.run import READ_SITES
 

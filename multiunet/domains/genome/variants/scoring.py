@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from multiunet.device import pick_device
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.readers import open_genome
 from multiunet.domains.genome.sequence import UNKNOWN, Codes
@@ -28,6 +27,7 @@ from multiunet.domains.genome.variants.reference import (
 from multiunet.domains.genome.variants.settings import GenomeVariants
 from multiunet.domains.genome.variants.table import ScoreTable, make_rows, summarize
 from multiunet.domains.genome.variants.vcf import Record, iter_records
+from multiunet.domains.model import Model
 from multiunet.domains.question import Question
 from multiunet.domains.remarks import remark
 from multiunet.files import check_creatable

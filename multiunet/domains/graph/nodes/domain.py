@@ -14,17 +14,7 @@ from multiunet.device import pick_device
 from multiunet.domains.cases import Album
 from multiunet.domains.config import EvaluateOptions, PredictOptions, Split
 from multiunet.domains.digest import check_unchanged
-from multiunet.domains.domain import (
-    DEFAULT_BUDGET,
-    Baseline,
-    Budget,
-    Domain,
-    Labelled,
-    Model,
-    Piece,
-    Planned,
-    Validator,
-)
+from multiunet.domains.domain import Domain, Validator
 from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.graph import writers
 from multiunet.domains.graph.features.content import hash_field
@@ -55,6 +45,8 @@ from multiunet.domains.graph.prediction import (
 from multiunet.domains.graph.summary import summarise_nodes
 from multiunet.domains.graph.targets import read_targets
 from multiunet.domains.graph.task import make_task
+from multiunet.domains.labelled import Baseline, Labelled, Piece
+from multiunet.domains.model import DEFAULT_BUDGET, Budget, Model, Planned
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.files import check_file

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from multiunet.domains.domain import Model
 from multiunet.domains.graph.prediction import predict_moments
+from multiunet.domains.model import Model
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.cases import BEST, WORST, Album, Case, Panel, Scale
-from multiunet.domains.domain import Piece
 from multiunet.domains.graph.picture.map import NodeMap, make_map
 from multiunet.domains.graph.picture.plot import COLOURS, OTHERS
+from multiunet.domains.labelled import Piece
 from multiunet.domains.report.rasters import WRONG
 from multiunet.geometries.graph.field import GraphField
 from multiunet.wording import percent

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from multiunet.device import pick_device
 from multiunet.domains.cases import Album
 from multiunet.domains.digest import check_unchanged
-from multiunet.domains.domain import DEFAULT_BUDGET, Baseline, Budget, Domain, Labelled, Model, Piece, Validator
+from multiunet.domains.domain import Domain, Validator
 from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.graph.features.content import hash_field
 from multiunet.domains.graph.features.inputs import edges_of, fields_of
@@ -40,6 +40,8 @@ from multiunet.domains.graph.summary import summarise_graphs
 from multiunet.domains.graph.targets import read_targets
 from multiunet.domains.graph.task import make_task
 from multiunet.domains.graph.writers import export
+from multiunet.domains.labelled import Baseline, Labelled, Piece
+from multiunet.domains.model import DEFAULT_BUDGET, Budget, Model
 from multiunet.errors import InputError
 from multiunet.geometries.graph.field import GraphField
 from multiunet.models.graph_readout import graph_readout_unet

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.cases import Album, Case, Panel, Scale
-from multiunet.domains.domain import Piece
 from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.shown import Decide, Sketch, join_labels
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.labelled import Piece
 from multiunet.domains.report.colours import color_classes, css, pick_colours
 from multiunet.domains.report.rasters import MISSED, WRONG, encode, encode_labels, encode_scaled, paint, stretch
 from multiunet.metrics.instances import overlaps

@@ -14,7 +14,6 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 from skimage.measure import label
 
-from multiunet.domains.domain import Baseline, Labelled, Piece
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
 from multiunet.domains.image.data.targets import load_labels, load_objects
@@ -27,6 +26,7 @@ from multiunet.domains.image.files.lazy import Region
 from multiunet.domains.image.files.overlapping import split_files
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.labelled import Baseline, Labelled, Piece
 from multiunet.domains.remarks import remark
 from multiunet.metrics import InstanceMatcher
 

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.image.data.object_classes import IGNORED
 from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.scores import InstanceScore
+from multiunet.domains.labelled import Piece
 from multiunet.metrics import PanopticMatcher
 from multiunet.tasks.score import Score, Scores
 from multiunet.uncertainty import Calibration, Moments

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.config import EvaluateOptions
-from multiunet.domains.domain import Labelled
 from multiunet.domains.image.config import ImageEvaluate
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
@@ -41,6 +40,7 @@ from multiunet.domains.image.files.places import split_place
 from multiunet.domains.image.info import ImageInfo, Overlapping
 from multiunet.domains.image.survey.duplicates import hash_array, hash_content
 from multiunet.domains.image.survey.shift import ShiftCheck
+from multiunet.domains.labelled import Labelled
 from multiunet.domains.remarks import gather_remarks
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing

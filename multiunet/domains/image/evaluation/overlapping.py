@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from multiunet.domains.domain import Baseline, Labelled, Piece
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
 from multiunet.domains.image.data.targets import load_labels
@@ -17,6 +16,7 @@ from multiunet.domains.image.files.lazy import Region
 from multiunet.domains.image.files.overlapping import unpack
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.labelled import Baseline, Labelled, Piece
 
 Levels = NDArray[np.float32]
 Guess = Callable[[Input], Iterator[tuple[Region, Levels]]]

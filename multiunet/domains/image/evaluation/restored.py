@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from multiunet.domains.domain import Baseline, Labelled, Piece
 from multiunet.domains.image.evaluation.labelled import LabelledImage
+from multiunet.domains.labelled import Baseline, Labelled, Piece
 
 FITTED = 20
 """Images that choose the Gaussian filter."""

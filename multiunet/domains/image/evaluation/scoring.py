@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.image.data.inputs import make_source
 from multiunet.domains.image.evaluation.classified import count_objects, pair_objects
 from multiunet.domains.image.evaluation.labelled import LabelledImage
@@ -24,6 +23,7 @@ from multiunet.domains.image.prediction.confidence import find_confidence, rank_
 from multiunet.domains.image.prediction.object_classes import decide_objects
 from multiunet.domains.image.prediction.separate import check_separable, encode_parts, find_objects
 from multiunet.domains.image.prediction.stored_objects import AT_ONCE
+from multiunet.domains.labelled import Piece
 from multiunet.errors import InputError
 from multiunet.prediction import GridPredictor, GridSource
 from multiunet.prediction.field import count_samples

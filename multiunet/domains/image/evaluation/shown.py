@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.image.files.lazy import Region
+from multiunet.domains.labelled import Piece
 
 SIDE = 360
 """Longest side of a picture, pixels; of larger images every second pixel is shown, or every third."""

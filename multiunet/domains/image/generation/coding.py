@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.diffusion import AutoencoderData, Denoising, learn_scale
-from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.generation.data import SIGMA_DATA, CleanPatches
 from multiunet.domains.image.generation.latent import LatentGenerator
 from multiunet.domains.image.info import ImageInfo
-from multiunet.domains.timing import Preparation
+from multiunet.domains.model import Model, Preparation
 from multiunet.metrics.pictures import compute_psnr
 from multiunet.progress import Progress
 from multiunet.seeds import generator

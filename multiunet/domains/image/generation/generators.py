@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from multiunet.domains.domain import Model
 from multiunet.domains.generators import Generators
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
 from multiunet.domains.image.config.sample import ImageSample
@@ -16,6 +15,7 @@ from multiunet.domains.image.generation.requests import read_requests
 from multiunet.domains.image.generation.scoring.report import score
 from multiunet.domains.image.generation.storing import make_all
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.model import Model
 from multiunet.domains.result import Report
 from multiunet.domains.unfinished import Unfinished
 from multiunet.prediction import PredictionStore

@@ -16,7 +16,6 @@ from multiunet.core import Condition
 from multiunet.device import computes_in_bf16, pick_device
 from multiunet.diffusion import SOLVERS, Denoiser, Guidance, Known, Sampler, SiteNoise, shorten
 from multiunet.diffusion.process import Sigmas
-from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.config.sample import DEFAULT_STRENGTH, ImageSample
 from multiunet.domains.image.data.cache import FileCache
@@ -36,6 +35,7 @@ from multiunet.domains.image.generation.network import make_parameterization, ma
 from multiunet.domains.image.generation.requests import Request, read_holes
 from multiunet.domains.image.generation.tiled import TiledDenoiser, draw_noise
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.model import Model
 from multiunet.domains.sample_tiles import Trained, plan_tiles
 from multiunet.domains.unfinished import Unfinished
 from multiunet.errors import InputError

@@ -10,7 +10,6 @@ from pathlib import Path
 from PIL import Image
 from torch import nn
 
-from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.cache import FileCache
@@ -18,6 +17,7 @@ from multiunet.domains.image.generation.contact_sheet import make_sheet
 from multiunet.domains.image.generation.scoring.windows import Windows, draw_windows, make_images
 from multiunet.domains.image.generation.shown_inputs import show_beside
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.model import Model
 from multiunet.files import write_atomically
 from multiunet.progress import SILENT
 

@@ -13,7 +13,6 @@ from multiunet.diffusion.latent import LatentData
 from multiunet.diffusion.noised import DiffusionData
 from multiunet.diffusion.objective import Denoising
 from multiunet.diffusion.validation import NoisedValidator
-from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.files.pairing import Item
@@ -21,6 +20,7 @@ from multiunet.domains.image.generation.data import SIGMA_DATA, CleanPatches
 from multiunet.domains.image.generation.latent import LatentGenerator, coarsen, latent_strides, network_space
 from multiunet.domains.image.generation.network import make_parameterization, make_process
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.model import Model
 from multiunet.training.data import Sample, TrainingData
 
 DRAWS = 256

@@ -16,7 +16,6 @@ import torch
 from multiunet.catalogue import CHANNELS
 from multiunet.device import pick_device
 from multiunet.domains.attention import check_attention
-from multiunet.domains.domain import Budget, Planned
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.config.generation import DEFAULTS
 from multiunet.domains.image.data.inputs import AXES
@@ -27,6 +26,7 @@ from multiunet.domains.image.info import RARE, ImageInfo
 from multiunet.domains.image.planning.enlarging import enlarge
 from multiunet.domains.image.planning.profiling import Build, Profiler
 from multiunet.domains.image.planning.suiting import suit_quantities
+from multiunet.domains.model import Budget, Planned
 from multiunet.domains.planned import Decision, Memory, TrainingPlan, is_open, measure_memory
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from multiunet.device import computes_in_bf16
-from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.generation.latent import build_coder
 from multiunet.domains.image.generation.training import make_batch, make_coder_batch
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.model import Model
 from multiunet.geometries.grid.memory_format import likes_channels_last
 from multiunet.training.data import Sample
 from multiunet.training.probe import Probe, remembered

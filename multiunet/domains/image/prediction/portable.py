@@ -14,7 +14,6 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from multiunet.core import Encoder
-from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
 from multiunet.domains.image.data.inputs import AXES, match_channels
 from multiunet.domains.image.data.made import find_maker
@@ -22,6 +21,7 @@ from multiunet.domains.image.files.readers import read_image
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction.flips import FlipAveraged
 from multiunet.domains.image.prediction.predictor import choose_views
+from multiunet.domains.model import Model
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.geometries.grid.fuse import fuse_conv_bn

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from multiunet.core import Encoder
 from multiunet.device import computes_in_bf16
-from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageEvaluate, ImagePredict, ImageTrain
 from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction.flips import FlipAveraged, make_views
+from multiunet.domains.model import Model
 from multiunet.errors import InputError
 from multiunet.geometries.grid.grid import Grid
 from multiunet.prediction import Ensemble, GridPredictor

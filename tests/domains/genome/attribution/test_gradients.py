@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.attribution.gradients import Gradients, TrackSums, import_captum
 from multiunet.domains.genome.panels import Panel
 from multiunet.domains.genome.sequence import one_hot, reverse_complement
+from multiunet.domains.model import Model
 from multiunet.errors import InputError
 from multiunet.models.genomic import genomic_unet
 from multiunet.tasks import Regression

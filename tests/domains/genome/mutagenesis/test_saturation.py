@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from multiunet.core import UNet
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.mutagenesis.patches import PatchedTower
 from multiunet.domains.genome.mutagenesis.saturation import Saturation
 from multiunet.domains.genome.sequence import one_hot
+from multiunet.domains.model import Model
 from multiunet.geometries import AveragePool, Conv, Grid, MaxPool, Resize, StridedConv
 from multiunet.models.genomic import GenomicUNet, Tower, genomic_unet, tower_strides
 from multiunet.prediction import Ensemble

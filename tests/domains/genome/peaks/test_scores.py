@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.genome.peaks.negatives import Places
 from multiunet.domains.genome.peaks.scores import PeakScore, average_precision
+from multiunet.domains.labelled import Piece
 
 PEAKS = {"c": [(0, 60), (100, 160), (200, 260)]}
 PLACES = Places(PEAKS, {"c": [(300, 360), (400, 460)]}, 0, (0.5, 0.5, 0.5))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from multiunet.domains.domain import Model
 from multiunet.domains.genome.variants.alleles import Reference
 from multiunet.domains.genome.variants.effects import Effects
 from multiunet.domains.genome.variants.frames import Window
+from multiunet.domains.model import Model
 from multiunet.models.genomic import genomic_unet
 from multiunet.tasks import Regression
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from multiunet.domains.domain import Piece
 from multiunet.domains.graph.picture.album import GraphAlbum, NodeAlbum
 from multiunet.domains.graph.picture.map import PIXELS
+from multiunet.domains.labelled import Piece
 from multiunet.geometries.graph.field import GraphField
 from multiunet.geometries.graph.graph import Graph
 from multiunet.uncertainty import Moments

@@ -14,7 +14,6 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
 from multiunet import Grid, GridPredictor, Regression, UNet
-from multiunet.domains.domain import Labelled
 from multiunet.domains.evaluation import score_pieces
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import load_input
@@ -24,6 +23,7 @@ from multiunet.domains.image.evaluation.scoring import check_scorable
 from multiunet.domains.image.files import lazy
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.info import ImageInfo, Instances, Masks
+from multiunet.domains.labelled import Labelled
 from multiunet.errors import InputError
 from multiunet.tasks import Segmentation
 from multiunet.tasks.score import Scores

@@ -14,9 +14,9 @@ from torch import nn
 
 from multiunet import Grid, receptive_field
 from multiunet.domains import inference, training
-from multiunet.domains.domain import Model
 from multiunet.domains.image.prediction.flips import FlipAveraged, make_views
 from multiunet.domains.image.prediction.predictor import Views, make_predictor
+from multiunet.domains.model import Model
 from multiunet.errors import InputError
 from multiunet.models.image_unet import image_unet
 from multiunet.prediction import Ensemble, GridPredictor, GridSource, open_prediction, predict_field

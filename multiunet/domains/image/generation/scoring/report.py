@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from multiunet.device import pick_device
-from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageEvaluate, ImageTrain
 from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.cache import FileCache
@@ -24,6 +23,7 @@ from multiunet.domains.image.generation.scoring.nearest import Nearest, Training
 from multiunet.domains.image.generation.scoring.windows import Windows, draw_windows, make_images
 from multiunet.domains.image.generation.training import make_validator
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.model import Model
 from multiunet.domains.remarks import gather_remarks
 from multiunet.domains.result import Report
 from multiunet.metrics.image_sets import (

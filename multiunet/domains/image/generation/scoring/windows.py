@@ -14,7 +14,6 @@ from torch import Tensor
 
 from multiunet.device import pick_device
 from multiunet.diffusion import SOLVERS, Sampler, SiteNoise, State
-from multiunet.domains.domain import Model
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.config.sample import ImageSample
 from multiunet.domains.image.data.cache import FileCache
@@ -26,6 +25,7 @@ from multiunet.domains.image.generation.network import make_process
 from multiunet.domains.image.generation.requests import Request
 from multiunet.domains.image.generation.tiled import draw_noise
 from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.model import Model
 from multiunet.geometries.grid.grid import Grid
 from multiunet.progress import Progress
 from multiunet.seeds import generator
