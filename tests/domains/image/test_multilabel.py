@@ -125,6 +125,15 @@ def test_a_class_that_no_mask_has_cannot_be_learnt(tmp_path: Path) -> None:
         survey(settings(root))
 
 
+def test_a_grey_mask_saved_in_colours_is_not_three_classes(tmp_path: Path) -> None:
+    root = save(tmp_path)
+    for path in (root / "bits").iterdir():
+        grey = 255 * (np.asarray(Image.open(path)) > 0)
+        Image.fromarray(np.stack([grey] * 3, axis=-1).astype(np.uint8)).save(path)
+    with pytest.raises(InputError, match="all 3 classes have the same pixels in every mask, as in a grey picture"):
+        survey(settings(root, "bits"))
+
+
 def test_masks_that_never_overlap_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = save(tmp_path)
     for path in (root / "masks/border").iterdir():

@@ -96,6 +96,7 @@ def survey_overlapping(splits: ItemSplits, images: Images, config: ImageTrain) -
         remark(f"`ignore_value={config.ignore_value}`: no mask in {folder} has it")
     names = _name(config, mask, layout, places, sources)
     _check_seen(found, splits, places, names)
+    _check_differ(folder, found, places)
     check_weights(config, names)
     own = {split: found.known[split][places] for split in SPLITS}
     check_counted(splits, {split: int(known.sum()) for split, known in own.items()}, "mask")
@@ -176,6 +177,19 @@ def _check_seen(found: _Masks, splits: ItemSplits, places: Sequence[int], names:
         remark(
             f"no validation mask has {listing(lacking)}: from which probability on a pixel has it is left at 1/2, and "
             "the best epoch is chosen without it"
+        )
+
+
+def _check_differ(folder: object, found: _Masks, places: Sequence[int]) -> None:
+    """Refuse classes that are the same pixels in every mask, as channels of grey in colours are."""
+    somewhere = sum(found.any_class.values())
+    if (
+        len(places) > 1
+        and sum(int(counts[places].sum()) for counts in found.pixels.values()) == len(places) * somewhere
+    ):
+        raise InputError(
+            f"{folder}: all {len(places)} classes have the same pixels in every mask, as in a grey picture saved in "
+            "colours; save masks with a channel, bit or file for each class"
         )
 
 
