@@ -223,7 +223,8 @@ def main() -> None:
         row = (run_textures if part == "textures" else run_pairs)(given.runs, given)
         print(part, json.dumps(row, indent=1), flush=True)
         known = json.loads(given.results.read_text()) if given.results.exists() else {}
-        known[f"{part}, seed {given.seed}"] = row
+        patches = f", patches of {given.patch}" if part == "pairs" else ""
+        known[f"{part}{patches}, seed {given.seed}"] = row
         known["environment"] = environment()
         given.results.write_text(json.dumps(known, indent=1) + "\n")
 
