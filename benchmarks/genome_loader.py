@@ -39,10 +39,10 @@ def draw_codes(data: Windows, count: int) -> None:
 
 def draw_one_hot(data: Windows, count: int) -> None:
     """Draw windows as it was done before: drawn places and bases, a table of complements, one-hot floats."""
-    w = data.windowing
+    w, bins = data.windowing, data.targets["chr"].shape[1]
     for place in range(count):
         rng = generator("draw", 0, 0, place)
-        codes, target = data.window("chr", int(rng.integers(0, data.ends[-1] - w.bins)) * w.bin_size)
+        codes, target = data.window("chr", int(rng.integers(0, bins - w.bins)) * w.bin_size)
         if w.mutation_rate:
             places = rng.integers(0, len(codes), size=rng.binomial(len(codes), w.mutation_rate))
             places = places[codes[places] < 4]

@@ -46,7 +46,7 @@ def test_fold(fold: Run, pooled: Collected, options: Any) -> list[dict[str, Any]
     """A row for each region of each test chromosome of a fold."""
     rest = pooled.without(list(fold.info.split.test))
     calibration = fold.task.fit_calibration(rest.sites)
-    sums = rest.fit_sums(calibration)["sites"]
+    sums = rest.fit_sums(calibration, fold.info.groups())["sites"]
     data = fold.domain.read(fold.config, fold.info, options)
     model = replace(fold.model, calibration=calibration)
     rows = []

@@ -47,7 +47,8 @@ class Unfinished:
         before = self._before()
         decided = before.pop(DECIDED, {}) if isinstance(before, dict) else {}
         self.goes_on = before == self.plan
-        if self.path.exists() and not self.goes_on and not overwrite:
+        # without a plan it was only just made, or nearly removed, by a process that was killed
+        if (self.path / PLAN).exists() and not self.goes_on and not overwrite:
             raise InputError(
                 f"{out}: there are unfinished samples of other settings in {self.path}; finish them with the same "
                 "settings, drop them by `overwrite`, or choose another name"

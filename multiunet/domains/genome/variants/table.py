@@ -59,8 +59,9 @@ class ScoreTable:
         self.done = _last_whole(self.part) if goes_on else 0
         if not self.done:
             out.parent.mkdir(parents=True, exist_ok=True)
-            self.part.write_text("\t".join(COLUMNS) + "\n", encoding="utf-8")
+            self.part.unlink(missing_ok=True)  # before its plan: rows never lie beside the plan of others, or none
             write_text(self._plan_file, text)
+            self.part.write_text("\t".join(COLUMNS) + "\n", encoding="utf-8")
         self._file: BufferedWriter = self.part.open("ab")
 
     def add(self, rows: Sequence[Sequence[str]]) -> None:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multiunet.domains.genome.variants import table
+from multiunet.domains.genome.variants.table import COLUMNS, ScoreTable
+from multiunet.errors import InputError
+
+
+def kill(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_table_whose_making_was_killed_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    """Also one that was to take the place of another's unfinished rows: those are never taken for its own."""
+    out = tmp_path / "s.tsv"
+    if overwrite:
+        before = ScoreTable(out, {"seed": 0}, overwrite=False)
+        before.add([["7", *["x"] * (len(COLUMNS) - 1)], ["9", *["x"] * (len(COLUMNS) - 1)]])
+        before.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "write_text", kill)
+        with pytest.raises(KeyboardInterrupt):
+            ScoreTable(out, {"seed": 1}, overwrite)
+    begun = ScoreTable(out, {"seed": 1}, overwrite)
+    assert begun.done == 0
+    begun.close()
+    assert (tmp_path / ".s.tsv.unfinished").read_text() == "\t".join(COLUMNS) + "\n"
+    with pytest.raises(InputError, match="unfinished scores of other settings"):
+        ScoreTable(out, {"seed": 2}, overwrite=False)

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from multiunet.domains import unfinished
+from multiunet.domains.unfinished import Unfinished
+from multiunet.errors import InputError
+
+
+def kill(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_folder_whose_making_was_killed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "s.zarr"
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished, "write_text", kill)
+        with pytest.raises(KeyboardInterrupt):
+            Unfinished(out, {"seed": 0}, overwrite=False).prepare()
+    assert (tmp_path / ".s.zarr.unfinished").is_dir()
+    again = Unfinished(out, {"seed": 1}, overwrite=False)
+    again.prepare()
+    assert Unfinished(out, {"seed": 1}, overwrite=False).goes_on
+    with pytest.raises(InputError, match="unfinished samples of other settings"):
+        Unfinished(out, {"seed": 2}, overwrite=False)
