@@ -92,7 +92,9 @@ def _parse(path: Path, number: int, line: str) -> Record:
     chrom, pos, name, ref, alt = fields[: len(COLUMNS)]
     place = parse_whole(pos)
     if place is None or place < 0:
-        raise InputError(f"{path}:{number}: POS {pos[:20]!r} is not a whole number of at most 18 digits; positions count from 1")
+        raise InputError(
+            f"{path}:{number}: POS {pos[:20]!r} is not a whole number of at most 18 digits; positions count from 1"
+        )
     if not BASES.fullmatch(ref):
         raise InputError(
             f"{path}:{number}: REF {ref[:20]!r} is not bases (A, C, G, T, N); write an indel with the base before it"
