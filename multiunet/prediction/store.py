@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,9 @@ from multiunet.prediction.places import keep_place
 from multiunet.prediction.reading import BYTES, CHUNKS, MARK, NAME, VARIANCES, count_chunks, is_prediction
 from multiunet.prediction.replaced_folder import ReplacedFolder, full_disk_in_words
 from multiunet.uncertainty.statements import Statement
+
+HALF_WRITTEN = re.compile(r"\.[0-9a-f]{32}\.partial$")
+"""End of the name of a file that zarr writes before it takes its place; one that was killed leaves it there."""
 
 
 class PredictionStore:
@@ -89,6 +93,9 @@ class PredictionStore:
         """Record how many chunks each array has, and their bytes, so that a reader knows that all are there, whole."""
         for samples in self._partial.glob(f"*/{SAMPLES}"):
             shutil.rmtree(samples)
+        for left in self._partial.rglob("*.partial"):
+            if HALF_WRITTEN.search(left.name):
+                left.unlink()
         for file in self._partial.glob("*/*/zarr.json"):
             array = json.loads(file.read_text(encoding="utf-8"))
             if array["node_type"] == "array":

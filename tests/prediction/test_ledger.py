@@ -14,7 +14,7 @@ import pytest
 import torch
 import zarr
 
-from multiunet import Grid, GridPredictor, GridSource, Segmentation, UNet
+from multiunet import Grid, GridPredictor, GridSource, Segmentation, UNet, open_prediction
 from multiunet.errors import InputError, RunError
 from multiunet.geometries import Conv
 from multiunet.prediction.item_writer import ItemWriter
@@ -163,6 +163,19 @@ def test_an_interrupted_prediction_goes_on(stops, predictor, whole, tmp_path) ->
     assert 12 <= computed <= 12 + len(stops), "of an interruption at most the tile under way is lost"
     assert arrays(path) == whole
     assert sorted(file.name for file in tmp_path.iterdir()) == ["p.zarr"]
+
+
+def test_what_zarr_left_half_written_is_no_chunk(predictor, whole, tmp_path) -> None:
+    path = tmp_path / "p.zarr"
+    with pytest.raises(KeyboardInterrupt), PredictionStore(path, ledger=Ledger(path, PLAN)) as store:
+        predict(predictor, store, 6)
+    for place in ("zarr", "a/mean/c/0/0/0"):
+        (tmp_path / ".p.zarr.partial" / f"{place}.{'0f' * 16}.partial").write_bytes(b"half")
+    with PredictionStore(path, ledger=Ledger(path, PLAN, resume=True)) as store:
+        predict(predictor, store)
+    assert not list(path.rglob("*.partial"))
+    assert open_prediction(path)  # which counts the chunks
+    assert arrays(path) == whole
 
 
 def test_a_line_that_was_cut_short_is_written_again(predictor, whole, tmp_path) -> None:
