@@ -63,7 +63,7 @@ class Moments:
         """Say how many operations there were, and which modules were imported."""
         self._busy = True
         (place.side / "count").write_text(str(self.count))
-        (place.side / "modules").write_text("\n".join(sys.modules.keys() - self._modules))
+        (place.side / "modules").write_text("\n".join(set(sys.modules) - self._modules))
 
     def _hear(self, event: str, given: tuple[Any, ...]) -> None:
         if event not in EVENTS or self._busy or os.getpid() != self._pid:

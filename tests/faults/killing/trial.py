@@ -201,9 +201,11 @@ class Trial:
         said, signum = self.place.read("err"), int(SIGNALS[name])
         if has_traceback(said):
             self.find("tracebacks", said.strip().splitlines()[-6:])
-        allowed = {-signum} if name == "KILL" and whom in ("first", "all") else {0, 128 + signum, -signum}
+        allowed = {0, -signum}  # 0: it was done just before
+        if name != "KILL" or whom not in ("first", "all"):
+            allowed.add(128 + signum)
         if whom not in ("first", "all"):
-            allowed |= {1, 0}
+            allowed.add(1)
         if child.code not in allowed:
             self.find("codes", f"{child.code}: {said.strip().splitlines()[-1:]}")
         if problems := examine(self.place.here):
