@@ -206,7 +206,8 @@ class Trial:
             allowed.add(128 + signum)
         if whom not in ("first", "all"):
             allowed.add(1)
-        if child.code not in allowed:
+        exists = child.code == 3 and "--overwrite" in said  # what was struck before was complete
+        if child.code not in allowed and not exists:
             self.find("codes", f"{child.code}: {said.strip().splitlines()[-1:]}")
         if problems := examine(self.place.here):
             self.find("unreadable", problems)
