@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import warnings
@@ -50,7 +51,9 @@ def write_onnx(program: ExportedProgram, model: PortableModel, facts: Mapping[st
 
 def write_pt2(program: ExportedProgram, model: PortableModel, facts: Mapping[str, Any], path: Path) -> None:
     """Write a file of ``torch.export``, which torch reads without this program."""
-    write_atomically(path, lambda place: _save(program, place, json.dumps(facts)))
+    written = io.BytesIO()  # on a full disk torch ends the process, with whatever it was to say
+    torch.export.save(program, written, extra_files={KEY: json.dumps(facts)})
+    write_atomically(path, lambda place: place.write_bytes(written.getbuffer()))
 
 
 WRITERS: Mapping[str, Write] = {"onnx": write_onnx, "pt2": write_pt2}
@@ -72,11 +75,6 @@ def check_installed(to: Format) -> None:
             f"`to={to}`: needs the packages onnx and onnxscript ({error}); run `pip install 'multiunet[export]'`, or "
             "give `to=pt2`"
         ) from error
-
-
-def _save(program: ExportedProgram, place: Path, facts: str) -> None:
-    with place.open("wb") as file:
-        torch.export.save(program, file, extra_files={KEY: facts})
 
 
 @contextmanager
