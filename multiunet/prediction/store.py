@@ -16,7 +16,7 @@ import numpy as np
 import zarr
 
 from multiunet.errors import InputError
-from multiunet.files import AnyPath
+from multiunet.files import AnyPath, write_text
 from multiunet.prediction.group_names import group_name, shorten_name
 from multiunet.prediction.item_writer import FLOATS, SAMPLES, ItemWriter
 from multiunet.prediction.ledger import Ledger
@@ -101,7 +101,7 @@ class PredictionStore:
             if array["node_type"] == "array":
                 count, size = count_chunks(file.parent)
                 array["attributes"] = {**array.get("attributes", {}), CHUNKS: count, BYTES: size}
-                file.write_text(json.dumps(array, indent=2), encoding="utf-8")
+                write_text(file, json.dumps(array, indent=2))  # whole or not at all: another process may go on
 
     def item(
         self,

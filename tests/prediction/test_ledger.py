@@ -16,6 +16,7 @@ import zarr
 
 from multiunet import Grid, GridPredictor, GridSource, Segmentation, UNet, open_prediction
 from multiunet.errors import InputError, RunError
+from multiunet.files import write_text
 from multiunet.geometries import Conv
 from multiunet.prediction.item_writer import ItemWriter
 from multiunet.prediction.ledger import Ledger, Part
@@ -175,6 +176,23 @@ def test_what_zarr_left_half_written_is_no_chunk(predictor, whole, tmp_path) -> 
         predict(predictor, store)
     assert not list(path.rglob("*.partial"))
     assert open_prediction(path)  # which counts the chunks
+    assert arrays(path) == whole
+
+
+def test_what_is_struck_while_chunks_are_counted_goes_on(predictor, whole, tmp_path, monkeypatch) -> None:
+    path = tmp_path / "p.zarr"
+
+    def cut(file: Path, text: str) -> None:
+        write_text(file, text)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("multiunet.prediction.store.write_text", cut)
+        with pytest.raises(KeyboardInterrupt), PredictionStore(path, ledger=Ledger(path, PLAN)) as store:
+            predict(predictor, store)
+    with PredictionStore(path, ledger=Ledger(path, PLAN, resume=True)) as store:
+        assert not predict(predictor, store)
+    assert open_prediction(path)
     assert arrays(path) == whole
 
 
