@@ -114,10 +114,12 @@ class Child:
         if whom == "one" and (others := self.others()):
             chosen = rng.choice(sorted(others, key=lambda one: one.pid))
             words = " ".join(chosen.cmdline())
-            chosen.send_signal(signum)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                chosen.send_signal(signum)
             return "tracker" if "resource_tracker" in words else "loader" if "spawn_main" in words else "helper"
         if whom == "all":
-            os.killpg(self.pid, signum)
+            with contextlib.suppress(ProcessLookupError):  # they have all just ended
+                os.killpg(self.pid, signum)
             return "all"
         os.kill(self.pid, signum)
         return "first"
