@@ -38,6 +38,8 @@ def test_public_names() -> None:
         "InstanceMatcher",
         "InstanceScores",
         "IntervalCounts",
+        "PanopticMatcher",
+        "PanopticScores",
         "Ranked",
         "Ranking",
         "RegressionScores",

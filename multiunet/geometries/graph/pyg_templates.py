@@ -22,5 +22,9 @@ def removing_templates() -> Iterator[None]:
         for name in sys.modules.keys() - before:
             file = getattr(sys.modules[name], "__file__", None)
             if file and name.startswith("torch_geometric.") and Path(file).parent == Path(tempfile.gettempdir()):
+                for left in (file, getattr(sys.modules[name], "__cached__", None)):
+                    if left is not None:
+                        with suppress(OSError):
+                            Path(left).unlink()
                 with suppress(OSError):
-                    Path(file).unlink()
+                    Path(tempfile.gettempdir(), "__pycache__").rmdir()  # where nothing else is in it
