@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from multiunet.domains.image.files.lazy import format_shape
 from multiunet.domains.image.files.listing import list_images, stem_of
 from multiunet.domains.image.files.masks import ColouredMask, read_mask
 from multiunet.domains.image.files.pairing import Item, list_unmatched, match_names
-from multiunet.domains.image.files.table import is_table
+from multiunet.domains.image.files.table import is_table, read_cells
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing
@@ -215,11 +214,7 @@ def _read_table(path: Path, names: Mapping[str, str]) -> dict[str, dict[int, tup
 
 def _read_lines(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Return the cells of each line by the names of their columns, with its number."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [[cell.strip() for cell in line] for line in csv.reader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({error})") from error
+    lines = read_cells(path)
     header = [name.lower() for name in lines[0]] if lines else []
     if missing := [name for name in COLUMNS if header.count(name) != 1]:
         raise InputError(

@@ -44,11 +44,7 @@ def read_pairs(path: Path) -> list[Row]:
     Raises:
         InputError: naming the line and what is wrong with it.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [[cell.strip() for cell in line] for line in csv.reader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({error})") from error
+    lines = read_cells(path)
     header = [name.lower() for name in lines[0]] if lines else []
     if "image" not in header:
         raise InputError(
@@ -96,3 +92,16 @@ def _find(folder: Path, cell: str) -> Path | None:
         return None
     found = file.with_name(alike[0])
     return Path(f"{found}:/{place}") if place else found
+
+
+def read_cells(path: Path) -> list[list[str]]:
+    """Return the cells of each line of a CSV, without blanks around them.
+
+    Raises:
+        InputError: when it cannot be read.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            return [[cell.strip() for cell in line] for line in csv.reader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({error})") from error

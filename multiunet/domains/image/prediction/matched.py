@@ -175,7 +175,7 @@ def _resize_moments(moments: Moments[Tensor], space: Sequence[int], per_area: bo
 
 
 class _Samples:
-    """What is kept of Monte-Carlo samples, gathered region by region.
+    """Decisions and maps of Monte-Carlo samples, gathered region by region.
 
     Attributes:
         decided: of each sample the sites of each class, ``(samples, names)``; None where nothing is decided.
