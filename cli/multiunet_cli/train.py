@@ -119,7 +119,13 @@ def _show_folds(out: Path, runs: Sequence[Path], spec: DomainSpec, as_json: bool
 def _next(spec: DomainSpec, out: Path, config: dict[str, Any], dataset: dict[str, Any]) -> str:
     """The command for what comes next: to score the run, or, where nothing was kept to test on, to use it."""
     if spec.sample is not None and config.get("task") == "generate":
-        return f"multiunet sample {spec.name} --run {as_word(out)} --out {as_options(spec.sample.written)}"
+        needed = [f"--{name} {name.upper()}" for name in spec.sample.needed_of(config)]
+        words = [
+            f"multiunet sample {spec.name} --run {as_word(out)}",
+            *needed,
+            f"--out {as_options(spec.sample.written)}",
+        ]
+        return " ".join(words)
     split = dataset.get("split")
     if not isinstance(split, dict) or split.get("test", True):
         return f"multiunet evaluate {spec.name} --run {as_word(out)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -65,6 +66,11 @@ class SampleOptions(Options):
     )
     device: Device = option("auto", "where to compute: auto, cpu, cuda or mps", "Sampling")
     overwrite: bool = option(False, "replace an existing result, or an unfinished one of other settings", "Sampling")
+
+    @classmethod
+    def needed_of(cls, config: Mapping[str, Any]) -> list[str]:
+        """Return the settings without which a run trained with ``config`` makes no samples; by default none."""
+        return []
 
     def describe_sampler(self) -> dict[str, Any]:
         """Return what is kept with the samples, beside count, seed and steps; by default nothing."""

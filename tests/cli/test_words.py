@@ -29,6 +29,34 @@ def test_what_comes_next_can_be_done(worlds: dict[str, Any], multiunet: Callable
     assert f"next: multiunet measure image --prediction {tmp_path / 'p.zarr'}" in done.out
 
 
+@pytest.mark.parametrize(
+    ("told", "more"),
+    [
+        ([], ""),
+        (["--masks", "masks"], "--masks MASKS "),
+        (["--given", "images"], "--given GIVEN "),
+        (["--labels", "labels.csv"], ""),
+        (["--labels", "labels.csv", "--condition-drop", 0], "--label LABEL "),
+    ],
+)
+def test_samples_that_come_next_are_given_what_they_are_made_from(
+    told: list[Any], more: str, multiunet: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for folder, largest in (("images", 255), ("masks", 2)):
+        (tmp_path / folder).mkdir()
+        for index in range(2):
+            Image.fromarray(rng.integers(0, largest, (16, 16), dtype=np.uint8)).save(f"{folder}/{index}.png")
+    (tmp_path / "labels.csv").write_text("image,label\n0.png,a\n1.png,b\n")
+    short = ["--widths", "8,16", "--epochs", 1, "--steps-per-epoch", 1, "--sample-every", 0, "--val-fraction", 0]
+    done = multiunet("train", "image", "--task", "generate", "--images", "images", *told, *short, "--out", "run")
+    assert f"next: multiunet sample image --run run {more}--out NAME.zarr --export DIR" in done.out, done.err
+    # what is asked for is what is missing: without it there are no samples
+    words = ["--count", 1, "--steps", 1, "--out", "s.zarr"]
+    assert (multiunet("sample", "image", "--run", "run", *words, "--dry-run").code == 0) == (more == "")
+
+
 def test_quantities_are_sent_to_be_measured_too(multiunet: Callable, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "images").mkdir()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -13,6 +14,9 @@ from multiunet.domains.sample_options import DiffusionOptions
 
 SIZED = ("inpaint", "start", "masks", "given")
 """Settings that name images whose size samples have."""
+
+TOLD = {"labels": "label", "captions": "caption"}
+"""Settings of trainings that say something of each image, with those of samples."""
 
 DEFAULT_STRENGTH = 0.5
 
@@ -80,3 +84,10 @@ class ImageSample(DiffusionOptions):
         if "turns" in self.model_fields_set and self.inpaint is None:
             raise ValueError("`turns` is for `inpaint`")
         return self
+
+    @classmethod
+    def needed_of(cls, config: Mapping[str, Any]) -> list[str]:
+        """Return what names the images that samples are made from, and a label or caption if one is needed."""
+        needed = [name for name in ("masks", "given") if config.get(name) is not None]
+        told = [own for name, own in TOLD.items() if config.get(name) is not None]
+        return needed + told[:1] if config.get("condition_drop") == 0 else needed  # one of them is enough
