@@ -9,6 +9,7 @@ from pathlib import Path
 from multiunet.domains.genome.sequence import Genome
 from multiunet.domains.reading import reading
 from multiunet.domains.remarks import remark
+from multiunet.domains.repeats import find_repeated
 from multiunet.errors import InputError
 from multiunet.wording import did_you_mean
 
@@ -129,8 +130,7 @@ def read_renames(path: Path | None) -> dict[str, str]:
             raise InputError(f"{path}:{number}: has {len(words)} words; a line is OLD NEW, names without blanks")
     pairs = [words for words in lines if words]
     for side in zip(*pairs):
-        twice = [name for name in side if side.count(name) > 1]
-        if twice:
+        if twice := find_repeated(side):
             raise InputError(f"{path}: {twice[0]} is there twice on one side; each chromosome has one name")
     return dict(pairs)
 

@@ -13,6 +13,7 @@ from multiunet.domains.genome.bigwig import BigWig, is_bigwig
 from multiunet.domains.genome.intervals import NONE, Intervals, read_intervals
 from multiunet.domains.genome.names import check_names, check_within, matches
 from multiunet.domains.genome.sequence import Genome
+from multiunet.domains.repeats import find_repeated
 from multiunet.errors import InputError
 
 Values = NDArray[np.float32]
@@ -68,9 +69,8 @@ def read_tracks(paths: Sequence[Path], onto: Bins, names: Sequence[str] = ()) ->
         InputError: for files that cannot be read, or that do not fit the chromosomes by name or by length.
     """
     names = [given or _name(path) for path, given in zip(paths, names or [""] * len(paths))]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two targets are named {name!r}; a track is named after its file: rename one")
+    if twice := find_repeated(names):
+        raise InputError(f"two targets are named {twice[0]!r}; a track is named after its file: rename one")
     readers = (_read_bigwig if is_bigwig(path) else _read_bedgraph for path in paths)
     return [Track(name, path, *read(path, onto)) for name, path, read in zip(names, paths, readers)]
 

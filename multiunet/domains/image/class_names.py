@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from multiunet.domains.repeats import find_repeated
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -47,8 +48,7 @@ def _from_table(path: Path) -> list[tuple[str, str]]:
 
 
 def _once(pairs: Sequence[tuple[str, str]], where: str = "") -> dict[str, str]:
-    values = [value for value, _ in pairs]
-    if twice := [value for value in values if values.count(value) > 1]:
+    if twice := find_repeated(value for value, _ in pairs):
         raise ValueError(f"{where}value {twice[0]} is named twice; name each value once")
     return dict(pairs)
 
@@ -72,6 +72,6 @@ def name_classes(values: Sequence[str], names: Mapping[str, str], ignored: str |
         if not name or "," in name:
             raise InputError(f"`class_names`: value {value} is named {name!r}; give it a name without commas")
     found = [lowered.get(value, value) for value in values]
-    if twice := [name for name in found if found.count(name) > 1]:
+    if twice := find_repeated(found):
         raise InputError(f"`class_names`: two classes are called {twice[0]!r}; each needs a name of its own")
     return found

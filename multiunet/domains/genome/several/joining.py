@@ -16,6 +16,7 @@ from multiunet.domains.genome.sequence import Codes, Genome, OpenedCodes
 from multiunet.domains.genome.several.conditions import NUMBER
 from multiunet.domains.genome.several.table import Row, read_genomes
 from multiunet.domains.remarks import remark
+from multiunet.domains.repeats import find_repeated
 from multiunet.errors import InputError
 
 BETWEEN = ":"
@@ -89,7 +90,7 @@ def read_row(row: Row, config: GenomeTrain) -> Data:
     if len(row.tracks) != len(data.names):  # of a table of targets, which names them
         return data
     names = [given or name for given, name in zip(row.tracks, data.names)]
-    if twice := [name for name in names if names.count(name) > 1]:
+    if twice := find_repeated(names):
         raise InputError(f"{config.fasta}: two targets of {row.name} are named {twice[0]!r}; name one, NAME=FILE")
     return replace(data, names=names)
 

@@ -11,6 +11,7 @@ from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.names import listed
 from multiunet.domains.genome.sheet import read_rows
 from multiunet.domains.remarks import remark
+from multiunet.domains.repeats import find_repeated
 from multiunet.errors import InputError
 from multiunet.wording import did_you_mean
 
@@ -67,8 +68,7 @@ def read_genomes(path: Path, conditions: Sequence[str]) -> list[Row]:
     rows = [_read_row(path, number, dict(zip(head, cells))) for number, cells in numbered[1:]]
     if not rows:
         raise InputError(f"{path}: names no genome")
-    names = [row.name for row in rows]
-    if twice := [name for name in names if names.count(name) > 1]:
+    if twice := find_repeated(row.name for row in rows):
         raise InputError(f"{path}: {twice[0]!r} is there twice; each genome has a name of its own")
     return rows
 
@@ -82,7 +82,7 @@ def _check_head(path: Path, head: Sequence[str], conditions: Sequence[str]) -> N
                 f"{did_you_mean(column, head)}; a table of genomes has {', '.join(REQUIRED)}, and may have "
                 f"{', '.join(COLUMNS[len(REQUIRED) :])} and conditions, between tabs"
             )
-    if twice := [column for column in head if column and head.count(column) > 1]:
+    if twice := find_repeated(filter(None, head)):
         raise InputError(f"{path}: has two columns {twice[0]!r}; leave one out")
     for column in conditions:
         if column in COLUMNS and column != "name":

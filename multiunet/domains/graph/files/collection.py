@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from multiunet.domains.graph.files.attributes import Attributes, align_columns
 from multiunet.domains.graph.files.given import Given
 from multiunet.domains.graph.files.tables import Tables
+from multiunet.domains.repeats import find_repeated
 from multiunet.errors import InputError
 from multiunet.wording import listing
 
@@ -148,7 +149,5 @@ def _join_labels(parts: Sequence[GraphSet]) -> NDArray[Any] | None:
 
 def check_distinct(path: Path, ids: Sequence[str]) -> None:
     """Raises InputError naming the ids that are there more than once."""
-    seen: set[str] = set()
-    twice = list(dict.fromkeys(name for name in ids if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
-    if twice:
+    if twice := find_repeated(ids):
         raise InputError(f"{path}: {len(twice)} ids are there more than once: {listing(twice)}")

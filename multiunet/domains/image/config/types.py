@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from multiunet.domains.config import StrList, split_commas
+from multiunet.domains.repeats import find_repeated
+from multiunet.domains.whole_numbers import parse_whole
 
 
 def stride_list(value: Any) -> Any:
@@ -52,10 +54,10 @@ def check_channels(names: list[str]) -> list[str]:
     """
     if not names:
         raise ValueError("name one channel at least, or leave it out to read all")
-    if any(name.isdecimal() and int(name) == 0 for name in names):
+    if any(parse_whole(name) == 0 for name in names):
         raise ValueError("channels are counted from 1; give 1 for the first")
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f"channel {twice!r} is named twice; name each once")
+    if twice := find_repeated(names):
+        raise ValueError(f"channel {twice[0]!r} is named twice; name each once")
     return names
 
 

@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.object_classes import IGNORED
 from multiunet.domains.image.data.targets import list_numbers, load_objects
@@ -32,14 +35,18 @@ def read_other_classes(path: Path | None, items: Sequence[Item], info: ImageInfo
         if path is not None:
             raise InputError("`object_classes`: the run tells no classes of objects; leave it out")
         return {}
-    objects = {item.target: load_objects(item.target, info, cache, checked=False) for item in items}
+
+    def load(item: Item) -> NDArray[np.int32]:
+        return load_objects(item.target, info, cache, checked=False)
+
+    # one image after the other: only the objects of one are in memory
     if path is None:
         remark("the classes of these objects are not known, so only objects are scored; give `object_classes`, too")
-        of = {target: (IGNORED,) * int(numbers.max(initial=0)) for target, numbers in objects.items()}
+        of = {item.target: (IGNORED,) * int(load(item).max(initial=0)) for item in items}
     else:
         files, of = open_object_classes(path, items), {}
         for item in items:
-            words = files.read(item, objects[item.target], partial(list_numbers, item.target, info.ignore_value))
+            words = files.read(item, load(item), partial(list_numbers, item.target, info.ignore_value))
             of[item.target] = tuple(_find(word, own, path) for word in words)
         files.say()
     classes = own.model_copy(update={"of": {**own.of, **of}})

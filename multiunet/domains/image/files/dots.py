@@ -17,6 +17,7 @@ from multiunet.domains.image.files.listing import list_images, name_files
 from multiunet.domains.image.files.readers import read_file
 from multiunet.domains.image.files.table import is_table
 from multiunet.domains.remarks import remark_file
+from multiunet.domains.repeats import find_repeated
 from multiunet.errors import InputError
 from multiunet.wording import are
 
@@ -115,7 +116,7 @@ def _find_columns(path: Path, header: Sequence[str], ndim: int) -> list[int]:
         InputError: for a header without them, or of another number of axes.
     """
     names = [name.lower() for name in header]
-    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+    if twice := find_repeated(filter(None, names)):
         raise InputError(f"{path}: has the column {twice[0]!r} twice; name each column once")
     numbered = [[name for name in names if name.startswith(prefix)] for prefix in PREFIXES]
     found = next((sorted(own) for own in numbered if own), [axis for axis in AXES if axis in names])

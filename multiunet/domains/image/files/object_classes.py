@@ -16,6 +16,8 @@ from multiunet.domains.image.files.masks import ColouredMask, read_mask
 from multiunet.domains.image.files.pairing import Item, list_unmatched, match_names
 from multiunet.domains.image.files.table import is_table, read_cells
 from multiunet.domains.remarks import remark
+from multiunet.domains.repeats import find_repeated
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing
 
@@ -62,9 +64,9 @@ def open_object_classes(path: Path, items: Sequence[Item]) -> ObjectClassFiles:
         InputError: for files that cannot be read, or images without them, or two images of one name.
     """
     names = [item.name for item in items]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    if twice := find_repeated(names):
         raise InputError(
-            f"{path}: says one class for the objects of two images that are both called {twice}; give them names of "
+            f"{path}: says one class for the objects of two images that are both called {twice[0]}; give them names of "
             "their own"
         )
     if is_table(path):
@@ -193,10 +195,8 @@ def _read_table(path: Path, names: Mapping[str, str]) -> dict[str, dict[int, tup
         if image is None:
             strange[cells["image"]] = None
             continue
-        try:
-            place = int(cells["object"])
-        except ValueError:
-            raise InputError(f"{where}: object {cells['object']!r} is not the number of an object") from None
+        if (place := parse_whole(cells["object"])) is None:
+            raise InputError(f"{where}: object {cells['object']!r} is not the number of an object")
         told = rows.setdefault(image, {}).setdefault(place, (cells["class"], number))
         if told[0] != cells["class"]:
             raise InputError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from multiunet.domains.image.files.places import normalise_name, split_place
 from multiunet.domains.remarks import remark_file
+from multiunet.domains.repeats import find_repeated
 from multiunet.errors import InputError
 
 TARGETS = ("mask", "target")
@@ -52,7 +53,7 @@ def read_pairs(path: Path) -> list[Row]:
             "image,mask,split"
         )
     target = next((name for name in TARGETS if name in header), None)
-    if twice := sorted({name for name in header if header.count(name) > 1}):
+    if twice := find_repeated(header):
         raise InputError(f"{path}: has the column {twice[0]!r} twice; name each column once")
     if unused := [name for name in header if name not in ("image", target, "split", "group")]:
         known = "known are image, mask or target, split, and group"

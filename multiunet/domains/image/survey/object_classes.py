@@ -22,6 +22,7 @@ from multiunet.domains.image.survey.fingerprint import COUNTED, ObjectSizes
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
+from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing
 
@@ -172,12 +173,13 @@ class ObjectClassSurvey:
 
 def _order(word: str) -> tuple[bool, int, str]:
     """Numbers come in their order, before words."""
-    return (False, int(word), "") if word.isdecimal() else (True, 0, word)
+    number = parse_whole(word)
+    return (True, 0, word) if number is None else (False, number, word)
 
 
 def _number(words: list[str]) -> tuple[int, ...]:
     """Return the value of each class in exported maps: its number, if all are numbers, else its place."""
-    numbers = [int(word) for word in words if word.isdecimal()]
-    if len(set(numbers)) == len(words) and min(numbers) > 0:
-        return tuple(numbers)
+    numbers = {number for word in words if (number := parse_whole(word)) is not None and number > 0}
+    if len(numbers) == len(words):
+        return tuple(map(int, words))
     return tuple(range(1, len(words) + 1))

@@ -30,6 +30,7 @@ from multiunet.domains.image.files.table import is_table, read_pairs
 from multiunet.domains.image.generation.columns import read_column
 from multiunet.domains.image.survey.mask_classes import MaskClasses
 from multiunet.domains.remarks import remark
+from multiunet.domains.repeats import find_repeated
 from multiunet.domains.splits import SPLITS, read_splits
 from multiunet.domains.units import Classes, choose_units, deal_units, gather_units, spread_classes
 from multiunet.errors import InputError
@@ -179,8 +180,7 @@ def _read_listed(items: Sequence[Item], where: str, images: Path) -> ItemSplits:
             raise InputError(
                 f"{where}: {name} names {counted(len(absent), 'image')} not in {images}: {listing(absent)}"
             )
-        twice = sorted({stem for stem in stems if stems.count(stem) > 1})
-        if twice:
+        if twice := find_repeated(stems):
             raise InputError(f"{where}: {name} names images twice: {listing(twice)}")
         splits[name] = [known[stem] for stem in stems]
     _check(splits)
