@@ -161,10 +161,10 @@ def held(table: Table) -> HeldOut:
     names = tuple(map(str, range(len(items)))) if single else tuple(table.names)
     chosen = [own if len(own) <= MOST else np.sort(rng.choice(own, MOST, False)) for own in by_item(items, len(names))]
     kept = np.concatenate(chosen)
-    columns = [torch.from_numpy(values[kept]).float() for values in (table.mean, table.total)]
+    mean, total = (torch.from_numpy(values[kept]).float() for values in (table.mean, table.total))
     target = torch.from_numpy(table.target[kept])
     target = target if target.is_floating_point() else target.long()
-    return HeldOut(*columns, target, torch.from_numpy(items[kept]), names)
+    return HeldOut(mean, total, target, torch.from_numpy(items[kept]), names)
 
 
 def by_item(items: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:

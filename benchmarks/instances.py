@@ -81,7 +81,7 @@ def connected_parts(run: Path, split: str) -> dict[str, Any]:
         for name, data in open_datasets(store).items():
             parts = label(data["class"].values == 1, connectivity=1)
             scores.update(parts, tifffile.imread(DATA / split / "masks" / f"{name}.tif"))
-    found = scores.scores()
+    found = dict(scores.scores())
     return {name: found[name] for name in SCORES}
 
 

@@ -36,7 +36,7 @@ from multiunet.training.supervision import supervised_loss
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 
-SHAPES = {
+SHAPES: dict[str, list[tuple[int, ...]]] = {
     "image_unet": [(4, 1, 256, 256), (4, 1, 512, 512), (2, 1, 32, 48, 48), (2, 1, 64, 96, 96)],
     "nnunet_plain": [(2, 1, 192, 192), (2, 1, 16, 64, 64)],
     "unet3d": [(2, 1, 16, 48, 48)],

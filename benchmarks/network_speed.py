@@ -162,9 +162,12 @@ def limit(ndim: int) -> dict[str, float]:
     kind = torch.bfloat16 if computes_bf16(torch.device("cpu")) else torch.float32
     conv = (torch.nn.Conv2d if ndim == 2 else torch.nn.Conv3d)(128, 128, 3, padding=1).to(kind)
     last = torch.channels_last if ndim == 2 else torch.channels_last_3d
-    shapes = {2: [(4, 128, 64, 64), (8, 128, 32, 32)], 3: [(2, 128, 16, 32, 32), (2, 128, 8, 16, 16)]}[ndim]
+    shapes: dict[int, list[tuple[int, ...]]] = {
+        2: [(4, 128, 64, 64), (8, 128, 32, 32)],
+        3: [(2, 128, 16, 32, 32), (2, 128, 8, 16, 16)],
+    }
     rates = []
-    for shape in shapes:
+    for shape in shapes[ndim]:
         for layout in (torch.contiguous_format, last):
             x = torch.randn(shape).to(kind).to(memory_format=layout)
             layer = conv.to(memory_format=layout)

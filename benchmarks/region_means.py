@@ -51,9 +51,11 @@ def test_fold(fold: Run, pooled: Collected, options: Any) -> list[dict[str, Any]
     model = replace(fold.model, calibration=calibration)
     rows = []
     for piece in fold.domain.predict_sites(model, fold.config, fold.info, data, options):
-        parts = [part[0].double().numpy() for part in (piece.moments.mean, piece.moments.total, piece.target)]
+        mean, total, target = (
+            part[0].double().numpy() for part in (piece.moments.mean, piece.moments.total, piece.target)
+        )
         for length in LENGTHS:
-            totals, true = regions_of(*parts, length)
+            totals, true = regions_of(mean, total, target, length)
             found, naive = sums.each(totals), np.sqrt(totals.variance)
             rows += [
                 {"chrom": piece.item, "length": length, "error": e, "sd": sd, "half": half, "independent_sd": alone}

@@ -53,8 +53,8 @@ class Table:
     def of(self, item: int) -> Table:
         """Return the sites of one item."""
         own = self.item == item
-        arrays = (self.mean, self.epistemic, self.aleatoric, self.target, self.item)
-        return Table(*(values[own] for values in arrays), self.names)
+        moments = self.mean[own], self.epistemic[own], self.aleatoric[own]
+        return Table(*moments, self.target[own], self.item[own], self.names)
 
     def with_probabilities(self, p: Values) -> Table:
         """Return the table with other probabilities; both variances keep their share of the total."""
@@ -95,8 +95,8 @@ def collect(run: Run, split: str, samples: int, **options: Any) -> Table:
         found.append([part[known] for part in rows])
         targets.append(target[known])
         items.append(np.full(int(known.sum()), len(names) - 1))
-    parts = [np.concatenate(values).astype(np.float64) for values in zip(*found)]
-    return Table(*parts, np.concatenate(targets), np.concatenate(items), names)
+    mean, epistemic, aleatoric = (np.concatenate(values).astype(np.float64) for values in zip(*found))
+    return Table(mean, epistemic, aleatoric, np.concatenate(targets), np.concatenate(items), names)
 
 
 def as_rows(values: Any) -> NDArray[np.float32]:
@@ -108,12 +108,12 @@ def as_rows(values: Any) -> NDArray[np.float32]:
 def join(tables: Sequence[Table]) -> Table:
     """Return the sites of several tables, each of other items, in one."""
     firsts = np.cumsum([0, *(len(table.names) for table in tables)])
-    arrays = [
+    mean, epistemic, aleatoric, target = (
         np.concatenate([getattr(table, name) for table in tables])
         for name in ("mean", "epistemic", "aleatoric", "target")
-    ]
+    )
     items = np.concatenate([table.item + first for table, first in zip(tables, firsts)])
-    return Table(*arrays, items, [name for table in tables for name in table.names])
+    return Table(mean, epistemic, aleatoric, target, items, [name for table in tables for name in table.names])
 
 
 def keep(path: Path, make: Callable[[], Table]) -> Table:
@@ -125,8 +125,8 @@ def keep(path: Path, make: Callable[[], Table]) -> Table:
         small = {name: a.astype(np.float32) if a.dtype == np.float64 else a for name, a in arrays.items()}
         np.savez(path, **small, names=np.array(made.names))
     with np.load(path, allow_pickle=False) as file:
-        wide = [file[name].astype(np.float64) for name in ("mean", "epistemic", "aleatoric")]
-        return Table(*wide, file["target"], file["item"], [str(name) for name in file["names"]])
+        mean, epistemic, aleatoric = (file[name].astype(np.float64) for name in ("mean", "epistemic", "aleatoric"))
+        return Table(mean, epistemic, aleatoric, file["target"], file["item"], [str(name) for name in file["names"]])
 
 
 # --- classes -------------------------------------------------------------------------------------------------------

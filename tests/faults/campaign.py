@@ -3,9 +3,9 @@
 ``python tests/faults/campaign.py --kills 500 --seed 0`` takes about an hour of one core. Each strike is a signal (KILL,
 TERM, INT, HUP) to a command, to all of its processes or to one that it has started, at a random time of its
 undisturbed duration or before a random operation on files. Then the command is given again, as its user would, until
-it is done, and what is on disk is compared with what an undisturbed one leaves. ``--only N`` repeats strike N.
-Other strikes follow: power that is lost, a clock that is set back, and, for the superuser, a full disk and one that
-becomes read-only.
+it is done, and what is on disk is compared with what an undisturbed one leaves. Other strikes follow: power that is
+lost, a clock that is set back, and, for the superuser, a full disk and one that becomes read-only. ``--only 12``
+repeats signal 12, and ``--only 3 --kind power`` strike 3 of lost power.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from killing.child import END_SECONDS, Place, import_all, import_too, start
-from killing.commands import COMMANDS, Command, write_data
-from killing.moments import Moments
-from killing.others import MOUNTED, OTHERS, can_mount, own_disk
-from killing.traces import digest_all
-from killing.trial import FAULTS, Reference, Tally, Trial, keep_output
+from tests.faults.killing.child import END_SECONDS, Place, import_all, import_too, start
+from tests.faults.killing.commands import COMMANDS, Command, write_data
+from tests.faults.killing.moments import Moments
+from tests.faults.killing.others import MOUNTED, OTHERS, can_mount, own_disk
+from tests.faults.killing.traces import digest_all
+from tests.faults.killing.trial import FAULTS, Reference, Tally, Trial, keep_output
 
 
 class Campaign:
@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e6, help="end after this time")
     parser.add_argument("--others", nargs="*", default=OTHERS, choices=OTHERS, help="other strikes, one to 25 signals")
     parser.add_argument("--only", type=int, help="number of one strike")
+    parser.add_argument("--kind", choices=OTHERS, help="of this one strike; default: a signal")
     parser.add_argument("--json", type=Path, help="file for the results")
     parser.add_argument("--keep", type=Path, help="folder for what strikes with findings have left")
     parser.add_argument("--folder", type=Path, help="folder to work in; default: a temporary one")
@@ -125,7 +126,7 @@ def main() -> None:
     end = began + 60 * given.minutes
     try:
         if given.only is not None:
-            campaign.strike(given.only, None)
+            campaign.strike(given.only, given.kind)
         else:
             campaign.strike_often(given.kills, None, end)
             for kind in kinds:

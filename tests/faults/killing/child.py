@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 import psutil
 
-from killing.moments import Moments
+from tests.faults.killing.moments import Moments
 
 SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "INT": signal.SIGINT, "HUP": signal.SIGHUP}
 

@@ -70,6 +70,11 @@ def trained(name: str, line: str, starts: bool = False) -> Command:
     return Command(name, (f"{line} --out run --device cpu{page}",), "--resume auto", starts=starts)
 
 
+def of_run(verb: str, domain: str, more: str = "") -> Command:
+    """Return a command that a trained run is asked by."""
+    return Command(f"{verb} {domain}", (f"{verb} {domain} --run run{more} {NEW}",), "", f"train {domain}")
+
+
 COMMANDS = [
     trained("train image", f"{IMAGE} --dropout 0.5 --epochs 2 --steps-per-epoch 3 {SHORT}"),
     trained(
@@ -107,8 +112,8 @@ COMMANDS = [
         "",
         "train image",
     ),
-    Command("evaluate image", (f"evaluate image --run run {NEW} --json",), "", "train image"),
-    Command("calibrate image", (f"calibrate image --run run {NEW}",), "", "train image"),
+    of_run("evaluate", "image", " --json"),
+    of_run("calibrate", "image"),
     Command(
         "sample image",
         ("sample image --run run --out s.zarr --count 3 --steps 3 --size 24 --export sheets --device cpu",),
@@ -133,8 +138,8 @@ COMMANDS = [
         "",
         "train genome",
     ),
-    Command("evaluate genome", (f"evaluate genome --run run {NEW} --json",), "", "train genome"),
-    Command("calibrate genome", (f"calibrate genome --run run {NEW}",), "", "train genome"),
+    of_run("evaluate", "genome", " --json"),
+    of_run("calibrate", "genome"),
     Command(
         "variants genome",
         (f"variants genome --run run --vcf data/variants.vcf --out scores.tsv {NEW}",),
@@ -154,17 +159,17 @@ COMMANDS = [
     ),
     trained("train graph", f"{GRAPH} --epochs 4 {SHORT}"),
     trained("train graph, parts", f"{GRAPH} --batch-nodes 30 --epochs 3 --patience 2 --ema 0.9 {SHORT}"),
-    Command("predict graph", (f"predict graph --run run --out p.zarr --export tables {NEW}",), "", "train graph"),
+    of_run("predict", "graph", " --out p.zarr --export tables"),
     Command(
         "predict graph, layer by layer",
         (f"predict graph --run run --out p.zarr --part-nodes 30 {NEW}",),
         "",
         "train graph",
     ),
-    Command("evaluate graph", (f"evaluate graph --run run --part-nodes 30 {NEW} --json",), "", "train graph"),
-    Command("calibrate graph", (f"calibrate graph --run run {NEW}",), "", "train graph"),
+    of_run("evaluate", "graph", " --part-nodes 30 --json"),
+    of_run("calibrate", "graph"),
     trained("train graphs", f"{GRAPHS} --epochs 2 --steps-per-epoch 4 {SHORT}"),
-    Command("predict graphs", (f"predict graphs --run run --out p.zarr --export tables {NEW}",), "", "train graphs"),
-    Command("evaluate graphs", (f"evaluate graphs --run run {NEW} --json",), "", "train graphs"),
-    Command("calibrate graphs", (f"calibrate graphs --run run {NEW}",), "", "train graphs"),
+    of_run("predict", "graphs", " --out p.zarr --export tables"),
+    of_run("evaluate", "graphs", " --json"),
+    of_run("calibrate", "graphs"),
 ]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from killing.child import END_SECONDS, Child, Place, start
-from killing.moments import DAY, Moments, lose_power
+from tests.faults.killing.child import END_SECONDS, Child, Place, start
+from tests.faults.killing.moments import DAY, Moments, lose_power
 
 OTHERS = ("power", "clock", "disk", "read-only")
 

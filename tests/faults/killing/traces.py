@@ -7,14 +7,14 @@ import hashlib
 import json
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 CLOCK = ("seconds", "clock", "scoring")
 """What a checkpoint or a log holds of the time that was taken."""
 
-
-OWN = ("report.html", "serialization_id")
+OWN = ("report.html", ".data/serialization_id")
 """Ends of names in archives whose contents are not compared: they hold the time, or a number that torch draws."""
 
 
@@ -53,9 +53,7 @@ def _without_clock(path: Path) -> bytes:
             return b"whole" if content.rstrip().endswith(b"</html>") else content
         if path.suffix in (".zip", ".pt2") and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as opened:
-                names = [
-                    name for name in opened.namelist() if not name.endswith(("report.html", ".data/serialization_id"))
-                ]
+                names = [name for name in opened.namelist() if not name.endswith(OWN)]
                 return b"".join(name.encode() + opened.read(name) for name in sorted(names))
     except (ValueError, KeyError, IndexError, UnicodeDecodeError, zipfile.BadZipFile):
         pass
@@ -95,47 +93,6 @@ def find_unreadable(folder: Path) -> list[str]:
     Whatever has its name is whole: checkpoints, settings, tables, pages, stores, exported files. The last line of a log
     may be cut off.
     """
-    import tifffile
-    import yaml
-    from PIL import Image
-
-    from multiunet.prediction.reading import open_datasets
-    from multiunet.training.checkpoint import load
-
-    def read_image(path: Path) -> None:
-        with Image.open(path) as image:
-            image.load()
-
-    def read_store(path: Path) -> None:
-        for data in open_datasets(path).values():
-            data.load()
-
-    def read_rows(path: Path) -> None:
-        rows = list(csv.reader(path.read_text().splitlines(), delimiter="\t" if path.suffix == ".tsv" else ","))
-        if not rows or len({len(row) for row in rows}) > 1:
-            raise ValueError("a table that is cut off")
-
-    def read_page(path: Path) -> None:
-        if not path.read_text().rstrip().endswith("</html>"):
-            raise ValueError("a page that is cut off")
-
-    def read_zip(path: Path) -> None:
-        with zipfile.ZipFile(path) as opened:
-            opened.testzip()
-
-    readers = {
-        ".safetensors": load,
-        ".json": lambda path: json.loads(path.read_text()),
-        ".yaml": lambda path: yaml.safe_load(path.read_text())["domain"],
-        ".csv": read_rows,
-        ".tsv": read_rows,
-        ".html": read_page,
-        ".png": read_image,
-        ".tif": tifffile.imread,
-        ".npz": zipfile.ZipFile,
-        ".zip": read_zip,
-        ".pt2": read_zip,
-    }
     problems = []
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
@@ -143,10 +100,76 @@ def find_unreadable(folder: Path) -> list[str]:
         inside = any(part.endswith(".zarr") for part in parts[:-1])
         if hidden or inside or parts[0] in ("data", "checkpoints"):
             continue
-        reader = read_store if path.suffix == ".zarr" else readers.get(path.suffix) if path.is_file() else None
+        reader = READERS.get(path.suffix) if path.is_file() or path.suffix == ".zarr" else None
         if reader is not None:
             try:
                 reader(path)
             except Exception as error:
                 problems.append(f"{path.relative_to(folder)}: {re.sub(r'/[^ ]*/', '', str(error))[:160]}")
     return problems
+
+
+def _read_checkpoint(path: Path) -> None:
+    from multiunet.training.checkpoint import load
+
+    load(path)
+
+
+def _read_image(path: Path) -> None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.load()
+
+
+def _read_tiff(path: Path) -> None:
+    import tifffile
+
+    tifffile.imread(path)
+
+
+def _read_store(path: Path) -> None:
+    from multiunet.prediction.reading import open_datasets
+
+    for data in open_datasets(path).values():
+        data.load()
+
+
+def _read_settings(path: Path) -> None:
+    import yaml
+
+    yaml.safe_load(path.read_text())["domain"]
+
+
+def _read_rows(path: Path) -> None:
+    rows = list(csv.reader(path.read_text().splitlines(), delimiter="\t" if path.suffix == ".tsv" else ","))
+    if not rows or len({len(row) for row in rows}) > 1:
+        raise ValueError("a table that is cut off")
+
+
+def _read_page(path: Path) -> None:
+    if not path.read_text().rstrip().endswith("</html>"):
+        raise ValueError("a page that is cut off")
+
+
+def _read_zip(path: Path) -> None:
+    with zipfile.ZipFile(path) as opened:
+        if (bad := opened.testzip()) is not None:
+            raise ValueError(f"{bad} in it is damaged")
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    ".safetensors": _read_checkpoint,
+    ".json": lambda path: json.loads(path.read_text()),
+    ".yaml": _read_settings,
+    ".csv": _read_rows,
+    ".tsv": _read_rows,
+    ".html": _read_page,
+    ".png": _read_image,
+    ".tif": _read_tiff,
+    ".npz": _read_zip,
+    ".zip": _read_zip,
+    ".pt2": _read_zip,
+    ".zarr": _read_store,
+}
+"""What reads a whole file or folder, by its ending, and raises where it is damaged."""

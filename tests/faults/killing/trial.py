@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from killing.child import END_SECONDS, ORPHAN_SECONDS, SIGNALS, Child, Place, start
-from killing.commands import Command
-from killing.moments import Moments
-from killing.others import MOUNTED, strike_otherwise
-from killing.traces import compare, digest_all, find_unreadable
+from tests.faults.killing.child import END_SECONDS, ORPHAN_SECONDS, SIGNALS, Child, Place, start
+from tests.faults.killing.commands import Command
+from tests.faults.killing.moments import Moments
+from tests.faults.killing.others import MOUNTED, strike_otherwise
+from tests.faults.killing.traces import compare, digest_all, find_unreadable
 
 FAULTS = ("bits", "unreadable", "orphans", "blocked", "leftovers", "temporary", "hangs", "tracebacks", "codes")
 """Kinds of findings: files with other bits; files that cannot be read; processes that live on; commands that do not
