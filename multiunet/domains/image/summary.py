@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.generation.info import Generation
-from multiunet.domains.image.info import ImageInfo, Overlapping
+from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.target_info import Overlapping
 from multiunet.domains.summary import SHOWN_NAMES, summarise_split, summarise_target
 from multiunet.memory import amount
 from multiunet.wording import counted, listing, percent

@@ -11,7 +11,9 @@ from PIL import Image
 from skimage.draw import disk
 
 from multiunet.domains.image.files.pairing import Item
-from multiunet.domains.image.info import Channel, Fingerprint, ImageInfo, ImageSplits, Intensities, Masks, Sides
+from multiunet.domains.image.fingerprint_info import Channel, Fingerprint, Sides
+from multiunet.domains.image.info import ImageInfo, ImageSplits, Intensities
+from multiunet.domains.image.target_info import Masks
 from multiunet.domains.info import ClassLabels, Quantities
 
 Maker = Callable[..., Path]

@@ -21,7 +21,8 @@ from multiunet.domains.image.data.patches import choose_start, read_intensities
 from multiunet.domains.image.data.resize import enlarge
 from multiunet.domains.image.files.lazy import check_fits, format_shape
 from multiunet.domains.image.files.pairing import Item
-from multiunet.domains.image.info import ImageInfo, Restoration
+from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.target_info import Restoration
 from multiunet.seeds import generator
 from multiunet.training.data import Sample, TrainingData
 

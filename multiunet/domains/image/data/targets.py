@@ -26,7 +26,8 @@ from multiunet.domains.image.files.masks import ColouredMask, colour_name, read_
 from multiunet.domains.image.files.overlapping import choose_places, places_of, read_overlapping, used_places
 from multiunet.domains.image.files.palettes import Palettes
 from multiunet.domains.image.files.readers import read_target
-from multiunet.domains.image.info import ImageInfo, Overlapping
+from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.target_info import Overlapping
 from multiunet.errors import InputError
 from multiunet.losses import border_weights
 from multiunet.wording import counted

@@ -37,9 +37,10 @@ from multiunet.domains.image.files.pairing import (
     pair_with_themselves,
 )
 from multiunet.domains.image.files.places import split_place
-from multiunet.domains.image.info import ImageInfo, Overlapping
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey.duplicates import hash_array, hash_content
 from multiunet.domains.image.survey.shift import ShiftCheck
+from multiunet.domains.image.target_info import Overlapping
 from multiunet.domains.labelled import Labelled
 from multiunet.domains.remarks import gather_remarks
 from multiunet.errors import InputError

@@ -15,7 +15,8 @@ from multiunet.domains.image.data.object_classes import IGNORED
 from multiunet.domains.image.data.targets import list_numbers, load_objects
 from multiunet.domains.image.files.object_classes import open_object_classes
 from multiunet.domains.image.files.pairing import Item
-from multiunet.domains.image.info import ImageInfo, ObjectClasses
+from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.target_info import ObjectClasses
 from multiunet.domains.remarks import remark
 from multiunet.errors import InputError
 from multiunet.wording import listing

@@ -11,7 +11,8 @@ from multiunet.domains.image.data.augment import Floats, mirror, sample, sample_
 from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.inputs import Input, load_input
 from multiunet.domains.image.data.targets import load_labels
-from multiunet.domains.image.info import ImageInfo, Intensities, Masks
+from multiunet.domains.image.info import ImageInfo, Intensities
+from multiunet.domains.image.target_info import Masks
 
 
 def layout_info(info: ImageInfo) -> ImageInfo:

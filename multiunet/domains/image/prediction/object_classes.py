@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multiunet.domains.image.data.object_classes import sum_parts
-from multiunet.domains.image.info import ObjectClasses
 from multiunet.domains.image.prediction.separate import encode_parts
+from multiunet.domains.image.target_info import ObjectClasses
 from multiunet.prediction.item_writer import ItemWriter
 
 Floats = NDArray[np.float64]

@@ -14,10 +14,10 @@ from multiunet.domains.image.files.lazy import Pixels
 from multiunet.domains.image.files.overlapping import split_files
 from multiunet.domains.image.files.pairing import Item, count_bar_rows
 from multiunet.domains.image.generation.info import Generation
-from multiunet.domains.image.info import Dots, Instances, Masks, Overlapping, Restoration
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.swapped import check_not_mask
+from multiunet.domains.image.target_info import Dots, Instances, Masks, Overlapping, Restoration
 from multiunet.domains.info import ClassLabels, Labels, Quantities
 from multiunet.errors import InputError
 from multiunet.wording import counted

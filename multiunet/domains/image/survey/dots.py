@@ -9,11 +9,11 @@ from multiunet.domains.config import Split
 from multiunet.domains.image.data.density import draw_density
 from multiunet.domains.image.files.dots import AXES, read_dots, space_of_dots
 from multiunet.domains.image.files.pairing import count_bar_rows
-from multiunet.domains.image.info import Dots
 from multiunet.domains.image.survey.common import Annotations, find_folder
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import ItemSplits
 from multiunet.domains.image.survey.targets import TargetSums
+from multiunet.domains.image.target_info import Dots
 from multiunet.domains.info import Quantities
 from multiunet.domains.splits import SPLITS
 from multiunet.errors import InputError

@@ -13,17 +13,9 @@ from numpy.typing import NDArray
 from skimage.measure import label
 
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks
-from multiunet.domains.image.info import (
-    Channel,
-    ClassSummary,
-    Fingerprint,
-    Masks,
-    Overlapping,
-    SeparableObjects,
-    Sides,
-    Spread,
-)
+from multiunet.domains.image.fingerprint_info import Channel, ClassSummary, Fingerprint, SeparableObjects, Sides, Spread
 from multiunet.domains.image.survey.splits import ItemSplits
+from multiunet.domains.image.target_info import Masks, Overlapping
 from multiunet.domains.info import ClassLabels, Labels, Quantities
 
 SUBSAMPLED = 10_000

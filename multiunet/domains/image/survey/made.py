@@ -14,11 +14,11 @@ from multiunet.domains.image.data.degradation import make_degrading
 from multiunet.domains.image.files.info_bar import read_cropped
 from multiunet.domains.image.files.lazy import take_first
 from multiunet.domains.image.files.pairing import Item
-from multiunet.domains.image.info import Restoration
 from multiunet.domains.image.survey.common import Annotations
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.relation import EIGHT_BITS
 from multiunet.domains.image.survey.targets import ROUNDING
+from multiunet.domains.image.target_info import Restoration
 from multiunet.domains.info import Quantities
 from multiunet.errors import InputError
 from multiunet.models.neighbours import average_neighbours

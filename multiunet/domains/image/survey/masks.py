@@ -13,7 +13,6 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files.lazy import Pixels, count_values, iter_blocks
 from multiunet.domains.image.files.masks import MOST_CLASSES, ColouredMask, colour_name, read_mask
 from multiunet.domains.image.files.palettes import Palettes
-from multiunet.domains.image.info import Masks
 from multiunet.domains.image.survey.common import (
     Annotations,
     check_counted,
@@ -26,6 +25,7 @@ from multiunet.domains.image.survey.dotted import DotCheck
 from multiunet.domains.image.survey.fingerprint import ObjectSizes
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import ItemSplits
+from multiunet.domains.image.target_info import Masks
 from multiunet.domains.info import ClassLabels
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS

@@ -17,9 +17,9 @@ from multiunet.domains.image.data.targets import list_numbers
 from multiunet.domains.image.files.masks import MOST_CLASSES
 from multiunet.domains.image.files.object_classes import ObjectClassFiles, open_object_classes
 from multiunet.domains.image.files.pairing import Item
-from multiunet.domains.image.info import ObjectClasses
 from multiunet.domains.image.survey.fingerprint import COUNTED, ObjectSizes
 from multiunet.domains.image.survey.splits import ItemSplits
+from multiunet.domains.image.target_info import ObjectClasses
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS
 from multiunet.domains.whole_numbers import parse_whole

@@ -13,7 +13,6 @@ from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.data.instances import CLASSES, count_objects, encode_objects
 from multiunet.domains.image.data.object_classes import name_labels
 from multiunet.domains.image.data.targets import read_objects
-from multiunet.domains.image.info import Instances, Masks
 from multiunet.domains.image.survey.common import (
     Annotations,
     check_counted,
@@ -26,6 +25,7 @@ from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.object_classes import ObjectClassSurvey
 from multiunet.domains.image.survey.separability import Separability, warn_of_lost
 from multiunet.domains.image.survey.splits import ItemSplits
+from multiunet.domains.image.target_info import Instances, Masks
 from multiunet.domains.info import ClassLabels
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS

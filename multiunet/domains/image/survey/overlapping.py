@@ -19,7 +19,6 @@ from multiunet.domains.image.files.overlapping import (
     read_overlapping,
 )
 from multiunet.domains.image.files.overlapping_pairs import list_sources
-from multiunet.domains.image.info import Masks, Overlapping
 from multiunet.domains.image.survey.common import (
     Annotations,
     check_counted,
@@ -30,6 +29,7 @@ from multiunet.domains.image.survey.common import (
 )
 from multiunet.domains.image.survey.images import Images
 from multiunet.domains.image.survey.splits import ItemSplits
+from multiunet.domains.image.target_info import Masks, Overlapping
 from multiunet.domains.info import Labels
 from multiunet.domains.remarks import remark
 from multiunet.domains.splits import SPLITS

@@ -14,7 +14,7 @@ from multiunet.domains.image.files.info_bar import read_cropped
 from multiunet.domains.image.files.lazy import Pixels, iter_blocks, take_first
 from multiunet.domains.image.files.pairing import Item
 from multiunet.domains.image.files.readers import open_stack, read_target
-from multiunet.domains.image.info import Restoration
+from multiunet.domains.image.target_info import Restoration
 from multiunet.errors import InputError
 from multiunet.wording import counted
 

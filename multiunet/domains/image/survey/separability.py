@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multiunet.domains.image.data.instances import CLASSES, Touching, encode_objects
-from multiunet.domains.image.info import SeparableObjects
+from multiunet.domains.image.fingerprint_info import SeparableObjects
 from multiunet.domains.image.prediction.separate import separate_objects
 from multiunet.domains.remarks import remark
 from multiunet.metrics import InstanceMatcher

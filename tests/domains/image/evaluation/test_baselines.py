@@ -22,7 +22,8 @@ from multiunet.domains.image.evaluation.labelled import LabelledImage
 from multiunet.domains.image.evaluation.scoring import check_scorable
 from multiunet.domains.image.files import lazy
 from multiunet.domains.image.files.pairing import Item
-from multiunet.domains.image.info import ImageInfo, Instances, Masks
+from multiunet.domains.image.info import ImageInfo
+from multiunet.domains.image.target_info import Instances, Masks
 from multiunet.domains.labelled import Labelled
 from multiunet.errors import InputError
 from multiunet.tasks import Segmentation

@@ -20,9 +20,10 @@ from multiunet.domains.image.data.cache import FileCache
 from multiunet.domains.image.data.targets import load_labels, load_objects
 from multiunet.domains.image.evaluation.labelled import LabelledImage, read_labelled
 from multiunet.domains.image.files import lazy, tiff
-from multiunet.domains.image.info import ImageInfo, Instances
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction import predictor
 from multiunet.domains.image.survey import survey
+from multiunet.domains.image.target_info import Instances
 from multiunet.domains.report_files import write_report
 from multiunet.domains.runs import load as load_run
 from multiunet.errors import InputError

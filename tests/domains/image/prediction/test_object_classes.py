@@ -10,9 +10,10 @@ import torch
 
 from multiunet.domains.image.data.instances import encode_objects
 from multiunet.domains.image.data.object_classes import join_classes
-from multiunet.domains.image.info import ImageInfo, Instances, ObjectClasses
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction import object_blocks, stored_objects
 from multiunet.domains.image.prediction.object_classes import encode_classes, find_moments
+from multiunet.domains.image.target_info import Instances, ObjectClasses
 from multiunet.prediction.store import PredictionStore
 from multiunet.uncertainty import Moments
 

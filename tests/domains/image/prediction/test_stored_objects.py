@@ -9,9 +9,10 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from multiunet.domains.image.info import ImageInfo, Instances
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.prediction import object_blocks, stored_objects
 from multiunet.domains.image.prediction.separate import encode_parts
+from multiunet.domains.image.target_info import Instances
 from multiunet.errors import InputError
 from multiunet.prediction.item_writer import ItemWriter
 from multiunet.prediction.store import PredictionStore

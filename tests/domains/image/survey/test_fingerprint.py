@@ -11,7 +11,7 @@ from scipy import ndimage
 from multiunet.domains.image.config import ImageTrain
 from multiunet.domains.image.files import lazy
 from multiunet.domains.image.files.lazy import Lazy
-from multiunet.domains.image.info import Sides
+from multiunet.domains.image.fingerprint_info import Sides
 from multiunet.domains.image.survey import survey
 from multiunet.domains.image.survey.fingerprint import COUNTED, SUBSAMPLED, FingerprintCollector, ObjectSizes
 

@@ -10,7 +10,8 @@ import tifffile
 from PIL import Image
 
 from multiunet.domains.image.config import ImageTrain
-from multiunet.domains.image.info import ImageInfo, SeparableObjects
+from multiunet.domains.image.fingerprint_info import SeparableObjects
+from multiunet.domains.image.info import ImageInfo
 from multiunet.domains.image.survey import survey
 from multiunet.errors import InputError
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from multiunet.domains.image.files.readers import Picture
-from multiunet.domains.image.info import Channel, ImageInfo, Intensities, Spread
+from multiunet.domains.image.fingerprint_info import Channel, Spread
+from multiunet.domains.image.info import ImageInfo, Intensities
 from multiunet.domains.image.survey.shift import (
     ALIKE,
     ShiftCheck,
