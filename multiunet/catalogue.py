@@ -17,6 +17,7 @@ ModelName = Literal[
     "depthwise_unet",
     "nnunet_plain",
     "swin_unetr",
+    "mednext",
 ]
 
 CHANNELS: dict[ModelName, tuple[int, ...]] = {
@@ -30,6 +31,7 @@ CHANNELS: dict[ModelName, tuple[int, ...]] = {
     "depthwise_unet": (32, 64, 128, 256, 512),
     "nnunet_plain": (32, 64, 128, 256, 320, 320),
     "swin_unetr": (24, 24, 48, 96, 192, 384),
+    "mednext": (32, 64, 128, 256, 512),
 }
 """Channels by level, finest first."""
 

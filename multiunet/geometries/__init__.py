@@ -14,6 +14,7 @@ from multiunet.geometries.grid.block import Conv
 from multiunet.geometries.grid.down import AveragePool, MaxPool, StridedConv
 from multiunet.geometries.grid.grid import Grid
 from multiunet.geometries.grid.in_turn import InTurn
+from multiunet.geometries.grid.inverted import Inverted, InvertedDown, InvertedUp
 from multiunet.geometries.grid.merging import BlockDown, PatchMerging
 from multiunet.geometries.grid.parts import Block, Down, Up
 from multiunet.geometries.grid.plain import Keep, PlainConv
@@ -48,6 +49,9 @@ __all__ = [
     "HeavyEdgeMatching",
     "InTurn",
     "Induced",
+    "Inverted",
+    "InvertedDown",
+    "InvertedUp",
     "Keep",
     "MaxPool",
     "MinCut",

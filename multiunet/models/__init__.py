@@ -14,6 +14,7 @@ from multiunet.models.graph_readout import graph_readout_unet
 from multiunet.models.graph_unet import graph_unet
 from multiunet.models.graph_unet2019 import graph_unet2019
 from multiunet.models.image_unet import image_unet
+from multiunet.models.mednext import mednext
 from multiunet.models.nnunet_plain import nnunet_plain
 from multiunet.models.residual_unet import residual_unet
 from multiunet.models.swin_unetr import swin_unetr
@@ -33,6 +34,7 @@ __all__ = [
     "graph_unet",
     "graph_unet2019",
     "image_unet",
+    "mednext",
     "nnunet_plain",
     "residual_unet",
     "swin_unetr",

@@ -17,6 +17,7 @@ from multiunet import Grid, receptive_field
 from multiunet.core import AttentionGate
 from multiunet.models.attention_unet import attention_unet
 from multiunet.models.depthwise_unet import depthwise_unet
+from multiunet.models.mednext import mednext
 from multiunet.models.nnunet_plain import choose_kernels, nnunet_plain
 from multiunet.models.residual_unet import residual_unet
 from multiunet.models.swin_unetr import swin_unetr
@@ -36,6 +37,7 @@ PADDED = {
     "depthwise_unet": lambda ndim: depthwise_unet(ndim, 3, 2, [4, 6, 8]),
     "nnunet_plain": lambda ndim: nnunet_plain(ndim, 3, 2, [4, 6, 8]),
     "swin_unetr": lambda ndim: swin_unetr(ndim, 3, 2, [4, 6, 8], window=3),
+    "mednext": lambda ndim: mednext(ndim, 3, 2, [4, 6, 8]),
 }
 
 

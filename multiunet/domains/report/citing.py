@@ -20,6 +20,8 @@ PAPERS = {
     "image segmentation. Nature Methods 18. doi:10.1038/s41592-020-01008-z",
     "swin_unetr": "Hatamizadeh et al. (2022). Swin UNETR: Swin transformers for semantic segmentation of brain tumors "
     "in MRI images. arXiv:2201.01266",
+    "mednext": "Roy et al. (2023). MedNeXt: transformer-driven scaling of ConvNets for medical image segmentation. "
+    "MICCAI. arXiv:2303.09975",
     "graph_unet": "Gao & Ji (2019). Graph U-Nets. ICML. arXiv:1905.05178",
     "mc_dropout": "Gal & Ghahramani (2016). Dropout as a Bayesian approximation. ICML. arXiv:1506.02142",
     "variances": "Kendall & Gal (2017). What uncertainties do we need in Bayesian deep learning for computer vision? "
