@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from multiunet.domains.genome.sheet import read_rows
+from multiunet.domains.rows import delimiter_of, read_rows
 from multiunet.errors import InputError
 
 Values = NDArray[np.float32]
@@ -98,7 +98,7 @@ def open_targets(paths: Sequence[Path]) -> Targets:
 
 
 def _read_table(path: Path) -> Targets:
-    rows = read_rows(path)
+    rows = read_rows(path, delimiter_of(path))
     head = rows[0][1] if rows else []
     for column in ("identifier", "file"):
         if column not in head:

@@ -1,4 +1,4 @@
-"""Facts on what the images of a run are to become: classes, objects, dots, or images without what spoils them."""
+"""Facts on what networks of images learn: classes, objects, dots, images that nothing spoils."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from multiunet.domains.genome.config import GenomeTrain
 from multiunet.domains.genome.names import listed
-from multiunet.domains.genome.sheet import read_rows
 from multiunet.domains.remarks import remark
 from multiunet.domains.repeats import find_repeated
+from multiunet.domains.rows import delimiter_of, read_rows
 from multiunet.errors import InputError
 from multiunet.wording import did_you_mean
 
@@ -62,7 +62,7 @@ def read_genomes(path: Path, conditions: Sequence[str]) -> list[Row]:
     Raises:
         InputError: for a table that lacks a column or a file, or a name that is there twice.
     """
-    numbered = read_rows(path)
+    numbered = read_rows(path, delimiter_of(path))
     head = numbered[0][1] if numbered else []
     _check_head(path, head, conditions)
     rows = [_read_row(path, number, dict(zip(head, cells))) for number, cells in numbered[1:]]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from multiunet.domains.image.files.readers import read_file
 from multiunet.domains.image.files.table import is_table
 from multiunet.domains.remarks import remark_file
 from multiunet.domains.repeats import find_repeated
+from multiunet.domains.rows import read_rows
 from multiunet.errors import InputError
 from multiunet.wording import are
 
@@ -66,7 +65,7 @@ def read_dots(path: Path, space: Sequence[int]) -> Places:
 
     A CSV has the columns ``x`` and ``y`` (of volumes also ``z``), or ``axis-0``, ``axis-1``, ..., in pixels; the middle
     of the first pixel is 0. A CSV without lines, even an empty file, has no dots. Of an image, each pixel that is not 0
-    is a dot.
+    is a dot. Cells may be parted by comma, semicolon or tab.
 
     Args:
         space: pixels of the image by axis, without its information bar.
@@ -81,7 +80,7 @@ def read_dots(path: Path, space: Sequence[int]) -> Places:
 
 
 def _read_table(path: Path, space: Sequence[int]) -> Places:
-    lines = _read_lines(path)
+    lines = read_rows(path, ",;\t")
     if not lines:
         return np.zeros((0, len(space)))
     columns = _find_columns(path, lines[0][1], len(space))
@@ -93,20 +92,6 @@ def _read_table(path: Path, space: Sequence[int]) -> Places:
             places[row, axis] = _read_coordinate(f"{path}, line {number}", lines[0][1][column], cells[column])
         _check_inside(f"{path}, line {number}", places[row], space)
     return places
-
-
-def _read_lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the number and cells of each line that is not blank; cells may be parted by comma, semicolon or tab."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            text = file.read()
-        first = next((line for line in io.StringIO(text) if line.strip()), "")
-        delimiter = max(",;\t", key=first.count)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({error})") from error
-    return [(number, cells) for number, cells in lines if any(cells)]
 
 
 def _find_columns(path: Path, header: Sequence[str], ndim: int) -> list[int]:

@@ -14,9 +14,10 @@ from multiunet.domains.image.files.lazy import format_shape
 from multiunet.domains.image.files.listing import list_images, stem_of
 from multiunet.domains.image.files.masks import ColouredMask, read_mask
 from multiunet.domains.image.files.pairing import Item, list_unmatched, match_names
-from multiunet.domains.image.files.table import is_table, read_cells
+from multiunet.domains.image.files.table import is_table
 from multiunet.domains.remarks import remark
 from multiunet.domains.repeats import find_repeated
+from multiunet.domains.rows import Row, name_cells, read_rows
 from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing
@@ -189,9 +190,10 @@ def _read_table(path: Path, names: Mapping[str, str]) -> dict[str, dict[int, tup
     """Return the rows of a table, by the names of images; those of other images are said and left out."""
     rows: dict[str, dict[int, tuple[str, int]]] = {}
     strange: dict[str, None] = {}
-    for number, cells in _read_lines(path):
+    lines = read_rows(path)
+    for number, cells in name_cells(path, lines[1:], _name_columns(path, lines)):
         where = f"{path}, line {number}"
-        image = names.get(cells["image"]) or names.get(stem_of(cells["image"]))
+        image = names.get(cells["image"]) or names.get(stem_of(Path(cells["image"]).name))
         if image is None:
             strange[cells["image"]] = None
             continue
@@ -212,20 +214,12 @@ def _read_table(path: Path, names: Mapping[str, str]) -> dict[str, dict[int, tup
     return rows
 
 
-def _read_lines(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Return the cells of each line by the names of their columns, with its number."""
-    lines = read_cells(path)
-    header = [name.lower() for name in lines[0]] if lines else []
+def _name_columns(path: Path, lines: Sequence[Row]) -> list[str]:
+    """Return the names of a table's columns, in small letters."""
+    header = [name.lower() for name in lines[0][1]] if lines else []
     if missing := [name for name in COLUMNS if header.count(name) != 1]:
         raise InputError(
             f"{path}: has no column {missing[0]!r}, or has it twice; the first line names the columns, with commas "
             f"between them: {','.join(COLUMNS)}"
         )
-    found = []
-    for number, line in enumerate(lines[1:], start=2):
-        if not any(line):
-            continue
-        if len(line) != len(header):
-            raise InputError(f"{path}, line {number}: has {len(line)} cells, but the header has {len(header)}")
-        found.append((number, dict(zip(header, line))))
-    return found
+    return header

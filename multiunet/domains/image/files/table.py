@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from multiunet.domains.image.files.places import normalise_name, split_place
 from multiunet.domains.remarks import remark_file
 from multiunet.domains.repeats import find_repeated
+from multiunet.domains.rows import name_cells, read_rows
 from multiunet.errors import InputError
 
 TARGETS = ("mask", "target")
@@ -45,8 +45,8 @@ def read_pairs(path: Path) -> list[Row]:
     Raises:
         InputError: naming the line and what is wrong with it.
     """
-    lines = read_cells(path)
-    header = [name.lower() for name in lines[0]] if lines else []
+    lines = read_rows(path)
+    header = [name.lower() for name in lines[0][1]] if lines else []
     if "image" not in header:
         raise InputError(
             f"{path}: has no column 'image'; the first line must name the columns, with commas between them: "
@@ -59,19 +59,15 @@ def read_pairs(path: Path) -> list[Row]:
         known = "known are image, mask or target, split, and group"
         remark_file(path, f"columns that are not used: {', '.join(unused)}; {known}")
     rows = []
-    for number, line in enumerate(lines[1:], start=2):
-        if not any(line):
-            continue
-        if len(line) != len(header):
-            raise InputError(f"{path}, line {number}: has {len(line)} cells, but the header has {len(header)}")
-        cells = dict(zip(header, line))
+    for number, cells in name_cells(path, lines[1:], header):
+        where = f"{path}, line {number}"
         files = {name: _find(path.parent, cells[name]) for name in ("image", target) if name is not None}
         for name, found in files.items():
             if found is None:
-                raise InputError(f"{path}, line {number}: {name} {cells[name]!r} is not a file in {path.parent}")
+                raise InputError(f"{where}: {name} {cells[name]!r} is not a file in {path.parent}")
         word = cells.get("split", "").lower()
         if word not in SPLIT_WORDS:
-            raise InputError(f"{path}, line {number}: split is {word!r}; it must be train, val, test or empty")
+            raise InputError(f"{where}: split is {word!r}; it must be train, val, test or empty")
         image = files["image"]
         assert image is not None  # refused above
         group = cells.get("group") or None
@@ -93,16 +89,3 @@ def _find(folder: Path, cell: str) -> Path | None:
         return None
     found = file.with_name(alike[0])
     return Path(f"{found}:/{place}") if place else found
-
-
-def read_cells(path: Path) -> list[list[str]]:
-    """Return the cells of each line of a CSV, without blanks around them.
-
-    Raises:
-        InputError: when it cannot be read.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            return [[cell.strip() for cell in line] for line in csv.reader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({error})") from error

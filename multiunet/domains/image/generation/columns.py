@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from multiunet.domains.image.files.listing import stem_of
+from multiunet.domains.rows import name_cells, read_rows
 from multiunet.domains.whole_numbers import parse_whole
 from multiunet.errors import InputError
 from multiunet.wording import counted, listing
@@ -21,27 +21,19 @@ def read_column(path: Path, column: str) -> dict[str, str]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a CSV with the columns image and {column}")
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [[cell.strip() for cell in line] for line in csv.reader(file, skipinitialspace=True)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({error})") from error
-    header = [name.lower() for name in lines[0]] if lines else []
+    lines = read_rows(path)
+    header = [name.lower() for name in lines[0][1]] if lines else []
     for name in ("image", column):
         if header.count(name) != 1:
             raise InputError(f"{path}: needs one column {name!r}; its first line must be image,{column}")
     found: dict[str, str] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        if not any(line):
-            continue
-        if len(line) != len(header):
-            quotes = "; put a text with commas into quotes" if len(line) > len(header) else ""
-            raise InputError(f"{path}, line {number}: has {len(line)} cells, but the header has {len(header)}{quotes}")
-        stem, value = stem_of(Path(line[header.index("image")]).name), line[header.index(column)]
+    for number, cells in name_cells(path, lines[1:], header, "; put a text with commas into quotes"):
+        where = f"{path}, line {number}"
+        stem, value = stem_of(Path(cells["image"]).name), cells[column]
         if not value:
-            raise InputError(f"{path}, line {number}: {stem} has no {column}; give it one, or leave the line out")
+            raise InputError(f"{where}: {stem} has no {column}; give it one, or leave the line out")
         if found.setdefault(stem, value) != value:
-            raise InputError(f"{path}, line {number}: {stem} has two {column}s; give it one")
+            raise InputError(f"{where}: {stem} has two {column}s; give it one")
     if not found:
         raise InputError(f"{path}: names no image below its header")
     return found

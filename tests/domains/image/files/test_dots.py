@@ -68,7 +68,7 @@ def test_tables_that_are_refused(tmp_path: Path, text: str, error: str) -> None:
 
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"\x89PNG\x0d\xff\xfe")
-    with pytest.raises(InputError, match="cannot be read as CSV"):
+    with pytest.raises(InputError, match=r"a.csv: not text in UTF-8 \(byte 0\); save it as UTF-8"):
         read_dots(tmp_path / "a.csv", (10, 20))
 
 

@@ -48,7 +48,7 @@ def test_masks_give_the_class_of_most_pixels(tmp_path: Path, caplog: pytest.LogC
     assert "1 object with pixels of several classes, such as object 4" in caplog.text
 
 
-@pytest.mark.parametrize("image", ["a", "a.png"])
+@pytest.mark.parametrize("image", ["a", "a.png", "images/a.png"])
 def test_tables_name_images_and_the_numbers_of_their_masks(tmp_path: Path, image: str) -> None:
     path = write(tmp_path, f"{image},50,long", f"{image},4,round", f"{image},7,", "other,1,long")
     assert read(path, tmp_path) == ["round", None, "long"]
